@@ -1,0 +1,93 @@
+/*
+ * mds_base: the types that every other file speaks in.
+ *
+ * A mds_str_t is a view: it owns nothing and ends with no zero byte. Who owns
+ * the bytes, and until when, is said where a view is handed out.
+ *
+ * A function that can fail returns mds_status_t, takes a mds_error_t last but
+ * for its out-parameters (NULL where the caller wants no words), and leaves
+ * its out-parameters untouched on failure.
+ */
+
+#ifndef MDS_BASE_H
+#define MDS_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MDS_MUST_CHECK __attribute__((warn_unused_result))
+#define MDS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+#define mds_nelems(a) (sizeof(a) / sizeof((a)[0]))
+
+typedef enum {
+    MDS_OK = 0,
+    MDS_NOT_FOUND, /* no such file, record or name */
+    MDS_INVALID,   /* input that breaks the rules of its format */
+    MDS_EXISTS,    /* made already */
+    MDS_CONFLICT,  /* somebody else changed it meanwhile */
+    MDS_DENIED,    /* the system's permissions forbid it */
+    MDS_NO_SPACE,  /* the disk, or a fixed-size table, is full */
+    MDS_NO_MEMORY,
+    MDS_DAMAGED, /* stored bytes that fail their check */
+    MDS_FOREIGN, /* whole, but of another format or machine */
+    MDS_IO       /* the system failed otherwise */
+} mds_status_t;
+
+#define MDS_ERROR_BYTES 1024
+
+typedef struct {
+    mds_status_t status;
+    char         text[MDS_ERROR_BYTES]; /* one line, zero-terminated */
+} mds_error_t;
+
+typedef struct {
+    size_t      len;
+    const char *data;
+} mds_str_t;
+
+#define mds_str(literal) ((mds_str_t){ sizeof(literal) - 1, literal })
+#define mds_null_str ((mds_str_t){ 0, NULL })
+
+/* For printf's "%.*s". */
+#define MDS_STR(s) (int) (s).len, (s).data
+
+static inline mds_str_t
+mds_str_of(const char *zero_terminated)
+{
+    return (mds_str_t){ strlen(zero_terminated), zero_terminated };
+}
+
+static inline bool
+mds_str_eq(mds_str_t a, mds_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool
+mds_str_starts(mds_str_t s, mds_str_t prefix)
+{
+    return s.len >= prefix.len
+           && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+}
+
+/* Bytewise order, the shorter first where one begins the other. */
+int mds_str_cmp(mds_str_t a, mds_str_t b);
+
+/* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
+bool mds_str_is_utf8(mds_str_t s);
+
+/* The status in one word, for logs: "not_found". */
+const char *mds_status_name(mds_status_t status);
+
+/* Fills *err, which may be NULL, and returns status. */
+mds_status_t mds_fail(mds_error_t *err, mds_status_t status, const char *format,
+                      ...) MDS_PRINTF(3, 4);
+
+/* The same from errno: its text goes behind the words, its kind decides. */
+mds_status_t
+mds_fail_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * mds_depot: the directory that the loader writes and everybody else reads.
+ *
+ *   DIR/CURRENT           16 bytes: tag, serial of the generation in force
+ *   DIR/catalog/SERIAL.mdb   immutable generations
+ *   DIR/lists/SHA256.mdb     immutable lists of ids, named by a generation
+ *   DIR/files/SHA256         packages and differences, and SHA256.minisig
+ *   DIR/journal/             the loader's own
+ *
+ * A reader keeps CURRENT mapped; to see whether the catalog has changed is to
+ * read eight bytes of memory. A mds_depot_t belongs to one process (open it
+ * after the fork) and to one thread at a time.
+ */
+
+#ifndef MDS_DEPOT_H
+#define MDS_DEPOT_H
+
+#include "mds_base.h"
+#include "mds_catalog.h"
+
+typedef struct mds_depot_s mds_depot_t;
+
+/*
+ * Opens the depot and the generation in force. The caller owns *depot and
+ * gives it back with mds_depot_close(), which takes NULL as well.
+ * MDS_NOT_FOUND, MDS_DENIED, MDS_DAMAGED, MDS_FOREIGN.
+ */
+mds_status_t mds_depot_open(const char *path, mds_error_t *err,
+                            mds_depot_t **depot) MDS_MUST_CHECK;
+void         mds_depot_close(mds_depot_t *depot);
+
+/*
+ * Begins an evaluation on the newest good generation. A newer one that fails
+ * its checks is passed over: the snapshot is then of the one before, and
+ * *warning (empty otherwise) says once what was wrong.
+ * Each begin is followed by one mds_depot_end(); nothing waits in between.
+ */
+mds_status_t mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
+                             mds_snapshot_t **snapshot) MDS_MUST_CHECK;
+void         mds_depot_end(mds_depot_t *depot);
+
+/*
+ * Whether the directory is still the one that was opened, and CURRENT whole;
+ * if not, the depot has to be closed and opened again. To be asked now and
+ * then (it costs two system calls), not for each request.
+ */
+mds_status_t
+mds_depot_check(const mds_depot_t *depot, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

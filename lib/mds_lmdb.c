@@ -1,0 +1,530 @@
+#include "mds_lmdb.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Loader and workers ask for the same number: the first opener fixes it. */
+#define MDS_LMDB_READERS 1024
+
+struct mds_lmdb_s {
+    MDB_env        *env;
+    MDB_txn        *txn;    /* under way, NULL: none */
+    MDB_txn        *reader; /* kept between reads, NULL: none yet */
+    mds_lmdb_mode_t mode;
+    int             code; /* the transaction's first failure */
+    unsigned        table_count;
+    MDB_dbi         tables[MDS_LMDB_TABLES_MAX];
+};
+
+struct mds_lmdb_cursor_s {
+    mds_lmdb_t *lmdb;
+    MDB_cursor *cursor; /* NULL: the walk could not begin */
+    MDB_val     from;
+    bool        begun;
+};
+
+static mds_status_t
+mds_lmdb_status_of(int code)
+{
+    switch (code) {
+    case MDB_SUCCESS:
+        return MDS_OK;
+    case MDB_NOTFOUND:
+    case ENOENT:
+        return MDS_NOT_FOUND;
+    case MDB_KEYEXIST:
+        return MDS_EXISTS;
+    case MDB_MAP_FULL:
+    case MDB_READERS_FULL:
+    case MDB_TXN_FULL:
+    case ENOSPC:
+        return MDS_NO_SPACE;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+    case MDB_BAD_TXN:
+        return MDS_DAMAGED;
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_INCOMPATIBLE:
+        return MDS_FOREIGN;
+    case MDB_BAD_VALSIZE:
+        return MDS_INVALID;
+    case ENOMEM:
+        return MDS_NO_MEMORY;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return MDS_DENIED;
+    default:
+        return MDS_IO;
+    }
+}
+
+static mds_status_t
+mds_lmdb_fail(mds_error_t *err, int code, const char *what, const char *path)
+{
+    return mds_fail(err, mds_lmdb_status_of(code), "%s \"%s\": %s", what, path,
+                    mdb_strerror(code));
+}
+
+/*
+ * LMDB opens a cut file gladly, and the first look behind its end is SIGBUS:
+ * the length is to be compared before anything is looked up.
+ */
+static mds_status_t
+mds_lmdb_check_length(mds_lmdb_t *lmdb, const char *path, mds_error_t *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        return mds_fail_errno(err, "stat \"%s\"", path);
+    }
+
+    if ((uint64_t) st.st_size < mds_lmdb_file_bytes(lmdb)) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" is cut short: %llu bytes, and its pages take"
+                        " %llu",
+                        path, (unsigned long long) st.st_size,
+                        (unsigned long long) mds_lmdb_file_bytes(lmdb));
+    }
+
+    return MDS_OK;
+}
+
+/* Before LMDB maps the two meta pages, they have to be there. */
+static mds_status_t
+mds_lmdb_check_meta(const char *path, mds_error_t *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if (!S_ISREG(st.st_mode) || st.st_size < 2 * 4096) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" is no LMDB file: it lacks its first pages",
+                        path);
+    }
+
+    return MDS_OK;
+}
+
+static unsigned
+mds_lmdb_flags(mds_lmdb_mode_t mode)
+{
+    switch (mode) {
+    case MDS_LMDB_BUILD:
+        return MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
+    case MDS_LMDB_IMMUTABLE:
+        return MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY | MDB_NOTLS;
+    default:
+        return MDB_NOTLS;
+    }
+}
+
+static int
+mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
+{
+    bool immutable = lmdb->mode == MDS_LMDB_IMMUTABLE;
+    int  code;
+
+    code = mdb_txn_begin(lmdb->env, NULL, immutable ? MDB_RDONLY : 0,
+                         &lmdb->txn);
+
+    for (unsigned i = 0; code == 0 && i < lmdb->table_count; i++) {
+        code = mdb_dbi_open(lmdb->txn, names[i], immutable ? 0 : MDB_CREATE,
+                            &lmdb->tables[i]);
+    }
+
+    if (code != 0) {
+        mdb_txn_abort(lmdb->txn);
+        lmdb->txn = NULL;
+        return code == MDB_NOTFOUND ? MDB_INCOMPATIBLE : code;
+    }
+
+    /* Handles opened in a transaction that aborts are closed with it. */
+    code = mdb_txn_commit(lmdb->txn);
+    lmdb->txn = NULL;
+
+    return code;
+}
+
+static int
+mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, uint64_t map_bytes)
+{
+    int code = mdb_env_create(&lmdb->env);
+
+    if (code == 0 && map_bytes != 0) {
+        code = mdb_env_set_mapsize(lmdb->env, map_bytes);
+    }
+
+    if (code == 0) {
+        code = mdb_env_set_maxdbs(lmdb->env, MDS_LMDB_TABLES_MAX);
+    }
+
+    if (code == 0) {
+        code = mdb_env_set_maxreaders(lmdb->env, MDS_LMDB_READERS);
+    }
+
+    return code != 0 ? code
+                     : mdb_env_open(lmdb->env, path, mds_lmdb_flags(lmdb->mode),
+                                    0640);
+}
+
+mds_status_t
+mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
+              unsigned table_count, uint64_t map_bytes, mds_error_t *err,
+              mds_lmdb_t **lmdb)
+{
+    mds_lmdb_t  *opened;
+    mds_status_t status = MDS_OK;
+    int          code, dead;
+
+    if (mode == MDS_LMDB_IMMUTABLE) {
+        status = mds_lmdb_check_meta(path, err);
+        if (status != MDS_OK) {
+            return status;
+        }
+    }
+
+    opened = calloc(1, sizeof(*opened));
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+    }
+
+    opened->mode = mode;
+    opened->table_count = table_count;
+
+    code = mds_lmdb_open_env(opened, path, map_bytes);
+
+    if (code == 0 && mode == MDS_LMDB_IMMUTABLE) {
+        status = mds_lmdb_check_length(opened, path, err);
+    }
+
+    if (code == 0 && mode == MDS_LMDB_SHARED) {
+        code = mdb_reader_check(opened->env, &dead);
+    }
+
+    if (code == 0 && status == MDS_OK) {
+        code = mds_lmdb_open_tables(opened, names);
+    }
+
+    if (code != 0) {
+        status = mds_lmdb_fail(err, code, "open", path);
+    }
+
+    if (status != MDS_OK) {
+        mds_lmdb_close(opened);
+        return status;
+    }
+
+    *lmdb = opened;
+    return MDS_OK;
+}
+
+void
+mds_lmdb_close(mds_lmdb_t *lmdb)
+{
+    if (lmdb == NULL) {
+        return;
+    }
+
+    mds_lmdb_abort(lmdb);
+
+    if (lmdb->reader != NULL) {
+        mdb_txn_abort(lmdb->reader);
+    }
+
+    if (lmdb->env != NULL) {
+        mdb_env_close(lmdb->env);
+    }
+
+    free(lmdb);
+}
+
+static const char *
+mds_lmdb_path(const mds_lmdb_t *lmdb)
+{
+    const char *path = "";
+
+    (void) mdb_env_get_path(lmdb->env, &path);
+    return path;
+}
+
+mds_status_t
+mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err)
+{
+    int code, dead;
+
+    if (lmdb->reader != NULL) {
+        code = mdb_txn_renew(lmdb->reader);
+    } else {
+        code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+    }
+
+    if (code == MDB_READERS_FULL && mdb_reader_check(lmdb->env, &dead) == 0
+        && dead > 0)
+    {
+        code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+    }
+
+    if (code != 0) {
+        return mds_lmdb_fail(err, code, "read", mds_lmdb_path(lmdb));
+    }
+
+    lmdb->txn = lmdb->reader;
+    lmdb->code = 0;
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
+{
+    int code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
+
+    if (code != 0) {
+        lmdb->txn = NULL;
+        return mds_lmdb_fail(err, code, "write", mds_lmdb_path(lmdb));
+    }
+
+    lmdb->code = 0;
+    return MDS_OK;
+}
+
+void
+mds_lmdb_abort(mds_lmdb_t *lmdb)
+{
+    if (lmdb->txn == NULL) {
+        return;
+    }
+
+    if (lmdb->txn == lmdb->reader) {
+        mdb_txn_reset(lmdb->txn);
+    } else {
+        mdb_txn_abort(lmdb->txn);
+    }
+
+    lmdb->txn = NULL;
+}
+
+mds_status_t
+mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err)
+{
+    int code = lmdb->code;
+
+    if (code != 0) {
+        mds_lmdb_abort(lmdb);
+    } else {
+        code = mdb_txn_commit(lmdb->txn);
+        lmdb->txn = NULL;
+    }
+
+    return code == 0 ? MDS_OK
+                     : mds_lmdb_fail(err, code, "write", mds_lmdb_path(lmdb));
+}
+
+mds_status_t
+mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err)
+{
+    return lmdb->code == 0
+               ? MDS_OK
+               : mds_lmdb_fail(err, lmdb->code, "use", mds_lmdb_path(lmdb));
+}
+
+static MDB_val
+mds_lmdb_val(mds_str_t s)
+{
+    return (MDB_val){ s.len, (void *) s.data };
+}
+
+static mds_str_t
+mds_lmdb_str(MDB_val v)
+{
+    return (mds_str_t){ v.mv_size, v.mv_data };
+}
+
+bool
+mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
+{
+    MDB_val k = mds_lmdb_val(key);
+    MDB_val v;
+    int     code;
+
+    /* LMDB takes neither an empty key nor a long one: none such is stored. */
+    if (lmdb->code != 0 || key.len == 0 || key.len > MDS_LMDB_KEY_MAX) {
+        return false;
+    }
+
+    code = mdb_get(lmdb->txn, lmdb->tables[table], &k, &v);
+
+    if (code != 0) {
+        lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+        return false;
+    }
+
+    *value = mds_lmdb_str(v);
+    return true;
+}
+
+static void *
+mds_lmdb_store(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, MDB_val *value,
+               unsigned flags)
+{
+    MDB_val k = mds_lmdb_val(key);
+
+    if (lmdb->code == 0) {
+        lmdb->code = mdb_put(lmdb->txn, lmdb->tables[table], &k, value, flags);
+    }
+
+    return lmdb->code == 0 ? value->mv_data : NULL;
+}
+
+void
+mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
+{
+    MDB_val v = mds_lmdb_val(value);
+
+    (void) mds_lmdb_store(lmdb, table, key, &v, 0);
+}
+
+void
+mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                mds_str_t value)
+{
+    MDB_val v = mds_lmdb_val(value);
+
+    (void) mds_lmdb_store(lmdb, table, key, &v, MDB_APPEND);
+}
+
+void *
+mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                     size_t value_bytes)
+{
+    MDB_val v = { value_bytes, NULL };
+
+    return mds_lmdb_store(lmdb, table, key, &v, MDB_APPEND | MDB_RESERVE);
+}
+
+void
+mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
+{
+    MDB_val k = mds_lmdb_val(key);
+    int     code;
+
+    if (lmdb->code == 0) {
+        code = mdb_del(lmdb->txn, lmdb->tables[table], &k, NULL);
+        lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+    }
+}
+
+uint64_t
+mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table)
+{
+    MDB_stat stat;
+
+    if (lmdb->code == 0) {
+        lmdb->code = mdb_stat(lmdb->txn, lmdb->tables[table], &stat);
+    }
+
+    return lmdb->code == 0 ? stat.ms_entries : 0;
+}
+
+mds_lmdb_cursor_t *
+mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from)
+{
+    mds_lmdb_cursor_t *cursor = calloc(1, sizeof(*cursor));
+
+    if (cursor == NULL) {
+        lmdb->code = ENOMEM;
+        return NULL;
+    }
+
+    cursor->lmdb = lmdb;
+    cursor->from = mds_lmdb_val(from);
+
+    if (lmdb->code == 0) {
+        lmdb->code
+            = mdb_cursor_open(lmdb->txn, lmdb->tables[table], &cursor->cursor);
+    }
+
+    return cursor;
+}
+
+static bool
+mds_lmdb_move(mds_lmdb_cursor_t *cursor, MDB_cursor_op op, mds_str_t *key,
+              mds_str_t *value)
+{
+    MDB_val k = cursor->from;
+    MDB_val v;
+    int     code;
+
+    if (cursor->cursor == NULL || cursor->lmdb->code != 0) {
+        return false;
+    }
+
+    cursor->begun = true;
+    code = mdb_cursor_get(cursor->cursor, &k, &v, op);
+
+    if (code != 0) {
+        cursor->lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+        return false;
+    }
+
+    *key = mds_lmdb_str(k);
+    *value = mds_lmdb_str(v);
+
+    return true;
+}
+
+bool
+mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
+{
+    if (cursor == NULL) {
+        return false;
+    }
+
+    return mds_lmdb_move(cursor,
+                         cursor->begun              ? MDB_NEXT
+                         : cursor->from.mv_size > 0 ? MDB_SET_RANGE
+                                                    : MDB_FIRST,
+                         key, value);
+}
+
+bool
+mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
+{
+    return cursor != NULL
+           && mds_lmdb_move(cursor, cursor->begun ? MDB_PREV : MDB_LAST, key,
+                            value);
+}
+
+void
+mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor)
+{
+    if (cursor == NULL) {
+        return;
+    }
+
+    if (cursor->cursor != NULL) {
+        mdb_cursor_close(cursor->cursor);
+    }
+
+    free(cursor);
+}
+
+uint64_t
+mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
+{
+    MDB_envinfo info;
+    MDB_stat    stat;
+
+    (void) mdb_env_info(lmdb->env, &info);
+    (void) mdb_env_stat(lmdb->env, &stat);
+
+    return (info.me_last_pgno + 1) * (uint64_t) stat.ms_psize;
+}

@@ -1,0 +1,112 @@
+/*
+ * mds_lmdb: the border to LMDB. No other file knows its names or its codes.
+ *
+ * Three ways to open an environment:
+ *
+ *   BUILD      a new single file, written by one process that nobody reads
+ *              meanwhile; finished by mds_lmdb_commit() and sealed (mds_seal)
+ *   IMMUTABLE  a finished file, read without locks or lock file; the caller
+ *              sees to it that it never changes
+ *   SHARED     a directory with LMDB's own locks, for many processes
+ *
+ * An environment holds named tables, fixed when it is opened, and known by
+ * their index from then on. In a transaction the first failure sticks: later
+ * calls do nothing, and mds_lmdb_commit() reports it, so that calls can be
+ * written one below the other and checked once.
+ *
+ * One transaction at a time in each environment: the environment is the
+ * handle. Views that come out are valid until the transaction ends; they are
+ * not aligned.
+ */
+
+#ifndef MDS_LMDB_H
+#define MDS_LMDB_H
+
+#include "mds_base.h"
+
+#define MDS_LMDB_TABLES_MAX 8
+#define MDS_LMDB_KEY_MAX 511 /* bytes */
+
+typedef struct mds_lmdb_s        mds_lmdb_t;
+typedef struct mds_lmdb_cursor_s mds_lmdb_cursor_t;
+
+typedef enum {
+    MDS_LMDB_BUILD,
+    MDS_LMDB_IMMUTABLE,
+    MDS_LMDB_SHARED
+} mds_lmdb_mode_t;
+
+/*
+ * names: table_count names of tables; BUILD and SHARED make what is missing,
+ * IMMUTABLE fails with MDS_FOREIGN. map_bytes: the size that the environment
+ * may grow to (address space, not disk); 0 for IMMUTABLE.
+ * MDS_DAMAGED: the file is shorter than its own page count says.
+ */
+mds_status_t
+mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
+              unsigned table_count, uint64_t map_bytes, mds_error_t *err,
+              mds_lmdb_t **lmdb) MDS_MUST_CHECK;
+
+/* Aborts what is under way. NULL is fine. */
+void mds_lmdb_close(mds_lmdb_t *lmdb);
+
+/*
+ * A read-only transaction; in IMMUTABLE and SHARED it is renewed and reset,
+ * never made anew, so that it costs nanoseconds.
+ */
+mds_status_t mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
+
+/* A writing one; waits for another writer of a SHARED environment. */
+mds_status_t mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Ends a reading or a writing transaction; nothing was done. */
+void mds_lmdb_abort(mds_lmdb_t *lmdb);
+
+/* Durable once it returns MDS_OK (for BUILD: in the file, fsync is yours). */
+mds_status_t mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
+
+/* The first failure of the transaction; MDS_NOT_FOUND is none. */
+mds_status_t mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err);
+
+/* False: not there, or failed (mds_lmdb_status() tells which). */
+bool
+mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value);
+
+void
+mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value);
+
+/* As put, for keys that come in ascending order: full pages, no look-up. */
+void mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                     mds_str_t value);
+
+/* As append, but the caller fills the returned bytes; NULL on failure. */
+void *mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                           size_t value_bytes);
+
+void mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key);
+
+/* Number of records of a table; 0 on failure. */
+uint64_t mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table);
+
+/*
+ * A walk in ascending order of keys from the first key at or above `from`:
+ *
+ *   mds_lmdb_cursor_t *c = mds_lmdb_walk(lmdb, table, from);
+ *   while (mds_lmdb_next(c, &key, &value)) { ... }
+ *   mds_lmdb_walk_end(c);
+ *
+ * A walk that fails ends early; mds_lmdb_status() tells.
+ */
+mds_lmdb_cursor_t      *
+mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from);
+bool mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value);
+void mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor);
+
+/* The same downwards, from the last record of the table. */
+bool
+mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value);
+
+/* Bytes that the environment's pages take in its file. */
+uint64_t mds_lmdb_file_bytes(const mds_lmdb_t *lmdb);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * mds_time: times as RFC 3339 writes them in UTC, and as milliseconds since
+ * 1970 (int64_t, *_ms) everywhere inside.
+ */
+
+#ifndef MDS_TIME_H
+#define MDS_TIME_H
+
+#include "mds_base.h"
+
+#define MDS_TIME_BYTES 32 /* holds any formatted time and a zero */
+
+/*
+ * "2026-12-01T00:00:00Z", with optional fraction (cut to milliseconds) or
+ * "+00:00" for "Z". False: not such a time; *ms is untouched.
+ */
+bool mds_time_parse(mds_str_t text, int64_t *ms) MDS_MUST_CHECK;
+
+/* To whole seconds, zero-terminated; returns text. */
+const char *mds_time_format(int64_t ms, char text[MDS_TIME_BYTES]);
+
+/* The one clock of everything that decides. */
+int64_t mds_time_now_ms(void);
+
+#endif
