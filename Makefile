@@ -1,0 +1,257 @@
+# make            build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
+# make test       installs what is missing, builds, runs all tests
+# make unit       the library's tests alone; no nginx needed
+#
+# NGINX_SRC=DIR   any nginx source tree (default: that of Debian's nginx-dev)
+# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR as everywhere
+
+BUILD     ?= build
+NGINX_SRC ?= /usr/share/nginx/src
+NGINX     ?= /usr/sbin/nginx
+PREFIX    ?= /usr/local
+
+CFLAGS    ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+WARNINGS   = -Wall -Wextra -Werror
+SANITIZE   =
+
+LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8
+CTL_LIBS   = -lcurl
+
+ALL_CFLAGS = -std=gnu11 -fPIC -pthread $(WARNINGS) $(CFLAGS) $(SANITIZE) \
+             -MMD -MP -Ilib
+ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
+
+# What the module sees of nginx, in nginx's own order; ours are the warnings.
+NGINX_DIRS = src/core src/event src/event/modules src/event/quic src/os/unix \
+             src/http src/http/modules src/http/v2 src/http/v3
+NGX_CFLAGS = -Wno-unused-parameter -Ingx_mds_module \
+             $(NGINX_DIRS:%=-isystem $(BUILD)/nginx-src/%) \
+             -isystem $(BUILD)/nginx
+
+MODULE     = ngx_http_mds_module
+LIB_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+CTL_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard mdsctl/*.c))
+NGX_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard ngx_mds_module/*.c))
+UNIT_TESTS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+UNIT_MORE  = $(patsubst %.c,$(BUILD)/%.o, \
+               $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
+FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+SOURCES    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch] \
+               t/unit/*.[ch] t/fuzz/*.[ch])
+
+PACKAGES   = build-essential perl nginx-light nginx-dev zlib1g-dev libssl-dev \
+             liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
+             libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
+             minisign zstd openssl curl wrk
+TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck
+
+.PHONY: all clean deps deps-test deps-tools deps-install install unit test \
+        prove lint asan asan-run fuzz fuzz-run bench soak demo demo-stop FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/libmds.a $(BUILD)/mdsctl $(BUILD)/$(MODULE).so
+
+
+# --- the library, mdsctl, unit tests
+
+$(BUILD)/libmds.a: $(LIB_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/mdsctl: $(CTL_OBJS) $(BUILD)/libmds.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
+
+$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# A change of compiler or flags rebuilds everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ \
+	    || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+# Says what is missing by the name of its package, before a compiler does.
+$(BUILD)/headers:
+	@mkdir -p $(@D)
+	@command -v $(firstword $(CC)) > /dev/null \
+	    || { echo 'mds: no compiler $(CC); run "make deps"' >&2; exit 1; }
+	@for pair in lmdb.h:liblmdb-dev jansson.h:libjansson-dev \
+	    sodium.h:libsodium-dev zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
+	    curl/curl.h:libcurl4-openssl-dev; do \
+	    echo "#include <$${pair%%:*}>" \
+	        | $(CC) -DPCRE2_CODE_UNIT_WIDTH=8 -E -xc - > /dev/null 2>&1 \
+	        || { echo "mds: $${pair%%:*} is missing; run \"make deps\", or" \
+	             "apt-get install $${pair##*:}" >&2; exit 1; }; \
+	done
+	@touch $@
+
+
+# --- the module: nginx is configured in a copy of its tree, for its headers
+
+$(BUILD)/nginx/Makefile: config
+	@test -x $(NGINX_SRC)/configure || test -x $(NGINX_SRC)/auto/configure \
+	    || { echo 'mds: no nginx source in $(NGINX_SRC); run "make deps",' \
+	         'apt-get install nginx-dev, or give NGINX_SRC=DIR' >&2; exit 1; }
+	@rm -rf $(BUILD)/nginx-src $(BUILD)/nginx
+	@mkdir -p $(BUILD)/nginx-src
+	@cp -R $(NGINX_SRC)/. $(BUILD)/nginx-src
+	@cd $(BUILD)/nginx-src && rm -rf objs \
+	    && { test -x configure || ln -s auto/configure configure; } \
+	    && bash -c 'NGX_CONF_FLAGS=(--with-compat --with-threads); \
+	        if [ -f conf_flags ]; then . ./conf_flags; fi; \
+	        ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc="$(CC)" \
+	            --add-dynamic-module="$(CURDIR)" \
+	            --builddir="$(abspath $(BUILD)/nginx)"' \
+	        > ../nginx-configure.log \
+	    || { grep -B 1 -A 4 'error:' ../nginx-configure.log >&2; \
+	         echo 'mds: nginx does not configure; see' \
+	              '$(BUILD)/nginx-configure.log' >&2; exit 1; }
+	@touch $@
+
+$(BUILD)/ngx_mds_module/%.o: ngx_mds_module/%.c $(BUILD)/flags \
+    $(BUILD)/nginx/Makefile | $(BUILD)/headers
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(NGX_CFLAGS) -c -o $@ $<
+
+$(BUILD)/nginx/$(MODULE)_modules.o: $(BUILD)/nginx/Makefile $(BUILD)/flags
+	$(CC) $(ALL_CFLAGS) $(NGX_CFLAGS) -c -o $@ $(@:.o=.c)
+
+$(BUILD)/$(MODULE).so: $(NGX_OBJS) $(BUILD)/nginx/$(MODULE)_modules.o \
+    $(BUILD)/libmds.a
+	$(CC) -shared $(ALL_LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+
+
+# --- tests
+
+unit: $(UNIT_TESTS)
+	@for test in $(UNIT_TESTS); do \
+	    echo "$$test"; $$test || exit 1; \
+	done
+
+test: deps-test
+	$(MAKE) all
+	$(MAKE) unit
+	$(MAKE) prove
+
+PROVE ?= $(wildcard t/cli t/nginx)
+
+prove: all
+	MDS_BUILD=$(abspath $(BUILD)) TEST_NGINX_BINARY=$(NGINX) \
+	    prove -j4 $(PROVE)
+
+# Everything under ASan and UBSan. nginx itself is the stock one, so that the
+# sanitizers come in by LD_PRELOAD, and its own leaks at exit are not counted.
+asan:
+	$(MAKE) asan-run BUILD=$(BUILD)/asan CFLAGS='-O1 -g' \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all \
+	              -fno-omit-frame-pointer'
+
+asan-run: export UBSAN_OPTIONS = print_stacktrace=1
+asan-run: all
+	$(MAKE) unit
+	ASAN_OPTIONS=detect_leaks=0 TEST_NGINX_PRELOAD="$(foreach lib, \
+	    libasan.so libubsan.so,$(shell $(CC) -print-file-name=$(lib)))" \
+	    $(MAKE) prove
+
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined \
+	              -fno-sanitize-recover=all'
+
+$(BUILD)/fuzz/%: $(BUILD)/t/fuzz/%.o $(BUILD)/libmds.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# What is found new goes to the build directory, not to the kept corpus.
+fuzz-run: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do \
+	    name=$${fuzzer##*/fuzz_}; kept=t/fuzz/corpus/$$name; \
+	    test -d $$kept || kept=; \
+	    mkdir -p $(BUILD)/corpus/$$name; \
+	    echo "$$fuzzer, $(FUZZ_SECONDS) s"; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name $$kept \
+	        > $(BUILD)/$$name.log 2>&1 \
+	        || { tail -60 $(BUILD)/$$name.log; exit 1; }; \
+	    grep stat::number_of_executed_units $(BUILD)/$$name.log; \
+	done
+
+lint: deps-tools $(BUILD)/nginx/Makefile
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib \
+	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
+	    --enable=warning,performance,portability \
+	    --suppressions-list=.cppcheck lib mdsctl ngx_mds_module
+	clang-tidy --quiet $(wildcard lib/*.c mdsctl/*.c) -- -std=gnu11 -Ilib
+	clang-tidy --quiet $(wildcard ngx_mds_module/*.c) \
+	    -- -std=gnu11 -Ilib $(NGX_CFLAGS)
+
+bench: all
+	t/bench/run
+
+soak: all
+	t/soak/run
+
+demo: deps-test
+	$(MAKE) all
+	demo/run
+
+demo-stop:
+	demo/stop
+
+
+# --- the system
+
+# Installs; a package's own services stay as they are, stopped or running.
+define apt_install
+	@if ! command -v apt-get > /dev/null; then \
+	    echo 'mds: no apt-get here; install what this names in Debian 12:' \
+	         '$(1)' >&2; exit 1; fi
+	@policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then \
+	    trap 'rm -f '$$policy EXIT; trap 'exit 1' HUP INT TERM; \
+	    printf '#!/bin/sh\nexit 101\n' > $$policy && chmod 755 $$policy \
+	        || exit 1; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -q update \
+	    && apt-get -q -y install --no-install-recommends $(1)
+endef
+
+# True where all are installed.
+have_packages = test "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(1) \
+                         2> /dev/null | grep -c '^installed$$')" = $(words $(1))
+
+deps:
+	$(call apt_install,$(PACKAGES) $(TOOLS))
+
+deps-test:
+	@$(call have_packages,$(PACKAGES)) || $(MAKE) deps-install
+
+deps-tools:
+	@$(call have_packages,$(TOOLS)) || $(MAKE) deps
+
+deps-install:
+	$(call apt_install,$(PACKAGES))
+
+install: all
+	modules=$(MODULESDIR); \
+	test -n "$$modules" || modules=$$($(NGINX) -V 2>&1 \
+	    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'); \
+	test -n "$$modules" || modules=/usr/lib/nginx/modules; \
+	install -d "$(DESTDIR)$$modules" "$(DESTDIR)$(PREFIX)/bin"; \
+	install -m 644 $(BUILD)/$(MODULE).so "$(DESTDIR)$$modules"; \
+	install -m 755 $(BUILD)/mdsctl "$(DESTDIR)$(PREFIX)/bin"
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2> /dev/null)
