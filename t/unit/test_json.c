@@ -1,0 +1,311 @@
+/* The border to JSON: what is refused and how, who owns what, how it prints. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "mds_json.h"
+
+static mds_json_t *
+parse(const char *text)
+{
+    mds_json_t *json = NULL;
+    mds_error_t err;
+
+    if (mds_json_parse(mds_str_of(text), "t", &err, &json) != MDS_OK) {
+        fail_msg("%s", err.text);
+    }
+
+    return json;
+}
+
+static void
+expect_dump(mds_json_t *json, unsigned flags, const char *expected)
+{
+    char  *text;
+    size_t len;
+
+    assert_int_equal(mds_json_dump(json, flags, NULL, &text, &len), MDS_OK);
+    assert_string_equal(text, expected);
+    assert_int_equal(len, strlen(expected));
+    free(text);
+}
+
+static void
+expect_same(const char *text)
+{
+    mds_json_t *json = parse(text);
+
+    expect_dump(json, MDS_JSON_COMPACT, text);
+    mds_json_release(json);
+}
+
+static void
+expect_error(mds_str_t text, const char *start)
+{
+    mds_json_t *json = (mds_json_t *) &text;
+    mds_error_t err;
+
+    assert_int_equal(mds_json_parse(text, "doc", &err, &json), MDS_INVALID);
+    assert_ptr_equal(json, &text);
+    if (strncmp(err.text, start, strlen(start)) != 0) {
+        fail_msg("\"%s\" does not start with \"%s\"", err.text, start);
+    }
+    assert_null(strchr(err.text, '\n'));
+}
+
+static void
+test_refused(void **state)
+{
+    (void) state;
+
+    expect_error(mds_null_str, "doc:1:0: ");
+    expect_error(mds_str("{\"a\": 1,\n \"a\": 2}"),
+                 "doc:2:4: duplicate object key near '\"a\"'");
+    expect_error(mds_str("{} x"), "doc:1:4: end of file expected near 'x'");
+    expect_error(mds_str("[1,]"), "doc:1:4: unexpected token near ']'");
+    expect_error(mds_str("\"\xff\""), "doc:1:1: unable to decode byte 0xff");
+    expect_error(mds_str("\"\\u0000\""), "doc:1:");
+    expect_error(mds_str("\"a\0b\""), "doc:1:");
+    expect_error(mds_str("\"a\nb\""), "doc:");
+    expect_error(mds_str("9223372036854775808"), "doc:1:19: too big integer");
+    expect_error(mds_str("1e999"), "doc:1:5: real number overflow");
+    expect_error(mds_str("{\"a\":01}"), "doc:1:");
+    expect_error(mds_str("NaN"), "doc:1:");
+}
+
+/* A bound, and not a stack that overflows. */
+static void
+test_depth(void **state)
+{
+    static char text[200000];
+    mds_json_t *json;
+
+    (void) state;
+
+    memset(text, '[', sizeof(text));
+    expect_error((mds_str_t){ sizeof(text), text },
+                 "doc:1:2049: maximum parsing depth reached");
+
+    memset(text + 2048, ']', 2048);
+    assert_int_equal(mds_json_parse((mds_str_t){ 4096, text }, "t", NULL,
+                                    &json),
+                     MDS_OK);
+    mds_json_release(json);
+}
+
+static void
+test_types(void **state)
+{
+    static const char *const names[]
+        = { "null",     "a boolean", "an integer", "a real number",
+            "a string", "an array",  "an object" };
+    mds_json_t *a = parse("[null, true, 7, 0.5, \"x\", [1], {\"k\": 2}]");
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(names); i++) {
+        mds_json_type_t type = mds_json_type(mds_json_at(a, i));
+
+        assert_int_equal(type, MDS_JSON_NULL + i);
+        assert_string_equal(mds_json_type_name(type), names[i]);
+    }
+
+    assert_true(mds_json_is_null(mds_json_at(a, 0)));
+    assert_true(mds_json_is_bool(mds_json_at(a, 1)));
+    assert_true(mds_json_bool(mds_json_at(a, 1)));
+    assert_true(mds_json_is_integer(mds_json_at(a, 2)));
+    assert_int_equal(mds_json_integer(mds_json_at(a, 2)), 7);
+    assert_true(mds_json_is_number(mds_json_at(a, 2)));
+    assert_true(mds_json_number(mds_json_at(a, 2)) == 7.0);
+    assert_false(mds_json_is_integer(mds_json_at(a, 3)));
+    assert_true(mds_json_number(mds_json_at(a, 3)) == 0.5);
+    assert_true(mds_json_is_string(mds_json_at(a, 4)));
+    assert_true(mds_str_eq(mds_json_string(mds_json_at(a, 4)), mds_str("x")));
+    assert_true(mds_json_is_array(mds_json_at(a, 5)));
+    assert_true(mds_json_is_object(mds_json_at(a, 6)));
+    assert_int_equal(mds_json_size(mds_json_at(a, 6)), 1);
+    assert_int_equal(mds_json_size(a), 7);
+    assert_null(mds_json_at(a, 7));
+
+    mds_json_release(a);
+}
+
+/* A chain of look-ups has to be checked once, at its end. */
+static void
+test_absent(void **state)
+{
+    mds_json_t *o = parse("{\"a\": {\"b\": 1}, \"s\": 5}");
+
+    (void) state;
+
+    assert_int_equal(mds_json_integer(mds_json_get(mds_json_get(o, "a"), "b")),
+                     1);
+    assert_null(mds_json_get(mds_json_get(o, "x"), "b"));
+    assert_null(mds_json_get(mds_json_get(o, "s"), "b"));
+    assert_int_equal(mds_json_type(NULL), MDS_JSON_ABSENT);
+    assert_int_equal(mds_json_string(NULL).len, 0);
+    assert_int_equal(mds_json_string(mds_json_get(o, "s")).len, 0);
+    assert_int_equal(mds_json_integer(NULL), 0);
+    assert_int_equal(mds_json_size(NULL), 0);
+    assert_false(mds_json_bool(NULL));
+    assert_null(mds_json_first(NULL));
+    assert_null(mds_json_retain(NULL));
+    mds_json_release(NULL);
+    mds_json_release(o);
+}
+
+static void
+test_walk_in_order(void **state)
+{
+    static const char *const keys[] = { "z", "a", "m", "b" };
+    mds_json_member_t       *m;
+    mds_json_t              *o = parse("{\"z\":0,\"a\":1,\"m\":2,\"b\":3}");
+    int                      i = 0;
+
+    (void) state;
+
+    for (m = mds_json_first(o); m != NULL; m = mds_json_next(o, m)) {
+        assert_true(mds_str_eq(mds_json_key(m), mds_str_of(keys[i])));
+        assert_int_equal(mds_json_integer(mds_json_value(m)), i);
+        i++;
+    }
+    assert_int_equal(i, 4);
+
+    /* a key keeps its place when its value changes, and loses it when gone */
+    assert_int_equal(mds_json_set_bool(o, "a", true), MDS_OK);
+    mds_json_delete(o, "z");
+    mds_json_delete(o, "z");
+    assert_int_equal(mds_json_set_integer(o, "z", 9), MDS_OK);
+    expect_dump(o, MDS_JSON_COMPACT, "{\"a\":true,\"m\":2,\"b\":3,\"z\":9}");
+
+    mds_json_release(o);
+}
+
+static void
+test_keys_as_views(void **state)
+{
+    mds_json_t *o = mds_json_object_new();
+    mds_str_t   key = { 2, "abc" };
+
+    (void) state;
+
+    assert_int_equal(mds_json_put(o, key, mds_json_null_new()), MDS_OK);
+    assert_int_equal(mds_json_put(o, mds_null_str, mds_json_array_new()),
+                     MDS_OK);
+    assert_true(mds_json_is_null(mds_json_get(o, "ab")));
+    assert_true(mds_json_is_null(mds_json_find(o, key)));
+    assert_true(mds_json_is_array(mds_json_find(o, mds_null_str)));
+    assert_null(mds_json_get(o, "abc"));
+    mds_json_release(o);
+}
+
+static void
+test_array(void **state)
+{
+    mds_json_t *a = mds_json_array_new();
+
+    (void) state;
+
+    assert_int_equal(mds_json_append(a, mds_json_integer_new(2)), MDS_OK);
+    assert_int_equal(mds_json_insert(a, 0, mds_json_integer_new(1)), MDS_OK);
+    assert_int_equal(mds_json_insert(a, 2, mds_json_integer_new(3)), MDS_OK);
+    mds_json_remove(a, 1);
+    mds_json_remove(a, 5);
+    expect_dump(a, MDS_JSON_COMPACT, "[1,3]");
+    mds_json_release(a);
+}
+
+/* Memory that ran out in a maker shows in the setter, and leaks nothing. */
+static void
+test_null_value(void **state)
+{
+    mds_json_t *o = mds_json_object_new(), *a = mds_json_array_new();
+
+    (void) state;
+
+    assert_int_equal(mds_json_set(o, "k", NULL), MDS_NO_MEMORY);
+    assert_int_equal(mds_json_append(a, NULL), MDS_NO_MEMORY);
+    assert_int_equal(mds_json_insert(a, 0, NULL), MDS_NO_MEMORY);
+    assert_int_equal(mds_json_set_str(NULL, "k", mds_str("v")), MDS_NO_MEMORY);
+    assert_int_equal(mds_json_append(NULL, o), MDS_NO_MEMORY);
+    assert_null(mds_json_real_new(1.0 / 0.0));
+    mds_json_release(a);
+}
+
+static void
+test_ownership(void **state)
+{
+    mds_json_t *o = mds_json_object_new(), *v = mds_json_array_new(), *copy;
+
+    (void) state;
+
+    assert_int_equal(mds_json_set(o, "v", mds_json_retain(v)), MDS_OK);
+    copy = mds_json_copy(o);
+    mds_json_release(o);
+
+    /* v is ours still; the copy shares nothing with it */
+    assert_int_equal(mds_json_append(v, mds_json_bool_new(false)), MDS_OK);
+    expect_dump(v, MDS_JSON_COMPACT, "[false]");
+    expect_dump(copy, MDS_JSON_COMPACT, "{\"v\":[]}");
+    mds_json_release(v);
+    mds_json_release(copy);
+}
+
+static void
+test_equal(void **state)
+{
+    mds_json_t *a = parse("{\"a\":1,\"b\":[1,2]}");
+    mds_json_t *b = parse("{\"b\":[1,2],\"a\":1}");
+    mds_json_t *c = parse("{\"b\":[2,1],\"a\":1}");
+
+    (void) state;
+
+    assert_true(mds_json_equal(a, b));
+    assert_false(mds_json_equal(a, c));
+    assert_false(mds_json_equal(a, NULL));
+    mds_json_release(a);
+    mds_json_release(b);
+    mds_json_release(c);
+}
+
+static void
+test_dump(void **state)
+{
+    mds_json_t *json;
+
+    (void) state;
+
+    expect_same("{\"b\":[],\"a\":{},\"c\":[1,-9223372036854775808,null,true]}");
+    expect_same("\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f / \x7f 更快 😀\"");
+    expect_same("\"\"");
+    expect_same(
+        "[0.1,0.3,-2.5,100.0,1e+300,4.94065645841247e-324,0.30000000000000004,"
+        "1.0,123456789.125]");
+
+    json = parse("{\"a\":[1,{\"b\":{}}],\"c\":\"d\"}");
+    expect_dump(json, MDS_JSON_PRETTY,
+                "{\n  \"a\": [\n    1,\n    {\n      \"b\": {}\n    }\n  ],\n"
+                "  \"c\": \"d\"\n}");
+    mds_json_release(json);
+
+    assert_int_equal(mds_json_dump(NULL, 0, NULL, NULL, NULL), MDS_NO_MEMORY);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_types),         cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_walk_in_order), cmocka_unit_test(test_array),
+        cmocka_unit_test(test_keys_as_views), cmocka_unit_test(test_null_value),
+        cmocka_unit_test(test_ownership),     cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_dump),
+    };
+
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}
