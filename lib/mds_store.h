@@ -1,0 +1,61 @@
+/*
+ * mds_store: the packages and differences of a depot, by content.
+ *
+ *   DIR/files/SHA256          0444, never changed once it has that name
+ *   DIR/files/SHA256.minisig  0444, replaced when the signing key changes
+ *   DIR/files/.tmp-*          unfinished; left behind by a killed loader
+ *
+ * DIR/files has to be there (MDS_NOT_FOUND). Adding one file twice, at once
+ * even, is fine.
+ */
+
+#ifndef MDS_STORE_H
+#define MDS_STORE_H
+
+#include "mds_digest.h"
+#include "mds_file.h"
+#include "mds_sign.h"
+
+mds_status_t mds_store_path(const char *depot, const mds_sha256_t *sha256,
+                            mds_error_t *err, mds_path_t *path) MDS_MUST_CHECK;
+
+/*
+ * Copies a regular file into the store, durably; sha256 and size are the
+ * copy's own, should the source change meanwhile. progress may be NULL.
+ */
+mds_status_t
+mds_store_add(const char *depot, const char *source, mds_progress_t *progress,
+              mds_error_t *err, mds_sha256_t *sha256,
+              uint64_t *size_bytes) MDS_MUST_CHECK;
+
+/* MDS_NOT_FOUND: it is not in the store. */
+mds_status_t
+mds_store_has(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
+              uint64_t *size_bytes) MDS_MUST_CHECK;
+
+/* Signs a stored file (mds_minisign_sign()), unless this key has done so. */
+mds_status_t mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
+                                const mds_key_t *key, const char *label,
+                                mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Makes the difference between two stored files (mds_delta_make()) into the
+ * store. compressed_bytes is the new file's mds_compressed_size(). Where it is
+ * not worth it (mds_delta_worth()), nothing is kept, *worth is false, and the
+ * two out-parameters before it are untouched.
+ */
+mds_status_t
+mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
+                const mds_sha256_t *new_sha256, uint64_t compressed_bytes,
+                mds_progress_t *progress, mds_error_t *err,
+                mds_sha256_t *sha256, uint64_t *size_bytes,
+                bool *worth) MDS_MUST_CHECK;
+
+/*
+ * Removes what a killed loader left unfinished. Only for whoever has locked
+ * other loaders out: their unfinished files look the same.
+ */
+mds_status_t
+mds_store_sweep(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif
