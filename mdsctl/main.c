@@ -1,0 +1,157 @@
+/* mdsctl: the table of commands, and the way to the one that is meant. */
+
+#include "mdsctl.h"
+
+static const mdsctl_command_t commands[] = {
+    { "keygen", "NAME", "make a key pair, NAME.key and NAME.pub", mdsctl_keygen,
+      NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static const mdsctl_command_t *
+find(const mdsctl_command_t *table, const char *name)
+{
+    for (; table->name != NULL; table++) {
+        if (strcmp(table->name, name) == 0) {
+            return table;
+        }
+    }
+
+    return NULL;
+}
+
+static void
+print_table(const mdsctl_command_t *table, const char *family)
+{
+    for (; table->name != NULL; table++) {
+        if (table->commands != NULL) {
+            char inner[64];
+
+            snprintf(inner, sizeof(inner), "%s%s ", family, table->name);
+            print_table(table->commands, inner);
+            continue;
+        }
+        printf("  %s%s %s\n      %s\n", family, table->name, table->usage,
+               table->summary);
+    }
+}
+
+static void
+print_help(void)
+{
+    printf("usage: mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...\n\n"
+           "DIR defaults to $MDS_DEPOT, then /var/lib/mds; FILE to $MDS_KEY.\n"
+           "Exit: 0 done, 1 failed, 2 wrong usage.\n\n");
+    print_table(commands, "");
+}
+
+/* family stands before the command's name, as in "list ". */
+static int
+help_on(const mdsctl_command_t *command, const char *family)
+{
+    char inner[64];
+
+    if (command->commands != NULL) {
+        snprintf(inner, sizeof(inner), "%s%s ", family, command->name);
+        print_table(command->commands, inner);
+        return MDSCTL_DONE;
+    }
+
+    printf("usage: %s\n\n%s\n", mdsctl_usage_line(), command->summary);
+    return MDSCTL_DONE;
+}
+
+static bool
+asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* argv[0] is the first word that may name a command of the table. */
+static int
+dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
+         bool help, int argc, char **argv)
+{
+    char                    inner[64];
+    const mdsctl_command_t *command;
+
+    if (argc == 0) {
+        return mdsctl_usage("%scommand is missing", family);
+    }
+
+    command = find(table, argv[0]);
+    if (command == NULL) {
+        return mdsctl_usage("unknown command \"%s%s\"", family, argv[0]);
+    }
+
+    mdsctl_usage_of(family, command);
+
+    if (command->commands == NULL) {
+        if (help || asks_for_help(argc, argv)) {
+            return help_on(command, family);
+        }
+        return command->run(ctl, argc, argv);
+    }
+
+    argc--;
+    argv++;
+    if (mdsctl_parse_leading(ctl, &argc, &argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if ((help && argc == 0) || (argc > 0 && strcmp(argv[0], "--help") == 0)) {
+        return help_on(command, family);
+    }
+
+    snprintf(inner, sizeof(inner), "%s%s ", family, command->name);
+    return dispatch(ctl, command->commands, inner, help, argc, argv);
+}
+
+static int
+run(int argc, char **argv)
+{
+    mdsctl_t ctl = { 0 };
+
+    if (mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+        printf("mdsctl %s\n", MDSCTL_VERSION);
+        return MDSCTL_DONE;
+    }
+
+    if (argc > 0
+        && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0))
+    {
+        if (argc == 1) {
+            print_help();
+            return MDSCTL_DONE;
+        }
+        return dispatch(&ctl, commands, "", true, argc - 1, argv + 1);
+    }
+
+    return dispatch(&ctl, commands, "", false, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+    int code = argc > 0 ? run(argc - 1, argv + 1) : MDSCTL_USAGE;
+
+    /* a full disk shows here at the latest */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        mds_error_t err;
+
+        mds_fail_errno(&err, "cannot write to standard output");
+        return mdsctl_failed(&err);
+    }
+
+    return code;
+}

@@ -1,0 +1,114 @@
+/*
+ * mdsctl: the loader. One table of commands (main.c), a file each or for a
+ * family that belongs together; each command parses, calls lib/, and prints.
+ *
+ * A new command is a file with its run function, a prototype at the end of
+ * this header, and a line in the table.
+ */
+
+#ifndef MDSCTL_H
+#define MDSCTL_H
+
+#include <stdio.h>
+
+#include "mds_base.h"
+#include "mds_json.h"
+#include "mds_request.h"
+
+#define MDSCTL_VERSION "0.1.0"
+
+/* Exit codes. */
+#define MDSCTL_DONE 0
+#define MDSCTL_FAILED 1
+#define MDSCTL_USAGE 2
+
+/* What is said before or behind the command, or by the environment; whole
+ * once the command has called mdsctl_parse(). */
+typedef struct {
+    const char *depot; /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char *key;   /* --key, MDS_KEY; NULL: none given */
+    bool        json;  /* --json */
+} mdsctl_t;
+
+typedef struct mdsctl_command_s mdsctl_command_t;
+
+struct mdsctl_command_s {
+    const char *name;
+    const char *usage;   /* what follows the name: "NAME", "APP ID" */
+    const char *summary; /* one line for the help */
+    int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
+
+    /* A family such as "list" has no run, but a table of its own that ends
+     * with a NULL name. */
+    const mdsctl_command_t *commands;
+};
+
+/* option.c: what stands behind a command. */
+
+#define MDSCTL_VALUES_MAX 256
+
+typedef struct {
+    size_t      count;
+    const char *items[MDSCTL_VALUES_MAX]; /* views into argv */
+} mdsctl_values_t;
+
+/* "--name"; one of the three says what it takes, and where that goes, which
+ * is all zero before. */
+typedef struct {
+    const char      *name;   /* without the dashes; NULL ends the table */
+    bool            *flag;   /* no value */
+    const char     **value;  /* one, given once; NULL before, and if absent */
+    mdsctl_values_t *values; /* one, each time that it is given */
+} mdsctl_option_t;
+
+/*
+ * Takes the options out of argv ("--name VALUE" or "--name=VALUE", anywhere
+ * before a "--"), the global ones among them, so that argv[1] to
+ * argv[*argc - 1] are the other words, at least min and at most max of them
+ * (-1: any number). options may be NULL. A value that is given need not be
+ * copied: argv outlives the command.
+ *
+ * MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed: return that.
+ */
+int mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min,
+                 int max, int *argc, char **argv) MDS_MUST_CHECK;
+
+/* The global ones that stand before a command: how many words they take is
+ * subtracted from *argc and added to *argv. For main.c. */
+int mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv) MDS_MUST_CHECK;
+
+/*
+ * Claims words of the form NAME=VALUE for the request, as views into them.
+ * MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed.
+ */
+int mdsctl_attributes(int count, char **words,
+                      mds_request_t *request) MDS_MUST_CHECK;
+
+/* output.c: what is said to people. */
+
+/* Prints "mdsctl: WORDS" to stderr and returns MDSCTL_FAILED or _USAGE; the
+ * latter with the usage line of the command that runs. */
+int mdsctl_failed(const mds_error_t *err);
+int mdsctl_usage(const char *format, ...) MDS_PRINTF(1, 2);
+
+/* The line that mdsctl_usage() adds; family is "" or, say, "list ". */
+void mdsctl_usage_of(const char *family, const mdsctl_command_t *command);
+
+/* The usage line of the command that runs, without "usage:". */
+const char *mdsctl_usage_line(void);
+
+/* Prints the value to stdout, indented, and takes the reference; a NULL is
+ * memory that ran out. MDSCTL_DONE or MDSCTL_FAILED. */
+int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
+
+/* progress.c: a bar on stderr where that is a terminal; otherwise it says
+ * nothing. One at a time; label has to outlive it. */
+mds_progress_t *mdsctl_progress_begin(const char *label);
+void            mdsctl_progress_end(mds_progress_t *progress);
+
+/* The commands, a file each. */
+
+int mdsctl_check(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv);
+
+#endif

@@ -1,0 +1,220 @@
+/* mdsctl: options, positional words and attributes of all commands. */
+
+#include "mdsctl.h"
+
+#include <stdlib.h>
+
+#define GLOBALS 4 /* with the end of the table */
+
+static void
+make_globals(mdsctl_t *ctl, mdsctl_option_t globals[GLOBALS])
+{
+    globals[0] = (mdsctl_option_t){ .name = "depot", .value = &ctl->depot };
+    globals[1] = (mdsctl_option_t){ .name = "key", .value = &ctl->key };
+    globals[2] = (mdsctl_option_t){ .name = "json", .flag = &ctl->json };
+    globals[3] = (mdsctl_option_t){ .name = NULL };
+}
+
+/* The part of "--name=value" that is the name. */
+static mds_str_t
+name_in(const char *word)
+{
+    return (mds_str_t){ strcspn(word + 2, "="), word + 2 };
+}
+
+static const mdsctl_option_t *
+find(const mdsctl_option_t *options, mds_str_t name)
+{
+    for (; options != NULL && options->name != NULL; options++) {
+        if (mds_str_eq(mds_str_of(options->name), name)) {
+            return options;
+        }
+    }
+
+    return NULL;
+}
+
+static int
+store(const mdsctl_option_t *option, const char *value)
+{
+    if (option->value != NULL) {
+        if (*option->value != NULL) {
+            return mdsctl_usage("--%s is given twice", option->name);
+        }
+        *option->value = value;
+        return MDSCTL_DONE;
+    }
+
+    if (option->values->count == MDSCTL_VALUES_MAX) {
+        return mdsctl_usage("--%s is given more than %d times", option->name,
+                            MDSCTL_VALUES_MAX);
+    }
+
+    option->values->items[option->values->count++] = value;
+    return MDSCTL_DONE;
+}
+
+/* Takes the option in argv[*i], and its value; *i goes to its last word. */
+static int
+take(const mdsctl_option_t *option, int argc, char **argv, int *i)
+{
+    const char *equals = strchr(argv[*i], '=');
+
+    if (option->flag != NULL) {
+        if (equals != NULL) {
+            return mdsctl_usage("--%s takes no value", option->name);
+        }
+        *option->flag = true;
+        return MDSCTL_DONE;
+    }
+
+    if (equals != NULL) {
+        return store(option, equals + 1);
+    }
+
+    if (*i + 1 == argc) {
+        return mdsctl_usage("--%s needs a value", option->name);
+    }
+
+    *i += 1;
+    return store(option, argv[*i]);
+}
+
+static const char *
+environment(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && *value != '\0' ? value : otherwise;
+}
+
+static int
+parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
+            int *argc, char **argv)
+{
+    int                    kept = 1;
+    bool                   ended = false;
+    const mdsctl_option_t *option;
+
+    for (int i = 1; i < *argc; i++) {
+        if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
+            argv[kept++] = argv[i];
+            continue;
+        }
+
+        if (strcmp(argv[i], "--") == 0) {
+            ended = true;
+            continue;
+        }
+
+        option = NULL;
+        if (argv[i][1] == '-') {
+            option = find(options, name_in(argv[i]));
+            if (option == NULL) {
+                option = find(globals, name_in(argv[i]));
+            }
+        }
+
+        if (option == NULL) {
+            return mdsctl_usage("unknown option \"%s\"", argv[i]);
+        }
+
+        if (take(option, *argc, argv, &i) != MDSCTL_DONE) {
+            return MDSCTL_USAGE;
+        }
+    }
+
+    *argc = kept;
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min, int max,
+             int *argc, char **argv)
+{
+    mdsctl_option_t globals[GLOBALS];
+
+    make_globals(ctl, globals);
+
+    if (parse_words(options, globals, argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (ctl->depot == NULL) {
+        ctl->depot = environment("MDS_DEPOT", "/var/lib/mds");
+    }
+    if (ctl->key == NULL) {
+        ctl->key = environment("MDS_KEY", NULL);
+    }
+
+    if (*argc - 1 < min) {
+        return mdsctl_usage("%s: an argument is missing", argv[0]);
+    }
+    if (max >= 0 && *argc - 1 > max) {
+        return mdsctl_usage("%s: \"%s\" is one argument too many", argv[0],
+                            argv[max + 1]);
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
+{
+    int                    i;
+    mdsctl_option_t        globals[GLOBALS];
+    const mdsctl_option_t *option;
+
+    make_globals(ctl, globals);
+
+    for (i = 0; i < *argc && (*argv)[i][0] == '-'; i++) {
+        /* these two stand where a command would */
+        if (strcmp((*argv)[i], "--help") == 0
+            || strcmp((*argv)[i], "--version") == 0) {
+            break;
+        }
+
+        option = NULL;
+        if (strncmp((*argv)[i], "--", 2) == 0) {
+            option = find(globals, name_in((*argv)[i]));
+        }
+
+        if (option == NULL) {
+            return mdsctl_usage("unknown option \"%s\"", (*argv)[i]);
+        }
+
+        if (take(option, *argc, *argv, &i) != MDSCTL_DONE) {
+            return MDSCTL_USAGE;
+        }
+    }
+
+    *argc -= i;
+    *argv += i;
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_attributes(int count, char **words, mds_request_t *request)
+{
+    const char *equals;
+    mds_error_t err;
+
+    for (int i = 0; i < count; i++) {
+        equals = strchr(words[i], '=');
+        if (equals == NULL) {
+            return mdsctl_usage("\"%s\" is not of the form NAME=VALUE",
+                                words[i]);
+        }
+
+        if (mds_request_claim(request,
+                              (mds_str_t){ (size_t) (equals - words[i]),
+                                           words[i] },
+                              mds_str_of(equals + 1), &err)
+            != MDS_OK)
+        {
+            return mdsctl_usage("\"%s\": %s", words[i], err.text);
+        }
+    }
+
+    return MDSCTL_DONE;
+}

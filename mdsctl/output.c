@@ -1,0 +1,64 @@
+/* mdsctl: errors, usage and JSON, in one form for all commands. */
+
+#include "mdsctl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* One command runs in a process: what it is need not be handed around. */
+static char usage_line[512]
+    = "mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...";
+
+int
+mdsctl_failed(const mds_error_t *err)
+{
+    fflush(stdout);
+    fprintf(stderr, "mdsctl: %s\n", err->text);
+    return MDSCTL_FAILED;
+}
+
+int
+mdsctl_usage(const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout);
+    fputs("mdsctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nusage: %s\n", usage_line);
+
+    return MDSCTL_USAGE;
+}
+
+void
+mdsctl_usage_of(const char *family, const mdsctl_command_t *command)
+{
+    snprintf(usage_line, sizeof(usage_line), "mdsctl %s%s %s", family,
+             command->name, command->usage);
+}
+
+const char *
+mdsctl_usage_line(void)
+{
+    return usage_line;
+}
+
+int
+mdsctl_print(mds_json_t *json)
+{
+    char       *text;
+    size_t      len;
+    mds_error_t err;
+
+    if (mds_json_dump(json, MDS_JSON_PRETTY, &err, &text, &len) != MDS_OK) {
+        mds_json_release(json);
+        return mdsctl_failed(&err);
+    }
+
+    printf("%s\n", text);
+    free(text);
+    mds_json_release(json);
+    return MDSCTL_DONE;
+}
