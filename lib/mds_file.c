@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* First room for what has no size; a key or a signature fits in. */
+#define MDS_FILE_ROOM 4096
+
 mds_status_t
 mds_path(mds_path_t *path, mds_error_t *err, const char *format, ...)
 {
@@ -95,47 +98,74 @@ mds_file_read_up_to(int fd, const char *path, char *data, size_t max,
     return MDS_OK;
 }
 
+/* To the end of the file into *bytes, which grows from room bytes. */
+static mds_status_t
+mds_file_read_rest(int fd, const char *path, size_t room, size_t max_bytes,
+                   mds_error_t *err, char **bytes, size_t *len)
+{
+    char        *grown;
+    size_t       n = 0, done = 0;
+    mds_status_t status;
+
+    for (;; room *= 2) {
+        grown = realloc(*bytes, room);
+        if (grown == NULL) {
+            return mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
+        }
+
+        *bytes = grown;
+        status
+            = mds_file_read_up_to(fd, path, grown + done, room - done, err, &n);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        done += n;
+
+        if (done > max_bytes) {
+            return mds_fail(err, MDS_INVALID,
+                            "\"%s\" is too long: at most %zu bytes are read",
+                            path, max_bytes);
+        }
+
+        if (done < room) {
+            grown[done] = '\0';
+            *len = done;
+            return MDS_OK;
+        }
+    }
+}
+
 mds_status_t
 mds_file_read(const char *path, size_t max_bytes, mds_error_t *err, char **data,
               size_t *len)
 {
-    int          fd;
     char        *bytes = NULL;
-    size_t       done = 0;
-    uint64_t     size;
-    mds_status_t status = mds_file_open(path, err, &fd, &size);
+    size_t       room = MDS_FILE_ROOM;
+    struct stat  st;
+    mds_status_t status;
+    int          fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    /* One byte more, so that the end is seen; pipes have no size. */
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        room = (uint64_t) st.st_size > max_bytes ? max_bytes + 1
+                                                 : (size_t) st.st_size + 1;
+    }
+
+    status = mds_file_read_rest(fd, path, room, max_bytes, err, &bytes, len);
+    close(fd);
 
     if (status != MDS_OK) {
+        free(bytes);
         return status;
     }
 
-    if (size > max_bytes) {
-        status = mds_fail(err, MDS_INVALID,
-                          "\"%s\" is too long: %llu bytes, at most %zu", path,
-                          (unsigned long long) size, max_bytes);
-        goto done;
-    }
-
-    bytes = malloc((size_t) size + 1);
-    if (bytes == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
-        goto done;
-    }
-
-    status = mds_file_read_up_to(fd, path, bytes, (size_t) size, err, &done);
-    if (status != MDS_OK) {
-        goto done;
-    }
-
-    bytes[done] = '\0';
     *data = bytes;
-    *len = done;
-    bytes = NULL;
-
-done:
-    free(bytes);
-    close(fd);
-    return status;
+    return MDS_OK;
 }
 
 static mds_status_t
@@ -183,7 +213,7 @@ mds_file_write(const char *path, mode_t mode, const void *data, size_t len,
     return status;
 }
 
-/* Mode (the umask took its part), bytes and name, all down on the disk. */
+/* Closes fd: the bytes are on the disk, the mode is exactly this one. */
 static mds_status_t
 mds_file_finish(int fd, const char *path, mode_t mode, mds_error_t *err)
 {

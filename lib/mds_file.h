@@ -35,7 +35,7 @@ mds_status_t mds_file_open(const char *path, mds_error_t *err, int *fd,
 
 /*
  * The whole file, with a zero byte behind its len bytes; the caller frees
- * *data. MDS_INVALID: longer than max_bytes, or no regular file.
+ * *data. A pipe will do. MDS_INVALID: longer than max_bytes.
  */
 mds_status_t mds_file_read(const char *path, size_t max_bytes, mds_error_t *err,
                            char **data, size_t *len) MDS_MUST_CHECK;

@@ -1,0 +1,300 @@
+#include "mds_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mds_delta.h"
+
+#define MDS_STORE_CHUNK 65536
+#define MDS_STORE_SIGNATURE_MAX 16384
+
+static mds_status_t
+mds_store_files(const char *depot, mds_error_t *err, mds_path_t *dir)
+{
+    return mds_path(dir, err, "%s/files", depot);
+}
+
+mds_status_t
+mds_store_path(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
+               mds_path_t *path)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_path(path, err, "%s/files/%s", depot,
+                    mds_sha256_hex(sha256, hex));
+}
+
+mds_status_t
+mds_store_has(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
+              uint64_t *size_bytes)
+{
+    mds_path_t   path;
+    struct stat  st;
+    mds_status_t status = mds_store_path(depot, sha256, err, &path);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (stat(path.text, &st) != 0) {
+        return mds_fail_errno(err, "stat \"%s\"", path.text);
+    }
+
+    *size_bytes = (uint64_t) st.st_size;
+    return MDS_OK;
+}
+
+/* Gives the draft its name; a file of that name and size is left alone. */
+static mds_status_t
+mds_store_keep(const char *depot, mds_draft_t *draft,
+               const mds_sha256_t *sha256, uint64_t size_bytes,
+               mds_error_t *err)
+{
+    uint64_t     size;
+    mds_path_t   path;
+    mds_status_t status = mds_store_has(depot, sha256, NULL, &size);
+
+    if (status == MDS_OK && size == size_bytes) {
+        mds_draft_drop(draft);
+        return MDS_OK;
+    }
+
+    status = mds_store_path(depot, sha256, err, &path);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    return mds_draft_commit(draft, path.text, 0444, err);
+}
+
+static mds_status_t
+mds_store_copy(int fd, const char *source, uint64_t total, mds_draft_t *draft,
+               mds_progress_t *progress, mds_error_t *err, mds_sha256_t *sha256,
+               uint64_t *size_bytes)
+{
+    char               chunk[MDS_STORE_CHUNK];
+    ssize_t            n;
+    uint64_t           done = 0;
+    mds_status_t       status;
+    mds_sha256_state_t state;
+
+    mds_sha256_begin(&state);
+
+    while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return mds_fail_errno(err, "read \"%s\"", source);
+        }
+
+        status = mds_draft_write(draft, chunk, (size_t) n, err);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        mds_sha256_add(&state, chunk, (size_t) n);
+        done += (uint64_t) n;
+
+        if (progress != NULL) {
+            progress->report(progress, done, total);
+        }
+    }
+
+    mds_sha256_end(&state, sha256);
+    *size_bytes = done;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_store_add(const char *depot, const char *source, mds_progress_t *progress,
+              mds_error_t *err, mds_sha256_t *sha256, uint64_t *size_bytes)
+{
+    int          fd = -1;
+    uint64_t     total, size = 0;
+    mds_path_t   dir;
+    mds_draft_t  draft = MDS_NO_DRAFT;
+    mds_status_t status = mds_store_files(depot, err, &dir);
+    mds_sha256_t digest;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if ((status = mds_file_open(source, err, &fd, &total)) != MDS_OK
+        || (status = mds_draft_begin(&draft, dir.text, err)) != MDS_OK
+        || (status = mds_store_copy(fd, source, total, &draft, progress, err,
+                                    &digest, &size))
+               != MDS_OK
+        || (status = mds_store_keep(depot, &draft, &digest, size, err))
+               != MDS_OK)
+    {
+        goto done;
+    }
+
+    *sha256 = digest;
+    *size_bytes = size;
+
+done:
+    mds_draft_drop(&draft);
+    if (fd >= 0) {
+        close(fd);
+    }
+
+    return status;
+}
+
+/* Whether there is a whole signature by this key. */
+static bool
+mds_store_signed(const char *path, const mds_key_t *key)
+{
+    char        *text;
+    size_t       len;
+    uint8_t      keyid[MDS_KEYID_BYTES];
+    mds_status_t status
+        = mds_file_read(path, MDS_STORE_SIGNATURE_MAX, NULL, &text, &len);
+
+    if (status != MDS_OK) {
+        return false;
+    }
+
+    status = mds_minisign_keyid((mds_str_t){ len, text }, NULL, keyid);
+    free(text);
+
+    return status == MDS_OK && memcmp(keyid, key->keyid, sizeof(keyid)) == 0;
+}
+
+mds_status_t
+mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
+                   const mds_key_t *key, const char *label, mds_error_t *err)
+{
+    mds_path_t   path, signature;
+    mds_status_t status = mds_store_path(depot, sha256, err, &path);
+
+    if (status == MDS_OK) {
+        status = mds_path(&signature, err, "%s.minisig", path.text);
+    }
+
+    if (status != MDS_OK || mds_store_signed(signature.text, key)) {
+        return status;
+    }
+
+    return mds_minisign_sign(key, path.text, label, signature.text, err);
+}
+
+/* Moves a finished difference to its own name, or away. */
+static mds_status_t
+mds_store_keep_delta(const char *depot, const char *temp,
+                     uint64_t compressed_bytes, mds_error_t *err,
+                     mds_sha256_t *sha256, uint64_t *size_bytes, bool *worth)
+{
+    uint64_t     size;
+    mds_path_t   path, dir;
+    mds_sha256_t digest;
+    mds_status_t status = mds_sha256_file(temp, NULL, err, &digest, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!mds_delta_worth(size, compressed_bytes)) {
+        *worth = false;
+        return MDS_OK;
+    }
+
+    if ((status = mds_store_files(depot, err, &dir)) != MDS_OK
+        || (status = mds_store_path(depot, &digest, err, &path)) != MDS_OK)
+    {
+        return status;
+    }
+
+    if (rename(temp, path.text) != 0) {
+        return mds_fail_errno(err, "rename to \"%s\"", path.text);
+    }
+
+    status = mds_file_sync_dir(dir.text, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    *sha256 = digest;
+    *size_bytes = size;
+    *worth = true;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
+                const mds_sha256_t *new_sha256, uint64_t compressed_bytes,
+                mds_progress_t *progress, mds_error_t *err,
+                mds_sha256_t *sha256, uint64_t *size_bytes, bool *worth)
+{
+    char         hex[2 * 16 + 1];
+    uint8_t      nonce[16];
+    mds_path_t   old_path, new_path, temp;
+    mds_status_t status = mds_store_path(depot, old_sha256, err, &old_path);
+
+    mds_random(nonce, sizeof(nonce));
+
+    if (status != MDS_OK
+        || (status = mds_store_path(depot, new_sha256, err, &new_path))
+               != MDS_OK
+        || (status = mds_path(&temp, err, "%s/files/" MDS_TEMP_PREFIX "%s",
+                              depot, mds_hex(nonce, sizeof(nonce), hex)))
+               != MDS_OK)
+    {
+        return status;
+    }
+
+    status = mds_delta_make(old_path.text, new_path.text, temp.text, progress,
+                            err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_store_keep_delta(depot, temp.text, compressed_bytes, err,
+                                  sha256, size_bytes, worth);
+
+    /* Gone already where it was kept. */
+    unlink(temp.text);
+    return status;
+}
+
+mds_status_t
+mds_store_sweep(const char *depot, mds_error_t *err)
+{
+    DIR           *stream;
+    mds_path_t     dir, path;
+    mds_status_t   status = mds_store_files(depot, err, &dir);
+    struct dirent *entry;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    stream = opendir(dir.text);
+    if (stream == NULL) {
+        return mds_fail_errno(err, "open \"%s\"", dir.text);
+    }
+
+    while (status == MDS_OK && (entry = readdir(stream)) != NULL) {
+        if (!mds_str_starts(mds_str_of(entry->d_name),
+                            mds_str(MDS_TEMP_PREFIX))) {
+            continue;
+        }
+
+        status = mds_path(&path, err, "%s/%s", dir.text, entry->d_name);
+
+        if (status == MDS_OK && unlink(path.text) != 0 && errno != ENOENT) {
+            status = mds_fail_errno(err, "remove \"%s\"", path.text);
+        }
+    }
+
+    closedir(stream);
+    return status;
+}
