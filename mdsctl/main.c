@@ -5,6 +5,8 @@
 static const mdsctl_command_t commands[] = {
     { "keygen", "NAME", "make a key pair, NAME.key and NAME.pub", mdsctl_keygen,
       NULL },
+    { "check", "URL --pub FILE.pub [--have FILE] [--out FILE] NAME=VALUE...",
+      "play a device: ask, verify, download, patch", mdsctl_check, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -43,6 +45,7 @@ print_help(void)
            "DIR defaults to $MDS_DEPOT, then /var/lib/mds; FILE to $MDS_KEY.\n"
            "Exit: 0 done, 1 failed, 2 wrong usage.\n\n");
     print_table(commands, "");
+    printf("  help [COMMAND]\n      this, or the usage of a command\n");
 }
 
 /* family stands before the command's name, as in "list ". */

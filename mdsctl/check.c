@@ -1,0 +1,275 @@
+/* mdsctl check: a device, as careful as a device has to be. */
+
+#include "check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mdsctl.h"
+
+mds_status_t
+mdsctl_check_url(mdsctl_check_t *c, const char *path, const char *suffix,
+                 mds_buffer_t *url)
+{
+    size_t len = strlen(c->base);
+
+    mds_buffer_add(url, c->base, len);
+    if (len > 0 && c->base[len - 1] != '/') {
+        mds_buffer_add(url, "/", 1);
+    }
+    mds_buffer_add(url, path, strlen(path));
+    mds_buffer_add(url, suffix, strlen(suffix) + 1);
+
+    if (mds_buffer_failed(url)) {
+        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
+    }
+
+    return MDS_OK;
+}
+
+/* "check?app=...&kind=..." */
+static mds_status_t
+make_query(mdsctl_check_t *c, mds_buffer_t *query)
+{
+    mds_buffer_add(query, "check", 5);
+
+    for (size_t i = 0; i < c->request.count; i++) {
+        mds_buffer_add(query, i == 0 ? "?" : "&", 1);
+        mdsctl_http_encode(query, c->request.attributes[i].name);
+        mds_buffer_add(query, "=", 1);
+        mdsctl_http_encode(query, c->request.attributes[i].value);
+    }
+
+    mds_buffer_add(query, "", 1);
+    if (mds_buffer_failed(query)) {
+        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
+{
+    mds_buffer_t query = { 0 }, url = { 0 };
+    mds_status_t status;
+
+    status = make_query(c, &query);
+    if (status == MDS_OK) {
+        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        status = mdsctl_http_get(c->http, (const char *) url.data,
+                                 MDSCTL_HTTP_BODY_MAX, &c->err, answer);
+    }
+
+    mds_buffer_free(&query);
+    mds_buffer_free(&url);
+    return status;
+}
+
+/* RFC 9457; nobody has signed this: it is shown, without what could move the
+ * cursor, and not believed. */
+static mds_status_t
+refused(mdsctl_check_t *c, const mdsctl_answer_t *answer)
+{
+    char        words[256] = "";
+    mds_str_t   body = { answer->body.len, (const char *) answer->body.data };
+    mds_str_t   detail;
+    mds_json_t *problem = NULL;
+
+    if (strcmp(answer->type, "application/problem+json") == 0
+        && mds_json_parse(body, "problem", NULL, &problem) == MDS_OK)
+    {
+        detail = mds_json_string(mds_json_get(problem, "detail"));
+        if (detail.len == 0) {
+            detail = mds_json_string(mds_json_get(problem, "title"));
+        }
+        snprintf(words, sizeof(words), "%s%.*s", detail.len > 0 ? ": " : "",
+                 MDS_STR(detail));
+    }
+
+    for (char *p = words; *p != '\0'; p++) {
+        if ((unsigned char) *p < ' ' || *p == 0x7f) {
+            *p = ' ';
+        }
+    }
+
+    mds_json_release(problem);
+    return mds_fail(&c->err, MDS_IO, "%s: the server answers %ld%s", c->base,
+                    answer->status, words);
+}
+
+/* Nothing of the body is looked at before its signature holds. */
+static mds_status_t
+understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
+{
+    mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
+    mds_status_t status;
+
+    if (answer->signature[0] == '\0') {
+        return mds_fail(&c->err, MDS_INVALID,
+                        "%s: the answer has no signature (MDS-Signature)",
+                        c->base);
+    }
+
+    status = mds_dsse_verify(&c->public_key, body,
+                             mds_str_of(answer->signature), &c->err);
+    if (status == MDS_OK) {
+        status = mds_order_parse(body, &c->err, &c->order);
+    }
+    if (status == MDS_OK) {
+        status = mds_order_check(&c->order, &c->request, &c->err);
+    }
+
+    return status;
+}
+
+static void
+tell_order(mdsctl_check_t *c)
+{
+    char        *meta;
+    size_t       len;
+    char         keyid[MDS_KEYID_HEX + 1];
+    mds_order_t *o = &c->order;
+    mds_json_t  *json = mds_json_get(o->json, "meta");
+
+    mds_keyid_hex(c->public_key.keyid, keyid);
+    mdsctl_fact_str(&c->story, "action",
+                    mds_str_of(o->rollback ? "rollback" : "install"));
+    if (o->rollback) {
+        mdsctl_fact_str(&c->story, "from", o->from);
+    }
+    mdsctl_fact(&c->story, "version",
+                o->has_full ? mds_json_string_new(o->version)
+                            : mds_json_null_new());
+    mdsctl_fact_str(&c->story, "release", o->release);
+    mdsctl_fact(&c->story, "serial", mds_json_integer_new(o->serial));
+    mdsctl_fact_str(&c->story, "keyid", mds_str_of(keyid));
+
+    if (!o->rollback) {
+        mdsctl_tell(&c->story, "told", "install version %.*s",
+                    MDS_STR(o->version));
+    } else if (o->has_full) {
+        mdsctl_tell(&c->story, "told",
+                    "roll back version %.*s, to version %.*s", MDS_STR(o->from),
+                    MDS_STR(o->version));
+    } else {
+        mdsctl_tell(&c->story, "told", "roll back version %.*s: remove it",
+                    MDS_STR(o->from));
+    }
+    mdsctl_tell(&c->story, "release", "%.*s, change %" PRId64,
+                MDS_STR(o->release), o->serial);
+    mdsctl_tell(&c->story, "signed by", "%s: the signature holds", keyid);
+
+    if (json != NULL
+        && mds_json_dump(json, MDS_JSON_COMPACT, NULL, &meta, &len) == MDS_OK)
+    {
+        mdsctl_tell(&c->story, "meta", "%s", meta);
+        mdsctl_fact(&c->story, "meta", mds_json_retain(json));
+        free(meta);
+    }
+}
+
+static mds_status_t
+run(mdsctl_check_t *c)
+{
+    mds_status_t    status;
+    mdsctl_answer_t answer;
+
+    status = ask(c, &answer);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (answer.poll_after[0] != '\0') {
+        mdsctl_fact_str(&c->story, "poll_after", mds_str_of(answer.poll_after));
+    }
+
+    if (answer.status == 204) {
+        mdsctl_tell(&c->story, "told", "nothing to do");
+        mdsctl_fact_str(&c->story, "action", mds_str("none"));
+    } else if (answer.status != 200) {
+        status = refused(c, &answer);
+    } else {
+        status = understand(c, &answer);
+        if (status == MDS_OK) {
+            tell_order(c);
+        }
+    }
+
+    mdsctl_answer_free(&answer);
+
+    if (status == MDS_OK && c->order.has_full) {
+        status = mdsctl_package_get(c);
+    }
+
+    return status;
+}
+
+static int
+parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *pub = NULL;
+    mdsctl_option_t options[] = { { .name = "pub", .value = &pub },
+                                  { .name = "have", .value = &c->have },
+                                  { .name = "out", .value = &c->out },
+                                  { .name = NULL } };
+
+    if (mdsctl_parse(ctl, options, 1, -1, &argc, argv) != MDSCTL_DONE
+        || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    c->base = argv[1];
+    if ((strncmp(c->base, "http://", 7) != 0
+         && strncmp(c->base, "https://", 8) != 0)
+        || strpbrk(c->base, "?#") != NULL)
+    {
+        return mdsctl_usage("\"%s\" is not the URL of a service, such as"
+                            " http://HOST/mds/v1/",
+                            c->base);
+    }
+
+    if (pub == NULL) {
+        return mdsctl_usage("--pub is missing: whom to believe?");
+    }
+
+    if (mds_request_validate(&c->request, &c->err) != MDS_OK) {
+        return mdsctl_usage("%s", c->err.text);
+    }
+
+    if (mds_public_load(pub, &c->err, &c->public_key) != MDS_OK) {
+        return mdsctl_failed(&c->err);
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
+{
+    int            code;
+    mdsctl_check_t c = { 0 };
+
+    code = parse(&c, ctl, argc, argv);
+    if (code != MDSCTL_DONE) {
+        return code;
+    }
+
+    c.story.json = ctl->json;
+    c.story.facts = mds_json_object_new();
+    if (mdsctl_http_open(&c.err, &c.http) != MDS_OK || run(&c) != MDS_OK) {
+        code = mdsctl_failed(&c.err);
+    } else if (ctl->json) {
+        code = mdsctl_print(mds_json_retain(c.story.facts));
+    }
+
+    mds_json_release(c.story.facts);
+    mds_order_free(&c.order);
+    mdsctl_http_close(c.http);
+    return code;
+}

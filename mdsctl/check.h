@@ -1,0 +1,35 @@
+/*
+ * check: what the two halves of `mdsctl check` share. check.c asks, and
+ * believes or not; package.c gets the package that it was told to install.
+ */
+
+#ifndef MDSCTL_CHECK_H
+#define MDSCTL_CHECK_H
+
+#include "http.h"
+#include "mds_order.h"
+#include "mds_sign.h"
+#include "story.h"
+
+typedef struct {
+    const char    *base; /* URL, as given */
+    const char    *have; /* the installed package; NULL: not kept */
+    const char    *out;  /* where the new one goes; NULL: nowhere */
+    mds_request_t  request;
+    mds_public_t   public_key;
+    mdsctl_http_t *http;
+    mds_order_t    order; /* verified, once its json is not NULL */
+    mdsctl_story_t story;
+    mds_error_t    err; /* what went wrong last */
+} mdsctl_check_t;
+
+/* Makes the service's URL, with path and suffix behind it and a zero byte;
+ * the caller frees the buffer. */
+mds_status_t
+mdsctl_check_url(mdsctl_check_t *check, const char *path, const char *suffix,
+                 mds_buffer_t *url) MDS_MUST_CHECK;
+
+/* Downloads, patches, verifies and keeps or drops the order's package. */
+mds_status_t mdsctl_package_get(mdsctl_check_t *check) MDS_MUST_CHECK;
+
+#endif
