@@ -1,0 +1,83 @@
+/*
+ * What all answers have in common: header lines, and a body from memory.
+ */
+
+#include "ngx_http_mds_module.h"
+
+ngx_int_t
+ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
+                        ngx_str_t *value)
+{
+    ngx_table_elt_t *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+ngx_int_t
+ngx_http_mds_add_common_headers(ngx_http_request_t *r)
+{
+    static ngx_str_t    no_store = ngx_string("no-store");
+    ngx_http_mds_ctx_t *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+
+    if (ctx != NULL && ctx->serial.len != 0
+        && ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mds_add_header(r, "Cache-Control", &no_store);
+}
+
+ngx_int_t
+ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
+                  ngx_str_t *body)
+{
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+    ngx_chain_t out;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    /* There is no validator: "If-None-Match: *" must not make it a 304. */
+    r->disable_not_modified = 1;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}

@@ -1,0 +1,159 @@
+/*
+ * The attributes of a request. What mds_attribute sets is the operator's word
+ * and the only source of that value; all else is the device's, in the query.
+ */
+
+#include "ngx_http_mds_module.h"
+
+static ngx_http_mds_attribute_t *
+ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name);
+
+char *
+ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mds_loc_conf_t         *mlcf = conf;
+    ngx_http_mds_attribute_t        *attribute;
+    ngx_http_compile_complex_value_t compile;
+    ngx_str_t                       *args = cf->args->elts;
+
+    if (!mds_attribute_name_valid(ngx_http_mds_view(&args[1]))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no name of an attribute: it takes a"
+                           " lower-case letter, then up to %d letters, digits"
+                           " and _",
+                           &args[1], MDS_ATTRIBUTE_NAME_MAX - 1);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_mds_find_attribute(mlcf->attributes, &args[1]) != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the attribute \"%V\" is set twice here", &args[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (mlcf->attributes == NULL) {
+        mlcf->attributes = ngx_array_create(cf->pool, 4, sizeof(*attribute));
+        if (mlcf->attributes == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    attribute = ngx_array_push(mlcf->attributes);
+    if (attribute == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(attribute, sizeof(*attribute));
+    ngx_memzero(&compile, sizeof(compile));
+
+    attribute->name = args[1];
+    compile.cf = cf;
+    compile.value = &args[2];
+    compile.complex_value = &attribute->value;
+
+    return ngx_http_compile_complex_value(&compile) == NGX_OK ? NGX_CONF_OK
+                                                              : NGX_CONF_ERROR;
+}
+
+static ngx_http_mds_attribute_t *
+ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name)
+{
+    ngx_http_mds_attribute_t *attribute;
+
+    if (in == NULL) {
+        return NULL;
+    }
+
+    attribute = in->elts;
+    for (ngx_uint_t i = 0; i < in->nelts; i++) {
+        if (attribute[i].name.len == name->len
+            && ngx_memcmp(attribute[i].name.data, name->data, name->len) == 0)
+        {
+            return &attribute[i];
+        }
+    }
+
+    return NULL;
+}
+
+ngx_int_t
+ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
+                              ngx_array_t **attributes)
+{
+    ngx_http_mds_attribute_t *inherited, *attribute;
+
+    if (*attributes == NULL || prev == NULL) {
+        *attributes = *attributes == NULL ? prev : *attributes;
+
+    } else {
+        inherited = prev->elts;
+        for (ngx_uint_t i = 0; i < prev->nelts; i++) {
+            if (ngx_http_mds_find_attribute(*attributes, &inherited[i].name)
+                != NULL) {
+                continue;
+            }
+
+            attribute = ngx_array_push(*attributes);
+            if (attribute == NULL) {
+                return NGX_ERROR;
+            }
+
+            *attribute = inherited[i];
+        }
+    }
+
+    if (*attributes != NULL && (*attributes)->nelts > MDS_ATTRIBUTES_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d attributes are set by"
+                           " \"mds_attribute\"",
+                           MDS_ATTRIBUTES_MAX);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+static mds_status_t
+ngx_http_mds_fix_attributes(ngx_http_request_t *r, ngx_array_t *attributes,
+                            mds_request_t *request, mds_error_t *err)
+{
+    ngx_http_mds_attribute_t *attribute = attributes->elts;
+    mds_status_t              status = MDS_OK;
+    ngx_str_t                 value;
+
+    for (ngx_uint_t i = 0; status == MDS_OK && i < attributes->nelts; i++) {
+        if (ngx_http_complex_value(r, &attribute[i].value, &value) != NGX_OK) {
+            return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        }
+
+        status = mds_request_fix(request, ngx_http_mds_view(&attribute[i].name),
+                                 ngx_http_mds_view(&value), err);
+    }
+
+    return status;
+}
+
+mds_status_t
+ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
+                             mds_error_t *err)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+    mds_status_t             status;
+    char                    *buffer;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    if (mlcf->attributes != NULL) {
+        status = ngx_http_mds_fix_attributes(r, mlcf->attributes, request, err);
+        if (status != MDS_OK) {
+            return status;
+        }
+    }
+
+    buffer = ngx_pnalloc(r->pool, r->args.len + 1);
+    if (buffer == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    return mds_request_parse(request, ngx_http_mds_view(&r->args), buffer, err);
+}

@@ -1,0 +1,210 @@
+/*
+ * The depots of a worker, by path. One is opened after the fork, and once in
+ * a process however many locations or, without a master, cycles name it. A
+ * timer looks at each: it opens what is not open, and closes what has gone
+ * bad. The error log has a line for every change of that, not for a request.
+ */
+
+#include "ngx_http_mds_module.h"
+
+#define NGX_HTTP_MDS_LOOK_MS 1000
+
+struct ngx_http_mds_depot_s {
+    ngx_str_t             path;   /* zero-terminated */
+    mds_depot_t          *depot;  /* NULL: not open */
+    mds_status_t          status; /* why not; as it was logged last */
+    ngx_event_t           timer;
+    ngx_http_mds_depot_t *next;
+};
+
+/* Lives as long as the process: with no master, longer than a cycle. */
+static ngx_http_mds_depot_t *ngx_http_mds_depots;
+
+static ngx_http_mds_depot_t *ngx_http_mds_depot_create(ngx_str_t *path);
+static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
+static void
+ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
+                         const mds_error_t *err);
+static void ngx_http_mds_depot_look(ngx_event_t *event);
+
+void
+ngx_http_mds_open_depots(ngx_array_t *places)
+{
+    ngx_http_mds_place_t **place = places->elts;
+
+    for (ngx_uint_t i = 0; i < places->nelts; i++) {
+        (void) ngx_http_mds_depot(place[i]);
+    }
+}
+
+void
+ngx_http_mds_close_depots(void)
+{
+    ngx_http_mds_depot_t *depot, *next;
+
+    for (depot = ngx_http_mds_depots; depot != NULL; depot = next) {
+        next = depot->next;
+
+        if (depot->timer.timer_set) {
+            ngx_del_timer(&depot->timer);
+        }
+
+        mds_depot_close(depot->depot);
+        ngx_free(depot);
+    }
+
+    ngx_http_mds_depots = NULL;
+}
+
+ngx_http_mds_depot_t *
+ngx_http_mds_depot(ngx_http_mds_place_t *place)
+{
+    ngx_http_mds_depot_t *depot;
+
+    if (place->depot != NULL) {
+        return place->depot;
+    }
+
+    for (depot = ngx_http_mds_depots; depot != NULL; depot = depot->next) {
+        if (ngx_strcmp(depot->path.data, place->path.data) == 0) {
+            break;
+        }
+    }
+
+    if (depot == NULL) {
+        depot = ngx_http_mds_depot_create(&place->path);
+    }
+
+    place->depot = depot;
+
+    return depot;
+}
+
+static ngx_http_mds_depot_t *
+ngx_http_mds_depot_create(ngx_str_t *path)
+{
+    ngx_http_mds_depot_t *depot;
+
+    depot = ngx_calloc(sizeof(*depot) + path->len + 1, ngx_cycle->log);
+    if (depot == NULL) {
+        return NULL;
+    }
+
+    depot->path.len = path->len;
+    depot->path.data = (u_char *) (depot + 1);
+    ngx_cpystrn(depot->path.data, path->data, path->len + 1);
+
+    depot->timer.handler = ngx_http_mds_depot_look;
+    depot->timer.data = depot;
+    depot->timer.log = ngx_cycle->log;
+    depot->timer.cancelable = 1;
+
+    depot->next = ngx_http_mds_depots;
+    ngx_http_mds_depots = depot;
+
+    ngx_http_mds_depot_open(depot);
+    ngx_add_timer(&depot->timer, NGX_HTTP_MDS_LOOK_MS);
+
+    return depot;
+}
+
+static void
+ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
+{
+    mds_error_t  err = { .status = MDS_OK };
+    mds_status_t status;
+
+    status = mds_depot_open((char *) depot->path.data, &err, &depot->depot);
+
+    if (status != MDS_OK) {
+        ngx_http_mds_depot_close(depot, status, &err);
+        return;
+    }
+
+    if (depot->status != MDS_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "mds depot \"%V\" is served again", &depot->path);
+        depot->status = MDS_OK;
+    }
+}
+
+static void
+ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
+                         const mds_error_t *err)
+{
+    mds_depot_close(depot->depot);
+    depot->depot = NULL;
+
+    if (depot->status != status) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\" is not served: %s", &depot->path,
+                      err->text);
+        depot->status = status;
+    }
+}
+
+static void
+ngx_http_mds_depot_look(ngx_event_t *event)
+{
+    ngx_http_mds_depot_t *depot = event->data;
+    mds_error_t           err = { .status = MDS_OK };
+    mds_status_t          status;
+
+    /* Without a master the cycle, and its log, may be another by now. */
+    event->log = ngx_cycle->log;
+
+    if (depot->depot != NULL) {
+        status = mds_depot_check(depot->depot, &err);
+        if (status != MDS_OK) {
+            ngx_http_mds_depot_close(depot, status, &err);
+        }
+    }
+
+    if (depot->depot == NULL) {
+        ngx_http_mds_depot_open(depot);
+    }
+
+    ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
+}
+
+ngx_uint_t
+ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
+{
+    return depot != NULL && depot->depot != NULL;
+}
+
+mds_status_t
+ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t **snapshot)
+{
+    mds_error_t  warning = { .status = MDS_OK };
+    mds_status_t status;
+
+    if (!ngx_http_mds_depot_is_open(depot)) {
+        return MDS_NOT_FOUND;
+    }
+
+    status = mds_depot_begin(depot->depot, &warning, snapshot);
+
+    if (status != MDS_OK) {
+        ngx_http_mds_depot_close(depot, status, &warning);
+
+    } else if (warning.status != MDS_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": %s; the generation before it is"
+                      " served",
+                      &depot->path, warning.text);
+    }
+
+    return status;
+}
+
+void
+ngx_http_mds_depot_end(ngx_http_mds_depot_t *depot, mds_status_t status,
+                       const mds_error_t *err)
+{
+    mds_depot_end(depot->depot);
+
+    if (status == MDS_DAMAGED || status == MDS_FOREIGN || status == MDS_IO) {
+        ngx_http_mds_depot_close(depot, status, err);
+    }
+}

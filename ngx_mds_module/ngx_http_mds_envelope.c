@@ -1,0 +1,115 @@
+/*
+ * The manifest and its signature in one piece, for clients that would rather
+ * have a DSSE envelope, and how they say so.
+ */
+
+#include "ngx_http_mds_module.h"
+
+#define NGX_HTTP_MDS_PAYLOAD_TYPE "application/vnd.mds.manifest+json"
+
+/* Whether one of a header's comma-separated media ranges is this type. */
+static ngx_uint_t
+ngx_http_mds_names(ngx_str_t *value, ngx_str_t *type)
+{
+    u_char *p = value->data, *end = value->data + value->len, *next;
+
+    for (; p < end; p = next + 1) {
+        next = ngx_strlchr(p, end, ',');
+        if (next == NULL) {
+            next = end;
+        }
+
+        while (p < next && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        if ((size_t) (next - p) >= type->len
+            && ngx_strncasecmp(p, type->data, type->len) == 0
+            && (p + type->len == next || p[type->len] == ';'
+                || p[type->len] == ' ' || p[type->len] == '\t'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+/* headers_in.accept would be one of several lines at most. */
+ngx_uint_t
+ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type)
+{
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == sizeof("Accept") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept",
+                                   h[i].key.len)
+                       == 0
+                && ngx_http_mds_names(&h[i].value, type))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+/* What stands between open and close in text; empty: not there. */
+static ngx_str_t
+ngx_http_mds_between(mds_str_t text, const char *open, u_char close)
+{
+    u_char   *end = (u_char *) text.data + text.len, *p;
+    ngx_str_t found = ngx_null_string;
+
+    p = ngx_strnstr((u_char *) text.data, (char *) open, text.len);
+    if (p == NULL) {
+        return found;
+    }
+
+    p += ngx_strlen(open);
+    end = ngx_strlchr(p, end, close);
+    if (end != NULL) {
+        found.data = p;
+        found.len = end - p;
+    }
+
+    return found;
+}
+
+/* The same signature, the same bytes, as DSSE 1.0.2 packs them. */
+ngx_int_t
+ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
+                      ngx_str_t *envelope)
+{
+    static const char format[]
+        = "{\"payload\":\"%V\",\"payloadType\":\"" NGX_HTTP_MDS_PAYLOAD_TYPE
+          "\",\"signatures\":[{\"keyid\":\"%V\",\"sig\":\"%V\"}]}";
+    ngx_str_t manifest, payload, keyid, sig;
+    u_char   *p;
+
+    keyid = ngx_http_mds_between(decision->signature, "keyid=\"", '"');
+    sig = ngx_http_mds_between(decision->signature, "sig=:", ':');
+
+    manifest.data = (u_char *) decision->manifest.data;
+    manifest.len = decision->manifest.len;
+
+    payload.len = ngx_base64_encoded_length(manifest.len);
+    payload.data = ngx_pnalloc(r->pool, payload.len);
+    envelope->len = sizeof(format) + payload.len + keyid.len + sig.len;
+    envelope->data = ngx_pnalloc(r->pool, envelope->len);
+    if (payload.data == NULL || envelope->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&payload, &manifest);
+    p = ngx_sprintf(envelope->data, format, &payload, &keyid, &sig);
+    envelope->len = p - envelope->data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,300 @@
+/*
+ * mds_files: packages, differences and their minisign signatures, streamed by
+ * nginx. The name of a file is the digest of its bytes, so that an answer is
+ * good for ever and every cache on the way may keep it.
+ */
+
+#include "ngx_http_mds_module.h"
+
+#define NGX_HTTP_MDS_DIGEST_BYTES 32
+#define NGX_HTTP_MDS_HEX_LEN (2 * NGX_HTTP_MDS_DIGEST_BYTES)
+
+typedef struct {
+    ngx_str_t name; /* HEX, or HEX.minisig */
+    ngx_str_t hex;
+} ngx_http_mds_file_t;
+
+static const ngx_str_t ngx_http_mds_minisig = ngx_string(".minisig");
+
+static ngx_int_t
+ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file);
+static mds_status_t
+ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                       ngx_str_t *path, ngx_open_file_info_t *of,
+                       mds_error_t *err);
+static ngx_int_t
+ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                          ngx_open_file_info_t *of);
+static ngx_int_t ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
+                                        ngx_open_file_info_t *of);
+
+ngx_int_t
+ngx_http_mds_files_handler(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+    ngx_http_mds_file_t      file;
+    ngx_open_file_info_t     of;
+    mds_status_t             status;
+    mds_error_t              err;
+    ngx_str_t                path;
+    ngx_int_t                rc;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
+        return ngx_http_mds_not_allowed(r);
+    }
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    if (!ngx_http_mds_depot_is_open(ngx_http_mds_depot(mlcf->place))) {
+        return ngx_http_mds_unavailable(r);
+    }
+
+    if (ngx_http_mds_file_name(r, &file) != NGX_OK) {
+        return ngx_http_mds_problem(r, MDS_NOT_FOUND,
+                                    "a file is named by its SHA-256, in 64"
+                                    " lower-case hexadecimal digits");
+    }
+
+    status = ngx_http_mds_file_open(r, &file, &path, &of, &err);
+    if (status != MDS_OK) {
+        return ngx_http_mds_problem(r, status, err.text);
+    }
+
+    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mds_file_send(r, &path, &of);
+}
+
+/* What follows the location's name in the (decoded, normalized) URI. */
+static ngx_int_t
+ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
+{
+    ngx_http_core_loc_conf_t *clcf;
+    const ngx_str_t          *suffix = &ngx_http_mds_minisig;
+    size_t                    i;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* Shorter than the location's name: a rewrite changed it. */
+    if (r->uri.len < clcf->name.len + NGX_HTTP_MDS_HEX_LEN) {
+        return NGX_DECLINED;
+    }
+
+    file->name.data = r->uri.data + clcf->name.len;
+    file->name.len = r->uri.len - clcf->name.len;
+    file->hex.data = file->name.data;
+    file->hex.len = NGX_HTTP_MDS_HEX_LEN;
+
+    for (i = 0; i < file->hex.len; i++) {
+        u_char c = file->hex.data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (file->name.len == file->hex.len) {
+        return NGX_OK;
+    }
+
+    return file->name.len == file->hex.len + suffix->len
+                   && ngx_memcmp(file->name.data + i, suffix->data, suffix->len)
+                          == 0
+               ? NGX_OK
+               : NGX_DECLINED;
+}
+
+static mds_status_t
+ngx_http_mds_file_error(ngx_http_mds_file_t *file, ngx_open_file_info_t *of,
+                        mds_error_t *err)
+{
+    switch (of->err) {
+
+    case 0: /* no failure, but a directory, a socket, ... */
+    case NGX_ENOENT:
+    case NGX_ENOTDIR:
+    case NGX_ELOOP:
+        return mds_fail(err, MDS_NOT_FOUND, "there is no file %.*s",
+                        (int) file->name.len, file->name.data);
+
+    default:
+        ngx_set_errno(of->err);
+        return mds_fail_errno(err, "cannot read the file %.*s",
+                              (int) file->name.len, file->name.data);
+    }
+}
+
+static mds_status_t
+ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                       ngx_str_t *path, ngx_open_file_info_t *of,
+                       mds_error_t *err)
+{
+    static const ngx_str_t    dir = ngx_string("/files/");
+    ngx_http_mds_loc_conf_t  *mlcf;
+    ngx_http_core_loc_conf_t *clcf;
+    u_char                   *p;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    path->len = mlcf->place->path.len + dir.len + file->name.len;
+    path->data = ngx_pnalloc(r->pool, path->len + 1);
+    if (path->data == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    p = ngx_cpymem(path->data, mlcf->place->path.data, mlcf->place->path.len);
+    p = ngx_cpymem(p, dir.data, dir.len);
+
+    ngx_memzero(of, sizeof(*of));
+    of->read_ahead = clcf->read_ahead;
+    of->directio = clcf->directio;
+    of->valid = clcf->open_file_cache_valid;
+    of->min_uses = clcf->open_file_cache_min_uses;
+    of->errors = clcf->open_file_cache_errors;
+    of->events = clcf->open_file_cache_events;
+#if (NGX_HAVE_OPENAT)
+    /* Files of a depot are files; the directory may be a link to one. */
+    of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
+    of->disable_symlinks_from = p - path->data;
+#endif
+
+    p = ngx_cpymem(p, file->name.data, file->name.len);
+    *p = '\0';
+
+    if (ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool) != NGX_OK
+        || !of->is_file)
+    {
+        return ngx_http_mds_file_error(file, of, err);
+    }
+
+    return MDS_OK;
+}
+
+/* The digest as an ETag, which is strong, and as RFC 9530 has it. */
+static ngx_int_t
+ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
+{
+    u_char           digest[NGX_HTTP_MDS_DIGEST_BYTES];
+    ngx_str_t        etag, repr, raw = { sizeof(digest), digest };
+    ngx_list_part_t *part;
+    u_char          *p;
+
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        digest[i] = (u_char) ngx_hextoi(hex->data + 2 * i, 2);
+    }
+
+    etag.len = hex->len + 2;
+    repr.len = sizeof("sha-256=::") - 1 + ngx_base64_encoded_length(raw.len);
+
+    p = ngx_pnalloc(r->pool, etag.len + repr.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    etag.data = p;
+    repr.data = ngx_sprintf(p, "\"%V\"", hex);
+
+    p = ngx_cpymem(repr.data, "sha-256=:", sizeof("sha-256=:") - 1);
+    ngx_encode_base64(&(ngx_str_t){ 0, p }, &raw);
+    repr.data[repr.len - 1] = ':';
+
+    if (ngx_http_mds_add_header(r, "Repr-Digest", &repr) != NGX_OK
+        || ngx_http_mds_add_header(r, "ETag", &etag) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* The filters for conditions and ranges look for it there. */
+    part = r->headers_out.headers.last;
+    r->headers_out.etag = (ngx_table_elt_t *) part->elts + part->nelts - 1;
+
+    return NGX_OK;
+}
+
+static ngx_int_t
+ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                          ngx_open_file_info_t *of)
+{
+    static ngx_str_t for_ever
+        = ngx_string("public, max-age=31536000, immutable");
+    static ngx_str_t octets = ngx_string("application/octet-stream");
+    static ngx_str_t text = ngx_string("text/plain");
+    ngx_str_t       *type;
+    ngx_int_t        rc;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = of->size;
+    r->headers_out.last_modified_time = of->mtime;
+
+    if (file->name.len == file->hex.len) {
+        type = &octets;
+        rc = ngx_http_mds_file_digest(r, &file->hex);
+
+    } else {
+        type = &text;
+        rc = ngx_http_set_etag(r);
+    }
+
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_mds_add_header(r, "Cache-Control", &for_ever);
+}
+
+static ngx_int_t
+ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
+                       ngx_open_file_info_t *of)
+{
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+    ngx_chain_t out;
+
+    r->allow_ranges = 1;
+
+    /* First, while a failure can still become a 500. */
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
+    if (b->file == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->file_pos = 0;
+    b->file_last = of->size;
+
+    b->in_file = b->file_last ? 1 : 0;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+    b->sync = (b->last_buf || b->in_file) ? 0 : 1;
+
+    b->file->fd = of->fd;
+    b->file->name = *path;
+    b->file->log = r->connection->log;
+    b->file->directio = of->is_directio;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}

@@ -1,0 +1,283 @@
+/*
+ * Directives and configuration. Nothing here touches a depot: `nginx -t` and
+ * a reload read the configuration and no more.
+ */
+
+#include "ngx_http_mds_module.h"
+
+static char *
+ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
+static char *
+ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
+static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
+
+static ngx_command_t ngx_http_mds_commands[] = {
+
+    { ngx_string("mds_depot"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_mds_depot_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_attribute"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE2,
+      ngx_http_mds_attribute, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_check"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_check, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    ngx_null_command
+};
+
+static ngx_http_module_t ngx_http_mds_module_ctx = {
+    ngx_http_mds_add_variables, /* preconfiguration */
+    NULL,                       /* postconfiguration */
+
+    ngx_http_mds_create_main_conf, /* create main configuration */
+    NULL,                          /* init main configuration */
+
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
+
+    ngx_http_mds_create_loc_conf, /* create location configuration */
+    ngx_http_mds_merge_loc_conf   /* merge location configuration */
+};
+
+ngx_module_t ngx_http_mds_module
+    = { NGX_MODULE_V1,
+        &ngx_http_mds_module_ctx,  /* module context */
+        ngx_http_mds_commands,     /* module directives */
+        NGX_HTTP_MODULE,           /* module type */
+        NULL,                      /* init master */
+        NULL,                      /* init module */
+        ngx_http_mds_init_process, /* init process */
+        NULL,                      /* init thread */
+        NULL,                      /* exit thread */
+        ngx_http_mds_exit_process, /* exit process */
+        NULL,                      /* exit master */
+        NGX_MODULE_V1_PADDING };
+
+/* The place of this path, shared by all that name it; NULL: no memory. */
+static ngx_http_mds_place_t *
+ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
+{
+    ngx_http_mds_main_conf_t *mcf;
+    ngx_http_mds_place_t     *place, **slot;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
+
+    slot = mcf->places.elts;
+    for (ngx_uint_t i = 0; i < mcf->places.nelts; i++) {
+        if (slot[i]->path.len == path->len
+            && ngx_memcmp(slot[i]->path.data, path->data, path->len) == 0)
+        {
+            return slot[i];
+        }
+    }
+
+    place = ngx_pcalloc(cf->pool, sizeof(*place));
+    slot = ngx_array_push(&mcf->places);
+    if (place == NULL || slot == NULL) {
+        return NULL;
+    }
+
+    place->path.data = ngx_pnalloc(cf->pool, path->len + 1);
+    if (place->path.data == NULL) {
+        return NULL;
+    }
+
+    place->path.len = path->len;
+    ngx_cpystrn(place->path.data, path->data, path->len + 1);
+    *slot = place;
+
+    return place;
+}
+
+static char *
+ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mds_loc_conf_t *mlcf = conf;
+    ngx_str_t                path;
+
+    if (mlcf->place != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    path = ((ngx_str_t *) cf->args->elts)[1];
+    if (path.len == 0) {
+        return "needs the path of a directory";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    while (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+
+    mlcf->place = ngx_http_mds_place(cf, &path);
+
+    return mlcf->place == NULL ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+/* Makes the handler that of the location. */
+static char *
+ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
+                    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_str_t                *args = cf->args->elts;
+
+    if (mlcf->handler == handler) {
+        return "is duplicate";
+    }
+
+    if (mlcf->handler != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" cannot share a location with \"%V\"",
+                           &args[0], &mlcf->directive);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = handler;
+
+    mlcf->handler = handler;
+    mlcf->directive = args[0];
+    mlcf->file = cf->conf_file->file.name;
+    mlcf->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+static char *
+ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_mds_handle(cf, conf, ngx_http_mds_check_handler);
+}
+
+static char *
+ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* What follows the location's name is the file's. */
+    if (clcf->exact_match || clcf->named
+#if (NGX_PCRE)
+        || clcf->regex != NULL
+#endif
+        || clcf->name.len == 0 || clcf->name.data[clcf->name.len - 1] != '/')
+    {
+        return "needs a location that is a prefix and ends with \"/\"";
+    }
+
+    return ngx_http_mds_handle(cf, conf, ngx_http_mds_files_handler);
+}
+
+static void *
+ngx_http_mds_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_mds_main_conf_t *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(*mcf));
+    if (mcf == NULL
+        || ngx_array_init(&mcf->places, cf->pool, 1,
+                          sizeof(ngx_http_mds_place_t *))
+               != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+static void *
+ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+
+    mlcf = ngx_pcalloc(cf->pool, sizeof(*mlcf));
+    if (mlcf == NULL) {
+        return NULL;
+    }
+
+    /* set by ngx_pcalloc(): attributes, handler, directive, file, line */
+
+    mlcf->place = NGX_CONF_UNSET_PTR;
+
+    return mlcf;
+}
+
+static char *
+ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mds_loc_conf_t  *prev = parent;
+    ngx_http_mds_loc_conf_t  *conf = child;
+    ngx_http_core_loc_conf_t *clcf;
+
+    ngx_conf_merge_ptr_value(conf->place, prev->place, NULL);
+
+    if (ngx_http_mds_merge_attributes(cf, prev->attributes, &conf->attributes)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* "if" and "limit_except" blocks keep the handler of their location. */
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    if (clcf->noname && clcf->handler == NULL && prev->handler != NULL) {
+        clcf->handler = prev->handler;
+        conf->handler = prev->handler;
+        conf->directive = prev->directive;
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+
+    if (conf->handler != NULL && conf->place == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\" has no \"mds_depot\" that applies to it in"
+                      " %V:%ui",
+                      &conf->directive, &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+static ngx_int_t
+ngx_http_mds_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mds_main_conf_t *mcf;
+
+    /* The cache manager and loader come by here too; they serve nobody. */
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mds_module);
+
+    /* NULL: there is no http {}. A failure here would be the worker's end. */
+    if (mcf != NULL) {
+        ngx_http_mds_open_depots(&mcf->places);
+    }
+
+    return NGX_OK;
+}
+
+static void
+ngx_http_mds_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mds_close_depots();
+}

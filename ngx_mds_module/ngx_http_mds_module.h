@@ -1,0 +1,145 @@
+/*
+ * The glue between nginx and lib/: directives, variables, handlers, and the
+ * life of a depot in a worker. What a device gets is decided in lib/ alone.
+ *
+ * Handlers return what nginx's content handlers return. Memory comes from the
+ * request's pool unless said otherwise.
+ */
+
+#ifndef NGX_HTTP_MDS_MODULE_H
+#define NGX_HTTP_MDS_MODULE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "mds_decide.h"
+#include "mds_depot.h"
+#include "mds_request.h"
+
+/* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
+typedef struct ngx_http_mds_depot_s ngx_http_mds_depot_t;
+
+/* A path that the configuration names, once for all that share it. */
+typedef struct {
+    ngx_str_t             path;  /* no trailing slash; zero-terminated */
+    ngx_http_mds_depot_t *depot; /* found at first use in this process */
+} ngx_http_mds_place_t;
+
+typedef struct {
+    ngx_str_t                name;
+    ngx_http_complex_value_t value;
+} ngx_http_mds_attribute_t;
+
+typedef struct {
+    ngx_array_t places; /* of ngx_http_mds_place_t * */
+} ngx_http_mds_main_conf_t;
+
+typedef struct {
+    ngx_http_mds_place_t *place;      /* mds_depot; NULL: none */
+    ngx_array_t          *attributes; /* of ngx_http_mds_attribute_t */
+
+    ngx_http_handler_pt handler; /* mds_check, mds_files; NULL: neither */
+    ngx_str_t           directive;
+    ngx_str_t           file; /* where the directive stands */
+    ngx_uint_t          line;
+} ngx_http_mds_loc_conf_t;
+
+/* What the variables say of a request; empty strings are not found. */
+typedef struct {
+    ngx_str_t action;
+    ngx_str_t release;
+    ngx_str_t version;
+    ngx_str_t reason;
+    ngx_str_t serial; /* also goes out as MDS-Serial */
+} ngx_http_mds_ctx_t;
+
+extern ngx_module_t ngx_http_mds_module;
+
+/* ngx_http_mds_attribute.c */
+
+/* mds_attribute NAME VALUE; */
+char *ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Adds to *attributes those of prev that it does not name itself. */
+ngx_int_t ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
+                                        ngx_array_t **attributes);
+
+/* The operator's attributes, then the query's. */
+mds_status_t
+ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
+                             mds_error_t *err);
+
+/* ngx_http_mds_depot.c */
+
+/* Opens the depots of all places in a worker; what fails is tried again. */
+void ngx_http_mds_open_depots(ngx_array_t *places);
+void ngx_http_mds_close_depots(void);
+
+/* The depot of a place in this process; NULL only if memory is out. */
+ngx_http_mds_depot_t *ngx_http_mds_depot(ngx_http_mds_place_t *place);
+
+ngx_uint_t ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot);
+
+/* As mds_depot_begin(); fails while the depot is not open. */
+mds_status_t ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot,
+                                      mds_snapshot_t      **snapshot);
+
+/*
+ * Ends it. A status that says that the depot's bytes are bad closes it: the
+ * timer opens it again, on a good generation if there is one.
+ */
+void ngx_http_mds_depot_end(ngx_http_mds_depot_t *depot, mds_status_t status,
+                            const mds_error_t *err);
+
+/* ngx_http_mds_answer.c */
+
+/* A header line; the value is not copied. */
+ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
+                                  ngx_str_t *value);
+
+/* MDS-Serial, where it is known, and Cache-Control: no-store. */
+ngx_int_t ngx_http_mds_add_common_headers(ngx_http_request_t *r);
+
+/* Status, content type, and the body, which is not copied; empty: none. */
+ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
+                            ngx_str_t *type, ngx_str_t *body);
+
+/* ngx_http_mds_problem.c */
+
+/* Logs and answers a problem (RFC 9457) that fits the status. */
+ngx_int_t ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
+                               const char *detail);
+
+/* 405 with Allow: GET, HEAD. */
+ngx_int_t ngx_http_mds_not_allowed(ngx_http_request_t *r);
+
+/* 503 with Retry-After. */
+ngx_int_t ngx_http_mds_unavailable(ngx_http_request_t *r);
+
+/* ngx_http_mds_check.c, ngx_http_mds_files.c */
+
+ngx_int_t ngx_http_mds_check_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mds_files_handler(ngx_http_request_t *r);
+
+/* ngx_http_mds_envelope.c */
+
+/* Whether the request's Accept names this very type. */
+ngx_uint_t ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type);
+
+/* The DSSE envelope (JSON) of a decision's manifest. */
+ngx_int_t
+ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
+                      ngx_str_t *envelope);
+
+/* ngx_http_mds_variable.c */
+
+ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
+
+static inline mds_str_t
+ngx_http_mds_view(ngx_str_t *s)
+{
+    return (mds_str_t){ s->len, (const char *) s->data };
+}
+
+#endif

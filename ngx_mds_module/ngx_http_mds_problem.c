@@ -1,0 +1,141 @@
+/*
+ * Errors: one table from what the library says to what HTTP says and how
+ * loud the log is, and the answer, application/problem+json (RFC 9457).
+ */
+
+#include "ngx_http_mds_module.h"
+
+/* The depot is looked at every second; devices need not be as quick. */
+#define NGX_HTTP_MDS_RETRY_AFTER "10"
+
+typedef struct {
+    ngx_uint_t http;
+    ngx_uint_t level; /* a device's mistake is no operator's concern */
+} ngx_http_mds_problem_t;
+
+static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
+    [MDS_OK] = { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [MDS_NOT_FOUND] = { NGX_HTTP_NOT_FOUND, NGX_LOG_INFO },
+    [MDS_INVALID] = { NGX_HTTP_BAD_REQUEST, NGX_LOG_INFO },
+    [MDS_EXISTS] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_CONFLICT] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_DENIED] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_NO_SPACE] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_NO_MEMORY] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_CRIT },
+    [MDS_DAMAGED] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_FOREIGN] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [MDS_IO] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+};
+
+static ngx_int_t
+ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
+                          const char *detail);
+
+ngx_int_t
+ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
+                     const char *detail)
+{
+    const ngx_http_mds_problem_t *problem = &ngx_http_mds_problems[status];
+
+    return ngx_http_mds_send_problem(r, problem->http, problem->level, detail);
+}
+
+ngx_int_t
+ngx_http_mds_not_allowed(ngx_http_request_t *r)
+{
+    static ngx_str_t allow = ngx_string("GET, HEAD");
+
+    if (ngx_http_mds_add_header(r, "Allow", &allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mds_send_problem(r, NGX_HTTP_NOT_ALLOWED, NGX_LOG_INFO,
+                                     "only GET and HEAD are answered here");
+}
+
+/* The log has it already, once, from ngx_http_mds_depot.c. */
+ngx_int_t
+ngx_http_mds_unavailable(ngx_http_request_t *r)
+{
+    return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     NGX_LOG_DEBUG,
+                                     "the catalog cannot be read at present");
+}
+
+static const char *
+ngx_http_mds_problem_title(ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return "Bad Request";
+
+    case NGX_HTTP_NOT_FOUND:
+        return "Not Found";
+
+    case NGX_HTTP_NOT_ALLOWED:
+        return "Method Not Allowed";
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return "Service Unavailable";
+
+    default:
+        return "Internal Server Error";
+    }
+}
+
+/* As the inside of a JSON string, which is fit for a line of a log as well. */
+static ngx_int_t
+ngx_http_mds_escape(ngx_pool_t *pool, const char *text, ngx_str_t *escaped)
+{
+    u_char *from = (u_char *) text;
+    size_t  len = ngx_strlen(text);
+
+    escaped->len = len + ngx_escape_json(NULL, from, len);
+    escaped->data = ngx_pnalloc(pool, escaped->len);
+    if (escaped->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_escape_json(escaped->data, from, len);
+
+    return NGX_OK;
+}
+
+static ngx_int_t
+ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
+                          ngx_uint_t level, const char *text)
+{
+    static const char format[]
+        = "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%ui,"
+          "\"detail\":\"%V\"}";
+    static ngx_str_t type = ngx_string("application/problem+json");
+    static ngx_str_t retry_after = ngx_string(NGX_HTTP_MDS_RETRY_AFTER);
+    const char      *title = ngx_http_mds_problem_title(status);
+    ngx_str_t        detail, body;
+
+    if (ngx_http_mds_escape(r->pool, text, &detail) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_log_error(level, r->connection->log, 0, "mds: %V", &detail);
+
+    if (ngx_http_mds_add_common_headers(r) != NGX_OK
+        || (status == NGX_HTTP_SERVICE_UNAVAILABLE
+            && ngx_http_mds_add_header(r, "Retry-After", &retry_after)
+                   != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.len = sizeof(format) + ngx_strlen(title) + NGX_INT_T_LEN + detail.len;
+    body.data = ngx_pnalloc(r->pool, body.len);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.len
+        = ngx_sprintf(body.data, format, title, status, &detail) - body.data;
+
+    return ngx_http_mds_send(r, status, &type, &body);
+}

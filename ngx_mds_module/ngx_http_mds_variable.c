@@ -1,0 +1,72 @@
+/*
+ * $mds_action and the others: what was decided for the request, for logs and
+ * headers. They are not found before a decision, and where there is none.
+ */
+
+#include "ngx_http_mds_module.h"
+
+static ngx_int_t
+ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+                      uintptr_t data);
+
+static ngx_http_variable_t ngx_http_mds_variables[] = {
+
+    { ngx_string("mds_action"), NULL, ngx_http_mds_variable,
+      offsetof(ngx_http_mds_ctx_t, action), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_release"), NULL, ngx_http_mds_variable,
+      offsetof(ngx_http_mds_ctx_t, release), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_version"), NULL, ngx_http_mds_variable,
+      offsetof(ngx_http_mds_ctx_t, version), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_serial"), NULL, ngx_http_mds_variable,
+      offsetof(ngx_http_mds_ctx_t, serial), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_reason"), NULL, ngx_http_mds_variable,
+      offsetof(ngx_http_mds_ctx_t, reason), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+};
+
+/* data is the offset of an ngx_str_t in the request's context. */
+static ngx_int_t
+ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+                      uintptr_t data)
+{
+    ngx_http_mds_ctx_t *ctx;
+    ngx_str_t          *value;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    value = ctx == NULL ? NULL : (ngx_str_t *) ((char *) ctx + data);
+
+    if (value == NULL || value->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = value->len;
+    v->data = value->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+ngx_int_t
+ngx_http_mds_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t *variable;
+
+    for (size_t i = 0; i < mds_nelems(ngx_http_mds_variables); i++) {
+        variable = ngx_http_add_variable(cf, &ngx_http_mds_variables[i].name,
+                                         ngx_http_mds_variables[i].flags);
+        if (variable == NULL) {
+            return NGX_ERROR;
+        }
+
+        variable->get_handler = ngx_http_mds_variables[i].get_handler;
+        variable->data = ngx_http_mds_variables[i].data;
+    }
+
+    return NGX_OK;
+}
