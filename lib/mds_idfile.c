@@ -1,0 +1,188 @@
+#include "mds_idfile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mds_file.h"
+
+#define MDS_IDFILE_CHUNK (256 * 1024)
+
+struct mds_idfile_s {
+    int         fd;
+    bool        ended; /* nothing is left to read */
+    const char *name;
+    uint64_t    bytes;
+    uint64_t    line; /* of the id given out last, from 1 */
+    size_t      next; /* where in data the next line begins */
+    size_t      len;
+    char        data[MDS_IDFILE_CHUNK];
+};
+
+static bool
+mds_id_is_blank(mds_str_t id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.data[i] != ' ' && id.data[i] != '\t') {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+mds_status_t
+mds_id_check(mds_str_t id, mds_error_t *err)
+{
+    if (id.len > MDS_ID_MAX) {
+        return mds_fail(err, MDS_INVALID,
+                        "the id is too long: at most %d bytes", MDS_ID_MAX);
+    }
+
+    if (mds_id_is_blank(id)) {
+        return mds_fail(err, MDS_INVALID, "the id is empty");
+    }
+
+    if (memchr(id.data, '\n', id.len) != NULL
+        || memchr(id.data, '\r', id.len) != NULL)
+    {
+        return mds_fail(err, MDS_INVALID, "the id has a line break inside");
+    }
+
+    if (!mds_str_is_utf8(id)) {
+        return mds_fail(err, MDS_INVALID, "the id is no UTF-8");
+    }
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_idfile_open(const char *path, const char *name, mds_error_t *err,
+                mds_idfile_t **file)
+{
+    uint64_t      size;
+    mds_status_t  status;
+    mds_idfile_t *opened = malloc(sizeof(*opened));
+
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", name);
+    }
+
+    status = mds_file_open(path, err, &opened->fd, &size);
+    if (status != MDS_OK) {
+        free(opened);
+        return status;
+    }
+
+    opened->ended = false;
+    opened->name = name;
+    opened->bytes = 0;
+    opened->line = 0;
+    opened->next = 0;
+    opened->len = 0;
+
+    *file = opened;
+    return MDS_OK;
+}
+
+void
+mds_idfile_close(mds_idfile_t *file)
+{
+    if (file != NULL) {
+        close(file->fd);
+        free(file);
+    }
+}
+
+/* Moves what is left of a line to the front, and reads on behind it. */
+static mds_status_t
+mds_idfile_fill(mds_idfile_t *file, mds_error_t *err)
+{
+    ssize_t n;
+
+    memmove(file->data, file->data + file->next, file->len - file->next);
+    file->len -= file->next;
+    file->next = 0;
+
+    do {
+        n = read(file->fd, file->data + file->len,
+                 sizeof(file->data) - file->len);
+    } while (n < 0 && errno == EINTR);
+
+    if (n < 0) {
+        return mds_fail_errno(err, "read \"%s\"", file->name);
+    }
+
+    file->ended = n == 0;
+    file->len += (size_t) n;
+    file->bytes += (uint64_t) n;
+
+    return MDS_OK;
+}
+
+/* The next line without its end; false: it does not end in what was read. */
+static bool
+mds_idfile_line(mds_idfile_t *file, mds_str_t *line)
+{
+    const char *start = file->data + file->next;
+    size_t      left = file->len - file->next;
+    const char *end = memchr(start, '\n', left);
+
+    if (end == NULL) {
+        /* Too long already, so that its end need not be found. */
+        if (left == 0 || (!file->ended && left <= MDS_ID_MAX + 1)) {
+            return false;
+        }
+
+        end = start + left;
+        file->next = file->len;
+
+    } else {
+        file->next += (size_t) (end - start) + 1;
+    }
+
+    file->line++;
+
+    if (end > start && end[-1] == '\r') {
+        end--;
+    }
+
+    *line = (mds_str_t){ (size_t) (end - start), start };
+    return true;
+}
+
+mds_status_t
+mds_idfile_next(mds_idfile_t *file, mds_error_t *err, mds_str_t *id)
+{
+    mds_str_t    line;
+    mds_error_t  why;
+    mds_status_t status;
+
+    do {
+        while (!mds_idfile_line(file, &line)) {
+            if (file->ended) {
+                return MDS_NOT_FOUND;
+            }
+
+            status = mds_idfile_fill(file, err);
+            if (status != MDS_OK) {
+                return status;
+            }
+        }
+    } while (line.len <= MDS_ID_MAX && mds_id_is_blank(line));
+
+    status = mds_id_check(line, &why);
+    if (status != MDS_OK) {
+        return mds_fail(err, status, "\"%s\", line %llu: %s", file->name,
+                        (unsigned long long) file->line, why.text);
+    }
+
+    *id = line;
+    return MDS_OK;
+}
+
+uint64_t
+mds_idfile_bytes(const mds_idfile_t *file)
+{
+    return file->bytes;
+}

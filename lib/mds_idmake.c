@@ -1,0 +1,318 @@
+#include "mds_idmake.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mds_idfile.h"
+#include "mds_seal.h"
+
+#define MDS_IDMAKE_BUFFER (256 * 1024)
+
+/* Progress of a later step in terms of the whole. */
+typedef struct {
+    mds_progress_t  progress;
+    mds_progress_t *outer;
+    uint64_t        bytes;
+} mds_idmake_step_t;
+
+mds_status_t
+mds_idmake_begin(mds_idmake_t *make, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_path(&make->dir, err, "%s/lists", make->depot_dir);
+
+    make->text = MDS_NO_DRAFT;
+    make->set = MDS_NO_DRAFT;
+    make->bytes = 0;
+    make->len = 0;
+    make->buffer = malloc(MDS_IDMAKE_BUFFER);
+
+    if (status == MDS_OK && make->buffer == NULL) {
+        status = mds_fail(err, MDS_NO_MEMORY, "make a list: no memory");
+    }
+
+    if (status == MDS_OK) {
+        status = mds_draft_begin(&make->text, make->dir.text, err);
+    }
+
+    mds_sha256_begin(&make->digest);
+
+    return status;
+}
+
+void
+mds_idmake_end(mds_idmake_t *make)
+{
+    mds_draft_drop(&make->text);
+    mds_draft_drop(&make->set);
+    free(make->buffer);
+}
+
+static mds_status_t
+mds_idmake_flush(mds_idmake_t *make, mds_error_t *err)
+{
+    size_t len = make->len;
+
+    mds_sha256_add(&make->digest, make->buffer, len);
+    make->bytes += len;
+    make->len = 0;
+
+    return mds_draft_write(&make->text, make->buffer, len, err);
+}
+
+mds_status_t
+mds_idmake_line(mds_idmake_t *make, mds_str_t id, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    if (make->len + id.len + 1 > MDS_IDMAKE_BUFFER) {
+        status = mds_idmake_flush(make, err);
+    }
+
+    memcpy(make->buffer + make->len, id.data, id.len);
+    make->buffer[make->len + id.len] = '\n';
+    make->len += id.len + 1;
+
+    return status;
+}
+
+/* The text as it is in the file. */
+static mds_status_t
+mds_idmake_copy(mds_idmake_t *make, const char *path, mds_error_t *err)
+{
+    int          fd;
+    ssize_t      n;
+    uint64_t     size;
+    mds_status_t status = mds_file_open(path, err, &fd, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    do {
+        n = read(fd, make->buffer, MDS_IDMAKE_BUFFER);
+
+        if (n > 0) {
+            make->len = (size_t) n;
+            status = mds_idmake_flush(make, err);
+
+            if (make->progress != NULL) {
+                make->progress->report(make->progress, make->bytes, 3 * size);
+            }
+
+        } else if (n < 0 && errno != EINTR) {
+            status = mds_fail_errno(err, "read \"%s\"", path);
+        }
+    } while (n != 0 && status == MDS_OK);
+
+    close(fd);
+    return status;
+}
+
+/* Hashes the ids of the text that was written. */
+static mds_status_t
+mds_idmake_hash(mds_idmake_t *make, mds_idsort_t *sort, mds_error_t *err)
+{
+    uint64_t      reported = 0;
+    mds_str_t     id;
+    mds_status_t  status;
+    mds_idfile_t *file;
+
+    status = mds_idfile_open(make->text.path.text, make->name, err, &file);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (;;) {
+        status = mds_idfile_next(file, err, &id);
+        if (status != MDS_OK) {
+            break;
+        }
+
+        status = mds_idsort_add(sort, mds_id_hash(id), err);
+        if (status != MDS_OK) {
+            break;
+        }
+
+        if (make->progress != NULL && mds_idfile_bytes(file) != reported) {
+            reported = mds_idfile_bytes(file);
+            make->progress->report(make->progress, make->bytes + reported,
+                                   3 * make->bytes);
+        }
+    }
+
+    mds_idfile_close(file);
+
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
+static void
+mds_idmake_step(mds_progress_t *progress, uint64_t done, uint64_t total)
+{
+    mds_idmake_step_t *step = (mds_idmake_step_t *) progress;
+    double             share = total == 0 ? 1 : (double) done / (double) total;
+
+    step->outer->report(step->outer,
+                        2 * step->bytes
+                            + (uint64_t) (share * (double) step->bytes),
+                        3 * step->bytes);
+}
+
+/* The sealed set of the text, as a draft. */
+static mds_status_t
+mds_idmake_set(mds_idmake_t *make, mds_error_t *err, uint64_t *count)
+{
+    mds_idsort_t     *sort = NULL;
+    mds_status_t      status;
+    mds_idmake_step_t step = { { mds_idmake_step }, NULL, make->bytes };
+
+    step.outer = make->progress;
+
+    status = mds_idsort_new(make->dir.text, MDS_IDSORT_RUN, err, &sort);
+
+    if (status == MDS_OK) {
+        status = mds_idmake_hash(make, sort, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_draft_begin(&make->set, make->dir.text, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_idlist_build(make->set.path.text, sort,
+                                  step.outer != NULL ? &step.progress : NULL,
+                                  err, count);
+    }
+
+    mds_idsort_free(sort);
+
+    if (status == MDS_OK) {
+        status = mds_seal_write(make->set.path.text, make->sha256.bytes, err);
+    }
+
+    return status;
+}
+
+/* Whether the list is there, text and set; count is set if so. */
+static bool
+mds_idmake_found(const mds_idmake_t *make, const char *text_path,
+                 uint64_t *count)
+{
+    mds_idlist_t *list;
+
+    if (access(text_path, F_OK) != 0
+        || mds_idlist_open(make->depot_dir, &make->sha256, NULL, &list)
+               != MDS_OK)
+    {
+        return false;
+    }
+
+    *count = mds_idlist_count(list);
+    mds_idlist_close(list);
+
+    return true;
+}
+
+mds_status_t
+mds_idmake_finish(mds_idmake_t *make, mds_error_t *err, mds_sha256_t *sha256,
+                  uint64_t *count)
+{
+    uint64_t     found;
+    mds_path_t   text_path, set_path;
+    mds_status_t status;
+
+    status = mds_idmake_flush(make, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_sha256_end(&make->digest, &make->sha256);
+
+    status = mds_idlist_path(make->depot_dir, &make->sha256, ".ids", err,
+                             &text_path);
+    if (status == MDS_OK) {
+        status = mds_idlist_path(make->depot_dir, &make->sha256, ".mdb", err,
+                                 &set_path);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!mds_idmake_found(make, text_path.text, &found)) {
+        status = mds_idmake_set(make, err, &found);
+
+        /* The text first: where there is a set, there is its text. */
+        if (status == MDS_OK) {
+            status = mds_draft_commit(&make->text, text_path.text, 0600, err);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_draft_commit(&make->set, set_path.text, 0444, err);
+        }
+    }
+
+    if (status == MDS_OK) {
+        *sha256 = make->sha256;
+        *count = found;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_idlist_import(const char *depot_dir, const char *path,
+                  mds_progress_t *progress, mds_error_t *err,
+                  mds_sha256_t *sha256, uint64_t *count)
+{
+    mds_status_t status;
+    mds_idmake_t make
+        = { .depot_dir = depot_dir, .name = path, .progress = progress };
+
+    status = mds_idmake_begin(&make, err);
+
+    if (status == MDS_OK) {
+        status = mds_idmake_copy(&make, path, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_idmake_finish(&make, err, sha256, count);
+    }
+
+    mds_idmake_end(&make);
+
+    return status;
+}
+
+mds_status_t
+mds_idlist_sweep(const char *depot_dir, mds_error_t *err)
+{
+    DIR           *dir;
+    mds_path_t     path;
+    mds_status_t   status = mds_path(&path, err, "%s/lists", depot_dir);
+    struct dirent *entry;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    dir = opendir(path.text);
+    if (dir == NULL) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    while (status == MDS_OK && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, MDS_TEMP_PREFIX, strlen(MDS_TEMP_PREFIX))
+                == 0
+            && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+        {
+            status = mds_fail_errno(err, "remove \"%s/%s\"", path.text,
+                                    entry->d_name);
+        }
+    }
+
+    closedir(dir);
+    return status;
+}

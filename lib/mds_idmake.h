@@ -1,0 +1,44 @@
+/*
+ * mds_idmake: a list of ids in the making, for mds_idlist_import() and
+ * mds_idlist_fold(). Its text is written first, which gives its name; then,
+ * unless the list is there, the ids are hashed and sorted from that text, and
+ * the set is written, sealed, and put in place behind it.
+ */
+
+#ifndef MDS_IDMAKE_H
+#define MDS_IDMAKE_H
+
+#include "mds_idlist.h"
+
+typedef struct {
+    const char        *depot_dir;
+    const char        *name; /* of the ids in messages */
+    mds_path_t         dir;  /* DEPOT/lists */
+    mds_draft_t        text;
+    mds_draft_t        set;
+    mds_sha256_state_t digest; /* of the text so far */
+    mds_sha256_t       sha256;
+    uint64_t           bytes; /* of the text so far */
+    size_t             len;   /* of the text, not written yet */
+    char              *buffer;
+    mds_progress_t    *progress;
+} mds_idmake_t;
+
+/*
+ * Begins the text. The caller has set depot_dir, name and progress (or NULL)
+ * and calls mds_idmake_end() in any case.
+ */
+mds_status_t
+     mds_idmake_begin(mds_idmake_t *make, mds_error_t *err) MDS_MUST_CHECK;
+void mds_idmake_end(mds_idmake_t *make);
+
+/* Adds an id, of at most MDS_ID_MAX bytes, as a line of the text. */
+mds_status_t mds_idmake_line(mds_idmake_t *make, mds_str_t id,
+                             mds_error_t *err) MDS_MUST_CHECK;
+
+/* Ends the text, and puts the list in its place. */
+mds_status_t
+mds_idmake_finish(mds_idmake_t *make, mds_error_t *err, mds_sha256_t *sha256,
+                  uint64_t *count) MDS_MUST_CHECK;
+
+#endif
