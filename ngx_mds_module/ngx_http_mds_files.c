@@ -163,7 +163,7 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 #if (NGX_HAVE_OPENAT)
     /* Files of a depot are files; the directory may be a link to one. */
     of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
-    of->disable_symlinks_from = p - path->data;
+    of->disable_symlinks_from = p - 1 - path->data;
 #endif
 
     p = ngx_cpymem(p, file->name.data, file->name.len);

@@ -29,13 +29,19 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
 
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-                          const char *detail);
+                          ngx_uint_t level, const char *text);
 
 ngx_int_t
 ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
                      const char *detail)
 {
     const ngx_http_mds_problem_t *problem = &ngx_http_mds_problems[status];
+
+    /* What ails the edge is for its log, not for the other side. */
+    if (problem->http == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        ngx_log_error(problem->level, r->connection->log, 0, "mds: %s", detail);
+        return ngx_http_mds_unavailable(r);
+    }
 
     return ngx_http_mds_send_problem(r, problem->http, problem->level, detail);
 }
@@ -53,13 +59,13 @@ ngx_http_mds_not_allowed(ngx_http_request_t *r)
                                      "only GET and HEAD are answered here");
 }
 
-/* The log has it already, once, from ngx_http_mds_depot.c. */
+/* Why is in the log already: once for all requests, or from above. */
 ngx_int_t
 ngx_http_mds_unavailable(ngx_http_request_t *r)
 {
     return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                      NGX_LOG_DEBUG,
-                                     "the catalog cannot be read at present");
+                                     "nothing can be read here at present");
 }
 
 static const char *
