@@ -1,0 +1,46 @@
+package Ctl;
+
+# Runs the mdsctl that was built and hands back what it said.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+
+our @EXPORT = qw(ctl);
+
+my $build = $ENV{MDS_BUILD}
+    // abs_path(dirname(__FILE__) . '/../../..') . '/build';
+my $dir = tempdir(CLEANUP => 1);
+
+# What the one who runs the tests has set must not decide them.
+delete @ENV{qw(MDS_DEPOT MDS_KEY http_proxy https_proxy all_proxy)};
+
+# (exit code, stdout, stderr)
+sub ctl {
+    my (@args) = @_;
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>', "$dir/out";
+        open STDERR, '>', "$dir/err";
+        exec "$build/mdsctl", @args;
+        exit 127;
+    }
+    waitpid $pid, 0;
+    return ($? & 127 ? "signal $?" : $? >> 8, map { read_file("$dir/$_") }
+        qw(out err));
+}
+
+sub read_file {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!";
+    local $/;
+    return scalar <$file>;
+}
+
+1;

@@ -1,0 +1,182 @@
+package Edge;
+
+# An edge that is no edge: it answers what the test told it to, however wrong
+# that is. Signatures are made by openssl and minisign, not by our own code,
+# so that a mistake in both of ours does not cancel out.
+#
+#   my $edge = Edge->new(key => 'NAME.key');
+#   $edge->answer('/mds/v1/check', { status => 204 }, ...);   # one by one, the
+#                                                             # last again
+#   $edge->start;  $edge->url  $edge->requests
+#
+# An answer: status, type, headers (hash), body; cut (closes after so many
+# bytes of the body), ranges (honours Range).
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256 sha256_hex);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use MIME::Base64 qw(encode_base64 decode_base64);
+use Socket qw(SOCK_STREAM);
+
+sub new {
+    my ($class, %self) = @_;
+    $self{dir}    = tempdir(CLEANUP => 1);
+    $self{routes} = {};
+    return bless \%self, $class;
+}
+
+sub answer {
+    my ($self, $path, @answers) = @_;
+    $self->{routes}{$path} = \@answers;
+}
+
+sub url { "http://127.0.0.1:$_[0]{port}/mds/v1/" }
+
+# "GET /path?query bytes=5-" each, since the start.
+sub requests {
+    my ($self) = @_;
+    open my $log, '<', "$self->{dir}/log" or return ();
+    chomp(my @lines = <$log>);
+    return @lines;
+}
+
+sub start {
+    my ($self) = @_;
+    $self->stop;
+    unlink "$self->{dir}/log";
+
+    my $listen = IO::Socket::INET->new(
+        Listen => 16, LocalAddr => '127.0.0.1', ReuseAddr => 1)
+        or die "listen: $!";
+    $self->{port} = $listen->sockport;
+
+    $self->{pid} = fork // die "fork: $!";
+    return if $self->{pid};
+
+    $SIG{PIPE} = 'IGNORE';
+    $SIG{TERM} = sub { require POSIX; POSIX::_exit(0) };
+    while (1) {
+        my $client = $listen->accept or next;
+        $self->serve($client);
+        close $client;
+    }
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    local $?;
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+sub DESTROY { $_[0]->stop }
+
+sub serve {
+    my ($self, $client) = @_;
+    my ($head, $line) = ('');
+    $head .= $line while defined($line = <$client>) && $line ne "\r\n";
+
+    my ($method, $target) = $head =~ /^(\S+) (\S+)/ or return;
+    my ($range) = $head =~ /^Range: (\S+)/mi;
+    open my $log, '>>', "$self->{dir}/log" or die $!;
+    print $log join(' ', $method, $target, $range // ()), "\n";
+    close $log;
+
+    my $queue = $self->{routes}{ $target =~ s/\?.*//sr };
+    my $a = !$queue ? { status => 404, body => 'no' }
+          : @$queue > 1 ? shift @$queue : $queue->[0];
+    my ($status, $body) = ($a->{status} // 200, $a->{body} // '');
+    my %headers = %{ $a->{headers} // {} };
+
+    if ($a->{ranges} && defined $range && $range =~ /^bytes=(\d+)-$/) {
+        $headers{'Content-Range'} = sprintf 'bytes %d-%d/%d', $1,
+            length($body) - 1, length $body;
+        ($status, $body) = (206, substr $body, $1);
+    }
+
+    print $client "HTTP/1.1 $status Test\r\nConnection: close\r\n",
+        $status == 204 ? () : 'Content-Length: ' . length($body) . "\r\n",
+        'Content-Type: ', $a->{type} // 'application/octet-stream', "\r\n",
+        map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n",
+        substr $body, 0, $a->{cut} // length $body;
+}
+
+# The answer to a check with this manifest, signed as interface.md has it.
+sub manifest {
+    my ($self, $body, %more) = @_;
+    my $type = 'application/vnd.mds.manifest+json';
+    my $pae  = sprintf 'DSSEv1 %d %s %d %s', length $type, $type,
+        length $body, $body;
+
+    return {
+        type    => 'application/json',
+        body    => $body,
+        headers => { 'MDS-Signature' => sprintf 'keyid="%s", sig=:%s:',
+            $self->keyid, encode_base64($self->sign($pae), '') },
+        %more
+    };
+}
+
+sub keyid {
+    my ($self) = @_;
+    return uc unpack 'H*', reverse substr $self->secret, 54, 8;
+}
+
+# minisign's file: 6 bytes of names, 48 for encrypted keys, keyid, seed.
+sub secret {
+    my ($self) = @_;
+    return decode_base64((split /\n/, slurp($self->{key}))[1]);
+}
+
+sub sign {
+    my ($self, $bytes) = @_;
+    my $dir = $self->{dir};
+    # RFC 8410, 7.: what stands before an Ed25519 seed in PKCS #8
+    spew("$dir/key.der", pack('H*', '302e020100300506032b657004220420')
+        . substr $self->secret, 62, 32);
+    spew("$dir/message", $bytes);
+    system('openssl', 'pkeyutl', '-sign', '-rawin', '-keyform', 'DER',
+        '-inkey', "$dir/key.der", '-in', "$dir/message", '-out', "$dir/sig")
+        == 0 or die 'openssl';
+    return slurp("$dir/sig");
+}
+
+sub minisig {
+    my ($self, $bytes) = @_;
+    my $dir = $self->{dir};
+    spew("$dir/package", $bytes);
+    system("minisign -S -q -s '$self->{key}' -m '$dir/package'"
+        . " -x '$dir/minisig' </dev/null >/dev/null") == 0 or die 'minisign';
+    return slurp("$dir/minisig");
+}
+
+# A dcz file, by the stock zstd.
+sub delta {
+    my ($self, $old, $new) = @_;
+    my $dir = $self->{dir};
+    spew("$dir/old", $old);
+    spew("$dir/new", $new);
+    system("zstd -q -19 -f --patch-from='$dir/old' '$dir/new' -o '$dir/zst'")
+        == 0 or die 'zstd';
+    return pack('H*', '5e2a4d1820000000') . sha256($old) . slurp("$dir/zst");
+}
+
+sub spew {
+    my ($path, $bytes) = @_;
+    open my $file, '>:raw', $path or die "$path: $!";
+    print $file $bytes;
+    close $file or die "$path: $!";
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!";
+    local $/;
+    return scalar <$file>;
+}
+
+1;

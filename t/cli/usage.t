@@ -1,0 +1,83 @@
+#!/usr/bin/perl
+
+# What is typed wrongly is said, with the wrong word and what would be right;
+# exit code 2, nothing on stdout, and nothing done.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Temp qw(tempdir);
+use Test::More;
+
+use Ctl;
+
+my $dir = tempdir(CLEANUP => 1);
+my @url = ('check', 'http://127.0.0.1:9/', '--pub', 'x.pub');
+
+for my $case (
+    [[], 'command is missing', 'usage: mdsctl [--depot DIR]'],
+    [['publsh'], 'unknown command "publsh"'],
+    [['help', 'publsh'], 'unknown command "publsh"'],
+    [['--nonsense', 'keygen'], 'unknown option "--nonsense"'],
+    [['-v'], 'unknown option "-v"'],
+    [['--depot'], '--depot needs a value'],
+    [['--depot', 'a', '--depot=b', 'keygen', 'k'], '--depot is given twice'],
+    [['--depot', 'a', 'keygen', 'k', '--depot', 'b'], '--depot is given twice'],
+    [['--json=yes', 'keygen', 'k'], '--json takes no value'],
+    [['keygen'], 'keygen: an argument is missing', 'usage: mdsctl keygen NAME'],
+    [['keygen', "$dir/a", "$dir/b"], "\"$dir/b\" is one argument too many"],
+    [['keygen', "$dir/a", '--foo'], 'unknown option "--foo"'],
+    [['keygen', "$dir/a", '-f'], 'unknown option "-f"'],
+    [['check'], 'check: an argument is missing', 'usage: mdsctl check URL --pub'],
+    [['check', 'ftp://x/'], 'not the URL of a service'],
+    [['check', 'http://x/?a=b'], 'not the URL of a service'],
+    [['check', 'http://127.0.0.1:9/', 'app=a', 'kind=k'], '--pub is missing'],
+    [[@url, '--pub=y.pub'], '--pub is given twice'],
+    [[@url, 'app=a', 'kind'], '"kind" is not of the form NAME=VALUE'],
+    [[@url, 'app=a', 'Kind=x'], '"Kind=x": '],
+    [[@url, 'app=a', 'app=b'], '"app=b": '],
+    [[@url, 'kind=upgrade'], 'app'],
+    [[@url, 'app=a'], 'kind'],
+    [[@url, 'app=a', 'kind=k', 'version=one'], 'version'],
+    [[@url, 'app=a', 'kind=k', "user=\xff"], 'UTF-8'],
+) {
+    my ($args, @words) = @$case;
+    my ($code, $out, $err) = ctl(@$args);
+    my $name = join ' ', 'mdsctl', @$args;
+
+    is $code, 2, "$name: exit 2";
+    is $out, '', "$name: nothing on stdout";
+    like $err, qr/\Q$_\E/, "$name: says $_" for @words, 'usage: mdsctl ';
+}
+
+is_deeply [glob "$dir/*"], [], 'nothing was made';
+
+# Help is no error.
+for my $case (
+    [['--help'], 'usage: mdsctl [--depot DIR]'],
+    [['help'], 'keygen NAME'],
+    [['help', 'keygen'], 'usage: mdsctl keygen NAME'],
+    [['keygen', '--help'], 'usage: mdsctl keygen NAME'],
+    [['--json', 'check', '--help'], 'usage: mdsctl check URL'],
+    [['--version'], 'mdsctl 0.'],
+) {
+    my ($args, $words) = @$case;
+    my ($code, $out, $err) = ctl(@$args);
+
+    is $code, 0, "mdsctl @$args: exit 0";
+    like $out, qr/\Q$words\E/, "mdsctl @$args: says $words";
+    is $err, '', "mdsctl @$args: no error";
+}
+
+# An answer that cannot be written is a failure.
+SKIP: {
+    skip 'no /dev/full', 2 unless -c '/dev/full';
+    my $build = $ENV{MDS_BUILD} // "$FindBin::Bin/../../build";
+    my $err = `$build/mdsctl help 2>&1 >/dev/full`;
+    is $? >> 8, 1, 'stdout on a full disk: exit 1';
+    like $err, qr/cannot write to standard output/, 'and a message';
+}
+
+done_testing;
