@@ -19,7 +19,6 @@ use Digest::SHA qw(sha256 sha256_hex);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64 decode_base64);
-use Socket qw(SOCK_STREAM);
 
 sub new {
     my ($class, %self) = @_;
@@ -160,7 +159,7 @@ sub delta {
     my $dir = $self->{dir};
     spew("$dir/old", $old);
     spew("$dir/new", $new);
-    system("zstd -q -19 -f --patch-from='$dir/old' '$dir/new' -o '$dir/zst'")
+    system("zstd -qq -19 -f --patch-from='$dir/old' '$dir/new' -o '$dir/zst'")
         == 0 or die 'zstd';
     return pack('H*', '5e2a4d1820000000') . sha256($old) . slurp("$dir/zst");
 }

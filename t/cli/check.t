@@ -1,0 +1,382 @@
+#!/usr/bin/perl
+
+# mdsctl check as a device: it takes what is right by the cheapest way, and
+# nothing that is wrong, however the edge lies.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Digest::SHA qw(sha256_hex);
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More;
+
+use Ctl;
+use Edge;
+
+my $dir  = tempdir(CLEANUP => 1);
+my $json = JSON::PP->new->canonical;
+
+(ctl('keygen', "$dir/ops"))[0] == 0 or die 'keygen';
+(ctl('keygen', "$dir/other"))[0] == 0 or die 'keygen';
+my $edge = Edge->new(key => "$dir/ops.key");
+
+# two builds that share most of their bytes, none of which compresses
+srand 7;
+my $noise = join '', map { chr int rand 256 } 1 .. 300_000;
+my $old   = $noise;
+my $new   = substr($noise, 0, 200_000)
+    . join('', map { chr int rand 256 } 1 .. 20_000) . substr $noise, 200_000;
+my $delta = $edge->delta($old, $new);
+Edge::spew("$dir/have", $old);
+
+my @app    = qw(app=com.example.shop kind=upgrade platform=android);
+my $out    = "$dir/out/new";
+my $minisig = $edge->minisig($new);
+mkdir "$dir/out";
+
+sub path { 'files/' . sha256_hex($_[0]) }
+
+sub file {
+    my ($bytes, %more) = @_;
+    return { path => path($bytes), size => length $bytes,
+             sha256 => sha256_hex($bytes), %more };
+}
+
+sub order {
+    my (%more) = @_;
+    return {
+        app => 'com.example.shop', kind => 'upgrade', name => '',
+        platform => 'android', channel => '*', action => 'install',
+        version => '3.2.0', release => 'a-3.2.0', serial => 12,
+        full => file($new), meta => { prompt => 'once' }, %more
+    };
+}
+
+sub delta_of {
+    my ($bytes, %more) = @_;
+    return file($bytes, from => '3.1.0', from_sha256 => sha256_hex($old),
+        format => 'dcz', %more);
+}
+
+# An edge that serves this order, its package and its difference, but for
+# what the test puts in place of them.
+sub serve {
+    my ($order, %instead) = @_;
+    my %answers = (
+        check => $edge->manifest($json->encode($order)),
+        path($new) => { body => $new, ranges => 1 },
+        path($new) . '.minisig' => { body => $minisig },
+        path($delta) => { body => $delta, ranges => 1 },
+        %instead
+    );
+    $edge->{routes} = {};
+    for my $path (keys %answers) {
+        my $a = $answers{$path};
+        $edge->answer("/mds/v1/$path", ref $a eq 'ARRAY' ? @$a : $a);
+    }
+    $edge->start;
+    unlink $out;
+}
+
+sub check {
+    my (@args) = @_;
+    return ctl('check', $edge->url, '--pub', "$dir/ops.pub", '--out', $out,
+        @app, @args);
+}
+
+# Success, by the difference or in full, and nothing else left behind.
+sub installs {
+    my ($what, $way, @args) = @_;
+    my ($code, $said, $err) = check(@args);
+
+    is $code, 0, "$what: exit 0" or diag $err;
+    ok -e $out && Edge::slurp($out) eq $new, "$what: the new package is there";
+    like $said, qr/^download +\Q$way\E, /m, "$what: by the $way";
+    is_deeply [glob "$dir/out/{.[!.],}*"], [$out], "$what: no other file";
+    return $said;
+}
+
+# Failure with these words, and nothing left behind at all.
+sub refuses {
+    my ($what, $words, @args) = @_;
+    my ($code, $said, $err) = check(@args);
+
+    is $code, 1, "$what: exit 1";
+    like $err, qr/^mdsctl: .*$words/, "$what: says why";
+    is_deeply [glob "$dir/out/{.[!.],}*"], [], "$what: leaves nothing";
+    return $said;
+}
+
+sub asked { [map { (split / /)[1] =~ s{^/mds/v1/|\?.*}{}gr } $edge->requests] }
+
+my @have = ('version=3.1.0', '--have', "$dir/have");
+
+# --- nothing to do
+
+serve(order(), check => { status => 204,
+    headers => { 'MDS-Poll-After' => 1800 } });
+my ($code, $said, $err) = check(@have);
+is $code, 0, 'nothing to do: exit 0';
+like $said, qr/nothing to do/, 'and says so';
+ok !-e $out, 'makes no file';
+($code, $said) = check(@have, '--json');
+is_deeply decode_json($said), { action => 'none', poll_after => '1800' },
+    'nothing to do, for machines';
+
+# --- the question
+
+serve(order(), check => { status => 204 });
+check('version=3.1.0', 'city=Xi an & co=1', 'region=é/+');
+is_deeply [$edge->requests], ['GET /mds/v1/check?app=com.example.shop'
+    . '&kind=upgrade&platform=android&version=3.1.0'
+    . '&city=Xi+an+%26+co%3D1&region=%C3%A9%2F%2B'], 'attributes are encoded';
+
+(my $bare = $edge->url) =~ s{/$}{};
+($code) = ctl('check', $bare, '--pub', "$dir/ops.pub", @app);
+is $code, 0, 'a base without its last slash';
+
+# --- the difference, the full file
+
+serve(order(delta => delta_of($delta)));
+$said = installs('delta', 'difference', @have);
+like $said, qr/install version 3\.2\.0/, 'tells the version';
+like $said, qr/a-3\.2\.0/, 'tells the release';
+like $said, qr/9\d\.\d % saved/, 'tells what was saved';
+is_deeply asked(), ['check', path($delta), path($new) . '.minisig'],
+    'the full file is not downloaded';
+
+serve(order(delta => delta_of($delta)));
+($code, $said) = check(@have, '--json');
+my $facts = decode_json($said);
+is $facts->{action}, 'install', 'json: action';
+is $facts->{download}, 'difference', 'json: by the difference';
+is $facts->{downloaded_bytes}, length $delta, 'json: bytes';
+is $facts->{full_bytes}, length $new, 'json: of the full file';
+is $facts->{sha256}, sha256_hex($new), 'json: digest';
+is $facts->{out}, $out, 'json: where';
+is_deeply $facts->{meta}, { prompt => 'once' }, 'json: meta';
+
+serve(order(delta => delta_of($delta)));
+installs('without --have', 'full', 'version=3.1.0');
+serve(order());
+installs('no delta offered', 'full', @have);
+serve(order());
+installs('nothing installed', 'full');
+serve(order(delta => delta_of($delta, format => 'bsdiff')));
+installs('a format that is not known', 'full', @have);
+
+serve(order());
+($code, $said) = ctl('check', $edge->url, '--pub', "$dir/ops.pub", @app);
+is $code, 0, 'without --out: exit 0';
+like $said, qr/dropped/, 'without --out: dropped';
+
+# --- a difference that is of no use
+
+Edge::spew("$dir/foreign", 'another build');
+serve(order(delta => delta_of($delta)));
+$said = installs('another build installed', 'full', 'version=3.1.0', '--have',
+    "$dir/foreign");
+like $said, qr/of no use: .*foreign/, 'says so';
+is_deeply asked(), ['check', path($new), path($new) . '.minisig'],
+    'the difference is not even downloaded';
+
+serve(order(delta => delta_of($delta)));
+installs('installed file is missing', 'full', 'version=3.1.0', '--have',
+    "$dir/nowhere");
+
+my $broken = $delta;
+substr($broken, length($broken) / 2, 1) ^= "\x10";
+serve(order(delta => delta_of($broken)), path($broken) => { body => $broken });
+like installs('a broken difference', 'full', @have), qr/of no use: /,
+    'says so';
+
+serve(order(delta => delta_of($delta)), path($delta) => { body => $broken });
+like installs('another difference than announced', 'full', @have),
+    qr/of no use: .*SHA-256/, 'says so';
+
+my $wrong = $edge->delta($old, $new ^ "\x01");
+serve(order(delta => delta_of($wrong)), path($wrong) => { body => $wrong });
+like installs('a difference to something else', 'full', @have),
+    qr/of no use: .*not the new package/, 'says so';
+
+my $bomb = $edge->delta($old, $new . 'x' x 5_000_000);
+serve(order(delta => delta_of($bomb)), path($bomb) => { body => $bomb });
+like installs('a difference to far more', 'full', @have), qr/of no use: /,
+    'says so';
+
+serve(order(delta => delta_of($delta)), path($delta) => { status => 404 });
+installs('a difference that is gone', 'full', @have);
+
+# --- signatures
+
+my $body   = $json->encode(order());
+my $answer = $edge->manifest($body);
+
+serve(order(), check => { %$answer, body => $body =~ s/3\.2\.0/3.3.0/r });
+$said = refuses('a changed manifest', 'signature', @have);
+unlike $said, qr/3\.3\.0/, 'nothing of it is shown';
+is_deeply asked(), ['check'], 'nothing is downloaded';
+
+serve(order(), check => { %$answer, body => "$body\n" });
+refuses('a byte behind the manifest', 'signature', @have);
+serve(order(), check => { %$answer, headers => {} });
+refuses('no signature', 'MDS-Signature', @have);
+serve(order(), check => { %$answer,
+    headers => { 'MDS-Signature' => 'keyid="x"' } });
+refuses('half a signature', '', @have);
+
+my $thief = Edge->new(key => "$dir/other.key");
+serve(order(), check => $thief->manifest($body));
+refuses('another key', 'key', @have);
+
+serve(order(), path($new) . '.minisig' => { body => $thief->minisig($new) });
+refuses('a package signed by another key', 'key', @have);
+serve(order(), path($new) . '.minisig' => { body => $edge->minisig($old) });
+refuses('the signature of another package', '', @have);
+serve(order(), path($new) . '.minisig' => { status => 404 });
+refuses('a package without signature', '404', @have);
+
+# --- signed once, but not the answer to this question
+
+serve(order(version => '3.0.0'));
+refuses('an older version, replayed', 'not above the installed "3.1.0"', @have);
+is_deeply asked(), ['check'], 'nothing is downloaded';
+serve(order(version => '3.1'));
+refuses('the same version', 'not above', @have);
+for my $other (qw(app kind name)) {
+    serve(order($other => 'elsewhere'));
+    refuses("another $other", "for $other \"elsewhere\"", @have);
+}
+serve(order(platform => 'ios'));
+refuses('another platform', 'not for platform "android"', @have);
+serve(order(platform => ['ios', 'android']));
+installs('one of several platforms', 'full', @have);
+serve(order(platform => '*'));
+installs('every platform', 'full', @have);
+
+# --- manifests that make no sense
+
+for my $case (
+    ['no JSON', '{', 'manifest:1:'],
+    ['no object', '[]', '/app is not a string'],
+    ['no version', order(version => undef), '/version is not'],
+    ['no full file', order(full => undef), '/full is not'],
+    ['another action', order(action => 'remove'), '/action is not'],
+    ['a path upwards', order(full => file($new, path => 'files/../../x')),
+        '/full/path is not'],
+    ['a URL as path', order(full => file($new, path => 'http://x/y')),
+        '/full/path is not'],
+    ['a negative size', order(full => file($new, size => -1)),
+        '/full/size is not'],
+    ['a short digest', order(full => file($new, sha256 => 'abc')),
+        '/full/sha256 is not'],
+    ['half a delta', order(delta => file($delta)), '/delta/from is not'],
+) {
+    my ($what, $manifest, $words) = @$case;
+    serve(order(), check => $edge->manifest(
+        ref $manifest ? $json->encode($manifest) : $manifest));
+    refuses($what, $words, @have);
+}
+
+# --- downloads
+
+serve(order(), path($new) => [
+    { body => $new, ranges => 1, cut => 100_000 },
+    { body => $new, ranges => 1, cut => 50_000 },
+    { body => $new, ranges => 1 } ]);
+like installs('broken off twice', 'full', @have), qr/broke off 2 times/,
+    'says so';
+is_deeply [map { (split / /)[2] // () } $edge->requests],
+    ['bytes=100000-', 'bytes=150000-'], 'goes on where it broke off';
+
+serve(order(), path($new) => [
+    { body => $new, cut => 100_000 }, { body => $new } ]);
+installs('an edge without ranges', 'full', @have);
+
+serve(order(), path($new) => [ { status => 503 }, { body => $new } ]);
+installs('503 once', 'full', @have);
+
+serve(order(), path($new) => { body => $new, cut => 0 });
+refuses('broken off always', '', @have);
+is scalar(grep { /\Q@{[path($new)]}\E/ } $edge->requests), 5,
+    'gives up after five tries';
+
+serve(order(), path($new) => [ { body => $new, cut => 1000 },
+    { status => 206, body => substr($new, 500),
+      headers => { 'Content-Range' =>
+          sprintf 'bytes 500-%d/%d', length($new) - 1, length $new } } ]);
+refuses('another range than asked for', 'another range', @have);
+
+serve(order(), path($new) => { body => "$new!" });
+refuses('a byte too many', 'more than the 320000 bytes', @have);
+serve(order(), path($new) => { body => substr $new, 1 });
+refuses('a byte too few', 'ended after 319999 of 320000', @have);
+serve(order(), path($new) => { body => $new ^ "\x01" });
+refuses('other bytes', 'SHA-256', @have);
+serve(order(), path($new) => { status => 404 });
+refuses('no such file', '404', @have);
+
+# --- servers in trouble
+
+serve(order(), check => { status => 503, type => 'application/problem+json',
+    body => '{"title":"Unavailable","detail":"the depot is \u001b[2J away"}' });
+refuses('503', '503: the depot is  \[2J away', @have);
+serve(order(), check => { status => 400, type => 'text/html', body => '<p>' });
+refuses('400 without words', 'answers 400$', @have);
+serve(order(), check => { %$answer, body => 'x' x 2_000_000 });
+refuses('an endless manifest', 'longer than', @have);
+serve(order(), check => { status => 302,
+    headers => { Location => "file://$dir/have" } });
+refuses('sent to a file', '', @have);
+serve(order(), check => { status => 302,
+    headers => { Location => '/mds/v1/check?again' } });
+refuses('sent in circles', 'redirect', @have);
+serve(order(), check => { status => 302,
+    headers => { Location => '/mds/v1/moved' } }, moved => $answer);
+installs('sent elsewhere once', 'full', @have);
+
+$edge->stop;
+unlink $out;
+refuses('nobody there', 'connect', @have);
+
+# --- rollback
+
+sub back { order(action => 'rollback', from => '3.1.0', @_) }
+
+serve({ %{ back(version => undef) }, full => undef });
+($code, $said) = check('version=3.1.0');
+is $code, 0, 'rolled back to none: exit 0';
+like $said, qr/roll back version 3\.1\.0: remove it/, 'and says so';
+is_deeply asked(), ['check'], 'nothing is downloaded';
+($code, $said) = check('version=3.1.0', '--json');
+is_deeply [@{ decode_json($said) }{qw(action from version)}],
+    ['rollback', '3.1.0', undef], 'the same for machines';
+
+serve(back(version => '3.0.0'));
+like installs('rolled back to a version', 'full', 'version=3.1.0'),
+    qr/roll back version 3\.1\.0, to version 3\.0\.0/, 'and says so';
+serve(back(version => '3.0.0'));
+refuses('rollback of another version', 'takes back version "3.1.0"',
+    'version=3.2.0');
+refuses('rollback of nothing', 'takes back version');
+serve(back(version => '3.2.0'));
+refuses('rollback upwards', 'not below', 'version=3.1.0');
+
+# --- our own side
+
+serve(order());
+($code, undef, $err) = ctl('check', $edge->url, '--pub', "$dir/ops.key", @app);
+is $code, 1, 'a secret key as --pub: exit 1';
+($code, undef, $err) = ctl('check', $edge->url, '--pub', "$dir/ops.pub",
+    '--out', "$dir/none/new", @app);
+is $code, 1, 'no such directory for --out: exit 1';
+like $err, qr/\Q$dir\E\/none/, 'and its name';
+Edge::spew($out, 'precious');
+($code) = ctl('check', $edge->url, '--pub', "$dir/other.pub", '--out', $out,
+    @app);
+is Edge::slurp($out), 'precious', 'a failure leaves an old --out as it was';
+
+done_testing;
