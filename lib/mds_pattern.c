@@ -9,7 +9,7 @@
  * Steps of a match, counted anew from each byte that it may start at: with 256
  * of them it is 256 times this.
  */
-#define MDS_PATTERN_STEPS 1000
+#define MDS_PATTERN_STEPS 500
 
 struct mds_pattern_s {
     pcre2_code          *code;
