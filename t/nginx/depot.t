@@ -1,0 +1,157 @@
+# A depot that is missing, damaged or foreign: nginx starts, its locations
+# answer 503, all else is untouched, the log has one line, and they work again
+# by themselves.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use MDS;
+use Test::More;
+
+my $CONFIG = <<'EOF2';
+mds_depot %DEPOT%;
+server {
+    listen %LISTEN%;
+    location = /check { mds_check; }
+    location /files/ { mds_files; }
+    location / { return 200 fine; }
+}
+EOF2
+
+my $CHECK = '/check?app=a&kind=upgrade';
+
+sub status_becomes {
+    my ($t, $status, $title) = @_;
+
+    my $last = 0;
+    $t->wait_for(sub { ($last = $t->get($CHECK)->status) == $status });
+    is($last, $status, $title);
+    is($t->get('/')->body, 'fine', '... all else is untouched');
+}
+
+sub lines {
+    my ($t, $pattern) = @_;
+    return scalar grep { /$pattern/ } split /\n/, $t->error_log;
+}
+
+sub overwrite {
+    my ($t, $content) = @_;
+
+    open my $file, '+<', $t->depot_dir . '/CURRENT' or die "CURRENT: $!";
+    print $file $content;
+    truncate $file, length $content;
+    close $file;
+}
+
+for my $master (qw(on off)) {
+    my $t = MDS->new(main => "master_process $master;");
+    my $depot = $t->depot_dir;
+
+    $t->start($CONFIG);
+
+    # Missing.
+    my $r = $t->get($CHECK);
+    is($r->status, 503, "master $master, no depot: check is 503");
+    is($r->header('Content-Type'), 'application/problem+json', 'a problem');
+    is($r->json->{status}, 503, '... with its status');
+    is($r->header('Cache-Control'), 'no-store', '... not to be kept');
+    like($r->header('Retry-After'), qr/^[1-9][0-9]*$/, '... says when');
+    is($r->header('MDS-Serial'), undef, '... of no catalog');
+
+    $r = $t->get('/files/' . 'a' x 64);
+    is($r->status, 503, 'files are 503');
+    ok($r->header('Retry-After'), '... say when');
+    is($t->head($CHECK)->status, 503, 'HEAD too');
+    is($t->get('/')->body, 'fine', 'all else is untouched');
+
+    sleep 3;
+    is(lines($t, qr/mds depot ".*" is not served/), 1, 'one line in the log');
+    like($t->error_log, qr/\[error\].*"\Q$depot\E" is not served: .+/,
+        '... says which and why');
+
+    # Made.
+    $t->depot;
+    status_becomes($t, 204, 'works once it is there');
+    is($t->get($CHECK)->header('MDS-Serial'), 0, '... with its serial');
+    is(lines($t, qr/is served again/), 1, '... and is in the log');
+
+    # Moved away, and back.
+    rename $depot, "$depot.away" or die "rename: $!";
+    status_becomes($t, 503, 'moved away');
+    rename "$depot.away", $depot or die "rename: $!";
+    status_becomes($t, 204, 'moved back');
+
+    # Replaced by another one under the same name.
+    my $old = $t->read("$depot/CURRENT");
+    rename $depot, "$depot.away" or die "rename: $!";
+    $t->mdsctl('init');
+    $t->mdsctl('apply', $t->document({ app => 'a' }));
+    $t->wait_for(sub {
+        ($t->get($CHECK)->header('MDS-Serial') // '') eq '1' });
+    is($t->get($CHECK)->header('MDS-Serial'), 1, 'replaced: the new one');
+    remove($depot);
+    rename "$depot.away", $depot or die "rename: $!";
+    $t->wait_for(sub {
+        ($t->get($CHECK)->header('MDS-Serial') // '') eq '0' });
+    is($t->get($CHECK)->header('MDS-Serial'), 0, '... and back');
+
+    # CURRENT damaged, in place and as a new file.
+    overwrite($t, substr $old, 0, 3);
+    status_becomes($t, 503, 'CURRENT cut short');
+    overwrite($t, $old);
+    status_becomes($t, 204, 'CURRENT whole again');
+
+    overwrite($t, '');
+    status_becomes($t, 503, 'CURRENT emptied');
+    overwrite($t, $old);
+    status_becomes($t, 204, 'CURRENT whole again');
+
+    $t->write("$depot/CURRENT", 'x' x length $old);
+    status_becomes($t, 503, 'CURRENT foreign');
+    $t->write("$depot/CURRENT", $old);
+    status_becomes($t, 204, 'CURRENT whole again');
+
+    $t->stop;
+    unlike($t->error_log, qr/\[(?:crit|alert|emerg)\]|exited on signal/,
+        'no worker died');
+}
+
+# A depot that the workers may not read.
+SKIP: {
+    skip 'not root', 4 if $> != 0;
+
+    my $t = MDS->new;
+    $t->depot;
+    chmod 0700, $t->depot_dir;
+    chown 0, 0, $t->depot_dir;
+    $t->start($CONFIG);
+    is($t->get($CHECK)->status, 503, 'not readable');
+    like($t->error_log, qr/is not served: .*[Pp]ermission denied/,
+        '... the log says so');
+    chmod 0755, $t->depot_dir;
+    status_becomes($t, 204, 'readable');
+    $t->stop;
+}
+
+# Two depots: one's trouble is not the other's.
+my $t = MDS->new;
+$t->depot;
+$t->start(<<'EOF2');
+server {
+    listen %LISTEN%;
+    location = /check { mds_check; mds_depot %DEPOT%; }
+    location = /other { mds_check; mds_depot %DIR%/none; }
+}
+EOF2
+is($t->get($CHECK)->status, 204, 'the good one answers');
+is($t->get('/other?app=a&kind=upgrade')->status, 503, 'the missing one not');
+
+$t->finish;
+
+sub remove {
+    my ($dir) = @_;
+    require File::Path;
+    File::Path::remove_tree($dir);
+}
