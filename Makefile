@@ -35,9 +35,10 @@ NGX_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard ngx_mds_module/*.c))
 UNIT_TESTS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_MORE  = $(patsubst %.c,$(BUILD)/%.o, \
                $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
+BENCHES    = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 SOURCES    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch] \
-               t/unit/*.[ch] t/fuzz/*.[ch])
+               t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.[ch])
 
 PACKAGES   = build-essential perl nginx-light nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
@@ -194,7 +195,11 @@ lint: deps-tools $(BUILD)/nginx/Makefile
 	clang-tidy --quiet $(wildcard ngx_mds_module/*.c) \
 	    -- -std=gnu11 -Ilib $(NGX_CFLAGS)
 
-bench: all
+$(BUILD)/bench/%: $(BUILD)/t/bench/%.o $(BUILD)/libmds.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: all $(BENCHES)
 	t/bench/run
 
 soak: all

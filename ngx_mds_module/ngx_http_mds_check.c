@@ -25,7 +25,7 @@ ngx_http_mds_check_handler(ngx_http_request_t *r)
     ngx_http_mds_loc_conf_t *mlcf;
     ngx_http_mds_depot_t    *depot;
     ngx_http_mds_ctx_t      *ctx;
-    mds_snapshot_t          *snapshot;
+    mds_snapshot_t           snapshot;
     mds_decision_t           decision;
     mds_status_t             status;
     mds_error_t              err;
@@ -49,9 +49,9 @@ ngx_http_mds_check_handler(ngx_http_request_t *r)
     }
 
     ctx->serial.data = (u_char *) (ctx + 1);
-    ctx->serial.len
-        = ngx_sprintf(ctx->serial.data, "%uL", mds_snapshot_serial(snapshot))
-          - ctx->serial.data;
+    ctx->serial.len = ngx_sprintf(ctx->serial.data, "%uL",
+                                  mds_catalog_serial(snapshot.catalog))
+                      - ctx->serial.data;
     ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
 
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
@@ -59,7 +59,7 @@ ngx_http_mds_check_handler(ngx_http_request_t *r)
         return ngx_http_mds_not_allowed(r);
     }
 
-    status = ngx_http_mds_decide(r, snapshot, &decision, &err);
+    status = ngx_http_mds_decide(r, &snapshot, &decision, &err);
     if (status == MDS_OK) {
         status = ngx_http_mds_keep(r, ctx, &decision, &err);
     }

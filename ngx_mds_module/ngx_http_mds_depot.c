@@ -174,7 +174,7 @@ ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
 }
 
 mds_status_t
-ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t **snapshot)
+ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot)
 {
     mds_error_t  warning = { .status = MDS_OK };
     mds_status_t status;

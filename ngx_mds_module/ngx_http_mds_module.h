@@ -82,8 +82,8 @@ ngx_http_mds_depot_t *ngx_http_mds_depot(ngx_http_mds_place_t *place);
 ngx_uint_t ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot);
 
 /* As mds_depot_begin(); fails while the depot is not open. */
-mds_status_t ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot,
-                                      mds_snapshot_t      **snapshot);
+mds_status_t
+ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot);
 
 /*
  * Ends it. A status that says that the depot's bytes are bad closes it: the
