@@ -32,7 +32,7 @@ static mds_status_t
 mds_order_digest(const mds_json_t *json, const char *object, const char *key,
                  mds_error_t *err, mds_sha256_t *digest)
 {
-    mds_str_t    text;
+    mds_str_t    text = mds_null_str;
     mds_status_t status = mds_order_str(json, object, key, err, &text);
 
     if (status == MDS_OK && !mds_sha256_parse(text, digest)) {
@@ -71,7 +71,7 @@ mds_order_read_file(const mds_json_t *json, const char *object,
                     mds_error_t *err, mds_order_file_t *file)
 {
     const mds_json_t *size;
-    mds_str_t         path;
+    mds_str_t         path = mds_null_str;
     mds_status_t      status;
 
     if (!mds_json_is_object(json)) {
@@ -100,7 +100,7 @@ static mds_status_t
 mds_order_read_delta(mds_order_t *order, mds_error_t *err)
 {
     const mds_json_t *json = mds_json_get(order->json, "delta");
-    mds_str_t         format;
+    mds_str_t         format = mds_null_str;
     mds_status_t      status;
 
     if (json == NULL) {
@@ -134,7 +134,7 @@ mds_order_read_delta(mds_order_t *order, mds_error_t *err)
 static mds_status_t
 mds_order_read_action(mds_order_t *order, mds_error_t *err)
 {
-    mds_str_t    action;
+    mds_str_t    action = mds_null_str;
     mds_status_t status;
 
     status = mds_order_str(order->json, "", "action", err, &action);

@@ -206,18 +206,14 @@ mdsctl_answer_free(mdsctl_answer_t *answer)
 static bool
 is_our_range(const download_t *d)
 {
-    uint64_t    first, last, total;
+    char        expected[80];
     const char *value = header(d->curl, "Content-Range");
 
-    if (value == NULL
-        || sscanf(value, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first,
-                  &last, &total)
-               != 3)
-    {
-        return false;
-    }
+    snprintf(expected, sizeof(expected),
+             "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, d->from,
+             d->size_bytes - 1, d->size_bytes);
 
-    return first == d->from && total == d->size_bytes;
+    return value != NULL && strcmp(value, expected) == 0;
 }
 
 /* The head of the answer: is it the file, and from which byte on? */
@@ -328,7 +324,8 @@ mdsctl_http_encode(mds_buffer_t *query, mds_str_t text)
         unsigned char c = (unsigned char) text.data[i];
 
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || memchr("*-._", c, 4) != NULL)
+            || (c >= '0' && c <= '9') || c == '*' || c == '-' || c == '.'
+            || c == '_')
         {
             mds_buffer_add(query, &c, 1);
         } else if (c == ' ') {

@@ -11,7 +11,8 @@
 
 #include "mds_buffer.h"
 
-#define MDSCTL_HTTP_BODY_MAX (1024 * 1024) /* bytes of a small answer */
+#define MDSCTL_HTTP_BODY_MAX                                                   \
+    ((size_t) 1024 * 1024) /* bytes of a small answer */
 
 typedef struct mdsctl_http_s mdsctl_http_t;
 
