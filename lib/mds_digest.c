@@ -92,7 +92,7 @@ mds_digest_file(const char *path, mds_progress_t *progress, mds_error_t *err,
             done += (uint64_t) n;
 
             if (progress != NULL) {
-                progress->report(progress, done, total);
+                progress->report(progress, done, done > total ? done : total);
             }
         }
     } while (n > 0 || (n < 0 && errno == EINTR));

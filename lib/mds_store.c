@@ -102,7 +102,7 @@ mds_store_copy(int fd, const char *source, uint64_t total, mds_draft_t *draft,
         done += (uint64_t) n;
 
         if (progress != NULL) {
-            progress->report(progress, done, total);
+            progress->report(progress, done, done > total ? done : total);
         }
     }
 

@@ -111,6 +111,12 @@ failed:
     return NULL;
 }
 
+static mds_status_t
+mds_source_changed(const char *path, mds_error_t *err)
+{
+    return mds_fail(err, MDS_CONFLICT, "\"%s\" changed while being read", path);
+}
+
 /* Packs in, and with `end` all that is left; what comes out goes to sink. */
 static mds_status_t
 mds_zstd_pack_chunk(ZSTD_CCtx *zstd, ZSTD_inBuffer *in, bool end,
@@ -127,8 +133,7 @@ mds_zstd_pack_chunk(ZSTD_CCtx *zstd, ZSTD_inBuffer *in, bool end,
                                     end ? ZSTD_e_end : ZSTD_e_continue);
 
         if (ZSTD_getErrorCode(left) == ZSTD_error_srcSize_wrong) {
-            return mds_fail(err, MDS_CONFLICT,
-                            "\"%s\" changed while being read", path);
+            return mds_source_changed(path, err);
         }
 
         if (ZSTD_isError(left)) {
@@ -158,11 +163,15 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
 
     do {
         status = mds_source_read(source, chunk, sizeof(chunk), err, &n);
+        done += n;
+
+        if (status == MDS_OK && done > source->size_bytes) {
+            status = mds_source_changed(source->path, err);
+        }
 
         if (status == MDS_OK) {
             status = mds_zstd_pack_chunk(zstd, &(ZSTD_inBuffer){ chunk, n, 0 },
                                          n == 0, source->path, sink, err);
-            done += n;
         }
 
         if (status == MDS_OK && progress != NULL) {
