@@ -27,6 +27,24 @@ mds_str_cmp(mds_str_t a, mds_str_t b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+mds_str_t
+mds_str_cut(mds_str_t *text, char c)
+{
+    const char *at = text->len == 0 ? NULL : memchr(text->data, c, text->len);
+    mds_str_t   head = *text;
+
+    if (at == NULL) {
+        *text = (mds_str_t){ 0, text->data + text->len };
+        return head;
+    }
+
+    head.len = (size_t) (at - text->data);
+    text->len -= head.len + 1;
+    text->data = at + 1;
+
+    return head;
+}
+
 /* How many bytes the character takes that starts with this one; 0: none. */
 static size_t
 mds_utf8_length(uint8_t first)

@@ -73,8 +73,18 @@ mds_str_starts(mds_str_t s, mds_str_t prefix)
            && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
+/* Called now and then by what takes long; total is 0 where it is not known. */
+typedef struct mds_progress_s mds_progress_t;
+
+struct mds_progress_s {
+    void (*report)(mds_progress_t *progress, uint64_t done, uint64_t total);
+};
+
 /* Bytewise order, the shorter first where one begins the other. */
 int mds_str_cmp(mds_str_t a, mds_str_t b);
+
+/* Cuts *text at the first c: what is before it; all where there is none. */
+mds_str_t mds_str_cut(mds_str_t *text, char c);
 
 /* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
 bool mds_str_is_utf8(mds_str_t s);

@@ -20,6 +20,11 @@
 
 typedef struct mds_depot_s mds_depot_t;
 
+/* What an evaluation sees, from its begin to its end. */
+typedef struct {
+    mds_catalog_t *catalog;
+} mds_snapshot_t;
+
 /*
  * Opens the depot and the generation in force. The caller owns *depot and
  * gives it back with mds_depot_close(), which takes NULL as well.
@@ -36,7 +41,7 @@ void         mds_depot_close(mds_depot_t *depot);
  * Each begin is followed by one mds_depot_end(); nothing waits in between.
  */
 mds_status_t mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
-                             mds_snapshot_t **snapshot) MDS_MUST_CHECK;
+                             mds_snapshot_t *snapshot) MDS_MUST_CHECK;
 void         mds_depot_end(mds_depot_t *depot);
 
 /*
@@ -45,6 +50,6 @@ void         mds_depot_end(mds_depot_t *depot);
  * then (it costs two system calls), not for each request.
  */
 mds_status_t
-mds_depot_check(const mds_depot_t *depot, mds_error_t *err) MDS_MUST_CHECK;
+mds_depot_check(mds_depot_t *depot, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

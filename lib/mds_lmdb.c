@@ -94,9 +94,12 @@ mds_lmdb_check_length(mds_lmdb_t *lmdb, const char *path, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Before LMDB maps the two meta pages, they have to be there. */
+/*
+ * Before LMDB maps the two meta pages, they have to be there. The size of the
+ * file is all that is to be mapped, whatever they say.
+ */
 static mds_status_t
-mds_lmdb_check_meta(const char *path, mds_error_t *err)
+mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
 {
     struct stat st;
 
@@ -110,6 +113,7 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err)
                         path);
     }
 
+    *map_bytes = (uint64_t) st.st_size;
     return MDS_OK;
 }
 
@@ -185,7 +189,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     int          code, dead;
 
     if (mode == MDS_LMDB_IMMUTABLE) {
-        status = mds_lmdb_check_meta(path, err);
+        status = mds_lmdb_check_meta(path, err, &map_bytes);
         if (status != MDS_OK) {
             return status;
         }

@@ -6,8 +6,9 @@
  * against what devices send, so it may be provoked. Its work is bounded: by
  * PCRE2's match limit, which also bounds its depth of recursion, and its
  * memory by the limits below. A match that exceeds them is given up and counts
- * as *no match*, with MDS_OK: a careless pattern keeps people out, never
- * in, and never makes a request fail. mds_pattern_overruns() tells of it.
+ * as *no match*, with MDS_OK: it never makes a request fail. Where a match
+ * would have kept somebody out ("except"), the caller has to look at
+ * mds_pattern_overruns(), or a device could slip in by a long id.
  * The patterns that are known to backtrack without end (t/unit/test_pattern.c)
  * then take 0.15 ms at most for a subject of 256 bytes, ordinary ones less than
  * a microsecond. One made to be slow, of look-aheads over everything in counted

@@ -1,0 +1,56 @@
+/*
+ * mds_builder: writes a record (mds_record.h), table by table.
+ *
+ * The first failure sticks: mds_builder_finish() tells.
+ */
+
+#ifndef MDS_BUILDER_H
+#define MDS_BUILDER_H
+
+#include "mds_buffer.h"
+#include "mds_intern.h"
+#include "mds_record.h"
+
+typedef struct mds_builder_s mds_builder_t;
+
+/* NULL: no memory. */
+mds_builder_t *mds_builder_new(void);
+void           mds_builder_free(mds_builder_t *builder);
+
+/* The header to be filled in; sums, sizes and tables are the builder's. */
+mds_record_t *mds_builder_header(mds_builder_t *builder);
+
+/* Bytes; equal ones are there once (texts), or always anew (manifests). */
+mds_span_t mds_builder_text(mds_builder_t *builder, mds_str_t text);
+mds_span_t mds_builder_bytes(mds_builder_t *builder, mds_str_t bytes);
+mds_span_t
+mds_builder_version(mds_builder_t *builder, const mds_version_t *version);
+
+/* The next free index of a table, and one more item in it. */
+uint32_t mds_builder_count(const mds_builder_t *builder, mds_table_id_t table);
+void
+mds_builder_add(mds_builder_t *builder, mds_table_id_t table, const void *item);
+
+/* All from first to the end of the table. */
+mds_range_t mds_builder_range(const mds_builder_t *builder,
+                              mds_table_id_t table, uint32_t first);
+
+/* Strings as items of TEXTS. */
+mds_range_t mds_builder_texts(mds_builder_t *builder, const mds_strs_t *strs);
+
+/* The index of the rule, new or known; and rules as a range of REFS. */
+mds_range_t mds_builder_rules(mds_builder_t *builder, const mds_rules_t *rules);
+
+/* Lists of the model by name, as a range of REFS. */
+mds_range_t mds_builder_lists(mds_builder_t *builder, const mds_model_t *model,
+                              const mds_strs_t *names);
+
+/*
+ * The finished record; lives as long as the builder, or until the next call.
+ * MDS_NO_MEMORY; MDS_INVALID: over 4 GiB, or more than
+ * MDS_RULE_ATTRIBUTES_MAX attributes.
+ */
+mds_status_t mds_builder_finish(mds_builder_t *builder, mds_error_t *err,
+                                mds_str_t *record) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,537 @@
+#include "mds_catalog.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "mds_document.h"
+#include "mds_idlist.h"
+#include "mds_list_record.h"
+#include "mds_pattern.h"
+#include "mds_seal.h"
+
+const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {
+    [MDS_CATALOG_META] = "meta",
+    [MDS_CATALOG_APPS] = "apps",
+    [MDS_CATALOG_LISTS] = "lists",
+    [MDS_CATALOG_RESOURCES] = "resources",
+};
+
+/* A list that was asked for once, and is ready for the next time. */
+typedef struct {
+    mds_idlist_t   *base; /* NULL: none */
+    mds_pattern_t **patterns;
+    uint32_t        pattern_count;
+} mds_opened_list_t;
+
+struct mds_catalog_s {
+    mds_lmdb_t         *lmdb;
+    char               *depot;
+    mds_catalog_meta_t  meta;
+    uint8_t            *checked; /* a bit for each resource's number */
+    mds_opened_list_t **lists;   /* by number; NULL: not asked for yet */
+};
+
+mds_status_t
+mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
+                 mds_path_t *path)
+{
+    return mds_path(path, err, "%s/catalog/%" PRIu64 ".mdb", depot, serial);
+}
+
+void
+mds_catalog_identity(uint64_t serial, uint8_t identity[32])
+{
+    memset(identity, 0, 32);
+    memcpy(identity, "generation", 10);
+
+    for (int i = 0; i < 8; i++) {
+        identity[24 + i] = (uint8_t) (serial >> (8 * (7 - i)));
+    }
+}
+
+static mds_status_t
+mds_catalog_read_meta(mds_catalog_t *catalog, uint64_t serial, const char *path,
+                      mds_error_t *err)
+{
+    mds_str_t    value;
+    mds_status_t status = mds_lmdb_read(catalog->lmdb, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_META, mds_str("catalog"),
+                      &value)
+        || value.len != sizeof(catalog->meta))
+    {
+        status = mds_fail(err, MDS_DAMAGED, "\"%s\" is no catalog", path);
+    } else {
+        memcpy(&catalog->meta, value.data, sizeof(catalog->meta));
+    }
+
+    mds_lmdb_abort(catalog->lmdb);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (catalog->meta.tag != MDS_CATALOG_TAG
+        || catalog->meta.format != MDS_CATALOG_FORMAT)
+    {
+        return mds_fail(err, MDS_FOREIGN, "\"%s\" is of another format", path);
+    }
+
+    return catalog->meta.serial == serial
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED, "\"%s\" holds generation %" PRIu64,
+                          path, catalog->meta.serial);
+}
+
+static mds_status_t
+mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
+{
+    size_t bits = (catalog->meta.resource_count + 7) / 8;
+
+    catalog->depot = strdup(depot);
+    catalog->checked = calloc(bits + 1, 1);
+    catalog->lists
+        = calloc(catalog->meta.list_count + 1, sizeof(*catalog->lists));
+
+    return catalog->depot == NULL || catalog->checked == NULL
+                   || catalog->lists == NULL
+               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               : MDS_OK;
+}
+
+mds_status_t
+mds_catalog_open(const char *depot, uint64_t serial, bool full,
+                 mds_error_t *err, mds_catalog_t **catalog)
+{
+    uint8_t        identity[32];
+    mds_path_t     path;
+    mds_catalog_t *opened = NULL;
+    mds_status_t   status;
+
+    mds_catalog_identity(serial, identity);
+    status = mds_catalog_path(depot, serial, err, &path);
+
+    if (status == MDS_OK) {
+        status = mds_seal_check(path.text, identity, full, err);
+    }
+
+    if (status == MDS_OK) {
+        opened = calloc(1, sizeof(*opened));
+        status = opened == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                : MDS_OK;
+    }
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE, mds_catalog_names,
+                               MDS_CATALOG_TABLES, 0, err, &opened->lmdb);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_read_meta(opened, serial, path.text, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_prepare(opened, depot, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_catalog_close(opened);
+        return status;
+    }
+
+    *catalog = opened;
+    return MDS_OK;
+}
+
+static void
+mds_opened_list_free(mds_opened_list_t *list)
+{
+    if (list == NULL) {
+        return;
+    }
+
+    for (uint32_t i = 0; list->patterns != NULL && i < list->pattern_count; i++)
+    {
+        mds_pattern_free(list->patterns[i]);
+    }
+
+    mds_idlist_close(list->base);
+    free(list->patterns);
+    free(list);
+}
+
+void
+mds_catalog_close(mds_catalog_t *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+
+    for (uint32_t i = 0; catalog->lists != NULL && i < catalog->meta.list_count;
+         i++)
+    {
+        mds_opened_list_free(catalog->lists[i]);
+    }
+
+    mds_lmdb_close(catalog->lmdb);
+    free(catalog->lists);
+    free(catalog->checked);
+    free(catalog->depot);
+    free(catalog);
+}
+
+uint64_t
+mds_catalog_serial(const mds_catalog_t *catalog)
+{
+    return catalog->meta.serial;
+}
+
+mds_lmdb_t *
+mds_catalog_lmdb(mds_catalog_t *catalog)
+{
+    return catalog->lmdb;
+}
+
+mds_status_t
+mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err)
+{
+    return mds_lmdb_read(catalog->lmdb, err);
+}
+
+void
+mds_catalog_end(mds_catalog_t *catalog)
+{
+    mds_lmdb_abort(catalog->lmdb);
+}
+
+/* Not there, or the environment failed. */
+static mds_status_t
+mds_catalog_missed(const mds_catalog_t *catalog, mds_error_t *err)
+{
+    mds_status_t status = mds_lmdb_status(catalog->lmdb, err);
+
+    return status == MDS_OK ? MDS_NOT_FOUND : status;
+}
+
+/* The first look at a record: whole, and the one that was asked for? */
+static mds_status_t
+mds_catalog_check(mds_catalog_t *catalog, mds_str_t key, mds_str_t value,
+                  mds_error_t *err)
+{
+    const mds_record_t *record = (const mds_record_t *) value.data;
+    mds_error_t         why;
+
+    if (mds_record_check(value, &why) != MDS_OK) {
+        return mds_fail(err, MDS_DAMAGED, "catalog %" PRIu64 ": %.*s: %s",
+                        catalog->meta.serial, MDS_STR(key), why.text);
+    }
+
+    if (record->number >= catalog->meta.resource_count
+        || !mds_str_eq(mds_record_bytes(record, record->key), key))
+    {
+        return mds_fail(err, MDS_DAMAGED,
+                        "catalog %" PRIu64 ": %.*s has another's record",
+                        catalog->meta.serial, MDS_STR(key));
+    }
+
+    catalog->checked[record->number / 8] |= (uint8_t) (1 << record->number % 8);
+
+    return MDS_OK;
+}
+
+static bool
+mds_catalog_checked(const mds_catalog_t *catalog, mds_str_t value)
+{
+    const mds_record_t *record = (const mds_record_t *) value.data;
+
+    return value.len >= sizeof(*record)
+           && record->number < catalog->meta.resource_count
+           && (catalog->checked[record->number / 8] & 1 << record->number % 8)
+                  != 0;
+}
+
+mds_status_t
+mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
+                     mds_str_t name, mds_error_t *err,
+                     const mds_record_t **record)
+{
+    char         bytes[MDS_APP_MAX + 1 + MDS_KIND_MAX + 1 + MDS_NAME_MAX];
+    mds_str_t    key = { app.len + 1 + kind.len + 1 + name.len, bytes };
+    mds_str_t    value;
+    mds_status_t status = MDS_OK;
+
+    if (app.len > MDS_APP_MAX || kind.len > MDS_KIND_MAX
+        || name.len > MDS_NAME_MAX) {
+        return MDS_NOT_FOUND;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, kind.data, kind.len);
+    bytes[app.len + 1 + kind.len] = '\0';
+
+    if (name.len > 0) {
+        memcpy(bytes + app.len + 1 + kind.len + 1, name.data, name.len);
+    }
+
+    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_RESOURCES, key, &value)) {
+        return mds_catalog_missed(catalog, err);
+    }
+
+    if (!mds_catalog_checked(catalog, value)) {
+        status = mds_catalog_check(catalog, key, value, err);
+    }
+
+    if (status == MDS_OK) {
+        *record = (const mds_record_t *) value.data;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
+                mds_app_record_t *record)
+{
+    mds_str_t value;
+
+    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_APPS, app, &value)) {
+        return mds_catalog_missed(catalog, err);
+    }
+
+    if (value.len != sizeof(*record)) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "catalog %" PRIu64 ": app %.*s: not its record",
+                        catalog->meta.serial, MDS_STR(app));
+    }
+
+    memcpy(record, value.data, sizeof(*record));
+    return MDS_OK;
+}
+
+/* Lists */
+
+static mds_status_t
+mds_opened_list_patterns(mds_opened_list_t       *list,
+                         const mds_list_record_t *record, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    list->patterns
+        = calloc(record->patterns.count + 1, sizeof(*list->patterns));
+    if (list->patterns == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    list->pattern_count = record->patterns.count;
+
+    for (uint32_t i = 0; status == MDS_OK && i < list->pattern_count; i++) {
+        status = mds_pattern_compile(mds_list_record_pattern(record, i), err,
+                                     &list->patterns[i]);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
+                      mds_opened_list_t **list)
+{
+    const mds_list_record_t *record = (const mds_list_record_t *) value.data;
+    mds_opened_list_t       *opened;
+    mds_sha256_t             base;
+    mds_status_t             status = mds_list_record_check(value, err);
+
+    if (status == MDS_OK && record->number >= catalog->meta.list_count) {
+        status = mds_fail(err, MDS_DAMAGED, "its number is too high");
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    opened = calloc(1, sizeof(*opened));
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    if (record->has_base) {
+        memcpy(base.bytes, record->base, sizeof(base.bytes));
+        status = mds_idlist_open(catalog->depot, &base, err, &opened->base);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_opened_list_patterns(opened, record, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_opened_list_free(opened);
+        return status;
+    }
+
+    catalog->lists[record->number] = opened;
+    *list = opened;
+
+    return MDS_OK;
+}
+
+/* Compiled patterns and the mapped base are kept; the record is mapped. */
+static mds_status_t
+mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                 const mds_list_record_t **record, mds_opened_list_t **list)
+{
+    mds_error_t  why = { MDS_DAMAGED, "it is not there" };
+    mds_str_t    value;
+    mds_status_t status = MDS_NOT_FOUND;
+
+    if (mds_lmdb_get(catalog->lmdb, MDS_CATALOG_LISTS, key, &value)) {
+        *record = (const mds_list_record_t *) value.data;
+        *list = value.len >= sizeof(**record)
+                        && (*record)->number < catalog->meta.list_count
+                    ? catalog->lists[(*record)->number]
+                    : NULL;
+        status = *list != NULL
+                     ? MDS_OK
+                     : mds_catalog_open_list(catalog, value, &why, list);
+    }
+
+    return status == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "catalog %" PRIu64 ": list %.*s: %s",
+                          catalog->meta.serial, MDS_STR(key), why.text);
+}
+
+static mds_status_t
+mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, mds_error_t *err,
+                      bool *in)
+{
+    mds_status_t status = MDS_OK;
+    bool         match = false;
+
+    for (uint32_t i = 0; status == MDS_OK && !match && i < list->pattern_count;
+         i++) {
+        status = mds_pattern_match(list->patterns[i], id, err, &match);
+    }
+
+    if (status == MDS_OK) {
+        *in = match;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
+                     uint64_t hash, mds_error_t *err, bool *in)
+{
+    const mds_list_record_t *record;
+    mds_opened_list_t       *list;
+    bool                     has = false;
+    mds_status_t             status;
+
+    status = mds_catalog_list(catalog, key, err, &record, &list);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    has = mds_list_record_has(record, record->ids, hash);
+
+    if (!has && list->base != NULL) {
+        status = mds_idlist_has(list->base, hash, err, &has);
+    }
+
+    if (has && mds_list_record_has(record, record->without, hash)) {
+        has = false;
+    }
+
+    if (status == MDS_OK && !has) {
+        status = mds_opened_list_match(list, id, err, &has);
+    }
+
+    if (status == MDS_OK) {
+        *in = has;
+    }
+
+    return status;
+}
+
+/* The walk */
+
+static mds_status_t
+mds_catalog_walk_resources(mds_catalog_t *catalog, mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_RESOURCES, mds_null_str);
+    mds_str_t    key, value;
+    uint32_t     count = 0;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        status = mds_catalog_check(catalog, key, value, err);
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK && count != catalog->meta.resource_count
+               ? mds_fail(err, MDS_DAMAGED,
+                          "catalog %" PRIu64 " has %u resources, not %u",
+                          catalog->meta.serial, count,
+                          catalog->meta.resource_count)
+               : status;
+}
+
+static mds_status_t
+mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_LISTS, mds_null_str);
+    const mds_list_record_t *record;
+    mds_opened_list_t       *list;
+    mds_str_t                key, value;
+    uint32_t                 count = 0;
+    mds_status_t             status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        status = mds_catalog_list(catalog, key, err, &record, &list);
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK && count != catalog->meta.list_count
+               ? mds_fail(err, MDS_DAMAGED,
+                          "catalog %" PRIu64 " has %u lists, not %u",
+                          catalog->meta.serial, count, catalog->meta.list_count)
+               : status;
+}
+
+mds_status_t
+mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err)
+{
+    mds_status_t status = mds_catalog_begin(catalog, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_catalog_walk_resources(catalog, err);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_walk_lists(catalog, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(catalog->lmdb, err);
+    }
+
+    mds_catalog_end(catalog);
+
+    return status;
+}

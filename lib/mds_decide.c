@@ -1,0 +1,267 @@
+#include "mds_decide.h"
+
+#include "mds_judge.h"
+#include "mds_offer.h"
+
+static const char *const mds_action_names[] = {
+    [MDS_ACTION_NONE] = "none",
+    [MDS_ACTION_INSTALL] = "install",
+    [MDS_ACTION_ROLLBACK] = "rollback",
+};
+
+static const char *const mds_reason_names[] = {
+    [MDS_REASON_UNKNOWN] = "unknown", [MDS_REASON_OUTSIDE] = "outside",
+    [MDS_REASON_CURRENT] = "current", [MDS_REASON_NO_DELTA] = "no_delta",
+    [MDS_REASON_ALL] = "all",         [MDS_REASON_LIST] = "list",
+    [MDS_REASON_PERCENT] = "percent", [MDS_REASON_RAMP] = "ramp",
+    [MDS_REASON_WINDOW] = "window",   [MDS_REASON_ROLLED_BACK] = "rolled_back",
+};
+
+const char *
+mds_action_name(mds_action_t action)
+{
+    return mds_action_names[action];
+}
+
+const char *
+mds_reason_name(mds_reason_t reason)
+{
+    return mds_reason_names[reason];
+}
+
+static const mds_release_record_t *
+mds_release_at(const mds_record_t *record, uint32_t i)
+{
+    return mds_record_item(record, MDS_TABLE_RELEASES, i);
+}
+
+/* The first release that holds, in order of choice; NULL: none does. */
+static const mds_release_record_t *
+mds_choose(mds_judge_t *judge, mds_reason_t *reason)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *chosen = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (!mds_judge_release(judge, release, MDS_JUDGE_NEW, &why)) {
+            continue;
+        }
+
+        if (chosen == NULL) {
+            chosen = release;
+            *reason = why;
+        }
+
+        if (judge->trace == NULL) {
+            break;
+        }
+    }
+
+    return chosen;
+}
+
+/*
+ * The release whose rollback concerns what is installed: rolled back, of that
+ * version, and no running one of the same version holds for the device.
+ */
+static const mds_release_record_t *
+mds_recalled(mds_judge_t *judge)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *recalled = NULL;
+
+    if (judge->installed.len == 0) {
+        return NULL;
+    }
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (mds_judge_version_cmp(judge, release->version_key) != 0
+            || !mds_judge_scope(judge, release->platforms, release->channels))
+        {
+            continue;
+        }
+
+        if (release->state == MDS_STATE_ROLLED_BACK) {
+            recalled = recalled == NULL ? release : recalled;
+
+        } else if (mds_judge_release(judge, release, MDS_JUDGE_QUIET, &why)) {
+            return NULL;
+        }
+    }
+
+    return recalled;
+}
+
+/* The highest lower version that the device is entitled to; NULL: none. */
+static const mds_release_record_t *
+mds_entitled(mds_judge_t *judge)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *best = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (mds_judge_version_cmp(judge, release->version_key) >= 0
+            || (best != NULL
+                && mds_str_cmp(mds_record_bytes(record, release->version_key),
+                               mds_record_bytes(record, best->version_key))
+                       <= 0))
+        {
+            continue;
+        }
+
+        if (mds_judge_release(judge, release, MDS_JUDGE_ENTITLED, &why)) {
+            best = release;
+        }
+    }
+
+    return best;
+}
+
+static void
+mds_decided(const mds_record_t *record, const mds_release_record_t *release,
+            mds_decision_t *decision)
+{
+    decision->release = mds_record_bytes(record, release->id);
+    decision->version = mds_record_bytes(record, release->version);
+}
+
+static void
+mds_decided_answer(const mds_record_t *record, const mds_answer_t *answer,
+                   mds_action_t action, mds_decision_t *decision)
+{
+    decision->action = action;
+    decision->manifest = mds_record_bytes(record, answer->manifest);
+    decision->signature = mds_record_bytes(record, answer->signature);
+}
+
+static void
+mds_decide_rollback(mds_judge_t *judge, const mds_release_record_t *recalled,
+                    mds_decision_t *decision)
+{
+    const mds_release_record_t *target = mds_entitled(judge);
+    mds_answer_t                answer;
+
+    if (judge->status == MDS_OK
+        && !mds_offer_rollback(judge, recalled, target, &answer))
+    {
+        judge->status
+            = mds_fail(judge->err, MDS_DAMAGED,
+                       "the catalog lacks a rollback of \"%.*s\"",
+                       MDS_STR(mds_record_bytes(judge->record, recalled->id)));
+    }
+
+    if (judge->status != MDS_OK) {
+        return;
+    }
+
+    mds_decided(judge->record, recalled, decision);
+    mds_decided_answer(judge->record, &answer, MDS_ACTION_ROLLBACK, decision);
+    decision->reason = MDS_REASON_ROLLED_BACK;
+    decision->version = target == NULL
+                            ? mds_null_str
+                            : mds_record_bytes(judge->record, target->version);
+}
+
+static void
+mds_decide_install(mds_judge_t *judge, const mds_release_record_t *chosen,
+                   bool recalled, mds_reason_t reason, mds_decision_t *decision)
+{
+    mds_answer_t answer;
+
+    if (mds_offer_install(judge, chosen, recalled, &answer)) {
+        mds_decided_answer(judge->record, &answer, MDS_ACTION_INSTALL,
+                           decision);
+        decision->reason = reason;
+    } else {
+        decision->reason = MDS_REASON_NO_DELTA;
+    }
+}
+
+/* The record is there: what does it hold for the device? */
+static void
+mds_decide_record(mds_judge_t *judge, mds_decision_t *decision)
+{
+    mds_reason_t                reason = MDS_REASON_OUTSIDE;
+    const mds_release_record_t *chosen = mds_choose(judge, &reason);
+    const mds_release_record_t *recalled;
+
+    decision->reason = chosen == NULL ? reason : MDS_REASON_CURRENT;
+
+    if (chosen != NULL) {
+        mds_decided(judge->record, chosen, decision);
+    }
+
+    recalled = mds_recalled(judge);
+
+    if (chosen != NULL
+        && (judge->installed.len == 0
+            || mds_judge_version_cmp(judge, chosen->version_key) > 0))
+    {
+        mds_decide_install(judge, chosen, recalled != NULL, reason, decision);
+
+    } else if (recalled != NULL) {
+        mds_decide_rollback(judge, recalled, decision);
+    }
+}
+
+/* Nothing is known of the resource, but perhaps of its app. */
+static mds_status_t
+mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
+                   mds_error_t *err, mds_decision_t *decision)
+{
+    mds_app_record_t record;
+    mds_status_t     status;
+
+    status = mds_catalog_app(snapshot->catalog, app, err, &record);
+
+    if (status == MDS_OK) {
+        decision->poll_after_s = record.poll_after_s;
+        decision->poll_jitter_s = record.poll_jitter_s;
+    }
+
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
+mds_status_t
+mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
+           int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
+           mds_decision_t *decision)
+{
+    mds_decision_t      decided = { .reason = MDS_REASON_UNKNOWN };
+    mds_judge_t         judge;
+    const mds_record_t *record;
+    mds_str_t           app = mds_request_get(request, mds_str("app"));
+    mds_status_t        status;
+
+    status = mds_catalog_resource(snapshot->catalog, app,
+                                  mds_request_get(request, mds_str("kind")),
+                                  mds_request_get(request, mds_str("name")),
+                                  err, &record);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_decide_unknown(snapshot, app, err, &decided);
+
+    } else if (status == MDS_OK) {
+        decided.poll_after_s = record->poll_after_s;
+        decided.poll_jitter_s = record->poll_jitter_s;
+
+        mds_judge_begin(&judge, snapshot, record, request, now_ms, trace, err);
+        mds_decide_record(&judge, &decided);
+        status = judge.status;
+    }
+
+    if (status == MDS_OK) {
+        *decision = decided;
+    }
+
+    return status;
+}

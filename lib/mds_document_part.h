@@ -1,0 +1,30 @@
+/*
+ * mds_document_part: readers of the parts of a document, shared by the files
+ * mds_document*.c and by nobody else. Destinations are named.
+ */
+
+#ifndef MDS_DOCUMENT_PART_H
+#define MDS_DOCUMENT_PART_H
+
+#include "mds_reader.h"
+
+/* No control characters, and 1 to max bytes. */
+bool mds_text_valid(mds_str_t text, size_t max);
+
+void
+mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *str);
+void mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *str);
+void mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *str);
+void mds_read_by(mds_reader_t *r, const mds_json_t *json, void *by);
+
+/* "rules"; and "app_version", which is short for one. */
+void mds_read_rules(mds_reader_t *r, const mds_json_t *json, void *rules);
+void mds_read_app_version(mds_reader_t *r, const mds_json_t *json, void *rule);
+
+void mds_read_meta(mds_reader_t *r, const mds_json_t *json, void *meta);
+
+void mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *model);
+void mds_read_packages(mds_reader_t *r, const mds_json_t *json, void *model);
+void mds_read_releases(mds_reader_t *r, const mds_json_t *json, void *model);
+
+#endif

@@ -1,0 +1,343 @@
+#include "mds_judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "mds_time.h"
+
+void
+mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
+                const mds_record_t *record, const mds_request_t *request,
+                int64_t now_ms, mds_trace_t *trace, mds_error_t *err)
+{
+    uint32_t rules = record->tables[MDS_TABLE_RULES].count;
+
+    judge->snapshot = snapshot;
+    judge->record = record;
+    judge->request = request;
+    judge->now_ms = now_ms;
+    judge->trace = trace;
+    judge->err = err;
+    judge->status = MDS_OK;
+    judge->kind = mds_request_get(request, mds_str("kind"));
+    judge->platform = mds_request_get(request, mds_str("platform"));
+    judge->channel = mds_request_get(request, mds_str("channel"));
+    judge->refuse = mds_request_get(request, mds_str("refuse"));
+    judge->ids[MDS_BY_DEVICE] = mds_request_get(request, mds_str("device"));
+    judge->ids[MDS_BY_USER] = mds_request_get(request, mds_str("user"));
+    judge->hashed[MDS_BY_DEVICE] = false;
+    judge->hashed[MDS_BY_USER] = false;
+    judge->asked = 0;
+
+    if (!mds_version_parse(mds_request_get(request, mds_str("version")),
+                           &judge->installed))
+    {
+        judge->installed.len = 0;
+    }
+
+    memset(judge->verdicts, MDS_VERDICT_OPEN,
+           rules < MDS_VERDICTS_MAX ? rules : MDS_VERDICTS_MAX);
+}
+
+bool
+mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
+               mds_str_t seen, bool holds, const char *format, ...)
+{
+    char              detail[MDS_DETAIL_MAX];
+    mds_trace_event_t event
+        = { MDS_TRACE_TEST, what, subject, detail, seen, holds };
+    va_list args;
+
+    if (judge->trace != NULL) {
+        va_start(args, format);
+        vsnprintf(detail, sizeof(detail), format, args);
+        va_end(args);
+        judge->trace->tell(judge->trace, &event);
+    }
+
+    return holds;
+}
+
+/* A range of texts in one line: "a, b, c". */
+const char *
+mds_judge_texts(const mds_judge_t *judge, mds_range_t texts, const char *suffix,
+                char *buffer, size_t size)
+{
+    size_t len = 0;
+
+    buffer[0] = '\0';
+
+    for (uint32_t i = 0; i < texts.count && len < size; i++) {
+        mds_str_t text = mds_record_text(judge->record, texts.first + i);
+
+        len += (size_t) snprintf(buffer + len, size - len, "%s%.*s%s",
+                                 i > 0 ? ", " : "", MDS_STR(text), suffix);
+    }
+
+    return buffer;
+}
+
+static bool
+mds_texts_have(const mds_judge_t *judge, mds_range_t texts, mds_str_t value)
+{
+    for (uint32_t i = 0; i < texts.count; i++) {
+        if (mds_str_eq(mds_record_text(judge->record, texts.first + i), value))
+        {
+            return true;
+        }
+    }
+
+    return texts.count == 0;
+}
+
+bool
+mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
+                mds_range_t channels)
+{
+    return mds_texts_have(judge, platforms, judge->platform)
+           && mds_texts_have(judge, channels, judge->channel);
+}
+
+int
+mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key)
+{
+    return mds_str_cmp(mds_record_bytes(judge->record, key),
+                       mds_version_key(&judge->installed));
+}
+
+static uint32_t
+mds_judge_build_among(mds_judge_t *judge, mds_range_t builds, bool embedded,
+                      bool own_channel)
+{
+    for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
+        const mds_build_t *build
+            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
+
+        if ((build->channels.count > 0) == own_channel
+            && (embedded || !build->embedded)
+            && mds_judge_scope(judge, build->platforms, build->channels)
+            && mds_judge_rules(judge, build->rules, false))
+        {
+            return i;
+        }
+    }
+
+    return MDS_RECORD_NONE;
+}
+
+uint32_t
+mds_judge_build(mds_judge_t *judge, mds_range_t builds, bool embedded)
+{
+    uint32_t build = mds_judge_build_among(judge, builds, embedded, true);
+
+    return build != MDS_RECORD_NONE
+               ? build
+               : mds_judge_build_among(judge, builds, embedded, false);
+}
+
+/* The tests that a release has to pass */
+
+static const char *const mds_state_names[] = {
+    [MDS_STATE_RUNNING] = "running",
+    [MDS_STATE_PAUSED] = "paused",
+    [MDS_STATE_ENDED] = "ended",
+    [MDS_STATE_ROLLED_BACK] = "rolled_back",
+};
+
+const char *
+mds_state_name(mds_state_t state)
+{
+    return mds_state_names[state];
+}
+
+static bool
+mds_test_state(mds_judge_t *judge, const mds_release_record_t *release,
+               mds_judge_mode_t mode)
+{
+    bool holds
+        = release->state == MDS_STATE_RUNNING
+          || (mode == MDS_JUDGE_ENTITLED && release->state == MDS_STATE_ENDED);
+
+    return mds_judge_tell(judge, "state", mds_null_str,
+                          mds_str_of(mds_state_names[release->state]), holds,
+                          mode == MDS_JUDGE_ENTITLED ? "running or ended"
+                                                     : "running");
+}
+
+/* Who was entitled stays so behind the end. */
+static bool
+mds_test_time(mds_judge_t *judge, const mds_release_record_t *release,
+              mds_judge_mode_t mode)
+{
+    char now[MDS_TIME_BYTES], start[MDS_TIME_BYTES], end[MDS_TIME_BYTES];
+    bool holds
+        = judge->now_ms >= release->start_ms
+          && (judge->now_ms < release->end_ms || mode == MDS_JUDGE_ENTITLED);
+
+    if (judge->trace == NULL
+        || (release->start_ms == INT64_MIN && release->end_ms == INT64_MAX))
+    {
+        return holds;
+    }
+
+    return mds_judge_tell(judge, "time", mds_null_str,
+                          mds_str_of(mds_time_format(judge->now_ms, now)),
+                          holds, "from %s to %s",
+                          release->start_ms == INT64_MIN
+                              ? "ever"
+                              : mds_time_format(release->start_ms, start),
+                          release->end_ms == INT64_MAX
+                              ? "ever"
+                              : mds_time_format(release->end_ms, end));
+}
+
+static bool
+mds_test_scope(mds_judge_t *judge, const char *what, mds_range_t scope,
+               mds_str_t value)
+{
+    char shown[MDS_DETAIL_MAX];
+    bool holds = mds_texts_have(judge, scope, value);
+
+    return scope.count == 0 || judge->trace == NULL
+               ? holds
+               : mds_judge_tell(judge, what, mds_null_str, value, holds, "%s",
+                                mds_judge_texts(judge, scope, "", shown,
+                                                sizeof(shown)));
+}
+
+static bool
+mds_test_platform(mds_judge_t *judge, const mds_release_record_t *release,
+                  mds_judge_mode_t mode)
+{
+    (void) mode;
+    return mds_test_scope(judge, "platform", release->platforms,
+                          judge->platform);
+}
+
+static bool
+mds_test_channel(mds_judge_t *judge, const mds_release_record_t *release,
+                 mds_judge_mode_t mode)
+{
+    (void) mode;
+    return mds_test_scope(judge, "channel", release->channels, judge->channel);
+}
+
+/* "1.0,1.2": versions that the device will not take. */
+static bool
+mds_test_refused(mds_judge_t *judge, const mds_release_record_t *release,
+                 mds_judge_mode_t mode)
+{
+    mds_str_t     key = mds_record_bytes(judge->record, release->version_key);
+    mds_str_t     rest = judge->refuse;
+    mds_version_t version;
+    bool          holds = true;
+
+    (void) mode;
+
+    while (rest.len > 0) {
+        mds_str_t one = mds_str_cut(&rest, ',');
+
+        holds = holds
+                && !(mds_version_parse(one, &version)
+                     && mds_str_eq(mds_version_key(&version), key));
+    }
+
+    return judge->refuse.len == 0
+               ? holds
+               : mds_judge_tell(judge, "refuse", mds_null_str, judge->refuse,
+                                holds, "not this version");
+}
+
+static bool
+mds_test_build(mds_judge_t *judge, const mds_release_record_t *release,
+               mds_judge_mode_t mode)
+{
+    (void) mode;
+    return mds_judge_tell(judge, "build", mds_null_str, mds_null_str,
+                          mds_judge_build(judge, release->builds, false)
+                              != MDS_RECORD_NONE,
+                          "one for the device");
+}
+
+static bool
+mds_test_except(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_judge_mode_t mode)
+{
+    (void) mode;
+    return !mds_judge_lists(judge, release->except, "except");
+}
+
+static bool
+mds_test_rules(mds_judge_t *judge, const mds_release_record_t *release,
+               mds_judge_mode_t mode)
+{
+    (void) mode;
+    return mds_judge_rules(judge, release->rules, judge->trace != NULL);
+}
+
+typedef bool (*mds_test_t)(mds_judge_t                *judge,
+                           const mds_release_record_t *release,
+                           mds_judge_mode_t            mode);
+
+/* Cheaper ones first; the audience, which may take a window's place, last. */
+static const mds_test_t mds_tests[] = {
+    mds_test_state, mds_test_time,  mds_test_platform, mds_test_channel,
+    mds_test_rules, mds_test_build, mds_test_refused,  mds_test_except,
+};
+
+/* All tests are made where somebody listens, else up to the first failure. */
+static bool
+mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_judge_mode_t mode, mds_reason_t *reason)
+{
+    bool holds = true;
+
+    for (size_t i = 0; i < mds_nelems(mds_tests); i++) {
+        if (!mds_tests[i](judge, release, mode)) {
+            holds = false;
+            if (judge->trace == NULL) {
+                return false;
+            }
+        }
+    }
+
+    return mds_judge_audience(judge, release, reason) && holds;
+}
+
+static void
+mds_judge_tell_release(mds_judge_t *judge, const mds_release_record_t *release,
+                       mds_trace_type_t type, mds_judge_mode_t mode, bool holds)
+{
+    mds_trace_event_t event = {
+        .type = type,
+        .what = mode == MDS_JUDGE_ENTITLED ? "entitled" : "release",
+        .subject = mds_record_bytes(judge->record, release->id),
+        .detail = "",
+        .seen = mds_record_bytes(judge->record, release->version),
+        .holds = holds,
+    };
+
+    if (judge->trace != NULL) {
+        judge->trace->tell(judge->trace, &event);
+    }
+}
+
+bool
+mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
+                  mds_judge_mode_t mode, mds_reason_t *reason)
+{
+    mds_trace_t *trace = judge->trace;
+    bool         holds;
+
+    if (mode == MDS_JUDGE_QUIET) {
+        judge->trace = NULL;
+    }
+
+    mds_judge_tell_release(judge, release, MDS_TRACE_RELEASE, mode, false);
+    holds = mds_judge_tests(judge, release, mode, reason)
+            && judge->status == MDS_OK;
+    mds_judge_tell_release(judge, release, MDS_TRACE_VERDICT, mode, holds);
+
+    judge->trace = trace;
+    return holds;
+}

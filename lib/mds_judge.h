@@ -1,0 +1,94 @@
+/*
+ * mds_judge: whether a release, or a build, is for a device. One judge lives
+ * for one evaluation; it is for mds_decide() and its helpers alone.
+ */
+
+#ifndef MDS_JUDGE_H
+#define MDS_JUDGE_H
+
+#include "mds_decide.h"
+#include "mds_record.h"
+
+/* Rules whose verdict is remembered within an evaluation. */
+#define MDS_VERDICTS_MAX 256
+
+#define MDS_DETAIL_MAX 512 /* bytes of a trace's words */
+
+typedef enum {
+    MDS_VERDICT_OPEN,
+    MDS_VERDICT_HOLDS,
+    MDS_VERDICT_FAILS
+} mds_verdict_t;
+
+typedef struct {
+    const mds_snapshot_t *snapshot;
+    const mds_record_t   *record;
+    const mds_request_t  *request;
+    int64_t               now_ms;
+    mds_trace_t          *trace; /* NULL: nobody listens */
+    mds_error_t          *err;
+    mds_status_t          status; /* the first failure sticks */
+
+    mds_str_t     kind;
+    mds_str_t     platform;
+    mds_str_t     channel;
+    mds_str_t     refuse;
+    mds_str_t     ids[2];    /* by mds_by_t */
+    uint64_t      hashes[2]; /* mds_id_hash() of them, once asked for */
+    bool          hashed[2];
+    mds_version_t installed; /* len 0: nothing is */
+
+    uint64_t  asked; /* a bit for each attribute whose value is known */
+    mds_str_t values[MDS_RULE_ATTRIBUTES_MAX];
+    uint8_t   verdicts[MDS_VERDICTS_MAX]; /* mds_verdict_t, by rule */
+} mds_judge_t;
+
+typedef enum {
+    MDS_JUDGE_NEW,     /* may it be given now: the trace hears of it */
+    MDS_JUDGE_QUIET,   /* the same, and the trace does not */
+    MDS_JUDGE_ENTITLED /* may a device go back to it: ended ones count */
+} mds_judge_mode_t;
+
+void mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
+                     const mds_record_t *record, const mds_request_t *request,
+                     int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
+
+/* *reason: what let the device in, or OUTSIDE. */
+bool mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
+                       mds_judge_mode_t mode, mds_reason_t *reason);
+
+/* Whether the device's platform and channel are among these. */
+bool mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
+                     mds_range_t channels);
+
+/* A version's key against what is installed (which has to be something). */
+int mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key);
+
+/* Whether all rules (REFS) hold; told: the trace hears of each. */
+bool mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told);
+
+/* Whether one of the lists (REFS) has the device, or its user. */
+bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what);
+
+/* Whether any part of the audience lets the device in, and which. */
+bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
+                        mds_reason_t *reason);
+
+/* Tells the trace, if there is one, of a test; returns holds. */
+bool mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
+                    mds_str_t seen, bool holds, const char *format, ...)
+    MDS_PRINTF(6, 7);
+
+/* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
+const char *mds_judge_texts(const mds_judge_t *judge, mds_range_t texts,
+                            const char *suffix, char *buffer, size_t size);
+
+const char *mds_state_name(mds_state_t state);
+
+/*
+ * The build for the device among builds of one version, as an index of BUILDS;
+ * MDS_RECORD_NONE: none. embedded: those count as well.
+ */
+uint32_t mds_judge_build(mds_judge_t *judge, mds_range_t builds, bool embedded);
+
+#endif

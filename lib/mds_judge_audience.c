@@ -1,0 +1,174 @@
+#include "mds_digest.h"
+#include "mds_idlist.h"
+#include "mds_judge.h"
+
+static uint64_t
+mds_judge_hash(mds_judge_t *judge, mds_by_t by)
+{
+    if (!judge->hashed[by]) {
+        judge->hashes[by] = mds_id_hash(judge->ids[by]);
+        judge->hashed[by] = true;
+    }
+
+    return judge->hashes[by];
+}
+
+static bool
+mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what)
+{
+    const mds_list_ref_t *list
+        = mds_record_item(judge->record, MDS_TABLE_LISTS, i);
+    mds_by_t by = list->by;
+    bool     in = false;
+
+    if (judge->ids[by].len > 0 && judge->status == MDS_OK) {
+        judge->status
+            = mds_catalog_list_has(judge->snapshot->catalog,
+                                   mds_record_bytes(judge->record, list->key),
+                                   judge->ids[by], mds_judge_hash(judge, by),
+                                   judge->err, &in);
+    }
+
+    return mds_judge_tell(judge, what,
+                          mds_record_bytes(judge->record, list->name),
+                          judge->ids[by], in, "list of %s",
+                          by == MDS_BY_USER ? "users" : "devices");
+}
+
+/* Whether one of the lists has the device, or its user. */
+bool
+mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < lists.count; i++) {
+        if (mds_judge_list(judge,
+                           mds_record_ref(judge->record, lists.first + i),
+                           what)) {
+            any = true;
+            if (judge->trace == NULL) {
+                break;
+            }
+        }
+    }
+
+    return any;
+}
+
+static double
+mds_percent_of(uint64_t threshold)
+{
+    return (double) threshold * 100 / 18446744073709551616.0;
+}
+
+/* Sticky: the bucket is the device's own, and the threshold only rises. */
+static bool
+mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
+                    uint64_t threshold, const char *what)
+{
+    mds_str_t id = judge->ids[release->by];
+    uint64_t  bucket = mds_siphash(release->salt, id);
+    bool in = id.len > 0 && (threshold == UINT64_MAX || bucket < threshold);
+
+    if (id.len == 0) {
+        return mds_judge_tell(judge, what, mds_null_str, id, false,
+                              "below %.4f, and there is no %s",
+                              mds_percent_of(threshold),
+                              release->by == MDS_BY_USER ? "user" : "device");
+    }
+
+    return mds_judge_tell(judge, what, mds_null_str, id, in,
+                          "bucket %.4f, below %.4f", mds_percent_of(bucket),
+                          mds_percent_of(threshold));
+}
+
+/* The percentage that the clock has reached, on a straight line. */
+static uint64_t
+mds_ramp_threshold(const mds_release_record_t *release, int64_t now_ms)
+{
+    uint64_t          from = release->ramp_from;
+    uint64_t          to = release->ramp_to;
+    unsigned __int128 risen;
+
+    if (now_ms >= release->ramp_end_ms) {
+        return to;
+    }
+
+    if (now_ms < release->ramp_start_ms) {
+        return 0;
+    }
+
+    risen = (unsigned __int128) (to - from)
+            * (uint64_t) (now_ms - release->ramp_start_ms)
+            / (uint64_t) (release->ramp_end_ms - release->ramp_start_ms);
+
+    return from + (uint64_t) risen;
+}
+
+static bool
+mds_in_all(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    (void) release;
+    return mds_judge_tell(judge, "all", mds_null_str, mds_null_str, true,
+                          "everybody");
+}
+
+static bool
+mds_in_percent(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    return mds_judge_threshold(judge, release, release->percent, "percent");
+}
+
+static bool
+mds_in_ramp(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    return mds_judge_threshold(judge, release,
+                               mds_ramp_threshold(release, judge->now_ms),
+                               "ramp");
+}
+
+static bool
+mds_in_lists(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    return mds_judge_lists(judge, release->lists, "list");
+}
+
+/* The parts of an audience, cheaper ones first. */
+static const struct {
+    uint8_t      flag;
+    mds_reason_t reason;
+    bool (*in)(mds_judge_t *judge, const mds_release_record_t *release);
+} mds_parts[] = {
+    { MDS_RELEASE_ALL, MDS_REASON_ALL, mds_in_all },
+    { MDS_RELEASE_PERCENT, MDS_REASON_PERCENT, mds_in_percent },
+    { MDS_RELEASE_RAMP, MDS_REASON_RAMP, mds_in_ramp },
+    { MDS_RELEASE_LISTS, MDS_REASON_LIST, mds_in_lists },
+};
+
+bool
+mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
+                   mds_reason_t *reason)
+{
+    bool in = false;
+
+    *reason = MDS_REASON_OUTSIDE;
+
+    for (size_t i = 0; i < mds_nelems(mds_parts); i++) {
+        if ((release->flags & mds_parts[i].flag) == 0
+            || !mds_parts[i].in(judge, release))
+        {
+            continue;
+        }
+
+        if (!in) {
+            in = true;
+            *reason = mds_parts[i].reason;
+        }
+
+        if (judge->trace == NULL) {
+            break;
+        }
+    }
+
+    return in;
+}

@@ -1,0 +1,173 @@
+#include "mds_judge.h"
+
+/* For kind upgrade, the app's version is the resource's. */
+static mds_str_t
+mds_judge_ask(const mds_judge_t *judge, mds_str_t name)
+{
+    mds_str_t value = mds_request_get(judge->request, name);
+
+    if (value.len == 0 && mds_str_eq(name, mds_str("app_version"))
+        && mds_str_eq(judge->kind, mds_str("upgrade")))
+    {
+        value = mds_request_get(judge->request, mds_str("version"));
+    }
+
+    return value;
+}
+
+static mds_str_t
+mds_judge_value(mds_judge_t *judge, uint32_t attribute)
+{
+    const mds_span_t *name
+        = mds_record_item(judge->record, MDS_TABLE_ATTRIBUTES, attribute);
+
+    if ((judge->asked & UINT64_C(1) << attribute) == 0) {
+        judge->values[attribute]
+            = mds_judge_ask(judge, mds_record_bytes(judge->record, *name));
+        judge->asked |= UINT64_C(1) << attribute;
+    }
+
+    return judge->values[attribute];
+}
+
+/* Whole values are sorted. */
+static bool
+mds_rule_lists(const mds_judge_t *judge, const mds_rule_record_t *rule,
+               mds_str_t value)
+{
+    uint32_t low = rule->values.first;
+    uint32_t high = low + rule->values.count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = mds_str_cmp(mds_record_text(judge->record, middle), value);
+
+        if (order == 0) {
+            return true;
+        }
+
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+
+    for (uint32_t i = 0; i < rule->prefixes.count; i++) {
+        if (mds_str_starts(value, mds_record_text(judge->record,
+                                                  rule->prefixes.first + i)))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static bool
+mds_rule_spans(const mds_judge_t *judge, const mds_rule_record_t *rule,
+               const mds_version_t *version)
+{
+    mds_str_t key = mds_version_key(version);
+    mds_str_t min = mds_record_bytes(judge->record, rule->min);
+    mds_str_t max = mds_record_bytes(judge->record, rule->max);
+    mds_str_t below = mds_record_bytes(judge->record, rule->below);
+
+    return (min.len == 0 || mds_str_cmp(key, min) >= 0)
+           && (max.len == 0 || mds_str_cmp(key, max) <= 0)
+           && (below.len == 0 || mds_str_cmp(key, below) < 0);
+}
+
+/* What the request lacks, or is no version, fails whichever way it is asked. */
+static bool
+mds_rule_holds(const mds_judge_t *judge, const mds_rule_record_t *rule,
+               mds_str_t value)
+{
+    mds_version_t version;
+
+    if (value.len == 0) {
+        return false;
+    }
+
+    switch (rule->op) {
+    case MDS_OP_IN:
+        return mds_rule_lists(judge, rule, value);
+    case MDS_OP_NOT_IN:
+        return !mds_rule_lists(judge, rule, value);
+    case MDS_OP_RANGE:
+        return mds_version_parse(value, &version)
+               && mds_rule_spans(judge, rule, &version);
+    default:
+        return mds_version_parse(value, &version)
+               && !mds_rule_spans(judge, rule, &version);
+    }
+}
+
+static bool
+mds_judge_rule(mds_judge_t *judge, uint32_t i)
+{
+    const mds_rule_record_t *rule
+        = mds_record_item(judge->record, MDS_TABLE_RULES, i);
+    bool holds;
+
+    if (i < MDS_VERDICTS_MAX && judge->verdicts[i] != MDS_VERDICT_OPEN) {
+        return judge->verdicts[i] == MDS_VERDICT_HOLDS;
+    }
+
+    holds
+        = mds_rule_holds(judge, rule, mds_judge_value(judge, rule->attribute));
+
+    if (i < MDS_VERDICTS_MAX) {
+        judge->verdicts[i] = holds ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
+    }
+
+    return holds;
+}
+
+static const char *const mds_op_names[] = {
+    [MDS_OP_IN] = "in ",
+    [MDS_OP_NOT_IN] = "not in ",
+    [MDS_OP_RANGE] = "in the range",
+    [MDS_OP_NOT_RANGE] = "not in the range",
+};
+
+static void
+mds_judge_tell_rule(mds_judge_t *judge, uint32_t i, bool holds)
+{
+    const mds_record_t      *record = judge->record;
+    const mds_rule_record_t *rule = mds_record_item(record, MDS_TABLE_RULES, i);
+    const mds_span_t        *name
+        = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
+    char whole[MDS_DETAIL_MAX / 3], prefixes[MDS_DETAIL_MAX / 3];
+
+    (void) mds_judge_tell(
+        judge, "rule", mds_record_bytes(record, *name),
+        mds_judge_value(judge, rule->attribute), holds, "%s%.*s%s%s%s",
+        mds_op_names[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
+        mds_judge_texts(judge, rule->values, "", whole, sizeof(whole)),
+        rule->values.count > 0 && rule->prefixes.count > 0 ? ", " : "",
+        mds_judge_texts(judge, rule->prefixes, "*", prefixes,
+                        sizeof(prefixes)));
+}
+
+bool
+mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < rules.count; i++) {
+        uint32_t rule = mds_record_ref(judge->record, rules.first + i);
+        bool     holds = mds_judge_rule(judge, rule);
+
+        if (told) {
+            mds_judge_tell_rule(judge, rule, holds);
+
+        } else if (!holds) {
+            return false;
+        }
+
+        all = all && holds;
+    }
+
+    return all;
+}

@@ -1,0 +1,171 @@
+#include "mds_offer.h"
+
+static const mds_offer_t *
+mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
+{
+    for (uint32_t i = offers.first; i < offers.first + offers.count; i++) {
+        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
+
+        if (offer->build == build) {
+            return offer;
+        }
+    }
+
+    return NULL;
+}
+
+/* The builds of what is installed: BUILDS has higher versions first. */
+static mds_range_t
+mds_installed_builds(const mds_judge_t *judge)
+{
+    const mds_record_t *record = judge->record;
+    uint32_t            low = 0;
+    uint32_t            high = record->tables[MDS_TABLE_BUILDS].count;
+    mds_range_t         range = { 0 };
+
+    while (low < high) {
+        uint32_t           middle = low + (high - low) / 2;
+        const mds_build_t *build
+            = mds_record_item(record, MDS_TABLE_BUILDS, middle);
+
+        if (mds_judge_version_cmp(judge, build->version_key) > 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+
+    range.first = low;
+
+    while (range.first + range.count < record->tables[MDS_TABLE_BUILDS].count) {
+        const mds_build_t *build = mds_record_item(record, MDS_TABLE_BUILDS,
+                                                   range.first + range.count);
+
+        if (mds_judge_version_cmp(judge, build->version_key) != 0) {
+            break;
+        }
+
+        range.count++;
+    }
+
+    return range;
+}
+
+/* Whether any of them was for the device's platform and channel. */
+static bool
+mds_installed_known(const mds_judge_t *judge, mds_range_t builds)
+{
+    for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
+        const mds_build_t *build
+            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
+
+        if (mds_judge_scope(judge, build->platforms, build->channels)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static bool
+mds_texts_name(const mds_record_t *record, mds_range_t texts, mds_str_t value)
+{
+    for (uint32_t i = 0; i < texts.count; i++) {
+        if (mds_str_eq(mds_record_text(record, texts.first + i), value)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* The first rungs: those on which a device takes the full package alone. */
+static bool
+mds_full_alone(const mds_judge_t *judge, const mds_release_record_t *release,
+               mds_range_t installed, bool recalled)
+{
+    const mds_record_t *record = judge->record;
+    mds_str_t           version = mds_version_key(&judge->installed);
+
+    return version.len == 0 || recalled
+           || mds_texts_name(record, record->full_channels, judge->channel)
+           || !mds_installed_known(judge, installed)
+           || mds_texts_name(record, release->force_full, version)
+           || (release->stage.len > 0
+               && mds_judge_version_cmp(judge, release->stage) > 0);
+}
+
+static const mds_delta_record_t *
+mds_delta_from(const mds_record_t *record, const mds_offer_t *offer,
+               uint32_t from)
+{
+    mds_range_t deltas = offer->deltas;
+
+    for (uint32_t i = deltas.first; i < deltas.first + deltas.count; i++) {
+        const mds_delta_record_t *delta
+            = mds_record_item(record, MDS_TABLE_DELTAS, i);
+
+        if (delta->from == from) {
+            return delta;
+        }
+    }
+
+    return NULL;
+}
+
+bool
+mds_offer_install(mds_judge_t *judge, const mds_release_record_t *release,
+                  bool recalled, mds_answer_t *answer)
+{
+    const mds_record_t       *record = judge->record;
+    const mds_delta_record_t *delta = NULL;
+    mds_range_t               installed = { 0 };
+    const mds_offer_t        *offer;
+
+    offer = mds_offer_find(record, release->offers,
+                           mds_judge_build(judge, release->builds, false));
+    if (offer == NULL) {
+        return false;
+    }
+
+    *answer = (mds_answer_t){ offer->manifest, offer->signature };
+
+    if (judge->installed.len > 0) {
+        installed = mds_installed_builds(judge);
+    }
+
+    if (mds_full_alone(judge, release, installed, recalled)) {
+        return true;
+    }
+
+    delta = mds_delta_from(record, offer,
+                           mds_judge_build(judge, installed, true));
+
+    if (delta == NULL) {
+        return release->missing == MDS_MISSING_FULL;
+    }
+
+    if (delta->manifest.len > 0) {
+        *answer = (mds_answer_t){ delta->manifest, delta->signature };
+    }
+
+    return true;
+}
+
+bool
+mds_offer_rollback(mds_judge_t *judge, const mds_release_record_t *recalled,
+                   const mds_release_record_t *target, mds_answer_t *answer)
+{
+    uint32_t           build = target == NULL
+                                   ? MDS_RECORD_NONE
+                                   : mds_judge_build(judge, target->builds, false);
+    const mds_offer_t *offer
+        = mds_offer_find(judge->record, recalled->rollbacks, build);
+
+    if (offer == NULL) {
+        return false;
+    }
+
+    *answer = (mds_answer_t){ offer->manifest, offer->signature };
+    return true;
+}
