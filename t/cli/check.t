@@ -170,9 +170,15 @@ serve(order(delta => delta_of($delta, format => 'bsdiff')));
 installs('a format that is not known', 'full', @have);
 
 serve(order());
-($code, $said) = ctl('check', $edge->url, '--pub', "$dir/ops.pub", @app);
+mkdir "$dir/tmp";
+{
+    local $ENV{TMPDIR} = "$dir/tmp";
+    ($code, $said) = ctl('check', $edge->url, '--pub', "$dir/ops.pub", @app);
+}
 is $code, 0, 'without --out: exit 0';
 like $said, qr/dropped/, 'without --out: dropped';
+rmdir "$dir/tmp";
+ok !-e "$dir/tmp", 'without --out: nothing is left behind';
 
 # --- a difference that is of no use
 
@@ -331,7 +337,7 @@ serve(order(), check => { %$answer, body => 'x' x 2_000_000 });
 refuses('an endless manifest', 'longer than', @have);
 serve(order(), check => { status => 302,
     headers => { Location => "file://$dir/have" } });
-refuses('sent to a file', '', @have);
+refuses('sent to a file', 'Protocol "file" not supported', @have);
 serve(order(), check => { status => 302,
     headers => { Location => '/mds/v1/check?again' } });
 refuses('sent in circles', 'redirect', @have);
