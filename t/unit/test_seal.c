@@ -137,6 +137,28 @@ longer(void **state)
     assert_int_equal(check(false), MDS_DAMAGED);
 }
 
+/* A page is missing before a seal that is whole. */
+static void
+a_page_less(void **state)
+{
+    char        seal[MDS_SEAL_BYTES];
+    off_t       size = file_size();
+    int         fd = open(path, O_RDWR);
+    mds_error_t err;
+
+    (void) state;
+    assert_int_equal(pread(fd, seal, sizeof(seal), size - MDS_SEAL_BYTES),
+                     sizeof(seal));
+    assert_int_equal(ftruncate(fd, size - 4096), 0);
+    assert_int_equal(pwrite(fd, seal, sizeof(seal),
+                            size - 4096 - MDS_SEAL_BYTES),
+                     sizeof(seal));
+    close(fd);
+
+    assert_int_equal(mds_seal_check(path, identity, false, &err), MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "length"));
+}
+
 static void
 flip(int fd, off_t at, uint8_t mask)
 {
@@ -231,6 +253,7 @@ main(void)
         cmocka_unit_test_setup_teardown(another_identity, setup, teardown),
         cmocka_unit_test_setup_teardown(every_length, setup, teardown),
         cmocka_unit_test_setup_teardown(longer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_less, setup, teardown),
         cmocka_unit_test_setup_teardown(every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(swapped_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign, setup, teardown),
