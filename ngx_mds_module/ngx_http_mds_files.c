@@ -144,6 +144,8 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
+    ngx_memzero(of, sizeof(*of));
+
     path->len = mlcf->place->path.len + dir.len + file->name.len;
     path->data = ngx_pnalloc(r->pool, path->len + 1);
     if (path->data == NULL) {
@@ -153,7 +155,6 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     p = ngx_cpymem(path->data, mlcf->place->path.data, mlcf->place->path.len);
     p = ngx_cpymem(p, dir.data, dir.len);
 
-    ngx_memzero(of, sizeof(*of));
     of->read_ahead = clcf->read_ahead;
     of->directio = clcf->directio;
     of->valid = clcf->open_file_cache_valid;
