@@ -75,6 +75,9 @@ test_refused(void **state)
     expect_error(mds_str("1e999"), "doc:1:5: real number overflow");
     expect_error(mds_str("{\"a\":01}"), "doc:1:");
     expect_error(mds_str("NaN"), "doc:1:");
+    /* nothing of the input may move the cursor of whoever reads it */
+    expect_error(mds_str("\x1b"), "doc:1:1: invalid token near ' '");
+    expect_error(mds_str("1 \x7f"), "doc:1:3: end of file expected near ' '");
 }
 
 /* A bound, and not a stack that overflows. */
