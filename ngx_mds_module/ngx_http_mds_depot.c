@@ -13,6 +13,7 @@ struct ngx_http_mds_depot_s {
     ngx_str_t             path;   /* zero-terminated */
     mds_depot_t          *depot;  /* NULL: not open */
     mds_status_t          status; /* why not; as it was logged last */
+    uint32_t              warned; /* checksum of the last warning logged */
     ngx_event_t           timer;
     ngx_http_mds_depot_t *next;
 };
@@ -173,10 +174,27 @@ ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
     return depot != NULL && depot->depot != NULL;
 }
 
+/* A generation that fails is tried again and again, but told of once. */
+static void
+ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
+{
+    uint32_t checksum
+        = ngx_crc32_short((u_char *) warning->text, ngx_strlen(warning->text));
+
+    if (depot->warned == checksum) {
+        return;
+    }
+
+    depot->warned = checksum;
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "mds depot \"%V\": %s; the generation before it is served",
+                  &depot->path, warning->text);
+}
+
 mds_status_t
 ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot)
 {
-    mds_error_t  warning = { .status = MDS_OK };
+    mds_error_t  warning;
     mds_status_t status;
 
     if (!ngx_http_mds_depot_is_open(depot)) {
@@ -188,11 +206,8 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot)
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, &warning);
 
-    } else if (warning.status != MDS_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\": %s; the generation before it is"
-                      " served",
-                      &depot->path, warning.text);
+    } else if (warning.text[0] != '\0') {
+        ngx_http_mds_depot_warn(depot, &warning);
     }
 
     return status;
