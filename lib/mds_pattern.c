@@ -50,7 +50,6 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
     if (parsed == NULL) {
         (void) pcre2_get_error_message(number, words, sizeof(words));
 
-        /* Errors of compiling are above 100; what lies below is of UTF-8. */
         return mds_fail(err,
                         number == PCRE2_ERROR_HEAP_FAILED ? MDS_NO_MEMORY
                                                           : MDS_INVALID,
@@ -65,7 +64,7 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
 mds_status_t
 mds_pattern_check(mds_str_t pattern, mds_error_t *err)
 {
-    pcre2_code  *code;
+    pcre2_code  *code = NULL;
     mds_status_t status = mds_pattern_parse(pattern, err, &code);
 
     if (status == MDS_OK) {
