@@ -52,10 +52,10 @@ mds_status_t
 mds_dsse_sign(const mds_key_t *key, mds_str_t body, mds_error_t *err,
               char header[MDS_SIGNATURE_BYTES + 1])
 {
-    char        *pae;
+    char        *pae = NULL;
     char         keyid[MDS_KEYID_HEX + 1];
     char         base64[mds_base64_len(MDS_RAW_SIGNATURE_BYTES) + 1];
-    size_t       len;
+    size_t       len = 0;
     uint8_t      signature[MDS_RAW_SIGNATURE_BYTES];
     mds_status_t status = mds_dsse_pae(body, err, &pae, &len);
 
@@ -303,9 +303,9 @@ mds_dsse_verify(const mds_public_t *public_key, mds_str_t body,
                 mds_str_t header, mds_error_t *err)
 {
     bool         good;
-    char        *pae;
+    char        *pae = NULL;
     char         theirs[MDS_KEYID_HEX + 1], ours[MDS_KEYID_HEX + 1];
-    size_t       len;
+    size_t       len = 0;
     uint8_t      keyid[MDS_KEYID_BYTES];
     uint8_t      signature[MDS_RAW_SIGNATURE_BYTES];
     mds_status_t status = mds_dsse_parse(header, err, keyid, signature);

@@ -183,7 +183,7 @@ mds_minisign_verify(const mds_public_t *public_key, const char *path,
     char                  theirs[MDS_KEYID_HEX + 1], ours[MDS_KEYID_HEX + 1];
     uint8_t               digest[MDS_BLAKE2B_MAX];
     mds_status_t          status;
-    mds_minisign_t        sig;
+    mds_minisign_t        sig = { .comment = mds_str("") };
     mds_minisign_global_t global;
 
     status = mds_minisign_parse(text, err, &sig);

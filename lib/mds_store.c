@@ -54,7 +54,7 @@ mds_store_keep(const char *depot, mds_draft_t *draft,
                const mds_sha256_t *sha256, uint64_t size_bytes,
                mds_error_t *err)
 {
-    uint64_t     size;
+    uint64_t     size = 0;
     mds_path_t   path;
     mds_status_t status = mds_store_has(depot, sha256, NULL, &size);
 

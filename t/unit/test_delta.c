@@ -269,7 +269,8 @@ test_window_too_large(void **state)
     assert_int_equal(apply("empty", "window", "out", 1 << 20), MDS_DAMAGED);
     assert_nothing_left("out");
 
-    delta[HEAD_BYTES + 5] = (27 - 10) << 3;
+    frame[5] = (27 - 10) << 3;
+    memcpy(delta + HEAD_BYTES, frame, sizeof(frame));
     workdir_write("window", delta, HEAD_BYTES + sizeof(frame));
     assert_int_equal(apply("empty", "window", "out", 1 << 20), MDS_OK);
     free(delta);
