@@ -29,11 +29,11 @@ NGX_CFLAGS = -Wno-unused-parameter -Ingx_mds_module \
              -isystem $(BUILD)/nginx
 
 MODULE     = ngx_http_mds_module
-LIB_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
-CTL_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard mdsctl/*.c))
-NGX_OBJS   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard ngx_mds_module/*.c))
+LIB_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/*.c))
+CTL_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mdsctl/*.c))
+NGX_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard ngx_mds_module/*.c))
 UNIT_TESTS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
-UNIT_MORE  = $(patsubst %.c,$(BUILD)/%.o, \
+UNIT_MORE  = $(patsubst %.c,$(BUILD)/obj/%.o, \
                $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
 BENCHES    = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
@@ -63,11 +63,11 @@ $(BUILD)/libmds.a: $(LIB_OBJS)
 $(BUILD)/mdsctl: $(CTL_OBJS) $(BUILD)/libmds.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
 
-$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -115,7 +115,7 @@ $(BUILD)/nginx/Makefile: config
 	              '$(BUILD)/nginx-configure.log' >&2; exit 1; }
 	@touch $@
 
-$(BUILD)/ngx_mds_module/%.o: ngx_mds_module/%.c $(BUILD)/flags \
+$(BUILD)/obj/ngx_mds_module/%.o: ngx_mds_module/%.c $(BUILD)/flags \
     $(BUILD)/nginx/Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(NGX_CFLAGS) -c -o $@ $<
@@ -167,7 +167,7 @@ fuzz:
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined \
 	              -fno-sanitize-recover=all'
 
-$(BUILD)/fuzz/%: $(BUILD)/t/fuzz/%.o $(BUILD)/libmds.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
@@ -195,7 +195,7 @@ lint: deps-tools $(BUILD)/nginx/Makefile
 	clang-tidy --quiet $(wildcard ngx_mds_module/*.c) \
 	    -- -std=gnu11 -Ilib $(NGX_CFLAGS)
 
-$(BUILD)/bench/%: $(BUILD)/t/bench/%.o $(BUILD)/libmds.a
+$(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
