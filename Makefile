@@ -40,7 +40,7 @@ FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 SOURCES    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch] \
                t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.[ch])
 
-PACKAGES   = build-essential perl nginx-light nginx-dev zlib1g-dev libssl-dev \
+PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
              libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
              minisign zstd openssl curl wrk
@@ -252,9 +252,9 @@ install: all
 	test -n "$$modules" || modules=$$($(NGINX) -V 2>&1 \
 	    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'); \
 	test -n "$$modules" || modules=/usr/lib/nginx/modules; \
-	install -d "$(DESTDIR)$$modules" "$(DESTDIR)$(PREFIX)/bin"; \
-	install -m 644 $(BUILD)/$(MODULE).so "$(DESTDIR)$$modules"; \
-	install -m 755 $(BUILD)/mdsctl "$(DESTDIR)$(PREFIX)/bin"
+	install -d "$(DESTDIR)$$modules" "$(DESTDIR)$(PREFIX)/bin" \
+	&& install -m 644 $(BUILD)/$(MODULE).so "$(DESTDIR)$$modules" \
+	&& install -m 755 $(BUILD)/mdsctl "$(DESTDIR)$(PREFIX)/bin"
 
 clean:
 	rm -rf $(BUILD)
