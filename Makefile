@@ -146,12 +146,13 @@ prove: all
 	MDS_BUILD=$(abspath $(BUILD)) TEST_NGINX_BINARY=$(NGINX) \
 	    prove -j4 $(PROVE)
 
+SANITIZE_MORE = -fno-sanitize-recover=all -fno-omit-frame-pointer
+
 # Everything under ASan and UBSan. nginx itself is the stock one, so that the
 # sanitizers come in by LD_PRELOAD, and its own leaks at exit are not counted.
 asan:
 	$(MAKE) asan-run BUILD=$(BUILD)/asan CFLAGS='-O1 -g' \
-	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all \
-	              -fno-omit-frame-pointer'
+	    SANITIZE='-fsanitize=address,undefined $(SANITIZE_MORE)'
 
 asan-run: export UBSAN_OPTIONS = print_stacktrace=1
 asan-run: all
@@ -164,8 +165,7 @@ FUZZ_SECONDS ?= 60
 
 fuzz:
 	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
-	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined \
-	              -fno-sanitize-recover=all'
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_MORE)'
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/libmds.a
 	@mkdir -p $(@D)
