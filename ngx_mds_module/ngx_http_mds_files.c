@@ -1,7 +1,7 @@
 /*
  * mds_files: packages, differences and their minisign signatures, streamed by
- * nginx. The name of a file is the digest of its bytes, so that an answer is
- * good for ever and every cache on the way may keep it.
+ * nginx. The name of a package or difference is the digest of its bytes, so
+ * that an answer is good for ever and every cache on the way may keep it.
  */
 
 #include "ngx_http_mds_module.h"
@@ -226,9 +226,10 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 {
     static ngx_str_t for_ever
         = ngx_string("public, max-age=31536000, immutable");
+    static ngx_str_t revalidate = ngx_string("no-cache");
     static ngx_str_t octets = ngx_string("application/octet-stream");
     static ngx_str_t text = ngx_string("text/plain");
-    ngx_str_t       *type;
+    ngx_str_t       *type, *cache_control;
     ngx_int_t        rc;
 
     r->headers_out.status = NGX_HTTP_OK;
@@ -237,10 +238,13 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 
     if (file->name.len == file->hex.len) {
         type = &octets;
+        cache_control = &for_ever;
         rc = ngx_http_mds_file_digest(r, &file->hex);
 
     } else {
+        /* A signature is another one when the key has changed. */
         type = &text;
+        cache_control = &revalidate;
         rc = ngx_http_set_etag(r);
     }
 
@@ -252,7 +256,7 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
         return rc;
     }
 
-    return ngx_http_mds_add_header(r, "Cache-Control", &for_ever);
+    return ngx_http_mds_add_header(r, "Cache-Control", cache_control);
 }
 
 static ngx_int_t

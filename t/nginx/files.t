@@ -115,6 +115,9 @@ is($r->status, 200, 'signature: 200');
 like($r->body, qr/^untrusted comment: /, '... is one of minisign');
 is($r->header('Content-Type'), 'text/plain', '... type');
 is($r->header('Repr-Digest'), undef, '... no digest');
+is($r->header('Cache-Control'), 'no-cache', '... may change');
+is($t->get("$url.minisig", 'If-None-Match' => $r->header('ETag'))->status, 304,
+    '... but has not');
 
 SKIP: {
     skip 'no minisign', 1 if !grep { -x "$_/minisign" } split /:/, $ENV{PATH};
