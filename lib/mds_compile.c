@@ -515,8 +515,8 @@ mds_compile_packages_of(const mds_builds_t *all, size_t i, mds_str_t kind,
 mds_status_t
 mds_compile(mds_compile_t *c, const mds_model_t *model, mds_error_t *err)
 {
-    mds_builds_t          all;
-    const mds_release_t **releases;
+    mds_builds_t          all = { 0 };
+    const mds_release_t **releases = NULL;
     size_t                p = 0, r = 0, end = model->release_count;
     mds_status_t          status;
 

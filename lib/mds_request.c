@@ -88,7 +88,7 @@ mds_status_t
 mds_request_fix(mds_request_t *request, mds_str_t name, mds_str_t value,
                 mds_error_t *err)
 {
-    mds_attribute_t *attribute;
+    mds_attribute_t *attribute = NULL;
     mds_status_t     status;
 
     status = mds_request_add(request, name, value, err, &attribute);
