@@ -40,7 +40,14 @@ mds_request_find(mds_request_t *request, mds_str_t name)
 static mds_str_t
 mds_shown(mds_str_t s)
 {
-    return (mds_str_t){ s.len < MDS_SHOWN_MAX ? s.len : MDS_SHOWN_MAX, s.data };
+    size_t len = s.len < MDS_SHOWN_MAX ? s.len : MDS_SHOWN_MAX;
+
+    /* Not in the middle of a character. */
+    while (len > 0 && len < s.len && ((uint8_t) s.data[len] & 0xc0) == 0x80) {
+        len--;
+    }
+
+    return (mds_str_t){ len, s.data };
 }
 
 static mds_status_t

@@ -33,7 +33,7 @@ bool mds_attribute_name_valid(mds_str_t name);
 
 /*
  * The operator's word on an attribute; to be said before the device's.
- * MDS_INVALID: the value is too long or no UTF-8; MDS_NO_SPACE: too many.
+ * MDS_INVALID: the value is too long or no UTF-8, or there are too many.
  */
 mds_status_t mds_request_fix(mds_request_t *request, mds_str_t name,
                              mds_str_t value, mds_error_t *err) MDS_MUST_CHECK;

@@ -108,7 +108,7 @@ mds_time_parse(mds_str_t text, int64_t *ms)
 const char *
 mds_time_format(int64_t ms, char text[MDS_TIME_BYTES])
 {
-    time_t    seconds = (time_t) (ms / 1000);
+    time_t    seconds = (time_t) (ms / 1000 - (ms % 1000 < 0));
     struct tm tm;
 
     gmtime_r(&seconds, &tm);

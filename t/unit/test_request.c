@@ -1,0 +1,339 @@
+/* What comes over the wire: decoded right, bounded, never believed twice. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "mds_request.h"
+
+static mds_error_t err;
+
+/* The query is put where nothing may be read behind it. */
+static mds_status_t
+parse(const char *query, size_t len, mds_request_t *request, char **buffer)
+{
+    char        *exact = malloc(len + 1);
+    mds_status_t status;
+
+    *buffer = malloc(len + 1);
+    assert_non_null(exact);
+    assert_non_null(*buffer);
+    memcpy(exact + 1, query, len);
+    request->count = 0;
+
+    status = mds_request_parse(request, (mds_str_t){ len, exact + 1 },
+                               *buffer + 1, &err);
+
+    /* What was claimed lies in the buffer alone. */
+    memset(exact, 'X', len + 1);
+    free(exact);
+
+    return status;
+}
+
+static void
+test_decoded(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *name;
+        mds_str_t   value;
+    } cases[] = {
+        { "", "a", mds_str("") },
+        { "&", "a", mds_str("") },
+        { "a=1", "a", mds_str("1") },
+        { "&&a=1&", "a", mds_str("1") },
+        { "a", "a", mds_str("") },
+        { "a=", "a", mds_str("") },
+        { "a==", "a", mds_str("=") },
+        { "a=b=c", "a", mds_str("b=c") },
+        { "a=x+y", "a", mds_str("x y") },
+        { "a=x%20y", "a", mds_str("x y") },
+        { "a=x%2By", "a", mds_str("x+y") },
+        { "a=x%2by", "a", mds_str("x+y") },
+        { "a=%26%3D", "a", mds_str("&=") },
+        { "%61=1", "a", mds_str("1") },
+        { "a=%E6%9B%B4", "a", mds_str("\xe6\x9b\xb4") },
+        { "a=\xe6\x9b\xb4", "a", mds_str("\xe6\x9b\xb4") },
+        { "a=%7f%01", "a", mds_str("\x7f\x01") },
+        { "a=1&b=2&c=3", "b", mds_str("2") },
+        { "a=?#/;", "a", mds_str("?#/;") },
+        { "a=%2500", "a", mds_str("%00") },
+        { "a_1z=v", "a_1z", mds_str("v") },
+    };
+    mds_request_t request;
+    char         *buffer;
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(cases); i++) {
+        if (parse(cases[i].query, strlen(cases[i].query), &request, &buffer)
+            != MDS_OK) {
+            fail_msg("%s: %s", cases[i].query, err.text);
+        }
+
+        if (!mds_str_eq(mds_request_get(&request, mds_str_of(cases[i].name)),
+                        cases[i].value))
+        {
+            fail_msg("%s: another value", cases[i].query);
+        }
+
+        free(buffer);
+    }
+}
+
+#define NO_NAME                                                                \
+    "is no name of a parameter: it takes a lower-case letter, then up to 31"   \
+    " letters, digits and _"
+#define NO_HEX "a % is not followed by two hexadecimal digits"
+#define A32 "aaaaaaaabbbbbbbbccccccccdddddddd"
+
+static void
+test_refused(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *words;
+    } cases[] = {
+        { "a=1&a=2", "parameter \"a\" comes twice" },
+        { "a=1&a=1", "parameter \"a\" comes twice" },
+        { "a=&a=1", "parameter \"a\" comes twice" },
+        { "a&a", "parameter \"a\" comes twice" },
+        { "a=1&%61=1", "parameter \"a\" comes twice" },
+        { "=1", "\"\" " NO_NAME },
+        { "=", "\"\" " NO_NAME },
+        { "A=1", "\"A\" " NO_NAME },
+        { "1a=1", "\"1a\" " NO_NAME },
+        { "_a=1", "\"_a\" " NO_NAME },
+        { "a-b=1", "\"a-b\" " NO_NAME },
+        { "a+b=1", "\"a b\" " NO_NAME },
+        { "a.b=1", "\"a.b\" " NO_NAME },
+        { "a%00=1", "\"\" " NO_NAME },
+        { "\xc3\xa4=1", "\"\xc3\xa4\" " NO_NAME },
+        { "\xc3=1", "\"\" " NO_NAME },
+        { A32 "e=1", "\"" A32 "e\" " NO_NAME },
+        { A32 A32 "e=1", "\"" A32 A32 "\" " NO_NAME },
+        { A32 "1234567812345678123456781234567\xc3\xa4=1",
+          "\"" A32 "1234567812345678123456781234567\" " NO_NAME },
+        { "a=%", "\"a=%\": " NO_HEX },
+        { "a=%4", "\"a=%4\": " NO_HEX },
+        { "a=%4&b=1", "\"a=%4\": " NO_HEX },
+        { "a=%G1", "\"a=%G1\": " NO_HEX },
+        { "a=%1G", "\"a=%1G\": " NO_HEX },
+        { "a=%%41", "\"a=%%41\": " NO_HEX },
+        { "%=1", "\"%=1\": " NO_HEX },
+        { "%4=11", "\"%4=11\": " NO_HEX },
+        { "a=%-1", "\"a=%-1\": " NO_HEX },
+        { "a=%00", "parameter \"a\": the value is not UTF-8" },
+        { "a=%ff", "parameter \"a\": the value is not UTF-8" },
+        { "a=\xff", "parameter \"a\": the value is not UTF-8" },
+        { "a=%C3", "parameter \"a\": the value is not UTF-8" },
+        { "a=%ED%A0%80", "parameter \"a\": the value is not UTF-8" },
+        { "a=%C0%AF", "parameter \"a\": the value is not UTF-8" },
+    };
+    mds_request_t request;
+    char         *buffer;
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(cases); i++) {
+        mds_status_t status
+            = parse(cases[i].query, strlen(cases[i].query), &request, &buffer);
+
+        if (status != MDS_INVALID) {
+            fail_msg("%s is accepted", cases[i].query);
+        }
+        assert_string_equal(err.text, cases[i].words);
+        free(buffer);
+    }
+
+    /* A zero byte as it is. */
+    assert_int_equal(parse("a=\0", 3, &request, &buffer), MDS_INVALID);
+    free(buffer);
+}
+
+static void
+test_limits(void **state)
+{
+    char          query[4096];
+    char          value[MDS_VALUE_MAX + 2] = "";
+    mds_request_t request;
+    char         *buffer;
+    size_t        len = 0;
+
+    (void) state;
+    memset(value, 'v', MDS_VALUE_MAX);
+
+    snprintf(query, sizeof(query), A32 "=%s", value);
+    assert_int_equal(parse(query, strlen(query), &request, &buffer), MDS_OK);
+    assert_int_equal(mds_request_get(&request, mds_str(A32)).len,
+                     MDS_VALUE_MAX);
+    free(buffer);
+
+    /* It counts what is decoded. */
+    snprintf(query, sizeof(query), "a=%.*s%%41", MDS_VALUE_MAX - 1, value);
+    assert_int_equal(parse(query, strlen(query), &request, &buffer), MDS_OK);
+    free(buffer);
+
+    value[MDS_VALUE_MAX] = 'v';
+    snprintf(query, sizeof(query), "a=%s", value);
+    assert_int_equal(parse(query, strlen(query), &request, &buffer),
+                     MDS_INVALID);
+    assert_string_equal(err.text, "parameter \"a\": the value has 257 bytes, at"
+                                  " most 256 are allowed");
+    free(buffer);
+
+    for (unsigned i = 0; i < MDS_ATTRIBUTES_MAX; i++) {
+        len += (size_t) sprintf(query + len, "a%u=%u&", i, i);
+    }
+
+    assert_int_equal(parse(query, len, &request, &buffer), MDS_OK);
+    assert_int_equal(request.count, MDS_ATTRIBUTES_MAX);
+    free(buffer);
+
+    len += (size_t) sprintf(query + len, "b=1");
+    assert_int_equal(parse(query, len, &request, &buffer), MDS_INVALID);
+    assert_string_equal(err.text, "more than 64 parameters are not allowed");
+    free(buffer);
+}
+
+/* The operator's word stands; the device may say its own, once. */
+static void
+test_fixed(void **state)
+{
+    mds_request_t request = { 0 };
+    char          buffer[64], value[MDS_VALUE_MAX + 1];
+
+    (void) state;
+    assert_int_equal(mds_request_fix(&request, mds_str("city"),
+                                     mds_str("Berlin"), &err),
+                     MDS_OK);
+    assert_int_equal(mds_request_fix(&request, mds_str("user"), mds_str(""),
+                                     &err),
+                     MDS_OK);
+    assert_int_equal(mds_request_parse(&request,
+                                       mds_str("city=Rome&user=bob&x=1"),
+                                       buffer, &err),
+                     MDS_OK);
+    assert_true(mds_str_eq(mds_request_get(&request, mds_str("city")),
+                           mds_str("Berlin")));
+    assert_int_equal(mds_request_get(&request, mds_str("user")).len, 0);
+    assert_true(
+        mds_str_eq(mds_request_get(&request, mds_str("x")), mds_str("1")));
+
+    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+                                       mds_str("Rome"), &err),
+                     MDS_INVALID);
+    assert_string_equal(err.text, "parameter \"city\" comes twice");
+
+    /* What is dropped is still looked at. */
+    request.count = 0;
+    memset(value, 'v', sizeof(value));
+    assert_int_equal(mds_request_fix(&request, mds_str("city"), mds_str("B"),
+                                     &err),
+                     MDS_OK);
+    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+                                       (mds_str_t){ sizeof(value), value },
+                                       &err),
+                     MDS_INVALID);
+    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+                                       mds_str("\xff"), &err),
+                     MDS_INVALID);
+}
+
+static void
+test_fix_refuses(void **state)
+{
+    mds_request_t request = { 0 };
+    char          value[MDS_VALUE_MAX + 1];
+    char          names[MDS_ATTRIBUTES_MAX][8];
+
+    (void) state;
+    memset(value, 'v', sizeof(value));
+    assert_int_equal(mds_request_fix(&request, mds_str("a"),
+                                     (mds_str_t){ sizeof(value), value }, &err),
+                     MDS_INVALID);
+    assert_int_equal(mds_request_fix(&request, mds_str("a"), mds_str("\xff"),
+                                     &err),
+                     MDS_INVALID);
+    assert_int_equal(request.count, 0);
+
+    for (unsigned i = 0; i < MDS_ATTRIBUTES_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "a%u", i);
+        assert_int_equal(mds_request_fix(&request, mds_str_of(names[i]),
+                                         mds_str("1"), &err),
+                         MDS_OK);
+    }
+
+    assert_int_equal(mds_request_fix(&request, mds_str("b"), mds_str("1"),
+                                     &err),
+                     MDS_INVALID);
+}
+
+static void
+test_validated(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *words; /* NULL: fine */
+    } cases[] = {
+        { "app=a&kind=upgrade", NULL },
+        { "app=a&kind=k&version=&app_version=&refuse=", NULL },
+        { "app=a&kind=k&version=1.2&app_version=v3-rc.1&refuse=1,2.0", NULL },
+        { "app=a&kind=k&os_version=latest&sdk_version=x", NULL },
+        { "", "parameter \"app\" is missing" },
+        { "kind=upgrade", "parameter \"app\" is missing" },
+        { "app=&kind=upgrade", "parameter \"app\" is missing" },
+        { "app=a", "parameter \"kind\" is missing" },
+        { "app=a&kind=", "parameter \"kind\" is missing" },
+        { "app=a&kind=k&version=latest",
+          "parameter \"version\": \"latest\" is no version; one looks like"
+          " 3.2.0 or 3.2.0-rc.1" },
+        { "app=a&kind=k&app_version=1.x",
+          "parameter \"app_version\": \"1.x\" is no version; one looks like"
+          " 3.2.0 or 3.2.0-rc.1" },
+        { "app=a&kind=k&refuse=x",
+          "parameter \"refuse\": \"x\" is no version; one looks like 3.2.0"
+          " or 3.2.0-rc.1" },
+        { "app=a&kind=k&refuse=1,x,2",
+          "parameter \"refuse\": \"x\" is no version; one looks like 3.2.0"
+          " or 3.2.0-rc.1" },
+        { "app=a&kind=k&refuse=1,%202",
+          "parameter \"refuse\": \" 2\" is no version; one looks like 3.2.0"
+          " or 3.2.0-rc.1" },
+    };
+    mds_request_t request;
+    char         *buffer;
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(cases); i++) {
+        mds_status_t status;
+
+        assert_int_equal(parse(cases[i].query, strlen(cases[i].query), &request,
+                               &buffer),
+                         MDS_OK);
+        err.text[0] = '\0';
+        status = mds_request_validate(&request, &err);
+        assert_string_equal(err.text,
+                            cases[i].words != NULL ? cases[i].words : "");
+        assert_int_equal(status, cases[i].words != NULL ? MDS_INVALID : MDS_OK);
+        free(buffer);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decoded),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_fix_refuses), cmocka_unit_test(test_validated),
+    };
+
+    return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}
