@@ -17,6 +17,7 @@
 #include "mds_file.h"
 
 #define OLD_BYTES 300000
+#define NEW_BYTES 301000
 #define HEAD_BYTES 40
 
 static mds_error_t err;
@@ -25,7 +26,7 @@ static mds_error_t err;
 static int
 setup(void **state)
 {
-    static char old[OLD_BYTES], new[OLD_BYTES + 1000];
+    static char old[OLD_BYTES], new[NEW_BYTES];
 
     if (workdir_make(state) != 0) {
         return -1;
@@ -217,6 +218,63 @@ test_followed(void **state)
     assert_nothing_left("out");
 }
 
+/*
+ * Two frames, where the end of the first is the end of what is read at once
+ * (128 KiB behind the head): the second may not join in unseen.
+ */
+static void
+test_followed_at_the_seam(void **state)
+{
+    struct stat st;
+
+    (void) state;
+    assert_true(shell("head -c %d old > seam", 131072 - 16));
+    assert_int_equal(make("empty", "seam", "delta"), MDS_OK);
+    assert_int_equal(stat(workdir("delta"), &st), 0);
+    assert_int_equal(st.st_size, HEAD_BYTES + 131072);
+
+    assert_int_equal(make("empty", "small-new", "second"), MDS_OK);
+    assert_true(shell("tail -c +41 second | cat delta - > f"));
+    assert_int_equal(apply("empty", "f", "out", 1 << 20), MDS_DAMAGED);
+    assert_nothing_left("out");
+}
+
+static void
+write_frame(const char *name, const void *frame, size_t frame_len)
+{
+    char  *delta;
+    size_t len;
+
+    assert_int_equal(make("empty", "empty", "delta"), MDS_OK);
+    delta = realloc(workdir_read("delta", &len), HEAD_BYTES + frame_len);
+    assert_non_null(delta);
+    memcpy(delta + HEAD_BYTES, frame, frame_len);
+    workdir_write(name, delta, HEAD_BYTES + frame_len);
+    free(delta);
+}
+
+/*
+ * Made elsewhere, without checksum and content size: when the last byte has
+ * been read, more is still to come out than there is room for at once.
+ */
+static void
+test_bare_frame(void **state)
+{
+    struct stat   st;
+    const uint8_t frame[] = {
+        0x28,           0xb5, 0x2f, 0xfd, 0x00,
+        (20 - 10) << 3, 0x02, 0x35, 0x0c, 'a', /* 100,000 times */
+        0x03,           0x00, 0x10, 'b', /* 131,072 times, the last block */
+    };
+
+    (void) state;
+    write_frame("bare", frame, sizeof(frame));
+    assert_int_equal(apply("empty", "bare", "out", 1 << 20), MDS_OK);
+    assert_int_equal(stat(workdir("out"), &st), 0);
+    assert_int_equal(st.st_size, 231072);
+    assert_true(shell("test $(tr -d a < out | wc -c) = 131072"));
+}
+
 /* 64 MiB from a few kilobytes. The system stops whoever writes more. */
 static void
 test_bomb(void **state)
@@ -255,25 +313,17 @@ test_bomb(void **state)
 static void
 test_window_too_large(void **state)
 {
-    char   *delta;
-    size_t  len;
     uint8_t frame[] = { 0x28,           0xb5, 0x2f, 0xfd, 0x00,
                         (28 - 10) << 3, 0x09, 0x00, 0x00, 'x' };
 
     (void) state;
-    assert_int_equal(make("empty", "empty", "delta"), MDS_OK);
-    delta = realloc(workdir_read("delta", &len), HEAD_BYTES + sizeof(frame));
-    assert_non_null(delta);
-    memcpy(delta + HEAD_BYTES, frame, sizeof(frame));
-    workdir_write("window", delta, HEAD_BYTES + sizeof(frame));
+    write_frame("window", frame, sizeof(frame));
     assert_int_equal(apply("empty", "window", "out", 1 << 20), MDS_DAMAGED);
     assert_nothing_left("out");
 
     frame[5] = (27 - 10) << 3;
-    memcpy(delta + HEAD_BYTES, frame, sizeof(frame));
-    workdir_write("window", delta, HEAD_BYTES + sizeof(frame));
+    write_frame("window", frame, sizeof(frame));
     assert_int_equal(apply("empty", "window", "out", 1 << 20), MDS_OK);
-    free(delta);
 }
 
 static void
@@ -298,6 +348,7 @@ typedef struct {
     mds_progress_t progress;
     const char    *command; /* run once, when so many bytes are done */
     uint64_t       at;
+    unsigned       late; /* so many calls later even */
     uint64_t       done;
 } watch_t;
 
@@ -309,7 +360,7 @@ watch(mds_progress_t *progress, uint64_t done, uint64_t total)
     assert_true(done >= seen->done && done <= total);
     seen->done = done;
 
-    if (seen->command != NULL && done >= seen->at) {
+    if (seen->command != NULL && done >= seen->at && seen->late-- == 0) {
         assert_true(shell("%s", seen->command));
         seen->command = NULL;
     }
@@ -319,22 +370,23 @@ watch(mds_progress_t *progress, uint64_t done, uint64_t total)
 static void
 test_changed_meanwhile(void **state)
 {
-    watch_t cut = { { watch }, "truncate -s 150000 moving", 1, 0 };
-    watch_t grow = { { watch }, "cat old >> moving", 1, 0 };
-    watch_t swap = {
-        { watch }, "printf x | dd of=moving conv=notrunc", OLD_BYTES + 1000, 0
+    watch_t watches[] = {
+        { { watch }, "truncate -s 150000 moving", 1, 0, 0 },
+        { { watch }, "cat old >> moving", 1, 0, 0 },
+        { { watch }, "printf x | dd of=moving conv=notrunc", NEW_BYTES, 0, 0 },
+        { { watch }, "printf x >> moving", NEW_BYTES, 0, 0 },
+        { { watch }, "printf x >> moving", NEW_BYTES, 1, 0 },
+        { { watch }, "truncate -s -1 moving", NEW_BYTES, 1, 0 },
     };
-    watch_t  append = { { watch }, "printf x >> moving", OLD_BYTES + 1000, 0 };
-    watch_t *watches[] = { &cut, &grow, &swap, &append };
 
     (void) state;
     for (size_t i = 0; i < mds_nelems(watches); i++) {
         assert_true(shell("rm -f moving; cp new moving"));
         assert_int_equal(mds_delta_make(workdir("old"), workdir("moving"),
-                                        workdir("out"), &watches[i]->progress,
+                                        workdir("out"), &watches[i].progress,
                                         &err),
                          MDS_CONFLICT);
-        assert_null(watches[i]->command);
+        assert_null(watches[i].command);
         assert_nothing_left("out");
     }
 }
@@ -342,13 +394,13 @@ test_changed_meanwhile(void **state)
 static void
 test_progress(void **state)
 {
-    watch_t seen = { { watch }, NULL, 0, 0 };
+    watch_t seen = { { watch }, NULL, 0, 0, 0 };
 
     (void) state;
     assert_int_equal(mds_delta_make(workdir("old"), workdir("new"),
                                     workdir("delta"), &seen.progress, &err),
                      MDS_OK);
-    assert_int_equal(seen.done, OLD_BYTES + 1000);
+    assert_int_equal(seen.done, NEW_BYTES);
 }
 
 static void
@@ -392,6 +444,8 @@ main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_followed),
+        cmocka_unit_test(test_followed_at_the_seam),
+        cmocka_unit_test(test_bare_frame),
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_window_too_large),
         cmocka_unit_test(test_too_large),

@@ -533,6 +533,15 @@ test_minisign_changed(void **state)
         }
     }
 
+    /* Nor may anything follow. */
+    text = realloc(text, len + 1);
+    assert_non_null(text);
+    text[len] = '\n';
+    assert_int_equal(mds_minisign_verify(&public_key, workdir("package"),
+                                         (mds_str_t){ len + 1, text }, &err),
+                     MDS_INVALID);
+    text[len] = '\0';
+
     *strstr(text, "label") = 'L';
     assert_int_equal(mds_minisign_verify(&public_key, workdir("package"),
                                          (mds_str_t){ len, text }, &err),
