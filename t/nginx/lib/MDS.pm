@@ -269,11 +269,11 @@ sub wait_until_up {
     }) == 1;
 }
 
-# Calls until something true comes back, for at most 20 s.
+# Calls until something true comes back, for at most 10 s.
 sub wait_for {
     my ($self, $code) = @_;
 
-    my $end = time + 20;
+    my $end = time + 10;
     while (time < $end) {
         my $value = $code->();
         return $value if $value;
