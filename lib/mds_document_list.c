@@ -72,6 +72,8 @@ mds_read_list(mds_reader_t *r, const mds_json_t *json, void *dest)
     mds_list_t *list = dest;
     bool        has_content;
 
+    list->by = MDS_BY_USER;
+
     mds_read_object(r, json, mds_list_fields, mds_nelems(mds_list_fields),
                     list);
 

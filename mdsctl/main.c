@@ -2,11 +2,44 @@
 
 #include "mdsctl.h"
 
+#define AUDIENCE                                                               \
+    "--all | --list LIST... | --percent P | --window N --until TIME"           \
+    " [--except LIST] [--by user|device]"
+
 static const mdsctl_command_t commands[] = {
+    { "init", "[--user USER] [--group GROUP]", "make an empty depot",
+      mdsctl_init, NULL },
     { "keygen", "NAME", "make a key pair, NAME.key and NAME.pub", mdsctl_keygen,
       NULL },
+    { "publish",
+      "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
+      " [--channel CHANNEL] --version VERSION [--deltas N] [--meta JSON]",
+      "digest, sign and store a package, and make its differences",
+      mdsctl_publish, NULL },
+    { "release",
+      "APP ID --kind KIND [--name NAME] [--platform PLATFORM]"
+      " [--channel CHANNEL] --version VERSION " AUDIENCE
+      " [--rule JSON]... [--meta JSON]",
+      "put a version before an audience", mdsctl_release, NULL },
+    { "promote", "APP ID " AUDIENCE, "give a release another audience",
+      mdsctl_promote, NULL },
+    { "pause", "APP ID", "no new devices, for now", mdsctl_move, NULL },
+    { "resume", "APP ID", "take a paused release up again", mdsctl_move, NULL },
+    { "end", "APP ID", "no new devices, for good", mdsctl_move, NULL },
+    { "rollback", "APP ID", "tell devices that have it to go back", mdsctl_move,
+      NULL },
+    { "list", "import|add|remove|show ...", "lists of users and devices", NULL,
+      mdsctl_list },
+    { "apply", "FILE [--dry-run] [--force]",
+      "make an app's part of the catalog equal to a document", mdsctl_apply,
+      NULL },
+    { "export", "APP", "print an app's document", mdsctl_export, NULL },
+    { "explain", "NAME=VALUE...", "say what a device gets, and why",
+      mdsctl_explain, NULL },
     { "check", "URL --pub FILE.pub [--have FILE] [--out FILE] NAME=VALUE...",
       "play a device: ask, verify, download, patch", mdsctl_check, NULL },
+    { "status", "[APP]", "what is in force", mdsctl_status, NULL },
+    { "log", "[APP]", "who changed what, and when", mdsctl_log, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -108,7 +108,19 @@ void            mdsctl_progress_end(mds_progress_t *progress);
 
 /* The commands, a file each. */
 
+int mdsctl_apply(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_check(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_explain(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_export(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_init(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_log(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_move(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_promote(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
+
+extern const mdsctl_command_t mdsctl_list[];
 
 #endif

@@ -1,0 +1,127 @@
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mds_current.h"
+#include "mds_file.h"
+#include "mds_generation.h"
+#include "mds_loader.h"
+#include "mds_time.h"
+
+/* Workers read all of these but the journal, and write to state. */
+static const struct {
+    const char *name;
+    mode_t      mode;
+    bool        workers; /* theirs to write to */
+} mds_depot_dirs[] = {
+    { "", 0755, false },         { "/files", 0755, false },
+    { "/lists", 0755, false },   { "/catalog", 0755, false },
+    { "/journal", 0700, false }, { "/state", 02770, true },
+};
+
+static mds_status_t
+mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
+              mds_error_t *err)
+{
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s%s", depot, mds_depot_dirs[i].name);
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(path.text, 0700, err);
+    }
+
+    if (status == MDS_OK && mds_depot_dirs[i].workers && (uid >= 0 || gid >= 0)
+        && chown(path.text, (uid_t) uid, (gid_t) gid) != 0)
+    {
+        status = mds_fail_errno(err, "give \"%s\" to the workers", path.text);
+    }
+
+    /* Behind chown(), which takes the set-group-id bit away. */
+    if (status == MDS_OK && chmod(path.text, mds_depot_dirs[i].mode) != 0) {
+        status = mds_fail_errno(err, "chmod \"%s\"", path.text);
+    }
+
+    return status;
+}
+
+/* A directory with something else in it is not made a depot by mistake. */
+static mds_status_t
+mds_depot_vacant(const char *depot, mds_error_t *err)
+{
+    mds_path_t     path;
+    struct dirent *entry;
+    struct stat    st;
+    bool           vacant = true;
+    DIR           *dir;
+    mds_status_t   status = mds_path(&path, err, "%s/CURRENT", depot);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (stat(path.text, &st) == 0) {
+        return mds_fail(err, MDS_EXISTS, "\"%s\" is a depot already", depot);
+    }
+
+    dir = opendir(depot);
+    if (dir == NULL) {
+        return MDS_OK;
+    }
+
+    /* What an interrupted init has left may be there. */
+    while ((entry = readdir(dir)) != NULL) {
+        bool ours = entry->d_name[0] == '.';
+
+        for (size_t i = 1; i < mds_nelems(mds_depot_dirs); i++) {
+            ours = ours
+                   || strcmp(entry->d_name, mds_depot_dirs[i].name + 1) == 0;
+        }
+
+        vacant = vacant && ours;
+    }
+
+    closedir(dir);
+
+    return vacant ? MDS_OK
+                  : mds_fail(err, MDS_EXISTS,
+                             "\"%s\" is no depot, and not empty; want an"
+                             " empty or a new directory",
+                             depot);
+}
+
+/* The journal, and generation 0: a catalog of nothing. */
+static mds_status_t
+mds_depot_fill(const char *depot, mds_error_t *err)
+{
+    mds_journal_t    *journal;
+    mds_generation_t *generation;
+    mds_status_t      status = mds_journal_open(depot, err, &journal);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_journal_close(journal);
+    status
+        = mds_generation_begin(depot, 0, mds_time_now_ms(), err, &generation);
+
+    if (status == MDS_OK) {
+        status = mds_generation_finish(generation, err);
+    }
+
+    return status == MDS_OK ? mds_current_create(depot, err) : status;
+}
+
+mds_status_t
+mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
+{
+    mds_status_t status = mds_depot_vacant(depot, err);
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(mds_depot_dirs); i++)
+    {
+        status = mds_depot_dir(depot, i, uid, gid, err);
+    }
+
+    return status == MDS_OK ? mds_depot_fill(depot, err) : status;
+}

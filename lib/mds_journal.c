@@ -1,0 +1,315 @@
+#include "mds_journal.h"
+
+#include <stdlib.h>
+
+#include "mds_file.h"
+#include "mds_lmdb.h"
+
+/* Address space, not disk. */
+#define MDS_JOURNAL_MAP_BYTES (UINT64_C(64) << 30)
+
+typedef enum {
+    MDS_JOURNAL_META,
+    MDS_JOURNAL_APPS,
+    MDS_JOURNAL_LOG,
+    MDS_JOURNAL_MANIFESTS,
+    MDS_JOURNAL_DELTAS,
+    MDS_JOURNAL_SIZES,
+    MDS_JOURNAL_TABLES
+} mds_journal_table_t;
+
+static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
+    [MDS_JOURNAL_META] = "meta",     [MDS_JOURNAL_APPS] = "apps",
+    [MDS_JOURNAL_LOG] = "log",       [MDS_JOURNAL_MANIFESTS] = "manifests",
+    [MDS_JOURNAL_DELTAS] = "deltas", [MDS_JOURNAL_SIZES] = "sizes",
+};
+
+struct mds_journal_s {
+    mds_lmdb_t *lmdb;
+};
+
+void
+mds_put_u64(uint8_t bytes[8], uint64_t value)
+{
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t) (value >> (56 - 8 * i));
+    }
+}
+
+uint64_t
+mds_get_u64(const uint8_t bytes[8])
+{
+    uint64_t value = 0;
+
+    for (int i = 0; i < 8; i++) {
+        value = value << 8 | bytes[i];
+    }
+
+    return value;
+}
+
+mds_status_t
+mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
+{
+    mds_journal_t *opened;
+    mds_path_t     path;
+    mds_status_t   status = mds_path(&path, err, "%s/journal", depot);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    opened = calloc(1, sizeof(*opened));
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
+                           MDS_JOURNAL_TABLES, MDS_JOURNAL_MAP_BYTES, err,
+                           &opened->lmdb);
+
+    if (status != MDS_OK) {
+        mds_journal_close(opened);
+        return status;
+    }
+
+    *journal = opened;
+    return MDS_OK;
+}
+
+void
+mds_journal_close(mds_journal_t *journal)
+{
+    if (journal != NULL) {
+        mds_lmdb_close(journal->lmdb);
+        free(journal);
+    }
+}
+
+mds_status_t
+mds_journal_read(mds_journal_t *journal, mds_error_t *err)
+{
+    return mds_lmdb_read(journal->lmdb, err);
+}
+
+mds_status_t
+mds_journal_write(mds_journal_t *journal, mds_error_t *err)
+{
+    return mds_lmdb_write(journal->lmdb, err);
+}
+
+mds_status_t
+mds_journal_commit(mds_journal_t *journal, mds_error_t *err)
+{
+    return mds_lmdb_commit(journal->lmdb, err);
+}
+
+void
+mds_journal_abort(mds_journal_t *journal)
+{
+    mds_lmdb_abort(journal->lmdb);
+}
+
+static mds_str_t
+mds_bytes(const void *data, size_t len)
+{
+    return (mds_str_t){ len, data };
+}
+
+/* A record of a fixed size; false: not there, or of another size. */
+static bool
+mds_journal_get(mds_journal_t *journal, unsigned table, mds_str_t key,
+                void *record, size_t len)
+{
+    mds_str_t value;
+
+    if (!mds_lmdb_get(journal->lmdb, table, key, &value) || value.len != len) {
+        return false;
+    }
+
+    memcpy(record, value.data, len);
+    return true;
+}
+
+uint64_t
+mds_journal_serial(mds_journal_t *journal)
+{
+    uint8_t serial[8] = { 0 };
+
+    (void) mds_journal_get(journal, MDS_JOURNAL_META, mds_str("serial"), serial,
+                           sizeof(serial));
+
+    return mds_get_u64(serial);
+}
+
+void
+mds_journal_set_serial(mds_journal_t *journal, uint64_t serial)
+{
+    uint8_t bytes[8];
+
+    mds_put_u64(bytes, serial);
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_META, mds_str("serial"),
+                 mds_bytes(bytes, sizeof(bytes)));
+}
+
+static mds_status_t
+mds_journal_get_json(mds_journal_t *journal, unsigned table, mds_str_t key,
+                     mds_error_t *err, mds_json_t **json)
+{
+    mds_str_t    text;
+    mds_status_t status;
+
+    if (!mds_lmdb_get(journal->lmdb, table, key, &text)) {
+        status = mds_lmdb_status(journal->lmdb, err);
+        return status == MDS_OK ? MDS_NOT_FOUND : status;
+    }
+
+    return mds_json_parse(text, "journal", err, json);
+}
+
+static mds_status_t
+mds_journal_put_json(mds_journal_t *journal, unsigned table, mds_str_t key,
+                     const mds_json_t *json, mds_error_t *err)
+{
+    char        *text;
+    size_t       len;
+    mds_status_t status
+        = mds_json_dump(json, MDS_JSON_COMPACT, err, &text, &len);
+
+    if (status == MDS_OK) {
+        mds_lmdb_put(journal->lmdb, table, key, mds_bytes(text, len));
+        free(text);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_journal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                mds_json_t **state)
+{
+    return mds_journal_get_json(journal, MDS_JOURNAL_APPS, app, err, state);
+}
+
+mds_status_t
+mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
+                    const mds_json_t *state, mds_error_t *err)
+{
+    return mds_journal_put_json(journal, MDS_JOURNAL_APPS, app, state, err);
+}
+
+mds_status_t
+mds_journal_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
+                  mds_json_t **entry)
+{
+    uint8_t key[8];
+
+    mds_put_u64(key, serial);
+    return mds_journal_get_json(journal, MDS_JOURNAL_LOG,
+                                mds_bytes(key, sizeof(key)), err, entry);
+}
+
+mds_status_t
+mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
+                      const mds_json_t *entry, mds_error_t *err)
+{
+    uint8_t key[8];
+
+    mds_put_u64(key, serial);
+    return mds_journal_put_json(journal, MDS_JOURNAL_LOG,
+                                mds_bytes(key, sizeof(key)), entry, err);
+}
+
+mds_status_t
+mds_journal_apps(mds_journal_t *journal, mds_journal_visit_t visit, void *data,
+                 mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_APPS, mds_null_str);
+    mds_str_t    app, state;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &app, &state)) {
+        status = visit(data, app, err);
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
+}
+
+bool
+mds_journal_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
+                   mds_signed_t *made)
+{
+    return mds_journal_get(journal, MDS_JOURNAL_MANIFESTS,
+                           mds_bytes(manifest, sizeof(*manifest)), made,
+                           sizeof(*made));
+}
+
+void
+mds_journal_put_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
+                       const mds_signed_t *made)
+{
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_MANIFESTS,
+                 mds_bytes(manifest, sizeof(*manifest)),
+                 mds_bytes(made, sizeof(*made)));
+}
+
+static mds_str_t
+mds_delta_key(const mds_sha256_t *from, const mds_sha256_t *to, uint8_t key[64])
+{
+    memcpy(key, from->bytes, 32);
+    memcpy(key + 32, to->bytes, 32);
+
+    return mds_bytes(key, 64);
+}
+
+bool
+mds_journal_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                  const mds_sha256_t *to, mds_delta_note_t *note)
+{
+    uint8_t key[64];
+
+    return mds_journal_get(journal, MDS_JOURNAL_DELTAS,
+                           mds_delta_key(from, to, key), note, sizeof(*note));
+}
+
+void
+mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                      const mds_sha256_t *to, const mds_delta_note_t *note)
+{
+    uint8_t key[64];
+
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_DELTAS,
+                 mds_delta_key(from, to, key), mds_bytes(note, sizeof(*note)));
+}
+
+bool
+mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                 uint64_t *compressed_bytes)
+{
+    uint8_t bytes[8];
+
+    if (!mds_journal_get(journal, MDS_JOURNAL_SIZES,
+                         mds_bytes(sha256, sizeof(*sha256)), bytes,
+                         sizeof(bytes)))
+    {
+        return false;
+    }
+
+    *compressed_bytes = mds_get_u64(bytes);
+    return true;
+}
+
+void
+mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                     uint64_t compressed_bytes)
+{
+    uint8_t bytes[8];
+
+    mds_put_u64(bytes, compressed_bytes);
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_SIZES,
+                 mds_bytes(sha256, sizeof(*sha256)),
+                 mds_bytes(bytes, sizeof(bytes)));
+}

@@ -1,0 +1,454 @@
+#include "mds_loader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mds_diff.h"
+#include "mds_document.h"
+#include "mds_file.h"
+#include "mds_generation.h"
+#include "mds_idlist.h"
+#include "mds_loader_part.h"
+#include "mds_store.h"
+#include "mds_time.h"
+
+mds_progress_t *
+mds_loader_busy(mds_loader_t *loader, const char *label)
+{
+    return loader->ui.begin == NULL ? NULL : loader->ui.begin(label);
+}
+
+void
+mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress)
+{
+    if (progress != NULL) {
+        loader->ui.end(progress);
+    }
+}
+
+mds_journal_t *
+mds_loader_journal(mds_loader_t *loader)
+{
+    return loader->journal;
+}
+
+const char *
+mds_loader_depot(const mds_loader_t *loader)
+{
+    return loader->depot;
+}
+
+uint64_t
+mds_loader_serial(const mds_loader_t *loader)
+{
+    return mds_current_serial(loader->current);
+}
+
+/*
+ * With the journal locked: what a killed loader had committed is put in force,
+ * and what it left unfinished is removed.
+ */
+static mds_status_t
+mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
+{
+    uint64_t     serial = mds_journal_serial(loader->journal);
+    mds_status_t status = MDS_OK;
+
+    if (mds_current_serial(loader->current) != serial) {
+        status = mds_current_switch(loader->current, serial, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_generation_collect(loader->depot, serial,
+                                        MDS_GENERATIONS_KEPT, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_store_sweep(loader->depot, err);
+    }
+
+    return status == MDS_OK ? mds_idlist_sweep(loader->depot, err) : status;
+}
+
+/* Somebody was killed between the commit and the switch. */
+static mds_status_t
+mds_loader_finish_other(mds_loader_t *loader, mds_error_t *err)
+{
+    uint64_t     serial;
+    mds_status_t status = mds_journal_read(loader->journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    serial = mds_journal_serial(loader->journal);
+    mds_journal_abort(loader->journal);
+
+    if (serial == mds_current_serial(loader->current)) {
+        return MDS_OK;
+    }
+
+    status = mds_journal_write(loader->journal, err);
+
+    if (status == MDS_OK) {
+        status = mds_loader_recover(loader, err);
+        mds_journal_abort(loader->journal);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
+                mds_loader_t **loader)
+{
+    mds_loader_t *opened = calloc(1, sizeof(*opened));
+    mds_status_t  status;
+
+    if (opened == NULL || (opened->depot = strdup(depot)) == NULL) {
+        free(opened);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    if (ui != NULL) {
+        opened->ui = *ui;
+    }
+
+    status = mds_current_open(depot, true, err, &opened->current);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_fail(err, MDS_NOT_FOUND,
+                          "\"%s\" is no depot; `mdsctl init` makes one", depot);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_journal_open(depot, err, &opened->journal);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_loader_finish_other(opened, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_loader_close(opened);
+        return status;
+    }
+
+    *loader = opened;
+    return MDS_OK;
+}
+
+void
+mds_loader_close(mds_loader_t *loader)
+{
+    if (loader == NULL) {
+        return;
+    }
+
+    mds_journal_close(loader->journal);
+    mds_current_close(loader->current);
+    free(loader->depot);
+    free(loader);
+}
+
+mds_status_t
+mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                 mds_json_t **state)
+{
+    mds_status_t status = mds_journal_read(loader->journal, err);
+
+    if (status == MDS_OK) {
+        status = mds_journal_app(loader->journal, app, err, state);
+        mds_journal_abort(loader->journal);
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"",
+                          MDS_STR(app))
+               : status;
+}
+
+/* The state before the edit; for a new app, hardly anything. */
+static mds_status_t
+mds_loader_before(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                  mds_json_t **before)
+{
+    mds_json_t  *document, *state;
+    mds_status_t status = mds_journal_app(loader->journal, app, err, before);
+
+    if (status != MDS_NOT_FOUND) {
+        return status;
+    }
+
+    document = mds_json_object_new();
+    state = mds_json_object_new();
+
+    /* Each set takes its reference, whatever becomes of it. */
+    status = mds_json_set_str(document, "app", app);
+
+    if (mds_json_set(state, "document", document) != MDS_OK || status != MDS_OK
+        || mds_json_set(state, "external", mds_json_object_new()) != MDS_OK)
+    {
+        mds_json_release(state);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    *before = state;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_loader_whole(const mds_json_t *state, mds_error_t *err,
+                 mds_json_t **document)
+{
+    mds_json_t        *whole = mds_json_copy(mds_json_get(state, "document"));
+    mds_json_t        *lists = mds_json_get(whole, "lists");
+    mds_json_t        *external = mds_json_get(state, "external");
+    mds_json_member_t *m;
+    mds_status_t       status = whole == NULL ? MDS_NO_MEMORY : MDS_OK;
+
+    for (m = mds_json_first(lists); status == MDS_OK && m != NULL;
+         m = mds_json_next(lists, m))
+    {
+        mds_json_t        *list = mds_json_value(m);
+        mds_json_t        *content = mds_json_find(external, mds_json_key(m));
+        mds_json_member_t *c;
+
+        if (!mds_json_bool(mds_json_get(list, "external"))) {
+            continue;
+        }
+
+        mds_json_delete(list, "external");
+        status = mds_json_set(list, "ids", mds_json_array_new());
+
+        for (c = mds_json_first(content); status == MDS_OK && c != NULL;
+             c = mds_json_next(content, c))
+        {
+            status = mds_json_put(list, mds_json_key(c),
+                                  mds_json_copy(mds_json_value(c)));
+        }
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(whole);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    *document = whole;
+    return MDS_OK;
+}
+
+/* Who runs this, for the log: behind sudo, the person in front of it. */
+static mds_str_t
+mds_loader_who(char who[128])
+{
+    const char    *sudo = getenv("SUDO_USER");
+    struct passwd *user = getpwuid(getuid());
+    char           host[64] = "";
+
+    (void) gethostname(host, sizeof(host) - 1);
+    snprintf(who, 128, "%.48s@%s",
+             sudo != NULL   ? sudo
+             : user != NULL ? user->pw_name
+                            : "?",
+             host);
+
+    return mds_str_of(who);
+}
+
+static mds_status_t
+mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
+               uint64_t serial, int64_t now_ms, const mds_json_t *changes,
+               mds_error_t *err)
+{
+    char         who[128], time[MDS_TIME_BYTES];
+    mds_json_t  *entry = mds_json_object_new();
+    mds_status_t status;
+
+    if (mds_json_set_integer(entry, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set_str(entry, "time",
+                            mds_str_of(mds_time_format(now_ms, time)))
+               != MDS_OK
+        || mds_json_set_str(entry, "who", mds_loader_who(who)) != MDS_OK
+        || mds_json_set_str(entry, "app", change->app) != MDS_OK
+        || mds_json_set_str(entry, "command", mds_str_of(change->command))
+               != MDS_OK
+        || mds_json_set_bool(entry, "step", !change->applies) != MDS_OK
+        || mds_json_set(entry, "changes", mds_json_copy(changes)) != MDS_OK)
+    {
+        mds_json_release(entry);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    status = mds_journal_put_entry(loader->journal, serial, entry, err);
+    mds_json_release(entry);
+
+    return status;
+}
+
+/* The edit is done, and differs: make it the catalog. */
+static mds_status_t
+mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
+                const mds_model_t *model, mds_json_t *state,
+                const mds_json_t *changes, mds_error_t *err, uint64_t *made)
+{
+    uint64_t     serial = mds_journal_serial(loader->journal) + 1;
+    int64_t      now_ms = mds_time_now_ms();
+    mds_status_t status;
+
+    status = mds_loader_prepare(loader, model, change->key, err);
+
+    if (status == MDS_OK) {
+        status
+            = mds_loader_build(loader, model, change->key, serial, now_ms, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_set_integer(state, "serial", (int64_t) serial);
+    }
+
+    if (status == MDS_OK && change->applies) {
+        status = mds_json_set_integer(state, "applied", (int64_t) serial);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_journal_put_app(loader->journal, change->app, state, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_loader_log(loader, change, serial, now_ms, changes, err);
+    }
+
+    if (status == MDS_OK) {
+        mds_journal_set_serial(loader->journal, serial);
+        *made = serial;
+    }
+
+    return status;
+}
+
+/* The model of a state; *model is freed first. */
+static mds_status_t
+mds_loader_model(const mds_json_t *state, const char *what, mds_error_t *err,
+                 mds_json_t **whole, mds_model_t **model)
+{
+    mds_status_t status;
+
+    mds_model_free(*model);
+    *model = NULL;
+    mds_json_release(*whole);
+    *whole = NULL;
+
+    status = mds_loader_whole(state, err, whole);
+
+    return status == MDS_OK ? mds_document_check(*whole, what, err, model)
+                            : status;
+}
+
+/* What the edit left is checked before a file is touched, and once more with
+ * the files' digests in it. */
+static mds_status_t
+mds_loader_check(mds_loader_t *loader, const mds_change_t *change,
+                 mds_json_t *state, mds_error_t *err, mds_json_t **whole,
+                 mds_model_t **model)
+{
+    size_t       stored = 0;
+    mds_status_t status
+        = mds_loader_model(state, change->what, err, whole, model);
+
+    if (status == MDS_OK) {
+        status
+            = mds_loader_store(loader, change, mds_json_get(state, "document"),
+                               err, &stored);
+    }
+
+    return status == MDS_OK && stored > 0
+               ? mds_loader_model(state, change->what, err, whole, model)
+               : status;
+}
+
+/* Within the transaction: *made is the new serial, or untouched. */
+static mds_status_t
+mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
+                mds_error_t *err, mds_json_t **changes, uint64_t *made)
+{
+    mds_json_t  *before = NULL, *after = NULL, *whole = NULL, *found = NULL;
+    mds_model_t *model = NULL;
+    mds_status_t status = mds_loader_before(loader, change->app, err, &before);
+
+    if (status == MDS_OK) {
+        after = mds_json_copy(before);
+        status = after == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                               : change->edit(loader, change->data, after, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_loader_check(loader, change, after, err, &whole, &model);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_diff(before, after, err, &found);
+    }
+
+    if (status == MDS_OK && mds_json_size(found) > 0 && !change->dry_run) {
+        status
+            = mds_loader_make(loader, change, model, after, found, err, made);
+    }
+
+    if (status == MDS_OK) {
+        *changes = mds_json_retain(found);
+    }
+
+    mds_model_free(model);
+    mds_json_release(found);
+    mds_json_release(whole);
+    mds_json_release(after);
+    mds_json_release(before);
+
+    return status;
+}
+
+mds_status_t
+mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
+                  mds_error_t *err, mds_change_result_t *result)
+{
+    mds_json_t  *changes = NULL;
+    uint64_t     made = 0;
+    mds_status_t status = mds_journal_write(loader->journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_loader_recover(loader, err);
+
+    if (status == MDS_OK) {
+        status = mds_loader_edit(loader, change, err, &changes, &made);
+    }
+
+    if (status != MDS_OK || made == 0) {
+        mds_journal_abort(loader->journal);
+
+    } else {
+        status = mds_journal_commit(loader->journal, err);
+
+        if (status == MDS_OK) {
+            status = mds_current_switch(loader->current, made, err);
+        }
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(changes);
+        return status;
+    }
+
+    result->changes = changes;
+    result->serial = mds_current_serial(loader->current);
+
+    return MDS_OK;
+}

@@ -1,0 +1,262 @@
+#include <stdlib.h>
+
+#include "mds_compile.h"
+#include "mds_generation.h"
+#include "mds_list_record.h"
+#include "mds_loader_part.h"
+#include "mds_store.h"
+
+typedef struct {
+    mds_compile_t      compile; /* first: the callbacks get its address */
+    mds_loader_t      *loader;
+    const mds_model_t *model;
+    const mds_key_t   *key;
+    uint64_t           serial;
+    mds_generation_t  *generation;
+    mds_catalog_t     *before;
+    char              *body; /* of the manifest signed last */
+    bool               compiled;
+} mds_build_run_t;
+
+static mds_status_t
+mds_build_size(mds_compile_t *c, const mds_sha256_t *sha256, mds_error_t *err,
+               uint64_t *size_bytes)
+{
+    mds_build_run_t *run = (mds_build_run_t *) c;
+
+    return mds_store_has(run->loader->depot, sha256, err, size_bytes);
+}
+
+static mds_status_t
+mds_build_delta(mds_compile_t *c, const mds_pair_t *pair, mds_error_t *err,
+                mds_delta_outcome_t *outcome)
+{
+    mds_build_run_t    *run = (mds_build_run_t *) c;
+    mds_delta_outcome_t found = { .worth = true };
+    mds_delta_note_t    note;
+
+    if (pair->wish != NULL && pair->wish->has_sha256) {
+        found.file.sha256 = pair->wish->sha256;
+        *outcome = found;
+        return mds_store_has(run->loader->depot, &pair->wish->sha256, err,
+                             &outcome->file.size_bytes);
+    }
+
+    if (!mds_journal_delta(run->loader->journal, &pair->from->sha256,
+                           &pair->to->sha256, &note))
+    {
+        return MDS_NOT_FOUND;
+    }
+
+    found.worth = note.worth != 0;
+    found.file.size_bytes = mds_get_u64(note.size);
+    memcpy(found.file.sha256.bytes, note.sha256, sizeof(note.sha256));
+    *outcome = found;
+
+    return MDS_OK;
+}
+
+/* The signature that is noted, unless it is of another key than the one that
+ * signs now. */
+static bool
+mds_build_signed(const mds_build_run_t *run, const mds_sha256_t *digest,
+                 mds_signed_t *made)
+{
+    uint8_t keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+
+    return mds_journal_signed(run->loader->journal, digest, made)
+           && (run->key == NULL
+               || (mds_dsse_parse((mds_str_t){ sizeof(made->signature),
+                                               made->signature },
+                                  NULL, keyid, raw)
+                       == MDS_OK
+                   && memcmp(keyid, run->key->keyid, sizeof(keyid)) == 0));
+}
+
+/* Sets "serial" and writes the body anew. */
+static mds_status_t
+mds_build_body(mds_build_run_t *run, mds_json_t *manifest, uint64_t serial,
+               mds_error_t *err, mds_str_t *body)
+{
+    size_t       len;
+    mds_status_t status;
+
+    free(run->body);
+    run->body = NULL;
+
+    status = mds_json_set_integer(manifest, "serial", (int64_t) serial);
+
+    if (status == MDS_OK) {
+        status
+            = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &run->body, &len);
+    }
+
+    if (status == MDS_OK) {
+        *body = (mds_str_t){ len, run->body };
+    }
+
+    return status;
+}
+
+/* What was signed once is carried over, its serial too. */
+static mds_status_t
+mds_build_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
+               mds_str_t *body, char *signature)
+{
+    mds_build_run_t *run = (mds_build_run_t *) c;
+    mds_sha256_t     digest;
+    mds_signed_t     made;
+    mds_status_t     status = mds_build_body(run, manifest, 0, err, body);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_sha256(body->data, body->len, &digest);
+
+    if (mds_build_signed(run, &digest, &made)) {
+        memcpy(signature, made.signature, sizeof(made.signature));
+        return mds_build_body(run, manifest, mds_get_u64(made.serial), err,
+                              body);
+    }
+
+    if (run->key == NULL) {
+        return mds_fail(err, MDS_DENIED,
+                        "release \"%.*s\" has to be signed: give --key FILE,"
+                        " or its path in MDS_KEY",
+                        MDS_STR(mds_json_string(
+                            mds_json_get(manifest, "release"))));
+    }
+
+    status = mds_build_body(run, manifest, run->serial, err, body);
+
+    if (status == MDS_OK) {
+        status = mds_dsse_sign(run->key, *body, err, signature);
+    }
+
+    if (status == MDS_OK) {
+        mds_put_u64(made.serial, run->serial);
+        memcpy(made.signature, signature, sizeof(made.signature));
+        mds_journal_put_signed(run->loader->journal, &digest, &made);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
+               mds_error_t *err)
+{
+    (void) err;
+    mds_generation_resource(((mds_build_run_t *) c)->generation, key, record);
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_build_lists(mds_build_run_t *run, mds_error_t *err)
+{
+    const mds_model_t *model = run->model;
+    mds_buffer_t       record = { 0 };
+    mds_status_t       status = MDS_OK;
+
+    /* Sorted by name: mds_model_check() has seen to it. */
+    for (size_t i = 0; status == MDS_OK && i < model->list_count; i++) {
+        mds_str_t key
+            = mds_arena_printf(model->arena, "%.*s%c%.*s", MDS_STR(model->app),
+                               0, MDS_STR(model->lists[i].name));
+
+        status = key.data == NULL
+                     ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                     : mds_list_record_build(&model->lists[i], err, &record);
+
+        if (status == MDS_OK) {
+            mds_generation_list(run->generation, key, &record);
+        }
+    }
+
+    mds_buffer_free(&record);
+    return status;
+}
+
+static mds_status_t
+mds_build_model(mds_build_run_t *run, mds_error_t *err)
+{
+    mds_app_record_t record
+        = { MDS_APP_TAG, run->model->poll_after_s, run->model->poll_jitter_s };
+    mds_status_t status;
+
+    run->compiled = true;
+    mds_generation_app(run->generation, run->model->app, &record);
+    status = mds_build_lists(run, err);
+
+    return status == MDS_OK ? mds_compile(&run->compile, run->model, err)
+                            : status;
+}
+
+/* Before the first app behind it, the changed one's turn has come. */
+static mds_status_t
+mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
+{
+    mds_build_run_t *run = data;
+    int              order = mds_str_cmp(app, run->model->app);
+    mds_status_t     status = MDS_OK;
+
+    if (order >= 0 && !run->compiled) {
+        status = mds_build_model(run, err);
+    }
+
+    return status != MDS_OK || order == 0
+               ? status
+               : mds_generation_copy(run->generation, run->before, app, err);
+}
+
+static mds_status_t
+mds_build_apps(mds_build_run_t *run, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_journal_apps(run->loader->journal, mds_build_visit, run, err);
+
+    return status == MDS_OK && !run->compiled ? mds_build_model(run, err)
+                                              : status;
+}
+
+mds_status_t
+mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
+                 const mds_key_t *key, uint64_t serial, int64_t now_ms,
+                 mds_error_t *err)
+{
+    mds_build_run_t run = {
+        .compile
+        = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
+        .loader = loader,
+        .model = model,
+        .key = key,
+        .serial = serial,
+    };
+    mds_status_t status;
+
+    status
+        = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
+                           true, err, &run.before);
+
+    if (status == MDS_OK) {
+        status = mds_generation_begin(loader->depot, serial, now_ms, err,
+                                      &run.generation);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_build_apps(&run, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_generation_finish(run.generation, err);
+    } else {
+        mds_generation_drop(run.generation);
+    }
+
+    mds_catalog_close(run.before);
+    free(run.body);
+
+    return status;
+}

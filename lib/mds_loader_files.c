@@ -1,0 +1,377 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mds_delta.h"
+#include "mds_document.h"
+#include "mds_idlist.h"
+#include "mds_loader_part.h"
+#include "mds_plan.h"
+#include "mds_store.h"
+
+/* Storing: "file" becomes "sha256" */
+
+typedef struct {
+    mds_loader_t       *loader;
+    const mds_change_t *change;
+    size_t              stored;
+} mds_storing_t;
+
+/* Relative paths begin where the document lies. */
+static mds_status_t
+mds_storing_path(const mds_storing_t *s, mds_str_t file, mds_error_t *err,
+                 mds_path_t *path)
+{
+    return file.data[0] == '/' || s->change->base_dir == NULL
+               ? mds_path(path, err, "%.*s", MDS_STR(file))
+               : mds_path(path, err, "%s/%.*s", s->change->base_dir,
+                          MDS_STR(file));
+}
+
+/* A stored file is named by its digest. */
+static mds_status_t
+mds_storing_take(const mds_storing_t *s, mds_str_t file, bool is_list,
+                 mds_error_t *err, mds_sha256_t *sha256)
+{
+    mds_progress_t *progress;
+    mds_path_t      path;
+    uint64_t        count;
+    mds_status_t    status = mds_storing_path(s, file, err, &path);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    progress = mds_loader_busy(s->loader, path.text);
+
+    if (s->change->dry_run) {
+        status = mds_sha256_file(path.text, progress, err, sha256, &count);
+    } else if (is_list) {
+        status = mds_idlist_import(s->loader->depot, path.text, progress, err,
+                                   sha256, &count);
+    } else {
+        status = mds_store_add(s->loader->depot, path.text, progress, err,
+                               sha256, &count);
+    }
+
+    mds_loader_idle(s->loader, progress);
+    return status;
+}
+
+/* What is named by its digest has to be there. */
+static mds_status_t
+mds_storing_known(const mds_storing_t *s, mds_str_t hex, bool is_list,
+                  mds_error_t *err)
+{
+    mds_idlist_t *list;
+    mds_sha256_t  sha256;
+    uint64_t      size;
+    mds_status_t  status;
+
+    if (!mds_sha256_parse(hex, &sha256)) {
+        return mds_fail(err, MDS_INVALID, "\"%.*s\" is no SHA-256",
+                        MDS_STR(hex));
+    }
+
+    if (!is_list) {
+        status = mds_store_has(s->loader->depot, &sha256, err, &size);
+    } else {
+        status = mds_idlist_open(s->loader->depot, &sha256, err, &list);
+        if (status == MDS_OK) {
+            mds_idlist_close(list);
+        }
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_fail(err, MDS_NOT_FOUND,
+                          "%.*s is not stored in the depot; want \"file\", to"
+                          " store it",
+                          MDS_STR(hex))
+               : status;
+}
+
+static mds_status_t
+mds_storing_item(mds_storing_t *s, mds_json_t *item, bool is_list,
+                 const char *pointer, mds_error_t *err)
+{
+    mds_str_t    file = mds_json_string(mds_json_get(item, "file"));
+    mds_str_t    known = mds_json_string(mds_json_get(item, "sha256"));
+    char         hex[MDS_SHA256_HEX + 1];
+    mds_sha256_t sha256;
+    mds_error_t  why;
+    mds_status_t status;
+
+    if (file.len == 0 && known.len == 0) {
+        return MDS_OK;
+    }
+
+    status = file.len > 0 ? mds_storing_take(s, file, is_list, &why, &sha256)
+                          : mds_storing_known(s, known, is_list, &why);
+
+    if (status != MDS_OK) {
+        return mds_fail(err, status, "%s: %s/%s: %s", s->change->what, pointer,
+                        file.len > 0 ? "file" : "sha256", why.text);
+    }
+
+    if (file.len > 0) {
+        status = mds_json_set_str(item, "sha256",
+                                  mds_str_of(mds_sha256_hex(&sha256, hex)));
+        mds_json_delete(item, "file");
+        s->stored++;
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_storing_package(mds_storing_t *s, mds_json_t *package, size_t index,
+                    mds_error_t *err)
+{
+    mds_json_t  *deltas = mds_json_get(package, "deltas");
+    char         pointer[64];
+    mds_status_t status;
+
+    snprintf(pointer, sizeof(pointer), "/packages/%zu", index);
+    status = mds_storing_item(s, package, false, pointer, err);
+
+    for (size_t i = 0; status == MDS_OK && mds_json_at(deltas, i) != NULL; i++)
+    {
+        snprintf(pointer, sizeof(pointer), "/packages/%zu/deltas/%zu", index,
+                 i);
+        status
+            = mds_storing_item(s, mds_json_at(deltas, i), false, pointer, err);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_loader_store(mds_loader_t *loader, const mds_change_t *change,
+                 mds_json_t *document, mds_error_t *err, size_t *stored)
+{
+    mds_storing_t      s = { loader, change, 0 };
+    mds_json_t        *lists = mds_json_get(document, "lists");
+    mds_json_t        *packages = mds_json_get(document, "packages");
+    mds_json_member_t *m;
+    char               pointer[MDS_NAME_MAX];
+    mds_status_t       status = MDS_OK;
+
+    for (m = mds_json_first(lists); status == MDS_OK && m != NULL;
+         m = mds_json_next(lists, m))
+    {
+        snprintf(pointer, sizeof(pointer), "/lists/%.*s",
+                 MDS_STR(mds_json_key(m)));
+        status = mds_storing_item(&s, mds_json_value(m), true, pointer, err);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
+        status = mds_storing_package(&s, mds_json_at(packages, i), i, err);
+    }
+
+    *stored = s.stored;
+    return status;
+}
+
+/* Differences */
+
+static mds_status_t
+mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
+                 mds_error_t *err, uint64_t *compressed_bytes)
+{
+    mds_progress_t *progress;
+    mds_path_t      path;
+    mds_status_t    status;
+
+    if (mds_journal_size(loader->journal, sha256, compressed_bytes)) {
+        return MDS_OK;
+    }
+
+    status = mds_store_path(loader->depot, sha256, err, &path);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    progress = mds_loader_busy(loader, "compressing");
+    status = mds_compressed_size(path.text, progress, err, compressed_bytes);
+    mds_loader_idle(loader, progress);
+
+    if (status == MDS_OK) {
+        mds_journal_put_size(loader->journal, sha256, *compressed_bytes);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_prepare_make(mds_loader_t *loader, const mds_pair_t *pair, mds_error_t *err,
+                 mds_delta_note_t *note)
+{
+    const mds_sha256_t *from = &pair->from->sha256;
+    const mds_sha256_t *to = &pair->to->sha256;
+    char                label[2 * MDS_VERSION_MAX + 8];
+    mds_progress_t     *progress;
+    mds_sha256_t        sha256 = { { 0 } };
+    uint64_t            compressed, size = 0;
+    bool                worth = false;
+    mds_status_t        status = mds_prepare_size(loader, to, err, &compressed);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    snprintf(label, sizeof(label), "%.*s -> %.*s", MDS_STR(pair->from->version),
+             MDS_STR(pair->to->version));
+    progress = mds_loader_busy(loader, label);
+    status = mds_store_delta(loader->depot, from, to, compressed, progress, err,
+                             &sha256, &size, &worth);
+    mds_loader_idle(loader, progress);
+
+    note->worth = worth;
+    memcpy(note->sha256, sha256.bytes, sizeof(note->sha256));
+    mds_put_u64(note->size, size);
+
+    return status;
+}
+
+/* Whether both files can have a difference between them at all. */
+static mds_status_t
+mds_prepare_possible(mds_loader_t *loader, const mds_pair_t *pair,
+                     mds_error_t *err, bool *possible)
+{
+    uint64_t     from, to;
+    mds_status_t status;
+
+    status = mds_store_has(loader->depot, &pair->from->sha256, err, &from);
+
+    if (status == MDS_OK) {
+        status = mds_store_has(loader->depot, &pair->to->sha256, err, &to);
+    }
+
+    if (status == MDS_OK) {
+        *possible = mds_delta_possible(from, to);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_prepare_pair(void *data, const mds_pair_t *pair, mds_error_t *err)
+{
+    mds_loader_t    *loader = data;
+    mds_delta_note_t note = { 0 };
+    bool             possible = false;
+    mds_status_t     status;
+
+    if ((pair->wish != NULL && pair->wish->has_sha256)
+        || mds_journal_delta(loader->journal, &pair->from->sha256,
+                             &pair->to->sha256, &note))
+    {
+        return MDS_OK;
+    }
+
+    status = mds_prepare_possible(loader, pair, err, &possible);
+
+    if (status == MDS_OK && possible) {
+        status = mds_prepare_make(loader, pair, err, &note);
+    }
+
+    if (status == MDS_OK) {
+        mds_journal_put_delta(loader->journal, &pair->from->sha256,
+                              &pair->to->sha256, &note);
+    }
+
+    return status;
+}
+
+/* All packages, by resource, higher versions first. */
+static mds_status_t
+mds_prepare_sorted(const mds_model_t *model, mds_error_t *err,
+                   mds_builds_t *all)
+{
+    all->count = model->package_count;
+    all->items
+        = mds_arena_calloc(model->arena, all->count + 1, sizeof(*all->items));
+    if (all->items == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    for (size_t i = 0; i < all->count; i++) {
+        all->items[i] = &model->packages[i];
+    }
+
+    qsort(all->items, all->count, sizeof(*all->items), mds_builds_cmp);
+    return MDS_OK;
+}
+
+/* Without a key, what is new cannot be signed. */
+static mds_status_t
+mds_prepare_signed(mds_loader_t *loader, const mds_package_t *package,
+                   mds_error_t *err)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s/files/%s.minisig", loader->depot,
+                   mds_sha256_hex(&package->sha256, hex));
+
+    if (status == MDS_OK && access(path.text, F_OK) != 0) {
+        status = mds_fail(err, MDS_DENIED,
+                          "package %.*s %.*s has to be signed: give --key"
+                          " FILE, or its path in MDS_KEY",
+                          MDS_STR(package->kind), MDS_STR(package->version));
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_prepare_signature(mds_loader_t *loader, const mds_model_t *model,
+                      const mds_package_t *package, const mds_key_t *key,
+                      mds_error_t *err)
+{
+    char label[MDS_ERROR_BYTES];
+
+    if (key == NULL) {
+        return mds_prepare_signed(loader, package, err);
+    }
+
+    snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s", MDS_STR(model->app),
+             MDS_STR(package->kind), package->name.len > 0 ? " " : "",
+             MDS_STR(package->name), MDS_STR(package->version));
+
+    return mds_store_minisign(loader->depot, &package->sha256, key, label, err);
+}
+
+mds_status_t
+mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
+                   const mds_key_t *key, mds_error_t *err)
+{
+    mds_builds_t all;
+    mds_status_t status = mds_prepare_sorted(model, err, &all);
+
+    for (size_t first = 0; status == MDS_OK && first < all.count;) {
+        const mds_package_t *head = all.items[first];
+        mds_builds_t         builds = { all.items + first, 0 };
+
+        while (first < all.count
+               && mds_resource_cmp(all.items[first]->kind,
+                                   all.items[first]->name, head->kind,
+                                   head->name)
+                      == 0)
+        {
+            builds.count++;
+            first++;
+        }
+
+        for (size_t i = 0; status == MDS_OK && i < builds.count; i++) {
+            status = mds_prepare_signature(loader, model, builds.items[i], key,
+                                           err);
+            if (status == MDS_OK) {
+                status = mds_plan_deltas(&builds, i, mds_prepare_pair, loader,
+                                         err);
+            }
+        }
+    }
+
+    return status;
+}

@@ -1,0 +1,49 @@
+/*
+ * mds_loader_part: what the files mds_loader*.c share, and nobody else.
+ */
+
+#ifndef MDS_LOADER_PART_H
+#define MDS_LOADER_PART_H
+
+#include "mds_current.h"
+#include "mds_loader.h"
+#include "mds_model.h"
+
+struct mds_loader_s {
+    char           *depot;
+    mds_journal_t  *journal;
+    mds_current_t  *current;
+    mds_loader_ui_t ui;
+};
+
+mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
+void            mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress);
+
+/*
+ * Files of a document take their places in the depot: each "file" becomes a
+ * "sha256". dry_run: they are digested, and nothing is stored. *stored is how
+ * many there were.
+ */
+mds_status_t mds_loader_store(mds_loader_t *loader, const mds_change_t *change,
+                              mds_json_t *document, mds_error_t *err,
+                              size_t *stored) MDS_MUST_CHECK;
+
+/* The state's document with the contents of its external lists put in; a new
+ * reference. */
+mds_status_t mds_loader_whole(const mds_json_t *state, mds_error_t *err,
+                              mds_json_t **document) MDS_MUST_CHECK;
+
+/* Makes the differences that the model asks for, and signs its packages. */
+mds_status_t
+mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
+                   const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Builds generation `serial`: the model's app compiled, all others as the one
+ * in force has them. warnings takes strings; model NULL: no app at all.
+ */
+mds_status_t mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
+                              const mds_key_t *key, uint64_t serial,
+                              int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * audience: the options that say before whom a release is put.
+ */
+
+#ifndef MDSCTL_AUDIENCE_H
+#define MDSCTL_AUDIENCE_H
+
+#include "mdsctl.h"
+
+typedef struct {
+    bool            all;
+    mdsctl_values_t lists;
+    mdsctl_values_t except;
+    const char     *percent;
+    const char     *window;
+    const char     *until;
+    const char     *by;
+} mdsctl_audience_t;
+
+#define MDSCTL_AUDIENCE_OPTIONS(a)                                             \
+    { .name = "all", .flag = &(a).all },                                       \
+        { .name = "list", .values = &(a).lists },                              \
+        { .name = "except", .values = &(a).except },                           \
+        { .name = "percent", .value = &(a).percent },                          \
+        { .name = "window", .value = &(a).window },                            \
+        { .name = "until", .value = &(a).until },                              \
+    {                                                                          \
+        .name = "by", .value = &(a).by                                         \
+    }
+
+/*
+ * The audience as a document has it, a new reference; what is in it is for
+ * the document's checks to judge. MDSCTL_DONE, or MDSCTL_USAGE with the
+ * mistake printed.
+ */
+int mdsctl_audience(const mdsctl_audience_t *audience,
+                    mds_json_t             **json) MDS_MUST_CHECK;
+
+/* Text as JSON, for options that take it: --rule, --meta. */
+int mdsctl_json_option(const char *name, const char *text,
+                       mds_json_t **json) MDS_MUST_CHECK;
+
+#endif

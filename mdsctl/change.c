@@ -1,0 +1,201 @@
+#include "change.h"
+
+#include <stdlib.h>
+
+#define COMMAND_MAX 512
+
+static const mds_loader_ui_t ui
+    = { mdsctl_progress_begin, mdsctl_progress_end };
+
+mds_status_t
+mdsctl_memory(mds_status_t status, mds_error_t *err)
+{
+    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "no memory");
+}
+
+mds_json_t *
+mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err)
+{
+    const mds_json_t *document = mds_json_get(state, "document");
+    const mds_json_t *releases = mds_json_get(document, "releases");
+
+    for (size_t i = 0; i < mds_json_size(releases); i++) {
+        mds_json_t *release = mds_json_at(releases, i);
+
+        if (mds_str_eq(mds_json_string(mds_json_get(release, "id")),
+                       mds_str_of(id))) {
+            return release;
+        }
+    }
+
+    mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no release \"%s\"",
+             MDS_STR(mds_json_string(mds_json_get(document, "app"))), id);
+    return NULL;
+}
+
+static mds_json_t *
+document_part(mds_json_t *state, const char *key, mds_json_t *fresh)
+{
+    mds_json_t *document = mds_json_get(state, "document");
+    mds_json_t *part = mds_json_get(document, key);
+
+    if (part != NULL) {
+        mds_json_release(fresh);
+        return part;
+    }
+
+    return mds_json_set(document, key, fresh) == MDS_OK
+               ? mds_json_get(document, key)
+               : NULL;
+}
+
+mds_json_t *
+mdsctl_document_array(mds_json_t *state, const char *key)
+{
+    return document_part(state, key, mds_json_array_new());
+}
+
+mds_json_t *
+mdsctl_document_object(mds_json_t *state, const char *key)
+{
+    return document_part(state, key, mds_json_object_new());
+}
+
+/* Names of the members that differ, for a part that was there before. */
+static void
+print_members(const mds_json_t *before, const mds_json_t *after)
+{
+    const mds_json_t  *sides[] = { before, after };
+    const mds_json_t  *others[] = { after, before };
+    const char        *separator = ": ";
+    mds_json_member_t *m;
+
+    for (int side = 0; side < 2; side++) {
+        for (m = mds_json_first(sides[side]); m != NULL;
+             m = mds_json_next(sides[side], m))
+        {
+            const mds_json_t *other
+                = mds_json_find(others[side], mds_json_key(m));
+
+            if ((side == 0 && !mds_json_equal(mds_json_value(m), other))
+                || (side == 1 && other == NULL))
+            {
+                printf("%s%.*s", separator, MDS_STR(mds_json_key(m)));
+                separator = ", ";
+            }
+        }
+    }
+}
+
+void
+mdsctl_changes_print(const mds_json_t *changes)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        const mds_json_t *change = mds_json_at(changes, i);
+        const mds_json_t *before = mds_json_get(change, "before");
+        const mds_json_t *after = mds_json_get(change, "after");
+        mds_str_t         id = mds_json_string(mds_json_get(change, "id"));
+
+        printf("  %c %.*s%s%.*s",
+               before == NULL  ? '+'
+               : after == NULL ? '-'
+                               : '~',
+               MDS_STR(mds_json_string(mds_json_get(change, "what"))),
+               id.len > 0 ? " " : "", MDS_STR(id));
+
+        if (before != NULL && after != NULL) {
+            print_members(before, after);
+        }
+
+        printf("\n");
+    }
+}
+
+static int
+print_result(const mdsctl_t *ctl, const mds_change_t *change,
+             const mds_change_result_t *result)
+{
+    size_t      count = mds_json_size(result->changes);
+    mds_json_t *o;
+
+    if (!ctl->json) {
+        if (count == 0) {
+            printf("no change: the catalog stays at serial %llu\n",
+                   (unsigned long long) result->serial);
+        } else {
+            printf(change->dry_run ? "would change, after serial %llu:\n"
+                                   : "serial %llu\n",
+                   (unsigned long long) result->serial);
+            mdsctl_changes_print(result->changes);
+        }
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+    if (mds_json_set_integer(o, "serial", (int64_t) result->serial) != MDS_OK
+        || mds_json_set_bool(o, "dry_run", change->dry_run) != MDS_OK
+        || mds_json_set(o, "changes", mds_json_copy(result->changes)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+/* The words as they were typed, for the log. */
+static const char *
+command_words(int argc, char **argv, char words[COMMAND_MAX])
+{
+    size_t len = 0;
+
+    for (int i = 0; i < argc && len < COMMAND_MAX; i++) {
+        len += (size_t) snprintf(words + len, COMMAND_MAX - len, "%s%s",
+                                 i > 0 ? " " : "", argv[i]);
+    }
+
+    return words;
+}
+
+int
+mdsctl_change(mdsctl_t *ctl, mds_change_t *change, int argc, char **argv)
+{
+    char                words[COMMAND_MAX] = "";
+    mds_loader_t       *loader = NULL;
+    mds_change_result_t result;
+    mds_key_t           key;
+    mds_error_t         err;
+    int                 code = MDSCTL_FAILED;
+
+    if (ctl->key != NULL) {
+        if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
+            return mdsctl_failed(&err);
+        }
+        change->key = &key;
+    }
+
+    if (change->command == NULL) {
+        change->command = command_words(argc, argv, words);
+    }
+
+    if (change->what == NULL) {
+        change->what = argv[0];
+    }
+
+    if (mds_loader_open(ctl->depot, &ui, &err, &loader) != MDS_OK
+        || mds_loader_change(loader, change, &err, &result) != MDS_OK)
+    {
+        (void) mdsctl_failed(&err);
+    } else {
+        code = print_result(ctl, change, &result);
+        mds_json_release(result.changes);
+    }
+
+    mds_loader_close(loader);
+
+    if (change->key != NULL) {
+        mds_key_wipe(&key);
+    }
+
+    return code;
+}

@@ -1,0 +1,33 @@
+/*
+ * change: what the commands that change the catalog have in common.
+ */
+
+#ifndef MDSCTL_CHANGE_H
+#define MDSCTL_CHANGE_H
+
+#include "mds_loader.h"
+#include "mdsctl.h"
+
+/*
+ * Opens the depot, loads the key (if one is given), makes the change, and
+ * prints what came of it. change->command is filled in from the words of
+ * argv where it is NULL. Returns an exit code.
+ */
+int mdsctl_change(mdsctl_t *ctl, mds_change_t *change, int argc, char **argv);
+
+/* The release of that id in a state's document; NULL, with words: none. */
+mds_json_t *
+mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err);
+
+/* The array (or object) of the document, made if it is not there; NULL: no
+ * memory. */
+mds_json_t *mdsctl_document_array(mds_json_t *state, const char *key);
+mds_json_t *mdsctl_document_object(mds_json_t *state, const char *key);
+
+/* "MDS_OK or no memory", with the words for it. */
+mds_status_t mdsctl_memory(mds_status_t status, mds_error_t *err);
+
+/* Changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
+void mdsctl_changes_print(const mds_json_t *changes);
+
+#endif

@@ -1,0 +1,252 @@
+/* explain: why does this device get that? By the code that nginx runs. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "mds_decide.h"
+#include "mds_time.h"
+#include "mdsctl.h"
+
+typedef struct {
+    mds_trace_t trace;    /* first: tell() gets its address */
+    mds_json_t *releases; /* NULL once memory has run out */
+    mds_json_t *tests;    /* of the release under way; borrowed */
+    bool        json;
+    bool        entitled; /* told about going back */
+} explain_t;
+
+static void
+print_event(explain_t *explain, const mds_trace_event_t *event)
+{
+    switch (event->type) {
+    case MDS_TRACE_RELEASE:
+        if (event->what[0] == 'e' && !explain->entitled) {
+            explain->entitled = true;
+            printf("what the device is entitled to go back to:\n");
+        }
+        printf("release %.*s, version %.*s\n", MDS_STR(event->subject),
+               MDS_STR(event->seen));
+        break;
+
+    case MDS_TRACE_TEST:
+        printf("  %-4s %s%s%.*s", event->holds ? "yes" : "no", event->what,
+               event->subject.len > 0 ? " " : "", MDS_STR(event->subject));
+        if (event->seen.len > 0) {
+            printf(" \"%.*s\"", MDS_STR(event->seen));
+        } else if (strcmp(event->what, "rule") == 0) {
+            printf(" (absent)");
+        }
+        printf("%s%s\n", event->detail[0] != '\0' ? ": " : "", event->detail);
+        break;
+
+    default:
+        printf("  => %s\n", event->holds ? "holds" : "does not hold");
+    }
+}
+
+static mds_status_t
+note_release(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+    mds_json_t *tests = mds_json_array_new();
+
+    explain->tests = tests;
+
+    return mds_json_set_str(o, "release", event->subject) == MDS_OK
+                   && mds_json_set_str(o, "version", event->seen) == MDS_OK
+                   && mds_json_set_str(o, "for", mds_str_of(event->what))
+                          == MDS_OK
+                   && mds_json_set(o, "tests", tests) == MDS_OK
+               ? mds_json_append(explain->releases, o)
+               : MDS_NO_MEMORY;
+}
+
+static mds_status_t
+note_test(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    if (mds_json_set_str(o, "test", mds_str_of(event->what)) != MDS_OK
+        || mds_json_set_str(o, "subject", event->subject) != MDS_OK
+        || mds_json_set_str(o, "seen", event->seen) != MDS_OK
+        || mds_json_set_str(o, "wants", mds_str_of(event->detail)) != MDS_OK
+        || mds_json_set_bool(o, "holds", event->holds) != MDS_OK)
+    {
+        mds_json_release(o);
+        return MDS_NO_MEMORY;
+    }
+
+    return mds_json_append(explain->tests, o);
+}
+
+static mds_status_t
+note_verdict(explain_t *explain, const mds_trace_event_t *event)
+{
+    size_t last = mds_json_size(explain->releases);
+
+    return mds_json_set_bool(mds_json_at(explain->releases, last - 1), "holds",
+                             event->holds);
+}
+
+static void
+tell(mds_trace_t *trace, const mds_trace_event_t *event)
+{
+    explain_t   *explain = (explain_t *) trace;
+    mds_status_t status;
+
+    if (!explain->json) {
+        print_event(explain, event);
+        return;
+    }
+
+    status = event->type == MDS_TRACE_RELEASE ? note_release(explain, event)
+             : event->type == MDS_TRACE_TEST  ? note_test(explain, event)
+                                              : note_verdict(explain, event);
+
+    if (status != MDS_OK) {
+        mds_json_release(explain->releases);
+        explain->releases = NULL;
+        explain->tests = NULL;
+    }
+}
+
+static mds_status_t
+set_manifest(mds_json_t *o, const mds_decision_t *decision)
+{
+    mds_json_t *manifest;
+    mds_error_t err;
+
+    if (decision->manifest.len == 0) {
+        return MDS_OK;
+    }
+
+    return mds_json_parse(decision->manifest, "manifest", &err, &manifest)
+                   == MDS_OK
+               ? mds_json_set(o, "manifest", manifest)
+               : err.status;
+}
+
+static int
+print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set_str(o, "action",
+                            mds_str_of(mds_action_name(decision->action)))
+               != MDS_OK
+        || mds_json_set_str(o, "reason",
+                            mds_str_of(mds_reason_name(decision->reason)))
+               != MDS_OK
+        || mds_json_set_str(o, "release", decision->release) != MDS_OK
+        || mds_json_set_str(o, "version", decision->version) != MDS_OK
+        || mds_json_set(o, "candidates", explain->releases) != MDS_OK
+        || set_manifest(o, decision) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static const char *const reason_words[] = {
+    [MDS_REASON_UNKNOWN] = "nothing is released under these names",
+    [MDS_REASON_OUTSIDE] = "no release holds for the device",
+    [MDS_REASON_CURRENT] = "it has what it should have, or newer",
+    [MDS_REASON_NO_DELTA] = "there is no difference from what it has, and the"
+                            " release gives nothing else",
+    [MDS_REASON_ALL] = "the release is for everybody",
+    [MDS_REASON_LIST] = "it is on a list",
+    [MDS_REASON_PERCENT] = "its bucket is below the percentage",
+    [MDS_REASON_RAMP] = "its bucket is below what the ramp has reached",
+    [MDS_REASON_WINDOW] = "the window has admitted it",
+    [MDS_REASON_ROLLED_BACK] = "what it has was rolled back",
+};
+
+static int
+print_words(const mds_decision_t *decision, uint64_t serial)
+{
+    printf("serial %" PRIu64 ": %s", serial, mds_action_name(decision->action));
+
+    if (decision->version.len > 0) {
+        printf(" %s%.*s",
+               decision->action == MDS_ACTION_NONE ? "(its version is " : "",
+               MDS_STR(decision->version));
+        printf("%s", decision->action == MDS_ACTION_NONE ? ")" : "");
+    }
+
+    if (decision->release.len > 0) {
+        printf(", by release %.*s", MDS_STR(decision->release));
+    }
+
+    printf("\nreason: %s (%s)\n", mds_reason_name(decision->reason),
+           reason_words[decision->reason]);
+
+    return MDSCTL_DONE;
+}
+
+static int
+explain_in(const mdsctl_t *ctl, mds_depot_t *depot,
+           const mds_request_t *request)
+{
+    explain_t      explain = { .trace = { tell }, .json = ctl->json };
+    mds_snapshot_t snapshot;
+    mds_decision_t decision;
+    mds_error_t    err;
+    uint64_t       serial;
+    int            code;
+
+    if (mds_depot_begin(depot, &err, &snapshot) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    explain.releases = mds_json_array_new();
+    serial = mds_catalog_serial(snapshot.catalog);
+
+    if (mds_decide(&snapshot, request, mds_time_now_ms(), &explain.trace, &err,
+                   &decision)
+        != MDS_OK)
+    {
+        mds_json_release(explain.releases);
+        code = mdsctl_failed(&err);
+
+    } else if (ctl->json) {
+        code = print_json(&explain, &decision, serial);
+
+    } else {
+        mds_json_release(explain.releases);
+        code = print_words(&decision, serial);
+    }
+
+    mds_depot_end(depot);
+    return code;
+}
+
+int
+mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_request_t request = { 0 };
+    mds_depot_t  *depot;
+    mds_error_t   err;
+    int           code;
+
+    if (mdsctl_parse(ctl, NULL, 1, -1, &argc, argv) != MDSCTL_DONE
+        || mdsctl_attributes(argc - 1, argv + 1, &request) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_request_validate(&request, &err) != MDS_OK) {
+        return mdsctl_usage("%s", err.text);
+    }
+
+    if (mds_depot_open(ctl->depot, &err, &depot) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    code = explain_in(ctl, depot, &request);
+    mds_depot_close(depot);
+
+    return code;
+}

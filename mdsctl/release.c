@@ -1,0 +1,299 @@
+/* release, promote, pause, resume, end: one release, step by step. */
+
+#include "audience.h"
+#include "change.h"
+
+static mds_status_t
+edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
+             mds_error_t *err)
+{
+    const mds_json_t *release = data;
+    mds_error_t       absent;
+    const char       *id = mds_json_string(mds_json_get(release, "id")).data;
+
+    (void) loader;
+
+    if (mdsctl_release_find(state, id, &absent) != NULL) {
+        return mds_fail(err, MDS_EXISTS,
+                        "there is a release \"%s\" already; `mdsctl promote`"
+                        " gives it another audience",
+                        id);
+    }
+
+    return mdsctl_memory(mds_json_append(mdsctl_document_array(state,
+                                                               "releases"),
+                                         mds_json_copy(release)),
+                         err);
+}
+
+/* "android" or, given several times, a list. */
+static mds_status_t
+set_scope(mds_json_t *release, const char *key, const mdsctl_values_t *values)
+{
+    mds_json_t  *array;
+    mds_status_t status = MDS_OK;
+
+    if (values->count == 0) {
+        return MDS_OK;
+    }
+
+    if (values->count == 1) {
+        return mds_json_set_str(release, key, mds_str_of(values->items[0]));
+    }
+
+    array = mds_json_array_new();
+
+    for (size_t i = 0; status == MDS_OK && i < values->count; i++) {
+        status = mds_json_append(array, mds_json_string_new(
+                                            mds_str_of(values->items[i])));
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(array);
+        return status;
+    }
+
+    return mds_json_set(release, key, array);
+}
+
+static int
+set_rules(mds_json_t *release, const mdsctl_values_t *rules)
+{
+    mds_json_t *array, *rule;
+
+    if (rules->count == 0) {
+        return MDSCTL_DONE;
+    }
+
+    array = mds_json_array_new();
+
+    for (size_t i = 0; i < rules->count; i++) {
+        rule = NULL;
+
+        if (mdsctl_json_option("--rule", rules->items[i], &rule) != MDSCTL_DONE
+            || mds_json_append(array, rule) != MDS_OK)
+        {
+            mds_json_release(array);
+            return MDSCTL_USAGE;
+        }
+    }
+
+    return mds_json_set(release, "rules", array) == MDS_OK ? MDSCTL_DONE
+                                                           : MDSCTL_USAGE;
+}
+
+static int
+set_meta(mds_json_t *release, const char *text)
+{
+    mds_json_t *meta = NULL;
+
+    if (text == NULL) {
+        return MDSCTL_DONE;
+    }
+
+    if (mdsctl_json_option("--meta", text, &meta) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    return mds_json_set(release, "meta", meta) == MDS_OK ? MDSCTL_DONE
+                                                         : MDSCTL_USAGE;
+}
+
+int
+mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char       *kind = NULL, *name = NULL, *version = NULL, *meta = NULL;
+    mdsctl_values_t   rules = { 0 }, platforms = { 0 }, channels = { 0 };
+    mdsctl_audience_t options_audience = { 0 };
+    mdsctl_option_t   options[] = {
+          { .name = "kind", .value = &kind },
+          { .name = "name", .value = &name },
+          { .name = "platform", .values = &platforms },
+          { .name = "channel", .values = &channels },
+          { .name = "version", .value = &version },
+          { .name = "rule", .values = &rules },
+          { .name = "meta", .value = &meta },
+          MDSCTL_AUDIENCE_OPTIONS(options_audience),
+          { 0 },
+    };
+    mds_change_t change = { .edit = edit_release };
+    mds_json_t  *release, *audience = NULL;
+    int          code = MDSCTL_USAGE;
+
+    if (mdsctl_parse(ctl, options, 2, 2, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (kind == NULL || version == NULL) {
+        return mdsctl_usage("--%s is missing",
+                            kind == NULL ? "kind" : "version");
+    }
+
+    if (mdsctl_audience(&options_audience, &audience) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    release = mds_json_object_new();
+
+    if (mds_json_set_str(release, "id", mds_str_of(argv[2])) == MDS_OK
+        && mds_json_set_str(release, "kind", mds_str_of(kind)) == MDS_OK
+        && (name == NULL
+            || mds_json_set_str(release, "name", mds_str_of(name)) == MDS_OK)
+        && set_scope(release, "platform", &platforms) == MDS_OK
+        && set_scope(release, "channel", &channels) == MDS_OK
+        && mds_json_set_str(release, "version", mds_str_of(version)) == MDS_OK
+        && mds_json_set(release, "audience", mds_json_retain(audience))
+               == MDS_OK
+        && set_rules(release, &rules) == MDSCTL_DONE
+        && set_meta(release, meta) == MDSCTL_DONE)
+    {
+        change.app = mds_str_of(argv[1]);
+        change.data = release;
+        code = mdsctl_change(ctl, &change, argc, argv);
+    }
+
+    mds_json_release(audience);
+    mds_json_release(release);
+
+    return code;
+}
+
+/* promote */
+
+typedef struct {
+    const char       *id;
+    const mds_json_t *audience;
+} promotion_t;
+
+static mds_status_t
+edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
+             mds_error_t *err)
+{
+    const promotion_t *promotion = data;
+    mds_json_t        *release = mdsctl_release_find(state, promotion->id, err);
+    mds_str_t          now;
+
+    (void) loader;
+
+    if (release == NULL) {
+        return MDS_NOT_FOUND;
+    }
+
+    now = mds_json_string(mds_json_get(release, "state"));
+
+    if (mds_str_eq(now, mds_str("ended"))
+        || mds_str_eq(now, mds_str("rolled_back")))
+    {
+        return mds_fail(err, MDS_CONFLICT,
+                        "release \"%s\" is %.*s; only one that is running or"
+                        " paused gets an audience",
+                        promotion->id, MDS_STR(now));
+    }
+
+    return mdsctl_memory(mds_json_set(release, "audience",
+                                      mds_json_copy(promotion->audience)),
+                         err);
+}
+
+int
+mdsctl_promote(mdsctl_t *ctl, int argc, char **argv)
+{
+    mdsctl_audience_t audience = { 0 };
+    mdsctl_option_t   options[] = { MDSCTL_AUDIENCE_OPTIONS(audience), { 0 } };
+    promotion_t       promotion;
+    mds_change_t      change = { .edit = edit_promote, .data = &promotion };
+    mds_json_t       *json = NULL;
+    int               code;
+
+    if (mdsctl_parse(ctl, options, 2, 2, &argc, argv) != MDSCTL_DONE
+        || mdsctl_audience(&audience, &json) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    promotion = (promotion_t){ argv[2], json };
+    change.app = mds_str_of(argv[1]);
+    code = mdsctl_change(ctl, &change, argc, argv);
+    mds_json_release(json);
+
+    return code;
+}
+
+/* pause, resume, end, rollback */
+
+typedef struct {
+    const char *command;
+    const char *state; /* what the release becomes */
+    const char *from;  /* the only state that it may come from; NULL: any
+                        * but "ended" and "rolled_back", which are final */
+} transition_t;
+
+static const transition_t transitions[] = {
+    { "pause", "paused", "running" },
+    { "resume", "running", "paused" },
+    { "end", "ended", NULL },
+    { "rollback", "rolled_back", NULL },
+};
+
+typedef struct {
+    const char         *id;
+    const transition_t *transition;
+} move_t;
+
+static mds_status_t
+edit_state(mds_loader_t *loader, void *data, mds_json_t *state,
+           mds_error_t *err)
+{
+    const move_t       *move = data;
+    const transition_t *transition = move->transition;
+    mds_json_t         *release = mdsctl_release_find(state, move->id, err);
+    mds_str_t           now;
+
+    (void) loader;
+
+    if (release == NULL) {
+        return MDS_NOT_FOUND;
+    }
+
+    now = mds_json_string(mds_json_get(release, "state"));
+    now = now.len == 0 ? mds_str("running") : now;
+
+    /* An ended release can still be recalled. */
+    if (mds_str_eq(now, mds_str("rolled_back"))
+        || (transition->from != NULL
+            && !mds_str_eq(now, mds_str_of(transition->from)))
+        || mds_str_eq(now, mds_str_of(transition->state)))
+    {
+        return mds_fail(err, MDS_CONFLICT,
+                        "release \"%s\" is %.*s; `%s` takes one that is %s",
+                        move->id, MDS_STR(now), transition->command,
+                        transition->from != NULL ? transition->from
+                                                 : "running or paused");
+    }
+
+    return mdsctl_memory(mds_json_set_str(release, "state",
+                                          mds_str_of(transition->state)),
+                         err);
+}
+
+int
+mdsctl_move(mdsctl_t *ctl, int argc, char **argv)
+{
+    move_t       move = { 0 };
+    mds_change_t change = { .edit = edit_state, .data = &move };
+
+    if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    for (size_t i = 0; i < mds_nelems(transitions); i++) {
+        if (strcmp(transitions[i].command, argv[0]) == 0) {
+            move.transition = &transitions[i];
+        }
+    }
+
+    move.id = argv[2];
+    change.app = mds_str_of(argv[1]);
+
+    return mdsctl_change(ctl, &change, argc, argv);
+}
