@@ -102,7 +102,11 @@ ngx_http_mds_move(mds_str_t *view, u_char **p)
 {
     u_char *copy = *p;
 
-    *p = ngx_cpymem(copy, view->data, view->len);
+    /* An empty one may point nowhere, which memcpy() does not take. */
+    if (view->len != 0) {
+        *p = ngx_cpymem(copy, view->data, view->len);
+    }
+
     view->data = (char *) copy;
 }
 

@@ -369,11 +369,12 @@ sub finish {
 
     my @bad = grep {
         my $line = $_;
-        $line =~ /\[(?:crit|alert|emerg)\]|exited on signal/
+        $line =~ /\[(?:crit|alert|emerg)\]|exited (?:on signal|with code [1-9])/
             && !grep { $line =~ $_ } @{ $self->{allowed} }
     } split /\n/, $self->error_log;
     is("@bad", '', 'nothing above [error] in the log');
-    unlike($self->read('stderr'), qr/Sanitizer|runtime error/,
+    unlike($self->read('stderr') . $self->error_log,
+        qr/Sanitizer|runtime error/,
         'no sanitizer complains');
 
     done_testing;
