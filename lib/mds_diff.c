@@ -26,7 +26,9 @@ mds_diff_add(mds_diff_t *d, const char *what, mds_str_t id,
 {
     mds_json_t *change;
 
-    if (d->status != MDS_OK || mds_json_equal(before, after)) {
+    if (d->status != MDS_OK || (before == NULL && after == NULL)
+        || mds_json_equal(before, after))
+    {
         return;
     }
 

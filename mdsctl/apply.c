@@ -71,7 +71,7 @@ mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
     change.base_dir = dir.text;
     change.data = &apply;
 
-    code = mdsctl_change(ctl, &change, argc, argv);
+    code = mdsctl_change(ctl, &change);
     mds_json_release(document);
 
     return code;

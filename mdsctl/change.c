@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#define COMMAND_MAX 512
-
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
@@ -143,24 +141,9 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
     return mdsctl_print(o);
 }
 
-/* The words as they were typed, for the log. */
-static const char *
-command_words(int argc, char **argv, char words[COMMAND_MAX])
-{
-    size_t len = 0;
-
-    for (int i = 0; i < argc && len < COMMAND_MAX; i++) {
-        len += (size_t) snprintf(words + len, COMMAND_MAX - len, "%s%s",
-                                 i > 0 ? " " : "", argv[i]);
-    }
-
-    return words;
-}
-
 int
-mdsctl_change(mdsctl_t *ctl, mds_change_t *change, int argc, char **argv)
+mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 {
-    char                words[COMMAND_MAX] = "";
     mds_loader_t       *loader = NULL;
     mds_change_result_t result;
     mds_key_t           key;
@@ -174,12 +157,10 @@ mdsctl_change(mdsctl_t *ctl, mds_change_t *change, int argc, char **argv)
         change->key = &key;
     }
 
-    if (change->command == NULL) {
-        change->command = command_words(argc, argv, words);
-    }
+    change->command = ctl->words;
 
     if (change->what == NULL) {
-        change->what = argv[0];
+        change->what = ctl->words;
     }
 
     if (mds_loader_open(ctl->depot, &ui, &err, &loader) != MDS_OK

@@ -10,10 +10,10 @@
 
 /*
  * Opens the depot, loads the key (if one is given), makes the change, and
- * prints what came of it. change->command is filled in from the words of
- * argv where it is NULL. Returns an exit code.
+ * prints what came of it. change->command is filled in, and change->what where
+ * it is NULL. Returns an exit code.
  */
-int mdsctl_change(mdsctl_t *ctl, mds_change_t *change, int argc, char **argv);
+int mdsctl_change(mdsctl_t *ctl, mds_change_t *change);
 
 /* The release of that id in a state's document; NULL, with words: none. */
 mds_json_t *

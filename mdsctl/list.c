@@ -328,7 +328,7 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
     edit.list = argv[2];
     edit.file = argv[3];
 
-    return mdsctl_change(ctl, &change, argc, argv);
+    return mdsctl_change(ctl, &change);
 }
 
 static int
@@ -348,7 +348,7 @@ list_change(mdsctl_t *ctl, bool add, int argc, char **argv)
     edit.ids = argv + 3;
     edit.count = argc - 3;
 
-    return mdsctl_change(ctl, &change, argc, argv);
+    return mdsctl_change(ctl, &change);
 }
 
 static int

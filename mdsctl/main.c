@@ -149,6 +149,18 @@ dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
     return dispatch(ctl, command->commands, inner, help, argc, argv);
 }
 
+/* What was typed, before options are taken out of it. */
+static void
+note_words(mdsctl_t *ctl, int argc, char **argv)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < argc && len < sizeof(ctl->words); i++) {
+        len += (size_t) snprintf(ctl->words + len, sizeof(ctl->words) - len,
+                                 "%s%s", i > 0 ? " " : "", argv[i]);
+    }
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -157,6 +169,8 @@ run(int argc, char **argv)
     if (mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
+
+    note_words(&ctl, argc, argv);
 
     if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         printf("mdsctl %s\n", MDSCTL_VERSION);

@@ -22,12 +22,15 @@
 #define MDSCTL_FAILED 1
 #define MDSCTL_USAGE 2
 
+#define MDSCTL_WORDS_MAX 512
+
 /* What is said before or behind the command, or by the environment; whole
  * once the command has called mdsctl_parse(). */
 typedef struct {
     const char *depot; /* --depot, MDS_DEPOT, /var/lib/mds */
     const char *key;   /* --key, MDS_KEY; NULL: none given */
     bool        json;  /* --json */
+    char        words[MDSCTL_WORDS_MAX]; /* as they were typed, for the log */
 } mdsctl_t;
 
 typedef struct mdsctl_command_s mdsctl_command_t;

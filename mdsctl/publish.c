@@ -105,7 +105,7 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
     if (make_package(&publish, argv[1], package) == MDSCTL_DONE) {
         change.app = mds_str_of(publish.app);
         change.data = package;
-        code = mdsctl_change(ctl, &change, argc, argv);
+        code = mdsctl_change(ctl, &change);
     }
 
     mds_json_release(package);

@@ -149,7 +149,7 @@ mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
     {
         change.app = mds_str_of(argv[1]);
         change.data = release;
-        code = mdsctl_change(ctl, &change, argc, argv);
+        code = mdsctl_change(ctl, &change);
     }
 
     mds_json_release(audience);
@@ -213,7 +213,7 @@ mdsctl_promote(mdsctl_t *ctl, int argc, char **argv)
 
     promotion = (promotion_t){ argv[2], json };
     change.app = mds_str_of(argv[1]);
-    code = mdsctl_change(ctl, &change, argc, argv);
+    code = mdsctl_change(ctl, &change);
     mds_json_release(json);
 
     return code;
@@ -295,5 +295,5 @@ mdsctl_move(mdsctl_t *ctl, int argc, char **argv)
     move.id = argv[2];
     change.app = mds_str_of(argv[1]);
 
-    return mdsctl_change(ctl, &change, argc, argv);
+    return mdsctl_change(ctl, &change);
 }

@@ -1,0 +1,59 @@
+/*
+ * A catalog made of documents by the real compiler and put into a real
+ * generation, with fakes for what the loader knows: nothing is stored, and
+ * nothing is signed.
+ *
+ * A package's SHA-256 is the name of its "file" (at most 31 bytes), padded
+ * with zero bytes, and a difference's is "FROM>TO", so that an answer can be
+ * said in a line:
+ *
+ *   install VERSION by RELEASE full=FILE [delta=FILE from=VERSION]
+ *   rollback VERSION|none by RELEASE [full=FILE]
+ *   unknown | outside | current VERSION by RELEASE | no_delta VERSION by …
+ */
+
+#ifndef SHELF_H
+#define SHELF_H
+
+#include "mds_compile.h"
+#include "mds_decide.h"
+
+/* What came of the difference between two files. */
+typedef enum { SHELF_NONE, SHELF_WORTH, SHELF_UNWORTHY } shelf_delta_t;
+
+/* Where it is NULL, differences from files whose names begin with "lost" are
+ * not there, from "dull" not worth it. */
+extern shelf_delta_t (*shelf_delta)(const char *from, const char *to);
+
+/* Manifests are what a client gets, not lines. */
+extern bool shelf_bodies;
+
+/* Of all decisions. */
+extern int64_t shelf_now_ms;
+
+/* In the work directory: as cmocka's group setup and teardown. */
+int shelf_make(void **state);
+int shelf_remove(void **state);
+
+/* Begins the next generation; puts an app into it, in ascending order (false:
+ * the document is wrong, see err); ends and opens it. */
+void shelf_begin(void);
+bool shelf_add(const char *document, mds_error_t *err);
+void shelf_end(void);
+
+/* All of that for one document, which has to be right. */
+void shelf_put(const char *document);
+
+/* The catalog between its begin and end; and the request of a query. */
+mds_snapshot_t shelf_snapshot(void);
+void           shelf_request(const char *query, mds_request_t *request);
+
+/* The answer; good until the next one. */
+const char           *shelf_ask(const char *query);
+const mds_decision_t *shelf_decision(void);
+
+/* A word of what mds_decide() returned. */
+const char *shelf_say(mds_status_t status, const mds_error_t *err,
+                      const mds_decision_t *decision);
+
+#endif
