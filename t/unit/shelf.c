@@ -49,6 +49,7 @@ shelf_find_delta(mds_compile_t *c, const mds_pair_t *pair, mds_error_t *err,
     const char         *from = (const char *) pair->from->sha256.bytes;
     const char         *to = (const char *) pair->to->sha256.bytes;
     mds_delta_outcome_t found = { .file.size_bytes = 7 };
+    char                name[2 * sizeof(mds_sha256_t)] = "";
     shelf_delta_t       fate = shelf_delta != NULL ? shelf_delta(from, to)
                                                    : shelf_delta_by_name(from, to);
 
@@ -60,8 +61,8 @@ shelf_find_delta(mds_compile_t *c, const mds_pair_t *pair, mds_error_t *err,
     }
 
     found.worth = fate == SHELF_WORTH;
-    snprintf((char *) found.file.sha256.bytes, sizeof(mds_sha256_t), "%s>%s",
-             from, to);
+    snprintf(name, sizeof(name), "%s>%s", from, to);
+    memcpy(found.file.sha256.bytes, name, sizeof(found.file.sha256) - 1);
     *outcome = found;
 
     return MDS_OK;
