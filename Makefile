@@ -207,10 +207,10 @@ soak: all
 
 demo: deps-test
 	$(MAKE) all
-	demo/run
+	@BUILD='$(BUILD)' NGINX='$(NGINX)' t/demo/run
 
 demo-stop:
-	demo/stop
+	@BUILD='$(BUILD)' t/demo/stop
 
 
 # --- the system
@@ -257,6 +257,7 @@ install: all
 	&& install -m 755 $(BUILD)/mdsctl "$(DESTDIR)$(PREFIX)/bin"
 
 clean:
+	@BUILD='$(BUILD)' t/demo/stop --remove
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2> /dev/null)
