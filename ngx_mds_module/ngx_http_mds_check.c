@@ -8,12 +8,16 @@
 
 #include "mds_time.h"
 
+typedef struct {
+    ngx_http_request_t *r;
+    ngx_http_mds_ctx_t *ctx;
+    mds_decision_t      decision;
+} ngx_http_mds_check_t;
+
+static mds_status_t ngx_http_mds_decide(const mds_snapshot_t *snapshot,
+                                        void *data, mds_error_t *err);
 static mds_status_t
-ngx_http_mds_decide(ngx_http_request_t *r, const mds_snapshot_t *snapshot,
-                    mds_decision_t *decision, mds_error_t *err);
-static mds_status_t
-ngx_http_mds_keep(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx,
-                  mds_decision_t *decision, mds_error_t *err);
+ngx_http_mds_keep(ngx_http_mds_check_t *check, mds_error_t *err);
 static ngx_int_t
 ngx_http_mds_send_decision(ngx_http_request_t *r, mds_decision_t *decision);
 static ngx_int_t
@@ -24,9 +28,7 @@ ngx_http_mds_check_handler(ngx_http_request_t *r)
 {
     ngx_http_mds_loc_conf_t *mlcf;
     ngx_http_mds_depot_t    *depot;
-    ngx_http_mds_ctx_t      *ctx;
-    mds_snapshot_t           snapshot;
-    mds_decision_t           decision;
+    ngx_http_mds_check_t     check = { .r = r };
     mds_status_t             status;
     mds_error_t              err;
     ngx_int_t                rc;
@@ -36,53 +38,56 @@ ngx_http_mds_check_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(*ctx) + NGX_INT64_LEN);
-    if (ctx == NULL) {
+    check.ctx = ngx_pcalloc(r->pool, sizeof(*check.ctx) + NGX_INT64_LEN);
+    if (check.ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_set_ctx(r, check.ctx, ngx_http_mds_module);
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     depot = ngx_http_mds_depot(mlcf->place);
 
-    if (ngx_http_mds_depot_begin(depot, &snapshot) != MDS_OK) {
+    status
+        = ngx_http_mds_depot_evaluate(depot, ngx_http_mds_decide, &check, &err);
+
+    if (!ngx_http_mds_depot_is_open(depot)) {
         return ngx_http_mds_unavailable(r);
     }
 
-    ctx->serial.data = (u_char *) (ctx + 1);
-    ctx->serial.len = ngx_sprintf(ctx->serial.data, "%uL",
-                                  mds_catalog_serial(snapshot.catalog))
-                      - ctx->serial.data;
-    ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
-
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        ngx_http_mds_depot_end(depot, MDS_OK, NULL);
         return ngx_http_mds_not_allowed(r);
     }
-
-    status = ngx_http_mds_decide(r, &snapshot, &decision, &err);
-    if (status == MDS_OK) {
-        status = ngx_http_mds_keep(r, ctx, &decision, &err);
-    }
-
-    ngx_http_mds_depot_end(depot, status, &err);
 
     if (status != MDS_OK) {
         return ngx_http_mds_problem(r, status, err.text);
     }
 
-    return ngx_http_mds_send_decision(r, &decision);
+    return ngx_http_mds_send_decision(r, &check.decision);
 }
 
+/* Leaves the serial and, for a method that gets one, the decision. */
 static mds_status_t
-ngx_http_mds_decide(ngx_http_request_t *r, const mds_snapshot_t *snapshot,
-                    mds_decision_t *decision, mds_error_t *err)
+ngx_http_mds_decide(const mds_snapshot_t *snapshot, void *data,
+                    mds_error_t *err)
 {
-    mds_request_t request;
-    mds_status_t  status;
+    ngx_http_mds_check_t *check = data;
+    ngx_http_mds_ctx_t   *ctx = check->ctx;
+    mds_request_t         request;
+    mds_status_t          status;
+
+    ctx->serial.data = (u_char *) (ctx + 1);
+    ctx->serial.len = ngx_sprintf(ctx->serial.data, "%uL",
+                                  mds_catalog_serial(snapshot->catalog))
+                      - ctx->serial.data;
+
+    if (!(check->r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
+        return MDS_OK;
+    }
 
     request.count = 0;
 
-    status = ngx_http_mds_read_attributes(r, &request, err);
+    status = ngx_http_mds_read_attributes(check->r, &request, err);
     if (status != MDS_OK) {
         return status;
     }
@@ -92,8 +97,10 @@ ngx_http_mds_decide(ngx_http_request_t *r, const mds_snapshot_t *snapshot,
         return status;
     }
 
-    return mds_decide(snapshot, &request, mds_time_now_ms(), NULL, err,
-                      decision);
+    status = mds_decide(snapshot, &request, mds_time_now_ms(), NULL, err,
+                        &check->decision);
+
+    return status == MDS_OK ? ngx_http_mds_keep(check, err) : status;
 }
 
 /* A view, from now on, into the copy at *p; moves *p on. */
@@ -112,19 +119,20 @@ ngx_http_mds_move(mds_str_t *view, u_char **p)
 
 /* What the snapshot owns and the answer needs goes to the request's pool. */
 static mds_status_t
-ngx_http_mds_keep(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx,
-                  mds_decision_t *decision, mds_error_t *err)
+ngx_http_mds_keep(ngx_http_mds_check_t *check, mds_error_t *err)
 {
-    mds_str_t *views[] = { &decision->release, &decision->version,
-                           &decision->manifest, &decision->signature };
-    size_t     bytes = 1;
-    u_char    *p;
+    ngx_http_mds_ctx_t *ctx = check->ctx;
+    mds_decision_t     *decision = &check->decision;
+    mds_str_t          *views[] = { &decision->release, &decision->version,
+                                    &decision->manifest, &decision->signature };
+    size_t              bytes = 1;
+    u_char             *p;
 
     for (size_t i = 0; i < mds_nelems(views); i++) {
         bytes += views[i]->len;
     }
 
-    p = ngx_pnalloc(r->pool, bytes);
+    p = ngx_pnalloc(check->r->pool, bytes);
     if (p == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }

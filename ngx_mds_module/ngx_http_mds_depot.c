@@ -18,6 +18,15 @@ struct ngx_http_mds_depot_s {
     ngx_http_mds_depot_t *next;
 };
 
+/* An evaluation, for the guard. */
+typedef struct {
+    ngx_http_mds_depot_t    *depot;
+    ngx_http_mds_evaluate_pt evaluate;
+    void                    *data;
+    mds_error_t             *err;
+    mds_status_t             status;
+} ngx_http_mds_call_t;
+
 /* Lives as long as the process: with no master, longer than a cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
@@ -26,12 +35,14 @@ static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
 static void
 ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
                          const mds_error_t *err);
-static void ngx_http_mds_depot_look(ngx_event_t *event);
+static void ngx_http_mds_depot_timer(ngx_event_t *event);
 
 void
 ngx_http_mds_open_depots(ngx_array_t *places)
 {
     ngx_http_mds_place_t **place = places->elts;
+
+    ngx_http_mds_guard_init(ngx_cycle->log);
 
     for (ngx_uint_t i = 0; i < places->nelts; i++) {
         (void) ngx_http_mds_depot(place[i]);
@@ -95,7 +106,7 @@ ngx_http_mds_depot_create(ngx_str_t *path)
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
 
-    depot->timer.handler = ngx_http_mds_depot_look;
+    depot->timer.handler = ngx_http_mds_depot_timer;
     depot->timer.data = depot;
     depot->timer.log = ngx_cycle->log;
     depot->timer.cancelable = 1;
@@ -144,15 +155,25 @@ ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
     }
 }
 
-static void
-ngx_http_mds_depot_look(ngx_event_t *event)
+/* A file was cut short under a reader: what was open goes, as it is. */
+static mds_status_t
+ngx_http_mds_depot_lost(ngx_http_mds_depot_t *depot, mds_error_t *err)
 {
-    ngx_http_mds_depot_t *depot = event->data;
+    mds_status_t status = mds_fail(err, MDS_DAMAGED,
+                                   "a file of it was cut short while it was"
+                                   " read");
+
+    ngx_http_mds_depot_close(depot, status, err);
+
+    return status;
+}
+
+static void
+ngx_http_mds_depot_look(void *data)
+{
+    ngx_http_mds_depot_t *depot = data;
     mds_error_t           err = { .status = MDS_OK };
     mds_status_t          status;
-
-    /* Without a master the cycle, and its log, may be another by now. */
-    event->log = ngx_cycle->log;
 
     if (depot->depot != NULL) {
         status = mds_depot_check(depot->depot, &err);
@@ -163,6 +184,20 @@ ngx_http_mds_depot_look(ngx_event_t *event)
 
     if (depot->depot == NULL) {
         ngx_http_mds_depot_open(depot);
+    }
+}
+
+static void
+ngx_http_mds_depot_timer(ngx_event_t *event)
+{
+    ngx_http_mds_depot_t *depot = event->data;
+    mds_error_t           err;
+
+    /* Without a master the cycle, and its log, may be another by now. */
+    event->log = ngx_cycle->log;
+
+    if (ngx_http_mds_guard(ngx_http_mds_depot_look, depot) != NGX_OK) {
+        (void) ngx_http_mds_depot_lost(depot, &err);
     }
 
     ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
@@ -191,35 +226,50 @@ ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
                   &depot->path, warning->text);
 }
 
-mds_status_t
-ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot)
+static void
+ngx_http_mds_depot_call(void *data)
 {
-    mds_error_t  warning;
-    mds_status_t status;
+    ngx_http_mds_call_t  *call = data;
+    ngx_http_mds_depot_t *depot = call->depot;
+    mds_snapshot_t        snapshot;
 
-    if (!ngx_http_mds_depot_is_open(depot)) {
-        return MDS_NOT_FOUND;
+    call->status = mds_depot_begin(depot->depot, call->err, &snapshot);
+
+    if (call->status != MDS_OK) {
+        ngx_http_mds_depot_close(depot, call->status, call->err);
+        return;
     }
 
-    status = mds_depot_begin(depot->depot, &warning, snapshot);
-
-    if (status != MDS_OK) {
-        ngx_http_mds_depot_close(depot, status, &warning);
-
-    } else if (warning.text[0] != '\0') {
-        ngx_http_mds_depot_warn(depot, &warning);
+    if (call->err->text[0] != '\0') {
+        ngx_http_mds_depot_warn(depot, call->err);
     }
 
-    return status;
-}
+    call->status = call->evaluate(&snapshot, call->data, call->err);
 
-void
-ngx_http_mds_depot_end(ngx_http_mds_depot_t *depot, mds_status_t status,
-                       const mds_error_t *err)
-{
     mds_depot_end(depot->depot);
 
-    if (status == MDS_DAMAGED || status == MDS_FOREIGN || status == MDS_IO) {
-        ngx_http_mds_depot_close(depot, status, err);
+    if (call->status == MDS_DAMAGED || call->status == MDS_FOREIGN
+        || call->status == MDS_IO)
+    {
+        ngx_http_mds_depot_close(depot, call->status, call->err);
     }
+}
+
+mds_status_t
+ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
+                            ngx_http_mds_evaluate_pt evaluate, void *data,
+                            mds_error_t *err)
+{
+    ngx_http_mds_call_t call
+        = { .depot = depot, .evaluate = evaluate, .data = data, .err = err };
+
+    if (!ngx_http_mds_depot_is_open(depot)) {
+        return mds_fail(err, MDS_NOT_FOUND, "the depot is not open");
+    }
+
+    if (ngx_http_mds_guard(ngx_http_mds_depot_call, &call) != NGX_OK) {
+        return ngx_http_mds_depot_lost(depot, err);
+    }
+
+    return call.status;
 }

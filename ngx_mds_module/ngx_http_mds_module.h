@@ -81,16 +81,27 @@ ngx_http_mds_depot_t *ngx_http_mds_depot(ngx_http_mds_place_t *place);
 
 ngx_uint_t ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot);
 
-/* As mds_depot_begin(); fails while the depot is not open. */
-mds_status_t
-ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_snapshot_t *snapshot);
+/* What to do with a snapshot; nothing of it is kept. */
+typedef mds_status_t (*ngx_http_mds_evaluate_pt)(const mds_snapshot_t *snapshot,
+                                                 void *data, mds_error_t *err);
 
 /*
- * Ends it. A status that says that the depot's bytes are bad closes it: the
- * timer opens it again, on a good generation if there is one.
+ * Calls evaluate on the newest good generation, and returns what it returned.
+ * Where the depot is not open, or turns out to be bad, which closes it until
+ * it is good again, that has been logged: look at ngx_http_mds_depot_is_open()
+ * first. evaluate may end anywhere, by the guard: it owns nothing meanwhile.
  */
-void ngx_http_mds_depot_end(ngx_http_mds_depot_t *depot, mds_status_t status,
-                            const mds_error_t *err);
+mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
+                                         ngx_http_mds_evaluate_pt evaluate,
+                                         void *data, mds_error_t *err);
+
+/* ngx_http_mds_guard.c */
+
+/* To be called once in a process. */
+void ngx_http_mds_guard_init(ngx_log_t *log);
+
+/* Calls look; NGX_ERROR: a SIGBUS ended it, wherever it was. */
+ngx_int_t ngx_http_mds_guard(void (*look)(void *data), void *data);
 
 /* ngx_http_mds_answer.c */
 

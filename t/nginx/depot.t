@@ -87,7 +87,8 @@ for my $master (qw(on off)) {
     my $old = $t->read("$depot/CURRENT");
     rename $depot, "$depot.away" or die "rename: $!";
     $t->mdsctl('init');
-    $t->mdsctl('apply', $t->document({ app => 'a' }));
+    $t->mdsctl('apply', $t->document({
+        app => 'a', lists => { staff => { ids => ['u'] } } }));
     $t->wait_for(sub {
         ($t->get($CHECK)->header('MDS-Serial') // '') eq '1' });
     is($t->get($CHECK)->header('MDS-Serial'), 1, 'replaced: the new one');

@@ -19,7 +19,8 @@ EOF2
 
 my $t = MDS->new(workers => 2);
 $t->depot;
-$t->mdsctl('apply', $t->document({ app => 'a' }));
+$t->mdsctl('apply', $t->document({
+    app => 'a', lists => { staff => { ids => ['u'] } } }));
 $t->start($CONFIG);
 
 my $CHECK = '/check?app=a&kind=upgrade';
