@@ -321,6 +321,22 @@ mds_compile_audience(mds_compiling_t *x, const mds_audience_t *audience,
     record->ramp_to = mds_threshold(audience->ramp_to);
     record->ramp_start_ms = audience->ramp_start_ms;
     record->ramp_end_ms = audience->ramp_end_ms;
+}
+
+static void
+mds_compile_window(mds_compiling_t *x, const mds_release_t *release,
+                   mds_release_record_t *record)
+{
+    const mds_audience_t *audience = &release->audience;
+    mds_str_t             key;
+
+    if (!audience->has_window) {
+        return;
+    }
+
+    key = mds_arena_printf(x->model->arena, "%.*s%c%.*s",
+                           MDS_STR(x->model->app), 0, MDS_STR(release->id));
+    record->window = mds_builder_bytes(x->builder, key);
     record->window_by = (uint8_t) audience->window_by;
     record->window_count = audience->window_count;
     record->window_until_ms = audience->window_until_ms;
@@ -365,6 +381,7 @@ mds_compile_release(mds_compiling_t *x, const mds_release_t *release,
     record.builds = builds;
     mds_salt(x->model->app, release->id, record.salt);
     mds_compile_audience(x, &release->audience, &record);
+    mds_compile_window(x, release, &record);
 
     status = mds_compile_offers(x, &builds, err, &offers);
 

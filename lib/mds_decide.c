@@ -35,34 +35,6 @@ mds_release_at(const mds_record_t *record, uint32_t i)
     return mds_record_item(record, MDS_TABLE_RELEASES, i);
 }
 
-/* The first release that holds, in order of choice; NULL: none does. */
-static const mds_release_record_t *
-mds_choose(mds_judge_t *judge, mds_reason_t *reason)
-{
-    const mds_record_t         *record = judge->record;
-    const mds_release_record_t *chosen = NULL;
-
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_release_at(record, i);
-        mds_reason_t                why;
-
-        if (!mds_judge_release(judge, release, MDS_JUDGE_NEW, &why)) {
-            continue;
-        }
-
-        if (chosen == NULL) {
-            chosen = release;
-            *reason = why;
-        }
-
-        if (judge->trace == NULL) {
-            break;
-        }
-    }
-
-    return chosen;
-}
-
 /*
  * The release whose rollback concerns what is installed: rolled back, of that
  * version, and no running one of the same version holds for the device.
@@ -96,6 +68,69 @@ mds_recalled(mds_judge_t *judge)
     }
 
     return recalled;
+}
+
+/* What the device would be told to install by the release, if anything. */
+static bool
+mds_installs(mds_judge_t *judge, const mds_release_record_t *release,
+             bool recalled, mds_answer_t *answer)
+{
+    return (judge->installed.len == 0
+            || mds_judge_version_cmp(judge, release->version_key) > 0)
+           && mds_offer_install(judge, release, recalled, answer);
+}
+
+static void
+mds_chosen_pending(const mds_judge_t          *judge,
+                   const mds_release_record_t *release,
+                   mds_decision_t             *decision)
+{
+    decision->pending = true;
+    decision->admission = (mds_admission_t){
+        .window = mds_record_bytes(judge->record, release->window),
+        .id = judge->ids[release->window_by],
+        .limit = release->window_count,
+        .until_ms = release->window_until_ms,
+    };
+}
+
+/*
+ * The first release that holds, in order of choice; NULL: none does. A window
+ * lets in only whom it then tells to install.
+ */
+static const mds_release_record_t *
+mds_choose(mds_judge_t *judge, bool recalled, mds_decision_t *decision)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *chosen = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+        mds_answer_t                answer;
+
+        if (!mds_judge_release(judge, release, MDS_JUDGE_NEW, &why)
+            || (judge->pending
+                && !mds_installs(judge, release, recalled, &answer)))
+        {
+            continue;
+        }
+
+        if (chosen == NULL) {
+            chosen = release;
+            decision->reason = why;
+
+            if (judge->pending) {
+                mds_chosen_pending(judge, release, decision);
+            }
+        }
+
+        if (judge->trace == NULL) {
+            break;
+        }
+    }
+
+    return chosen;
 }
 
 /* The highest lower version that the device is entitled to; NULL: none. */
@@ -171,45 +206,35 @@ mds_decide_rollback(mds_judge_t *judge, const mds_release_record_t *recalled,
                             : mds_record_bytes(judge->record, target->version);
 }
 
-static void
-mds_decide_install(mds_judge_t *judge, const mds_release_record_t *chosen,
-                   bool recalled, mds_reason_t reason, mds_decision_t *decision)
-{
-    mds_answer_t answer;
-
-    if (mds_offer_install(judge, chosen, recalled, &answer)) {
-        mds_decided_answer(judge->record, &answer, MDS_ACTION_INSTALL,
-                           decision);
-        decision->reason = reason;
-    } else {
-        decision->reason = MDS_REASON_NO_DELTA;
-    }
-}
-
 /* The record is there: what does it hold for the device? */
 static void
 mds_decide_record(mds_judge_t *judge, mds_decision_t *decision)
 {
-    mds_reason_t                reason = MDS_REASON_OUTSIDE;
-    const mds_release_record_t *chosen = mds_choose(judge, &reason);
-    const mds_release_record_t *recalled;
+    const mds_release_record_t *recalled = mds_recalled(judge);
+    const mds_release_record_t *chosen;
+    mds_answer_t                answer;
 
-    decision->reason = chosen == NULL ? reason : MDS_REASON_CURRENT;
+    decision->reason = MDS_REASON_OUTSIDE;
+    chosen = mds_choose(judge, recalled != NULL, decision);
 
     if (chosen != NULL) {
         mds_decided(judge->record, chosen, decision);
     }
 
-    recalled = mds_recalled(judge);
-
     if (chosen != NULL
-        && (judge->installed.len == 0
-            || mds_judge_version_cmp(judge, chosen->version_key) > 0))
-    {
-        mds_decide_install(judge, chosen, recalled != NULL, reason, decision);
+        && mds_installs(judge, chosen, recalled != NULL, &answer)) {
+        mds_decided_answer(judge->record, &answer, MDS_ACTION_INSTALL,
+                           decision);
 
     } else if (recalled != NULL) {
         mds_decide_rollback(judge, recalled, decision);
+
+    } else if (chosen != NULL) {
+        decision->reason
+            = judge->installed.len > 0
+                      && mds_judge_version_cmp(judge, chosen->version_key) <= 0
+                  ? MDS_REASON_CURRENT
+                  : MDS_REASON_NO_DELTA;
     }
 }
 

@@ -36,12 +36,15 @@ typedef enum {
 typedef struct {
     mds_action_t action;
     mds_reason_t reason;
-    mds_str_t    release;       /* id; empty where no release holds */
-    mds_str_t    version;       /* the device's version; empty: none */
-    mds_str_t    manifest;      /* exactly the signed bytes; empty for none */
-    mds_str_t    signature;     /* value of MDS-Signature */
-    uint32_t     poll_after_s;  /* 0: the app asks for no interval */
-    uint32_t     poll_jitter_s; /* add a random 0 to this many */
+    mds_str_t    release;      /* id; empty where no release holds */
+    mds_str_t    version;      /* the device's version; empty: none */
+    mds_str_t    manifest;     /* exactly the signed bytes; empty for none */
+    mds_str_t    signature;    /* value of MDS-Signature */
+    bool         pending;      /* stands only once mds_state_admit() has let the
+                                * device in; if it has not: decide again */
+    mds_admission_t admission; /* what to ask for then */
+    uint32_t        poll_after_s;  /* 0: the app asks for no interval */
+    uint32_t        poll_jitter_s; /* add a random 0 to this many */
 } mds_decision_t;
 
 /*

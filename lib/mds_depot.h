@@ -6,6 +6,7 @@
  *   DIR/lists/SHA256.mdb     immutable lists of ids, named by a generation
  *   DIR/files/SHA256         packages and differences, and SHA256.minisig
  *   DIR/journal/             the loader's own
+ *   DIR/state/               what requests change (mds_state.h)
  *
  * A reader keeps CURRENT mapped; to see whether the catalog has changed is to
  * read eight bytes of memory. A mds_depot_t belongs to one process (open it
@@ -17,12 +18,14 @@
 
 #include "mds_base.h"
 #include "mds_catalog.h"
+#include "mds_state.h"
 
 typedef struct mds_depot_s mds_depot_t;
 
 /* What an evaluation sees, from its begin to its end. */
 typedef struct {
     mds_catalog_t *catalog;
+    mds_state_t   *state; /* begun when it is asked; NULL: not to be had */
 } mds_snapshot_t;
 
 /*
@@ -43,6 +46,13 @@ void         mds_depot_close(mds_depot_t *depot);
 mds_status_t mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
                              mds_snapshot_t *snapshot) MDS_MUST_CHECK;
 void         mds_depot_end(mds_depot_t *depot);
+
+/*
+ * The state, for writers. MDS_OK, or why it is not to be had: decisions that
+ * need it then fail, all others go on.
+ */
+mds_status_t mds_depot_state(mds_depot_t *depot, mds_error_t *err,
+                             mds_state_t **state) MDS_MUST_CHECK;
 
 /*
  * Whether the directory is still the one that was opened, and CURRENT whole;

@@ -6,6 +6,7 @@
 #include "mds_file.h"
 #include "mds_generation.h"
 #include "mds_loader.h"
+#include "mds_state.h"
 #include "mds_time.h"
 
 /* Workers read all of these but the journal, and write to state. */
@@ -90,9 +91,9 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
                              depot);
 }
 
-/* The journal, and generation 0: a catalog of nothing. */
+/* Journal, state, and generation 0: a catalog of nothing. */
 static mds_status_t
-mds_depot_fill(const char *depot, mds_error_t *err)
+mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
     mds_journal_t    *journal;
     mds_generation_t *generation;
@@ -103,8 +104,12 @@ mds_depot_fill(const char *depot, mds_error_t *err)
     }
 
     mds_journal_close(journal);
-    status
-        = mds_generation_begin(depot, 0, mds_time_now_ms(), err, &generation);
+    status = mds_state_create(depot, uid, gid, err);
+
+    if (status == MDS_OK) {
+        status = mds_generation_begin(depot, 0, mds_time_now_ms(), err,
+                                      &generation);
+    }
 
     if (status == MDS_OK) {
         status = mds_generation_finish(generation, err);
@@ -123,5 +128,5 @@ mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
         status = mds_depot_dir(depot, i, uid, gid, err);
     }
 
-    return status == MDS_OK ? mds_depot_fill(depot, err) : status;
+    return status == MDS_OK ? mds_depot_fill(depot, uid, gid, err) : status;
 }

@@ -123,7 +123,8 @@ mds_read_state(mds_reader_t *r, const mds_json_t *json, void *dest)
     static const char *const names[]
         = { "running", "paused", "ended", "rolled_back" };
 
-    *(mds_state_t *) dest = mds_read_name(r, json, names, mds_nelems(names));
+    *(mds_release_state_t *) dest
+        = mds_read_name(r, json, names, mds_nelems(names));
 }
 
 static void

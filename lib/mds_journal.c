@@ -4,6 +4,7 @@
 
 #include "mds_file.h"
 #include "mds_lmdb.h"
+#include "mds_number.h"
 
 /* Address space, not disk. */
 #define MDS_JOURNAL_MAP_BYTES (UINT64_C(64) << 30)
@@ -27,26 +28,6 @@ static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
 struct mds_journal_s {
     mds_lmdb_t *lmdb;
 };
-
-void
-mds_put_u64(uint8_t bytes[8], uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t) (value >> (56 - 8 * i));
-    }
-}
-
-uint64_t
-mds_get_u64(const uint8_t bytes[8])
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | bytes[i];
-    }
-
-    return value;
-}
 
 mds_status_t
 mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)

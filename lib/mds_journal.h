@@ -92,8 +92,4 @@ bool mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
 void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                           uint64_t compressed_bytes);
 
-/* Numbers as the records have them. */
-void     mds_put_u64(uint8_t bytes[8], uint64_t value);
-uint64_t mds_get_u64(const uint8_t bytes[8]);
-
 #endif

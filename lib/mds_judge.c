@@ -19,6 +19,8 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
     judge->trace = trace;
     judge->err = err;
     judge->status = MDS_OK;
+    judge->admits = request->admits;
+    judge->pending = false;
     judge->kind = mds_request_get(request, mds_str("kind"));
     judge->platform = mds_request_get(request, mds_str("platform"));
     judge->channel = mds_request_get(request, mds_str("channel"));
@@ -145,7 +147,7 @@ static const char *const mds_state_names[] = {
 };
 
 const char *
-mds_state_name(mds_state_t state)
+mds_release_state_name(mds_release_state_t state)
 {
     return mds_state_names[state];
 }
@@ -327,11 +329,13 @@ mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
                   mds_judge_mode_t mode, mds_reason_t *reason)
 {
     mds_trace_t *trace = judge->trace;
+    bool         admits = judge->admits;
     bool         holds;
 
-    if (mode == MDS_JUDGE_QUIET) {
-        judge->trace = NULL;
-    }
+    /* Only what is given now can be had through a window's door. */
+    judge->pending = false;
+    judge->admits = admits && mode == MDS_JUDGE_NEW;
+    judge->trace = mode == MDS_JUDGE_QUIET ? NULL : trace;
 
     mds_judge_tell_release(judge, release, MDS_TRACE_RELEASE, mode, false);
     holds = mds_judge_tests(judge, release, mode, reason)
@@ -339,5 +343,7 @@ mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
     mds_judge_tell_release(judge, release, MDS_TRACE_VERDICT, mode, holds);
 
     judge->trace = trace;
+    judge->admits = admits;
+
     return holds;
 }

@@ -27,7 +27,9 @@ typedef struct {
     int64_t               now_ms;
     mds_trace_t          *trace; /* NULL: nobody listens */
     mds_error_t          *err;
-    mds_status_t          status; /* the first failure sticks */
+    mds_status_t          status;  /* the first failure sticks */
+    bool                  admits;  /* a window may let it in */
+    bool                  pending; /* the release holds if one does */
 
     mds_str_t     kind;
     mds_str_t     platform;
@@ -83,7 +85,7 @@ bool mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
 const char *mds_judge_texts(const mds_judge_t *judge, mds_range_t texts,
                             const char *suffix, char *buffer, size_t size);
 
-const char *mds_state_name(mds_state_t state);
+const char *mds_release_state_name(mds_release_state_t state);
 
 /*
  * The build for the device among builds of one version, as an index of BUILDS;

@@ -1,6 +1,9 @@
+#include <inttypes.h>
+
 #include "mds_digest.h"
 #include "mds_idlist.h"
 #include "mds_judge.h"
+#include "mds_time.h"
 
 static uint64_t
 mds_judge_hash(mds_judge_t *judge, mds_by_t by)
@@ -133,6 +136,81 @@ mds_in_lists(mds_judge_t *judge, const mds_release_record_t *release)
     return mds_judge_lists(judge, release->lists, "list");
 }
 
+/* Who is in, from the state; *open: whether others may still come in. */
+static bool
+mds_window_look(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_window_t *window, bool *open)
+{
+    mds_state_t *state = judge->snapshot->state;
+    mds_str_t    id = judge->ids[release->window_by];
+    bool         in = false;
+
+    if (state == NULL) {
+        judge->status
+            = mds_fail(judge->err, MDS_IO,
+                       "the state is not to be had, and the window"
+                       " of \"%.*s\" is in it",
+                       MDS_STR(mds_record_bytes(judge->record, release->id)));
+        return false;
+    }
+
+    judge->status = mds_state_begin(state, judge->err);
+
+    if (judge->status == MDS_OK) {
+        judge->status
+            = mds_state_window(state,
+                               mds_record_bytes(judge->record, release->window),
+                               judge->err, window);
+    }
+
+    if (judge->status == MDS_OK) {
+        judge->status = mds_state_admitted(state, window, id, judge->err, &in);
+    }
+
+    *open = judge->status == MDS_OK && window->count < release->window_count
+            && judge->now_ms < release->window_until_ms;
+
+    return in;
+}
+
+static bool
+mds_in_window(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    mds_str_t    id = judge->ids[release->window_by];
+    mds_window_t window = { 0 };
+    char         until[MDS_TIME_BYTES] = "it is full";
+    bool         open = false, in;
+
+    if (judge->status != MDS_OK) {
+        return false;
+    }
+
+    if (id.len == 0) {
+        return mds_judge_tell(judge, "window", mds_null_str, id, false,
+                              "there is no %s",
+                              release->window_by == MDS_BY_USER ? "user"
+                                                                : "device");
+    }
+
+    in = mds_window_look(judge, release, &window, &open);
+    judge->pending = !in && open && judge->admits;
+
+    if (judge->trace != NULL && release->window_until_ms != INT64_MAX) {
+        (void) mds_time_format(release->window_until_ms, until);
+    }
+
+    return mds_judge_tell(judge, "window", mds_null_str, id,
+                          in || judge->pending,
+                          "%" PRIu64 " of %" PRIu64 ", until %s: %s%s",
+                          window.count, release->window_count, until,
+                          in ? "is in it" : "is not in it",
+                          in     ? ""
+                          : open ? ", and may still come in"
+                          : window.count >= release->window_count
+                              ? ", and it is full"
+                              : ", and its time is over");
+}
+
 /* The parts of an audience, cheaper ones first. */
 static const struct {
     uint8_t      flag;
@@ -143,6 +221,7 @@ static const struct {
     { MDS_RELEASE_PERCENT, MDS_REASON_PERCENT, mds_in_percent },
     { MDS_RELEASE_RAMP, MDS_REASON_RAMP, mds_in_ramp },
     { MDS_RELEASE_LISTS, MDS_REASON_LIST, mds_in_lists },
+    { MDS_RELEASE_WINDOW, MDS_REASON_WINDOW, mds_in_window },
 };
 
 bool

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -10,8 +11,9 @@
 
 struct mds_lmdb_s {
     MDB_env        *env;
-    MDB_txn        *txn;    /* under way, NULL: none */
-    MDB_txn        *reader; /* kept between reads, NULL: none yet */
+    atomic_uint    *handles; /* that share the environment */
+    MDB_txn        *txn;     /* under way, NULL: none */
+    MDB_txn        *reader;  /* kept between reads, NULL: none yet */
     mds_lmdb_mode_t mode;
     int             code; /* the transaction's first failure */
     unsigned        table_count;
@@ -179,6 +181,47 @@ mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, uint64_t map_bytes)
                                     0640);
 }
 
+/* A handle of its own environment, or of another's. */
+static mds_lmdb_t *
+mds_lmdb_handle(const mds_lmdb_t *of)
+{
+    mds_lmdb_t *lmdb = calloc(1, sizeof(*lmdb));
+
+    if (lmdb == NULL) {
+        return NULL;
+    }
+
+    if (of != NULL) {
+        *lmdb = *of;
+        lmdb->txn = NULL;
+        lmdb->reader = NULL;
+        atomic_fetch_add(lmdb->handles, 1);
+        return lmdb;
+    }
+
+    lmdb->handles = calloc(1, sizeof(*lmdb->handles));
+    if (lmdb->handles == NULL) {
+        free(lmdb);
+        return NULL;
+    }
+
+    atomic_init(lmdb->handles, 1);
+    return lmdb;
+}
+
+mds_status_t
+mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err, mds_lmdb_t **shared)
+{
+    mds_lmdb_t *handle = mds_lmdb_handle(lmdb);
+
+    if (handle == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    *shared = handle;
+    return MDS_OK;
+}
+
 mds_status_t
 mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               unsigned table_count, uint64_t map_bytes, mds_error_t *err,
@@ -195,7 +238,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
         }
     }
 
-    opened = calloc(1, sizeof(*opened));
+    opened = mds_lmdb_handle(NULL);
     if (opened == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
     }
@@ -243,8 +286,11 @@ mds_lmdb_close(mds_lmdb_t *lmdb)
         mdb_txn_abort(lmdb->reader);
     }
 
-    if (lmdb->env != NULL) {
-        mdb_env_close(lmdb->env);
+    if (atomic_fetch_sub(lmdb->handles, 1) == 1) {
+        if (lmdb->env != NULL) {
+            mdb_env_close(lmdb->env);
+        }
+        free(lmdb->handles);
     }
 
     free(lmdb);

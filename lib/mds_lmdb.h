@@ -47,6 +47,13 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               unsigned table_count, uint64_t map_bytes, mds_error_t *err,
               mds_lmdb_t **lmdb) MDS_MUST_CHECK;
 
+/*
+ * Another handle of the same environment, so that two threads, or a reader and
+ * a writer of one process, each have their transaction. Each is closed.
+ */
+mds_status_t mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err,
+                            mds_lmdb_t **shared) MDS_MUST_CHECK;
+
 /* Aborts what is under way. NULL is fine. */
 void mds_lmdb_close(mds_lmdb_t *lmdb);
 

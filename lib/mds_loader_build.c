@@ -4,6 +4,7 @@
 #include "mds_generation.h"
 #include "mds_list_record.h"
 #include "mds_loader_part.h"
+#include "mds_number.h"
 #include "mds_store.h"
 
 typedef struct {

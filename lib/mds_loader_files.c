@@ -6,6 +6,7 @@
 #include "mds_document.h"
 #include "mds_idlist.h"
 #include "mds_loader_part.h"
+#include "mds_number.h"
 #include "mds_plan.h"
 #include "mds_store.h"
 

@@ -90,7 +90,7 @@ typedef enum {
     MDS_STATE_PAUSED,
     MDS_STATE_ENDED,
     MDS_STATE_ROLLED_BACK
-} mds_state_t;
+} mds_release_state_t;
 
 typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
 
@@ -113,25 +113,25 @@ typedef struct {
 } mds_audience_t;
 
 typedef struct {
-    mds_str_t         id;
-    mds_str_t         kind;
-    mds_str_t         name;
-    mds_strs_t        platforms;
-    mds_strs_t        channels;
-    mds_str_t         version; /* empty for config */
-    mds_version_t     key;
-    const mds_json_t *value; /* config alone */
-    mds_audience_t    audience;
-    mds_rules_t       rules;
-    int               priority;
-    mds_state_t       state;
-    int64_t           start_ms; /* INT64_MIN: always */
-    int64_t           end_ms;   /* INT64_MAX: for good */
-    mds_str_t         stage;    /* empty: none */
-    mds_strs_t        force_full;
-    mds_missing_t     missing;
-    const mds_json_t *meta;
-    size_t            index; /* in the document */
+    mds_str_t           id;
+    mds_str_t           kind;
+    mds_str_t           name;
+    mds_strs_t          platforms;
+    mds_strs_t          channels;
+    mds_str_t           version; /* empty for config */
+    mds_version_t       key;
+    const mds_json_t   *value; /* config alone */
+    mds_audience_t      audience;
+    mds_rules_t         rules;
+    int                 priority;
+    mds_release_state_t state;
+    int64_t             start_ms; /* INT64_MIN: always */
+    int64_t             end_ms;   /* INT64_MAX: for good */
+    mds_str_t           stage;    /* empty: none */
+    mds_strs_t          force_full;
+    mds_missing_t       missing;
+    const mds_json_t   *meta;
+    size_t              index; /* in the document */
 } mds_release_t;
 
 typedef struct {

@@ -124,7 +124,7 @@ typedef struct MDS_PACKED {
     mds_range_t force_full; /* TEXTS: version keys */
     mds_span_t  stage;      /* version key; empty: none */
     int32_t     priority;
-    uint8_t     state;   /* mds_state_t */
+    uint8_t     state;   /* mds_release_state_t */
     uint8_t     missing; /* mds_missing_t */
     uint8_t     flags;   /* MDS_RELEASE_* */
     uint8_t     by;      /* mds_by_t, of percent and ramp */
@@ -137,6 +137,7 @@ typedef struct MDS_PACKED {
     uint64_t    ramp_to;
     int64_t     ramp_start_ms;
     int64_t     ramp_end_ms;
+    mds_span_t  window; /* its key in the state: app 00 id */
     uint64_t    window_count;
     int64_t     window_until_ms;
 } mds_release_record_t;

@@ -24,7 +24,9 @@ typedef struct {
 } mds_attribute_t;
 
 typedef struct {
-    size_t          count;
+    size_t count;
+    bool   admits; /* a window may let it in: it asks to be served,
+                    * not just to know */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];
 } mds_request_t;
 

@@ -19,7 +19,11 @@ bool mds_time_parse(mds_str_t text, int64_t *ms) MDS_MUST_CHECK;
 /* To whole seconds, zero-terminated; returns text. */
 const char *mds_time_format(int64_t ms, char text[MDS_TIME_BYTES]);
 
-/* The one clock of everything that decides. */
+/*
+ * The one clock of everything that decides. For tests it can be set: the
+ * environment variable MDS_CLOCK (in nginx passed on by `env MDS_CLOCK;`)
+ * names a file that holds how many milliseconds to add.
+ */
 int64_t mds_time_now_ms(void);
 
 #endif

@@ -291,7 +291,7 @@ shelf_put(const char *document)
 mds_snapshot_t
 shelf_snapshot(void)
 {
-    return (mds_snapshot_t){ catalog };
+    return (mds_snapshot_t){ .catalog = catalog };
 }
 
 void
