@@ -86,6 +86,7 @@ ngx_http_mds_decide(const mds_snapshot_t *snapshot, void *data,
     }
 
     request.count = 0;
+    request.admits = false; /* no slot is taken here */
 
     status = ngx_http_mds_read_attributes(check->r, &request, err);
     if (status != MDS_OK) {
