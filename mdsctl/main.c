@@ -149,7 +149,21 @@ dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
     return dispatch(ctl, command->commands, inner, help, argc, argv);
 }
 
-/* What was typed, before options are taken out of it. */
+/* Names, ids and words go into JSON, all of which is UTF-8. */
+static int
+check_words(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!mds_str_is_utf8(mds_str_of(argv[i]))) {
+            return mdsctl_usage("\"%s\" is no UTF-8", argv[i]);
+        }
+    }
+
+    return MDSCTL_DONE;
+}
+
+/* What was typed, before options are taken out of it; cut between two
+ * characters where it is too long. */
 static void
 note_words(mdsctl_t *ctl, int argc, char **argv)
 {
@@ -159,6 +173,12 @@ note_words(mdsctl_t *ctl, int argc, char **argv)
         len += (size_t) snprintf(ctl->words + len, sizeof(ctl->words) - len,
                                  "%s%s", i > 0 ? " " : "", argv[i]);
     }
+
+    for (len = strlen(ctl->words);
+         !mds_str_is_utf8((mds_str_t){ len, ctl->words }); len--)
+    {
+        ctl->words[len - 1] = '\0';
+    }
 }
 
 static int
@@ -166,7 +186,9 @@ run(int argc, char **argv)
 {
     mdsctl_t ctl = { 0 };
 
-    if (mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE) {
+    if (check_words(argc, argv) != MDSCTL_DONE
+        || mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE)
+    {
         return MDSCTL_USAGE;
     }
 
