@@ -112,23 +112,26 @@ mdsctl_export(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_loader_t *loader = NULL;
     mds_json_t   *state = NULL;
-    uint64_t      serial;
+    uint64_t      serial = 0;
     mds_error_t   err;
+    mds_status_t  status;
     int           code;
 
     if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state)
-               != MDS_OK)
-    {
-        code = mdsctl_failed(&err);
-    } else {
+    status = mds_loader_open(ctl->depot, NULL, &err, &loader);
+
+    if (status == MDS_OK) {
+        /* Before the state: of a change in between, the document would claim
+         * to know. */
         serial = mds_loader_serial(loader);
-        code = mdsctl_print(exported(state, serial));
+        status = mds_loader_state(loader, mds_str_of(argv[1]), &err, &state);
     }
+
+    code = status == MDS_OK ? mdsctl_print(exported(state, serial))
+                            : mdsctl_failed(&err);
 
     mds_json_release(state);
     mds_loader_close(loader);
