@@ -3,16 +3,111 @@
 #include "audience.h"
 #include "change.h"
 
+#include "mds_version.h"
+
+static bool
+same_member(const mds_json_t *a, const mds_json_t *b, const char *key)
+{
+    return mds_str_eq(mds_json_string(mds_json_get(a, key)),
+                      mds_json_string(mds_json_get(b, key)));
+}
+
+/* "platform" and "channel": absent, a name, or a list of names. */
+static bool
+same_scope(const mds_json_t *a, const mds_json_t *b, const char *key)
+{
+    const mds_json_t *x = mds_json_get(a, key);
+    const mds_json_t *y = mds_json_get(b, key);
+
+    return x == NULL || y == NULL ? x == y : mds_json_equal(x, y);
+}
+
+static bool
+same_version(const mds_json_t *a, const mds_json_t *b)
+{
+    mds_version_t va, vb;
+
+    return mds_version_parse(mds_json_string(mds_json_get(a, "version")), &va)
+           && mds_version_parse(mds_json_string(mds_json_get(b, "version")),
+                                &vb)
+           && mds_version_cmp(&va, &vb) == 0;
+}
+
+/* The build that would hide the package from every device; NULL: none. One
+ * with rules, a range, or that is embedded, does not. */
+static mds_json_t *
+find_twin(const mds_json_t *packages, const mds_json_t *package)
+{
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        mds_json_t *twin = mds_json_at(packages, i);
+
+        if (same_member(twin, package, "kind")
+            && same_member(twin, package, "name")
+            && same_scope(twin, package, "platform")
+            && same_scope(twin, package, "channel")
+            && same_version(twin, package)
+            && mds_json_get(twin, "rules") == NULL
+            && mds_json_get(twin, "app_version") == NULL
+            && mds_json_get(twin, "delivery") == NULL)
+        {
+            return twin;
+        }
+    }
+
+    return NULL;
+}
+
+/* The same file again is no change, but for the options given with it. */
+static mds_status_t
+publish_again(mds_json_t *twin, const mds_json_t *package, mds_error_t *err)
+{
+    static const char *const options[] = { "deltas", "meta" };
+    const char  *file = mds_json_string(mds_json_get(package, "file")).data;
+    mds_sha256_t published, digest;
+    uint64_t     size_bytes;
+    mds_json_t  *value;
+    mds_status_t status
+        = mds_sha256_file(file, NULL, err, &digest, &size_bytes);
+
+    if (status == MDS_OK
+        && !(mds_sha256_parse(mds_json_string(mds_json_get(twin, "sha256")),
+                              &published)
+             && mds_sha256_eq(&published, &digest)))
+    {
+        status = mds_fail(err, MDS_EXISTS,
+                          "version %.*s is published already, as another file,"
+                          " and what is published stays as it is; want a"
+                          " higher version",
+                          MDS_STR(mds_json_string(
+                              mds_json_get(package, "version"))));
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(options); i++) {
+        value = mds_json_get(package, options[i]);
+
+        if (value != NULL) {
+            status = mdsctl_memory(mds_json_set(twin, options[i],
+                                                mds_json_copy(value)),
+                                   err);
+        }
+    }
+
+    return status;
+}
+
 static mds_status_t
 edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
 {
+    mds_json_t *packages = mdsctl_document_array(state, "packages");
+    mds_json_t *twin = find_twin(packages, data);
+
     (void) loader;
 
-    return mdsctl_memory(mds_json_append(mdsctl_document_array(state,
-                                                               "packages"),
-                                         mds_json_copy(data)),
-                         err);
+    return twin != NULL
+               ? publish_again(twin, data, err)
+               : mdsctl_memory(mds_json_append(packages, mds_json_copy(data)),
+                               err);
 }
 
 typedef struct {
