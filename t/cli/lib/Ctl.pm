@@ -12,7 +12,7 @@ use File::Temp qw(tempdir);
 
 our @EXPORT = qw(ctl);
 
-my $build = $ENV{MDS_BUILD}
+our $build = $ENV{MDS_BUILD}
     // abs_path(dirname(__FILE__) . '/../../..') . '/build';
 my $dir = tempdir(CLEANUP => 1);
 

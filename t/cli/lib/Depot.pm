@@ -1,0 +1,188 @@
+package Depot;
+
+# A depot of its own for a test, with a key and packages, and what is asked of
+# every command: that it succeeds in silence on stderr, or fails with exit
+# code 1, one line of words, and a depot that is to the byte as it was.
+#
+#   my $d = Depot->new;                    # made by `mdsctl init`
+#   my $out   = $d->does('pause', 'a', 'r');
+#   my $facts = $d->asks('status');        # by --json
+#   $d->refuses(qr/no release/, 'pause', 'a', 'none');
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use File::Find qw(find);
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More import => [qw(is like is_deeply)];
+
+use Ctl ();
+
+our $BUILD = $Ctl::build;
+
+sub new {
+    my ($class, %self) = @_;
+    my $self = bless \%self, $class;
+
+    $self->{dir}   //= tempdir(CLEANUP => 1);
+    $self->{depot} //= "$self->{dir}/depot";
+    $self->{key}   //= "$self->{dir}/ops.key";
+
+    if (!-e $self->{key}) {
+        my ($code, undef, $err)
+            = Ctl::ctl('keygen', $self->{key} =~ s/\.key$//r);
+        die "keygen: $err" if $code ne 0;
+    }
+    if (!-e "$self->{depot}/CURRENT") {
+        my ($code, undef, $err) = Ctl::ctl('--depot', $self->{depot}, 'init');
+        die "init: $err" if $code ne 0;
+    }
+    return $self;
+}
+
+sub run {
+    my ($self, @args) = @_;
+    local $ENV{MDS_DEPOT} = $self->{depot};
+    local $ENV{MDS_KEY}   = $self->{key} if defined $self->{key};
+    return Ctl::ctl(@args);
+}
+
+# Succeeds; hands back stdout.
+sub does {
+    my ($self, @args) = @_;
+    my ($code, $out, $err) = $self->run(@args);
+    my $name = short(@args);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is "$code:$err", '0:', "$name: done, and nothing on stderr";
+    return $out;
+}
+
+# The same, where the test is of something else: says nothing if it works.
+sub must {
+    my ($self, @args) = @_;
+    my ($code, $out, $err) = $self->run(@args);
+    die short(@args) . ": $code: $err" if $code ne 0;
+    return $out;
+}
+
+sub asks {
+    my ($self, @args) = @_;
+    my $out   = $self->must('--json', @args);
+    my $facts = eval { JSON::PP->new->utf8->decode($out) };
+    die short(@args) . ": no JSON: $out" if !defined $facts;
+    return $facts;
+}
+
+# Exit code 1, these words, nothing on stdout, and nothing done at all.
+sub refuses {
+    my ($self, $words, @args) = @_;
+    my $before = $self->tree;
+    my ($code, $out, $err) = $self->run(@args);
+    my $name = short(@args);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is $code, 1, "$name: exit 1";
+    is $out, '', "$name: nothing on stdout";
+    like $err, qr/\Amdsctl: [^\n]*$words[^\n]*\n\z/, "$name: says why";
+    $self->untouched($before, $name);
+    return $err;
+}
+
+# The wrong usage: exit code 2.
+sub misused {
+    my ($self, $words, @args) = @_;
+    my $before = $self->tree;
+    my ($code, $out, $err) = $self->run(@args);
+    my $name = short(@args);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is $code, 2, "$name: exit 2";
+    is $out, '', "$name: nothing on stdout";
+    like $err, qr/\Amdsctl: [^\n]*$words.*^usage: mdsctl /ms,
+        "$name: says what is wrong";
+    $self->untouched($before, $name);
+}
+
+sub untouched {
+    my ($self, $before, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_deeply [diff($before, $self->tree)], [], "$name: the depot is as it was";
+}
+
+# Everything in the depot: path to mode, owner, size, time, digest. The lock
+# file is LMDB's: whoever looks at the journal touches it.
+sub tree {
+    my ($self) = @_;
+    my %tree;
+
+    find({ no_chdir => 1, wanted => sub {
+        my @st   = lstat $_ or return;
+        my $name = substr $_, length $self->{depot};
+        return if $name eq '/journal/lock.mdb';
+        $tree{$name} = join ' ', sprintf('%o', $st[2]), @st[4, 5],
+            (Time::HiRes::stat($_))[9],
+            -f _ ? ($st[7], sha256_hex(Ctl::read_file($_))) : ();
+    } }, $self->{depot});
+    return \%tree;
+}
+
+sub diff {
+    my ($before, $after) = @_;
+    my %all = (%$before, %$after);
+    return grep { ($before->{$_} // '') ne ($after->{$_} // '') }
+        sort keys %all;
+}
+
+# Files under a folder of the depot, by name alone.
+sub files {
+    my ($self, $folder) = @_;
+    opendir my $dir, "$self->{depot}/$folder" or die "$folder: $!";
+    return sort grep { !/^\.\.?$/ } readdir $dir;
+}
+
+sub serial { $_[0]->asks('status')->{serial} }
+
+sub export { $_[0]->must('export', $_[1]) }
+
+# What the catalog in force says, which is what nginx says.
+sub decides {
+    my ($self, @attributes) = @_;
+    return $self->asks('explain', @attributes);
+}
+
+# Writes a file beside the depot and hands back its path.
+sub put {
+    my ($self, $name, $bytes) = @_;
+    my $path = "$self->{dir}/$name";
+    open my $file, '>:raw', $path or die "$path: $!";
+    print $file $bytes;
+    close $file or die "$path: $!";
+    return $path;
+}
+
+sub put_json {
+    my ($self, $name, $value) = @_;
+    return $self->put($name, JSON::PP->new->utf8->canonical->encode($value));
+}
+
+# Bytes that do not compress, the same ones for the same seed.
+sub noise {
+    my ($seed, $bytes) = @_;
+    my $block = '';
+    for (my $i = 0; length $block < $bytes; $i++) {
+        $block .= Digest::SHA::sha512("$seed/$i");
+    }
+    return substr $block, 0, $bytes;
+}
+
+sub short {
+    my $name = join ' ', map { s{^/\S*/}{}r } @_;
+    return length $name > 70 ? substr($name, 0, 67) . '...' : $name;
+}
+
+require Time::HiRes;
+
+1;
