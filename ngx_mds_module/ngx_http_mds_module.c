@@ -222,9 +222,8 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_mds_loc_conf_t  *prev = parent;
-    ngx_http_mds_loc_conf_t  *conf = child;
-    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_mds_loc_conf_t *prev = parent;
+    ngx_http_mds_loc_conf_t *conf = child;
 
     ngx_conf_merge_ptr_value(conf->place, prev->place, NULL);
 
@@ -232,16 +231,6 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
-    }
-
-    /* "if" and "limit_except" blocks keep the handler of their location. */
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    if (clcf->noname && clcf->handler == NULL && prev->handler != NULL) {
-        clcf->handler = prev->handler;
-        conf->handler = prev->handler;
-        conf->directive = prev->directive;
-        conf->file = prev->file;
-        conf->line = prev->line;
     }
 
     if (conf->handler != NULL && conf->place == NULL) {

@@ -152,6 +152,14 @@ is($head->header('Content-Length'), length $r->body, '... its length');
 is($head->header('MDS-Signature'), $r->header('MDS-Signature'),
     '... its signature');
 
+# There is no validator: a condition changes nothing.
+for my $condition ([ 'If-None-Match', '*' ],
+    [ 'If-Modified-Since', 'Fri, 01 Jan 2100 00:00:00 GMT' ])
+{
+    is($t->get("$base&version=1.0&user=alice", @$condition)->status, 200,
+        "no 304 for $condition->[0]");
+}
+
 # Others.
 my @others = (
     [ 'version=1.0&user=carol', 204, 'not of the staff' ],

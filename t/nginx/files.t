@@ -145,9 +145,10 @@ $t->write("$files/plain", $secret);
 $t->write("$files/$sha.other", $secret);
 
 my $upper = uc $sha;
+$t->write("$files/$_", $secret) for $upper, "$sha.MINISIG", 'a' x 63, 'a' x 65;
 (my $slash = $sha) =~ s/^(..)/$1%2f/;
 my @nothing = (
-    '',           'a' x 63,         'a' x 64,          'a' x 65,
+    '',           'a' x 63,         '0' x 64,          'a' x 65,
     'b' x 64,     'c' x 64,         'd' x 64,          'd' x 64 . '/',
     'e' x 64,     'plain',          'g' x 64,          $upper,
     "$sha/",      "$sha/x",         "$sha%00",         "$sha%00.minisig",
