@@ -2,6 +2,7 @@
 
 #include "mds_document_part.h"
 #include "mds_model_check.h"
+#include "mds_request.h"
 
 #define MDS_POLL_MAX_S (30 * 24 * 3600)
 
@@ -63,6 +64,21 @@ mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest)
     mds_read_str(r, json, dest);
 }
 
+void
+mds_read_key(mds_reader_t *r, mds_str_t name, size_t max)
+{
+    size_t mark;
+
+    if (!mds_text_valid(name, max)) {
+        mark = mds_read_down(r, name);
+        mds_read_failed(r,
+                        "found a name of %zu bytes; want 1 to %zu without"
+                        " control characters",
+                        name.len, max);
+        mds_read_back(r, mark);
+    }
+}
+
 /* An empty name is the same as none. */
 void
 mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *dest)
@@ -110,7 +126,7 @@ mds_read_seconds(mds_reader_t *r, const mds_json_t *json, void *dest)
 
 static const mds_field_t mds_poll_fields[] = {
     { "after_s", mds_read_seconds, offsetof(mds_model_t, poll_after_s),
-      "seconds" },
+      "the seconds between two polls" },
     { "jitter_s", mds_read_seconds, offsetof(mds_model_t, poll_jitter_s),
       NULL },
 };
@@ -157,9 +173,12 @@ mds_read_channels(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     for (size_t i = 0; i < count; i++) {
+        mds_str_t name = mds_json_key(member);
+
+        mds_read_key(r, name, MDS_VALUE_MAX);
+
         if (!((bool *) items)[i]) {
-            full->items[full->count++]
-                = mds_arena_str(r->arena, mds_json_key(member));
+            full->items[full->count++] = mds_arena_str(r->arena, name);
         }
         member = mds_json_next(json, member);
     }

@@ -13,7 +13,7 @@ mds_read_pattern(mds_reader_t *r, const mds_json_t *json, void *dest)
     if (r->status == MDS_OK
         && mds_pattern_check(mds_json_string(json), &err) != MDS_OK)
     {
-        mds_read_failed(r, "%s", err.text);
+        mds_read_unwanted(r, json, "a PCRE2 pattern; this %s", err.text);
     }
 }
 
@@ -90,7 +90,9 @@ mds_read_list(mds_reader_t *r, const mds_json_t *json, void *dest)
         mds_read_failed(r, "\"file\" and \"sha256\" name the same thing;"
                            " want one of them");
 
-    } else if (list->external && has_content) {
+    } else if (list->external
+               && (has_content || mds_json_get(json, "without") != NULL))
+    {
         mds_read_failed(r, "an external list is kept by `mdsctl list`; want"
                            " \"by\" at most beside \"external\"");
 
@@ -126,16 +128,7 @@ mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *dest)
     for (member = mds_json_first(json); member != NULL;
          member = mds_json_next(json, member))
     {
-        size_t mark = mds_read_down(r, mds_json_key(member));
-
-        if (!mds_text_valid(mds_json_key(member), MDS_RELEASE_ID_MAX)) {
-            mds_read_failed(r,
-                            "a list's name has 1 to %d bytes and no"
-                            " control characters",
-                            MDS_RELEASE_ID_MAX);
-        }
-
+        mds_read_key(r, mds_json_key(member), MDS_RELEASE_ID_MAX);
         model->lists[i++].name = mds_arena_str(r->arena, mds_json_key(member));
-        mds_read_back(r, mark);
     }
 }

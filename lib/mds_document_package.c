@@ -73,14 +73,15 @@ typedef struct {
 } mds_package_form_t;
 
 static const mds_field_t mds_package_fields[] = {
-    { "kind", mds_read_kind, offsetof(mds_package_t, kind), "a kind" },
+    { "kind", mds_read_kind, offsetof(mds_package_t, kind),
+      "a kind such as \"upgrade\"" },
     { "name", mds_read_resource_name, offsetof(mds_package_t, name), NULL },
     { "platform", mds_read_one_or_strs, offsetof(mds_package_t, platforms),
       NULL },
     { "channel", mds_read_one_or_strs, offsetof(mds_package_t, channels),
       NULL },
     { "version", mds_read_version, offsetof(mds_package_t, version),
-      "a version" },
+      "a version such as \"3.2.0\"" },
     { "file", mds_read_str, offsetof(mds_package_t, file), NULL },
     { "sha256", mds_read_sha256, offsetof(mds_package_t, sha256), NULL },
     { "app_version", mds_read_app_version,
@@ -128,8 +129,15 @@ mds_read_package(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     stored = mds_json_get(json, "sha256") != NULL;
 
-    if (stored == (package->file.len > 0)) {
-        mds_read_unwanted(r, json, "one of \"file\" and \"sha256\"");
+    if (stored && package->file.len > 0) {
+        mds_read_failed(r, "\"file\" and \"sha256\" name the same thing;"
+                           " want one of them");
+        return;
+    }
+
+    if (!stored && package->file.len == 0) {
+        mds_read_failed(r, "\"file\" is missing; want its path, or the"
+                           " \"sha256\" of what is stored");
         return;
     }
 

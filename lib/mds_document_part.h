@@ -13,6 +13,8 @@ bool mds_text_valid(mds_str_t text, size_t max);
 
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *str);
+/* The name of a channel or list, which is a key of its object. */
+void mds_read_key(mds_reader_t *r, mds_str_t name, size_t max);
 void mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *str);
 void mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *str);
 void mds_read_by(mds_reader_t *r, const mds_json_t *json, void *by);

@@ -19,8 +19,10 @@ static const mds_field_t mds_ramp_fields[] = {
       "a number from 0 to 100" },
     { "to", mds_read_percent, offsetof(mds_ramp_form_t, to),
       "a number from 0 to 100" },
-    { "start", mds_read_time, offsetof(mds_ramp_form_t, start_ms), "a time" },
-    { "end", mds_read_time, offsetof(mds_ramp_form_t, end_ms), "a time" },
+    { "start", mds_read_time, offsetof(mds_ramp_form_t, start_ms),
+      "a time such as \"2026-12-01T00:00:00Z\"" },
+    { "end", mds_read_time, offsetof(mds_ramp_form_t, end_ms),
+      "a time such as \"2026-12-01T00:00:00Z\"" },
 };
 
 static void
@@ -33,13 +35,11 @@ mds_read_ramp(mds_reader_t *r, const mds_json_t *json, void *dest)
                     &ramp);
 
     if (r->status == MDS_OK && ramp.from > ramp.to) {
-        mds_read_unwanted(r, json,
-                          "a ramp that rises: \"from\" not above"
-                          " \"to\"");
+        mds_read_unwanted_in(r, json, "to", "no less than \"from\"");
     }
 
     if (r->status == MDS_OK && ramp.start_ms >= ramp.end_ms) {
-        mds_read_unwanted(r, json, "\"start\" before \"end\"");
+        mds_read_unwanted_in(r, json, "end", "a time after \"start\"");
     }
 
     audience->has_ramp = true;
@@ -166,8 +166,10 @@ mds_read_delta(mds_reader_t *r, const mds_json_t *json, void *dest)
 }
 
 static const mds_field_t mds_release_fields[] = {
-    { "id", mds_read_id, offsetof(mds_release_t, id), "an id" },
-    { "kind", mds_read_kind, offsetof(mds_release_t, kind), "a kind" },
+    { "id", mds_read_id, offsetof(mds_release_t, id),
+      "an id, which no other release of the app has" },
+    { "kind", mds_read_kind, offsetof(mds_release_t, kind),
+      "a kind such as \"upgrade\"" },
     { "name", mds_read_resource_name, offsetof(mds_release_t, name), NULL },
     { "platform", mds_read_one_or_strs, offsetof(mds_release_t, platforms),
       NULL },
@@ -176,7 +178,7 @@ static const mds_field_t mds_release_fields[] = {
     { "version", mds_read_version, offsetof(mds_release_t, version), NULL },
     { "value", mds_read_json, offsetof(mds_release_t, value), NULL },
     { "audience", mds_read_audience, offsetof(mds_release_t, audience),
-      "an audience" },
+      "an audience such as {\"all\": true}" },
     { "rules", mds_read_rules, offsetof(mds_release_t, rules), NULL },
     { "priority", mds_read_priority, offsetof(mds_release_t, priority), NULL },
     { "state", mds_read_state, offsetof(mds_release_t, state), NULL },

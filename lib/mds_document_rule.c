@@ -65,10 +65,11 @@ mds_rule_check_bounds(mds_reader_t *r, const mds_json_t *json,
     if (rule->min.len + rule->max.len + rule->below.len == 0) {
         mds_read_unwanted(r, json, "at least one of min, max and below");
 
-    } else if (mds_bounds_cross(rule->min, rule->max, true)
-               || mds_bounds_cross(rule->min, rule->below, false))
-    {
-        mds_read_unwanted(r, json, "a min that is not above the other end");
+    } else if (mds_bounds_cross(rule->min, rule->max, true)) {
+        mds_read_unwanted_in(r, json, "max", "a version from \"min\" on");
+
+    } else if (mds_bounds_cross(rule->min, rule->below, false)) {
+        mds_read_unwanted_in(r, json, "below", "a version above \"min\"");
     }
 }
 
@@ -89,12 +90,15 @@ mds_read_rule(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     if (rule->op == MDS_OP_RANGE || rule->op == MDS_OP_NOT_RANGE) {
         if (rule->values.count > 0) {
-            mds_read_unwanted(r, json, "no values beside a range");
+            mds_read_unwanted_in(r, json, "values", "none beside a range");
         }
         mds_rule_check_bounds(r, json, rule);
 
-    } else if (rule->values.count == 0 || bounded) {
-        mds_read_unwanted(r, json, "values, and neither min, max nor below");
+    } else if (rule->values.count == 0) {
+        mds_read_failed(r, "\"values\" is missing; want a list of strings");
+
+    } else if (bounded) {
+        mds_read_unwanted(r, json, "neither min, max nor below beside values");
     }
 }
 

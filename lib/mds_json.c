@@ -29,6 +29,17 @@ flatten(char *text)
     }
 }
 
+/* Nor has it to speak of what its callers might do. */
+static void
+drop(char *text, const char *words)
+{
+    char *at = strstr(text, words);
+
+    if (at != NULL) {
+        memmove(at, at + strlen(words), strlen(at + strlen(words)) + 1);
+    }
+}
+
 mds_status_t
 mds_json_parse(mds_str_t text, const char *what, mds_error_t *err,
                mds_json_t **json)
@@ -49,6 +60,7 @@ mds_json_parse(mds_str_t text, const char *what, mds_error_t *err,
     }
 
     flatten(error.text);
+    drop(error.text, " without JSON_ALLOW_NUL");
     return mds_fail(err, MDS_INVALID, "%s:%d:%d: %s", what, error.line,
                     error.column, error.text);
 }

@@ -1,5 +1,7 @@
 #include "mds_model_check.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mds_document.h"
@@ -100,6 +102,22 @@ mds_kind_is(mds_str_t kind, const char *name)
     return mds_str_eq(kind, mds_str_of(name));
 }
 
+/* What is wrong with a member of what the reader is at. */
+static void
+mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
+{
+    char    words[MDS_ERROR_BYTES / 2];
+    size_t  mark = mds_read_down(r, mds_str_of(key));
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    mds_read_failed(r, "%s", words);
+    mds_read_back(r, mark);
+}
+
 static void
 mds_check_name(mds_reader_t *r, mds_str_t kind, mds_str_t name)
 {
@@ -108,14 +126,15 @@ mds_check_name(mds_reader_t *r, mds_str_t kind, mds_str_t name)
                  || mds_kind_is(kind, "sdk") || mds_kind_is(kind, "data");
 
     if (nameless && name.len > 0) {
-        mds_read_failed(r,
-                        "kind \"%.*s\" has no names; want \"name\" left"
-                        " out",
-                        MDS_STR(kind));
+        mds_check_failed(r, "name",
+                         "found \"%.*s\"; want it left out: %.*s has no"
+                         " names",
+                         MDS_STR(name), MDS_STR(kind));
 
     } else if (named && name.len == 0) {
         mds_read_failed(r, "\"name\" is missing; want the name of the %.*s",
-                        MDS_STR(kind));
+                        MDS_STR(mds_kind_is(kind, "config") ? mds_str("key")
+                                                            : kind));
     }
 }
 
@@ -132,10 +151,11 @@ mds_check_wishes(const mds_model_check_t *check, const mds_package_t *package)
             && !mds_packages_have(check, package->kind, package->name, &from,
                                   &package->platforms, &package->channels))
         {
-            mds_read_failed(check->r,
-                            "there is no package of version %.*s for the same"
-                            " platform; want one of this document",
-                            MDS_STR(package->wishes[i].from));
+            mds_check_failed(check->r, "from",
+                             "found \"%.*s\", which no package for the same"
+                             " platforms and channels has; want one of"
+                             " /packages",
+                             MDS_STR(package->wishes[i].from));
         }
 
         mds_read_back(check->r, mark);
@@ -148,8 +168,9 @@ mds_check_package(const mds_model_check_t *check, const mds_package_t *package)
     mds_check_name(check->r, package->kind, package->name);
 
     if (mds_kind_is(package->kind, "config")) {
-        mds_read_failed(check->r, "kind \"config\" has no packages; want its"
-                                  " value in a release");
+        mds_check_failed(check->r, "kind",
+                         "found \"config\"; want another kind: a config's"
+                         " value is in a release");
     }
 
     mds_check_wishes(check, package);
@@ -188,16 +209,20 @@ mds_check_config(mds_reader_t *r, const mds_release_t *release)
                         MDS_STR(release->name));
 
     } else if (release->version.len > 0) {
-        mds_read_failed(r, "a config release has no version; want \"value\""
-                           " alone");
+        mds_check_failed(r, "version",
+                         "found \"%.*s\"; want it left out: a config release"
+                         " has a \"value\" alone",
+                         MDS_STR(release->version));
 
     } else if (release->audience.has_window) {
-        mds_read_failed(r, "a config release has no window; want lists,"
-                           " percent, ramp or all");
+        mds_check_failed(r, "audience",
+                         "found a window; want lists, percent, ramp or all: a"
+                         " config release has no window");
 
     } else if (release->state == MDS_STATE_ROLLED_BACK) {
-        mds_read_failed(r, "a config release cannot be rolled back; want"
-                           " \"ended\": its value then no longer applies");
+        mds_check_failed(r, "state",
+                         "found \"rolled_back\"; want \"ended\": a config's"
+                         " value then no longer applies");
     }
 }
 
@@ -206,8 +231,9 @@ mds_check_versioned(const mds_model_check_t *check,
                     const mds_release_t     *release)
 {
     if (release->value != NULL) {
-        mds_read_failed(check->r, "only kind \"config\" has a value; want"
-                                  " \"version\"");
+        mds_check_failed(check->r, "value",
+                         "found one; want it left out: only a config release"
+                         " has a value");
 
     } else if (release->version.len == 0) {
         mds_read_failed(check->r, "\"version\" is missing; want the version"
@@ -217,19 +243,20 @@ mds_check_versioned(const mds_model_check_t *check,
                                   &release->key, &release->platforms,
                                   &release->channels))
     {
-        mds_read_failed(check->r,
-                        "there is no package of %.*s%s%.*s version %.*s for"
-                        " its platforms and channels; want one in /packages",
-                        MDS_STR(release->kind),
-                        release->name.len > 0 ? " " : "",
-                        MDS_STR(release->name), MDS_STR(release->version));
+        mds_check_failed(check->r, "version",
+                         "found \"%.*s\", which no package of %.*s%s%.*s has"
+                         " for these platforms and channels; want one of"
+                         " /packages",
+                         MDS_STR(release->version), MDS_STR(release->kind),
+                         release->name.len > 0 ? " " : "",
+                         MDS_STR(release->name));
 
     } else if (release->state == MDS_STATE_ROLLED_BACK
                && mds_kind_is(release->kind, "upgrade"))
     {
-        mds_read_failed(check->r, "an upgrade cannot be rolled back: an app"
-                                  " does not go back; want \"ended\", and a"
-                                  " higher version");
+        mds_check_failed(check->r, "state",
+                         "found \"rolled_back\"; want \"ended\", and a higher"
+                         " version: an app does not go back");
     }
 }
 

@@ -7,37 +7,57 @@
 
 #include "mds_time.h"
 
-#define MDS_FOUND_MAX 60 /* bytes shown of what is there */
+#define MDS_FOUND_MAX 60  /* bytes shown of what is there */
+#define MDS_ESCAPED_MAX 8 /* a byte of a pointer, and a zero */
 
+/* Behind the pointer, as long as there is room. */
 static void
-mds_read_byte(mds_reader_t *r, char c)
+mds_read_show(mds_reader_t *r, const char *text)
 {
-    if (r->pointer_len < MDS_POINTER_MAX - 1) {
-        r->pointer[r->pointer_len++] = c;
-        r->pointer[r->pointer_len] = '\0';
+    size_t len = strlen(text);
+
+    if (r->pointer_len + len < MDS_POINTER_MAX) {
+        memcpy(r->pointer + r->pointer_len, text, len + 1);
+        r->pointer_len += len;
     }
+}
+
+/* RFC 6901, 3. and 5.: as in a pointer, and as in JSON. */
+static void
+mds_read_escape(uint8_t c, char escaped[MDS_ESCAPED_MAX])
+{
+    const char *format = "%c";
+
+    if (c == '~') {
+        format = "~0";
+    } else if (c == '/') {
+        format = "~1";
+    } else if (c < 0x20 || c == 0x7f) {
+        format = "\\u%04x";
+    }
+
+    snprintf(escaped, MDS_ESCAPED_MAX, format, c);
 }
 
 size_t
 mds_read_down(mds_reader_t *r, mds_str_t key)
 {
     size_t mark = r->pointer_len;
+    char   escaped[MDS_ESCAPED_MAX];
 
-    mds_read_byte(r, '/');
+    mds_read_show(r, "/");
 
     for (size_t i = 0; i < key.len; i++) {
-        switch (key.data[i]) {
-        case '~':
-            mds_read_byte(r, '~');
-            mds_read_byte(r, '0');
+        uint8_t c = (uint8_t) key.data[i];
+
+        /* A character is shown whole, or cut off with all behind it. */
+        if ((c & 0xc0) != 0x80
+            && r->pointer_len + MDS_ESCAPED_MAX > MDS_POINTER_MAX) {
             break;
-        case '/':
-            mds_read_byte(r, '~');
-            mds_read_byte(r, '1');
-            break;
-        default:
-            mds_read_byte(r, key.data[i]);
         }
+
+        mds_read_escape(c, escaped);
+        mds_read_show(r, escaped);
     }
 
     return mark;
@@ -112,6 +132,16 @@ mds_read_unwanted(mds_reader_t *r, const mds_json_t *json, const char *want,
     free(found);
 }
 
+void
+mds_read_unwanted_in(mds_reader_t *r, const mds_json_t *object, const char *key,
+                     const char *want)
+{
+    size_t mark = mds_read_down(r, mds_str_of(key));
+
+    mds_read_unwanted(r, mds_json_get(object, key), "%s", want);
+    mds_read_back(r, mark);
+}
+
 static const mds_field_t *
 mds_field_find(const mds_field_t *fields, size_t count, mds_str_t key)
 {
@@ -135,7 +165,7 @@ mds_field_unknown(mds_reader_t *r, const mds_field_t *fields, size_t count)
                                  i > 0 ? ", " : "", fields[i].key);
     }
 
-    mds_read_failed(r, "unknown key; known here: %s", known);
+    mds_read_failed(r, "unknown key; want one of %s", known);
 }
 
 static void
@@ -250,8 +280,15 @@ mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_strs_t *strs = dest;
 
-    if (!mds_json_is_string(json)) {
+    if (mds_json_is_array(json) && mds_json_size(json) > 0) {
         mds_read_strs(r, json, dest);
+        return;
+    }
+
+    if (mds_json_string(json).len == 0) {
+        mds_read_unwanted(r, json,
+                          "a string, or a list of strings, that is"
+                          " not empty");
         return;
     }
 
@@ -368,7 +405,10 @@ mds_read_name(mds_reader_t *r, const mds_json_t *json, const char *const *names,
 
     for (unsigned i = 0; i < count && len < sizeof(known); i++) {
         len += (size_t) snprintf(known + len, sizeof(known) - len, "%s\"%s\"",
-                                 i > 0 ? " or " : "", names[i]);
+                                 i == 0          ? ""
+                                 : i < count - 1 ? ", "
+                                                 : " or ",
+                                 names[i]);
     }
 
     mds_read_unwanted(r, json, "%s", known);

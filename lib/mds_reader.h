@@ -69,6 +69,10 @@ unsigned mds_read_name(mds_reader_t *r, const mds_json_t *json,
 void mds_read_unwanted(mds_reader_t *r, const mds_json_t *json,
                        const char *want, ...) MDS_PRINTF(3, 4);
 
+/* The same of a member that is there. */
+void mds_read_unwanted_in(mds_reader_t *r, const mds_json_t *object,
+                          const char *key, const char *want);
+
 /* "POINTER: WORDS" */
 void mds_read_failed(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 

@@ -430,8 +430,8 @@ print_rules(FILE *out, const world_rules_t *rules)
 static void
 print_list(FILE *out, const world_list_t *list)
 {
-    fprintf(out, "\"%s\":{\"by\":\"%s\"", list->name,
-            list->by_device ? "device" : "user");
+    fprintf(out, "\"%s\":{%s", list->name,
+            list->by_device ? "\"by\":\"device\"" : "\"by\":\"user\"");
     print_set(out, "ids", &list->ids);
     print_set(out, "without", &list->without);
     if (list->prefix != NULL) {
