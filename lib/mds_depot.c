@@ -11,8 +11,6 @@ struct mds_depot_s {
     char          *path;
     mds_current_t *current;
     mds_catalog_t *catalog;
-    mds_state_t   *state; /* NULL: see stateless */
-    mds_error_t    stateless;
     uint64_t       passed_over; /* the serial that failed; see failed */
     bool           failed;
 };
@@ -40,10 +38,6 @@ mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
         return status;
     }
 
-    if (mds_state_open(path, &opened->stateless, &opened->state) != MDS_OK) {
-        opened->state = NULL;
-    }
-
     *depot = opened;
     return MDS_OK;
 }
@@ -55,7 +49,6 @@ mds_depot_close(mds_depot_t *depot)
         return;
     }
 
-    mds_state_close(depot->state);
     mds_catalog_close(depot->catalog);
     mds_current_close(depot->current);
     free(depot->path);
@@ -107,7 +100,7 @@ mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
 
     if (status == MDS_OK) {
         snapshot->catalog = depot->catalog;
-        snapshot->state = depot->state;
+        snapshot->state = NULL;
     }
 
     return status;
@@ -116,23 +109,7 @@ mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
 void
 mds_depot_end(mds_depot_t *depot)
 {
-    if (depot->state != NULL) {
-        mds_state_end(depot->state);
-    }
-
     mds_catalog_end(depot->catalog);
-}
-
-mds_status_t
-mds_depot_state(mds_depot_t *depot, mds_error_t *err, mds_state_t **state)
-{
-    if (depot->state == NULL) {
-        return mds_fail(err, depot->stateless.status, "%s",
-                        depot->stateless.text);
-    }
-
-    *state = depot->state;
-    return MDS_OK;
 }
 
 mds_status_t

@@ -25,7 +25,7 @@ typedef struct mds_depot_s mds_depot_t;
 /* What an evaluation sees, from its begin to its end. */
 typedef struct {
     mds_catalog_t *catalog;
-    mds_state_t   *state; /* begun when it is asked; NULL: not to be had */
+    mds_state_t   *state; /* the caller's, who ends it; NULL: not to be had */
 } mds_snapshot_t;
 
 /*
@@ -46,13 +46,6 @@ void         mds_depot_close(mds_depot_t *depot);
 mds_status_t mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
                              mds_snapshot_t *snapshot) MDS_MUST_CHECK;
 void         mds_depot_end(mds_depot_t *depot);
-
-/*
- * The state, for writers. MDS_OK, or why it is not to be had: decisions that
- * need it then fail, all others go on.
- */
-mds_status_t mds_depot_state(mds_depot_t *depot, mds_error_t *err,
-                             mds_state_t **state) MDS_MUST_CHECK;
 
 /*
  * Whether the directory is still the one that was opened, and CURRENT whole;

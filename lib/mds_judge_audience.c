@@ -147,7 +147,7 @@ mds_window_look(mds_judge_t *judge, const mds_release_record_t *release,
 
     if (state == NULL) {
         judge->status
-            = mds_fail(judge->err, MDS_IO,
+            = mds_fail(judge->err, MDS_DENIED,
                        "the state is not to be had, and the window"
                        " of \"%.*s\" is in it",
                        MDS_STR(mds_record_bytes(judge->record, release->id)));

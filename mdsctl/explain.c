@@ -187,7 +187,7 @@ print_words(const mds_decision_t *decision, uint64_t serial)
 }
 
 static int
-explain_in(const mdsctl_t *ctl, mds_depot_t *depot,
+explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
            const mds_request_t *request)
 {
     explain_t      explain = { .trace = { tell }, .json = ctl->json };
@@ -200,6 +200,8 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot,
     if (mds_depot_begin(depot, &err, &snapshot) != MDS_OK) {
         return mdsctl_failed(&err);
     }
+
+    snapshot.state = state;
 
     explain.releases = mds_json_array_new();
     serial = mds_catalog_serial(snapshot.catalog);
@@ -219,6 +221,10 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot,
         code = print_words(&decision, serial);
     }
 
+    if (state != NULL) {
+        mds_state_end(state);
+    }
+
     mds_depot_end(depot);
     return code;
 }
@@ -228,6 +234,7 @@ mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_request_t request = { 0 };
     mds_depot_t  *depot;
+    mds_state_t  *state;
     mds_error_t   err;
     int           code;
 
@@ -245,7 +252,13 @@ mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_failed(&err);
     }
 
-    code = explain_in(ctl, depot, &request);
+    /* Only a window's release needs it, and says so. */
+    if (mds_state_open(ctl->depot, &err, &state) != MDS_OK) {
+        state = NULL;
+    }
+
+    code = explain_in(ctl, depot, state, &request);
+    mds_state_close(state);
     mds_depot_close(depot);
 
     return code;

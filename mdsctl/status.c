@@ -1,11 +1,12 @@
-/* status and log: what is in force, and how it came to be. */
+/* status: what is in force, and how far it has come. */
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "change.h"
-
-/* status */
+#include "mds_document.h"
+#include "mds_state.h"
+#include "mds_time.h"
 
 static mds_str_t
 word(const mds_json_t *object, const char *key, const char *otherwise)
@@ -15,56 +16,99 @@ word(const mds_json_t *object, const char *key, const char *otherwise)
     return s.len > 0 ? s : mds_str_of(otherwise);
 }
 
-/* One release as a line: what, where, before whom. */
-static void
-print_release(const mds_json_t *release)
+/* Everything is gathered as facts first, and printed from them. */
+typedef struct {
+    mds_loader_t *loader;
+    mds_state_t  *state; /* NULL: not to be had */
+    mds_json_t   *apps;
+} status_t;
+
+/* How a window stands: open, or why it closed, and when. */
+static mds_status_t
+set_window_state(mds_json_t *facts, const mds_json_t *window,
+                 const mds_window_t *found)
 {
-    const mds_json_t *audience = mds_json_get(release, "audience");
-    mds_str_t         name = word(release, "name", "");
-    char             *text;
-    size_t            len;
+    uint64_t count = (uint64_t) mds_json_integer(mds_json_get(window, "count"));
+    int64_t  now_ms = mds_time_now_ms(), until_ms = INT64_MAX;
+    bool     full = found->count >= count;
+    bool     over;
+    char     time[MDS_TIME_BYTES];
 
-    printf("  %-12.*s %.*s%s%.*s %.*s",
-           MDS_STR(word(release, "state", "running")),
-           MDS_STR(word(release, "kind", "")), name.len > 0 ? " " : "",
-           MDS_STR(name), MDS_STR(word(release, "version", "")));
-    printf("  %.*s", MDS_STR(word(release, "id", "")));
+    if (!mds_time_parse(mds_json_string(mds_json_get(window, "until")),
+                        &until_ms)) {
+        until_ms = INT64_MAX;
+    }
 
-    if (mds_json_dump(audience, MDS_JSON_COMPACT, NULL, &text, &len) == MDS_OK)
+    over = now_ms >= until_ms;
+
+    /* Full before its time was over is full, whatever the time is now. */
+    if (full && (!over || found->full_ms < until_ms)) {
+        return mds_json_set_str(facts, "closed", mds_str("full")) == MDS_OK
+                   ? mds_json_set_str(facts, "closed_at",
+                                      mds_str_of(mds_time_format(found->full_ms,
+                                                                 time)))
+                   : MDS_NO_MEMORY;
+    }
+
+    if (over) {
+        return mds_json_set_str(facts, "closed", mds_str("time")) == MDS_OK
+                   ? mds_json_set_str(facts, "closed_at",
+                                      mds_str_of(
+                                          mds_time_format(until_ms, time)))
+                   : MDS_NO_MEMORY;
+    }
+
+    return MDS_OK;
+}
+
+/* "window": the count that is real, beside what the document says of it. */
+static mds_status_t
+set_window(const status_t *status, mds_str_t app, mds_json_t *release,
+           mds_error_t *err)
+{
+    const mds_json_t *window
+        = mds_json_get(mds_json_get(release, "audience"), "window");
+    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t    id = mds_json_string(mds_json_get(release, "id"));
+    mds_str_t    key = { app.len + 1 + id.len, bytes };
+    mds_window_t found;
+    mds_json_t  *facts;
+    mds_status_t code;
+
+    if (window == NULL || status->state == NULL) {
+        return MDS_OK;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, id.data, id.len);
+
+    code = mds_state_window(status->state, key, err, &found);
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    facts = mds_json_object_new();
+
+    if (mds_json_set_integer(facts, "admitted", (int64_t) found.count) != MDS_OK
+        || mds_json_set(facts, "count",
+                        mds_json_copy(mds_json_get(window, "count")))
+               != MDS_OK
+        || set_window_state(facts, window, &found) != MDS_OK)
     {
-        printf("  %s", text);
-        free(text);
+        mds_json_release(facts);
+        facts = NULL;
     }
 
-    printf("\n");
+    return mdsctl_memory(mds_json_set(release, "window", facts), err);
 }
 
-static int
-print_app(const mds_json_t *state)
-{
-    const mds_json_t *document = mds_json_get(state, "document");
-    const mds_json_t *releases = mds_json_get(document, "releases");
-
-    printf("%.*s: serial %" PRId64 ", %zu packages, %zu lists, %zu releases\n",
-           MDS_STR(word(document, "app", "")),
-           mds_json_integer(mds_json_get(state, "serial")),
-           mds_json_size(mds_json_get(document, "packages")),
-           mds_json_size(mds_json_get(document, "lists")),
-           mds_json_size(releases));
-
-    for (size_t i = 0; i < mds_json_size(releases); i++) {
-        print_release(mds_json_at(releases, i));
-    }
-
-    return MDSCTL_DONE;
-}
-
-/* The same for machines. */
+/* The releases as the document has them, with what is left out there. */
 static mds_json_t *
-app_facts(const mds_json_t *state)
+release_facts(const status_t *status, const mds_json_t *document,
+              mds_error_t *err)
 {
-    const mds_json_t *document = mds_json_get(state, "document");
-    mds_json_t       *o = mds_json_object_new();
+    mds_str_t   app = word(document, "app", "");
     mds_json_t *releases = mds_json_copy(mds_json_get(document, "releases"));
 
     if (releases == NULL) {
@@ -73,29 +117,46 @@ app_facts(const mds_json_t *state)
 
     for (size_t i = 0; i < mds_json_size(releases); i++) {
         mds_json_t *release = mds_json_at(releases, i);
+        mds_str_t   state = word(release, "state", "running");
 
-        if (mds_json_get(release, "state") == NULL
-            && mds_json_set_str(release, "state", mds_str("running")) != MDS_OK)
+        if (mds_json_set_str(release, "state", state) != MDS_OK
+            || set_window(status, app, release, err) != MDS_OK)
         {
             mds_json_release(releases);
-            releases = NULL;
+            return NULL;
         }
     }
 
-    if (mds_json_set_str(o, "app", word(document, "app", "")) != MDS_OK
-        || mds_json_set(o, "serial",
-                        mds_json_copy(mds_json_get(state, "serial")))
-               != MDS_OK
-        || mds_json_set_integer(o, "packages",
-                                (int64_t) mds_json_size(
-                                    mds_json_get(document, "packages")))
-               != MDS_OK
-        || mds_json_set_integer(o, "lists",
-                                (int64_t) mds_json_size(
-                                    mds_json_get(document, "lists")))
-               != MDS_OK
-        || mds_json_set(o, "releases", releases) != MDS_OK)
-    {
+    return releases;
+}
+
+static mds_json_t *
+app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
+{
+    static const char *const counted[] = { "packages", "lists" };
+    const mds_json_t        *document = mds_json_get(state, "document");
+    mds_json_t              *o = mds_json_object_new();
+    mds_status_t code = mds_json_set_str(o, "app", word(document, "app", ""));
+
+    mds_fail(err, MDS_NO_MEMORY, "no memory");
+
+    if (code == MDS_OK) {
+        code = mds_json_set(o, "serial",
+                            mds_json_copy(mds_json_get(state, "serial")));
+    }
+
+    for (size_t i = 0; code == MDS_OK && i < mds_nelems(counted); i++) {
+        code = mds_json_set_integer(o, counted[i],
+                                    (int64_t) mds_json_size(
+                                        mds_json_get(document, counted[i])));
+    }
+
+    if (code == MDS_OK) {
+        code
+            = mds_json_set(o, "releases", release_facts(status, document, err));
+    }
+
+    if (code != MDS_OK) {
         mds_json_release(o);
         return NULL;
     }
@@ -103,17 +164,12 @@ app_facts(const mds_json_t *state)
     return o;
 }
 
-typedef struct {
-    mds_loader_t *loader;
-    bool          json;
-    mds_json_t   *apps;
-} status_t;
-
 static mds_status_t
 status_app(void *data, mds_str_t app, mds_error_t *err)
 {
     status_t    *status = data;
     mds_json_t  *state;
+    mds_json_t  *facts;
     mds_status_t code
         = mds_journal_app(mds_loader_journal(status->loader), app, err, &state);
 
@@ -126,15 +182,12 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
         return code;
     }
 
-    if (status->json) {
-        code = mdsctl_memory(mds_json_append(status->apps, app_facts(state)),
-                             err);
-    } else {
-        (void) print_app(state);
-    }
-
+    facts = app_facts(status, state, err);
     mds_json_release(state);
-    return code;
+
+    return facts == NULL
+               ? err->status
+               : mdsctl_memory(mds_json_append(status->apps, facts), err);
 }
 
 static mds_status_t
@@ -154,10 +207,87 @@ status_apps(status_t *status, const char *app, mds_error_t *err)
     return code;
 }
 
-static int
-print_status(status_t *status, uint64_t serial)
+static void
+print_window(const mds_json_t *window)
 {
-    mds_json_t *o = mds_json_object_new();
+    mds_str_t closed = word(window, "closed", "");
+
+    if (window == NULL) {
+        return;
+    }
+
+    printf("  window: %" PRId64 " of %" PRId64 ", ",
+           mds_json_integer(mds_json_get(window, "admitted")),
+           mds_json_integer(mds_json_get(window, "count")));
+
+    if (closed.len == 0) {
+        printf("open");
+    } else {
+        printf("closed (%.*s) %.*s", MDS_STR(closed),
+               MDS_STR(word(window, "closed_at", "")));
+    }
+}
+
+/* One release as a line: what, where, before whom. */
+static void
+print_release(const mds_json_t *release)
+{
+    mds_str_t name = word(release, "name", "");
+    char     *text;
+    size_t    len;
+
+    printf("  %-12.*s %.*s%s%.*s %.*s  %.*s",
+           MDS_STR(word(release, "state", "")),
+           MDS_STR(word(release, "kind", "")), name.len > 0 ? " " : "",
+           MDS_STR(name), MDS_STR(word(release, "version", "")),
+           MDS_STR(word(release, "id", "")));
+
+    if (mds_json_dump(mds_json_get(release, "audience"), MDS_JSON_COMPACT, NULL,
+                      &text, &len)
+        == MDS_OK)
+    {
+        printf("  %s", text);
+        free(text);
+    }
+
+    print_window(mds_json_get(release, "window"));
+    printf("\n");
+}
+
+static void
+print_apps(const mds_json_t *apps)
+{
+    for (size_t i = 0; i < mds_json_size(apps); i++) {
+        const mds_json_t *app = mds_json_at(apps, i);
+        const mds_json_t *releases = mds_json_get(app, "releases");
+
+        printf("%.*s: serial %" PRId64 ", %" PRId64 " packages, %" PRId64
+               " lists, %zu releases\n",
+               MDS_STR(word(app, "app", "")),
+               mds_json_integer(mds_json_get(app, "serial")),
+               mds_json_integer(mds_json_get(app, "packages")),
+               mds_json_integer(mds_json_get(app, "lists")),
+               mds_json_size(releases));
+
+        for (size_t k = 0; k < mds_json_size(releases); k++) {
+            print_release(mds_json_at(releases, k));
+        }
+    }
+}
+
+static int
+print_status(const mdsctl_t *ctl, const status_t *status)
+{
+    uint64_t    serial = mds_loader_serial(status->loader);
+    mds_json_t *o;
+
+    if (!ctl->json) {
+        printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
+        print_apps(status->apps);
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
 
     if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
         || mds_json_set(o, "apps", mds_json_retain(status->apps)) != MDS_OK)
@@ -174,123 +304,27 @@ mdsctl_status(mdsctl_t *ctl, int argc, char **argv)
 {
     status_t    status = { 0 };
     mds_error_t err;
-    int         code = MDSCTL_DONE;
+    int         code;
 
     if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK) {
-        return mdsctl_failed(&err);
-    }
-
-    status.json = ctl->json;
     status.apps = mds_json_array_new();
 
-    if (!ctl->json) {
-        printf("depot %s: serial %" PRIu64 "\n", ctl->depot,
-               mds_loader_serial(status.loader));
-    }
-
-    if (status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK) {
+    if (mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK
+        || mds_state_open(ctl->depot, &err, &status.state) != MDS_OK
+        || mds_state_begin(status.state, &err) != MDS_OK
+        || status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK)
+    {
         code = mdsctl_failed(&err);
-    } else if (ctl->json) {
-        code = print_status(&status, mds_loader_serial(status.loader));
+    } else {
+        code = print_status(ctl, &status);
     }
 
     mds_json_release(status.apps);
+    mds_state_close(status.state);
     mds_loader_close(status.loader);
 
     return code;
-}
-
-/* log */
-
-static void
-print_entry(const mds_json_t *entry)
-{
-    printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s\n",
-           mds_json_integer(mds_json_get(entry, "serial")),
-           MDS_STR(word(entry, "time", "")), MDS_STR(word(entry, "who", "")),
-           MDS_STR(word(entry, "app", "")),
-           MDS_STR(word(entry, "command", "")));
-    mdsctl_changes_print(mds_json_get(entry, "changes"));
-}
-
-/* Newest first; for machines, one array. */
-static mds_status_t
-log_entries(mds_journal_t *journal, const char *app, mds_json_t *out,
-            mds_error_t *err)
-{
-    mds_status_t status = MDS_OK;
-
-    for (uint64_t serial = mds_journal_serial(journal);
-         status == MDS_OK && serial > 0; serial--)
-    {
-        mds_json_t *entry;
-
-        status = mds_journal_entry(journal, serial, err, &entry);
-
-        if (status == MDS_NOT_FOUND) {
-            status = MDS_OK;
-            continue;
-        }
-
-        if (status == MDS_OK
-            && (app == NULL
-                || mds_str_eq(word(entry, "app", ""), mds_str_of(app))))
-        {
-            if (out == NULL) {
-                print_entry(entry);
-            } else {
-                status = mdsctl_memory(mds_json_append(out,
-                                                       mds_json_retain(entry)),
-                                       err);
-            }
-        }
-
-        if (status == MDS_OK) {
-            mds_json_release(entry);
-        }
-    }
-
-    return status;
-}
-
-int
-mdsctl_log(mdsctl_t *ctl, int argc, char **argv)
-{
-    mds_loader_t *loader;
-    mds_json_t   *out = NULL;
-    mds_error_t   err;
-    mds_status_t  status;
-
-    if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
-    }
-
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK) {
-        return mdsctl_failed(&err);
-    }
-
-    if (ctl->json) {
-        out = mds_json_array_new();
-    }
-
-    status = mds_journal_read(mds_loader_journal(loader), &err);
-
-    if (status == MDS_OK) {
-        status = log_entries(mds_loader_journal(loader),
-                             argc > 1 ? argv[1] : NULL, out, &err);
-        mds_journal_abort(mds_loader_journal(loader));
-    }
-
-    mds_loader_close(loader);
-
-    if (status != MDS_OK) {
-        mds_json_release(out);
-        return mdsctl_failed(&err);
-    }
-
-    return ctl->json ? mdsctl_print(out) : MDSCTL_DONE;
 }

@@ -44,6 +44,31 @@ ngx_http_mds_add_common_headers(ngx_http_request_t *r)
 }
 
 ngx_int_t
+ngx_http_mds_add_poll_after(ngx_http_request_t   *r,
+                            const mds_decision_t *decision, uint64_t *seconds)
+{
+    ngx_str_t value;
+
+    *seconds = 0;
+
+    if (decision->poll_after_s == 0) {
+        return NGX_OK;
+    }
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *seconds
+        = decision->poll_after_s
+          + (uint64_t) ngx_random() % ((uint64_t) decision->poll_jitter_s + 1);
+    value.len = ngx_sprintf(value.data, "%uL", *seconds) - value.data;
+
+    return ngx_http_mds_add_header(r, "MDS-Poll-After", &value);
+}
+
+ngx_int_t
 ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
                   ngx_str_t *body)
 {

@@ -113,15 +113,25 @@ ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
     return NGX_OK;
 }
 
-static mds_status_t
-ngx_http_mds_fix_attributes(ngx_http_request_t *r, ngx_array_t *attributes,
-                            mds_request_t *request, mds_error_t *err)
+mds_status_t
+ngx_http_mds_fix_attributes(ngx_http_request_t *r, mds_request_t *request,
+                            mds_error_t *err)
 {
-    ngx_http_mds_attribute_t *attribute = attributes->elts;
+    ngx_http_mds_loc_conf_t  *mlcf;
+    ngx_http_mds_attribute_t *attribute;
     mds_status_t              status = MDS_OK;
     ngx_str_t                 value;
 
-    for (ngx_uint_t i = 0; status == MDS_OK && i < attributes->nelts; i++) {
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    if (mlcf->attributes == NULL) {
+        return MDS_OK;
+    }
+
+    attribute = mlcf->attributes->elts;
+
+    for (ngx_uint_t i = 0; status == MDS_OK && i < mlcf->attributes->nelts; i++)
+    {
         if (ngx_http_complex_value(r, &attribute[i].value, &value) != NGX_OK) {
             return mds_fail(err, MDS_NO_MEMORY, "out of memory");
         }
@@ -137,17 +147,12 @@ mds_status_t
 ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
                              mds_error_t *err)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
-    mds_status_t             status;
-    char                    *buffer;
+    mds_status_t status;
+    char        *buffer;
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-
-    if (mlcf->attributes != NULL) {
-        status = ngx_http_mds_fix_attributes(r, mlcf->attributes, request, err);
-        if (status != MDS_OK) {
-            return status;
-        }
+    status = ngx_http_mds_fix_attributes(r, request, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
     buffer = ngx_pnalloc(r->pool, r->args.len + 1);

@@ -10,10 +10,13 @@
 #define NGX_HTTP_MDS_LOOK_MS 1000
 
 struct ngx_http_mds_depot_s {
-    ngx_str_t             path;   /* zero-terminated */
-    mds_depot_t          *depot;  /* NULL: not open */
-    mds_status_t          status; /* why not; as it was logged last */
-    uint32_t              warned; /* checksum of the last warning logged */
+    ngx_str_t             path;      /* zero-terminated */
+    mds_depot_t          *depot;     /* NULL: not open */
+    mds_status_t          status;    /* why not; as it was logged last */
+    uint32_t              warned;    /* checksum of the last warning logged */
+    mds_state_t          *state;     /* NULL: not to be had */
+    mds_status_t          stateless; /* why not; as it was logged last */
+    ngx_http_mds_queue_t *queue;     /* of admissions; NULL: none yet */
     ngx_event_t           timer;
     ngx_http_mds_depot_t *next;
 };
@@ -62,6 +65,8 @@ ngx_http_mds_close_depots(void)
         }
 
         mds_depot_close(depot->depot);
+        mds_state_close(depot->state);
+        ngx_free(depot->queue);
         ngx_free(depot);
     }
 
@@ -120,11 +125,37 @@ ngx_http_mds_depot_create(ngx_str_t *path)
     return depot;
 }
 
+/* Decisions that need no state go on without it. */
+static void
+ngx_http_mds_depot_open_state(ngx_http_mds_depot_t *depot)
+{
+    mds_error_t  err = { .status = MDS_OK };
+    mds_status_t status;
+
+    status = mds_state_open((char *) depot->path.data, &err, &depot->state);
+
+    if (status != MDS_OK && status != depot->stateless) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": windows are closed: %s", &depot->path,
+                      err.text);
+    }
+
+    depot->stateless = status;
+}
+
 static void
 ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
 {
     mds_error_t  err = { .status = MDS_OK };
     mds_status_t status;
+
+    /* Its files may be others now; no environment is opened twice at once. */
+    if (ngx_http_mds_queue_is_busy(depot->queue)) {
+        return;
+    }
+
+    mds_state_close(depot->state);
+    depot->state = NULL;
 
     status = mds_depot_open((char *) depot->path.data, &err, &depot->depot);
 
@@ -132,6 +163,8 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
         ngx_http_mds_depot_close(depot, status, &err);
         return;
     }
+
+    ngx_http_mds_depot_open_state(depot);
 
     if (depot->status != MDS_OK) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
@@ -184,6 +217,9 @@ ngx_http_mds_depot_look(void *data)
 
     if (depot->depot == NULL) {
         ngx_http_mds_depot_open(depot);
+
+    } else if (depot->state == NULL) {
+        ngx_http_mds_depot_open_state(depot);
     }
 }
 
@@ -207,6 +243,18 @@ ngx_uint_t
 ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
 {
     return depot != NULL && depot->depot != NULL;
+}
+
+mds_state_t *
+ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot)
+{
+    return depot->state;
+}
+
+ngx_http_mds_queue_t **
+ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot)
+{
+    return &depot->queue;
 }
 
 /* A generation that fails is tried again and again, but told of once. */
@@ -244,7 +292,12 @@ ngx_http_mds_depot_call(void *data)
         ngx_http_mds_depot_warn(depot, call->err);
     }
 
+    snapshot.state = depot->state;
     call->status = call->evaluate(&snapshot, call->data, call->err);
+
+    if (depot->state != NULL) {
+        mds_state_end(depot->state);
+    }
 
     mds_depot_end(depot->depot);
 

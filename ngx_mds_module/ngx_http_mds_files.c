@@ -28,6 +28,8 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 static ngx_int_t ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
                                         ngx_open_file_info_t *of);
 
+static ngx_str_t ngx_http_mds_files_allowed = ngx_string("GET, HEAD");
+
 ngx_int_t
 ngx_http_mds_files_handler(ngx_http_request_t *r)
 {
@@ -45,7 +47,7 @@ ngx_http_mds_files_handler(ngx_http_request_t *r)
     }
 
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return ngx_http_mds_not_allowed(r);
+        return ngx_http_mds_not_allowed(r, &ngx_http_mds_files_allowed);
     }
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);

@@ -162,6 +162,10 @@ ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
 static char *
 ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    if (ngx_http_mds_admission_init(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_mds_handle(cf, conf, ngx_http_mds_check_handler);
 }
 

@@ -16,9 +16,13 @@
 #include "mds_decide.h"
 #include "mds_depot.h"
 #include "mds_request.h"
+#include "mds_state.h"
 
 /* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
-typedef struct ngx_http_mds_depot_s ngx_http_mds_depot_t;
+typedef struct ngx_http_mds_depot_s   ngx_http_mds_depot_t;
+typedef struct ngx_http_mds_queue_s   ngx_http_mds_queue_t; /* of admissions */
+typedef struct ngx_http_mds_batch_s   ngx_http_mds_batch_t;
+typedef struct ngx_http_mds_reading_s ngx_http_mds_reading_t;
 
 /* A path that the configuration names, once for all that share it. */
 typedef struct {
@@ -52,6 +56,8 @@ typedef struct {
     ngx_str_t version;
     ngx_str_t reason;
     ngx_str_t serial; /* also goes out as MDS-Serial */
+
+    ngx_http_mds_reading_t *reading; /* a body under way */
 } ngx_http_mds_ctx_t;
 
 extern ngx_module_t ngx_http_mds_module;
@@ -64,6 +70,11 @@ char *ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* Adds to *attributes those of prev that it does not name itself. */
 ngx_int_t ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
                                         ngx_array_t **attributes);
+
+/* The operator's attributes. */
+mds_status_t
+ngx_http_mds_fix_attributes(ngx_http_request_t *r, mds_request_t *request,
+                            mds_error_t *err);
 
 /* The operator's attributes, then the query's. */
 mds_status_t
@@ -95,6 +106,96 @@ mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
                                          ngx_http_mds_evaluate_pt evaluate,
                                          void *data, mds_error_t *err);
 
+/* The state that admissions are written to; NULL: not to be had. */
+mds_state_t *ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot);
+
+/* ngx_http_mds_admission.c */
+
+/* One request's admissions, under way or done. The bytes that they point to
+ * are the request's. */
+typedef struct ngx_http_mds_ticket_s ngx_http_mds_ticket_t;
+
+struct ngx_http_mds_ticket_s {
+    ngx_queue_t           queue;
+    ngx_http_request_t   *r;
+    mds_admission_t      *admissions;
+    size_t                count;
+    mds_status_t          status; /* once done */
+    ngx_http_mds_batch_t *batch; /* that it is in; NULL: it waits, or is done */
+    void (*done)(ngx_http_mds_ticket_t *ticket);
+    void *data; /* for done */
+};
+
+/* A thread pool for admissions has to be there before workers start. */
+ngx_int_t ngx_http_mds_admission_init(ngx_conf_t *cf);
+
+/*
+ * Asks for what the ticket says; done is called from the event loop once it
+ * is durable, or has failed. The request waits: return NGX_DONE. If it goes
+ * away before, done is not called.
+ */
+ngx_int_t
+ngx_http_mds_admit(ngx_http_mds_depot_t *depot, ngx_http_mds_ticket_t *ticket);
+
+/* Whether a thread is at work on the depot's state. NULL is fine. */
+ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
+
+/* The admissions of a depot, kept with it. */
+ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
+
+/* ngx_http_mds_body.c */
+
+typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
+
+/*
+ * Reads a body of up to max bytes into memory, never to disk, and calls done
+ * with it, or answers: 413, 400. Returns what a content handler returns.
+ */
+ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
+                                 ngx_http_mds_body_pt done);
+
+/* ngx_http_mds_asking.c */
+
+/* What is asked, and what came of it; all in the request's pool. */
+typedef struct {
+    mds_decision_t decision;
+    mds_status_t   status; /* MDS_INVALID: see detail */
+    ngx_str_t      detail;
+    ngx_uint_t     settled; /* no more to be asked */
+} ngx_http_mds_question_t;
+
+typedef struct ngx_http_mds_asking_s ngx_http_mds_asking_t;
+
+struct ngx_http_mds_asking_s {
+    ngx_http_request_t      *r;
+    ngx_http_mds_ctx_t      *ctx;
+    ngx_http_mds_depot_t    *depot;
+    ngx_http_mds_question_t *questions;
+    size_t                   count;
+    ngx_uint_t               rounds;
+    void                    *data;
+
+    /* The i-th question, the operator's attributes first. */
+    mds_status_t (*ask)(ngx_http_mds_asking_t *asking, size_t i,
+                        mds_request_t *request, mds_error_t *err);
+    /* Answers, once all are settled. */
+    ngx_int_t (*answer)(ngx_http_mds_asking_t *asking);
+};
+
+/* The request's context, made if it is not there; NULL: no memory. */
+ngx_http_mds_ctx_t *ngx_http_mds_get_ctx(ngx_http_request_t *r);
+
+/* A context for the request, and an asking for that many questions; NULL: no
+ * memory. */
+ngx_http_mds_asking_t *ngx_http_mds_asking(ngx_http_request_t *r, size_t count);
+
+/* Asks them all, waits for windows if need be, and answers. */
+ngx_int_t ngx_http_mds_ask(ngx_http_mds_asking_t *asking);
+
+/* ngx_http_mds_batch.c */
+
+ngx_int_t ngx_http_mds_batch_handler(ngx_http_request_t *r);
+
 /* ngx_http_mds_guard.c */
 
 /* To be called once in a process. */
@@ -112,6 +213,12 @@ ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
 /* MDS-Serial, where it is known, and Cache-Control: no-store. */
 ngx_int_t ngx_http_mds_add_common_headers(ngx_http_request_t *r);
 
+/* MDS-Poll-After, where the decision asks for it; *seconds is what it says,
+ * jitter added (0: nothing). */
+ngx_int_t
+ngx_http_mds_add_poll_after(ngx_http_request_t   *r,
+                            const mds_decision_t *decision, uint64_t *seconds);
+
 /* Status, content type, and the body, which is not copied; empty: none. */
 ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
                             ngx_str_t *type, ngx_str_t *body);
@@ -122,8 +229,12 @@ ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
                                const char *detail);
 
-/* 405 with Allow: GET, HEAD. */
-ngx_int_t ngx_http_mds_not_allowed(ngx_http_request_t *r);
+/* 405; allowed as in Allow: "GET, HEAD". */
+ngx_int_t ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed);
+
+/* A problem of HTTP's own: 413, 415. */
+ngx_int_t ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
+                              const char *detail);
 
 /* 503 with Retry-After. */
 ngx_int_t ngx_http_mds_unavailable(ngx_http_request_t *r);
@@ -144,6 +255,9 @@ ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
                       ngx_str_t *envelope);
 
 /* ngx_http_mds_variable.c */
+
+/* Lets the variables say what was decided; the views are the request's. */
+void ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision);
 
 ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
 

@@ -47,16 +47,22 @@ ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
 }
 
 ngx_int_t
-ngx_http_mds_not_allowed(ngx_http_request_t *r)
+ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed)
 {
-    static ngx_str_t allow = ngx_string("GET, HEAD");
-
-    if (ngx_http_mds_add_header(r, "Allow", &allow) != NGX_OK) {
+    if (ngx_http_mds_add_header(r, "Allow", allowed) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_mds_send_problem(r, NGX_HTTP_NOT_ALLOWED, NGX_LOG_INFO,
-                                     "only GET and HEAD are answered here");
+                                     "the method is not one of those that are"
+                                     " answered here");
+}
+
+ngx_int_t
+ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
+                    const char *detail)
+{
+    return ngx_http_mds_send_problem(r, status, NGX_LOG_INFO, detail);
 }
 
 /* Why is in the log already: once for all requests, or from above. */
@@ -81,6 +87,12 @@ ngx_http_mds_problem_title(ngx_uint_t status)
 
     case NGX_HTTP_NOT_ALLOWED:
         return "Method Not Allowed";
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large";
+
+    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "Unsupported Media Type";
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
         return "Service Unavailable";

@@ -52,6 +52,26 @@ ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return NGX_OK;
 }
 
+static ngx_str_t
+ngx_http_mds_str(const char *data, size_t len)
+{
+    return (ngx_str_t){ len, (u_char *) data };
+}
+
+void
+ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision)
+{
+    const char *action = mds_action_name(decision->action);
+    const char *reason = mds_reason_name(decision->reason);
+
+    ctx->action = ngx_http_mds_str(action, ngx_strlen(action));
+    ctx->reason = ngx_http_mds_str(reason, ngx_strlen(reason));
+    ctx->release
+        = ngx_http_mds_str(decision->release.data, decision->release.len);
+    ctx->version
+        = ngx_http_mds_str(decision->version.data, decision->version.len);
+}
+
 ngx_int_t
 ngx_http_mds_add_variables(ngx_conf_t *cf)
 {
