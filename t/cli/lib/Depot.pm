@@ -112,19 +112,24 @@ sub untouched {
     is_deeply [diff($before, $self->tree)], [], "$name: the depot is as it was";
 }
 
-# Everything in the depot: path to mode, owner, size, time, digest. The lock
-# file is LMDB's: whoever looks at the journal touches it.
+# Everything in the depot: path to mode, owner, and, for files, time, size and
+# digest. The lock file is LMDB's: whoever looks at the journal touches it.
+# Generations that are old enough to go may go at any time.
 sub tree {
     my ($self) = @_;
     my %tree;
+    my $newest = (sort { $b <=> $a } map { /^(\d+)\.mdb$/ }
+        $self->files('catalog'))[0];
 
     find({ no_chdir => 1, wanted => sub {
         my @st   = lstat $_ or return;
         my $name = substr $_, length $self->{depot};
         return if $name eq '/journal/lock.mdb';
-        $tree{$name} = join ' ', sprintf('%o', $st[2]), @st[4, 5],
-            (Time::HiRes::stat($_))[9],
-            -f _ ? ($st[7], sha256_hex(Ctl::read_file($_))) : ();
+        return if $name =~ m{/catalog/(\d+)\.mdb$} && $1 + 5 <= $newest;
+        $tree{$name} = join ' ', sprintf('%o', $st[2]), @st[4, 5], -f _
+            ? ((Time::HiRes::stat($_))[9], $st[7],
+               sha256_hex(Ctl::read_file($_)))
+            : ();
     } }, $self->{depot});
     return \%tree;
 }

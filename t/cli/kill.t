@@ -1,0 +1,317 @@
+#!/usr/bin/perl
+
+# A loader that is killed anywhere leaves the change whole, or not there; the
+# catalog in force can be read all the time, and the next command goes on as
+# if nothing had been. MDS_KILLS=N for more kills at random.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Temp qw(tempdir);
+use JSON::PP;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Ctl ();
+use Depot;
+
+# In memory where that can be: a kill takes nothing from what was written, so
+# that waiting for a disk would be in vain.
+my ($memory) = grep { -d && -w } '/dev/shm';
+my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
+my $cc  = $ENV{CC} // 'cc';
+system("$cc -shared -fPIC -o $dir/killer.so $FindBin::Bin/lib/killer.c -ldl")
+    == 0 or plan skip_all => 'no compiler';
+
+my $kills = $ENV{MDS_KILLS} // 120;
+my $asan  = $ENV{TEST_NGINX_PRELOAD} // '';
+
+# --- a depot with something in it, and one command of each sort
+
+my $base = Depot->new(dir => $dir, depot => "$dir/base");
+my $common = Depot::noise('common', 20_000);
+$base->put("v$_", $common . Depot::noise($_, 500)) for 1 .. 3;
+$base->put('ids', join '', map { "user-$_\n" } 1 .. 2000);
+$base->put_json('doc.json', {
+    app => 'a', serial => 9,
+    lists => { staff => { file => 'ids' }, x => { external => JSON::PP::true } },
+    packages => [ map { { kind => 'upgrade', version => "$_", file => "v$_" } }
+        1 .. 3 ],
+    releases => [ map { { id => "r$_", kind => 'upgrade', version => "$_",
+        audience => { percent => 50 } } } 1 .. 3 ],
+});
+
+my @package = qw(--app a --kind upgrade --version);
+$base->must('publish', "$dir/v$_", @package, $_) for 1, 2;
+$base->must(qw(release a r1 --kind upgrade --version 1 --all));
+$base->must(qw(release a r2 --kind upgrade --version 2 --percent 50));
+$base->must(qw(list add a x somebody));
+$base->must(qw(list add other y), "u$_") for 1 .. 4;
+
+my @commands = (
+    ['publish', "$dir/v3", @package, 3],
+    ['apply', "$dir/doc.json"],
+    ['list', 'import', 'a', 'x', "$dir/ids"],
+    ['list', 'add', 'a', 'x', 'one', 'two'],
+    [qw(release a r3 --kind upgrade --version 2 --percent 10)],
+    [qw(promote a r2 --all)],
+    [qw(pause a r2)],
+    [qw(end a r1)],
+);
+
+# Contents of external lists are no part of the document.
+sub exported {
+    my ($d) = @_;
+    return $d->export('a') . $d->must(qw(list show a x));
+}
+
+# Serial in force, as every worker reads it.
+sub current { unpack 'Q<', substr Ctl::read_file("$_[0]{depot}/CURRENT"), 8 }
+
+my $trials = 0;
+
+sub trial {
+    my $to = "$dir/trial-" . $trials++;
+    system('cp', '-a', "$dir/base", $to) == 0 or die 'cp';
+    return Depot->new(dir => $dir, depot => $to);
+}
+
+sub drop { system 'rm', '-rf', $_[0]{depot} }
+
+sub temps { grep { /^\.tmp-/ } map { $_[0]->files($_) } qw(files lists catalog) }
+
+# What the depot is after a kill: nothing is wrong ('' then), or what.
+# %$after is of the same command, not killed.
+sub wrong_with {
+    my ($d, $before, $after, @command) = @_;
+
+    # a worker's view, before any loader has put things right
+    my $seen = eval { $d->decides(qw(app=a kind=upgrade version=1 device=d)) };
+    return "the catalog in force cannot be read: $@" if !defined $seen;
+
+    my $now = eval { exported($d) };
+    return "export fails: $@" if !defined $now;
+    my $done = $now eq $after ? 1 : 0;
+    return "half a change: $now" if !$done && $now ne $before;
+
+    my $serial = current($d);
+    return "CURRENT is not the journal's serial"
+        if $serial != ($now =~ /"serial": (\d+)/)[0];
+    return 'the log says something else'
+        if $d->asks('log')->[0]{serial} != $serial;
+
+    # what was not done can be done now, what was done is no change
+    my ($code, undef, $err) = $d->run(@command);
+    return "it cannot be done again: $err"
+        if $code ne 0 && !($done && $err =~ /already| is (?:paused|ended)/);
+    my $export = $done ? $now : exported($d);
+    return 'done again, it is not the same' if $export ne $after;
+
+    # and leaves nothing of the killed one
+    $d->must(qw(list add other probe x));
+    my @left = temps($d);
+    return "left behind: @left" if @left;
+    return 'CURRENT does not follow' if current($d) != ($export =~
+        /"serial": (\d+)/)[0] + 1;
+    for my $package (@{ JSON::PP->new->utf8->incr_parse($export)->{packages} })
+    {
+        my $path = "$d->{depot}/files/$package->{sha256}";
+        return "$path is missing" if !-s $path || !-s "$path.minisig";
+        return "$path is damaged" if Digest::SHA::sha256_hex(
+            Ctl::read_file($path)) ne $package->{sha256};
+    }
+    return '';
+}
+
+sub outcome {
+    my @command = @_;
+    my $d = trial();
+    my $begun = time;
+    $d->must(@command);
+    my $seconds = time - $begun;
+    my $after = exported($d);
+    drop($d);
+    return ($after, $seconds);
+}
+
+# Runs it with the killer inside; what it ended by.
+sub strike {
+    my ($d, $at, $half, @command) = @_;
+    local $ENV{LD_PRELOAD}  = join ' ', grep { length } $asan, "$dir/killer.so";
+    local $ENV{KILLER_AT}   = $at;
+    local $ENV{KILLER_HALF} = $half;
+    return ($d->run(@command))[0];
+}
+
+# --- at every call that writes, renames or syncs, in turn
+
+my $before = exported(Depot->new(dir => $dir, depot => "$dir/base"));
+my %after;
+
+for my $command (@commands) {
+    my $name = Depot::short(@$command);
+    ($after{$name}) = outcome(@$command);
+    isnt $after{$name}, $before, "$name: is a change";
+
+    my ($at, @wrong) = 0;
+    for (;;) {
+        my $d = trial();
+        # some writes are cut in the middle
+        my $end = strike($d, ++$at, $at % 3 == 0, @$command);
+        push @wrong, "call $at: $end" if $end !~ /^(?:0|signal 9)$/;
+        my $what = wrong_with($d, $before, $after{$name}, @$command);
+        push @wrong, "call $at: $what" if $what ne '';
+        drop($d);
+        last if $end eq '0' || @wrong > 3;
+    }
+    is_deeply \@wrong, [], "$name: killed at each of $at calls";
+    cmp_ok $at, '>', 10, "$name: has calls";
+}
+
+# init is finished by the next one, wherever it was killed.
+{
+    my ($at, @wrong) = 0;
+    for (;;) {
+        my $half = Depot->new(dir => $dir, depot => "$dir/base");
+        $half->{depot} = "$dir/half";
+        my $end = strike($half, ++$at, $at % 2, 'init');
+        my ($code, undef, $err) = $half->run('init');
+        push @wrong, "call $at: $end, $err"
+            if $code ne 0 && $err !~ /is a depot already/;
+        ($code, undef, $err) = $half->run(qw(list add a l u));
+        push @wrong, "call $at: does not work: $err" if $code ne 0;
+        push @wrong, "call $at: left: $_"
+            for temps($half), grep { /tmp/ } $half->files('.');
+        drop($half);
+        last if $end eq '0';
+    }
+    TODO: {
+        local $TODO = 'an empty CURRENT is a depot to init, and none to others';
+        is_deeply \@wrong, [], "init: killed at each of $at calls";
+    }
+}
+
+# --- at any moment
+
+my %ends;
+my @wrong;
+for my $i (1 .. $kills) {
+    my $command = $commands[$i % @commands];
+    my $name = Depot::short(@$command);
+    my $signal = $i % 5 == 0 ? 'INT' : 'KILL';
+    my $d = trial();
+
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        $ENV{MDS_DEPOT} = $d->{depot};
+        $ENV{MDS_KEY}   = $d->{key};
+        exec "$Ctl::build/mdsctl", @$command or POSIX::_exit(127);
+    }
+    sleep rand 0.025;
+    kill $signal, $pid;
+    waitpid $pid, 0;
+    $ends{ $? & 127 ? 'killed' : $? == 0 ? 'done' : 'failed' }++;
+
+    my $what = wrong_with($d, $before, $after{$name}, @$command);
+    push @wrong, "$name, $signal: $what" if $what ne '';
+    drop($d);
+}
+is_deeply \@wrong, [], "$kills kills at random";
+cmp_ok $ends{killed} // 0, '>', $kills / 10, 'many came in time';
+ok !$ends{failed}, 'none failed';
+
+# --- a change that was committed, and is not in force yet: the next command
+# of any kind finishes it.
+
+{
+    my $d = trial();
+    $d->must(qw(pause a r2));
+    my $serial = current($d);
+    my $bytes = Ctl::read_file("$d->{depot}/CURRENT");
+    open my $file, '+<:raw', "$d->{depot}/CURRENT" or die;
+    print $file substr($bytes, 0, 8), pack 'Q<', $serial - 1;
+    close $file;
+    is $d->decides(qw(app=a kind=upgrade))->{serial}, $serial - 1,
+        'workers stay with the generation before';
+    is $d->asks('status')->{serial}, $serial, 'the next command finishes it';
+    is current($d), $serial, 'for the workers, too';
+    drop($d);
+}
+
+# --- one that comes late with its switch does not go back behind another's
+
+{
+    my $d = trial();
+    my $serial = $d->serial;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        $ENV{LD_PRELOAD}    = join ' ', grep { length } $asan, "$dir/killer.so";
+        $ENV{KILLER_UNLOCK} = 400;
+        $ENV{MDS_DEPOT}     = $d->{depot};
+        exec "$Ctl::build/mdsctl", qw(list add a x late)
+            or POSIX::_exit(127);
+    }
+    sleep 0.2;
+    my $facts = $d->asks(qw(list add a x early));
+    waitpid $pid, 0;
+    is $?, 0, 'the late one is done';
+    is $facts->{serial}, $serial + 2, 'the other one came behind it';
+    TODO: {
+        local $TODO = 'CURRENT goes back';
+        is current($d), $serial + 2, 'and stays in force';
+    }
+    is_deeply [split /\n/, $d->must(qw(list show a x))],
+        [qw(somebody late early)], 'both are there';
+    drop($d);
+}
+
+# --- several at once
+
+{
+    my $d = trial();
+    my $from = $d->serial;
+    my %pids;
+    for my $i (1 .. 10) {
+        my $pid = fork // die "fork: $!";
+        if ($pid == 0) {
+            open STDOUT, '>', "$dir/said-$i";
+            open STDERR, '>&', \*STDOUT;
+            $ENV{MDS_DEPOT} = $d->{depot};
+            for my $j (1 .. 5) {
+                system("$Ctl::build/mdsctl", qw(list add a crowd), "id-$i-$j")
+                    == 0 or POSIX::_exit(1);
+            }
+            POSIX::_exit(0);
+        }
+        $pids{$pid} = $i;
+    }
+    my $failed = 0;
+    while ((my $pid = wait) > 0) {
+        $failed++ if $? != 0;
+    }
+    is $failed, 0, 'ten loaders at once: all done';
+    is_deeply [sort split /\n/, $d->must(qw(list show a crowd))],
+        [sort map { my $i = $_; map { "id-$i-$_" } 1 .. 5 } 1 .. 10],
+        'all ids are there';
+    is $d->serial, $from + 50, 'a serial each';
+    is current($d), $d->serial, 'the last one is in force';
+    is_deeply [map { $_->{serial} } @{ $d->asks('log') }[0 .. 49]],
+        [reverse $from + 1 .. $from + 50], 'an entry each';
+    my %said;
+    $said{$_}++ for map { Ctl::read_file("$dir/said-$_") =~ /^serial (\d+)/mg }
+        1 .. 10;
+    TODO: {
+        local $TODO = 'the serial in force is said, not its own';
+        is_deeply [sort { $a <=> $b } keys %said], [$from + 1 .. $from + 50],
+            'each said its own';
+    }
+    drop($d);
+}
+
+done_testing;

@@ -1,0 +1,205 @@
+/*
+ * To be preloaded: ends the process by SIGKILL at the n-th call that changes a
+ * file or makes it durable.
+ *
+ *   KILLER_AT=n      the n-th call, from 1
+ *   KILLER_HALF=1    a write is done in half before that
+ *   KILLER_ERRNO=e   no end, but this error, from there on (a full disk: 28)
+ *
+ *   KILLER_UNLOCK=ms sleeps so long when the lock is let go of for the first
+ *                    time after something was written
+ *
+ * Without KILLER_AT and KILLER_UNLOCK, nothing happens.
+ */
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static long
+setting(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL ? atol(value) : 0;
+}
+
+static int has_written;
+
+static int
+is_due(void)
+{
+    static long calls;
+
+    calls++;
+    return setting("KILLER_AT") != 0
+           && (setting("KILLER_ERRNO") != 0 ? calls >= setting("KILLER_AT")
+                                            : calls == setting("KILLER_AT"));
+}
+
+/* True: the call fails. */
+static int
+strike(void)
+{
+    if (!is_due()) {
+        return 0;
+    }
+
+    if (setting("KILLER_ERRNO") == 0) {
+        kill(getpid(), SIGKILL);
+        pause();
+    }
+
+    errno = (int) setting("KILLER_ERRNO");
+    return 1;
+}
+
+#define REAL(name) ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
+
+/* What is written to a terminal or a pipe is no change of a file. */
+static int
+is_file(int fd)
+{
+    struct stat st;
+
+    return fd > 2 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+#define STRIKE_WRITE(half)                                                     \
+    do {                                                                       \
+        if (is_file(fd)) {                                                     \
+            has_written = 1;                                                   \
+            if (setting("KILLER_HALF") != 0 && is_due()) {                     \
+                (void) !(half);                                                \
+                kill(getpid(), SIGKILL);                                       \
+                pause();                                                       \
+            }                                                                  \
+            if (setting("KILLER_HALF") == 0 && strike()) {                     \
+                return -1;                                                     \
+            }                                                                  \
+        }                                                                      \
+    } while (0)
+
+ssize_t
+write(int fd, const void *data, size_t len)
+{
+    STRIKE_WRITE(REAL(write)(fd, data, len / 2));
+    return REAL(write)(fd, data, len);
+}
+
+ssize_t
+pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    STRIKE_WRITE(REAL(pwrite)(fd, data, len / 2, offset));
+    return REAL(pwrite)(fd, data, len, offset);
+}
+
+ssize_t
+pwrite64(int fd, const void *data, size_t len, off64_t offset)
+{
+    STRIKE_WRITE(REAL(pwrite64)(fd, data, len / 2, offset));
+    return REAL(pwrite64)(fd, data, len, offset);
+}
+
+ssize_t
+writev(int fd, const struct iovec *v, int count)
+{
+    STRIKE_WRITE(REAL(writev)(fd, v, count / 2));
+    return REAL(writev)(fd, v, count);
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *v, int count, off_t offset)
+{
+    STRIKE_WRITE(REAL(pwritev)(fd, v, count / 2, offset));
+    return REAL(pwritev)(fd, v, count, offset);
+}
+
+int
+fsync(int fd)
+{
+    return strike() ? -1 : REAL(fsync)(fd);
+}
+
+int
+fdatasync(int fd)
+{
+    return strike() ? -1 : REAL(fdatasync)(fd);
+}
+
+int
+msync(void *address, size_t len, int flags)
+{
+    return strike() ? -1 : REAL(msync)(address, len, flags);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+    return strike() ? -1 : REAL(ftruncate)(fd, len);
+}
+
+int
+rename(const char *from, const char *to)
+{
+    return strike() ? -1 : REAL(rename)(from, to);
+}
+
+int
+mkdir(const char *path, mode_t mode)
+{
+    return strike() ? -1 : REAL(mkdir)(path, mode);
+}
+
+int
+chmod(const char *path, mode_t mode)
+{
+    return strike() ? -1 : REAL(chmod)(path, mode);
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+    return strike() ? -1 : REAL(fchmod)(fd, mode);
+}
+
+/* A full disk lets go of files: no error here. */
+int
+unlink(const char *path)
+{
+    if (setting("KILLER_ERRNO") == 0) {
+        (void) strike();
+    }
+    return REAL(unlink)(path);
+}
+
+int
+unlinkat(int fd, const char *path, int flags)
+{
+    if (setting("KILLER_ERRNO") == 0) {
+        (void) strike();
+    }
+    return REAL(unlinkat)(fd, path, flags);
+}
+
+int
+pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    int result = REAL(pthread_mutex_unlock)(mutex);
+
+    if (has_written && setting("KILLER_UNLOCK") != 0) {
+        has_written = 0;
+        usleep((useconds_t) setting("KILLER_UNLOCK") * 1000);
+    }
+
+    return result;
+}
