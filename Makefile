@@ -207,7 +207,7 @@ soak: all
 
 demo: deps-test
 	$(MAKE) all
-	@BUILD='$(BUILD)' NGINX='$(NGINX)' t/demo/run
+	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(NGINX)' t/demo/run
 
 demo-stop:
 	@BUILD='$(BUILD)' t/demo/stop
