@@ -100,34 +100,42 @@ mds_apply_external(mds_json_t *state, const mds_json_t *lists)
 }
 
 mds_status_t
+mds_guard_apply(mds_loader_t *loader, void *data, const mds_json_t *before,
+                mds_error_t *err)
+{
+    const mds_apply_t *apply = data;
+    const mds_json_t  *serial = mds_json_get(apply->document, "serial");
+
+    /* An export that is as new as the app's last change knows its steps. */
+    if (apply->force
+        || (mds_json_is_integer(serial)
+            && mds_json_integer(serial)
+                   >= mds_json_integer(mds_json_get(before, "serial"))))
+    {
+        return MDS_OK;
+    }
+
+    return mds_apply_conflict(loader, before, err);
+}
+
+mds_status_t
 mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
                mds_error_t *err)
 {
     const mds_apply_t *apply = data;
-    const mds_json_t  *serial = mds_json_get(apply->document, "serial");
-    mds_json_t        *document;
-    mds_status_t       status = MDS_OK;
+    mds_json_t        *document = mds_json_copy(apply->document);
 
-    if (!apply->force
-        && !(mds_json_is_integer(serial)
-             && mds_json_integer(serial)
-                    >= mds_json_integer(mds_json_get(state, "serial"))))
-    {
-        status = mds_apply_conflict(loader, state, err);
-    }
+    (void) loader;
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    document = mds_json_copy(apply->document);
     mds_json_delete(document, "serial");
 
-    if (mds_apply_external(state, mds_json_get(document, "lists")) != MDS_OK
-        || mds_json_set(state, "document", document) != MDS_OK)
-    {
+    /* In this order: the document is handed over in any case. */
+    if (mds_apply_external(state, mds_json_get(document, "lists")) != MDS_OK) {
+        mds_json_release(document);
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    return MDS_OK;
+    return mds_json_set(state, "document", document) == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, MDS_NO_MEMORY, "no memory");
 }

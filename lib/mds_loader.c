@@ -261,6 +261,22 @@ mds_loader_who(char who[128])
     return mds_str_of(who);
 }
 
+/* Whether the document itself is touched: a later one would put that back. */
+static bool
+mds_loader_steps(const mds_json_t *changes)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        mds_str_t what
+            = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
+
+        if (!mds_str_eq(what, mds_str("external"))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static mds_status_t
 mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
                uint64_t serial, int64_t now_ms, const mds_json_t *changes,
@@ -278,7 +294,9 @@ mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
         || mds_json_set_str(entry, "app", change->app) != MDS_OK
         || mds_json_set_str(entry, "command", mds_str_of(change->command))
                != MDS_OK
-        || mds_json_set_bool(entry, "step", !change->applies) != MDS_OK
+        || mds_json_set_bool(entry, "step",
+                             !change->applies && mds_loader_steps(changes))
+               != MDS_OK
         || mds_json_set(entry, "changes", mds_json_copy(changes)) != MDS_OK)
     {
         mds_json_release(entry);
@@ -379,6 +397,7 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
 {
     mds_json_t  *before = NULL, *after = NULL, *whole = NULL, *found = NULL;
     mds_model_t *model = NULL;
+    bool         changed;
     mds_status_t status = mds_loader_before(loader, change->app, err, &before);
 
     if (status == MDS_OK) {
@@ -395,7 +414,13 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
         status = mds_diff(before, after, err, &found);
     }
 
-    if (status == MDS_OK && mds_json_size(found) > 0 && !change->dry_run) {
+    changed = status == MDS_OK && mds_json_size(found) > 0 && !change->dry_run;
+
+    if (changed && change->guard != NULL) {
+        status = change->guard(loader, change->data, before, err);
+    }
+
+    if (changed && status == MDS_OK) {
         status
             = mds_loader_make(loader, change, model, after, found, err, made);
     }

@@ -58,6 +58,9 @@ uint64_t       mds_loader_serial(const mds_loader_t *loader); /* in force */
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
                                    mds_json_t *state, mds_error_t *err);
 
+typedef mds_status_t (*mds_guard_t)(mds_loader_t *loader, void *data,
+                                    const mds_json_t *before, mds_error_t *err);
+
 typedef struct {
     mds_str_t        app;
     const char      *command;  /* for the log: "pause a-3.2.0" */
@@ -67,7 +70,9 @@ typedef struct {
     const char      *what;     /* names the document in messages */
     const char      *base_dir; /* files are relative to it */
     mds_edit_t       edit;
-    void            *data;
+    mds_guard_t      guard; /* NULL, or asked where the edit would change
+                             * something: before is the state as it is */
+    void *data;
 } mds_change_t;
 
 typedef struct {
@@ -88,8 +93,8 @@ mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
 
 /*
  * The edit of `apply`: data is a mds_apply_t. The document takes the place of
- * the app's; contents of lists that stay external stay.
- * MDS_CONFLICT: single steps would be lost; the words list them.
+ * the app's; contents of lists that stay external stay. Its guard is
+ * MDS_CONFLICT where single steps would be lost; the words list them.
  */
 typedef struct {
     const mds_json_t *document;
@@ -98,5 +103,8 @@ typedef struct {
 
 mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
+
+mds_status_t mds_guard_apply(mds_loader_t *loader, void *data,
+                             const mds_json_t *before, mds_error_t *err);
 
 #endif

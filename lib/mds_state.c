@@ -254,7 +254,7 @@ mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
 
     window->count++;
 
-    if (window->count >= admission->limit && window->full_ms == 0) {
+    if (window->count >= admission->limit) {
         window->full_ms = now_ms;
     }
 

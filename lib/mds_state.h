@@ -22,7 +22,7 @@ typedef struct mds_state_s mds_state_t;
 typedef struct {
     uint32_t number;  /* 0: nobody was let in yet */
     uint64_t count;   /* how many were */
-    int64_t  full_ms; /* when it was full for the first time; 0: never */
+    int64_t  full_ms; /* when it filled last; 0: never */
 } mds_window_t;
 
 /* One that asks to be let in, and what came of it. */

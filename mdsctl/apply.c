@@ -48,9 +48,10 @@ mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
     mds_json_t     *document = NULL;
     mds_apply_t     apply;
     mds_path_t      dir;
-    mds_change_t    change = { .applies = true, .edit = mds_edit_apply };
-    mds_error_t     err;
-    int             code;
+    mds_change_t    change
+        = { .applies = true, .edit = mds_edit_apply, .guard = mds_guard_apply };
+    mds_error_t err;
+    int         code;
 
     if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
