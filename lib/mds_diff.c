@@ -109,7 +109,17 @@ mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
         len = mds_diff_word(id, len, mds_json_get(item, words[i]));
     }
 
-    return (mds_str_t){ len < MDS_DIFF_ID_MAX ? len : MDS_DIFF_ID_MAX - 1, id };
+    if (len < MDS_DIFF_ID_MAX) {
+        return (mds_str_t){ len, id };
+    }
+
+    /* Cut, but not in the middle of a character. */
+    len = MDS_DIFF_ID_MAX - 1;
+    while (len > 0 && !mds_str_is_utf8((mds_str_t){ len, id })) {
+        len--;
+    }
+
+    return (mds_str_t){ len, id };
 }
 
 /* The id, with " #2" behind it where the side has had it already. */
