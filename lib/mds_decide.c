@@ -257,12 +257,30 @@ mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
 }
 
 mds_status_t
+mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
+              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
+              mds_error_t *err, mds_decision_t *decision)
+{
+    mds_decision_t decided = { .poll_after_s = record->poll_after_s,
+                               .poll_jitter_s = record->poll_jitter_s };
+    mds_judge_t    judge;
+
+    mds_judge_begin(&judge, snapshot, record, request, now_ms, trace, err);
+    mds_decide_record(&judge, &decided);
+
+    if (judge.status == MDS_OK) {
+        *decision = decided;
+    }
+
+    return judge.status;
+}
+
+mds_status_t
 mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
            int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
            mds_decision_t *decision)
 {
-    mds_decision_t      decided = { .reason = MDS_REASON_UNKNOWN };
-    mds_judge_t         judge;
+    mds_decision_t      unknown = { .reason = MDS_REASON_UNKNOWN };
     const mds_record_t *record;
     mds_str_t           app = mds_request_get(request, mds_str("app"));
     mds_status_t        status;
@@ -272,20 +290,17 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
                                   mds_request_get(request, mds_str("name")),
                                   err, &record);
 
+    if (status == MDS_OK) {
+        return mds_decide_on(snapshot, record, request, now_ms, trace, err,
+                             decision);
+    }
+
     if (status == MDS_NOT_FOUND) {
-        status = mds_decide_unknown(snapshot, app, err, &decided);
-
-    } else if (status == MDS_OK) {
-        decided.poll_after_s = record->poll_after_s;
-        decided.poll_jitter_s = record->poll_jitter_s;
-
-        mds_judge_begin(&judge, snapshot, record, request, now_ms, trace, err);
-        mds_decide_record(&judge, &decided);
-        status = judge.status;
+        status = mds_decide_unknown(snapshot, app, err, &unknown);
     }
 
     if (status == MDS_OK) {
-        *decision = decided;
+        *decision = unknown;
     }
 
     return status;

@@ -59,6 +59,12 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
            int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
            mds_decision_t *decision) MDS_MUST_CHECK;
 
+/* The same of a resource's record in hand, which was checked. */
+mds_status_t
+mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
+              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
+              mds_error_t *err, mds_decision_t *decision) MDS_MUST_CHECK;
+
 const char *mds_action_name(mds_action_t action);
 const char *mds_reason_name(mds_reason_t reason);
 

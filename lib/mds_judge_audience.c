@@ -102,8 +102,9 @@ mds_ramp_threshold(const mds_release_record_t *release, int64_t now_ms)
     }
 
     risen = (unsigned __int128) (to - from)
-            * (uint64_t) (now_ms - release->ramp_start_ms)
-            / (uint64_t) (release->ramp_end_ms - release->ramp_start_ms);
+            * ((uint64_t) now_ms - (uint64_t) release->ramp_start_ms)
+            / ((uint64_t) release->ramp_end_ms
+               - (uint64_t) release->ramp_start_ms);
 
     return from + (uint64_t) risen;
 }

@@ -302,6 +302,7 @@ shelf_request(const char *query, mds_request_t *request)
 
     assert_true(strlen(query) < sizeof(buffer));
     request->count = 0;
+    request->admits = false;
 
     if (mds_request_parse(request, mds_str_of(query), buffer, &err) != MDS_OK
         || mds_request_validate(request, &err) != MDS_OK)
