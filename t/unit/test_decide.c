@@ -612,28 +612,33 @@ test_builds(void **state)
 
 #define SDK(version, file, more)                                               \
     PACKAGE("sdk", version, file, ",\"name\":\"core\"" more)
-#define LADDER                                                                                                                                                                            \
-    "{\"app\":\"a\",\"channels\":{\"mi\":{\"delta\":false},\"oppo\":{"                                                                                                                    \
-    "\"delta\":true}},\"packages\":[" SDK("1.0", "f10", "") "," SDK("4.0", "f40", "") "," SDK("4.5", "lost45", "") "," SDK(                                                               \
-        "4.6", "dull46",                                                                                                                                                                  \
-        "") "," SDK("4.7", "f47",                                                                                                                                                         \
-                    "") "," SDK("4.8", "e48",                                                                                                                                             \
-                                ",\"delivery\":\"embedded\"") "," SDK("4.9",                                                                                                              \
-                                                                      "ios49",                                                                                                            \
-                                                                      ",\"pla"                                                                                                            \
-                                                                      "tform"                                                                                                             \
-                                                                      "\":"                                                                                                               \
-                                                                      "\"ios"                                                                                                             \
-                                                                      "\"") "," SDK("4.95",                                                                                               \
-                                                                                    "play495",                                                                                            \
-                                                                                    ",\"channel\":\"play\"") "," SDK("5.2",                                                               \
-                                                                                                                     "f52",                                                               \
-                                                                                                                     ",\"deltas\":9") "],\"releases\":[" RELEASE("r",                     \
-                                                                                                                                                                 "sdk",                   \
-                                                                                                                                                                 "5.2",                   \
-                                                                                                                                                                 "\"name\":\"core\"," ALL \
-                                                                                                                                                                 ",\"delta\":{"           \
-                                                                                                                                                                 "\"stage\":\"4.0\",\"force_full\":[\"4.7.0\"]%s}") "]}"
+#define LADDER                                                                                                                                             \
+    "{\"app\":\"a\",\"channels\":{\"mi\":{\"delta\":false},\"oppo\":{"                                                                                     \
+    "\"delta\":true}},\"packages\":[" SDK("1.0", "f10", "") "," SDK("4.0", "f40", "") "," SDK("4.5", "lost45", "") "," SDK("4.6", "dull46", "") "," SDK(   \
+        "4.7", "f47",                                                                                                                                      \
+        "") "," SDK("4.8", "e48",                                                                                                                          \
+                    ",\"delivery\":\"embedded\"") "," SDK("4.9", "ios49",                                                                                  \
+                                                          ",\"pla"                                                                                         \
+                                                          "tform"                                                                                          \
+                                                          "\":"                                                                                            \
+                                                          "\"ios"                                                                                          \
+                                                          "\"") "," SDK("4."                                                                               \
+                                                                        "95",                                                                              \
+                                                                        "play"                                                                             \
+                                                                        "495",                                                                             \
+                                                                        ",\"c"                                                                             \
+                                                                        "hann"                                                                             \
+                                                                        "el\""                                                                             \
+                                                                        ":\"p"                                                                             \
+                                                                        "lay"                                                                              \
+                                                                        "\"") "," SDK("5.2",                                                               \
+                                                                                      "f52",                                                               \
+                                                                                      ",\"deltas\":9") "],\"releases\":[" RELEASE("r",                     \
+                                                                                                                                  "sdk",                   \
+                                                                                                                                  "5.2",                   \
+                                                                                                                                  "\"name\":\"core\"," ALL \
+                                                                                                                                  ",\"delta\":{"           \
+                                                                                                                                  "\"stage\":\"4.0\",\"force_full\":[\"4.7.0\"]%s}") "]}"
 
 /* C3, rung by rung, in its order. */
 static void
@@ -891,6 +896,36 @@ test_reasons(void **state)
     assert_string_equal(mds_reason_name(d->reason), "rolled_back");
 }
 
+/* More rules than verdicts that are remembered. */
+static void
+test_many_rules(void **state)
+{
+    char   document[65536], query[64], answer[64];
+    size_t len = (size_t) sprintf(document, "{\"app\":\"a\",\"packages\":[" ONE
+                                            "],\"releases\":[");
+
+    (void) state;
+
+    for (unsigned i = 0; i < 300; i++) {
+        len += (size_t) sprintf(document + len,
+                                "%s{\"id\":\"r%u\",\"kind\":\"upgrade\","
+                                "\"version\":\"2.0\"," ALL ",\"rules\":[{"
+                                "\"attribute\":\"city\",\"op\":\"in\","
+                                "\"values\":[\"c%u\"]}]}",
+                                i > 0 ? "," : "", i, i);
+    }
+    strcpy(document + len, "]}");
+    shelf_put(document);
+
+    for (unsigned i = 0; i < 300; i += 23) {
+        snprintf(query, sizeof(query), "app=a&kind=upgrade&city=c%u", i);
+        snprintf(answer, sizeof(answer), "install 2.0 by r%u full=f2", i);
+        assert_string_equal(shelf_ask(query), answer);
+    }
+
+    assert_string_equal(shelf_ask("app=a&kind=upgrade&city=c"), "outside");
+}
+
 /* What a client gets, to the letter. */
 static void
 test_manifests(void **state)
@@ -1033,6 +1068,7 @@ main(void)
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_resources),
         cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_many_rules),
         cmocka_unit_test(test_manifests),
         cmocka_unit_test(test_trace),
     };
