@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "listing.h"
 #include "mds_idfile.h"
 #include "mds_idlist.h"
 
@@ -240,48 +241,21 @@ edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
     return status == MDS_OK ? fold_if_large(loader, content, err) : status;
 }
 
-/* The ids of a file in front of what the list has: --add. */
+/* The file's ids become the list's, or come to those that it has. */
 static mds_status_t
-import_more(mds_loader_t *loader, const list_edit_t *edit, mds_json_t *content,
+import_file(mds_loader_t *loader, const list_edit_t *edit, mds_json_t *content,
             mds_error_t *err)
 {
-    mds_idfile_t *file;
-    mds_str_t     id;
-    mds_status_t  status = mds_idfile_open(edit->file, edit->file, err, &file);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    /* A small list takes them as they are; the fold sorts out doubles. */
-    while ((status = mds_idfile_next(file, err, &id)) == MDS_OK) {
-        mds_json_t *ids = content_ids(content, "ids", err);
-
-        status
-            = ids == NULL
-                  ? MDS_NO_MEMORY
-                  : mdsctl_memory(mds_json_append(ids, mds_json_string_new(id)),
-                                  err);
-        if (status != MDS_OK) {
-            break;
-        }
-    }
-
-    mds_idfile_close(file);
-
-    return status == MDS_NOT_FOUND ? fold(loader, content, err) : status;
-}
-
-static mds_status_t
-import_base(mds_loader_t *loader, const list_edit_t *edit, mds_json_t *content,
-            mds_error_t *err)
-{
+    const char     *depot = mds_loader_depot(loader);
     mds_progress_t *progress = edit->ui.begin(edit->list);
     mds_sha256_t    sha256;
     uint64_t        count;
-    mds_status_t    status
-        = mds_idlist_import(mds_loader_depot(loader), edit->file, progress, err,
-                            &sha256, &count);
+    mds_status_t    status;
+
+    status = edit->add ? mdsctl_listing_add(depot, content, edit->file,
+                                            progress, err, &sha256, &count)
+                       : mds_idlist_import(depot, edit->file, progress, err,
+                                           &sha256, &count);
 
     edit->ui.end(progress);
 
@@ -307,8 +281,7 @@ edit_import(mds_loader_t *loader, void *data, mds_json_t *state,
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    return edit->add ? import_more(loader, edit, content, err)
-                     : import_base(loader, edit, content, err);
+    return import_file(loader, edit, content, err);
 }
 
 static int
@@ -491,45 +464,14 @@ show_all(const mdsctl_t *ctl, const mds_json_t *state)
     return MDSCTL_DONE;
 }
 
-/* Ids of the base, but for those taken out or added again, a line each. */
 static mds_status_t
-print_base(const char *depot, const mds_json_t *content, mds_error_t *err)
+print_id(void *data, mds_str_t id, mds_error_t *err)
 {
-    mds_sha256_t  sha256;
-    mds_idfile_t *file;
-    mds_path_t    path;
-    mds_str_t     id;
-    mds_status_t  status;
+    (void) data;
+    (void) err;
+    printf("%.*s\n", MDS_STR(id));
 
-    if (!mds_sha256_parse(mds_json_string(mds_json_get(content, "sha256")),
-                          &sha256))
-    {
-        return MDS_OK;
-    }
-
-    status = mds_idlist_path(depot, &sha256, ".ids", err, &path);
-
-    if (status == MDS_OK) {
-        status = mds_idfile_open(path.text, path.text, err, &file);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    while ((status = mds_idfile_next(file, err, &id)) == MDS_OK) {
-        const mds_json_t *ids = mds_json_get(content, "ids");
-        const mds_json_t *without = mds_json_get(content, "without");
-
-        if (ids_find(ids, id) == mds_json_size(ids)
-            && ids_find(without, id) == mds_json_size(without))
-        {
-            printf("%.*s\n", MDS_STR(id));
-        }
-    }
-
-    mds_idfile_close(file);
-    return status == MDS_NOT_FOUND ? MDS_OK : status;
+    return MDS_OK;
 }
 
 /* The ids, in the form that `list import` reads; or, with --json, numbers. */
@@ -539,7 +481,6 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
     const mds_json_t *lists
         = mds_json_get(mds_json_get(state, "document"), "lists");
     const mds_json_t *content = shown_content(state, mds_str_of(name));
-    const mds_json_t *ids = mds_json_get(content, "ids");
     mds_json_t       *o;
     mds_error_t       err;
 
@@ -553,15 +494,9 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
         return o == NULL ? mdsctl_failed(&err) : mdsctl_print(o);
     }
 
-    if (print_base(ctl->depot, content, &err) != MDS_OK) {
-        return mdsctl_failed(&err);
-    }
-
-    for (size_t i = 0; i < mds_json_size(ids); i++) {
-        printf("%.*s\n", MDS_STR(mds_json_string(mds_json_at(ids, i))));
-    }
-
-    return MDSCTL_DONE;
+    return mdsctl_listing(ctl->depot, content, print_id, NULL, &err) == MDS_OK
+               ? MDSCTL_DONE
+               : mdsctl_failed(&err);
 }
 
 static int
