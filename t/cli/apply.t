@@ -143,7 +143,7 @@ for my $case (
         lists => { x => { sha256 => 'ab' x 32 } }],
     ['a list with a line that is no UTF-8', '/lists/x/file: .*line 2: .*UTF-8',
         lists => { x => { file => 'bad-ids' } }],
-    ['a release of nothing', '/releases/0: there is no package',
+    ['a release of nothing', '/releases/0/version: .*no package of upgrade',
         releases => [ { %{ document()->{releases}[0] }, version => '9' } ]],
     ['a list that is none', '/releases/0/audience/lists/0: .*"nobody"',
         releases => [ { %{ document()->{releases}[0] },

@@ -184,7 +184,7 @@ $d->refuses('has no names', 'publish', $file, qw(--app a --kind upgrade --name
     n --version 7));
 $d->refuses('"name" is missing', 'publish', $file, qw(--app a --kind bundle
     --version 7));
-$d->refuses('no packages', 'publish', $file, qw(--app a --kind config --name n
+$d->refuses('config', 'publish', $file, qw(--app a --kind config --name n
     --version 7));
 $d->refuses('deltas', @new, '--deltas', '-1');
 $d->refuses('deltas', @new, '--deltas', '1.5');

@@ -1,0 +1,241 @@
+#!/usr/bin/perl
+
+# release, promote, pause, resume, end, rollback: one release, step by step,
+# and the steps that are none.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+
+use Ctl ();
+use Depot;
+
+my $d = Depot->new;
+my $common = Depot::noise('common', 20_000);
+my @app = qw(app=a kind=upgrade platform=android version=1);
+
+for my $kind (qw(upgrade hotfix)) {
+    $d->must('publish', $d->put("$kind-$_", $common . Depot::noise($_, 300)),
+        qw(--app a --platform android --kind), $kind, '--version', $_)
+        for 1 .. 3;
+}
+$d->must('publish', $d->put('home', 'home'), qw(--app a --kind bundle --name
+    home --version 1));
+$d->must(qw(list add a staff alice));
+$d->must(qw(list add a banned mallory));
+$d->must(qw(list add a lab dev-1 --by device));
+
+sub gets { $d->decides(@app, @_) }
+
+sub installs { my $g = gets(@_); $g->{action} eq 'install' ? $g->{version} : '' }
+
+sub release_of {
+    my ($id) = @_;
+    return (grep { $_->{id} eq $id }
+        @{ decode_json($d->export('a'))->{releases} })[0];
+}
+
+my @release = qw(release a r --kind upgrade --platform android --version 2);
+
+# --- release: each audience
+
+for my $case (
+    [['--all'], { all => JSON::PP::true }, ['user=x'], undef],
+    [['--list', 'staff'], { lists => ['staff'] }, ['user=alice'], ['user=x']],
+    [['--list', 'staff', '--list', 'lab'], { lists => ['staff', 'lab'] },
+        ['device=dev-1'], ['user=dev-1', 'device=alice']],
+    [['--percent', '100'], { percent => 100 }, ['device=x'], ['user=x']],
+    [['--percent', '0.001'], { percent => 0.001 }, undef, ['device=x']],
+    [['--percent', '100', '--by', 'user'], { percent => 100, by => 'user' },
+        ['user=x'], ['device=x']],
+    [['--all', '--except', 'banned'],
+        { all => JSON::PP::true, except => ['banned'] }, ['user=x'],
+        ['user=mallory']],
+    [['--window', '10', '--until', '2036-01-01T00:00:00Z', '--by', 'user'],
+        { window => { count => 10, until => '2036-01-01T00:00:00Z',
+          by => 'user' }, by => 'user' }, undef, undef],
+) {
+    my ($words, $audience, $in, $out) = @$case;
+    my $one = Depot->new(key => $d->{key});
+    system('cp', '-a', "$d->{depot}/.", "$one->{depot}/") == 0 or die;
+    $one->does(@release, @$words);
+    my $got = decode_json($one->export('a'))->{releases}[0]{audience};
+    is_deeply $got, $audience, "@$words: the audience";
+    is $one->decides(@app, @$in)->{action}, 'install', "@$words: @$in is in"
+        if $in;
+    is $one->decides(@app, @$out)->{action}, 'none', "@$words: @$out is not"
+        if $out;
+}
+
+# --- release: rules, scopes, meta
+
+$d->does(qw(release a ruled --kind upgrade --platform android --platform ios
+    --channel mi --channel oppo --version 2 --all --rule),
+    '{"attribute":"brand","op":"in","values":["Xiaomi"]}', '--rule',
+    '{"attribute":"os_version","op":"range","min":"9"}', '--meta',
+    '{"prompt":"force"}');
+is_deeply release_of('ruled'), {
+    id => 'ruled', kind => 'upgrade', platform => ['android', 'ios'],
+    channel => ['mi', 'oppo'], version => '2',
+    audience => { all => JSON::PP::true },
+    rules => [ { attribute => 'brand', op => 'in', values => ['Xiaomi'] },
+               { attribute => 'os_version', op => 'range', min => '9' } ],
+    meta => { prompt => 'force' } }, 'all that was said is in the document';
+my @mi = qw(channel=mi brand=Xiaomi os_version=9);
+is installs(@mi), '2', 'both rules hold';
+is gets(@mi)->{manifest}{meta}{prompt}, 'force', 'its meta goes out';
+is installs(qw(channel=mi brand=Xiaomi os_version=8)), '', 'one does not';
+is installs(qw(channel=mi brand=Xiaomi)), '', 'one has nothing to look at';
+is installs(qw(channel=x brand=Xiaomi os_version=9)), '', 'another channel';
+
+$d->does(qw(release a home --kind bundle --name home --version 1 --all));
+is $d->decides(qw(app=a kind=bundle name=home))->{release}, 'home',
+    'a bundle by its name';
+
+# --- promote: from few to all, with rules kept, by no key
+
+$d->must(@release, '--list', 'staff', '--rule',
+    '{"attribute":"net","op":"in","values":["wifi"]}');
+is installs('user=alice', 'net=wifi'), '2', 'staff has it';
+is installs('user=x', 'net=wifi'), '', 'nobody else';
+{
+    local $d->{key};
+    like $d->does(qw(promote a r --all)), qr/^  ~ release r: audience$/m,
+        'promote says what changed';
+}
+is installs('user=x', 'net=wifi'), '2', 'then everybody';
+is installs('user=x', 'net=cell'), '', 'by the same rules';
+like $d->does(qw(promote a r --all)), qr/^no change/, 'again: no change';
+
+# --- pause, resume, end
+
+{
+    local $d->{key};   # none of these sign
+    $d->does(qw(pause a r));
+    is installs('net=wifi'), '', 'paused: no new devices';
+    is release_of('r')->{state}, 'paused', 'as the document says';
+    $d->does(qw(promote a r --percent 100 --by user));
+    is installs('net=wifi', 'user=x'), '', 'a new audience does not wake it';
+    $d->does(qw(resume a r));
+    is installs('net=wifi', 'user=x'), '2', 'resumed: it goes on';
+    $d->does(qw(pause a r));
+    $d->does(qw(end a r));
+    is installs('net=wifi', 'user=x'), '', 'ended';
+}
+
+# A release that slept while the catalog changed wakes without a key.
+$d->must(qw(release a sleeper --kind upgrade --platform android --version 3
+    --all));
+$d->must(qw(pause a sleeper));
+$d->must('publish', $d->put('u25', $common . 'x'), qw(--app a --kind upgrade
+    --platform android --version 2.5));
+{
+    local $d->{key};
+    $d->does(qw(resume a sleeper));
+    is installs(), '3', 'and is in force';
+    $d->does(qw(end a sleeper));
+}
+
+# --- every step from every state
+
+my %allowed = (
+    running     => { pause => 'paused', end => 'ended',
+                     rollback => 'rolled_back', promote => 'running' },
+    paused      => { resume => 'running', end => 'ended',
+                     rollback => 'rolled_back', promote => 'paused' },
+    ended       => { rollback => 'rolled_back' },
+    rolled_back => { },
+);
+for my $from (sort keys %allowed) {
+    for my $step (qw(pause resume end rollback promote)) {
+        my $id = "h-$from-$step";
+        my @args = ($step, 'a', $id, $step eq 'promote' ? '--all' : ());
+        $d->must('release', 'a', $id, qw(--kind hotfix --platform android
+            --version 2 --percent 5));
+        $d->must({ paused => 'pause', ended => 'end',
+            rolled_back => 'rollback' }->{$from}, 'a', $id)
+            if $from ne 'running';
+
+        my $to = $allowed{$from}{$step};
+        if (!defined $to) {
+            (my $words = $from) =~ s/_/./;
+            $d->refuses("release \"$id\" is $words", @args);
+            next;
+        }
+        $d->does(@args);
+        is release_of($id)->{state} // 'running', $to, "$from, $step: $to";
+    }
+}
+
+# --- rollback
+
+$d->must(qw(release a fix-3 --kind hotfix --platform android --version 3
+    --all));
+{
+    local $d->{key};
+    $d->refuses('has to be signed: give --key', qw(rollback a fix-3));
+}
+$d->does(qw(rollback a fix-3));
+my $g = $d->decides(qw(app=a kind=hotfix platform=android version=3));
+is_deeply [@$g{qw(action reason)}, @{ $g->{manifest} }{qw(action from)}],
+    ['rollback', 'rolled_back', 'rollback', '3'], 'who has it goes back';
+is $d->decides(qw(app=a kind=hotfix platform=android version=2))->{action},
+    'none', 'who has not, does not';
+$d->refuses('does not go back', qw(rollback a ruled));
+
+# --- what there is not, what is wrong
+
+$d->refuses('"a" has no release "none"', @$_, 'a', 'none') for ['pause'],
+    ['resume'], ['end'], ['rollback'];
+$d->refuses('"a" has no release "none"', qw(promote a none --all));
+$d->refuses('"zz".*no release', qw(pause zz r));
+$d->refuses('there is a release "r" already', @release, '--all');
+my @wrong = qw(release a w --kind upgrade --platform android --version 2);
+$d->refuses('there is no list "l"', @wrong, '--list', 'l');
+$d->refuses('percent', @wrong, '--percent', '101');
+$d->refuses('percent', @wrong, '--percent', '"5"');
+$d->refuses('count', @wrong, '--window', '0');
+$d->refuses('until', @wrong, '--window', '5', '--until', 'tomorrow');
+$d->refuses('by', @wrong, '--all', '--by', 'city');
+$d->refuses('rules/0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
+$d->refuses('prompt', @wrong, '--all', '--meta', '{"prompt":"never"}');
+$d->refuses('no package of upgrade', @wrong[0 .. 6], '--version',
+    '9', '--all');
+$d->refuses('no package', qw(release a w --kind upgrade --platform windows
+    --version 2 --all));
+$d->refuses('version', qw(release a w --kind upgrade --version x --all));
+$d->refuses('there is no list "l"', qw(promote a ruled --list l));
+{
+    local $d->{key};
+    $d->refuses('release "w" has to be signed: give --key FILE, or its path'
+        . ' in MDS_KEY', @wrong, '--all');
+}
+
+$d->misused('an audience is missing', @wrong);
+$d->misused('an audience is missing', qw(promote a r));
+$d->misused('an audience is missing', @wrong, '--except', 'staff');
+$d->misused('--until is the end of a --window', @wrong, '--all', '--until',
+    '2036-01-01T00:00:00Z');
+$d->misused('--kind is missing', qw(release a w --version 1 --all));
+$d->misused('--version is missing', qw(release a w --kind upgrade --all));
+$d->misused('--rule', @wrong, '--all', '--rule', '{');
+$d->misused('--percent', @wrong, '--percent', 'some');
+$d->misused('argument is missing', qw(release a --kind k --version 1 --all));
+$d->misused('argument is missing', $_, 'a') for qw(pause resume end rollback);
+$d->misused('one argument too many', qw(pause a r s));
+$d->misused('given twice', @wrong, qw(--percent 1 --percent 2));
+
+# --- for machines
+
+my $facts = $d->asks(qw(pause a ruled));
+is_deeply { %$facts, changes => 0 }, { serial => $d->serial, changes => 0,
+    dry_run => JSON::PP::false }, 'json: serial';
+is_deeply [@{ $facts->{changes}[0] }{qw(what id)}], ['release', 'ruled'],
+    'json: what changed';
+is $facts->{changes}[0]{after}{state}, 'paused', 'json: into what';
+
+done_testing;
