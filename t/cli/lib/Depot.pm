@@ -124,7 +124,7 @@ sub tree {
     find({ no_chdir => 1, wanted => sub {
         my @st   = lstat $_ or return;
         my $name = substr $_, length $self->{depot};
-        return if $name eq '/journal/lock.mdb';
+        return if $name =~ m{/lock\.mdb$};
         return if $name =~ m{/catalog/(\d+)\.mdb$} && $1 + 5 <= $newest;
         $tree{$name} = join ' ', sprintf('%o', $st[2]), @st[4, 5], -f _
             ? ((Time::HiRes::stat($_))[9], $st[7],
