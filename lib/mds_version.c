@@ -140,7 +140,7 @@ mds_version_parse(mds_str_t text, mds_version_t *version)
 {
     version->len = 0;
 
-    if (text.len > MDS_VERSION_MAX) {
+    if (text.len == 0 || text.len > MDS_VERSION_MAX) {
         return false;
     }
 
