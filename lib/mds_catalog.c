@@ -18,17 +18,19 @@ const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {
 
 /* A list that was asked for once, and is ready for the next time. */
 typedef struct {
-    mds_idlist_t   *base; /* NULL: none */
+    const char     *record; /* where it lies */
+    mds_idlist_t   *base;   /* NULL: none */
     mds_pattern_t **patterns;
     uint32_t        pattern_count;
 } mds_opened_list_t;
 
 struct mds_catalog_s {
-    mds_lmdb_t         *lmdb;
-    char               *depot;
-    mds_catalog_meta_t  meta;
-    uint8_t            *checked; /* a bit for each resource's number */
-    mds_opened_list_t **lists;   /* by number; NULL: not asked for yet */
+    mds_lmdb_t        *lmdb;
+    char              *depot;
+    mds_catalog_meta_t meta;
+    const char       **checked; /* where records lie, by number; NULL: not
+                                 * asked for yet, so not checked */
+    mds_opened_list_t **lists;  /* the same */
 };
 
 mds_status_t
@@ -90,10 +92,9 @@ mds_catalog_read_meta(mds_catalog_t *catalog, uint64_t serial, const char *path,
 static mds_status_t
 mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
 {
-    size_t bits = (catalog->meta.resource_count + 7) / 8;
-
     catalog->depot = strdup(depot);
-    catalog->checked = calloc(bits + 1, 1);
+    catalog->checked
+        = calloc(catalog->meta.resource_count + 1, sizeof(*catalog->checked));
     catalog->lists
         = calloc(catalog->meta.list_count + 1, sizeof(*catalog->lists));
 
@@ -238,11 +239,12 @@ mds_catalog_check(mds_catalog_t *catalog, mds_str_t key, mds_str_t value,
                         catalog->meta.serial, MDS_STR(key));
     }
 
-    catalog->checked[record->number / 8] |= (uint8_t) (1 << record->number % 8);
+    catalog->checked[record->number] = value.data;
 
     return MDS_OK;
 }
 
+/* Its number is its own word: it has to be the very record of then. */
 static bool
 mds_catalog_checked(const mds_catalog_t *catalog, mds_str_t value)
 {
@@ -250,8 +252,7 @@ mds_catalog_checked(const mds_catalog_t *catalog, mds_str_t value)
 
     return value.len >= sizeof(*record)
            && record->number < catalog->meta.resource_count
-           && (catalog->checked[record->number / 8] & 1 << record->number % 8)
-                  != 0;
+           && catalog->checked[record->number] == value.data;
 }
 
 mds_status_t
@@ -346,8 +347,11 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
     mds_sha256_t             base;
     mds_status_t             status = mds_list_record_check(value, err);
 
-    if (status == MDS_OK && record->number >= catalog->meta.list_count) {
-        status = mds_fail(err, MDS_DAMAGED, "its number is too high");
+    if (status == MDS_OK
+        && (record->number >= catalog->meta.list_count
+            || catalog->lists[record->number] != NULL))
+    {
+        status = mds_fail(err, MDS_DAMAGED, "its number is not its own");
     }
 
     if (status != MDS_OK) {
@@ -373,6 +377,7 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
         return status;
     }
 
+    opened->record = value.data;
     catalog->lists[record->number] = opened;
     *list = opened;
 
@@ -394,7 +399,7 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                         && (*record)->number < catalog->meta.list_count
                     ? catalog->lists[(*record)->number]
                     : NULL;
-        status = *list != NULL
+        status = *list != NULL && (*list)->record == value.data
                      ? MDS_OK
                      : mds_catalog_open_list(catalog, value, &why, list);
     }

@@ -150,13 +150,31 @@ shelf_emit(mds_compile_t *c, mds_str_t key, mds_str_t record, mds_error_t *err)
     return MDS_OK;
 }
 
-static void
+const char *
 shelf_close(void)
 {
+    static mds_path_t path;
+
     if (catalog != NULL) {
         mds_catalog_end(catalog);
         mds_catalog_close(catalog);
         catalog = NULL;
+    }
+
+    assert_int_equal(mds_catalog_path(workdir("."), serial, NULL, &path),
+                     MDS_OK);
+    return path.text;
+}
+
+void
+shelf_open(void)
+{
+    mds_error_t err;
+
+    if (mds_catalog_open(workdir("."), serial, false, &err, &catalog) != MDS_OK
+        || mds_catalog_begin(catalog, &err) != MDS_OK)
+    {
+        fail_msg("%s", err.text);
     }
 }
 
@@ -169,7 +187,7 @@ shelf_make(void **state)
 int
 shelf_remove(void **state)
 {
-    shelf_close();
+    (void) shelf_close();
     return workdir_remove(state);
 }
 
@@ -178,7 +196,7 @@ shelf_begin(void)
 {
     mds_error_t err;
 
-    shelf_close();
+    (void) shelf_close();
 
     if (mds_generation_begin(workdir("."), ++serial, shelf_now_ms, &err,
                              &generation)

@@ -44,6 +44,11 @@ void shelf_end(void);
 /* All of that for one document, which has to be right. */
 void shelf_put(const char *document);
 
+/* Closes the generation and opens it as a worker does that switches to it,
+ * without a look at every byte. The path is that of its file. */
+const char *shelf_close(void);
+void        shelf_open(void);
+
 /* The catalog between its begin and end; and the request of a query. */
 mds_snapshot_t shelf_snapshot(void);
 void           shelf_request(const char *query, mds_request_t *request);

@@ -237,6 +237,66 @@ test_forged_numbers(void **state)
     assert_int_equal(check(record_len), MDS_OK);
 }
 
+/* The record of that number in the bytes of a generation. */
+static mds_record_t *
+find_record(char *bytes, size_t len, uint32_t number)
+{
+    for (size_t i = 0; i + sizeof(mds_record_t) <= len; i++) {
+        mds_record_t *found = (mds_record_t *) (bytes + i);
+
+        if (found->tag == MDS_RECORD_TAG && found->number == number
+            && found->bytes <= len - i && found->check == mds_record_sum(found))
+        {
+            return found;
+        }
+    }
+
+    fail_msg("record %u is not there", number);
+    return NULL;
+}
+
+/*
+ * What a record says of itself is not believed before it was checked: not even
+ * that it is one that was.
+ */
+static void
+test_in_disguise(void **state)
+{
+    size_t        len;
+    char         *bytes;
+    const char   *path;
+    mds_record_t *second;
+    FILE         *file;
+
+    (void) state;
+    shelf_put("{\"app\":\"a\",\"packages\":[{\"kind\":\"hotfix\","
+              "\"version\":\"1\",\"file\":\"f\"},{\"kind\":\"upgrade\","
+              "\"version\":\"1\",\"file\":\"g\"}],\"releases\":[{\"id\":"
+              "\"r\",\"kind\":\"hotfix\",\"version\":\"1\",\"audience\":{"
+              "\"all\":true}},{\"id\":\"s\",\"kind\":\"upgrade\","
+              "\"version\":\"1\",\"audience\":{\"all\":true}}]}");
+    path = shelf_close();
+    bytes = workdir_read(strrchr(path, '/') - strlen("catalog"), &len);
+
+    second = find_record(bytes, len, 1);
+    second->number = find_record(bytes, len, 0)->number;
+    second->tables[MDS_TABLE_BUILDS].count = UINT32_MAX;
+
+    file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+    free(bytes);
+
+    shelf_open();
+    assert_string_equal(shelf_ask("app=a&kind=hotfix"),
+                        "install 1 by r full=f");
+    assert_non_null(
+        strstr(shelf_ask("app=a&kind=upgrade"), "the checksum differs"));
+    assert_string_equal(shelf_ask("app=a&kind=hotfix"),
+                        "install 1 by r full=f");
+}
+
 int
 main(void)
 {
@@ -245,6 +305,7 @@ main(void)
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_forged),
         cmocka_unit_test(test_forged_numbers),
+        cmocka_unit_test(test_in_disguise),
     };
 
     return cmocka_run_group_tests_name("record", tests, make, gone);
