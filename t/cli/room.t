@@ -1,0 +1,189 @@
+#!/usr/bin/perl
+
+# A disk that is full, a depot that may not be written, and what is missing:
+# said in words, with the depot as it was, and all is well again afterwards.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More;
+
+use Ctl ();
+use Depot;
+
+my ($memory) = grep { -d && -w } '/dev/shm';
+my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
+my $asan = $ENV{TEST_NGINX_PRELOAD} // '';
+
+my $base = Depot->new(dir => $dir, depot => "$dir/base");
+my $common = Depot::noise('common', 150_000);
+$base->put("v$_", $common . Depot::noise($_, 3_000)) for 1 .. 3;
+$base->put('ids', join '', map { "user-$_-of-many\n" } 1 .. 30_000);
+$base->put_json('doc.json', {
+    app => 'a', serial => 100,
+    lists => { x => { external => JSON::PP::true }, l => { file => 'ids' } },
+    packages => [ map { { kind => 'upgrade', version => "$_", file => "v$_" } }
+        1 .. 3 ],
+    releases => [ { id => 'r', kind => 'upgrade', version => '3',
+        audience => { lists => ['l'] } } ],
+});
+my @package = qw(--app a --kind upgrade --version);
+$base->must('publish', "$dir/v1", @package, 1);
+$base->must(qw(list add a x somebody));
+my $was = $base->export('a') . $base->must(qw(list show a x));
+
+my @commands = (
+    ['publish', "$dir/v2", @package, 2],
+    ['apply', "$dir/doc.json"],
+    ['list', 'import', 'a', 'x', "$dir/ids"],
+    ['list', 'import', 'a', 'x', "$dir/ids", '--add'],
+    [qw(release a q --kind upgrade --version 1 --all)],
+);
+
+sub is_as_before {
+    my ($d, $name) = @_;
+    is $d->export('a') . $d->must(qw(list show a x)), $was,
+        "$name: the catalog is as it was";
+    is_deeply [grep { /^\.tmp/ } map { $d->files($_) } qw(files lists catalog)],
+        [], "$name: nothing is left half done";
+}
+
+# --- a disk with less and less room
+
+SKIP: {
+    mkdir "$dir/disk";
+    skip 'cannot mount', 1 if $> != 0
+        || system("mount -t tmpfs -o size=4m tmpfs $dir/disk 2>/dev/null");
+    my $mounted = bless ["$dir/disk"], 'Mounted';
+
+    for my $command (@commands) {
+        my $name = Depot::short(@$command);
+        my ($failed, $done) = (0, 0);
+
+        for my $room_k (4, 40, 180, 420, 600, 900, 2200) {
+            system("rm -rf $dir/disk/*; cp -a $dir/base $dir/disk/d") == 0
+                or die;
+            my $d = Depot->new(dir => $dir, depot => "$dir/disk/d");
+            my $free = (split ' ', `df -k --output=avail $dir/disk`)[1];
+            system("head -c ${\(($free - $room_k) * 1024)} /dev/zero"
+                . " > $dir/disk/filler") == 0 or die;
+
+            my ($code, $out, $err) = $d->run(@$command);
+            if ($code eq '0') {
+                $done++;
+                next;
+            }
+            $failed++;
+            is $code, 1, "$name, $room_k K: exit 1";
+            # where a write was cut short, LMDB knows no better
+            my $words = 'No space left|Input/output error';
+            like $err, qr/\Amdsctl: [^\n]*(?:$words)[^\n]*\n\z/,
+                "$name, $room_k K: says why";
+            unlink "$dir/disk/filler";
+            is_as_before($d, "$name, $room_k K");
+            $d->does(@$command);
+        }
+        cmp_ok $failed, '>', 0, "$name: there was too little";
+        cmp_ok $done, '>', 0, "$name: and enough";
+    }
+}
+
+# --- no room from the n-th call on, for each n
+
+SKIP: {
+    my $cc = $ENV{CC} // 'cc';
+    skip 'no compiler', 1 if system("$cc -shared -fPIC -o $dir/killer.so"
+        . " $FindBin::Bin/lib/killer.c -ldl");
+
+    for my $command (@commands[0, 2, 4]) {
+        my $name = Depot::short(@$command);
+        my ($at, $end, @wrong) = 0;
+
+        do {
+            system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0
+                or die;
+            my $d = Depot->new(dir => $dir, depot => "$dir/trial");
+            my $err;
+            {
+                local $ENV{LD_PRELOAD} = join ' ', grep { length } $asan,
+                    "$dir/killer.so";
+                local $ENV{KILLER_AT} = ++$at;
+                local $ENV{KILLER_ERRNO} = 28;
+                ($end, undef, $err) = $d->run(@$command);
+            }
+            push @wrong, "call $at: $end" if $end !~ /^[01]$/;
+            push @wrong, "call $at: $err"
+                if $end eq '1' && $err !~ /\Amdsctl: [^\n]*No space left/;
+            my $now = $d->export('a') . $d->must(qw(list show a x));
+            push @wrong, "call $at: it is not as it was"
+                if $end eq '1' && $now ne $was
+                && $err !~ /CURRENT/;   # that is in memory: it has no n
+            my ($code, undef, $again) = $d->run(@$command);
+            push @wrong, "call $at: not again: $again"
+                if $code ne 0 && $again !~ /already/;
+        } until $end eq '0' || @wrong > 3;
+        is_deeply \@wrong, [], "$name: no room from each of $at calls on";
+    }
+}
+
+# --- a depot that may not be written
+
+SKIP: {
+    skip 'only root becomes somebody else', 1 if $> != 0;
+    chmod 0755, $dir;
+    my $nobody = getpwnam 'nobody';
+
+    for my $command (@commands, [qw(init)]) {
+        my $name = Depot::short(@$command);
+        my $before = $base->tree;
+        my $pid = open(my $pipe, '-|') // die;
+        if ($pid == 0) {
+            $) = "$nobody $nobody"; $> = $nobody;
+            ($<, $() = ($nobody, $nobody);
+            open STDERR, '>&', \*STDOUT;
+            exec "$Ctl::build/mdsctl", '--depot', $base->{depot}, @$command
+                or exit 127;
+        }
+        my $said = join '', <$pipe>;
+        close $pipe;
+        is $? >> 8, 1, "$name by nobody: exit 1";
+        like $said, qr/\Amdsctl: /, "$name by nobody: says why";
+        $base->untouched($before, "$name by nobody");
+    }
+}
+
+# --- directories that are missing
+
+for my $missing (qw(files lists catalog journal)) {
+    system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0 or die;
+    my $d = Depot->new(dir => $dir, depot => "$dir/trial");
+    rename "$dir/trial/$missing", "$dir/away";
+    my ($code, $out, $err) = $d->run(qw(list add a x more));
+    is $code, 1, "no $missing: exit 1";
+    like $err, qr/\Amdsctl: [^\n]*\Q$missing\E/, "no $missing: names it";
+    unlike $err, qr/no depot/, "no $missing: a depot all the same";
+    ok !-e "$dir/trial/$missing", "no $missing: nor is it made";
+    rename "$dir/away", "$dir/trial/$missing" or die;
+    is_as_before($d, "$missing is back");
+    $d->does(qw(list add a x more));
+}
+
+# A file of a package that is gone is told before it is promised.
+{
+    system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0 or die;
+    my $d = Depot->new(dir => $dir, depot => "$dir/trial");
+    my ($sha) = grep { !/minisig/ } $d->files('files');
+    unlink "$dir/trial/files/$sha";
+    my $err = $d->refuses($sha, qw(release a q --kind upgrade --version 1
+        --all));
+}
+
+done_testing;
+
+package Mounted;
+
+sub DESTROY { local $?; system 'umount', '-l', $_[0][0] }
