@@ -108,8 +108,8 @@ mds_status_name(mds_status_t status)
     return mds_status_names[status];
 }
 
-mds_status_t
-mds_fail(mds_error_t *err, mds_status_t status, const char *format, ...)
+mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
+                       const char *format, ...)
 {
     va_list args;
 

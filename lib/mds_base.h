@@ -96,6 +96,13 @@ const char *mds_status_name(mds_status_t status);
 mds_status_t mds_fail(mds_error_t *err, mds_status_t status, const char *format,
                       ...) MDS_PRINTF(3, 4);
 
+/* So that a compiler sees what is returned, where it can't see the inside. */
+#define mds_fail(err, status, ...)                                            \
+    ({                                                                        \
+        (void) mds_fail((err), (status), __VA_ARGS__);                        \
+        (status);                                                             \
+    })
+
 /* The same from errno: its text goes behind the words, its kind decides. */
 mds_status_t
 mds_fail_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);

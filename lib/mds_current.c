@@ -24,6 +24,12 @@ struct mds_current_s {
     ino_t               inode;
 };
 
+static bool
+mds_current_tagged(const mds_current_file_t *file)
+{
+    return memcmp(file->tag, MDS_CURRENT_TAG, sizeof(MDS_CURRENT_TAG)) == 0;
+}
+
 mds_status_t
 mds_current_create(const char *depot, mds_error_t *err)
 {
@@ -63,8 +69,7 @@ mds_current_map(int fd, bool writable, const char *path, mds_error_t *err,
     current->device = st.st_dev;
     current->inode = st.st_ino;
 
-    if (memcmp(current->file->tag, MDS_CURRENT_TAG, sizeof(MDS_CURRENT_TAG))
-        != 0) {
+    if (!mds_current_tagged(current->file)) {
         return mds_fail(err, MDS_FOREIGN, "\"%s\" is not a depot's CURRENT",
                         path);
     }
@@ -155,7 +160,12 @@ mds_current_check(const mds_current_t *current, const char *depot,
         return mds_fail(err, MDS_CONFLICT, "\"%s\" was replaced", path.text);
     }
 
-    return st.st_size == sizeof(*current->file)
+    if (st.st_size != sizeof(*current->file)) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is cut short", path.text);
+    }
+
+    return mds_current_tagged(current->file)
                ? MDS_OK
-               : mds_fail(err, MDS_DAMAGED, "\"%s\" is cut short", path.text);
+               : mds_fail(err, MDS_FOREIGN, "\"%s\" was overwritten",
+                          path.text);
 }

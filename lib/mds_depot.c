@@ -74,6 +74,9 @@ mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
         return status;
     }
 
+    /* An earlier try may have left its words. */
+    err->text[0] = '\0';
+
     mds_catalog_close(depot->catalog);
     depot->catalog = catalog;
     depot->failed = false;

@@ -5,7 +5,6 @@
 
 #include "mds_intern.h"
 
-#define MDS_DIFF_ID_MAX 2048
 #define MDS_DIFF_TWIN_MAX (MDS_DIFF_ID_MAX + 16)
 
 /* One side of a list of packages or releases. */
@@ -94,7 +93,7 @@ mds_diff_word(char *id, size_t len, const mds_json_t *value)
 }
 
 /* A release has its id; a package is what it is for. */
-static mds_str_t
+mds_str_t
 mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
 {
     static const char *const words[]

@@ -12,6 +12,12 @@
 
 #include "mds_json.h"
 
+#define MDS_DIFF_ID_MAX 2048
+
+/* What an item of packages or releases is known by; a view into it, or into
+ * id. */
+mds_str_t mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX]);
+
 /*
  * before and after are states as the loader keeps them ({"document": …,
  * "external": …}); before may be NULL. *changes is a new reference to an

@@ -255,6 +255,12 @@ mds_test_build(mds_judge_t *judge, const mds_release_record_t *release,
                mds_judge_mode_t mode)
 {
     (void) mode;
+
+    /* A setting is no file. */
+    if (release->setting.len > 0) {
+        return true;
+    }
+
     return mds_judge_tell(judge, "build", mds_null_str, mds_null_str,
                           mds_judge_build(judge, release->builds, false)
                               != MDS_RECORD_NONE,

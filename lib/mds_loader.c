@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mds_config.h"
 #include "mds_diff.h"
 #include "mds_document.h"
 #include "mds_file.h"
 #include "mds_generation.h"
 #include "mds_idlist.h"
 #include "mds_loader_part.h"
+#include "mds_revert.h"
 #include "mds_store.h"
 #include "mds_time.h"
 
@@ -411,7 +413,15 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
     }
 
     if (status == MDS_OK) {
+        status = mds_config_number(after, model, err);
+    }
+
+    if (status == MDS_OK) {
         status = mds_diff(before, after, err, &found);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_revert_places(before, found, err);
     }
 
     changed = status == MDS_OK && mds_json_size(found) > 0 && !change->dry_run;

@@ -5,6 +5,7 @@
  *
  *   { "document": the document, files named by their SHA-256,
  *     "external": contents of external lists by name,
+ *     "config":   numbers of settings (see mds_config.h),
  *     "serial":   the app's last change,
  *     "applied":  its last change by a document }
  *

@@ -113,17 +113,18 @@ typedef struct {
 } mds_audience_t;
 
 typedef struct {
-    mds_str_t           id;
-    mds_str_t           kind;
-    mds_str_t           name;
-    mds_strs_t          platforms;
-    mds_strs_t          channels;
-    mds_str_t           version; /* empty for config */
-    mds_version_t       key;
-    const mds_json_t   *value; /* config alone */
-    mds_audience_t      audience;
-    mds_rules_t         rules;
-    int                 priority;
+    mds_str_t         id;
+    mds_str_t         kind;
+    mds_str_t         name;
+    mds_strs_t        platforms;
+    mds_strs_t        channels;
+    mds_str_t         version; /* empty for config */
+    mds_version_t     key;
+    const mds_json_t *value;  /* config alone */
+    uint32_t          number; /* config: of name and value; see mds_setting_t */
+    mds_audience_t    audience;
+    mds_rules_t       rules;
+    int               priority;
     mds_release_state_t state;
     int64_t             start_ms; /* INT64_MIN: always */
     int64_t             end_ms;   /* INT64_MAX: for good */
@@ -133,6 +134,15 @@ typedef struct {
     const mds_json_t   *meta;
     size_t              index; /* in the document */
 } mds_release_t;
+
+/*
+ * A key with one of the values that it has or had, numbered for good: what a
+ * client holds is said by numbers (mds_token.h).
+ */
+typedef struct {
+    uint32_t  number;
+    mds_str_t key;
+} mds_setting_t;
 
 typedef struct {
     mds_arena_t   *arena;
@@ -146,6 +156,9 @@ typedef struct {
     size_t         package_count;
     mds_release_t *releases;
     size_t         release_count;
+    uint32_t       epoch;    /* of the settings' numbers */
+    mds_setting_t *settings; /* ascending */
+    size_t         setting_count;
 } mds_model_t;
 
 /* The list of that name, or NULL. */

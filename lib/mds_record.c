@@ -12,6 +12,7 @@ const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_RELEASES] = sizeof(mds_release_record_t),
     [MDS_TABLE_OFFERS] = sizeof(mds_offer_t),
     [MDS_TABLE_DELTAS] = sizeof(mds_delta_record_t),
+    [MDS_TABLE_SETTINGS] = sizeof(mds_setting_record_t),
 };
 
 /* A public key: the sum is against accidents. */
@@ -132,6 +133,8 @@ mds_release_fits(const mds_record_t *record, const void *item)
     const mds_release_record_t *release = item;
 
     return mds_span_fits(record, release->id)
+           && mds_span_fits(record, release->setting)
+           && mds_span_fits(record, release->member)
            && mds_span_fits(record, release->version)
            && mds_span_fits(record, release->version_key)
            && mds_span_fits(record, release->stage)
@@ -171,6 +174,15 @@ mds_delta_fits(const mds_record_t *record, const void *item)
            && mds_span_fits(record, delta->signature);
 }
 
+static bool
+mds_setting_fits(const mds_record_t *record, const void *item)
+{
+    const mds_setting_record_t *setting = item;
+
+    return mds_span_fits(record, setting->key)
+           && mds_span_fits(record, setting->quoted);
+}
+
 typedef bool (*mds_item_fits_t)(const mds_record_t *record, const void *item);
 
 static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
@@ -183,6 +195,7 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_RELEASES] = mds_release_fits,
     [MDS_TABLE_OFFERS] = mds_offer_fits,
     [MDS_TABLE_DELTAS] = mds_delta_fits,
+    [MDS_TABLE_SETTINGS] = mds_setting_fits,
 };
 
 static mds_status_t

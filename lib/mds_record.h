@@ -39,6 +39,7 @@ typedef enum {
     MDS_TABLE_RELEASES,   /* mds_release_record_t: in order of choice */
     MDS_TABLE_OFFERS,     /* mds_offer_t */
     MDS_TABLE_DELTAS,     /* mds_delta_record_t */
+    MDS_TABLE_SETTINGS,   /* mds_setting_record_t: by number */
     MDS_TABLE_COUNT
 } mds_table_id_t;
 
@@ -64,6 +65,7 @@ typedef struct MDS_PACKED {
     uint32_t    bytes;  /* of the whole record */
     uint64_t    check;  /* SipHash of what follows it */
     uint32_t    number; /* of the record in its generation */
+    uint32_t    epoch;  /* config: of the settings' numbers */
     uint32_t    poll_after_s;
     uint32_t    poll_jitter_s;
     mds_span_t  key;           /* app 00 kind 00 name */
@@ -111,6 +113,9 @@ typedef struct MDS_PACKED {
  */
 typedef struct MDS_PACKED {
     mds_span_t  id;
+    mds_span_t  setting; /* config: the key it is about, else empty */
+    mds_span_t  member;  /* config: "key":value, as JSON */
+    uint32_t    number;  /* config: of that pair */
     mds_span_t  version;
     mds_span_t  version_key;
     mds_range_t platforms; /* TEXTS; empty: every one */
@@ -155,6 +160,16 @@ typedef struct MDS_PACKED {
     mds_span_t manifest; /* empty: asked for, and not worth it */
     mds_span_t signature;
 } mds_delta_record_t;
+
+/*
+ * Every pair of a key and a value that the app's configuration has, or had not
+ * long ago: what a client may say that it holds (mds_token.h).
+ */
+typedef struct MDS_PACKED {
+    uint32_t   number;
+    mds_span_t key;    /* the key */
+    mds_span_t quoted; /* the same as JSON */
+} mds_setting_record_t;
 
 /* What is known of an app whatever the resource: table "apps", by its id. */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */

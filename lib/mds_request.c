@@ -53,11 +53,14 @@ mds_shown(mds_str_t s)
 static mds_status_t
 mds_request_check_value(mds_str_t name, mds_str_t value, mds_error_t *err)
 {
-    if (value.len > MDS_VALUE_MAX) {
+    size_t max
+        = mds_str_eq(name, mds_str("state")) ? MDS_TOKEN_MAX : MDS_VALUE_MAX;
+
+    if (value.len > max) {
         return mds_fail(err, MDS_INVALID,
                         "parameter \"%.*s\": the value has %zu bytes, at most"
-                        " %d are allowed",
-                        MDS_STR(name), value.len, MDS_VALUE_MAX);
+                        " %zu are allowed",
+                        MDS_STR(name), value.len, max);
     }
 
     if (!mds_str_is_utf8(value)) {
@@ -259,17 +262,12 @@ mds_request_check_version(mds_str_t name, mds_str_t value, mds_error_t *err)
 }
 
 mds_status_t
-mds_request_validate(const mds_request_t *request, mds_error_t *err)
+mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 {
-    static const mds_str_t needed[] = { mds_str("app"), mds_str("kind") };
     static const mds_str_t versions[]
         = { mds_str("version"), mds_str("app_version") };
-    mds_str_t    refuse;
-    mds_status_t status = MDS_OK;
-
-    for (size_t i = 0; status == MDS_OK && i < mds_nelems(needed); i++) {
-        status = mds_request_need(request, needed[i], err);
-    }
+    mds_str_t    refuse = mds_request_get(request, mds_str("refuse"));
+    mds_status_t status = mds_request_need(request, mds_str("app"), err);
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(versions); i++) {
         status
@@ -278,12 +276,22 @@ mds_request_validate(const mds_request_t *request, mds_error_t *err)
                                         err);
     }
 
-    refuse = mds_request_get(request, mds_str("refuse"));
-
     while (status == MDS_OK && refuse.len > 0) {
         status = mds_request_check_version(mds_str("refuse"),
                                            mds_str_cut(&refuse, ','), err);
     }
 
     return status;
+}
+
+mds_status_t
+mds_request_validate(const mds_request_t *request, mds_error_t *err)
+{
+    mds_status_t status = mds_request_need(request, mds_str("app"), err);
+
+    if (status == MDS_OK) {
+        status = mds_request_need(request, mds_str("kind"), err);
+    }
+
+    return status == MDS_OK ? mds_request_validate_app(request, err) : status;
 }

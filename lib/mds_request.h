@@ -14,6 +14,7 @@
 
 #define MDS_ATTRIBUTES_MAX 64     /* in one request */
 #define MDS_ATTRIBUTE_NAME_MAX 32 /* bytes */
+#define MDS_TOKEN_MAX 4096        /* bytes of "state" (mds_token.h) */
 #define MDS_VALUE_MAX 256         /* bytes */
 
 typedef struct {
@@ -55,6 +56,10 @@ mds_status_t mds_request_parse(mds_request_t *request, mds_str_t query,
 
 /* The value; an empty one where the attribute is absent. */
 mds_str_t mds_request_get(const mds_request_t *request, mds_str_t name);
+
+/* What every question needs: app is there, and the versions are versions. */
+mds_status_t mds_request_validate_app(const mds_request_t *request,
+                                      mds_error_t         *err) MDS_MUST_CHECK;
 
 /*
  * What a check needs: app and kind are there, version, app_version and each

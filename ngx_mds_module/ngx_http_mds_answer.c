@@ -44,14 +44,14 @@ ngx_http_mds_add_common_headers(ngx_http_request_t *r)
 }
 
 ngx_int_t
-ngx_http_mds_add_poll_after(ngx_http_request_t   *r,
-                            const mds_decision_t *decision, uint64_t *seconds)
+ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t after_s,
+                            uint64_t jitter_s, uint64_t *seconds)
 {
     ngx_str_t value;
 
     *seconds = 0;
 
-    if (decision->poll_after_s == 0) {
+    if (after_s == 0) {
         return NGX_OK;
     }
 
@@ -60,12 +60,19 @@ ngx_http_mds_add_poll_after(ngx_http_request_t   *r,
         return NGX_ERROR;
     }
 
-    *seconds
-        = decision->poll_after_s
-          + (uint64_t) ngx_random() % ((uint64_t) decision->poll_jitter_s + 1);
+    *seconds = after_s + (uint64_t) ngx_random() % (jitter_s + 1);
     value.len = ngx_sprintf(value.data, "%uL", *seconds) - value.data;
 
     return ngx_http_mds_add_header(r, "MDS-Poll-After", &value);
+}
+
+ngx_int_t
+ngx_http_mds_send_no_content(ngx_http_request_t *r)
+{
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->header_only = 1;
+
+    return ngx_http_send_header(r);
 }
 
 ngx_int_t

@@ -105,49 +105,6 @@ ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
     return mds_batch_request(asking->data, i, request, err);
 }
 
-/* The answer is written twice: for its length, with p NULL, and for good. */
-typedef struct {
-    u_char *p;
-    size_t  len;
-} ngx_http_mds_writer_t;
-
-static void
-ngx_http_mds_write(ngx_http_mds_writer_t *w, const char *text)
-{
-    size_t len = ngx_strlen(text);
-
-    if (w->p != NULL) {
-        w->p = ngx_cpymem(w->p, text, len);
-    }
-
-    w->len += len;
-}
-
-/* ,"key":"value" */
-static void
-ngx_http_mds_write_string(ngx_http_mds_writer_t *w, const char *key,
-                          const char *data, size_t len)
-{
-    ngx_http_mds_write(w, key);
-
-    if (w->p != NULL) {
-        w->p = (u_char *) ngx_escape_json(w->p, (u_char *) data, len);
-    } else {
-        w->len += len + ngx_escape_json(NULL, (u_char *) data, len);
-    }
-
-    ngx_http_mds_write(w, "\"");
-}
-
-static void
-ngx_http_mds_write_number(ngx_http_mds_writer_t *w, uint64_t number)
-{
-    u_char text[NGX_INT64_LEN + 1];
-
-    *ngx_sprintf(text, "%uL", number) = '\0';
-    ngx_http_mds_write(w, (char *) text);
-}
-
 static void
 ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
                           size_t i, const ngx_http_mds_question_t *question)
@@ -188,10 +145,7 @@ ngx_http_mds_write_answer(ngx_http_mds_writer_t *w,
     ngx_str_t *serial = &asking->ctx->serial;
 
     ngx_http_mds_write(w, "{\"serial\":");
-    if (w->p != NULL) {
-        w->p = ngx_cpymem(w->p, serial->data, serial->len);
-    }
-    w->len += serial->len;
+    ngx_http_mds_write_bytes(w, (char *) serial->data, serial->len);
 
     ngx_http_mds_write(w, ",\"poll_after\":");
     ngx_http_mds_write_number(w, poll_after_s);
@@ -224,13 +178,14 @@ ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking)
 {
     static ngx_str_t      json = ngx_string("application/json");
     ngx_http_request_t   *r = asking->r;
+    const mds_decision_t *poll = ngx_http_mds_batch_poll(asking);
     ngx_http_mds_writer_t w = { NULL, 0 };
     ngx_str_t             body;
     uint64_t              poll_after_s;
 
     if (ngx_http_mds_add_common_headers(r) != NGX_OK
-        || ngx_http_mds_add_poll_after(r, ngx_http_mds_batch_poll(asking),
-                                       &poll_after_s)
+        || ngx_http_mds_add_poll_after(r, poll->poll_after_s,
+                                       poll->poll_jitter_s, &poll_after_s)
                != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

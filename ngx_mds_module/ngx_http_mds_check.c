@@ -88,16 +88,15 @@ ngx_http_mds_send_decision(ngx_http_request_t *r, mds_decision_t *decision)
     uint64_t poll_after_s;
 
     if (ngx_http_mds_add_common_headers(r) != NGX_OK
-        || ngx_http_mds_add_poll_after(r, decision, &poll_after_s) != NGX_OK)
+        || ngx_http_mds_add_poll_after(r, decision->poll_after_s,
+                                       decision->poll_jitter_s, &poll_after_s)
+               != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (decision->action == MDS_ACTION_NONE) {
-        r->headers_out.status = NGX_HTTP_NO_CONTENT;
-        r->header_only = 1;
-
-        return ngx_http_send_header(r);
+        return ngx_http_mds_send_no_content(r);
     }
 
     return ngx_http_mds_send_manifest(r, decision);

@@ -1,0 +1,192 @@
+#include "mds_compile_part.h"
+
+/* Signs the manifest, which is released here, and keeps both. */
+static mds_status_t
+mds_compile_sign(mds_compiling_t *x, mds_json_t *manifest, mds_error_t *err,
+                 mds_span_t *body_span, mds_span_t *signature_span)
+{
+    char         signature[MDS_SIGNATURE_BYTES + 1];
+    mds_str_t    body;
+    mds_status_t status;
+
+    if (manifest == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    status = x->c->sign(x->c, manifest, err, &body, signature);
+    mds_json_release(manifest);
+
+    if (status == MDS_OK) {
+        *body_span = mds_builder_bytes(x->builder, body);
+        *signature_span
+            = mds_builder_bytes(x->builder,
+                                (mds_str_t){ MDS_SIGNATURE_BYTES, signature });
+    }
+
+    return status;
+}
+
+static uint32_t
+mds_build_index(const mds_compiling_t *x, const mds_package_t *package)
+{
+    for (size_t i = 0; i < x->builds.count; i++) {
+        if (x->builds.items[i] == package) {
+            return (uint32_t) i;
+        }
+    }
+
+    return MDS_RECORD_NONE;
+}
+
+/* One difference of the offer under way. */
+static mds_status_t
+mds_compile_delta(void *data, const mds_pair_t *pair, mds_error_t *err)
+{
+    mds_compiling_t    *x = data;
+    mds_delta_record_t  record = { .from = mds_build_index(x, pair->from) };
+    mds_delta_outcome_t outcome;
+    mds_delta_fact_t    fact = { .from = pair->from };
+    mds_status_t        status;
+
+    status = x->c->delta(x->c, pair, err, &outcome);
+
+    if (status == MDS_NOT_FOUND) {
+        return MDS_OK;
+    }
+
+    if (status == MDS_OK && outcome.worth) {
+        fact.file = outcome.file;
+        fact.format = pair->wish != NULL && pair->wish->format.len > 0
+                          ? pair->wish->format
+                          : mds_str("dcz");
+
+        status = mds_compile_sign(x,
+                                  mds_manifest_install(x->model->app,
+                                                       x->release, pair->to,
+                                                       x->sizes[x->to], &fact),
+                                  err, &record.manifest, &record.signature);
+    }
+
+    if (status == MDS_OK) {
+        mds_builder_add(x->builder, MDS_TABLE_DELTAS, &record);
+    }
+
+    return status;
+}
+
+/* One build of the release's version, and the differences towards it. */
+static mds_status_t
+mds_compile_offer(mds_compiling_t *x, size_t i, mds_error_t *err)
+{
+    mds_offer_t  offer = { .build = (uint32_t) i };
+    uint32_t     first = mds_builder_count(x->builder, MDS_TABLE_DELTAS);
+    mds_status_t status;
+
+    x->to = i;
+
+    status = mds_compile_sign(x,
+                              mds_manifest_install(x->model->app, x->release,
+                                                   x->builds.items[i],
+                                                   x->sizes[i], NULL),
+                              err, &offer.manifest, &offer.signature);
+
+    if (status == MDS_OK) {
+        status = mds_plan_deltas(&x->builds, i, mds_compile_delta, x, err);
+    }
+
+    if (status == MDS_OK) {
+        offer.deltas = mds_builder_range(x->builder, MDS_TABLE_DELTAS, first);
+        mds_builder_add(x->builder, MDS_TABLE_OFFERS, &offer);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_compile_offers(mds_compiling_t *x, const mds_range_t *builds,
+                   mds_error_t *err, mds_range_t *offers)
+{
+    const mds_release_t *release = x->release;
+    uint32_t     first = mds_builder_count(x->builder, MDS_TABLE_OFFERS);
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = builds->first;
+         status == MDS_OK && i < builds->first + builds->count; i++)
+    {
+        const mds_package_t *build = x->builds.items[i];
+
+        if (!build->embedded
+            && mds_scopes_meet(&build->platforms, &release->platforms)
+            && mds_scopes_meet(&build->channels, &release->channels))
+        {
+            status = mds_compile_offer(x, i, err);
+        }
+    }
+
+    *offers = mds_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    return status;
+}
+
+/* Whether a device may be entitled to the version: some release offers it. */
+static bool
+mds_version_released(const mds_compiling_t *x, const mds_version_t *version)
+{
+    for (size_t i = 0; i < x->release_count; i++) {
+        if (x->releases[i]->state != MDS_STATE_ROLLED_BACK
+            && mds_version_cmp(&x->releases[i]->key, version) == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static mds_status_t
+mds_compile_rollback(mds_compiling_t *x, const mds_package_t *package,
+                     uint32_t build, mds_error_t *err)
+{
+    mds_offer_t  offer = { .build = build };
+    mds_status_t status;
+
+    status = mds_compile_sign(
+        x,
+        mds_manifest_rollback(x->model->app, x->release, package,
+                              package != NULL ? x->sizes[build] : 0),
+        err, &offer.manifest, &offer.signature);
+
+    if (status == MDS_OK) {
+        mds_builder_add(x->builder, MDS_TABLE_OFFERS, &offer);
+    }
+
+    return status;
+}
+
+/* Back to none, or to any lower version that a device may be entitled to. */
+mds_status_t
+mds_compile_rollbacks(mds_compiling_t *x, mds_error_t *err,
+                      mds_range_t *rollbacks)
+{
+    uint32_t     first = mds_builder_count(x->builder, MDS_TABLE_OFFERS);
+    mds_status_t status;
+
+    if (x->release->state != MDS_STATE_ROLLED_BACK) {
+        return MDS_OK;
+    }
+
+    status = mds_compile_rollback(x, NULL, MDS_RECORD_NONE, err);
+
+    for (size_t i = 0; status == MDS_OK && i < x->builds.count; i++) {
+        const mds_package_t *build = x->builds.items[i];
+
+        if (!build->embedded
+            && mds_version_cmp(&build->key, &x->release->key) < 0
+            && mds_version_released(x, &build->key))
+        {
+            status = mds_compile_rollback(x, build, (uint32_t) i, err);
+        }
+    }
+
+    *rollbacks = mds_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    return status;
+}

@@ -1,0 +1,43 @@
+/*
+ * mds_compile_part: what the files mds_compile*.c share, and nobody else.
+ */
+
+#ifndef MDS_COMPILE_PART_H
+#define MDS_COMPILE_PART_H
+
+#include "mds_builder.h"
+#include "mds_compile.h"
+
+/* One resource under way. */
+typedef struct {
+    mds_compile_t        *c;
+    const mds_model_t    *model;
+    mds_builder_t        *builder;
+    mds_builds_t          builds;   /* by index of the table BUILDS */
+    const mds_release_t **releases; /* in order of choice */
+    size_t                release_count;
+    uint64_t             *sizes;  /* of the builds */
+    bool                  config; /* it is the app's configuration */
+
+    /* An offer under way, for the visit of its differences. */
+    const mds_release_t *release;
+    size_t               to;
+} mds_compiling_t;
+
+/* What every release has: id, scope, rules, audience, times. */
+void mds_compile_release_head(mds_compiling_t *x, const mds_release_t *release,
+                              mds_release_record_t *record);
+
+/* The answers of the release under way: one for each online build of its
+ * version, and where to go back to, if it was rolled back. */
+mds_status_t
+             mds_compile_offers(mds_compiling_t *x, const mds_range_t *builds,
+                                mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
+mds_status_t mds_compile_rollbacks(mds_compiling_t *x, mds_error_t *err,
+                                   mds_range_t *rollbacks) MDS_MUST_CHECK;
+
+/* Releases and settings of an app's configuration. */
+mds_status_t
+mds_compile_config(mds_compiling_t *x, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * mds_config: numbers for the settings of an app's configuration.
+ *
+ * Each pair of a key and a value gets a number when a document has it for the
+ * first time, and keeps it: a value that comes back has its old number. The
+ * app's state has them,
+ *
+ *   "config": {"epoch": E, "next": N, "settings": [[number, key, value], …]}
+ *
+ * the epoch being a random number, so that tokens of another depot's numbers
+ * are not taken for this one's. Numbers that no release has any more are kept
+ * until there are more than MDS_SETTINGS_MAX in all, the oldest going first.
+ */
+
+#ifndef MDS_CONFIG_H
+#define MDS_CONFIG_H
+
+#include "mds_json.h"
+#include "mds_model.h"
+
+#define MDS_SETTINGS_MAX 10000
+
+/* Numbers what the model's releases have, in state and model. */
+mds_status_t mds_config_number(mds_json_t *state, mds_model_t *model,
+                               mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,178 @@
+#include "mds_token.h"
+
+#define MDS_TOKEN_VERSION 1
+#define MDS_TOKEN_HEAD 5 /* bytes before the gaps */
+
+static const char mds_token_digits[]
+    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Bits come in groups of 4, and go out as digits of 6. */
+typedef struct {
+    char    *text;
+    size_t   len;
+    uint32_t bits;
+    unsigned count;
+} mds_token_writer_t;
+
+static void
+mds_token_put(mds_token_writer_t *w, uint32_t value, unsigned bits)
+{
+    w->bits = w->bits << bits | value;
+    w->count += bits;
+
+    while (w->count >= 6) {
+        w->count -= 6;
+        w->text[w->len++] = mds_token_digits[w->bits >> w->count & 0x3f];
+    }
+}
+
+static void
+mds_token_put_gap(mds_token_writer_t *w, uint32_t gap)
+{
+    while (gap > 7) {
+        mds_token_put(w, 8 | (gap & 7), 4);
+        gap >>= 3;
+    }
+
+    mds_token_put(w, gap, 4);
+}
+
+size_t
+mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
+                char *text)
+{
+    mds_token_writer_t w = { .text = text };
+    uint32_t           last = 0;
+
+    mds_token_put(&w, MDS_TOKEN_VERSION, 8);
+
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        mds_token_put(&w, epoch >> shift & 0xff, 8);
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        mds_token_put_gap(&w, numbers[i] - last);
+        last = numbers[i];
+    }
+
+    if (w.count > 0) {
+        mds_token_put(&w, 0, 6 - w.count);
+    }
+
+    return w.len;
+}
+
+typedef struct {
+    mds_str_t text;
+    uint32_t  bits;
+    unsigned  count;
+    bool      failed;
+} mds_token_reader_t;
+
+static uint32_t
+mds_token_digit(char c)
+{
+    const char *at = c == '\0' ? NULL : strchr(mds_token_digits, c);
+
+    return at == NULL ? UINT32_MAX : (uint32_t) (at - mds_token_digits);
+}
+
+/* False: there are not so many bits left. */
+static bool
+mds_token_get(mds_token_reader_t *r, unsigned bits, uint32_t *value)
+{
+    while (r->count < bits) {
+        uint32_t digit;
+
+        if (r->text.len == 0) {
+            return false;
+        }
+
+        digit = mds_token_digit(r->text.data[0]);
+        r->failed = r->failed || digit == UINT32_MAX;
+        r->bits = r->bits << 6 | (digit & 0x3f);
+        r->count += 6;
+        r->text.data++;
+        r->text.len--;
+    }
+
+    r->count -= bits;
+    *value = r->bits >> r->count & ((1u << bits) - 1);
+
+    return true;
+}
+
+/* False: none left, or cut in the middle; a gap of zero is what fills up. */
+static bool
+mds_token_get_gap(mds_token_reader_t *r, uint32_t *gap)
+{
+    uint32_t group;
+
+    *gap = 0;
+
+    for (unsigned shift = 0; mds_token_get(r, 4, &group); shift += 3) {
+        if (shift > 27 && group >> (32 - shift) != 0) {
+            break;
+        }
+
+        *gap |= (group & 7) << shift;
+
+        if ((group & 8) == 0) {
+            return *gap != 0;
+        }
+
+        if (shift > 27) {
+            break;
+        }
+    }
+
+    r->failed = r->failed || *gap != 0;
+    return false;
+}
+
+static bool
+mds_token_head(mds_token_reader_t *r, uint32_t epoch)
+{
+    uint32_t version, byte, read = 0;
+
+    if (!mds_token_get(r, 8, &version) || version != MDS_TOKEN_VERSION) {
+        return false;
+    }
+
+    for (int i = 0; i < 4; i++) {
+        if (!mds_token_get(r, 8, &byte)) {
+            return false;
+        }
+        read = read << 8 | byte;
+    }
+
+    return read == epoch && !r->failed;
+}
+
+bool
+mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers, size_t max,
+               size_t *count)
+{
+    mds_token_reader_t r = { .text = text };
+    uint32_t           last = 0, gap;
+    size_t             n = 0;
+
+    if (!mds_token_head(&r, epoch)) {
+        return false;
+    }
+
+    while (mds_token_get_gap(&r, &gap)) {
+        if (n == max || gap > UINT32_MAX - last) {
+            return false;
+        }
+        last += gap;
+        numbers[n++] = last;
+    }
+
+    if (r.failed || r.text.len > 0) {
+        return false;
+    }
+
+    *count = n;
+    return true;
+}

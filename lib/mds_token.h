@@ -1,0 +1,37 @@
+/*
+ * mds_token: what a client holds of an app's configuration, as the "state" of
+ * a config answer; the server keeps nothing of it.
+ *
+ * base64url (RFC 4648, 5., no padding) of
+ *
+ *   version  1 byte, 01
+ *   epoch    4 bytes, big-endian, of the app's settings
+ *   gaps     the numbers held, ascending, each as the difference from the one
+ *            before (the first from 0), in groups of 4 bits, the lower ones
+ *            first: 3 bits of the number, then one that says "more"; a group
+ *            of zero fills up the last byte
+ *
+ * A setting and its value take half a byte to two bytes. Tokens are not
+ * secret, nor signed: who makes one up gets an answer to it.
+ */
+
+#ifndef MDS_TOKEN_H
+#define MDS_TOKEN_H
+
+#include "mds_base.h"
+
+/* Bytes of the text for up to count numbers (each below 2^32). */
+#define mds_token_bytes(count) (((count) *11 / 2 + 8) * 4 / 3 + 4)
+
+/* Numbers ascend, from 1. Returns the length; text gets no zero byte. */
+size_t mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
+                       char *text);
+
+/*
+ * At most max numbers into numbers. False: not such a token, or of another
+ * epoch; *count is untouched then.
+ */
+bool mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers,
+                    size_t max, size_t *count) MDS_MUST_CHECK;
+
+#endif
