@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "mds_decide.h"
+#include "mds_arena.h"
+#include "mds_buffer.h"
+#include "mds_settings.h"
 #include "mds_time.h"
 #include "mdsctl.h"
 
@@ -140,7 +142,8 @@ print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
                != MDS_OK
         || mds_json_set_str(o, "release", decision->release) != MDS_OK
         || mds_json_set_str(o, "version", decision->version) != MDS_OK
-        || mds_json_set(o, "candidates", explain->releases) != MDS_OK
+        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
+               != MDS_OK
         || set_manifest(o, decision) != MDS_OK)
     {
         mds_json_release(o);
@@ -186,15 +189,129 @@ print_words(const mds_decision_t *decision, uint64_t serial)
     return MDSCTL_DONE;
 }
 
+/* Configuration: of each key (or the one that is named) its value. */
+
+static void *
+settings_alloc(void *data, size_t bytes)
+{
+    return mds_arena_calloc(data, bytes, 1);
+}
+
+/* The members put together are an object. */
+static mds_json_t *
+settings_values(const mds_settings_t *settings, mds_error_t *err)
+{
+    mds_buffer_t text = { 0 };
+    mds_json_t  *values = NULL;
+
+    mds_buffer_add(&text, "{", 1);
+
+    for (size_t i = 0; i < settings->value_count; i++) {
+        mds_buffer_add(&text, ",", i > 0 ? 1 : 0);
+        mds_buffer_add(&text, settings->values[i].data,
+                       settings->values[i].len);
+    }
+
+    mds_buffer_add(&text, "}", 1);
+
+    if (mds_buffer_failed(&text)
+        || mds_json_parse((mds_str_t){ text.len, (const char *) text.data },
+                          "settings", err, &values)
+               != MDS_OK)
+    {
+        values = NULL;
+    }
+
+    mds_buffer_free(&text);
+    return values;
+}
+
+static int
+print_settings(explain_t *explain, const mds_settings_t *settings,
+               uint64_t serial)
+{
+    mds_json_t *o;
+    mds_error_t err;
+
+    if (!explain->json) {
+        printf("serial %" PRIu64 ": %zu value%s\n", serial,
+               settings->value_count, settings->value_count == 1 ? "" : "s");
+
+        for (size_t i = 0; i < settings->value_count; i++) {
+            printf("  %.*s\n", MDS_STR(settings->values[i]));
+        }
+
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
+               != MDS_OK
+        || mds_json_set(o, "values", settings_values(settings, &err)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static int
+explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
+                 const mds_request_t *request)
+{
+    mds_arena_t   *arena = mds_arena_new();
+    mds_alloc_t    alloc = { settings_alloc, arena };
+    mds_settings_t settings;
+    mds_error_t    err;
+    int            code;
+
+    if (arena == NULL) {
+        mds_fail(&err, MDS_NO_MEMORY, "no memory");
+        return mdsctl_failed(&err);
+    }
+
+    code = mds_settings(snapshot, request,
+                        mds_request_get(request, mds_str("name")),
+                        mds_time_now_ms(), &explain->trace, &alloc, &err,
+                        &settings)
+                   != MDS_OK
+               ? mdsctl_failed(&err)
+               : print_settings(explain, &settings,
+                                mds_catalog_serial(snapshot->catalog));
+
+    mds_arena_free(arena);
+    return code;
+}
+
+static int
+explain_decision(explain_t *explain, const mds_snapshot_t *snapshot,
+                 const mds_request_t *request)
+{
+    uint64_t       serial = mds_catalog_serial(snapshot->catalog);
+    mds_decision_t decision;
+    mds_error_t    err;
+
+    if (mds_decide(snapshot, request, mds_time_now_ms(), &explain->trace, &err,
+                   &decision)
+        != MDS_OK)
+    {
+        return mdsctl_failed(&err);
+    }
+
+    return explain->json ? print_json(explain, &decision, serial)
+                         : print_words(&decision, serial);
+}
+
 static int
 explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
            const mds_request_t *request)
 {
     explain_t      explain = { .trace = { tell }, .json = ctl->json };
     mds_snapshot_t snapshot;
-    mds_decision_t decision;
     mds_error_t    err;
-    uint64_t       serial;
     int            code;
 
     if (mds_depot_begin(depot, &err, &snapshot) != MDS_OK) {
@@ -202,24 +319,14 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     }
 
     snapshot.state = state;
-
     explain.releases = mds_json_array_new();
-    serial = mds_catalog_serial(snapshot.catalog);
 
-    if (mds_decide(&snapshot, request, mds_time_now_ms(), &explain.trace, &err,
-                   &decision)
-        != MDS_OK)
-    {
-        mds_json_release(explain.releases);
-        code = mdsctl_failed(&err);
+    code = mds_str_eq(mds_request_get(request, mds_str("kind")),
+                      mds_str("config"))
+               ? explain_settings(&explain, &snapshot, request)
+               : explain_decision(&explain, &snapshot, request);
 
-    } else if (ctl->json) {
-        code = print_json(&explain, &decision, serial);
-
-    } else {
-        mds_json_release(explain.releases);
-        code = print_words(&decision, serial);
-    }
+    mds_json_release(explain.releases);
 
     if (state != NULL) {
         mds_state_end(state);
