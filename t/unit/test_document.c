@@ -141,6 +141,38 @@ test_invalid(void **state)
     assert_true(walk("t/data/invalid", visit_invalid) >= 210);
 }
 
+/* The documents of the manual are right. */
+static void
+test_manual(void **state)
+{
+    size_t   len;
+    char    *text = load("docs", ".", "catalog.md", &len);
+    char    *at = text;
+    unsigned count = 0;
+
+    (void) state;
+
+    while ((at = strstr(at, "```json\n")) != NULL) {
+        char        *begin = at + strlen("```json\n");
+        char        *end = strstr(begin, "```");
+        mds_json_t  *json;
+        mds_model_t *model;
+
+        assert_non_null(end);
+        model = check_text((mds_str_t){ (size_t) (end - begin), begin }, &json);
+        if (model == NULL) {
+            fail_msg("%s\n%.*s", err.text, (int) (end - begin), begin);
+        }
+        mds_model_free(model);
+        mds_json_release(json);
+        at = end + 3;
+        count++;
+    }
+
+    assert_int_equal(count, 2);
+    free(text);
+}
+
 #define is(view, text) assert_true(mds_str_eq(view, mds_str(text)))
 
 static void
@@ -282,7 +314,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),   cmocka_unit_test(test_invalid),
         cmocka_unit_test(test_example), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_manual),
     };
 
     return cmocka_run_group_tests_name("document", tests, NULL, NULL);
