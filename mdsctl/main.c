@@ -40,6 +40,7 @@ static const mdsctl_command_t commands[] = {
       "play a device: ask, verify, download, patch", mdsctl_check, NULL },
     { "status", "[APP]", "what is in force", mdsctl_status, NULL },
     { "log", "[APP]", "who changed what, and when", mdsctl_log, NULL },
+    { "revert", "SERIAL", "undo one change of the log", mdsctl_revert, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
 

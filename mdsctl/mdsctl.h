@@ -122,6 +122,7 @@ int mdsctl_move(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_promote(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
 
 extern const mdsctl_command_t mdsctl_list[];
