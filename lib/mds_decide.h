@@ -52,7 +52,8 @@ typedef struct {
  * point into the snapshot and die with it. trace may be NULL; with one, the
  * releases behind the one that hits are judged as well.
  *
- * MDS_DAMAGED: a record or list of the snapshot fails its check.
+ * MDS_DAMAGED: a record or list of the snapshot fails its check. MDS_DENIED:
+ * it takes a window to decide, and the state is not to be had.
  */
 mds_status_t
 mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,

@@ -137,38 +137,46 @@ mds_in_lists(mds_judge_t *judge, const mds_release_record_t *release)
     return mds_judge_lists(judge, release->lists, "list");
 }
 
+static mds_status_t
+mds_window_read(mds_state_t *state, mds_str_t key, mds_str_t id,
+                mds_error_t *err, mds_window_t *window, bool *in)
+{
+    mds_status_t status = mds_state_begin(state, err);
+
+    if (status == MDS_OK) {
+        status = mds_state_window(state, key, err, window);
+    }
+
+    return status == MDS_OK ? mds_state_admitted(state, window, id, err, in)
+                            : status;
+}
+
 /* Who is in, from the state; *open: whether others may still come in. */
 static bool
 mds_window_look(mds_judge_t *judge, const mds_release_record_t *release,
                 mds_window_t *window, bool *open)
 {
+    mds_error_t  why = { .text = "it cannot be opened" };
     mds_state_t *state = judge->snapshot->state;
-    mds_str_t    id = judge->ids[release->window_by];
     bool         in = false;
 
-    if (state == NULL) {
+    /* Whatever ails the state ails no catalog. */
+    if (state == NULL
+        || mds_window_read(state,
+                           mds_record_bytes(judge->record, release->window),
+                           judge->ids[release->window_by], &why, window, &in)
+               != MDS_OK)
+    {
         judge->status
             = mds_fail(judge->err, MDS_DENIED,
-                       "the state is not to be had, and the window"
-                       " of \"%.*s\" is in it",
-                       MDS_STR(mds_record_bytes(judge->record, release->id)));
+                       "the state, with the window of \"%.*s\" in it, is not"
+                       " to be had: %s",
+                       MDS_STR(mds_record_bytes(judge->record, release->id)),
+                       why.text);
         return false;
     }
 
-    judge->status = mds_state_begin(state, judge->err);
-
-    if (judge->status == MDS_OK) {
-        judge->status
-            = mds_state_window(state,
-                               mds_record_bytes(judge->record, release->window),
-                               judge->err, window);
-    }
-
-    if (judge->status == MDS_OK) {
-        judge->status = mds_state_admitted(state, window, id, judge->err, &in);
-    }
-
-    *open = judge->status == MDS_OK && window->count < release->window_count
+    *open = window->count < release->window_count
             && judge->now_ms < release->window_until_ms;
 
     return in;

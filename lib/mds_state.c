@@ -37,6 +37,9 @@ struct mds_state_s {
     mds_lmdb_t *reader;
     mds_lmdb_t *writer; /* the same environment */
     bool        reading;
+    mds_path_t  data; /* the file that was opened, and which it was */
+    dev_t       device;
+    ino_t       inode;
 };
 
 static mds_status_t
@@ -90,6 +93,43 @@ mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
                             : status;
 }
 
+/* LMDB would make an empty one of what is not there, and forget everybody. */
+static mds_status_t
+mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
+{
+    struct stat  st;
+    mds_status_t status
+        = mds_path(&state->data, err, "%s/state/data.mdb", depot);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (stat(state->data.text, &st) != 0) {
+        return mds_fail_errno(err, "open \"%s\"", state->data.text);
+    }
+
+    state->device = st.st_dev;
+    state->inode = st.st_ino;
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_state_check(const mds_state_t *state, mds_error_t *err)
+{
+    struct stat st;
+
+    if (stat(state->data.text, &st) != 0) {
+        return mds_fail_errno(err, "\"%s\"", state->data.text);
+    }
+
+    return st.st_dev == state->device && st.st_ino == state->inode
+               ? MDS_OK
+               : mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
+                          state->data.text);
+}
+
 mds_status_t
 mds_state_open(const char *depot, mds_error_t *err, mds_state_t **state)
 {
@@ -100,7 +140,11 @@ mds_state_open(const char *depot, mds_error_t *err, mds_state_t **state)
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    status = mds_state_open_env(depot, err, &opened->reader);
+    status = mds_state_find(opened, depot, err);
+
+    if (status == MDS_OK) {
+        status = mds_state_open_env(depot, err, &opened->reader);
+    }
 
     if (status == MDS_OK) {
         status = mds_lmdb_share(opened->reader, err, &opened->writer);
@@ -299,7 +343,11 @@ mds_state_admit(mds_state_t *state, mds_admission_t *admissions, size_t count,
                 int64_t now_ms, mds_error_t *err)
 {
     bool         added = false;
-    mds_status_t status = mds_lmdb_write(state->writer, err);
+    mds_status_t status = mds_state_check(state, err);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_write(state->writer, err);
+    }
 
     if (status != MDS_OK) {
         return status;

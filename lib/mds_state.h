@@ -38,9 +38,19 @@ typedef struct {
 mds_status_t mds_state_create(const char *depot, int64_t uid, int64_t gid,
                               mds_error_t *err) MDS_MUST_CHECK;
 
+/* A state that is not there is an error, never a new one: that would forget
+ * whom the windows have let in. */
 mds_status_t mds_state_open(const char *depot, mds_error_t *err,
                             mds_state_t **state) MDS_MUST_CHECK;
 void         mds_state_close(mds_state_t *state);
+
+/*
+ * Whether the depot's state is still the one that was opened; if not, close
+ * it. Admissions look themselves: what goes to a file without a name would be
+ * gone with the process.
+ */
+mds_status_t
+mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t

@@ -11,6 +11,9 @@
 
 #include "mds_time.h"
 
+/* Without a timer, a worker that is to go would not wait for its thread. */
+#define NGX_HTTP_MDS_BATCH_MS 60000
+
 /* Of one transaction; what is more waits for the next. */
 #define NGX_HTTP_MDS_BATCH_ADMISSIONS 1024
 
@@ -232,6 +235,16 @@ ngx_http_mds_batch_done(ngx_event_t *event)
     ngx_http_mds_batch_t *batch = event->data;
     ngx_http_mds_queue_t *queue = batch->queue;
 
+    if (event->timedout) {
+        event->timedout = 0;
+        ngx_add_timer(event, NGX_HTTP_MDS_BATCH_MS);
+        return;
+    }
+
+    if (event->timer_set) {
+        ngx_del_timer(event);
+    }
+
     ngx_http_mds_batch_log(batch);
     ngx_http_mds_batch_hand_out(batch);
 
@@ -311,7 +324,10 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
                                  "the state or its thread pool is not to be"
                                  " had");
         ngx_post_event(&batch->task.event, &ngx_posted_events);
+        return;
     }
+
+    ngx_add_timer(&batch->task.event, NGX_HTTP_MDS_BATCH_MS);
 }
 
 ngx_uint_t

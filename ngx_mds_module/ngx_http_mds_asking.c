@@ -135,6 +135,19 @@ ngx_http_mds_keep(ngx_pool_t *pool, mds_decision_t *decision, mds_error_t *err)
     return MDS_OK;
 }
 
+/* Nothing was promised to whom a window could not be asked for. */
+static void
+ngx_http_mds_closed(ngx_http_mds_question_t *question)
+{
+    static ngx_str_t detail
+        = ngx_string("its window cannot be asked at present");
+
+    ngx_memzero(&question->decision, sizeof(question->decision));
+    question->detail = detail;
+    question->status = MDS_DENIED;
+    question->settled = 1;
+}
+
 /* A question that is wrong is its own failure, and no one else's. */
 static mds_status_t
 ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
@@ -176,6 +189,16 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
                             &question->decision);
     }
 
+    /* Where there is no state, that was logged when it could not be opened. */
+    if (status == MDS_DENIED) {
+        if (snapshot->state != NULL) {
+            ngx_log_error(NGX_LOG_ERR, asking->r->connection->log, 0, "mds: %s",
+                          err->text);
+        }
+        ngx_http_mds_closed(question);
+        return MDS_OK;
+    }
+
     if (status == MDS_OK) {
         status = ngx_http_mds_keep(asking->r->pool, &question->decision, err);
     }
@@ -190,13 +213,10 @@ ngx_http_mds_evaluate(const mds_snapshot_t *snapshot, void *data,
                       mds_error_t *err)
 {
     ngx_http_mds_asking_t *asking = data;
-    ngx_http_mds_ctx_t    *ctx = asking->ctx;
     mds_status_t           status = MDS_OK;
 
-    ctx->serial.data = (u_char *) (ctx + 1);
-    ctx->serial.len = ngx_sprintf(ctx->serial.data, "%uL",
-                                  mds_catalog_serial(snapshot->catalog))
-                      - ctx->serial.data;
+    ngx_http_mds_tell_serial(asking->ctx,
+                             mds_catalog_serial(snapshot->catalog));
 
     for (size_t i = 0; status == MDS_OK && i < asking->count; i++) {
         if (!asking->questions[i].settled) {
@@ -250,14 +270,19 @@ ngx_http_mds_admitted(ngx_http_mds_ticket_t *ticket)
     for (size_t i = 0; i < asking->count; i++) {
         ngx_http_mds_question_t *question = &asking->questions[i];
 
-        if (question->decision.pending) {
+        if (!question->decision.pending) {
+            continue;
+        }
+
+        if (ticket->status == MDS_OK) {
             question->settled = ticket->admissions[n++].admitted;
             question->decision.pending = false;
+        } else {
+            ngx_http_mds_closed(question);
         }
     }
 
-    rc = ticket->status == MDS_OK ? ngx_http_mds_ask(asking)
-                                  : ngx_http_mds_unavailable(r);
+    rc = ngx_http_mds_ask(asking);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);

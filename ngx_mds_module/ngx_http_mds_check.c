@@ -72,6 +72,10 @@ ngx_http_mds_check_answer(ngx_http_mds_asking_t *asking)
         return ngx_http_mds_not_allowed(asking->r, &allowed);
     }
 
+    if (question->status == MDS_DENIED) {
+        return ngx_http_mds_unavailable(asking->r);
+    }
+
     if (question->status != MDS_OK) {
         return ngx_http_mds_problem(asking->r, question->status,
                                     (char *) question->detail.data);

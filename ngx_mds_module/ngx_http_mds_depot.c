@@ -143,6 +143,21 @@ ngx_http_mds_depot_open_state(ngx_http_mds_depot_t *depot)
     depot->stateless = status;
 }
 
+/* It was taken away, or another put in its place. */
+static void
+ngx_http_mds_depot_check_state(ngx_http_mds_depot_t *depot)
+{
+    mds_error_t err;
+
+    if (!ngx_http_mds_queue_is_busy(depot->queue)
+        && mds_state_check(depot->state, &err) != MDS_OK)
+    {
+        mds_state_close(depot->state);
+        depot->state = NULL;
+        ngx_http_mds_depot_open_state(depot);
+    }
+}
+
 static void
 ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
 {
@@ -220,6 +235,9 @@ ngx_http_mds_depot_look(void *data)
 
     } else if (depot->state == NULL) {
         ngx_http_mds_depot_open_state(depot);
+
+    } else {
+        ngx_http_mds_depot_check_state(depot);
     }
 }
 

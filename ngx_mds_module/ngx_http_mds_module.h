@@ -35,6 +35,12 @@ typedef struct {
     ngx_http_complex_value_t value;
 } ngx_http_mds_attribute_t;
 
+/* What a location shows. */
+typedef struct {
+    ngx_http_complex_value_t kind;
+    ngx_http_complex_value_t name; /* empty where it has none */
+} ngx_http_mds_resource_t;
+
 typedef struct {
     ngx_array_t places; /* of ngx_http_mds_place_t * */
 } ngx_http_mds_main_conf_t;
@@ -43,10 +49,11 @@ typedef struct {
     ngx_http_mds_place_t *place;      /* mds_depot; NULL: none */
     ngx_array_t          *attributes; /* of ngx_http_mds_attribute_t */
 
-    ngx_http_handler_pt handler; /* mds_check, mds_files; NULL: neither */
-    ngx_str_t           directive;
-    ngx_str_t           file; /* where the directive stands */
-    ngx_uint_t          line;
+    ngx_http_handler_pt      handler;   /* mds_check, ...; NULL: none */
+    ngx_http_mds_resource_t *resource;  /* mds_resource; NULL: none */
+    ngx_str_t                directive; /* that the location is for */
+    ngx_str_t                file;      /* where the directive stands */
+    ngx_uint_t               line;
 } ngx_http_mds_loc_conf_t;
 
 /* What the variables say of a request; empty strings are not found. */
@@ -58,9 +65,18 @@ typedef struct {
     ngx_str_t serial; /* also goes out as MDS-Serial */
 
     ngx_http_mds_reading_t *reading; /* a body under way */
+
+    /* Where mds_resource applies: for which location the above stands. */
+    ngx_http_mds_loc_conf_t *shown;
+    mds_status_t             shown_status;
 } ngx_http_mds_ctx_t;
 
 extern ngx_module_t ngx_http_mds_module;
+
+/* ngx_http_mds_module.c */
+
+/* The directive that is read is what its location is for; there can be one. */
+char *ngx_http_mds_take_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf);
 
 /* ngx_http_mds_attribute.c */
 
@@ -159,7 +175,8 @@ ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
 /* What is asked, and what came of it; all in the request's pool. */
 typedef struct {
     mds_decision_t decision;
-    mds_status_t   status; /* MDS_INVALID: see detail */
+    mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window without a
+                            * state to ask): see detail */
     ngx_str_t      detail;
     ngx_uint_t     settled; /* no more to be asked */
 } ngx_http_mds_question_t;
@@ -192,6 +209,27 @@ ngx_http_mds_asking_t *ngx_http_mds_asking(ngx_http_request_t *r, size_t count);
 /* Asks them all, waits for windows if need be, and answers. */
 ngx_int_t ngx_http_mds_ask(ngx_http_mds_asking_t *asking);
 
+/* ngx_http_mds_writer.c */
+
+/* Where a body goes; with p NULL it is only measured. */
+typedef struct {
+    u_char *p;
+    size_t  len;
+} ngx_http_mds_writer_t;
+
+void ngx_http_mds_write(ngx_http_mds_writer_t *w, const char *text);
+void ngx_http_mds_write_bytes(ngx_http_mds_writer_t *w, const char *data,
+                              size_t len);
+void ngx_http_mds_write_number(ngx_http_mds_writer_t *w, uint64_t number);
+
+/* What comes before, the inside of a JSON string, and its quote. */
+void ngx_http_mds_write_string(ngx_http_mds_writer_t *w, const char *before,
+                               const char *data, size_t len);
+
+/* ngx_http_mds_config.c */
+
+ngx_int_t ngx_http_mds_config_handler(ngx_http_request_t *r);
+
 /* ngx_http_mds_batch.c */
 
 ngx_int_t ngx_http_mds_batch_handler(ngx_http_request_t *r);
@@ -213,11 +251,13 @@ ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
 /* MDS-Serial, where it is known, and Cache-Control: no-store. */
 ngx_int_t ngx_http_mds_add_common_headers(ngx_http_request_t *r);
 
-/* MDS-Poll-After, where the decision asks for it; *seconds is what it says,
- * jitter added (0: nothing). */
-ngx_int_t
-ngx_http_mds_add_poll_after(ngx_http_request_t   *r,
-                            const mds_decision_t *decision, uint64_t *seconds);
+/* MDS-Poll-After, where it is asked for; *seconds is what it says, jitter
+ * added (0: nothing). */
+ngx_int_t ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t after_s,
+                                      uint64_t jitter_s, uint64_t *seconds);
+
+/* 204 */
+ngx_int_t ngx_http_mds_send_no_content(ngx_http_request_t *r);
 
 /* Status, content type, and the body, which is not copied; empty: none. */
 ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
@@ -254,7 +294,19 @@ ngx_int_t
 ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
                       ngx_str_t *envelope);
 
+/* ngx_http_mds_resource.c */
+
+/* mds_resource KIND [NAME]; */
+char     *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_mds_resource_init(ngx_conf_t *cf);
+
+/* Lets the variables say what the location shows, if they do not yet. */
+void ngx_http_mds_resource_look(ngx_http_request_t *r);
+
 /* ngx_http_mds_variable.c */
+
+/* Lets $mds_serial say it. */
+void ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
 
 /* Lets the variables say what was decided; the views are the request's. */
 void ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision);

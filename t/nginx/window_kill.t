@@ -1,0 +1,176 @@
+# Windows under a crowd: 64 connections to two nginx on one depot, reloads,
+# workers and whole instances killed in between. Never one more than the count,
+# and who was told yes is told yes for ever. MDS_KILLS=N for more kills.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Crowd;
+use JSON::PP;
+use MDS;
+use POSIX qw(strftime);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $KILLS = $ENV{MDS_KILLS} // 24;
+my $crowd = Crowd->new or plan skip_all => 'no compiler';
+my $JSON  = JSON::PP->new->utf8;
+my $until = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 86400));
+
+my $t = MDS->new(workers => 4);
+my $u = MDS->new(workers => 2);
+$t->depot;
+$t->write("b$_", "package $_") for 1, 2;
+
+my %document = (app => 'w', packages => [], releases => []);
+
+# A resource with a window, or with two in a row.
+sub window {
+    my ($name, @counts) = @_;
+
+    push @{ $document{packages} }, map { { kind => 'bundle', name => $name,
+        version => "$_.0", file => "b$_" } } 1, 2;
+    push @{ $document{releases} }, map { { id => "$name-$_", kind => 'bundle',
+        name => $name, version => '2.0', priority => -$_,
+        audience => { window => { count => $counts[$_], until => $until,
+            by => $name =~ /user/ ? 'user' : 'device' } } } } 0 .. $#counts;
+}
+
+my $count = 300 + 40 * $KILLS;
+
+window('open', 1_000_000);
+window('full', 500);
+window('kill', $count);
+window('user', 200);
+window('row', 50, 70);
+$t->mdsctl('apply', $t->document(\%document));
+
+my $config = <<"EOF2";
+mds_depot @{[ $t->depot_dir ]};
+keepalive_requests 100;
+server { listen %LISTEN%; location = /check { mds_check; } }
+EOF2
+
+$_->allow(qr/exited on signal 9/) for $t, $u;
+$_->start($config) for $t, $u;
+
+sub ports { [ map { $_->port } @_ ] }
+
+sub target { "/check?app=w&kind=bundle&name=$_[0]&version=1.0&" . ($_[1] // 'device=d#') }
+
+sub admitted {
+    my ($id) = @_;
+    my ($r) = grep { $_->{id} eq $id } @{ $JSON->decode(
+        $t->mdsctl('status', '--json'))->{apps}[0]{releases} };
+    return $r->{window}{admitted};
+}
+
+sub yes { scalar keys %{ $_[0]{yes} } }
+
+# --- many at once
+
+my $told = $crowd->wait($crowd->start(ports => ports($t, $u), devices => 2000,
+    answers => 8000, target => target('full')));
+is(yes($told), 500, '2,000 devices, two nginx, six workers: 500 are told yes');
+is(admitted('full-0'), 500, '... as status says');
+is($told->{fickle}, 0, '... yes stays yes');
+is_deeply($told->{other}, {}, '... nothing else was said');
+
+# Two devices of each user, who has one place.
+$told = $crowd->wait($crowd->start(ports => ports($t, $u), devices => 400,
+    answers => 3000, target => target('user', 'user=u#&device=d')));
+is(yes($told), 200, '400 users: 200');
+is(admitted('user-0'), 200, '... as status says');
+
+$told = $crowd->ask_all(ports => ports($t, $u), devices => 500,
+    target => target('row'));
+is(yes($told), 120, 'two windows in a row: 50 and 70');
+is(admitted("row-$_"), (50, 70)[$_], '... each as status says') for 0, 1;
+is(scalar keys %{ $told->{no} }, 380, '... the others are told no');
+
+# --- clients that leave before they are answered
+
+$told = $crowd->wait($crowd->start(ports => ports($t, $u), devices => 600,
+    answers => 3000, leave => 4, target => target('open', 'device=left-#')));
+is($told->{fickle}, 0, 'clients leave before their answers');
+cmp_ok($told->{lost}, '>', 500, "... $told->{lost} of them");
+my $again = $crowd->ask_all(ports => ports($t, $u), devices => 600,
+    target => target('open', 'device=left-#'));
+is(yes($again), 600, '... all are in');
+is(admitted('open-0'), 600, '... once');
+
+# --- reloads
+
+my $run = $crowd->start(ports => ports($t), devices => 1_000_000,
+    answers => 12_000, target => target('open', 'device=re-#'));
+my $reloads = 0;
+while ($crowd->running($run) && $reloads < 20) {
+    $t->reload;
+    $reloads++;
+}
+$told = $crowd->wait($run);
+cmp_ok($reloads, '>', 1, "$reloads reloads under a crowd");
+is(scalar(grep { /open socket/ } split /\n/, $t->error_log), 0,
+    '... no worker goes before it has answered');
+is($told->{fickle}, 0, '... yes stays yes');
+
+# --- kills
+
+my $devices = 3 * $count;
+my $killed  = 0;
+$run = $crowd->start(ports => ports($t, $u), devices => $devices,
+    answers => 1_000_000_000, target => target('kill'), leave => 50);
+
+sub kill_worker {
+    my ($who) = @_;
+    my @workers = $who->workers or return;
+    kill 'KILL', $workers[ rand @workers ];
+    $killed++;
+}
+
+sub kill_all {
+    my ($who) = @_;
+    my $pid = delete $who->{pid};
+    my @all = do { local $who->{pid} = $pid; $who->workers };
+    $killed += kill('KILL', $pid, @all) - 1;
+    waitpid $pid, 0;
+    $who->wait_for(sub { !$who->connect }) or die 'somebody listens still';
+    unlink "$who->{dir}/nginx.pid";
+    $who->spawn;
+}
+
+for my $i (1 .. $KILLS) {
+    sleep 0.02 + rand 0.1;
+    my $who = rand > 0.4 ? $t : $u;
+    $i % 8 == 0 ? kill_all($who) : kill_worker($who);
+    kill 'HUP', $t->{pid} if $i % 11 == 0;
+}
+sleep 0.3;
+kill 'TERM', $run->{pid};
+$told = $crowd->wait($run);
+cmp_ok($killed, '>=', $KILLS * 0.8, "$killed processes killed");
+
+# The one that comes after them all finds a window with as many as it may hold.
+for ($t, $u) {
+    ok($_->wait_until_up, 'nginx is up');
+}
+my $after = $crowd->ask_all(ports => ports($t, $u), devices => $devices,
+    target => target('kill'));
+my @evicted = grep { !$after->{yes}{$_} } keys %{ $told->{yes} };
+cmp_ok(yes($told), '>', 100, yes($told) . ' were told yes meanwhile');
+is($told->{fickle}, 0, '... and never no after that');
+is("@evicted", '', '... and are told so again');
+is(yes($after), $count, "then all $devices ask once: $count are in");
+is(admitted('kill-0'), $count, '... as status says');
+
+$t->mdsctl('promote', 'w', 'kill-0', '--window', 10, '--until', $until);
+$again = $crowd->ask_all(ports => ports($t, $u), devices => $devices,
+    target => target('kill'));
+is_deeply([ sort keys %{ $again->{yes} } ], [ sort keys %{ $after->{yes} } ],
+    'count lowered: the same are in');
+
+$_->stop for $u;
+unlike($u->error_log, qr/\[(?:emerg|crit)\]/, 'the other log is clean');
+$t->finish;
