@@ -8,6 +8,7 @@
 static char *
 ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
@@ -31,15 +32,21 @@ static ngx_command_t ngx_http_mds_commands[] = {
     { ngx_string("mds_check"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_check, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
+    { ngx_string("mds_config"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_config, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12,
+      ngx_http_mds_resource, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     ngx_null_command
 };
 
 static ngx_http_module_t ngx_http_mds_module_ctx = {
     ngx_http_mds_add_variables, /* preconfiguration */
-    NULL,                       /* postconfiguration */
+    ngx_http_mds_resource_init, /* postconfiguration */
 
     ngx_http_mds_create_main_conf, /* create main configuration */
     NULL,                          /* init main configuration */
@@ -129,32 +136,43 @@ ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return mlcf->place == NULL ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
-/* Makes the handler that of the location. */
-static char *
-ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
-                    ngx_http_handler_pt handler)
+char *
+ngx_http_mds_take_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf)
 {
-    ngx_http_core_loc_conf_t *clcf;
-    ngx_str_t                *args = cf->args->elts;
+    ngx_str_t *args = cf->args->elts;
 
-    if (mlcf->handler == handler) {
-        return "is duplicate";
-    }
-
-    if (mlcf->handler != NULL) {
+    if (mlcf->directive.len != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" cannot share a location with \"%V\"",
                            &args[0], &mlcf->directive);
         return NGX_CONF_ERROR;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = handler;
-
-    mlcf->handler = handler;
     mlcf->directive = args[0];
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+/* Makes the handler that of the location. */
+static char *
+ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
+                    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    if (mlcf->handler == handler) {
+        return "is duplicate";
+    }
+
+    if (ngx_http_mds_take_location(cf, mlcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = handler;
+    mlcf->handler = handler;
 
     return NGX_CONF_OK;
 }
@@ -167,6 +185,12 @@ ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return ngx_http_mds_handle(cf, conf, ngx_http_mds_check_handler);
+}
+
+static char *
+ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_mds_handle(cf, conf, ngx_http_mds_config_handler);
 }
 
 static char *
@@ -216,7 +240,8 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    /* set by ngx_pcalloc(): attributes, handler, directive, file, line */
+    /* set by ngx_pcalloc(): attributes, handler, resource, directive, file,
+     * line */
 
     mlcf->place = NGX_CONF_UNSET_PTR;
 
@@ -237,7 +262,12 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->handler != NULL && conf->place == NULL) {
+    /* As alias and root are; a location that answers itself shows nothing. */
+    if (conf->resource == NULL && conf->handler == NULL) {
+        conf->resource = prev->resource;
+    }
+
+    if (conf->directive.len != 0 && conf->place == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%V\" has no \"mds_depot\" that applies to it in"
                       " %V:%ui",

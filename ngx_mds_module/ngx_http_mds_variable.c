@@ -1,6 +1,7 @@
 /*
- * $mds_action and the others: what was decided for the request, for logs and
- * headers. They are not found before a decision, and where there is none.
+ * $mds_action and the others: what was decided for the request. Where
+ * mds_resource applies it is decided when one is asked for; elsewhere they
+ * are for logs and headers, and not found before a decision.
  */
 
 #include "ngx_http_mds_module.h"
@@ -34,6 +35,8 @@ ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 {
     ngx_http_mds_ctx_t *ctx;
     ngx_str_t          *value;
+
+    ngx_http_mds_resource_look(r);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     value = ctx == NULL ? NULL : (ngx_str_t *) ((char *) ctx + data);
@@ -70,6 +73,15 @@ ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision)
         = ngx_http_mds_str(decision->release.data, decision->release.len);
     ctx->version
         = ngx_http_mds_str(decision->version.data, decision->version.len);
+}
+
+void
+ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
+{
+    /* Behind the context: ngx_http_mds_get_ctx() has made room. */
+    ctx->serial.data = (u_char *) (ctx + 1);
+    ctx->serial.len
+        = ngx_sprintf(ctx->serial.data, "%uL", serial) - ctx->serial.data;
 }
 
 ngx_int_t
