@@ -97,11 +97,14 @@ mds_status_t mds_fail(mds_error_t *err, mds_status_t status, const char *format,
                       ...) MDS_PRINTF(3, 4);
 
 /* So that a compiler sees what is returned, where it can't see the inside. */
-#define mds_fail(err, status, ...)                                            \
-    ({                                                                        \
-        (void) mds_fail((err), (status), __VA_ARGS__);                        \
-        (status);                                                             \
-    })
+static inline mds_status_t
+mds_failed(mds_status_t status)
+{
+    return status;
+}
+
+#define mds_fail(err, status, ...)                                             \
+    mds_failed(((void) mds_fail((err), (status), __VA_ARGS__), (status)))
 
 /* The same from errno: its text goes behind the words, its kind decides. */
 mds_status_t

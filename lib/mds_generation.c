@@ -259,15 +259,16 @@ mds_generation_finish(mds_generation_t *generation, mds_error_t *err)
 static bool
 mds_generation_old(const char *name, uint64_t serial, unsigned keep)
 {
+    char    *rest;
     uint64_t number;
-    char     rest[8];
 
     if (strncmp(name, MDS_TEMP_PREFIX, sizeof(MDS_TEMP_PREFIX) - 1) == 0) {
         return true;
     }
 
-    return sscanf(name, "%" SCNu64 "%7s", &number, rest) == 2
-           && strcmp(rest, ".mdb") == 0
+    number = strtoull(name, &rest, 10);
+
+    return rest != name && strcmp(rest, ".mdb") == 0
            && (number > serial || number + keep <= serial);
 }
 

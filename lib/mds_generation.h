@@ -24,7 +24,7 @@ void mds_generation_app(mds_generation_t *generation, mds_str_t app,
 void mds_generation_list(mds_generation_t *generation, mds_str_t key,
                          const mds_buffer_t *record);
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
-                             mds_str_t record);
+                             mds_str_t bytes);
 
 /* All of an app as another generation has it (nothing, if it has not). */
 mds_status_t

@@ -67,7 +67,7 @@ size_t
 mds_read_down_index(mds_reader_t *r, size_t index)
 {
     char text[24];
-    int  len = snprintf(text, sizeof(text), "%zu", index);
+    int  len = snprintf(text, sizeof(text), "%lu", (unsigned long) index);
 
     return mds_read_down(r, (mds_str_t){ (size_t) len, text });
 }

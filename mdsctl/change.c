@@ -141,12 +141,14 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
     return mdsctl_print(o);
 }
 
+/* Of the one command that runs. */
+static mds_key_t key;
+
 int
 mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 {
     mds_loader_t       *loader = NULL;
     mds_change_result_t result;
-    mds_key_t           key;
     mds_error_t         err;
     int                 code = MDSCTL_FAILED;
 

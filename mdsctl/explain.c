@@ -157,8 +157,7 @@ static const char *const reason_words[] = {
     [MDS_REASON_UNKNOWN] = "nothing is released under these names",
     [MDS_REASON_OUTSIDE] = "no release holds for the device",
     [MDS_REASON_CURRENT] = "it has what it should have, or newer",
-    [MDS_REASON_NO_DELTA] = "there is no difference from what it has, and the"
-                            " release gives nothing else",
+    [MDS_REASON_NO_DELTA] = "there is no difference, and nothing else is given",
     [MDS_REASON_ALL] = "the release is for everybody",
     [MDS_REASON_LIST] = "it is on a list",
     [MDS_REASON_PERCENT] = "its bucket is below the percentage",
