@@ -302,6 +302,14 @@ test_names(void **state)
     assert_false(mds_app_valid(mds_str("a\x1f")));
     assert_false(mds_app_valid(mds_str("a\x7f")));
     assert_true(mds_kind_valid(mds_str("x-own_kind9")));
+    assert_true(mds_kind_valid(mds_str("a")));
+    assert_true(mds_kind_valid(mds_str("zaz09")));
+    assert_false(mds_app_valid(mds_str("\x1f"
+                                       "a")));
+    assert_false(mds_kind_valid(mds_str("{")));
+    assert_false(mds_kind_valid(mds_str("`")));
+    assert_false(mds_kind_valid(mds_str("a{")));
+    assert_false(mds_kind_valid(mds_str("aA")));
     assert_false(mds_kind_valid(mds_str("9k")));
     assert_false(mds_kind_valid(mds_str("-k")));
     assert_false(mds_kind_valid(mds_str("")));
