@@ -1,0 +1,216 @@
+# What README and docs show can be typed: the `sh` blocks of a page are run one
+# after the other, on a machine that looks like a Debian with nginx, two builds
+# of an app, and nothing else.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../nginx/lib";
+use File::Path qw(make_path);
+use MDS;
+use Test::More;
+
+plan skip_all => 'an installed nginx takes no sanitizer'
+    if $ENV{TEST_NGINX_PRELOAD};
+
+my @machines;
+
+END {
+    my $status = $?;
+    end($_) for @machines;
+    $? = $status;
+}
+
+# What the one who runs the tests has set must not decide them.
+delete @ENV{qw(MDS_DEPOT MDS_KEY MAKEFLAGS MFLAGS NGINX)};
+
+sub program {
+    my ($t, $name, $text) = @_;
+    chmod 0755, $t->write("bin/$name", "#!/bin/sh -e\n$text\n");
+}
+
+# The machine. Folders that begin a path in the pages lie in its own folder.
+sub machine {
+    my $t   = MDS->new;
+    my $dir = $t->{dir};
+    push @machines, $t;
+    my $modules = '/usr/lib/nginx/modules';
+
+    make_path(map { "$dir/$_" } qw(bin etc/nginx/modules-enabled
+        etc/nginx/conf.d log root share srv work));
+    symlink "$dir/root$modules", "$dir/share/modules";
+    $t->{other_port} = $t->free_port;
+
+    $t->write('etc/nginx/nginx.conf', join "\n", $t->user,
+        "pid $dir/nginx.pid; error_log $dir/log/error.log info;",
+        "include $dir/etc/nginx/modules-enabled/*.conf;",
+        'events { }', 'http {', 'access_log off;',
+        (map { "${_}_temp_path $dir/temp_$_;" }
+            qw(client_body proxy fastcgi uwsgi scgi)),
+        "include $dir/etc/nginx/conf.d/*.conf;", '}');
+
+    program($t, 'make', "exec /usr/bin/make -s -C '$MDS::ROOT' -o all"
+        . " BUILD='$MDS::BUILD' DESTDIR='$dir/root' MODULESDIR=$modules \"\$@\"");
+    program($t, 'nginx', "exec $MDS::NGINX -p $dir/share/"
+        . " -c $dir/etc/nginx/nginx.conf -e $dir/log/error.log \"\$@\"");
+    program($t, 'systemctl', <<"END");
+[ "\$*" = 'reload nginx' ]
+children() { cat /proc/\$(cat $dir/nginx.pid)/task/*/children; }
+old=\$(children)
+nginx -t 2> /dev/null || nginx -t
+nginx -s reload
+for try in \$(seq 200); do
+    again=no
+    for pid in \$old; do [ ! -e /proc/\$pid ] || again=yes; done
+    [ \$again = yes ] || exit 0
+    sleep 0.05
+done
+exit 1
+END
+
+    # Two builds that have much in common, as builds do.
+    my @part = map { join '', map { chr int rand 256 } 1 .. 50_000 } 1 .. 3;
+    $t->write('work/shop-3.1.0.apk', "$part[0]$part[1]");
+    $t->write('work/shop-3.2.0.apk', "$part[0]$part[2]");
+
+    return $t;
+}
+
+# The blocks of a page as one script that says where it is.
+sub script {
+    my ($t, $page) = @_;
+    my $dir  = $t->{dir};
+    my $text = $t->read("$MDS::ROOT/$page");
+    my $script = "set -euo pipefail\n";
+
+    while ($text =~ /^```sh\n(.*?)^```/msg) {
+        my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+        $script .= "echo '# $page:$line' >&2\n$1";
+    }
+
+    $script =~ s{(?<![\w.])(/etc/nginx|/srv)\b}{$dir$1}g;
+    $script =~ s{/var/log/nginx}{$dir/log}g;
+    $script =~ s{/var/lib/mds}{$dir/mds}g;
+    $script =~ s{\b8080\b}{$t->{port}}g;
+    $script =~ s{\b443\b}{$t->{other_port}}g;
+
+    return $script;
+}
+
+# Runs a page; the machine afterwards, and what was said.
+sub follow {
+    my ($page) = @_;
+    my $t   = machine();
+    my $dir = $t->{dir};
+
+    # The nginx that is there already.
+    $t->run({}, "$dir/bin/nginx");
+    ($t->{master}) = split ' ', $t->read('nginx.pid');
+
+    $t->write('page.sh', script($t, $page));
+    my ($status, $out, $err) = $t->run({
+        PATH => "$dir/bin:$dir/root/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        MDS_DEPOT => "$dir/mds",
+    }, 'bash', '-c', "cd $dir/work && exec bash $dir/page.sh");
+    is($status, 0, "$page can be followed") or diag($out, $err);
+    unlike($t->read('log/error.log'), qr/\[(?:error|crit|alert|emerg)\]/,
+        '... and nginx has nothing to complain of');
+
+    return ($t, $out);
+}
+
+sub end {
+    my ($t) = @_;
+    my $pid = delete $t->{master} or return;
+    kill 'TERM', $pid;
+    $t->wait_for(sub { !kill 0, $pid }) or kill 'KILL', $pid;
+}
+
+my ($t, $out) = follow('README.md');
+like($out, qr/^download +difference/m, '... a device gets the difference');
+like($out, qr/^HTTP.* 200 .*"version":"3\.2\.0"/ms, '... curl is told of it');
+end($t);
+
+SKIP: {
+    skip 'no rsync', 4 if system('command -v rsync > /dev/null') != 0;
+    ($t, $out) = follow('docs/operations.md');
+    end($t);
+}
+
+# Each line of the error log that the operations page explains is one that
+# there is.
+{
+    my ($table) = MDS->read("$MDS::ROOT/docs/operations.md")
+        =~ /^## What the error log says\n(.*?)^## /ms;
+    my @lines = $table =~ /^\| `(.*?)` \|/mg;
+    my $log = provoke();
+
+    for my $line (@lines) {
+        my $pattern = join '.*', map { quotemeta } split / ?… ?/, $line;
+        like($log, qr/\Qmds depot "\E.*$pattern/, "there is: $line");
+    }
+    cmp_ok(scalar @lines, '>', 5, 'and all of them were looked for');
+}
+
+# All that can be wrong with a depot, and the log of it.
+sub provoke {
+    my $t     = MDS->new;
+    my $depot = $t->depot_dir;
+    my $config = 'mds_depot %DEPOT%; server { listen %LISTEN%;'
+        . ' location = /check { mds_check; } }';
+    my $asked = sub { $t->get('/check?app=a&kind=upgrade')->status };
+    my $until = sub {
+        my ($status) = @_;
+        ok($t->wait_for(sub { $asked->() == $status }), "... $status");
+    };
+    my $spoil = sub {
+        my ($name, $content) = @_;
+        my $good = $t->read("$depot/$name");
+        my $copy = $good;
+        unlink "$depot/$name";
+        $t->write("$depot/$name", $content->($copy));
+        $t->reload;
+        $until->(503);
+        unlink "$depot/$name";
+        $t->write("$depot/$name", $good);
+        $until->(204);
+    };
+
+    $t->start($config);    # before there is a depot
+    $until->(503);
+    $t->depot;
+    $until->(204);
+
+    if ($> == 0) {
+        chmod 0700, $depot;
+        $t->reload;
+        $until->(503);
+        chmod 0755, $depot;
+        $until->(204);
+    }
+
+    $spoil->('CURRENT', sub { 'x' x 16 });
+    $spoil->('catalog/0.mdb', sub { substr $_[0], 0, 9000 });
+    $spoil->('catalog/0.mdb', sub { substr($_[0], 9000, 1) ^= "\1"; $_[0] });
+    $spoil->('catalog/0.mdb', sub { substr($_[0], -88, 1) ^= "\2"; $_[0] });
+
+    my ($worker) = $t->workers;
+    kill 'STOP', $worker;
+    $t->mdsctl('list', 'add', 'a', 'staff', 'alice');
+    my $good = $t->read("$depot/catalog/1.mdb");
+    unlink "$depot/catalog/1.mdb";
+    $t->write("$depot/catalog/1.mdb", substr $good, 0, 9000);
+    kill 'CONT', $worker;
+    $until->(204);
+
+    rename "$depot/state", "$depot/state.away";
+    $t->write("$depot/catalog/1.mdb", $good);
+    $t->reload;
+    $until->(204);
+
+    $t->stop;
+    return $t->error_log;
+}
+
+done_testing;
