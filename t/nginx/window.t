@@ -108,13 +108,13 @@ $t->start($CONFIG);
 
 # --- who takes no place
 
-is($t->head(url('plain', 'device=d1'))->status, 204, 'HEAD: not in it yet');
-like($t->mdsctl(qw(explain app=w kind=bundle name=plain version=1.0 device=d1)),
-    qr/0 of 3.*may still come in.*reason: outside/s, 'explain: the same');
-is($t->get("/check?app=w&kind=bundle&name=plain&device=d1&version=$_")->status,
+is($t->head(url('plain', 'device=d1&brand=New'))->status, 204, 'HEAD: not in it yet');
+like($t->mdsctl(qw(explain app=w kind=bundle name=plain version=1.0 brand=New
+    device=d1)), qr/0 of 3.*may still come in.*reason: outside/s, 'explain: the same');
+is($t->get("/check?app=w&kind=bundle&name=plain&device=d1&brand=New&version=$_")->status,
     204, "has $_: nothing to do") for '2.0', '2', '3.0', '2.0.1';
-is(told('plain', $_), '-', "no place for: $_") for 'device=d1&refuse=2.0',
-    'device=d1&refuse=1.5,v2', 'device=bad', 'device=d1&brand=Old', 'device=d1',
+is(told('plain', $_), '-', "no place for: $_") for 'device=d1&brand=New&refuse=2.0',
+    'device=d1&brand=New&refuse=1.5,v2', 'device=bad&brand=New', 'device=d1&brand=Old', 'device=d1',
     'user=u1&brand=New', 'brand=New', 'device=&brand=New';
 is_deeply(window_of('plain'), { admitted => 0, count => 3 },
     '... and none was taken');
@@ -287,6 +287,8 @@ sub lines { my @l = grep { /$_[0]/ } split /\n/, $t->error_log; scalar @l }
 
 my $state = $t->depot_dir . '/state';
 rename $state, "$state.away" or die "rename: $!";
+is(told('disk', "device=gone-$_"), '503', 'no place in a state that is gone')
+    for 1 .. 4;
 ok($t->wait_for(sub { told('b1', 'device=1') eq '503' }),
     'without a state, windows answer 503');
 sleep 1.2;    # every worker has looked
