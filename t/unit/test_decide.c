@@ -440,6 +440,10 @@ test_choice(void **state)
         { "refuse=2", "outside" },
     };
     static const row_t newer[] = { { "", "install 1.0 by second full=f1" } };
+    static const row_t zero[] = { { "version=0", "current 0 by r" },
+                                  { "version=0.0", "current 0 by r" },
+                                  { "version=0-1", "install 0 by r full=f" },
+                                  { "", "install 0 by r full=f" } };
 
     (void) state;
     shelf_put(DOC(
@@ -461,6 +465,10 @@ test_choice(void **state)
                   RELEASE("first", "upgrade", "1.0",
                           ALL) "," RELEASE("second", "upgrade", "1.0", ALL)));
     check_upgrade(newer);
+
+    shelf_put(DOC("", PACKAGE("upgrade", "0", "f", ""),
+                  RELEASE("r", "upgrade", "0", ALL)));
+    check_upgrade(zero);
 }
 
 static void
@@ -612,33 +620,48 @@ test_builds(void **state)
 
 #define SDK(version, file, more)                                               \
     PACKAGE("sdk", version, file, ",\"name\":\"core\"" more)
-#define LADDER                                                                                                                                             \
-    "{\"app\":\"a\",\"channels\":{\"mi\":{\"delta\":false},\"oppo\":{"                                                                                     \
-    "\"delta\":true}},\"packages\":[" SDK("1.0", "f10", "") "," SDK("4.0", "f40", "") "," SDK("4.5", "lost45", "") "," SDK("4.6", "dull46", "") "," SDK(   \
-        "4.7", "f47",                                                                                                                                      \
-        "") "," SDK("4.8", "e48",                                                                                                                          \
-                    ",\"delivery\":\"embedded\"") "," SDK("4.9", "ios49",                                                                                  \
-                                                          ",\"pla"                                                                                         \
-                                                          "tform"                                                                                          \
-                                                          "\":"                                                                                            \
-                                                          "\"ios"                                                                                          \
-                                                          "\"") "," SDK("4."                                                                               \
-                                                                        "95",                                                                              \
-                                                                        "play"                                                                             \
-                                                                        "495",                                                                             \
-                                                                        ",\"c"                                                                             \
-                                                                        "hann"                                                                             \
-                                                                        "el\""                                                                             \
-                                                                        ":\"p"                                                                             \
-                                                                        "lay"                                                                              \
-                                                                        "\"") "," SDK("5.2",                                                               \
-                                                                                      "f52",                                                               \
-                                                                                      ",\"deltas\":9") "],\"releases\":[" RELEASE("r",                     \
-                                                                                                                                  "sdk",                   \
-                                                                                                                                  "5.2",                   \
-                                                                                                                                  "\"name\":\"core\"," ALL \
-                                                                                                                                  ",\"delta\":{"           \
-                                                                                                                                  "\"stage\":\"4.0\",\"force_full\":[\"4.7.0\"]%s}") "]}"
+#define LADDER                                                                                                                                                              \
+    "{\"app\":\"a\",\"channels\":{\"mi\":{\"delta\":false},\"oppo\":{"                                                                                                      \
+    "\"delta\":true}},\"packages\":[" SDK("1.0", "f10", "") "," SDK("4.0", "f40", "") "," SDK(                                                                              \
+        "4.5", "lost45",                                                                                                                                                    \
+        "") "," SDK("4.6", "dull46",                                                                                                                                        \
+                    "") "," SDK("4.7",                                                                                                                                      \
+                                "f47", "") "," SDK("4.8", "e48",                                                                                                            \
+                                                   ",\"delivery\":"                                                                                                         \
+                                                   "\"embedded\"") "," SDK("4"                                                                                              \
+                                                                           "."                                                                                              \
+                                                                           "9",                                                                                             \
+                                                                           "i"                                                                                              \
+                                                                           "o"                                                                                              \
+                                                                           "s"                                                                                              \
+                                                                           "4"                                                                                              \
+                                                                           "9",                                                                                             \
+                                                                           ","                                                                                              \
+                                                                           "\"pla"                                                                                          \
+                                                                           "t"                                                                                              \
+                                                                           "f"                                                                                              \
+                                                                           "o"                                                                                              \
+                                                                           "r"                                                                                              \
+                                                                           "m"                                                                                              \
+                                                                           "\":"                                                                                            \
+                                                                           "\"ios"                                                                                          \
+                                                                           "\"") "," SDK("4."                                                                               \
+                                                                                         "95",                                                                              \
+                                                                                         "play"                                                                             \
+                                                                                         "495",                                                                             \
+                                                                                         ",\"c"                                                                             \
+                                                                                         "hann"                                                                             \
+                                                                                         "el\""                                                                             \
+                                                                                         ":\"p"                                                                             \
+                                                                                         "lay"                                                                              \
+                                                                                         "\"") "," SDK("5.2",                                                               \
+                                                                                                       "f52",                                                               \
+                                                                                                       ",\"deltas\":9") "],\"releases\":[" RELEASE("r",                     \
+                                                                                                                                                   "sdk",                   \
+                                                                                                                                                   "5.2",                   \
+                                                                                                                                                   "\"name\":\"core\"," ALL \
+                                                                                                                                                   ",\"delta\":{"           \
+                                                                                                                                                   "\"stage\":\"4.0\",\"force_full\":[\"4.7.0\"]%s}") "]}"
 
 /* C3, rung by rung, in its order. */
 static void
