@@ -132,10 +132,44 @@ like($out, qr/^download +difference/m, '... a device gets the difference');
 like($out, qr/^HTTP.* 200 .*"version":"3\.2\.0"/ms, '... curl is told of it');
 end($t);
 
+($t, $out) = follow('docs/design.md');
+like($out, qr/Verified Successfully/, '... openssl takes the signature');
+end($t);
+
 SKIP: {
-    skip 'no rsync', 4 if system('command -v rsync > /dev/null') != 0;
+    skip 'no rsync', 3 if system('command -v rsync > /dev/null') != 0;
     ($t, $out) = follow('docs/operations.md');
+    is(scalar(() = $out =~ /^serial \d+: install 3\.2\.0/mg), 2,
+        '... the other edge decides as this one does');
     end($t);
+}
+
+# What a page names is there: other pages, their sections, tests, headers.
+for my $page ('README.md', map { s{^\Q$MDS::ROOT\E/}{}r }
+    glob "$MDS::ROOT/docs/*.md")
+{
+    my $text = MDS->read("$MDS::ROOT/$page");
+    my ($folder) = $page =~ m{^(.*/)?};
+    my @named = map { [ '', $_ ] } $text =~ m{`((?:t|lib)/[\w./]+)`}g;
+    push @named, map { [ $folder // '', $_ ] }
+        $text =~ m{\]\((?!\w+:)([^)]+)\)}g;
+
+    my @missing = grep { !is_there($page, @$_) } @named;
+    is(join(' ', map { $_->[1] } @missing), '', "$page names what is there");
+}
+
+sub is_there {
+    my ($page, $folder, $name) = @_;
+    my ($file, $section) = split /#/, $name;
+    my $path = "$MDS::ROOT/" . (length $file ? "$folder$file" : $page);
+
+    return 0 if !-e $path;
+    return 1 if !defined $section;
+
+    # As GitHub makes them of headings.
+    my @anchors = map { lc =~ s/[^\w -]//gr =~ s/ /-/gr }
+        MDS->read($path) =~ /^#+ (.*)$/mg;
+    return scalar grep { $_ eq $section } @anchors;
 }
 
 # Each line of the error log that the operations page explains is one that
