@@ -226,7 +226,7 @@ for my $i (1 .. $kills) {
     drop($d);
 }
 is_deeply \@wrong, [], "$kills kills at random";
-cmp_ok $ends{killed} // 0, '>', $kills / 10, 'many came in time';
+cmp_ok $ends{killed} // 0, '>=', $kills / 10, 'many came in time';
 ok !$ends{failed}, 'none failed';
 
 # --- a change that was committed, and is not in force yet: the next command
