@@ -4,6 +4,7 @@
 #include "mds_idlist.h"
 #include "mds_judge.h"
 #include "mds_time.h"
+#include "mds_window.h"
 
 static uint64_t
 mds_judge_hash(mds_judge_t *judge, mds_by_t by)

@@ -1,14 +1,13 @@
 /*
- * mds_state: what requests change, DEPOT/state/: whom the windows have let in.
+ * mds_state: what requests change, DEPOT/state/, an LMDB environment that the
+ * workers of all nginx instances on the depot write, one transaction at a
+ * time.
  *
- *   windows     app 00 release    mds_window_record_t
- *   admissions  number, id        when: 8 bytes, ms since 1970, big-endian
+ *   mds_window.h     whom the windows have let in
+ *   mds_marks.h      what users have read and deleted of their messages
+ *   mds_registry.h   which device runs which version
  *
- * A window belongs to the release's id, whatever the catalog says of it now.
- * Workers of all nginx instances on the depot write it, one transaction at a
- * time; ids are kept whole, so that N distinct ones are exactly N.
- *
- * One thread reads, and one other may write: mds_state_admit() has a handle
+ * One thread reads, and one other may write: mds_state_write() has a handle
  * of its own.
  */
 
@@ -19,12 +18,6 @@
 
 typedef struct mds_state_s mds_state_t;
 
-typedef struct {
-    uint32_t number;  /* 0: nobody was let in yet */
-    uint64_t count;   /* how many were */
-    int64_t  full_ms; /* when it filled last; 0: never */
-} mds_window_t;
-
 /* One that asks to be let in, and what came of it. */
 typedef struct {
     mds_str_t window; /* app 00 release */
@@ -33,6 +26,45 @@ typedef struct {
     int64_t   until_ms; /* not at or after this */
     bool      admitted; /* out: is in, from now on or since long */
 } mds_admission_t;
+
+/* Ids from first to last, both included. */
+typedef struct {
+    uint64_t first;
+    uint64_t last;
+} mds_run_t;
+
+/* What a user says of messages. */
+typedef struct {
+    mds_str_t        user;           /* app 00 user */
+    uint64_t         delete_through; /* 0: nothing */
+    const mds_run_t *read;
+    size_t           read_count;
+    uint64_t         oldest; /* of the app's messages: what was read below it
+                              * is gone, and need not be kept */
+} mds_mark_t;
+
+/* A device that was seen. */
+typedef struct {
+    mds_str_t device; /* app 00 device */
+    mds_str_t user;   /* empty: it named none */
+    mds_str_t platform;
+    mds_str_t version;
+} mds_sighting_t;
+
+typedef enum {
+    MDS_WRITE_ADMISSION,
+    MDS_WRITE_MARK,
+    MDS_WRITE_SIGHTING
+} mds_write_type_t;
+
+typedef struct {
+    mds_write_type_t type;
+    union {
+        mds_admission_t admission;
+        mds_mark_t      mark;
+        mds_sighting_t  sighting;
+    };
+} mds_write_t;
 
 /* An empty state that uid and gid (-1: as it is) may write. */
 mds_status_t mds_state_create(const char *depot, int64_t uid, int64_t gid,
@@ -46,8 +78,8 @@ void         mds_state_close(mds_state_t *state);
 
 /*
  * Whether the depot's state is still the one that was opened; if not, close
- * it. Admissions look themselves: what goes to a file without a name would be
- * gone with the process.
+ * it. Writes look themselves: what goes to a file without a name would be gone
+ * with the process.
  */
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
@@ -57,22 +89,13 @@ mds_status_t
      mds_state_begin(mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 void mds_state_end(mds_state_t *state);
 
-mds_status_t
-mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
-                 mds_window_t *found) MDS_MUST_CHECK;
-
-mds_status_t
-mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
-                   mds_error_t *err, bool *in) MDS_MUST_CHECK;
-
 /*
- * Lets in whom the windows have room for, in order, all in one transaction
- * that is durable when this returns MDS_OK. May wait for other writers and for
- * the disk: not for an event loop. Where nobody new was let in, nothing is
- * written.
+ * Writes all, in order, in one transaction that is durable when this returns
+ * MDS_OK. May wait for other writers and for the disk: not for an event loop.
+ * Where nothing is new, nothing is written.
  */
 mds_status_t
-mds_state_admit(mds_state_t *state, mds_admission_t *admissions, size_t count,
+mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
                 int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

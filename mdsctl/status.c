@@ -7,6 +7,7 @@
 #include "mds_document.h"
 #include "mds_state.h"
 #include "mds_time.h"
+#include "mds_window.h"
 
 static mds_str_t
 word(const mds_json_t *object, const char *key, const char *otherwise)

@@ -234,26 +234,27 @@ ngx_http_mds_wait(ngx_http_mds_asking_t *asking, size_t pending)
     ngx_http_mds_ticket_t *ticket;
     size_t                 n = 0;
 
-    ticket
-        = ngx_pcalloc(asking->r->pool,
-                      sizeof(*ticket) + pending * sizeof(*ticket->admissions));
+    ticket = ngx_pcalloc(asking->r->pool,
+                         sizeof(*ticket) + pending * sizeof(*ticket->writes));
     if (ticket == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ticket->r = asking->r;
-    ticket->admissions = (mds_admission_t *) (ticket + 1);
+    ticket->writes = (mds_write_t *) (ticket + 1);
     ticket->count = pending;
     ticket->done = ngx_http_mds_admitted;
     ticket->data = asking;
 
     for (size_t i = 0; i < asking->count; i++) {
         if (asking->questions[i].decision.pending) {
-            ticket->admissions[n++] = asking->questions[i].decision.admission;
+            ticket->writes[n].type = MDS_WRITE_ADMISSION;
+            ticket->writes[n++].admission
+                = asking->questions[i].decision.admission;
         }
     }
 
-    return ngx_http_mds_admit(asking->depot, ticket);
+    return ngx_http_mds_write_state(asking->depot, ticket);
 }
 
 static void
@@ -275,7 +276,7 @@ ngx_http_mds_admitted(ngx_http_mds_ticket_t *ticket)
         }
 
         if (ticket->status == MDS_OK) {
-            question->settled = ticket->admissions[n++].admitted;
+            question->settled = ticket->writes[n++].admission.admitted;
             question->decision.pending = false;
         } else {
             ngx_http_mds_closed(question);

@@ -16,7 +16,7 @@ struct ngx_http_mds_depot_s {
     uint32_t              warned;    /* checksum of the last warning logged */
     mds_state_t          *state;     /* NULL: not to be had */
     mds_status_t          stateless; /* why not; as it was logged last */
-    ngx_http_mds_queue_t *queue;     /* of admissions; NULL: none yet */
+    ngx_http_mds_queue_t *queue;     /* of writes; NULL: none yet */
     ngx_event_t           timer;
     ngx_http_mds_depot_t *next;
 };

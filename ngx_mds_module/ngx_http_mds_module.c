@@ -8,7 +8,8 @@
 static char *
 ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *
+ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
@@ -180,7 +181,7 @@ ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
 static char *
 ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    if (ngx_http_mds_admission_init(cf) != NGX_OK) {
+    if (ngx_http_mds_write_init(cf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

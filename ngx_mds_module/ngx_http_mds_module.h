@@ -20,7 +20,7 @@
 
 /* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
 typedef struct ngx_http_mds_depot_s   ngx_http_mds_depot_t;
-typedef struct ngx_http_mds_queue_s   ngx_http_mds_queue_t; /* of admissions */
+typedef struct ngx_http_mds_queue_s   ngx_http_mds_queue_t; /* of writes */
 typedef struct ngx_http_mds_batch_s   ngx_http_mds_batch_t;
 typedef struct ngx_http_mds_reading_s ngx_http_mds_reading_t;
 
@@ -122,41 +122,45 @@ mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
                                          ngx_http_mds_evaluate_pt evaluate,
                                          void *data, mds_error_t *err);
 
-/* The state that admissions are written to; NULL: not to be had. */
+/* The state that is written to; NULL: not to be had. */
 mds_state_t *ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot);
 
-/* ngx_http_mds_admission.c */
+/* ngx_http_mds_write.c */
 
-/* One request's admissions, under way or done. The bytes that they point to
+/* One request's writes, under way or done. The bytes that they point to
  * are the request's. */
 typedef struct ngx_http_mds_ticket_s ngx_http_mds_ticket_t;
 
 struct ngx_http_mds_ticket_s {
     ngx_queue_t           queue;
     ngx_http_request_t   *r;
-    mds_admission_t      *admissions;
+    mds_write_t          *writes;
     size_t                count;
     mds_status_t          status; /* once done */
     ngx_http_mds_batch_t *batch; /* that it is in; NULL: it waits, or is done */
     void (*done)(ngx_http_mds_ticket_t *ticket);
-    void *data; /* for done */
+    void                 *data;     /* for done */
+    ngx_http_mds_queue_t *queue_of; /* where nobody waits */
 };
 
-/* A thread pool for admissions has to be there before workers start. */
-ngx_int_t ngx_http_mds_admission_init(ngx_conf_t *cf);
+/* A thread pool for writes has to be there before workers start. */
+ngx_int_t ngx_http_mds_write_init(ngx_conf_t *cf);
 
 /*
  * Asks for what the ticket says; done is called from the event loop once it
  * is durable, or has failed. The request waits: return NGX_DONE. If it goes
  * away before, done is not called.
  */
-ngx_int_t
-ngx_http_mds_admit(ngx_http_mds_depot_t *depot, ngx_http_mds_ticket_t *ticket);
+ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
+                                   ngx_http_mds_ticket_t *ticket);
+
+/* Writes it some time soon, if it can; nobody is told. The views are copied. */
+void ngx_http_mds_write_note(ngx_http_mds_depot_t *depot, mds_write_t *write);
 
 /* Whether a thread is at work on the depot's state. NULL is fine. */
 ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
 
-/* The admissions of a depot, kept with it. */
+/* The writes of a depot, kept with it. */
 ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
 
 /* ngx_http_mds_body.c */
@@ -177,8 +181,8 @@ typedef struct {
     mds_decision_t decision;
     mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window without a
                             * state to ask): see detail */
-    ngx_str_t      detail;
-    ngx_uint_t     settled; /* no more to be asked */
+    ngx_str_t  detail;
+    ngx_uint_t settled; /* no more to be asked */
 } ngx_http_mds_question_t;
 
 typedef struct ngx_http_mds_asking_s ngx_http_mds_asking_t;

@@ -1,8 +1,8 @@
 /*
- * Admissions of windows: a worker queues what its requests ask for, and a
- * thread of the pool writes all that has gathered in one durable transaction,
- * while the next batch gathers. The event loop never waits; a batch owns
- * copies of all it needs, so that a client may leave in the meantime.
+ * Writes to the state: a worker queues what its requests ask for, and a thread
+ * of the pool writes all that has gathered in one durable transaction, while
+ * the next batch gathers. The event loop never waits; a batch owns copies of
+ * all it needs, so that a client may leave in the meantime.
  */
 
 #include "ngx_http_mds_module.h"
@@ -15,11 +15,14 @@
 #define NGX_HTTP_MDS_BATCH_MS 60000
 
 /* Of one transaction; what is more waits for the next. */
-#define NGX_HTTP_MDS_BATCH_ADMISSIONS 1024
+#define NGX_HTTP_MDS_BATCH_WRITES 1024
+
+/* So many that nobody waits for; a device that is passed over comes again. */
+#define NGX_HTTP_MDS_NOTES_MAX 10000
 
 typedef struct {
     ngx_http_mds_ticket_t *ticket; /* NULL: its client has left */
-    size_t                 count;  /* of its admissions */
+    size_t                 count;  /* of its writes */
 } ngx_http_mds_seat_t;
 
 struct ngx_http_mds_batch_s {
@@ -28,7 +31,7 @@ struct ngx_http_mds_batch_s {
     mds_state_t          *state;
     ngx_http_mds_seat_t  *seats;
     size_t                seat_count;
-    mds_admission_t      *admissions; /* of all seats, in order */
+    mds_write_t          *writes; /* of all seats, in order */
     size_t                count;
     mds_status_t          status;
     mds_error_t           err;
@@ -38,6 +41,7 @@ struct ngx_http_mds_queue_s {
     ngx_queue_t           waiting; /* ngx_http_mds_ticket_t */
     ngx_http_mds_depot_t *depot;
     ngx_uint_t            busy;   /* a batch is in its thread */
+    ngx_uint_t            notes;  /* that nobody waits for */
     mds_status_t          failed; /* as it was logged last */
 };
 
@@ -46,13 +50,13 @@ static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
 static void ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue);
 
 ngx_int_t
-ngx_http_mds_admission_init(ngx_conf_t *cf)
+ngx_http_mds_write_init(ngx_conf_t *cf)
 {
     return ngx_thread_pool_add(cf, &ngx_http_mds_pool_name) == NULL ? NGX_ERROR
                                                                     : NGX_OK;
 }
 
-/* The client has left: its admissions stand, if they are under way. */
+/* The client has left: its writes stand, if they are under way. */
 static void
 ngx_http_mds_ticket_cleanup(void *data)
 {
@@ -91,7 +95,8 @@ ngx_http_mds_queue(ngx_http_mds_depot_t *depot)
 }
 
 ngx_int_t
-ngx_http_mds_admit(ngx_http_mds_depot_t *depot, ngx_http_mds_ticket_t *ticket)
+ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
+                         ngx_http_mds_ticket_t *ticket)
 {
     ngx_http_request_t   *r = ticket->r;
     ngx_http_mds_queue_t *queue = ngx_http_mds_queue(depot);
@@ -117,6 +122,82 @@ ngx_http_mds_admit(ngx_http_mds_depot_t *depot, ngx_http_mds_ticket_t *ticket)
     return NGX_DONE;
 }
 
+/* The views of a write, which a copy has to take along. */
+static size_t
+ngx_http_mds_write_views(mds_write_t *write, mds_str_t *views[4])
+{
+    switch (write->type) {
+
+    case MDS_WRITE_ADMISSION:
+        views[0] = &write->admission.window;
+        views[1] = &write->admission.id;
+        return 2;
+
+    case MDS_WRITE_MARK:
+        views[0] = &write->mark.user;
+        return 1;
+
+    default:
+        views[0] = &write->sighting.device;
+        views[1] = &write->sighting.user;
+        views[2] = &write->sighting.platform;
+        views[3] = &write->sighting.version;
+        return 4;
+    }
+}
+
+/* Runs go first: they have to be aligned. */
+static size_t
+ngx_http_mds_write_runs_bytes(const mds_write_t *write)
+{
+    return write->type == MDS_WRITE_MARK
+               ? write->mark.read_count * sizeof(*write->mark.read)
+               : 0;
+}
+
+static size_t
+ngx_http_mds_write_bytes_of(mds_write_t *write)
+{
+    mds_str_t *views[4];
+    size_t     count = ngx_http_mds_write_views(write, views);
+    size_t     bytes = ngx_http_mds_write_runs_bytes(write);
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += views[i]->len;
+    }
+
+    return ngx_align(bytes, sizeof(uint64_t));
+}
+
+/* A write whose bytes are at *p, which is aligned, and moved on. */
+static mds_write_t
+ngx_http_mds_write_copy(mds_write_t *write, u_char **p)
+{
+    u_char     *next = *p + ngx_http_mds_write_bytes_of(write);
+    mds_write_t copy = *write;
+    mds_str_t  *views[4];
+    size_t      runs = ngx_http_mds_write_runs_bytes(write);
+    size_t      count = ngx_http_mds_write_views(&copy, views);
+
+    if (runs > 0) {
+        copy.mark.read = (const mds_run_t *) *p;
+        *p = ngx_cpymem(*p, write->mark.read, runs);
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        u_char *bytes = *p;
+
+        if (views[i]->len > 0) {
+            *p = ngx_cpymem(bytes, views[i]->data, views[i]->len);
+        }
+
+        views[i]->data = (char *) bytes;
+    }
+
+    *p = next;
+    return copy;
+}
+
 /* How many tickets from the head fit, and what they need. */
 static size_t
 ngx_http_mds_queue_measure(ngx_http_mds_queue_t *queue, size_t *count,
@@ -133,8 +214,7 @@ ngx_http_mds_queue_measure(ngx_http_mds_queue_t *queue, size_t *count,
         ngx_http_mds_ticket_t *ticket
             = ngx_queue_data(q, ngx_http_mds_ticket_t, queue);
 
-        if (tickets > 0
-            && *count + ticket->count > NGX_HTTP_MDS_BATCH_ADMISSIONS) {
+        if (tickets > 0 && *count + ticket->count > NGX_HTTP_MDS_BATCH_WRITES) {
             break;
         }
 
@@ -142,21 +222,11 @@ ngx_http_mds_queue_measure(ngx_http_mds_queue_t *queue, size_t *count,
         *count += ticket->count;
 
         for (size_t i = 0; i < ticket->count; i++) {
-            *bytes += ticket->admissions[i].window.len
-                      + ticket->admissions[i].id.len;
+            *bytes += ngx_http_mds_write_bytes_of(&ticket->writes[i]);
         }
     }
 
     return tickets;
-}
-
-static void
-ngx_http_mds_copy_view(mds_str_t *view, u_char **p)
-{
-    u_char *copy = *p;
-
-    *p = ngx_cpymem(copy, view->data, view->len);
-    view->data = (char *) copy;
 }
 
 static void
@@ -175,11 +245,9 @@ ngx_http_mds_batch_take(ngx_http_mds_batch_t *batch, size_t tickets, u_char *p)
             = (ngx_http_mds_seat_t){ ticket, ticket->count };
 
         for (size_t i = 0; i < ticket->count; i++) {
-            mds_admission_t *admission = &batch->admissions[batch->count++];
-
-            *admission = ticket->admissions[i];
-            ngx_http_mds_copy_view(&admission->window, &p);
-            ngx_http_mds_copy_view(&admission->id, &p);
+            batch->writes[batch->count]
+                = ngx_http_mds_write_copy(&ticket->writes[i], &p);
+            batch->count++;
         }
     }
 }
@@ -191,9 +259,8 @@ ngx_http_mds_batch_write(void *data, ngx_log_t *log)
     ngx_http_mds_batch_t *batch = data;
 
     (void) log;
-    batch->status
-        = mds_state_admit(batch->state, batch->admissions, batch->count,
-                          mds_time_now_ms(), &batch->err);
+    batch->status = mds_state_write(batch->state, batch->writes, batch->count,
+                                    mds_time_now_ms(), &batch->err);
 }
 
 /* One line for each change of what fails, not one for each batch. */
@@ -202,7 +269,7 @@ ngx_http_mds_batch_log(ngx_http_mds_batch_t *batch)
 {
     if (batch->status != MDS_OK && batch->queue->failed != batch->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds: admissions cannot be written: %s", batch->err.text);
+                      "mds: the state cannot be written: %s", batch->err.text);
     }
 
     batch->queue->failed = batch->status;
@@ -212,20 +279,23 @@ ngx_http_mds_batch_log(ngx_http_mds_batch_t *batch)
 static void
 ngx_http_mds_batch_hand_out(ngx_http_mds_batch_t *batch)
 {
-    mds_admission_t *admission = batch->admissions;
+    mds_write_t *write = batch->writes;
 
     for (size_t i = 0; i < batch->seat_count; i++) {
         ngx_http_mds_ticket_t *ticket = batch->seats[i].ticket;
 
         for (size_t k = 0; ticket != NULL && k < ticket->count; k++) {
-            ticket->admissions[k].admitted = admission[k].admitted;
+            if (write[k].type == MDS_WRITE_ADMISSION) {
+                ticket->writes[k].admission.admitted
+                    = write[k].admission.admitted;
+            }
         }
 
         if (ticket != NULL) {
             ticket->status = batch->status;
         }
 
-        admission += batch->seats[i].count;
+        write += batch->seats[i].count;
     }
 }
 
@@ -274,7 +344,7 @@ ngx_http_mds_batch_create(ngx_http_mds_queue_t *queue)
     size_t tickets = ngx_http_mds_queue_measure(queue, &count, &bytes);
 
     batch = ngx_calloc(sizeof(*batch) + tickets * sizeof(*batch->seats)
-                           + count * sizeof(*batch->admissions) + bytes,
+                           + count * sizeof(*batch->writes) + bytes,
                        ngx_cycle->log);
     if (batch == NULL) {
         return NULL;
@@ -282,9 +352,8 @@ ngx_http_mds_batch_create(ngx_http_mds_queue_t *queue)
 
     batch->queue = queue;
     batch->seats = (ngx_http_mds_seat_t *) (batch + 1);
-    batch->admissions = (mds_admission_t *) (batch->seats + tickets);
-    ngx_http_mds_batch_take(batch, tickets,
-                            (u_char *) (batch->admissions + count));
+    batch->writes = (mds_write_t *) (batch->seats + tickets);
+    ngx_http_mds_batch_take(batch, tickets, (u_char *) (batch->writes + count));
 
     batch->task.ctx = batch;
     batch->task.handler = ngx_http_mds_batch_write;
@@ -328,6 +397,51 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
     }
 
     ngx_add_timer(&batch->task.event, NGX_HTTP_MDS_BATCH_MS);
+}
+
+/* A write that nobody waits for. */
+typedef struct {
+    ngx_http_mds_ticket_t ticket; /* first: it is what is freed */
+    mds_write_t           write;
+} ngx_http_mds_note_t;
+
+static void
+ngx_http_mds_note_done(ngx_http_mds_ticket_t *ticket)
+{
+    ticket->queue_of->notes--;
+    ngx_free(ticket);
+}
+
+void
+ngx_http_mds_write_note(ngx_http_mds_depot_t *depot, mds_write_t *write)
+{
+    ngx_http_mds_queue_t *queue = ngx_http_mds_queue(depot);
+    ngx_http_mds_note_t  *note;
+    u_char               *p;
+
+    if (queue == NULL || queue->notes == NGX_HTTP_MDS_NOTES_MAX) {
+        return;
+    }
+
+    note = ngx_calloc(sizeof(*note) + ngx_http_mds_write_bytes_of(write),
+                      ngx_cycle->log);
+    if (note == NULL) {
+        return;
+    }
+
+    p = (u_char *) (note + 1);
+    note->write = ngx_http_mds_write_copy(write, &p);
+    note->ticket.writes = &note->write;
+    note->ticket.count = 1;
+    note->ticket.done = ngx_http_mds_note_done;
+    note->ticket.queue_of = queue;
+
+    queue->notes++;
+    ngx_queue_insert_tail(&queue->waiting, &note->ticket.queue);
+
+    if (!queue->busy) {
+        ngx_http_mds_queue_run(queue);
+    }
 }
 
 ngx_uint_t

@@ -1,0 +1,29 @@
+/*
+ * mds_marks: what a user has done with messages; part of the state.
+ *
+ *   marks  app 00 user   delete_through (8 bytes), then runs of read ids above
+ *                        it, ascending, apart: first (8), last (8), …
+ *
+ * Numbers are big-endian. Marks merge: the deletion point only rises, and what
+ * is read stays read, so that any order of any repeats comes to the same end.
+ */
+
+#ifndef MDS_MARKS_H
+#define MDS_MARKS_H
+
+#include "mds_state.h"
+
+/* A user's marks as they lie there; valid until mds_state_end(). */
+typedef struct {
+    uint64_t  delete_through; /* 0: nothing is deleted */
+    mds_str_t runs;
+} mds_marks_t;
+
+/* A user who has marked nothing has marks of nothing. */
+mds_status_t
+mds_state_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
+                mds_marks_t *marks) MDS_MUST_CHECK;
+
+bool mds_marks_read(const mds_marks_t *marks, uint64_t id);
+
+#endif

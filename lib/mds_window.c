@@ -1,0 +1,161 @@
+#include "mds_window.h"
+
+#include "mds_number.h"
+#include "mds_record.h"
+#include "mds_request.h"
+#include "mds_state_part.h"
+
+/* Numbers are big-endian. */
+typedef struct MDS_PACKED {
+    uint8_t number[4];
+    uint8_t count[8];
+    uint8_t full_ms[8];
+} mds_window_record_t;
+
+#define MDS_ADMISSION_KEY_BYTES (4 + MDS_VALUE_MAX)
+
+/* A window that nobody was let into yet has no record. */
+static mds_status_t
+mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
+               mds_window_t *window)
+{
+    mds_window_record_t record;
+    mds_str_t           value;
+    mds_status_t        status;
+
+    if (!mds_lmdb_get(lmdb, MDS_STATE_WINDOWS, key, &value)) {
+        status = mds_lmdb_status(lmdb, err);
+        if (status == MDS_OK) {
+            *window = (mds_window_t){ 0 };
+        }
+        return status;
+    }
+
+    if (value.len != sizeof(record)) {
+        return mds_fail(err, MDS_DAMAGED, "state: not a window's record");
+    }
+
+    memcpy(&record, value.data, sizeof(record));
+    window->number = mds_get_u32(record.number);
+    window->count = mds_get_u64(record.count);
+    window->full_ms = (int64_t) mds_get_u64(record.full_ms);
+
+    return MDS_OK;
+}
+
+static void
+mds_window_put(mds_lmdb_t *lmdb, mds_str_t key, const mds_window_t *window)
+{
+    mds_window_record_t record;
+
+    mds_put_u32(record.number, window->number);
+    mds_put_u64(record.count, window->count);
+    mds_put_u64(record.full_ms, (uint64_t) window->full_ms);
+    mds_lmdb_put(lmdb, MDS_STATE_WINDOWS, key,
+                 (mds_str_t){ sizeof(record), (const char *) &record });
+}
+
+static mds_str_t
+mds_admission_key(uint32_t number, mds_str_t id,
+                  uint8_t bytes[MDS_ADMISSION_KEY_BYTES])
+{
+    mds_put_u32(bytes, number);
+    memcpy(bytes + 4, id.data, id.len);
+
+    return (mds_str_t){ 4 + id.len, (const char *) bytes };
+}
+
+static mds_status_t
+mds_admission_find(mds_lmdb_t *lmdb, uint32_t number, mds_str_t id,
+                   mds_error_t *err, bool *in)
+{
+    uint8_t      bytes[MDS_ADMISSION_KEY_BYTES];
+    mds_str_t    when;
+    bool         found;
+    mds_status_t status = MDS_OK;
+
+    if (number == 0 || id.len > MDS_VALUE_MAX) {
+        *in = false;
+        return MDS_OK;
+    }
+
+    found = mds_lmdb_get(lmdb, MDS_STATE_ADMISSIONS,
+                         mds_admission_key(number, id, bytes), &when);
+
+    if (!found) {
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    if (status == MDS_OK) {
+        *in = found;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
+                 mds_window_t *found)
+{
+    return mds_window_get(state->reader, window, err, found);
+}
+
+mds_status_t
+mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
+                   mds_error_t *err, bool *in)
+{
+    return mds_admission_find(state->reader, window->number, id, err, in);
+}
+
+/* Numbers count up: the next one is one above how many windows there are. */
+static void
+mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
+                  mds_window_t *window, int64_t now_ms)
+{
+    uint8_t bytes[MDS_ADMISSION_KEY_BYTES];
+    uint8_t when[8];
+
+    if (window->number == 0) {
+        window->number = (uint32_t) mds_lmdb_count(lmdb, MDS_STATE_WINDOWS) + 1;
+    }
+
+    window->count++;
+
+    if (window->count >= admission->limit) {
+        window->full_ms = now_ms;
+    }
+
+    mds_put_u64(when, (uint64_t) now_ms);
+    mds_lmdb_put(lmdb, MDS_STATE_ADMISSIONS,
+                 mds_admission_key(window->number, admission->id, bytes),
+                 (mds_str_t){ sizeof(when), (const char *) when });
+    mds_window_put(lmdb, admission->window, window);
+}
+
+mds_status_t
+mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
+                 mds_error_t *err, bool *changed)
+{
+    mds_window_t window;
+    bool         in = false;
+    mds_status_t status = mds_window_get(lmdb, admission->window, err, &window);
+
+    if (status == MDS_OK) {
+        status
+            = mds_admission_find(lmdb, window.number, admission->id, err, &in);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!in && window.count < admission->limit && now_ms < admission->until_ms)
+    {
+        mds_admission_add(lmdb, admission, &window, now_ms);
+        *changed = true;
+        in = true;
+    }
+
+    admission->admitted = in;
+    return MDS_OK;
+}
