@@ -221,6 +221,25 @@ mds_compile_packages_of(const mds_builds_t *all, size_t i, mds_str_t kind,
 }
 
 /*
+ * The kind whose turn is next; *config: the app has settings, and their turn
+ * is to come. They are known when the last release of one is gone, too: that
+ * a key no longer applies is an answer.
+ */
+static mds_str_t
+mds_compile_kind(const mds_release_t **releases, size_t r, size_t end,
+                 bool *config)
+{
+    if (*config
+        && (r == end || mds_str_cmp(releases[r]->kind, mds_str("config")) >= 0))
+    {
+        *config = false;
+        return mds_str("config");
+    }
+
+    return releases[r]->kind;
+}
+
+/*
  * Packages and releases are walked side by side. A resource without releases
  * has nothing to answer; one without packages is configuration, which is not
  * answered by manifests.
@@ -231,12 +250,13 @@ mds_compile(mds_compile_t *c, const mds_model_t *model, mds_error_t *err)
     mds_builds_t          all = { 0 };
     const mds_release_t **releases = NULL;
     size_t                p = 0, r = 0, end = model->release_count;
+    bool                  config = model->setting_count > 0;
     mds_status_t          status;
 
     status = mds_compile_sort(model, err, &all, &releases);
 
-    while (status == MDS_OK && r < end) {
-        mds_str_t kind = releases[r]->kind;
+    while (status == MDS_OK && (r < end || config)) {
+        mds_str_t kind = mds_compile_kind(releases, r, end, &config);
         mds_str_t name = mds_is_config(kind) ? mds_str("") : releases[r]->name;
         mds_compiling_t x
             = { .c = c, .model = model, .config = mds_is_config(kind) };

@@ -16,6 +16,8 @@ typedef struct {
     uint8_t                     *chosen; /* flags */
     uint8_t                     *held;
     const mds_release_record_t **releases; /* of the chosen ones */
+    mds_span_t                  *keys;     /* that have a value, ascending */
+    uint32_t                     key_count;
     mds_settings_t              *out;
 } mds_choosing_t;
 
@@ -104,6 +106,7 @@ mds_choose_settings(mds_choosing_t *c, mds_judge_t *judge)
         done = release->setting;
         c->chosen[place] = 1;
         c->releases[place] = release;
+        c->keys[c->key_count++] = done;
     }
 
     return judge->status;
@@ -144,10 +147,22 @@ mds_hold_settings(mds_choosing_t *c, mds_str_t token, bool *understood)
 static bool
 mds_key_chosen(const mds_choosing_t *c, mds_span_t key)
 {
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (c->chosen[i]
-            && mds_same_key(mds_setting_at(c->record, i)->key, key)) {
+    mds_str_t bytes = mds_record_bytes(c->record, key);
+    uint32_t  low = 0, high = c->key_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int      order
+            = mds_str_cmp(mds_record_bytes(c->record, c->keys[middle]), bytes);
+
+        if (order == 0) {
             return true;
+        }
+
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
 
@@ -210,6 +225,11 @@ mds_settings_token(mds_choosing_t *c)
     c->out->token.len = mds_token_write(c->record->epoch, numbers, count, text);
     c->out->token.data = text;
 
+    /* What could not be said in a request gets all each time. */
+    if (c->out->token.len > MDS_TOKEN_MAX) {
+        c->out->token.len = 0;
+    }
+
     return MDS_OK;
 }
 
@@ -223,8 +243,12 @@ mds_settings_record(mds_choosing_t *c, mds_judge_t *judge, mds_str_t token)
     c->chosen = mds_choosing_alloc(c, c->count, 1);
     c->held = mds_choosing_alloc(c, c->count, 1);
     c->releases = mds_choosing_alloc(c, c->count, sizeof(*c->releases));
+    c->keys = mds_choosing_alloc(c, c->record->tables[MDS_TABLE_RELEASES].count,
+                                 sizeof(*c->keys));
 
-    if (c->chosen == NULL || c->held == NULL || c->releases == NULL) {
+    if (c->chosen == NULL || c->held == NULL || c->releases == NULL
+        || c->keys == NULL)
+    {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 

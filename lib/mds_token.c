@@ -1,10 +1,21 @@
 #include "mds_token.h"
 
+#include "mds_digest.h"
+
 #define MDS_TOKEN_VERSION 1
-#define MDS_TOKEN_HEAD 5 /* bytes before the gaps */
+#define MDS_TOKEN_CHECK 4 /* digits at the end */
 
 static const char mds_token_digits[]
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* The key is no secret. */
+static uint32_t
+mds_token_check(const char *text, size_t len)
+{
+    return (uint32_t) mds_siphash((const uint8_t *) "mds_token digits",
+                                  (mds_str_t){ len, text })
+           & 0xffffff;
+}
 
 /* Bits come in groups of 4, and go out as digits of 6. */
 typedef struct {
@@ -42,7 +53,7 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
                 char *text)
 {
     mds_token_writer_t w = { .text = text };
-    uint32_t           last = 0;
+    uint32_t           last = 0, check;
 
     mds_token_put(&w, MDS_TOKEN_VERSION, 8);
 
@@ -58,6 +69,10 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
     if (w.count > 0) {
         mds_token_put(&w, 0, 6 - w.count);
     }
+
+    check = mds_token_check(text, w.len);
+    mds_token_put(&w, check >> 12, 12);
+    mds_token_put(&w, check & 0xfff, 12);
 
     return w.len;
 }
@@ -102,32 +117,49 @@ mds_token_get(mds_token_reader_t *r, unsigned bits, uint32_t *value)
     return true;
 }
 
-/* False: none left, or cut in the middle; a gap of zero is what fills up. */
+/* False: none left, or none of 32 bits; a group of zero alone is what fills
+ * up. */
 static bool
 mds_token_get_gap(mds_token_reader_t *r, uint32_t *gap)
 {
+    unsigned shift = 0;
     uint32_t group;
 
     *gap = 0;
 
-    for (unsigned shift = 0; mds_token_get(r, 4, &group); shift += 3) {
-        if (shift > 27 && group >> (32 - shift) != 0) {
-            break;
-        }
-
+    while (mds_token_get(r, 4, &group) && (shift < 30 || group < 4)) {
         *gap |= (group & 7) << shift;
 
         if ((group & 8) == 0) {
+            r->failed = r->failed || (*gap == 0 && shift > 0);
             return *gap != 0;
         }
 
-        if (shift > 27) {
-            break;
-        }
+        shift += 3;
     }
 
-    r->failed = r->failed || *gap != 0;
+    r->failed = r->failed || shift > 0;
     return false;
+}
+
+/* Takes the last digits away. */
+static bool
+mds_token_whole(mds_str_t *text)
+{
+    mds_token_reader_t r;
+    uint32_t           high, low;
+
+    if (text->len < MDS_TOKEN_CHECK) {
+        return false;
+    }
+
+    text->len -= MDS_TOKEN_CHECK;
+    r = (mds_token_reader_t){ .text
+                              = { MDS_TOKEN_CHECK, text->data + text->len } };
+
+    return mds_token_get(&r, 12, &high) && mds_token_get(&r, 12, &low)
+           && !r.failed
+           && (high << 12 | low) == mds_token_check(text->data, text->len);
 }
 
 static bool
@@ -153,10 +185,15 @@ bool
 mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers, size_t max,
                size_t *count)
 {
-    mds_token_reader_t r = { .text = text };
+    mds_token_reader_t r;
     uint32_t           last = 0, gap;
     size_t             n = 0;
 
+    if (!mds_token_whole(&text)) {
+        return false;
+    }
+
+    r = (mds_token_reader_t){ .text = text };
     if (!mds_token_head(&r, epoch)) {
         return false;
     }
@@ -169,7 +206,7 @@ mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers, size_t max,
         numbers[n++] = last;
     }
 
-    if (r.failed || r.text.len > 0) {
+    if (r.failed || r.text.len > 0 || (r.bits & ((1u << r.count) - 1)) != 0) {
         return false;
     }
 

@@ -8,11 +8,13 @@
  *   epoch    4 bytes, big-endian, of the app's settings
  *   gaps     the numbers held, ascending, each as the difference from the one
  *            before (the first from 0), in groups of 4 bits, the lower ones
- *            first: 3 bits of the number, then one that says "more"; a group
- *            of zero fills up the last byte
+ *            first: 3 bits of the number, then one that says "more"; zero
+ *            bits fill up the last digit
+ *   check    the last 4 digits: 24 bits of SipHash-2-4 of the digits before
  *
  * A setting and its value take half a byte to two bytes. Tokens are not
- * secret, nor signed: who makes one up gets an answer to it.
+ * secret, nor signed: the check is there for those that were cut or mixed up
+ * on their way, which without it might say something else.
  */
 
 #ifndef MDS_TOKEN_H
@@ -21,7 +23,7 @@
 #include "mds_base.h"
 
 /* Bytes of the text for up to count numbers (each below 2^32). */
-#define mds_token_bytes(count) (((count) *11 / 2 + 8) * 4 / 3 + 4)
+#define mds_token_bytes(count) (((count) *11 / 2 + 8) * 4 / 3 + 8)
 
 /* Numbers ascend, from 1. Returns the length; text gets no zero byte. */
 size_t mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,

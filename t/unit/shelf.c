@@ -3,14 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mds_config.h"
 #include "mds_document.h"
 #include "mds_generation.h"
 #include "mds_list_record.h"
 #include "workdir.h"
 
 shelf_delta_t (*shelf_delta)(const char *from, const char *to);
-bool    shelf_bodies;
-int64_t shelf_now_ms = 1790000000000;
+bool        shelf_bodies;
+int64_t     shelf_now_ms = 1790000000000;
+mds_json_t *shelf_state;
 
 static uint64_t          serial;
 static mds_generation_t *generation;
@@ -268,6 +270,10 @@ shelf_add(const char *document, mds_error_t *err)
     }
 
     good = mds_document_check(json, "document", err, &model) == MDS_OK;
+
+    if (good && shelf_state != NULL) {
+        assert_int_equal(mds_config_number(shelf_state, model, err), MDS_OK);
+    }
 
     if (good) {
         shelf_add_model(model);

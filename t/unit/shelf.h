@@ -31,6 +31,10 @@ extern bool shelf_bodies;
 /* Of all decisions. */
 extern int64_t shelf_now_ms;
 
+/* What is remembered of the next app, for the numbers of its settings
+ * (mds_config.h); NULL: nothing. */
+extern mds_json_t *shelf_state;
+
 /* In the work directory: as cmocka's group setup and teardown. */
 int shelf_make(void **state);
 int shelf_remove(void **state);

@@ -1,0 +1,606 @@
+/*
+ * Configuration: random documents, one after the other, and devices that poll
+ * through them. Whoever applies what it is told, change by change, always has
+ * what a plain second reading of interface.md says that it should have.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "dice.h"
+#include "mds_settings.h"
+#include "mds_time.h"
+#include "shelf.h"
+
+#define GENERATIONS 120
+#define CLIENTS 40
+#define POLLS 300 /* of each generation */
+#define RELEASES_MAX 24
+#define TOKEN_ROOM 512
+#define count_of(a) ((unsigned) (sizeof(a) / sizeof((a)[0])))
+
+/* Keys as JSON, and values as they are written without spaces. */
+static const char *const keys[]
+    = { "\"a\"",         "\"a.b\"",        "\"\xd0\xba\xd0\xbb\"",
+        "\"q\\\"\\\\\"", "\"theme/dark\"", "\"a b\"",
+        "\"z\"" };
+static const char *const values[]
+    = { "true",
+        "false",
+        "null",
+        "0",
+        "-7",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.1",
+        "1e+300",
+        "1.0",
+        "1",
+        "\"\"",
+        "\"1\"",
+        "\"\xe6\x9b\xb4\xe5\xbf\xab\"",
+        "\"a\\\"b\\\\c\\n\\u0001\"",
+        "[]",
+        "{}",
+        "[1,[2,[3,{\"x\":null}]]]",
+        "{\"b\":{\"a\":[true,false]},\"a\":\"\"}" };
+static const char *const users[] = { NULL, "u1", "u2", "u3" };
+static const char *const platforms[] = { NULL, "ios", "android" };
+static const char *const brands[] = { NULL, "mi", "oppo" };
+static const char *const states[]
+    = { "running", "running", "running", "running", "paused", "ended" };
+
+#define roll_one(dice, a) ((a)[dice_roll(dice, count_of(a))])
+
+typedef struct {
+    unsigned    key;
+    unsigned    value;
+    int         priority;
+    const char *state;
+    const char *platform; /* NULL: every one */
+    const char *list;     /* its only user; NULL: all */
+    const char *except;
+    const char *brand; /* of a rule; NULL: none */
+    bool        not_brand;
+    int         start_s; /* from now; 0: not said */
+    int         end_s;
+} setting_t;
+
+typedef struct {
+    unsigned  count;
+    setting_t items[RELEASES_MAX];
+} book_t;
+
+typedef struct {
+    const char *user;
+    const char *platform;
+    const char *brand;
+} device_t;
+
+/* By key: a value's number, or -1; what a client has, or should have. */
+typedef struct {
+    int  of[count_of(keys)];
+    char token[TOKEN_ROOM]; /* empty: none */
+} held_t;
+
+typedef struct {
+    device_t device;
+    held_t   held;
+    held_t   backup; /* that it may fall back to */
+} client_t;
+
+static client_t clients[CLIENTS];
+static unsigned polls, nothings, fulls, news, removals;
+
+static const held_t nobody = { .of = { -1, -1, -1, -1, -1, -1, -1 } };
+
+static void
+roll_setting(dice_t *dice, setting_t *s)
+{
+    *s = (setting_t){
+        .key = dice_roll(dice, count_of(keys)),
+        .value = dice_roll(dice, count_of(values)),
+        .priority = dice_once_in(dice, 3) ? (int) dice_roll(dice, 3) - 1 : 0,
+        .state = roll_one(dice, states),
+        .platform = dice_once_in(dice, 4) ? roll_one(dice, platforms) : NULL,
+        .list = dice_once_in(dice, 2) ? roll_one(dice, users) : NULL,
+        .except = dice_once_in(dice, 4) ? roll_one(dice, users) : NULL,
+        .brand = dice_once_in(dice, 3) ? roll_one(dice, brands) : NULL,
+        .not_brand = dice_once_in(dice, 2),
+        .start_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
+        .end_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
+    };
+
+    if (s->start_s != 0 && s->end_s != 0 && s->start_s >= s->end_s) {
+        s->start_s = 0;
+    }
+}
+
+/* A change of a few, as people make them; now and then of all. */
+static void
+roll_book(dice_t *dice, book_t *book)
+{
+    if (dice_once_in(dice, 12)) {
+        book->count = 0;
+        if (dice_once_in(dice, 2)) {
+            return;
+        }
+    }
+
+    for (unsigned changes = 1 + dice_roll(dice, 4); changes > 0; changes--) {
+        if (book->count == 0
+            || (book->count < RELEASES_MAX && dice_once_in(dice, 2))) {
+            roll_setting(dice, &book->items[book->count++]);
+        } else if (dice_once_in(dice, 2)) {
+            roll_setting(dice, &book->items[dice_roll(dice, book->count)]);
+        } else {
+            unsigned gone = dice_roll(dice, book->count);
+
+            book->items[gone] = book->items[--book->count];
+        }
+    }
+}
+
+static void
+print_setting(FILE *out, unsigned number, const setting_t *s)
+{
+    char text[MDS_TIME_BYTES];
+
+    fprintf(out,
+            "%s\n{\"id\":\"r%u\",\"kind\":\"config\",\"name\":%s,\"value\":%s,"
+            "\"priority\":%d,\"state\":\"%s\"",
+            number > 0 ? "," : "", number, keys[s->key], values[s->value],
+            s->priority, s->state);
+    if (s->platform != NULL) {
+        fprintf(out, ",\"platform\":\"%s\"", s->platform);
+    }
+    fprintf(out, ",\"audience\":{");
+    if (s->list != NULL) {
+        fprintf(out, "\"lists\":[\"%s\"]", s->list);
+    } else {
+        fprintf(out, "\"all\":true");
+    }
+    if (s->except != NULL) {
+        fprintf(out, ",\"except\":[\"%s\"]", s->except);
+    }
+    fprintf(out, "}");
+    if (s->brand != NULL) {
+        fprintf(out,
+                ",\"rules\":[{\"attribute\":\"brand\",\"op\":\"%s\","
+                "\"values\":[\"%s\"]}]",
+                s->not_brand ? "not_in" : "in", s->brand);
+    }
+    if (s->start_s != 0) {
+        fprintf(out, ",\"start\":\"%s\"",
+                mds_time_format(shelf_now_ms + s->start_s * 1000, text));
+    }
+    if (s->end_s != 0) {
+        fprintf(out, ",\"end\":\"%s\"",
+                mds_time_format(shelf_now_ms + s->end_s * 1000, text));
+    }
+    fprintf(out, "}");
+}
+
+static char *
+print_book(const char *app, const book_t *book)
+{
+    char  *text = NULL;
+    size_t len;
+    FILE  *out = open_memstream(&text, &len);
+
+    assert_non_null(out);
+    fprintf(out, "{\"app\":\"%s\",\"lists\":{", app);
+    for (unsigned i = 1; i < count_of(users); i++) {
+        fprintf(out, "%s\"%s\":{\"ids\":[\"%s\"]}", i > 1 ? "," : "", users[i],
+                users[i]);
+    }
+    fprintf(out, "},\"releases\":[");
+    for (unsigned i = 0; i < book->count; i++) {
+        print_setting(out, i, &book->items[i]);
+    }
+    fprintf(out, "]}\n");
+    fclose(out);
+
+    return text;
+}
+
+/* The second reading: one release, then all of a key. */
+static bool
+same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool
+holds(const setting_t *s, const device_t *d)
+{
+    return strcmp(s->state, "running") == 0
+           && (s->platform == NULL || same(s->platform, d->platform))
+           && (s->list == NULL || same(s->list, d->user))
+           && !same(s->except, d->user)
+           && (s->brand == NULL
+               || (d->brand != NULL
+                   && same(s->brand, d->brand) == !s->not_brand))
+           && (s->start_s == 0 || s->start_s <= 0)
+           && (s->end_s == 0 || s->end_s > 0);
+}
+
+static void
+read_book(const book_t *book, const device_t *device, held_t *should)
+{
+    *should = nobody;
+
+    for (unsigned key = 0; key < count_of(keys); key++) {
+        const setting_t *best = NULL;
+
+        for (unsigned i = 0; i < book->count; i++) {
+            const setting_t *s = &book->items[i];
+
+            if (s->key == key && holds(s, device)
+                && (best == NULL || s->priority >= best->priority))
+            {
+                best = s;
+            }
+        }
+
+        should->of[key] = best == NULL ? -1 : (int) best->value;
+    }
+}
+
+/* Memory of an answer, each piece its own. */
+static void    *pieces[64];
+static unsigned piece_count;
+
+static void *
+take(void *data, size_t bytes)
+{
+    (void) data;
+    assert_true(piece_count < count_of(pieces));
+    return pieces[piece_count++] = malloc(bytes);
+}
+
+static void
+give_back(void)
+{
+    while (piece_count > 0) {
+        free(pieces[--piece_count]);
+    }
+}
+
+static char *
+add(char *query, const char *name, const char *value)
+{
+    return query + sprintf(query, "&%s=%s", name, value == NULL ? "" : value);
+}
+
+static void
+ask(const char *app, const device_t *device, const char *token,
+    mds_settings_t *answer)
+{
+    static const mds_alloc_t alloc = { take, NULL };
+    mds_snapshot_t           snapshot = shelf_snapshot();
+    mds_request_t            request;
+    mds_error_t              err;
+    char                     query[2 * TOKEN_ROOM];
+    char                    *end = query + sprintf(query, "kind=config");
+
+    end = add(end, "app", app);
+    end = add(end, "user", device->user);
+    end = add(end, "platform", device->platform);
+    end = add(end, "brand", device->brand);
+    (void) add(end, "state", token);
+
+    shelf_request(query, &request);
+    give_back();
+
+    if (mds_settings(&snapshot, &request, mds_null_str, shelf_now_ms, NULL,
+                     &alloc, &err, answer)
+        != MDS_OK)
+    {
+        fail_msg("%s: %s", query, err.text);
+    }
+}
+
+static unsigned
+find(const char *const *items, unsigned count, mds_str_t text)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (mds_str_eq(mds_str_of(items[i]), text)) {
+            return i;
+        }
+    }
+
+    fail_msg("what is %.*s?", MDS_STR(text));
+    return 0;
+}
+
+/* "key":value, which it did not have. */
+static void
+apply_value(mds_str_t member, held_t *held)
+{
+    for (unsigned key = 0; key < count_of(keys); key++) {
+        size_t len = strlen(keys[key]);
+
+        if (mds_str_starts(member, mds_str_of(keys[key]))
+            && member.data[len] == ':') {
+            mds_str_t text = { member.len - len - 1, member.data + len + 1 };
+            int       value = (int) find(values, count_of(values), text);
+
+            assert_int_not_equal(held->of[key], value);
+            held->of[key] = value;
+            return;
+        }
+    }
+
+    fail_msg("what is %.*s?", MDS_STR(member));
+}
+
+/* What a client does with an answer; nothing is said in vain. */
+static void
+apply(const mds_settings_t *answer, held_t *held)
+{
+    if (answer->full) {
+        assert_int_equal(answer->removed_count, 0);
+        *held = nobody;
+    }
+
+    for (size_t i = 0; i < answer->value_count; i++) {
+        apply_value(answer->values[i], held);
+    }
+
+    for (size_t i = 0; i < answer->removed_count; i++) {
+        unsigned key = find(keys, count_of(keys), answer->removed[i]);
+
+        assert_int_not_equal(held->of[key], -1);
+        held->of[key] = -1;
+    }
+
+    assert_true(answer->token.len < sizeof(held->token));
+    memcpy(held->token, answer->token.data, answer->token.len);
+    held->token[answer->token.len] = '\0';
+}
+
+static bool
+is_nothing(const mds_settings_t *answer)
+{
+    return !answer->full && answer->value_count == 0
+           && answer->removed_count == 0;
+}
+
+static void
+poll_once(dice_t *dice, const book_t *book, client_t *client)
+{
+    mds_settings_t answer;
+    held_t         should, whole = nobody;
+    bool           same_as_before;
+
+    if (dice_once_in(dice, 5)) {
+        client->device
+            = (device_t){ roll_one(dice, users), roll_one(dice, platforms),
+                          roll_one(dice, brands) };
+    }
+    if (dice_once_in(dice, 60)) {
+        client->held = nobody;
+    } else if (dice_once_in(dice, 20)) {
+        client->held = client->backup;
+    } else if (dice_once_in(dice, 20)) {
+        client->backup = client->held;
+    }
+
+    read_book(book, &client->device, &should);
+    same_as_before
+        = client->held.token[0] != '\0'
+          && memcmp(client->held.of, should.of, sizeof(should.of)) == 0;
+
+    ask("app", &client->device, client->held.token, &answer);
+    assert_int_equal(answer.full, client->held.token[0] == '\0');
+    assert_int_equal(is_nothing(&answer), same_as_before);
+    nothings += is_nothing(&answer);
+    fulls += answer.full;
+    news += !answer.full && answer.value_count > 0;
+    removals += answer.removed_count > 0;
+    polls++;
+
+    apply(&answer, &client->held);
+    assert_memory_equal(client->held.of, should.of, sizeof(should.of));
+
+    /* all at once says the same, token and all */
+    ask("app", &client->device, NULL, &answer);
+    assert_true(answer.full);
+    apply(&answer, &whole);
+    assert_memory_equal(whole.of, should.of, sizeof(should.of));
+    assert_string_equal(whole.token, client->held.token);
+}
+
+/* A token that was not made for this gets all. */
+static void
+poll_with_wrong(dice_t *dice, const client_t *client, const char *other)
+{
+    mds_settings_t answer;
+    char           token[TOKEN_ROOM];
+    size_t         len = strlen(client->held.token);
+
+    ask("other", &client->device, client->held.token, &answer);
+    assert_true(answer.full);
+
+    strcpy(token, client->held.token);
+    token[dice_roll(dice, (unsigned) len)] = '\0';
+    ask("app", &client->device, token, &answer);
+    assert_true(answer.full);
+
+    strcpy(token, client->held.token);
+    token[dice_roll(dice, (unsigned) len)] ^= 1;
+    ask("app", &client->device, token, &answer);
+    assert_true(answer.full);
+
+    ask("app", &client->device, other, &answer);
+    assert_true(answer.full);
+}
+
+static void
+put_books(const book_t *book, const book_t *other, mds_json_t *state,
+          mds_json_t *other_state)
+{
+    char       *document = print_book("app", book);
+    char       *another = print_book("other", other);
+    mds_error_t err;
+
+    shelf_begin();
+    shelf_state = state;
+    if (!shelf_add(document, &err)) {
+        fail_msg("%s\n%s", err.text, document);
+    }
+    shelf_state = other_state;
+    if (!shelf_add(another, &err)) {
+        fail_msg("%s\n%s", err.text, another);
+    }
+    shelf_end();
+
+    free(document);
+    free(another);
+}
+
+static void
+test_polls(void **state)
+{
+    mds_json_t *memory = mds_json_object_new();
+    mds_json_t *other_memory = mds_json_object_new();
+    book_t      book = { 0 }, other = { 0 };
+    held_t      first = nobody;
+    dice_t      dice;
+
+    (void) state;
+    dice_begin(&dice);
+    roll_setting(&dice, &other.items[other.count++]);
+
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        clients[i] = (client_t){ .held = nobody, .backup = nobody };
+    }
+
+    for (unsigned generation = 0; generation < GENERATIONS; generation++) {
+        mds_settings_t answer;
+
+        /* so that there is one to lose, from the first on */
+        do {
+            roll_book(&dice, &book);
+        } while (generation == 0 && book.count == 0);
+
+        put_books(&book, &other, memory, other_memory);
+        ask("other", &clients[0].device, NULL, &answer);
+        first = nobody;
+        memcpy(first.token, answer.token.data, answer.token.len);
+
+        for (unsigned i = 0; i < POLLS; i++) {
+            client_t *client = &clients[dice_roll(&dice, CLIENTS)];
+
+            poll_once(&dice, &book, client);
+            if (dice_once_in(&dice, 10)) {
+                poll_with_wrong(&dice, client, first.token);
+            }
+        }
+    }
+
+    printf("%u polls: nothing %u, all %u, news %u, removed %u\n", polls,
+           nothings, fulls, news, removals);
+    assert_true(nothings > 2000 && fulls > 200 && news > 2000);
+    assert_true(removals > 2000);
+
+    give_back();
+    shelf_state = NULL;
+    mds_json_release(memory);
+    mds_json_release(other_memory);
+}
+
+/* An app without configuration has a token for that, too; so has an unknown
+ * one. Once there is some, the token is not understood. */
+static void
+test_none(void **state)
+{
+    mds_json_t    *memory = mds_json_object_new();
+    device_t       device = { NULL, NULL, NULL };
+    held_t         held = nobody;
+    mds_settings_t answer;
+
+    (void) state;
+    shelf_state = memory;
+    shelf_put("{\"app\":\"app\",\"poll\":{\"after_s\":60,\"jitter_s\":5}}");
+
+    ask("app", &device, NULL, &answer);
+    assert_true(answer.full && answer.value_count == 0);
+    assert_int_equal(answer.poll_after_s, 60);
+    assert_int_equal(answer.poll_jitter_s, 5);
+    apply(&answer, &held);
+    ask("app", &device, held.token, &answer);
+    assert_true(is_nothing(&answer));
+    ask("nonesuch", &device, held.token, &answer);
+    assert_true(is_nothing(&answer));
+    assert_int_equal(answer.poll_after_s, 0);
+
+    shelf_put("{\"app\":\"app\",\"releases\":[{\"id\":\"r\",\"kind\":\"config\""
+              ",\"name\":\"z\",\"value\":1,\"audience\":{\"all\":true}}]}");
+    ask("app", &device, held.token, &answer);
+    assert_true(answer.full && answer.value_count == 1);
+    apply(&answer, &held);
+
+    /* the last one is taken out: that is news, and the token holds */
+    shelf_put("{\"app\":\"app\"}");
+    ask("app", &device, held.token, &answer);
+    assert_false(answer.full);
+    assert_int_equal(answer.removed_count, 1);
+
+    give_back();
+    shelf_state = NULL;
+    mds_json_release(memory);
+}
+
+/* So much that a request could not carry it: then all, each time. */
+static void
+test_token_too_long(void **state)
+{
+    enum { MANY = 8000 };
+    mds_json_t    *memory = mds_json_object_new();
+    device_t       device = { NULL, NULL, NULL };
+    mds_settings_t answer;
+    char          *text = malloc(MANY * 100), *end = text;
+
+    (void) state;
+    assert_non_null(text);
+    end += sprintf(end, "{\"app\":\"app\",\"releases\":[");
+    for (int i = 0; i < MANY; i++) {
+        end += sprintf(end,
+                       "%s{\"id\":\"r%d\",\"kind\":\"config\",\"name\":\"k%d\","
+                       "\"value\":%d,\"audience\":{\"all\":true}}",
+                       i > 0 ? "," : "", i, i, i);
+    }
+    sprintf(end, "]}");
+
+    shelf_state = memory;
+    shelf_put(text);
+    ask("app", &device, NULL, &answer);
+    assert_true(answer.full);
+    assert_int_equal(answer.value_count, MANY);
+    assert_int_equal(answer.token.len, 0);
+
+    give_back();
+    free(text);
+    shelf_state = NULL;
+    mds_json_release(memory);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_polls),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_token_too_long),
+    };
+
+    return cmocka_run_group_tests_name("settings", tests, shelf_make,
+                                       shelf_remove);
+}
