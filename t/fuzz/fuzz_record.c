@@ -49,6 +49,17 @@ tell(mds_trace_t *trace, const mds_trace_event_t *event)
 }
 
 static void
+read_all(mds_str_t bytes)
+{
+    char *copy = malloc(bytes.len + 1);
+
+    if (copy != NULL && bytes.len > 0) {
+        memcpy(copy, bytes.data, bytes.len);
+    }
+    free(copy);
+}
+
+static void
 ask(const char *query, mds_trace_t *trace)
 {
     mds_snapshot_t snapshot = { 0 };
@@ -56,7 +67,6 @@ ask(const char *query, mds_trace_t *trace)
     mds_decision_t decision = { 0 };
     mds_error_t    err;
     char           buffer[512];
-    char          *copy;
 
     if (mds_request_parse(&request, mds_str_of(query), buffer, &err) != MDS_OK
         || mds_decide(&snapshot, &request, 1790000000000, trace, &err,
@@ -66,11 +76,10 @@ ask(const char *query, mds_trace_t *trace)
         return;
     }
 
-    copy = malloc(decision.manifest.len + 1);
-    if (copy != NULL && decision.manifest.len > 0) {
-        memcpy(copy, decision.manifest.data, decision.manifest.len);
-    }
-    free(copy);
+    read_all(decision.manifest);
+    read_all(decision.signature);
+    read_all(decision.release);
+    read_all(decision.version);
 }
 
 int

@@ -64,6 +64,7 @@ test_decoded(void **state)
         { "a=?#/;", "a", mds_str("?#/;") },
         { "a=%2500", "a", mds_str("%00") },
         { "a_1z=v", "a_1z", mds_str("v") },
+        { "z09_=v", "z09_", mds_str("v") },
     };
     mds_request_t request;
     char         *buffer;
