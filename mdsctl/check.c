@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mdsctl.h"
+#include "messages.h"
 
 mds_status_t
 mdsctl_check_url(mdsctl_check_t *c, const char *path, const char *suffix,
@@ -70,10 +71,10 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
     return status;
 }
 
-/* RFC 9457; nobody has signed this: it is shown, without what could move the
- * cursor, and not believed. */
-static mds_status_t
-refused(mdsctl_check_t *c, const mdsctl_answer_t *answer)
+/* Nobody has signed this: it is shown, and not believed. */
+mds_status_t
+mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
+                     mds_error_t *err)
 {
     char        words[256] = "";
     mds_str_t   body = { answer->body.len, (const char *) answer->body.data };
@@ -98,7 +99,7 @@ refused(mdsctl_check_t *c, const mdsctl_answer_t *answer)
     }
 
     mds_json_release(problem);
-    return mds_fail(&c->err, MDS_IO, "%s: the server answers %ld%s", c->base,
+    return mds_fail(err, MDS_IO, "%s: the server answers %ld%s", c->base,
                     answer->status, words);
 }
 
@@ -173,11 +174,14 @@ tell_order(mdsctl_check_t *c)
     }
 }
 
+/* The service's word, believed, goes to c->order; none: nothing to do. */
 static mds_status_t
-run(mdsctl_check_t *c)
+get_order(mdsctl_check_t *c)
 {
     mds_status_t    status;
     mdsctl_answer_t answer;
+
+    mds_order_free(&c->order);
 
     status = ask(c, &answer);
     if (status != MDS_OK) {
@@ -188,25 +192,80 @@ run(mdsctl_check_t *c)
         mdsctl_fact_str(&c->story, "poll_after", mds_str_of(answer.poll_after));
     }
 
-    if (answer.status == 204) {
-        mdsctl_tell(&c->story, "told", "nothing to do");
-        mdsctl_fact_str(&c->story, "action", mds_str("none"));
-    } else if (answer.status != 200) {
-        status = refused(c, &answer);
-    } else {
+    if (answer.status == 200) {
         status = understand(c, &answer);
-        if (status == MDS_OK) {
-            tell_order(c);
-        }
+    } else if (answer.status != 204) {
+        status = mdsctl_check_refused(c, &answer, &c->err);
     }
 
     mdsctl_answer_free(&answer);
+    return status;
+}
 
-    if (status == MDS_OK && c->order.has_full) {
-        status = mdsctl_package_get(c);
+/* A message may have been pushed between the two answers: the check is asked
+ * again, since only what it signs is installed. */
+static mds_status_t
+follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
+{
+    mds_status_t status;
+
+    if (!mdsctl_messages_ahead(c, messages)) {
+        return MDS_OK;
+    }
+
+    status = get_order(c);
+    if (status == MDS_OK && mdsctl_messages_ahead(c, messages)) {
+        mdsctl_tell(&c->story, "", "which no manifest orders: not followed");
     }
 
     return status;
+}
+
+static mds_status_t
+upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
+{
+    mds_status_t status;
+
+    status = get_order(c);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mdsctl_messages_get(c, messages);
+    status = follow(c, messages);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (c->order.json == NULL) {
+        mdsctl_tell(&c->story, "told", "nothing to do");
+        mdsctl_fact_str(&c->story, "action", mds_str("none"));
+        return MDS_OK;
+    }
+
+    tell_order(c);
+    return c->order.has_full ? mdsctl_package_get(c) : MDS_OK;
+}
+
+/* What fails with the messages alone leaves the upgrade as it is: told, and
+ * exit 1; the next check sends the marks. */
+static int
+run(mdsctl_check_t *c)
+{
+    int               code = MDSCTL_DONE;
+    mds_status_t      status;
+    mdsctl_messages_t messages = { 0 };
+
+    status = upgrade(c, &messages);
+    if (status == MDS_OK) {
+        status = mdsctl_messages_mark(c, &messages);
+        if (c->story.json) {
+            code = mdsctl_print(mds_json_retain(c->story.facts));
+        }
+    }
+
+    mdsctl_messages_free(&messages);
+    return status == MDS_OK ? code : mdsctl_failed(&c->err);
 }
 
 static int
@@ -262,11 +321,8 @@ mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
 
     c.story.json = ctl->json;
     c.story.facts = mds_json_object_new();
-    if (mdsctl_http_open(&c.err, &c.http) != MDS_OK || run(&c) != MDS_OK) {
-        code = mdsctl_failed(&c.err);
-    } else if (ctl->json) {
-        code = mdsctl_print(mds_json_retain(c.story.facts));
-    }
+    code = mdsctl_http_open(&c.err, &c.http) == MDS_OK ? run(&c)
+                                                       : mdsctl_failed(&c.err);
 
     mds_json_release(c.story.facts);
     mds_order_free(&c.order);

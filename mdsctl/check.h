@@ -1,6 +1,7 @@
 /*
- * check: what the two halves of `mdsctl check` share. check.c asks, and
- * believes or not; package.c gets the package that it was told to install.
+ * check: what the parts of `mdsctl check` share. check.c asks, and believes or
+ * not; package.c gets the package that it was told to install; messages.c
+ * deals with the user's messages.
  */
 
 #ifndef MDSCTL_CHECK_H
@@ -28,6 +29,12 @@ typedef struct {
 mds_status_t
 mdsctl_check_url(mdsctl_check_t *check, const char *path, const char *suffix,
                  mds_buffer_t *url) MDS_MUST_CHECK;
+
+/* What is said of an answer that is none: its status, and the words of an
+ * RFC 9457 problem, without what could move a cursor. Returns MDS_IO. */
+mds_status_t
+mdsctl_check_refused(const mdsctl_check_t *check, const mdsctl_answer_t *answer,
+                     mds_error_t *err);
 
 /* Downloads, patches, verifies and keeps or drops the order's package. */
 mds_status_t mdsctl_package_get(mdsctl_check_t *check) MDS_MUST_CHECK;

@@ -157,15 +157,15 @@ collect(char *data, size_t size, size_t count, void *arg)
     return mds_buffer_failed(c->body) ? 0 : len;
 }
 
-mds_status_t
-mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
-                mds_error_t *err, mdsctl_answer_t *answer)
+/* The request that was prepared, and its answer. */
+static mds_status_t
+exchange(mdsctl_http_t *http, const char *url, size_t max_bytes,
+         mds_error_t *err, mdsctl_answer_t *answer)
 {
     mdsctl_answer_t a = { 0 };
     collect_t       c = { .body = &a.body, .max_bytes = max_bytes };
     mds_status_t    status;
 
-    prepare(http, url);
     curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &c);
 
@@ -194,6 +194,37 @@ mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
 
     *answer = a;
     return MDS_OK;
+}
+
+mds_status_t
+mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
+                mds_error_t *err, mdsctl_answer_t *answer)
+{
+    prepare(http, url);
+    return exchange(http, url, max_bytes, err, answer);
+}
+
+mds_status_t
+mdsctl_http_post(mdsctl_http_t *http, const char *url, const char *json,
+                 size_t max_bytes, mds_error_t *err, mdsctl_answer_t *answer)
+{
+    struct curl_slist *headers;
+    mds_status_t       status;
+
+    headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (headers == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "%s: no memory for a request", url);
+    }
+
+    prepare(http, url);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
+    /* what is sent elsewhere stays a POST */
+    curl_easy_setopt(http->curl, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
+    status = exchange(http, url, max_bytes, err, answer);
+
+    curl_slist_free_all(headers);
+    return status;
 }
 
 void

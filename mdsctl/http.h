@@ -1,5 +1,6 @@
 /*
- * http: GET, as a careful device does it. The one file that knows libcurl.
+ * http: GET and POST, as a careful device does them. The one file that knows
+ * libcurl.
  *
  * http and https alone; redirects are followed at most three times, and not
  * from https to http. A host that does not answer is given up after 10 s, a
@@ -45,8 +46,15 @@ void mdsctl_http_close(mdsctl_http_t *http);
  * none, or a body above max_bytes. *answer is the caller's on MDS_OK.
  */
 mds_status_t
-     mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
-                     mds_error_t *err, mdsctl_answer_t *answer) MDS_MUST_CHECK;
+mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
+                mds_error_t *err, mdsctl_answer_t *answer) MDS_MUST_CHECK;
+
+/* The same, having sent a JSON text, zero-terminated. */
+mds_status_t
+mdsctl_http_post(mdsctl_http_t *http, const char *url, const char *json,
+                 size_t max_bytes, mds_error_t *err,
+                 mdsctl_answer_t *answer) MDS_MUST_CHECK;
+
 void mdsctl_answer_free(mdsctl_answer_t *answer);
 
 /*

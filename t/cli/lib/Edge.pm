@@ -7,7 +7,7 @@ package Edge;
 #   my $edge = Edge->new(key => 'NAME.key');
 #   $edge->answer('/mds/v1/check', { status => 204 }, ...);   # one by one, the
 #                                                             # last again
-#   $edge->start;  $edge->url  $edge->requests
+#   $edge->start;  $edge->url  $edge->requests  $edge->posts
 #
 # An answer: status, type, headers (hash), body; cut (closes after so many
 # bytes of the body), ranges (honours Range).
@@ -32,6 +32,12 @@ sub answer {
     $self->{routes}{$path} = \@answers;
 }
 
+# Answers for each method: GET => [...], POST => [...].
+sub answers {
+    my ($self, $path, %answers) = @_;
+    $self->{routes}{$path} = \%answers;
+}
+
 sub url { "http://127.0.0.1:$_[0]{port}/mds/v1/" }
 
 # "GET /path?query bytes=5-" each, since the start.
@@ -42,10 +48,18 @@ sub requests {
     return @lines;
 }
 
+# "TYPE BODY" of each POST, since the start.
+sub posts {
+    my ($self) = @_;
+    open my $posts, '<', "$self->{dir}/posts" or return ();
+    chomp(my @lines = <$posts>);
+    return @lines;
+}
+
 sub start {
     my ($self) = @_;
     $self->stop;
-    unlink "$self->{dir}/log";
+    unlink "$self->{dir}/log", "$self->{dir}/posts";
 
     my $listen = IO::Socket::INET->new(
         Listen => 16, LocalAddr => '127.0.0.1', ReuseAddr => 1)
@@ -85,7 +99,17 @@ sub serve {
     print $log join(' ', $method, $target, $range // ()), "\n";
     close $log;
 
+    if ($method eq 'POST') {
+        my ($type)   = $head =~ /^Content-Type: (\S+)/mi;
+        my ($length) = $head =~ /^Content-Length: (\d+)/mi;
+        read $client, my $sent, $length // 0;
+        open my $posts, '>>', "$self->{dir}/posts" or die $!;
+        print $posts $type // 'none', " $sent\n";
+        close $posts;
+    }
+
     my $queue = $self->{routes}{ $target =~ s/\?.*//sr };
+    $queue = $queue->{$method} if ref $queue eq 'HASH';
     my $a = !$queue ? { status => 404, body => 'no' }
           : @$queue > 1 ? shift @$queue : $queue->[0];
     my ($status, $body) = ($a->{status} // 200, $a->{body} // '');

@@ -1,0 +1,381 @@
+#include "messages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mds_time.h"
+#include "mds_version.h"
+
+#define LIST_MAX 1000 /* messages in an answer */
+#define LIST_MAX_TEXT "1000"
+
+static mds_str_t
+attribute(const mdsctl_check_t *c, const char *name)
+{
+    return mds_request_get(&c->request, mds_str_of(name));
+}
+
+static mds_status_t
+ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
+{
+    mds_buffer_t query = { 0 }, url = { 0 };
+    mds_status_t status = MDS_NO_MEMORY;
+
+    mds_buffer_add(&query, "messages?app=", 13);
+    mdsctl_http_encode(&query, attribute(c, "app"));
+    mds_buffer_add(&query, "&user=", 6);
+    mdsctl_http_encode(&query, attribute(c, "user"));
+    mds_buffer_add(&query, "&n=" LIST_MAX_TEXT, sizeof("&n=" LIST_MAX_TEXT));
+
+    if (!mds_buffer_failed(&query)) {
+        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        status = mdsctl_http_get(c->http, (const char *) url.data,
+                                 MDSCTL_HTTP_BODY_MAX, err, answer);
+    } else {
+        mds_fail(err, status, "no memory for a URL");
+    }
+
+    mds_buffer_free(&query);
+    mds_buffer_free(&url);
+    return status;
+}
+
+/* A member of the list's i-th message that is not what it should be. */
+static mds_status_t
+wrong(size_t i, const char *key, const char *want, mds_error_t *err)
+{
+    return mds_fail(err, MDS_INVALID, "messages: /messages/%zu/%s is not %s", i,
+                    key, want);
+}
+
+static mds_status_t
+read_message(const mds_json_t *json, size_t i, int64_t last_id,
+             mds_error_t *err, mds_passes_message_t *message)
+{
+    int64_t              id = mds_json_integer(mds_json_get(json, "id"));
+    const mds_json_t    *read = mds_json_get(json, "read");
+    mds_version_t        version;
+    mds_passes_message_t m;
+
+    m.platform = mds_json_string(mds_json_get(json, "platform"));
+    m.version = mds_json_string(mds_json_get(json, "version"));
+    m.read = mds_json_bool(read);
+
+    if (id <= last_id) {
+        return wrong(i, "id", "a number above the one before", err);
+    }
+    m.id = (uint64_t) id;
+
+    if (m.platform.len == 0 || m.platform.len > MDS_VALUE_MAX) {
+        return wrong(i, "platform", "a platform", err);
+    }
+
+    if (!mds_version_parse(m.version, &version)) {
+        return wrong(i, "version", "a version", err);
+    }
+
+    if (!mds_time_parse(mds_json_string(mds_json_get(json, "expires")),
+                        &m.expires_ms))
+    {
+        return wrong(i, "expires", "a time", err);
+    }
+
+    if (!mds_json_is_bool(read)) {
+        return wrong(i, "read", "true or false", err);
+    }
+
+    *message = m;
+    return MDS_OK;
+}
+
+static mds_status_t
+read_list(mdsctl_messages_t *m, mds_error_t *err)
+{
+    const mds_json_t *list = mds_json_get(m->json, "messages");
+    const mds_json_t *more = mds_json_get(m->json, "more");
+    int64_t           last_id = 0;
+    mds_status_t      status;
+
+    if (!mds_json_is_array(list) || mds_json_size(list) > LIST_MAX) {
+        return mds_fail(err, MDS_INVALID,
+                        "messages: /messages is not a list of at most %d",
+                        LIST_MAX);
+    }
+    if (!mds_json_is_bool(more)) {
+        return mds_fail(err, MDS_INVALID,
+                        "messages: /more is not true or false");
+    }
+
+    m->more = mds_json_bool(more);
+    m->items = calloc(mds_json_size(list) + 1, sizeof(*m->items));
+    m->runs = calloc(mds_json_size(list) + 1, sizeof(*m->runs));
+    if (m->items == NULL || m->runs == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory for messages");
+    }
+
+    /* Whatever the older ones are that were not seen: they may be unread, and
+     * so keep all behind them from being deleted. */
+    if (m->more) {
+        m->items[m->count++] = (mds_passes_message_t){
+            .id = 0, .platform = mds_null_str, .expires_ms = INT64_MAX
+        };
+    }
+
+    for (size_t i = 0; i < mds_json_size(list); i++) {
+        status = read_message(mds_json_at(list, i), i, last_id, err,
+                              &m->items[m->count]);
+        if (status != MDS_OK) {
+            return status;
+        }
+        last_id = (int64_t) m->items[m->count++].id;
+    }
+
+    return MDS_OK;
+}
+
+/* The official version of the device's platform; empty: there is none. */
+static mds_status_t
+read_official(const mdsctl_check_t *c, const mdsctl_messages_t *m,
+              mds_error_t *err, mds_str_t *official)
+{
+    const mds_json_t *latest = mds_json_get(m->json, "latest");
+    const mds_json_t *version;
+    mds_version_t     parsed;
+
+    version = mds_json_find(latest, attribute(c, "platform"));
+    *official = mds_json_string(version);
+
+    if (!mds_json_is_object(latest)
+        || (version != NULL && !mds_version_parse(*official, &parsed)))
+    {
+        return mds_fail(err, MDS_INVALID,
+                        "messages: /latest is not platforms and versions");
+    }
+
+    return MDS_OK;
+}
+
+/* Nothing of it is signed, so nothing of it is taken for granted. */
+static mds_status_t
+understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
+           mdsctl_messages_t *m)
+{
+    mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
+    mds_status_t status;
+    mds_passes_device_t device = { .platform = attribute(c, "platform"),
+                                   .version = attribute(c, "version"),
+                                   .now_ms = mds_time_now_ms() };
+
+    status = mds_json_parse(body, "messages", &m->err, &m->json);
+    if (status == MDS_OK) {
+        status = read_list(m, &m->err);
+    }
+    if (status == MDS_OK) {
+        status = read_official(c, m, &m->err, &device.official);
+    }
+    if (status == MDS_OK) {
+        m->passes = mds_passes(m->items, m->count, &device, m->runs);
+    }
+
+    return status;
+}
+
+static const mds_passes_message_t *
+hit(const mdsctl_messages_t *m)
+{
+    return m->json == NULL || m->passes.hit == MDS_PASSES_NO_HIT
+               ? NULL
+               : &m->items[m->passes.hit];
+}
+
+static void
+tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    size_t                      listed = m->count - (m->more ? 1 : 0);
+    const mds_passes_message_t *h = hit(m);
+
+    mdsctl_fact_bytes(&c->story, "messages", listed);
+    mdsctl_fact(&c->story, "hit",
+                h != NULL ? mds_json_integer_new((int64_t) h->id)
+                          : mds_json_null_new());
+
+    mdsctl_tell(&c->story, "messages", "%zu in the list%s", listed,
+                m->more ? ", and more than can be asked for: none is deleted"
+                        : "");
+    if (h != NULL) {
+        mdsctl_tell(&c->story, "hit", "message %" PRIu64 ", version %.*s",
+                    h->id, MDS_STR(h->version));
+    }
+}
+
+void
+mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
+{
+    mdsctl_answer_t answer = { 0 };
+    mds_status_t    status;
+
+    if (!mds_str_eq(attribute(c, "kind"), mds_str("upgrade"))
+        || attribute(c, "user").len == 0)
+    {
+        return;
+    }
+
+    status = ask(c, &answer, &m->err);
+    if (status == MDS_OK && answer.status == 404) {
+        mdsctl_tell(&c->story, "messages", "the service keeps none");
+    } else if (status == MDS_OK && answer.status != 200) {
+        status = mdsctl_check_refused(c, &answer, &m->err);
+    } else if (status == MDS_OK) {
+        status = understand(c, &answer, m);
+        if (status == MDS_OK) {
+            tell(c, m);
+        }
+    }
+
+    mdsctl_answer_free(&answer);
+    if (status != MDS_OK) {
+        mds_json_release(m->json);
+        m->json = NULL;
+    }
+}
+
+void
+mdsctl_messages_free(mdsctl_messages_t *m)
+{
+    mds_json_release(m->json);
+    free(m->items);
+    free(m->runs);
+    *m = (mdsctl_messages_t){ 0 };
+}
+
+bool
+mdsctl_messages_ahead(const mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    mds_version_t               version, order;
+    const mds_passes_message_t *h = hit(m);
+
+    return h != NULL && mds_version_parse(h->version, &version)
+           && (c->order.json == NULL
+               || (mds_version_parse(c->order.version, &order)
+                   && mds_version_cmp(&version, &order) > 0));
+}
+
+/* 9, or [11,14] */
+static mds_json_t *
+make_run(const mds_passes_run_t *run)
+{
+    mds_json_t *pair;
+
+    if (run->first == run->last) {
+        return mds_json_integer_new((int64_t) run->first);
+    }
+
+    pair = mds_json_array_new();
+    if (mds_json_append(pair, mds_json_integer_new((int64_t) run->first))
+            != MDS_OK
+        || mds_json_append(pair, mds_json_integer_new((int64_t) run->last))
+               != MDS_OK)
+    {
+        mds_json_release(pair);
+        return NULL;
+    }
+
+    return pair;
+}
+
+static mds_json_t *
+make_runs(const mdsctl_messages_t *m)
+{
+    mds_json_t *list = mds_json_array_new();
+
+    for (size_t i = 0; i < m->passes.runs; i++) {
+        if (mds_json_append(list, make_run(&m->runs[i])) != MDS_OK) {
+            mds_json_release(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+static mds_status_t
+make_body(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
+{
+    size_t       len;
+    mds_json_t  *json = mds_json_object_new();
+    mds_status_t status;
+
+    status = mds_json_set_str(json, "app", attribute(c, "app"));
+    if (status == MDS_OK) {
+        status = mds_json_set_str(json, "user", attribute(c, "user"));
+    }
+    if (status == MDS_OK && m->passes.delete_through != 0) {
+        status = mds_json_set_integer(json, "delete_through",
+                                      (int64_t) m->passes.delete_through);
+    }
+    if (status == MDS_OK && m->passes.runs > 0) {
+        status = mds_json_set(json, "read", make_runs(m));
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_dump(json, MDS_JSON_COMPACT, &c->err, body, &len);
+    } else {
+        mds_fail(&c->err, status, "no memory for the marks");
+    }
+
+    mds_json_release(json);
+    return status;
+}
+
+static mds_status_t
+post(mdsctl_check_t *c, const char *body)
+{
+    mds_buffer_t    url = { 0 };
+    mds_status_t    status;
+    mdsctl_answer_t answer = { 0 };
+
+    status = mdsctl_check_url(c, "messages", "", &url);
+    if (status == MDS_OK) {
+        status = mdsctl_http_post(c->http, (const char *) url.data, body,
+                                  MDSCTL_HTTP_BODY_MAX, &c->err, &answer);
+    }
+    if (status == MDS_OK && answer.status != 204) {
+        status = mdsctl_check_refused(c, &answer, &c->err);
+    }
+
+    mdsctl_answer_free(&answer);
+    mds_buffer_free(&url);
+    return status;
+}
+
+mds_status_t
+mdsctl_messages_mark(mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    char        *body = NULL;
+    mds_status_t status;
+
+    if (m->err.status != MDS_OK) {
+        return mds_fail(&c->err, m->err.status, "%s", m->err.text);
+    }
+
+    if (m->json == NULL
+        || (m->passes.delete_through == 0 && m->passes.runs == 0)) {
+        return MDS_OK;
+    }
+
+    status = make_body(c, m, &body);
+    if (status == MDS_OK) {
+        status = post(c, body);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "marks", "%s", body);
+        mdsctl_fact_str(&c->story, "marks", mds_str_of(body));
+    }
+
+    free(body);
+    return status;
+}
