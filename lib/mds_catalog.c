@@ -411,16 +411,22 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                           catalog->meta.serial, MDS_STR(key), why.text);
 }
 
+/* A match that is given up is one where in doubt an id is in. */
 static mds_status_t
-mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, mds_error_t *err,
-                      bool *in)
+mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, bool in_doubt,
+                      mds_error_t *err, bool *in)
 {
     mds_status_t status = MDS_OK;
     bool         match = false;
 
     for (uint32_t i = 0; status == MDS_OK && !match && i < list->pattern_count;
          i++) {
-        status = mds_pattern_match(list->patterns[i], id, err, &match);
+        mds_pattern_t *pattern = list->patterns[i];
+        uint64_t       overruns = mds_pattern_overruns(pattern);
+
+        status = mds_pattern_match(pattern, id, err, &match);
+        match
+            = match || (in_doubt && mds_pattern_overruns(pattern) != overruns);
     }
 
     if (status == MDS_OK) {
@@ -432,7 +438,7 @@ mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, mds_error_t *err,
 
 mds_status_t
 mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
-                     uint64_t hash, mds_error_t *err, bool *in)
+                     uint64_t hash, bool in_doubt, mds_error_t *err, bool *in)
 {
     const mds_list_record_t *record;
     mds_opened_list_t       *list;
@@ -456,7 +462,7 @@ mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
     }
 
     if (status == MDS_OK && !has) {
-        status = mds_opened_list_match(list, id, err, &has);
+        status = mds_opened_list_match(list, id, in_doubt, err, &has);
     }
 
     if (status == MDS_OK) {

@@ -80,11 +80,12 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
 
 /*
  * Whether a list has an id. key is that of the list's record, hash the id's
- * mds_id_hash(). MDS_DAMAGED: the list is not there, or not whole.
+ * mds_id_hash(). in_doubt: what a pattern says whose match is given up at its
+ * limits. MDS_DAMAGED: the list is not there, or not whole.
  */
-mds_status_t
-mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
-                     uint64_t hash, mds_error_t *err, bool *in) MDS_MUST_CHECK;
+mds_status_t mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key,
+                                  mds_str_t id, uint64_t hash, bool in_doubt,
+                                  mds_error_t *err, bool *in) MDS_MUST_CHECK;
 
 /* Its environment, for those who copy or walk it. */
 mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);

@@ -69,8 +69,10 @@ int mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key);
 /* Whether all rules (REFS) hold; told: the trace hears of each. */
 bool mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told);
 
-/* Whether one of the lists (REFS) has the device, or its user. */
-bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what);
+/* Whether one of the lists (REFS) has the device, or its user. in_doubt: what
+ * counts where a pattern cannot say. */
+bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what,
+                     bool in_doubt);
 
 /* Whether any part of the audience lets the device in, and which. */
 bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,

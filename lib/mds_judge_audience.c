@@ -18,7 +18,7 @@ mds_judge_hash(mds_judge_t *judge, mds_by_t by)
 }
 
 static bool
-mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what)
+mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what, bool in_doubt)
 {
     const mds_list_ref_t *list
         = mds_record_item(judge->record, MDS_TABLE_LISTS, i);
@@ -30,7 +30,7 @@ mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what)
             = mds_catalog_list_has(judge->snapshot->catalog,
                                    mds_record_bytes(judge->record, list->key),
                                    judge->ids[by], mds_judge_hash(judge, by),
-                                   judge->err, &in);
+                                   in_doubt, judge->err, &in);
     }
 
     return mds_judge_tell(judge, what,
@@ -41,14 +41,16 @@ mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what)
 
 /* Whether one of the lists has the device, or its user. */
 bool
-mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what)
+mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what,
+                bool in_doubt)
 {
     bool any = false;
 
     for (uint32_t i = 0; i < lists.count; i++) {
         if (mds_judge_list(judge,
-                           mds_record_ref(judge->record, lists.first + i),
-                           what)) {
+                           mds_record_ref(judge->record, lists.first + i), what,
+                           in_doubt))
+        {
             any = true;
             if (judge->trace == NULL) {
                 break;
@@ -135,7 +137,7 @@ mds_in_ramp(mds_judge_t *judge, const mds_release_record_t *release)
 static bool
 mds_in_lists(mds_judge_t *judge, const mds_release_record_t *release)
 {
-    return mds_judge_lists(judge, release->lists, "list");
+    return mds_judge_lists(judge, release->lists, "list", false);
 }
 
 static mds_status_t

@@ -14,11 +14,10 @@
 
 static mds_error_t err;
 
-/* A depot of its own, with an empty state in it. */
 /* As writes, and what came of them. */
 static mds_status_t
 admit_all(mds_state_t *state, mds_admission_t *admissions, size_t count,
-      int64_t now_ms, mds_error_t *err)
+          int64_t now_ms, mds_error_t *err)
 {
     mds_write_t  writes[16];
     mds_status_t status;
@@ -39,6 +38,7 @@ admit_all(mds_state_t *state, mds_admission_t *admissions, size_t count,
     return status;
 }
 
+/* A depot of its own, with an empty state in it. */
 static const char *
 depot(const char *name)
 {
