@@ -294,3 +294,75 @@ mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                  mds_bytes(sha256, sizeof(*sha256)),
                  mds_bytes(bytes, sizeof(bytes)));
 }
+
+mds_status_t
+mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
+                   void *data, mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_DELTAS, mds_null_str);
+    mds_str_t    key, value;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        mds_sha256_t     ends[2];
+        mds_delta_note_t note;
+
+        if (key.len != sizeof(ends) || value.len != sizeof(note)) {
+            status = mds_fail(err, MDS_DAMAGED,
+                              "journal: no note of a difference");
+            break;
+        }
+
+        memcpy(ends, key.data, sizeof(ends));
+        memcpy(&note, value.data, sizeof(note));
+        status = visit(data, &ends[0], &ends[1], &note, err);
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
+}
+
+void
+mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                         const mds_sha256_t *to)
+{
+    uint8_t key[64];
+
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_DELTAS,
+                    mds_delta_key(from, to, key));
+}
+
+mds_status_t
+mds_journal_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
+                  void *data, mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_SIZES, mds_null_str);
+    mds_str_t    key, value;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        mds_sha256_t sha256;
+
+        if (key.len != sizeof(sha256)) {
+            status = mds_fail(err, MDS_DAMAGED, "journal: no note of a size");
+            break;
+        }
+
+        memcpy(&sha256, key.data, sizeof(sha256));
+        status = visit(data, &sha256, err);
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
+}
+
+void
+mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256)
+{
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_SIZES,
+                    mds_bytes(sha256, sizeof(*sha256)));
+}

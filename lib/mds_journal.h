@@ -87,9 +87,31 @@ void
 mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
                       const mds_sha256_t *to, const mds_delta_note_t *note);
 
+/* Calls back for each; the first status that is not MDS_OK ends it. */
+typedef mds_status_t (*mds_journal_delta_visit_t)(void                   *data,
+                                                  const mds_sha256_t     *from,
+                                                  const mds_sha256_t     *to,
+                                                  const mds_delta_note_t *note,
+                                                  mds_error_t            *err);
+mds_status_t
+     mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                              const mds_sha256_t *to);
+
 bool mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                       uint64_t *compressed_bytes);
 void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                           uint64_t compressed_bytes);
+
+/* The same of sizes. */
+typedef mds_status_t (*mds_journal_size_visit_t)(void               *data,
+                                                 const mds_sha256_t *sha256,
+                                                 mds_error_t        *err);
+mds_status_t
+mds_journal_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
+                  void *data, mds_error_t *err) MDS_MUST_CHECK;
+void
+mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256);
 
 #endif

@@ -98,4 +98,11 @@ mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
                 int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Reads everything: each window has let in as many as it says. *windows is how
+ * many there are. MDS_DAMAGED says what is wrong.
+ */
+mds_status_t mds_state_audit(mds_state_t *state, mds_error_t *err,
+                             uint64_t *windows) MDS_MUST_CHECK;
+
 #endif

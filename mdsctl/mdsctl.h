@@ -124,6 +124,7 @@ int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_verify(mdsctl_t *ctl, int argc, char **argv);
 
 extern const mdsctl_command_t mdsctl_list[];
 

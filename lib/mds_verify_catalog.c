@@ -1,0 +1,296 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "mds_catalog.h"
+#include "mds_current.h"
+#include "mds_json.h"
+#include "mds_store.h"
+#include "mds_verify_part.h"
+
+/* "full" or "delta" of a manifest: the file is there, of that size. */
+static void
+mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
+                const char *which)
+{
+    const mds_json_t *fact = mds_json_get(manifest, which);
+    mds_str_t         hex = mds_json_string(mds_json_get(fact, "sha256"));
+    mds_str_t         path = mds_json_string(mds_json_get(fact, "path"));
+    mds_sha256_t      sha256;
+    mds_error_t       err;
+    uint64_t          size;
+
+    if (fact == NULL) {
+        return;
+    }
+
+    if (!mds_sha256_parse(hex, &sha256) || path.len != 6 + hex.len
+        || memcmp(path.data, "files/", 6) != 0
+        || memcmp(path.data + 6, hex.data, hex.len) != 0)
+    {
+        mds_verify_problem(v, where, "%s: not the path of a file", which);
+
+    } else if (mds_store_has(v->depot, &sha256, &err, &size) != MDS_OK) {
+        mds_verify_problem(v, where, "%s: %s", which, err.text);
+
+    } else if (size != (uint64_t) mds_json_integer(mds_json_get(fact, "size")))
+    {
+        mds_verify_problem(v, where,
+                           "%s: files/%.*s has %" PRIu64 " bytes, should have"
+                           " %" PRId64,
+                           which, MDS_STR(hex), size,
+                           mds_json_integer(mds_json_get(fact, "size")));
+    }
+}
+
+static void
+mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
+                  mds_str_t signature)
+{
+    uint8_t             keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    char                hex[MDS_KEYID_HEX + 1];
+    const mds_public_t *key;
+    mds_error_t         err;
+
+    if (mds_dsse_parse(signature, &err, keyid, raw) != MDS_OK) {
+        mds_verify_problem(v, where, "%s", err.text);
+        return;
+    }
+
+    v->result.signatures++;
+    key = mds_verify_key(v, keyid);
+
+    if (v->options->key_count == 0) {
+        return;
+    }
+
+    if (key == NULL) {
+        mds_verify_problem(v, where, "is signed by key %s, which is not given",
+                           mds_keyid_hex(keyid, hex));
+
+    } else if (mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
+        mds_verify_problem(v, where, "%s", err.text);
+    }
+}
+
+/* It is of the resource that it lies with: app 00 kind 00 name. */
+static void
+mds_verify_whose(mds_verify_t *v, const char *where, const mds_json_t *manifest,
+                 mds_str_t key)
+{
+    static const char *const words[] = { "app", "kind", "name" };
+
+    for (size_t i = 0; i < mds_nelems(words); i++) {
+        mds_str_t has = mds_json_string(mds_json_get(manifest, words[i]));
+
+        if (!mds_str_eq(has, mds_str_cut(&key, '\0'))) {
+            mds_verify_problem(v, where, "is of %s \"%.*s\"", words[i],
+                               MDS_STR(has));
+        }
+    }
+}
+
+/* Most manifests are in every generation: each is looked at once. */
+static mds_status_t
+mds_verify_manifest(mds_verify_t *v, const char *generation, mds_str_t key,
+                    mds_str_t body, mds_str_t signature, mds_error_t *err)
+{
+    mds_sha256_t       both[2];
+    mds_sha256_state_t state;
+    mds_json_t        *manifest;
+    char               where[1024];
+    bool               fresh;
+
+    /* With the key: the same manifest is not another resource's. */
+    mds_sha256(key.data, key.len, &both[0]);
+    mds_sha256_begin(&state);
+    mds_sha256_add(&state, body.data, body.len);
+    mds_sha256_add(&state, signature.data, signature.len);
+    mds_sha256_end(&state, &both[1]);
+
+    if (mds_intern(v->seen, (mds_str_t){ sizeof(both), (char *) both }, &fresh)
+        == UINT32_MAX)
+    {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    if (!fresh) {
+        return MDS_OK;
+    }
+
+    v->result.manifests++;
+
+    if (mds_json_parse(body, "manifest", err, &manifest) != MDS_OK) {
+        mds_verify_problem(v, generation, "%s", err->text);
+        return MDS_OK;
+    }
+
+    snprintf(where, sizeof(where), "%s, manifest of %.*s", generation,
+             MDS_STR(mds_json_string(mds_json_get(manifest, "release"))));
+    mds_verify_whose(v, where, manifest, key);
+    mds_verify_fact(v, where, manifest, "full");
+    mds_verify_fact(v, where, manifest, "delta");
+    mds_verify_signed(v, where, body, signature);
+    mds_json_release(manifest);
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_verify_record(mds_verify_t *v, const char *where,
+                  const mds_record_t *record, mds_error_t *err)
+{
+    mds_str_t    key = mds_record_bytes(record, record->key);
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0;
+         status == MDS_OK && i < record->tables[MDS_TABLE_OFFERS].count; i++)
+    {
+        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
+
+        status = mds_verify_manifest(v, where, key,
+                                     mds_record_bytes(record, offer->manifest),
+                                     mds_record_bytes(record, offer->signature),
+                                     err);
+    }
+
+    for (uint32_t i = 0;
+         status == MDS_OK && i < record->tables[MDS_TABLE_DELTAS].count; i++)
+    {
+        const mds_delta_record_t *delta
+            = mds_record_item(record, MDS_TABLE_DELTAS, i);
+
+        /* None: it was not worth it. */
+        if (delta->manifest.len > 0) {
+            status = mds_verify_manifest(
+                v, where, key, mds_record_bytes(record, delta->manifest),
+                mds_record_bytes(record, delta->signature), err);
+        }
+    }
+
+    return status;
+}
+
+/* The walk has checked every record. */
+static mds_status_t
+mds_verify_records(mds_verify_t *v, const char *where, mds_catalog_t *catalog,
+                   mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor;
+    mds_str_t          key, value;
+    mds_status_t       status = mds_catalog_begin(catalog, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    cursor = mds_lmdb_walk(mds_catalog_lmdb(catalog), MDS_CATALOG_RESOURCES,
+                           mds_null_str);
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        status = mds_verify_record(v, where, (const void *) value.data, err);
+    }
+
+    mds_lmdb_walk_end(cursor);
+    mds_catalog_end(catalog);
+
+    return status;
+}
+
+/* Whether the serial is in force right now. */
+static bool
+mds_verify_in_force(const mds_verify_t *v, uint64_t serial)
+{
+    mds_current_t *current;
+    bool           same = false;
+
+    if (mds_current_open(v->depot, false, NULL, &current) == MDS_OK) {
+        same = mds_current_serial(current) == serial;
+        mds_current_close(current);
+    }
+
+    return same;
+}
+
+static mds_status_t
+mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
+                  mds_error_t *err)
+{
+    mds_catalog_t *catalog;
+    mds_status_t   status
+        = mds_catalog_open(v->depot, serial, true, err, &catalog);
+
+    if (status == MDS_OK) {
+        v->result.generations++;
+        status = mds_catalog_walk(catalog, err);
+
+        if (status == MDS_OK) {
+            status = mds_verify_records(v, where, catalog, err);
+        }
+
+        mds_catalog_close(catalog);
+    }
+
+    if (status == MDS_NO_MEMORY) {
+        return status;
+    }
+
+    /* Old ones are collected when their time has come. */
+    if (status != MDS_OK
+        && (status != MDS_NOT_FOUND || mds_verify_in_force(v, serial)))
+    {
+        mds_verify_problem(v, where, "%s", err->text);
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_verify_generation(mds_verify_t *v, const char *name, uint64_t size_bytes,
+                      mds_error_t *err)
+{
+    char         where[512], canonical[64] = "";
+    uint64_t     serial = 0;
+    mds_status_t status = MDS_OK;
+
+    snprintf(where, sizeof(where), "catalog/%s", name);
+
+    if (sscanf(name, "%" SCNu64, &serial) == 1) {
+        snprintf(canonical, sizeof(canonical), "%" PRIu64 ".mdb", serial);
+    }
+
+    if (strcmp(name, canonical) != 0) {
+        mds_verify_problem(v, where, "does not belong here");
+
+    } else if (serial <= v->result.serial) {
+        /* A later one is not finished, or will be seen next time. */
+        status = mds_verify_serial(v, where, serial, err);
+    }
+
+    mds_verify_done(v, size_bytes);
+    return status;
+}
+
+mds_status_t
+mds_verify_generations(mds_verify_t *v, mds_error_t *err)
+{
+    char         where[64];
+    mds_path_t   path;
+    uint64_t     serial = v->result.serial, size;
+    mds_status_t status = mds_catalog_path(v->depot, serial, err, &path);
+    int          fd;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    snprintf(where, sizeof(where), "catalog/%" PRIu64 ".mdb", serial);
+
+    if (mds_file_open(path.text, err, &fd, &size) == MDS_OK) {
+        close(fd);
+    } else if (mds_verify_in_force(v, serial)) {
+        mds_verify_problem(v, where, "is in force: %s", err->text);
+    }
+
+    return mds_verify_folder(v, "catalog", mds_verify_generation, err);
+}
