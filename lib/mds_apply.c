@@ -104,13 +104,26 @@ mds_guard_apply(mds_loader_t *loader, void *data, const mds_json_t *before,
                 mds_error_t *err)
 {
     const mds_apply_t *apply = data;
-    const mds_json_t  *serial = mds_json_get(apply->document, "serial");
+    const mds_json_t  *json = mds_json_get(apply->document, "serial");
+    int64_t            serial = mds_json_integer(json);
+
+    uint64_t now = mds_journal_serial(mds_loader_journal(loader));
+
+    if (apply->force) {
+        return MDS_OK;
+    }
+
+    if (mds_json_is_integer(json) && (uint64_t) serial > now) {
+        return mds_fail(err, MDS_CONFLICT,
+                        "the document carries serial %llu, and the catalog has"
+                        " come to %llu: it is of another depot. Leave"
+                        " \"serial\" out, or give --force",
+                        (unsigned long long) serial, (unsigned long long) now);
+    }
 
     /* An export that is as new as the app's last change knows its steps. */
-    if (apply->force
-        || (mds_json_is_integer(serial)
-            && mds_json_integer(serial)
-                   >= mds_json_integer(mds_json_get(before, "serial"))))
+    if (mds_json_is_integer(json)
+        && serial >= mds_json_integer(mds_json_get(before, "serial")))
     {
         return MDS_OK;
     }

@@ -37,8 +37,7 @@ mds_compile_build(mds_compiling_t *x, const mds_package_t *package)
     mds_builder_add(x->builder, MDS_TABLE_BUILDS, &build);
 }
 
-/* The builds of a version lie side by side. */
-static mds_range_t
+mds_range_t
 mds_compile_builds_of(const mds_compiling_t *x, const mds_version_t *version)
 {
     mds_range_t range = { 0 };
@@ -92,7 +91,8 @@ mds_compile_header(mds_compiling_t *x, mds_str_t key)
 }
 
 static mds_status_t
-mds_compile_record(mds_compiling_t *x, mds_str_t key, mds_error_t *err)
+mds_compile_record(mds_compiling_t *x, mds_str_t kind, mds_str_t key,
+                   mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
     mds_str_t    record;
@@ -112,6 +112,10 @@ mds_compile_record(mds_compiling_t *x, mds_str_t key, mds_error_t *err)
     for (size_t i = 0; status == MDS_OK && !x->config && i < x->release_count;
          i++) {
         status = mds_compile_release(x, x->releases[i], err);
+    }
+
+    if (status == MDS_OK && mds_str_eq(kind, mds_str("upgrade"))) {
+        status = mds_compile_messages(x, err);
     }
 
     if (status == MDS_OK) {
@@ -137,7 +141,7 @@ mds_compile_resource(mds_compiling_t *x, mds_str_t kind, mds_str_t name,
     if (key.data == NULL || x->sizes == NULL || x->builder == NULL) {
         status = mds_fail(err, MDS_NO_MEMORY, "no memory");
     } else {
-        status = mds_compile_record(x, key, err);
+        status = mds_compile_record(x, kind, key, err);
     }
 
     free(x->sizes);
@@ -184,102 +188,126 @@ mds_is_config(mds_str_t kind)
     return mds_str_eq(kind, mds_str("config"));
 }
 
-/*
- * How many of the releases from i on belong to the resource of the i-th; all
- * of an app's configuration is one resource.
- */
-static size_t
-mds_compile_releases_of(const mds_release_t **releases, size_t i, size_t end,
-                        mds_str_t kind, mds_str_t name)
+/* A resource to be compiled. */
+typedef struct {
+    mds_str_t kind;
+    mds_str_t name;
+} mds_due_t;
+
+static int
+mds_due_cmp(const void *a, const void *b)
 {
-    size_t first = i;
+    const mds_due_t *da = a;
+    const mds_due_t *db = b;
 
-    while (i < end && mds_str_eq(releases[i]->kind, kind)
-           && (mds_is_config(kind) || mds_str_eq(releases[i]->name, name)))
-    {
-        i++;
-    }
-
-    return i - first;
-}
-
-static size_t
-mds_compile_packages_of(const mds_builds_t *all, size_t i, mds_str_t kind,
-                        mds_str_t name)
-{
-    size_t first = i;
-
-    while (i < all->count
-           && mds_resource_cmp(all->items[i]->kind, all->items[i]->name, kind,
-                               name)
-                  == 0)
-    {
-        i++;
-    }
-
-    return i - first;
+    return mds_resource_cmp(da->kind, da->name, db->kind, db->name);
 }
 
 /*
- * The kind whose turn is next; *config: the app has settings, and their turn
- * is to come. They are known when the last release of one is gone, too: that
- * a key no longer applies is an answer.
+ * Due is what has releases; an app's configuration, all of it as one resource,
+ * as long as clients may hold some of it: that a key no longer applies is an
+ * answer; and the upgrades of an app with messages. In ascending order, each
+ * once.
  */
-static mds_str_t
-mds_compile_kind(const mds_release_t **releases, size_t r, size_t end,
-                 bool *config)
+static mds_status_t
+mds_compile_due(const mds_model_t *model, const mds_release_t **releases,
+                mds_error_t *err, mds_due_t **due, size_t *count)
 {
-    if (*config
-        && (r == end || mds_str_cmp(releases[r]->kind, mds_str("config")) >= 0))
-    {
-        *config = false;
-        return mds_str("config");
+    mds_due_t *items = mds_arena_calloc(model->arena, model->release_count + 2,
+                                        sizeof(*items));
+    size_t     n = 0, kept = 0;
+
+    if (items == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    return releases[r]->kind;
+    for (size_t i = 0; i < model->release_count; i++) {
+        if (!mds_is_config(releases[i]->kind)) {
+            items[n++] = (mds_due_t){ releases[i]->kind, releases[i]->name };
+        }
+    }
+
+    if (model->setting_count > 0) {
+        items[n++] = (mds_due_t){ mds_str("config"), mds_str("") };
+    }
+
+    if (model->newest_message > 0) {
+        items[n++] = (mds_due_t){ mds_str("upgrade"), mds_str("") };
+    }
+
+    qsort(items, n, sizeof(*items), mds_due_cmp);
+
+    for (size_t i = 0; i < n; i++) {
+        if (kept == 0 || mds_due_cmp(&items[kept - 1], &items[i]) != 0) {
+            items[kept++] = items[i];
+        }
+    }
+
+    *due = items;
+    *count = kept;
+
+    return MDS_OK;
 }
 
-/*
- * Packages and releases are walked side by side. A resource without releases
- * has nothing to answer; one without packages is configuration, which is not
- * answered by manifests.
- */
+/* Whether the release belongs to the resource; below zero: to one before. */
+static int
+mds_release_cmp_due(const mds_release_t *release, const mds_due_t *due)
+{
+    return mds_resource_cmp(release->kind,
+                            mds_is_config(release->kind) ? mds_str("")
+                                                         : release->name,
+                            due->kind, due->name);
+}
+
+static int
+mds_package_cmp_due(const mds_package_t *package, const mds_due_t *due)
+{
+    return mds_resource_cmp(package->kind, package->name, due->kind, due->name);
+}
+
+/* Resources, packages and releases are walked side by side. */
 mds_status_t
 mds_compile(mds_compile_t *c, const mds_model_t *model, mds_error_t *err)
 {
     mds_builds_t          all = { 0 };
     const mds_release_t **releases = NULL;
-    size_t                p = 0, r = 0, end = model->release_count;
-    bool                  config = model->setting_count > 0;
+    mds_due_t            *due = NULL;
+    size_t                p = 0, r = 0, count = 0;
     mds_status_t          status;
 
     status = mds_compile_sort(model, err, &all, &releases);
 
-    while (status == MDS_OK && (r < end || config)) {
-        mds_str_t kind = mds_compile_kind(releases, r, end, &config);
-        mds_str_t name = mds_is_config(kind) ? mds_str("") : releases[r]->name;
-        mds_compiling_t x
-            = { .c = c, .model = model, .config = mds_is_config(kind) };
+    if (status == MDS_OK) {
+        status = mds_compile_due(model, releases, err, &due, &count);
+    }
 
-        while (p < all.count
-               && mds_resource_cmp(all.items[p]->kind, all.items[p]->name, kind,
-                                   name)
-                      < 0)
+    for (size_t i = 0; status == MDS_OK && i < count; i++) {
+        mds_compiling_t x = { .c = c,
+                              .model = model,
+                              .config = mds_is_config(due[i].kind),
+                              .releases = releases + r };
+
+        while (p < all.count && mds_package_cmp_due(all.items[p], &due[i]) < 0)
         {
             p++;
         }
 
         x.builds.items = all.items + p;
-        x.builds.count = mds_compile_packages_of(&all, p, kind, name);
-        x.releases = releases + r;
-        x.release_count = mds_compile_releases_of(releases, r, end, kind, name);
 
-        if (x.builds.count > 0 || x.config) {
-            status = mds_compile_resource(&x, kind, name, err);
+        while (p < all.count && mds_package_cmp_due(all.items[p], &due[i]) == 0)
+        {
+            x.builds.count++;
+            p++;
         }
 
-        r += x.release_count;
-        p += x.builds.count;
+        while (r < model->release_count
+               && mds_release_cmp_due(releases[r], &due[i]) == 0)
+        {
+            x.release_count++;
+            r++;
+        }
+
+        status = mds_compile_resource(&x, due[i].kind, due[i].name, err);
     }
 
     return status;

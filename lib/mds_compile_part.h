@@ -36,6 +36,14 @@ mds_status_t
 mds_status_t mds_compile_rollbacks(mds_compiling_t *x, mds_error_t *err,
                                    mds_range_t *rollbacks) MDS_MUST_CHECK;
 
+/* The app's messages: part of what is known of its upgrades. */
+mds_status_t
+mds_compile_messages(mds_compiling_t *x, mds_error_t *err) MDS_MUST_CHECK;
+
+/* The builds of a version lie side by side. */
+mds_range_t
+mds_compile_builds_of(const mds_compiling_t *x, const mds_version_t *version);
+
 /* Releases and settings of an app's configuration. */
 mds_status_t
 mds_compile_config(mds_compiling_t *x, mds_error_t *err) MDS_MUST_CHECK;

@@ -30,16 +30,34 @@ mds_current_tagged(const mds_current_file_t *file)
     return memcmp(file->tag, MDS_CURRENT_TAG, sizeof(MDS_CURRENT_TAG)) == 0;
 }
 
+/* Made aside, so that there is none, or a whole one; in a directory in which
+ * the loader sweeps. */
 mds_status_t
 mds_current_create(const char *depot, mds_error_t *err)
 {
     char         bytes[sizeof(mds_current_file_t)] = MDS_CURRENT_TAG;
-    mds_path_t   path;
+    mds_path_t   path, dir;
+    mds_draft_t  draft = MDS_NO_DRAFT;
     mds_status_t status = mds_path(&path, err, "%s/CURRENT", depot);
 
-    return status != MDS_OK
-               ? status
-               : mds_file_create(path.text, 0644, bytes, sizeof(bytes), err);
+    if (status == MDS_OK) {
+        status = mds_path(&dir, err, "%s/catalog", depot);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_draft_begin(&draft, dir.text, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_draft_write(&draft, bytes, sizeof(bytes), err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_draft_commit(&draft, path.text, 0644, err);
+    }
+
+    mds_draft_drop(&draft);
+    return status;
 }
 
 static mds_status_t
@@ -134,6 +152,23 @@ mds_status_t
 mds_current_switch(mds_current_t *current, uint64_t serial, mds_error_t *err)
 {
     atomic_store_explicit(&current->file->serial, serial, memory_order_release);
+
+    return msync(current->file, sizeof(*current->file), MS_SYNC) == 0
+               ? MDS_OK
+               : mds_fail_errno(err, "write CURRENT");
+}
+
+mds_status_t
+mds_current_advance(mds_current_t *current, uint64_t serial, mds_error_t *err)
+{
+    uint64_t now = mds_current_serial(current);
+
+    while (
+        now < serial
+        && !atomic_compare_exchange_weak(&current->file->serial, &now, serial))
+    {
+        /* somebody else was faster; now is what is there */
+    }
 
     return msync(current->file, sizeof(*current->file), MS_SYNC) == 0
                ? MDS_OK

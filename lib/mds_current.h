@@ -29,6 +29,11 @@ uint64_t mds_current_serial(const mds_current_t *current);
 mds_status_t mds_current_switch(mds_current_t *current, uint64_t serial,
                                 mds_error_t *err) MDS_MUST_CHECK;
 
+/* The same, unless a later one is in force: somebody may have finished this
+ * change, and made the next, between the journal's commit and this. */
+mds_status_t mds_current_advance(mds_current_t *current, uint64_t serial,
+                                 mds_error_t *err) MDS_MUST_CHECK;
+
 /*
  * Whether the file of that name is still the one that is mapped, and whole.
  * MDS_NOT_FOUND, MDS_CONFLICT (another one), MDS_DAMAGED.

@@ -72,7 +72,10 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
 
     /* What an interrupted init has left may be there. */
     while ((entry = readdir(dir)) != NULL) {
-        bool ours = entry->d_name[0] == '.';
+        bool ours = strcmp(entry->d_name, ".") == 0
+                    || strcmp(entry->d_name, "..") == 0
+                    || mds_str_starts(mds_str_of(entry->d_name),
+                                      mds_str(MDS_TEMP_PREFIX));
 
         for (size_t i = 1; i < mds_nelems(mds_depot_dirs); i++) {
             ours = ours
@@ -89,6 +92,24 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
                              "\"%s\" is no depot, and not empty; want an"
                              " empty or a new directory",
                              depot);
+}
+
+/* An environment that was cut while its first two pages were written: nothing
+ * can be in it yet, and LMDB takes it for a foreign file. */
+static mds_status_t
+mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
+{
+    mds_path_t   path;
+    struct stat  st;
+    mds_status_t status = mds_path(&path, err, "%s/%s/data.mdb", depot, name);
+
+    if (status == MDS_OK && stat(path.text, &st) == 0
+        && st.st_size < 2 * sysconf(_SC_PAGESIZE) && unlink(path.text) != 0)
+    {
+        status = mds_fail_errno(err, "remove \"%s\"", path.text);
+    }
+
+    return status;
 }
 
 /* Journal, state, and generation 0: a catalog of nothing. */
@@ -126,6 +147,14 @@ mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(mds_depot_dirs); i++)
     {
         status = mds_depot_dir(depot, i, uid, gid, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_drop_cut(depot, "journal", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_drop_cut(depot, "state", err);
     }
 
     return status == MDS_OK ? mds_depot_fill(depot, uid, gid, err) : status;

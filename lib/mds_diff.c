@@ -92,7 +92,7 @@ mds_diff_word(char *id, size_t len, const mds_json_t *value)
     return len + (size_t) n;
 }
 
-/* A release has its id; a package is what it is for. */
+/* A release or a message has its id; a package is what it is for. */
 mds_str_t
 mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
 {
@@ -100,8 +100,15 @@ mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
         = { "kind", "name", "version", "platform", "channel", "rules" };
     size_t len = 0;
 
-    if (mds_json_get(item, "id") != NULL) {
+    if (mds_json_is_string(mds_json_get(item, "id"))) {
         return mds_json_string(mds_json_get(item, "id"));
+    }
+
+    if (mds_json_is_integer(mds_json_get(item, "id"))) {
+        len = (size_t) snprintf(id, MDS_DIFF_ID_MAX, "%lld",
+                                (long long) mds_json_integer(
+                                    mds_json_get(item, "id")));
+        return (mds_str_t){ len, id };
     }
 
     for (size_t i = 0; i < mds_nelems(words); i++) {
@@ -306,6 +313,10 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
                     mds_json_get(new, "packages"));
     mds_diff_arrays(&d, "release", "releases", mds_json_get(old, "releases"),
                     mds_json_get(new, "releases"));
+
+    mds_diff_arrays(&d, "message", "messages",
+                    mds_json_get(mds_json_get(before, "messages"), "items"),
+                    mds_json_get(mds_json_get(after, "messages"), "items"));
 
     if (d.status != MDS_OK || d.changes == NULL) {
         mds_json_release(d.changes);

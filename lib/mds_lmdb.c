@@ -132,24 +132,21 @@ mds_lmdb_flags(mds_lmdb_mode_t mode)
     }
 }
 
+/* flags: of the transaction and of mdb_dbi_open() in turn. */
 static int
-mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
+mds_lmdb_try_tables(mds_lmdb_t *lmdb, const char *const *names,
+                    unsigned txn_flags, unsigned dbi_flags)
 {
-    bool immutable = lmdb->mode == MDS_LMDB_IMMUTABLE;
-    int  code;
-
-    code = mdb_txn_begin(lmdb->env, NULL, immutable ? MDB_RDONLY : 0,
-                         &lmdb->txn);
+    int code = mdb_txn_begin(lmdb->env, NULL, txn_flags, &lmdb->txn);
 
     for (unsigned i = 0; code == 0 && i < lmdb->table_count; i++) {
-        code = mdb_dbi_open(lmdb->txn, names[i], immutable ? 0 : MDB_CREATE,
-                            &lmdb->tables[i]);
+        code = mdb_dbi_open(lmdb->txn, names[i], dbi_flags, &lmdb->tables[i]);
     }
 
     if (code != 0) {
         mdb_txn_abort(lmdb->txn);
         lmdb->txn = NULL;
-        return code == MDB_NOTFOUND ? MDB_INCOMPATIBLE : code;
+        return code;
     }
 
     /* Handles opened in a transaction that aborts are closed with it. */
@@ -157,6 +154,19 @@ mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
     lmdb->txn = NULL;
 
     return code;
+}
+
+/* Reading first: who only looks should not wait for a writer. */
+static int
+mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
+{
+    int code = mds_lmdb_try_tables(lmdb, names, MDB_RDONLY, 0);
+
+    if (code == MDB_NOTFOUND && lmdb->mode != MDS_LMDB_IMMUTABLE) {
+        code = mds_lmdb_try_tables(lmdb, names, 0, MDB_CREATE);
+    }
+
+    return code == MDB_NOTFOUND ? MDB_INCOMPATIBLE : code;
 }
 
 static int

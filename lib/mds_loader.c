@@ -15,9 +15,11 @@
 #include "mds_generation.h"
 #include "mds_idlist.h"
 #include "mds_loader_part.h"
+#include "mds_message.h"
 #include "mds_revert.h"
 #include "mds_store.h"
 #include "mds_time.h"
+#include "mds_undo.h"
 
 mds_progress_t *
 mds_loader_busy(mds_loader_t *loader, const char *label)
@@ -66,15 +68,16 @@ mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_generation_collect(loader->depot, serial,
-                                        MDS_GENERATIONS_KEPT, err);
-    }
-
-    if (status == MDS_OK) {
         status = mds_store_sweep(loader->depot, err);
     }
 
-    return status == MDS_OK ? mds_idlist_sweep(loader->depot, err) : status;
+    if (status == MDS_OK) {
+        status = mds_idlist_sweep(loader->depot, err);
+    }
+
+    return status == MDS_OK ? mds_generation_collect(loader->depot, serial,
+                                                     MDS_GENERATIONS_KEPT, err)
+                            : status;
 }
 
 /* Somebody was killed between the commit and the switch. */
@@ -271,7 +274,9 @@ mds_loader_steps(const mds_json_t *changes)
         mds_str_t what
             = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
 
-        if (!mds_str_eq(what, mds_str("external"))) {
+        if (!mds_str_eq(what, mds_str("external"))
+            && !mds_str_eq(what, mds_str("message")))
+        {
             return true;
         }
     }
@@ -417,6 +422,10 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
     }
 
     if (status == MDS_OK) {
+        status = mds_message_model(after, mds_time_now_ms(), model, err);
+    }
+
+    if (status == MDS_OK) {
         status = mds_diff(before, after, err, &found);
     }
 
@@ -424,13 +433,13 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
         status = mds_revert_places(before, found, err);
     }
 
-    changed = status == MDS_OK && mds_json_size(found) > 0 && !change->dry_run;
+    changed = status == MDS_OK && mds_json_size(found) > 0;
 
     if (changed && change->guard != NULL) {
         status = change->guard(loader, change->data, before, err);
     }
 
-    if (changed && status == MDS_OK) {
+    if (changed && status == MDS_OK && !change->dry_run) {
         status
             = mds_loader_make(loader, change, model, after, found, err, made);
     }
@@ -452,18 +461,31 @@ mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result)
 {
+    mds_undo_t  *undo = NULL;
     mds_json_t  *changes = NULL;
-    uint64_t     made = 0;
+    uint64_t     serial = 0, made = 0;
     mds_status_t status = mds_journal_write(loader->journal, err);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    status = mds_loader_recover(loader, err);
+    /* A dry run leaves even what is old as it is. */
+    if (!change->dry_run) {
+        status = mds_loader_recover(loader, err);
+    }
 
     if (status == MDS_OK) {
+        status = mds_undo_begin(loader->depot, err, &undo);
+    }
+
+    if (status == MDS_OK) {
+        serial = mds_journal_serial(loader->journal);
         status = mds_loader_edit(loader, change, err, &changes, &made);
+    }
+
+    if (status != MDS_OK) {
+        mds_undo(undo);
     }
 
     if (status != MDS_OK || made == 0) {
@@ -473,9 +495,12 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
         status = mds_journal_commit(loader->journal, err);
 
         if (status == MDS_OK) {
-            status = mds_current_switch(loader->current, made, err);
+            serial = made;
+            status = mds_current_advance(loader->current, made, err);
         }
     }
+
+    mds_undo_free(undo);
 
     if (status != MDS_OK) {
         mds_json_release(changes);
@@ -483,7 +508,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
     }
 
     result->changes = changes;
-    result->serial = mds_current_serial(loader->current);
+    result->serial = serial;
 
     return MDS_OK;
 }

@@ -154,12 +154,37 @@ mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
     return MDS_OK;
 }
 
+/* A message's users: before all lists of the document, in order of ids. */
+static mds_status_t
+mds_build_audiences(mds_build_run_t *run, mds_buffer_t *record,
+                    mds_error_t *err)
+{
+    const mds_model_t *model = run->model;
+    mds_status_t       status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < model->message_count; i++) {
+        mds_list_t list = { .by = MDS_BY_USER,
+                            .has_base = true,
+                            .base = model->messages[i].users };
+        mds_str_t  key = mds_message_list_key(model, &model->messages[i]);
+
+        status = key.data == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                  : mds_list_record_build(&list, err, record);
+
+        if (status == MDS_OK) {
+            mds_generation_list(run->generation, key, record);
+        }
+    }
+
+    return status;
+}
+
 static mds_status_t
 mds_build_lists(mds_build_run_t *run, mds_error_t *err)
 {
     const mds_model_t *model = run->model;
     mds_buffer_t       record = { 0 };
-    mds_status_t       status = MDS_OK;
+    mds_status_t       status = mds_build_audiences(run, &record, err);
 
     /* Sorted by name: mds_model_check() has seen to it. */
     for (size_t i = 0; status == MDS_OK && i < model->list_count; i++) {

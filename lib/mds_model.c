@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "mds_number.h"
+
 static int
 mds_list_cmp_name(const void *name, const void *list)
 {
@@ -18,6 +20,23 @@ mds_model_list(const mds_model_t *model, mds_str_t name)
 
     return bsearch(&name, model->lists, model->list_count, sizeof(mds_list_t),
                    mds_list_cmp_name);
+}
+
+mds_str_t
+mds_message_list_key(const mds_model_t *model, const mds_message_t *message)
+{
+    size_t len = model->app.len + 10;
+    char  *key = mds_arena_calloc(model->arena, len, 1);
+
+    if (key == NULL) {
+        return mds_null_str;
+    }
+
+    memcpy(key, model->app.data, model->app.len);
+    key[model->app.len + 1] = 1;
+    mds_put_u64((uint8_t *) key + model->app.len + 2, message->id);
+
+    return (mds_str_t){ len, key };
 }
 
 bool

@@ -144,6 +144,16 @@ typedef struct {
     mds_str_t key;
 } mds_setting_t;
 
+/* A gray message: a version of the app for the users of a list. */
+typedef struct {
+    uint64_t      id;
+    mds_str_t     platform;
+    mds_str_t     version;
+    mds_version_t key;
+    int64_t       expires_ms;
+    mds_sha256_t  users; /* of the list's text */
+} mds_message_t;
+
 typedef struct {
     mds_arena_t   *arena;
     mds_str_t      app;
@@ -159,10 +169,18 @@ typedef struct {
     uint32_t       epoch;    /* of the settings' numbers */
     mds_setting_t *settings; /* ascending */
     size_t         setting_count;
+    mds_message_t *messages; /* ascending ids */
+    size_t         message_count;
+    uint64_t       newest_message; /* the id given last; 0: none yet */
 } mds_model_t;
 
 /* The list of that name, or NULL. */
 mds_list_t *mds_model_list(const mds_model_t *model, mds_str_t name);
+
+/* Key of the record of a message's users: app 00 01 id (8 bytes, big-endian):
+ * no list of a document has such a name. In the model's arena. */
+mds_str_t
+mds_message_list_key(const mds_model_t *model, const mds_message_t *message);
 
 /* Whether two sets of platforms (or channels) have one in common. */
 bool mds_scopes_meet(const mds_strs_t *a, const mds_strs_t *b);

@@ -13,6 +13,7 @@ const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_OFFERS] = sizeof(mds_offer_t),
     [MDS_TABLE_DELTAS] = sizeof(mds_delta_record_t),
     [MDS_TABLE_SETTINGS] = sizeof(mds_setting_record_t),
+    [MDS_TABLE_MESSAGES] = sizeof(mds_message_record_t),
 };
 
 /* A public key: the sum is against accidents. */
@@ -183,6 +184,21 @@ mds_setting_fits(const mds_record_t *record, const void *item)
            && mds_span_fits(record, setting->quoted);
 }
 
+static bool
+mds_message_fits(const mds_record_t *record, const void *item)
+{
+    const mds_message_record_t *message = item;
+
+    return mds_span_fits(record, message->release)
+           && mds_span_fits(record, message->platform)
+           && mds_span_fits(record, message->version)
+           && mds_span_fits(record, message->version_key)
+           && mds_span_fits(record, message->list)
+           && mds_span_fits(record, message->url)
+           && mds_range_fits(record, MDS_TABLE_BUILDS, message->builds)
+           && mds_range_fits(record, MDS_TABLE_OFFERS, message->offers);
+}
+
 typedef bool (*mds_item_fits_t)(const mds_record_t *record, const void *item);
 
 static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
@@ -196,6 +212,7 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_OFFERS] = mds_offer_fits,
     [MDS_TABLE_DELTAS] = mds_delta_fits,
     [MDS_TABLE_SETTINGS] = mds_setting_fits,
+    [MDS_TABLE_MESSAGES] = mds_message_fits,
 };
 
 static mds_status_t

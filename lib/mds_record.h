@@ -40,6 +40,7 @@ typedef enum {
     MDS_TABLE_OFFERS,     /* mds_offer_t */
     MDS_TABLE_DELTAS,     /* mds_delta_record_t */
     MDS_TABLE_SETTINGS,   /* mds_setting_record_t: by number */
+    MDS_TABLE_MESSAGES,   /* mds_message_record_t: newer ones first */
     MDS_TABLE_COUNT
 } mds_table_id_t;
 
@@ -62,10 +63,11 @@ typedef struct MDS_PACKED {
 
 typedef struct MDS_PACKED {
     uint32_t    tag;
-    uint32_t    bytes;  /* of the whole record */
-    uint64_t    check;  /* SipHash of what follows it */
-    uint32_t    number; /* of the record in its generation */
-    uint32_t    epoch;  /* config: of the settings' numbers */
+    uint32_t    bytes;          /* of the whole record */
+    uint64_t    check;          /* SipHash of what follows it */
+    uint32_t    number;         /* of the record in its generation */
+    uint32_t    epoch;          /* config: of the settings' numbers */
+    uint64_t    newest_message; /* upgrade: the id given last */
     uint32_t    poll_after_s;
     uint32_t    poll_jitter_s;
     mds_span_t  key;           /* app 00 kind 00 name */
@@ -170,6 +172,20 @@ typedef struct MDS_PACKED {
     mds_span_t key;    /* the key */
     mds_span_t quoted; /* the same as JSON */
 } mds_setting_record_t;
+
+/* A gray message (kind upgrade): a version for the users of a list. */
+typedef struct MDS_PACKED {
+    uint64_t    id;
+    mds_span_t  release; /* "message-ID" */
+    mds_span_t  platform;
+    mds_span_t  version;
+    mds_span_t  version_key;
+    mds_span_t  list; /* key of its users' record: app 00 01 id */
+    mds_span_t  url;  /* of the full package */
+    int64_t     expires_ms;
+    mds_range_t builds; /* BUILDS of the version */
+    mds_range_t offers; /* OFFERS, one for each that is online */
+} mds_message_record_t;
 
 /* What is known of an app whatever the resource: table "apps", by its id. */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */

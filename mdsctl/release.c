@@ -271,6 +271,12 @@ edit_state(mds_loader_t *loader, void *data, mds_json_t *state,
                                                  : "running or paused");
     }
 
+    /* What runs says nothing of it, as in a document. */
+    if (strcmp(transition->state, "running") == 0) {
+        mds_json_delete(release, "state");
+        return MDS_OK;
+    }
+
     return mdsctl_memory(mds_json_set_str(release, "state",
                                           mds_str_of(transition->state)),
                          err);

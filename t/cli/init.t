@@ -82,8 +82,7 @@ for my $left ('photo.jpg', '.bashrc', '.git') {
     close $file;
     chmod 0711, $place;
 
-    TODO: {
-        local $TODO = 'dot files count as nothing' if $left =~ /^\./;
+    {
         ($code, undef, $err) = ctl('--depot', $place, 'init');
         is $code, 1, "a directory with $left: exit 1";
         like $err, qr/not empty/, "a directory with $left: says why";
