@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "join.h"
 #include "mds_digest.h"
 #include "mds_idlist.h"
 #include "mds_time.h"
@@ -158,9 +159,9 @@ test_range(void **state)
     check_rule("{\"attribute\":\"os_version\",\"op\":\"range\",\"min\":\"9\","
                "\"max\":\"14\"}",
                closed, mds_nelems(closed));
-    check_rule("{\"attribute\":\"os_version\",\"op\":\"range\",\"below\":"
-               "\"14\"}",
-               below, mds_nelems(below));
+    check_rule(
+        "{\"attribute\":\"os_version\",\"op\":\"range\",\"below\":\"14\"}",
+        below, mds_nelems(below));
     check_rule("{\"attribute\":\"os_version\",\"op\":\"not_range\",\"min\":"
                "\"9\",\"max\":\"14\"}",
                outside, mds_nelems(outside));
@@ -191,12 +192,12 @@ test_rules(void **state)
     };
 
     (void) state;
-    check_rule("{\"attribute\":\"brand\",\"op\":\"in\",\"values\":[\"x\"]},"
-               "{\"attribute\":\"net\",\"op\":\"in\",\"values\":[\"wifi\"]}",
+    check_rule("{\"attribute\":\"brand\",\"op\":\"in\",\"values\":[\"x\"]},{"
+               "\"attribute\":\"net\",\"op\":\"in\",\"values\":[\"wifi\"]}",
                both, mds_nelems(both));
-    check_rule("{\"attribute\":\"app_version\",\"op\":\"range\",\"min\":"
-               "\"1.0\"}",
-               app, mds_nelems(app));
+    check_rule(
+        "{\"attribute\":\"app_version\",\"op\":\"range\",\"min\":\"1.0\"}", app,
+        mds_nelems(app));
 
     shelf_put(DOC("",
                   PACKAGE("hotfix", "2.0", "f2",
@@ -403,8 +404,8 @@ test_ramp(void **state)
     unsigned before, at_start, middle, after;
 
     (void) state;
-    check_audience("\"ramp\":{\"from\":20,\"to\":80,\"start\":"
-                   "\"2026-01-01T00:00:00Z\",\"end\":\"2026-01-03T00:00:00Z\"}",
+    check_audience("\"ramp\":{\"from\":20,\"to\":80,\"start\":\"2026-01-01T00:"
+                   "00:00Z\",\"end\":\"2026-01-03T00:00:00Z\"}",
                    NULL, 0);
 
     assert_true(mds_time_parse(mds_str("2025-12-31T23:59:59Z"), &shelf_now_ms));
@@ -448,22 +449,19 @@ test_choice(void **state)
     (void) state;
     shelf_put(DOC(
         "\"staff\":{\"ids\":[\"alice\"]},\"old\":{\"ids\":[\"bob\"]}",
-        TWO "," PACKAGE("upgrade", "3.0", "f3", ""),
-        RELEASE("pinned", "upgrade", "1.0", "\"priority\":1,\"audience\":{\"lists\":[\"old\"]}") "," RELEASE(
-            "gray", "upgrade", "3.0",
-            "\"audience\":{\"lists\":[\"staff\"]}") "," RELEASE("all",
-                                                                "upgrade",
-                                                                "2.0",
-                                                                ALL) "," RELEASE("last",
-                                                                                 "upgrade",
-                                                                                 "1.0",
-                                                                                 "\"priority\":-1,\"audience\":{\"lists\":["
-                                                                                 "\"staff\"]}")));
+        JOIN(TWO, PACKAGE("upgrade", "3.0", "f3", "")),
+        JOIN(RELEASE("pinned", "upgrade", "1.0",
+                     "\"priority\":1,\"audience\":{\"lists\":[\"old\"]}"),
+             RELEASE("gray", "upgrade", "3.0",
+                     "\"audience\":{\"lists\":[\"staff\"]}"),
+             RELEASE("all", "upgrade", "2.0", ALL),
+             RELEASE("last", "upgrade", "1.0",
+                     "\"priority\":-1,\"audience\":{\"lists\":[\"staff\"]}"))));
     check_upgrade(rows);
 
     shelf_put(DOC("", TWO,
-                  RELEASE("first", "upgrade", "1.0",
-                          ALL) "," RELEASE("second", "upgrade", "1.0", ALL)));
+                  JOIN(RELEASE("first", "upgrade", "1.0", ALL),
+                       RELEASE("second", "upgrade", "1.0", ALL))));
     check_upgrade(newer);
 
     shelf_put(DOC("", PACKAGE("upgrade", "0", "f", ""),
@@ -488,9 +486,8 @@ test_states(void **state)
     for (size_t i = 0; i < mds_nelems(states); i++) {
         snprintf(document, sizeof(document),
                  DOC("", TWO,
-                     RELEASE("old", "upgrade", "1.0",
-                             ALL) "," RELEASE("r", "upgrade", "2.0",
-                                              ALL ",%s")),
+                     JOIN(RELEASE("old", "upgrade", "1.0", ALL),
+                          RELEASE("r", "upgrade", "2.0", ALL ",%s"))),
                  states[i]);
         shelf_put(document);
         check_upgrade(rows);
@@ -515,8 +512,8 @@ test_times(void **state)
     (void) state;
     shelf_put(DOC("", ONE,
                   RELEASE("r", "upgrade", "2.0",
-                          ALL ",\"start\":\"2026-01-02T00:00:00Z\","
-                              "\"end\":\"2026-01-03T00:00:00Z\"")));
+                          ALL ",\"start\":\"2026-01-02T00:00:00Z\",\"end\":"
+                              "\"2026-01-03T00:00:00Z\"")));
 
     for (size_t i = 0; i < mds_nelems(cases); i++) {
         assert_true(mds_time_parse(mds_str_of(cases[i].now), &shelf_now_ms));
@@ -545,15 +542,14 @@ test_scopes(void **state)
     (void) state;
     shelf_put(DOC(
         "",
-        PACKAGE("upgrade", "2.0", "i2", ",\"platform\":\"ios\"") "," PACKAGE(
-            "upgrade", "2.0", "m2", ",\"platform\":[\"android\",\"harmony\"]"),
-        RELEASE("ios", "upgrade", "2.0",
-                ALL
-                ",\"platform\":\"ios\"") "," RELEASE("mi", "upgrade", "2.0",
-                                                     ALL
-                                                     ",\"platform\":"
-                                                     "\"android\",\"channel\":["
-                                                     "\"mi\",\"oppo\"]")));
+        JOIN(PACKAGE("upgrade", "2.0", "i2", ",\"platform\":\"ios\""),
+             PACKAGE("upgrade", "2.0", "m2",
+                     ",\"platform\":[\"android\",\"harmony\"]")),
+        JOIN(RELEASE("ios", "upgrade", "2.0", ALL ",\"platform\":\"ios\""),
+             RELEASE(
+                 "mi", "upgrade", "2.0",
+                 ALL
+                 ",\"platform\":\"android\",\"channel\":[\"mi\",\"oppo\"]"))));
     check_upgrade(rows);
 }
 
@@ -585,83 +581,57 @@ test_builds(void **state)
     (void) state;
     shelf_put(DOC(
         "",
-        PACKAGE("upgrade", "2.0", "emb", ",\"delivery\":\"embedded\"") "," PACKAGE("upgrade", "2.0", "arm64", CPU("arm64")) "," PACKAGE(
-            "upgrade", "2.0", "arm",
-            CPU("arm*")) "," PACKAGE("upgrade", "2.0", "any",
-                                     "") "," PACKAGE("upgrade", "2.0", "late",
-                                                     "") "," PACKAGE("upgrade",
-                                                                     "2.0",
-                                                                     "mi",
-                                                                     ",\"channe"
-                                                                     "l\":"
-                                                                     "\"mi"
-                                                                     "\"" CPU(
-                                                                         "arm6"
-                                                                         "4")) "," PACKAGE("upgrade",
-                                                                                           "2.0",
-                                                                                           "oppo",
-                                                                                           ",\"channel\":\"oppo\",\"delivery\":"
-                                                                                           "\"embedded\"") "," PACKAGE("upgrade",
-                                                                                                                       "2.0",
-                                                                                                                       "play",
-                                                                                                                       ",\"channel\":\"play\",\"app_version\":{"
-                                                                                                                       "\"max\":\"3.0\"}"),
+        JOIN(
+            PACKAGE("upgrade", "2.0", "emb", ",\"delivery\":\"embedded\""),
+            PACKAGE("upgrade", "2.0", "arm64", CPU("arm64")),
+            PACKAGE("upgrade", "2.0", "arm", CPU("arm*")),
+            PACKAGE("upgrade", "2.0", "any", ""),
+            PACKAGE("upgrade", "2.0", "late", ""),
+            PACKAGE("upgrade", "2.0", "mi", ",\"channel\":\"mi\"" CPU("arm64")),
+            PACKAGE("upgrade", "2.0", "oppo",
+                    ",\"channel\":\"oppo\",\"delivery\":\"embedded\""),
+            PACKAGE("upgrade", "2.0", "play",
+                    ",\"channel\":\"play\",\"app_version\":{\"max\":\"3.0\"}")),
         RELEASE("r", "upgrade", "2.0", ALL)));
     check_upgrade(rows);
 
     /* No build is no candidate. */
     shelf_put(DOC("",
-                  PACKAGE("upgrade", "2.0", "arm64",
-                          CPU("arm64")) "," PACKAGE("upgrade", "1.0", "f1", ""),
-                  RELEASE("r", "upgrade", "2.0",
-                          ALL) "," RELEASE("old", "upgrade", "1.0", ALL)));
+                  JOIN(PACKAGE("upgrade", "2.0", "arm64", CPU("arm64")),
+                       PACKAGE("upgrade", "1.0", "f1", "")),
+                  JOIN(RELEASE("r", "upgrade", "2.0", ALL),
+                       RELEASE("old", "upgrade", "1.0", ALL))));
     check_upgrade(none);
 }
 
-#define SDK(version, file, more)                                               \
-    PACKAGE("sdk", version, file, ",\"name\":\"core\"" more)
-#define LADDER                                                                                                                                                              \
-    "{\"app\":\"a\",\"channels\":{\"mi\":{\"delta\":false},\"oppo\":{"                                                                                                      \
-    "\"delta\":true}},\"packages\":[" SDK("1.0", "f10", "") "," SDK("4.0", "f40", "") "," SDK(                                                                              \
-        "4.5", "lost45",                                                                                                                                                    \
-        "") "," SDK("4.6", "dull46",                                                                                                                                        \
-                    "") "," SDK("4.7",                                                                                                                                      \
-                                "f47", "") "," SDK("4.8", "e48",                                                                                                            \
-                                                   ",\"delivery\":"                                                                                                         \
-                                                   "\"embedded\"") "," SDK("4"                                                                                              \
-                                                                           "."                                                                                              \
-                                                                           "9",                                                                                             \
-                                                                           "i"                                                                                              \
-                                                                           "o"                                                                                              \
-                                                                           "s"                                                                                              \
-                                                                           "4"                                                                                              \
-                                                                           "9",                                                                                             \
-                                                                           ","                                                                                              \
-                                                                           "\"pla"                                                                                          \
-                                                                           "t"                                                                                              \
-                                                                           "f"                                                                                              \
-                                                                           "o"                                                                                              \
-                                                                           "r"                                                                                              \
-                                                                           "m"                                                                                              \
-                                                                           "\":"                                                                                            \
-                                                                           "\"ios"                                                                                          \
-                                                                           "\"") "," SDK("4."                                                                               \
-                                                                                         "95",                                                                              \
-                                                                                         "play"                                                                             \
-                                                                                         "495",                                                                             \
-                                                                                         ",\"c"                                                                             \
-                                                                                         "hann"                                                                             \
-                                                                                         "el\""                                                                             \
-                                                                                         ":\"p"                                                                             \
-                                                                                         "lay"                                                                              \
-                                                                                         "\"") "," SDK("5.2",                                                               \
-                                                                                                       "f52",                                                               \
-                                                                                                       ",\"deltas\":9") "],\"releases\":[" RELEASE("r",                     \
-                                                                                                                                                   "sdk",                   \
-                                                                                                                                                   "5.2",                   \
-                                                                                                                                                   "\"name\":\"core\"," ALL \
-                                                                                                                                                   ",\"delta\":{"           \
-                                                                                                                                                   "\"stage\":\"4.0\",\"force_full\":[\"4.7.0\"]%s}") "]}"
+/* In other quotes, for those who read it here. */
+static const char ladder[]
+    = "{'app':'a','channels':{'mi':{'delta':false},'oppo':{'delta':true}},'"
+      "packages':[{'kind':'sdk','name':'core','version':'1.0','file':'f10'},{'"
+      "kind':'sdk','name':'core','version':'4.0','file':'f40'},{'kind':'sdk','"
+      "name':'core','version':'4.5','file':'lost45'},{'kind':'sdk','name':'"
+      "core','version':'4.6','file':'dull46'},{'kind':'sdk','name':'core','"
+      "version':'4.7','file':'f47'},{'kind':'sdk','name':'core','version':'4.8'"
+      ",'file':'e48','delivery':'embedded'},{'kind':'sdk','name':'core','"
+      "version':'4.9','file':'ios49','platform':'ios'},{'kind':'sdk','name':'"
+      "core','version':'4.95','file':'play495','channel':'play'},{'kind':'sdk',"
+      "'name':'core','version':'5.2','file':'f52','deltas':9}],'releases':[{'"
+      "id':'r','kind':'sdk','name':'core','version':'5.2','audience':{'all':"
+      "true},'delta':{'stage':'4.0','force_full':['4.7.0']%s}}]}";
+
+static void
+put_ladder(const char *missing)
+{
+    char document[4096];
+
+    snprintf(document, sizeof(document), ladder, missing);
+
+    for (char *c = document; *c != '\0'; c++) {
+        *c = *c == '\'' ? '"' : *c;
+    }
+
+    shelf_put(document);
+}
 
 /* C3, rung by rung, in its order. */
 static void
@@ -700,15 +670,11 @@ test_ladder(void **state)
         { "version=4.5", "install 5.2 by r full=f52" },
         { "version=4.6", "install 5.2 by r full=f52" },
     };
-    char document[4096];
 
     (void) state;
-    snprintf(document, sizeof(document), LADDER, "");
-    shelf_put(document);
+    put_ladder("");
     check_rows("sdk&name=core", rows, mds_nelems(rows));
-
-    snprintf(document, sizeof(document), LADDER, ",\"missing\":\"full\"");
-    shelf_put(document);
+    put_ladder(",'missing':'full'");
     check_rows("sdk&name=core", full, mds_nelems(full));
 }
 
@@ -759,28 +725,25 @@ test_rollback(void **state)
     };
 
     (void) state;
-    check_fixes(RELEASE("r1", "hotfix", "1", ALL) "," RELEASE("r2", "hotfix",
-                                                              "2", ALL BACK),
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL),
+                     RELEASE("r2", "hotfix", "2", ALL BACK)),
                 to_one, mds_nelems(to_one));
     check_fixes(RELEASE("r2", "hotfix", "2", ALL BACK), to_none,
                 mds_nelems(to_none));
-    check_fixes(RELEASE("r1", "hotfix", "1",
-                        ALL ",\"state\":\"ended\"") "," RELEASE("r2", "hotfix",
-                                                                "2", ALL BACK),
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL ",\"state\":\"ended\""),
+                     RELEASE("r2", "hotfix", "2", ALL BACK)),
                 ended, mds_nelems(ended));
-    check_fixes(RELEASE("r1", "hotfix", "1",
-                        ALL ",\"state\":\"paused\"") "," RELEASE("r2", "hotfix",
-                                                                 "2", ALL BACK),
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL ",\"state\":\"paused\""),
+                     RELEASE("r2", "hotfix", "2", ALL BACK)),
                 to_none, mds_nelems(to_none));
-    check_fixes(RELEASE("r2", "hotfix", "2",
-                        ALL BACK) "," RELEASE("r3", "hotfix", "3", ALL),
+    check_fixes(JOIN(RELEASE("r2", "hotfix", "2", ALL BACK),
+                     RELEASE("r3", "hotfix", "3", ALL)),
                 higher, mds_nelems(higher));
-    check_fixes(
-        RELEASE("r1", "hotfix", "1", ALL) "," RELEASE(
-            "r2", "hotfix", "2",
-            ALL BACK) "," RELEASE("again", "hotfix", "2",
-                                  "\"audience\":{\"lists\":[\"staff\"]}"),
-        staff, mds_nelems(staff));
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL),
+                     RELEASE("r2", "hotfix", "2", ALL BACK),
+                     RELEASE("again", "hotfix", "2",
+                             "\"audience\":{\"lists\":[\"staff\"]}")),
+                staff, mds_nelems(staff));
 }
 
 /* Whom a rolled back release concerns: what it has, not who was in. */
@@ -800,21 +763,16 @@ test_rollback_scope(void **state)
     };
 
     (void) state;
-    check_fixes(
-        RELEASE("r1", "hotfix", "1", ALL ",\"state\":\"ended\"") "," RELEASE(
-            "r2", "hotfix", "2",
-            ALL ",\"end\":\"2001-01-01T00:00:00Z\"") "," RELEASE("r3", "hotfix",
-                                                                 "3",
-                                                                 "\"platform\":"
-                                                                 "\"ios\","
-                                                                 "\"audience\":"
-                                                                 "{\"lists\":["
-                                                                 "\"staff\"]"
-                                                                 "}" BACK),
-        rows, mds_nelems(rows));
-    check_fixes(RELEASE("r1", "hotfix", "1", ALL ",\"priority\":7") "," RELEASE(
-                    "r2", "hotfix", "2", ALL) "," RELEASE("r3", "hotfix", "3",
-                                                          ALL BACK),
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL ",\"state\":\"ended\""),
+                     RELEASE("r2", "hotfix", "2",
+                             ALL ",\"end\":\"2001-01-01T00:00:00Z\""),
+                     RELEASE("r3", "hotfix", "3",
+                             "\"platform\":\"ios\",\"audience\":{\"lists\":["
+                             "\"staff\"]}" BACK)),
+                rows, mds_nelems(rows));
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL ",\"priority\":7"),
+                     RELEASE("r2", "hotfix", "2", ALL),
+                     RELEASE("r3", "hotfix", "3", ALL BACK)),
                 priority, mds_nelems(priority));
 }
 
@@ -824,13 +782,14 @@ test_unknown(void **state)
     const mds_decision_t *d = shelf_decision();
 
     (void) state;
-    shelf_put(
-        "{\"app\":\"a\",\"poll\":{\"after_s\":60,\"jitter_s\":7},"
-        "\"packages\":[" ONE "," PACKAGE(
-            "upgrade", "1.0", "x",
-            "") ",{\"kind\":\"bundle\",\"name\":\"b\",\"version\":\"1\","
-                "\"file\":\"b\"}],\"releases\":[" RELEASE("r", "upgrade", "2.0",
-                                                          ALL) "]}");
+    shelf_put(JOIN(
+        "{\"app\":\"a\",\"poll\":{\"after_s\":60,\"jitter_s\":7},\"packages\":"
+        "[" ONE,
+        PACKAGE("upgrade", "1.0", "x",
+                "") ",{\"kind\":\"bundle\",\"name\":\"b\",\"version\":\"1\","
+                    "\"file\":\"b\"}],\"releases\":[" RELEASE("r", "upgrade",
+                                                              "2.0",
+                                                              ALL) "]}"));
 
     assert_string_equal(shelf_ask("app=a&kind=upgrade"), GETS);
     assert_int_equal(d->poll_after_s, 60);
@@ -856,18 +815,14 @@ test_resources(void **state)
                   "],\"releases\":[" RELEASE("r", "upgrade", "2.0", ALL) "]}",
                   NULL));
     assert_true(shelf_add(
-        "{\"app\":\"ab\",\"packages\":[" PACKAGE(
-            "upgrade", "3.0", "f3",
-            "") "," SDK("1.0", "s1",
-                        "") "],\"releases\":[" RELEASE("r", "upgrade", "3.0",
-                                                       ALL) "," RELEASE("s",
-                                                                        "sdk",
-                                                                        "1.0",
-                                                                        ALL
-                                                                        ",\"nam"
-                                                                        "e\":"
-                                                                        "\"core"
-                                                                        "\"") "]}",
+        JOIN("{\"app\":\"ab\",\"packages\":[" PACKAGE("upgrade", "3.0", "f3",
+                                                      ""),
+             PACKAGE("sdk", "1.0", "s1",
+                     ",\"name\":\"core\"") "],\"releases\":[" RELEASE("r",
+                                                                      "upgrade",
+                                                                      "3.0",
+                                                                      ALL),
+             RELEASE("s", "sdk", "1.0", ALL ",\"name\":\"core\"") "]}"),
         NULL));
     shelf_end();
     assert_string_equal(shelf_ask("app=a&kind=upgrade"), GETS);
@@ -907,8 +862,8 @@ test_reasons(void **state)
         assert_true(mds_str_eq(d->version, mds_str("2.0")));
     }
 
-    check_fixes(RELEASE("r1", "hotfix", "1", ALL) "," RELEASE("r2", "hotfix",
-                                                              "2", ALL BACK),
+    check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL),
+                     RELEASE("r2", "hotfix", "2", ALL BACK)),
                 NULL, 0);
     (void) shelf_ask("app=a&kind=hotfix&version=2");
     assert_int_equal(d->action, MDS_ACTION_ROLLBACK);
@@ -930,12 +885,12 @@ test_many_rules(void **state)
     (void) state;
 
     for (unsigned i = 0; i < 300; i++) {
-        len += (size_t) sprintf(document + len,
-                                "%s{\"id\":\"r%u\",\"kind\":\"upgrade\","
-                                "\"version\":\"2.0\"," ALL ",\"rules\":[{"
-                                "\"attribute\":\"city\",\"op\":\"in\","
-                                "\"values\":[\"c%u\"]}]}",
-                                i > 0 ? "," : "", i, i);
+        len += (size_t) sprintf(
+            document + len,
+            "%s{\"id\":\"r%u\",\"kind\":\"upgrade\",\"version\":\"2.0\"," ALL
+            ",\"rules\":[{\"attribute\":\"city\",\"op\":\"in\",\"values\":[\"c%"
+            "u\"]}]}",
+            JOIN(i > 0 ?, : ""), i, i);
     }
     strcpy(document + len, "]}");
     shelf_put(document);
@@ -955,37 +910,34 @@ test_manifests(void **state)
 {
     (void) state;
     shelf_bodies = true;
-    shelf_put("{\"app\":\"a\",\"packages\":["
-              "{\"kind\":\"bundle\",\"name\":\"b\",\"version\":\"1.3\","
-              "\"file\":\"f13\"},"
-              "{\"kind\":\"bundle\",\"name\":\"b\",\"platform\":[\"ios\","
-              "\"android\"],\"channel\":\"mi\",\"version\":\"1.4\",\"file\":"
-              "\"f14\",\"meta\":{\"download\":\"wifi\",\"install\":\"on_use\"}"
-              "}],\"releases\":[{\"id\":\"r\",\"kind\":\"bundle\",\"name\":"
-              "\"b\",\"version\":\"1.4.0\",\"audience\":{\"all\":true},"
-              "\"meta\":{\"install\":\"preload\",\"x\":[1]}},"
-              "{\"id\":\"back\",\"kind\":\"bundle\",\"name\":\"b\","
-              "\"version\":\"1.3\",\"state\":\"rolled_back\",\"audience\":{"
-              "\"all\":true}}]}");
+    shelf_put(
+        "{\"app\":\"a\",\"packages\":[{\"kind\":\"bundle\",\"name\":\"b\","
+        "\"version\":\"1.3\",\"file\":\"f13\"},{\"kind\":\"bundle\",\"name\":"
+        "\"b\",\"platform\":[\"ios\",\"android\"],\"channel\":\"mi\","
+        "\"version\":\"1.4\",\"file\":\"f14\",\"meta\":{\"download\":\"wifi\","
+        "\"install\":\"on_use\"}}],\"releases\":[{\"id\":\"r\",\"kind\":"
+        "\"bundle\",\"name\":\"b\",\"version\":\"1.4.0\",\"audience\":{\"all\":"
+        "true},\"meta\":{\"install\":\"preload\",\"x\":[1]}},{\"id\":\"back\","
+        "\"kind\":\"bundle\",\"name\":\"b\",\"version\":\"1.3\",\"state\":"
+        "\"rolled_back\",\"audience\":{\"all\":true}}]}");
 
     assert_non_null(strstr(
-        shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi"
-                  "&device=d"),
+        shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi&device=d"),
         "{\"app\":\"a\",\"kind\":\"bundle\",\"name\":\"b\",\"platform\":["
         "\"ios\",\"android\"],\"channel\":\"mi\",\"action\":\"install\","
         "\"version\":\"1.4\",\"release\":\"r\",\"serial\":"));
-    assert_non_null(
-        strstr(shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi"),
-               ",\"full\":{\"path\":\"files/663134000000000000000000000000000"
-               "0000000000000000000000000000000\",\"size\":3,\"sha256\":\"6631"
-               "340000000000000000000000000000000000000000000000000000000000\"}"
-               ",\"meta\":{\"download\":\"wifi\",\"install\":\"preload\",\"x\":"
-               "[1]}}"));
+    assert_non_null(strstr(
+        shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi"),
+        ",\"full\":{\"path\":\"files/"
+        "6631340000000000000000000000000000000000000000000000000000000000\","
+        "\"size\":3,\"sha256\":"
+        "\"6631340000000000000000000000000000000000000000000000000000000000\"},"
+        "\"meta\":{\"download\":\"wifi\",\"install\":\"preload\",\"x\":[1]}}"));
     assert_non_null(
         strstr(shelf_ask("app=a&kind=bundle&name=b&version=1.3"),
                "{\"app\":\"a\",\"kind\":\"bundle\",\"name\":\"b\",\"platform\":"
-               "\"*\",\"channel\":\"*\",\"action\":\"rollback\",\"from\":\"1.3"
-               "\",\"version\":null,\"release\":\"back\",\"serial\":"));
+               "\"*\",\"channel\":\"*\",\"action\":\"rollback\",\"from\":\"1."
+               "3\",\"version\":null,\"release\":\"back\",\"serial\":"));
     shelf_bodies = false;
 }
 
@@ -1034,37 +986,28 @@ test_trace(void **state)
         "\"staff\":{\"ids\":[\"alice\"]},\"lab\":{\"by\":\"device\",\"ids\":["
         "\"d\"]}",
         TWO,
-        RELEASE("old", "upgrade", "1.0", ALL) "," RELEASE(
-            "r", "upgrade", "2.0",
-            "\"platform\":[\"ios\",\"mac\"],\"channel\":\"mi\","
-            "\"start\":\"2026-01-01T00:00:00Z\",\"audience\":{"
-            "\"lists\":[\"staff\"],\"except\":[\"lab\"],\"percent\":0},"
-            "\"rules\":[{\"attribute\":\"brand\",\"op\":\"not_in\","
-            "\"values\":[\"x\",\"z*\",\"y\"]},{\"attribute\":"
-            "\"os_version\",\"op\":\"range\",\"min\":\"9\",\"below\":"
-            "\"14\"}]")));
+        JOIN(RELEASE("old", "upgrade", "1.0", ALL),
+             RELEASE(
+                 "r", "upgrade", "2.0",
+                 "\"platform\":[\"ios\",\"mac\"],\"channel\":\"mi\",\"start\":"
+                 "\"2026-01-01T00:00:00Z\",\"audience\":{\"lists\":[\"staff\"],"
+                 "\"except\":[\"lab\"],\"percent\":0},\"rules\":[{"
+                 "\"attribute\":\"brand\",\"op\":\"not_in\",\"values\":[\"x\","
+                 "\"z*\",\"y\"]},{\"attribute\":\"os_version\",\"op\":"
+                 "\"range\",\"min\":\"9\",\"below\":\"14\"}]"))));
     explain(
-        "app=a&kind=upgrade&platform=ios&channel=mi&user=alice&device=d"
-        "&brand=q&os_version=14&refuse=1.0",
-        "release r||2.0|\n"
-        "  state|running|running|yes\n"
-        "  time|from 2026-01-01T00:00:00Z to ever|2026-09-21T14:13:20Z|yes\n"
-        "  platform|ios, mac|ios|yes\n"
-        "  channel|mi|mi|yes\n"
-        "  rule brand|not in x, y, z*|q|yes\n"
-        "  rule os_version|in the range from 9 below 14|14|no\n"
-        "  build|one for the device||yes\n"
-        "  refuse|not this version|1.0|yes\n"
-        "  except lab|list of devices|d|yes\n"
-        "  percent|bucket 96.0185, below 0.0000|d|no\n"
-        "  list staff|list of users|alice|yes\n"
-        "= r||2.0|no\n"
-        "release old||1.0|\n"
-        "  state|running|running|yes\n"
-        "  build|one for the device||yes\n"
-        "  refuse|not this version|1.0|no\n"
-        "  all|everybody||yes\n"
-        "= old||1.0|no\n");
+        "app=a&kind=upgrade&platform=ios&channel=mi&user=alice&device=d&brand="
+        "q&os_version=14&refuse=1.0",
+        "release r||2.0|\n  state|running|running|yes\n  time|from "
+        "2026-01-01T00:00:00Z to ever|2026-09-21T14:13:20Z|yes\n  "
+        "platform|ios, mac|ios|yes\n  channel|mi|mi|yes\n  rule brand|not in "
+        "x, y, z*|q|yes\n  rule os_version|in the range from 9 below "
+        "14|14|no\n  build|one for the device||yes\n  refuse|not this "
+        "version|1.0|yes\n  except lab|list of devices|d|yes\n  percent|bucket "
+        "96.0185, below 0.0000|d|no\n  list staff|list of users|alice|yes\n= "
+        "r||2.0|no\nrelease old||1.0|\n  state|running|running|yes\n  "
+        "build|one for the device||yes\n  refuse|not this version|1.0|no\n  "
+        "all|everybody||yes\n= old||1.0|no\n");
 }
 
 int

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "join.h"
 #include "mds_diff.h"
 
 static mds_json_t *
@@ -66,8 +67,8 @@ test_nothing(void **state)
     check(STATE(""), STATE(""), "[]");
     check(STATE(RS(R("r", ",\"a\":1,\"b\":2"))),
           STATE(RS(R("r", ",\"b\":2,\"a\":1"))), "[]");
-    check(STATE(PS(P("1", "") "," P("1", ""))),
-          STATE(PS(P("1", "") "," P("1", ""))), "[]");
+    check(STATE(PS(JOIN(P("1", ""), P("1", "")))),
+          STATE(PS(JOIN(P("1", ""), P("1", "")))), "[]");
     check("{\"document\":{\"app\":\"a\"},\"serial\":1}",
           "{\"document\":{\"app\":\"a\"},\"serial\":2}", "[]");
 }
@@ -77,25 +78,24 @@ test_new_app(void **state)
 {
     (void) state;
     check(NULL, STATE(RS(R("r", ""))),
-          "[{\"what\":\"app\",\"id\":\"a\",\"after\":\"a\"},"
-          "{\"what\":\"release\",\"id\":\"r\",\"after\":{\"id\":\"r\"}}]");
+          "[{\"what\":\"app\",\"id\":\"a\",\"after\":\"a\"},{\"what\":"
+          "\"release\",\"id\":\"r\",\"after\":{\"id\":\"r\"}}]");
 }
 
 static void
 test_parts(void **state)
 {
     (void) state;
-    check(STATE(",\"poll\":{\"after_s\":1},\"channels\":{\"mi\":{\"delta\":"
-                "false},\"x\":{}},\"lists\":{\"l\":{\"ids\":[\"a\"]}}"),
-          STATE(",\"channels\":{\"mi\":{},\"y\":{}},\"lists\":{\"l\":{\"ids\":["
-                "\"b\"]}}"),
-          "[{\"what\":\"poll\",\"id\":\"\",\"before\":{\"after_s\":1}},"
-          "{\"what\":\"channel\",\"id\":\"mi\",\"before\":{\"delta\":false},"
-          "\"after\":{}},"
-          "{\"what\":\"channel\",\"id\":\"x\",\"before\":{}},"
-          "{\"what\":\"channel\",\"id\":\"y\",\"after\":{}},"
-          "{\"what\":\"list\",\"id\":\"l\",\"before\":{\"ids\":[\"a\"]},"
-          "\"after\":{\"ids\":[\"b\"]}}]");
+    check(
+        STATE(",\"poll\":{\"after_s\":1},\"channels\":{\"mi\":{\"delta\":false}"
+              ",\"x\":{}},\"lists\":{\"l\":{\"ids\":[\"a\"]}}"),
+        STATE(",\"channels\":{\"mi\":{},\"y\":{}},\"lists\":{\"l\":{\"ids\":["
+              "\"b\"]}}"),
+        "[{\"what\":\"poll\",\"id\":\"\",\"before\":{\"after_s\":1}},{\"what\":"
+        "\"channel\",\"id\":\"mi\",\"before\":{\"delta\":false},\"after\":{}},{"
+        "\"what\":\"channel\",\"id\":\"x\",\"before\":{}},{\"what\":"
+        "\"channel\",\"id\":\"y\",\"after\":{}},{\"what\":\"list\",\"id\":"
+        "\"l\",\"before\":{\"ids\":[\"a\"]},\"after\":{\"ids\":[\"b\"]}}]");
     check("{\"document\":{\"app\":\"a\"},\"external\":{\"l\":{\"ids\":[]}}}",
           "{\"document\":{\"app\":\"a\"},\"external\":{\"l\":{\"ids\":[1]}}}",
           "[{\"what\":\"external\",\"id\":\"l\",\"before\":{\"ids\":[]},"
@@ -106,12 +106,12 @@ static void
 test_releases(void **state)
 {
     (void) state;
-    check(STATE(RS(R("r", "") "," R("s", ",\"p\":1") "," R("t", ""))),
-          STATE(RS(R("s", ",\"p\":2") "," R("t", "") "," R("u", ""))),
-          "[{\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}},"
-          "{\"what\":\"release\",\"id\":\"s\",\"before\":{\"id\":\"s\",\"p\":1}"
-          ",\"after\":{\"id\":\"s\",\"p\":2}},"
-          "{\"what\":\"release\",\"id\":\"u\",\"after\":{\"id\":\"u\"}}]");
+    check(STATE(RS(JOIN(R("r", ""), R("s", ",\"p\":1"), R("t", "")))),
+          STATE(RS(JOIN(R("s", ",\"p\":2"), R("t", ""), R("u", "")))),
+          "[{\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}},{"
+          "\"what\":\"release\",\"id\":\"s\",\"before\":{\"id\":\"s\",\"p\":1},"
+          "\"after\":{\"id\":\"s\",\"p\":2}},{\"what\":\"release\",\"id\":"
+          "\"u\",\"after\":{\"id\":\"u\"}}]");
 }
 
 /* Order counts: of releases of one version, and of builds. */
@@ -119,20 +119,20 @@ static void
 test_order(void **state)
 {
     (void) state;
-    check(STATE(RS(R("r", "") "," R("s", "") "," R("t", ""))),
-          STATE(RS(R("r", "") "," R("t", "") "," R("s", ""))),
+    check(STATE(RS(JOIN(R("r", ""), R("s", ""), R("t", "")))),
+          STATE(RS(JOIN(R("r", ""), R("t", ""), R("s", "")))),
           "[{\"what\":\"releases\",\"id\":\"\",\"before\":[\"r\",\"s\",\"t\"],"
           "\"after\":[\"r\",\"t\",\"s\"]}]");
 
     /* What is put in between, or taken out, moves nothing. */
-    check(STATE(RS(R("r", "") "," R("s", ""))),
-          STATE(RS(R("u", "") "," R("r", "") "," R("v", "") "," R("s", ""))),
-          "[{\"what\":\"release\",\"id\":\"u\",\"after\":{\"id\":\"u\"}},"
-          "{\"what\":\"release\",\"id\":\"v\",\"after\":{\"id\":\"v\"}}]");
-    check(STATE(RS(R("q", "") "," R("r", "") "," R("s", ""))),
+    check(STATE(RS(JOIN(R("r", ""), R("s", "")))),
+          STATE(RS(JOIN(R("u", ""), R("r", ""), R("v", ""), R("s", "")))),
+          "[{\"what\":\"release\",\"id\":\"u\",\"after\":{\"id\":\"u\"}},{"
+          "\"what\":\"release\",\"id\":\"v\",\"after\":{\"id\":\"v\"}}]");
+    check(STATE(RS(JOIN(R("q", ""), R("r", ""), R("s", "")))),
           STATE(RS(R("s", ""))),
-          "[{\"what\":\"release\",\"id\":\"q\",\"before\":{\"id\":\"q\"}},"
-          "{\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}}]");
+          "[{\"what\":\"release\",\"id\":\"q\",\"before\":{\"id\":\"q\"}},{"
+          "\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}}]");
 }
 
 static void
@@ -141,7 +141,7 @@ test_packages(void **state)
     (void) state;
     check(
         STATE(PS(P("1", ",\"file\":\"f\""))),
-        STATE(PS(P("1", ",\"file\":\"g\"") "," P("2", ""))),
+        STATE(PS(JOIN(P("1", ",\"file\":\"g\""), P("2", "")))),
         "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
             "1",
             ",\"file\":\"f\"") ",\"after\":" P("1",
@@ -155,18 +155,22 @@ test_packages(void **state)
                                                                       "2",
                                                                       "") "}"
                                                                           "]");
-    check(
-        STATE(PS(P("1", ",\"platform\":\"ios\",\"rules\":[1]"))),
-        STATE(PS(P("1", ",\"platform\":[\"ios\"],\"rules\":[1]"))),
-        "[{\"what\":\"package\",\"id\":\"sdk s 1 ios [1]\",\"before\":" P(
-            "1",
-            ",\"platform\":\"ios\",\"rules\":[1]") "},{\"what\":\"package\","
-                                                   "\"id\":\"sdk s 1 "
-                                                   "[\\\"ios\\\"] [1]\","
-                                                   "\"after\":" P(
-                                                       "1",
-                                                       ",\"platform\":[\"ios\"]"
-                                                       ",\"rules\":[1]") "}]");
+    check(STATE(PS(P("1", ",\"platform\":\"ios\",\"rules\":[1]"))),
+          STATE(PS(P("1", ",\"platform\":[\"ios\"],\"rules\":[1]"))),
+          "[{\"what\":\"package\",\"id\":\"sdk s 1 ios [1]\",\"before\":" P(
+              "1",
+              ",\"platform\":\"ios\",\"rules\":[1]") "},{\"what\":\"package\","
+                                                     "\"id\":\"sdk s 1 "
+                                                     "[\\\"ios\\\"] "
+                                                     "[1]\",\"after\":" P(
+                                                         "1", ",\"pla"
+                                                              "tform"
+                                                              "\":["
+                                                              "\"ios"
+                                                              "\"],"
+                                                              "\"rule"
+                                                              "s\":["
+                                                              "1]") "}]");
 }
 
 /* The same package twice is two of them. */
@@ -174,10 +178,9 @@ static void
 test_twins(void **state)
 {
     (void) state;
-    check(STATE(
-              PS(P("1", ",\"x\":1") "," P("1", ",\"x\":2") "," P("1",
-                                                                 ",\"x\":3"))),
-          STATE(PS(P("1", ",\"x\":1") "," P("1", ",\"x\":4"))),
+    check(STATE(PS(JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":2"),
+                        P("1", ",\"x\":3")))),
+          STATE(PS(JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":4")))),
           "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
               "1",
               ",\"x\":2") ",\"after\":" P("1",
@@ -189,9 +192,9 @@ test_twins(void **state)
 
     /* A package whose own words look like a twin's. */
     check(STATE(
-              PS(P("1", "") "," P("1", ",\"platform\":\"#2\"") "," P("1", ""))),
-          STATE(PS(P("1", "") "," P("1", ",\"platform\":\"#2\"") "," P(
-              "1", ",\"x\":1"))),
+              PS(JOIN(P("1", ""), P("1", ",\"platform\":\"#2\""), P("1", "")))),
+          STATE(PS(JOIN(P("1", ""), P("1", ",\"platform\":\"#2\""),
+                        P("1", ",\"x\":1")))),
           "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
               "1", "") ",\"after\":" P("1", ",\"x\":1") "}]");
 }
@@ -209,8 +212,8 @@ test_long(void **state)
 
     for (unsigned shift = 0; shift < 3; shift++) {
         len = (size_t) sprintf(text,
-                               "{\"document\":{\"app\":\"a\",\"packages\":["
-                               "{\"kind\":\"%.*s\",\"rules\":[\"",
+                               "{\"document\":{\"app\":\"a\",\"packages\":[{"
+                               "\"kind\":\"%.*s\",\"rules\":[\"",
                                (int) shift + 1, "kkk");
         while (len < 6000) {
             len += (size_t) sprintf(text + len, "\xe6\x9b\xb4");

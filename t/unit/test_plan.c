@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "join.h"
 #include "mds_document.h"
 #include "mds_plan.h"
 
@@ -76,12 +77,12 @@ static void
 test_counts(void **state)
 {
     (void) state;
-    check(FIVE "," P("2.0", "x", ""), "x", "d c b");
-    check(FIVE "," P("2.0", "x", ",\"deltas\":0"), "x", "");
-    check(FIVE "," P("2.0", "x", ",\"deltas\":1"), "x", "d");
-    check(FIVE "," P("2.0", "x", ",\"deltas\":4"), "x", "d c b a");
-    check(FIVE "," P("2.0", "x", ",\"deltas\":1000"), "x", "d c b a");
-    check(FIVE "," P("2.0", "x", ",\"deltas\":[]"), "x", "");
+    check(JOIN(FIVE, P("2.0", "x", "")), "x", "d c b");
+    check(JOIN(FIVE, P("2.0", "x", ",\"deltas\":0")), "x", "");
+    check(JOIN(FIVE, P("2.0", "x", ",\"deltas\":1")), "x", "d");
+    check(JOIN(FIVE, P("2.0", "x", ",\"deltas\":4")), "x", "d c b a");
+    check(JOIN(FIVE, P("2.0", "x", ",\"deltas\":1000")), "x", "d c b a");
+    check(JOIN(FIVE, P("2.0", "x", ",\"deltas\":[]")), "x", "");
     check(FIVE, "a", "");
     check(FIVE, "y", "d c b");
 }
@@ -91,34 +92,16 @@ static void
 test_builds(void **state)
 {
     (void) state;
-    check(
-        P("1.0", "a", "") "," P("1.0", "b", ",\"delivery\":\"embedded\"") "," P(
-            "v1.0.0",
-            "c", "") "," P("0.9",
-                           "d", "") "," P("2.0", "x",
-                                          ",\"deltas\":1") "," P("2.0", "y",
-                                                                 ",\"deltas\":"
-                                                                 "2") "," P("2."
-                                                                            "0",
-                                                                            "z",
-                                                                            ","
-                                                                            "\""
-                                                                            "de"
-                                                                            "li"
-                                                                            "ve"
-                                                                            "ry"
-                                                                            "\""
-                                                                            ":"
-                                                                            "\""
-                                                                            "em"
-                                                                            "be"
-                                                                            "dd"
-                                                                            "ed"
-                                                                            "\""),
-        "x", "a b c");
-    check(P("1.0", "a", "") "," P("2.0", "w", "") "," P("2.0", "x", ""), "w",
+    check(JOIN(P("1.0", "a", ""), P("1.0", "b", ",\"delivery\":\"embedded\""),
+               P("v1.0.0", "c", ""), P("0.9", "d", ""),
+               P("2.0", "x", ",\"deltas\":1"), P("2.0", "y", ",\"deltas\":2"),
+               P("2.0", "z",
+                 ","
+                 "\"delivery\":\"embedded\"")),
+          "x", "a b c");
+    check(JOIN(P("1.0", "a", ""), P("2.0", "w", ""), P("2.0", "x", "")), "w",
           "a");
-    check(P("1.0", "a", "") "," P("2.0", "z", ",\"delivery\":\"embedded\""),
+    check(JOIN(P("1.0", "a", ""), P("2.0", "z", ",\"delivery\":\"embedded\"")),
           "z", "");
 }
 
@@ -134,22 +117,19 @@ test_scopes(void **state)
     (void) state;
 
     /* Versions of another platform are not counted. */
-    check(P("1.0", "a", "") "," P("1.1", "b", IOS) "," P(
-              "1.2", "c", ANDROID) "," P("1.3", "d",
-                                         BOTH) "," P("2.0", "x",
-                                                     ANDROID ",\"deltas\":2"),
+    check(JOIN(P("1.0", "a", ""), P("1.1", "b", IOS), P("1.2", "c", ANDROID),
+               P("1.3", "d", BOTH), P("2.0", "x", ANDROID ",\"deltas\":2")),
           "x", "d c");
-    check(P("1.0", "a", "") "," P("1.1", "b", IOS) "," P(
-              "1.2", "c", ANDROID) "," P("2.0", "x", ANDROID ",\"deltas\":2"),
+    check(JOIN(P("1.0", "a", ""), P("1.1", "b", IOS), P("1.2", "c", ANDROID),
+               P("2.0", "x", ANDROID ",\"deltas\":2")),
           "x", "c a");
 
     /* Those of another channel are, and nobody has them. */
-    check(P("1.0", "a", "") "," P("1.1", "b", MI) "," P("1.2", "c", PLAY) "," P(
-              "2.0", "x", MI ",\"deltas\":2"),
+    check(JOIN(P("1.0", "a", ""), P("1.1", "b", MI), P("1.2", "c", PLAY),
+               P("2.0", "x", MI ",\"deltas\":2")),
           "x", "b");
-    check(P("1.0", "a", "") "," P("1.1", "b", MI) "," P("1.2", "c",
-                                                        PLAY) "," P("2.0", "x",
-                                                                    ""),
+    check(JOIN(P("1.0", "a", ""), P("1.1", "b", MI), P("1.2", "c", PLAY),
+               P("2.0", "x", "")),
           "x", "c b a");
 }
 
@@ -162,36 +142,21 @@ static void
 test_rules(void **state)
 {
     (void) state;
-    check(
-        P("1.0", "a", CPU("in", "\"arm64\"")) "," P("1.0", "b", CPU("in", "\"x86\",\"arm\"")) "," P("1.0", "c", "") "," P(
-            "1.0", "d",
-            CPU("not_in",
-                "\"arm64\"")) "," P("1.0", "e",
-                                    CPU("in",
-                                        "\"ar*\"")) "," P("1.0", "f",
-                                                          ",\"rules\":[{"
-                                                          "\"attribute\":"
-                                                          "\"abi\",\"op\":"
-                                                          "\"in\","
-                                                          "\"values\":[\"x86\"]"
-                                                          "}]") "," P("2.0",
-                                                                      "x",
-                                                                      CPU("in",
-                                                                          "\"ar"
-                                                                          "m64"
-                                                                          "\","
-                                                                          "\"ar"
-                                                                          "mv7"
-                                                                          "\"")) "," P("2.0",
-                                                                                       "y",
-                                                                                       CPU("in",
-                                                                                           "\"x*\"")),
-        "x", "a c d e f");
-    check(P("1.0", "a", CPU("in", "\"arm64\"")) "," P("2.0", "y",
-                                                      CPU("in", "\"x*\"")),
+    check(JOIN(P("1.0", "a", CPU("in", "\"arm64\"")),
+               P("1.0", "b", CPU("in", "\"x86\",\"arm\"")), P("1.0", "c", ""),
+               P("1.0", "d", CPU("not_in", "\"arm64\"")),
+               P("1.0", "e", CPU("in", "\"ar*\"")),
+               P("1.0", "f",
+                 ",\"rules\":[{\"attribute\":\"abi\",\"op\":\"in\",\"values\":["
+                 "\"x86\"]}]"),
+               P("2.0", "x", CPU("in", "\"arm64\",\"armv7\"")),
+               P("2.0", "y", CPU("in", "\"x*\""))),
+          "x", "a c d e f");
+    check(JOIN(P("1.0", "a", CPU("in", "\"arm64\"")),
+               P("2.0", "y", CPU("in", "\"x*\""))),
           "y", "a");
-    check(P("1.0", "a", ",\"app_version\":{\"max\":\"1\"}") "," P(
-              "2.0", "y", ",\"app_version\":{\"min\":\"2\"}"),
+    check(JOIN(P("1.0", "a", ",\"app_version\":{\"max\":\"1\"}"),
+               P("2.0", "y", ",\"app_version\":{\"min\":\"2\"}")),
           "y", "a");
 }
 
@@ -199,15 +164,14 @@ static void
 test_wishes(void **state)
 {
     (void) state;
-    check(FIVE "," P("2.0", "x",
-                     ",\"deltas\":[{\"from\":\"1.0.0\"},{\"from\":"
-                     "\"1.2\"}]"),
+    check(JOIN(FIVE,
+               P("2.0", "x",
+                 ",\"deltas\":[{\"from\":\"1.0.0\"},{\"from\":\"1.2\"}]")),
           "x", "a! c!");
-    check(P("1.0", "a", IOS) "," P("1.0", "b", ANDROID) "," P(
-              "1.0", "c", MI) "," P("2.0", "x",
-                                    ANDROID
-                                    ",\"deltas\":[{\"from\":\"1.0\",\"format\":"
-                                    "\"bsdiff\",\"file\":\"f\"}]"),
+    check(JOIN(P("1.0", "a", IOS), P("1.0", "b", ANDROID), P("1.0", "c", MI),
+               P("2.0", "x",
+                 ANDROID ",\"deltas\":[{\"from\":\"1.0\",\"format\":\"bsdiff\","
+                         "\"file\":\"f\"}]")),
           "x", "b! c!");
 }
 

@@ -46,8 +46,8 @@ static const char document[]
 static const char *const queries[] = {
     "app=a&kind=hotfix",
     "app=a&kind=hotfix&platform=ios&user=alice&os_version=12&cpu=arm64",
-    "app=a&kind=hotfix&platform=ios&user=alice&os_version=12&cpu=x86-64"
-    "&version=1.0&device=d2&channel=mi&refuse=2",
+    "app=a&kind=hotfix&platform=ios&user=alice&os_version=12&cpu=x86-64",
+    "app=a&kind=hotfix&platform=ios&version=1.0&device=d2&channel=mi&refuse=2",
     "app=a&kind=hotfix&platform=mac&version=2.0&device=d1",
     "app=a&kind=hotfix&platform=ios&version=2.0&device=d7&os_version=1",
     "app=a&kind=hotfix&platform=android&version=1.1&user=bob&os_version=x",
