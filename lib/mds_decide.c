@@ -1,6 +1,7 @@
 #include "mds_decide.h"
 
 #include "mds_judge.h"
+#include "mds_messages.h"
 #include "mds_offer.h"
 
 static const char *const mds_action_names[] = {
@@ -206,6 +207,36 @@ mds_decide_rollback(mds_judge_t *judge, const mds_release_record_t *recalled,
                             : mds_record_bytes(judge->record, target->version);
 }
 
+/*
+ * A gray message for the user competes with what the catalog chose: the higher
+ * version wins, and the catalog where they are equal.
+ */
+static void
+mds_decide_message(mds_judge_t *judge, mds_decision_t *decision)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_message_record_t *message = mds_message_hit(judge);
+    mds_version_t               chosen;
+    mds_answer_t                answer;
+
+    if (message == NULL
+        || (decision->action == MDS_ACTION_INSTALL
+            && mds_version_parse(decision->version, &chosen)
+            && mds_str_cmp(mds_record_bytes(record, message->version_key),
+                           mds_version_key(&chosen))
+                   <= 0)
+        || !mds_offer_message(judge, message, &answer))
+    {
+        return;
+    }
+
+    decision->release = mds_record_bytes(record, message->release);
+    decision->version = mds_record_bytes(record, message->version);
+    decision->reason = MDS_REASON_MESSAGE;
+    decision->pending = false;
+    mds_decided_answer(record, &answer, MDS_ACTION_INSTALL, decision);
+}
+
 /* The record is there: what does it hold for the device? */
 static void
 mds_decide_record(mds_judge_t *judge, mds_decision_t *decision)
@@ -267,6 +298,7 @@ mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
 
     mds_judge_begin(&judge, snapshot, record, request, now_ms, trace, err);
     mds_decide_record(&judge, &decided);
+    mds_decide_message(&judge, &decided);
 
     if (judge.status == MDS_OK) {
         *decision = decided;

@@ -21,16 +21,17 @@ typedef enum {
 
 /* Why, in one word: $mds_reason, and the last line of `mdsctl explain`. */
 typedef enum {
-    MDS_REASON_UNKNOWN,    /* nothing is known under this app, kind, name */
-    MDS_REASON_OUTSIDE,    /* no release holds for the device */
-    MDS_REASON_CURRENT,    /* it has what it should have, or newer */
-    MDS_REASON_NO_DELTA,   /* would get it, but by a difference alone */
-    MDS_REASON_ALL,        /* in, since everybody is */
-    MDS_REASON_LIST,       /* in, by a list */
-    MDS_REASON_PERCENT,    /* in, by percent */
-    MDS_REASON_RAMP,       /* in, by ramp */
-    MDS_REASON_WINDOW,     /* in, admitted by the window */
-    MDS_REASON_ROLLED_BACK /* what it has was rolled back */
+    MDS_REASON_UNKNOWN,     /* nothing is known under this app, kind, name */
+    MDS_REASON_OUTSIDE,     /* no release holds for the device */
+    MDS_REASON_CURRENT,     /* it has what it should have, or newer */
+    MDS_REASON_NO_DELTA,    /* would get it, but by a difference alone */
+    MDS_REASON_ALL,         /* in, since everybody is */
+    MDS_REASON_LIST,        /* in, by a list */
+    MDS_REASON_PERCENT,     /* in, by percent */
+    MDS_REASON_RAMP,        /* in, by ramp */
+    MDS_REASON_WINDOW,      /* in, admitted by the window */
+    MDS_REASON_ROLLED_BACK, /* what it has was rolled back */
+    MDS_REASON_MESSAGE      /* a gray message names its user */
 } mds_reason_t;
 
 typedef struct {

@@ -79,8 +79,9 @@ mds_judge_texts(const mds_judge_t *judge, mds_range_t texts, const char *suffix,
     return buffer;
 }
 
-static bool
-mds_texts_have(const mds_judge_t *judge, mds_range_t texts, mds_str_t value)
+bool
+mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
+                     mds_str_t value)
 {
     for (uint32_t i = 0; i < texts.count; i++) {
         if (mds_str_eq(mds_record_text(judge->record, texts.first + i), value))
@@ -96,8 +97,8 @@ bool
 mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
                 mds_range_t channels)
 {
-    return mds_texts_have(judge, platforms, judge->platform)
-           && mds_texts_have(judge, channels, judge->channel);
+    return mds_judge_texts_have(judge, platforms, judge->platform)
+           && mds_judge_texts_have(judge, channels, judge->channel);
 }
 
 int
@@ -198,7 +199,7 @@ mds_test_scope(mds_judge_t *judge, const char *what, mds_range_t scope,
                mds_str_t value)
 {
     char shown[MDS_DETAIL_MAX];
-    bool holds = mds_texts_have(judge, scope, value);
+    bool holds = mds_judge_texts_have(judge, scope, value);
 
     return scope.count == 0 || judge->trace == NULL
                ? holds
@@ -313,16 +314,17 @@ mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
     return mds_judge_audience(judge, release, reason) && holds;
 }
 
-static void
-mds_judge_tell_release(mds_judge_t *judge, const mds_release_record_t *release,
-                       mds_trace_type_t type, mds_judge_mode_t mode, bool holds)
+void
+mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
+                         const char *what, mds_span_t id, mds_span_t version,
+                         bool holds)
 {
     mds_trace_event_t event = {
         .type = type,
-        .what = mode == MDS_JUDGE_ENTITLED ? "entitled" : "release",
-        .subject = mds_record_bytes(judge->record, release->id),
+        .what = what,
+        .subject = mds_record_bytes(judge->record, id),
         .detail = "",
-        .seen = mds_record_bytes(judge->record, release->version),
+        .seen = mds_record_bytes(judge->record, version),
         .holds = holds,
     };
 
@@ -335,6 +337,7 @@ bool
 mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
                   mds_judge_mode_t mode, mds_reason_t *reason)
 {
+    const char  *what = mode == MDS_JUDGE_ENTITLED ? "entitled" : "release";
     mds_trace_t *trace = judge->trace;
     bool         admits = judge->admits;
     bool         holds;
@@ -344,10 +347,12 @@ mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
     judge->admits = admits && mode == MDS_JUDGE_NEW;
     judge->trace = mode == MDS_JUDGE_QUIET ? NULL : trace;
 
-    mds_judge_tell_release(judge, release, MDS_TRACE_RELEASE, mode, false);
+    mds_judge_tell_candidate(judge, MDS_TRACE_RELEASE, what, release->id,
+                             release->version, false);
     holds = mds_judge_tests(judge, release, mode, reason)
             && judge->status == MDS_OK;
-    mds_judge_tell_release(judge, release, MDS_TRACE_VERDICT, mode, holds);
+    mds_judge_tell_candidate(judge, MDS_TRACE_VERDICT, what, release->id,
+                             release->version, holds);
 
     judge->trace = trace;
     judge->admits = admits;

@@ -59,6 +59,13 @@ void mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
 bool mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
                        mds_judge_mode_t mode, mds_reason_t *reason);
 
+/* Whether the value is among the texts; all are, if there are none. */
+bool mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
+                          mds_str_t value);
+
+/* mds_id_hash() of the device or user, made once. */
+uint64_t mds_judge_hash(mds_judge_t *judge, mds_by_t by);
+
 /* Whether the device's platform and channel are among these. */
 bool mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
                      mds_range_t channels);
@@ -82,6 +89,11 @@ bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
 bool mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
                     mds_str_t seen, bool holds, const char *format, ...)
     MDS_PRINTF(6, 7);
+
+/* Tells it that a candidate is taken up, or done with. */
+void mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
+                              const char *what, mds_span_t id,
+                              mds_span_t version, bool holds);
 
 /* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
 const char *mds_judge_texts(const mds_judge_t *judge, mds_range_t texts,

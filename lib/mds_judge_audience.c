@@ -6,7 +6,7 @@
 #include "mds_time.h"
 #include "mds_window.h"
 
-static uint64_t
+uint64_t
 mds_judge_hash(mds_judge_t *judge, mds_by_t by)
 {
     if (!judge->hashed[by]) {

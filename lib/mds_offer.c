@@ -113,17 +113,40 @@ mds_delta_from(const mds_record_t *record, const mds_offer_t *offer,
     return NULL;
 }
 
+/*
+ * Beside the full package, the difference from the installed build, if there
+ * is one; false: none was ever asked for.
+ */
+static bool
+mds_offer_delta(mds_judge_t *judge, const mds_offer_t *offer,
+                mds_range_t installed, mds_answer_t *answer)
+{
+    const mds_delta_record_t *delta
+        = mds_delta_from(judge->record, offer,
+                         mds_judge_build(judge, installed, true));
+
+    if (delta != NULL && delta->manifest.len > 0) {
+        *answer = (mds_answer_t){ delta->manifest, delta->signature };
+    }
+
+    return delta != NULL;
+}
+
+static const mds_offer_t *
+mds_offer_for(mds_judge_t *judge, mds_range_t builds, mds_range_t offers)
+{
+    return mds_offer_find(judge->record, offers,
+                          mds_judge_build(judge, builds, false));
+}
+
 bool
 mds_offer_install(mds_judge_t *judge, const mds_release_record_t *release,
                   bool recalled, mds_answer_t *answer)
 {
-    const mds_record_t       *record = judge->record;
-    const mds_delta_record_t *delta = NULL;
-    mds_range_t               installed = { 0 };
-    const mds_offer_t        *offer;
+    const mds_offer_t *offer
+        = mds_offer_for(judge, release->builds, release->offers);
+    mds_range_t installed = { 0 };
 
-    offer = mds_offer_find(record, release->offers,
-                           mds_judge_build(judge, release->builds, false));
     if (offer == NULL) {
         return false;
     }
@@ -134,19 +157,30 @@ mds_offer_install(mds_judge_t *judge, const mds_release_record_t *release,
         installed = mds_installed_builds(judge);
     }
 
-    if (mds_full_alone(judge, release, installed, recalled)) {
-        return true;
+    return mds_full_alone(judge, release, installed, recalled)
+           || mds_offer_delta(judge, offer, installed, answer)
+           || release->missing == MDS_MISSING_FULL;
+}
+
+bool
+mds_offer_message(mds_judge_t *judge, const mds_message_record_t *message,
+                  mds_answer_t *answer)
+{
+    const mds_offer_t *offer
+        = mds_offer_for(judge, message->builds, message->offers);
+
+    if (offer == NULL) {
+        return false;
     }
 
-    delta = mds_delta_from(record, offer,
-                           mds_judge_build(judge, installed, true));
+    *answer = (mds_answer_t){ offer->manifest, offer->signature };
 
-    if (delta == NULL) {
-        return release->missing == MDS_MISSING_FULL;
-    }
-
-    if (delta->manifest.len > 0) {
-        *answer = (mds_answer_t){ delta->manifest, delta->signature };
+    if (judge->installed.len > 0
+        && !mds_texts_name(judge->record, judge->record->full_channels,
+                           judge->channel))
+    {
+        (void) mds_offer_delta(judge, offer, mds_installed_builds(judge),
+                               answer);
     }
 
     return true;

@@ -22,6 +22,11 @@ typedef struct {
 bool mds_offer_install(mds_judge_t *judge, const mds_release_record_t *release,
                        bool recalled, mds_answer_t *answer);
 
+/* The same for the version of a message, which is never withheld for want of a
+ * difference. False: there is no build of it for the device. */
+bool mds_offer_message(mds_judge_t *judge, const mds_message_record_t *message,
+                       mds_answer_t *answer);
+
 /* The answer to one that goes back to the version of target; NULL: to none.
  * False: the catalog does not have it. */
 bool

@@ -164,6 +164,7 @@ static const char *const reason_words[] = {
     [MDS_REASON_RAMP] = "its bucket is below what the ramp has reached",
     [MDS_REASON_WINDOW] = "the window has admitted it",
     [MDS_REASON_ROLLED_BACK] = "what it has was rolled back",
+    [MDS_REASON_MESSAGE] = "a gray message names its user",
 };
 
 static int

@@ -1,0 +1,393 @@
+#include "mds_messages.h"
+
+#include "mds_document.h"
+#include "mds_idlist.h"
+#include "mds_message.h"
+#include "mds_time.h"
+
+static const mds_message_record_t *
+mds_message_at(const mds_record_t *record, uint32_t i)
+{
+    return mds_record_item(record, MDS_TABLE_MESSAGES, i);
+}
+
+static uint32_t
+mds_message_count(const mds_record_t *record)
+{
+    return record->tables[MDS_TABLE_MESSAGES].count;
+}
+
+const mds_release_record_t *
+mds_official(mds_judge_t *judge, mds_str_t platform)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *best = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release
+            = mds_record_item(record, MDS_TABLE_RELEASES, i);
+
+        if ((release->flags & MDS_RELEASE_ALL) == 0
+            || release->except.count + release->rules.count > 0
+            || release->state != MDS_STATE_RUNNING
+            || judge->now_ms < release->start_ms
+            || judge->now_ms >= release->end_ms
+            || !mds_judge_texts_have(judge, release->platforms, platform)
+            || !mds_judge_texts_have(judge, release->channels, judge->channel))
+        {
+            continue;
+        }
+
+        if (best == NULL
+            || mds_str_cmp(mds_record_bytes(record, release->version_key),
+                           mds_record_bytes(record, best->version_key))
+                   > 0)
+        {
+            best = release;
+        }
+    }
+
+    return best;
+}
+
+/* What the user has marked; begins the state. */
+static mds_status_t
+mds_message_marks(mds_judge_t *judge, mds_marks_t *marks)
+{
+    char         bytes[MDS_APP_MAX + 1 + MDS_VALUE_MAX];
+    mds_str_t    app = mds_request_get(judge->request, mds_str("app"));
+    mds_str_t    user = judge->ids[MDS_BY_USER];
+    mds_str_t    key = { app.len + 1 + user.len, bytes };
+    mds_status_t status;
+
+    if (judge->snapshot->state == NULL) {
+        return mds_fail(judge->err, MDS_DENIED,
+                        "the state is not to be had, and what the user has"
+                        " read is in it");
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, user.data, user.len);
+
+    status = mds_state_begin(judge->snapshot->state, judge->err);
+
+    return status == MDS_OK
+               ? mds_state_marks(judge->snapshot->state, key, judge->err, marks)
+               : status;
+}
+
+/* Whether the message names the user, and has not been gone for long. */
+static bool
+mds_message_named(mds_judge_t *judge, const mds_message_record_t *message)
+{
+    mds_str_t user = judge->ids[MDS_BY_USER];
+    bool      in = false;
+
+    if (judge->now_ms - message->expires_ms >= MDS_MESSAGE_KEPT_MS) {
+        return false;
+    }
+
+    judge->status
+        = mds_catalog_list_has(judge->snapshot->catalog,
+                               mds_record_bytes(judge->record, message->list),
+                               user, mds_judge_hash(judge, MDS_BY_USER), false,
+                               judge->err, &in);
+
+    return judge->status == MDS_OK && in;
+}
+
+/* The newest of the device's platform in the user's list. */
+static const mds_message_record_t *
+mds_message_newest(mds_judge_t *judge)
+{
+    const mds_record_t *record = judge->record;
+
+    for (uint32_t i = 0;
+         judge->status == MDS_OK && i < mds_message_count(record); i++)
+    {
+        const mds_message_record_t *message = mds_message_at(record, i);
+
+        if (mds_str_eq(mds_record_bytes(record, message->platform),
+                       judge->platform)
+            && mds_message_named(judge, message))
+        {
+            return message;
+        }
+    }
+
+    return NULL;
+}
+
+static bool
+mds_message_fresh(mds_judge_t *judge, const mds_message_record_t *message)
+{
+    char expires[MDS_TIME_BYTES];
+
+    return mds_judge_tell(judge, "expires", mds_null_str, mds_null_str,
+                          judge->now_ms < message->expires_ms, "%s",
+                          mds_time_format(message->expires_ms, expires));
+}
+
+static bool
+mds_message_above_official(mds_judge_t                *judge,
+                           const mds_message_record_t *message)
+{
+    const mds_release_record_t *official = mds_official(judge, judge->platform);
+    mds_str_t version = mds_record_bytes(judge->record, message->version_key);
+
+    if (official == NULL) {
+        return mds_judge_tell(judge, "official", mds_null_str, mds_null_str,
+                              true, "there is no official version");
+    }
+
+    return mds_judge_tell(judge, "official", mds_null_str,
+                          mds_record_bytes(judge->record, official->version),
+                          mds_str_cmp(version,
+                                      mds_record_bytes(judge->record,
+                                                       official->version_key))
+                              > 0,
+                          "below the message's version");
+}
+
+static bool
+mds_message_above_installed(mds_judge_t                *judge,
+                            const mds_message_record_t *message)
+{
+    return mds_judge_tell(judge, "installed", mds_null_str,
+                          mds_request_get(judge->request, mds_str("version")),
+                          judge->installed.len == 0
+                              || mds_judge_version_cmp(judge,
+                                                       message->version_key)
+                                     > 0,
+                          "below the message's version");
+}
+
+static bool
+mds_message_unread(mds_judge_t *judge, const mds_message_record_t *message)
+{
+    mds_marks_t marks = { 0 };
+
+    judge->status = mds_message_marks(judge, &marks);
+
+    return judge->status == MDS_OK
+           && mds_judge_tell(judge, "unread", mds_null_str, mds_null_str,
+                             message->id > marks.delete_through
+                                 && !mds_marks_read(&marks, message->id),
+                             "neither read nor deleted");
+}
+
+typedef bool (*mds_message_test_t)(mds_judge_t                *judge,
+                                   const mds_message_record_t *message);
+
+/* What needs the state comes last: most are done before. */
+static const mds_message_test_t mds_message_tests[] = {
+    mds_message_fresh,
+    mds_message_above_official,
+    mds_message_above_installed,
+    mds_message_unread,
+};
+
+const mds_message_record_t *
+mds_message_hit(mds_judge_t *judge)
+{
+    const mds_message_record_t *message;
+    bool                        hits = true;
+
+    /* Most devices are done here: there is nothing, or nobody to have it. */
+    if (mds_message_count(judge->record) == 0
+        || judge->ids[MDS_BY_USER].len == 0) {
+        return NULL;
+    }
+
+    message = mds_message_newest(judge);
+
+    if (message == NULL) {
+        return NULL;
+    }
+
+    mds_judge_tell_candidate(judge, MDS_TRACE_RELEASE, "message",
+                             message->release, message->version, false);
+
+    for (size_t i = 0;
+         i < mds_nelems(mds_message_tests) && (hits || judge->trace != NULL);
+         i++)
+    {
+        hits = mds_message_tests[i](judge, message) && hits;
+    }
+
+    mds_judge_tell_candidate(judge, MDS_TRACE_VERDICT, "message",
+                             message->release, message->version, hits);
+
+    return hits ? message : NULL;
+}
+
+/* The list */
+
+static void
+mds_message_list_add(const mds_judge_t          *judge,
+                     const mds_message_record_t *message,
+                     const mds_marks_t *marks, mds_message_list_t *list)
+{
+    const mds_record_t *record = judge->record;
+
+    list->messages[list->count++] = (mds_listed_message_t){
+        .id = message->id,
+        .platform = mds_record_bytes(record, message->platform),
+        .version = mds_record_bytes(record, message->version),
+        .url = mds_record_bytes(record, message->url),
+        .expires_ms = message->expires_ms,
+        .read = mds_marks_read(marks, message->id),
+    };
+}
+
+static void
+mds_message_list_turn(mds_message_list_t *list)
+{
+    for (size_t i = 0; i < list->count / 2; i++) {
+        mds_listed_message_t swap = list->messages[i];
+
+        list->messages[i] = list->messages[list->count - 1 - i];
+        list->messages[list->count - 1 - i] = swap;
+    }
+}
+
+/* Newer ones come first; they are turned round at the end. */
+static mds_status_t
+mds_message_list_fill(mds_judge_t *judge, size_t max, const mds_alloc_t *alloc,
+                      mds_message_list_t *list)
+{
+    uint32_t     count = mds_message_count(judge->record);
+    mds_marks_t  marks = { 0 };
+    mds_status_t status = mds_message_marks(judge, &marks);
+
+    max = max < count ? max : count;
+    list->messages
+        = alloc->alloc(alloc->data, (max + 1) * sizeof(*list->messages));
+    if (list->messages == NULL) {
+        return mds_fail(judge->err, MDS_NO_MEMORY, "no memory");
+    }
+
+    for (uint32_t i = 0; status == MDS_OK && i < count && !list->more; i++) {
+        const mds_message_record_t *message = mds_message_at(judge->record, i);
+
+        if (message->id <= marks.delete_through) {
+            break;
+        }
+
+        if (!mds_message_named(judge, message)) {
+            status = judge->status;
+
+        } else if (list->count == max) {
+            list->more = true;
+
+        } else {
+            mds_message_list_add(judge, message, &marks, list);
+        }
+    }
+
+    mds_message_list_turn(list);
+    return status;
+}
+
+/* Adds the platform's official version, unless it is there already. */
+static void
+mds_message_list_official(mds_judge_t *judge, mds_str_t platform,
+                          mds_message_list_t *list)
+{
+    const mds_release_record_t *official;
+
+    for (size_t i = 0; i < list->latest_count; i++) {
+        if (mds_str_eq(list->latest[i].platform, platform)) {
+            return;
+        }
+    }
+
+    official = mds_official(judge, platform);
+
+    if (official != NULL) {
+        list->latest[list->latest_count++]
+            = (mds_official_t){ platform, mds_record_bytes(judge->record,
+                                                           official->version) };
+    }
+}
+
+/* Platforms are those that packages are for. */
+static mds_status_t
+mds_message_list_latest(mds_judge_t *judge, const mds_alloc_t *alloc,
+                        mds_message_list_t *list)
+{
+    const mds_record_t *record = judge->record;
+    uint32_t            builds = record->tables[MDS_TABLE_BUILDS].count;
+    size_t              names = 0;
+
+    for (uint32_t i = 0; i < builds; i++) {
+        const mds_build_t *build = mds_record_item(record, MDS_TABLE_BUILDS, i);
+
+        names += build->platforms.count;
+    }
+
+    list->latest
+        = alloc->alloc(alloc->data, (names + 1) * sizeof(*list->latest));
+    if (list->latest == NULL) {
+        return mds_fail(judge->err, MDS_NO_MEMORY, "no memory");
+    }
+
+    for (uint32_t i = 0; i < builds; i++) {
+        const mds_build_t *build = mds_record_item(record, MDS_TABLE_BUILDS, i);
+
+        for (uint32_t k = 0; k < build->platforms.count; k++) {
+            mds_message_list_official(
+                judge, mds_record_text(record, build->platforms.first + k),
+                list);
+        }
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_message_list(mds_judge_t *judge, size_t max, const mds_alloc_t *alloc,
+                 mds_message_list_t *list)
+{
+    uint32_t     count = mds_message_count(judge->record);
+    mds_status_t status = mds_message_list_fill(judge, max, alloc, list);
+
+    list->newest = judge->record->newest_message;
+    list->oldest = count > 0 ? mds_message_at(judge->record, count - 1)->id : 0;
+
+    return status == MDS_OK ? mds_message_list_latest(judge, alloc, list)
+                            : status;
+}
+
+mds_status_t
+mds_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
+             size_t max, int64_t now_ms, const mds_alloc_t *alloc,
+             mds_error_t *err, mds_message_list_t *list)
+{
+    mds_message_list_t  found = { 0 };
+    const mds_record_t *record;
+    mds_judge_t         judge;
+    mds_status_t        status;
+
+    if (mds_request_get(request, mds_str("user")).len == 0) {
+        return mds_fail(err, MDS_INVALID, "parameter \"user\" is missing");
+    }
+
+    status
+        = mds_catalog_resource(snapshot->catalog,
+                               mds_request_get(request, mds_str("app")),
+                               mds_str("upgrade"), mds_str(""), err, &record);
+
+    if (status == MDS_OK) {
+        mds_judge_begin(&judge, snapshot, record, request, now_ms, NULL, err);
+        status = mds_message_list(&judge, max, alloc, &found);
+    }
+
+    if (status == MDS_OK || status == MDS_NOT_FOUND) {
+        *list = found;
+        return MDS_OK;
+    }
+
+    return status;
+}
