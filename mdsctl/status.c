@@ -42,13 +42,18 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
 
     over = now_ms >= until_ms;
 
-    /* Full before its time was over is full, whatever the time is now. */
-    if (full && (!over || found->full_ms < until_ms)) {
-        return mds_json_set_str(facts, "closed", mds_str("full")) == MDS_OK
-                   ? mds_json_set_str(facts, "closed_at",
+    /* Full before its time was over is full, whatever the time is now. Where
+     * the count was lowered to less than were in, it never filled. */
+    if (full && (!over || (found->full_ms > 0 && found->full_ms < until_ms))) {
+        if (mds_json_set_str(facts, "closed", mds_str("full")) != MDS_OK) {
+            return MDS_NO_MEMORY;
+        }
+
+        return found->full_ms == 0
+                   ? MDS_OK
+                   : mds_json_set_str(facts, "closed_at",
                                       mds_str_of(mds_time_format(found->full_ms,
-                                                                 time)))
-                   : MDS_NO_MEMORY;
+                                                                 time)));
     }
 
     if (over) {

@@ -162,6 +162,8 @@ is(told_all('row', map { "device=$_" } 4, 3, 2, 1), 'row-3 row-2 row-2 row-1',
 
 # --- time
 
+my ($late) = grep { $_->{id} eq 'late' } @releases;
+
 is(told_all('late', 'device=1', 'device=2'), 'late late', 'in time');
 is(window_of('late')->{closed}, undef, '... open');
 clock(900);
@@ -175,7 +177,18 @@ $window = window_of('late');
 is_deeply($window, { admitted => 3, count => 10, closed => 'time',
     closed_at => at($start + 1000) }, '... why it closed, and when');
 is(window_of('plain')->{closed}, 'full', 'the other one was full');
-my ($late) = grep { $_->{id} eq 'late' } @releases;
+$late->{audience}{window}{count} = 1;
+apply();
+is(window_of('late')->{closed}, 'time', 'a count lowered later changes no reason');
+$late->{audience}{window}{count} = 10;
+clock(0);
+apply();
+$late->{audience}{window}{count} = 2;
+apply();
+is_deeply(window_of('late'), { admitted => 3, count => 2, closed => 'full' },
+    'lowered before it filled: full, at no time');
+$late->{audience}{window}{count} = 10;
+clock(1001);
 $late->{audience}{window}{until} = at($start + 2000);
 apply();
 is(told_all('late', map { "device=$_" } 1 .. 4), 'late late late late',

@@ -38,7 +38,8 @@ sub window {
             by => $name =~ /user/ ? 'user' : 'device' } } } } 0 .. $#counts;
 }
 
-my $count = 300 + 40 * $KILLS;
+# So many that it still fills when the kills end.
+my $count = 300 + 1200 * ($KILLS < 60 ? $KILLS : 60);
 
 window('open', 1_000_000);
 window('full', 500);
@@ -118,7 +119,7 @@ is($told->{fickle}, 0, '... yes stays yes');
 
 # --- kills
 
-my $devices = 3 * $count;
+my $devices = int 1.3 * $count;
 my $killed  = 0;
 $run = $crowd->start(ports => ports($t, $u), devices => $devices,
     answers => 1_000_000_000, target => target('kill'), leave => 50);
