@@ -472,9 +472,11 @@ test_choice(void **state)
 static void
 test_states(void **state)
 {
-    static const row_t       rows[] = { { "", "install 1.0 by old full=f1" },
-                                        { "version=1.0", "current 1.0 by old" },
-                                        { "version=2.0", "current 1.0 by old" } };
+    static const row_t rows[] = {
+        { "", "install 1.0 by old full=f1" },
+        { "version=1.0", "current 1.0 by old" },
+        { "version=2.0", "current 1.0 by old" },
+    };
     static const char *const states[]
         = { "\"state\":\"paused\"", "\"state\":\"ended\"",
             "\"start\":\"2099-01-01T00:00:00Z\"",
