@@ -248,7 +248,7 @@ for my $case (
     ['no official versions', list('', latest => undef), '/latest is not'],
     ['an official version that is none',
         list('', latest => { android => 'new' }), '/latest is not'],
-    ['a doubled id', list('5:ios:1 5:ios:1'), '/messages/1/id is not'],
+    ['a doubled id', list('5:android:9 5:ios:1'), '/messages/1/id is not'],
     ['ids that fall', list('5:ios:1 4:ios:1'), '/messages/1/id is not'],
     ['an id of zero', list('0:ios:1'), '/messages/0/id is not'],
     ['an id as text', list('', messages => [{ %good, id => 'x' }]),
@@ -280,6 +280,8 @@ for my $case (
     like $err, qr/^mdsctl: .*\Q$words/, "$what: says why";
     ok installed(), "$what: the upgrade stands";
     is_deeply [$edge->posts], [], "$what: nothing is marked";
+    is scalar(grep { $_ eq 'GET check' } @{ asked() }), 1,
+        "$what: nothing hits";
 }
 
 # --- marks that do not arrive
