@@ -41,6 +41,8 @@ static const mdsctl_command_t commands[] = {
     { "status", "[APP]", "what is in force", mdsctl_status, NULL },
     { "log", "[APP]", "who changed what, and when", mdsctl_log, NULL },
     { "revert", "SERIAL", "undo one change of the log", mdsctl_revert, NULL },
+    { "gc", "[--dry-run] [--keep-generations N] [--grace SECONDS]",
+      "remove files that nothing needs", mdsctl_gc, NULL },
     { "verify", "[--pub FILE.pub]...",
       "read everything in the depot, and compare", mdsctl_verify, NULL },
     { NULL, NULL, NULL, NULL, NULL },

@@ -115,6 +115,7 @@ int mdsctl_apply(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_check(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_explain(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_export(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_gc(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_init(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_log(mdsctl_t *ctl, int argc, char **argv);
