@@ -15,7 +15,7 @@ WARNINGS   = -Wall -Wextra -Werror
 SANITIZE   =
 
 LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8
-CTL_LIBS   = -lcurl
+CTL_LIBS   = -lcurl -larchive
 
 ALL_CFLAGS = -std=gnu11 -fPIC -pthread $(WARNINGS) $(CFLAGS) $(SANITIZE) \
              -MMD -MP -Ilib
@@ -84,7 +84,7 @@ $(BUILD)/headers:
 	    || { echo 'mds: no compiler $(CC); run "make deps"' >&2; exit 1; }
 	@for pair in lmdb.h:liblmdb-dev jansson.h:libjansson-dev \
 	    sodium.h:libsodium-dev zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
-	    curl/curl.h:libcurl4-openssl-dev; do \
+	    curl/curl.h:libcurl4-openssl-dev archive.h:libarchive-dev; do \
 	    echo "#include <$${pair%%:*}>" \
 	        | $(CC) -DPCRE2_CODE_UNIT_WIDTH=8 -E -xc - > /dev/null 2>&1 \
 	        || { echo "mds: $${pair%%:*} is missing; run \"make deps\", or" \

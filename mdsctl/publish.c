@@ -1,61 +1,8 @@
-/* publish: one package into the depot. */
+/* publish: one package into the depot, and its files beside nginx. */
 
+#include "publish.h"
 #include "audience.h"
 #include "change.h"
-
-#include "mds_version.h"
-
-static bool
-same_member(const mds_json_t *a, const mds_json_t *b, const char *key)
-{
-    return mds_str_eq(mds_json_string(mds_json_get(a, key)),
-                      mds_json_string(mds_json_get(b, key)));
-}
-
-/* "platform" and "channel": absent, a name, or a list of names. */
-static bool
-same_scope(const mds_json_t *a, const mds_json_t *b, const char *key)
-{
-    const mds_json_t *x = mds_json_get(a, key);
-    const mds_json_t *y = mds_json_get(b, key);
-
-    return x == NULL || y == NULL ? x == y : mds_json_equal(x, y);
-}
-
-static bool
-same_version(const mds_json_t *a, const mds_json_t *b)
-{
-    mds_version_t va, vb;
-
-    return mds_version_parse(mds_json_string(mds_json_get(a, "version")), &va)
-           && mds_version_parse(mds_json_string(mds_json_get(b, "version")),
-                                &vb)
-           && mds_version_cmp(&va, &vb) == 0;
-}
-
-/* The build that would hide the package from every device; NULL: none. One
- * with rules, a range, or that is embedded, does not. */
-static mds_json_t *
-find_twin(const mds_json_t *packages, const mds_json_t *package)
-{
-    for (size_t i = 0; i < mds_json_size(packages); i++) {
-        mds_json_t *twin = mds_json_at(packages, i);
-
-        if (same_member(twin, package, "kind")
-            && same_member(twin, package, "name")
-            && same_scope(twin, package, "platform")
-            && same_scope(twin, package, "channel")
-            && same_version(twin, package)
-            && mds_json_get(twin, "rules") == NULL
-            && mds_json_get(twin, "app_version") == NULL
-            && mds_json_get(twin, "delivery") == NULL)
-        {
-            return twin;
-        }
-    }
-
-    return NULL;
-}
 
 /* The same file again is no change, but for the options given with it. */
 static mds_status_t
@@ -95,19 +42,46 @@ publish_again(mds_json_t *twin, const mds_json_t *package, mds_error_t *err)
     return status;
 }
 
+/* Before the change is made: a version that nginx announces is there. */
+static mds_status_t
+unpack(mdsctl_publishing_t *p, const mds_json_t *published, mds_error_t *err)
+{
+    mds_progress_t *progress;
+    mds_status_t    status;
+
+    if (p->unpack_dir == NULL) {
+        return MDS_OK;
+    }
+
+    progress = mdsctl_progress_begin("unpacking");
+    status = mdsctl_unpack(
+        mds_json_string(mds_json_get(p->package, "file")).data, p->unpack_dir,
+        mds_json_string(mds_json_get(published, "version")).data, &p->limits,
+        progress, err, &p->unpacked);
+    mdsctl_progress_end(progress);
+
+    return status;
+}
+
 static mds_status_t
 edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
 {
-    mds_json_t *packages = mdsctl_document_array(state, "packages");
-    mds_json_t *twin = find_twin(packages, data);
+    mdsctl_publishing_t *p = data;
+    mds_json_t          *packages = mdsctl_document_array(state, "packages");
+    mds_json_t          *twin = mdsctl_package_twin(packages, p->package);
+    mds_status_t         status;
 
     (void) loader;
 
-    return twin != NULL
-               ? publish_again(twin, data, err)
-               : mdsctl_memory(mds_json_append(packages, mds_json_copy(data)),
-                               err);
+    status = twin != NULL
+                 ? publish_again(twin, p->package, err)
+                 : mdsctl_memory(mds_json_append(packages,
+                                                 mds_json_copy(p->package)),
+                                 err);
+
+    return status == MDS_OK ? unpack(p, twin != NULL ? twin : p->package, err)
+                            : status;
 }
 
 typedef struct {
@@ -164,45 +138,80 @@ make_package(const publish_t *publish, const char *file, mds_json_t *package)
                : MDSCTL_USAGE;
 }
 
+static int
+publish(mdsctl_t *ctl, const publish_t *publish, mdsctl_publishing_t *p,
+        const char *file)
+{
+    mds_change_t change
+        = { .edit = edit_publish, .app = mds_str_of(publish->app), .data = p };
+    int code;
+
+    p->package = mds_json_object_new();
+    code = make_package(publish, file, p->package);
+
+    if (code == MDSCTL_DONE) {
+        code = mdsctl_change(ctl, &change);
+
+        if (code != MDSCTL_DONE) {
+            mdsctl_unpack_undo(&p->unpacked);
+        }
+    }
+
+    mds_json_release(p->package);
+    return code;
+}
+
 int
 mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
 {
-    publish_t       publish = { 0 };
-    mdsctl_option_t options[] = {
-        { .name = "app", .value = &publish.app },
-        { .name = "kind", .value = &publish.kind },
-        { .name = "name", .value = &publish.name },
-        { .name = "platform", .value = &publish.platform },
-        { .name = "channel", .value = &publish.channel },
-        { .name = "version", .value = &publish.version },
-        { .name = "deltas", .value = &publish.deltas },
-        { .name = "meta", .value = &publish.meta },
-        { 0 },
+    publish_t           given = { 0 };
+    mdsctl_publishing_t p = { .limits = MDSCTL_UNPACK_LIMITS };
+    mdsctl_stored_t     stored = { .file = NULL };
+    const char         *bytes = NULL, *entries = NULL;
+    bool                store = false;
+    mdsctl_option_t     options[] = {
+            { .name = "app", .value = &given.app },
+            { .name = "kind", .value = &given.kind },
+            { .name = "name", .value = &given.name },
+            { .name = "platform", .value = &given.platform },
+            { .name = "channel", .value = &given.channel },
+            { .name = "version", .value = &given.version },
+            { .name = "deltas", .value = &given.deltas },
+            { .name = "meta", .value = &given.meta },
+            { .name = "unpack", .value = &p.unpack_dir },
+            { .name = "unpack-bytes", .value = &bytes },
+            { .name = "unpack-entries", .value = &entries },
+            { .name = "store", .flag = &store },
+            { 0 },
     };
-    mds_change_t change = { .edit = edit_publish };
-    mds_json_t  *package;
-    int          code = MDSCTL_USAGE;
+    int code;
 
     if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (publish.app == NULL || publish.kind == NULL || publish.version == NULL)
-    {
-        return mdsctl_usage("--%s is missing", publish.app == NULL ? "app"
-                                               : publish.kind == NULL
+    if (given.app == NULL || given.kind == NULL || given.version == NULL) {
+        return mdsctl_usage("--%s is missing", given.app == NULL ? "app"
+                                               : given.kind == NULL
                                                    ? "kind"
                                                    : "version");
     }
 
-    package = mds_json_object_new();
-
-    if (make_package(&publish, argv[1], package) == MDSCTL_DONE) {
-        change.app = mds_str_of(publish.app);
-        change.data = package;
-        code = mdsctl_change(ctl, &change);
+    if (mdsctl_unpack_limits(bytes, entries, &p.limits) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
     }
 
-    mds_json_release(package);
+    code = store ? mdsctl_store_begin(argv[1], p.limits.bytes, &stored)
+                 : MDSCTL_DONE;
+
+    if (code == MDSCTL_DONE) {
+        code = publish(ctl, &given, &p, store ? stored.file : argv[1]);
+    }
+
+    if (code == MDSCTL_DONE) {
+        mdsctl_store_tell(argv[1], &stored);
+    }
+
+    mdsctl_store_end(&stored);
     return code;
 }
