@@ -27,9 +27,9 @@
 /* What is said before or behind the command, or by the environment; whole
  * once the command has called mdsctl_parse(). */
 typedef struct {
-    const char *depot; /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char *key;   /* --key, MDS_KEY; NULL: none given */
-    bool        json;  /* --json */
+    const char *depot;                   /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char *key;                     /* --key, MDS_KEY; NULL: none given */
+    bool        json;                    /* --json */
     char        words[MDSCTL_WORDS_MAX]; /* as they were typed, for the log */
 } mdsctl_t;
 
@@ -113,6 +113,7 @@ void            mdsctl_progress_end(mds_progress_t *progress);
 
 int mdsctl_apply(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_check(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_devices(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_explain(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_export(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_gc(mdsctl_t *ctl, int argc, char **argv);
@@ -125,8 +126,10 @@ int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_versions(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_verify(mdsctl_t *ctl, int argc, char **argv);
 
 extern const mdsctl_command_t mdsctl_list[];
+extern const mdsctl_command_t mdsctl_message[];
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "ngx_http_mds_module.h"
 
+#include "mds_registry.h"
+#include "mds_sighting.h"
 #include "mds_time.h"
 
 /* A window that refuses is closed when it is asked again: there are no more
@@ -168,6 +170,37 @@ ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
     return MDS_OK;
 }
 
+/* A device that is new, or has changed, or was not seen for a day. */
+static mds_status_t
+ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
+                    const mds_snapshot_t  *snapshot,
+                    const mds_request_t *request, mds_error_t *err)
+{
+    char         bytes[MDS_SIGHTING_KEY_MAX];
+    mds_write_t  write = { .type = MDS_WRITE_SIGHTING };
+    bool         news = false;
+    mds_status_t status;
+
+    if (snapshot->state == NULL || !request->admits
+        || !mds_sighting_of(request, bytes, &write.sighting))
+    {
+        return MDS_OK;
+    }
+
+    status = mds_state_begin(snapshot->state, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_news(snapshot->state, &write.sighting,
+                                   mds_time_now_ms(), err, &news);
+    }
+
+    if (status == MDS_OK && news) {
+        ngx_http_mds_write_note(asking->depot, &write);
+    }
+
+    return status;
+}
+
 static mds_status_t
 ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
                     const mds_snapshot_t *snapshot, mds_error_t *err)
@@ -201,6 +234,10 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
 
     if (status == MDS_OK) {
         status = ngx_http_mds_keep(asking->r->pool, &question->decision, err);
+    }
+
+    if (status == MDS_OK) {
+        status = ngx_http_mds_notice(asking, snapshot, &request, err);
     }
 
     question->settled = status == MDS_OK && !question->decision.pending;

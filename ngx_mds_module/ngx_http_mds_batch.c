@@ -15,7 +15,7 @@ ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
 static ngx_int_t ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking);
 
 /* "application/json", whatever its parameters are. */
-static ngx_uint_t
+ngx_uint_t
 ngx_http_mds_is_json(ngx_http_request_t *r)
 {
     static ngx_str_t json = ngx_string("application/json");

@@ -10,6 +10,8 @@ ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *
 ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *
+ngx_http_mds_messages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
@@ -35,6 +37,9 @@ static ngx_command_t ngx_http_mds_commands[] = {
 
     { ngx_string("mds_config"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_config, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_messages"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_messages_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
@@ -192,6 +197,16 @@ static char *
 ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_mds_handle(cf, conf, ngx_http_mds_config_handler);
+}
+
+static char *
+ngx_http_mds_messages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    if (ngx_http_mds_write_init(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_mds_handle(cf, conf, ngx_http_mds_messages_handler);
 }
 
 static char *

@@ -230,6 +230,10 @@ void ngx_http_mds_write_number(ngx_http_mds_writer_t *w, uint64_t number);
 void ngx_http_mds_write_string(ngx_http_mds_writer_t *w, const char *before,
                                const char *data, size_t len);
 
+/* ngx_http_mds_messages.c */
+
+ngx_int_t ngx_http_mds_messages_handler(ngx_http_request_t *r);
+
 /* ngx_http_mds_config.c */
 
 ngx_int_t ngx_http_mds_config_handler(ngx_http_request_t *r);
@@ -237,6 +241,9 @@ ngx_int_t ngx_http_mds_config_handler(ngx_http_request_t *r);
 /* ngx_http_mds_batch.c */
 
 ngx_int_t ngx_http_mds_batch_handler(ngx_http_request_t *r);
+
+/* Whether the body is application/json, whatever its parameters are. */
+ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
 
 /* ngx_http_mds_guard.c */
 

@@ -1,0 +1,38 @@
+#include "mds_sighting.h"
+
+#include "mds_document.h"
+
+bool
+mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
+                mds_sighting_t *sighting)
+{
+    mds_str_t app = mds_request_get(request, mds_str("app"));
+    mds_str_t device = mds_request_get(request, mds_str("device"));
+    mds_str_t version = mds_request_get(request, mds_str("app_version"));
+
+    if (version.len == 0
+        && mds_str_eq(mds_request_get(request, mds_str("kind")),
+                      mds_str("upgrade")))
+    {
+        version = mds_request_get(request, mds_str("version"));
+    }
+
+    if (app.len == 0 || app.len > MDS_APP_MAX || device.len == 0
+        || device.len > MDS_VALUE_MAX || version.len == 0)
+    {
+        return false;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, device.data, device.len);
+
+    *sighting = (mds_sighting_t){
+        .device = { app.len + 1 + device.len, bytes },
+        .user = mds_request_get(request, mds_str("user")),
+        .platform = mds_request_get(request, mds_str("platform")),
+        .version = version,
+    };
+
+    return true;
+}

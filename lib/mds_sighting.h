@@ -1,0 +1,22 @@
+/*
+ * mds_sighting: what a check tells of the device that asks.
+ */
+
+#ifndef MDS_SIGHTING_H
+#define MDS_SIGHTING_H
+
+#include "mds_request.h"
+#include "mds_state.h"
+
+#define MDS_SIGHTING_KEY_MAX 512 /* bytes of app 00 device */
+
+/*
+ * The device with the version of the app that it runs: of kind upgrade, what
+ * is installed, of others app_version. False: it names no device, or does not
+ * say. Views are of the request; the key is in bytes.
+ */
+bool
+mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
+                mds_sighting_t *sighting) MDS_MUST_CHECK;
+
+#endif
