@@ -7,7 +7,7 @@
 
 BUILD     ?= build
 NGINX_SRC ?= /usr/share/nginx/src
-NGINX     ?= /usr/sbin/nginx
+TEST_NGINX_BINARY ?= /usr/sbin/nginx
 PREFIX    ?= /usr/local
 
 CFLAGS    ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -96,19 +96,21 @@ $(BUILD)/headers:
 # --- the module: nginx is configured in a copy of its tree, for its headers
 
 $(BUILD)/nginx/Makefile: config
-	@test -x $(NGINX_SRC)/configure || test -x $(NGINX_SRC)/auto/configure \
+	@test -x "$(NGINX_SRC)/configure" \
+	    || test -x "$(NGINX_SRC)/auto/configure" \
 	    || { echo 'mds: no nginx source in $(NGINX_SRC); run "make deps",' \
 	         'apt-get install nginx-dev, or give NGINX_SRC=DIR' >&2; exit 1; }
 	@rm -rf $(BUILD)/nginx-src $(BUILD)/nginx
 	@mkdir -p $(BUILD)/nginx-src
-	@cp -R $(NGINX_SRC)/. $(BUILD)/nginx-src
+	@cp -R "$(NGINX_SRC)/." $(BUILD)/nginx-src
+	@ln -sfn "$(CURDIR)" $(BUILD)/mds
 	@cd $(BUILD)/nginx-src && rm -rf objs \
 	    && { test -x configure || ln -s auto/configure configure; } \
 	    && bash -c 'NGX_CONF_FLAGS=(--with-compat --with-threads); \
 	        if [ -f conf_flags ]; then . ./conf_flags; fi; \
 	        ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc="$(CC)" \
-	            --add-dynamic-module="$(CURDIR)" \
-	            --builddir="$(abspath $(BUILD)/nginx)"' \
+	            --add-dynamic-module=../mds \
+	            --builddir=../nginx' \
 	        > ../nginx-configure.log \
 	    || { grep -B 1 -A 4 'error:' ../nginx-configure.log >&2; \
 	         echo 'mds: nginx does not configure; see' \
@@ -143,7 +145,7 @@ test: deps-test
 PROVE ?= $(wildcard t/cli t/nginx)
 
 prove: all
-	MDS_BUILD=$(abspath $(BUILD)) TEST_NGINX_BINARY=$(NGINX) \
+	MDS_BUILD="$(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
 SANITIZE_MORE = -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -207,7 +209,7 @@ soak: all
 
 demo: deps-test
 	$(MAKE) all
-	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(NGINX)' t/demo/run
+	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(TEST_NGINX_BINARY)' t/demo/run
 
 demo-stop:
 	@BUILD='$(BUILD)' t/demo/stop
@@ -249,7 +251,7 @@ deps-install:
 
 install: all
 	modules=$(MODULESDIR); \
-	test -n "$$modules" || modules=$$($(NGINX) -V 2>&1 \
+	test -n "$$modules" || modules=$$($(TEST_NGINX_BINARY) -V 2>&1 \
 	    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'); \
 	test -n "$$modules" || modules=/usr/lib/nginx/modules; \
 	install -d "$(DESTDIR)$$modules" "$(DESTDIR)$(PREFIX)/bin" \

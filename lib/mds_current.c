@@ -149,16 +149,6 @@ mds_current_serial(const mds_current_t *current)
 }
 
 mds_status_t
-mds_current_switch(mds_current_t *current, uint64_t serial, mds_error_t *err)
-{
-    atomic_store_explicit(&current->file->serial, serial, memory_order_release);
-
-    return msync(current->file, sizeof(*current->file), MS_SYNC) == 0
-               ? MDS_OK
-               : mds_fail_errno(err, "write CURRENT");
-}
-
-mds_status_t
 mds_current_advance(mds_current_t *current, uint64_t serial, mds_error_t *err)
 {
     uint64_t now = mds_current_serial(current);

@@ -25,12 +25,11 @@ void mds_current_close(mds_current_t *current);
 
 uint64_t mds_current_serial(const mds_current_t *current);
 
-/* Durable once it returns MDS_OK; seen by others before that. */
-mds_status_t mds_current_switch(mds_current_t *current, uint64_t serial,
-                                mds_error_t *err) MDS_MUST_CHECK;
-
-/* The same, unless a later one is in force: somebody may have finished this
- * change, and made the next, between the journal's commit and this. */
+/*
+ * Puts the serial in force, unless a later one is: somebody may have finished
+ * this change, and made the next, between the journal's commit and this.
+ * Durable once it returns MDS_OK; seen by others before that.
+ */
 mds_status_t mds_current_advance(mds_current_t *current, uint64_t serial,
                                  mds_error_t *err) MDS_MUST_CHECK;
 

@@ -63,8 +63,21 @@ mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
     uint64_t     serial = mds_journal_serial(loader->journal);
     mds_status_t status = MDS_OK;
 
-    if (mds_current_serial(loader->current) != serial) {
-        status = mds_current_switch(loader->current, serial, err);
+    /* A copy of a depot has another's generations, and a journal of its own:
+     * what that does not know of is not to be collected. */
+    if (mds_current_serial(loader->current) > serial) {
+        return mds_fail(err, MDS_CONFLICT,
+                        "\"%s\" is at serial %llu, and its journal knows"
+                        " of %llu: it is a copy, and is changed where it was"
+                        " copied from",
+                        loader->depot,
+                        (unsigned long long) mds_current_serial(
+                            loader->current),
+                        (unsigned long long) serial);
+    }
+
+    if (mds_current_serial(loader->current) < serial) {
+        status = mds_current_advance(loader->current, serial, err);
     }
 
     if (status == MDS_OK) {
@@ -94,7 +107,7 @@ mds_loader_finish_other(mds_loader_t *loader, mds_error_t *err)
     serial = mds_journal_serial(loader->journal);
     mds_journal_abort(loader->journal);
 
-    if (serial == mds_current_serial(loader->current)) {
+    if (serial <= mds_current_serial(loader->current)) {
         return MDS_OK;
     }
 
