@@ -7,9 +7,6 @@
 #include "mds_time.h"
 #include "mds_version.h"
 
-#define LIST_MAX 1000 /* messages in an answer */
-#define LIST_MAX_TEXT "1000"
-
 static mds_str_t
 attribute(const mdsctl_check_t *c, const char *name)
 {
@@ -19,6 +16,7 @@ attribute(const mdsctl_check_t *c, const char *name)
 static mds_status_t
 ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
 {
+    char         n[16];
     mds_buffer_t query = { 0 }, url = { 0 };
     mds_status_t status = MDS_NO_MEMORY;
 
@@ -26,7 +24,12 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
     mdsctl_http_encode(&query, attribute(c, "app"));
     mds_buffer_add(&query, "&user=", 6);
     mdsctl_http_encode(&query, attribute(c, "user"));
-    mds_buffer_add(&query, "&n=" LIST_MAX_TEXT, sizeof("&n=" LIST_MAX_TEXT));
+    if (attribute(c, "channel").len > 0) {
+        mds_buffer_add(&query, "&channel=", 9);
+        mdsctl_http_encode(&query, attribute(c, "channel"));
+    }
+    snprintf(n, sizeof(n), "&n=%d", MDS_INBOX_MAX);
+    mds_buffer_add(&query, n, strlen(n) + 1);
 
     if (!mds_buffer_failed(&query)) {
         status = mdsctl_check_url(c, (const char *) query.data, "", &url);
@@ -44,168 +47,74 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
     return status;
 }
 
-/* A member of the list's i-th message that is not what it should be. */
+/* Room for each message, and one more. */
 static mds_status_t
-wrong(size_t i, const char *key, const char *want, mds_error_t *err)
+make_room(mdsctl_messages_t *m)
 {
-    return mds_fail(err, MDS_INVALID, "messages: /messages/%zu/%s is not %s", i,
-                    key, want);
+    size_t room = m->inbox.count + 1;
+
+    m->items = calloc(room, sizeof(*m->items));
+    m->runs = calloc(room, sizeof(*m->runs));
+
+    return m->items != NULL && m->runs != NULL
+               ? MDS_OK
+               : mds_fail(&m->err, MDS_NO_MEMORY, "no memory for messages");
 }
 
-static mds_status_t
-read_message(const mds_json_t *json, size_t i, int64_t last_id,
-             mds_error_t *err, mds_passes_message_t *message)
-{
-    int64_t              id = mds_json_integer(mds_json_get(json, "id"));
-    const mds_json_t    *read = mds_json_get(json, "read");
-    mds_version_t        version;
-    mds_passes_message_t m;
-
-    m.platform = mds_json_string(mds_json_get(json, "platform"));
-    m.version = mds_json_string(mds_json_get(json, "version"));
-    m.read = mds_json_bool(read);
-
-    if (id <= last_id) {
-        return wrong(i, "id", "a number above the one before", err);
-    }
-    m.id = (uint64_t) id;
-
-    if (m.platform.len == 0 || m.platform.len > MDS_VALUE_MAX) {
-        return wrong(i, "platform", "a platform", err);
-    }
-
-    if (!mds_version_parse(m.version, &version)) {
-        return wrong(i, "version", "a version", err);
-    }
-
-    if (!mds_time_parse(mds_json_string(mds_json_get(json, "expires")),
-                        &m.expires_ms))
-    {
-        return wrong(i, "expires", "a time", err);
-    }
-
-    if (!mds_json_is_bool(read)) {
-        return wrong(i, "read", "true or false", err);
-    }
-
-    *message = m;
-    return MDS_OK;
-}
-
-static mds_status_t
-read_list(mdsctl_messages_t *m, mds_error_t *err)
-{
-    const mds_json_t *list = mds_json_get(m->json, "messages");
-    const mds_json_t *more = mds_json_get(m->json, "more");
-    int64_t           last_id = 0;
-    mds_status_t      status;
-
-    if (!mds_json_is_array(list) || mds_json_size(list) > LIST_MAX) {
-        return mds_fail(err, MDS_INVALID,
-                        "messages: /messages is not a list of at most %d",
-                        LIST_MAX);
-    }
-    if (!mds_json_is_bool(more)) {
-        return mds_fail(err, MDS_INVALID,
-                        "messages: /more is not true or false");
-    }
-
-    m->more = mds_json_bool(more);
-    m->items = calloc(mds_json_size(list) + 1, sizeof(*m->items));
-    m->runs = calloc(mds_json_size(list) + 1, sizeof(*m->runs));
-    if (m->items == NULL || m->runs == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory for messages");
-    }
-
-    /* Whatever the older ones are that were not seen: they may be unread, and
-     * so keep all behind them from being deleted. */
-    if (m->more) {
-        m->items[m->count++] = (mds_passes_message_t){
-            .id = 0, .platform = mds_null_str, .expires_ms = INT64_MAX
-        };
-    }
-
-    for (size_t i = 0; i < mds_json_size(list); i++) {
-        status = read_message(mds_json_at(list, i), i, last_id, err,
-                              &m->items[m->count]);
-        if (status != MDS_OK) {
-            return status;
-        }
-        last_id = (int64_t) m->items[m->count++].id;
-    }
-
-    return MDS_OK;
-}
-
-/* The official version of the device's platform; empty: there is none. */
-static mds_status_t
-read_official(const mdsctl_check_t *c, const mdsctl_messages_t *m,
-              mds_error_t *err, mds_str_t *official)
-{
-    const mds_json_t *latest = mds_json_get(m->json, "latest");
-    const mds_json_t *version;
-    mds_version_t     parsed;
-
-    version = mds_json_find(latest, attribute(c, "platform"));
-    *official = mds_json_string(version);
-
-    if (!mds_json_is_object(latest)
-        || (version != NULL && !mds_version_parse(*official, &parsed)))
-    {
-        return mds_fail(err, MDS_INVALID,
-                        "messages: /latest is not platforms and versions");
-    }
-
-    return MDS_OK;
-}
-
-/* Nothing of it is signed, so nothing of it is taken for granted. */
 static mds_status_t
 understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
            mdsctl_messages_t *m)
 {
     mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
+    size_t       count = 0;
     mds_status_t status;
     mds_passes_device_t device = { .platform = attribute(c, "platform"),
                                    .version = attribute(c, "version"),
                                    .now_ms = mds_time_now_ms() };
 
-    status = mds_json_parse(body, "messages", &m->err, &m->json);
+    status = mds_inbox_parse(body, &m->err, &m->inbox);
     if (status == MDS_OK) {
-        status = read_list(m, &m->err);
+        status = make_room(m);
     }
-    if (status == MDS_OK) {
-        status = read_official(c, m, &m->err, &device.official);
-    }
-    if (status == MDS_OK) {
-        m->passes = mds_passes(m->items, m->count, &device, m->runs);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    return status;
+    /* Whatever the older ones are that were not seen: they may be unread, and
+     * so keep all behind them from being deleted. */
+    if (m->inbox.more) {
+        m->items[count++] = (mds_passes_message_t){ .expires_ms = INT64_MAX };
+    }
+    for (size_t i = 0; i < m->inbox.count; i++) {
+        m->items[count++] = m->inbox.messages[i];
+    }
+
+    device.official = mds_inbox_latest(&m->inbox, device.platform);
+    m->passes = mds_passes(m->items, count, &device, m->runs);
+
+    return MDS_OK;
 }
 
 static const mds_passes_message_t *
 hit(const mdsctl_messages_t *m)
 {
-    return m->json == NULL || m->passes.hit == MDS_PASSES_NO_HIT
-               ? NULL
-               : &m->items[m->passes.hit];
+    return m->passes.hit == MDS_PASSES_NO_HIT ? NULL : &m->items[m->passes.hit];
 }
 
 static void
 tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
 {
-    size_t                      listed = m->count - (m->more ? 1 : 0);
     const mds_passes_message_t *h = hit(m);
 
-    mdsctl_fact_bytes(&c->story, "messages", listed);
+    mdsctl_fact_bytes(&c->story, "messages", m->inbox.count);
     mdsctl_fact(&c->story, "hit",
                 h != NULL ? mds_json_integer_new((int64_t) h->id)
                           : mds_json_null_new());
 
-    mdsctl_tell(&c->story, "messages", "%zu in the list%s", listed,
-                m->more ? ", and more than can be asked for: none is deleted"
-                        : "");
+    mdsctl_tell(&c->story, "messages", "%zu in the list%s", m->inbox.count,
+                m->inbox.more
+                    ? ", and more than can be asked for: none is deleted"
+                    : "");
     if (h != NULL) {
         mdsctl_tell(&c->story, "hit", "message %" PRIu64 ", version %.*s",
                     h->id, MDS_STR(h->version));
@@ -218,6 +127,7 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     mdsctl_answer_t answer = { 0 };
     mds_status_t    status;
 
+    m->passes.hit = MDS_PASSES_NO_HIT;
     if (!mds_str_eq(attribute(c, "kind"), mds_str("upgrade"))
         || attribute(c, "user").len == 0)
     {
@@ -237,16 +147,12 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     }
 
     mdsctl_answer_free(&answer);
-    if (status != MDS_OK) {
-        mds_json_release(m->json);
-        m->json = NULL;
-    }
 }
 
 void
 mdsctl_messages_free(mdsctl_messages_t *m)
 {
-    mds_json_release(m->json);
+    mds_inbox_free(&m->inbox);
     free(m->items);
     free(m->runs);
     *m = (mdsctl_messages_t){ 0 };
@@ -362,8 +268,7 @@ mdsctl_messages_mark(mdsctl_check_t *c, const mdsctl_messages_t *m)
         return mds_fail(&c->err, m->err.status, "%s", m->err.text);
     }
 
-    if (m->json == NULL
-        || (m->passes.delete_through == 0 && m->passes.runs == 0)) {
+    if (m->passes.delete_through == 0 && m->passes.runs == 0) {
         return MDS_OK;
     }
 

@@ -11,17 +11,16 @@
 #define MDSCTL_MESSAGES_H
 
 #include "check.h"
-#include "mds_passes.h"
+#include "mds_inbox.h"
 
 typedef struct {
-    mds_error_t err;            /* why there is no list; MDS_OK: there is, or
-                                 * the service keeps none */
-    mds_json_t           *json; /* what the views are into; NULL: no list */
-    mds_passes_message_t *items;
-    size_t                count;
-    bool                  more; /* the list is longer than can be asked for */
-    mds_passes_run_t     *runs;
-    mds_passes_t          passes;
+    mds_error_t err;             /* why there is no list; MDS_OK: there is, or
+                                  * the service keeps none */
+    mds_inbox_t           inbox; /* empty: no list */
+    mds_passes_message_t *items; /* what the passes went over: the inbox, and
+                                  * before it what stands for older ones */
+    mds_passes_run_t *runs;
+    mds_passes_t      passes;
 } mdsctl_messages_t;
 
 /*

@@ -118,6 +118,10 @@ is +($edge->requests)[1], 'GET /mds/v1/messages?app=com.example.shop'
     . '&user=a+b%26n%3D1&n=1000', 'the question is encoded';
 is_deeply asked(), ['GET check', 'GET messages'], 'nothing to say: no POST';
 
+check('channel=x y', @user);
+is +($edge->requests)[3], 'GET /mds/v1/messages?app=com.example.shop'
+    . '&user=alice&channel=x+y&n=1000', 'the channel has a say in what is latest';
+
 serve($nothing, undef);
 ($code, $said, $err) = check(@user);
 is $code, 0, 'an edge without messages: exit 0';
@@ -240,14 +244,14 @@ is_deeply posted(), { %who, delete_through => 999 }, 'a thousand messages';
 my %good = %{ message('5:ios:1:x') };
 for my $case (
     ['no JSON', { body => '<p>' }, 'messages:1:1'],
-    ['no object', { body => '[]' }, '/messages is not'],
+    ['no object', { body => '[]' }, '/more is not'],
     ['no list', list('', messages => {}), '/messages is not'],
     ['too many', list(join ' ', map { "$_:ios:1" } 1 .. 1001),
         '/messages is not a list of at most 1000'],
     ['more is no truth', list('', more => 1), '/more is not'],
     ['no official versions', list('', latest => undef), '/latest is not'],
     ['an official version that is none',
-        list('', latest => { android => 'new' }), '/latest is not'],
+        list('', latest => { ios => 'new' }), '/latest has'],
     ['a doubled id', list('5:android:9 5:ios:1'), '/messages/1/id is not'],
     ['ids that fall', list('5:ios:1 4:ios:1'), '/messages/1/id is not'],
     ['an id of zero', list('0:ios:1'), '/messages/0/id is not'],
@@ -265,6 +269,8 @@ for my $case (
         list('', messages => [{ %good, version => 'new' }]),
         '/messages/0/version is not'],
     ['no time', list('', messages => [{ %good, expires => 'soon' }]),
+        '/messages/0/expires is not'],
+    ['a time that is none', list('', messages => [{ %good, expires => 1 }]),
         '/messages/0/expires is not'],
     ['neither read nor unread', list('', messages => [{ %good, read => 0 }]),
         '/messages/0/read is not'],
