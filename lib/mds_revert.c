@@ -13,20 +13,20 @@
 #define MDS_REVERT_WHAT "the document"
 
 mds_str_t
-mds_undo_word(const mds_json_t *object, const char *key)
+mds_revert_word(const mds_json_t *object, const char *key)
 {
     return mds_json_string(mds_json_get(object, key));
 }
 
 /* Absent is like absent. */
 static bool
-mds_undo_same(const mds_json_t *a, const mds_json_t *b)
+mds_revert_same(const mds_json_t *a, const mds_json_t *b)
 {
     return a == NULL || b == NULL ? a == b : mds_json_equal(a, b);
 }
 
 mds_status_t
-mds_undo_stuck(mds_undo_t *u, mds_json_t *change)
+mds_revert_stuck(mds_revert_t *u, mds_json_t *change)
 {
     return mds_json_append(u->stuck, mds_json_retain(change));
 }
@@ -34,7 +34,7 @@ mds_undo_stuck(mds_undo_t *u, mds_json_t *change)
 /* Later changes of the same parts */
 
 static bool
-mds_undo_touches(const mds_json_t *entry, const mds_json_t *parts)
+mds_revert_touches(const mds_json_t *entry, const mds_json_t *parts)
 {
     const mds_json_t *changes = mds_json_get(entry, "changes");
 
@@ -44,10 +44,10 @@ mds_undo_touches(const mds_json_t *entry, const mds_json_t *parts)
         for (size_t j = 0; j < mds_json_size(parts); j++) {
             const mds_json_t *part = mds_json_at(parts, j);
 
-            if (mds_str_eq(mds_undo_word(change, "what"),
-                           mds_undo_word(part, "what"))
-                && mds_str_eq(mds_undo_word(change, "id"),
-                              mds_undo_word(part, "id")))
+            if (mds_str_eq(mds_revert_word(change, "what"),
+                           mds_revert_word(part, "what"))
+                && mds_str_eq(mds_revert_word(change, "id"),
+                              mds_revert_word(part, "id")))
             {
                 return true;
             }
@@ -58,13 +58,13 @@ mds_undo_touches(const mds_json_t *entry, const mds_json_t *parts)
 }
 
 mds_status_t
-mds_undo_later(const mds_undo_t *u, const mds_json_t *parts, char *words,
-               size_t size, mds_error_t *err, size_t *count)
+mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
+                 size_t size, mds_error_t *err, size_t *count)
 {
     mds_journal_t *journal = mds_loader_journal(u->loader);
     uint64_t       last = mds_journal_serial(journal);
-    mds_str_t    app = mds_undo_word(mds_json_get(u->state, "document"), "app");
-    size_t       found = 0, len = 0;
+    mds_str_t app = mds_revert_word(mds_json_get(u->state, "document"), "app");
+    size_t    found = 0, len = 0;
     mds_status_t status = MDS_OK;
 
     for (uint64_t s = u->serial + 1; status == MDS_OK && s <= last; s++) {
@@ -77,15 +77,15 @@ mds_undo_later(const mds_undo_t *u, const mds_json_t *parts, char *words,
             continue;
         }
 
-        if (mds_str_eq(mds_undo_word(entry, "app"), app)
-            && mds_undo_touches(entry, parts) && found++ < MDS_REVERT_TOLD
+        if (mds_str_eq(mds_revert_word(entry, "app"), app)
+            && mds_revert_touches(entry, parts) && found++ < MDS_REVERT_TOLD
             && len < size)
         {
             len += (size_t) snprintf(words + len, size - len,
                                      "%s%" PRIu64 " %.*s (%.*s)",
                                      found > 1 ? "; " : "", s,
-                                     MDS_STR(mds_undo_word(entry, "command")),
-                                     MDS_STR(mds_undo_word(entry, "who")));
+                                     MDS_STR(mds_revert_word(entry, "command")),
+                                     MDS_STR(mds_revert_word(entry, "who")));
         }
 
         mds_json_release(entry);
@@ -100,23 +100,23 @@ mds_undo_later(const mds_undo_t *u, const mds_json_t *parts, char *words,
 
 /* "release a-3.2.0" */
 static const char *
-mds_undo_name(const mds_json_t *part, char name[256])
+mds_revert_name(const mds_json_t *part, char name[256])
 {
-    mds_str_t id = mds_undo_word(part, "id");
+    mds_str_t id = mds_revert_word(part, "id");
 
-    snprintf(name, 256, "%.*s%s%.*s", MDS_STR(mds_undo_word(part, "what")),
+    snprintf(name, 256, "%.*s%s%.*s", MDS_STR(mds_revert_word(part, "what")),
              id.len > 0 ? " " : "", MDS_STR(id));
     return name;
 }
 
 static mds_status_t
-mds_undo_conflict(const mds_undo_t *u, const mds_json_t *parts, const char *why,
-                  mds_error_t *err)
+mds_revert_conflict(const mds_revert_t *u, const mds_json_t *parts,
+                    const char *why, mds_error_t *err)
 {
     char         name[256], words[MDS_ERROR_BYTES / 2] = "";
     size_t       count;
     mds_status_t status
-        = mds_undo_later(u, parts, words, sizeof(words), err, &count);
+        = mds_revert_later(u, parts, words, sizeof(words), err, &count);
 
     if (status != MDS_OK) {
         return status;
@@ -124,8 +124,8 @@ mds_undo_conflict(const mds_undo_t *u, const mds_json_t *parts, const char *why,
 
     return mds_fail(err, MDS_CONFLICT,
                     "change %" PRIu64 " cannot be undone: %s %s%s%s%s%s",
-                    u->serial, mds_undo_name(mds_json_at(parts, 0), name), why,
-                    count > 0 ? ". What stands on it: " : "", words,
+                    u->serial, mds_revert_name(mds_json_at(parts, 0), name),
+                    why, count > 0 ? ". What stands on it: " : "", words,
                     count > MDS_REVERT_TOLD ? "; …" : "",
                     count > 0 ? ". To undo that first may help" : "");
 }
@@ -134,7 +134,7 @@ mds_undo_conflict(const mds_undo_t *u, const mds_json_t *parts, const char *why,
 
 /* The object that the part is a member of, made where it has to be. */
 static mds_json_t *
-mds_undo_object(mds_json_t *parent, const char *key)
+mds_revert_object(mds_json_t *parent, const char *key)
 {
     if (mds_json_get(parent, key) == NULL
         && mds_json_set(parent, key, mds_json_object_new()) != MDS_OK)
@@ -146,14 +146,14 @@ mds_undo_object(mds_json_t *parent, const char *key)
 }
 
 static mds_status_t
-mds_undo_member(mds_undo_t *u, mds_json_t *object, const char *key,
-                mds_json_t *change)
+mds_revert_member(mds_revert_t *u, mds_json_t *object, const char *key,
+                  mds_json_t *change)
 {
     const mds_json_t *before = mds_json_get(change, "before");
 
-    if (!mds_undo_same(mds_json_get(object, key),
-                       mds_json_get(change, "after"))) {
-        return mds_undo_stuck(u, change);
+    if (!mds_revert_same(mds_json_get(object, key),
+                         mds_json_get(change, "after"))) {
+        return mds_revert_stuck(u, change);
     }
 
     if (before == NULL) {
@@ -166,15 +166,15 @@ mds_undo_member(mds_undo_t *u, mds_json_t *object, const char *key,
 
 /* A member of a member: channels, lists. What is empty then goes as well. */
 static mds_status_t
-mds_undo_inner(mds_undo_t *u, mds_json_t *parent, const char *key,
-               mds_json_t *change)
+mds_revert_inner(mds_revert_t *u, mds_json_t *parent, const char *key,
+                 mds_json_t *change)
 {
-    mds_json_t  *object = mds_undo_object(parent, key);
+    mds_json_t  *object = mds_revert_object(parent, key);
     mds_status_t status
         = object == NULL
               ? MDS_NO_MEMORY
-              : mds_undo_member(u, object, mds_undo_word(change, "id").data,
-                                change);
+              : mds_revert_member(u, object, mds_revert_word(change, "id").data,
+                                  change);
 
     if (status == MDS_OK && mds_json_size(object) == 0) {
         mds_json_delete(parent, key);
@@ -184,27 +184,28 @@ mds_undo_inner(mds_undo_t *u, mds_json_t *parent, const char *key,
 }
 
 static mds_status_t
-mds_undo_members(mds_undo_t *u)
+mds_revert_members(mds_revert_t *u)
 {
     mds_json_t  *document = mds_json_get(u->state, "document");
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes); i++) {
         mds_json_t *change = mds_json_at(u->changes, i);
-        mds_str_t   what = mds_undo_word(change, "what");
+        mds_str_t   what = mds_revert_word(change, "what");
 
         if (mds_str_eq(what, mds_str("poll"))) {
-            status = mds_undo_member(u, document, "poll", change);
+            status = mds_revert_member(u, document, "poll", change);
 
         } else if (mds_str_eq(what, mds_str("channel"))) {
-            status = mds_undo_inner(u, document, "channels", change);
+            status = mds_revert_inner(u, document, "channels", change);
 
         } else if (mds_str_eq(what, mds_str("list"))) {
-            status = mds_undo_inner(u, document, "lists", change);
+            status = mds_revert_inner(u, document, "lists", change);
 
         } else if (mds_str_eq(what, mds_str("external"))) {
-            status = mds_undo_member(u, mds_undo_object(u->state, "external"),
-                                     mds_undo_word(change, "id").data, change);
+            status
+                = mds_revert_member(u, mds_revert_object(u->state, "external"),
+                                    mds_revert_word(change, "id").data, change);
         }
     }
 
@@ -214,7 +215,7 @@ mds_undo_members(mds_undo_t *u)
 /* What the message of a failed check points at: the part, as a change names
  * it; NULL where it points elsewhere. */
 static mds_json_t *
-mds_undo_pointed(const mds_json_t *document, const char *text)
+mds_revert_pointed(const mds_json_t *document, const char *text)
 {
     char        array[16], id[MDS_DIFF_ID_MAX];
     size_t      i;
@@ -244,7 +245,7 @@ mds_undo_pointed(const mds_json_t *document, const char *text)
 
 /* Whether what is left makes sense: a release needs its package. */
 static mds_status_t
-mds_undo_check(mds_undo_t *u, mds_error_t *err)
+mds_revert_check(mds_revert_t *u, mds_error_t *err)
 {
     const mds_json_t *document = mds_json_get(u->state, "document");
     mds_json_t       *parts, *part;
@@ -259,7 +260,7 @@ mds_undo_check(mds_undo_t *u, mds_error_t *err)
         return MDS_OK;
     }
 
-    part = mds_undo_pointed(document, why.text);
+    part = mds_revert_pointed(document, why.text);
     if (part == NULL) {
         return mds_fail(err, status, "change %" PRIu64 " cannot be undone: %s",
                         u->serial, why.text);
@@ -271,7 +272,7 @@ mds_undo_check(mds_undo_t *u, mds_error_t *err)
     status = mds_json_append(parts, part);
 
     if (status == MDS_OK) {
-        status = mds_undo_conflict(u, parts, words, err);
+        status = mds_revert_conflict(u, parts, words, err);
     }
 
     mds_json_release(parts);
@@ -279,16 +280,20 @@ mds_undo_check(mds_undo_t *u, mds_error_t *err)
 }
 
 static mds_status_t
-mds_undo_all(mds_undo_t *u, mds_error_t *err)
+mds_revert_all(mds_revert_t *u, mds_error_t *err)
 {
-    mds_status_t status = mds_undo_members(u);
+    mds_status_t status = mds_revert_members(u);
 
     if (status == MDS_OK) {
-        status = mds_undo_array(u, "package", "packages", err);
+        status = mds_revert_array(u, "package", "packages", err);
     }
 
     if (status == MDS_OK) {
-        status = mds_undo_array(u, "release", "releases", err);
+        status = mds_revert_array(u, "release", "releases", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_revert_messages(u);
     }
 
     if (status == MDS_NO_MEMORY) {
@@ -296,11 +301,11 @@ mds_undo_all(mds_undo_t *u, mds_error_t *err)
     }
 
     if (status == MDS_OK && mds_json_size(u->stuck) > 0) {
-        return mds_undo_conflict(u, u->stuck, "is no longer as it left it",
-                                 err);
+        return mds_revert_conflict(u, u->stuck, "is no longer as it left it",
+                                   err);
     }
 
-    return status == MDS_OK ? mds_undo_check(u, err) : status;
+    return status == MDS_OK ? mds_revert_check(u, err) : status;
 }
 
 mds_status_t
@@ -309,7 +314,7 @@ mds_edit_revert(mds_loader_t *loader, void *data, mds_json_t *state,
 {
     uint64_t     serial = *(const uint64_t *) data;
     mds_json_t  *entry;
-    mds_undo_t   u = { .loader = loader, .serial = serial, .state = state };
+    mds_revert_t u = { .loader = loader, .serial = serial, .state = state };
     mds_status_t status
         = mds_journal_entry(mds_loader_journal(loader), serial, err, &entry);
 
@@ -319,7 +324,7 @@ mds_edit_revert(mds_loader_t *loader, void *data, mds_json_t *state,
 
     u.changes = mds_json_get(entry, "changes");
     u.stuck = mds_json_array_new();
-    status = mds_undo_all(&u, err);
+    status = mds_revert_all(&u, err);
 
     mds_json_release(u.stuck);
     mds_json_release(entry);

@@ -5,7 +5,8 @@
 
 /* Where an item is that is just so; the number of them: there is none. */
 static size_t
-mds_undo_find(mds_undo_t *u, const mds_json_t *array, const mds_json_t *item)
+mds_revert_find(mds_revert_t *u, const mds_json_t *array,
+                const mds_json_t *item)
 {
     size_t count = mds_json_size(array);
 
@@ -21,7 +22,7 @@ mds_undo_find(mds_undo_t *u, const mds_json_t *array, const mds_json_t *item)
 }
 
 static bool
-mds_undo_is(const mds_json_t *item, mds_str_t id)
+mds_revert_is(const mds_json_t *item, mds_str_t id)
 {
     char own[MDS_DIFF_ID_MAX];
 
@@ -29,11 +30,11 @@ mds_undo_is(const mds_json_t *item, mds_str_t id)
 }
 
 static size_t
-mds_undo_find_id(const mds_json_t *array, mds_str_t id)
+mds_revert_find_id(const mds_json_t *array, mds_str_t id)
 {
     size_t i = 0, count = mds_json_size(array);
 
-    while (i < count && !mds_undo_is(mds_json_at(array, i), id)) {
+    while (i < count && !mds_revert_is(mds_json_at(array, i), id)) {
         i++;
     }
 
@@ -43,8 +44,8 @@ mds_undo_find_id(const mds_json_t *array, mds_str_t id)
 /* Where what was removed belongs. A neighbour that has just come back itself
  * is the right one of several that are called the same. */
 static size_t
-mds_undo_place(const mds_undo_t *u, const mds_json_t *array,
-               const mds_json_t *behind)
+mds_revert_spot(const mds_revert_t *u, const mds_json_t *array,
+                const mds_json_t *behind)
 {
     size_t count = mds_json_size(array), i;
 
@@ -57,25 +58,25 @@ mds_undo_place(const mds_undo_t *u, const mds_json_t *array,
     }
 
     if (u->near > 0
-        && mds_undo_is(mds_json_at(array, u->near - 1),
-                       mds_json_string(behind)))
+        && mds_revert_is(mds_json_at(array, u->near - 1),
+                         mds_json_string(behind)))
     {
         return u->near;
     }
 
-    i = mds_undo_find_id(array, mds_json_string(behind));
+    i = mds_revert_find_id(array, mds_json_string(behind));
     return i < count ? i + 1 : count;
 }
 
 /* What was there and is changed, or was not there: as it was. */
 static mds_status_t
-mds_undo_item(mds_undo_t *u, mds_json_t *array, mds_json_t *change)
+mds_revert_item(mds_revert_t *u, mds_json_t *array, mds_json_t *change)
 {
     const mds_json_t *before = mds_json_get(change, "before");
-    size_t i = mds_undo_find(u, array, mds_json_get(change, "after"));
+    size_t i = mds_revert_find(u, array, mds_json_get(change, "after"));
 
     if (i == mds_json_size(array)) {
-        return mds_undo_stuck(u, change);
+        return mds_revert_stuck(u, change);
     }
 
     mds_json_remove(array, i);
@@ -88,15 +89,15 @@ mds_undo_item(mds_undo_t *u, mds_json_t *array, mds_json_t *change)
 /* One of that id is in the way if a later change has put it there; the same
  * package twice is not. */
 static mds_status_t
-mds_undo_in_way(mds_undo_t *u, mds_json_t *array, mds_json_t *change,
-                mds_error_t *err, size_t *count)
+mds_revert_in_way(mds_revert_t *u, mds_json_t *array, mds_json_t *change,
+                  mds_error_t *err, size_t *count)
 {
     mds_json_t  *parts;
     mds_status_t status;
 
     *count = 0;
 
-    if (mds_undo_find_id(array, mds_undo_word(change, "id"))
+    if (mds_revert_find_id(array, mds_revert_word(change, "id"))
         == mds_json_size(array))
     {
         return MDS_OK;
@@ -106,7 +107,7 @@ mds_undo_in_way(mds_undo_t *u, mds_json_t *array, mds_json_t *change,
     status = mds_json_append(parts, mds_json_retain(change));
 
     if (status == MDS_OK) {
-        status = mds_undo_later(u, parts, NULL, 0, err, count);
+        status = mds_revert_later(u, parts, NULL, 0, err, count);
     }
 
     mds_json_release(parts);
@@ -115,21 +116,21 @@ mds_undo_in_way(mds_undo_t *u, mds_json_t *array, mds_json_t *change,
 
 /* What was removed comes back, behind the one that it was behind. */
 static mds_status_t
-mds_undo_removal(mds_undo_t *u, mds_json_t *array, mds_json_t *change,
-                 mds_error_t *err)
+mds_revert_removal(mds_revert_t *u, mds_json_t *array, mds_json_t *change,
+                   mds_error_t *err)
 {
     size_t       later, i;
-    mds_status_t status = mds_undo_in_way(u, array, change, err, &later);
+    mds_status_t status = mds_revert_in_way(u, array, change, err, &later);
 
     if (status != MDS_OK) {
         return status;
     }
 
     if (later > 0) {
-        return mds_undo_stuck(u, change);
+        return mds_revert_stuck(u, change);
     }
 
-    i = mds_undo_place(u, array, mds_json_get(change, "behind"));
+    i = mds_revert_spot(u, array, mds_json_get(change, "behind"));
     u->near = i + 1;
 
     return mds_json_insert(array, i,
@@ -141,7 +142,7 @@ mds_undo_removal(mds_undo_t *u, mds_json_t *array, mds_json_t *change,
 /* Where each item is in the order, by id; SIZE_MAX: nowhere. The n-th of an
  * id is the n-th of it there. */
 static size_t *
-mds_undo_ranks(const mds_json_t *array, const mds_json_t *order)
+mds_revert_ranks(const mds_json_t *array, const mds_json_t *order)
 {
     size_t  count = mds_json_size(array), ranked = mds_json_size(order);
     size_t *ranks = calloc(count + 1, sizeof(*ranks));
@@ -176,7 +177,7 @@ mds_undo_ranks(const mds_json_t *array, const mds_json_t *order)
 }
 
 static bool
-mds_undo_ascending(const size_t *ranks, size_t count)
+mds_revert_ascending(const size_t *ranks, size_t count)
 {
     size_t last = 0;
 
@@ -193,7 +194,7 @@ mds_undo_ascending(const size_t *ranks, size_t count)
 }
 
 static int
-mds_undo_rank_cmp(const void *a, const void *b)
+mds_revert_rank_cmp(const void *a, const void *b)
 {
     size_t left = *(const size_t *) a, right = *(const size_t *) b;
 
@@ -203,7 +204,7 @@ mds_undo_rank_cmp(const void *a, const void *b)
 /* What the order knows takes turns in the places that it has; the rest stays
  * where it is. */
 static mds_status_t
-mds_undo_arrange(mds_json_t *array, const size_t *ranks)
+mds_revert_arrange(mds_json_t *array, const size_t *ranks)
 {
     size_t       count = mds_json_size(array), known = 0, next = 0;
     size_t      *sorted = calloc(count + 1, sizeof(*sorted));
@@ -218,7 +219,7 @@ mds_undo_arrange(mds_json_t *array, const size_t *ranks)
     }
 
     if (status == MDS_OK) {
-        qsort(sorted, known, sizeof(*sorted), mds_undo_rank_cmp);
+        qsort(sorted, known, sizeof(*sorted), mds_revert_rank_cmp);
     }
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
@@ -244,22 +245,22 @@ mds_undo_arrange(mds_json_t *array, const size_t *ranks)
 }
 
 static mds_status_t
-mds_undo_order(mds_undo_t *u, mds_json_t *array, mds_json_t *change)
+mds_revert_order(mds_revert_t *u, mds_json_t *array, mds_json_t *change)
 {
     size_t      *now, *then;
     mds_status_t status;
 
-    now = mds_undo_ranks(array, mds_json_get(change, "after"));
-    then = mds_undo_ranks(array, mds_json_get(change, "before"));
+    now = mds_revert_ranks(array, mds_json_get(change, "after"));
+    then = mds_revert_ranks(array, mds_json_get(change, "before"));
 
     if (now == NULL || then == NULL) {
         status = MDS_NO_MEMORY;
 
-    } else if (!mds_undo_ascending(now, mds_json_size(array))) {
-        status = mds_undo_stuck(u, change);
+    } else if (!mds_revert_ascending(now, mds_json_size(array))) {
+        status = mds_revert_stuck(u, change);
 
     } else {
-        status = mds_undo_arrange(array, then);
+        status = mds_revert_arrange(array, then);
     }
 
     free(now);
@@ -270,8 +271,8 @@ mds_undo_order(mds_undo_t *u, mds_json_t *array, mds_json_t *change)
 /* All changes of one array: first what is still there, then what is not, then
  * the order of all. */
 mds_status_t
-mds_undo_array(mds_undo_t *u, const char *what, const char *whats,
-               mds_error_t *err)
+mds_revert_array(mds_revert_t *u, const char *what, const char *whats,
+                 mds_error_t *err)
 {
     mds_json_t  *document = mds_json_get(u->state, "document");
     mds_json_t  *array = mds_json_get(document, whats);
@@ -288,24 +289,73 @@ mds_undo_array(mds_undo_t *u, const char *what, const char *whats,
         for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes);
              i++) {
             mds_json_t *change = mds_json_at(u->changes, i);
-            mds_str_t   of = mds_undo_word(change, "what");
+            mds_str_t   of = mds_revert_word(change, "what");
             bool        item = mds_str_eq(of, mds_str_of(what));
             bool        there = mds_json_get(change, "after") != NULL;
 
             if (pass == 0 && item && there) {
-                status = mds_undo_item(u, array, change);
+                status = mds_revert_item(u, array, change);
 
             } else if (pass == 1 && item && !there) {
-                status = mds_undo_removal(u, array, change, err);
+                status = mds_revert_removal(u, array, change, err);
 
             } else if (pass == 2 && mds_str_eq(of, mds_str_of(whats))) {
-                status = mds_undo_order(u, array, change);
+                status = mds_revert_order(u, array, change);
             }
         }
     }
 
     if (status == MDS_OK && mds_json_size(array) == 0) {
         mds_json_delete(document, whats);
+    }
+
+    return status;
+}
+
+/* Messages: by id, which rises */
+
+static size_t
+mds_revert_message_at(const mds_json_t *items, int64_t id)
+{
+    size_t i = 0;
+
+    while (i < mds_json_size(items)
+           && mds_json_integer(mds_json_get(mds_json_at(items, i), "id")) < id)
+    {
+        i++;
+    }
+
+    return i;
+}
+
+mds_status_t
+mds_revert_messages(mds_revert_t *u)
+{
+    mds_json_t *items
+        = mds_json_get(mds_json_get(u->state, "messages"), "items");
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes); i++) {
+        mds_json_t       *change = mds_json_at(u->changes, i);
+        const mds_json_t *before = mds_json_get(change, "before");
+        const mds_json_t *item
+            = before == NULL ? mds_json_get(change, "after") : before;
+        int64_t id = mds_json_integer(mds_json_get(item, "id"));
+        size_t  at = mds_revert_message_at(items, id);
+        bool    there
+            = mds_json_integer(mds_json_get(mds_json_at(items, at), "id"))
+              == id;
+
+        if (!mds_str_eq(mds_revert_word(change, "what"), mds_str("message"))) {
+            continue;
+        }
+
+        if (before == NULL && there) {
+            mds_json_remove(items, at);
+
+        } else if (before != NULL && !there) {
+            status = mds_json_insert(items, at, mds_json_copy(before));
+        }
     }
 
     return status;
@@ -326,7 +376,7 @@ mds_revert_place(const mds_json_t *array, const char *what, mds_json_t *changes)
         mds_json_t *before = mds_json_get(change, "before");
 
         if (before == NULL || mds_json_get(change, "after") != NULL
-            || !mds_str_eq(mds_undo_word(change, "what"), mds_str_of(what)))
+            || !mds_str_eq(mds_revert_word(change, "what"), mds_str_of(what)))
         {
             continue;
         }

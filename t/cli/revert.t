@@ -219,6 +219,23 @@ is_deeply $d->asks('export', 'fresh'),
 undo($fresh + 1);
 is $d->must(qw(list show fresh l)), "u\n", 'and back';
 
+# --- messages
+
+$d->put('users', "alice\n");
+$d->must(qw(message push a --users), "$d->{dir}/users",
+    qw(--to android=2 --until 2090-01-01T00:00:00Z));
+my $pushed = $d->serial;
+my $listed = sub { join ' ', map { $_->{id} }
+    @{ $d->asks(qw(message list a alice)) } };
+is $listed->(), '1', 'a message';
+undo($pushed);
+is $listed->(), '', 'its push undone';
+undo($pushed + 1);
+is $listed->(), '1', 'and done again';
+$d->must(qw(message withdraw a 1));
+undo($pushed + 3);
+is $listed->(), '1', 'what was withdrawn is back';
+
 # --- what cannot be
 
 $d->refuses(qr/there is no change 9999 in the log; the last one is \d+/,
