@@ -188,7 +188,7 @@ sub write_config {
     $self->{http} = $http;
 
     return $self->write('nginx.conf', $self->expand(<<"END"));
-load_module $BUILD/ngx_http_mds_module.so;
+load_module "$BUILD/ngx_http_mds_module.so";
 @{[ $self->user ]}
 daemon off;
 worker_processes $self->{workers};
