@@ -92,7 +92,7 @@ mds_runs_tidy(mds_run_t *runs, size_t count, uint64_t floor)
     for (size_t i = 0; i < count; i++) {
         mds_run_t run = runs[i];
 
-        if (run.last <= floor) {
+        if (run.last <= floor || run.last < run.first) {
             continue;
         }
 

@@ -1,0 +1,385 @@
+/* Marks of messages: any order of any repeats comes to one end. */
+
+#include <stdio.h>
+
+#include "dice.h"
+#include "mds_marks.h"
+#include "mds_number.h"
+#include "mds_state_part.h"
+#include "workdir.h"
+
+#define IDS 40 /* of the messages, from 1 */
+#define ROUNDS 300
+#define ORDERS 6
+#define OPS 8
+
+static mds_error_t  err;
+static mds_state_t *state;
+
+/* What was marked, as plainly as can be said. */
+typedef struct {
+    uint64_t delete_through;
+    bool     read[IDS + 1];
+} model_t;
+
+static int
+make(void **unused)
+{
+    if (workdir_make(unused) != 0 || !shell("mkdir state")
+        || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK)
+    {
+        return -1;
+    }
+
+    return mds_state_open(workdir("."), &err, &state) == MDS_OK ? 0 : -1;
+}
+
+static int
+unmake(void **unused)
+{
+    mds_state_close(state);
+    return workdir_remove(unused);
+}
+
+static void
+mark(const char *user, uint64_t delete_through, const mds_run_t *read,
+     size_t count, uint64_t oldest)
+{
+    mds_write_t write = { .type = MDS_WRITE_MARK,
+                          .mark = { .user = mds_str_of(user),
+                                    .delete_through = delete_through,
+                                    .read = read,
+                                    .read_count = count,
+                                    .oldest = oldest } };
+
+    assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
+}
+
+static mds_marks_t
+look(mds_str_t user)
+{
+    mds_marks_t marks;
+
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_state_marks(state, user, &err, &marks), MDS_OK);
+
+    return marks;
+}
+
+static void
+model_mark(model_t *model, const mds_mark_t *mark)
+{
+    for (size_t i = 0; i < mark->read_count; i++) {
+        for (uint64_t id = mark->read[i].first; id <= mark->read[i].last; id++)
+        {
+            model->read[id] = true;
+        }
+    }
+
+    if (mark->delete_through > model->delete_through) {
+        model->delete_through = mark->delete_through;
+    }
+}
+
+/* The same point, the same ids above it and above what is gone, and not a run
+ * more than they take. */
+static void
+compare(mds_str_t user, const model_t *model, uint64_t oldest)
+{
+    mds_marks_t marks = look(user);
+    uint64_t    floor = model->delete_through;
+    size_t      runs = 0;
+    bool        before = false;
+
+    floor = oldest > floor + 1 ? oldest - 1 : floor;
+    assert_int_equal(marks.delete_through, model->delete_through);
+
+    for (uint64_t id = floor + 1; id <= IDS; id++) {
+        assert_int_equal(mds_marks_read(&marks, id), model->read[id]);
+        runs += model->read[id] && !before;
+        before = model->read[id];
+    }
+
+    assert_false(mds_marks_read(&marks, IDS + 1));
+    assert_int_equal(marks.runs.len, 16 * runs);
+    mds_state_end(state);
+}
+
+/* What one of three devices says. */
+static void
+roll(dice_t *dice, mds_run_t runs[3], mds_mark_t *mark)
+{
+    *mark = (mds_mark_t){ .read = runs, .read_count = dice_roll(dice, 4) };
+
+    for (size_t i = 0; i < mark->read_count; i++) {
+        runs[i].first = 1 + dice_roll(dice, IDS);
+        runs[i].last
+            = runs[i].first
+              + dice_roll(dice, dice_once_in(dice, 2)
+                                    ? 1
+                                    : (unsigned) (IDS - runs[i].first + 1));
+    }
+
+    if (mark->read_count == 0 || dice_once_in(dice, 3)) {
+        mark->delete_through = 1 + dice_roll(dice, IDS);
+    }
+}
+
+/* Each operation at least once, in some order, some of them again. */
+static size_t
+shuffle(dice_t *dice, const mds_mark_t *ops, size_t count, mds_str_t user,
+        mds_write_t *writes)
+{
+    size_t order[2 * OPS], len = count;
+
+    for (size_t i = 0; i < count; i++) {
+        order[i] = i;
+    }
+
+    while (len < 2 * OPS && !dice_once_in(dice, 3)) {
+        order[len++] = dice_roll(dice, (unsigned) count);
+    }
+
+    for (size_t i = len; i > 1; i--) {
+        size_t k = dice_roll(dice, (unsigned) i);
+        size_t swap = order[i - 1];
+
+        order[i - 1] = order[k];
+        order[k] = swap;
+    }
+
+    for (size_t i = 0; i < len; i++) {
+        writes[i]
+            = (mds_write_t){ .type = MDS_WRITE_MARK, .mark = ops[order[i]] };
+        writes[i].mark.user = user;
+    }
+
+    return len;
+}
+
+static void
+test_any_order(void **unused)
+{
+    dice_t dice;
+
+    (void) unused;
+    dice_begin(&dice);
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        mds_mark_t  ops[OPS];
+        mds_run_t   runs[OPS][3];
+        mds_write_t writes[ORDERS * 2 * OPS];
+        char        users[ORDERS][32];
+        model_t     model = { 0 };
+        size_t      len = 0, count = 1 + dice_roll(&dice, OPS);
+        uint64_t    oldest
+            = dice_once_in(&dice, 2) ? 1 + dice_roll(&dice, IDS) : 0;
+
+        for (size_t i = 0; i < count; i++) {
+            roll(&dice, runs[i], &ops[i]);
+            ops[i].oldest = oldest;
+            model_mark(&model, &ops[i]);
+        }
+
+        for (unsigned i = 0; i < ORDERS; i++) {
+            snprintf(users[i], sizeof(users[i]), "app/%u-%u", round, i);
+            len += shuffle(&dice, ops, count, mds_str_of(users[i]),
+                           writes + len);
+        }
+
+        /* In one transaction, or in many. */
+        if (round % 50 != 0) {
+            assert_int_equal(mds_state_write(state, writes, len, 1, &err),
+                             MDS_OK);
+        }
+
+        for (size_t i = 0; round % 50 == 0 && i < len; i++) {
+            assert_int_equal(mds_state_write(state, writes + i, 1, 1, &err),
+                             MDS_OK);
+        }
+
+        for (unsigned i = 0; i < ORDERS; i++) {
+            compare(mds_str_of(users[i]), &model, oldest);
+        }
+    }
+}
+
+static void
+test_runs(void **unused)
+{
+    static const mds_run_t odd[] = { { 9, 9 }, { 5, 5 }, { 7, 7 } };
+    static const mds_run_t even[] = { { 6, 6 }, { 8, 8 } };
+    static const mds_run_t wide[] = { { 1, 100 }, { 3, 4 } };
+    mds_marks_t            marks;
+
+    (void) unused;
+    mark("runs", 0, odd, 3, 1);
+    marks = look(mds_str("runs"));
+    assert_int_equal(marks.runs.len, 3 * 16);
+    mds_state_end(state);
+
+    /* Neighbours are one run. */
+    mark("runs", 0, even, 2, 1);
+    marks = look(mds_str("runs"));
+    assert_int_equal(marks.runs.len, 16);
+    assert_false(mds_marks_read(&marks, 4));
+    assert_true(mds_marks_read(&marks, 5));
+    assert_true(mds_marks_read(&marks, 9));
+    assert_false(mds_marks_read(&marks, 10));
+    mds_state_end(state);
+
+    /* The point takes what is below it away, and does not fall again. */
+    mark("runs", 6, NULL, 0, 1);
+    mark("runs", 2, wide, 2, 1);
+    marks = look(mds_str("runs"));
+    assert_int_equal(marks.delete_through, 6);
+    assert_int_equal(marks.runs.len, 16);
+    assert_false(mds_marks_read(&marks, 6));
+    assert_true(mds_marks_read(&marks, 7));
+    assert_true(mds_marks_read(&marks, 100));
+    mds_state_end(state);
+
+    /* So do the messages that are gone. */
+    mark("runs", 0, odd, 1, 90);
+    marks = look(mds_str("runs"));
+    assert_int_equal(marks.delete_through, 6);
+    assert_false(mds_marks_read(&marks, 89));
+    assert_true(mds_marks_read(&marks, 90));
+    mds_state_end(state);
+}
+
+/* Ids as large as they get. */
+static void
+test_ends(void **unused)
+{
+    static const mds_run_t last[]
+        = { { UINT64_MAX, UINT64_MAX }, { UINT64_MAX - 1, UINT64_MAX - 1 } };
+    mds_marks_t marks;
+
+    (void) unused;
+    mark("ends", 0, last, 2, 1);
+    marks = look(mds_str("ends"));
+    assert_int_equal(marks.runs.len, 16);
+    assert_true(mds_marks_read(&marks, UINT64_MAX));
+    assert_false(mds_marks_read(&marks, UINT64_MAX - 2));
+    mds_state_end(state);
+
+    mark("ends", UINT64_MAX, NULL, 0, 1);
+    marks = look(mds_str("ends"));
+    assert_int_equal(marks.delete_through, UINT64_MAX);
+    assert_int_equal(marks.runs.len, 0);
+    mds_state_end(state);
+}
+
+static void
+test_apart(void **unused)
+{
+    static const mds_run_t one[] = { { 3, 3 } };
+    mds_marks_t            marks;
+
+    (void) unused;
+    mark("apart-a", 2, one, 1, 1);
+    marks = look(mds_str("apart-"));
+    assert_int_equal(marks.delete_through + marks.runs.len, 0);
+    mds_state_end(state);
+    marks = look(mds_str("apart-ab"));
+    assert_int_equal(marks.delete_through + marks.runs.len, 0);
+    mds_state_end(state);
+}
+
+/* What was said before is not written again. */
+static void
+test_repeats_cost_nothing(void **unused)
+{
+    static const mds_run_t some[] = { { 3, 5 }, { 9, 9 } };
+
+    (void) unused;
+    mark("again", 2, some, 2, 1);
+    assert_true(shell("cp state/data.mdb before"));
+    mark("again", 2, some, 2, 1);
+    mark("again", 1, some + 1, 1, 1);
+    mark("again", 0, some, 1, 1);
+    assert_true(workdir_same("before", "state/data.mdb"));
+    mark("again", 0, (mds_run_t[]){ { 4, 6 } }, 1, 1);
+    assert_false(workdir_same("before", "state/data.mdb"));
+}
+
+static void
+put(const char *user, const void *data, size_t len)
+{
+    assert_int_equal(mds_lmdb_write(state->writer, &err), MDS_OK);
+    mds_lmdb_put(state->writer, MDS_STATE_MARKS, mds_str_of(user),
+                 (mds_str_t){ len, data });
+    assert_int_equal(mds_lmdb_commit(state->writer, &err), MDS_OK);
+}
+
+/* Records that nobody wrote. */
+static void
+test_hostile(void **unused)
+{
+    static const size_t wrong[] = { 0, 1, 7, 9, 16, 23, 25, 39, 4000 };
+    uint8_t             bytes[8 + 16 * 250];
+    mds_marks_t         marks;
+    mds_write_t         write
+        = { .type = MDS_WRITE_MARK,
+            .mark = { .user = mds_str("hostile"), .delete_through = 1 } };
+    dice_t dice;
+
+    (void) unused;
+    dice_begin(&dice);
+    memset(bytes, 0xff, sizeof(bytes));
+
+    for (size_t i = 0; i < mds_nelems(wrong); i++) {
+        put("hostile", bytes, wrong[i]);
+        assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+        assert_int_equal(mds_state_marks(state, mds_str("hostile"), &err,
+                                         &marks),
+                         MDS_DAMAGED);
+        mds_state_end(state);
+        assert_int_equal(mds_state_write(state, &write, 1, 1, &err),
+                         MDS_DAMAGED);
+    }
+
+    /* Of a right length, whatever is in it: a merge makes it right. */
+    for (unsigned round = 0; round < 60; round++) {
+        size_t   runs = dice_roll(&dice, 250);
+        uint64_t last = 0;
+
+        for (size_t i = 0; i < 8 + 16 * runs; i++) {
+            bytes[i] = (uint8_t) dice_roll(&dice, round % 2 ? 256 : 2);
+        }
+
+        put("hostile", bytes, 8 + 16 * runs);
+        marks = look(mds_str("hostile"));
+        (void) mds_marks_read(&marks, dice_roll(&dice, 1000));
+        mds_state_end(state);
+        assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
+
+        marks = look(mds_str("hostile"));
+        assert_true(marks.runs.len <= 16 * runs);
+
+        for (size_t i = 0; i < marks.runs.len; i += 16) {
+            const uint8_t *p = (const uint8_t *) marks.runs.data + i;
+
+            assert_true(mds_get_u64(p) > last
+                        && mds_get_u64(p + 8) >= mds_get_u64(p));
+            last = mds_get_u64(p + 8);
+        }
+        mds_state_end(state);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_repeats_cost_nothing),
+        cmocka_unit_test(test_hostile),
+    };
+
+    return cmocka_run_group_tests(tests, make, unmake);
+}
