@@ -244,6 +244,29 @@ for my $round (1 .. 40) {
 cmp_ok($seen{$_} // 0, '>', 15, "seen: $_") for qw(nothing news removed);
 cmp_ok(scalar keys %{ $seen{poll} }, '>', 10, 'seen: jitter');
 
+# --- a change that is undone, and an app that has no more settings
+
+sub keys_of { join ' ', sort keys %{ $_[0]{values} } }
+
+my @two = map { { id => $_, kind => 'config', name => $_, value => 1,
+    audience => { all => $true } } } 'a', 'b';
+$t->mdsctl('apply', $t->document({ app => 'undo', releases => [ $two[0] ] }));
+my $one = config('app=undo')->json;
+$t->mdsctl('apply', $t->document({ app => 'undo', releases => \@two }));
+my $more = config("app=undo&state=$one->{state}");
+is(keys_of($more->json), 'b', 'one more');
+$t->mdsctl('revert', $more->header('MDS-Serial'));
+my $back = config('app=undo&state=' . $more->json->{state})->json;
+is_deeply([ $back->{full}, keys_of($back), $back->{removed} ],
+    [ JSON::PP::false, '', ['b'] ], 'undone: removed');
+is($back->{state}, $one->{state}, '... and as it was');
+is(config("app=undo&state=$one->{state}")->status, 204, '... for all');
+$t->mdsctl('apply', '--force', $t->document({ app => 'undo' }));
+$back = config("app=undo&state=$one->{state}")->json;
+is_deeply([ $back->{full}, keys_of($back), $back->{removed} ],
+    [ JSON::PP::false, '', ['a'] ], 'the last one gone: removed');
+is(config("app=undo&state=$back->{state}")->status, 204, '... once');
+
 # --- 200 keys with 3 candidates each: one cheap request
 
 $t->mdsctl('apply', $t->document({ app => 'many', releases => [ map {
