@@ -20,6 +20,7 @@
 #include "mds_store.h"
 #include "mds_time.h"
 #include "mds_undo.h"
+#include "mds_warn.h"
 
 mds_progress_t *
 mds_loader_busy(mds_loader_t *loader, const char *label)
@@ -410,6 +411,24 @@ mds_loader_check(mds_loader_t *loader, const mds_change_t *change,
                : status;
 }
 
+/* A list that is kept up to date is no occasion to warn. */
+static bool
+mds_loader_warns(const mds_change_t *change, const mds_json_t *changes)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        mds_str_t what
+            = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
+
+        if (mds_str_eq(what, mds_str("package"))
+            || mds_str_eq(what, mds_str("release")))
+        {
+            return true;
+        }
+    }
+
+    return change->applies;
+}
+
 /* Within the transaction: *made is the new serial, or untouched. */
 static mds_status_t
 mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
@@ -457,6 +476,10 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
             = mds_loader_make(loader, change, model, after, found, err, made);
     }
 
+    if (status == MDS_OK && mds_loader_warns(change, found)) {
+        status = mds_warn(model, err, loader->warnings);
+    }
+
     if (status == MDS_OK) {
         *changes = mds_json_retain(found);
     }
@@ -488,6 +511,8 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
         status = mds_loader_recover(loader, err);
     }
 
+    loader->warnings = mds_json_array_new();
+
     if (status == MDS_OK) {
         status = mds_undo_begin(loader->depot, err, &undo);
     }
@@ -517,10 +542,12 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 
     if (status != MDS_OK) {
         mds_json_release(changes);
+        mds_json_release(loader->warnings);
         return status;
     }
 
     result->changes = changes;
+    result->warnings = loader->warnings;
     result->serial = serial;
 
     return MDS_OK;

@@ -80,6 +80,8 @@ typedef struct {
     uint64_t    serial;  /* of the catalog, after */
     mds_json_t *changes; /* see mds_diff.h; a new reference */
 
+    /* Strings: what is allowed, and hardly meant; a new reference. */
+    mds_json_t *warnings;
 } mds_change_result_t;
 
 /* Nothing changes, not even the serial, where the edit changes nothing. */

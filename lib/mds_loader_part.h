@@ -14,6 +14,7 @@ struct mds_loader_s {
     mds_journal_t  *journal;
     mds_current_t  *current;
     mds_loader_ui_t ui;
+    mds_json_t     *warnings; /* of the change under way; strings */
 };
 
 mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
@@ -40,7 +41,7 @@ mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
 
 /*
  * Builds generation `serial`: the model's app compiled, all others as the one
- * in force has them. warnings takes strings; model NULL: no app at all.
+ * in force has them; model NULL: no app at all.
  */
 mds_status_t mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
                               const mds_key_t *key, uint64_t serial,

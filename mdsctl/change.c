@@ -132,13 +132,26 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
     o = mds_json_object_new();
     if (mds_json_set_integer(o, "serial", (int64_t) result->serial) != MDS_OK
         || mds_json_set_bool(o, "dry_run", change->dry_run) != MDS_OK
-        || mds_json_set(o, "changes", mds_json_copy(result->changes)) != MDS_OK)
+        || mds_json_set(o, "changes", mds_json_copy(result->changes)) != MDS_OK
+        || mds_json_set(o, "warnings", mds_json_copy(result->warnings))
+               != MDS_OK)
     {
         mds_json_release(o);
         o = NULL;
     }
 
     return mdsctl_print(o);
+}
+
+static void
+print_warnings(const mds_json_t *warnings)
+{
+    fflush(stdout);
+
+    for (size_t i = 0; i < mds_json_size(warnings); i++) {
+        fprintf(stderr, "mdsctl: warning: %.*s\n",
+                MDS_STR(mds_json_string(mds_json_at(warnings, i))));
+    }
 }
 
 /* Of the one command that runs. */
@@ -171,7 +184,9 @@ mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
         (void) mdsctl_failed(&err);
     } else {
         code = print_result(ctl, change, &result);
+        print_warnings(result.warnings);
         mds_json_release(result.changes);
+        mds_json_release(result.warnings);
     }
 
     mds_loader_close(loader);

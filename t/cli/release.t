@@ -233,7 +233,7 @@ $d->misused('given twice', @wrong, qw(--percent 1 --percent 2));
 
 my $facts = $d->asks(qw(pause a ruled));
 is_deeply { %$facts, changes => 0 }, { serial => $d->serial, changes => 0,
-    dry_run => JSON::PP::false }, 'json: serial';
+    dry_run => JSON::PP::false, warnings => [] }, 'json: serial';
 is_deeply [@{ $facts->{changes}[0] }{qw(what id)}], ['release', 'ruled'],
     'json: what changed';
 is $facts->{changes}[0]{after}{state}, 'paused', 'json: into what';
