@@ -22,8 +22,8 @@ numbers(const char *const *pairs)
     static char  line[1024];
     char         text[4096], *end = text, *out = line;
     mds_error_t  err;
-    mds_json_t  *json;
-    mds_model_t *model;
+    mds_json_t  *json = NULL;
+    mds_model_t *model = NULL;
 
     end += sprintf(end, "{\"app\":\"app\",\"releases\":[");
     for (int i = 0; pairs[i] != NULL; i++) {
