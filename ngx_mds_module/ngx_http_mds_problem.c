@@ -58,10 +58,40 @@ ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed)
                                      " answered here");
 }
 
+static mds_status_t
+ngx_http_mds_read_serial(const mds_snapshot_t *snapshot, void *data,
+                         mds_error_t *err)
+{
+    (void) err;
+    ngx_http_mds_tell_serial(data, mds_catalog_serial(snapshot->catalog));
+
+    return MDS_OK;
+}
+
+/* Nothing was looked up, and the answer has the serial all the same. */
 ngx_int_t
 ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
                     const char *detail)
 {
+    ngx_http_mds_ctx_t      *ctx = ngx_http_mds_get_ctx(r);
+    ngx_http_mds_loc_conf_t *mlcf;
+    ngx_http_mds_depot_t    *depot;
+    mds_error_t              err;
+
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    depot = ngx_http_mds_depot(mlcf->place);
+
+    if (ngx_http_mds_depot_evaluate(depot, ngx_http_mds_read_serial, ctx, &err)
+            != MDS_OK
+        || !ngx_http_mds_depot_is_open(depot))
+    {
+        return ngx_http_mds_unavailable(r);
+    }
+
     return ngx_http_mds_send_problem(r, status, NGX_LOG_INFO, detail);
 }
 

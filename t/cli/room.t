@@ -24,7 +24,7 @@ my $common = Depot::noise('common', 150_000);
 $base->put("v$_", $common . Depot::noise($_, 3_000)) for 1 .. 3;
 $base->put('ids', join '', map { "user-$_-of-many\n" } 1 .. 30_000);
 $base->put_json('doc.json', {
-    app => 'a', serial => 100,
+    app => 'a',
     lists => { x => { external => JSON::PP::true }, l => { file => 'ids' } },
     packages => [ map { { kind => 'upgrade', version => "$_", file => "v$_" } }
         1 .. 3 ],
@@ -38,7 +38,7 @@ my $was = $base->export('a') . $base->must(qw(list show a x));
 
 my @commands = (
     ['publish', "$dir/v2", @package, 2],
-    ['apply', "$dir/doc.json"],
+    ['apply', "$dir/doc.json", '--force'],
     ['list', 'import', 'a', 'x', "$dir/ids"],
     ['list', 'import', 'a', 'x', "$dir/ids", '--add'],
     [qw(release a q --kind upgrade --version 1 --all)],

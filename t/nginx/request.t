@@ -112,14 +112,21 @@ for my $query (@good) {
 }
 
 # Methods.
-for my $method (qw(POST PUT DELETE PATCH OPTIONS PROPFIND BREW)) {
+for my $method (qw(PUT DELETE PATCH OPTIONS PROPFIND BREW)) {
     my $r = $t->raw("$method /check?app=a&kind=k HTTP/1.1\r\nHost: h\r\n"
         . "Connection: close\r\nContent-Length: 3\r\n\r\nabc");
     is($r->status, 405, "405: $method");
-    is($r->header('Allow'), 'GET, HEAD', '... says which are');
+    is($r->header('Allow'), 'GET, HEAD, POST', '... says which are');
     is($r->json->{status}, 405, '... a problem');
     is($r->header('MDS-Serial'), 0, '... with the serial');
 }
+
+# A batch that is not JSON.
+my $post = $t->raw("POST /check?app=a&kind=k HTTP/1.1\r\nHost: h\r\n"
+    . "Connection: close\r\nContent-Length: 3\r\n\r\nabc");
+is($post->status, 415, '415: POST of something');
+is($post->json->{status}, 415, '... a problem');
+is($post->header('MDS-Serial'), 0, '... with the serial');
 
 my $r = $t->head('/check?app=a');
 is($r->status, 400, 'HEAD: 400');
