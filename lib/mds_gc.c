@@ -167,9 +167,13 @@ mds_gc_forget(mds_gc_t *gc)
 static mds_status_t
 mds_gc_look(mds_gc_t *gc, mds_error_t *err)
 {
-    mds_status_t status;
+    mds_status_t status = mds_loader_same(gc->loader, err);
 
     mds_gc_forget(gc);
+
+    if (status != MDS_OK) {
+        return status;
+    }
 
     /* Somebody was killed between two of our own steps. */
     if (mds_loader_serial(gc->loader) != mds_journal_serial(gc->journal)) {

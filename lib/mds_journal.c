@@ -91,6 +91,12 @@ mds_journal_abort(mds_journal_t *journal)
     mds_lmdb_abort(journal->lmdb);
 }
 
+mds_status_t
+mds_journal_copy(mds_journal_t *journal, int fd, mds_error_t *err)
+{
+    return mds_lmdb_copy(journal->lmdb, fd, err);
+}
+
 static mds_str_t
 mds_bytes(const void *data, size_t len)
 {

@@ -48,6 +48,10 @@ mds_status_t
 mds_journal_commit(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 void mds_journal_abort(mds_journal_t *journal);
 
+/* As it is now, to fd (mds_lmdb_copy()); not within a transaction. */
+mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
+                              mds_error_t *err) MDS_MUST_CHECK;
+
 /* Of the last change; 0 before the first. */
 uint64_t mds_journal_serial(mds_journal_t *journal);
 void     mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);

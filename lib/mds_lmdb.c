@@ -588,3 +588,12 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
 
     return (info.me_last_pgno + 1) * (uint64_t) stat.ms_psize;
 }
+
+mds_status_t
+mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err)
+{
+    int code = mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT);
+
+    return code == 0 ? MDS_OK
+                     : mds_lmdb_fail(err, code, "copy", mds_lmdb_path(lmdb));
+}

@@ -113,6 +113,13 @@ void mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor);
 bool
 mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value);
 
+/*
+ * Writes the environment as it is now, without its free pages, to fd, while
+ * others go on reading and writing it. Not within a transaction of it.
+ */
+mds_status_t
+mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err) MDS_MUST_CHECK;
+
 /* Bytes that the environment's pages take in its file. */
 uint64_t mds_lmdb_file_bytes(const mds_lmdb_t *lmdb);
 

@@ -54,6 +54,21 @@ mds_loader_serial(const mds_loader_t *loader)
     return mds_current_serial(loader->current);
 }
 
+/* Whoever has waited for the lock may find that the depot was restored. */
+mds_status_t
+mds_loader_same(const mds_loader_t *loader, mds_error_t *err)
+{
+    mds_error_t  why;
+    mds_status_t status
+        = mds_current_check(loader->current, loader->depot, &why);
+
+    return status == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, status,
+                          "the depot was restored meanwhile: try again (%s)",
+                          why.text);
+}
+
 /*
  * With the journal locked: what a killed loader had committed is put in force,
  * and what it left unfinished is removed.
@@ -62,7 +77,11 @@ static mds_status_t
 mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
 {
     uint64_t     serial = mds_journal_serial(loader->journal);
-    mds_status_t status = MDS_OK;
+    mds_status_t status = mds_loader_same(loader, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
 
     /* A copy of a depot has another's generations, and a journal of its own:
      * what that does not know of is not to be collected. */

@@ -52,6 +52,11 @@ mds_journal_t *mds_loader_journal(mds_loader_t *loader);
 const char    *mds_loader_depot(const mds_loader_t *loader);
 uint64_t       mds_loader_serial(const mds_loader_t *loader); /* in force */
 
+/* With the journal locked: whether this is still the depot of that name.
+ * MDS_CONFLICT: it was restored, and what is done here would be lost. */
+mds_status_t
+mds_loader_same(const mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
+
 /*
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
  * an app that is not known yet. Runs within the journal's transaction.

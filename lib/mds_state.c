@@ -207,3 +207,9 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 
     return mds_lmdb_commit(state->writer, err);
 }
+
+mds_status_t
+mds_state_copy(mds_state_t *state, int fd, mds_error_t *err)
+{
+    return mds_lmdb_copy(state->reader, fd, err);
+}

@@ -105,4 +105,8 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 mds_status_t mds_state_audit(mds_state_t *state, mds_error_t *err,
                              uint64_t *windows) MDS_MUST_CHECK;
 
+/* As it is now, to fd (mds_lmdb_copy()); not while it is read. */
+mds_status_t
+mds_state_copy(mds_state_t *state, int fd, mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -8,21 +8,14 @@
 #include "mds_loader.h"
 #include "mdsctl.h"
 
-typedef struct {
-    int64_t uid;
-    int64_t gid;
-} owner_t;
-
-/* Only root can give the state to somebody else; others' workers are their
- * own. */
-static int
-find_owner(const char *user, const char *group, owner_t *owner)
+int
+mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
 {
     const char    *wanted = user;
     struct passwd *passwd;
     struct group  *entry;
 
-    *owner = (owner_t){ -1, -1 };
+    *owner = (mdsctl_owner_t){ -1, -1 };
 
     if (wanted == NULL && geteuid() == 0) {
         wanted = getpwnam("www-data") != NULL ? "www-data" : "nobody";
@@ -33,7 +26,7 @@ find_owner(const char *user, const char *group, owner_t *owner)
         if (passwd == NULL) {
             return mdsctl_usage("there is no user \"%s\"", wanted);
         }
-        *owner = (owner_t){ passwd->pw_uid, passwd->pw_gid };
+        *owner = (mdsctl_owner_t){ passwd->pw_uid, passwd->pw_gid };
     }
 
     if (group != NULL) {
@@ -54,12 +47,12 @@ mdsctl_init(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_option_t options[] = { { .name = "user", .value = &user },
                                   { .name = "group", .value = &group },
                                   { 0 } };
-    owner_t         owner;
+    mdsctl_owner_t  owner;
     mds_json_t     *o;
     mds_error_t     err;
 
     if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
-        || find_owner(user, group, &owner) != MDSCTL_DONE)
+        || mdsctl_owner(user, group, &owner) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }

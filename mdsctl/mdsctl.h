@@ -14,6 +14,7 @@
 #include "mds_base.h"
 #include "mds_json.h"
 #include "mds_request.h"
+#include "mds_sign.h"
 
 #define MDSCTL_VERSION "0.1.0"
 
@@ -109,6 +110,24 @@ int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
 mds_progress_t *mdsctl_progress_begin(const char *label);
 void            mdsctl_progress_end(mds_progress_t *progress);
 
+/* init.c: whom a depot's state belongs to; -1: whoever runs this. */
+typedef struct {
+    int64_t uid;
+    int64_t gid;
+} mdsctl_owner_t;
+
+/*
+ * By name; both may be NULL. Only root can give the state to somebody else;
+ * others' workers are their own. MDSCTL_DONE, or MDSCTL_USAGE with the mistake
+ * printed.
+ */
+int mdsctl_owner(const char *user, const char *group,
+                 mdsctl_owner_t *owner) MDS_MUST_CHECK;
+
+/* verify.c: the public keys of these files; there is room for each. */
+int mdsctl_keys(const mdsctl_values_t *files,
+                mds_public_t *keys) MDS_MUST_CHECK;
+
 /* The commands, a file each. */
 
 int mdsctl_apply(mdsctl_t *ctl, int argc, char **argv);
@@ -125,6 +144,8 @@ int mdsctl_promote(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_restore(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_snapshot(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_versions(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_verify(mdsctl_t *ctl, int argc, char **argv);

@@ -117,8 +117,8 @@ say_problems(uint64_t count)
     return mdsctl_failed(&err);
 }
 
-static int
-load_keys(const mdsctl_values_t *files, mds_public_t *keys)
+int
+mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys)
 {
     mds_error_t err;
 
@@ -149,7 +149,7 @@ mdsctl_verify(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (load_keys(&files, keys) != MDSCTL_DONE) {
+    if (mdsctl_keys(&files, keys) != MDSCTL_DONE) {
         return MDSCTL_FAILED;
     }
 
