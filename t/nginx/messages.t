@@ -395,17 +395,23 @@ post('u6', delete_through => 5);
 is($device->told(user => 'u6'), 'install 2.0 full delta:1.0 by android-2',
     'deleted: does not hit');
 
+# A newer one for another platform does not stand before it.
+users('ed', 'ed');
+push_to('ed', $until, 'android=4.0', 'tv=5.0');
+is($device->told(user => 'ed'), 'install 4.0 full delta:1.0 by message-9',
+    'a newer one is for another platform');
+
 # The newest of the platform alone counts, also when it does not hit.
 users('dora', 'dora');
 push_to('dora', $until, 'android=5.0', 'android=3.0');
 my $dora = Device->new($t, %{ $device->{is} }, user => 'dora');
-is($dora->told, 'install 3.0 full delta:1.0 by message-10',
+is($dora->told, 'install 3.0 full delta:1.0 by message-12',
     'the newest, though an older one is above it');
-post('dora', read => [10]);
+post('dora', read => [12]);
 is($dora->told, 'install 2.0 full delta:1.0 by android-2',
     '... read: the older one does not take its place');
 push_to('dora', at(2), 'android=4.0');
-is($dora->told, 'install 4.0 full delta:1.0 by message-11', 'a newer one');
+is($dora->told, 'install 4.0 full delta:1.0 by message-13', 'a newer one');
 $t->write('clock', 3000);
 is($dora->told, 'install 2.0 full delta:1.0 by android-2', '... expired');
 $t->write('clock', 0);
@@ -417,12 +423,12 @@ push_to('alice', $until, 'android=3.0');
 is($alice->told, 'install 3.0 full delta:1.0 by android-3',
     "equal: the catalog's");
 push_to('alice', $until, 'android=4.0');
-is($alice->told, 'install 4.0 full delta:1.0 by message-13', 'higher: wins');
+is($alice->told, 'install 4.0 full delta:1.0 by message-15', 'higher: wins');
 push_to('alice', $until, 'android=2.0');
 is($alice->told(), 'install 3.0 full delta:1.0 by android-3',
     'as high as what is official: does not hit');
 push_to('alice', $until, 'android=2.0', 'tv=2.0');
-is($alice->told(platform => 'tv'), 'install 2.0 full delta:1.0 by message-16',
+is($alice->told(platform => 'tv'), 'install 2.0 full delta:1.0 by message-18',
     'nothing official');
 
 # In a batch, for upgrades alone.
@@ -458,7 +464,7 @@ is(ids('u5'), '', '... then it is gone');
 is(ids('alice'), '', '... all are');
 is(post('u5', read => [5])->status, 204, 'late marks are no error');
 push_to('bob', at(60 * DAY), 'tv=2.0');
-is(ids('bob'), '17', 'a new one has a new id');
+is(ids('bob'), '19', 'a new one has a new id');
 
 $t->allow(qr/none/);
 $t->finish;

@@ -1,0 +1,251 @@
+# Which devices run what: a check that names a device registers it, when it is
+# news, and nobody waits for that.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Crowd;
+use Digest::SHA;
+use JSON::PP;
+use MDS;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $MANY = $ENV{MDS_DEVICES} // 20_000;
+my $JSON = JSON::PP->new->utf8->canonical;
+my $true = JSON::PP::true;
+my $t    = MDS->new(workers => 2, main => 'env MDS_CLOCK;');
+$ENV{MDS_CLOCK} = $t->dir . '/clock';
+$t->write('clock', '0');
+$t->depot;
+$t->write("p$_", "package $_") for 1, 2;
+
+my %document = (
+    app      => 's',
+    packages => [ map({ my $p = $_; map { { kind => 'upgrade', platform => $p,
+        version => "$_.0", file => "p$_" } } 1, 2 } qw(android ios)),
+        { kind => 'bundle', name => 'home', version => '1', file => 'p1' } ],
+    releases => [ { id => 'r', kind => 'upgrade', platform => 'android',
+        version => '2.0', audience => { all => $true } } ],
+);
+$t->mdsctl('apply', $t->document(\%document));
+$t->mdsctl('apply', $t->document({ app => 'other' }, 'other.json'));
+$t->start(<<'EOF2');
+mds_depot %DEPOT%;
+keepalive_requests 1000;
+server {
+    listen %LISTEN%;
+    location = /check  { mds_check; }
+    location = /config { mds_config; }
+    location = /m      { mds_messages; }
+    location = /own    { mds_check; mds_attribute user $http_x_user; }
+    location = /page   { mds_resource upgrade; alias %DIR%/$mds_version; }
+    location = /log    { return 200 "$mds_version"; }
+}
+EOF2
+
+my $settle = 0;
+
+# All that was queued has been written once somebody who waits is answered.
+sub settled {
+    $settle++;
+    my $device = "settle-$settle";
+    $t->get("/check?app=other&kind=upgrade&device=$device&user=$device&version=1");
+    $t->wait_for(sub { devices_of($device, 'other') ne '' })
+        or die 'the registry is not written';
+}
+
+sub devices_json {
+    my ($user, $app) = @_;
+    return $JSON->decode($t->mdsctl('--json', 'devices', $app // 's', $user));
+}
+
+# "d1 android 1.0, d2 ios 2.0"
+sub devices_of {
+    return join ', ', map { "$_->{device} $_->{platform} $_->{version}" }
+        @{ devices_json(@_) };
+}
+
+# "android 1.0: 2, …"
+sub installed {
+    return join ', ', sort map { "$_->{platform} $_->{version}: $_->{devices}" }
+        @{ $JSON->decode($t->mdsctl('--json', 'versions', $_[0] // 's'))
+            ->{installed} };
+}
+
+sub becomes {
+    my ($code, $want, $title) = @_;
+    my $is;
+    $t->wait_for(sub { ($is = $code->()) eq $want });
+    is($is, $want, $title);
+}
+
+sub post {
+    my ($target, $body) = @_;
+    return $t->raw("POST $target HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        . "Content-Type: application/json\r\nContent-Length: "
+        . length($body) . "\r\n\r\n$body");
+}
+
+my $check = '/check?app=s&kind=upgrade';
+
+# --- what registers
+
+is(devices_of('alice'), '', 'nobody was seen yet');
+is($t->get("$check&device=d1&user=alice&platform=android&version=1.0")->status,
+    200, 'a device asks');
+becomes(sub { devices_of('alice') }, 'd1 android 1.0', '... and is registered');
+cmp_ok(abs(time - seen('alice')), '<', 60, '... with the time');
+is(installed(), 'android 1.0: 1', '... and counted');
+is($t->get("$check&device=d2&user=alice&platform=ios&version=2.0")->status,
+    204, 'one for whom there is nothing');
+becomes(sub { devices_of('alice') }, 'd1 android 1.0, d2 ios 2.0', '... is too');
+
+is(post('/check', $JSON->encode({ app => 's', device => 'd3', user => 'alice',
+    platform => 'ios', app_version => '1.5',
+    resources => [ { kind => 'bundle', name => 'home', version => '7' } ] }))
+    ->status, 200, 'a batch about a bundle');
+becomes(sub { devices_of('alice') },
+    'd1 android 1.0, d2 ios 2.0, d3 ios 1.5', '... the version is the app\'s');
+
+sub seen {
+    require Time::Local;
+    my ($user, $i) = @_;
+    devices_json($user)->[$i // 0]{seen} =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/
+        or return 0;
+    return Time::Local::timegm($6, $5, $4, $3, $2 - 1, $1);
+}
+
+# --- what does not
+
+my %quiet = (
+    'HEAD' => sub { $t->head("$check&device=q&user=quiet&version=1") },
+    'no version' => sub { $t->get("$check&device=q&user=quiet&platform=ios") },
+    'no device' => sub { $t->get("$check&user=quiet&version=1") },
+    'an empty one' => sub { $t->get("$check&device=&user=quiet&version=1") },
+    'a mistake' => sub { $t->get("$check&device=q&user=quiet&version=x") },
+    'a bundle with its own version' => sub {
+        $t->get("/check?app=s&kind=bundle&name=home&device=q&user=quiet&version=1") },
+    'explain' => sub { $t->mdsctl('explain', 'app=s', 'kind=upgrade',
+        'device=q', 'user=quiet', 'version=1') },
+    'a variable' => sub {
+        $t->get('/log?app=s&kind=upgrade&device=q&user=quiet&version=1') },
+    'a page' => sub { $t->get('/page?app=s&device=q&user=quiet&version=1') },
+    'config' => sub { $t->get('/config?app=s&device=q&user=quiet&version=1'
+        . '&app_version=1') },
+    'messages' => sub { $t->get('/m?app=s&device=q&user=quiet&version=1') },
+);
+for my $title (sort keys %quiet) {
+    $quiet{$title}->();
+    settled();
+    is(devices_of('quiet'), '', "not registered: $title");
+}
+
+# --- the user is whom nginx names
+
+$t->get('/own?app=s&kind=upgrade&device=o1&user=alice&version=1.0&platform=ios',
+    'X-User', 'bob');
+becomes(sub { devices_of('bob') }, 'o1 ios 1.0', 'as nginx says');
+is(devices_of('alice'), 'd1 android 1.0, d2 ios 2.0, d3 ios 1.5',
+    '... not as the client does');
+
+# --- what changes is written, what does not is not
+
+sub state_is { Digest::SHA->new(256)->addfile($t->depot_dir . '/state/data.mdb')
+    ->hexdigest }
+
+my $alice = "$check&device=d1&user=alice&platform=android&version=1.0";
+settled();
+my $before = state_is();
+$t->get($alice) for 1 .. 200;
+sleep 0.3;
+is(state_is(), $before, '200 checks of a known device: not a byte is written');
+$t->get("$check&device=d1&user=alice&platform=android&version=2.0");
+becomes(sub { devices_of('alice') },
+    'd1 android 2.0, d2 ios 2.0, d3 ios 1.5', 'upgraded');
+is(installed(), 'android 2.0: 1, ios 1.0: 1, ios 1.5: 1, ios 2.0: 1',
+    '... counted once');
+
+$t->get("$check&device=d1&user=carol&platform=android&version=2.0");
+becomes(sub { devices_of('carol') }, 'd1 android 2.0', 'handed on');
+is(devices_of('alice'), 'd2 ios 2.0, d3 ios 1.5', '... it has left the other');
+$t->get("$check&device=d1&platform=android&version=2.0");
+becomes(sub { devices_of('carol') }, '', 'logged out');
+like(installed(), qr/android 2\.0: 1/, '... it still runs what it runs');
+$t->get($alice);
+becomes(sub { devices_of('alice') },
+    'd1 android 1.0, d2 ios 2.0, d3 ios 1.5', 'and back');
+
+settled();
+my $first = seen('alice');
+$before = state_is();
+$t->write('clock', 86_400_000 - 60_000);
+$t->get($alice);
+sleep 0.3;
+is(state_is(), $before, 'just under a day: nothing is written');
+$t->write('clock', 86_400_000 + 5000);
+$t->get($alice);
+becomes(sub { seen('alice') >= $first + 86_400 ? 'later' : 'as before' },
+    'later', 'a day later it was seen again');
+$t->write('clock', 0);
+
+# --- apps are apart; names have any bytes
+
+$t->get('/check?app=other&kind=upgrade&device=d1&user=alice&version=9');
+becomes(sub { devices_of('alice', 'other') }, 'd1  9', 'another app');
+is(scalar(@{ devices_json('alice') }), 3, '... is another app');
+my $odd = "\xc3\xa9 \"\\\n";
+(my $escaped = $odd) =~ s/(\W)/sprintf '%%%02X', ord $1/ge;
+$t->get("$check&device=$escaped&user=$escaped&version=1.0&platform=ios");
+becomes(sub { scalar @{ devices_json($odd) } }, 1, 'any bytes');
+is($JSON->encode([ devices_json($odd)->[0]{device} ]), $JSON->encode([do {
+    my $text = $odd; utf8::decode($text); $text }]), '... as they were');
+my $long = 'x' x 256;
+$t->get("$check&device=$long&user=$long&version=1.0&platform=" . 'p' x 256);
+becomes(sub { scalar @{ devices_json($long) } }, 1, '256 bytes of each');
+is($t->mdsctl('devices', 's', 'nobody'), '', 'nobody has none');
+like($t->mdsctl('devices', 's', 'alice'),
+    qr/^d1  android 1\.0  seen \d{4}-\d\d-\d\dT[\d:]+Z\n/, 'in words');
+like($t->mdsctl('versions', 's'), qr/^  android 1\.0: 1 devices\n/m,
+    'versions in words');
+
+# --- many
+
+SKIP: {
+    my $crowd = Crowd->new or skip 'no compiler', 3;
+    my %run = (ports => [ $t->port ], devices => $MANY, connections => 32);
+    my $new = $crowd->ask_all(%run,
+        target => "$check&device=m#&user=crowd&platform=many&version=1.0");
+    my $known = $crowd->ask_all(%run,
+        target => "$check&device=m#&user=crowd&platform=many&version=1.0");
+    diag("$MANY new devices: p50 $new->{p50} us, p99 $new->{p99} us in"
+        . " $new->{seconds} s; known: p50 $known->{p50} us, p99 $known->{p99} us");
+    is(scalar(keys %{ $new->{no} }), $MANY, "$MANY devices at once are answered");
+    cmp_ok($new->{p99}, '<', 100_000, '... and none waits for the disk');
+
+    # Those that were passed over come again.
+    for (1 .. 20) {
+        last if installed() =~ /many 1\.0: $MANY\b/;
+        $crowd->ask_all(%run,
+            target => "$check&device=m#&user=crowd&platform=many&version=1.0");
+        sleep 0.2;
+    }
+    like(installed(), qr/many 1\.0: $MANY\b/, '... all are registered');
+}
+
+# --- a state that cannot be written is nobody's concern
+
+rename $t->depot_dir . '/state', $t->depot_dir . '/away';
+is($t->get("$check&device=new&user=new&platform=android&version=1.0")->status,
+    200, 'without a state, checks are answered');
+sleep 0.3;
+is($t->get("$check&device=new2&user=new&platform=android&version=1.0")->status,
+    200, '... again');
+rename $t->depot_dir . '/away', $t->depot_dir . '/state';
+becomes(sub {
+    $t->get("$check&device=new&user=new&platform=android&version=1.0");
+    devices_of('new') }, 'new android 1.0', '... and registered once it is back');
+
+$t->finish;
