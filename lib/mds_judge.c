@@ -37,25 +37,24 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
         judge->installed.len = 0;
     }
 
+    memset(judge->list_verdicts, MDS_VERDICT_OPEN,
+           sizeof(judge->list_verdicts));
     memset(judge->verdicts, MDS_VERDICT_OPEN,
            rules < MDS_VERDICTS_MAX ? rules : MDS_VERDICTS_MAX);
 }
 
-bool
-mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
-               mds_str_t seen, bool holds, const char *format, ...)
+bool(mds_judge_tell)(mds_judge_t *judge, const char *what, mds_str_t subject,
+                     mds_str_t seen, bool holds, const char *format, ...)
 {
     char              detail[MDS_DETAIL_MAX];
     mds_trace_event_t event
         = { MDS_TRACE_TEST, what, subject, detail, seen, holds };
     va_list args;
 
-    if (judge->trace != NULL) {
-        va_start(args, format);
-        vsnprintf(detail, sizeof(detail), format, args);
-        va_end(args);
-        judge->trace->tell(judge->trace, &event);
-    }
+    va_start(args, format);
+    vsnprintf(detail, sizeof(detail), format, args);
+    va_end(args);
+    judge->trace->tell(judge->trace, &event);
 
     return holds;
 }

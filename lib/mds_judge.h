@@ -12,6 +12,9 @@
 /* Rules whose verdict is remembered within an evaluation. */
 #define MDS_VERDICTS_MAX 256
 
+/* Lists, likewise. */
+#define MDS_LIST_VERDICTS_MAX 64
+
 #define MDS_DETAIL_MAX 512 /* bytes of a trace's words */
 
 typedef enum {
@@ -43,6 +46,7 @@ typedef struct {
     uint64_t  asked; /* a bit for each attribute whose value is known */
     mds_str_t values[MDS_RULE_ATTRIBUTES_MAX];
     uint8_t   verdicts[MDS_VERDICTS_MAX]; /* mds_verdict_t, by rule */
+    uint8_t   list_verdicts[MDS_LIST_VERDICTS_MAX];
 } mds_judge_t;
 
 typedef enum {
@@ -85,10 +89,16 @@ bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what,
 bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
                         mds_reason_t *reason);
 
-/* Tells the trace, if there is one, of a test; returns holds. */
+/* Tells the trace, if there is one, of a test; returns holds. The other
+ * arguments are not looked at where nobody listens. */
 bool mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
                     mds_str_t seen, bool holds, const char *format, ...)
     MDS_PRINTF(6, 7);
+
+#define mds_judge_tell(judge, what, subject, seen, holds, ...)                 \
+    ((judge)->trace == NULL ? (holds)                                          \
+                            : mds_judge_tell((judge), (what), (subject),       \
+                                             (seen), (holds), __VA_ARGS__))
 
 /* Tells it that a candidate is taken up, or done with. */
 void mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,

@@ -17,26 +17,47 @@ mds_judge_hash(mds_judge_t *judge, mds_by_t by)
     return judge->hashes[by];
 }
 
+/* The look-up, made once a request for each list. */
+static bool
+mds_judge_listed(mds_judge_t *judge, uint32_t i, const mds_list_ref_t *list,
+                 bool in_doubt)
+{
+    uint8_t *verdict = i < MDS_LIST_VERDICTS_MAX && !in_doubt
+                           ? &judge->list_verdicts[i]
+                           : NULL;
+    bool     in = false;
+
+    if (verdict != NULL && *verdict != MDS_VERDICT_OPEN) {
+        return *verdict == MDS_VERDICT_HOLDS;
+    }
+
+    if (judge->ids[list->by].len > 0 && judge->status == MDS_OK) {
+        judge->status
+            = mds_catalog_list_has(judge->snapshot->catalog,
+                                   mds_record_bytes(judge->record, list->key),
+                                   judge->ids[list->by],
+                                   mds_judge_hash(judge, list->by), in_doubt,
+                                   judge->err, &in);
+    }
+
+    if (verdict != NULL) {
+        *verdict = in ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
+    }
+
+    return in;
+}
+
 static bool
 mds_judge_list(mds_judge_t *judge, uint32_t i, const char *what, bool in_doubt)
 {
     const mds_list_ref_t *list
         = mds_record_item(judge->record, MDS_TABLE_LISTS, i);
-    mds_by_t by = list->by;
-    bool     in = false;
-
-    if (judge->ids[by].len > 0 && judge->status == MDS_OK) {
-        judge->status
-            = mds_catalog_list_has(judge->snapshot->catalog,
-                                   mds_record_bytes(judge->record, list->key),
-                                   judge->ids[by], mds_judge_hash(judge, by),
-                                   in_doubt, judge->err, &in);
-    }
+    bool in = mds_judge_listed(judge, i, list, in_doubt);
 
     return mds_judge_tell(judge, what,
                           mds_record_bytes(judge->record, list->name),
-                          judge->ids[by], in, "list of %s",
-                          by == MDS_BY_USER ? "users" : "devices");
+                          judge->ids[list->by], in, "list of %s",
+                          list->by == MDS_BY_USER ? "users" : "devices");
 }
 
 /* Whether one of the lists has the device, or its user. */

@@ -1,0 +1,181 @@
+/*
+ * Lists of a catalog: opened when they are first asked about, and kept.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "mds_catalog_part.h"
+
+void
+mds_opened_list_free(mds_opened_list_t *list)
+{
+    if (list == NULL) {
+        return;
+    }
+
+    for (uint32_t i = 0; list->patterns != NULL && i < list->pattern_count; i++)
+    {
+        mds_pattern_free(list->patterns[i]);
+    }
+
+    mds_idlist_close(list->base);
+    free(list->patterns);
+    free(list);
+}
+
+static mds_status_t
+mds_opened_list_patterns(mds_opened_list_t       *list,
+                         const mds_list_record_t *record, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    list->patterns
+        = calloc(record->patterns.count + 1, sizeof(*list->patterns));
+    if (list->patterns == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    list->pattern_count = record->patterns.count;
+
+    for (uint32_t i = 0; status == MDS_OK && i < list->pattern_count; i++) {
+        status = mds_pattern_compile(mds_list_record_pattern(record, i), err,
+                                     &list->patterns[i]);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
+                      mds_opened_list_t **list)
+{
+    const mds_list_record_t *record = (const mds_list_record_t *) value.data;
+    mds_opened_list_t       *opened;
+    mds_sha256_t             base;
+    mds_status_t             status = mds_list_record_check(value, err);
+
+    if (status == MDS_OK
+        && (record->number >= catalog->meta.list_count
+            || catalog->lists[record->number] != NULL))
+    {
+        status = mds_fail(err, MDS_DAMAGED, "its number is not its own");
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    opened = calloc(1, sizeof(*opened));
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    if (record->has_base) {
+        memcpy(base.bytes, record->base, sizeof(base.bytes));
+        status = mds_idlist_open(catalog->depot, &base, err, &opened->base);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_opened_list_patterns(opened, record, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_opened_list_free(opened);
+        return status;
+    }
+
+    opened->record = value.data;
+    catalog->lists[record->number] = opened;
+    *list = opened;
+
+    return MDS_OK;
+}
+
+/* Compiled patterns and the mapped base are kept; the record is mapped. */
+mds_status_t
+mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                 const mds_list_record_t **record, mds_opened_list_t **list)
+{
+    mds_error_t  why = { MDS_DAMAGED, "it is not there" };
+    mds_str_t    value;
+    mds_status_t status = MDS_NOT_FOUND;
+
+    if (mds_lmdb_get(catalog->lmdb, MDS_CATALOG_LISTS, key, &value)) {
+        *record = (const mds_list_record_t *) value.data;
+        *list = value.len >= sizeof(**record)
+                        && (*record)->number < catalog->meta.list_count
+                    ? catalog->lists[(*record)->number]
+                    : NULL;
+        status = *list != NULL && (*list)->record == value.data
+                     ? MDS_OK
+                     : mds_catalog_open_list(catalog, value, &why, list);
+    }
+
+    return status == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "catalog %" PRIu64 ": list %.*s: %s",
+                          catalog->meta.serial, MDS_STR(key), why.text);
+}
+
+/* A match that is given up is one where in doubt an id is in. */
+static mds_status_t
+mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, bool in_doubt,
+                      mds_error_t *err, bool *in)
+{
+    mds_status_t status = MDS_OK;
+    bool         match = false;
+
+    for (uint32_t i = 0; status == MDS_OK && !match && i < list->pattern_count;
+         i++) {
+        mds_pattern_t *pattern = list->patterns[i];
+        uint64_t       overruns = mds_pattern_overruns(pattern);
+
+        status = mds_pattern_match(pattern, id, err, &match);
+        match
+            = match || (in_doubt && mds_pattern_overruns(pattern) != overruns);
+    }
+
+    if (status == MDS_OK) {
+        *in = match;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
+                     uint64_t hash, bool in_doubt, mds_error_t *err, bool *in)
+{
+    const mds_list_record_t *record;
+    mds_opened_list_t       *list;
+    bool                     has = false;
+    mds_status_t             status;
+
+    status = mds_catalog_list(catalog, key, err, &record, &list);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    has = mds_list_record_has(record, record->ids, hash);
+
+    if (!has && list->base != NULL) {
+        status = mds_idlist_has(list->base, hash, err, &has);
+    }
+
+    if (has && mds_list_record_has(record, record->without, hash)) {
+        has = false;
+    }
+
+    if (status == MDS_OK && !has) {
+        status = mds_opened_list_match(list, id, in_doubt, err, &has);
+    }
+
+    if (status == MDS_OK) {
+        *in = has;
+    }
+
+    return status;
+}

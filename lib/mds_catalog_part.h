@@ -1,0 +1,39 @@
+/*
+ * mds_catalog_part: what the files mds_catalog*.c share, and nobody else.
+ */
+
+#ifndef MDS_CATALOG_PART_H
+#define MDS_CATALOG_PART_H
+
+#include "mds_catalog.h"
+#include "mds_idlist.h"
+#include "mds_list_record.h"
+#include "mds_pattern.h"
+
+/* A list that was asked for once, and is ready for the next time. */
+typedef struct {
+    const char     *record; /* where it lies */
+    mds_idlist_t   *base;   /* NULL: none */
+    mds_pattern_t **patterns;
+    uint32_t        pattern_count;
+} mds_opened_list_t;
+
+struct mds_catalog_s {
+    mds_lmdb_t        *lmdb;
+    char              *depot;
+    mds_catalog_meta_t meta;
+    const char       **checked; /* where records lie, by number; NULL: not
+                                 * asked for yet, so not checked */
+    mds_opened_list_t **lists;  /* the same */
+};
+
+/* NULL is fine. */
+void mds_opened_list_free(mds_opened_list_t *list);
+
+/* The list's record and what was made of it, opened at its first use. */
+mds_status_t
+mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                 const mds_list_record_t **record,
+                 mds_opened_list_t       **list) MDS_MUST_CHECK;
+
+#endif
