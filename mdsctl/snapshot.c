@@ -181,7 +181,8 @@ add_name(snapshot_t *s, const char *folder, const char *name, mds_error_t *err)
         return status; /* what is not ours stays where it is */
     }
 
-    snprintf(within, sizeof(within), "%s/%s", folder, name);
+    snprintf(within, sizeof(within), "%s/%.*s", folder, MDS_SHA256_HEX + 8,
+             name);
     status = add(s, within, path.text, err);
 
     if (status == MDS_OK) {
