@@ -43,6 +43,7 @@ mds_scope_names(const mds_json_t *scope, mds_str_t platform)
     return false;
 }
 
+/* An embedded version is known, and never offered: nobody could take it. */
 static bool
 mds_message_published(const mds_json_t *state, mds_str_t platform,
                       const mds_version_t *version)
@@ -56,6 +57,8 @@ mds_message_published(const mds_json_t *state, mds_str_t platform,
 
         if (mds_str_eq(mds_json_string(mds_json_get(package, "kind")),
                        mds_str("upgrade"))
+            && !mds_str_eq(mds_json_string(mds_json_get(package, "delivery")),
+                           mds_str("embedded"))
             && mds_scope_names(mds_json_get(package, "platform"), platform)
             && mds_version_parse(
                 mds_json_string(mds_json_get(package, "version")), &published)

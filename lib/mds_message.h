@@ -18,7 +18,7 @@
 
 /*
  * Adds one message to the state; users is the SHA-256 of a stored list.
- * MDS_NOT_FOUND: the app has no package of that version for the platform.
+ * MDS_NOT_FOUND: the app offers no package of that version for the platform.
  */
 mds_status_t
 mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,

@@ -83,8 +83,14 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
                             until);
     }
 
+    if (push.until_ms <= mds_time_now_ms()) {
+        return mdsctl_usage("--until %s is over", until);
+    }
+
     for (size_t i = 0; i < push.to.count; i++) {
-        if (strchr(push.to.items[i], '=') == NULL) {
+        const char *equals = strchr(push.to.items[i], '=');
+
+        if (equals == NULL || equals == push.to.items[i]) {
             return mdsctl_usage("--to %s is not PLATFORM=VERSION",
                                 push.to.items[i]);
         }

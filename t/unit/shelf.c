@@ -7,6 +7,7 @@
 #include "mds_document.h"
 #include "mds_generation.h"
 #include "mds_list_record.h"
+#include "mds_message.h"
 #include "workdir.h"
 
 shelf_delta_t (*shelf_delta)(const char *from, const char *to);
@@ -225,6 +226,30 @@ shelf_add_list(const mds_model_t *model, const mds_list_t *list)
     mds_buffer_free(&record);
 }
 
+/* Whom the messages are for: lists that are stored. */
+static void
+shelf_add_audiences(const mds_model_t *model)
+{
+    mds_buffer_t record = { 0 };
+    mds_error_t  err;
+
+    for (size_t i = 0; i < model->message_count; i++) {
+        mds_list_t list = { .by = MDS_BY_USER,
+                            .has_base = true,
+                            .base = model->messages[i].users };
+
+        if (mds_list_record_build(&list, &err, &record) != MDS_OK) {
+            fail_msg("%s", err.text);
+        }
+
+        mds_generation_list(generation,
+                            mds_message_list_key(model, &model->messages[i]),
+                            &record);
+    }
+
+    mds_buffer_free(&record);
+}
+
 static void
 shelf_add_model(mds_model_t *model)
 {
@@ -245,6 +270,7 @@ shelf_add_model(mds_model_t *model)
     }
 
     mds_generation_app(generation, model->app, &app);
+    shelf_add_audiences(model);
 
     for (size_t i = 0; i < model->list_count; i++) {
         shelf_add_list(model, &model->lists[i]);
@@ -273,6 +299,9 @@ shelf_add(const char *document, mds_error_t *err)
 
     if (good && shelf_state != NULL) {
         assert_int_equal(mds_config_number(shelf_state, model, err), MDS_OK);
+        assert_int_equal(mds_message_model(shelf_state, shelf_now_ms, model,
+                                           err),
+                         MDS_OK);
     }
 
     if (good) {

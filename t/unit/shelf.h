@@ -32,7 +32,7 @@ extern bool shelf_bodies;
 extern int64_t shelf_now_ms;
 
 /* What is remembered of the next app, for the numbers of its settings
- * (mds_config.h); NULL: nothing. */
+ * (mds_config.h) and its messages (mds_message.h); NULL: nothing. */
 extern mds_json_t *shelf_state;
 
 /* In the work directory: as cmocka's group setup and teardown. */
