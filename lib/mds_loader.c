@@ -458,6 +458,9 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
     bool         changed;
     mds_status_t status = mds_loader_before(loader, change->app, err, &before);
 
+    loader->before = before;
+    loader->what = change->what;
+
     if (status == MDS_OK) {
         after = mds_json_copy(before);
         status = after == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")

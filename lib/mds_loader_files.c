@@ -263,9 +263,12 @@ mds_prepare_pair(void *data, const mds_pair_t *pair, mds_error_t *err)
     bool             possible = false;
     mds_status_t     status;
 
-    if ((pair->wish != NULL && pair->wish->has_sha256)
-        || mds_journal_delta(loader->journal, &pair->from->sha256,
-                             &pair->to->sha256, &note))
+    if (pair->wish != NULL && pair->wish->has_sha256) {
+        return mds_loader_foreign(loader, pair, err);
+    }
+
+    if (mds_journal_delta(loader->journal, &pair->from->sha256,
+                          &pair->to->sha256, &note))
     {
         return MDS_OK;
     }

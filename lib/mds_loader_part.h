@@ -7,14 +7,18 @@
 
 #include "mds_current.h"
 #include "mds_loader.h"
-#include "mds_model.h"
+#include "mds_plan.h"
 
 struct mds_loader_s {
     char           *depot;
     mds_journal_t  *journal;
     mds_current_t  *current;
     mds_loader_ui_t ui;
-    mds_json_t     *warnings; /* of the change under way; strings */
+
+    /* Of the change under way. */
+    mds_json_t       *warnings; /* strings */
+    const mds_json_t *before;   /* the state */
+    const char       *what;     /* names the document in messages */
 };
 
 mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
@@ -38,6 +42,13 @@ mds_status_t mds_loader_whole(const mds_json_t *state, mds_error_t *err,
 mds_status_t
 mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
                    const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Checks a difference that was made elsewhere, unless that was done when it
+ * came; where that cannot be done, a warning says so.
+ */
+mds_status_t mds_loader_foreign(mds_loader_t *loader, const mds_pair_t *pair,
+                                mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Builds generation `serial`: the model's app compiled, all others as the one
