@@ -37,8 +37,7 @@ UNIT_MORE  = $(patsubst %.c,$(BUILD)/obj/%.o, \
                $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
 BENCHES    = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
-SOURCES    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch] \
-               t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.[ch])
+PRODUCT    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch])
 
 PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
@@ -188,7 +187,7 @@ fuzz-run: $(FUZZERS)
 	done
 
 lint: deps-tools $(BUILD)/nginx/Makefile
-	clang-format --dry-run -Werror $(SOURCES)
+	clang-format --dry-run -Werror $(PRODUCT)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
 	    --enable=warning,performance,portability \
