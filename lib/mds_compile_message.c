@@ -5,11 +5,17 @@
 
 #include "mds_compile_part.h"
 
-/* What manifests say it is. */
-static void
-mds_message_release(const mds_message_t *message, mds_str_t id,
-                    mds_release_t *release)
+/* What manifests say it is; NULL: no memory. */
+static const mds_release_t *
+mds_message_release(mds_arena_t *arena, const mds_message_t *message,
+                    mds_str_t id)
 {
+    mds_release_t *release = mds_arena_calloc(arena, 1, sizeof(*release));
+
+    if (release == NULL) {
+        return NULL;
+    }
+
     *release = (mds_release_t){
         .id = id,
         .kind = mds_str("upgrade"),
@@ -17,6 +23,8 @@ mds_message_release(const mds_message_t *message, mds_str_t id,
         .version = message->version,
         .key = message->key,
     };
+
+    return release;
 }
 
 /* "files/SHA256" of the first build that everybody on the platform may take;
@@ -60,11 +68,12 @@ mds_compile_message(mds_compiling_t *x, const mds_message_t *message,
     mds_range_t          offers = { 0 };
     mds_message_record_t record
         = { .id = message->id, .expires_ms = message->expires_ms };
-    mds_release_t release;
-    mds_status_t  status;
+    mds_status_t status;
 
-    mds_message_release(message, id, &release);
-    x->release = &release;
+    x->release = mds_message_release(arena, message, id);
+    if (x->release == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
 
     record.release = mds_builder_text(x->builder, id);
     record.platform = mds_builder_text(x->builder, message->platform);

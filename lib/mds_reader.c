@@ -26,17 +26,15 @@ mds_read_show(mds_reader_t *r, const char *text)
 static void
 mds_read_escape(uint8_t c, char escaped[MDS_ESCAPED_MAX])
 {
-    const char *format = "%c";
-
     if (c == '~') {
-        format = "~0";
+        snprintf(escaped, MDS_ESCAPED_MAX, "~0");
     } else if (c == '/') {
-        format = "~1";
+        snprintf(escaped, MDS_ESCAPED_MAX, "~1");
     } else if (c < 0x20 || c == 0x7f) {
-        format = "\\u%04x";
+        snprintf(escaped, MDS_ESCAPED_MAX, "\\u%04x", c);
+    } else {
+        snprintf(escaped, MDS_ESCAPED_MAX, "%c", c);
     }
-
-    snprintf(escaped, MDS_ESCAPED_MAX, format, c);
 }
 
 size_t

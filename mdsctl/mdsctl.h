@@ -125,8 +125,8 @@ int mdsctl_owner(const char *user, const char *group,
                  mdsctl_owner_t *owner) MDS_MUST_CHECK;
 
 /* verify.c: the public keys of these files; there is room for each. */
-int mdsctl_keys(const mdsctl_values_t *files,
-                mds_public_t *keys) MDS_MUST_CHECK;
+int
+mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys) MDS_MUST_CHECK;
 
 /* The commands, a file each. */
 
