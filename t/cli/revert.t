@@ -236,6 +236,47 @@ $d->must(qw(message withdraw a 1));
 undo($pushed + 3);
 is $listed->(), '1', 'what was withdrawn is back';
 
+# --- killed at every call: undone, or not
+
+SKIP: {
+    my $cc = $ENV{CC} // 'cc';
+    system("$cc -shared -fPIC -o $d->{dir}/killer.so"
+        . " $FindBin::Bin/lib/killer.c -ldl") == 0 or skip 'no compiler', 2;
+    my $k = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/kill");
+    $k->must('publish', "$d->{dir}/v$_", qw(--app a --kind upgrade --version),
+        $_) for 1, 2;
+    $k->must(qw(release a r --kind upgrade --version 2 --all));
+    my $serial = $k->serial;
+    my $export = sub { $k->export('a') =~ s/"serial": \d+,//r };
+    my $before = $export->();
+    $k->must(qw(pause a r));
+    my $paused = $export->();
+    system 'cp', '-a', "$d->{dir}/kill", "$d->{dir}/kill-base";
+
+    my ($at, @wrong) = 0;
+    for (;;) {
+        system 'rm', '-rf', "$d->{dir}/kill";
+        system 'cp', '-a', "$d->{dir}/kill-base", "$d->{dir}/kill";
+        my $end = do {
+            local $ENV{LD_PRELOAD} = join ' ', grep { length }
+                $ENV{TEST_NGINX_PRELOAD} // '', "$d->{dir}/killer.so";
+            local $ENV{KILLER_AT} = ++$at;
+            ($k->run('revert', $serial + 1))[0];
+        };
+        my $now = $export->();
+        push @wrong, "call $at: $now" if $now ne $before && $now ne $paused;
+        push @wrong, "call $at: done, and is not" if $end eq '0'
+            && $now ne $before;
+        $k->must('revert', $serial + 1) if $now eq $paused;
+        push @wrong, "call $at: not done again" if $export->() ne $before;
+        my ($code, $out) = $k->run('verify');
+        push @wrong, "call $at: $out" if $code ne 0;
+        last if $end eq '0' || @wrong > 3;
+    }
+    is_deeply \@wrong, [], "killed at each of $at calls";
+    cmp_ok $at, '>', 10, 'there are some';
+}
+
 # --- what cannot be
 
 $d->refuses(qr/there is no change 9999 in the log; the last one is \d+/,
