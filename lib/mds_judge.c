@@ -225,29 +225,34 @@ mds_test_channel(mds_judge_t *judge, const mds_release_record_t *release,
 }
 
 /* "1.0,1.2": versions that the device will not take. */
-static bool
-mds_test_refused(mds_judge_t *judge, const mds_release_record_t *release,
-                 mds_judge_mode_t mode)
+bool
+mds_judge_takes(mds_judge_t *judge, mds_span_t version_key)
 {
-    mds_str_t     key = mds_record_bytes(judge->record, release->version_key);
+    mds_str_t     key = mds_record_bytes(judge->record, version_key);
     mds_str_t     rest = judge->refuse;
     mds_version_t version;
-    bool          holds = true;
-
-    (void) mode;
+    bool          takes = true;
 
     while (rest.len > 0) {
         mds_str_t one = mds_str_cut(&rest, ',');
 
-        holds = holds
+        takes = takes
                 && !(mds_version_parse(one, &version)
                      && mds_str_eq(mds_version_key(&version), key));
     }
 
     return judge->refuse.len == 0
-               ? holds
+               ? takes
                : mds_judge_tell(judge, "refuse", mds_null_str, judge->refuse,
-                                holds, "not this version");
+                                takes, "not this version");
+}
+
+static bool
+mds_test_refused(mds_judge_t *judge, const mds_release_record_t *release,
+                 mds_judge_mode_t mode)
+{
+    (void) mode;
+    return mds_judge_takes(judge, release->version_key);
 }
 
 static bool

@@ -77,6 +77,9 @@ bool mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
 /* A version's key against what is installed (which has to be something). */
 int mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key);
 
+/* Whether the device takes the version: the request does not refuse it. */
+bool mds_judge_takes(mds_judge_t *judge, mds_span_t version_key);
+
 /* Whether all rules (REFS) hold; told: the trace hears of each. */
 bool mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told);
 

@@ -163,6 +163,13 @@ mds_message_above_installed(mds_judge_t                *judge,
                           "below the message's version");
 }
 
+/* A device that has crashed on a version is not to be told of it again. */
+static bool
+mds_message_taken(mds_judge_t *judge, const mds_message_record_t *message)
+{
+    return mds_judge_takes(judge, message->version_key);
+}
+
 static bool
 mds_message_unread(mds_judge_t *judge, const mds_message_record_t *message)
 {
@@ -182,10 +189,8 @@ typedef bool (*mds_message_test_t)(mds_judge_t                *judge,
 
 /* What needs the state comes last: most are done before. */
 static const mds_message_test_t mds_message_tests[] = {
-    mds_message_fresh,
-    mds_message_above_official,
-    mds_message_above_installed,
-    mds_message_unread,
+    mds_message_fresh, mds_message_above_official, mds_message_above_installed,
+    mds_message_taken, mds_message_unread,
 };
 
 const mds_message_record_t *

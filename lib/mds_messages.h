@@ -14,7 +14,8 @@
 /*
  * The message that hits for the judge's device (B5 and the hit condition of
  * B7): the newest one of its platform in its user's list, if that is unread,
- * not expired, and above both the official version and what is installed.
+ * not expired, above both the official version and what is installed, and not a
+ * version that the device refuses.
  * NULL: none, or judge->status says why not.
  */
 const mds_message_record_t *mds_message_hit(mds_judge_t *judge);

@@ -375,6 +375,10 @@ is($device->told(version => '3.9.9'), 'install 4.0 full by message-5',
 is($device->told(version => '4.0'), 'nothing', 'installed');
 is($device->told(version => '4'), 'nothing', '... or the same, said shorter');
 is($device->told(version => '5.0'), 'nothing', '... or more');
+is($device->told(refuse => '4'), 'install 2.0 full delta:1.0 by android-2',
+    'refused: not told again');
+is($device->told(refuse => '3.0'), 'install 4.0 full delta:1.0 by message-5',
+    '... where it is another that is refused');
 is($device->told(user => 'zed'), 'install 2.0 full delta:1.0 by android-2',
     'another user');
 is($device->told(user => undef), 'install 2.0 full delta:1.0 by android-2',
