@@ -1,0 +1,229 @@
+/* Which device runs what: written when it is news, found by app and by user. */
+
+#include <stdio.h>
+
+#include "mds_registry.h"
+#include "mds_sighting.h"
+#include "mds_state_part.h"
+#include "workdir.h"
+
+#define NOW INT64_C(1790000000000)
+#define DAY INT64_C(86400000)
+
+static mds_error_t  err;
+static mds_state_t *state;
+static char         said[4096];
+
+static int
+make(void **unused)
+{
+    if (workdir_make(unused) != 0 || !shell("mkdir state")
+        || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK)
+    {
+        return -1;
+    }
+
+    return mds_state_open(workdir("."), &err, &state) == MDS_OK ? 0 : -1;
+}
+
+static int
+unmake(void **unused)
+{
+    mds_state_close(state);
+    return workdir_remove(unused);
+}
+
+static mds_sighting_t
+sighting(const char *device, const char *user, const char *platform,
+         const char *version, char key[64])
+{
+    int len = snprintf(key, 64, "app%c%s", 0, device);
+
+    return (mds_sighting_t){ { (size_t) len, key },
+                             mds_str_of(user),
+                             mds_str_of(platform),
+                             mds_str_of(version) };
+}
+
+/* Whether it was news; written either way, which has to come to the same. */
+static bool
+see(const char *device, const char *user, const char *version, int64_t now_ms)
+{
+    char        key[64];
+    bool        news, same;
+    mds_write_t write
+        = { .type = MDS_WRITE_SIGHTING,
+            .sighting = sighting(device, user, "ios", version, key) };
+
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_registry_news(state, &write.sighting, now_ms, &err,
+                                       &news),
+                     MDS_OK);
+    mds_state_end(state);
+
+    assert_true(shell("cp state/data.mdb before"));
+    assert_int_equal(mds_state_write(state, &write, 1, now_ms, &err), MDS_OK);
+    same = workdir_same("before", "state/data.mdb");
+    assert_int_equal(news, !same);
+
+    return news;
+}
+
+static mds_status_t
+say(void *data, const mds_device_t *device, mds_error_t *e)
+{
+    size_t len = strlen(said);
+
+    (void) data;
+    (void) e;
+    snprintf(said + len, sizeof(said) - len, "%.*s %.*s %.*s %.*s, ",
+             MDS_STR(device->device), MDS_STR(device->platform),
+             MDS_STR(device->version), MDS_STR(device->user));
+
+    return MDS_OK;
+}
+
+static const char *
+of_user(const char *user)
+{
+    said[0] = '\0';
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_registry_of_user(state, mds_str("app"),
+                                          mds_str_of(user), say, NULL, &err),
+                     MDS_OK);
+    mds_state_end(state);
+
+    return said;
+}
+
+static const char *
+of_app(const char *app)
+{
+    said[0] = '\0';
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_registry_devices(state, mds_str_of(app), say, NULL,
+                                          &err),
+                     MDS_OK);
+    mds_state_end(state);
+
+    return said;
+}
+
+static void
+test_news(void **unused)
+{
+    (void) unused;
+    assert_string_equal(of_app("app"), "");
+    assert_true(see("d", "u", "1.0", NOW));
+    assert_false(see("d", "u", "1.0", NOW));
+    assert_false(see("d", "u", "1.0", NOW + DAY - 1));
+    assert_true(see("d", "u", "1.0", NOW + DAY));
+    assert_false(see("d", "u", "1.0", NOW + DAY + DAY - 1));
+    assert_true(see("d", "u", "1.1", NOW + DAY));
+    assert_true(see("d", "u", "1.0", NOW + DAY));
+
+    /* A clock that was far ahead does not hold it for ever. */
+    assert_true(see("d", "u", "1.0", NOW + 400 * DAY));
+    assert_true(see("d", "u", "1.0", NOW));
+    assert_string_equal(of_app("app"), "d ios 1.0 u, ");
+}
+
+static void
+test_users(void **unused)
+{
+    (void) unused;
+    assert_true(see("e", "u", "2", NOW));
+    assert_string_equal(of_user("u"), "d ios 1.0 u, e ios 2 u, ");
+    assert_true(see("d", "v", "1.0", NOW));
+    assert_string_equal(of_user("u"), "e ios 2 u, ");
+    assert_string_equal(of_user("v"), "d ios 1.0 v, ");
+    assert_true(see("d", "", "1.0", NOW));
+    assert_string_equal(of_user("v"), "");
+    assert_string_equal(of_user(""), "");
+    assert_true(see("d", "u", "1.0", NOW));
+    assert_string_equal(of_user("u"), "d ios 1.0 u, e ios 2 u, ");
+
+    /* Names that begin alike. */
+    assert_string_equal(of_user("uu"), "");
+    assert_string_equal(of_app("ap"), "");
+    assert_string_equal(of_app("appp"), "");
+    assert_string_equal(of_app("app"), "d ios 1.0 u, e ios 2 u, ");
+}
+
+/* Records that nobody wrote. */
+static void
+test_hostile(void **unused)
+{
+    static const char bytes[] = "\0\0\0\0\0\0\0\1no zero at all";
+    mds_str_t         key = { 7, "bad\0bad" };
+    mds_sighting_t    seen = { .device = key };
+    bool              news;
+
+    (void) unused;
+
+    for (size_t len = 0; len < sizeof(bytes); len++) {
+        assert_int_equal(mds_lmdb_write(state->writer, &err), MDS_OK);
+        mds_lmdb_put(state->writer, MDS_STATE_DEVICES, key,
+                     (mds_str_t){ len, bytes });
+        assert_int_equal(mds_lmdb_commit(state->writer, &err), MDS_OK);
+
+        said[0] = '\0';
+        assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+        assert_int_equal(mds_registry_devices(state, mds_str("bad"), say, NULL,
+                                              &err),
+                         len < 8 ? MDS_DAMAGED : MDS_OK);
+        assert_int_equal(mds_registry_news(state, &seen, NOW, &err, &news),
+                         len < 8 ? MDS_DAMAGED : MDS_OK);
+        mds_state_end(state);
+    }
+}
+
+static bool
+sighted(const char *query, mds_sighting_t *s)
+{
+    static char          buffer[1024], bytes[MDS_SIGHTING_KEY_MAX];
+    static mds_request_t request;
+
+    request = (mds_request_t){ 0 };
+    assert_int_equal(mds_request_parse(&request, mds_str_of(query), buffer,
+                                       &err),
+                     MDS_OK);
+    assert_int_equal(mds_request_validate(&request, &err), MDS_OK);
+
+    return mds_sighting_of(&request, bytes, s);
+}
+
+static void
+test_sighting(void **unused)
+{
+    mds_sighting_t s;
+
+    (void) unused;
+    assert_true(sighted("app=a&kind=upgrade&device=d&version=1&user=u", &s));
+    assert_memory_equal(s.device.data, "a\0d", 3);
+    assert_int_equal(s.device.len, 3);
+    assert_true(mds_str_eq(s.version, mds_str("1")));
+    assert_true(mds_str_eq(s.user, mds_str("u")));
+
+    assert_true(
+        sighted("app=a&kind=bundle&device=d&version=9&app_version=2", &s));
+    assert_true(mds_str_eq(s.version, mds_str("2")));
+    assert_int_equal(s.user.len, 0);
+
+    assert_false(sighted("app=a&kind=upgrade&device=d", &s));
+    assert_false(sighted("app=a&kind=upgrade&version=1", &s));
+    assert_false(sighted("app=a&kind=bundle&device=d&version=9", &s));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_news),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_sighting),
+    };
+
+    return cmocka_run_group_tests(tests, make, unmake);
+}
