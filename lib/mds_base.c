@@ -146,8 +146,7 @@ mds_status_of_errno(int number)
     }
 }
 
-mds_status_t
-mds_fail_errno(mds_error_t *err, const char *format, ...)
+mds_status_t(mds_fail_errno)(mds_error_t *err, const char *format, ...)
 {
     int     number = errno;
     char    words[MDS_ERROR_BYTES / 2];

@@ -110,4 +110,13 @@ mds_failed(mds_status_t status)
 mds_status_t
 mds_fail_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
 
+static inline mds_status_t
+mds_failed_somehow(mds_status_t status)
+{
+    return status == MDS_OK ? MDS_IO : status;
+}
+
+#define mds_fail_errno(err, ...)                                               \
+    mds_failed_somehow(mds_fail_errno((err), __VA_ARGS__))
+
 #endif

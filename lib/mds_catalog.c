@@ -1,6 +1,7 @@
 #include "mds_catalog_part.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mds_document.h"
@@ -18,6 +19,22 @@ mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
                  mds_path_t *path)
 {
     return mds_path(path, err, "%s/catalog/%" PRIu64 ".mdb", depot, serial);
+}
+
+bool
+mds_catalog_name(const char *name, uint64_t *serial)
+{
+    char     canonical[64];
+    uint64_t number = strtoull(name, NULL, 10);
+
+    snprintf(canonical, sizeof(canonical), "%" PRIu64 ".mdb", number);
+
+    if (strcmp(name, canonical) != 0) {
+        return false;
+    }
+
+    *serial = number;
+    return true;
 }
 
 void

@@ -46,8 +46,10 @@ typedef struct mds_catalog_s mds_catalog_t;
 
 /* DEPOT/catalog/SERIAL.mdb, and what its seal calls it. */
 mds_status_t
-     mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
-                      mds_path_t *path) MDS_MUST_CHECK;
+mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
+                 mds_path_t *path) MDS_MUST_CHECK;
+/* The serial of a generation's file name, "SERIAL.mdb"; false: it is none. */
+bool mds_catalog_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
 void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
 
 /*

@@ -259,16 +259,13 @@ mds_generation_finish(mds_generation_t *generation, mds_error_t *err)
 static bool
 mds_generation_old(const char *name, uint64_t serial, unsigned keep)
 {
-    char    *rest;
     uint64_t number;
 
     if (strncmp(name, MDS_TEMP_PREFIX, sizeof(MDS_TEMP_PREFIX) - 1) == 0) {
         return true;
     }
 
-    number = strtoull(name, &rest, 10);
-
-    return rest != name && strcmp(rest, ".mdb") == 0
+    return mds_catalog_name(name, &number)
            && (number > serial || number + keep <= serial);
 }
 

@@ -217,15 +217,25 @@ mds_revert_members(mds_revert_t *u)
 static mds_json_t *
 mds_revert_pointed(const mds_json_t *document, const char *text)
 {
-    char        array[16], id[MDS_DIFF_ID_MAX];
-    size_t      i;
-    mds_json_t *part, *item;
+    static const char prefix[] = MDS_REVERT_WHAT ": /";
+    char              array[16] = "", id[MDS_DIFF_ID_MAX];
+    size_t            len;
+    mds_json_t       *part, *item;
 
-    if (sscanf(text, MDS_REVERT_WHAT ": /%15[a-z]/%zu", array, &i) != 2) {
+    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0) {
         return NULL;
     }
 
-    item = mds_json_at(mds_json_get(document, array), i);
+    text += sizeof(prefix) - 1;
+    len = strcspn(text, "/");
+
+    if (len == 0 || len >= sizeof(array) || text[len] != '/') {
+        return NULL;
+    }
+
+    memcpy(array, text, len);
+    item = mds_json_at(mds_json_get(document, array),
+                       strtoul(text + len + 1, NULL, 10));
     if (item == NULL) {
         return NULL;
     }

@@ -249,17 +249,13 @@ static mds_status_t
 mds_verify_generation(mds_verify_t *v, const char *name, uint64_t size_bytes,
                       mds_error_t *err)
 {
-    char         where[512], canonical[64] = "";
+    char         where[512];
     uint64_t     serial = 0;
     mds_status_t status = MDS_OK;
 
     snprintf(where, sizeof(where), "catalog/%s", name);
 
-    if (sscanf(name, "%" SCNu64, &serial) == 1) {
-        snprintf(canonical, sizeof(canonical), "%" PRIu64 ".mdb", serial);
-    }
-
-    if (strcmp(name, canonical) != 0) {
+    if (!mds_catalog_name(name, &serial)) {
         mds_verify_problem(v, where, "does not belong here");
 
     } else if (serial <= v->result.serial) {

@@ -100,33 +100,28 @@ mds_warn_compile(mds_warning_t *w)
 static mds_str_t
 mds_warn_value(const mds_warning_t *w, const mds_rule_t *rule)
 {
-    mds_str_t value = mds_null_str;
+    mds_str_t value;
 
     switch (rule->op) {
     case MDS_OP_IN:
         value = rule->values.items[0];
         value.len -= value.data[value.len - 1] == '*';
-        break;
+        return value;
 
     case MDS_OP_RANGE:
-        value = rule->min.len > 0   ? rule->min
-                : rule->max.len > 0 ? rule->max
-                                    : mds_str("0");
-        break;
+        return rule->min.len > 0   ? rule->min
+               : rule->max.len > 0 ? rule->max
+                                   : mds_str("0");
 
     case MDS_OP_NOT_RANGE:
         value = rule->max.len > 0 ? rule->max : rule->below;
-        value = rule->min.len > 0 ? mds_str("0")
-                                  : mds_arena_printf(w->model->arena, "%.*s.1",
-                                                     MDS_STR(value));
-        break;
+        return rule->min.len > 0 ? mds_str("0")
+                                 : mds_arena_printf(w->model->arena, "%.*s.1",
+                                                    MDS_STR(value));
 
-    case MDS_OP_NOT_IN:
-        value = mds_str("-");
-        break;
+    default:
+        return mds_str("-");
     }
-
-    return value;
 }
 
 /* What is claimed already stays. */

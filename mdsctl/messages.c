@@ -137,10 +137,10 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     status = ask(c, &answer, &m->err);
     if (status == MDS_OK && answer.status == 404) {
         mdsctl_tell(&c->story, "messages", "the service keeps none");
-    } else if (status == MDS_OK && answer.status != 200) {
-        status = mdsctl_check_refused(c, &answer, &m->err);
     } else if (status == MDS_OK) {
-        status = understand(c, &answer, m);
+        status = answer.status != 200
+                     ? mdsctl_check_refused(c, &answer, &m->err)
+                     : understand(c, &answer, m);
         if (status == MDS_OK) {
             tell(c, m);
         }

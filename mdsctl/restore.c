@@ -84,16 +84,11 @@ is_hex_name(const char *name, const char *folder, const char *const *suffixes,
 static bool
 take_generation(restore_t *r, const char *name)
 {
-    char     canonical[64];
-    uint64_t serial;
-
-    if (r->generation || sscanf(name, "catalog/%" SCNu64, &serial) != 1) {
+    if (r->generation || strncmp(name, "catalog/", 8) != 0) {
         return false;
     }
 
-    snprintf(canonical, sizeof(canonical), "catalog/%" PRIu64 ".mdb", serial);
-    r->serial = serial;
-    r->generation = strcmp(name, canonical) == 0;
+    r->generation = mds_catalog_name(name + 8, &r->serial);
 
     return r->generation;
 }
@@ -653,18 +648,18 @@ print_result(const mdsctl_t *ctl, const restore_t *r)
 int
 mdsctl_restore(mdsctl_t *ctl, int argc, char **argv)
 {
-    static restore_t     r;
-    static mds_public_t  keys[MDSCTL_VALUES_MAX];
-    mds_verify_options_t verify = { .keys = keys };
-    const char          *user = NULL, *group = NULL;
-    mdsctl_values_t      files = { 0 };
-    mdsctl_option_t      options[] = { { .name = "force", .flag = &r.force },
-                                       { .name = "user", .value = &user },
-                                       { .name = "group", .value = &group },
-                                       { .name = "pub", .values = &files },
-                                       { 0 } };
-    mds_error_t          err;
-    mds_status_t         status;
+    static restore_t            r;
+    static mds_public_t         keys[MDSCTL_VALUES_MAX];
+    static mds_verify_options_t verify;
+    const char                 *user = NULL, *group = NULL;
+    mdsctl_values_t             files = { 0 };
+    mdsctl_option_t options[] = { { .name = "force", .flag = &r.force },
+                                  { .name = "user", .value = &user },
+                                  { .name = "group", .value = &group },
+                                  { .name = "pub", .values = &files },
+                                  { 0 } };
+    mds_error_t     err;
+    mds_status_t    status;
 
     if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE
         || mdsctl_owner(user, group, &r.owner) != MDSCTL_DONE)
@@ -676,6 +671,7 @@ mdsctl_restore(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_FAILED;
     }
 
+    verify.keys = keys;
     verify.key_count = files.count;
     r.verify = &verify;
     r.owned = user != NULL || group != NULL;
