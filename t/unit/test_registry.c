@@ -13,6 +13,7 @@
 static mds_error_t  err;
 static mds_state_t *state;
 static char         said[4096];
+static const char  *platform = "ios";
 
 static int
 make(void **unused)
@@ -34,8 +35,8 @@ unmake(void **unused)
 }
 
 static mds_sighting_t
-sighting(const char *device, const char *user, const char *platform,
-         const char *version, char key[64])
+sighting(const char *device, const char *user, const char *version,
+         char key[64])
 {
     int len = snprintf(key, 64, "app%c%s", 0, device);
 
@@ -51,9 +52,8 @@ see(const char *device, const char *user, const char *version, int64_t now_ms)
 {
     char        key[64];
     bool        news, same;
-    mds_write_t write
-        = { .type = MDS_WRITE_SIGHTING,
-            .sighting = sighting(device, user, "ios", version, key) };
+    mds_write_t write = { .type = MDS_WRITE_SIGHTING,
+                          .sighting = sighting(device, user, version, key) };
 
     assert_int_equal(mds_state_begin(state, &err), MDS_OK);
     assert_int_equal(mds_registry_news(state, &write.sighting, now_ms, &err,
@@ -126,6 +126,25 @@ test_news(void **unused)
     assert_true(see("d", "u", "1.0", NOW + 400 * DAY));
     assert_true(see("d", "u", "1.0", NOW));
     assert_string_equal(of_app("app"), "d ios 1.0 u, ");
+
+    platform = "android";
+    assert_true(see("d", "u", "1.0", NOW));
+    assert_false(see("d", "u", "1.0", NOW));
+    assert_string_equal(of_app("app"), "d android 1.0 u, ");
+    platform = "ios";
+    assert_true(see("d", "u", "1.0", NOW));
+}
+
+static uint64_t
+owners(void)
+{
+    uint64_t count;
+
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    count = mds_lmdb_count(state->reader, MDS_STATE_OWNERS);
+    mds_state_end(state);
+
+    return count;
 }
 
 static void
@@ -137,9 +156,11 @@ test_users(void **unused)
     assert_true(see("d", "v", "1.0", NOW));
     assert_string_equal(of_user("u"), "e ios 2 u, ");
     assert_string_equal(of_user("v"), "d ios 1.0 v, ");
+    assert_int_equal(owners(), 2);
     assert_true(see("d", "", "1.0", NOW));
     assert_string_equal(of_user("v"), "");
     assert_string_equal(of_user(""), "");
+    assert_int_equal(owners(), 1);
     assert_true(see("d", "u", "1.0", NOW));
     assert_string_equal(of_user("u"), "d ios 1.0 u, e ios 2 u, ");
 
