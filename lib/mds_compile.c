@@ -65,13 +65,6 @@ mds_compile_release(mds_compiling_t *x, const mds_release_t *release,
     mds_compile_release_head(x, release, &record);
     record.builds = builds;
 
-    /* A release may say 1.4 of what was published as 1.4.0. */
-    if (builds.count > 0) {
-        record.version
-            = mds_builder_text(x->builder,
-                               x->builds.items[builds.first]->version);
-    }
-
     status = mds_compile_offers(x, &builds, err, &offers);
 
     if (status == MDS_OK) {
