@@ -15,6 +15,7 @@
 #include "mds_generation.h"
 #include "mds_idlist.h"
 #include "mds_loader_part.h"
+#include "mds_marks.h"
 #include "mds_message.h"
 #include "mds_revert.h"
 #include "mds_store.h"
@@ -349,6 +350,31 @@ mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
     return status;
 }
 
+/*
+ * Messages that have expired long ago go with whatever change comes, and with
+ * them what users have marked of them. Should that fail, there is nothing but
+ * a few bytes too many, and the next change comes by here again.
+ */
+static void
+mds_loader_sweep_messages(mds_loader_t *loader, mds_str_t app,
+                          mds_json_t *state, int64_t now_ms)
+{
+    mds_state_t *marks;
+    uint64_t     oldest;
+    mds_status_t swept;
+    mds_error_t  err;
+
+    if (!mds_message_prune(state, now_ms, &oldest)
+        || mds_state_open(loader->depot, &err, &marks) != MDS_OK)
+    {
+        return;
+    }
+
+    swept = mds_state_sweep_marks(marks, app, oldest, &err);
+    (void) swept;
+    mds_state_close(marks);
+}
+
 /* The edit is done, and differs: make it the catalog. */
 static mds_status_t
 mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
@@ -359,6 +385,7 @@ mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
     int64_t      now_ms = mds_time_now_ms();
     mds_status_t status;
 
+    mds_loader_sweep_messages(loader, change->app, state, now_ms);
     status = mds_loader_prepare(loader, model, change->key, err);
 
     if (status == MDS_OK) {

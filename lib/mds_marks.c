@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "mds_arena.h"
 #include "mds_buffer.h"
 #include "mds_number.h"
 #include "mds_state_part.h"
@@ -200,5 +201,113 @@ mds_marks_merge(mds_lmdb_t *lmdb, const mds_mark_t *mark, mds_error_t *err,
     mds_buffer_free(&record);
     free(runs);
 
+    return status;
+}
+
+#define MDS_SWEEP_MAX 256 /* in one transaction */
+
+/* Nothing of the record is at or above the oldest message. */
+static bool
+mds_marks_stale(mds_str_t value, uint64_t oldest)
+{
+    size_t runs = value.len < 8 ? 0 : (value.len - 8) / MDS_RUN_BYTES;
+
+    return value.len >= 8 && mds_get_u64((const uint8_t *) value.data) < oldest
+           && (runs == 0
+               || mds_run_at((mds_str_t){ value.len - 8, value.data + 8 },
+                             runs - 1)
+                          .last
+                      < oldest);
+}
+
+/* Up to MDS_SWEEP_MAX keys of stale marks from *from on, which moves on. */
+static size_t
+mds_marks_collect(mds_lmdb_t *lmdb, mds_str_t prefix, uint64_t oldest,
+                  mds_arena_t *arena, mds_str_t *from, mds_str_t *keys)
+{
+    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, MDS_STATE_MARKS, *from);
+    mds_str_t          key, value;
+    size_t             count = 0;
+
+    while (count < MDS_SWEEP_MAX && mds_lmdb_next(cursor, &key, &value)
+           && mds_str_starts(key, prefix))
+    {
+        if (mds_marks_stale(value, oldest)) {
+            keys[count++] = mds_arena_str(arena, key);
+        }
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    if (count > 0) {
+        *from = keys[count - 1];
+    }
+
+    return count;
+}
+
+/* What was marked meanwhile stays. */
+static mds_status_t
+mds_marks_drop(mds_lmdb_t *lmdb, const mds_str_t *keys, size_t count,
+               uint64_t oldest, mds_error_t *err)
+{
+    mds_status_t status = mds_lmdb_write(lmdb, err);
+    mds_str_t    value;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        if (mds_lmdb_get(lmdb, MDS_STATE_MARKS, keys[i], &value)
+            && mds_marks_stale(value, oldest))
+        {
+            mds_lmdb_delete(lmdb, MDS_STATE_MARKS, keys[i]);
+        }
+    }
+
+    return mds_lmdb_commit(lmdb, err);
+}
+
+mds_status_t
+mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
+                      mds_error_t *err)
+{
+    mds_arena_t *arena = mds_arena_new();
+    mds_str_t    prefix = { 0 }, from, keys[MDS_SWEEP_MAX];
+    size_t       count = MDS_SWEEP_MAX;
+    mds_status_t status = MDS_OK;
+
+    if (arena != NULL) {
+        /* The zero byte behind the copy ends the app's part of a key. */
+        prefix = mds_arena_str(arena, app);
+        prefix.len++;
+    }
+
+    if (prefix.data == NULL) {
+        mds_arena_free(arena);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    for (from = prefix; status == MDS_OK && count == MDS_SWEEP_MAX;) {
+        status = mds_state_begin(state, err);
+
+        if (status == MDS_OK) {
+            count = mds_marks_collect(state->reader, prefix, oldest, arena,
+                                      &from, keys);
+            status = mds_lmdb_status(state->reader, err);
+            mds_state_end(state);
+        }
+
+        if (status == MDS_OK && mds_arena_failed(arena)) {
+            status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        }
+
+        if (status == MDS_OK && count > 0) {
+            status = mds_marks_drop(state->writer, keys, count, oldest, err);
+        }
+    }
+
+    mds_arena_free(arena);
     return status;
 }

@@ -26,4 +26,13 @@ mds_state_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
 
 bool mds_marks_read(const mds_marks_t *marks, uint64_t id);
 
+/*
+ * Drops the marks of an app's users that speak of nothing any more: all their
+ * ids are below the oldest message that there is. A few hundred at a time, so
+ * that other writers need not wait for long.
+ */
+mds_status_t
+mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
+                      mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -170,35 +170,48 @@ mds_message_read(const mds_json_t *json, mds_arena_t *arena, mds_error_t *err,
     return MDS_OK;
 }
 
-static void
-mds_message_prune(mds_json_t *items, int64_t now_ms)
+static bool
+mds_message_gone(const mds_json_t *message, int64_t now_ms)
 {
-    for (size_t i = mds_json_size(items); i > 0; i--) {
-        int64_t expires_ms;
+    int64_t expires_ms;
 
-        if (mds_time_parse(mds_json_string(mds_json_get(
-                               mds_json_at(items, i - 1), "expires")),
-                           &expires_ms)
-            && now_ms - expires_ms >= MDS_MESSAGE_KEPT_MS)
-        {
+    return mds_time_parse(mds_json_string(mds_json_get(message, "expires")),
+                          &expires_ms)
+           && now_ms - expires_ms >= MDS_MESSAGE_KEPT_MS;
+}
+
+bool
+mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest)
+{
+    mds_json_t *messages = mds_json_get(state, "messages");
+    mds_json_t *items = mds_json_get(messages, "items");
+    size_t      before = mds_json_size(items);
+
+    for (size_t i = before; i > 0; i--) {
+        if (mds_message_gone(mds_json_at(items, i - 1), now_ms)) {
             mds_json_remove(items, i - 1);
         }
     }
+
+    *oldest = (uint64_t) mds_json_integer(
+        mds_json_size(items) > 0 ? mds_json_get(mds_json_at(items, 0), "id")
+                                 : mds_json_get(messages, "next"));
+
+    return mds_json_size(items) < before;
 }
 
 mds_status_t
-mds_message_model(mds_json_t *state, int64_t now_ms, mds_model_t *model,
+mds_message_model(const mds_json_t *state, int64_t now_ms, mds_model_t *model,
                   mds_error_t *err)
 {
-    mds_json_t  *messages = mds_json_get(state, "messages");
-    mds_json_t  *items = mds_json_get(messages, "items");
-    mds_status_t status = MDS_OK;
+    const mds_json_t *messages = mds_json_get(state, "messages");
+    const mds_json_t *items = mds_json_get(messages, "items");
+    mds_status_t      status = MDS_OK;
 
     if (messages == NULL) {
         return MDS_OK;
     }
 
-    mds_message_prune(items, now_ms);
     model->newest_message
         = (uint64_t) mds_json_integer(mds_json_get(messages, "next")) - 1;
     model->messages = mds_arena_calloc(model->arena, mds_json_size(items),
@@ -207,11 +220,14 @@ mds_message_model(mds_json_t *state, int64_t now_ms, mds_model_t *model,
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    model->message_count = mds_json_size(items);
+    model->message_count = 0;
 
-    for (size_t i = 0; status == MDS_OK && i < model->message_count; i++) {
-        status = mds_message_read(mds_json_at(items, i), model->arena, err,
-                                  &model->messages[i]);
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(items); i++) {
+        if (!mds_message_gone(mds_json_at(items, i), now_ms)) {
+            status = mds_message_read(mds_json_at(items, i), model->arena, err,
+                                      &model->messages[model->message_count]);
+            model->message_count++;
+        }
     }
 
     return status;

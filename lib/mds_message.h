@@ -29,9 +29,15 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
 mds_status_t mds_message_withdraw(mds_json_t *state, uint64_t id,
                                   mds_error_t *err) MDS_MUST_CHECK;
 
-/* Drops what has expired long ago, and puts the others into the model. */
+/*
+ * Drops what has expired long ago; *oldest is the lowest id that is left, or
+ * the next one to be given. Whether anything was dropped.
+ */
+bool mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest);
+
+/* Puts all into the model but those that have expired long ago. */
 mds_status_t
-mds_message_model(mds_json_t *state, int64_t now_ms, mds_model_t *model,
+mds_message_model(const mds_json_t *state, int64_t now_ms, mds_model_t *model,
                   mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

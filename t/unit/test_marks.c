@@ -313,6 +313,67 @@ put(const char *user, const void *data, size_t len)
     assert_int_equal(mds_lmdb_commit(state->writer, &err), MDS_OK);
 }
 
+/* "ap" 00 and a number, or "app" 00 and one. */
+static mds_str_t
+sweep_key(const char *app, unsigned number, char bytes[32])
+{
+    int len = snprintf(bytes, 32, "%s%c%u", app, 0, number);
+
+    return (mds_str_t){ (size_t) len, bytes };
+}
+
+static bool
+sweep_has(const char *app, unsigned number)
+{
+    char        bytes[32];
+    mds_marks_t marks = look(sweep_key(app, number, bytes));
+
+    mds_state_end(state);
+    return marks.delete_through > 0 || marks.runs.len > 0;
+}
+
+/* Marks that speak of nothing any more go, of this app alone. */
+static void
+test_swept(void **unused)
+{
+    char     bytes[32];
+    unsigned users = 1000;
+
+    (void) unused;
+
+    for (unsigned i = 0; i < users; i++) {
+        mds_write_t write
+            = { .type = MDS_WRITE_MARK,
+                .mark = { .user = sweep_key("ap", i, bytes),
+                          .delete_through = 1 + i % 3,
+                          .read = &(mds_run_t){ 5, 5 + i % 2 },
+                          .read_count = i % 5 == 0 } };
+
+        assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
+        write.mark.user = sweep_key("app", i, bytes);
+        assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
+    }
+
+    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 3, &err),
+                     MDS_OK);
+
+    for (unsigned i = 0; i < users; i++) {
+        assert_int_equal(sweep_has("ap", i), i % 3 == 2 || i % 5 == 0);
+        assert_true(sweep_has("app", i));
+    }
+
+    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 6, &err),
+                     MDS_OK);
+
+    for (unsigned i = 0; i < users; i++) {
+        assert_int_equal(sweep_has("ap", i), i % 5 == 0 && i % 2 == 1);
+    }
+
+    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 7, &err),
+                     MDS_OK);
+    assert_false(sweep_has("ap", 5));
+}
+
 /* Records that nobody wrote. */
 static void
 test_hostile(void **unused)
@@ -378,6 +439,7 @@ main(void)
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_repeats_cost_nothing),
+        cmocka_unit_test(test_swept),
         cmocka_unit_test(test_hostile),
     };
 

@@ -94,7 +94,8 @@ test_minisign_takes_our_keys(void **state)
     need_tool("minisign");
     assert_true(shell("minisign -R -s a.key -p again.pub"));
     assert_true(workdir_same("a.pub", "again.pub"));
-    assert_true(shell("grep -q %s again.pub", keyid));
+    /* It prints the key id without leading zeros. */
+    assert_true(shell("grep -q %s again.pub", keyid + strspn(keyid, "0")));
     assert_true(shell("minisign -S -s a.key -m package -x stock.minisig"));
     assert_true(shell("minisign -V -p a.pub -m package -x stock.minisig"));
     assert_false(shell("minisign -V -p b.pub -m package -x stock.minisig"));
