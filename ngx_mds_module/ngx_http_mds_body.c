@@ -71,7 +71,12 @@ ngx_http_mds_body_take(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
             return NGX_DECLINED;
         }
 
-        ngx_memcpy(reading->body.data + reading->body.len, cl->buf->pos, len);
+        /* The last one may be empty, and point nowhere. */
+        if (len > 0) {
+            ngx_memcpy(reading->body.data + reading->body.len, cl->buf->pos,
+                       len);
+        }
+
         reading->body.len += len;
         cl->buf->pos = cl->buf->last;
     }
