@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "mds_intern.h"
+#include "mds_journal.h"
 
 typedef struct {
     mds_json_t   *config;   /* of the state; borrowed */
@@ -233,6 +234,103 @@ mds_config_number(mds_json_t *state, mds_model_t *model, mds_error_t *err)
 
     mds_intern_free(n.pairs);
     free(n.used);
+
+    return status;
+}
+
+/* Names first: the table that is walked is the one that is written. */
+typedef struct {
+    mds_arena_t *arena;
+    mds_str_t   *apps;
+    size_t       count;
+    size_t       room;
+} mds_renewal_t;
+
+static mds_status_t
+mds_renewal_visit(void *data, mds_str_t app, mds_error_t *err)
+{
+    mds_renewal_t *r = data;
+
+    if (r->count == r->room) {
+        size_t     room = r->room * 2 + 16;
+        mds_str_t *apps = realloc(r->apps, room * sizeof(*apps));
+
+        if (apps == NULL) {
+            return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        }
+
+        r->apps = apps;
+        r->room = room;
+    }
+
+    r->apps[r->count++] = mds_arena_str(r->arena, app);
+
+    return mds_arena_failed(r->arena)
+               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               : MDS_OK;
+}
+
+static mds_status_t
+mds_renewal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
+{
+    mds_json_t  *state = NULL, *config;
+    uint32_t     epoch;
+    mds_status_t status = mds_journal_app(journal, app, err, &state);
+
+    config = mds_json_get(state, "config");
+
+    if (status == MDS_OK && config != NULL) {
+        mds_random(&epoch, sizeof(epoch));
+        status = mds_json_set_integer(config, "epoch", epoch);
+
+        if (status == MDS_OK) {
+            status = mds_journal_put_app(journal, app, state, err);
+        }
+    }
+
+    mds_json_release(state);
+    return status;
+}
+
+static mds_status_t
+mds_renewal_run(mds_journal_t *journal, mds_renewal_t *r, mds_error_t *err)
+{
+    mds_status_t status = mds_journal_write(journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_journal_apps(journal, mds_renewal_visit, r, err);
+
+    for (size_t i = 0; status == MDS_OK && i < r->count; i++) {
+        status = mds_renewal_app(journal, r->apps[i], err);
+    }
+
+    if (status != MDS_OK) {
+        mds_journal_abort(journal);
+        return status;
+    }
+
+    return mds_journal_commit(journal, err);
+}
+
+mds_status_t
+mds_config_renew(const char *depot, mds_error_t *err)
+{
+    mds_renewal_t  r = { .arena = mds_arena_new() };
+    mds_journal_t *journal = NULL;
+    mds_status_t   status = r.arena == NULL
+                                ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                : mds_journal_open(depot, err, &journal);
+
+    if (status == MDS_OK) {
+        status = mds_renewal_run(journal, &r, err);
+    }
+
+    mds_journal_close(journal);
+    mds_arena_free(r.arena);
+    free(r.apps);
 
     return status;
 }

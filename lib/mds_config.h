@@ -24,4 +24,13 @@
 mds_status_t mds_config_number(mds_json_t *state, mds_model_t *model,
                                mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * New epochs for all apps of a depot that was brought back from a copy: what
+ * was numbered since the copy was made is numbered again from now on, and the
+ * tokens that were given out in between must not be taken for the new ones.
+ * In force with an app's next change, which is when numbers are given.
+ */
+mds_status_t
+mds_config_renew(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -19,6 +19,7 @@
 
 #include "archive.h"
 #include "mds_catalog.h"
+#include "mds_config.h"
 #include "mds_current.h"
 #include "mds_file.h"
 #include "mds_loader.h"
@@ -533,6 +534,10 @@ restore(restore_t *r, const char *file, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = verify_stage(r, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_config_renew(r->stage.text, err);
     }
 
     return status == MDS_OK ? take_place(r, err) : status;
