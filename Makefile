@@ -42,7 +42,7 @@ PRODUCT    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch])
 PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
              libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
-             minisign zstd openssl curl wrk
+             minisign zstd openssl curl wrk rsync unzip python3-minimal
 TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck
 
 .PHONY: all clean deps deps-test deps-tools deps-install install unit test \
