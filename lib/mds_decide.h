@@ -41,7 +41,7 @@ typedef struct {
     mds_str_t    version;      /* the device's version; empty: none */
     mds_str_t    manifest;     /* exactly the signed bytes; empty for none */
     mds_str_t    signature;    /* value of MDS-Signature */
-    bool         pending;      /* stands only once mds_state_admit() has let the
+    bool         pending;      /* stands only once mds_state_write() has let the
                                 * device in; if it has not: decide again */
     mds_admission_t admission; /* what to ask for then */
     uint32_t        poll_after_s;  /* 0: the app asks for no interval */

@@ -146,12 +146,6 @@ static const char *const mds_state_names[] = {
     [MDS_STATE_ROLLED_BACK] = "rolled_back",
 };
 
-const char *
-mds_release_state_name(mds_release_state_t state)
-{
-    return mds_state_names[state];
-}
-
 static bool
 mds_test_state(mds_judge_t *judge, const mds_release_record_t *release,
                mds_judge_mode_t mode)

@@ -112,8 +112,6 @@ void mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
 const char *mds_judge_texts(const mds_judge_t *judge, mds_range_t texts,
                             const char *suffix, char *buffer, size_t size);
 
-const char *mds_release_state_name(mds_release_state_t state);
-
 /*
  * The build for the device among builds of one version, as an index of BUILDS;
  * MDS_RECORD_NONE: none. embedded: those count as well.

@@ -52,7 +52,7 @@ mds_status_t mds_loader_foreign(mds_loader_t *loader, const mds_pair_t *pair,
 
 /*
  * Builds generation `serial`: the model's app compiled, all others as the one
- * in force has them; model NULL: no app at all.
+ * in force has them.
  */
 mds_status_t mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
                               const mds_key_t *key, uint64_t serial,

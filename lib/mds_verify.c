@@ -62,7 +62,7 @@ mds_verify_done(mds_verify_t *v, uint64_t bytes)
     mds_verify_report(&v->progress, 0, 0);
 }
 
-const mds_public_t *
+static const mds_public_t *
 mds_verify_key(const mds_verify_t *v, const uint8_t keyid[MDS_KEYID_BYTES])
 {
     for (size_t i = 0; i < v->options->key_count; i++) {
@@ -72,6 +72,23 @@ mds_verify_key(const mds_verify_t *v, const uint8_t keyid[MDS_KEYID_BYTES])
     }
 
     return NULL;
+}
+
+const mds_public_t *
+mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
+                  const uint8_t keyid[MDS_KEYID_BYTES])
+{
+    const mds_public_t *key = mds_verify_key(v, keyid);
+    char                hex[MDS_KEYID_HEX + 1];
+
+    v->result.signatures++;
+
+    if (key == NULL && v->options->key_count > 0) {
+        mds_verify_problem(v, where, "%s key %s, which is not given", words,
+                           mds_keyid_hex(keyid, hex));
+    }
+
+    return key;
 }
 
 /* Folders */

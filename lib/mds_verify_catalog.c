@@ -48,7 +48,6 @@ mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
                   mds_str_t signature)
 {
     uint8_t             keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
-    char                hex[MDS_KEYID_HEX + 1];
     const mds_public_t *key;
     mds_error_t         err;
 
@@ -57,18 +56,9 @@ mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
         return;
     }
 
-    v->result.signatures++;
-    key = mds_verify_key(v, keyid);
+    key = mds_verify_signer(v, where, "is signed by", keyid);
 
-    if (v->options->key_count == 0) {
-        return;
-    }
-
-    if (key == NULL) {
-        mds_verify_problem(v, where, "is signed by key %s, which is not given",
-                           mds_keyid_hex(keyid, hex));
-
-    } else if (mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
+    if (key != NULL && mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
         mds_verify_problem(v, where, "%s", err.text);
     }
 }

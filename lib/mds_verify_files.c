@@ -72,7 +72,6 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
                         mds_str_t text)
 {
     uint8_t             keyid[MDS_KEYID_BYTES];
-    char                hex[MDS_KEYID_HEX + 1];
     const mds_public_t *key;
     mds_error_t         err;
 
@@ -81,18 +80,9 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
         return;
     }
 
-    v->result.signatures++;
-    key = mds_verify_key(v, keyid);
+    key = mds_verify_signer(v, where, "is of", keyid);
 
-    if (v->options->key_count == 0) {
-        return;
-    }
-
-    if (key == NULL) {
-        mds_verify_problem(v, where, "is of key %s, which is not given",
-                           mds_keyid_hex(keyid, hex));
-
-    } else if (mds_minisign_verify(key, path, text, &err) != MDS_OK) {
+    if (key != NULL && mds_minisign_verify(key, path, text, &err) != MDS_OK) {
         mds_verify_problem(v, where, "%s", err.text);
     }
 }

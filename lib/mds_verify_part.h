@@ -25,9 +25,14 @@ void mds_verify_problem(mds_verify_t *v, const char *where, const char *format,
 /* So many bytes more were looked at. */
 void mds_verify_done(mds_verify_t *v, uint64_t bytes);
 
-/* The key of that id; NULL: it was not given. */
+/*
+ * Counts a signature, and finds the key of that id to verify it with. NULL:
+ * there is none; where keys were given, that is told as a problem, "WORDS key
+ * ID, which is not given".
+ */
 const mds_public_t *
-mds_verify_key(const mds_verify_t *v, const uint8_t keyid[MDS_KEYID_BYTES]);
+mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
+                  const uint8_t keyid[MDS_KEYID_BYTES]);
 
 /*
  * The parts. Problems are told as they are found; a status is a failure of

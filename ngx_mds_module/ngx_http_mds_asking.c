@@ -174,7 +174,8 @@ ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
 static mds_status_t
 ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
                     const mds_snapshot_t  *snapshot,
-                    const mds_request_t *request, mds_error_t *err)
+                    const mds_request_t *request, int64_t now_ms,
+                    mds_error_t *err)
 {
     char         bytes[MDS_SIGHTING_KEY_MAX];
     mds_write_t  write = { .type = MDS_WRITE_SIGHTING };
@@ -190,8 +191,8 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
     status = mds_state_begin(snapshot->state, err);
 
     if (status == MDS_OK) {
-        status = mds_registry_news(snapshot->state, &write.sighting,
-                                   mds_time_now_ms(), err, &news);
+        status = mds_registry_news(snapshot->state, &write.sighting, now_ms,
+                                   err, &news);
     }
 
     if (status == MDS_OK && news) {
@@ -206,6 +207,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
                     const mds_snapshot_t *snapshot, mds_error_t *err)
 {
     ngx_http_mds_question_t *question = &asking->questions[i];
+    int64_t                  now_ms = mds_time_now_ms();
     mds_request_t            request;
     mds_status_t             status;
 
@@ -218,7 +220,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     }
 
     if (status == MDS_OK) {
-        status = mds_decide(snapshot, &request, mds_time_now_ms(), NULL, err,
+        status = mds_decide(snapshot, &request, now_ms, NULL, err,
                             &question->decision);
     }
 
@@ -237,7 +239,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     }
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_notice(asking, snapshot, &request, err);
+        status = ngx_http_mds_notice(asking, snapshot, &request, now_ms, err);
     }
 
     question->settled = status == MDS_OK && !question->decision.pending;
