@@ -1,11 +1,13 @@
 # make            build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
 # make test       installs what is missing, builds, runs all tests
 # make unit       the library's tests alone; no nginx needed
+# make bench      how fast it is; BENCH=REGEX: only such rows
 #
 # NGINX_SRC=DIR   any nginx source tree (default: that of Debian's nginx-dev)
 # CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR as everywhere
 
 BUILD     ?= build
+ABS_BUILD  = $(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))
 NGINX_SRC ?= /usr/share/nginx/src
 TEST_NGINX_BINARY ?= /usr/sbin/nginx
 PREFIX    ?= /usr/local
@@ -43,10 +45,12 @@ PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
              libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
              minisign zstd openssl curl wrk rsync unzip python3-minimal
+BENCH_PACKAGES = valgrind libnginx-mod-http-lua
 TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck
 
-.PHONY: all clean deps deps-test deps-tools deps-install install unit test \
-        prove lint asan asan-run fuzz fuzz-run bench soak demo demo-stop FORCE
+.PHONY: all clean deps deps-test deps-bench deps-tools deps-install install \
+        unit test prove lint asan asan-run fuzz fuzz-run bench soak demo \
+        demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -144,7 +148,7 @@ test: deps-test
 PROVE ?= $(wildcard t/cli t/nginx)
 
 prove: all
-	MDS_BUILD="$(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
+	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
 SANITIZE_MORE = -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -200,8 +204,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-bench: all $(BENCHES)
-	t/bench/run
+bench: deps-bench
+	@$(MAKE) all $(BENCHES)
+	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
+	    t/bench/run '$(BENCH)'
 
 soak: all
 	t/soak/run
@@ -237,10 +243,14 @@ have_packages = test "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(1) \
                          2> /dev/null | grep -c '^installed$$')" = $(words $(1))
 
 deps:
-	$(call apt_install,$(PACKAGES) $(TOOLS))
+	$(call apt_install,$(PACKAGES) $(BENCH_PACKAGES) $(TOOLS))
 
 deps-test:
 	@$(call have_packages,$(PACKAGES)) || $(MAKE) deps-install
+
+deps-bench: deps-test
+	@$(call have_packages,$(BENCH_PACKAGES)) \
+	    || $(MAKE) deps-install PACKAGES='$(BENCH_PACKAGES)'
 
 deps-tools:
 	@$(call have_packages,$(TOOLS)) || $(MAKE) deps

@@ -1,0 +1,103 @@
+package Bench::Load;
+
+# Loads on a side (Bench::Side): wrk with one thread and 16 connections that
+# are kept alive, and the worker's time on the CPU meanwhile.
+
+use strict;
+use warnings;
+
+use Bench;
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use JSON::PP;
+
+our @EXPORT = qw(load pair);
+
+my $SECONDS = knob(SECONDS => 2);
+my $ROUNDS  = knob(ROUNDS  => 5);
+my $SCRIPT  = dirname(__FILE__) . '/../../load.lua';
+my $dir     = tempdir('mds-bench-XXXXXXXX', DIR => '/tmp', CLEANUP => 1);
+my $files   = 0;
+
+# Seconds that the process has been running on a CPU.
+sub cpu_seconds {
+    my ($pid) = @_;
+    open my $file, '<', "/proc/$pid/schedstat" or die "worker $pid: $!";
+    return (split ' ', <$file>)[0] / 1e9;
+}
+
+sub requests_file {
+    my ($side) = @_;
+
+    return $side->{file} //= do {
+        my $path = "$dir/" . $files++;
+        open my $out, '>:raw', $path or die "$path: $!";
+        print $out map { "$_\0" } @{ $side->{requests} };
+        close $out or die "$path: $!";
+        $path;
+    };
+}
+
+# What load.lua prints, with rate (answers a second), cpu_us (of the worker,
+# an answer) and busy (the worker's share of a CPU).
+sub load {
+    my ($side, %options) = @_;
+
+    my $connections = $options{connections} // 16;
+    my $file     = requests_file($side);
+    my $url      = $side->{t}->url;
+    my ($worker) = $side->{t}->workers;
+
+    my $cpu = cpu_seconds($worker);
+    my $out = `wrk -t1 -c$connections -d$SECONDS -s $SCRIPT $url -- $file 2>&1`;
+    $cpu = cpu_seconds($worker) - $cpu;
+
+    my ($line) = $out =~ /^(\{.*\})$/m or die "wrk: $out";
+    my $told = decode_json($line);
+    die "wrk: $out"
+        if $told->{errors} > 0 || $told->{wrong} > 0 || $told->{requests} == 0;
+
+    return {
+        %$told,
+        rate   => $told->{requests} / $told->{seconds},
+        cpu_us => $cpu / $told->{requests} * 1e6,
+        busy   => $cpu / $told->{seconds},
+    };
+}
+
+# A row of how many answers a second ours gives beside theirs, in turns: A B,
+# B A, ... factor: so many of theirs are in one of ours.
+sub pair {
+    my (%pair) = @_;
+    my @sides  = @pair{qw(ours theirs)};
+    my $factor = $pair{factor} // 1;
+    my (@ratios, @by_cpu, @rates, @cpu_us, @busy);
+
+    for my $round (1 .. $ROUNDS) {
+        my @order = $round % 2 ? (0, 1) : (1, 0);
+        my @told;
+        $told[$_] = load($sides[$_]) for @order;
+
+        push @ratios, $factor * $told[0]{rate} / $told[1]{rate};
+        push @by_cpu, $factor * $told[1]{cpu_us} / $told[0]{cpu_us};
+        for (0, 1) {
+            push @{ $rates[$_] },  $told[$_]{rate};
+            push @{ $cpu_us[$_] }, $told[$_]{cpu_us};
+            push @busy, $told[$_]{busy};
+        }
+    }
+
+    row(
+        name  => $pair{name},
+        value => median(@ratios),
+        unit  => 'ratio',
+        goal  => $pair{goal},
+        note  => sprintf '%s : %s /s, %.2f : %.2f us of CPU (%.3f), %d%% busy',
+        (map { thousands(median(@$_)) } @rates),
+        (map { median(@$_) } @cpu_us),
+        median(@by_cpu), 100 * median(@busy),
+    );
+}
+
+1;

@@ -1,0 +1,73 @@
+package Bench::Side;
+
+# One side of a comparison: an nginx, and the requests that it is to answer.
+#
+#   { t => MDS, requests => [...] }
+#
+# Requests are whole HTTP requests, and are sent in turn.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+
+our @EXPORT = qw(side get post answer prove_same);
+
+my $SAMPLES = 40;
+
+sub side {
+    my ($t, @requests) = @_;
+    return { t => $t, requests => \@requests };
+}
+
+sub get {
+    my ($target, $host) = @_;
+    return "GET $target HTTP/1.1\r\nHost: $host\r\n\r\n";
+}
+
+sub post {
+    my ($target, $host, $body) = @_;
+
+    return "POST $target HTTP/1.1\r\nHost: $host\r\n"
+        . "Content-Type: application/json\r\nContent-Length: "
+        . length($body) . "\r\n\r\n$body";
+}
+
+# What the nth request gets.
+sub answer {
+    my ($side, $nth) = @_;
+
+    my $request = $side->{requests}[ $nth // 0 ];
+    $request =~ s/\r\n/\r\nConnection: close\r\n/;
+
+    return $side->{t}->raw($request);
+}
+
+# Dies unless both sides answer with the status and in as many bytes, header
+# and body each; the first request, with the same bytes but for the date, and
+# headers in any order.
+sub prove_same {
+    my ($status, $ours, $theirs) = @_;
+
+    for my $nth (0 .. $SAMPLES - 1) {
+        my @answers = map { answer($_, $nth % @{ $_->{requests} }) }
+            $ours, $theirs;
+        my @heads = map { head($_) } @answers;
+        my @seen  = map { join ' ', $answers[$_]->status, length $heads[$_],
+            length $answers[$_]->body } 0, 1;
+
+        die "request $nth: status, header, body: $seen[0] : $seen[1]"
+            if $seen[0] ne $seen[1] || $answers[0]->status != $status;
+        die "$heads[0]\n$heads[1]"
+            if $nth == 0 && ($heads[0] ne $heads[1]
+            || $answers[0]->body ne $answers[1]->body);
+    }
+}
+
+sub head {
+    my ($answer) = @_;
+    return join "\n", sort map { "$_->[0]: $_->[1]" }
+        grep { $_->[0] ne 'Date' } @{ $answer->{fields} };
+}
+
+1;
