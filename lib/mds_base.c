@@ -75,17 +75,40 @@ mds_utf8_second_fits(uint8_t first, uint8_t second)
     }
 }
 
+/* Eight bytes that are ASCII, and not zero. */
+static bool
+mds_utf8_plain(const uint8_t *p)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    static const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t              bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+
+    /* The subtraction leaves a high bit where a byte is zero. */
+    return ((bytes | (bytes - ones)) & high) == 0;
+}
+
 bool
 mds_str_is_utf8(mds_str_t s)
 {
     const uint8_t *p = (const uint8_t *) s.data;
     const uint8_t *end = p + s.len;
 
+    while (end - p >= 8 && mds_utf8_plain(p)) {
+        p += 8;
+    }
+
     while (p < end) {
         size_t length = mds_utf8_length(*p);
 
+        if (length == 1 && *p != 0) {
+            p++;
+            continue;
+        }
+
         if (*p == 0 || length == 0 || (size_t) (end - p) < length
-            || (length > 1 && !mds_utf8_second_fits(p[0], p[1])))
+            || !mds_utf8_second_fits(p[0], p[1]))
         {
             return false;
         }

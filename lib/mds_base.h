@@ -61,9 +61,43 @@ mds_str_of(const char *zero_terminated)
 }
 
 static inline bool
+mds_words_eq(const char *a, const char *b, size_t bytes)
+{
+    uint64_t wa = 0, wb = 0;
+
+    memcpy(&wa, a, bytes);
+    memcpy(&wb, b, bytes);
+
+    return wa == wb;
+}
+
+/* Short ones, as most are, without a call: in two pieces that may overlap. */
+static inline bool
+mds_bytes_eq(const char *a, const char *b, size_t len)
+{
+    if (len > 16) {
+        return memcmp(a, b, len) == 0;
+    }
+
+    if (len >= 8) {
+        return mds_words_eq(a, b, 8)
+               && mds_words_eq(a + len - 8, b + len - 8, 8);
+    }
+
+    if (len >= 4) {
+        return mds_words_eq(a, b, 4)
+               && mds_words_eq(a + len - 4, b + len - 4, 4);
+    }
+
+    return len == 0
+           || (a[0] == b[0] && a[len / 2] == b[len / 2]
+               && a[len - 1] == b[len - 1]);
+}
+
+static inline bool
 mds_str_eq(mds_str_t a, mds_str_t b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len && mds_bytes_eq(a.data, b.data, a.len);
 }
 
 static inline bool

@@ -323,13 +323,14 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
 {
     mds_decision_t      unknown = { .reason = MDS_REASON_UNKNOWN };
     const mds_record_t *record;
-    mds_str_t           app = mds_request_get(request, mds_str("app"));
+    mds_str_t           app = mds_request_known(request, MDS_ATTRIBUTE_APP);
     mds_status_t        status;
 
-    status = mds_catalog_resource(snapshot->catalog, app,
-                                  mds_request_get(request, mds_str("kind")),
-                                  mds_request_get(request, mds_str("name")),
-                                  err, &record);
+    status
+        = mds_catalog_resource(snapshot->catalog, app,
+                               mds_request_known(request, MDS_ATTRIBUTE_KIND),
+                               mds_request_known(request, MDS_ATTRIBUTE_NAME),
+                               err, &record);
 
     if (status == MDS_OK) {
         return mds_decide_on(snapshot, record, request, now_ms, trace, err,

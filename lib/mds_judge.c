@@ -21,17 +21,18 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
     judge->status = MDS_OK;
     judge->admits = request->admits;
     judge->pending = false;
-    judge->kind = mds_request_get(request, mds_str("kind"));
-    judge->platform = mds_request_get(request, mds_str("platform"));
-    judge->channel = mds_request_get(request, mds_str("channel"));
-    judge->refuse = mds_request_get(request, mds_str("refuse"));
-    judge->ids[MDS_BY_DEVICE] = mds_request_get(request, mds_str("device"));
-    judge->ids[MDS_BY_USER] = mds_request_get(request, mds_str("user"));
+    judge->kind = mds_request_known(request, MDS_ATTRIBUTE_KIND);
+    judge->platform = mds_request_known(request, MDS_ATTRIBUTE_PLATFORM);
+    judge->channel = mds_request_known(request, MDS_ATTRIBUTE_CHANNEL);
+    judge->refuse = mds_request_known(request, MDS_ATTRIBUTE_REFUSE);
+    judge->ids[MDS_BY_DEVICE]
+        = mds_request_known(request, MDS_ATTRIBUTE_DEVICE);
+    judge->ids[MDS_BY_USER] = mds_request_known(request, MDS_ATTRIBUTE_USER);
     judge->hashed[MDS_BY_DEVICE] = false;
     judge->hashed[MDS_BY_USER] = false;
     judge->asked = 0;
 
-    if (!mds_version_parse(mds_request_get(request, mds_str("version")),
+    if (!mds_version_parse(mds_request_known(request, MDS_ATTRIBUTE_VERSION),
                            &judge->installed))
     {
         judge->installed.len = 0;

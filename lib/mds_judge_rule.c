@@ -9,7 +9,7 @@ mds_judge_ask(const mds_judge_t *judge, mds_str_t name)
     if (value.len == 0 && mds_str_eq(name, mds_str("app_version"))
         && mds_str_eq(judge->kind, mds_str("upgrade")))
     {
-        value = mds_request_get(judge->request, mds_str("version"));
+        value = mds_request_known(judge->request, MDS_ATTRIBUTE_VERSION);
     }
 
     return value;

@@ -55,7 +55,7 @@ static mds_status_t
 mds_message_marks(mds_judge_t *judge, mds_marks_t *marks)
 {
     char         bytes[MDS_APP_MAX + 1 + MDS_VALUE_MAX];
-    mds_str_t    app = mds_request_get(judge->request, mds_str("app"));
+    mds_str_t    app = mds_request_known(judge->request, MDS_ATTRIBUTE_APP);
     mds_str_t    user = judge->ids[MDS_BY_USER];
     mds_str_t    key = { app.len + 1 + user.len, bytes };
     mds_status_t status;
@@ -154,13 +154,12 @@ static bool
 mds_message_above_installed(mds_judge_t                *judge,
                             const mds_message_record_t *message)
 {
-    return mds_judge_tell(judge, "installed", mds_null_str,
-                          mds_request_get(judge->request, mds_str("version")),
-                          judge->installed.len == 0
-                              || mds_judge_version_cmp(judge,
-                                                       message->version_key)
-                                     > 0,
-                          "below the message's version");
+    return mds_judge_tell(
+        judge, "installed", mds_null_str,
+        mds_request_known(judge->request, MDS_ATTRIBUTE_VERSION),
+        judge->installed.len == 0
+            || mds_judge_version_cmp(judge, message->version_key) > 0,
+        "below the message's version");
 }
 
 /* A device that has crashed on a version is not to be told of it again. */
@@ -375,13 +374,13 @@ mds_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
     mds_judge_t         judge;
     mds_status_t        status;
 
-    if (mds_request_get(request, mds_str("user")).len == 0) {
+    if (mds_request_known(request, MDS_ATTRIBUTE_USER).len == 0) {
         return mds_fail(err, MDS_INVALID, "parameter \"user\" is missing");
     }
 
     status
         = mds_catalog_resource(snapshot->catalog,
-                               mds_request_get(request, mds_str("app")),
+                               mds_request_known(request, MDS_ATTRIBUTE_APP),
                                mds_str("upgrade"), mds_str(""), err, &record);
 
     if (status == MDS_OK) {

@@ -257,7 +257,7 @@ static mds_status_t
 mds_order_check_resource(const mds_order_t *order, const mds_request_t *request,
                          mds_error_t *err)
 {
-    mds_str_t platform = mds_request_get(request, mds_str("platform"));
+    mds_str_t platform = mds_request_known(request, MDS_ATTRIBUTE_PLATFORM);
     struct {
         mds_str_t what;
         mds_str_t told;
@@ -323,7 +323,7 @@ mds_status_t
 mds_order_check(const mds_order_t *order, const mds_request_t *request,
                 mds_error_t *err)
 {
-    mds_str_t     installed = mds_request_get(request, mds_str("version"));
+    mds_str_t     installed = mds_request_known(request, MDS_ATTRIBUTE_VERSION);
     mds_version_t has, gets;
     mds_status_t  status;
 

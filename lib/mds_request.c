@@ -22,16 +22,77 @@ mds_attribute_name_valid(mds_str_t name)
     return true;
 }
 
-static mds_attribute_t *
-mds_request_find(mds_request_t *request, mds_str_t name)
+/* Shorter ones first. */
+static const mds_str_t mds_known_names[] = {
+    [MDS_ATTRIBUTE_N] = mds_str("n"),
+    [MDS_ATTRIBUTE_APP] = mds_str("app"),
+    [MDS_ATTRIBUTE_NET] = mds_str("net"),
+    [MDS_ATTRIBUTE_CPU] = mds_str("cpu"),
+    [MDS_ATTRIBUTE_KIND] = mds_str("kind"),
+    [MDS_ATTRIBUTE_NAME] = mds_str("name"),
+    [MDS_ATTRIBUTE_USER] = mds_str("user"),
+    [MDS_ATTRIBUTE_CITY] = mds_str("city"),
+    [MDS_ATTRIBUTE_BRAND] = mds_str("brand"),
+    [MDS_ATTRIBUTE_MODEL] = mds_str("model"),
+    [MDS_ATTRIBUTE_STATE] = mds_str("state"),
+    [MDS_ATTRIBUTE_DEVICE] = mds_str("device"),
+    [MDS_ATTRIBUTE_REGION] = mds_str("region"),
+    [MDS_ATTRIBUTE_REFUSE] = mds_str("refuse"),
+    [MDS_ATTRIBUTE_VERSION] = mds_str("version"),
+    [MDS_ATTRIBUTE_CHANNEL] = mds_str("channel"),
+    [MDS_ATTRIBUTE_COUNTRY] = mds_str("country"),
+    [MDS_ATTRIBUTE_PLATFORM] = mds_str("platform"),
+    [MDS_ATTRIBUTE_LANGUAGE] = mds_str("language"),
+    [MDS_ATTRIBUTE_OS_VERSION] = mds_str("os_version"),
+    [MDS_ATTRIBUTE_APP_VERSION] = mds_str("app_version"),
+    [MDS_ATTRIBUTE_SDK_VERSION] = mds_str("sdk_version"),
+};
+
+/* Where those of a length begin; the last one ends those before it. */
+static const uint8_t mds_known_from[] = {
+    [0] = MDS_ATTRIBUTE_N,           [1] = MDS_ATTRIBUTE_N,
+    [2] = MDS_ATTRIBUTE_APP,         [3] = MDS_ATTRIBUTE_APP,
+    [4] = MDS_ATTRIBUTE_KIND,        [5] = MDS_ATTRIBUTE_BRAND,
+    [6] = MDS_ATTRIBUTE_DEVICE,      [7] = MDS_ATTRIBUTE_VERSION,
+    [8] = MDS_ATTRIBUTE_PLATFORM,    [9] = MDS_ATTRIBUTE_OS_VERSION,
+    [10] = MDS_ATTRIBUTE_OS_VERSION, [11] = MDS_ATTRIBUTE_APP_VERSION,
+    [12] = MDS_ATTRIBUTE_OTHER,
+};
+
+mds_known_t
+mds_attribute_known(mds_str_t name)
 {
-    for (size_t i = 0; i < request->count; i++) {
-        if (mds_str_eq(request->attributes[i].name, name)) {
-            return &request->attributes[i];
+    if (name.len >= mds_nelems(mds_known_from) - 1) {
+        return MDS_ATTRIBUTE_OTHER;
+    }
+
+    for (unsigned known = mds_known_from[name.len];
+         known < mds_known_from[name.len + 1]; known++)
+    {
+        if (mds_bytes_eq(mds_known_names[known].data, name.data, name.len)) {
+            return known;
         }
     }
 
-    return NULL;
+    return MDS_ATTRIBUTE_OTHER;
+}
+
+/* Its number, counted from 1; 0: it is not there. */
+static size_t
+mds_request_find(const mds_request_t *request, mds_known_t known,
+                 mds_str_t name)
+{
+    if (known != MDS_ATTRIBUTE_OTHER) {
+        return request->known[known];
+    }
+
+    for (size_t i = 0; i < request->count; i++) {
+        if (mds_str_eq(request->attributes[i].name, name)) {
+            return i + 1;
+        }
+    }
+
+    return 0;
 }
 
 /* Names come from the other side and may be long: show the beginning. */
@@ -51,10 +112,10 @@ mds_shown(mds_str_t s)
 }
 
 static mds_status_t
-mds_request_check_value(mds_str_t name, mds_str_t value, mds_error_t *err)
+mds_request_check_value(mds_known_t known, mds_str_t name, mds_str_t value,
+                        mds_error_t *err)
 {
-    size_t max
-        = mds_str_eq(name, mds_str("state")) ? MDS_TOKEN_MAX : MDS_VALUE_MAX;
+    size_t max = known == MDS_ATTRIBUTE_STATE ? MDS_TOKEN_MAX : MDS_VALUE_MAX;
 
     if (value.len > max) {
         return mds_fail(err, MDS_INVALID,
@@ -73,23 +134,21 @@ mds_request_check_value(mds_str_t name, mds_str_t value, mds_error_t *err)
 }
 
 static mds_status_t
-mds_request_add(mds_request_t *request, mds_str_t name, mds_str_t value,
-                mds_error_t *err, mds_attribute_t **added)
+mds_request_add(mds_request_t *request, mds_known_t known,
+                const mds_attribute_t *attribute, mds_error_t *err)
 {
-    mds_status_t status = mds_request_check_value(name, value, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
     if (request->count == MDS_ATTRIBUTES_MAX) {
         return mds_fail(err, MDS_INVALID,
                         "more than %d parameters are not allowed",
                         MDS_ATTRIBUTES_MAX);
     }
 
-    *added = &request->attributes[request->count++];
-    **added = (mds_attribute_t){ .name = name, .value = value };
+    request->attributes[request->count++] = *attribute;
+
+    /* Said twice by the operator, the first time counts. */
+    if (known != MDS_ATTRIBUTE_OTHER && request->known[known] == 0) {
+        request->known[known] = (uint8_t) request->count;
+    }
 
     return MDS_OK;
 }
@@ -98,54 +157,56 @@ mds_status_t
 mds_request_fix(mds_request_t *request, mds_str_t name, mds_str_t value,
                 mds_error_t *err)
 {
-    mds_attribute_t *attribute = NULL;
-    mds_status_t     status;
+    mds_attribute_t attribute = { name, value, .fixed = true };
+    mds_known_t     known = mds_attribute_known(name);
+    mds_status_t    status = mds_request_check_value(known, name, value, err);
 
-    status = mds_request_add(request, name, value, err, &attribute);
-    if (status == MDS_OK) {
-        attribute->fixed = true;
-    }
+    return status == MDS_OK ? mds_request_add(request, known, &attribute, err)
+                            : status;
+}
 
-    return status;
+static mds_status_t
+mds_request_wrong_name(mds_str_t name, mds_error_t *err)
+{
+    name = mds_shown(name);
+
+    return mds_fail(err, MDS_INVALID,
+                    "\"%.*s\" is no name of a parameter: it takes a lower"
+                    "-case letter, then up to %d letters, digits and _",
+                    mds_str_is_utf8(name) ? (int) name.len : 0, name.data,
+                    MDS_ATTRIBUTE_NAME_MAX - 1);
 }
 
 mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err)
 {
-    mds_attribute_t *attribute;
-    mds_status_t     status;
+    mds_attribute_t attribute = { name, value, .claimed = true };
+    mds_known_t     known = mds_attribute_known(name);
+    mds_status_t    status;
+    size_t          number;
 
-    if (!mds_attribute_name_valid(name)) {
-        name = mds_shown(name);
-        return mds_fail(err, MDS_INVALID,
-                        "\"%.*s\" is no name of a parameter: it takes a lower"
-                        "-case letter, then up to %d letters, digits and _",
-                        mds_str_is_utf8(name) ? (int) name.len : 0, name.data,
-                        MDS_ATTRIBUTE_NAME_MAX - 1);
+    if (known == MDS_ATTRIBUTE_OTHER && !mds_attribute_name_valid(name)) {
+        return mds_request_wrong_name(name, err);
     }
 
-    attribute = mds_request_find(request, name);
+    number = mds_request_find(request, known, name);
 
-    if (attribute == NULL) {
-        status = mds_request_add(request, name, value, err, &attribute);
-        if (status != MDS_OK) {
-            return status;
-        }
-
-    } else if (attribute->claimed) {
+    if (number > 0 && request->attributes[number - 1].claimed) {
         return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" comes twice",
                         MDS_STR(name));
-
-    } else {
-        status = mds_request_check_value(name, value, err);
-        if (status != MDS_OK) {
-            return status;
-        }
     }
 
-    attribute->claimed = true;
-    return MDS_OK;
+    status = mds_request_check_value(known, name, value, err);
+
+    if (status == MDS_OK && number == 0) {
+        status = mds_request_add(request, known, &attribute, err);
+
+    } else if (status == MDS_OK) {
+        request->attributes[number - 1].claimed = true;
+    }
+
+    return status;
 }
 
 static int
@@ -190,57 +251,111 @@ mds_form_decode(mds_str_t text, char **buffer, mds_str_t *decoded)
     return true;
 }
 
+/* What there is to see in a query. */
+enum {
+    MDS_QUERY_PAIR_ENDS = 0x01,
+    MDS_QUERY_NAME_ENDS = 0x02,
+    MDS_QUERY_ESCAPE = 0x04
+};
+
+static const uint8_t mds_query_seen[256] = {
+    ['&'] = MDS_QUERY_PAIR_ENDS,
+    ['='] = MDS_QUERY_NAME_ENDS,
+    ['%'] = MDS_QUERY_ESCAPE,
+    ['+'] = MDS_QUERY_ESCAPE,
+};
+
+/* Cuts *query before what ends it; *seen hears of all that comes before. */
+static inline mds_str_t
+mds_query_cut(mds_str_t *query, uint8_t ends, uint8_t *seen)
+{
+    mds_str_t head = { 0, query->data };
+
+    while (head.len < query->len) {
+        uint8_t what = mds_query_seen[(uint8_t) head.data[head.len]];
+
+        if ((what & ends) != 0) {
+            break;
+        }
+
+        *seen |= what;
+        head.len++;
+    }
+
+    query->data += head.len;
+    query->len -= head.len;
+
+    return head;
+}
+
+static void
+mds_query_skip(mds_str_t *query, char c)
+{
+    if (query->len > 0 && query->data[0] == c) {
+        query->data++;
+        query->len--;
+    }
+}
+
+static mds_status_t
+mds_query_wrong(mds_str_t pair, mds_error_t *err)
+{
+    mds_str_t shown = mds_shown(pair);
+
+    return mds_fail(err, MDS_INVALID,
+                    "\"%.*s\": a %% is not followed by two hexadecimal digits",
+                    mds_str_is_utf8(shown) ? (int) shown.len : 0, shown.data);
+}
+
 mds_status_t
 mds_request_parse(mds_request_t *request, mds_str_t query, char *buffer,
                   mds_error_t *err)
 {
-    while (query.len > 0) {
-        mds_str_t    pair = mds_str_cut(&query, '&');
-        mds_str_t    shown = mds_shown(pair);
-        mds_str_t    name;
-        mds_status_t status;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && query.len > 0) {
+        mds_str_t pair = query, name, value;
+        uint8_t   seen = 0;
+
+        name = mds_query_cut(&query, MDS_QUERY_PAIR_ENDS | MDS_QUERY_NAME_ENDS,
+                             &seen);
+        mds_query_skip(&query, '=');
+        value = mds_query_cut(&query, MDS_QUERY_PAIR_ENDS, &seen);
+        pair.len = (size_t) (query.data - pair.data);
+        mds_query_skip(&query, '&');
 
         if (pair.len == 0) {
             continue;
         }
 
-        if (!mds_form_decode(mds_str_cut(&pair, '='), &buffer, &name)
-            || !mds_form_decode(pair, &buffer, &pair))
+        if ((seen & MDS_QUERY_ESCAPE) != 0
+            && (!mds_form_decode(name, &buffer, &name)
+                || !mds_form_decode(value, &buffer, &value)))
         {
-            return mds_fail(err, MDS_INVALID,
-                            "\"%.*s\": a %% is not followed by two"
-                            " hexadecimal digits",
-                            mds_str_is_utf8(shown) ? (int) shown.len : 0,
-                            shown.data);
+            return mds_query_wrong(pair, err);
         }
 
-        status = mds_request_claim(request, name, pair, err);
-        if (status != MDS_OK) {
-            return status;
-        }
+        status = mds_request_claim(request, name, value, err);
     }
 
-    return MDS_OK;
+    return status;
 }
 
 mds_str_t
 mds_request_get(const mds_request_t *request, mds_str_t name)
 {
-    for (size_t i = 0; i < request->count; i++) {
-        if (mds_str_eq(request->attributes[i].name, name)) {
-            return request->attributes[i].value;
-        }
-    }
+    size_t number = mds_request_find(request, mds_attribute_known(name), name);
 
-    return mds_null_str;
+    return number == 0 ? mds_null_str : request->attributes[number - 1].value;
 }
 
 static mds_status_t
-mds_request_need(const mds_request_t *request, mds_str_t name, mds_error_t *err)
+mds_request_need(const mds_request_t *request, mds_known_t known,
+                 mds_error_t *err)
 {
-    if (mds_request_get(request, name).len == 0) {
+    if (mds_request_known(request, known).len == 0) {
         return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" is missing",
-                        MDS_STR(name));
+                        MDS_STR(mds_known_names[known]));
     }
 
     return MDS_OK;
@@ -264,21 +379,22 @@ mds_request_check_version(mds_str_t name, mds_str_t value, mds_error_t *err)
 mds_status_t
 mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 {
-    static const mds_str_t versions[]
-        = { mds_str("version"), mds_str("app_version") };
-    mds_str_t    refuse = mds_request_get(request, mds_str("refuse"));
-    mds_status_t status = mds_request_need(request, mds_str("app"), err);
+    static const uint8_t versions[]
+        = { MDS_ATTRIBUTE_VERSION, MDS_ATTRIBUTE_APP_VERSION };
+    mds_str_t    refuse = mds_request_known(request, MDS_ATTRIBUTE_REFUSE);
+    mds_status_t status = mds_request_need(request, MDS_ATTRIBUTE_APP, err);
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(versions); i++) {
         status
-            = mds_request_check_version(versions[i],
-                                        mds_request_get(request, versions[i]),
+            = mds_request_check_version(mds_known_names[versions[i]],
+                                        mds_request_known(request, versions[i]),
                                         err);
     }
 
     while (status == MDS_OK && refuse.len > 0) {
-        status = mds_request_check_version(mds_str("refuse"),
-                                           mds_str_cut(&refuse, ','), err);
+        status
+            = mds_request_check_version(mds_known_names[MDS_ATTRIBUTE_REFUSE],
+                                        mds_str_cut(&refuse, ','), err);
     }
 
     return status;
@@ -287,10 +403,10 @@ mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 mds_status_t
 mds_request_validate(const mds_request_t *request, mds_error_t *err)
 {
-    mds_status_t status = mds_request_need(request, mds_str("app"), err);
+    mds_status_t status = mds_request_need(request, MDS_ATTRIBUTE_APP, err);
 
     if (status == MDS_OK) {
-        status = mds_request_need(request, mds_str("kind"), err);
+        status = mds_request_need(request, MDS_ATTRIBUTE_KIND, err);
     }
 
     return status == MDS_OK ? mds_request_validate_app(request, err) : status;

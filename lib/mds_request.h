@@ -5,6 +5,9 @@
  * An attribute can be fixed: then it came from the operator (nginx's
  * mds_attribute), and whatever the device claims under that name is dropped.
  * An empty value is an absent attribute.
+ *
+ * The names that this program itself asks for are told apart once, when an
+ * attribute comes in, and are found by their number ever after.
  */
 
 #ifndef MDS_REQUEST_H
@@ -17,6 +20,33 @@
 #define MDS_TOKEN_MAX 4096        /* bytes of "state" (mds_token.h) */
 #define MDS_VALUE_MAX 256         /* bytes */
 
+/* By length: mds_known_names has the same order. */
+typedef enum {
+    MDS_ATTRIBUTE_N,
+    MDS_ATTRIBUTE_APP,
+    MDS_ATTRIBUTE_NET,
+    MDS_ATTRIBUTE_CPU,
+    MDS_ATTRIBUTE_KIND,
+    MDS_ATTRIBUTE_NAME,
+    MDS_ATTRIBUTE_USER,
+    MDS_ATTRIBUTE_CITY,
+    MDS_ATTRIBUTE_BRAND,
+    MDS_ATTRIBUTE_MODEL,
+    MDS_ATTRIBUTE_STATE,
+    MDS_ATTRIBUTE_DEVICE,
+    MDS_ATTRIBUTE_REGION,
+    MDS_ATTRIBUTE_REFUSE,
+    MDS_ATTRIBUTE_VERSION,
+    MDS_ATTRIBUTE_CHANNEL,
+    MDS_ATTRIBUTE_COUNTRY,
+    MDS_ATTRIBUTE_PLATFORM,
+    MDS_ATTRIBUTE_LANGUAGE,
+    MDS_ATTRIBUTE_OS_VERSION,
+    MDS_ATTRIBUTE_APP_VERSION,
+    MDS_ATTRIBUTE_SDK_VERSION,
+    MDS_ATTRIBUTE_OTHER /* any that ops define; how many are known */
+} mds_known_t;
+
 typedef struct {
     mds_str_t name;
     mds_str_t value;
@@ -24,15 +54,28 @@ typedef struct {
     bool      claimed; /* named by the device, once is all it may */
 } mds_attribute_t;
 
+/* All zero: one with no attributes. */
 typedef struct {
     size_t count;
     bool   admits; /* a window may let it in: it asks to be served,
                     * not just to know */
+    uint8_t known[MDS_ATTRIBUTE_OTHER]; /* which of the attributes it is,
+                                         * counted from 1; 0: none */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];
 } mds_request_t;
 
+/* With no attributes, which are not cleared; admits is false. */
+static inline void
+mds_request_begin(mds_request_t *request)
+{
+    memset(request, 0, offsetof(mds_request_t, attributes));
+}
+
 /* Whether it has the form [a-z][a-z0-9_]{0,31}. */
 bool mds_attribute_name_valid(mds_str_t name);
+
+/* Which one it is. */
+mds_known_t mds_attribute_known(mds_str_t name);
 
 /*
  * The operator's word on an attribute; to be said before the device's.
@@ -48,14 +91,24 @@ mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
 
 /*
  * Claims all parameters of a query (application/x-www-form-urlencoded, WHATWG
- * URL standard, 5.1). Decoded bytes go to buffer, which has to hold query.len
- * bytes and to outlive the request. MDS_INVALID says which parameter, why.
+ * URL standard, 5.1). What is escaped is decoded to buffer, which has to hold
+ * query.len bytes; both have to outlive the request. MDS_INVALID says which
+ * parameter, why.
  */
 mds_status_t mds_request_parse(mds_request_t *request, mds_str_t query,
                                char *buffer, mds_error_t *err) MDS_MUST_CHECK;
 
 /* The value; an empty one where the attribute is absent. */
 mds_str_t mds_request_get(const mds_request_t *request, mds_str_t name);
+
+/* The same of one that is known. */
+static inline mds_str_t
+mds_request_known(const mds_request_t *request, mds_known_t known)
+{
+    uint8_t number = request->known[known];
+
+    return number == 0 ? mds_null_str : request->attributes[number - 1].value;
+}
 
 /* What every question needs: app is there, and the versions are versions. */
 mds_status_t mds_request_validate_app(const mds_request_t *request,

@@ -6,15 +6,15 @@ bool
 mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
                 mds_sighting_t *sighting)
 {
-    mds_str_t app = mds_request_get(request, mds_str("app"));
-    mds_str_t device = mds_request_get(request, mds_str("device"));
-    mds_str_t version = mds_request_get(request, mds_str("app_version"));
+    mds_str_t app = mds_request_known(request, MDS_ATTRIBUTE_APP);
+    mds_str_t device = mds_request_known(request, MDS_ATTRIBUTE_DEVICE);
+    mds_str_t version = mds_request_known(request, MDS_ATTRIBUTE_APP_VERSION);
 
     if (version.len == 0
-        && mds_str_eq(mds_request_get(request, mds_str("kind")),
+        && mds_str_eq(mds_request_known(request, MDS_ATTRIBUTE_KIND),
                       mds_str("upgrade")))
     {
-        version = mds_request_get(request, mds_str("version"));
+        version = mds_request_known(request, MDS_ATTRIBUTE_VERSION);
     }
 
     if (app.len == 0 || app.len > MDS_APP_MAX || device.len == 0
@@ -29,8 +29,8 @@ mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
 
     *sighting = (mds_sighting_t){
         .device = { app.len + 1 + device.len, bytes },
-        .user = mds_request_get(request, mds_str("user")),
-        .platform = mds_request_get(request, mds_str("platform")),
+        .user = mds_request_known(request, MDS_ATTRIBUTE_USER),
+        .platform = mds_request_known(request, MDS_ATTRIBUTE_PLATFORM),
         .version = version,
     };
 

@@ -274,7 +274,7 @@ explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
     }
 
     code = mds_settings(snapshot, request,
-                        mds_request_get(request, mds_str("name")),
+                        mds_request_known(request, MDS_ATTRIBUTE_NAME),
                         mds_time_now_ms(), &explain->trace, &alloc, &err,
                         &settings)
                    != MDS_OK
@@ -321,7 +321,7 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     snapshot.state = state;
     explain.releases = mds_json_array_new();
 
-    code = mds_str_eq(mds_request_get(request, mds_str("kind")),
+    code = mds_str_eq(mds_request_known(request, MDS_ATTRIBUTE_KIND),
                       mds_str("config"))
                ? explain_settings(&explain, &snapshot, request)
                : explain_decision(&explain, &snapshot, request);

@@ -211,8 +211,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     mds_request_t            request;
     mds_status_t             status;
 
-    request.count = 0;
-    request.admits = false;
+    mds_request_begin(&request);
 
     status = asking->ask(asking, i, &request, err);
     if (status == MDS_INVALID) {

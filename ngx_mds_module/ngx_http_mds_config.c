@@ -138,8 +138,7 @@ ngx_http_mds_config_evaluate(const mds_snapshot_t *snapshot, void *data,
         return MDS_OK;
     }
 
-    request.count = 0;
-    request.admits = false;
+    mds_request_begin(&request);
 
     status = ngx_http_mds_read_attributes(r, &request, err);
 

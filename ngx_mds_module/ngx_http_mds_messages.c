@@ -83,7 +83,7 @@ static mds_status_t
 ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
                         size_t *n)
 {
-    mds_str_t text = mds_request_get(request, mds_str("n"));
+    mds_str_t text = mds_request_known(request, MDS_ATTRIBUTE_N);
     ngx_int_t value = NGX_HTTP_MDS_MESSAGES_DEFAULT;
 
     if (text.len > 0) {
@@ -278,8 +278,8 @@ ngx_http_mds_messages_marked(ngx_http_mds_ticket_t *ticket)
 static ngx_int_t
 ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
 {
-    mds_str_t app = mds_request_get(&m->request, mds_str("app"));
-    mds_str_t user = mds_request_get(&m->request, mds_str("user"));
+    mds_str_t app = mds_request_known(&m->request, MDS_ATTRIBUTE_APP);
+    mds_str_t user = mds_request_known(&m->request, MDS_ATTRIBUTE_USER);
     u_char   *bytes = ngx_pnalloc(m->r->pool, app.len + 1 + user.len);
     u_char   *p;
 

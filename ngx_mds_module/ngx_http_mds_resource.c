@@ -186,8 +186,7 @@ ngx_http_mds_resource_look(ngx_http_request_t *r)
 
     look.r = r;
     look.ctx = ctx;
-    look.request.count = 0;
-    look.request.admits = false;
+    mds_request_begin(&look.request);
     depot = ngx_http_mds_depot(mlcf->place);
 
     ctx->shown_status

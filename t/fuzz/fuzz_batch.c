@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     for (size_t i = 0; i < mds_batch_count(batch); i++) {
-        request.count = 0;
+        mds_request_begin(&request);
 
         if (mds_request_fix(&request, mds_str("user"), mds_str("op"), NULL)
             != MDS_OK) {

@@ -354,8 +354,7 @@ shelf_request(const char *query, mds_request_t *request)
     mds_error_t err;
 
     assert_true(strlen(query) < sizeof(buffer));
-    request->count = 0;
-    request->admits = false;
+    mds_request_begin(request);
 
     if (mds_request_parse(request, mds_str_of(query), buffer, &err) != MDS_OK
         || mds_request_validate(request, &err) != MDS_OK)

@@ -59,14 +59,14 @@ test_who_says(void **unused)
     assert_view(get(&request, "city"), "x");
 
     for (size_t i = 1; i < 4; i++) {
-        request.count = 0;
+        mds_request_begin(&request);
         assert_int_equal(mds_batch_request(batch, i, &request, &err), MDS_OK);
         assert_view(get(&request, "user"), i == 3 ? "u" : "");
         assert_view(get(&request, "city"), "");
     }
 
     /* The operator above both, a nothing as well. */
-    request.count = 0;
+    mds_request_begin(&request);
     assert_int_equal(mds_request_fix(&request, mds_str("user"), mds_str("op"),
                                      &err),
                      MDS_OK);
@@ -150,7 +150,7 @@ test_wrong_resources(void **unused)
             fail_msg("%s: %s", body, err.text);
         }
 
-        request.count = 0;
+        mds_request_begin(&request);
         assert_int_equal(mds_batch_request(batch, 1, &request, &err), MDS_OK);
         mds_batch_free(batch);
     }

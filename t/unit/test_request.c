@@ -10,29 +10,75 @@
 
 #include "mds_request.h"
 
+#define A32 "aaaaaaaabbbbbbbbccccccccdddddddd"
+
 static mds_error_t err;
 
-/* The query is put where nothing may be read behind it. */
+/* The query is put where nothing may be read behind it, and nothing written to
+ * it; the request points to it, or into *buffer, until the next one. */
 static mds_status_t
 parse(const char *query, size_t len, mds_request_t *request, char **buffer)
 {
-    char        *exact = malloc(len + 1);
+    static char *exact;
     mds_status_t status;
 
+    free(exact);
+    exact = malloc(len + 1);
     *buffer = malloc(len + 1);
     assert_non_null(exact);
     assert_non_null(*buffer);
     memcpy(exact + 1, query, len);
-    request->count = 0;
+    mds_request_begin(request);
 
     status = mds_request_parse(request, (mds_str_t){ len, exact + 1 },
                                *buffer + 1, &err);
-
-    /* What was claimed lies in the buffer alone. */
-    memset(exact, 'X', len + 1);
-    free(exact);
+    assert_memory_equal(exact + 1, query, len);
 
     return status;
+}
+
+/* Each name that is known is found by its number, and no other one is. */
+static void
+test_known(void **state)
+{
+    static const char *const names[] = {
+        "n",        "app",      "net",        "cpu",         "kind",
+        "name",     "user",     "city",       "brand",       "model",
+        "state",    "device",   "region",     "refuse",      "version",
+        "channel",  "country",  "platform",   "language",    "os_version",
+        "app_version", "sdk_version",
+    };
+    mds_request_t request;
+    char          query[64], *buffer;
+
+    (void) state;
+    assert_int_equal(mds_nelems(names), MDS_ATTRIBUTE_OTHER);
+
+    for (unsigned i = 0; i < mds_nelems(names); i++) {
+        mds_str_t name = mds_str_of(names[i]);
+
+        assert_int_equal(mds_attribute_known(name), i);
+        name.len--;
+        assert_int_equal(mds_attribute_known(name), MDS_ATTRIBUTE_OTHER);
+
+        snprintf(query, sizeof(query), "%s=own&x%s=other", names[i], names[i]);
+        assert_int_equal(parse(query, strlen(query), &request, &buffer),
+                         MDS_OK);
+
+        for (unsigned k = 0; k < MDS_ATTRIBUTE_OTHER; k++) {
+            assert_true(mds_str_eq(mds_request_known(&request, k),
+                                   k == i ? mds_str("own") : mds_null_str));
+        }
+
+        assert_true(mds_str_eq(mds_request_get(&request, mds_str_of(names[i])),
+                               mds_str("own")));
+        free(buffer);
+    }
+
+    assert_int_equal(mds_attribute_known(mds_str("")), MDS_ATTRIBUTE_OTHER);
+    assert_int_equal(mds_attribute_known(mds_str(A32)), MDS_ATTRIBUTE_OTHER);
+    assert_int_equal(mds_attribute_known(mds_str("appversions")),
+                     MDS_ATTRIBUTE_OTHER);
 }
 
 static void
@@ -61,6 +107,10 @@ test_decoded(void **state)
         { "a=\xe6\x9b\xb4", "a", mds_str("\xe6\x9b\xb4") },
         { "a=%7f%01", "a", mds_str("\x7f\x01") },
         { "a=1&b=2&c=3", "b", mds_str("2") },
+        { "a=%31&b=2&c=%33", "b", mds_str("2") },
+        { "a=%31&b=2&c=%33", "c", mds_str("3") },
+        { "a=\xe6\x9b\xb4 and \xe6\x9b\xb4 more", "a",
+          mds_str("\xe6\x9b\xb4 and \xe6\x9b\xb4 more") },
         { "a=?#/;", "a", mds_str("?#/;") },
         { "a=%2500", "a", mds_str("%00") },
         { "a_1z=v", "a_1z", mds_str("v") },
@@ -91,7 +141,6 @@ test_decoded(void **state)
     "is no name of a parameter: it takes a lower-case letter, then up to 31"   \
     " letters, digits and _"
 #define NO_HEX "a % is not followed by two hexadecimal digits"
-#define A32 "aaaaaaaabbbbbbbbccccccccdddddddd"
 
 static void
 test_refused(void **state)
@@ -129,6 +178,9 @@ test_refused(void **state)
         { "%=1", "\"%=1\": " NO_HEX },
         { "%4=11", "\"%4=11\": " NO_HEX },
         { "a=%-1", "\"a=%-1\": " NO_HEX },
+        { "a=seven77%00", "parameter \"a\": the value is not UTF-8" },
+        { "a=eight888%00eight888", "parameter \"a\": the value is not UTF-8" },
+        { "a=eight888six66%80\x66", "parameter \"a\": the value is not UTF-8" },
         { "a=%00", "parameter \"a\": the value is not UTF-8" },
         { "a=%ff", "parameter \"a\": the value is not UTF-8" },
         { "a=\xff", "parameter \"a\": the value is not UTF-8" },
@@ -226,13 +278,20 @@ test_fixed(void **state)
     assert_true(
         mds_str_eq(mds_request_get(&request, mds_str("x")), mds_str("1")));
 
+    /* The first to fix an attribute is who says it. */
+    assert_int_equal(mds_request_fix(&request, mds_str("city"),
+                                     mds_str("Oslo"), &err),
+                     MDS_OK);
+    assert_true(mds_str_eq(mds_request_get(&request, mds_str("city")),
+                           mds_str("Berlin")));
+
     assert_int_equal(mds_request_claim(&request, mds_str("city"),
                                        mds_str("Rome"), &err),
                      MDS_INVALID);
     assert_string_equal(err.text, "parameter \"city\" comes twice");
 
     /* What is dropped is still looked at. */
-    request.count = 0;
+    mds_request_begin(&request);
     memset(value, 'v', sizeof(value));
     assert_int_equal(mds_request_fix(&request, mds_str("city"), mds_str("B"),
                                      &err),
@@ -331,6 +390,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known),
         cmocka_unit_test(test_decoded),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_fix_refuses), cmocka_unit_test(test_validated),
