@@ -1,55 +1,55 @@
-# Reloads under load: with one retry no request fails; a broken configuration
-# changes nothing; a depot that is not there stops no reload.
+# Reloads, and workers that are killed, under load and while the catalog changes:
+# with one retry no request fails, no serial goes back, each answer is what its
+# serial says. A broken configuration changes nothing; a depot that is not
+# there stops no reload.
 
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Live;
 use MDS;
 use Test::More;
+use Time::HiRes qw(sleep time);
 
-my $CONFIG = <<'EOF2';
-mds_depot %DEPOT%;
-server {
-    listen %LISTEN%;
-    location = /check { mds_check; }
-}
-EOF2
+my $t    = MDS->new(workers => 2);
+my $live = Live->new($t);
+$t->allow(qr/exited on signal 9/);
+$t->start($live->config);
 
-my $t = MDS->new(workers => 2);
-$t->depot;
-$t->mdsctl('apply', $t->document({
-    app => 'a', lists => { staff => { ids => ['u'] } } }));
-$t->start($CONFIG);
+my $CHECK = '/mds/v1/check?app=a&kind=none';
 
-my $CHECK = '/check?app=a&kind=upgrade';
+# Something every second or so, and changes in between.
+sub over {
+    my ($seconds, $every, $what) = @_;
+    my $end  = time + $seconds;
+    my ($next, $times) = (0, 0);
 
-# A client asks all the time, until it is told to stop by a file.
-my $pid = fork // die "fork: $!";
-if ($pid == 0) {
-    my ($asked, $failed) = (0, 0);
-    while (!-e "$t->{dir}/stop") {
-        $asked++;
-        $failed++
-            if $t->get($CHECK)->status != 204 && $t->get($CHECK)->status != 204;
+    while (time < $end) {
+        if (time >= $next) {
+            $what->();
+            $times++;
+            $next = time + $every;
+        }
+        $live->change;
+        sleep rand 0.05;
     }
-    $t->write('asked', "$asked $failed");
-    POSIX::_exit(0);
+    return $times;
 }
 
-for my $i (1 .. 5) {
-    $t->reload;
-    $t->mdsctl('apply', $t->document({
-        app => 'a', lists => { staff => { ids => ["u$i"] } } }));
-}
-$t->write('stop', '');
-waitpid $pid, 0;
+$live->watch;
+my $reloads = over($live->{seconds} / 2, $ENV{MDS_SOAK} ? 1 : 0.5,
+    sub { kill 'HUP', $t->{pid} });
+my $heard = $live->judge("$reloads reloads");
+cmp_ok($heard->{asked}, '>', 50 * $reloads, "... $heard->{asked} were asked");
+cmp_ok($heard->{serials}, '>', $reloads, "... of $heard->{serials} serials");
+ok($t->wait_for(sub { 2 == (() = $t->workers) }), '... the old workers go');
 
-my ($asked, $failed) = split ' ', $t->read('asked');
-cmp_ok($asked, '>', 50, "asked $asked times over 5 reloads");
-is($failed, 0, '... with one retry none failed');
-is($t->get($CHECK)->header('MDS-Serial'), 6, '... and all changes are seen');
+$live->watch;
+my $kills = over($live->{seconds} / 2, 0.4, sub { $live->kill_worker });
+$heard = $live->judge("$kills kills");
+cmp_ok($heard->{lost}, '>', 0, "... $heard->{lost} answers were lost");
 
 # A broken configuration: the old workers go on.
 my %old = map { $_ => 1 } $t->workers;
@@ -63,14 +63,13 @@ is($t->get($CHECK)->status, 204, '... and answer');
 
 # A depot that is not there.
 rename $t->depot_dir, $t->depot_dir . '.away' or die "rename: $!";
-$t->reload($CONFIG);
+$t->reload($live->config);
 is($t->get($CHECK)->status, 503, 'reloaded without a depot');
 rename $t->depot_dir . '.away', $t->depot_dir or die "rename: $!";
 ok($t->wait_for(sub { $t->get($CHECK)->status == 204 }), '... it comes back');
 
 # A worker that is killed is replaced, and opens the depot anew.
 my ($victim) = $t->workers;
-$t->allow(qr/exited on signal 9/);
 kill 'KILL', $victim;
 ok($t->wait_for(sub { my @w = $t->workers; @w == 2 && !grep { $_ == $victim } @w }),
     'a killed worker is replaced');

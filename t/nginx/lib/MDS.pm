@@ -55,6 +55,8 @@ sub new {
         workers => 1,
         main    => '',    # more for the main context
         allowed => [],    # lines of the error log that are expected
+        module  => "$BUILD/ngx_http_mds_module.so",
+        daemon  => 'off',
         %options,
     }, $class;
 
@@ -188,9 +190,9 @@ sub write_config {
     $self->{http} = $http;
 
     return $self->write('nginx.conf', $self->expand(<<"END"));
-load_module "$BUILD/ngx_http_mds_module.so";
+load_module "$self->{module}";
 @{[ $self->user ]}
-daemon off;
+daemon $self->{daemon};
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
