@@ -12,6 +12,8 @@ struct mds_builder_s {
     mds_intern_t *attributes; /* numbers are indexes of the table */
     mds_intern_t *rules;
     mds_intern_t *lists;
+    mds_intern_t *ranges;
+    mds_buffer_t  range_items; /* mds_range_t, by number */
     mds_buffer_t  scratch;
     mds_buffer_t  record;
     bool          failed;
@@ -30,9 +32,11 @@ mds_builder_new(void)
     builder->attributes = mds_intern_new();
     builder->rules = mds_intern_new();
     builder->lists = mds_intern_new();
+    builder->ranges = mds_intern_new();
 
     if (builder->texts == NULL || builder->attributes == NULL
-        || builder->rules == NULL || builder->lists == NULL)
+        || builder->rules == NULL || builder->lists == NULL
+        || builder->ranges == NULL)
     {
         mds_builder_free(builder);
         return NULL;
@@ -56,8 +60,10 @@ mds_builder_free(mds_builder_t *builder)
     mds_intern_free(builder->attributes);
     mds_intern_free(builder->rules);
     mds_intern_free(builder->lists);
+    mds_intern_free(builder->ranges);
     mds_buffer_free(&builder->bytes);
     mds_buffer_free(&builder->text_spans);
+    mds_buffer_free(&builder->range_items);
     mds_buffer_free(&builder->scratch);
     mds_buffer_free(&builder->record);
     free(builder);
@@ -131,11 +137,42 @@ mds_builder_add(mds_builder_t *builder, mds_table_id_t table, const void *item)
     mds_buffer_add(&builder->tables[table], item, mds_table_item_bytes[table]);
 }
 
+/* What was just added goes again, if it is there already. */
 mds_range_t
-mds_builder_range(const mds_builder_t *builder, mds_table_id_t table,
-                  uint32_t first)
+mds_builder_range(mds_builder_t *builder, mds_table_id_t table, uint32_t first)
 {
-    return (mds_range_t){ first, mds_builder_count(builder, table) - first };
+    mds_buffer_t *items = &builder->tables[table];
+    size_t        offset = (size_t) first * mds_table_item_bytes[table];
+    mds_range_t   range = { first, mds_builder_count(builder, table) - first };
+    uint32_t      number;
+    bool          fresh;
+
+    if (range.count == 0) {
+        return (mds_range_t){ 0 };
+    }
+
+    builder->scratch.len = 0;
+    mds_buffer_add(&builder->scratch, &table, sizeof(table));
+    mds_buffer_add(&builder->scratch, items->data + offset,
+                   items->len - offset);
+    number = mds_intern(builder->ranges,
+                        (mds_str_t){ builder->scratch.len,
+                                     (const char *) builder->scratch.data },
+                        &fresh);
+
+    if (number == UINT32_MAX) {
+        builder->failed = true;
+
+    } else if (fresh) {
+        mds_buffer_add(&builder->range_items, &range, sizeof(range));
+
+    } else if (!mds_buffer_failed(&builder->range_items)) {
+        memcpy(&range, builder->range_items.data + number * sizeof(range),
+               sizeof(range));
+        items->len = offset;
+    }
+
+    return range;
 }
 
 static void
@@ -358,6 +395,7 @@ mds_builder_failed(const mds_builder_t *builder)
 {
     bool failed = builder->failed || mds_buffer_failed(&builder->bytes)
                   || mds_buffer_failed(&builder->text_spans)
+                  || mds_buffer_failed(&builder->range_items)
                   || mds_buffer_failed(&builder->scratch)
                   || mds_buffer_failed(&builder->record);
 

@@ -31,9 +31,9 @@ uint32_t mds_builder_count(const mds_builder_t *builder, mds_table_id_t table);
 void
 mds_builder_add(mds_builder_t *builder, mds_table_id_t table, const void *item);
 
-/* All from first to the end of the table. */
-mds_range_t mds_builder_range(const mds_builder_t *builder,
-                              mds_table_id_t table, uint32_t first);
+/* All from first to the end of the table; equal ranges are there once. */
+mds_range_t
+mds_builder_range(mds_builder_t *builder, mds_table_id_t table, uint32_t first);
 
 /* Strings as items of TEXTS. */
 mds_range_t mds_builder_texts(mds_builder_t *builder, const mds_strs_t *strs);

@@ -21,7 +21,7 @@
 #include "mds_record.h"
 
 #define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
-#define MDS_CATALOG_FORMAT 1
+#define MDS_CATALOG_FORMAT 2
 
 typedef enum {
     MDS_CATALOG_META,

@@ -62,37 +62,184 @@ mds_config_json(mds_compiling_t *x, const mds_json_t *key,
     return status;
 }
 
+/* What two releases have to have in common to be for the same devices. All
+ * zero but for that: it is compared as bytes. */
+typedef struct MDS_PACKED {
+    mds_range_t platforms;
+    mds_range_t channels;
+    mds_range_t rules;
+    mds_range_t except;
+    mds_range_t lists;
+    mds_span_t  version_key;
+    int64_t     start_ms;
+    int64_t     end_ms;
+    uint8_t     state;
+    uint8_t     flags;
+} mds_condition_key_t;
+
+typedef struct {
+    mds_compiling_t *x;
+    mds_intern_t    *conditions;    /* numbers are indexes of the table */
+    mds_intern_t    *keys;          /* the same, and then those of settings
+                                     * that no release has any more */
+    mds_setting_record_t *settings; /* of the model, in their order */
+} mds_config_t;
+
+/* Percentages are drawn by the release's own name, and so is no other's. */
+static bool
+mds_config_bucket(const mds_release_record_t *release)
+{
+    return (release->flags & (MDS_RELEASE_PERCENT | MDS_RELEASE_RAMP)) != 0;
+}
+
+static uint32_t
+mds_config_condition(mds_config_t *c, const mds_release_record_t *release,
+                     uint32_t index)
+{
+    mds_condition_key_t key = { .platforms = release->platforms,
+                                .channels = release->channels,
+                                .rules = release->rules,
+                                .except = release->except,
+                                .version_key = release->version_key,
+                                .start_ms = release->start_ms,
+                                .end_ms = release->end_ms,
+                                .state = release->state };
+    uint32_t            number;
+    bool                fresh;
+
+    if (!mds_config_bucket(release)) {
+        key.lists = release->lists;
+        key.flags = release->flags;
+    }
+
+    number
+        = mds_intern(c->conditions,
+                     (mds_str_t){ sizeof(key), (const char *) &key }, &fresh);
+
+    if (fresh) {
+        mds_builder_add(c->x->builder, MDS_TABLE_CONDITIONS, &index);
+    }
+
+    return number;
+}
+
+/* The place of a number, which mds_config_number() has given. */
+static uint32_t
+mds_config_place(const mds_model_t *model, uint32_t number)
+{
+    size_t low = 0, high = model->setting_count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (model->settings[middle].number <= number) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+
+    return (uint32_t) low;
+}
+
 static mds_status_t
-mds_config_release(mds_compiling_t *x, const mds_release_t *release,
+mds_config_release(mds_config_t *c, const mds_release_t *release,
                    mds_error_t *err)
 {
-    mds_release_record_t record = { .number = release->number };
-    mds_json_t          *key = mds_json_string_new(release->name);
-    mds_status_t         status;
+    mds_compiling_t     *x = c->x;
+    mds_release_record_t record = { 0 };
+    mds_candidate_t      candidate
+        = { .release = mds_builder_count(x->builder, MDS_TABLE_RELEASES),
+            .setting = mds_config_place(x->model, release->number) };
+    mds_setting_record_t *setting = &c->settings[candidate.setting];
+    mds_json_t           *name = mds_json_string_new(release->name);
+    mds_status_t          status;
 
     mds_compile_release_head(x, release, &record);
     record.setting = mds_builder_text(x->builder, release->name);
-    status = mds_config_json(x, key, release->value, err, &record.member);
-    mds_json_release(key);
-
     mds_builder_add(x->builder, MDS_TABLE_RELEASES, &record);
+
+    candidate.bucket = mds_config_bucket(&record);
+    candidate.condition = mds_config_condition(c, &record, candidate.release);
+    mds_builder_add(x->builder, MDS_TABLE_CANDIDATES, &candidate);
+
+    status = mds_config_json(x, name, release->value, err, &setting->member);
+    mds_json_release(name);
+
+    return status == MDS_OK && candidate.condition == UINT32_MAX
+               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               : status;
+}
+
+/* All releases of the key that begin there; *next: the first of another. */
+static mds_status_t
+mds_config_key(mds_config_t *c, size_t first, mds_error_t *err, size_t *next)
+{
+    mds_compiling_t *x = c->x;
+    mds_builder_t   *builder = x->builder;
+    mds_str_t        name = x->releases[first]->name;
+    mds_config_key_t key = { .name = mds_builder_text(builder, name) };
+    mds_status_t     status = MDS_OK;
+    size_t           i = first;
+    bool             fresh;
+
+    if (mds_intern(c->keys, name, &fresh) == UINT32_MAX) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    key.candidates.first = mds_builder_count(builder, MDS_TABLE_CANDIDATES);
+
+    while (status == MDS_OK && i < x->release_count
+           && mds_str_eq(x->releases[i]->name, name))
+    {
+        status = mds_config_release(c, x->releases[i], err);
+        i++;
+    }
+
+    key.candidates.count = (uint32_t) (i - first);
+    mds_builder_add(builder, MDS_TABLE_KEYS, &key);
+    *next = i;
 
     return status;
 }
 
 static mds_status_t
-mds_config_setting(mds_compiling_t *x, const mds_setting_t *setting,
-                   mds_error_t *err)
+mds_config_setting(mds_config_t *c, size_t i, mds_error_t *err)
 {
-    mds_setting_record_t record = { .number = setting->number };
+    const mds_setting_t *setting = &c->x->model->settings[i];
     mds_json_t          *key = mds_json_string_new(setting->key);
+    uint32_t             index;
     mds_status_t         status;
+    bool                 fresh;
 
-    record.key = mds_builder_text(x->builder, setting->key);
-    status = mds_config_json(x, key, NULL, err, &record.quoted);
+    index = mds_intern(c->keys, setting->key, &fresh);
+    c->settings[i].key
+        = index < mds_builder_count(c->x->builder, MDS_TABLE_KEYS)
+              ? index
+              : MDS_RECORD_NONE;
+    c->settings[i].number = setting->number;
+    status = index == UINT32_MAX ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                 : mds_config_json(c->x, key, NULL, err,
+                                                   &c->settings[i].quoted);
     mds_json_release(key);
+    mds_builder_add(c->x->builder, MDS_TABLE_SETTINGS, &c->settings[i]);
 
-    mds_builder_add(x->builder, MDS_TABLE_SETTINGS, &record);
+    return status;
+}
+
+static mds_status_t
+mds_config_tables(mds_config_t *c, mds_error_t *err)
+{
+    mds_compiling_t *x = c->x;
+    mds_status_t     status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < x->release_count;) {
+        status = mds_config_key(c, i, err, &i);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < x->model->setting_count; i++) {
+        status = mds_config_setting(c, i, err);
+    }
 
     return status;
 }
@@ -100,20 +247,21 @@ mds_config_setting(mds_compiling_t *x, const mds_setting_t *setting,
 mds_status_t
 mds_compile_config(mds_compiling_t *x, mds_error_t *err)
 {
-    const mds_model_t *model = x->model;
-    mds_status_t       status = MDS_OK;
+    mds_config_t c
+        = { .x = x, .conditions = mds_intern_new(), .keys = mds_intern_new() };
+    mds_status_t status;
 
-    mds_builder_header(x->builder)->epoch = model->epoch;
-
+    c.settings = calloc(x->model->setting_count + 1, sizeof(*c.settings));
+    mds_builder_header(x->builder)->epoch = x->model->epoch;
     qsort(x->releases, x->release_count, sizeof(*x->releases), mds_config_cmp);
 
-    for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {
-        status = mds_config_release(x, x->releases[i], err);
-    }
+    status = c.conditions == NULL || c.keys == NULL || c.settings == NULL
+                 ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                 : mds_config_tables(&c, err);
 
-    for (size_t i = 0; status == MDS_OK && i < model->setting_count; i++) {
-        status = mds_config_setting(x, &model->settings[i], err);
-    }
+    mds_intern_free(c.conditions);
+    mds_intern_free(c.keys);
+    free(c.settings);
 
     return status;
 }

@@ -295,9 +295,9 @@ static const mds_test_t mds_tests[] = {
 };
 
 /* All tests are made where somebody listens, else up to the first failure. */
-static bool
-mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
-                mds_judge_mode_t mode, mds_reason_t *reason)
+bool
+mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
+                    mds_judge_mode_t mode)
 {
     bool holds = true;
 
@@ -310,7 +310,17 @@ mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
         }
     }
 
-    return mds_judge_audience(judge, release, reason) && holds;
+    return holds;
+}
+
+static bool
+mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_judge_mode_t mode, mds_reason_t *reason)
+{
+    bool holds = mds_judge_condition(judge, release, mode);
+
+    return (holds || judge->trace != NULL)
+           && mds_judge_audience(judge, release, reason) && holds;
 }
 
 void

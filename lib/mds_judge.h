@@ -88,6 +88,11 @@ bool mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told);
 bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what,
                      bool in_doubt);
 
+/* Whether all holds that a release asks for besides its audience. */
+bool
+mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
+                    mds_judge_mode_t mode);
+
 /* Whether any part of the audience lets the device in, and which. */
 bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
                         mds_reason_t *reason);

@@ -13,6 +13,9 @@ const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_OFFERS] = sizeof(mds_offer_t),
     [MDS_TABLE_DELTAS] = sizeof(mds_delta_record_t),
     [MDS_TABLE_SETTINGS] = sizeof(mds_setting_record_t),
+    [MDS_TABLE_KEYS] = sizeof(mds_config_key_t),
+    [MDS_TABLE_CANDIDATES] = sizeof(mds_candidate_t),
+    [MDS_TABLE_CONDITIONS] = sizeof(uint32_t),
     [MDS_TABLE_MESSAGES] = sizeof(mds_message_record_t),
 };
 
@@ -135,7 +138,6 @@ mds_release_fits(const mds_record_t *record, const void *item)
 
     return mds_span_fits(record, release->id)
            && mds_span_fits(record, release->setting)
-           && mds_span_fits(record, release->member)
            && mds_span_fits(record, release->version)
            && mds_span_fits(record, release->version_key)
            && mds_span_fits(record, release->stage)
@@ -180,8 +182,38 @@ mds_setting_fits(const mds_record_t *record, const void *item)
 {
     const mds_setting_record_t *setting = item;
 
-    return mds_span_fits(record, setting->key)
-           && mds_span_fits(record, setting->quoted);
+    return (setting->key == MDS_RECORD_NONE
+            || mds_index_fits(record, MDS_TABLE_KEYS, setting->key))
+           && mds_span_fits(record, setting->quoted)
+           && mds_span_fits(record, setting->member);
+}
+
+static bool
+mds_config_key_fits(const mds_record_t *record, const void *item)
+{
+    const mds_config_key_t *key = item;
+
+    return mds_span_fits(record, key->name)
+           && mds_range_fits(record, MDS_TABLE_CANDIDATES, key->candidates);
+}
+
+static bool
+mds_candidate_fits(const mds_record_t *record, const void *item)
+{
+    const mds_candidate_t *candidate = item;
+
+    return mds_index_fits(record, MDS_TABLE_RELEASES, candidate->release)
+           && mds_index_fits(record, MDS_TABLE_CONDITIONS, candidate->condition)
+           && mds_index_fits(record, MDS_TABLE_SETTINGS, candidate->setting);
+}
+
+static bool
+mds_condition_fits(const mds_record_t *record, const void *item)
+{
+    uint32_t release;
+
+    memcpy(&release, item, sizeof(release));
+    return mds_index_fits(record, MDS_TABLE_RELEASES, release);
 }
 
 static bool
@@ -212,6 +244,9 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_OFFERS] = mds_offer_fits,
     [MDS_TABLE_DELTAS] = mds_delta_fits,
     [MDS_TABLE_SETTINGS] = mds_setting_fits,
+    [MDS_TABLE_KEYS] = mds_config_key_fits,
+    [MDS_TABLE_CANDIDATES] = mds_candidate_fits,
+    [MDS_TABLE_CONDITIONS] = mds_condition_fits,
     [MDS_TABLE_MESSAGES] = mds_message_fits,
 };
 

@@ -40,6 +40,9 @@ typedef enum {
     MDS_TABLE_OFFERS,     /* mds_offer_t */
     MDS_TABLE_DELTAS,     /* mds_delta_record_t */
     MDS_TABLE_SETTINGS,   /* mds_setting_record_t: by number */
+    MDS_TABLE_KEYS,       /* mds_config_key_t: ascending */
+    MDS_TABLE_CANDIDATES, /* mds_candidate_t: by key, then in order of choice */
+    MDS_TABLE_CONDITIONS, /* uint32_t: of RELEASES, the first that has it */
     MDS_TABLE_MESSAGES,   /* mds_message_record_t: newer ones first */
     MDS_TABLE_COUNT
 } mds_table_id_t;
@@ -116,8 +119,6 @@ typedef struct MDS_PACKED {
 typedef struct MDS_PACKED {
     mds_span_t  id;
     mds_span_t  setting; /* config: the key it is about, else empty */
-    mds_span_t  member;  /* config: "key":value, as JSON */
-    uint32_t    number;  /* config: of that pair */
     mds_span_t  version;
     mds_span_t  version_key;
     mds_range_t platforms; /* TEXTS; empty: every one */
@@ -169,9 +170,28 @@ typedef struct MDS_PACKED {
  */
 typedef struct MDS_PACKED {
     uint32_t   number;
-    mds_span_t key;    /* the key */
-    mds_span_t quoted; /* the same as JSON */
+    uint32_t   key;    /* KEYS; MDS_RECORD_NONE: no release is about it */
+    mds_span_t quoted; /* the key as JSON */
+    mds_span_t member; /* "key":value; empty: no release has it */
 } mds_setting_record_t;
+
+/* A key of the configuration that is in force. */
+typedef struct MDS_PACKED {
+    mds_span_t  name;
+    mds_range_t candidates; /* CANDIDATES */
+} mds_config_key_t;
+
+/*
+ * A release of a key. Releases that are for the same devices share a
+ * condition, which is judged once; one with a percentage has a bucket of its
+ * own besides.
+ */
+typedef struct MDS_PACKED {
+    uint32_t release;   /* RELEASES */
+    uint32_t condition; /* CONDITIONS */
+    uint32_t setting;   /* SETTINGS */
+    uint8_t  bucket;    /* its audience has to be asked, too */
+} mds_candidate_t;
 
 /* A gray message (kind upgrade): a version for the users of a list. */
 typedef struct MDS_PACKED {

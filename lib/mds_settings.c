@@ -5,26 +5,35 @@
 
 #define MDS_EPOCH_NONE 0 /* of an app without configuration */
 
-/* Settings are known by their place in the table, which is in order of
- * numbers; a set of them is an array of flags. */
+/*
+ * Settings are known by their place in the table, which is in order of
+ * numbers, keys by theirs; sets of them have a bit for each.
+ */
 typedef struct {
-    const mds_record_t          *record;
-    mds_str_t                    only;
-    const mds_alloc_t           *alloc;
-    mds_error_t                 *err;
-    uint32_t                     count;  /* of the table */
-    uint8_t                     *chosen; /* flags */
-    uint8_t                     *held;
-    const mds_release_record_t **releases; /* of the chosen ones */
-    mds_span_t                  *keys;     /* that have a value, ascending */
-    uint32_t                     key_count;
-    mds_settings_t              *out;
+    const mds_record_t *record;
+    mds_judge_t        *judge;
+    mds_str_t           only;
+    const mds_alloc_t  *alloc;
+    mds_error_t        *err;
+    uint32_t            words;      /* of a set of settings */
+    uint64_t           *chosen;     /* settings */
+    uint64_t           *held;       /* settings */
+    uint64_t           *keys;       /* that have a value */
+    uint8_t            *conditions; /* mds_verdict_t */
+    uint32_t            count;      /* of the chosen ones */
+    mds_settings_t     *out;
 } mds_choosing_t;
 
 static void *
 mds_choosing_alloc(const mds_choosing_t *c, size_t count, size_t size)
 {
     return c->alloc->alloc(c->alloc->data, count * size + 1);
+}
+
+static uint32_t
+mds_choosing_count(const mds_choosing_t *c, mds_table_id_t table)
+{
+    return c->record->tables[table].count;
 }
 
 static const mds_setting_record_t *
@@ -39,22 +48,148 @@ mds_setting_release(const mds_record_t *record, uint32_t i)
     return mds_record_item(record, MDS_TABLE_RELEASES, i);
 }
 
-/* The place of a number; MDS_RECORD_NONE: it is none of this app's. */
-static uint32_t
-mds_setting_find(const mds_record_t *record, uint32_t number)
+static void
+mds_bit_set(uint64_t *set, uint32_t i)
 {
-    uint32_t low = 0;
+    set[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static bool
+mds_bit_is_set(const uint64_t *set, uint32_t i)
+{
+    return (set[i / 64] >> i % 64 & 1) != 0;
+}
+
+/* Judged by the first release that has it, for all of them. */
+static bool
+mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
+{
+    const mds_release_record_t *release;
+    mds_reason_t                reason;
+    uint32_t                    first;
+    bool                        holds;
+
+    memcpy(&first,
+           mds_record_item(c->record, MDS_TABLE_CONDITIONS,
+                           candidate->condition),
+           sizeof(first));
+    release = mds_setting_release(c->record, first);
+
+    holds = mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
+            && (candidate->bucket != 0
+                || mds_judge_audience(c->judge, release, &reason));
+
+    c->conditions[candidate->condition]
+        = holds ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
+
+    return holds;
+}
+
+static inline bool
+mds_candidate_holds(mds_choosing_t *c, const mds_candidate_t *candidate)
+{
+    uint8_t      verdict = c->conditions[candidate->condition];
+    mds_reason_t reason;
+
+    if (verdict == MDS_VERDICT_FAILS
+        || (verdict == MDS_VERDICT_OPEN
+            && !mds_choosing_condition(c, candidate)))
+    {
+        return false;
+    }
+
+    return candidate->bucket == 0
+           || mds_judge_audience(c->judge,
+                                 mds_setting_release(c->record,
+                                                     candidate->release),
+                                 &reason);
+}
+
+/* Where somebody listens, each release is judged by itself, and told of. */
+static bool
+mds_candidate_holds_told(mds_choosing_t *c, const mds_candidate_t *candidate)
+{
+    mds_reason_t reason;
+
+    return mds_judge_release(c->judge,
+                             mds_setting_release(c->record, candidate->release),
+                             MDS_JUDGE_NEW, &reason);
+}
+
+/* The first candidate that holds; NULL: none does. */
+static const mds_candidate_t *
+mds_choose_setting(mds_choosing_t *c, const mds_config_key_t *key)
+{
+    const mds_candidate_t *candidate
+        = mds_record_item(c->record, MDS_TABLE_CANDIDATES,
+                          key->candidates.first);
+    const mds_candidate_t *end = candidate + key->candidates.count;
+    const mds_candidate_t *chosen = NULL;
+
+    if (c->judge->trace == NULL) {
+        while (candidate < end && !mds_candidate_holds(c, candidate)) {
+            candidate++;
+        }
+
+        return candidate < end ? candidate : NULL;
+    }
+
+    for (; candidate < end; candidate++) {
+        if (mds_candidate_holds_told(c, candidate) && chosen == NULL) {
+            chosen = candidate;
+        }
+    }
+
+    return chosen;
+}
+
+static mds_status_t
+mds_choose_settings(mds_choosing_t *c)
+{
+    const mds_config_key_t *keys
+        = mds_record_item(c->record, MDS_TABLE_KEYS, 0);
+    uint32_t count = mds_choosing_count(c, MDS_TABLE_KEYS);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const mds_candidate_t *chosen;
+
+        if (c->only.len > 0
+            && !mds_str_eq(mds_record_bytes(c->record, keys[i].name), c->only))
+        {
+            continue;
+        }
+
+        chosen = mds_choose_setting(c, &keys[i]);
+
+        if (chosen != NULL) {
+            mds_bit_set(c->chosen, chosen->setting);
+            mds_bit_set(c->keys, i);
+            c->count++;
+        }
+    }
+
+    return c->judge->status;
+}
+
+/*
+ * The place of a number behind others, which ascend: at is the first that may
+ * be it. MDS_RECORD_NONE: it is none of this app's.
+ */
+static uint32_t
+mds_setting_find(const mds_record_t *record, uint32_t at, uint32_t number)
+{
+    uint32_t low = at;
     uint32_t high = record->tables[MDS_TABLE_SETTINGS].count;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        uint32_t at = mds_setting_at(record, middle)->number;
+        uint32_t found = mds_setting_at(record, middle)->number;
 
-        if (at == number) {
+        if (found == number) {
             return middle;
         }
 
-        if (at < number) {
+        if (found < number) {
             low = middle + 1;
         } else {
             high = middle;
@@ -64,109 +199,52 @@ mds_setting_find(const mds_record_t *record, uint32_t number)
     return MDS_RECORD_NONE;
 }
 
-/* The same key is the same bytes of the record. */
-static bool
-mds_same_key(mds_span_t a, mds_span_t b)
-{
-    return a.offset == b.offset && a.len == b.len;
-}
-
-/* Of each key, the first release that holds. */
-static mds_status_t
-mds_choose_settings(mds_choosing_t *c, mds_judge_t *judge)
-{
-    const mds_record_t *record = c->record;
-    mds_span_t          done = { 0 };
-    mds_reason_t        reason;
-
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_setting_release(record, i);
-        uint32_t                    place;
-
-        if ((mds_same_key(release->setting, done) && judge->trace == NULL)
-            || (c->only.len > 0
-                && !mds_str_eq(mds_record_bytes(record, release->setting),
-                               c->only)))
-        {
-            continue;
-        }
-
-        if (!mds_judge_release(judge, release, MDS_JUDGE_NEW, &reason)
-            || mds_same_key(release->setting, done))
-        {
-            continue;
-        }
-
-        place = mds_setting_find(record, release->number);
-        if (place == MDS_RECORD_NONE) {
-            return mds_fail(c->err, MDS_DAMAGED,
-                            "the catalog lacks a setting's number");
-        }
-
-        done = release->setting;
-        c->chosen[place] = 1;
-        c->releases[place] = release;
-        c->keys[c->key_count++] = done;
-    }
-
-    return judge->status;
-}
-
-/* Flags of what the token says; false: it is not understood. */
+/* The settings of a token; *understood false: it is not, and none are. */
 static mds_status_t
 mds_hold_settings(mds_choosing_t *c, mds_str_t token, bool *understood)
 {
-    uint32_t *numbers = mds_choosing_alloc(c, c->count, sizeof(*numbers));
+    uint32_t  most = mds_choosing_count(c, MDS_TABLE_SETTINGS);
+    uint32_t *numbers = mds_choosing_alloc(c, most, sizeof(*numbers));
     size_t    count = 0;
+    uint32_t  place = 0;
 
     if (numbers == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
     *understood
-        = token.len > 0
-          && mds_token_read(token, c->record->epoch, numbers, c->count, &count);
+        = mds_token_read(token, c->record->epoch, numbers, most, &count);
 
     for (size_t i = 0; *understood && i < count; i++) {
-        uint32_t place = mds_setting_find(c->record, numbers[i]);
+        place = mds_setting_find(c->record, place, numbers[i]);
 
         if (place == MDS_RECORD_NONE) {
             *understood = false;
+            memset(c->held, 0, c->words * sizeof(*c->held));
         } else {
-            c->held[place] = 1;
+            mds_bit_set(c->held, place);
         }
-    }
-
-    if (!*understood) {
-        memset(c->held, 0, c->count);
     }
 
     return MDS_OK;
 }
 
-static bool
-mds_key_chosen(const mds_choosing_t *c, mds_span_t key)
+static void
+mds_setting_changed(mds_choosing_t *c, uint32_t i)
 {
-    mds_str_t bytes = mds_record_bytes(c->record, key);
-    uint32_t  low = 0, high = c->key_count;
+    const mds_setting_record_t *setting = mds_setting_at(c->record, i);
+    mds_settings_t             *out = c->out;
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int      order
-            = mds_str_cmp(mds_record_bytes(c->record, c->keys[middle]), bytes);
+    if (mds_bit_is_set(c->chosen, i)) {
+        out->values[out->value_count++]
+            = mds_record_bytes(c->record, setting->member);
 
-        if (order == 0) {
-            return true;
-        }
-
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    } else if (setting->key == MDS_RECORD_NONE
+               || !mds_bit_is_set(c->keys, setting->key))
+    {
+        out->removed[out->removed_count++]
+            = mds_record_bytes(c->record, setting->quoted);
     }
-
-    return false;
 }
 
 /* What is chosen and not held is news; what is held, and whose key has no
@@ -174,26 +252,24 @@ mds_key_chosen(const mds_choosing_t *c, mds_span_t key)
 static mds_status_t
 mds_compare_settings(mds_choosing_t *c)
 {
-    mds_settings_t *out = c->out;
+    uint32_t held = 0;
 
-    out->values = mds_choosing_alloc(c, c->count, sizeof(*out->values));
-    out->removed = mds_choosing_alloc(c, c->count, sizeof(*out->removed));
+    for (uint32_t i = 0; i < c->words; i++) {
+        held += (uint32_t) __builtin_popcountll(c->held[i]);
+    }
 
-    if (out->values == NULL || out->removed == NULL) {
+    c->out->values = mds_choosing_alloc(c, c->count, sizeof(*c->out->values));
+    c->out->removed = mds_choosing_alloc(c, held, sizeof(*c->out->removed));
+
+    if (c->out->values == NULL || c->out->removed == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
-    for (uint32_t i = 0; i < c->count; i++) {
-        const mds_setting_record_t *setting = mds_setting_at(c->record, i);
+    for (uint32_t i = 0; i < c->words; i++) {
+        uint64_t bits = c->chosen[i] ^ c->held[i];
 
-        if (c->chosen[i] && !c->held[i]) {
-            out->values[out->value_count++]
-                = mds_record_bytes(c->record, c->releases[i]->member);
-
-        } else if (c->held[i] && !c->chosen[i]
-                   && !mds_key_chosen(c, setting->key)) {
-            out->removed[out->removed_count++]
-                = mds_record_bytes(c->record, setting->quoted);
+        for (; bits != 0; bits &= bits - 1) {
+            mds_setting_changed(c, i * 64 + (uint32_t) __builtin_ctzll(bits));
         }
     }
 
@@ -204,22 +280,20 @@ static mds_status_t
 mds_settings_token(mds_choosing_t *c)
 {
     uint32_t *numbers = mds_choosing_alloc(c, c->count, sizeof(*numbers));
+    char     *text = mds_choosing_alloc(c, mds_token_bytes(c->count), 1);
     size_t    count = 0;
-    char     *text;
 
-    if (numbers == NULL) {
+    if (numbers == NULL || text == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (c->chosen[i]) {
-            numbers[count++] = mds_setting_at(c->record, i)->number;
+    for (uint32_t i = 0; i < c->words; i++) {
+        for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
+            numbers[count++]
+                = mds_setting_at(c->record,
+                                 i * 64 + (uint32_t) __builtin_ctzll(bits))
+                      ->number;
         }
-    }
-
-    text = mds_choosing_alloc(c, mds_token_bytes(count), 1);
-    if (text == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
     c->out->token.len = mds_token_write(c->record->epoch, numbers, count, text);
@@ -233,31 +307,56 @@ mds_settings_token(mds_choosing_t *c)
     return MDS_OK;
 }
 
+/* Sets and verdicts, all zero: none, and MDS_VERDICT_OPEN. */
 static mds_status_t
-mds_settings_record(mds_choosing_t *c, mds_judge_t *judge, mds_str_t token)
+mds_choosing_begin(mds_choosing_t *c)
 {
-    bool         understood;
-    mds_status_t status;
+    uint32_t  keys = mds_choosing_count(c, MDS_TABLE_KEYS) / 64 + 1;
+    size_t    conditions = mds_choosing_count(c, MDS_TABLE_CONDITIONS);
+    size_t    bytes;
+    uint64_t *memory;
 
-    c->count = c->record->tables[MDS_TABLE_SETTINGS].count;
-    c->chosen = mds_choosing_alloc(c, c->count, 1);
-    c->held = mds_choosing_alloc(c, c->count, 1);
-    c->releases = mds_choosing_alloc(c, c->count, sizeof(*c->releases));
-    c->keys = mds_choosing_alloc(c, c->record->tables[MDS_TABLE_RELEASES].count,
-                                 sizeof(*c->keys));
+    c->words = mds_choosing_count(c, MDS_TABLE_SETTINGS) / 64 + 1;
+    bytes = (2 * (size_t) c->words + keys) * sizeof(*memory) + conditions;
+    memory = mds_choosing_alloc(c, bytes, 1);
 
-    if (c->chosen == NULL || c->held == NULL || c->releases == NULL
-        || c->keys == NULL)
-    {
+    if (memory == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
-    memset(c->chosen, 0, c->count);
-    memset(c->held, 0, c->count);
+    memset(memory, 0, bytes);
+    c->chosen = memory;
+    c->held = c->chosen + c->words;
+    c->keys = c->held + c->words;
+    c->conditions = (uint8_t *) (c->keys + keys);
 
-    status = mds_choose_settings(c, judge);
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_settings_record(mds_choosing_t *c, mds_str_t token)
+{
+    bool         understood = false;
+    mds_status_t status = mds_choosing_begin(c);
 
     if (status == MDS_OK) {
+        status = mds_choose_settings(c);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_settings_token(c);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    /* A set has one token: with the same there is nothing to compare. */
+    if (token.len > 0 && mds_str_eq(token, c->out->token)) {
+        return MDS_OK;
+    }
+
+    if (token.len > 0) {
         status = mds_hold_settings(c, token, &understood);
     }
 
@@ -266,7 +365,7 @@ mds_settings_record(mds_choosing_t *c, mds_judge_t *judge, mds_str_t token)
         status = mds_compare_settings(c);
     }
 
-    return status == MDS_OK ? mds_settings_token(c) : status;
+    return status;
 }
 
 /* An app that has no configuration: nothing, and a token that says so. */
@@ -322,7 +421,8 @@ mds_settings(const mds_snapshot_t *snapshot, const mds_request_t *request,
         found.poll_jitter_s = c.record->poll_jitter_s;
         mds_judge_begin(&judge, snapshot, c.record, request, now_ms, trace,
                         err);
-        status = mds_settings_record(&c, &judge, token);
+        c.judge = &judge;
+        status = mds_settings_record(&c, token);
     }
 
     if (status == MDS_OK) {
