@@ -44,7 +44,7 @@ sub row {
 
     $rows{ $row{name} }
         = { value => $value, unit => $unit, goal => $goal && 0 + $goal };
-    printf "%-44s %10s %-12s %6s %-6s %s\n", $row{name},
+    printf "%-54s %10s %-12s %6s %-6s %s\n", $row{name},
         $value >= 10_000 ? thousands($row{value}) : $value, $unit,
         $goal // '', $missed ? 'MISSED' : '', $row{note} // '';
 }
@@ -56,7 +56,7 @@ sub run {
     my $failed = 0;
 
     $| = 1;
-    printf "%-44s %10s %-12s %6s\n", qw(what value unit goal);
+    printf "%-54s %10s %-12s %6s\n", qw(what value unit goal);
 
     for my $measure (grep { $_->[0] =~ /$only/ } @measures) {
         next if eval { $measure->[1]->(); 1 };

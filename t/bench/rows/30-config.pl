@@ -3,21 +3,17 @@
 use strict;
 use warnings;
 
-use Bench;
-use Bench::Load;
+use Bench::Pair;
 use Bench::Side;
 use Bench::World;
 
-measure 'config' => sub {
-    my @sides = map { world()->config($_) } qw(mds cfg);
-
-    prove_same(200, @sides);
-    pair(
-        name   => 'config, 200 keys x 3 / return 200',
-        ours   => $sides[0],
-        theirs => $sides[1],
-        goal   => 0.5,
-    );
-};
+pair 'config of 200 keys x 3 / return 200 of its bytes' => (
+    goal  => 0.5,
+    sides => sub {
+        my @sides = map { world()->config($_) } qw(mds cfg);
+        prove_same(200, @sides);
+        return @sides;
+    },
+);
 
 1;

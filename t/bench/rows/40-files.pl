@@ -3,23 +3,19 @@
 use strict;
 use warnings;
 
-use Bench;
-use Bench::Load;
+use Bench::Pair;
 use Bench::Side;
 use Bench::World;
 
 for my $size (qw(10KB 10MB)) {
-    measure "file $size" => sub {
-        my @sides = map { world()->file($size => $_) } 'mds', $size;
-
-        prove_same(200, @sides);
-        pair(
-            name   => "file of $size / static handler",
-            ours   => $sides[0],
-            theirs => $sides[1],
-            goal   => 0.97,
-        );
-    };
+    pair "file of $size / static file of $size" => (
+        goal  => 0.97,
+        sides => sub {
+            my @sides = map { world()->file($size => $_) } 'mds', $size;
+            prove_same(200, @sides);
+            return @sides;
+        },
+    );
 }
 
 1;

@@ -12,10 +12,9 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use JSON::PP;
 
-our @EXPORT = qw(load pair);
+our @EXPORT = qw(load);
 
 my $SECONDS = knob(SECONDS => 2);
-my $ROUNDS  = knob(ROUNDS  => 5);
 my $SCRIPT  = dirname(__FILE__) . '/../../load.lua';
 my $dir     = tempdir('mds-bench-XXXXXXXX', DIR => '/tmp', CLEANUP => 1);
 my $files   = 0;
@@ -45,12 +44,13 @@ sub load {
     my ($side, %options) = @_;
 
     my $connections = $options{connections} // 16;
+    my $seconds     = $options{seconds} // $SECONDS;
     my $file     = requests_file($side);
     my $url      = $side->{t}->url;
     my ($worker) = $side->{t}->workers;
 
     my $cpu = cpu_seconds($worker);
-    my $out = `wrk -t1 -c$connections -d$SECONDS -s $SCRIPT $url -- $file 2>&1`;
+    my $out = `wrk -t1 -c$connections -d$seconds -s $SCRIPT $url -- $file 2>&1`;
     $cpu = cpu_seconds($worker) - $cpu;
 
     my ($line) = $out =~ /^(\{.*\})$/m or die "wrk: $out";
@@ -64,40 +64,6 @@ sub load {
         cpu_us => $cpu / $told->{requests} * 1e6,
         busy   => $cpu / $told->{seconds},
     };
-}
-
-# A row of how many answers a second ours gives beside theirs, in turns: A B,
-# B A, ... factor: so many of theirs are in one of ours.
-sub pair {
-    my (%pair) = @_;
-    my @sides  = @pair{qw(ours theirs)};
-    my $factor = $pair{factor} // 1;
-    my (@ratios, @by_cpu, @rates, @cpu_us, @busy);
-
-    for my $round (1 .. $ROUNDS) {
-        my @order = $round % 2 ? (0, 1) : (1, 0);
-        my @told;
-        $told[$_] = load($sides[$_]) for @order;
-
-        push @ratios, $factor * $told[0]{rate} / $told[1]{rate};
-        push @by_cpu, $factor * $told[1]{cpu_us} / $told[0]{cpu_us};
-        for (0, 1) {
-            push @{ $rates[$_] },  $told[$_]{rate};
-            push @{ $cpu_us[$_] }, $told[$_]{cpu_us};
-            push @busy, $told[$_]{busy};
-        }
-    }
-
-    row(
-        name  => $pair{name},
-        value => median(@ratios),
-        unit  => 'ratio',
-        goal  => $pair{goal},
-        note  => sprintf '%s : %s /s, %.2f : %.2f us of CPU (%.3f), %d%% busy',
-        (map { thousands(median(@$_)) } @rates),
-        (map { median(@$_) } @cpu_us),
-        median(@by_cpu), 100 * median(@busy),
-    );
 }
 
 1;

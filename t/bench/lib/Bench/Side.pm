@@ -11,7 +11,7 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(side get post answer prove_same);
+our @EXPORT = qw(side get post answer ask_many prove_same);
 
 my $SAMPLES = 40;
 
@@ -41,6 +41,34 @@ sub answer {
     $request =~ s/\r\n/\r\nConnection: close\r\n/;
 
     return $side->{t}->raw($request);
+}
+
+# Sends so many requests over one connection, each when the one before has
+# been answered. The last answer.
+sub ask_many {
+    my ($side, $count) = @_;
+    my $socket = $side->{t}->connect or die 'no connection';
+    my $bytes;
+
+    for my $nth (0 .. $count - 1) {
+        $socket->syswrite($side->{requests}[ $nth % @{ $side->{requests} } ]);
+        $bytes = '';
+        until (whole($bytes)) {
+            $socket->sysread($bytes, 65536, length $bytes)
+                or die 'nginx has closed the connection';
+        }
+    }
+
+    return MDS::Response->new($bytes);
+}
+
+sub whole {
+    my ($bytes) = @_;
+    my $end = index $bytes, "\r\n\r\n";
+
+    return $end > 0
+        && length $bytes >= $end + 4
+        + (substr($bytes, 0, $end) =~ /^Content-Length: (\d+)/m ? $1 : 0);
 }
 
 # Dies unless both sides answer with the status and in as many bytes, header

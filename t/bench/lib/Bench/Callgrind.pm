@@ -1,0 +1,118 @@
+package Bench::Callgrind;
+
+# Instructions of nginx, outside the kernel, for a request: what no noise can
+# touch. nginx runs once more under valgrind, one process, with the same
+# configuration but for its port; over one connection it is asked for the same
+# once, and then three times. The difference is what the requests cost. What is
+# looked at only when it is first asked for has been asked for before.
+#
+# build/bench/NAME.callgrind is left, for callgrind_annotate.
+
+use strict;
+use warnings;
+
+use Bench::Side;
+use Exporter qw(import);
+use List::Util qw(max min);
+use MDS;
+use POSIX qw(:sys_wait_h);
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(instructions);
+
+my %running;    # by the directory of the nginx that is as it
+
+END {
+    local $?;
+    for my $t (values %running) { kill 'TERM', $t->{pid}; waitpid $t->{pid}, 0 }
+}
+
+# The nginx of the side, under valgrind.
+sub running {
+    my ($t) = @_;
+    return $running{ $t->dir } //= do {
+        my $twin = bless { %$t, port => $t->free_port, dir => $t->dir . '/cg' },
+            'MDS';
+        depot($t, $twin);
+        my $conf = $t->read('nginx.conf');
+        $conf =~ s/\Q$t->{dir}\E\/depot/$twin->{dir}\/depot/g;
+        $conf =~ s/127\.0\.0\.1:$t->{port}/127.0.0.1:$twin->{port}/g;
+        $conf =~ s/^(pid|error_log) \S+?([^\/; ]+)( info)?;/$1 $twin->{dir}\/$2;/mg;
+        $conf =~ s/^(daemon off;)/$1 master_process off;/m;
+        $twin->write('nginx.conf', $conf);
+        spawn($twin);
+        $twin;
+    };
+}
+
+# The same files without the state: under valgrind there is no room for its
+# map, and that it does not open would be found out every second.
+sub depot {
+    my ($t, $twin) = @_;
+
+    mkdir $_ or die "$_: $!" for $twin->dir, $twin->depot_dir;
+    system('cp', '-al', (map { $t->depot_dir . "/$_" }
+        qw(CURRENT catalog lists files)), $twin->depot_dir) == 0
+        or die 'no copy of the depot';
+}
+
+sub spawn {
+    my ($twin) = @_;
+    my $dir = $twin->dir;
+
+    $twin->{pid} = fork // die "fork: $!";
+    if ($twin->{pid} == 0) {
+        setpgrp;
+        open STDOUT, '>', "$dir/valgrind.log";
+        open STDERR, '>&', \*STDOUT;
+        exec qw(valgrind --tool=callgrind --instr-atstart=no),
+            "--callgrind-out-file=$dir/out", $MDS::NGINX, '-p', $dir, '-e',
+            "$dir/error.log", '-c', "$dir/nginx.conf" or POSIX::_exit(127);
+    }
+
+    my $end = time + 300;
+    until ($twin->connect) {
+        die 'valgrind: ' . $twin->read('valgrind.log') . $twin->error_log
+            if time > $end || waitpid($twin->{pid}, WNOHANG) != 0;
+        sleep 0.1;
+    }
+    control($twin, '-i', 'on');
+}
+
+sub control {
+    my ($twin, @words) = @_;
+    my $said = `callgrind_control @words $twin->{pid} 2>&1`;
+    die "callgrind_control @words: $said" if $said !~ /OK\./;
+}
+
+# The total while the requests are sent.
+sub total {
+    my ($twin, $side, $count) = @_;
+
+    unlink glob $twin->dir . '/out*';
+    control($twin, '-z');
+    ask_many($side, $count);
+    control($twin, '-d');
+
+    my ($out) = glob $twin->dir . '/out*';
+    return $twin->read($out) =~ /^summary: (\d+)/m ? $1
+        : die 'callgrind says no summary';
+}
+
+sub instructions {
+    my ($side, $name) = @_;
+    my $twin = running($side->{t});
+    my $count = max(20, min(200, scalar @{ $side->{requests} }));
+    my $same  = side($twin, grep { defined } @{ $side->{requests} }[ 0 .. $count - 1 ]);
+
+    ask_many($same, $count);
+    my ($few, $many) = map { total($twin, $same, $_ * $count) } 1, 3;
+
+    my ($profile) = glob $twin->dir . '/out*';
+    rename $profile, "$MDS::BUILD/bench/" . $name =~ tr/a-zA-Z0-9/-/csr
+        . '.callgrind';
+
+    return ($many - $few) / (2 * $count);
+}
+
+1;
