@@ -13,6 +13,7 @@ static const char *const mds_status_names[] = {
     [MDS_DENIED] = "denied",
     [MDS_NO_SPACE] = "no_space",
     [MDS_NO_MEMORY] = "no_memory",
+    [MDS_LATER] = "later",
     [MDS_DAMAGED] = "damaged",
     [MDS_FOREIGN] = "foreign",
     [MDS_IO] = "io",

@@ -31,6 +31,7 @@ typedef enum {
     MDS_DENIED,    /* the system's permissions forbid it */
     MDS_NO_SPACE,  /* the disk, or a fixed-size table, is full */
     MDS_NO_MEMORY,
+    MDS_LATER,   /* too long for now: it has to be done aside */
     MDS_DAMAGED, /* stored bytes that fail their check */
     MDS_FOREIGN, /* whole, but of another format or machine */
     MDS_IO       /* the system failed otherwise */

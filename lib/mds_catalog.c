@@ -90,31 +90,39 @@ static mds_status_t
 mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
 {
     catalog->depot = strdup(depot);
-    catalog->checked
-        = calloc(catalog->meta.resource_count + 1, sizeof(*catalog->checked));
-    catalog->lists
-        = calloc(catalog->meta.list_count + 1, sizeof(*catalog->lists));
+    catalog->lists = calloc((size_t) catalog->meta.list_count + 1,
+                            sizeof(*catalog->lists));
 
-    return catalog->depot == NULL || catalog->checked == NULL
-                   || catalog->lists == NULL
+    return catalog->depot == NULL || catalog->lists == NULL
                ? mds_fail(err, MDS_NO_MEMORY, "no memory")
                : MDS_OK;
+}
+
+mds_status_t
+mds_catalog_same(const mds_file_mark_t *opened, const mds_file_mark_t *known,
+                 const char *path, mds_error_t *err)
+{
+    return mds_file_mark_eq(opened, known)
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "\"%s\" was changed while it was opened", path);
 }
 
 mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog)
 {
-    uint8_t        identity[32];
-    mds_path_t     path;
-    mds_catalog_t *opened = NULL;
-    mds_status_t   status;
+    uint8_t         identity[32];
+    mds_path_t      path;
+    mds_file_mark_t mark;
+    mds_catalog_t  *opened = NULL;
+    mds_status_t    status;
 
     mds_catalog_identity(serial, identity);
     status = mds_catalog_path(depot, serial, err, &path);
 
     if (status == MDS_OK) {
-        status = mds_seal_check(path.text, identity, full, err);
+        status = mds_seal_check(path.text, identity, full, err, &mark);
     }
 
     if (status == MDS_OK) {
@@ -126,6 +134,11 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
     if (status == MDS_OK) {
         status = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE, mds_catalog_names,
                                MDS_CATALOG_TABLES, 0, err, &opened->lmdb);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_same(mds_lmdb_mark(opened->lmdb), &mark, path.text,
+                                  err);
     }
 
     if (status == MDS_OK) {
@@ -160,7 +173,7 @@ mds_catalog_close(mds_catalog_t *catalog)
 
     mds_lmdb_close(catalog->lmdb);
     free(catalog->lists);
-    free(catalog->checked);
+    free(catalog->proof);
     free(catalog->depot);
     free(catalog);
 }
@@ -169,6 +182,24 @@ uint64_t
 mds_catalog_serial(const mds_catalog_t *catalog)
 {
     return catalog->meta.serial;
+}
+
+const mds_file_mark_t *
+mds_catalog_mark(const mds_catalog_t *catalog)
+{
+    return mds_lmdb_mark(catalog->lmdb);
+}
+
+mds_status_t
+mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick, mds_error_t *err)
+{
+    if (catalog->tick == tick) {
+        return MDS_OK;
+    }
+
+    catalog->tick = tick;
+
+    return mds_lmdb_check(catalog->lmdb, err);
 }
 
 mds_lmdb_t *
@@ -198,7 +229,7 @@ mds_catalog_missed(const mds_catalog_t *catalog, mds_error_t *err)
     return status == MDS_OK ? MDS_NOT_FOUND : status;
 }
 
-/* The first look at a record: whole, and the one that was asked for? */
+/* Whole, and the one of its key? */
 static mds_status_t
 mds_catalog_check(mds_catalog_t *catalog, mds_str_t key, mds_str_t value,
                   mds_error_t *err)
@@ -211,28 +242,13 @@ mds_catalog_check(mds_catalog_t *catalog, mds_str_t key, mds_str_t value,
                         catalog->meta.serial, MDS_STR(key), why.text);
     }
 
-    if (record->number >= catalog->meta.resource_count
-        || !mds_str_eq(mds_record_bytes(record, record->key), key))
-    {
+    if (!mds_str_eq(mds_record_bytes(record, record->key), key)) {
         return mds_fail(err, MDS_DAMAGED,
                         "catalog %" PRIu64 ": %.*s has another's record",
                         catalog->meta.serial, MDS_STR(key));
     }
 
-    catalog->checked[record->number] = value.data;
-
     return MDS_OK;
-}
-
-/* Its number is its own word: it has to be the very record of then. */
-static bool
-mds_catalog_checked(const mds_catalog_t *catalog, mds_str_t value)
-{
-    const mds_record_t *record = (const mds_record_t *) value.data;
-
-    return value.len >= sizeof(*record)
-           && record->number < catalog->meta.resource_count
-           && catalog->checked[record->number] == value.data;
 }
 
 mds_status_t
@@ -240,10 +256,9 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
                      mds_str_t name, mds_error_t *err,
                      const mds_record_t **record)
 {
-    char         bytes[MDS_APP_MAX + 1 + MDS_KIND_MAX + 1 + MDS_NAME_MAX];
-    mds_str_t    key = { app.len + 1 + kind.len + 1 + name.len, bytes };
-    mds_str_t    value;
-    mds_status_t status = MDS_OK;
+    char      bytes[MDS_APP_MAX + 1 + MDS_KIND_MAX + 1 + MDS_NAME_MAX];
+    mds_str_t key = { app.len + 1 + kind.len + 1 + name.len, bytes };
+    mds_str_t value;
 
     if (app.len > MDS_APP_MAX || kind.len > MDS_KIND_MAX
         || name.len > MDS_NAME_MAX) {
@@ -263,15 +278,8 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
         return mds_catalog_missed(catalog, err);
     }
 
-    if (!mds_catalog_checked(catalog, value)) {
-        status = mds_catalog_check(catalog, key, value, err);
-    }
-
-    if (status == MDS_OK) {
-        *record = (const mds_record_t *) value.data;
-    }
-
-    return status;
+    *record = (const mds_record_t *) value.data;
+    return MDS_OK;
 }
 
 mds_status_t
@@ -319,22 +327,45 @@ mds_catalog_walk_resources(mds_catalog_t *catalog, mds_error_t *err)
 }
 
 static mds_status_t
+mds_catalog_walk_apps(mds_catalog_t *catalog, mds_error_t *err)
+{
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_APPS, mds_null_str);
+    mds_app_record_t record;
+    mds_str_t        key, value;
+    mds_status_t     status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        status = mds_catalog_app(catalog, key, err, &record);
+    }
+
+    mds_lmdb_walk_end(cursor);
+    return status;
+}
+
+/* Each list has a number, which no other has. */
+static mds_status_t
 mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
 {
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_LISTS, mds_null_str);
-    const mds_list_record_t *record;
-    mds_opened_list_t       *list;
-    mds_str_t                key, value;
-    uint32_t                 count = 0;
-    mds_status_t             status = MDS_OK;
+    bool        *seen = calloc((size_t) catalog->meta.list_count + 1, 1);
+    mds_str_t    key, value;
+    uint32_t     number, count = 0;
+    mds_status_t status
+        = seen == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory") : MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_list(catalog, key, err, &record, &list);
-        count++;
+        status = mds_catalog_try_list(catalog, key, err, &number);
+
+        if (status == MDS_OK && !seen[number]) {
+            seen[number] = true;
+            count++;
+        }
     }
 
     mds_lmdb_walk_end(cursor);
+    free(seen);
 
     return status == MDS_OK && count != catalog->meta.list_count
                ? mds_fail(err, MDS_DAMAGED,
@@ -352,7 +383,11 @@ mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err)
         return status;
     }
 
-    status = mds_catalog_walk_resources(catalog, err);
+    status = mds_catalog_walk_apps(catalog, err);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_walk_resources(catalog, err);
+    }
 
     if (status == MDS_OK) {
         status = mds_catalog_walk_lists(catalog, err);

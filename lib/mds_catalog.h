@@ -9,8 +9,9 @@
  *   lists      app 00 name       mds_list_record_t
  *   resources  app 00 kind 00 name  mds_record_t
  *
- * A record is checked when it is looked at for the first time, and answers
- * from the bytes as they lie there. A catalog belongs to one thread at a time.
+ * Whoever serves a generation has proved it before (mds_proof.h): look-ups
+ * answer from the bytes as they lie there, and check none of them again. A
+ * catalog belongs to one thread at a time.
  */
 
 #ifndef MDS_CATALOG_H
@@ -54,8 +55,7 @@ void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
 
 /*
  * The caller closes *catalog. full: read and hash every byte of the file
- * first; without it, length and seal are compared, and records are checked
- * one by one as they are asked for.
+ * first; without it, length and seal are compared.
  * MDS_NOT_FOUND, MDS_DAMAGED, MDS_FOREIGN.
  */
 mds_status_t
@@ -64,6 +64,17 @@ mds_status_t
 void mds_catalog_close(mds_catalog_t *catalog);
 
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
+
+/* The file, as it was when its first byte was read. */
+const mds_file_mark_t *mds_catalog_mark(const mds_catalog_t *catalog);
+
+/*
+ * Whether the file is still as it was, and from now on each list that is
+ * asked about: looked at again only with another tick, which is whatever
+ * clock the caller has. MDS_DAMAGED: somebody wrote to it.
+ */
+mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
+                               mds_error_t *err) MDS_MUST_CHECK;
 
 /* Look-ups go between these two; what they lend is good until the end. */
 mds_status_t
@@ -92,7 +103,8 @@ mds_status_t mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key,
 /* Its environment, for those who copy or walk it. */
 mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);
 
-/* Checks every record and opens every list. MDS_DAMAGED names the first. */
+/* Checks every record, and opens every list in turn. MDS_DAMAGED names the
+ * first that is wrong. */
 mds_status_t
 mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -46,6 +46,34 @@ mds_opened_list_patterns(mds_opened_list_t       *list,
     return status;
 }
 
+/* The very file that was proved, where there is a proof. */
+static mds_status_t
+mds_catalog_open_base(mds_catalog_t *catalog, const mds_sha256_t *sha256,
+                      mds_error_t *err, mds_idlist_t **base)
+{
+    const mds_file_mark_t *proved;
+    mds_idlist_t          *opened;
+    mds_status_t status = mds_idlist_open(catalog->depot, sha256, err, &opened);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    proved = mds_proof_list(catalog->proof, sha256);
+
+    if (catalog->proof != NULL
+        && (proved == NULL
+            || !mds_file_mark_eq(proved, mds_idlist_mark(opened))))
+    {
+        mds_idlist_close(opened);
+        return mds_fail(err, MDS_DAMAGED,
+                        "its file is not the one that was proved");
+    }
+
+    *base = opened;
+    return MDS_OK;
+}
+
 static mds_status_t
 mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
                       mds_opened_list_t **list)
@@ -73,7 +101,7 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
 
     if (record->has_base) {
         memcpy(base.bytes, record->base, sizeof(base.bytes));
-        status = mds_idlist_open(catalog->depot, &base, err, &opened->base);
+        status = mds_catalog_open_base(catalog, &base, err, &opened->base);
     }
 
     if (status == MDS_OK) {
@@ -86,6 +114,7 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
     }
 
     opened->record = value.data;
+    opened->tick = catalog->tick;
     catalog->lists[record->number] = opened;
     *list = opened;
 
@@ -119,6 +148,23 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                           catalog->meta.serial, MDS_STR(key), why.text);
 }
 
+mds_status_t
+mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                     uint32_t *number)
+{
+    const mds_list_record_t *record;
+    mds_opened_list_t       *list;
+    mds_status_t status = mds_catalog_list(catalog, key, err, &record, &list);
+
+    if (status == MDS_OK) {
+        *number = record->number;
+        catalog->lists[record->number] = NULL;
+        mds_opened_list_free(list);
+    }
+
+    return status;
+}
+
 /* A match that is given up is one where in doubt an id is in. */
 static mds_status_t
 mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, bool in_doubt,
@@ -144,6 +190,22 @@ mds_opened_list_match(mds_opened_list_t *list, mds_str_t id, bool in_doubt,
     return status;
 }
 
+/* The base is watched as the catalog is. */
+static mds_status_t
+mds_opened_list_ask(mds_opened_list_t *list, uint64_t tick, uint64_t hash,
+                    mds_error_t *err, bool *has)
+{
+    mds_status_t status = MDS_OK;
+
+    if (list->tick != tick) {
+        list->tick = tick;
+        status = mds_idlist_check(list->base, err);
+    }
+
+    return status == MDS_OK ? mds_idlist_has(list->base, hash, err, has)
+                            : status;
+}
+
 mds_status_t
 mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
                      uint64_t hash, bool in_doubt, mds_error_t *err, bool *in)
@@ -162,7 +224,7 @@ mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
     has = mds_list_record_has(record, record->ids, hash);
 
     if (!has && list->base != NULL) {
-        status = mds_idlist_has(list->base, hash, err, &has);
+        status = mds_opened_list_ask(list, catalog->tick, hash, err, &has);
     }
 
     if (has && mds_list_record_has(record, record->without, hash)) {

@@ -9,26 +9,38 @@
 #include "mds_idlist.h"
 #include "mds_list_record.h"
 #include "mds_pattern.h"
+#include "mds_proof.h"
 
 /* A list that was asked for once, and is ready for the next time. */
 typedef struct {
     const char     *record; /* where it lies */
+    uint64_t        tick;   /* of the catalog, when the base was looked at */
     mds_idlist_t   *base;   /* NULL: none */
     mds_pattern_t **patterns;
     uint32_t        pattern_count;
 } mds_opened_list_t;
 
 struct mds_catalog_s {
-    mds_lmdb_t        *lmdb;
-    char              *depot;
-    mds_catalog_meta_t meta;
-    const char       **checked; /* where records lie, by number; NULL: not
-                                 * asked for yet, so not checked */
-    mds_opened_list_t **lists;  /* the same */
+    mds_lmdb_t         *lmdb;
+    char               *depot;
+    mds_catalog_meta_t  meta;
+    uint64_t            tick;
+    mds_opened_list_t **lists; /* by number; NULL: not asked about yet */
+    mds_proof_t        *proof; /* NULL: nobody needs one */
 };
+
+/* MDS_DAMAGED: what was opened is not what was known. */
+mds_status_t
+mds_catalog_same(const mds_file_mark_t *opened, const mds_file_mark_t *known,
+                 const char *path, mds_error_t *err) MDS_MUST_CHECK;
 
 /* NULL is fine. */
 void mds_opened_list_free(mds_opened_list_t *list);
+
+/* Opens, checks and closes a list that nobody uses yet; *number is its own. */
+mds_status_t
+mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                     uint32_t *number) MDS_MUST_CHECK;
 
 /* The list's record and what was made of it, opened at its first use. */
 mds_status_t

@@ -7,16 +7,56 @@
 /* A loader that is quick may have collected what CURRENT named just now. */
 #define MDS_DEPOT_TRIES 3
 
+/* Read and hashed in some 5 ms: what a request may wait for. */
+#define MDS_DEPOT_BUDGET_BYTES (4 << 20)
+
 struct mds_depot_s {
     char          *path;
     mds_current_t *current;
+    mds_proved_t  *proved;
     mds_catalog_t *catalog;
     uint64_t       passed_over; /* the serial that failed; see failed */
     bool           failed;
+    mds_error_t    why;  /* it failed aside; not yet told */
+    uint64_t       late; /* the serial that is to be proved aside; 0: none */
 };
 
+struct mds_proving_s {
+    char          *path;
+    uint64_t       serial;
+    mds_proof_t   *known;
+    mds_status_t   status;
+    mds_error_t    err;
+    mds_catalog_t *catalog;
+};
+
+/* The newest generation, by what others have proved, or by its bytes. */
+static mds_status_t
+mds_depot_first(mds_depot_t *depot, mds_error_t *err)
+{
+    uint64_t     serial = mds_current_serial(depot->current);
+    mds_status_t status = MDS_CONFLICT;
+
+    if (depot->proved != NULL && mds_proved_serial(depot->proved) == serial) {
+        status = mds_proof_follow(depot->path, serial, NULL, depot->proved, err,
+                                  &depot->catalog);
+    }
+
+    if (status != MDS_OK) {
+        status = mds_proof_open(depot->path, serial, NULL, MDS_PROOF_NO_BUDGET,
+                                err, &depot->catalog);
+    }
+
+    if (status == MDS_OK) {
+        mds_proved_tell(depot->proved, depot->catalog);
+    }
+
+    return status;
+}
+
 mds_status_t
-mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
+mds_depot_open(const char *path, mds_proved_t *proved, mds_error_t *err,
+               mds_depot_t **depot)
 {
     mds_depot_t *opened = calloc(1, sizeof(*opened));
     mds_status_t status;
@@ -26,11 +66,11 @@ mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
         return mds_fail(err, MDS_NO_MEMORY, "depot \"%s\": no memory", path);
     }
 
+    opened->proved = proved;
     status = mds_current_open(path, false, err, &opened->current);
 
     if (status == MDS_OK) {
-        status = mds_catalog_open(path, mds_current_serial(opened->current),
-                                  true, err, &opened->catalog);
+        status = mds_depot_first(opened, err);
     }
 
     if (status != MDS_OK) {
@@ -55,51 +95,106 @@ mds_depot_close(mds_depot_t *depot)
     free(depot);
 }
 
-/* Opens what CURRENT names; the old generation stays where that fails. */
-static mds_status_t
+static void
+mds_depot_take(mds_depot_t *depot, mds_catalog_t *catalog)
+{
+    mds_catalog_close(depot->catalog);
+    depot->catalog = catalog;
+    depot->failed = false;
+    depot->late = 0;
+}
+
+static void
+mds_depot_pass_over(mds_depot_t *depot, uint64_t serial)
+{
+    depot->passed_over = serial;
+    depot->failed = true;
+    depot->late = 0;
+}
+
+/* What others have proved, and may be serving already. */
+static void
+mds_depot_follow(mds_depot_t *depot)
+{
+    uint64_t       serial = mds_proved_serial(depot->proved);
+    mds_catalog_t *catalog;
+    mds_error_t    err;
+
+    if (serial > mds_catalog_serial(depot->catalog)
+        && serial <= mds_current_serial(depot->current)
+        && mds_proof_follow(depot->path, serial, mds_proof_of(depot->catalog),
+                            depot->proved, &err, &catalog)
+               == MDS_OK)
+    {
+        mds_depot_take(depot, catalog);
+    }
+}
+
+/* Proves what CURRENT names, if that is quickly done; the old generation stays
+ * where it fails. */
+static void
 mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
 {
     mds_catalog_t *catalog;
-    uint64_t       serial = mds_current_serial(depot->current);
+    uint64_t       serial = 0;
     mds_status_t   status = MDS_NOT_FOUND;
 
     for (int i = 0; i < MDS_DEPOT_TRIES && status == MDS_NOT_FOUND; i++) {
         serial = mds_current_serial(depot->current);
-        status = mds_catalog_open(depot->path, serial, false, err, &catalog);
+        status
+            = mds_proof_open(depot->path, serial, mds_proof_of(depot->catalog),
+                             MDS_DEPOT_BUDGET_BYTES, err, &catalog);
     }
 
-    if (status != MDS_OK) {
-        depot->passed_over = serial;
-        depot->failed = true;
-        return status;
+    if (status == MDS_OK) {
+        mds_proved_tell(depot->proved, catalog);
+        mds_depot_take(depot, catalog);
+
+    } else if (status == MDS_LATER) {
+        depot->late = serial;
+
+    } else {
+        mds_depot_pass_over(depot, serial);
+        return;
     }
 
-    /* An earlier try may have left its words. */
+    /* This try, or an earlier one, may have left its words. */
     err->text[0] = '\0';
+}
 
-    mds_catalog_close(depot->catalog);
-    depot->catalog = catalog;
-    depot->failed = false;
+static void
+mds_depot_catch_up(mds_depot_t *depot, mds_error_t *warning)
+{
+    uint64_t serial = mds_current_serial(depot->current);
 
-    return MDS_OK;
+    if (serial == mds_catalog_serial(depot->catalog)
+        || (depot->failed && serial == depot->passed_over))
+    {
+        return;
+    }
+
+    mds_depot_follow(depot);
+
+    if (serial != mds_catalog_serial(depot->catalog) && serial != depot->late) {
+        mds_depot_switch(depot, warning);
+    }
 }
 
 mds_status_t
-mds_depot_begin(mds_depot_t *depot, mds_error_t *warning,
+mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
                 mds_snapshot_t *snapshot)
 {
-    uint64_t     serial = mds_current_serial(depot->current);
     mds_status_t status;
 
-    warning->text[0] = '\0';
+    *warning = depot->why;
+    depot->why.text[0] = '\0';
 
-    if (serial != mds_catalog_serial(depot->catalog)
-        && !(depot->failed && serial == depot->passed_over))
-    {
-        (void) mds_depot_switch(depot, warning);
+    mds_depot_catch_up(depot, warning);
+    status = mds_catalog_watch(depot->catalog, tick, warning);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_begin(depot->catalog, warning);
     }
-
-    status = mds_catalog_begin(depot->catalog, warning);
 
     if (status == MDS_OK) {
         snapshot->catalog = depot->catalog;
@@ -122,4 +217,84 @@ mds_depot_check(mds_depot_t *depot, mds_error_t *err)
     depot->failed = false;
 
     return mds_current_check(depot->current, depot->path, err);
+}
+
+/* A proof aside */
+
+bool
+mds_depot_is_late(const mds_depot_t *depot)
+{
+    return depot->late != 0;
+}
+
+static void
+mds_proving_free(mds_proving_t *proving)
+{
+    mds_catalog_close(proving->catalog);
+    free(proving->known);
+    free(proving->path);
+    free(proving);
+}
+
+mds_status_t
+mds_proving_begin(mds_depot_t *depot, mds_error_t *err, mds_proving_t **proving)
+{
+    mds_proving_t *begun = calloc(1, sizeof(*begun));
+    mds_status_t   status;
+
+    if (begun == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    begun->serial = depot->late;
+    begun->path = strdup(depot->path);
+    status = begun->path == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                 : mds_proof_copy(mds_proof_of(depot->catalog),
+                                                  err, &begun->known);
+
+    /* Whoever is ended by a fault has proved nothing. */
+    begun->status = mds_fail(&begun->err, MDS_DAMAGED,
+                             "a file of it was cut short while it was read");
+
+    if (status != MDS_OK) {
+        mds_proving_free(begun);
+        return status;
+    }
+
+    *proving = begun;
+    return MDS_OK;
+}
+
+void
+mds_proving_run(mds_proving_t *proving)
+{
+    proving->status
+        = mds_proof_open(proving->path, proving->serial, proving->known,
+                         MDS_PROOF_NO_BUDGET, &proving->err, &proving->catalog);
+}
+
+void
+mds_proving_end(mds_proving_t *proving, mds_depot_t *depot)
+{
+    if (depot == NULL || proving->serial <= mds_catalog_serial(depot->catalog))
+    {
+        mds_proving_free(proving);
+        return;
+    }
+
+    if (proving->status == MDS_OK) {
+        mds_proved_tell(depot->proved, proving->catalog);
+        mds_depot_take(depot, proving->catalog);
+        proving->catalog = NULL;
+
+    } else if (proving->serial == mds_current_serial(depot->current)) {
+        mds_depot_pass_over(depot, proving->serial);
+        depot->why = proving->err;
+
+    } else {
+        /* Collected, perhaps, since a later one is in force. */
+        depot->late = 0;
+    }
+
+    mds_proving_free(proving);
 }

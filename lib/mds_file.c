@@ -71,6 +71,26 @@ mds_file_open(const char *path, mds_error_t *err, int *fd, uint64_t *size_bytes)
     return MDS_OK;
 }
 
+mds_status_t
+mds_file_mark(int fd, const char *path, mds_error_t *err, mds_file_mark_t *mark)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return mds_fail_errno(err, "stat \"%s\"", path);
+    }
+
+    *mark = (mds_file_mark_t){
+        .device = st.st_dev,
+        .inode = st.st_ino,
+        .bytes = (uint64_t) st.st_size,
+        .written_ns
+        = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec,
+    };
+
+    return MDS_OK;
+}
+
 /* Up to max bytes; fewer only at the end of the file. */
 static mds_status_t
 mds_file_read_up_to(int fd, const char *path, char *data, size_t max,

@@ -33,6 +33,25 @@ mds_status_t mds_path_dir(const char *path, mds_error_t *err,
 mds_status_t mds_file_open(const char *path, mds_error_t *err, int *fd,
                            uint64_t *size_bytes) MDS_MUST_CHECK;
 
+/* Which file it is, and when it was written last. */
+typedef struct {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t bytes;
+    int64_t  written_ns;
+} mds_file_mark_t;
+
+/* The mark of what is open; path is for the message. */
+mds_status_t mds_file_mark(int fd, const char *path, mds_error_t *err,
+                           mds_file_mark_t *mark) MDS_MUST_CHECK;
+
+static inline bool
+mds_file_mark_eq(const mds_file_mark_t *a, const mds_file_mark_t *b)
+{
+    return a->device == b->device && a->inode == b->inode
+           && a->bytes == b->bytes && a->written_ns == b->written_ns;
+}
+
 /*
  * The whole file, with a zero byte behind its len bytes; the caller frees
  * *data. A pipe will do. MDS_INVALID: longer than max_bytes.

@@ -119,7 +119,7 @@ mds_idlist_open(const char *depot_dir, const mds_sha256_t *sha256,
         = mds_idlist_path(depot_dir, sha256, ".mdb", err, &path);
 
     if (status == MDS_OK) {
-        status = mds_seal_check(path.text, sha256->bytes, false, err);
+        status = mds_seal_check(path.text, sha256->bytes, false, err, NULL);
     }
 
     if (status != MDS_OK) {
@@ -156,6 +156,18 @@ mds_idlist_close(mds_idlist_t *list)
         mds_lmdb_close(list->lmdb);
         free(list);
     }
+}
+
+const mds_file_mark_t *
+mds_idlist_mark(const mds_idlist_t *list)
+{
+    return mds_lmdb_mark(list->lmdb);
+}
+
+mds_status_t
+mds_idlist_check(const mds_idlist_t *list, mds_error_t *err)
+{
+    return mds_lmdb_check(list->lmdb, err);
 }
 
 uint64_t

@@ -55,6 +55,12 @@ mds_status_t
 mds_idlist_open(const char *depot_dir, const mds_sha256_t *sha256,
                 mds_error_t *err, mds_idlist_t **list) MDS_MUST_CHECK;
 
+/* The file that was opened, and whether it is still as it was: as
+ * mds_lmdb_mark() and mds_lmdb_check(). */
+const mds_file_mark_t *mds_idlist_mark(const mds_idlist_t *list);
+mds_status_t
+mds_idlist_check(const mds_idlist_t *list, mds_error_t *err) MDS_MUST_CHECK;
+
 /* NULL is fine. */
 void mds_idlist_close(mds_idlist_t *list);
 

@@ -1,6 +1,7 @@
 #include "mds_lmdb_part.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -99,6 +100,17 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
     return MDS_OK;
 }
 
+static mds_status_t
+mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
+             mds_file_mark_t *mark)
+{
+    mdb_filehandle_t fd;
+    int              code = mdb_env_get_fd(lmdb->env, &fd);
+
+    return code == 0 ? mds_file_mark(fd, path, err, mark)
+                     : mds_lmdb_fail(err, code, "look at", path);
+}
+
 static unsigned
 mds_lmdb_flags(mds_lmdb_mode_t mode)
 {
@@ -149,10 +161,24 @@ mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
     return code == MDB_NOTFOUND ? MDB_INCOMPATIBLE : code;
 }
 
+/* Not to come back from: abort() would follow. */
+static void
+mds_lmdb_impossible(MDB_env *env, const char *what)
+{
+    (void) env;
+    (void) what;
+
+    (void) raise(SIGBUS);
+}
+
 static int
 mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, uint64_t map_bytes)
 {
     int code = mdb_env_create(&lmdb->env);
+
+    if (code == 0) {
+        code = mdb_env_set_assert(lmdb->env, mds_lmdb_impossible);
+    }
 
     if (code == 0 && map_bytes != 0) {
         code = mdb_env_set_mapsize(lmdb->env, map_bytes);
@@ -239,6 +265,10 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     code = mds_lmdb_open_env(opened, path, map_bytes);
 
     if (code == 0 && mode == MDS_LMDB_IMMUTABLE) {
+        status = mds_lmdb_now(opened, path, err, &opened->mark);
+    }
+
+    if (code == 0 && status == MDS_OK && mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_length(opened, path, err);
     }
 
@@ -293,6 +323,27 @@ mds_lmdb_path(const mds_lmdb_t *lmdb)
 
     (void) mdb_env_get_path(lmdb->env, &path);
     return path;
+}
+
+const mds_file_mark_t *
+mds_lmdb_mark(const mds_lmdb_t *lmdb)
+{
+    return &lmdb->mark;
+}
+
+mds_status_t
+mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err)
+{
+    const char     *path = mds_lmdb_path(lmdb);
+    mds_file_mark_t mark;
+    mds_status_t    status = mds_lmdb_now(lmdb, path, err, &mark);
+
+    if (status == MDS_OK && !mds_file_mark_eq(&mark, &lmdb->mark)) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" was written to while it was served", path);
+    }
+
+    return status;
 }
 
 mds_status_t

@@ -5,8 +5,8 @@
  *
  *   BUILD      a new single file, written by one process that nobody reads
  *              meanwhile; finished by mds_lmdb_commit() and sealed (mds_seal)
- *   IMMUTABLE  a finished file, read without locks or lock file; the caller
- *              sees to it that it never changes
+ *   IMMUTABLE  a finished file, read without locks or lock file; it never
+ *              changes, and mds_lmdb_check() tells when somebody did it
  *   SHARED     a directory with LMDB's own locks, for many processes
  *
  * An environment holds named tables, fixed when it is opened, and known by
@@ -17,12 +17,17 @@
  * One transaction at a time in each environment: the environment is the
  * handle. Views that come out are valid until the transaction ends; they are
  * not aligned.
+ *
+ * Damage that LMDB stumbles over is not always a status: a page that is not
+ * there is SIGBUS, a pointer that leads astray SIGSEGV, and what LMDB itself
+ * finds to be impossible, and would abort() for, is made SIGBUS too. Whoever
+ * has to live on catches these two.
  */
 
 #ifndef MDS_LMDB_H
 #define MDS_LMDB_H
 
-#include "mds_base.h"
+#include "mds_file.h"
 
 #define MDS_LMDB_TABLES_MAX 8
 #define MDS_LMDB_KEY_MAX 511 /* bytes */
@@ -53,6 +58,13 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
  */
 mds_status_t mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err,
                             mds_lmdb_t **shared) MDS_MUST_CHECK;
+
+/* The file of an IMMUTABLE environment, as it was when it was opened. */
+const mds_file_mark_t *mds_lmdb_mark(const mds_lmdb_t *lmdb);
+
+/* Whether it is still that: one system call. MDS_DAMAGED: it is not. */
+mds_status_t
+mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Aborts what is under way. NULL is fine. */
 void mds_lmdb_close(mds_lmdb_t *lmdb);

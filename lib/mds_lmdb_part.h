@@ -17,6 +17,7 @@ struct mds_lmdb_s {
     MDB_txn        *reader;  /* kept between reads, NULL: none yet */
     mds_lmdb_mode_t mode;
     int             code; /* the transaction's first failure */
+    mds_file_mark_t mark; /* of the file; IMMUTABLE alone */
     unsigned        table_count;
     MDB_dbi         tables[MDS_LMDB_TABLES_MAX];
 };

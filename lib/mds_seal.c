@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "mds_digest.h"
-#include "mds_file.h"
 
 #define MDS_SEAL_TAG "mdsseal"
 #define MDS_SEAL_FORM 1
@@ -261,15 +260,27 @@ mds_seal_check_fd(int fd, const char *path, uint64_t size,
 
 mds_status_t
 mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
-               bool full, mds_error_t *err)
+               bool full, mds_error_t *err, mds_file_mark_t *mark)
 {
-    int          fd;
-    uint64_t     size;
-    mds_status_t status = mds_file_open(path, err, &fd, &size);
+    int             fd;
+    uint64_t        size;
+    mds_file_mark_t seen;
+    mds_status_t    status = mds_file_open(path, err, &fd, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_file_mark(fd, path, err, &seen);
 
     if (status == MDS_OK) {
         status = mds_seal_check_fd(fd, path, size, identity, full, err);
-        close(fd);
+    }
+
+    close(fd);
+
+    if (status == MDS_OK && mark != NULL) {
+        *mark = seen;
     }
 
     return status;

@@ -90,6 +90,26 @@ mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
 }
 
 mds_status_t
+mds_state_mark(const char *depot, mds_error_t *err, mds_file_mark_t *mark)
+{
+    mds_path_t   path;
+    uint64_t     bytes;
+    int          fd;
+    mds_status_t status = mds_path(&path, err, "%s/state/data.mdb", depot);
+
+    if (status == MDS_OK) {
+        status = mds_file_open(path.text, err, &fd, &bytes);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_file_mark(fd, path.text, err, mark);
+        close(fd);
+    }
+
+    return status;
+}
+
+mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err)
 {
     struct stat st;
@@ -206,6 +226,12 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
     }
 
     return mds_lmdb_commit(state->writer, err);
+}
+
+void
+mds_state_abandon(mds_state_t *state)
+{
+    mds_lmdb_abort(state->writer);
 }
 
 mds_status_t

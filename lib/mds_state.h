@@ -14,7 +14,7 @@
 #ifndef MDS_STATE_H
 #define MDS_STATE_H
 
-#include "mds_base.h"
+#include "mds_file.h"
 
 typedef struct mds_state_s mds_state_t;
 
@@ -76,6 +76,10 @@ mds_status_t mds_state_open(const char *depot, mds_error_t *err,
                             mds_state_t **state) MDS_MUST_CHECK;
 void         mds_state_close(mds_state_t *state);
 
+/* The file of a depot's state as it is now. */
+mds_status_t mds_state_mark(const char *depot, mds_error_t *err,
+                            mds_file_mark_t *mark) MDS_MUST_CHECK;
+
 /*
  * Whether the depot's state is still the one that was opened; if not, close
  * it. Writes look themselves: what goes to a file without a name would be gone
@@ -97,6 +101,9 @@ void mds_state_end(mds_state_t *state);
 mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
                 int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Ends a write that a fault has ended (mds_lmdb.h); in the same thread. */
+void mds_state_abandon(mds_state_t *state);
 
 /*
  * Reads everything: each window has let in as many as it says. *windows is how

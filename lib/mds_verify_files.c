@@ -168,7 +168,7 @@ mds_verify_set(mds_verify_t *v, const char *where, const mds_sha256_t *sha256)
     mds_status_t  status = mds_path(&path, &err, "%s/%s", v->depot, where);
 
     if (status == MDS_OK) {
-        status = mds_seal_check(path.text, sha256->bytes, true, &err);
+        status = mds_seal_check(path.text, sha256->bytes, true, &err, NULL);
     }
 
     if (status == MDS_OK) {

@@ -314,7 +314,7 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     mds_error_t    err;
     int            code;
 
-    if (mds_depot_begin(depot, &err, &snapshot) != MDS_OK) {
+    if (mds_depot_begin(depot, 0, &err, &snapshot) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 
@@ -355,7 +355,7 @@ mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_usage("%s", err.text);
     }
 
-    if (mds_depot_open(ctl->depot, &err, &depot) != MDS_OK) {
+    if (mds_depot_open(ctl->depot, NULL, &err, &depot) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 

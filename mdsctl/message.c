@@ -204,7 +204,7 @@ list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     mds_error_t        err;
     int                code;
 
-    if (mds_depot_begin(depot, &err, &snapshot) != MDS_OK) {
+    if (mds_depot_begin(depot, 0, &err, &snapshot) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 
@@ -241,7 +241,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
                || mds_request_claim(&request, mds_str("user"),
                                     mds_str_of(argv[2]), &err)
                       != MDS_OK
-               || mds_depot_open(ctl->depot, &err, &depot) != MDS_OK
+               || mds_depot_open(ctl->depot, NULL, &err, &depot) != MDS_OK
                || mds_state_open(ctl->depot, &err, &state) != MDS_OK)
     {
         code = mdsctl_failed(&err);

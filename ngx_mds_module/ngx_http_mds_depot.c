@@ -10,13 +10,17 @@
 #define NGX_HTTP_MDS_LOOK_MS 1000
 
 struct ngx_http_mds_depot_s {
-    ngx_str_t             path;      /* zero-terminated */
-    mds_depot_t          *depot;     /* NULL: not open */
-    mds_status_t          status;    /* why not; as it was logged last */
-    uint32_t              warned;    /* checksum of the last warning logged */
-    mds_state_t          *state;     /* NULL: not to be had */
-    mds_status_t          stateless; /* why not; as it was logged last */
-    ngx_http_mds_queue_t *queue;     /* of writes; NULL: none yet */
+    ngx_str_t             path;    /* zero-terminated */
+    mds_proved_t         *proved;  /* what other workers have; NULL: alone */
+    mds_depot_t          *depot;   /* NULL: not open */
+    mds_status_t          status;  /* why not; as it was logged last */
+    uint32_t              warned;  /* checksum of the last warning logged */
+    ngx_msec_t            opened;  /* when that was tried last */
+    ngx_uint_t            opening; /* counts these */
+    ngx_http_mds_proof_t *proof;   /* of a generation; NULL: none under way */
+    ngx_uint_t            proving; /* which opening it is for */
+    ngx_http_mds_state_t  state;
+    ngx_http_mds_queue_t *queue; /* of writes; NULL: none yet */
     ngx_event_t           timer;
     ngx_http_mds_depot_t *next;
 };
@@ -33,12 +37,14 @@ typedef struct {
 /* Lives as long as the process: with no master, longer than a cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
-static ngx_http_mds_depot_t *ngx_http_mds_depot_create(ngx_str_t *path);
+static ngx_http_mds_depot_t             *
+ngx_http_mds_depot_create(ngx_http_mds_place_t *place);
 static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
 static void
 ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
                          const mds_error_t *err);
 static void ngx_http_mds_depot_timer(ngx_event_t *event);
+static void ngx_http_mds_depot_keep_up(ngx_http_mds_depot_t *depot);
 
 void
 ngx_http_mds_open_depots(ngx_array_t *places)
@@ -65,7 +71,7 @@ ngx_http_mds_close_depots(void)
         }
 
         mds_depot_close(depot->depot);
-        mds_state_close(depot->state);
+        ngx_http_mds_state_close(&depot->state);
         ngx_free(depot->queue);
         ngx_free(depot);
     }
@@ -89,7 +95,7 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
     }
 
     if (depot == NULL) {
-        depot = ngx_http_mds_depot_create(&place->path);
+        depot = ngx_http_mds_depot_create(place);
     }
 
     place->depot = depot;
@@ -98,8 +104,9 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
 }
 
 static ngx_http_mds_depot_t *
-ngx_http_mds_depot_create(ngx_str_t *path)
+ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
 {
+    ngx_str_t            *path = &place->path;
     ngx_http_mds_depot_t *depot;
 
     depot = ngx_calloc(sizeof(*depot) + path->len + 1, ngx_cycle->log);
@@ -111,6 +118,7 @@ ngx_http_mds_depot_create(ngx_str_t *path)
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
 
+    depot->proved = ngx_http_mds_proved(place);
     depot->timer.handler = ngx_http_mds_depot_timer;
     depot->timer.data = depot;
     depot->timer.log = ngx_cycle->log;
@@ -119,43 +127,9 @@ ngx_http_mds_depot_create(ngx_str_t *path)
     depot->next = ngx_http_mds_depots;
     ngx_http_mds_depots = depot;
 
-    ngx_http_mds_depot_open(depot);
-    ngx_add_timer(&depot->timer, NGX_HTTP_MDS_LOOK_MS);
+    ngx_http_mds_depot_timer(&depot->timer);
 
     return depot;
-}
-
-/* Decisions that need no state go on without it. */
-static void
-ngx_http_mds_depot_open_state(ngx_http_mds_depot_t *depot)
-{
-    mds_error_t  err = { .status = MDS_OK };
-    mds_status_t status;
-
-    status = mds_state_open((char *) depot->path.data, &err, &depot->state);
-
-    if (status != MDS_OK && status != depot->stateless) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\": windows are closed: %s", &depot->path,
-                      err.text);
-    }
-
-    depot->stateless = status;
-}
-
-/* It was taken away, or another put in its place. */
-static void
-ngx_http_mds_depot_check_state(ngx_http_mds_depot_t *depot)
-{
-    mds_error_t err;
-
-    if (!ngx_http_mds_queue_is_busy(depot->queue)
-        && mds_state_check(depot->state, &err) != MDS_OK)
-    {
-        mds_state_close(depot->state);
-        depot->state = NULL;
-        ngx_http_mds_depot_open_state(depot);
-    }
 }
 
 static void
@@ -164,22 +138,15 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
     mds_error_t  err = { .status = MDS_OK };
     mds_status_t status;
 
-    /* Its files may be others now; no environment is opened twice at once. */
-    if (ngx_http_mds_queue_is_busy(depot->queue)) {
-        return;
-    }
-
-    mds_state_close(depot->state);
-    depot->state = NULL;
-
-    status = mds_depot_open((char *) depot->path.data, &err, &depot->depot);
+    depot->opened = ngx_current_msec;
+    depot->opening++;
+    status = mds_depot_open((char *) depot->path.data, depot->proved, &err,
+                            &depot->depot);
 
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, &err);
         return;
     }
-
-    ngx_http_mds_depot_open_state(depot);
 
     if (depot->status != MDS_OK) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
@@ -203,15 +170,19 @@ ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
     }
 }
 
-/* A file was cut short under a reader: what was open goes, as it is. */
+/*
+ * A fault ended a look. Nobody knows in which file it was: the catalog is to
+ * be proved again, and the state to be read whole before it is used.
+ */
 static mds_status_t
 ngx_http_mds_depot_lost(ngx_http_mds_depot_t *depot, mds_error_t *err)
 {
     mds_status_t status = mds_fail(err, MDS_DAMAGED,
-                                   "a file of it was cut short while it was"
+                                   "a file of it was damaged while it was"
                                    " read");
 
     ngx_http_mds_depot_close(depot, status, err);
+    ngx_http_mds_depot_suspect(depot);
 
     return status;
 }
@@ -232,12 +203,10 @@ ngx_http_mds_depot_look(void *data)
 
     if (depot->depot == NULL) {
         ngx_http_mds_depot_open(depot);
+    }
 
-    } else if (depot->state == NULL) {
-        ngx_http_mds_depot_open_state(depot);
-
-    } else {
-        ngx_http_mds_depot_check_state(depot);
+    if (depot->depot != NULL) {
+        ngx_http_mds_depot_keep_up(depot);
     }
 }
 
@@ -254,6 +223,10 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
         (void) ngx_http_mds_depot_lost(depot, &err);
     }
 
+    if (!ngx_http_mds_queue_is_busy(depot->queue)) {
+        ngx_http_mds_state_look(&depot->state, (char *) depot->path.data);
+    }
+
     ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
 }
 
@@ -266,7 +239,13 @@ ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
 mds_state_t *
 ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot)
 {
-    return depot->state;
+    return ngx_http_mds_state_get(&depot->state);
+}
+
+void
+ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot)
+{
+    ngx_http_mds_state_suspect(&depot->state);
 }
 
 ngx_http_mds_queue_t **
@@ -292,6 +271,52 @@ ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
                   &depot->path, warning->text);
 }
 
+/* The newest good generation, or none: then the depot is closed. */
+static mds_status_t
+ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
+                         mds_snapshot_t *snapshot)
+{
+    mds_status_t status;
+
+    status = mds_depot_begin(depot->depot, ngx_current_msec, err, snapshot);
+
+    if (status != MDS_OK) {
+        ngx_http_mds_depot_close(depot, status, err);
+        return status;
+    }
+
+    if (err->text[0] != '\0') {
+        ngx_http_mds_depot_warn(depot, err);
+    }
+
+    if (depot->proof == NULL && mds_depot_is_late(depot->depot)) {
+        depot->proof = ngx_http_mds_proof_begin(depot, depot->depot);
+        depot->proving = depot->opening;
+    }
+
+    return MDS_OK;
+}
+
+void
+ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving)
+{
+    depot->proof = NULL;
+    mds_proving_end(proving,
+                    depot->proving == depot->opening ? depot->depot : NULL);
+}
+
+/* So that a worker whom nobody asks anything does not fall behind. */
+static void
+ngx_http_mds_depot_keep_up(ngx_http_mds_depot_t *depot)
+{
+    mds_error_t    err;
+    mds_snapshot_t snapshot;
+
+    if (ngx_http_mds_depot_begin(depot, &err, &snapshot) == MDS_OK) {
+        mds_depot_end(depot->depot);
+    }
+}
+
 static void
 ngx_http_mds_depot_call(void *data)
 {
@@ -299,22 +324,16 @@ ngx_http_mds_depot_call(void *data)
     ngx_http_mds_depot_t *depot = call->depot;
     mds_snapshot_t        snapshot;
 
-    call->status = mds_depot_begin(depot->depot, call->err, &snapshot);
-
+    call->status = ngx_http_mds_depot_begin(depot, call->err, &snapshot);
     if (call->status != MDS_OK) {
-        ngx_http_mds_depot_close(depot, call->status, call->err);
         return;
     }
 
-    if (call->err->text[0] != '\0') {
-        ngx_http_mds_depot_warn(depot, call->err);
-    }
-
-    snapshot.state = depot->state;
+    snapshot.state = ngx_http_mds_depot_state(depot);
     call->status = call->evaluate(&snapshot, call->data, call->err);
 
-    if (depot->state != NULL) {
-        mds_state_end(depot->state);
+    if (snapshot.state != NULL) {
+        mds_state_end(snapshot.state);
     }
 
     mds_depot_end(depot->depot);
@@ -323,6 +342,21 @@ ngx_http_mds_depot_call(void *data)
         || call->status == MDS_IO)
     {
         ngx_http_mds_depot_close(depot, call->status, call->err);
+    }
+}
+
+/* What was lost may have been the state alone: at once, but not in a row. */
+static void
+ngx_http_mds_depot_reopen(ngx_http_mds_depot_t *depot)
+{
+    if (ngx_current_msec - depot->opened < NGX_HTTP_MDS_LOOK_MS) {
+        return;
+    }
+
+    if (ngx_http_mds_guard(ngx_http_mds_depot_look, depot) != NGX_OK) {
+        mds_error_t err;
+
+        (void) ngx_http_mds_depot_lost(depot, &err);
     }
 }
 
@@ -338,9 +372,12 @@ ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
         return mds_fail(err, MDS_NOT_FOUND, "the depot is not open");
     }
 
-    if (ngx_http_mds_guard(ngx_http_mds_depot_call, &call) != NGX_OK) {
-        return ngx_http_mds_depot_lost(depot, err);
+    if (ngx_http_mds_guard(ngx_http_mds_depot_call, &call) == NGX_OK) {
+        return call.status;
     }
+
+    call.status = ngx_http_mds_depot_lost(depot, err);
+    ngx_http_mds_depot_reopen(depot);
 
     return call.status;
 }

@@ -1,14 +1,15 @@
 /*
- * A mapped file that is cut short under a reader is a SIGBUS, which would be
- * the end of the worker and of every download that it has under way. While
- * the catalog is looked into, a SIGBUS ends that look instead.
+ * A mapped file that is cut short under a reader is a SIGBUS, and one that is
+ * written over may lead it astray, which is a SIGSEGV: the end of the worker
+ * and of every download that it has under way. While a depot is looked into,
+ * they end that look instead.
  */
 
 #include "ngx_http_mds_module.h"
 
 #include <setjmp.h>
 
-/* Where to go on; NULL: nobody is looking, and a SIGBUS is what it is. */
+/* Where to go on; NULL: nobody is looking, and a fault is what it is. */
 static __thread sigjmp_buf *ngx_http_mds_guard_return;
 
 static void
@@ -32,25 +33,28 @@ ngx_http_mds_guard_init(ngx_log_t *log)
     action.sa_flags = SA_NODEFER; /* the handler may not come back */
     sigemptyset(&action.sa_mask);
 
-    if (sigaction(SIGBUS, &action, NULL) == -1) {
+    if (sigaction(SIGBUS, &action, NULL) == -1
+        || sigaction(SIGSEGV, &action, NULL) == -1)
+    {
         ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
-                      "sigaction(SIGBUS) failed");
+                      "sigaction(SIGBUS, SIGSEGV) failed");
     }
 }
 
 ngx_int_t
 ngx_http_mds_guard(void (*look)(void *data), void *data)
 {
-    sigjmp_buf here;
+    sigjmp_buf  here;
+    sigjmp_buf *outer = ngx_http_mds_guard_return;
 
     if (sigsetjmp(here, 0) != 0) {
-        ngx_http_mds_guard_return = NULL;
+        ngx_http_mds_guard_return = outer;
         return NGX_ERROR;
     }
 
     ngx_http_mds_guard_return = &here;
     look(data);
-    ngx_http_mds_guard_return = NULL;
+    ngx_http_mds_guard_return = outer;
 
     return NGX_OK;
 }

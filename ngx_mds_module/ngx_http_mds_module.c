@@ -102,8 +102,10 @@ ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
         return NULL;
     }
 
+    place->zone = ngx_http_mds_zone(cf, path);
+
     place->path.data = ngx_pnalloc(cf->pool, path->len + 1);
-    if (place->path.data == NULL) {
+    if (place->path.data == NULL || place->zone == NULL) {
         return NULL;
     }
 
@@ -139,7 +141,9 @@ ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mlcf->place = ngx_http_mds_place(cf, &path);
 
-    return mlcf->place == NULL ? NGX_CONF_ERROR : NGX_CONF_OK;
+    return mlcf->place == NULL || ngx_http_mds_pool_init(cf) != NGX_OK
+               ? NGX_CONF_ERROR
+               : NGX_CONF_OK;
 }
 
 char *
@@ -186,10 +190,6 @@ ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
 static char *
 ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    if (ngx_http_mds_write_init(cf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
     return ngx_http_mds_handle(cf, conf, ngx_http_mds_check_handler);
 }
 
@@ -202,10 +202,6 @@ ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_mds_messages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    if (ngx_http_mds_write_init(cf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
     return ngx_http_mds_handle(cf, conf, ngx_http_mds_messages_handler);
 }
 

@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_thread_pool.h>
 
 #include "mds_decide.h"
 #include "mds_depot.h"
@@ -23,10 +24,12 @@ typedef struct ngx_http_mds_depot_s   ngx_http_mds_depot_t;
 typedef struct ngx_http_mds_queue_s   ngx_http_mds_queue_t; /* of writes */
 typedef struct ngx_http_mds_batch_s   ngx_http_mds_batch_t;
 typedef struct ngx_http_mds_reading_s ngx_http_mds_reading_t;
+typedef struct ngx_http_mds_proof_s   ngx_http_mds_proof_t; /* under way */
 
 /* A path that the configuration names, once for all that share it. */
 typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
+    ngx_shm_zone_t       *zone;  /* what workers have proved of it */
     ngx_http_mds_depot_t *depot; /* found at first use in this process */
 } ngx_http_mds_place_t;
 
@@ -125,6 +128,46 @@ mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
 /* The state that is written to; NULL: not to be had. */
 mds_state_t *ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot);
 
+/* Something was wrong in it: not to be had until it was read whole. */
+void ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot);
+
+/* Takes in what was proved aside. */
+void
+ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving);
+
+/* ngx_http_mds_state.c */
+
+/* Zeroed: not opened yet. */
+typedef struct {
+    mds_state_t    *state;
+    ngx_uint_t      suspect;
+    mds_file_mark_t bad;    /* which file it was that failed; zero: none */
+    mds_status_t    status; /* as it was logged last */
+} ngx_http_mds_state_t;
+
+/* NULL: not to be had. */
+mds_state_t *ngx_http_mds_state_get(ngx_http_mds_state_t *state);
+
+/* Closes what is not to be used, opens what may be again; while no thread is
+ * at work on it. */
+void ngx_http_mds_state_look(ngx_http_mds_state_t *state, const char *path);
+
+void ngx_http_mds_state_suspect(ngx_http_mds_state_t *state);
+void ngx_http_mds_state_close(ngx_http_mds_state_t *state);
+
+/* ngx_http_mds_proof.c */
+
+/* The shared memory of a path; NULL: the configuration fails. */
+ngx_shm_zone_t *ngx_http_mds_zone(ngx_conf_t *cf, ngx_str_t *path);
+
+/* What is in it; NULL: nobody shares it. */
+mds_proved_t *ngx_http_mds_proved(ngx_http_mds_place_t *place);
+
+/* Proves in a thread what `of` is late with, and hands it to
+ * ngx_http_mds_depot_proved(). NULL: it could not begin. */
+ngx_http_mds_proof_t *
+ngx_http_mds_proof_begin(ngx_http_mds_depot_t *depot, mds_depot_t *of);
+
 /* ngx_http_mds_write.c */
 
 /* One request's writes, under way or done. The bytes that they point to
@@ -143,8 +186,9 @@ struct ngx_http_mds_ticket_s {
     ngx_http_mds_queue_t *queue_of; /* where nobody waits */
 };
 
-/* A thread pool for writes has to be there before workers start. */
-ngx_int_t ngx_http_mds_write_init(ngx_conf_t *cf);
+/* A thread pool has to be there before workers start; NULL: it is not. */
+ngx_int_t          ngx_http_mds_pool_init(ngx_conf_t *cf);
+ngx_thread_pool_t *ngx_http_mds_pool(void);
 
 /*
  * Asks for what the ticket says; done is called from the event loop once it
@@ -250,7 +294,8 @@ ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
 /* To be called once in a process. */
 void ngx_http_mds_guard_init(ngx_log_t *log);
 
-/* Calls look; NGX_ERROR: a SIGBUS ended it, wherever it was. */
+/* Calls look; NGX_ERROR: a fault ended it, wherever it was. Within another
+ * guard, and in any thread. */
 ngx_int_t ngx_http_mds_guard(void (*look)(void *data), void *data);
 
 /* ngx_http_mds_answer.c */

@@ -7,8 +7,6 @@
 
 #include "ngx_http_mds_module.h"
 
-#include <ngx_thread_pool.h>
-
 #include "mds_time.h"
 
 /* Without a timer, a worker that is to go would not wait for its thread. */
@@ -50,10 +48,17 @@ static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
 static void ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue);
 
 ngx_int_t
-ngx_http_mds_write_init(ngx_conf_t *cf)
+ngx_http_mds_pool_init(ngx_conf_t *cf)
 {
     return ngx_thread_pool_add(cf, &ngx_http_mds_pool_name) == NULL ? NGX_ERROR
                                                                     : NGX_OK;
+}
+
+ngx_thread_pool_t *
+ngx_http_mds_pool(void)
+{
+    return ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
+                               &ngx_http_mds_pool_name);
 }
 
 /* The client has left: its writes stand, if they are under way. */
@@ -253,6 +258,23 @@ ngx_http_mds_batch_take(ngx_http_mds_batch_t *batch, size_t tickets, u_char *p)
     }
 }
 
+static void
+ngx_http_mds_batch_try(void *data)
+{
+    ngx_http_mds_batch_t *batch = data;
+
+    batch->status = mds_state_write(batch->state, batch->writes, batch->count,
+                                    mds_time_now_ms(), &batch->err);
+}
+
+static void
+ngx_http_mds_batch_abandon(void *data)
+{
+    ngx_http_mds_batch_t *batch = data;
+
+    mds_state_abandon(batch->state);
+}
+
 /* In a thread: the batch is all that it may touch. */
 static void
 ngx_http_mds_batch_write(void *data, ngx_log_t *log)
@@ -260,8 +282,15 @@ ngx_http_mds_batch_write(void *data, ngx_log_t *log)
     ngx_http_mds_batch_t *batch = data;
 
     (void) log;
-    batch->status = mds_state_write(batch->state, batch->writes, batch->count,
-                                    mds_time_now_ms(), &batch->err);
+
+    if (ngx_http_mds_guard(ngx_http_mds_batch_try, batch) == NGX_OK) {
+        return;
+    }
+
+    /* Other writers wait for the lock that it holds. */
+    (void) ngx_http_mds_guard(ngx_http_mds_batch_abandon, batch);
+    batch->status
+        = mds_fail(&batch->err, MDS_DAMAGED, "a page of it cannot be read");
 }
 
 /* One line for each change of what fails, not one for each batch. */
@@ -314,6 +343,10 @@ ngx_http_mds_batch_done(ngx_event_t *event)
 
     if (event->timer_set) {
         ngx_del_timer(event);
+    }
+
+    if (batch->status == MDS_DAMAGED) {
+        ngx_http_mds_depot_suspect(queue->depot);
     }
 
     ngx_http_mds_batch_log(batch);
@@ -384,8 +417,7 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
 
     queue->busy = 1;
     batch->state = ngx_http_mds_depot_state(queue->depot);
-    pool = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
-                               &ngx_http_mds_pool_name);
+    pool = ngx_http_mds_pool();
 
     if (batch->state == NULL || pool == NULL
         || ngx_thread_task_post(pool, &batch->task) != NGX_OK)

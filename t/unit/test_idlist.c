@@ -461,7 +461,7 @@ import_small(void **state)
     free(kept);
 
     assert_int_equal(mds_idlist_path(depot, &sha256, ".mdb", NULL, &path), 0);
-    assert_int_equal(mds_seal_check(path.text, sha256.bytes, true, &err), 0);
+    assert_int_equal(mds_seal_check(path.text, sha256.bytes, true, &err, NULL), 0);
 }
 
 static void

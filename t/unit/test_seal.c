@@ -50,7 +50,7 @@ file_size(void)
 static mds_status_t
 check(bool full)
 {
-    return mds_seal_check(path, identity, full, NULL);
+    return mds_seal_check(path, identity, full, NULL, NULL);
 }
 
 static int
@@ -105,7 +105,7 @@ another_identity(void **state)
     memcpy(other, identity, sizeof(other));
     other[MDS_SEAL_IDENTITY - 1] ^= 1;
 
-    assert_int_equal(mds_seal_check(path, other, false, &err), MDS_DAMAGED);
+    assert_int_equal(mds_seal_check(path, other, false, &err, NULL), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "identity"));
     assert_non_null(strstr(err.text, path));
 }
@@ -119,7 +119,7 @@ every_length(void **state)
 
     for (off_t size = file_size() - 1; size >= 0; size--) {
         assert_int_equal(truncate(path, size), 0);
-        assert_int_equal(mds_seal_check(path, identity, false, &err),
+        assert_int_equal(mds_seal_check(path, identity, false, &err, NULL),
                          MDS_DAMAGED);
         assert_non_null(strstr(err.text, path));
     }
@@ -155,7 +155,7 @@ a_page_less(void **state)
                      sizeof(seal));
     close(fd);
 
-    assert_int_equal(mds_seal_check(path, identity, false, &err), MDS_DAMAGED);
+    assert_int_equal(mds_seal_check(path, identity, false, &err, NULL), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "length"));
 }
 
@@ -235,9 +235,9 @@ refusals(void **state)
     assert_int_equal(check(true), MDS_OK);
 
     assert_int_equal(mds_seal_write(directory, identity, NULL), MDS_IO);
-    assert_int_equal(mds_seal_check(directory, identity, true, NULL),
+    assert_int_equal(mds_seal_check(directory, identity, true, NULL, NULL),
                      MDS_INVALID);
-    assert_int_equal(mds_seal_check("/nowhere/at.all", identity, true, NULL),
+    assert_int_equal(mds_seal_check("/nowhere/at.all", identity, true, NULL, NULL),
                      MDS_NOT_FOUND);
 
     unlink(path);

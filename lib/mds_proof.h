@@ -1,0 +1,79 @@
+/*
+ * mds_proof: what is known of a generation before it is served.
+ *
+ * It is proved when every byte of its file, and of the lists that it names,
+ * has been compared with the seal, and every record has been read. It stays
+ * proved while the files are those that were read (mds_file_mark_t), which is
+ * looked at while they are served (mds_catalog_watch()). A list that was
+ * proved with the generation before is not read again.
+ *
+ * Some 700 MB are read in a second. What is too long for a moment is proved
+ * aside, in a thread; and what one process of many has proved, the others
+ * follow at once, so that no two of them differ for longer than a look.
+ */
+
+#ifndef MDS_PROOF_H
+#define MDS_PROOF_H
+
+#include "mds_catalog.h"
+#include "mds_digest.h"
+
+#define MDS_PROOF_NO_BUDGET UINT64_MAX
+
+typedef struct {
+    mds_sha256_t    sha256;
+    mds_file_mark_t mark;
+} mds_proved_list_t;
+
+/* In one piece of memory: free() it. */
+typedef struct {
+    size_t            count;
+    mds_proved_list_t lists[]; /* by sha256 */
+} mds_proof_t;
+
+/* A list's file, as it was proved; NULL: it was not. proof may be NULL. */
+const mds_file_mark_t *
+mds_proof_list(const mds_proof_t *proof, const mds_sha256_t *sha256);
+
+/* A proof of its own with the same in it. proof may be NULL. */
+mds_status_t mds_proof_copy(const mds_proof_t *proof, mds_error_t *err,
+                            mds_proof_t **copy) MDS_MUST_CHECK;
+
+/*
+ * The generation that some process has proved, in memory that all share;
+ * zeroed, it says nothing. A process that is killed halfway through writing it
+ * leaves a word that fits no generation, and the others prove for themselves.
+ */
+typedef struct {
+    _Atomic uint64_t serial;
+    _Atomic uint64_t mark; /* a digest of serial and mds_file_mark_t */
+} mds_proved_t;
+
+/* proved may be NULL: nobody is told, and nothing is known (0). */
+void     mds_proved_tell(mds_proved_t *proved, const mds_catalog_t *catalog);
+uint64_t mds_proved_serial(mds_proved_t *proved);
+
+/*
+ * Proves and opens a generation; the caller closes *catalog. known (may be
+ * NULL): what is proved already. budget_bytes: what may be read of files.
+ * MDS_LATER: it would take more. MDS_NOT_FOUND, MDS_DAMAGED, MDS_FOREIGN.
+ */
+mds_status_t
+mds_proof_open(const char *depot, uint64_t serial, const mds_proof_t *known,
+               uint64_t budget_bytes, mds_error_t *err,
+               mds_catalog_t **catalog) MDS_MUST_CHECK;
+
+/*
+ * Opens what another process has proved, at the price of a look at each file.
+ * MDS_CONFLICT: it is not what was proved. Lists that were written since are
+ * proved here.
+ */
+mds_status_t
+mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
+                 mds_proved_t *proved, mds_error_t *err,
+                 mds_catalog_t **catalog) MDS_MUST_CHECK;
+
+/* The proof that the two left with their catalog. */
+const mds_proof_t *mds_proof_of(const mds_catalog_t *catalog);
+
+#endif
