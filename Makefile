@@ -1,6 +1,7 @@
 # make            build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
 # make test       installs what is missing, builds, runs all tests
 # make unit       the library's tests alone; no nginx needed
+# make soak       the long forms of all fault tests, in SOAK_MINUTES (20)
 # make bench      how fast it is; BENCH=REGEX: only such rows
 #
 # NGINX_SRC=DIR   any nginx source tree (default: that of Debian's nginx-dev)
@@ -210,7 +211,8 @@ bench: deps-bench
 	    t/bench/run '$(BENCH)'
 
 soak: all
-	t/soak/run
+	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
+	    t/soak/run
 
 demo: deps-test
 	$(MAKE) all

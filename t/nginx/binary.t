@@ -1,6 +1,7 @@
 # nginx's upgrade on the fly, of binary and module, under load and while the
 # catalog changes: with one retry no request fails, no serial goes back, be it
-# answered by the old binary or the new one. The way back, too.
+# answered by the old binary or the new one. The way back, too. MDS_SOAK=SECONDS
+# for longer.
 
 use strict;
 use warnings;

@@ -1,6 +1,7 @@
-# Messages while things die: mdsctl pushes, devices pull and mark, workers and
-# whole instances are killed in between. What was answered 204 is there for
-# good, nothing is there twice, and no id is missing. MDS_KILLS=N for more.
+# Messages while things die: mdsctl pushes, devices pull and mark at either of two
+# nginx on one depot, workers and whole instances are killed in between. What was
+# answered 204 is there for good, nothing is there twice, and no id is missing.
+# MDS_SOAK=SECONDS for more.
 
 use strict;
 use warnings;
@@ -13,15 +14,19 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $KILLS = $ENV{MDS_KILLS} // 24;
+my $KILLS = 5 * ($ENV{MDS_SOAK} // 5);
 my $USERS = 3;
 my $JSON  = JSON::PP->new->utf8->canonical;
-my $t     = MDS->new(workers => 3);
+my $t     = MDS->new(workers => 2);
+my $u     = MDS->new(workers => 2);
 $t->depot;
 $t->write('p', 'package');
 $t->mdsctl('publish', "$t->{dir}/p", qw(--app s --kind upgrade --platform
     android --version 1.0));
-my $users = $t->write('users.txt', join '', map { "u$_\n" } 0 .. $USERS);
+my $ONCE  = 40 * $KILLS;    # users of a marker who marks once for each
+my $users = $t->write('users.txt', join '', map { "$_\n" }
+    (map { "u$_" } 0 .. $USERS), (map { "k$_" } 1 .. 6),
+    (map { my $m = $_; map { "once$m-$_" } 1 .. $ONCE } 1 .. 3));
 my $until = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 86_400));
 
 sub push_one {
@@ -31,51 +36,64 @@ sub push_one {
 
 (push_one())[0] == 0 or die 'push' for 1 .. 3;
 $t->allow(qr/exited on signal 9/);
-$t->start(<<'EOF2');
-mds_depot %DEPOT%;
+$_->start(<<"EOF2") for $t, $u;
+mds_depot @{[ $t->depot_dir ]};
 server { listen %LISTEN%; location = /m { mds_messages; } }
 EOF2
 
+sub either { rand > 0.5 ? $t : $u }
+
 sub list {
-    my ($user) = @_;
-    my $r = $t->get("/m?app=s&user=$user&n=1000");
+    my ($user, $edge) = @_;
+    my $r = ($edge // either())->get("/m?app=s&user=$user&n=1000");
     return $r->status eq '200' ? $r->json->{messages} : undef;
 }
 
 sub post {
     my ($user, %marks) = @_;
     my $body = $JSON->encode({ app => 's', user => $user, %marks });
-    return $t->raw("POST /m HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    return either()->raw("POST /m HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         . "Content-Type: application/json\r\nContent-Length: "
         . length($body) . "\r\n\r\n$body")->status;
 }
 
+# Masters that make no more workers, and all workers.
+sub processes {
+    my (@edges) = @_;
+    kill 'STOP', map { $_->{pid} } @edges;
+    return map { ($_->{pid}, $_->workers) } @edges;
+}
+
+# Those, and then up again.
 sub kill_all {
-    my $pid = delete $t->{pid};
-    my @all = do { local $t->{pid} = $pid; $t->workers };
-    kill 'KILL', $pid, @all;
-    waitpid $pid, 0;
-    $t->wait_for(sub { !$t->connect }) or die 'somebody listens still';
-    unlink "$t->{dir}/nginx.pid";
-    $t->spawn;
-    $t->wait_until_up or die 'nginx does not come up';
+    my ($pids, @edges) = @_;
+    kill 'KILL', @$pids;
+    for (@edges) {
+        waitpid $_->{pid}, 0;
+        $_->wait_for(sub { !$_->connect }) or die 'somebody listens still';
+        unlink "$_->{dir}/nginx.pid";
+        $_->spawn;
+    }
+    for (@edges) {
+        $_->wait_until_up or die 'nginx does not come up';
+    }
+}
+
+# What a user's list comes to: 2r 3.
+sub shown {
+    my ($list) = @_;
+    return join ' ', map { $_->{id} . ($_->{read} ? 'r' : '') } @$list;
 }
 
 # --- killed right after the 204
 
 for my $round (1 .. 6) {
-    my $user = "r$round";
-    my $said = post($user, read => [ 1 + $round % 3 ], delete_through => 1);
-    kill_all();
+    my @pids = processes($t, $u);
+    my $said = post("k$round", read => [2], delete_through => 1);
+    kill_all(\@pids, $t, $u);
     is($said, 204, "round $round: marked, and everything killed");
-    is(post($user, read => [3]), 204, '... it goes on');
-    my $marks = $t->mdsctl('--json', 'message', 'list', 's', $user);
-    is($marks, "[]\n", '... a stranger has no list');
+    is(shown(list("k$round", $_)), '2r 3', '... it is kept') for $t, $u;
 }
-is(post('u0', read => [2], delete_through => 1), 204, 'marked');
-kill_all();
-is(join(' ', map { $_->{id} . ($_->{read} ? 'r' : '') } @{ list('u0') }),
-    '2r 3', '... and kept, though everything was killed at once');
 
 # --- many things at once
 
@@ -133,6 +151,19 @@ sub marker {
     });
 }
 
+# One mark for each of many users: what is lost is not made good by the next.
+sub once {
+    my ($name) = @_;
+    my $i = 0;
+    return apart($name, sub {
+        my ($out) = @_;
+        return sleep 0.1 if $i == $ONCE;
+        my $user = "$name-" . ++$i;
+        my $said = post($user, read => [2], delete_through => 1);
+        print $out "$user\n" if $said eq '204';
+    });
+}
+
 # Lists only grow, at the end, and shrink at the start.
 sub puller {
     return apart('puller', sub {
@@ -145,13 +176,15 @@ sub puller {
 my @pushers = map { pusher("push$_") } 1, 2;
 my @markers = map { my $u = $_; map { [ "u$u", marker("mark$u$_", "u$u") ] }
     1, 2 } 1 .. $USERS - 1;
+my @once   = map { once("once$_") } 1 .. 3;
 my $puller = puller();
 my $killed = 0;
 for my $i (1 .. $KILLS) {
     sleep 0.05 + rand 0.15;
-    if ($i % 6 == 0) { kill_all(); $killed += 4; next }
-    my @workers = $t->workers or next;
-    $killed += kill 'KILL', $workers[ rand @workers ];
+    my $who = either();
+    my @pids = $i % 6 == 0 ? processes($who) : ($who->workers)[0];
+    $killed += @pids;
+    $i % 6 == 0 ? kill_all(\@pids, $who) : kill 'KILL', @pids;
 }
 
 my @pulls = ended($puller);
@@ -164,16 +197,17 @@ for (@markers) {
         fail($_) if /died/;
     }
 }
-my @pushed = map { ended($_) } @pushers;
-$t->wait_until_up;
+my @once_said = map { ended($_) } @once;
+my @pushed    = map { ended($_) } @pushers;
+$_->wait_until_up for $t, $u;
 cmp_ok($killed, '>=', $KILLS * 0.7, "$killed processes killed");
 
 is(join(' ', grep { !/^\d+$/ } @pushed), '', 'no push has failed');
 my @want = (1 .. 3 + @pushed);
 is(join(' ', sort { $a <=> $b } @pushed), join(' ', @want[3 .. $#want]),
     scalar(@pushed) . ' pushes, each with an id of its own, one by one');
-is(join(' ', map { $_->{id} } @{ list("u$USERS") }), "@want",
-    'one who has done nothing has them all');
+is(join(' ', map { $_->{id} } @{ list("u$USERS", $_) }), "@want",
+    'one who has done nothing has them all') for $t, $u;
 
 my $before = 0;
 my $wrong  = 0;
@@ -198,6 +232,15 @@ for my $user (sort keys %read) {
     $marks += keys %{ $read{$user} };
 }
 cmp_ok($marks, '>', 10, "$marks ids were marked");
+
+my @lost = grep { shown(list($_)) !~ /^2r 3\b/ } @once_said;
+is("@lost[0 .. ($#lost < 5 ? $#lost : 5)]", '',
+    scalar(@once_said) . ' users who marked once: all is kept');
+cmp_ok(scalar(@once_said), '>', 5 * $KILLS, '... many');
 is($t->mdsctl('verify') =~ /no problems/ ? 1 : 0, 1, 'the depot is whole');
 
+note("$killed processes killed, ", $marks + @once_said, ' marks, ',
+    scalar(@pulls), ' pulls');
+$_->stop for $u;
+unlike($u->error_log, qr/\[(?:emerg|crit)\]/, 'the other log is clean');
 $t->finish;

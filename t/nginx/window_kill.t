@@ -1,6 +1,6 @@
 # Windows under a crowd: 64 connections to two nginx on one depot, reloads,
 # workers and whole instances killed in between. Never one more than the count,
-# and who was told yes is told yes for ever. MDS_KILLS=N for more kills.
+# and who was told yes is told yes for ever. MDS_SOAK=SECONDS for more kills.
 
 use strict;
 use warnings;
@@ -14,7 +14,8 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $KILLS = $ENV{MDS_KILLS} // 24;
+# A crowd goes on for a minute at most.
+my $KILLS = ($ENV{MDS_SOAK} // 0) > 60 ? 400 : 5 * ($ENV{MDS_SOAK} // 5);
 my $crowd = Crowd->new;
 my $JSON  = JSON::PP->new->utf8;
 my $until = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 86400));
@@ -134,6 +135,7 @@ sub kill_worker {
 sub kill_all {
     my ($who) = @_;
     my $pid = delete $who->{pid};
+    kill 'STOP', $pid;    # no more workers
     my @all = do { local $who->{pid} = $pid; $who->workers };
     $killed += kill('KILL', $pid, @all) - 1;
     waitpid $pid, 0;
@@ -172,6 +174,7 @@ $again = $crowd->ask_all(ports => ports($t, $u), devices => $devices,
 is_deeply([ sort keys %{ $again->{yes} } ], [ sort keys %{ $after->{yes} } ],
     'count lowered: the same are in');
 
+note("$killed processes killed, ", yes($told), ' told yes meanwhile');
 $_->stop for $u;
 unlike($u->error_log, qr/\[(?:emerg|crit)\]/, 'the other log is clean');
 $t->finish;
