@@ -94,8 +94,9 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
                              depot);
 }
 
-/* An environment that was cut while its first two pages were written: nothing
- * can be in it yet, and LMDB takes it for a foreign file. */
+/* An environment that may have been cut while it was made, which LMDB takes
+ * for a foreign file. In its first three pages there are but the names of its
+ * tables: nothing can be lost. */
 static mds_status_t
 mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
 {
@@ -104,12 +105,23 @@ mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
     mds_status_t status = mds_path(&path, err, "%s/%s/data.mdb", depot, name);
 
     if (status == MDS_OK && stat(path.text, &st) == 0
-        && st.st_size < 2 * sysconf(_SC_PAGESIZE) && unlink(path.text) != 0)
+        && st.st_size <= 3 * sysconf(_SC_PAGESIZE) && unlink(path.text) != 0)
     {
         status = mds_fail_errno(err, "remove \"%s\"", path.text);
     }
 
     return status;
+}
+
+/* What was made in the directories is there before CURRENT says so, and the
+ * depot before it is told of. */
+static mds_status_t
+mds_depot_sync(const char *depot, const char *name, mds_error_t *err)
+{
+    mds_path_t   path;
+    mds_status_t status = mds_path(&path, err, "%s/%s", depot, name);
+
+    return status == MDS_OK ? mds_file_sync_dir(path.text, err) : status;
 }
 
 /* Journal, state, and generation 0: a catalog of nothing. */
@@ -134,6 +146,20 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_generation_finish(generation, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_sync(depot, "journal", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_sync(depot, "state", err);
+    }
+
+    /* Above, not all may be ours to open. */
+    if (status == MDS_OK) {
+        status = mds_depot_sync(depot, "..", err);
+        status = status == MDS_DENIED ? MDS_OK : status;
     }
 
     return status == MDS_OK ? mds_current_create(depot, err) : status;

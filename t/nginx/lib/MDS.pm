@@ -57,6 +57,7 @@ sub new {
         allowed => [],    # lines of the error log that are expected
         module  => "$BUILD/ngx_http_mds_module.so",
         daemon  => 'off',
+        env     => {},    # more for nginx's environment
         %options,
     }, $class;
 
@@ -208,8 +209,10 @@ END
 
 sub environment {
     my ($self) = @_;
-    my $preload = $ENV{TEST_NGINX_PRELOAD};
-    return $preload ? { LD_PRELOAD => $preload } : {};
+    my @preload = grep { defined && length } $ENV{TEST_NGINX_PRELOAD},
+        $self->{preload};
+    return { %{ $self->{env} },
+        @preload ? (LD_PRELOAD => join ' ', @preload) : () };
 }
 
 # nginx -t: exit status and what it says.
