@@ -1,164 +1,451 @@
 #include "mds_batch.h"
 
-#include <stdlib.h>
-
 #include "mds_json.h"
+#include "mds_quote.h"
+
+typedef struct {
+    mds_str_t       name;
+    mds_str_t       value;
+    mds_json_type_t type; /* a value of another than STRING is empty */
+} mds_batch_member_t;
+
+typedef struct {
+    mds_json_type_t           type;
+    const mds_batch_member_t *members;
+    size_t                    count;
+    mds_str_t                 kind;
+    mds_str_t                 name;
+} mds_batch_resource_t;
 
 struct mds_batch_s {
-    mds_json_t       *json;
-    const mds_json_t *resources;
+    mds_request_t        common; /* the operator's word, and the body's */
+    size_t               count;
+    mds_batch_resource_t resources[MDS_BATCH_MAX];
+    mds_batch_member_t   members[]; /* of all resources */
 };
 
-static mds_status_t
-mds_batch_check(mds_batch_t *batch, mds_error_t *err)
+/* No member is shorter: "":0, */
+#define MDS_BATCH_MEMBER_BYTES 5
+
+/*
+ * One pass over the body. What is none of a batch's business (numbers, lists
+ * in lists) is passed over without a close look: the body is odd then, and the
+ * JSON library has the say whether it is JSON at all.
+ */
+typedef struct {
+    const char         *p;
+    const char         *end;
+    char               *decoded; /* what was escaped goes here */
+    mds_batch_t        *batch;
+    mds_batch_member_t *member; /* the next one to be filled */
+    bool                odd;
+    mds_json_type_t     resources; /* what stands under that name */
+    mds_status_t        status;    /* the first mistake in what is common */
+    mds_error_t        *err;
+} mds_batch_reader_t;
+
+typedef bool (*mds_batch_read_t)(mds_batch_reader_t *r, mds_str_t name);
+
+/* The next character but white space, if there is one. */
+static bool
+mds_batch_next(mds_batch_reader_t *r, char *c)
 {
-    if (!mds_json_is_object(batch->json)) {
-        return mds_fail(err, MDS_INVALID, "the body is %s; want an object",
-                        mds_json_type_name(mds_json_type(batch->json)));
+    while (r->p < r->end
+           && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
+    {
+        r->p++;
     }
 
-    batch->resources = mds_json_get(batch->json, "resources");
-
-    if (!mds_json_is_array(batch->resources)) {
-        return mds_fail(err, MDS_INVALID,
-                        "/resources is %s; want a list of resources",
-                        mds_json_type_name(mds_json_type(batch->resources)));
+    if (r->p == r->end) {
+        return false;
     }
 
-    if (mds_json_size(batch->resources) > MDS_BATCH_MAX) {
-        return mds_fail(err, MDS_INVALID,
-                        "/resources has %zu of them; at most %d are allowed",
-                        mds_json_size(batch->resources), MDS_BATCH_MAX);
-    }
-
-    return MDS_OK;
+    *c = *r->p;
+    return true;
 }
 
-/* One member of an object as the device's word. */
+static bool
+mds_batch_take(mds_batch_reader_t *r, char wanted)
+{
+    char c;
+
+    if (!mds_batch_next(r, &c) || c != wanted) {
+        return false;
+    }
+
+    r->p++;
+    return true;
+}
+
+static bool
+mds_batch_string(mds_batch_reader_t *r, mds_str_t *string)
+{
+    return mds_batch_take(r, '"')
+           && mds_unquote(&r->p, r->end, &r->decoded, string);
+}
+
+/* An array or an object, of which nothing is wanted but its end. */
+static bool
+mds_batch_pass_nested(mds_batch_reader_t *r)
+{
+    size_t    depth = 0;
+    mds_str_t string;
+    char      c;
+
+    do {
+        if (!mds_batch_next(r, &c)) {
+            return false;
+        }
+
+        if (c == '"') {
+            if (!mds_batch_string(r, &string)) {
+                return false;
+            }
+            continue;
+        }
+
+        depth += c == '{' || c == '[' ? 1 : 0;
+        depth -= c == '}' || c == ']' ? 1 : 0;
+        r->p++;
+    } while (depth > 0);
+
+    return true;
+}
+
+/* A number, true or false. */
+static mds_json_type_t
+mds_batch_pass_word(mds_batch_reader_t *r)
+{
+    mds_json_type_t type
+        = *r->p == 't' || *r->p == 'f' ? MDS_JSON_BOOL : MDS_JSON_INTEGER;
+
+    while (r->p < r->end && memchr(",]} \t\r\n", *r->p, 7) == NULL) {
+        if (type == MDS_JSON_INTEGER && memchr(".eE", *r->p, 3) != NULL) {
+            type = MDS_JSON_REAL;
+        }
+        r->p++;
+    }
+
+    return type;
+}
+
+static bool
+mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
+{
+    char c;
+
+    *value = mds_null_str;
+
+    if (!mds_batch_next(r, &c)) {
+        return false;
+    }
+
+    if (c == '"') {
+        *type = MDS_JSON_STRING;
+        return mds_batch_string(r, value);
+    }
+
+    if (r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
+        *type = MDS_JSON_NULL;
+        r->p += 4;
+        return true;
+    }
+
+    r->odd = true;
+
+    if (c == '{' || c == '[') {
+        *type = c == '{' ? MDS_JSON_OBJECT : MDS_JSON_ARRAY;
+        return mds_batch_pass_nested(r);
+    }
+
+    *type = mds_batch_pass_word(r);
+    return true;
+}
+
+static bool
+mds_batch_object(mds_batch_reader_t *r, mds_batch_read_t read)
+{
+    mds_str_t name;
+
+    if (!mds_batch_take(r, '{')) {
+        return false;
+    }
+
+    if (mds_batch_take(r, '}')) {
+        return true;
+    }
+
+    do {
+        if (!mds_batch_string(r, &name) || !mds_batch_take(r, ':')
+            || !read(r, name)) {
+            return false;
+        }
+    } while (mds_batch_take(r, ','));
+
+    return mds_batch_take(r, '}');
+}
+
+/* One member of an object as the device's word; null is an empty one. */
 static mds_status_t
-mds_batch_claim(mds_request_t *request, mds_str_t name, const mds_json_t *value,
+mds_batch_claim(mds_request_t *request, const mds_batch_member_t *member,
                 mds_error_t *err)
 {
-    if (mds_json_is_null(value)) {
-        return MDS_OK;
-    }
-
-    if (!mds_json_is_string(value)) {
+    if (member->type != MDS_JSON_STRING && member->type != MDS_JSON_NULL) {
         return mds_fail(err, MDS_INVALID, "\"%.*s\" is %s; want a string",
-                        (int) (name.len < MDS_ATTRIBUTE_NAME_MAX
-                                   ? name.len
+                        (int) (member->name.len < MDS_ATTRIBUTE_NAME_MAX
+                                   ? member->name.len
                                    : MDS_ATTRIBUTE_NAME_MAX),
-                        name.data, mds_json_type_name(mds_json_type(value)));
+                        member->name.data, mds_json_type_name(member->type));
     }
 
-    return mds_request_claim(request, name, mds_json_string(value), err);
+    return mds_request_claim(request, member->name, member->value, err);
 }
 
-/* What the body says, but for what the resource (may be NULL) says itself. */
-static mds_status_t
-mds_batch_common(const mds_batch_t *batch, const mds_json_t *resource,
-                 mds_request_t *request, mds_error_t *err)
+static bool
+mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
 {
-    mds_json_member_t *m;
-    mds_status_t       status = MDS_OK;
+    mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
+    mds_batch_member_t   *member = r->member++;
 
-    for (m = mds_json_first(batch->json); status == MDS_OK && m != NULL;
-         m = mds_json_next(batch->json, m))
-    {
-        mds_str_t name = mds_json_key(m);
-
-        if (!mds_str_eq(name, mds_str("resources"))
-            && mds_json_find(resource, name) == NULL)
-        {
-            status = mds_batch_claim(request, name, mds_json_value(m), err);
+    /* One that comes twice is found here, unless there are so many that
+     * something is wrong anyway. */
+    if (resource->count > MDS_ATTRIBUTES_MAX) {
+        r->odd = true;
+    } else {
+        for (size_t i = 0; i < resource->count; i++) {
+            if (mds_str_eq(resource->members[i].name, name)) {
+                return false;
+            }
         }
     }
 
-    return status;
+    resource->count++;
+    member->name = name;
+
+    if (!mds_batch_value(r, &member->type, &member->value)) {
+        return false;
+    }
+
+    if (mds_str_eq(name, mds_str("kind"))) {
+        resource->kind = member->value;
+    } else if (mds_str_eq(name, mds_str("name"))) {
+        resource->name = member->value;
+    }
+
+    return true;
+}
+
+static bool
+mds_batch_resource(mds_batch_reader_t *r)
+{
+    mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
+    mds_str_t             value;
+    char                  c;
+
+    *resource = (mds_batch_resource_t){ .type = MDS_JSON_OBJECT,
+                                        .members = r->member };
+
+    return mds_batch_next(r, &c)
+           && (c == '{' ? mds_batch_object(r, mds_batch_read_member)
+                        : mds_batch_value(r, &resource->type, &value));
+}
+
+/* Those beyond the last that is allowed are counted. */
+static bool
+mds_batch_resources(mds_batch_reader_t *r)
+{
+    mds_json_type_t type;
+    mds_str_t       value;
+    bool            read = true;
+
+    if (!mds_batch_take(r, '[')) {
+        return false;
+    }
+
+    if (mds_batch_take(r, ']')) {
+        return true;
+    }
+
+    do {
+        read = r->batch->count < MDS_BATCH_MAX
+                   ? mds_batch_resource(r)
+                   : mds_batch_value(r, &type, &value);
+        r->batch->count++;
+    } while (read && mds_batch_take(r, ','));
+
+    return read && mds_batch_take(r, ']');
+}
+
+static bool
+mds_batch_read_common(mds_batch_reader_t *r, mds_str_t name)
+{
+    mds_batch_member_t member = { .name = name };
+    bool               resources = mds_str_eq(name, mds_str("resources"));
+    char               c;
+
+    if (resources && r->resources != MDS_JSON_ABSENT) {
+        return false;
+    }
+
+    if (resources && mds_batch_next(r, &c) && c == '[') {
+        r->resources = MDS_JSON_ARRAY;
+        return mds_batch_resources(r);
+    }
+
+    if (!mds_batch_value(r, &member.type, &member.value)) {
+        return false;
+    }
+
+    if (resources) {
+        r->resources = member.type;
+    } else if (r->status == MDS_OK) {
+        r->status = mds_batch_claim(&r->batch->common, &member, r->err);
+    }
+
+    return true;
+}
+
+/* *type: of the body as a whole. */
+static bool
+mds_batch_read(mds_batch_reader_t *r, mds_str_t body, mds_json_type_t *type)
+{
+    mds_str_t value;
+    char      c;
+
+    if (!mds_str_is_utf8(body) || !mds_batch_next(r, &c)) {
+        return false;
+    }
+
+    *type = MDS_JSON_OBJECT;
+
+    return (c == '{' ? mds_batch_object(r, mds_batch_read_common)
+                     : mds_batch_value(r, type, &value))
+           && !mds_batch_next(r, &c);
+}
+
+/* The mistakes of a body that is JSON. */
+static mds_status_t
+mds_batch_check(const mds_batch_reader_t *r, mds_json_type_t type)
+{
+    if (type != MDS_JSON_OBJECT) {
+        return mds_fail(r->err, MDS_INVALID, "the body is %s; want an object",
+                        mds_json_type_name(type));
+    }
+
+    if (r->resources != MDS_JSON_ARRAY) {
+        return mds_fail(r->err, MDS_INVALID,
+                        "/resources is %s; want a list of resources",
+                        mds_json_type_name(r->resources));
+    }
+
+    if (r->batch->count > MDS_BATCH_MAX) {
+        return mds_fail(r->err, MDS_INVALID,
+                        "/resources has %zu of them; at most %d are allowed",
+                        r->batch->count, MDS_BATCH_MAX);
+    }
+
+    return r->status;
+}
+
+/* Whether the library takes it for JSON, and what it says if not. */
+static mds_status_t
+mds_batch_explain(mds_str_t body, bool read, mds_error_t *err)
+{
+    mds_json_t  *json;
+    mds_status_t status = mds_json_parse(body, "body", err, &json);
+
+    if (status == MDS_OK) {
+        mds_json_release(json);
+    }
+
+    return status == MDS_OK && !read
+               ? mds_fail(err, MDS_INVALID, "body: it is no JSON")
+               : status;
+}
+
+size_t
+mds_batch_bytes(size_t len)
+{
+    /* Nothing takes more bytes decoded than it did before. */
+    return sizeof(mds_batch_t)
+           + (len / MDS_BATCH_MEMBER_BYTES + 1) * sizeof(mds_batch_member_t)
+           + len;
 }
 
 mds_status_t
-mds_batch_parse(mds_str_t body, mds_error_t *err, mds_batch_t **batch)
+mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
+                mds_error_t *err, mds_batch_t **batch)
 {
-    mds_request_t common = { 0 };
-    mds_batch_t  *parsed = calloc(1, sizeof(*parsed));
-    mds_status_t  status;
+    mds_batch_t       *parsed = memory;
+    mds_batch_reader_t r = {
+        .p = body.data,
+        .end = body.data + body.len,
+        .decoded = (char *) memory + mds_batch_bytes(body.len) - body.len,
+        .batch = parsed,
+        .member = parsed->members,
+        .err = err,
+    };
+    mds_json_type_t type = MDS_JSON_ABSENT;
+    mds_status_t    status = MDS_OK;
+    bool            read;
 
-    if (parsed == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    parsed->count = 0;
+    mds_request_copy(&parsed->common, fixed);
+
+    read = mds_batch_read(&r, body, &type);
+
+    if (!read || r.odd || r.status != MDS_OK) {
+        status = mds_batch_explain(body, read, err);
     }
 
-    status = mds_json_parse(body, "body", err, &parsed->json);
-
     if (status == MDS_OK) {
-        status = mds_batch_check(parsed, err);
-    }
-
-    /* A mistake in what all have in common is one of the body. */
-    if (status == MDS_OK) {
-        status = mds_batch_common(parsed, NULL, &common, err);
+        status = mds_batch_check(&r, type);
     }
 
     if (status != MDS_OK) {
-        mds_batch_free(parsed);
         return status;
     }
 
+    mds_request_default(&parsed->common);
     *batch = parsed;
-    return MDS_OK;
-}
 
-void
-mds_batch_free(mds_batch_t *batch)
-{
-    if (batch != NULL) {
-        mds_json_release(batch->json);
-        free(batch);
-    }
+    return MDS_OK;
 }
 
 size_t
 mds_batch_count(const mds_batch_t *batch)
 {
-    return mds_json_size(batch->resources);
+    return batch->count;
 }
 
 mds_str_t
 mds_batch_kind(const mds_batch_t *batch, size_t i)
 {
-    return mds_json_string(
-        mds_json_get(mds_json_at(batch->resources, i), "kind"));
+    return batch->resources[i].kind;
 }
 
 mds_str_t
 mds_batch_name(const mds_batch_t *batch, size_t i)
 {
-    return mds_json_string(
-        mds_json_get(mds_json_at(batch->resources, i), "name"));
+    return batch->resources[i].name;
 }
 
 mds_status_t
 mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,
                   mds_error_t *err)
 {
-    const mds_json_t  *resource = mds_json_at(batch->resources, i);
-    mds_json_member_t *m;
-    mds_status_t       status = MDS_OK;
+    const mds_batch_resource_t *resource = &batch->resources[i];
+    mds_status_t                status = MDS_OK;
 
-    if (!mds_json_is_object(resource)) {
+    if (resource->type != MDS_JSON_OBJECT) {
         return mds_fail(err, MDS_INVALID, "it is %s; want an object",
-                        mds_json_type_name(mds_json_type(resource)));
+                        mds_json_type_name(resource->type));
     }
 
-    for (m = mds_json_first(resource); status == MDS_OK && m != NULL;
-         m = mds_json_next(resource, m))
-    {
-        status
-            = mds_batch_claim(request, mds_json_key(m), mds_json_value(m), err);
-    }
+    mds_request_copy(request, &batch->common);
 
-    if (status == MDS_OK) {
-        status = mds_batch_common(batch, resource, request, err);
+    for (size_t m = 0; status == MDS_OK && m < resource->count; m++) {
+        status = mds_batch_claim(request, &resource->members[m], err);
     }
 
     return status == MDS_OK ? mds_request_validate(request, err) : status;

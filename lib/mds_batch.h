@@ -4,7 +4,8 @@
  *   {"app": …, attributes…, "resources": [{"kind": …, "name": …, …}, …]}
  *
  * Attributes of a resource come before those of the body, and the operator's
- * before both.
+ * before both. A body is read in one pass, without allocating; what is wrong
+ * with one that cannot be read so is for the JSON library to say.
  */
 
 #ifndef MDS_BATCH_H
@@ -17,11 +18,17 @@
 
 typedef struct mds_batch_s mds_batch_t;
 
-/* MDS_INVALID: no such body; says where. The caller frees *batch; body is not
- * needed any more. */
-mds_status_t mds_batch_parse(mds_str_t body, mds_error_t *err,
-                             mds_batch_t **batch) MDS_MUST_CHECK;
-void         mds_batch_free(mds_batch_t *batch);
+/* How much memory it takes to read a body of that length. */
+size_t mds_batch_bytes(size_t len);
+
+/*
+ * Reads a body; fixed has the operator's attributes. *batch lies in memory,
+ * which is aligned for any type; it and body have to outlive the batch.
+ * MDS_INVALID: no such body; says where.
+ */
+mds_status_t
+mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
+                mds_error_t *err, mds_batch_t **batch) MDS_MUST_CHECK;
 
 size_t mds_batch_count(const mds_batch_t *batch);
 
@@ -30,8 +37,8 @@ mds_str_t mds_batch_kind(const mds_batch_t *batch, size_t i);
 mds_str_t mds_batch_name(const mds_batch_t *batch, size_t i);
 
 /*
- * The i-th question; *request has the operator's attributes already. Views
- * live as long as the batch. MDS_INVALID is a mistake in this one alone.
+ * The i-th question, all its attributes. Views live as long as the batch.
+ * MDS_INVALID is a mistake in this one alone.
  */
 mds_status_t
 mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,

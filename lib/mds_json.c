@@ -50,9 +50,16 @@ mds_json_parse(mds_str_t text, const char *what, mds_error_t *err,
     /* the library takes no NULL, not even for no bytes */
     value = json_loadb(text.len == 0 ? "" : text.data, text.len,
                        JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (value != NULL) {
+    if (value != NULL && memchr(text.data, 0, text.len) == NULL) {
         *json = outer(value);
         return MDS_OK;
+    }
+
+    /* Behind a number or a word the library overlooks one. */
+    if (value != NULL) {
+        json_decref(value);
+        return mds_fail(err, MDS_INVALID, "%s: there is a zero byte in it",
+                        what);
     }
 
     if (json_error_code(&error) == json_error_out_of_memory) {

@@ -177,6 +177,17 @@ mds_request_wrong_name(mds_str_t name, mds_error_t *err)
                     MDS_ATTRIBUTE_NAME_MAX - 1);
 }
 
+/* The device's word replaces its own, and not the operator's. */
+static void
+mds_request_say(mds_attribute_t *attribute, mds_str_t value)
+{
+    attribute->claimed = true;
+
+    if (!attribute->fixed) {
+        attribute->value = value;
+    }
+}
+
 mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err)
@@ -203,10 +214,26 @@ mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
         status = mds_request_add(request, known, &attribute, err);
 
     } else if (status == MDS_OK) {
-        request->attributes[number - 1].claimed = true;
+        mds_request_say(&request->attributes[number - 1], value);
     }
 
     return status;
+}
+
+void
+mds_request_copy(mds_request_t *request, const mds_request_t *from)
+{
+    memcpy(request, from,
+           offsetof(mds_request_t, attributes)
+               + from->count * sizeof(from->attributes[0]));
+}
+
+void
+mds_request_default(mds_request_t *request)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        request->attributes[i].claimed = false;
+    }
 }
 
 static int

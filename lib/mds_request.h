@@ -89,6 +89,12 @@ mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err) MDS_MUST_CHECK;
 
+/* A copy, of as many attributes as there are. */
+void mds_request_copy(mds_request_t *request, const mds_request_t *from);
+
+/* What the device has said so far holds until it is claimed once more. */
+void mds_request_default(mds_request_t *request);
+
 /*
  * Claims all parameters of a query (application/x-www-form-urlencoded, WHATWG
  * URL standard, 5.1). What is escaped is decoded to buffer, which has to hold

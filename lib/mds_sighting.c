@@ -36,3 +36,11 @@ mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
 
     return true;
 }
+
+bool
+mds_sighting_eq(const mds_sighting_t *a, const mds_sighting_t *b)
+{
+    return mds_str_eq(a->device, b->device) && mds_str_eq(a->user, b->user)
+           && mds_str_eq(a->platform, b->platform)
+           && mds_str_eq(a->version, b->version);
+}

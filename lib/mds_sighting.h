@@ -19,4 +19,7 @@ bool
 mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
                 mds_sighting_t *sighting) MDS_MUST_CHECK;
 
+/* Whether they say the same. */
+bool mds_sighting_eq(const mds_sighting_t *a, const mds_sighting_t *b);
+
 #endif

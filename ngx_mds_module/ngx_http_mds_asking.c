@@ -170,6 +170,27 @@ ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
     return MDS_OK;
 }
 
+/* Many questions are of one device as a rule, which is looked up once. */
+static mds_status_t
+ngx_http_mds_seen(ngx_http_mds_asking_t *asking, const mds_sighting_t *sighting,
+                  mds_error_t *err)
+{
+    u_char *key;
+
+    if (asking->count > 1) {
+        key = ngx_pnalloc(asking->r->pool, sighting->device.len);
+        if (key == NULL) {
+            return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        }
+
+        asking->seen = *sighting;
+        asking->seen.device.data = (char *) key;
+        ngx_memcpy(key, sighting->device.data, sighting->device.len);
+    }
+
+    return MDS_OK;
+}
+
 /* A device that is new, or has changed, or was not seen for a day. */
 static mds_status_t
 ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
@@ -183,7 +204,8 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
     mds_status_t status;
 
     if (snapshot->state == NULL || !request->admits
-        || !mds_sighting_of(request, bytes, &write.sighting))
+        || !mds_sighting_of(request, bytes, &write.sighting)
+        || mds_sighting_eq(&write.sighting, &asking->seen))
     {
         return MDS_OK;
     }
@@ -199,15 +221,16 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
         ngx_http_mds_write_note(asking->depot, &write);
     }
 
-    return status;
+    return status == MDS_OK ? ngx_http_mds_seen(asking, &write.sighting, err)
+                            : status;
 }
 
 static mds_status_t
 ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
-                    const mds_snapshot_t *snapshot, mds_error_t *err)
+                    const mds_snapshot_t *snapshot, int64_t now_ms,
+                    mds_error_t *err)
 {
     ngx_http_mds_question_t *question = &asking->questions[i];
-    int64_t                  now_ms = mds_time_now_ms();
     mds_request_t            request;
     mds_status_t             status;
 
@@ -233,7 +256,8 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
         return MDS_OK;
     }
 
-    if (status == MDS_OK) {
+    if (status == MDS_OK
+        && (asking->tell == NULL || question->decision.pending)) {
         status = ngx_http_mds_keep(asking->r->pool, &question->decision, err);
     }
 
@@ -251,14 +275,24 @@ ngx_http_mds_evaluate(const mds_snapshot_t *snapshot, void *data,
                       mds_error_t *err)
 {
     ngx_http_mds_asking_t *asking = data;
+    int64_t                now_ms = mds_time_now_ms();
     mds_status_t           status = MDS_OK;
 
     ngx_http_mds_tell_serial(asking->ctx,
                              mds_catalog_serial(snapshot->catalog));
 
     for (size_t i = 0; status == MDS_OK && i < asking->count; i++) {
-        if (!asking->questions[i].settled) {
-            status = ngx_http_mds_settle(asking, i, snapshot, err);
+        ngx_http_mds_question_t *question = &asking->questions[i];
+
+        if (!question->settled) {
+            status = ngx_http_mds_settle(asking, i, snapshot, now_ms, err);
+        }
+
+        if (status == MDS_OK && question->settled && !question->told
+            && asking->tell != NULL)
+        {
+            question->told = 1;
+            status = asking->tell(asking, i, err);
         }
     }
 

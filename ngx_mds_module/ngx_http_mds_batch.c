@@ -1,18 +1,44 @@
 /*
  * Many questions in one POST, many answers in one body. Each stands alone: a
- * mistake in one is told in its place.
+ * mistake in one is told in its place. A result is written as soon as it is
+ * known, from where the catalog has it; one that waits for its window comes
+ * later, and the body is put together in the order asked.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_writer.h"
 
 #include "mds_batch.h"
+
+/* The results' first guess; what comes before them: two numbers, and words. */
+#define NGX_HTTP_MDS_RESULT_BYTES 640
+#define NGX_HTTP_MDS_HEAD_BYTES 128
+#define NGX_HTTP_MDS_TAIL_BYTES 2
+
+typedef struct {
+    size_t offset;
+    size_t len;
+} ngx_http_mds_result_t;
+
+typedef struct {
+    mds_batch_t           *batch;
+    u_char                *data; /* room for what comes before, results */
+    size_t                 len;
+    size_t                 size;
+    ngx_http_mds_result_t *results; /* by question */
+    ngx_uint_t             told;
+    ngx_uint_t             mixed; /* not told in the order asked */
+    uint32_t               poll_after_s;
+    uint32_t               poll_jitter_s;
+} ngx_http_mds_many_t;
 
 static void ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_http_mds_batch_ask(ngx_http_request_t *r, ngx_str_t *body);
 static mds_status_t
 ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
                            mds_request_t *request, mds_error_t *err);
-static ngx_int_t ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking);
+static mds_status_t ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking,
+                                            size_t i, mds_error_t *err);
+static ngx_int_t    ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking);
 
 /* "application/json", whatever its parameters are. */
 ngx_uint_t
@@ -50,40 +76,70 @@ ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body)
     ngx_http_finalize_request(r, ngx_http_mds_batch_ask(r, body));
 }
 
-static void
-ngx_http_mds_batch_cleanup(void *data)
+static mds_status_t
+ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
+                        mds_error_t *err, mds_batch_t **batch)
 {
-    mds_batch_free(data);
+    void         *memory = ngx_palloc(r->pool, mds_batch_bytes(body->len));
+    mds_request_t fixed;
+    mds_status_t  status;
+
+    if (memory == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    mds_request_begin(&fixed);
+    status = ngx_http_mds_fix_attributes(r, &fixed, err);
+
+    return status == MDS_OK ? mds_batch_parse(ngx_http_mds_view(body), &fixed,
+                                              memory, err, batch)
+                            : status;
+}
+
+static ngx_http_mds_many_t *
+ngx_http_mds_many(ngx_pool_t *pool, mds_batch_t *batch)
+{
+    size_t               count = mds_batch_count(batch);
+    ngx_http_mds_many_t *many = ngx_pcalloc(pool, sizeof(*many));
+
+    if (many == NULL) {
+        return NULL;
+    }
+
+    many->batch = batch;
+    many->len = NGX_HTTP_MDS_HEAD_BYTES;
+    many->size = many->len + (count + 1) * NGX_HTTP_MDS_RESULT_BYTES;
+    many->data = ngx_pnalloc(pool, many->size);
+    many->results = ngx_palloc(pool, (count + 1) * sizeof(*many->results));
+
+    return many->data == NULL || many->results == NULL ? NULL : many;
 }
 
 static ngx_int_t
 ngx_http_mds_batch_ask(ngx_http_request_t *r, ngx_str_t *body)
 {
-    ngx_pool_cleanup_t    *cleanup = ngx_pool_cleanup_add(r->pool, 0);
     ngx_http_mds_asking_t *asking;
     mds_batch_t           *batch;
     mds_status_t           status;
     mds_error_t            err;
 
-    if (cleanup == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    status = mds_batch_parse(ngx_http_mds_view(body), &err, &batch);
+    status = ngx_http_mds_batch_read(r, body, &err, &batch);
     if (status != MDS_OK) {
         return ngx_http_mds_problem(r, status, err.text);
     }
-
-    cleanup->handler = ngx_http_mds_batch_cleanup;
-    cleanup->data = batch;
 
     asking = ngx_http_mds_asking(r, mds_batch_count(batch));
     if (asking == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    asking->data = batch;
+    asking->data = ngx_http_mds_many(r->pool, batch);
+    if (asking->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     asking->ask = ngx_http_mds_batch_request;
+    asking->tell = ngx_http_mds_batch_tell;
     asking->answer = ngx_http_mds_batch_answer;
 
     return ngx_http_mds_ask(asking);
@@ -93,16 +149,12 @@ static mds_status_t
 ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
                            mds_request_t *request, mds_error_t *err)
 {
-    mds_status_t status;
-
-    status = ngx_http_mds_fix_attributes(asking->r, request, err);
-    if (status != MDS_OK) {
-        return status;
-    }
+    ngx_http_mds_many_t *many = asking->data;
+    mds_status_t status = mds_batch_request(many->batch, i, request, err);
 
     request->admits = true;
 
-    return mds_batch_request(asking->data, i, request, err);
+    return status;
 }
 
 static void
@@ -110,97 +162,166 @@ ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
                           size_t i, const ngx_http_mds_question_t *question)
 {
     const mds_decision_t *decision = &question->decision;
-    mds_str_t             kind = mds_batch_kind(batch, i);
-    mds_str_t             name = mds_batch_name(batch, i);
-    const char           *action = question->status == MDS_OK
-                                       ? mds_action_name(decision->action)
-                                       : "error";
 
-    ngx_http_mds_write_string(w, i > 0 ? ",{\"kind\":\"" : "{\"kind\":\"",
-                              kind.data, kind.len);
-    ngx_http_mds_write_string(w, ",\"name\":\"", name.data, name.len);
-    ngx_http_mds_write_string(w, ",\"action\":\"", action, ngx_strlen(action));
+    ngx_http_mds_write(w, i > 0 ? ",{\"kind\":\"" : "{\"kind\":\"");
+    ngx_http_mds_write_quoted(w, mds_batch_kind(batch, i));
+    ngx_http_mds_write(w, "\",\"name\":\"");
+    ngx_http_mds_write_quoted(w, mds_batch_name(batch, i));
+    ngx_http_mds_write(w, "\",\"action\":\"");
 
     if (question->status != MDS_OK) {
-        ngx_http_mds_write_string(w, ",\"detail\":\"",
-                                  (char *) question->detail.data,
-                                  question->detail.len);
+        ngx_http_mds_write(w, "error\",\"detail\":\"");
+        ngx_http_mds_write_quoted(w, (mds_str_t){
+                                         question->detail.len,
+                                         (char *) question->detail.data });
 
-    } else if (decision->manifest.len > 0) {
-        ngx_http_mds_write_string(w, ",\"manifest\":\"",
-                                  decision->manifest.data,
-                                  decision->manifest.len);
-        ngx_http_mds_write_string(w, ",\"signature\":\"",
-                                  decision->signature.data,
-                                  decision->signature.len);
+    } else {
+        ngx_http_mds_write(w, mds_action_name(decision->action));
     }
 
-    ngx_http_mds_write(w, "}");
-}
-
-static void
-ngx_http_mds_write_answer(ngx_http_mds_writer_t *w,
-                          ngx_http_mds_asking_t *asking, uint64_t poll_after_s)
-{
-    ngx_str_t *serial = &asking->ctx->serial;
-
-    ngx_http_mds_write(w, "{\"serial\":");
-    ngx_http_mds_write_bytes(w, (char *) serial->data, serial->len);
-
-    ngx_http_mds_write(w, ",\"poll_after\":");
-    ngx_http_mds_write_number(w, poll_after_s);
-    ngx_http_mds_write(w, ",\"results\":[");
-
-    for (size_t i = 0; i < asking->count; i++) {
-        ngx_http_mds_write_result(w, asking->data, i, &asking->questions[i]);
+    if (question->status == MDS_OK && decision->manifest.len > 0) {
+        ngx_http_mds_write(w, "\",\"manifest\":\"");
+        ngx_http_mds_write_quoted(w, decision->manifest);
+        ngx_http_mds_write(w, "\",\"signature\":\"");
+        ngx_http_mds_write_quoted(w, decision->signature);
     }
 
-    ngx_http_mds_write(w, "]}");
+    ngx_http_mds_write(w, "\"}");
 }
 
-/* All resources of a body are of one app as a rule: the first that says. */
-static const mds_decision_t *
-ngx_http_mds_batch_poll(ngx_http_mds_asking_t *asking)
+/* What a result takes at the most, without a look at its bytes. */
+static size_t
+ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i,
+                          const ngx_http_mds_question_t *question)
 {
-    static const mds_decision_t none;
+    return NGX_HTTP_MDS_HEAD_BYTES
+           + 6
+                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
+                    + question->detail.len + question->decision.manifest.len
+                    + question->decision.signature.len);
+}
 
-    for (size_t i = 0; i < asking->count; i++) {
-        if (asking->questions[i].decision.poll_after_s > 0) {
-            return &asking->questions[i].decision;
+static mds_status_t
+ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
+                        size_t bytes, mds_error_t *err)
+{
+    size_t  size = 2 * many->size + bytes;
+    u_char *data = ngx_pnalloc(pool, size);
+
+    if (data == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    ngx_memcpy(data, many->data, many->len);
+    many->data = data;
+    many->size = size;
+
+    return MDS_OK;
+}
+
+static mds_status_t
+ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
+                        mds_error_t *err)
+{
+    ngx_http_mds_question_t *question = &asking->questions[i];
+    ngx_http_mds_many_t     *many = asking->data;
+    ngx_http_mds_writer_t    w = { NULL, 0 };
+    size_t bytes = ngx_http_mds_result_bytes(many->batch, i, question);
+    size_t room = many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES;
+
+    /* It is measured only where it may not fit. */
+    if (bytes > room) {
+        ngx_http_mds_write_result(&w, many->batch, i, question);
+
+        if (w.len > room
+            && ngx_http_mds_batch_grow(asking->r->pool, many, w.len, err)
+                   != MDS_OK)
+        {
+            return MDS_NO_MEMORY;
         }
     }
 
-    return &none;
+    w.p = many->data + many->len;
+    ngx_http_mds_write_result(&w, many->batch, i, question);
+
+    many->results[i].offset = many->len;
+    many->results[i].len = w.p - (many->data + many->len);
+    many->len += many->results[i].len;
+    many->mixed |= many->told++ != i;
+
+    /* All resources of a body are of one app as a rule: the first that says. */
+    if (many->poll_after_s == 0) {
+        many->poll_after_s = question->decision.poll_after_s;
+        many->poll_jitter_s = question->decision.poll_jitter_s;
+    }
+
+    return MDS_OK;
+}
+
+/* Puts the results into the order asked, behind room for the head. */
+static ngx_int_t
+ngx_http_mds_batch_sort(ngx_http_mds_asking_t *asking)
+{
+    ngx_http_mds_many_t *many = asking->data;
+    u_char              *data = ngx_pnalloc(asking->r->pool, many->size);
+    u_char              *p;
+
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data + NGX_HTTP_MDS_HEAD_BYTES;
+
+    for (size_t i = 0; i < asking->count; i++) {
+        p = ngx_cpymem(p, many->data + many->results[i].offset,
+                       many->results[i].len);
+    }
+
+    many->data = data;
+
+    return NGX_OK;
+}
+
+/* The head, which was not known before, right before the first result. */
+static u_char *
+ngx_http_mds_batch_head(ngx_http_mds_many_t *many, ngx_str_t *serial,
+                        uint64_t poll_after_s)
+{
+    u_char  head[NGX_HTTP_MDS_HEAD_BYTES];
+    u_char *end, *first;
+
+    end = ngx_snprintf(head, sizeof(head),
+                       "{\"serial\":%V,\"poll_after\":%uL,\"results\":[",
+                       serial, poll_after_s);
+    first = many->data + sizeof(head) - (end - head);
+    ngx_memcpy(first, head, end - head);
+
+    return first;
 }
 
 static ngx_int_t
 ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking)
 {
-    static ngx_str_t      json = ngx_string("application/json");
-    ngx_http_request_t   *r = asking->r;
-    const mds_decision_t *poll = ngx_http_mds_batch_poll(asking);
-    ngx_http_mds_writer_t w = { NULL, 0 };
-    ngx_str_t             body;
-    uint64_t              poll_after_s;
+    static ngx_str_t     json = ngx_string("application/json");
+    ngx_http_request_t  *r = asking->r;
+    ngx_http_mds_many_t *many = asking->data;
+    ngx_str_t            body;
+    u_char              *end;
+    uint64_t             poll_after_s;
 
     if (ngx_http_mds_add_common_headers(r) != NGX_OK
-        || ngx_http_mds_add_poll_after(r, poll->poll_after_s,
-                                       poll->poll_jitter_s, &poll_after_s)
-               != NGX_OK)
+        || ngx_http_mds_add_poll_after(r, many->poll_after_s,
+                                       many->poll_jitter_s, &poll_after_s)
+               != NGX_OK
+        || (many->mixed && ngx_http_mds_batch_sort(asking) != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_mds_write_answer(&w, asking, poll_after_s);
-
-    body.len = w.len;
-    body.data = ngx_pnalloc(r->pool, body.len);
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    w.p = body.data;
-    ngx_http_mds_write_answer(&w, asking, poll_after_s);
+    body.data
+        = ngx_http_mds_batch_head(many, &asking->ctx->serial, poll_after_s);
+    end = ngx_cpymem(many->data + many->len, "]}", NGX_HTTP_MDS_TAIL_BYTES);
+    body.len = end - body.data;
 
     return ngx_http_mds_send(r, NGX_HTTP_OK, &json, &body);
 }

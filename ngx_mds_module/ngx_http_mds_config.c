@@ -3,7 +3,7 @@
  * them since the client asked last.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_writer.h"
 
 #include "mds_settings.h"
 #include "mds_time.h"

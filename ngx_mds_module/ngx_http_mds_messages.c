@@ -3,7 +3,7 @@
  * the newest; POST marks and deletes, and is answered once that is durable.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_writer.h"
 
 #include "mds_document.h"
 #include "mds_mark_body.h"

@@ -225,8 +225,9 @@ typedef struct {
     mds_decision_t decision;
     mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window without a
                             * state to ask): see detail */
-    ngx_str_t  detail;
-    ngx_uint_t settled; /* no more to be asked */
+    ngx_str_t detail;
+    unsigned  settled : 1; /* no more to be asked */
+    unsigned  told : 1;
 } ngx_http_mds_question_t;
 
 typedef struct ngx_http_mds_asking_s ngx_http_mds_asking_t;
@@ -238,11 +239,16 @@ struct ngx_http_mds_asking_s {
     ngx_http_mds_question_t *questions;
     size_t                   count;
     ngx_uint_t               rounds;
+    mds_sighting_t           seen; /* of many questions: the device's last */
     void                    *data;
 
     /* The i-th question, the operator's attributes first. */
     mds_status_t (*ask)(ngx_http_mds_asking_t *asking, size_t i,
                         mds_request_t *request, mds_error_t *err);
+    /* The i-th is settled; the views of its decision are good during the call.
+     * NULL: they are kept until the answer. */
+    mds_status_t (*tell)(ngx_http_mds_asking_t *asking, size_t i,
+                         mds_error_t *err);
     /* Answers, once all are settled. */
     ngx_int_t (*answer)(ngx_http_mds_asking_t *asking);
 };
@@ -256,23 +262,6 @@ ngx_http_mds_asking_t *ngx_http_mds_asking(ngx_http_request_t *r, size_t count);
 
 /* Asks them all, waits for windows if need be, and answers. */
 ngx_int_t ngx_http_mds_ask(ngx_http_mds_asking_t *asking);
-
-/* ngx_http_mds_writer.c */
-
-/* Where a body goes; with p NULL it is only measured. */
-typedef struct {
-    u_char *p;
-    size_t  len;
-} ngx_http_mds_writer_t;
-
-void ngx_http_mds_write(ngx_http_mds_writer_t *w, const char *text);
-void ngx_http_mds_write_bytes(ngx_http_mds_writer_t *w, const char *data,
-                              size_t len);
-void ngx_http_mds_write_number(ngx_http_mds_writer_t *w, uint64_t number);
-
-/* What comes before, the inside of a JSON string, and its quote. */
-void ngx_http_mds_write_string(ngx_http_mds_writer_t *w, const char *before,
-                               const char *data, size_t len);
 
 /* ngx_http_mds_messages.c */
 

@@ -12,19 +12,35 @@
 
 static mds_error_t err;
 
+/* Bodies and what is made of them, each in as many bytes as it may take. */
+static char *kept, *memory;
+
+static mds_status_t
+parse(const char *body, const mds_request_t *fixed, mds_batch_t **batch)
+{
+    static const mds_request_t none;
+    size_t                     len = strlen(body);
+
+    free(kept);
+    free(memory);
+    kept = malloc(len + 1);
+    memory = malloc(mds_batch_bytes(len));
+    assert_non_null(kept);
+    assert_non_null(memory);
+
+    /* Without the zero. */
+    memcpy(kept + 1, body, len);
+
+    return mds_batch_parse((mds_str_t){ len, kept + 1 },
+                           fixed == NULL ? &none : fixed, memory, &err, batch);
+}
+
 static mds_batch_t *
 parsed(const char *body)
 {
     mds_batch_t *batch;
-    char        *exact = strdup(body);
 
-    assert_non_null(exact);
-    assert_int_equal(mds_batch_parse(mds_str_of(exact), &err, &batch), MDS_OK);
-
-    /* The body is not needed any more. */
-    memset(exact, 'X', strlen(exact));
-    free(exact);
-
+    assert_int_equal(parse(body, NULL, &batch), MDS_OK);
     return batch;
 }
 
@@ -40,7 +56,7 @@ parsed(const char *body)
 static void
 test_who_says(void **unused)
 {
-    mds_request_t request = { 0 };
+    mds_request_t request;
     mds_batch_t  *batch
         = parsed("{\"user\":\"u\",\"resources\":["
                  "{\"kind\":\"k\",\"name\":\"n\",\"user\":\"own\",\"city\":"
@@ -59,26 +75,50 @@ test_who_says(void **unused)
     assert_view(get(&request, "city"), "x");
 
     for (size_t i = 1; i < 4; i++) {
-        mds_request_begin(&request);
         assert_int_equal(mds_batch_request(batch, i, &request, &err), MDS_OK);
         assert_view(get(&request, "user"), i == 3 ? "u" : "");
         assert_view(get(&request, "city"), "");
     }
+}
 
-    /* The operator above both, a nothing as well. */
-    mds_request_begin(&request);
-    assert_int_equal(mds_request_fix(&request, mds_str("user"), mds_str("op"),
+/* The operator above both, a nothing as well. */
+static void
+test_operator_says(void **unused)
+{
+    mds_request_t fixed = { 0 };
+    mds_request_t request;
+    mds_batch_t  *batch;
+
+    (void) unused;
+    assert_int_equal(mds_request_fix(&fixed, mds_str("user"), mds_str("op"),
                                      &err),
                      MDS_OK);
-    assert_int_equal(mds_request_fix(&request, mds_str("city"), mds_null_str,
+    assert_int_equal(mds_request_fix(&fixed, mds_str("city"), mds_null_str,
                                      &err),
                      MDS_OK);
+    assert_int_equal(
+        parse("{\"app\":\"a\",\"user\":\"u\",\"resources\":[{\"kind\":"
+              "\"k\",\"user\":\"own\",\"city\":\"x\"}]}",
+              &fixed, &batch),
+        MDS_OK);
     assert_int_equal(mds_batch_request(batch, 0, &request, &err), MDS_OK);
     assert_view(get(&request, "user"), "op");
     assert_view(get(&request, "city"), "");
+}
 
-    mds_batch_free(batch);
-    mds_batch_free(NULL);
+static void
+test_escapes(void **unused)
+{
+    mds_request_t request;
+    mds_batch_t  *batch = parsed(
+         "{\"\\u0061pp\":\"a\\/\\\"\\u6771\\ud83d\\ude00\",\"\\u0072esources"
+          "\":[{\"k\\u0069nd\":\"\\n\",\"name\":\"\\u00e9\"}]}");
+
+    (void) unused;
+    assert_view(mds_batch_kind(batch, 0), "\n");
+    assert_view(mds_batch_name(batch, 0), "\xc3\xa9");
+    assert_int_equal(mds_batch_request(batch, 0, &request, &err), MDS_OK);
+    assert_view(get(&request, "app"), "a/\"\xe6\x9d\xb1\xf0\x9f\x98\x80");
 }
 
 static void
@@ -96,6 +136,13 @@ test_wrong_bodies(void **unused)
         { "{\"resources\":[],\"app\":1}", "\"app\" is" },
         { "{\"resources\":[],\"A\":\"x\"}", "A" },
         { "{\"resources\":[],\"a\":\"x\",\"a\":\"x\"}", "a" },
+        { "{\"resources\":[],\"resources\":[]}", "body:1:" },
+        { "{\"resources\":[{\"a\":\"\",\"a\":\"\"}]}", "body:1:" },
+        { "{\"resources\":[{\"a\":[1,{\"b\":2},\"]\"]]}]}", "body:1:" },
+        { "{\"resources\":[{\"a\":\"\\ud800\"}]}", "body:1:" },
+        { "{\"resources\":[{\"a\":\"\\u0000\"}]}", "body:1:" },
+        { "{\"resources\":[{\"a\":\"\xff\"}]}", "body:1:" },
+        { "{\"resources\":[1e9999]}", "body:1:" },
         { "{\"resources\":[]} ,", "body:1:" },
     };
 
@@ -104,9 +151,7 @@ test_wrong_bodies(void **unused)
     for (size_t i = 0; i < mds_nelems(cases); i++) {
         mds_batch_t *batch = NULL;
 
-        assert_int_equal(mds_batch_parse(mds_str_of(cases[i].body), &err,
-                                         &batch),
-                         MDS_INVALID);
+        assert_int_equal(parse(cases[i].body, NULL, &batch), MDS_INVALID);
         assert_null(batch);
         if (strstr(err.text, cases[i].says) == NULL) {
             fail_msg("%s: %s", cases[i].body, err.text);
@@ -130,13 +175,17 @@ test_wrong_resources(void **unused)
         { "{\"kind\":\"k\",\"version\":\"x\"}", "version" },
         { "{\"kind\":\"k\",\"refuse\":\"1,x\"}", "refuse" },
         { "{\"kind\":\"k\",\"Kind\":\"x\"}", "Kind" },
-        { "{\"kind\":\"k\",\"resources\":[]}", "\"resources\" is" },
+        { "{\"kind\":\"k\",\"resources\":[]}", "\"resources\" is an array" },
+        { "{\"kind\":\"k\",\"a\":{\"b\":[\"}\"]}}", "\"a\" is an object" },
+        { "{\"kind\":\"k\",\"a\":-1.5}", "\"a\" is a real" },
+        { "{\"kind\":\"k\",\"a\":false}", "\"a\" is a boolean" },
+        { "{\"kind\":\"k\",\"A\":null}", "A" },
     };
 
     (void) unused;
 
     for (size_t i = 0; i < mds_nelems(cases); i++) {
-        mds_request_t request = { 0 };
+        mds_request_t request;
         mds_batch_t  *batch;
         char          body[256];
 
@@ -150,9 +199,7 @@ test_wrong_resources(void **unused)
             fail_msg("%s: %s", body, err.text);
         }
 
-        mds_request_begin(&request);
         assert_int_equal(mds_batch_request(batch, 1, &request, &err), MDS_OK);
-        mds_batch_free(batch);
     }
 }
 
@@ -173,15 +220,13 @@ test_how_many(void **unused)
         snprintf(body + len, sizeof(body) - len, "]}");
 
         if (count > MDS_BATCH_MAX) {
-            assert_int_equal(mds_batch_parse(mds_str_of(body), &err, &batch),
-                             MDS_INVALID);
+            assert_int_equal(parse(body, NULL, &batch), MDS_INVALID);
             assert_non_null(strstr(err.text, "has 257 of them"));
             return;
         }
 
         batch = parsed(body);
         assert_int_equal(mds_batch_count(batch), count);
-        mds_batch_free(batch);
     }
 }
 
@@ -190,10 +235,16 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_says),
+        cmocka_unit_test(test_operator_says),
+        cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_wrong_bodies),
         cmocka_unit_test(test_wrong_resources),
         cmocka_unit_test(test_how_many),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    free(kept);
+    free(memory);
+    return failed;
 }

@@ -1,0 +1,297 @@
+#include "mds_quote.h"
+
+#define MDS_BYTES(c) (UINT64_C(0x0101010101010101) * (c))
+
+/*
+ * A high bit for the first byte that does not stand for itself; what lies
+ * behind that one may have its bit for nothing. First is lowest. See "Bit
+ * Twiddling Hacks": haszero(v), hasless(v, n).
+ */
+static inline uint64_t
+mds_quote_marks(uint64_t word)
+{
+    uint64_t quote = word ^ MDS_BYTES('"');
+    uint64_t backslash = word ^ MDS_BYTES('\\');
+
+    return (((quote - MDS_BYTES(1)) & ~quote)
+            | ((backslash - MDS_BYTES(1)) & ~backslash)
+            | ((word - MDS_BYTES(' ')) & ~word))
+           & MDS_BYTES(0x80);
+}
+
+/* The first byte is the lowest. */
+static inline uint64_t
+mds_quote_load(const char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, text, sizeof(word));
+
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word)
+                                                  : word;
+}
+
+static inline bool
+mds_quote_is_plain(char c)
+{
+    return (uint8_t) c >= ' ' && c != '"' && c != '\\';
+}
+
+size_t
+mds_quote_plain(const char *text, size_t len)
+{
+    size_t i = 0;
+
+    for (; len - i >= 8; i += 8) {
+        uint64_t marks = mds_quote_marks(mds_quote_load(text + i));
+
+        if (marks != 0) {
+            return i + (size_t) __builtin_ctzll(marks) / 8;
+        }
+    }
+
+    while (i < len && mds_quote_is_plain(text[i])) {
+        i++;
+    }
+
+    return i;
+}
+
+/* What stands behind the backslash; 'u': four digits follow. */
+static char
+mds_quote_letter(char c)
+{
+    switch (c) {
+    case '"':
+    case '\\':
+        return c;
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 'u';
+    }
+}
+
+size_t
+mds_quote_bytes(mds_str_t text)
+{
+    size_t bytes = text.len;
+    size_t i = 0;
+
+    while ((i += mds_quote_plain(text.data + i, text.len - i)) < text.len) {
+        bytes += mds_quote_letter(text.data[i++]) == 'u' ? 5 : 1;
+    }
+
+    return bytes;
+}
+
+static char *
+mds_quote_one(char *to, char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char              letter = mds_quote_letter(c);
+
+    *to++ = '\\';
+    *to++ = letter;
+
+    if (letter == 'u') {
+        *to++ = '0';
+        *to++ = '0';
+        *to++ = digits[c >> 4];
+        *to++ = digits[c & 15];
+    }
+
+    return to;
+}
+
+char *
+mds_quote(char *to, mds_str_t text)
+{
+    const char *p = text.data;
+    const char *end = p + text.len;
+
+    /* Eight more bytes of text are eight more of room, at least. */
+    while (end - p >= 8) {
+        uint64_t marks = mds_quote_marks(mds_quote_load(p));
+        size_t   plain = marks == 0 ? 8 : (size_t) __builtin_ctzll(marks) / 8;
+
+        memcpy(to, p, 8);
+        to += plain;
+        p += plain;
+
+        if (plain < 8) {
+            to = mds_quote_one(to, *p++);
+        }
+    }
+
+    for (; p < end; p++) {
+        if (mds_quote_is_plain(*p)) {
+            *to++ = *p;
+        } else {
+            to = mds_quote_one(to, *p);
+        }
+    }
+
+    return to;
+}
+
+static int
+mds_unquote_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* The four digits at *p; -1: they are none. */
+static int32_t
+mds_unquote_unit(const char **p, const char *end)
+{
+    int32_t unit = 0;
+
+    if (end - *p < 4) {
+        return -1;
+    }
+
+    for (int i = 0; i < 4; i++) {
+        int digit = mds_unquote_digit((*p)[i]);
+
+        if (digit < 0) {
+            return -1;
+        }
+
+        unit = unit << 4 | digit;
+    }
+
+    *p += 4;
+    return unit;
+}
+
+static char *
+mds_unquote_utf8(char *to, int32_t c)
+{
+    if (c < 0x80) {
+        *to++ = (char) c;
+        return to;
+    }
+
+    if (c < 0x800) {
+        *to++ = (char) (0xc0 | c >> 6);
+    } else {
+        if (c < 0x10000) {
+            *to++ = (char) (0xe0 | c >> 12);
+        } else {
+            *to++ = (char) (0xf0 | c >> 18);
+            *to++ = (char) (0x80 | (c >> 12 & 0x3f));
+        }
+        *to++ = (char) (0x80 | (c >> 6 & 0x3f));
+    }
+
+    *to++ = (char) (0x80 | (c & 0x3f));
+    return to;
+}
+
+/* From behind "\u"; a character outside the first plane is two units. */
+static bool
+mds_unquote_character(const char **p, const char *end, char **to)
+{
+    int32_t unit = mds_unquote_unit(p, end);
+    int32_t low;
+
+    if (unit <= 0 || (unit >= 0xdc00 && unit < 0xe000)) {
+        return false;
+    }
+
+    if (unit >= 0xd800 && unit < 0xdc00) {
+        if (end - *p < 2 || (*p)[0] != '\\' || (*p)[1] != 'u') {
+            return false;
+        }
+
+        *p += 2;
+        low = mds_unquote_unit(p, end);
+
+        if (low < 0xdc00 || low >= 0xe000) {
+            return false;
+        }
+
+        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    }
+
+    *to = mds_unquote_utf8(*to, unit);
+    return true;
+}
+
+/* From behind the backslash. */
+static bool
+mds_unquote_escape(const char **p, const char *end, char **to)
+{
+    static const char letters[] = "\"\\/bfnrt";
+    static const char meant[] = "\"\\/\b\f\n\r\t";
+    const char       *at;
+
+    if (*p == end) {
+        return false;
+    }
+
+    if (**p == 'u') {
+        (*p)++;
+        return mds_unquote_character(p, end, to);
+    }
+
+    at = memchr(letters, **p, sizeof(letters) - 1);
+    if (at == NULL) {
+        return false;
+    }
+
+    (*p)++;
+    *(*to)++ = meant[at - letters];
+
+    return true;
+}
+
+bool
+mds_unquote(const char **p, const char *end, char **decoded, mds_str_t *string)
+{
+    const char *first = *p;
+    char       *to = *decoded;
+    size_t      plain = mds_quote_plain(first, (size_t) (end - first));
+    bool        escaped = false;
+
+    *p = first + plain;
+
+    while (*p < end && **p == '\\') {
+        memcpy(to, *p - plain, plain);
+        to += plain;
+        escaped = true;
+        (*p)++;
+
+        if (!mds_unquote_escape(p, end, &to)) {
+            return false;
+        }
+
+        plain = mds_quote_plain(*p, (size_t) (end - *p));
+        *p += plain;
+    }
+
+    if (*p == end || **p != '"') {
+        return false;
+    }
+
+    if (!escaped) {
+        *string = (mds_str_t){ plain, first };
+
+    } else {
+        memcpy(to, *p - plain, plain);
+        to += plain;
+        *string = (mds_str_t){ (size_t) (to - *decoded), *decoded };
+        *decoded = to;
+    }
+
+    (*p)++;
+    return true;
+}

@@ -1,0 +1,31 @@
+/*
+ * mds_quote: the inside of JSON strings (RFC 8259, 7), eight bytes at a time.
+ * For requests: it allocates nothing.
+ */
+
+#ifndef MDS_QUOTE_H
+#define MDS_QUOTE_H
+
+#include "mds_base.h"
+
+/* How many bytes from the first on stand for themselves: all but the quote,
+ * the backslash, and what is below U+0020. */
+size_t mds_quote_plain(const char *text, size_t len);
+
+/* How many bytes the text takes between the quotes. */
+size_t mds_quote_bytes(mds_str_t text);
+
+/* Writes just that many; returns the end of them. */
+char *mds_quote(char *to, mds_str_t text);
+
+/*
+ * Reads a string from behind its opening quote. *p moves behind the closing
+ * one. The view is of the text itself, or, where something is escaped, of
+ * what *decoded then moves past: no more bytes than were read. False: it does
+ * not end, or holds a control character, an escape that is none, half a
+ * surrogate pair or U+0000. That it is UTF-8 was seen to before.
+ */
+bool mds_unquote(const char **p, const char *end, char **decoded,
+                 mds_str_t *string) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,170 @@
+/* JSON strings, eight bytes at a time, against the JSON library's. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "dice.h"
+#include "mds_json.h"
+#include "mds_quote.h"
+
+#define ROUNDS 50000
+#define TEXT_MAX 40
+
+static dice_t dice;
+
+/* Mostly plain; UTF-8 without U+0000. */
+static size_t
+roll_text(char *text)
+{
+    static const char *const parts[] = { "a",
+                                         "Z",
+                                         " ",
+                                         "~",
+                                         "\x7f",
+                                         "!",
+                                         "#",
+                                         "[",
+                                         "]",
+                                         "\"",
+                                         "\\",
+                                         "/",
+                                         "\n",
+                                         "\r",
+                                         "\t",
+                                         "\x01",
+                                         "\x1f",
+                                         "\xc2\x80",
+                                         "\xc3\xa9",
+                                         "\xe6\x9d\xb1",
+                                         "\xf0\x9f\x98\x80" };
+    size_t                   wanted = dice_roll(&dice, TEXT_MAX - 4);
+    size_t                   len = 0;
+
+    while (len < wanted) {
+        const char *part
+            = parts[dice_roll(&dice,
+                              dice_once_in(&dice, 4) ? mds_nelems(parts) : 4)];
+
+        memcpy(text + len, part, strlen(part));
+        len += strlen(part);
+    }
+
+    return len;
+}
+
+static char *
+exactly(const char *bytes, size_t len)
+{
+    char *copy = malloc(len == 0 ? 1 : len);
+
+    assert_non_null(copy);
+    memcpy(copy, bytes, len);
+    return copy;
+}
+
+static void
+test_there_and_back(void **unused)
+{
+    (void) unused;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        char        text[TEXT_MAX], quoted[6 * TEXT_MAX + 2], room[TEXT_MAX];
+        size_t      len = roll_text(text);
+        char       *exact = exactly(text, len);
+        mds_str_t   view = { len, exact };
+        size_t      bytes = mds_quote_bytes(view);
+        char       *inside = malloc(bytes + 1);
+        const char *p = quoted + 1;
+        char       *decoded = room;
+        mds_json_t *json;
+        mds_str_t   back;
+
+        assert_ptr_equal(mds_quote(inside, view), inside + bytes);
+        quoted[0] = '"';
+        memcpy(quoted + 1, inside, bytes);
+        quoted[bytes + 1] = '"';
+
+        assert_int_equal(mds_json_parse((mds_str_t){ bytes + 2, quoted }, "it",
+                                        NULL, &json),
+                         MDS_OK);
+        assert_true(mds_str_eq(mds_json_string(json), view));
+        assert_true(mds_unquote(&p, quoted + bytes + 2, &decoded, &back));
+        assert_true(mds_str_eq(back, view));
+        assert_ptr_equal(p, quoted + bytes + 2);
+
+        mds_json_release(json);
+        free(inside);
+        free(exact);
+    }
+}
+
+/* Any bytes behind a quote: both take them for a string, or neither. */
+static void
+test_any(void **unused)
+{
+    static const char *const parts[]
+        = { "a",     "abcdefghi", "\\",  "\"",   "\\u",     "\\ud8",
+            "\\udc", "00",        "3d",  "DE",   "\\n",     "\\b",
+            "\\f",   "\\/",       "\\x", "\x1f", "\xc3\xa9" };
+    unsigned taken = 0;
+
+    (void) unused;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        char        text[128] = "\"";
+        size_t      len = 1;
+        char        room[sizeof(text)];
+        char       *decoded = room;
+        mds_json_t *json = NULL;
+        mds_str_t   string;
+        bool        is;
+
+        for (unsigned n = dice_roll(&dice, 6); n > 0; n--) {
+            const char *part = parts[dice_roll(&dice, mds_nelems(parts))];
+
+            memcpy(text + len, part, strlen(part));
+            len += strlen(part);
+        }
+        text[len++] = '"';
+
+        char       *exact = exactly(text, len);
+        const char *p = exact + 1;
+
+        is = mds_json_parse((mds_str_t){ len, exact }, "it", NULL, &json)
+             == MDS_OK;
+
+        /* What ends before is a string, with something behind it. */
+        if ((mds_unquote(&p, exact + len, &decoded, &string)
+             && p == exact + len)
+            != is) {
+            fail_msg("%s: %.*s", is ? "refused" : "taken", (int) len, text);
+        }
+
+        if (is) {
+            assert_true(mds_str_eq(string, mds_json_string(json)));
+            taken++;
+        }
+
+        mds_json_release(json);
+        free(exact);
+    }
+
+    assert_true(taken > ROUNDS / 20);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_any),
+    };
+
+    dice_begin(&dice);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
