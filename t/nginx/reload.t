@@ -13,12 +13,15 @@ use MDS;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t    = MDS->new(workers => 2);
-my $live = Live->new($t);
-$t->allow(qr/exited on signal 9/);
-$t->start($live->config);
-
+my ($t, $live);
 my $CHECK = '/mds/v1/check?app=a&kind=none';
+
+sub begin {
+    $t    = MDS->new(workers => 2);
+    $live = Live->new($t, @_);
+    $t->allow(qr/exited on signal 9/);
+    $t->start($live->config);
+}
 
 # Something every second or so, and changes in between.
 sub over {
@@ -38,10 +41,22 @@ sub over {
     return $times;
 }
 
+# A generation that is proved in a thread, while the one before is served.
+begin(ballast_bytes => 6_000_000);
+$live->watch;
+my $both = over($live->{seconds} / 2, 0.5, sub {
+    kill 'HUP', $t->{pid};
+    $live->kill_worker;
+});
+my $heard = $live->judge("$both reloads and kills, large generations");
+cmp_ok($heard->{serials}, '>', 2, "... of $heard->{serials} serials");
+$t->stop;
+
+begin();
 $live->watch;
 my $reloads = over($live->{seconds} / 2, $ENV{MDS_SOAK} ? 1 : 0.5,
     sub { kill 'HUP', $t->{pid} });
-my $heard = $live->judge("$reloads reloads");
+$heard = $live->judge("$reloads reloads");
 cmp_ok($heard->{asked}, '>', 50 * $reloads, "... $heard->{asked} were asked");
 cmp_ok($heard->{serials}, '>', $reloads, "... of $heard->{serials} serials");
 ok($t->wait_for(sub { 2 == (() = $t->workers) }), '... the old workers go');

@@ -9,6 +9,7 @@ package Live;
 #   while (...) { $live->change; ... $live->kill_worker ... }
 #   $live->judge('over reloads');     # it ends; tests of what it heard
 #
+# ballast_bytes => ...: of another app, which make a generation that large.
 # $live->{seconds}: how long the test shall go on.
 
 use strict;
@@ -35,13 +36,15 @@ sub new {
     $t->depot;
     $t->write('big', join '', map { pack 'L', $_ * 2654435761 % 2**32 }
         1 .. 150_000);
+    $t->write('0', 'the first');
     $t->write("only-$_", "$_\n") for qw(odd even);
     $t->write('users', "user\n");
     $self->{big} = sha256_hex($t->read('big'));
     $self->{is} = { list => 'odd', messages => 0 };
+    $self->ballast if $self->{ballast_bytes};
     $self->apply;
     $self->list('odd');
-    $self->{now} = sha256_hex($t->read('1'));
+    $self->{now} = sha256_hex($t->read('0'));
 
     return $self;
 }
@@ -85,13 +88,13 @@ sub apply {
         lists    => { l => { external => JSON::PP::true },
                       none => { ids => ['nobody'] } },
         packages => [
-            (map { { @up, version => "$_", file => "$_" } }
-                $next == 1 ? 1 : (1, $next)),
+            { @up, version => '0', file => '0' },
+            { @up, version => "$next", file => "$next" },
             (map { { @on, name => $_, file => 'big' } }
                 qw(list promoted window)),
         ],
         releases => [
-            { id => 'base', @up, version => '1', audience => $all },
+            { id => 'base', @up, version => '0', audience => $all },
             { id => 'r', @up, version => "$next", audience => $all },
             { id => 'list', name => 'list', @on,
               audience => { lists => ['l'] } },
@@ -110,6 +113,20 @@ sub apply {
         values => 'k' . $next % 3 . "=on stamp=$next");
 }
 
+# So much that a worker does not prove a generation on the spot.
+sub ballast {
+    my ($self) = @_;
+    my $each = 20_000;
+
+    $self->must('apply', $self->{t}->document({ app => 'ballast', releases => [
+        map { { id => "b$_", kind => 'config', name => "b$_",
+            value => $_ x ($each / length $_),
+            audience => { all => JSON::PP::true } } }
+            1 .. $self->{ballast_bytes} / $each
+    ] }));
+    $self->{serial}++;
+}
+
 sub list {
     my ($self, $who) = @_;
     $self->must(qw(list import a l), "$self->{t}{dir}/only-$who");
@@ -119,7 +136,7 @@ sub list {
 sub push_message {
     my ($self) = @_;
     $self->must(qw(message push a --users), "$self->{t}{dir}/users",
-        qw(--to p=1 --until 2090-01-01T00:00:00Z));
+        qw(--to p=0 --until 2090-01-01T00:00:00Z));
     $self->done(messages => $self->{is}{messages} + 1);
 }
 
@@ -129,16 +146,24 @@ sub step {
     $self->done($key => $value);
 }
 
-# The next change, each kind in its turn; the next request sees it.
+sub seen {
+    my ($self) = @_;
+    my ($serial) = grep { defined } map { $self->{t}
+        ->get("$BASE/check?app=a&kind=none")->header('MDS-Serial') } 1, 2;
+    return $serial // 'none';
+}
+
+# The next change, each kind in its turn. The next request sees it; where a
+# proof takes its time, a later one.
 sub change {
     my ($self) = @_;
-    my $t = $self->{t};
 
     $self->turn;
-    my ($seen) = grep { defined } map { $t->get("$BASE/check?app=a&kind=none")
-        ->header('MDS-Serial') } 1, 2;
-    push @{ $self->{unseen} }, "$self->{serial}, but " . ($seen // 'none')
-        if ($seen // '') ne $self->{serial};
+    my $seen = $self->seen;
+    $self->{t}->wait_for(sub { ($seen = $self->seen) eq $self->{serial} })
+        if $self->{ballast_bytes};
+    push @{ $self->{unseen} }, "$self->{serial}, but $seen"
+        if $seen ne $self->{serial};
 }
 
 sub turn {
@@ -188,7 +213,7 @@ sub check_question {
 # Its file is what the file question asks for.
 sub upgrade_question {
     my ($self) = @_;
-    return { %{ check_question('upgrade', 'kind=upgrade&platform=p&version=1') },
+    return { %{ check_question('upgrade', 'kind=upgrade&platform=p&version=0') },
         hear => sub {
             my ($r) = @_;
             my $told = told($r);
@@ -200,7 +225,7 @@ sub upgrade_question {
 sub batch_question {
     my ($halves) = @_;
     my $bytes = post('check', { app => 'a', user => 'odd', platform => 'p',
-        resources => [ { kind => 'upgrade', version => '1' },
+        resources => [ { kind => 'upgrade', version => '0' },
             { kind => 'bundle', name => 'list' }, { kind => 'none' },
             { kind => 'bundle', name => 'promoted' } ] });
 
@@ -334,8 +359,7 @@ sub kill_worker {
 
 sub expected {
     my ($is, $name) = @_;
-    my $upgrade = $is->{paused} || $is->{version} == 1 ? 'none'
-        : "install $is->{version}";
+    my $upgrade  = $is->{paused} ? 'none' : "install $is->{version}";
     my $odd      = $is->{list} eq 'odd' ? 'install 1' : 'none';
     my $promoted = $is->{promoted}      ? 'install 1' : 'none';
 
@@ -372,7 +396,7 @@ sub judge {
     is(few(@{ $heard->{wrong} }), '', '... none is another, or cut off');
     is(few(@{ $heard->{back} }), '', '... no serial goes back');
     is($heard->{failed}, 0, '... with one retry none fails');
-    is(few(@{ $self->{unseen} // [] }), '', '... the next one sees a change');
+    is(few(@{ $self->{unseen} // [] }), '', '... changes are seen');
     note("$when: $heard->{asked} asked, $heard->{lost} lost,"
         . " $heard->{excused} of them twice by kills, "
         . scalar(keys %serials) . " serials of $self->{serial} heard");
