@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* Loader and workers ask for the same number: the first opener fixes it. */
 #define MDS_LMDB_READERS 1024
@@ -46,9 +47,25 @@ mds_lmdb_status_of(int code)
     }
 }
 
+/*
+ * Where a write was cut short, LMDB says EIO, and does not look why. On a full
+ * disk there is nothing left behind such a one.
+ */
+static int
+mds_lmdb_cause(int code, const char *path)
+{
+    struct statvfs disk;
+
+    return code == EIO && statvfs(path, &disk) == 0 && disk.f_bavail == 0
+               ? ENOSPC
+               : code;
+}
+
 static mds_status_t
 mds_lmdb_fail(mds_error_t *err, int code, const char *what, const char *path)
 {
+    code = mds_lmdb_cause(code, path);
+
     return mds_fail(err, mds_lmdb_status_of(code), "%s \"%s\": %s", what, path,
                     mdb_strerror(code));
 }
@@ -238,6 +255,14 @@ mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err, mds_lmdb_t **shared)
     return MDS_OK;
 }
 
+void
+mds_lmdb_bury(mds_lmdb_t *lmdb)
+{
+    int dead;
+
+    (void) mdb_reader_check(lmdb->env, &dead);
+}
+
 mds_status_t
 mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               unsigned table_count, uint64_t map_bytes, mds_error_t *err,
@@ -245,7 +270,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 {
     mds_lmdb_t  *opened;
     mds_status_t status = MDS_OK;
-    int          code, dead;
+    int          code;
 
     if (mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_meta(path, err, &map_bytes);
@@ -273,7 +298,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     }
 
     if (code == 0 && mode == MDS_LMDB_SHARED) {
-        code = mdb_reader_check(opened->env, &dead);
+        mds_lmdb_bury(opened);
     }
 
     if (code == 0 && status == MDS_OK) {

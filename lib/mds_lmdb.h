@@ -78,6 +78,13 @@ mds_status_t mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 /* A writing one; waits for another writer of a SHARED environment. */
 mds_status_t mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Lets go of what killed readers of a SHARED environment hold: as long as one
+ * seems to read, no page that it may see is used again, and the file grows.
+ * Opening does so as well. From any thread.
+ */
+void mds_lmdb_bury(mds_lmdb_t *lmdb);
+
 /* Ends a reading or a writing transaction; nothing was done. */
 void mds_lmdb_abort(mds_lmdb_t *lmdb);
 

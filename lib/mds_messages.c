@@ -58,23 +58,21 @@ mds_message_marks(mds_judge_t *judge, mds_marks_t *marks)
     mds_str_t    app = mds_request_known(judge->request, MDS_ATTRIBUTE_APP);
     mds_str_t    user = judge->ids[MDS_BY_USER];
     mds_str_t    key = { app.len + 1 + user.len, bytes };
-    mds_status_t status;
-
-    if (judge->snapshot->state == NULL) {
-        return mds_fail(judge->err, MDS_DENIED,
-                        "the state is not to be had, and what the user has"
-                        " read is in it");
-    }
+    mds_error_t  why = { .text = "it cannot be opened" };
+    mds_state_t *state = judge->snapshot->state;
 
     memcpy(bytes, app.data, app.len);
     bytes[app.len] = '\0';
     memcpy(bytes + app.len + 1, user.data, user.len);
 
-    status = mds_state_begin(judge->snapshot->state, judge->err);
-
-    return status == MDS_OK
-               ? mds_state_marks(judge->snapshot->state, key, judge->err, marks)
-               : status;
+    /* Whatever ails the state ails no catalog. */
+    return state != NULL && mds_state_begin(state, &why) == MDS_OK
+                   && mds_state_marks(state, key, &why, marks) == MDS_OK
+               ? MDS_OK
+               : mds_fail(judge->err, MDS_DENIED,
+                          "the state, with what the user has read in it, is"
+                          " not to be had: %s",
+                          why.text);
 }
 
 /* Whether the message names the user, and has not been gone for long. */

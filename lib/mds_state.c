@@ -114,6 +114,10 @@ mds_state_check(const mds_state_t *state, mds_error_t *err)
 {
     struct stat st;
 
+    if (state->lost) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" was lost", state->data.text);
+    }
+
     if (stat(state->data.text, &st) != 0) {
         return mds_fail_errno(err, "\"%s\"", state->data.text);
     }
@@ -163,6 +167,12 @@ mds_state_close(mds_state_t *state)
     }
 }
 
+void
+mds_state_bury(mds_state_t *state)
+{
+    mds_lmdb_bury(state->reader);
+}
+
 mds_status_t
 mds_state_begin(mds_state_t *state, mds_error_t *err)
 {
@@ -171,6 +181,9 @@ mds_state_begin(mds_state_t *state, mds_error_t *err)
 
     if (status == MDS_OK) {
         state->reading = true;
+
+    } else if (status == MDS_DAMAGED) {
+        state->lost = true;
     }
 
     return status;
@@ -218,6 +231,12 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
         status = mds_state_write_one(state, &writes[i], now_ms, err, &changed);
+        writes[i].status = status;
+
+        /* What ails one record is no business of the others. */
+        if (status == MDS_DAMAGED) {
+            status = mds_lmdb_status(state->writer, err);
+        }
     }
 
     if (status != MDS_OK || !changed) {

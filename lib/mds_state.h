@@ -59,6 +59,7 @@ typedef enum {
 
 typedef struct {
     mds_write_type_t type;
+    mds_status_t     status; /* out: its own record is damaged, or MDS_OK */
     union {
         mds_admission_t admission;
         mds_mark_t      mark;
@@ -81,12 +82,17 @@ mds_status_t mds_state_mark(const char *depot, mds_error_t *err,
                             mds_file_mark_t *mark) MDS_MUST_CHECK;
 
 /*
- * Whether the depot's state is still the one that was opened; if not, close
- * it. Writes look themselves: what goes to a file without a name would be gone
- * with the process.
+ * Whether the depot's state is still the one that was opened, and can be read;
+ * if not, close it: LMDB gives up an environment for good once a disk has
+ * failed it in the wrong moment. Writes look themselves: what goes to a file
+ * without a name would be gone with the process.
  */
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Of readers that were killed, nothing stays: to be called now and then by who
+ * writes, at any time. */
+void mds_state_bury(mds_state_t *state);
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t
@@ -96,7 +102,8 @@ void mds_state_end(mds_state_t *state);
 /*
  * Writes all, in order, in one transaction that is durable when this returns
  * MDS_OK. May wait for other writers and for the disk: not for an event loop.
- * Where nothing is new, nothing is written.
+ * Where nothing is new, nothing is written. A write whose own record turns out
+ * to be damaged is left out, says so in its status, and *err has the words.
  */
 mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,

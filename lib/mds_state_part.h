@@ -5,6 +5,7 @@
 #ifndef MDS_STATE_PART_H
 #define MDS_STATE_PART_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "mds_file.h"
@@ -24,6 +25,7 @@ struct mds_state_s {
     mds_lmdb_t *reader;
     mds_lmdb_t *writer; /* the same environment */
     bool        reading;
+    atomic_bool lost; /* LMDB will have no more of it: to be opened anew */
     mds_path_t  data; /* the file that was opened, and which it was */
     dev_t       device;
     ino_t       inode;

@@ -171,58 +171,48 @@ ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
 }
 
 /* Many questions are of one device as a rule, which is looked up once. */
-static mds_status_t
-ngx_http_mds_seen(ngx_http_mds_asking_t *asking, const mds_sighting_t *sighting,
-                  mds_error_t *err)
+static void
+ngx_http_mds_seen(ngx_http_mds_asking_t *asking, const mds_sighting_t *sighting)
 {
     u_char *key;
 
-    if (asking->count > 1) {
-        key = ngx_pnalloc(asking->r->pool, sighting->device.len);
-        if (key == NULL) {
-            return mds_fail(err, MDS_NO_MEMORY, "out of memory");
-        }
-
+    if (asking->count > 1
+        && (key = ngx_pnalloc(asking->r->pool, sighting->device.len)) != NULL)
+    {
         asking->seen = *sighting;
         asking->seen.device.data = (char *) key;
         ngx_memcpy(key, sighting->device.data, sighting->device.len);
     }
-
-    return MDS_OK;
 }
 
-/* A device that is new, or has changed, or was not seen for a day. */
-static mds_status_t
+/* A device that is new, or has changed, or was not seen for a day. What the
+ * state cannot take is no reason to answer nothing. */
+static void
 ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
                     const mds_snapshot_t  *snapshot,
-                    const mds_request_t *request, int64_t now_ms,
-                    mds_error_t *err)
+                    const mds_request_t *request, int64_t now_ms)
 {
-    char         bytes[MDS_SIGHTING_KEY_MAX];
-    mds_write_t  write = { .type = MDS_WRITE_SIGHTING };
-    bool         news = false;
-    mds_status_t status;
+    char        bytes[MDS_SIGHTING_KEY_MAX];
+    mds_write_t write = { .type = MDS_WRITE_SIGHTING };
+    bool        news = false;
 
     if (snapshot->state == NULL || !request->admits
         || !mds_sighting_of(request, bytes, &write.sighting)
         || mds_sighting_eq(&write.sighting, &asking->seen))
     {
-        return MDS_OK;
+        return;
     }
 
-    status = mds_state_begin(snapshot->state, err);
-
-    if (status == MDS_OK) {
-        status = mds_registry_news(snapshot->state, &write.sighting, now_ms,
-                                   err, &news);
-    }
-
-    if (status == MDS_OK && news) {
+    if (mds_state_begin(snapshot->state, NULL) == MDS_OK
+        && mds_registry_news(snapshot->state, &write.sighting, now_ms, NULL,
+                             &news)
+               == MDS_OK
+        && news)
+    {
         ngx_http_mds_write_note(asking->depot, &write);
     }
 
-    return status == MDS_OK ? ngx_http_mds_seen(asking, &write.sighting, err)
-                            : status;
+    ngx_http_mds_seen(asking, &write.sighting);
 }
 
 static mds_status_t
@@ -262,7 +252,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     }
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_notice(asking, snapshot, &request, now_ms, err);
+        ngx_http_mds_notice(asking, snapshot, &request, now_ms);
     }
 
     question->settled = status == MDS_OK && !question->decision.pending;
@@ -347,12 +337,14 @@ ngx_http_mds_admitted(ngx_http_mds_ticket_t *ticket)
             continue;
         }
 
-        if (ticket->status == MDS_OK) {
-            question->settled = ticket->writes[n++].admission.admitted;
+        if (ticket->writes[n].status == MDS_OK) {
+            question->settled = ticket->writes[n].admission.admitted;
             question->decision.pending = false;
         } else {
             ngx_http_mds_closed(question);
         }
+
+        n++;
     }
 
     rc = ngx_http_mds_ask(asking);

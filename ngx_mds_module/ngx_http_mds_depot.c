@@ -223,6 +223,8 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
         (void) ngx_http_mds_depot_lost(depot, &err);
     }
 
+    ngx_http_mds_state_bury(&depot->state);
+
     if (!ngx_http_mds_queue_is_busy(depot->queue)) {
         ngx_http_mds_state_look(&depot->state, (char *) depot->path.data);
     }

@@ -262,7 +262,7 @@ ngx_http_mds_messages_marked(ngx_http_mds_ticket_t *ticket)
 
     ngx_http_set_log_request(c->log, r);
 
-    if (ticket->status != MDS_OK) {
+    if (ticket->writes->status != MDS_OK) {
         rc = ngx_http_mds_unavailable(r);
     } else if (ngx_http_mds_add_common_headers(r) != NGX_OK) {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;

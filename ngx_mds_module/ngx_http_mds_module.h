@@ -153,6 +153,9 @@ mds_state_t *ngx_http_mds_state_get(ngx_http_mds_state_t *state);
 void ngx_http_mds_state_look(ngx_http_mds_state_t *state, const char *path);
 
 void ngx_http_mds_state_suspect(ngx_http_mds_state_t *state);
+
+/* Of readers that were killed nothing stays; at any time. */
+void ngx_http_mds_state_bury(ngx_http_mds_state_t *state);
 void ngx_http_mds_state_close(ngx_http_mds_state_t *state);
 
 /* ngx_http_mds_proof.c */
@@ -177,9 +180,8 @@ typedef struct ngx_http_mds_ticket_s ngx_http_mds_ticket_t;
 struct ngx_http_mds_ticket_s {
     ngx_queue_t           queue;
     ngx_http_request_t   *r;
-    mds_write_t          *writes;
+    mds_write_t          *writes; /* each has its status, once done */
     size_t                count;
-    mds_status_t          status; /* once done */
     ngx_http_mds_batch_t *batch; /* that it is in; NULL: it waits, or is done */
     void (*done)(ngx_http_mds_ticket_t *ticket);
     void                 *data;     /* for done */

@@ -28,6 +28,14 @@ ngx_http_mds_state_suspect(ngx_http_mds_state_t *state)
 }
 
 void
+ngx_http_mds_state_bury(ngx_http_mds_state_t *state)
+{
+    if (ngx_http_mds_state_get(state) != NULL) {
+        mds_state_bury(state->state);
+    }
+}
+
+void
 ngx_http_mds_state_close(ngx_http_mds_state_t *state)
 {
     mds_state_close(state->state);

@@ -38,9 +38,10 @@ struct ngx_http_mds_batch_s {
 struct ngx_http_mds_queue_s {
     ngx_queue_t           waiting; /* ngx_http_mds_ticket_t */
     ngx_http_mds_depot_t *depot;
-    ngx_uint_t            busy;   /* a batch is in its thread */
-    ngx_uint_t            notes;  /* that nobody waits for */
-    mds_status_t          failed; /* as it was logged last */
+    ngx_uint_t            busy;    /* a batch is in its thread */
+    ngx_uint_t            notes;   /* that nobody waits for */
+    mds_status_t          failed;  /* as it was logged last */
+    ngx_uint_t            damaged; /* a record is, and that was logged */
 };
 
 static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
@@ -297,12 +298,22 @@ ngx_http_mds_batch_write(void *data, ngx_log_t *log)
 static void
 ngx_http_mds_batch_log(ngx_http_mds_batch_t *batch)
 {
-    if (batch->status != MDS_OK && batch->queue->failed != batch->status) {
+    ngx_http_mds_queue_t *queue = batch->queue;
+
+    if (batch->status != MDS_OK && queue->failed != batch->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds: the state cannot be written: %s", batch->err.text);
     }
 
-    batch->queue->failed = batch->status;
+    queue->failed = batch->status;
+
+    if (batch->status == MDS_OK && batch->err.status != MDS_OK
+        && !queue->damaged) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds: a record of the state cannot be written: %s",
+                      batch->err.text);
+        queue->damaged = 1;
+    }
 }
 
 /* Results go to the tickets that are still there. */
@@ -315,14 +326,13 @@ ngx_http_mds_batch_hand_out(ngx_http_mds_batch_t *batch)
         ngx_http_mds_ticket_t *ticket = batch->seats[i].ticket;
 
         for (size_t k = 0; ticket != NULL && k < ticket->count; k++) {
+            ticket->writes[k].status
+                = batch->status != MDS_OK ? batch->status : write[k].status;
+
             if (write[k].type == MDS_WRITE_ADMISSION) {
                 ticket->writes[k].admission.admitted
                     = write[k].admission.admitted;
             }
-        }
-
-        if (ticket != NULL) {
-            ticket->status = batch->status;
         }
 
         write += batch->seats[i].count;

@@ -342,12 +342,11 @@ test_swept(void **unused)
     (void) unused;
 
     for (unsigned i = 0; i < users; i++) {
-        mds_write_t write
-            = { .type = MDS_WRITE_MARK,
-                .mark = { .user = sweep_key("ap", i, bytes),
-                          .delete_through = 1 + i % 3,
-                          .read = &(mds_run_t){ 5, 5 + i % 2 },
-                          .read_count = i % 5 == 0 } };
+        mds_write_t write = { .type = MDS_WRITE_MARK,
+                              .mark = { .user = sweep_key("ap", i, bytes),
+                                        .delete_through = 1 + i % 3,
+                                        .read = &(mds_run_t){ 5, 5 + i % 2 },
+                                        .read_count = i % 5 == 0 } };
 
         assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
         write.mark.user = sweep_key("app", i, bytes);
@@ -397,8 +396,27 @@ test_hostile(void **unused)
                                          &marks),
                          MDS_DAMAGED);
         mds_state_end(state);
-        assert_int_equal(mds_state_write(state, &write, 1, 1, &err),
-                         MDS_DAMAGED);
+
+        /* It fails alone: what came with it is written. */
+        mds_write_t writes[] = { write, write, write };
+        char        whole[2][16];
+
+        snprintf(whole[0], sizeof(whole[0]), "before-%zu", i);
+        snprintf(whole[1], sizeof(whole[1]), "behind-%zu", i);
+        writes[0].mark.user = mds_str_of(whole[0]);
+        writes[2].mark.user = mds_str_of(whole[1]);
+        err.text[0] = '\0';
+        assert_int_equal(mds_state_write(state, writes, 3, 1, &err), MDS_OK);
+        assert_int_equal(writes[0].status, MDS_OK);
+        assert_int_equal(writes[1].status, MDS_DAMAGED);
+        assert_int_equal(writes[2].status, MDS_OK);
+        assert_string_not_equal(err.text, "");
+
+        for (size_t k = 0; k < 2; k++) {
+            marks = look(mds_str_of(whole[k]));
+            assert_true(marks.delete_through > 0 || marks.runs.len > 0);
+            mds_state_end(state);
+        }
     }
 
     /* Of a right length, whatever is in it: a merge makes it right. */
