@@ -107,8 +107,8 @@ main(int argc, char **argv)
         return 2;
     }
 
-    if (mds_depot_open(argv[1], &err, &depot) != MDS_OK
-        || mds_depot_begin(depot, &warning, &snapshot) != MDS_OK)
+    if (mds_depot_open(argv[1], NULL, &err, &depot) != MDS_OK
+        || mds_depot_begin(depot, 1, &warning, &snapshot) != MDS_OK)
     {
         printf("none: %s\n", err.text);
         return 0;
