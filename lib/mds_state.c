@@ -67,7 +67,8 @@ mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
                             : status;
 }
 
-/* LMDB would make an empty one of what is not there, and forget everybody. */
+/* LMDB would make an empty one of what is not there, or is empty, and forget
+ * everybody. */
 static mds_status_t
 mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
 {
@@ -81,6 +82,11 @@ mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
 
     if (stat(state->data.text, &st) != 0) {
         return mds_fail_errno(err, "open \"%s\"", state->data.text);
+    }
+
+    if (st.st_size == 0) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty",
+                        state->data.text);
     }
 
     state->device = st.st_dev;

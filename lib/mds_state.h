@@ -113,8 +113,8 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 void mds_state_abandon(mds_state_t *state);
 
 /*
- * Reads everything: each window has let in as many as it says. *windows is how
- * many there are. MDS_DAMAGED says what is wrong.
+ * Reads everything: each window has let in as many as it says, and all tables
+ * are whole. *windows is how many there are. MDS_DAMAGED says what is wrong.
  */
 mds_status_t mds_state_audit(mds_state_t *state, mds_error_t *err,
                              uint64_t *windows) MDS_MUST_CHECK;

@@ -212,6 +212,31 @@ mds_window_audit(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                           (unsigned long long) window.count);
 }
 
+/* From end to end: a page that cannot be had is found here. */
+static uint64_t
+mds_table_walk(mds_lmdb_t *lmdb, unsigned table)
+{
+    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, table, mds_null_str);
+    mds_str_t          key, value;
+    uint64_t           count = 0;
+
+    while (mds_lmdb_next(cursor, &key, &value)) {
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+    return count;
+}
+
+static mds_status_t
+mds_table_audit(mds_lmdb_t *lmdb, unsigned table, mds_error_t *err)
+{
+    return mds_table_walk(lmdb, table) == mds_lmdb_count(lmdb, table)
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "state: a table has not as many records as it says");
+}
+
 mds_status_t
 mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
 {
@@ -239,6 +264,10 @@ mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
     {
         status = mds_fail(err, MDS_DAMAGED,
                           "state: somebody was let in by no window");
+    }
+
+    for (unsigned i = 0; status == MDS_OK && i < MDS_STATE_TABLES; i++) {
+        status = mds_table_audit(lmdb, i, err);
     }
 
     if (status == MDS_OK) {
