@@ -40,7 +40,7 @@ sub new {
     $t->write("only-$_", "$_\n") for qw(odd even);
     $t->write('users', "user\n");
     $self->{big} = sha256_hex($t->read('big'));
-    $self->{is} = { list => 'odd', messages => 0 };
+    $self->{is} = { list => '', messages => '' };
     $self->ballast if $self->{ballast_bytes};
     $self->apply;
     $self->list('odd');
@@ -71,7 +71,14 @@ sub done {
     $self->{expected}{ ++$self->{serial} } = { %{ $self->{is} } };
 }
 
-sub must { my $self = shift; $self->{t}->mdsctl(@_) }
+# Whether the command has changed the catalog. A test that kills puts code of
+# its own in the place of what runs it.
+sub does {
+    my ($self, @command) = @_;
+    return $self->{runs}->(@command) if $self->{runs};
+    $self->{t}->mdsctl(@command);
+    return 1;
+}
 
 sub apply {
     my ($self) = @_;
@@ -108,8 +115,7 @@ sub apply {
               value => 'on', audience => $all },
         ],
     });
-    $self->must('apply', '--force', $document);
-    $self->done(version => $next, paused => 0, promoted => 0,
+    $self->does('apply', '--force', $document) and $self->done(version => $next, paused => 0, promoted => 0,
         values => 'k' . $next % 3 . "=on stamp=$next");
 }
 
@@ -118,7 +124,7 @@ sub ballast {
     my ($self) = @_;
     my $each = 20_000;
 
-    $self->must('apply', $self->{t}->document({ app => 'ballast', releases => [
+    $self->{t}->mdsctl('apply', $self->{t}->document({ app => 'ballast', releases => [
         map { { id => "b$_", kind => 'config', name => "b$_",
             value => $_ x ($each / length $_),
             audience => { all => JSON::PP::true } } }
@@ -129,21 +135,30 @@ sub ballast {
 
 sub list {
     my ($self, $who) = @_;
-    $self->must(qw(list import a l), "$self->{t}{dir}/only-$who");
-    $self->done(list => $who);
+    $self->does(qw(list import a l), "$self->{t}{dir}/only-$who")
+        and $self->done(list => $who);
 }
 
 sub push_message {
     my ($self) = @_;
-    $self->must(qw(message push a --users), "$self->{t}{dir}/users",
-        qw(--to p=0 --until 2090-01-01T00:00:00Z));
-    $self->done(messages => $self->{is}{messages} + 1);
+    $self->does(qw(message push a --users), "$self->{t}{dir}/users",
+        qw(--to p=0 --until 2090-01-01T00:00:00Z))
+        and $self->done(messages => join ' ', grep { length }
+            $self->{is}{messages}, ++$self->{pushed});
 }
 
+# One that has been done already is none.
 sub step {
     my ($self, $command, $key, $value, @more) = @_;
-    $self->must($command, 'a', @more);
-    $self->done($key => $value);
+    return if $self->{is}{$key} == $value;
+    $self->does($command, 'a', @more) and $self->done($key => $value);
+}
+
+# Takes back the last change.
+sub revert {
+    my ($self) = @_;
+    my $before = $self->{expected}{ $self->{serial} - 1 };
+    $self->does('revert', $self->{serial}) and $self->done(%$before);
 }
 
 sub seen {
@@ -168,15 +183,18 @@ sub change {
 
 sub turn {
     my ($self) = @_;
-    my $turn = $self->{turns}++ % 7;
+    my $is   = $self->{is};
+    my $turn = $self->{turns}++ % 9;
 
     $turn == 0   ? $self->apply
-    : $turn == 1 ? $self->list($self->{is}{list} eq 'odd' ? 'even' : 'odd')
+    : $turn == 1 ? $self->list($is->{list} eq 'odd' ? 'even' : 'odd')
     : $turn == 2 ? $self->step('pause', 'paused', 1, 'r')
     : $turn == 3 ? $self->step('promote', 'promoted', 1, 'promoted', '--all')
-    : $turn == 4 ? $self->step('resume', 'paused', 0, 'r')
-    : $turn == 5 ? $self->push_message
-    :              $self->must('gc');
+    : $turn == 4 ? $self->revert
+    : $turn == 5 ? $self->step('resume', 'paused', 0, 'r')
+    : $turn == 6 ? $self->push_message
+    : $turn == 7 ? $self->does('gc')
+    :              $self->does('snapshot', "$self->{t}{dir}/snapshot");
 }
 
 # --- the client's questions
@@ -360,17 +378,18 @@ sub kill_worker {
 sub expected {
     my ($is, $name) = @_;
     my $upgrade  = $is->{paused} ? 'none' : "install $is->{version}";
-    my $odd      = $is->{list} eq 'odd' ? 'install 1' : 'none';
+    my ($odd, $even)
+        = map { $is->{list} eq $_ ? 'install 1' : 'none' } qw(odd even);
     my $promoted = $is->{promoted}      ? 'install 1' : 'none';
 
     return {
         upgrade  => $upgrade,
         odd      => $odd,
-        even     => $odd eq 'none' ? 'install 1' : 'none',
+        even     => $even,
         promoted => $promoted,
         batch    => "$upgrade, $odd, none, $promoted",
         config   => $is->{values},
-        messages => join(' ', 1 .. $is->{messages}),
+        messages => $is->{messages},
     }->{$name};
 }
 
