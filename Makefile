@@ -20,8 +20,10 @@ SANITIZE   =
 LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8
 CTL_LIBS   = -lcurl -larchive
 
-ALL_CFLAGS = -std=gnu11 -fPIC -pthread $(WARNINGS) $(CFLAGS) $(SANITIZE) \
-             -MMD -MP -Ilib
+# Nobody is to replace a function of the module's: calls need no detour, and
+# small ones no call.
+ALL_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread \
+             $(WARNINGS) $(CFLAGS) $(SANITIZE) -MMD -MP -Ilib
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 # What the module sees of nginx, in nginx's own order; ours are the warnings.
@@ -131,7 +133,7 @@ $(BUILD)/nginx/$(MODULE)_modules.o: $(BUILD)/nginx/Makefile $(BUILD)/flags
 
 $(BUILD)/$(MODULE).so: $(NGX_OBJS) $(BUILD)/nginx/$(MODULE)_modules.o \
     $(BUILD)/libmds.a
-	$(CC) -shared $(ALL_LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(CC) -shared $(ALL_LDFLAGS) -Wl,-z,relro,-z,now,-Bsymbolic -o $@ $^ $(LIBS)
 
 
 # --- tests

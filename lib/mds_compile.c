@@ -54,16 +54,14 @@ mds_compile_builds_of(const mds_compiling_t *x, const mds_version_t *version)
 
 static mds_status_t
 mds_compile_release(mds_compiling_t *x, const mds_release_t *release,
-                    mds_error_t *err)
+                    mds_release_record_t *record, mds_error_t *err)
 {
-    mds_release_record_t record = { 0 };
-    mds_range_t          offers = { 0 }, rollbacks = { 0 };
-    mds_range_t          builds = mds_compile_builds_of(x, &release->key);
-    mds_status_t         status;
+    mds_range_t  offers = { 0 }, rollbacks = { 0 };
+    mds_range_t  builds = mds_compile_builds_of(x, &release->key);
+    mds_status_t status;
 
     x->release = release;
-    mds_compile_release_head(x, release, &record);
-    record.builds = builds;
+    record->builds = builds;
 
     status = mds_compile_offers(x, &builds, err, &offers);
 
@@ -71,10 +69,31 @@ mds_compile_release(mds_compiling_t *x, const mds_release_t *release,
         status = mds_compile_rollbacks(x, err, &rollbacks);
     }
 
-    record.offers = offers;
-    record.rollbacks = rollbacks;
-    mds_builder_add(x->builder, MDS_TABLE_RELEASES, &record);
+    record->offers = offers;
+    record->rollbacks = rollbacks;
+    mds_builder_add(x->builder, MDS_TABLE_RELEASES, record);
 
+    return status;
+}
+
+/* All that is to be judged lies together; long manifests come behind it. */
+static mds_status_t
+mds_compile_releases(mds_compiling_t *x, mds_error_t *err)
+{
+    mds_release_record_t *records
+        = calloc(x->release_count + 1, sizeof(*records));
+    mds_status_t status
+        = records == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory") : MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {
+        mds_compile_release_head(x, x->releases[i], &records[i]);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {
+        status = mds_compile_release(x, x->releases[i], &records[i], err);
+    }
+
+    free(records);
     return status;
 }
 
@@ -105,13 +124,9 @@ mds_compile_record(mds_compiling_t *x, mds_str_t kind, mds_str_t key,
                                     &x->sizes[i]);
     }
 
-    if (x->config) {
-        status = mds_compile_config(x, err);
-    }
-
-    for (size_t i = 0; status == MDS_OK && !x->config && i < x->release_count;
-         i++) {
-        status = mds_compile_release(x, x->releases[i], err);
+    if (status == MDS_OK) {
+        status = x->config ? mds_compile_config(x, err)
+                           : mds_compile_releases(x, err);
     }
 
     if (status == MDS_OK && mds_str_eq(kind, mds_str("upgrade"))) {

@@ -45,6 +45,35 @@ mds_release_at(const mds_record_t *record, uint32_t i)
     return mds_record_item(record, MDS_TABLE_RELEASES, i);
 }
 
+/* Of the version that is installed, and for the device. */
+static bool
+mds_is_installed(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    return mds_judge_version_cmp(judge, release->version_key) == 0
+           && mds_judge_scope(judge, release->platforms, release->channels);
+}
+
+/* Whether one that was not rolled back holds for the device. */
+static bool
+mds_held(mds_judge_t *judge)
+{
+    const mds_record_t *record = judge->record;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (release->state != MDS_STATE_ROLLED_BACK
+            && mds_is_installed(judge, release)
+            && mds_judge_release(judge, release, MDS_JUDGE_QUIET, &why))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 /*
  * The release whose rollback concerns what is installed: rolled back, of that
  * version, and no running one of the same version holds for the device.
@@ -52,8 +81,7 @@ mds_release_at(const mds_record_t *record, uint32_t i)
 static const mds_release_record_t *
 mds_recalled(mds_judge_t *judge)
 {
-    const mds_record_t         *record = judge->record;
-    const mds_release_record_t *recalled = NULL;
+    const mds_record_t *record = judge->record;
 
     if (judge->installed.len == 0) {
         return NULL;
@@ -61,23 +89,14 @@ mds_recalled(mds_judge_t *judge)
 
     for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
         const mds_release_record_t *release = mds_release_at(record, i);
-        mds_reason_t                why;
 
-        if (mds_judge_version_cmp(judge, release->version_key) != 0
-            || !mds_judge_scope(judge, release->platforms, release->channels))
-        {
-            continue;
-        }
-
-        if (release->state == MDS_STATE_ROLLED_BACK) {
-            recalled = recalled == NULL ? release : recalled;
-
-        } else if (mds_judge_release(judge, release, MDS_JUDGE_QUIET, &why)) {
-            return NULL;
+        if (release->state == MDS_STATE_ROLLED_BACK
+            && mds_is_installed(judge, release)) {
+            return mds_held(judge) ? NULL : release;
         }
     }
 
-    return recalled;
+    return NULL;
 }
 
 /* What the device would be told to install by the release, if anything. */

@@ -5,6 +5,13 @@
 
 #include "mds_time.h"
 
+/* There are no texts yet: those have everything. */
+static void
+mds_scope_begin(mds_scope_t *scope, mds_str_t value)
+{
+    *scope = (mds_scope_t){ .value = value, .has = true };
+}
+
 void
 mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
                 const mds_record_t *record, const mds_request_t *request,
@@ -22,15 +29,20 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
     judge->admits = request->admits;
     judge->pending = false;
     judge->kind = mds_request_known(request, MDS_ATTRIBUTE_KIND);
-    judge->platform = mds_request_known(request, MDS_ATTRIBUTE_PLATFORM);
-    judge->channel = mds_request_known(request, MDS_ATTRIBUTE_CHANNEL);
+    mds_scope_begin(&judge->platform,
+                    mds_request_known(request, MDS_ATTRIBUTE_PLATFORM));
+    mds_scope_begin(&judge->channel,
+                    mds_request_known(request, MDS_ATTRIBUTE_CHANNEL));
     judge->refuse = mds_request_known(request, MDS_ATTRIBUTE_REFUSE);
     judge->ids[MDS_BY_DEVICE]
         = mds_request_known(request, MDS_ATTRIBUTE_DEVICE);
     judge->ids[MDS_BY_USER] = mds_request_known(request, MDS_ATTRIBUTE_USER);
     judge->hashed[MDS_BY_DEVICE] = false;
     judge->hashed[MDS_BY_USER] = false;
+    judge->built = (mds_range_t){ 0 };
+    judge->build = MDS_RECORD_NONE;
     judge->asked = 0;
+    judge->read = 0;
 
     if (!mds_version_parse(mds_request_known(request, MDS_ATTRIBUTE_VERSION),
                            &judge->installed))
@@ -93,12 +105,23 @@ mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
     return texts.count == 0;
 }
 
-bool
-mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
-                mds_range_t channels)
+static bool
+mds_scope_has(const mds_judge_t *judge, mds_scope_t *scope, mds_range_t texts)
 {
-    return mds_judge_texts_have(judge, platforms, judge->platform)
-           && mds_judge_texts_have(judge, channels, judge->channel);
+    if (texts.first != scope->texts.first || texts.count != scope->texts.count)
+    {
+        scope->texts = texts;
+        scope->has = mds_judge_texts_have(judge, texts, scope->value);
+    }
+
+    return scope->has;
+}
+
+bool
+mds_judge_scope(mds_judge_t *judge, mds_range_t platforms, mds_range_t channels)
+{
+    return mds_scope_has(judge, &judge->platform, platforms)
+           && mds_scope_has(judge, &judge->channel, channels);
 }
 
 int
@@ -128,14 +151,31 @@ mds_judge_build_among(mds_judge_t *judge, mds_range_t builds, bool embedded,
     return MDS_RECORD_NONE;
 }
 
-uint32_t
-mds_judge_build(mds_judge_t *judge, mds_range_t builds, bool embedded)
+static uint32_t
+mds_judge_build_any(mds_judge_t *judge, mds_range_t builds, bool embedded)
 {
     uint32_t build = mds_judge_build_among(judge, builds, embedded, true);
 
     return build != MDS_RECORD_NONE
                ? build
                : mds_judge_build_among(judge, builds, embedded, false);
+}
+
+/* Releases of one version, which stand together, have the same builds. */
+uint32_t
+mds_judge_build(mds_judge_t *judge, mds_range_t builds, bool embedded)
+{
+    if (embedded) {
+        return mds_judge_build_any(judge, builds, true);
+    }
+
+    if (judge->built.first != builds.first
+        || judge->built.count != builds.count) {
+        judge->build = mds_judge_build_any(judge, builds, false);
+        judge->built = builds;
+    }
+
+    return judge->build;
 }
 
 /* The tests that a release has to pass */
@@ -161,21 +201,11 @@ mds_test_state(mds_judge_t *judge, const mds_release_record_t *release,
                                                      : "running");
 }
 
-/* Who was entitled stays so behind the end. */
-static bool
-mds_test_time(mds_judge_t *judge, const mds_release_record_t *release,
-              mds_judge_mode_t mode)
+static MDS_COLD bool
+mds_tell_time(mds_judge_t *judge, const mds_release_record_t *release,
+              bool holds)
 {
     char now[MDS_TIME_BYTES], start[MDS_TIME_BYTES], end[MDS_TIME_BYTES];
-    bool holds
-        = judge->now_ms >= release->start_ms
-          && (judge->now_ms < release->end_ms || mode == MDS_JUDGE_ENTITLED);
-
-    if (judge->trace == NULL
-        || (release->start_ms == INT64_MIN && release->end_ms == INT64_MAX))
-    {
-        return holds;
-    }
 
     return mds_judge_tell(judge, "time", mds_null_str,
                           mds_str_of(mds_time_format(judge->now_ms, now)),
@@ -188,35 +218,42 @@ mds_test_time(mds_judge_t *judge, const mds_release_record_t *release,
                               : mds_time_format(release->end_ms, end));
 }
 
+/* Who was entitled stays so behind the end. */
 static bool
-mds_test_scope(mds_judge_t *judge, const char *what, mds_range_t scope,
-               mds_str_t value)
+mds_test_time(mds_judge_t *judge, const mds_release_record_t *release,
+              mds_judge_mode_t mode)
+{
+    bool holds
+        = judge->now_ms >= release->start_ms
+          && (judge->now_ms < release->end_ms || mode == MDS_JUDGE_ENTITLED);
+
+    return judge->trace == NULL
+                   || (release->start_ms == INT64_MIN
+                       && release->end_ms == INT64_MAX)
+               ? holds
+               : mds_tell_time(judge, release, holds);
+}
+
+static MDS_COLD bool
+mds_tell_scope(mds_judge_t *judge, const char *what, mds_range_t texts,
+               mds_str_t value, bool holds)
 {
     char shown[MDS_DETAIL_MAX];
-    bool holds = mds_judge_texts_have(judge, scope, value);
 
-    return scope.count == 0 || judge->trace == NULL
+    return mds_judge_tell(judge, what, mds_null_str, value, holds, "%s",
+                          mds_judge_texts(judge, texts, "", shown,
+                                          sizeof(shown)));
+}
+
+static bool
+mds_test_scope(mds_judge_t *judge, const char *what, mds_scope_t *scope,
+               mds_range_t texts)
+{
+    bool holds = mds_scope_has(judge, scope, texts);
+
+    return judge->trace == NULL || texts.count == 0
                ? holds
-               : mds_judge_tell(judge, what, mds_null_str, value, holds, "%s",
-                                mds_judge_texts(judge, scope, "", shown,
-                                                sizeof(shown)));
-}
-
-static bool
-mds_test_platform(mds_judge_t *judge, const mds_release_record_t *release,
-                  mds_judge_mode_t mode)
-{
-    (void) mode;
-    return mds_test_scope(judge, "platform", release->platforms,
-                          judge->platform);
-}
-
-static bool
-mds_test_channel(mds_judge_t *judge, const mds_release_record_t *release,
-                 mds_judge_mode_t mode)
-{
-    (void) mode;
-    return mds_test_scope(judge, "channel", release->channels, judge->channel);
+               : mds_tell_scope(judge, what, texts, scope->value, holds);
 }
 
 /* "1.0,1.2": versions that the device will not take. */
@@ -228,6 +265,10 @@ mds_judge_takes(mds_judge_t *judge, mds_span_t version_key)
     mds_version_t version;
     bool          takes = true;
 
+    if (rest.len == 0) {
+        return true;
+    }
+
     while (rest.len > 0) {
         mds_str_t one = mds_str_cut(&rest, ',');
 
@@ -236,26 +277,19 @@ mds_judge_takes(mds_judge_t *judge, mds_span_t version_key)
                      && mds_str_eq(mds_version_key(&version), key));
     }
 
-    return judge->refuse.len == 0
-               ? takes
-               : mds_judge_tell(judge, "refuse", mds_null_str, judge->refuse,
-                                takes, "not this version");
+    return mds_judge_tell(judge, "refuse", mds_null_str, judge->refuse, takes,
+                          "not this version");
 }
 
 static bool
-mds_test_refused(mds_judge_t *judge, const mds_release_record_t *release,
-                 mds_judge_mode_t mode)
+mds_test_refused(mds_judge_t *judge, const mds_release_record_t *release)
 {
-    (void) mode;
     return mds_judge_takes(judge, release->version_key);
 }
 
 static bool
-mds_test_build(mds_judge_t *judge, const mds_release_record_t *release,
-               mds_judge_mode_t mode)
+mds_test_build(mds_judge_t *judge, const mds_release_record_t *release)
 {
-    (void) mode;
-
     /* A setting is no file. */
     if (release->setting.len > 0) {
         return true;
@@ -268,31 +302,53 @@ mds_test_build(mds_judge_t *judge, const mds_release_record_t *release,
 }
 
 static bool
-mds_test_except(mds_judge_t *judge, const mds_release_record_t *release,
-                mds_judge_mode_t mode)
+mds_test_except(mds_judge_t *judge, const mds_release_record_t *release)
 {
     /* Nobody slips by with an id that no pattern can cope with. */
-    (void) mode;
     return !mds_judge_lists(judge, release->except, "except", true);
 }
 
 static bool
-mds_test_rules(mds_judge_t *judge, const mds_release_record_t *release,
-               mds_judge_mode_t mode)
+mds_test_rules(mds_judge_t *judge, const mds_release_record_t *release)
 {
-    (void) mode;
     return mds_judge_rules(judge, release->rules, judge->trace != NULL);
 }
 
-typedef bool (*mds_test_t)(mds_judge_t                *judge,
-                           const mds_release_record_t *release,
-                           mds_judge_mode_t            mode);
+/* Whether the release is out, and nobody wants to hear of further tests. */
+static inline bool
+mds_judge_out(const mds_judge_t *judge, bool test, bool *holds)
+{
+    *holds = *holds && test;
 
-/* Cheaper ones first; the audience, which may take a window's place, last. */
-static const mds_test_t mds_tests[] = {
-    mds_test_state, mds_test_time,  mds_test_platform, mds_test_channel,
-    mds_test_rules, mds_test_build, mds_test_refused,  mds_test_except,
-};
+    return !*holds && judge->trace == NULL;
+}
+
+/* The tests of when and where, and of the device itself; false: it is out, and
+ * nobody wants to hear of further tests. */
+static inline bool
+mds_tests_scope(mds_judge_t *judge, const mds_release_record_t *r,
+                mds_judge_mode_t mode, bool *holds)
+{
+    return !mds_judge_out(judge, mds_test_state(judge, r, mode), holds)
+           && !mds_judge_out(judge, mds_test_time(judge, r, mode), holds)
+           && !mds_judge_out(judge,
+                             mds_test_scope(judge, "platform", &judge->platform,
+                                            r->platforms),
+                             holds)
+           && !mds_judge_out(judge,
+                             mds_test_scope(judge, "channel", &judge->channel,
+                                            r->channels),
+                             holds);
+}
+
+static inline bool
+mds_tests_device(mds_judge_t *judge, const mds_release_record_t *r, bool *holds)
+{
+    return !mds_judge_out(judge, mds_test_rules(judge, r), holds)
+           && !mds_judge_out(judge, mds_test_build(judge, r), holds)
+           && !mds_judge_out(judge, mds_test_refused(judge, r), holds)
+           && !mds_judge_out(judge, mds_test_except(judge, r), holds);
+}
 
 /* All tests are made where somebody listens, else up to the first failure. */
 bool
@@ -301,32 +357,26 @@ mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
 {
     bool holds = true;
 
-    for (size_t i = 0; i < mds_nelems(mds_tests); i++) {
-        if (!mds_tests[i](judge, release, mode)) {
-            holds = false;
-            if (judge->trace == NULL) {
-                return false;
-            }
-        }
-    }
-
-    return holds;
+    return mds_tests_scope(judge, release, mode, &holds)
+           && mds_tests_device(judge, release, &holds) && holds;
 }
 
+/* Cheaper ones first; the audience, which may take a window's place, last. */
 static bool
 mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
                 mds_judge_mode_t mode, mds_reason_t *reason)
 {
-    bool holds = mds_judge_condition(judge, release, mode);
+    bool holds = true;
 
-    return (holds || judge->trace != NULL)
+    return mds_tests_scope(judge, release, mode, &holds)
+           && (judge->trace != NULL || !mds_judge_outside(judge, release))
+           && mds_tests_device(judge, release, &holds)
            && mds_judge_audience(judge, release, reason) && holds;
 }
 
-void
-mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
-                         const char *what, mds_span_t id, mds_span_t version,
-                         bool holds)
+void(mds_judge_tell_candidate)(mds_judge_t *judge, mds_trace_type_t type,
+                               const char *what, mds_span_t id,
+                               mds_span_t version, bool holds)
 {
     mds_trace_event_t event = {
         .type = type,
@@ -337,9 +387,7 @@ mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
         .holds = holds,
     };
 
-    if (judge->trace != NULL) {
-        judge->trace->tell(judge->trace, &event);
-    }
+    judge->trace->tell(judge->trace, &event);
 }
 
 bool

@@ -23,6 +23,14 @@ typedef enum {
     MDS_VERDICT_FAILS
 } mds_verdict_t;
 
+/* A value that releases are for, and what was said of the texts that it was
+ * looked for in last: most releases have the same. */
+typedef struct {
+    mds_str_t   value;
+    mds_range_t texts;
+    bool        has;
+} mds_scope_t;
+
 typedef struct {
     const mds_snapshot_t *snapshot;
     const mds_record_t   *record;
@@ -35,18 +43,23 @@ typedef struct {
     bool                  pending; /* the release holds if one does */
 
     mds_str_t     kind;
-    mds_str_t     platform;
-    mds_str_t     channel;
+    mds_scope_t   platform;
+    mds_scope_t   channel;
     mds_str_t     refuse;
     mds_str_t     ids[2];    /* by mds_by_t */
     uint64_t      hashes[2]; /* mds_id_hash() of them, once asked for */
     bool          hashed[2];
     mds_version_t installed; /* len 0: nothing is */
 
-    uint64_t  asked; /* a bit for each attribute whose value is known */
-    mds_str_t values[MDS_RULE_ATTRIBUTES_MAX];
-    uint8_t   verdicts[MDS_VERDICTS_MAX]; /* mds_verdict_t, by rule */
-    uint8_t   list_verdicts[MDS_LIST_VERDICTS_MAX];
+    mds_range_t built; /* builds that were looked through last … */
+    uint32_t    build; /* … and the one for the device */
+
+    uint64_t      asked; /* a bit for each attribute whose value is known */
+    uint64_t      read;  /* the same of its version */
+    mds_str_t     values[MDS_RULE_ATTRIBUTES_MAX];
+    mds_version_t versions[MDS_RULE_ATTRIBUTES_MAX]; /* len 0: it is none */
+    uint8_t       verdicts[MDS_VERDICTS_MAX]; /* mds_verdict_t, by rule */
+    uint8_t       list_verdicts[MDS_LIST_VERDICTS_MAX];
 } mds_judge_t;
 
 typedef enum {
@@ -71,7 +84,7 @@ bool mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
 uint64_t mds_judge_hash(mds_judge_t *judge, mds_by_t by);
 
 /* Whether the device's platform and channel are among these. */
-bool mds_judge_scope(const mds_judge_t *judge, mds_range_t platforms,
+bool mds_judge_scope(mds_judge_t *judge, mds_range_t platforms,
                      mds_range_t channels);
 
 /* A version's key against what is installed (which has to be something). */
@@ -93,6 +106,9 @@ bool
 mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
                     mds_judge_mode_t mode);
 
+/* Whether it is seen without a look-up that no part of the audience does. */
+bool mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release);
+
 /* Whether any part of the audience lets the device in, and which. */
 bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
                         mds_reason_t *reason);
@@ -112,6 +128,10 @@ bool mds_judge_tell(mds_judge_t *judge, const char *what, mds_str_t subject,
 void mds_judge_tell_candidate(mds_judge_t *judge, mds_trace_type_t type,
                               const char *what, mds_span_t id,
                               mds_span_t version, bool holds);
+
+#define mds_judge_tell_candidate(judge, ...)                                   \
+    ((judge)->trace == NULL ? (void) 0                                         \
+                            : mds_judge_tell_candidate((judge), __VA_ARGS__))
 
 /* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
 const char *mds_judge_texts(const mds_judge_t *judge, mds_range_t texts,

@@ -88,14 +88,11 @@ mds_percent_of(uint64_t threshold)
     return (double) threshold * 100 / 18446744073709551616.0;
 }
 
-/* Sticky: the bucket is the device's own, and the threshold only rises. */
-static bool
-mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
-                    uint64_t threshold, const char *what)
+static MDS_COLD bool
+mds_tell_threshold(mds_judge_t *judge, const mds_release_record_t *release,
+                   uint64_t threshold, const char *what, bool in)
 {
     mds_str_t id = judge->ids[release->by];
-    uint64_t  bucket = mds_siphash(release->salt, id);
-    bool in = id.len > 0 && (threshold == UINT64_MAX || bucket < threshold);
 
     if (id.len == 0) {
         return mds_judge_tell(judge, what, mds_null_str, id, false,
@@ -105,8 +102,24 @@ mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
     }
 
     return mds_judge_tell(judge, what, mds_null_str, id, in,
-                          "bucket %.4f, below %.4f", mds_percent_of(bucket),
+                          "bucket %.4f, below %.4f",
+                          mds_percent_of(mds_siphash(release->salt, id)),
                           mds_percent_of(threshold));
+}
+
+/* Sticky: the bucket is the device's own, and the threshold only rises. */
+static bool
+mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
+                    uint64_t threshold, const char *what)
+{
+    mds_str_t id = judge->ids[release->by];
+    bool      in = id.len > 0 && threshold > 0
+              && (threshold == UINT64_MAX
+                  || mds_siphash(release->salt, id) < threshold);
+
+    return judge->trace == NULL
+               ? in
+               : mds_tell_threshold(judge, release, threshold, what, in);
 }
 
 /* The percentage that the clock has reached, on a straight line. */
@@ -153,6 +166,18 @@ mds_in_ramp(mds_judge_t *judge, const mds_release_record_t *release)
     return mds_judge_threshold(judge, release,
                                mds_ramp_threshold(release, judge->now_ms),
                                "ramp");
+}
+
+bool
+mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    uint8_t flags = release->flags;
+
+    return (flags & (MDS_RELEASE_ALL | MDS_RELEASE_LISTS | MDS_RELEASE_WINDOW))
+               == 0
+           && !((flags & MDS_RELEASE_PERCENT) != 0
+                && mds_in_percent(judge, release))
+           && !((flags & MDS_RELEASE_RAMP) != 0 && mds_in_ramp(judge, release));
 }
 
 static bool

@@ -6,8 +6,8 @@ mds_judge_ask(const mds_judge_t *judge, mds_str_t name)
 {
     mds_str_t value = mds_request_get(judge->request, name);
 
-    if (value.len == 0 && mds_str_eq(name, mds_str("app_version"))
-        && mds_str_eq(judge->kind, mds_str("upgrade")))
+    if (value.len == 0 && mds_str_eq(judge->kind, mds_str("upgrade"))
+        && mds_str_eq(name, mds_str("app_version")))
     {
         value = mds_request_known(judge->request, MDS_ATTRIBUTE_VERSION);
     }
@@ -30,7 +30,27 @@ mds_judge_value(mds_judge_t *judge, uint32_t attribute)
     return judge->values[attribute];
 }
 
-/* Whole values are sorted. */
+/* The same as a version, read once; len 0: it is none. */
+static const mds_version_t *
+mds_judge_version(mds_judge_t *judge, uint32_t attribute)
+{
+    mds_version_t *version = &judge->versions[attribute];
+
+    if ((judge->read & UINT64_C(1) << attribute) == 0) {
+        if (!mds_version_parse(mds_judge_value(judge, attribute), version)) {
+            version->len = 0;
+        }
+
+        judge->read |= UINT64_C(1) << attribute;
+    }
+
+    return version;
+}
+
+/* As few as these are looked through as they stand. */
+#define MDS_RULE_FEW 8
+
+/* Whole values are sorted: halves of them go, until few are left. */
 static bool
 mds_rule_lists(const mds_judge_t *judge, const mds_rule_record_t *rule,
                mds_str_t value)
@@ -38,18 +58,19 @@ mds_rule_lists(const mds_judge_t *judge, const mds_rule_record_t *rule,
     uint32_t low = rule->values.first;
     uint32_t high = low + rule->values.count;
 
-    while (low < high) {
+    while (high - low > MDS_RULE_FEW) {
         uint32_t middle = low + (high - low) / 2;
-        int order = mds_str_cmp(mds_record_text(judge->record, middle), value);
 
-        if (order == 0) {
-            return true;
-        }
-
-        if (order < 0) {
-            low = middle + 1;
+        if (mds_str_cmp(mds_record_text(judge->record, middle), value) <= 0) {
+            low = middle;
         } else {
             high = middle;
+        }
+    }
+
+    for (; low < high; low++) {
+        if (mds_str_eq(mds_record_text(judge->record, low), value)) {
+            return true;
         }
     }
 
@@ -80,42 +101,36 @@ mds_rule_spans(const mds_judge_t *judge, const mds_rule_record_t *rule,
 
 /* What the request lacks, or is no version, fails whichever way it is asked. */
 static bool
-mds_rule_holds(const mds_judge_t *judge, const mds_rule_record_t *rule,
-               mds_str_t value)
+mds_rule_holds(mds_judge_t *judge, const mds_rule_record_t *rule)
 {
-    mds_version_t version;
+    const mds_version_t *version;
+    mds_str_t            value;
 
-    if (value.len == 0) {
-        return false;
+    if (rule->op == MDS_OP_IN || rule->op == MDS_OP_NOT_IN) {
+        value = mds_judge_value(judge, rule->attribute);
+
+        return value.len > 0
+               && mds_rule_lists(judge, rule, value) == (rule->op == MDS_OP_IN);
     }
 
-    switch (rule->op) {
-    case MDS_OP_IN:
-        return mds_rule_lists(judge, rule, value);
-    case MDS_OP_NOT_IN:
-        return !mds_rule_lists(judge, rule, value);
-    case MDS_OP_RANGE:
-        return mds_version_parse(value, &version)
-               && mds_rule_spans(judge, rule, &version);
-    default:
-        return mds_version_parse(value, &version)
-               && !mds_rule_spans(judge, rule, &version);
-    }
+    version = mds_judge_version(judge, rule->attribute);
+
+    return version->len > 0
+           && mds_rule_spans(judge, rule, version)
+                  == (rule->op == MDS_OP_RANGE);
 }
 
 static bool
 mds_judge_rule(mds_judge_t *judge, uint32_t i)
 {
-    const mds_rule_record_t *rule
-        = mds_record_item(judge->record, MDS_TABLE_RULES, i);
     bool holds;
 
     if (i < MDS_VERDICTS_MAX && judge->verdicts[i] != MDS_VERDICT_OPEN) {
         return judge->verdicts[i] == MDS_VERDICT_HOLDS;
     }
 
-    holds
-        = mds_rule_holds(judge, rule, mds_judge_value(judge, rule->attribute));
+    holds = mds_rule_holds(judge,
+                           mds_record_item(judge->record, MDS_TABLE_RULES, i));
 
     if (i < MDS_VERDICTS_MAX) {
         judge->verdicts[i] = holds ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
@@ -131,7 +146,7 @@ static const char *const mds_op_names[] = {
     [MDS_OP_NOT_RANGE] = "not in the range",
 };
 
-static void
+static MDS_COLD void
 mds_judge_tell_rule(mds_judge_t *judge, uint32_t i, bool holds)
 {
     const mds_record_t      *record = judge->record;

@@ -33,7 +33,8 @@ mds_official(mds_judge_t *judge, mds_str_t platform)
             || judge->now_ms < release->start_ms
             || judge->now_ms >= release->end_ms
             || !mds_judge_texts_have(judge, release->platforms, platform)
-            || !mds_judge_texts_have(judge, release->channels, judge->channel))
+            || !mds_judge_texts_have(judge, release->channels,
+                                     judge->channel.value))
         {
             continue;
         }
@@ -107,7 +108,7 @@ mds_message_newest(mds_judge_t *judge)
         const mds_message_record_t *message = mds_message_at(record, i);
 
         if (mds_str_eq(mds_record_bytes(record, message->platform),
-                       judge->platform)
+                       judge->platform.value)
             && mds_message_named(judge, message))
         {
             return message;
@@ -131,7 +132,8 @@ static bool
 mds_message_above_official(mds_judge_t                *judge,
                            const mds_message_record_t *message)
 {
-    const mds_release_record_t *official = mds_official(judge, judge->platform);
+    const mds_release_record_t *official
+        = mds_official(judge, judge->platform.value);
     mds_str_t version = mds_record_bytes(judge->record, message->version_key);
 
     if (official == NULL) {

@@ -53,7 +53,7 @@ mds_installed_builds(const mds_judge_t *judge)
 
 /* Whether any of them was for the device's platform and channel. */
 static bool
-mds_installed_known(const mds_judge_t *judge, mds_range_t builds)
+mds_installed_known(mds_judge_t *judge, mds_range_t builds)
 {
     for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
         const mds_build_t *build
@@ -81,14 +81,15 @@ mds_texts_name(const mds_record_t *record, mds_range_t texts, mds_str_t value)
 
 /* The first rungs: those on which a device takes the full package alone. */
 static bool
-mds_full_alone(const mds_judge_t *judge, const mds_release_record_t *release,
+mds_full_alone(mds_judge_t *judge, const mds_release_record_t *release,
                mds_range_t installed, bool recalled)
 {
     const mds_record_t *record = judge->record;
     mds_str_t           version = mds_version_key(&judge->installed);
 
     return version.len == 0 || recalled
-           || mds_texts_name(record, record->full_channels, judge->channel)
+           || mds_texts_name(record, record->full_channels,
+                             judge->channel.value)
            || !mds_installed_known(judge, installed)
            || mds_texts_name(record, release->force_full, version)
            || (release->stage.len > 0
@@ -177,7 +178,7 @@ mds_offer_message(mds_judge_t *judge, const mds_message_record_t *message,
 
     if (judge->installed.len > 0
         && !mds_texts_name(judge->record, judge->record->full_channels,
-                           judge->channel))
+                           judge->channel.value))
     {
         (void) mds_offer_delta(judge, offer, mds_installed_builds(judge),
                                answer);

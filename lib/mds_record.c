@@ -2,23 +2,6 @@
 
 #include "mds_digest.h"
 
-const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
-    [MDS_TABLE_TEXTS] = sizeof(mds_span_t),
-    [MDS_TABLE_ATTRIBUTES] = sizeof(mds_span_t),
-    [MDS_TABLE_RULES] = sizeof(mds_rule_record_t),
-    [MDS_TABLE_LISTS] = sizeof(mds_list_ref_t),
-    [MDS_TABLE_REFS] = sizeof(uint32_t),
-    [MDS_TABLE_BUILDS] = sizeof(mds_build_t),
-    [MDS_TABLE_RELEASES] = sizeof(mds_release_record_t),
-    [MDS_TABLE_OFFERS] = sizeof(mds_offer_t),
-    [MDS_TABLE_DELTAS] = sizeof(mds_delta_record_t),
-    [MDS_TABLE_SETTINGS] = sizeof(mds_setting_record_t),
-    [MDS_TABLE_KEYS] = sizeof(mds_config_key_t),
-    [MDS_TABLE_CANDIDATES] = sizeof(mds_candidate_t),
-    [MDS_TABLE_CONDITIONS] = sizeof(uint32_t),
-    [MDS_TABLE_MESSAGES] = sizeof(mds_message_record_t),
-};
-
 /* A public key: the sum is against accidents. */
 static const uint8_t mds_record_sum_key[MDS_SIPHASH_KEY] = "mds-record-sum-1";
 
