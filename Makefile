@@ -48,7 +48,7 @@ PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
              libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
              minisign zstd openssl curl wrk rsync unzip python3-minimal
-BENCH_PACKAGES = valgrind libnginx-mod-http-lua
+BENCH_PACKAGES = valgrind libnginx-mod-http-lua lua-cjson
 TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck
 
 .PHONY: all clean deps deps-test deps-bench deps-tools deps-install install \

@@ -54,6 +54,7 @@ sub new {
         owner   => $$,
         workers => 1,
         main    => '',    # more for the main context
+        patience => 10,   # seconds, for what has to come
         allowed => [],    # lines of the error log that are expected
         module  => "$BUILD/ngx_http_mds_module.so",
         daemon  => 'off',
@@ -274,11 +275,11 @@ sub wait_until_up {
     }) == 1;
 }
 
-# Calls until something true comes back, for at most 10 s.
+# Calls until something true comes back, or patience is over.
 sub wait_for {
     my ($self, $code) = @_;
 
-    my $end = time + 10;
+    my $end = time + $self->{patience};
     while (time < $end) {
         my $value = $code->();
         return $value if $value;

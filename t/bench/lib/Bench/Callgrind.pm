@@ -13,6 +13,7 @@ use warnings;
 
 use Bench::Side;
 use Exporter qw(import);
+use File::Copy qw(move);
 use List::Util qw(max min);
 use MDS;
 use POSIX qw(:sys_wait_h);
@@ -33,7 +34,8 @@ sub running {
     return $running{ $t->dir } //= do {
         my $twin = bless { %$t, port => $t->free_port, dir => $t->dir . '/cg' },
             'MDS';
-        depot($t, $twin);
+        mkdir $twin->dir or die $twin->dir . ": $!";
+        copy_depot($t, $twin) if -e $t->depot_dir;
         my $conf = $t->read('nginx.conf');
         $conf =~ s/\Q$t->{dir}\E\/depot/$twin->{dir}\/depot/g;
         $conf =~ s/127\.0\.0\.1:$t->{port}/127.0.0.1:$twin->{port}/g;
@@ -47,12 +49,12 @@ sub running {
 
 # The same files without the state: under valgrind there is no room for its
 # map, and that it does not open would be found out every second.
-sub depot {
+sub copy_depot {
     my ($t, $twin) = @_;
+    my @parts = map { $t->depot_dir . "/$_" } qw(CURRENT catalog lists files);
 
-    mkdir $_ or die "$_: $!" for $twin->dir, $twin->depot_dir;
-    system('cp', '-al', (map { $t->depot_dir . "/$_" }
-        qw(CURRENT catalog lists files)), $twin->depot_dir) == 0
+    mkdir $twin->depot_dir or die $twin->depot_dir . ": $!";
+    system('cp', '-al', @parts, $twin->depot_dir) == 0
         or die 'no copy of the depot';
 }
 
@@ -109,8 +111,8 @@ sub instructions {
     my ($few, $many) = map { total($twin, $same, $_ * $count) } 1, 3;
 
     my ($profile) = glob $twin->dir . '/out*';
-    rename $profile, "$MDS::BUILD/bench/" . $name =~ tr/a-zA-Z0-9/-/csr
-        . '.callgrind';
+    move($profile, "$MDS::BUILD/bench/" . $name =~ tr/a-zA-Z0-9/-/csr
+        . '.callgrind');
 
     return ($many - $few) / (2 * $count);
 }

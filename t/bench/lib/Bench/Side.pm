@@ -44,22 +44,20 @@ sub answer {
 }
 
 # Sends so many requests over one connection, each when the one before has
-# been answered. The last answer.
+# been answered; the answers are given to a function, if there is one.
 sub ask_many {
-    my ($side, $count) = @_;
+    my ($side, $count, $each) = @_;
     my $socket = $side->{t}->connect or die 'no connection';
-    my $bytes;
 
     for my $nth (0 .. $count - 1) {
+        my $bytes = '';
         $socket->syswrite($side->{requests}[ $nth % @{ $side->{requests} } ]);
-        $bytes = '';
         until (whole($bytes)) {
             $socket->sysread($bytes, 65536, length $bytes)
                 or die 'nginx has closed the connection';
         }
+        $each->($nth, MDS::Response->new($bytes)) if $each;
     }
-
-    return MDS::Response->new($bytes);
 }
 
 sub whole {

@@ -66,7 +66,7 @@ sub new {
     $t->write("p$_", "package $_\n" x 1000) for 1, 2;
     $t->write('10 KB', 'x' x 10_000);
     $t->write('10 MB', 'x' x 10_000_000);
-    $t->mdsctl('apply', $t->document($_))
+    $t->mdsctl('apply', $t->document($_, "$_->{app}.json"))
         for $self->shelf, $self->settings, $self->bench;
     $self->import_ids;
     $self->start;
@@ -171,13 +171,19 @@ sub shelf {
     };
 }
 
-sub import_ids {
-    my ($self) = @_;
-    my $t    = $self->{t};
+sub ids_file {
+    my ($self, $t) = @_;
     my $file = "$t->{dir}/ids";
 
     system("$MDS::BUILD/bench/ids $self->{ids} > $file") == 0 or die 'no ids';
-    $t->mdsctl(qw(list import bench beta), $file);
+    return $file;
+}
+
+sub import_ids {
+    my ($self) = @_;
+    my $file = $self->ids_file($self->{t});
+
+    $self->{t}->mdsctl(qw(list import bench beta), $file);
     unlink $file;
 }
 
@@ -267,6 +273,27 @@ sub check {
         get('/mds/v1/check?app=bench&kind=bundle&name=' . $self->some_name
                 . "&version=$version&" . $self->device, $host)
     } 1 .. $REQUESTS);
+}
+
+# {release: {body, signature}}, of those that are ever sent.
+sub manifests {
+    my ($self) = @_;
+    my %manifests;
+
+    my $side = side($self->{t}, map {
+        my $check = '/mds/v1/check?app=bench&kind=bundle&name=' . name($_)
+            . '&version=0&' . $self->device;
+        map { get($check =~ s/user-\d+/$_/r, 'mds') } 'user-1', 'nobody'
+    } 1 .. $self->{resources});
+    ask_many($side, scalar @{ $side->{requests} }, sub {
+        my (undef, $answer) = @_;
+        $manifests{ $answer->json->{release} } = {
+            body      => $answer->body,
+            signature => $answer->header('MDS-Signature'),
+        };
+    });
+
+    return \%manifests;
 }
 
 sub config {

@@ -1,0 +1,61 @@
+# The same rules in Lua, as a whole, and by what they add to an answer that is
+# fixed: what nginx itself takes is in both.
+
+use strict;
+use warnings;
+
+use Bench;
+use Bench::Callgrind;
+use Bench::Load;
+use Bench::Lua;
+use Bench::Pair;
+use Bench::Side;
+use Bench::World;
+
+my $ROUNDS = knob(ROUNDS => 5);
+
+# What our check adds to nginx's own answer is 1.
+sub added {
+    my ($ours, $lua, $fixed) = @_;
+    return ($lua - $fixed) / ($ours - $fixed);
+}
+
+my %checks = (install => 200, nothing => 204);
+
+for my $what (sort keys %checks) {
+    my $status = $checks{$what};
+    my $two    = sub {
+        my @sides = (world()->check($what => 'mds'), lua_side(world(), $what));
+        prove_same($status, @sides);
+        return @sides;
+    };
+    my $three = sub { return ($two->(), world()->check($what => $status)) };
+    my $name  = "check $what / the same in Lua";
+
+    pair $name => (goal => 4, sides => $two);
+
+    measure "$name, added CPU time" => sub {
+        my @sides = $three->();
+        my @times = map {
+            [ map { load($_)->{cpu_us} } @sides ]
+        } 1 .. $ROUNDS;
+
+        row(
+            name  => "$name, added CPU time",
+            value => median(map { added(@$_) } @times),
+            unit  => 'ratio',
+            goal  => 4,
+        );
+    };
+
+    measure "$name, added instructions" => sub {
+        row(
+            name  => "$name, added instructions",
+            value => added(map { instructions($_, "$name, added") } $three->()),
+            unit  => 'ratio',
+            goal  => 4,
+        );
+    };
+}
+
+1;
