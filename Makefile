@@ -150,7 +150,7 @@ test: deps-test
 
 PROVE ?= $(wildcard t/cli t/nginx)
 
-prove: all
+prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 

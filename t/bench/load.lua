@@ -1,21 +1,28 @@
 -- wrk's script: sends the requests of a file in turn, over and over, and at
 -- the end prints what was measured as one line of JSON.
 --
---   wrk ... -s load.lua URL -- FILE
+--   wrk ... -s load.lua URL -- FILE FIRST
 --
--- FILE: whole HTTP requests, each ended by a zero byte.
+-- FILE: whole HTTP requests, each ended by a zero byte. A # in one becomes a
+-- number that rises from FIRST.
 
-local requests, at = {}, 0
+local requests, at, number = {}, 0, 0
 
 function init(args)
+    number = tonumber(args[2])
     for request in io.open(args[1], "rb"):read("*a"):gmatch("(%Z+)%z") do
-        requests[#requests + 1] = request
+        local before, after = request:match("^(.*)#(.*)$")
+        requests[#requests + 1] = before and { before, after } or request
     end
 end
 
 function request()
     at = at % #requests + 1
-    return requests[at]
+    local request = requests[at]
+    if type(request) == "string" then return request end
+
+    number = number + 1
+    return request[1] .. number .. request[2]
 end
 
 function done(summary, latency)

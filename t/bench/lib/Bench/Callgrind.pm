@@ -107,7 +107,7 @@ sub instructions {
     my $count = max(20, min(200, scalar @{ $side->{requests} }));
     my $same  = side($twin, grep { defined } @{ $side->{requests} }[ 0 .. $count - 1 ]);
 
-    ask_many($same, $count);
+    ask_many($same, 5 * $count);
     my ($few, $many) = map { total($twin, $same, $_ * $count) } 1, 3;
 
     my ($profile) = glob $twin->dir . '/out*';

@@ -18,6 +18,7 @@ my $SECONDS = knob(SECONDS => 2);
 my $SCRIPT  = dirname(__FILE__) . '/../../load.lua';
 my $dir     = tempdir('mds-bench-XXXXXXXX', DIR => '/tmp', CLEANUP => 1);
 my $files   = 0;
+my $asked   = 0;    # so that a number is never asked for twice
 
 # Seconds that the process has been running on a CPU.
 sub cpu_seconds {
@@ -50,11 +51,12 @@ sub load {
     my ($worker) = $side->{t}->workers;
 
     my $cpu = cpu_seconds($worker);
-    my $out = `wrk -t1 -c$connections -d$seconds -s $SCRIPT $url -- $file 2>&1`;
+    my $out = `wrk -t1 -c$connections -d$seconds -s $SCRIPT $url -- $file $asked 2>&1`;
     $cpu = cpu_seconds($worker) - $cpu;
 
     my ($line) = $out =~ /^(\{.*\})$/m or die "wrk: $out";
     my $told = decode_json($line);
+    $asked += $told->{requests} + $connections;
     die "wrk: $out"
         if $told->{errors} > 0 || $told->{wrong} > 0 || $told->{requests} == 0;
 

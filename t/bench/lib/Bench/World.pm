@@ -11,6 +11,7 @@ package Bench::World;
 #               all of them hold. In order of choice: percentages that let
 #               nobody in, the list of IDS users, and everybody.
 # app settings  200 keys with three candidates each
+# app window    a bundle to the first 1,000 million devices, and one for all
 # app shelf     files of 10 KB and 10 MB
 #
 # Who is asked for is drawn anew for each request, one half of the users from
@@ -25,6 +26,7 @@ use Bench::Side;
 use Exporter qw(import);
 use JSON::PP;
 use MDS;
+use Time::HiRes qw(time);
 
 our @EXPORT = qw(world);
 
@@ -46,7 +48,7 @@ my %worlds;
 
 sub world {
     my %options = (
-        resources => 1000,
+        resources => knob(RESOURCES => 1000),
         releases  => 10,
         ids       => knob(IDS => 10_000_000),
         @_,
@@ -64,15 +66,28 @@ sub new {
 
     $t->depot;
     $t->write("p$_", "package $_\n" x 1000) for 1, 2;
-    $t->write('10 KB', 'x' x 10_000);
-    $t->write('10 MB', 'x' x 10_000_000);
-    $t->mdsctl('apply', $t->document($_, "$_->{app}.json"))
-        for $self->shelf, $self->settings, $self->bench;
-    $self->import_ids;
+    $t->write('10KB', 'x' x 10_000);
+    $t->write('10MB', 'x' x 10_000_000);
+    $self->timed($_->{app}, 'apply', $t->document($_, "$_->{app}.json"))
+        for $self->shelf, $self->settings, $self->window, $self->bench;
+    $self->timed('ids', qw(list import bench beta), $self->ids_file($t));
+    unlink "$t->{dir}/ids";
     $self->start;
 
     return $self;
 }
+
+# Runs mdsctl; the seconds that it took, and those on the CPU, are kept.
+sub timed {
+    my ($self, $what, @words) = @_;
+
+    my ($begun, $cpu) = (time, children_cpu());
+    $self->{t}->mdsctl(@words);
+    $self->{cpu}{$what} = children_cpu() - $cpu;
+    return $self->{seconds}{$what} = time - $begun;
+}
+
+sub children_cpu { my @times = times; return $times[2] + $times[3] }
 
 # --- the catalog
 
@@ -81,7 +96,7 @@ sub rules {
 
     return [
         { attribute => 'brand', op => 'in', values => [qw(Xiaomi Redmi)] },
-        { attribute => 'os_version', op => 'range', min => "$n", max => '99' },
+        { attribute => 'os_version', op => 'range', min => "$n", max => '999' },
         { attribute => 'region', op => 'not_in', values => ['us'] },
         { attribute => 'language', op => 'in', values => [qw(en zh de)] },
         { attribute => 'model', op => 'in', values => [ 'm*', "x$n" ] },
@@ -151,24 +166,33 @@ sub settings {
     };
 }
 
-sub shelf {
+sub window {
+    my %audiences = (
+        first => { window => { count => 1e9, until => '2100-01-01T00:00:00Z' } },
+        all   => { all => $TRUE },
+    );
+
+    return single('window', map { { name => $_, file => 'p1',
+        audience => $audiences{$_} } } sort keys %audiences);
+}
+
+# Bundles of one package and one release each.
+sub single {
+    my ($app, @bundles) = @_;
+    my @keys = (kind => 'bundle', version => '1');
+
     return {
-        app      => 'shelf',
-        packages => [ map { {
-            kind    => 'bundle',
-            name    => s/ //r,
-            version => '1',
-            file    => $_,
-            deltas  => 0,
-        } } '10 KB', '10 MB' ],
-        releases => [ map { {
-            id       => $_,
-            kind     => 'bundle',
-            name     => $_,
-            version  => '1',
-            audience => { all => $TRUE },
-        } } '10KB', '10MB' ],
+        app      => $app,
+        packages => [ map { { @keys, name => $_->{name}, deltas => 0,
+            file => $_->{file} } } @bundles ],
+        releases => [ map { { @keys, name => $_->{name}, id => $_->{name},
+            audience => $_->{audience} } } @bundles ],
     };
+}
+
+sub shelf {
+    return single('shelf', map { { name => $_, file => $_,
+        audience => { all => $TRUE } } } qw(10KB 10MB));
 }
 
 sub ids_file {
@@ -177,14 +201,6 @@ sub ids_file {
 
     system("$MDS::BUILD/bench/ids $self->{ids} > $file") == 0 or die 'no ids';
     return $file;
-}
-
-sub import_ids {
-    my ($self) = @_;
-    my $file = $self->ids_file($self->{t});
-
-    $self->{t}->mdsctl(qw(list import bench beta), $file);
-    unlink $file;
 }
 
 # --- nginx: who is to answer is said by the Host, so that request lines are
@@ -333,6 +349,14 @@ sub batch_body {
         resources => [ map { { kind => 'bundle', name => $_, version => '0' } }
             @names ],
     });
+}
+
+# name: first, all; each request is of another device (see load.lua)
+sub newcomers {
+    my ($self, $name) = @_;
+
+    return side($self->{t}, get('/mds/v1/check?app=window&kind=bundle'
+        . "&name=$name&device=#", 'mds'));
 }
 
 # size: 10KB, 10MB

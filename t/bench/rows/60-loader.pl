@@ -1,0 +1,85 @@
+# The loader, with 100,000 releases over 10,000 resources and 10 million ids,
+# and the first request after what it has changed.
+
+use strict;
+use warnings;
+
+use Bench;
+use Bench::Side;
+use Bench::World;
+use Time::HiRes qw(time);
+
+my $CHANGES = 5;
+
+sub large { return world(resources => 10 * knob(RESOURCES => 1000)) }
+
+sub milliseconds {
+    my ($code) = @_;
+    my $begun = time;
+    $code->();
+    return 1000 * (time - $begun);
+}
+
+sub first_request {
+    my $side = large()->check(install => 'mds');
+    return milliseconds(sub {
+        die 'no answer' if answer($side)->status != 200;
+    });
+}
+
+# What the loader took for the world's `what`.
+sub loaded {
+    my ($name, $world, $what, $goal) = @_;
+
+    row(name => $name, value => $world->{seconds}{$what}, unit => 's',
+        goal => $goal);
+    row(name => "$name, CPU time", value => $world->{cpu}{$what}, unit => 's');
+}
+
+measure 'list import' => sub {
+    my $world = world();
+    loaded('list import of ' . thousands($world->{ids}) . ' ids',
+        $world, 'ids', 30);
+};
+
+measure 'apply' => sub {
+    my $world = large();
+    loaded('apply of ' . thousands($world->{resources} * $world->{releases})
+        . ' releases', $world, 'bench', 20);
+};
+
+measure 'pause' => sub {
+    my (@pauses, @cpu, @firsts);
+    for my $nth (1 .. $CHANGES) {
+        push @pauses, large()->timed(pause => 'pause', 'bench',
+            sprintf 'home-%05d-003', $nth);
+        push @cpu,    large()->{cpu}{pause};
+        push @firsts, first_request();
+    }
+
+    row(name => 'pause in that catalog', value => median(@pauses),
+        unit => 's', note => "median of $CHANGES");
+    row(name => 'pause in that catalog, CPU time', value => median(@cpu),
+        unit => 's');
+    row(name => 'first request after it', value => median(@firsts),
+        unit => 'ms', goal => 10,
+        note => sprintf 'median of %d; %.2f at most', $CHANGES,
+            (sort { $b <=> $a } @firsts)[0]);
+};
+
+measure 'start' => sub {
+    my $t = large()->{t};
+    my (@starts, @firsts);
+
+    for (1 .. $CHANGES) {
+        $t->stop;
+        push @starts, milliseconds(sub { $t->spawn; $t->wait_until_up });
+        push @firsts, first_request();
+    }
+    row(name => 'start of nginx with that catalog', value => median(@starts),
+        unit => 'ms');
+    row(name => 'first request after it began to listen',
+        value => median(@firsts), unit => 'ms', goal => 10);
+};
+
+1;
