@@ -2,7 +2,9 @@
 
 # A loader that is killed anywhere leaves the change whole, or not there; the
 # catalog in force can be read all the time, and the next command goes on as
-# if nothing had been. MDS_KILLS=N for more kills at random.
+# if nothing had been. gc, restore, snapshot and revert are killed in the tests
+# of their own, too. MDS_SOAK=SECONDS for each call of every command, and for as
+# many kills at random.
 
 use strict;
 use warnings;
@@ -17,6 +19,7 @@ use Time::HiRes qw(sleep time);
 
 use Ctl ();
 use Depot;
+use Pack;
 
 # In memory where that can be: a kill takes nothing from what was written, so
 # that waiting for a disk would be in vain.
@@ -27,7 +30,7 @@ system(split(/ /, $cc), qw(-shared -fPIC -o), "$dir/killer.so",
     "$FindBin::Bin/lib/killer.c", '-ldl')
     == 0 or die "$cc cannot compile killer.c";
 
-my $kills = $ENV{MDS_KILLS} // 80;
+my $soak = $ENV{MDS_SOAK} // 0;
 my $asan  = $ENV{TEST_NGINX_PRELOAD} // '';
 
 # --- a depot with something in it, and one command of each sort
@@ -36,8 +39,29 @@ my $base = Depot->new(dir => $dir, depot => "$dir/base");
 my $common = Depot::noise('common', 20_000);
 $base->put("v$_", $common . Depot::noise($_, 500)) for 1 .. 3;
 $base->put('ids', join '', map { "user-$_\n" } 1 .. 2000);
+$base->put('users', "u\nv\n");
+$base->put('a.js', Depot::noise('js', 2000));
+$base->put('site.zip', Pack::zip([ 'index.html', 'x' x 3000 ],
+    [ 'js/', '' ], [ 'js/a.js', Depot::noise('js', 2000) ]));
+
+my @package = qw(--app a --kind upgrade --version);
+my @bundle  = qw(--app a --kind bundle --name b --version);
+my @hotfix  = qw(--kind hotfix --version 1);
+my @until   = qw(--until 2090-01-01T00:00:00Z);
+$base->must(qw(list add a x somebody));
+$base->must('publish', "$dir/v$_", @package, $_) for 1, 2;
+$base->must('publish', "$dir/v1", qw(--app a), @hotfix);
+$base->must(qw(release a r1 --kind upgrade --version 1 --all));
+$base->must(qw(release a r2 --kind upgrade --version 2 --percent 50));
+$base->must(qw(release a r4 --kind upgrade --version 2 --list x));
+$base->must(qw(release a fix), @hotfix, '--all');
+$base->must(qw(pause a r4));
+my $pause = $base->serial;
+$base->must(qw(message push a --to any=2 --users), "$dir/users", @until);
+$base->must(qw(list add other y), "u$_") for 1 .. 4;
+
 $base->put_json('doc.json', {
-    app => 'a', serial => 9,
+    app => 'a', serial => $base->serial,
     lists => { staff => { file => 'ids' }, x => { external => JSON::PP::true } },
     packages => [ map { { kind => 'upgrade', version => "$_", file => "v$_" } }
         1 .. 3 ],
@@ -45,30 +69,32 @@ $base->put_json('doc.json', {
         audience => { percent => 50 } } } 1 .. 3 ],
 });
 
-my @package = qw(--app a --kind upgrade --version);
-$base->must('publish', "$dir/v$_", @package, $_) for 1, 2;
-$base->must(qw(release a r1 --kind upgrade --version 1 --all));
-$base->must(qw(release a r2 --kind upgrade --version 2 --percent 50));
-$base->must(qw(list add a x somebody));
-$base->must(qw(list add other y), "u$_") for 1 .. 4;
 
 my @commands = (
     ['publish', "$dir/v3", @package, 3],
+    ['publish', "$dir/site.zip", @bundle, 1, '--store', '--unpack', "$dir/web"],
     ['apply', "$dir/doc.json"],
     ['list', 'import', 'a', 'x', "$dir/ids"],
     ['list', 'add', 'a', 'x', 'one', 'two'],
+    ['list', 'remove', 'a', 'x', 'somebody'],
     [qw(release a r3 --kind upgrade --version 2 --percent 10)],
     [qw(promote a r2 --all)],
     [qw(pause a r2)],
+    [qw(resume a r4)],
     [qw(end a r1)],
+    [qw(rollback a fix)],
+    [qw(message push a --to any=1 --users), "$dir/users", @until],
+    [qw(message withdraw a 1)],
+    ['revert', $pause],
 );
 
-# Contents of external lists are no part of the document; for other commands
-# there is nothing to see in them.
+# Contents of external lists and messages are no part of the document; for other
+# commands there is nothing to see in them.
 sub exported {
     my ($d, @command) = @_;
     return $d->export('a')
-        . ($command[0] eq 'list' ? $d->must(qw(list show a x)) : '');
+        . ($command[0] eq 'list'    ? $d->must(qw(list show a x))
+         : $command[0] eq 'message' ? $d->must(qw(message list a u)) : '');
 }
 
 # Serial in force, as every worker reads it.
@@ -108,10 +134,15 @@ sub wrong_with {
     return 'the log says something else'
         if $trials % 4 == 0 && $d->asks('log')->[0]{serial} != $serial;
 
+    my ($code, $out, $err) = $d->run('verify', '--pub', "$dir/ops.pub");
+    return "verify: $out$err" if $code ne 0;
+
     # what was not done can be done now, what was done is no change
-    my ($code, undef, $err) = $d->run(@command);
-    return "it cannot be done again: $err"
-        if $code ne 0 && !($done && $err =~ /already| is (?:paused|ended)/);
+    if (!$done || $command[0] !~ /^(?:message|revert)$/) {
+        ($code, undef, $err) = $d->run(@command);
+        return "it cannot be done again: $err" if $code ne 0
+            && !($done && $err =~ /already| is (?:paused|running|ended)/);
+    }
     my $export = $done ? $now : exported($d, @command);
     return 'done again, it is not the same' if $export ne $after;
 
@@ -121,13 +152,8 @@ sub wrong_with {
     return "left behind: @left" if @left;
     return 'CURRENT does not follow' if current($d) != ($export =~
         /"serial": (\d+)/)[0] + 1;
-    for my $package (@{ JSON::PP->new->utf8->incr_parse($export)->{packages} })
-    {
-        my $path = "$d->{depot}/files/$package->{sha256}";
-        return "$path is missing" if !-s $path || !-s "$path.minisig";
-        return "$path is damaged" if Digest::SHA::sha256_hex(
-            Ctl::read_file($path)) ne $package->{sha256};
-    }
+    return 'not unpacked' if grep({ $_ eq '--unpack' } @command)
+        && system("cmp -s $dir/web/1/js/a.js $dir/a.js") != 0;
     return '';
 }
 
@@ -161,19 +187,46 @@ for my $command (@commands) {
     ($after{$name}) = outcome(@$command);
     isnt $after{$name}, $before{$name}, "$name: is a change";
 
+    # one of them at each call, of the others some calls, drawn anew each time
+    my $stride = $soak || $name =~ /^promote/ ? 1 : 7;
     my ($at, @wrong) = 0;
     for (;;) {
         my $d = trial();
+        $at += $stride == 1 ? 1 : 1 + int rand $stride;
         # some writes are cut in the middle
-        my $end = strike($d, ++$at, $at % 3 == 0, @$command);
+        my $end = strike($d, $at, $at % 3 == 0, @$command);
         push @wrong, "call $at: $end" if $end !~ /^(?:0|signal 9)$/;
         my $what = wrong_with($d, $before{$name}, $after{$name}, @$command);
         push @wrong, "call $at: $what" if $what ne '';
         drop($d);
         last if $end eq '0' || @wrong > 3;
     }
-    is_deeply \@wrong, [], "$name: killed at each of $at calls";
+    is_deeply \@wrong, [], "$name: killed at some of $at calls";
     cmp_ok $at, '>', 10, "$name: has calls";
+}
+
+# keygen overwrites nothing: what it left behind is named, and a pair that looks
+# whole is one.
+{
+    my ($at, @wrong) = 0;
+    for (;;) {
+        my $end = strike($base, ++$at, $at % 2, 'keygen', "$dir/new");
+        my ($code, undef, $err) = $base->run('keygen', "$dir/new");
+        push @wrong, "call $at: $err"
+            if $code ne 0 && $err !~ m{"\Q$dir\E/new\.(?:key|pub)": File exists};
+        if ($code ne 0 && $end ne '0') {
+            unlink "$dir/new.key", "$dir/new.pub";
+            ($code, undef, $err) = $base->run('keygen', "$dir/new");
+            push @wrong, "call $at, again: $err" if $code ne 0;
+        }
+        local $base->{key} = "$dir/new.key";
+        ($code, undef, $err) = $base->run(qw(apply --dry-run), "$dir/doc.json");
+        push @wrong, "call $at: cannot sign: $err" if $code ne 0;
+        push @wrong, map { "call $at: left: $_" } glob "$dir/.tmp-*";
+        unlink "$dir/new.key", "$dir/new.pub";
+        last if $end eq '0' || @wrong > 3;
+    }
+    is_deeply \@wrong, [], "keygen: killed at each of $at calls";
 }
 
 # init is finished by the next one, wherever it was killed.
@@ -202,7 +255,10 @@ for my $command (@commands) {
 
 my %ends;
 my @wrong;
-for my $i (1 .. $kills) {
+my $kills = 0;
+my $enough = time + $soak / 2;
+while ($kills < 40 || time < $enough) {
+    my $i = ++$kills;
     my $command = $commands[$i % @commands];
     my $name = Depot::short(@$command);
     my $signal = $i % 5 == 0 ? 'INT' : 'KILL';
@@ -216,7 +272,7 @@ for my $i (1 .. $kills) {
         $ENV{MDS_KEY}   = $d->{key};
         exec "$Ctl::build/mdsctl", @$command or POSIX::_exit(127);
     }
-    sleep rand 0.025;
+    sleep rand 0.02;
     kill $signal, $pid;
     waitpid $pid, 0;
     $ends{ $? & 127 ? 'killed' : $? == 0 ? 'done' : 'failed' }++;
@@ -227,6 +283,7 @@ for my $i (1 .. $kills) {
 }
 is_deeply \@wrong, [], "$kills kills at random";
 cmp_ok $ends{killed} // 0, '>=', $kills / 10, 'many came in time';
+note join ', ', map { "$_ $ends{$_}" } sort keys %ends;
 ok !$ends{failed}, 'none failed';
 
 # --- a change that was committed, and is not in force yet: the next command
