@@ -76,6 +76,29 @@ mds_utf8_second_fits(uint8_t first, uint8_t second)
     }
 }
 
+/* The bytes of the character at p, whole and as RFC 3629 has it; 0: none. */
+static size_t
+mds_utf8_character(const uint8_t *p, const uint8_t *end)
+{
+    size_t length = mds_utf8_length(*p);
+
+    if (length < 2) {
+        return *p == 0 ? 0 : length;
+    }
+
+    if ((size_t) (end - p) < length || !mds_utf8_second_fits(p[0], p[1])) {
+        return 0;
+    }
+
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return length;
+}
+
 /* Eight bytes that are ASCII, and not zero. */
 static bool
 mds_utf8_plain(const uint8_t *p)
@@ -101,23 +124,10 @@ mds_str_is_utf8(mds_str_t s)
     }
 
     while (p < end) {
-        size_t length = mds_utf8_length(*p);
+        size_t length = mds_utf8_character(p, end);
 
-        if (length == 1 && *p != 0) {
-            p++;
-            continue;
-        }
-
-        if (*p == 0 || length == 0 || (size_t) (end - p) < length
-            || !mds_utf8_second_fits(p[0], p[1]))
-        {
+        if (length == 0) {
             return false;
-        }
-
-        for (size_t i = 1; i < length; i++) {
-            if ((p[i] & 0xc0) != 0x80) {
-                return false;
-            }
         }
 
         p += length;
@@ -132,6 +142,29 @@ mds_status_name(mds_status_t status)
     return mds_status_names[status];
 }
 
+/*
+ * Names and values in the words come from anywhere: what is no text, or would
+ * move a cursor (C0, DEL, C1), becomes '?', also what was cut at the end.
+ */
+static void
+mds_error_tidy(char *text)
+{
+    uint8_t       *p = (uint8_t *) text;
+    const uint8_t *end = p + strlen(text);
+
+    while (p < end) {
+        size_t length = mds_utf8_character(p, end);
+
+        if (length == 0 || *p < ' ' || *p == 0x7f
+            || (*p == 0xc2 && p[1] < 0xa0)) {
+            *p = '?';
+            length = 1;
+        }
+
+        p += length;
+    }
+}
+
 mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
                        const char *format, ...)
 {
@@ -142,6 +175,7 @@ mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
         va_start(args, format);
         vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
+        mds_error_tidy(err->text);
     }
 
     return status;

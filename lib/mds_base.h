@@ -42,7 +42,8 @@ typedef enum {
 
 typedef struct {
     mds_status_t status;
-    char         text[MDS_ERROR_BYTES]; /* one line, zero-terminated */
+    char         text[MDS_ERROR_BYTES]; /* one line of UTF-8 without control
+                                         * characters, zero-terminated */
 } mds_error_t;
 
 typedef struct {

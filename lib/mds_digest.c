@@ -310,6 +310,13 @@ mds_base64_parse(mds_str_t text, void *data, size_t max, size_t *len)
 {
     size_t decoded;
 
+    /* Those above ASCII libsodium takes for a '/', where a char is signed. */
+    for (size_t i = 0; i < text.len; i++) {
+        if ((uint8_t) text.data[i] >= 0x80) {
+            return false;
+        }
+    }
+
     if (sodium_base642bin(data, max, text.data, text.len, NULL, &decoded, NULL,
                           sodium_base64_VARIANT_ORIGINAL)
         != 0)

@@ -9,9 +9,6 @@
 #include "mds_list_record.h"
 #include "mds_seal.h"
 
-/* Address space while it is written; a reader maps what there is. */
-#define MDS_GENERATION_MAP_BYTES (UINT64_C(64) << 30)
-
 struct mds_generation_s {
     mds_lmdb_t        *lmdb;
     char              *depot;
@@ -61,7 +58,7 @@ mds_generation_begin(const char *depot, uint64_t serial, int64_t now_ms,
         (void) unlink(begun->path.text);
         status = mds_lmdb_open(begun->path.text, MDS_LMDB_BUILD,
                                mds_catalog_names, MDS_CATALOG_TABLES,
-                               MDS_GENERATION_MAP_BYTES, err, &begun->lmdb);
+                               MDS_LMDB_MAP_BYTES, err, &begun->lmdb);
     }
 
     if (status == MDS_OK) {

@@ -6,9 +6,6 @@
 #include "mds_lmdb.h"
 #include "mds_number.h"
 
-/* Address space, not disk. */
-#define MDS_JOURNAL_MAP_BYTES (UINT64_C(64) << 30)
-
 typedef enum {
     MDS_JOURNAL_META,
     MDS_JOURNAL_APPS,
@@ -46,7 +43,7 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
     }
 
     status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
-                           MDS_JOURNAL_TABLES, MDS_JOURNAL_MAP_BYTES, err,
+                           MDS_JOURNAL_TABLES, MDS_LMDB_MAP_BYTES, err,
                            &opened->lmdb);
 
     if (status != MDS_OK) {

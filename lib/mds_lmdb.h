@@ -32,6 +32,12 @@
 #define MDS_LMDB_TABLES_MAX 8
 #define MDS_LMDB_KEY_MAX 511 /* bytes */
 
+/* What an environment may grow to where nobody knows better: address space, not
+ * disk. (valgrind has less of it.) */
+#ifndef MDS_LMDB_MAP_BYTES
+#    define MDS_LMDB_MAP_BYTES (UINT64_C(64) << 30)
+#endif
+
 typedef struct mds_lmdb_s        mds_lmdb_t;
 typedef struct mds_lmdb_cursor_s mds_lmdb_cursor_t;
 

@@ -83,7 +83,7 @@ mds_message_named(mds_judge_t *judge, const mds_message_record_t *message)
     mds_str_t user = judge->ids[MDS_BY_USER];
     bool      in = false;
 
-    if (judge->now_ms - message->expires_ms >= MDS_MESSAGE_KEPT_MS) {
+    if (message->expires_ms <= judge->now_ms - MDS_MESSAGE_KEPT_MS) {
         return false;
     }
 

@@ -34,6 +34,7 @@ static mds_status_t
 mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
 {
     PCRE2_UCHAR words[128] = "unknown error";
+    PCRE2_UCHAR text[MDS_PATTERN_MAX + 1] = { 0 };
     PCRE2_SIZE  offset;
     pcre2_code *parsed;
     int         number;
@@ -44,9 +45,13 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
                         pattern.len, MDS_PATTERN_MAX);
     }
 
-    parsed = pcre2_compile((PCRE2_SPTR) pattern.data, pattern.len,
-                           PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &number,
-                           &offset, NULL);
+    /* Behind "(*LIMIT_MATCH=", PCRE2 10.42 looks for digits whatever the length
+     * is: they end at a zero byte. */
+    memcpy(text, pattern.data, pattern.len);
+
+    parsed
+        = pcre2_compile(text, pattern.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
+                        &number, &offset, NULL);
     if (parsed == NULL) {
         (void) pcre2_get_error_message(number, words, sizeof(words));
 

@@ -50,7 +50,7 @@ mds_device_news(const mds_device_t *device, const mds_sighting_t *sighting,
     return !mds_str_eq(device->platform, sighting->platform)
            || !mds_str_eq(device->version, sighting->version)
            || !mds_str_eq(device->user, sighting->user)
-           || now_ms - device->seen_ms >= MDS_DAY_MS
+           || device->seen_ms <= now_ms - MDS_DAY_MS
            || device->seen_ms > now_ms + MDS_DAY_MS;
 }
 

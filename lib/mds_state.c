@@ -7,9 +7,6 @@
 #include "mds_file.h"
 #include "mds_window.h"
 
-/* Address space, not disk. */
-#define MDS_STATE_MAP_BYTES (UINT64_C(64) << 30)
-
 static const char *const mds_state_names[MDS_STATE_TABLES] = {
     [MDS_STATE_WINDOWS] = "windows", [MDS_STATE_ADMISSIONS] = "admissions",
     [MDS_STATE_MARKS] = "marks",     [MDS_STATE_DEVICES] = "devices",
@@ -24,7 +21,7 @@ mds_state_open_env(const char *depot, mds_error_t *err, mds_lmdb_t **lmdb)
 
     return status == MDS_OK
                ? mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_state_names,
-                               MDS_STATE_TABLES, MDS_STATE_MAP_BYTES, err, lmdb)
+                               MDS_STATE_TABLES, MDS_LMDB_MAP_BYTES, err, lmdb)
                : status;
 }
 

@@ -8,6 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of the years that have four digits, which are all that can be written. */
+#define MDS_TIME_FIRST_S (-INT64_C(62167219200))
+#define MDS_TIME_LAST_S INT64_C(253402300799)
+
 /* count digits as a number; false where one is none. */
 static bool
 mds_time_number(const char **p, const char *end, int count, int *number)
@@ -61,13 +65,13 @@ mds_time_fraction(const char **p, const char *end, int *ms)
 bool
 mds_time_parse(mds_str_t text, int64_t *ms)
 {
-    const char *p = text.data;
+    const char *p = text.len > 0 ? text.data : "";
     const char *end = p + text.len;
     struct tm   tm = { 0 }, back;
     int         fraction;
     time_t      seconds;
 
-    if (text.len == 0 || !mds_time_number(&p, end, 4, &tm.tm_year)
+    if (!mds_time_number(&p, end, 4, &tm.tm_year)
         || !mds_time_char(&p, end, "-")
         || !mds_time_number(&p, end, 2, &tm.tm_mon)
         || !mds_time_char(&p, end, "-")
@@ -114,8 +118,17 @@ mds_time_format(int64_t ms, char text[MDS_TIME_BYTES])
     time_t    seconds = (time_t) (ms / 1000 - (ms % 1000 < 0));
     struct tm tm;
 
+    if (seconds < MDS_TIME_FIRST_S) {
+        seconds = MDS_TIME_FIRST_S;
+    } else if (seconds > MDS_TIME_LAST_S) {
+        seconds = MDS_TIME_LAST_S;
+    }
+
     gmtime_r(&seconds, &tm);
-    (void) strftime(text, MDS_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+    /* glibc's %Y has as few digits as will do. */
+    (void) snprintf(text, 5, "%04u", (unsigned) (tm.tm_year + 1900) % 10000);
+    (void) strftime(text + 4, MDS_TIME_BYTES - 4, "-%m-%dT%H:%M:%SZ", &tm);
 
     return text;
 }

@@ -16,7 +16,8 @@
  */
 bool mds_time_parse(mds_str_t text, int64_t *ms) MDS_MUST_CHECK;
 
-/* To whole seconds, zero-terminated; returns text. */
+/* To whole seconds, zero-terminated; returns text. What lies before the year 0
+ * or behind 9999 is written as the first or last second of those. */
 const char *mds_time_format(int64_t ms, char text[MDS_TIME_BYTES]);
 
 /*

@@ -92,12 +92,6 @@ mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
                  MDS_STR(detail));
     }
 
-    for (char *p = words; *p != '\0'; p++) {
-        if ((unsigned char) *p < ' ' || *p == 0x7f) {
-            *p = ' ';
-        }
-    }
-
     mds_json_release(problem);
     return mds_fail(err, MDS_IO, "%s: the server answers %ld%s", c->base,
                     answer->status, words);

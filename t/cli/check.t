@@ -330,7 +330,7 @@ refuses('no such file', '404', @have);
 
 serve(order(), check => { status => 503, type => 'application/problem+json',
     body => '{"title":"Unavailable","detail":"the depot is \u001b[2J away"}' });
-refuses('503', '503: the depot is  \[2J away', @have);
+refuses('503', '503: the depot is \?\[2J away', @have);
 serve(order(), check => { status => 400, type => 'text/html', body => '<p>' });
 refuses('400 without words', 'answers 400$', @have);
 serve(order(), check => { %$answer, body => 'x' x 2_000_000 });

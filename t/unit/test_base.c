@@ -142,6 +142,43 @@ test_fail(void **state)
     assert_int_equal(strlen(err.text), MDS_ERROR_BYTES - 1);
 }
 
+/* Words go to terminals, logs and answers: names in them come from anywhere. */
+static void
+test_fail_with_names(void **state)
+{
+    static const char *const cases[][2] = {
+        { "\xe6\x9b\xb4 a~", "\xe6\x9b\xb4 a~" },
+        { "a\nb\r\tc", "a?b??c" },
+        { "\x1b[2J\x7f", "?[2J?" },
+        { "\xff\xc0\xaf", "???" },
+        { "\xc2\x9b"
+          "2J",
+          "??2J" },
+        { "\xc2\xa0", "\xc2\xa0" },
+        { "\xed\xa0\x80", "???" },
+        { "\xe6\x9b", "??" },
+    };
+    mds_error_t err;
+    char        longer[MDS_ERROR_BYTES + 8];
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(cases); i++) {
+        assert_int_equal(mds_fail(&err, MDS_INVALID, "%s", cases[i][0]),
+                         MDS_INVALID);
+        assert_string_equal(err.text, cases[i][1]);
+    }
+
+    /* Cut in the middle of a character. */
+    for (size_t i = 0; i < sizeof(longer); i++) {
+        longer[i] = "\xe6\x9b\xb4"[i % 3];
+    }
+    longer[sizeof(longer) - 1] = '\0';
+    assert_int_equal(mds_fail(&err, MDS_IO, "x%s", longer), MDS_IO);
+    assert_true(mds_str_is_utf8(mds_str_of(err.text)));
+    assert_int_equal(strlen(err.text), MDS_ERROR_BYTES - 1);
+}
+
 static void
 test_status_names(void **state)
 {
@@ -260,10 +297,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cmp),          cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_utf8),         cmocka_unit_test(test_fail),
-        cmocka_unit_test(test_status_names), cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_arena_fails),  cmocka_unit_test(test_buffer),
+        cmocka_unit_test(test_cmp),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_fail),
+        cmocka_unit_test(test_fail_with_names),
+        cmocka_unit_test(test_status_names),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_arena_fails),
+        cmocka_unit_test(test_buffer),
         cmocka_unit_test(test_buffer_fails),
     };
 

@@ -164,7 +164,8 @@ test_base64(void **state)
     };
     const char *bad[]
         = { "Zg",    "Zg=",    "Zg===", "Zh==",     "Zm9",  "Z",           "=",
-            "Zg= =", "Zm9v\n", " Zm9v", "Zm9v====", "Zm-_", "Zm9vYmFyZm9v" };
+            "Zg= =", "Zm9v\n", " Zm9v", "Zm9v====", "Zm-_", "Zm9vYmFyZm9v",
+            "\xff\xff\xff\xff" };
 
     (void) state;
     for (size_t i = 0; i < mds_nelems(good); i++) {

@@ -106,6 +106,11 @@ length(void **state)
     assert_int_equal(
         mds_pattern_check((mds_str_t){ MDS_PATTERN_MAX + 1, bytes }, &err),
         MDS_INVALID);
+
+    /* What stands behind a view is none of its. */
+    assert_int_equal(
+        mds_pattern_check((mds_str_t){ 14, "(*LIMIT_MATCH=1)a" }, &err),
+        MDS_INVALID);
 }
 
 static void

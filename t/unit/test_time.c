@@ -23,6 +23,8 @@ test_times(void **state)
         { "2000-02-29T00:00:00Z", 951782400000, NULL },
         { "1969-12-31T23:59:59Z", -1000, NULL },
         { "2038-01-19T03:14:08Z", 2147483648000, NULL },
+        { "0000-01-01T00:00:00Z", -62167219200000, NULL },
+        { "0999-12-31T23:59:59Z", -30610224001000, NULL },
         { "9999-12-31T23:59:59Z", 253402300799000, NULL },
         { "2026-12-01t00:00:00z", 1796083200000, "2026-12-01T00:00:00Z" },
         { "2026-12-01T00:00:00+00:00", 1796083200000, "2026-12-01T00:00:00Z" },
@@ -113,6 +115,26 @@ test_cut_anywhere(void **state)
     }
 }
 
+/* Whatever is stored can be shown. */
+static void
+test_beyond(void **state)
+{
+    char text[MDS_TIME_BYTES];
+
+    (void) state;
+
+    assert_string_equal(mds_time_format(-62167219200000, text),
+                        "0000-01-01T00:00:00Z");
+    assert_string_equal(mds_time_format(-62167219200001, text),
+                        "0000-01-01T00:00:00Z");
+    assert_string_equal(mds_time_format(253402300800000, text),
+                        "9999-12-31T23:59:59Z");
+    assert_string_equal(mds_time_format(INT64_MIN, text),
+                        "0000-01-01T00:00:00Z");
+    assert_string_equal(mds_time_format(INT64_MAX, text),
+                        "9999-12-31T23:59:59Z");
+}
+
 static void
 test_clock(void **state)
 {
@@ -130,6 +152,7 @@ main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_no_times),
         cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_beyond),
         cmocka_unit_test(test_clock),
     };
 
