@@ -41,7 +41,11 @@ UNIT_TESTS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_MORE  = $(patsubst %.c,$(BUILD)/obj/%.o, \
                $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
 BENCHES    = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
-FUZZERS    = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_NAMES = $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZERS    = $(FUZZ_NAMES:%=$(BUILD)/fuzz/fuzz_%)
+REPLAYS    = $(FUZZ_NAMES:%=$(BUILD)/replay/%)
+FUZZ_MORE  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
+             $(filter-out %/main.o,$(CTL_OBJS))
 PRODUCT    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch])
 
 PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
@@ -49,11 +53,12 @@ PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
              libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
              minisign zstd openssl curl wrk rsync unzip python3-minimal
 BENCH_PACKAGES = valgrind libnginx-mod-http-lua lua-cjson
-TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck
+TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
+             valgrind
 
 .PHONY: all clean deps deps-test deps-bench deps-tools deps-install install \
-        unit test prove lint asan asan-run fuzz fuzz-run bench soak demo \
-        demo-stop FORCE
+        unit test prove lint asan asan-run memcheck fuzz fuzz-run bench \
+        soak demo demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -72,6 +77,16 @@ $(BUILD)/mdsctl: $(CTL_OBJS) $(BUILD)/libmds.a
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The kept inputs of the fuzzers, once each.
+$(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
+    $(BUILD)/libfuzz.a $(BUILD)/libmds.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
+
+$(BUILD)/libfuzz.a: $(FUZZ_MORE)
+	rm -f $@
+	ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	@mkdir -p $(@D)
@@ -138,9 +153,12 @@ $(BUILD)/$(MODULE).so: $(NGX_OBJS) $(BUILD)/nginx/$(MODULE)_modules.o \
 
 # --- tests
 
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(REPLAYS)
 	@for test in $(UNIT_TESTS); do \
-	    echo "$$test"; $$test || exit 1; \
+	    echo "$$test"; $(CHECKER) $$test || exit 1; \
+	done
+	@for name in $(FUZZ_NAMES); do \
+	    $(CHECKER) $(BUILD)/replay/$$name t/fuzz/corpus/$$name || exit 1; \
 	done
 
 test: deps-test
@@ -169,25 +187,36 @@ asan-run: all
 	    libasan.so libubsan.so,$(shell $(CC) -print-file-name=$(lib)))" \
 	    $(MAKE) prove
 
+# The library's tests and the kept inputs of the fuzzers under valgrind, which
+# sees what ASan does not: reads of what was never written.
+memcheck: deps-tools
+	$(MAKE) unit BUILD=$(BUILD)/memcheck \
+	    CFLAGS='-O1 -g -DMDS_LMDB_MAP_BYTES=4294967296u' \
+	    CHECKER='valgrind --quiet --error-exitcode=9 --leak-check=full \
+	        --suppressions=t/unit/valgrind.supp'
+
 FUZZ_SECONDS ?= 60
+FUZZ         ?= $(FUZZ_NAMES)
 
 fuzz:
 	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_MORE)'
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/libmds.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CTL_LIBS)
 
-# What is found new goes to the build directory, not to the kept corpus.
+# What is found new goes to the build directory, not to the kept corpus: that
+# gets what is worth it by "$(BUILD)/fuzz/fuzz_NAME -merge=1 KEPT FOUND", and
+# the input of each mistake under a name that says which it was.
 fuzz-run: $(FUZZERS)
-	@for fuzzer in $(FUZZERS); do \
-	    name=$${fuzzer##*/fuzz_}; kept=t/fuzz/corpus/$$name; \
-	    test -d $$kept || kept=; \
+	@for name in $(FUZZ); do \
 	    mkdir -p $(BUILD)/corpus/$$name; \
-	    echo "$$fuzzer, $(FUZZ_SECONDS) s"; \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name $$kept \
+	    echo "fuzz_$$name, $(FUZZ_SECONDS) s"; \
+	    $(BUILD)/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+	        -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/$$name- \
+	        $(BUILD)/corpus/$$name t/fuzz/corpus/$$name \
 	        > $(BUILD)/$$name.log 2>&1 \
 	        || { tail -60 $(BUILD)/$$name.log; exit 1; }; \
 	    grep stat::number_of_executed_units $(BUILD)/$$name.log; \

@@ -1,32 +1,56 @@
-/* Documents: checked, or refused with words of one line. */
+/*
+ * Documents: refused with words of one line, or checked, and checked again as
+ * they are exported. What is taken can be compiled, and what was compiled is
+ * decided upon: that is what looking for warnings does.
+ */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_document.h"
+#include "mds_warn.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static mds_model_t *
+check(mds_str_t text, mds_json_t **json)
+{
+    mds_error_t  err;
+    mds_model_t *model = NULL;
+
+    *json = NULL;
+
+    if (mds_json_parse(text, "input", &err, json) != MDS_OK
+        || mds_document_check(*json, "input", &err, &model) != MDS_OK)
+    {
+        fuzz_must(mds_str_is_utf8(mds_str_of(err.text))
+                  && strchr(err.text, '\n') == NULL);
+    }
+
+    return model;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    mds_error_t  err;
-    mds_json_t  *json;
-    mds_model_t *model;
+    mds_json_t  *json, *same, *warnings;
+    mds_model_t *model, *again;
+    mds_str_t    text = { size, (const char *) data };
+    char        *dumped;
 
-    if (mds_json_parse((mds_str_t){ size, (const char *) data }, "input", &err,
-                       &json)
-        != MDS_OK)
-    {
-        return 0;
-    }
+    model = check(text, &json);
 
-    if (mds_document_check(json, "input", &err, &model) == MDS_OK) {
+    if (model != NULL) {
+        fuzz_must(mds_json_dump(json, MDS_JSON_PRETTY, NULL, &dumped, &text.len)
+                  == MDS_OK);
+        text.data = dumped;
+        again = check(text, &same);
+        fuzz_must(again != NULL);
+
+        warnings = mds_json_array_new();
+        fuzz_must(mds_warn(model, NULL, warnings) == MDS_OK);
+
+        mds_json_release(warnings);
+        mds_model_free(again);
+        mds_json_release(same);
+        free(dumped);
         mds_model_free(model);
-
-    } else if (!mds_str_is_utf8(mds_str_of(err.text))
-               || strchr(err.text, '\n') != NULL)
-    {
-        abort();
     }
 
     mds_json_release(json);

@@ -1,10 +1,7 @@
 /* A list of messages as a device reads it, and both passes over it. */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_inbox.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,11 +1,8 @@
 /* The body of marks, under an operator's word: what is taken says something,
  * names ids in order, and leaves the user as it was. */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_mark_body.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check(const mds_mark_body_t *body)

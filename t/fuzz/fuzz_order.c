@@ -1,10 +1,7 @@
 /* A manifest as a device reads it; with that, JSON in and out again. */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_order.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

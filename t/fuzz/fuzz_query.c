@@ -1,51 +1,76 @@
-/* Queries; what is claimed lies in them, or in the buffer for what is decoded,
- * and keeps the limits. */
+/*
+ * Queries; what was decoded lies in its buffer or in the query, keeps the
+ * limits, and is the same after `mdsctl check` has encoded it once more.
+ */
 
-#include <stdlib.h>
-
+#include "../../mdsctl/http.h"
+#include "fuzz.h"
 #include "mds_request.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static bool
-within(mds_str_t value, const char *bytes, size_t size)
-{
-    return value.data >= bytes && value.data + value.len <= bytes + size;
-}
-
 static void
-check(const mds_request_t *request, const char *query, const char *buffer,
-      size_t size)
+check(const mds_request_t *request, mds_str_t query, const char *buffer)
 {
     for (size_t i = 0; i < request->count; i++) {
         mds_str_t value = request->attributes[i].value;
 
-        if (!mds_attribute_name_valid(request->attributes[i].name)
-            || value.len > MDS_VALUE_MAX || !mds_str_is_utf8(value)
-            || (!within(value, query, size) && !within(value, buffer, size)))
-        {
-            abort();
-        }
+        fuzz_must(mds_attribute_name_valid(request->attributes[i].name));
+        fuzz_must(value.len <= MDS_VALUE_MAX && mds_str_is_utf8(value));
+        fuzz_must(fuzz_inside(value, buffer, query.len)
+                  || fuzz_inside(value, query.data, query.len));
     }
+}
+
+static void
+again(const mds_request_t *request)
+{
+    mds_buffer_t  query = { 0 };
+    mds_request_t same = { 0 };
+    char         *buffer;
+
+    for (size_t i = 0; i < request->count; i++) {
+        mds_buffer_add(&query, "&", i > 0);
+        mdsctl_http_encode(&query, request->attributes[i].name);
+        mds_buffer_add(&query, "=", 1);
+        mdsctl_http_encode(&query, request->attributes[i].value);
+    }
+
+    buffer = malloc(query.len + 1);
+    fuzz_must(buffer != NULL && !mds_buffer_failed(&query));
+    fuzz_must(
+        mds_request_parse(&same,
+                          (mds_str_t){ query.len, (const char *) query.data },
+                          buffer, NULL)
+        == MDS_OK);
+    fuzz_must(same.count == request->count);
+
+    for (size_t i = 0; i < request->count; i++) {
+        fuzz_must(
+            mds_str_eq(mds_request_get(&same, request->attributes[i].name),
+                       request->attributes[i].value));
+    }
+
+    free(buffer);
+    mds_buffer_free(&query);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mds_request_t request = { 0 };
+    mds_str_t     query = { size, (const char *) data };
     mds_error_t   err;
     char         *buffer = malloc(size + 1);
 
-    if (buffer == NULL) {
-        return 0;
-    }
+    fuzz_must(buffer != NULL);
 
-    if (mds_request_parse(&request, (mds_str_t){ size, (const char *) data },
-                          buffer, &err)
-            == MDS_OK
-        && mds_request_validate(&request, &err) == MDS_OK)
-    {
-        check(&request, (const char *) data, buffer, size);
+    if (mds_request_parse(&request, query, buffer, &err) == MDS_OK) {
+        check(&request, query, buffer);
+        again(&request);
+        (void) !mds_request_validate(&request, &err);
+
+    } else {
+        fuzz_must(mds_str_is_utf8(mds_str_of(err.text))
+                  && strchr(err.text, '\n') == NULL);
     }
 
     free(buffer);

@@ -1,15 +1,12 @@
 /* Tokens, with a check that holds, so that what is behind it gets its turn;
  * what is understood can be written and read again. */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_digest.h"
 #include "mds_token.h"
 
 #define MANY 5000
 #define TEXT_MAX 4096
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char digits[]
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -1,10 +1,7 @@
 /* Two versions, one behind the other's newline: their order has two sides. */
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "mds_version.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
