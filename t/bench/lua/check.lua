@@ -33,7 +33,8 @@ end
 
 -- Exact in doubles, for b below 2^16.
 local function mul32(a, b)
-    return tobit(band(a, 0xffff) * b + lshift(band(rshift(a, 16) * b, 0xffff), 16))
+    local high = band(rshift(a, 16) * b, 0xffff)
+    return tobit(band(a, 0xffff) * b + lshift(high, 16))
 end
 
 -- As murmur3 ends: a device is spread anew for each release.

@@ -4,10 +4,11 @@
 local lrucache = require "resty.lrucache"
 
 local M = {}
+local pattern = [[^v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+.*)?$]]
 local parsed = lrucache.new(10000)
 
 local function parse(text)
-    local m = ngx.re.match(text, [[^v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+.*)?$]], "jo")
+    local m = ngx.re.match(text, pattern, "jo")
     if not m then return false end
 
     local version = { pre = m[2] }

@@ -8,6 +8,8 @@ use Bench;
 use Bench::Load;
 use Bench::Side;
 use Bench::World;
+use JSON::PP;
+use List::Util qw(sum);
 
 my $ROUNDS = knob(ROUNDS => 5);
 
@@ -22,6 +24,15 @@ measure 'window admissions' => sub {
         push @{ $told{$_} }, load($side{$_}, connections => 64)
             for $round % 2 ? qw(first all) : qw(all first);
     }
+
+    # Who was told to install, is in; the last answers may have been lost.
+    my $status = decode_json(
+        world()->{t}->mdsctl(qw(--json status window)));
+    my ($release)
+        = grep { $_->{id} eq 'first' } @{ $status->{apps}[0]{releases} };
+    my $told_in = sum(map { $_->{requests} } @{ $told{first} });
+    die "$release->{admitted} are in, $told_in were told so"
+        if $release->{admitted} < $told_in;
 
     my $median = sub {
         my ($name, $key) = @_;

@@ -22,6 +22,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(instructions);
 
 my %running;    # by the directory of the nginx that is as it
+my %counted;    # by name
 
 END {
     local $?;
@@ -36,15 +37,23 @@ sub running {
             'MDS';
         mkdir $twin->dir or die $twin->dir . ": $!";
         copy_depot($t, $twin) if -e $t->depot_dir;
-        my $conf = $t->read('nginx.conf');
-        $conf =~ s/\Q$t->{dir}\E\/depot/$twin->{dir}\/depot/g;
-        $conf =~ s/127\.0\.0\.1:$t->{port}/127.0.0.1:$twin->{port}/g;
-        $conf =~ s/^(pid|error_log) \S+?([^\/; ]+)( info)?;/$1 $twin->{dir}\/$2;/mg;
-        $conf =~ s/^(daemon off;)/$1 master_process off;/m;
-        $twin->write('nginx.conf', $conf);
+        $twin->write('nginx.conf', conf($t, $twin));
         spawn($twin);
         $twin;
     };
+}
+
+# One process, another port, another folder.
+sub conf {
+    my ($t, $twin) = @_;
+    my $conf = $t->read('nginx.conf');
+
+    $conf =~ s/\Q$t->{dir}\E\/depot/$twin->{dir}\/depot/g;
+    $conf =~ s/127\.0\.0\.1:$t->{port}/127.0.0.1:$twin->{port}/g;
+    $conf =~ s/^(pid|error_log) \S*\/(.*)/$1 $twin->{dir}\/$2/mg;
+    $conf =~ s/^daemon off;/daemon off; master_process off;/m;
+
+    return $conf;
 }
 
 # The same files without the state: under valgrind there is no room for its
@@ -101,11 +110,19 @@ sub total {
         : die 'callgrind says no summary';
 }
 
+# Of what has this name; it is counted once.
 sub instructions {
-    my ($side, $name) = @_;
-    my $twin = running($side->{t});
+    my ($name, $side) = @_;
+    return $counted{$name} //= counted($name, $side);
+}
+
+sub counted {
+    my ($name, $side) = @_;
+
+    my $twin  = running($side->{t});
     my $count = max(20, min(200, scalar @{ $side->{requests} }));
-    my $same  = side($twin, grep { defined } @{ $side->{requests} }[ 0 .. $count - 1 ]);
+    my $same  = side($twin,
+        grep { defined } @{ $side->{requests} }[ 0 .. $count - 1 ]);
 
     ask_many($same, 5 * $count);
     my ($few, $many) = map { total($twin, $same, $_ * $count) } 1, 3;

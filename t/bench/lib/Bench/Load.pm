@@ -50,8 +50,9 @@ sub load {
     my $url      = $side->{t}->url;
     my ($worker) = $side->{t}->workers;
 
+    my $wrk = "wrk -t1 -c$connections -d$seconds -s $SCRIPT";
     my $cpu = cpu_seconds($worker);
-    my $out = `wrk -t1 -c$connections -d$seconds -s $SCRIPT $url -- $file $asked 2>&1`;
+    my $out = `$wrk $url -- $file $asked 2>&1`;
     $cpu = cpu_seconds($worker) - $cpu;
 
     my ($line) = $out =~ /^(\{.*\})$/m or die "wrk: $out";

@@ -76,7 +76,7 @@ sub counts {
     my (%pair) = @_;
     my @names  = split m{ / }, $pair{name};
     my @sides  = $pair{sides}->();
-    my @counts = map { instructions($sides[$_], $names[$_]) } 0, 1;
+    my @counts = map { instructions($names[$_], $sides[$_]) } 0, 1;
 
     row(name => "$names[$_], instructions", value => $counts[$_],
         unit => 'instructions')
