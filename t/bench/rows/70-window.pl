@@ -31,8 +31,8 @@ measure 'window admissions' => sub {
     my ($release)
         = grep { $_->{id} eq 'first' } @{ $status->{apps}[0]{releases} };
     my $told_in = sum(map { $_->{requests} } @{ $told{first} });
-    die "$release->{admitted} are in, $told_in were told so"
-        if $release->{admitted} < $told_in;
+    my $admitted = $release->{window}{admitted};
+    die "$admitted are in, $told_in were told so" if $admitted < $told_in;
 
     my $median = sub {
         my ($name, $key) = @_;
