@@ -78,6 +78,8 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+$(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/famine.o
+
 # The kept inputs of the fuzzers, once each.
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a

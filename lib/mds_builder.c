@@ -110,7 +110,7 @@ mds_builder_text(mds_builder_t *builder, mds_str_t text)
         span = mds_builder_bytes(builder, text);
         mds_buffer_add(&builder->text_spans, &span, sizeof(span));
 
-    } else {
+    } else if (!mds_buffer_failed(&builder->text_spans)) {
         memcpy(&span, builder->text_spans.data + number * sizeof(span),
                sizeof(span));
     }

@@ -318,6 +318,10 @@ mds_catalog_walk_resources(mds_catalog_t *catalog, mds_error_t *err)
 
     mds_lmdb_walk_end(cursor);
 
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(catalog->lmdb, err);
+    }
+
     return status == MDS_OK && count != catalog->meta.resource_count
                ? mds_fail(err, MDS_DAMAGED,
                           "catalog %" PRIu64 " has %u resources, not %u",
@@ -367,6 +371,10 @@ mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
     mds_lmdb_walk_end(cursor);
     free(seen);
 
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(catalog->lmdb, err);
+    }
+
     return status == MDS_OK && count != catalog->meta.list_count
                ? mds_fail(err, MDS_DAMAGED,
                           "catalog %" PRIu64 " has %u lists, not %u",
@@ -391,10 +399,6 @@ mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_catalog_walk_lists(catalog, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(catalog->lmdb, err);
     }
 
     mds_catalog_end(catalog);

@@ -143,7 +143,7 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
 
     return status == MDS_OK
                ? MDS_OK
-               : mds_fail(err, MDS_DAMAGED,
+               : mds_fail(err, status == MDS_NO_MEMORY ? status : MDS_DAMAGED,
                           "catalog %" PRIu64 ": list %.*s: %s",
                           catalog->meta.serial, MDS_STR(key), why.text);
 }

@@ -281,7 +281,8 @@ mds_renewal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
 
     if (status == MDS_OK && config != NULL) {
         mds_random(&epoch, sizeof(epoch));
-        status = mds_json_set_integer(config, "epoch", epoch);
+        status
+            = mds_json_done(mds_json_set_integer(config, "epoch", epoch), err);
 
         if (status == MDS_OK) {
             status = mds_journal_put_app(journal, app, state, err);

@@ -168,7 +168,7 @@ mds_read_channels(mds_reader_t *r, const mds_json_t *json, void *dest)
     full->items = mds_arena_calloc(r->arena, count, sizeof(mds_str_t));
 
     if (r->status != MDS_OK || full->items == NULL) {
-        mds_read_failed(r, "no memory");
+        mds_read_starved(r);
         return;
     }
 
@@ -225,7 +225,7 @@ mds_document_check(const mds_json_t *json, const char *what, mds_error_t *err,
     }
 
     if (r.status == MDS_OK && mds_arena_failed(arena)) {
-        mds_read_failed(&r, "no memory");
+        mds_read_starved(&r);
     }
 
     if (r.status != MDS_OK) {

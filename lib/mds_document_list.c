@@ -6,13 +6,20 @@
 static void
 mds_read_pattern(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    mds_error_t err;
+    mds_error_t  err;
+    mds_status_t status;
 
     mds_read_str(r, json, dest);
 
-    if (r->status == MDS_OK
-        && mds_pattern_check(mds_json_string(json), &err) != MDS_OK)
-    {
+    if (r->status != MDS_OK) {
+        return;
+    }
+
+    status = mds_pattern_check(mds_json_string(json), &err);
+
+    if (status == MDS_NO_MEMORY) {
+        mds_read_starved(r);
+    } else if (status != MDS_OK) {
         mds_read_unwanted(r, json, "a PCRE2 pattern; this %s", err.text);
     }
 }

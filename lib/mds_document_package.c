@@ -101,7 +101,7 @@ mds_package_add_range(mds_reader_t *r, mds_package_form_t *form)
 
     items = mds_arena_calloc(r->arena, rules->count + 1, sizeof(*items));
     if (items == NULL) {
-        mds_read_failed(r, "no memory");
+        mds_read_starved(r);
         return;
     }
 

@@ -18,60 +18,6 @@ outer(json_t *json)
     return (mds_json_t *) json;
 }
 
-/* The library quotes the input: keep its message to one line. */
-static void
-flatten(char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char) *text < ' ' || *text == 0x7f) {
-            *text = ' ';
-        }
-    }
-}
-
-/* Nor has it to speak of what its callers might do. */
-static void
-drop(char *text, const char *words)
-{
-    char *at = strstr(text, words);
-
-    if (at != NULL) {
-        memmove(at, at + strlen(words), strlen(at + strlen(words)) + 1);
-    }
-}
-
-mds_status_t
-mds_json_parse(mds_str_t text, const char *what, mds_error_t *err,
-               mds_json_t **json)
-{
-    json_t      *value;
-    json_error_t error;
-
-    /* the library takes no NULL, not even for no bytes */
-    value = json_loadb(text.len == 0 ? "" : text.data, text.len,
-                       JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (value != NULL && memchr(text.data, 0, text.len) == NULL) {
-        *json = outer(value);
-        return MDS_OK;
-    }
-
-    /* Behind a number or a word the library overlooks one. */
-    if (value != NULL) {
-        json_decref(value);
-        return mds_fail(err, MDS_INVALID, "%s: there is a zero byte in it",
-                        what);
-    }
-
-    if (json_error_code(&error) == json_error_out_of_memory) {
-        return mds_fail(err, MDS_NO_MEMORY, "%s: not enough memory", what);
-    }
-
-    flatten(error.text);
-    drop(error.text, " without JSON_ALLOW_NUL");
-    return mds_fail(err, MDS_INVALID, "%s:%d:%d: %s", what, error.line,
-                    error.column, error.text);
-}
-
 mds_json_t *
 mds_json_retain(mds_json_t *json)
 {

@@ -1,5 +1,6 @@
 /*
- * mds_json: the border to the JSON library. No other file knows its names.
+ * mds_json: the border to the JSON library. Its names stay in mds_json.c and
+ * mds_json_parse.c.
  *
  * A mds_json_t is a counted reference to a value. Who owns what is in the
  * names:
@@ -94,6 +95,13 @@ mds_json_t *mds_json_integer_new(int64_t value);
 mds_json_t *mds_json_real_new(double value); /* NULL for what is not finite */
 mds_json_t *mds_json_bool_new(bool value);
 mds_json_t *mds_json_null_new(void);
+
+/* What setting or appending said, with words where memory was short. */
+static inline mds_status_t
+mds_json_done(mds_status_t status, mds_error_t *err)
+{
+    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "no memory");
+}
 
 /* All the way down; shares nothing with the original. */
 mds_json_t *mds_json_copy(const mds_json_t *json);

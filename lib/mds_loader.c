@@ -394,11 +394,15 @@ mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
     }
 
     if (status == MDS_OK) {
-        status = mds_json_set_integer(state, "serial", (int64_t) serial);
+        status = mds_json_done(mds_json_set_integer(state, "serial",
+                                                    (int64_t) serial),
+                               err);
     }
 
     if (status == MDS_OK && change->applies) {
-        status = mds_json_set_integer(state, "applied", (int64_t) serial);
+        status = mds_json_done(mds_json_set_integer(state, "applied",
+                                                    (int64_t) serial),
+                               err);
     }
 
     if (status == MDS_OK) {

@@ -85,7 +85,9 @@ mds_build_body(mds_build_run_t *run, mds_json_t *manifest, uint64_t serial,
     free(run->body);
     run->body = NULL;
 
-    status = mds_json_set_integer(manifest, "serial", (int64_t) serial);
+    status = mds_json_done(mds_json_set_integer(manifest, "serial",
+                                                (int64_t) serial),
+                           err);
 
     if (status == MDS_OK) {
         status

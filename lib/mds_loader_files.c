@@ -115,8 +115,11 @@ mds_storing_item(mds_storing_t *s, mds_json_t *item, bool is_list,
     }
 
     if (file.len > 0) {
-        status = mds_json_set_str(item, "sha256",
-                                  mds_str_of(mds_sha256_hex(&sha256, hex)));
+        status
+            = mds_json_done(mds_json_set_str(item, "sha256",
+                                             mds_str_of(
+                                                 mds_sha256_hex(&sha256, hex))),
+                            err);
         mds_json_delete(item, "file");
         s->stored++;
     }

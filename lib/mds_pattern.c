@@ -52,14 +52,15 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
     parsed
         = pcre2_compile(text, pattern.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
                         &number, &offset, NULL);
+    if (parsed == NULL && number == PCRE2_ERROR_HEAP_FAILED) {
+        return mds_fail(err, MDS_NO_MEMORY, "pattern: no memory");
+    }
+
     if (parsed == NULL) {
         (void) pcre2_get_error_message(number, words, sizeof(words));
 
-        return mds_fail(err,
-                        number == PCRE2_ERROR_HEAP_FAILED ? MDS_NO_MEMORY
-                                                          : MDS_INVALID,
-                        "pattern is wrong at byte %zu: %s", (size_t) offset,
-                        (const char *) words);
+        return mds_fail(err, MDS_INVALID, "pattern is wrong at byte %zu: %s",
+                        (size_t) offset, (const char *) words);
     }
 
     *code = parsed;

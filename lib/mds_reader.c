@@ -78,6 +78,14 @@ mds_read_back(mds_reader_t *r, size_t mark)
 }
 
 void
+mds_read_starved(mds_reader_t *r)
+{
+    if (r->status == MDS_OK) {
+        r->status = mds_fail(r->err, MDS_NO_MEMORY, "%s: no memory", r->what);
+    }
+}
+
+void
 mds_read_failed(mds_reader_t *r, const char *format, ...)
 {
     char    words[MDS_ERROR_BYTES];
@@ -91,11 +99,14 @@ mds_read_failed(mds_reader_t *r, const char *format, ...)
     vsnprintf(words, sizeof(words), format, args);
     va_end(args);
 
-    r->status = mds_arena_failed(r->arena)
-                    ? mds_fail(r->err, MDS_NO_MEMORY, "%s: no memory", r->what)
-                    : mds_fail(r->err, MDS_INVALID, "%s: %s: %s", r->what,
-                               r->pointer_len > 0 ? r->pointer : "the document",
-                               words);
+    if (mds_arena_failed(r->arena)) {
+        mds_read_starved(r);
+        return;
+    }
+
+    r->status
+        = mds_fail(r->err, MDS_INVALID, "%s: %s: %s", r->what,
+                   r->pointer_len > 0 ? r->pointer : "the document", words);
 }
 
 void
@@ -227,7 +238,7 @@ mds_read_items(mds_reader_t *r, const mds_json_t *json, mds_read_t read,
     mds_json_member_t *member = mds_json_first(json);
 
     if (dest == NULL) {
-        mds_read_failed(r, "no memory");
+        mds_read_starved(r);
         return;
     }
 
@@ -292,7 +303,7 @@ mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     strs->items = mds_arena_calloc(r->arena, 1, sizeof(mds_str_t));
     if (strs->items == NULL) {
-        mds_read_failed(r, "no memory");
+        mds_read_starved(r);
         return;
     }
 

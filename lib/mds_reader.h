@@ -76,6 +76,9 @@ void mds_read_unwanted_in(mds_reader_t *r, const mds_json_t *object,
 /* "POINTER: WORDS" */
 void mds_read_failed(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 
+/* Memory is short. */
+void mds_read_starved(mds_reader_t *r);
+
 /* Steps down by a key or an index, and back with what it returned. */
 size_t mds_read_down(mds_reader_t *r, mds_str_t key);
 size_t mds_read_down_index(mds_reader_t *r, size_t index);

@@ -279,7 +279,7 @@ mds_revert_check(mds_revert_t *u, mds_error_t *err)
     snprintf(words, sizeof(words), "needs it (%.*s)", (int) sizeof(words) - 16,
              why.text + strlen(MDS_REVERT_WHAT ": "));
     parts = mds_json_array_new();
-    status = mds_json_append(parts, part);
+    status = mds_json_done(mds_json_append(parts, part), err);
 
     if (status == MDS_OK) {
         status = mds_revert_conflict(u, parts, words, err);

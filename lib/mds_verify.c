@@ -41,6 +41,16 @@ mds_verify_problem(mds_verify_t *v, const char *where, const char *format, ...)
     v->options->problem(v->options->data, where, words);
 }
 
+void
+mds_verify_failed(mds_verify_t *v, const char *where, const mds_error_t *err)
+{
+    if (err->status == MDS_NO_MEMORY) {
+        v->starved = true;
+    } else {
+        mds_verify_problem(v, where, "%s", err->text);
+    }
+}
+
 /* Within one file. */
 static void
 mds_verify_report(mds_progress_t *progress, uint64_t done, uint64_t total)
@@ -147,7 +157,7 @@ mds_verify_folder(mds_verify_t *v, const char *folder, mds_verify_visit_t visit,
 
     if (count < 0) {
         (void) mds_fail_errno(err, "cannot be read");
-        mds_verify_problem(v, folder, "%s", err->text);
+        mds_verify_failed(v, folder, err);
         return MDS_OK;
     }
 
@@ -256,7 +266,7 @@ mds_verify_survives(mds_verify_t *v, const char *where,
 static mds_status_t
 mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
 {
-    mds_current_t *current;
+    mds_current_t *current = NULL;
     uint64_t       serial = 0, last = 0;
     mds_status_t   status = mds_current_open(v->depot, false, err, &current);
 
@@ -276,6 +286,8 @@ mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
         (void) usleep(MDS_VERIFY_WAIT_US);
     }
 
+    mds_current_close(current);
+
     if (status != MDS_OK) {
         return status;
     }
@@ -288,8 +300,6 @@ mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
     }
 
     v->result.serial = serial;
-    mds_current_close(current);
-
     return MDS_OK;
 }
 
@@ -392,6 +402,10 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
         v.result.serial = mds_current_serial(current);
         mds_current_close(current);
         status = mds_verify_all(&v, err);
+    }
+
+    if (status == MDS_OK && v.starved) {
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
     if (status == MDS_OK) {

@@ -52,14 +52,14 @@ mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
     mds_error_t         err;
 
     if (mds_dsse_parse(signature, &err, keyid, raw) != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
         return;
     }
 
     key = mds_verify_signer(v, where, "is signed by", keyid);
 
     if (key != NULL && mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
     }
 }
 
@@ -111,7 +111,7 @@ mds_verify_manifest(mds_verify_t *v, const char *generation, mds_str_t key,
     v->result.manifests++;
 
     if (mds_json_parse(body, "manifest", err, &manifest) != MDS_OK) {
-        mds_verify_problem(v, generation, "%s", err->text);
+        mds_verify_failed(v, generation, err);
         return MDS_OK;
     }
 
@@ -182,8 +182,12 @@ mds_verify_records(mds_verify_t *v, const char *where, mds_catalog_t *catalog,
     }
 
     mds_lmdb_walk_end(cursor);
-    mds_catalog_end(catalog);
 
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(mds_catalog_lmdb(catalog), err);
+    }
+
+    mds_catalog_end(catalog);
     return status;
 }
 
@@ -221,15 +225,11 @@ mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
         mds_catalog_close(catalog);
     }
 
-    if (status == MDS_NO_MEMORY) {
-        return status;
-    }
-
     /* Old ones are collected when their time has come. */
     if (status != MDS_OK
         && (status != MDS_NOT_FOUND || mds_verify_in_force(v, serial)))
     {
-        mds_verify_problem(v, where, "%s", err->text);
+        mds_verify_failed(v, where, err);
     }
 
     return MDS_OK;

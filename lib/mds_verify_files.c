@@ -55,7 +55,7 @@ mds_verify_digest(mds_verify_t *v, const char *where,
     }
 
     if (status != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err->text);
+        mds_verify_failed(v, where, err);
 
     } else if (!mds_sha256_eq(&found, sha256)) {
         mds_verify_problem(v, where, "damaged: its SHA-256 is %s",
@@ -76,14 +76,14 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
     mds_error_t         err;
 
     if (mds_minisign_keyid(text, &err, keyid) != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
         return;
     }
 
     key = mds_verify_signer(v, where, "is of", keyid);
 
     if (key != NULL && mds_minisign_verify(key, path, text, &err) != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
     }
 }
 
@@ -112,7 +112,7 @@ mds_verify_minisig(mds_verify_t *v, const char *where,
         free(text);
 
     } else if (status != MDS_NOT_FOUND) {
-        mds_verify_problem(v, where, "%s", err->text);
+        mds_verify_failed(v, where, err);
     }
 
     return MDS_OK;
@@ -179,7 +179,7 @@ mds_verify_set(mds_verify_t *v, const char *where, const mds_sha256_t *sha256)
     }
 
     if (status != MDS_OK && status != MDS_NOT_FOUND) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
     }
 }
 

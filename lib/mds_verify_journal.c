@@ -68,7 +68,8 @@ mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
     mds_signed_t      made = { .signature = "" };
     char             *text;
     size_t            len;
-    mds_status_t      status = mds_json_set_integer(manifest, "serial", 0);
+    mds_status_t      status
+        = mds_json_done(mds_json_set_integer(manifest, "serial", 0), err);
 
     if (status == MDS_OK) {
         status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
@@ -145,6 +146,8 @@ mds_verify_bases(mds_verify_t *v, const char *where, const mds_json_t *lists)
 
         if (mds_idlist_open(v->depot, &sha256, &err, &list) == MDS_OK) {
             mds_idlist_close(list);
+        } else if (err.status == MDS_NO_MEMORY) {
+            mds_verify_failed(v, where, &err);
         } else {
             mds_verify_problem(v, where, "list %.*s: %s",
                                MDS_STR(mds_json_key(m)), err.text);
@@ -171,7 +174,7 @@ mds_verify_document(mds_verify_run_t *run, mds_json_t *state)
     }
 
     if (status != MDS_OK) {
-        mds_verify_problem(run->v, run->where, "%s", err.text);
+        mds_verify_failed(run->v, run->where, &err);
     }
 
     mds_model_free(model);
@@ -190,7 +193,7 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
     run->v->result.apps++;
 
     if (mds_journal_app(run->journal, app, err, &state) != MDS_OK) {
-        mds_verify_problem(run->v, where, "%s", err->text);
+        mds_verify_failed(run->v, where, err);
         return MDS_OK;
     }
 
@@ -254,7 +257,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
     }
 
     if (status != MDS_OK) {
-        mds_verify_problem(v, where, "%s", err.text);
+        mds_verify_failed(v, where, &err);
         return;
     }
 
@@ -282,6 +285,10 @@ mds_verify_log(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
     }
 
     status = mds_journal_entry(journal, last + 1, err, &entry);
+
+    if (status != MDS_OK && status != MDS_NOT_FOUND) {
+        mds_verify_failed(v, "journal", err);
+    }
 
     if (status == MDS_OK) {
         mds_json_release(entry);
@@ -320,11 +327,10 @@ mds_verify_journal(mds_verify_t *v, mds_error_t *err)
         mds_journal_close(run.journal);
     }
 
-    if (status == MDS_NO_MEMORY || status == MDS_OK) {
-        return status;
+    if (status != MDS_OK) {
+        mds_verify_failed(v, "journal", err);
     }
 
-    mds_verify_problem(v, "journal", "%s", err->text);
     return MDS_OK;
 }
 
@@ -340,12 +346,8 @@ mds_verify_state(mds_verify_t *v, mds_error_t *err)
         mds_state_close(state);
     }
 
-    if (status == MDS_NO_MEMORY) {
-        return status;
-    }
-
     if (status != MDS_OK) {
-        mds_verify_problem(v, "state", "%s", err->text);
+        mds_verify_failed(v, "state", err);
     }
 
     v->result.windows = windows;

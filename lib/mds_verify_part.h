@@ -15,9 +15,15 @@ typedef struct {
     const mds_verify_options_t *options;
     mds_verify_result_t         result;
     uint64_t                    total_bytes;
-    mds_intern_t               *seen;  /* manifests, by digest */
-    bool                        muted; /* a first look, which tells nothing */
+    mds_intern_t               *seen;    /* manifests, by digest */
+    bool                        muted;   /* a first look, which tells nothing */
+    bool                        starved; /* memory was short for something */
 } mds_verify_t;
+
+/* Tells what failed as a problem; where memory is short, that it cannot be
+ * told, which mds_verify() returns in the end. */
+void
+mds_verify_failed(mds_verify_t *v, const char *where, const mds_error_t *err);
 
 void mds_verify_problem(mds_verify_t *v, const char *where, const char *format,
                         ...) MDS_PRINTF(3, 4);

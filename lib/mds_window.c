@@ -201,9 +201,10 @@ mds_window_audit(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
 
     count = mds_window_admissions(lmdb, window.number);
     *admissions += count;
+    status = mds_lmdb_status(lmdb, err);
 
-    return count == window.count
-               ? MDS_OK
+    return status != MDS_OK || count == window.count
+               ? status
                : mds_fail(err, MDS_DAMAGED,
                           "state: the window of release %.*s of %.*s has let"
                           " in %llu, and says %llu",
@@ -258,6 +259,10 @@ mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
     }
 
     mds_lmdb_walk_end(cursor);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(lmdb, err);
+    }
 
     if (status == MDS_OK
         && admissions != mds_lmdb_count(lmdb, MDS_STATE_ADMISSIONS))

@@ -5,12 +5,6 @@
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
-mds_status_t
-mdsctl_memory(mds_status_t status, mds_error_t *err)
-{
-    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "no memory");
-}
-
 mds_json_t *
 mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err)
 {

@@ -24,9 +24,6 @@ mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err);
 mds_json_t *mdsctl_document_array(mds_json_t *state, const char *key);
 mds_json_t *mdsctl_document_object(mds_json_t *state, const char *key);
 
-/* "MDS_OK or no memory", with the words for it. */
-mds_status_t mdsctl_memory(mds_status_t status, mds_error_t *err);
-
 /* Changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
 void mdsctl_changes_print(const mds_json_t *changes);
 

@@ -129,7 +129,7 @@ move_id(mds_json_t *content, const char *to, const char *from, mds_str_t id,
 
     return ids_find(target, id) < mds_json_size(target)
                ? MDS_OK
-               : mdsctl_memory(mds_json_append(target, mds_json_string_new(id)),
+               : mds_json_done(mds_json_append(target, mds_json_string_new(id)),
                                err);
 }
 
@@ -161,7 +161,7 @@ set_base(mds_json_t *content, const mds_sha256_t *sha256, mds_error_t *err)
     mds_json_delete(content, "without");
     mds_json_delete(content, "file");
 
-    return mdsctl_memory(mds_json_set_str(content, "sha256",
+    return mds_json_done(mds_json_set_str(content, "sha256",
                                           mds_str_of(
                                               mds_sha256_hex(sha256, hex))),
                          err);

@@ -45,7 +45,7 @@ log_entries(mds_journal_t *journal, const char *app, mds_json_t *out,
             if (out == NULL) {
                 print_entry(entry);
             } else {
-                status = mdsctl_memory(mds_json_append(out,
+                status = mds_json_done(mds_json_append(out,
                                                        mds_json_retain(entry)),
                                        err);
             }

@@ -33,7 +33,7 @@ publish_again(mds_json_t *twin, const mds_json_t *package, mds_error_t *err)
         value = mds_json_get(package, options[i]);
 
         if (value != NULL) {
-            status = mdsctl_memory(mds_json_set(twin, options[i],
+            status = mds_json_done(mds_json_set(twin, options[i],
                                                 mds_json_copy(value)),
                                    err);
         }
@@ -76,7 +76,7 @@ edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
 
     status = twin != NULL
                  ? publish_again(twin, p->package, err)
-                 : mdsctl_memory(mds_json_append(packages,
+                 : mds_json_done(mds_json_append(packages,
                                                  mds_json_copy(p->package)),
                                  err);
 

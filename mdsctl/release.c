@@ -20,7 +20,7 @@ edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
                         id);
     }
 
-    return mdsctl_memory(mds_json_append(mdsctl_document_array(state,
+    return mds_json_done(mds_json_append(mdsctl_document_array(state,
                                                                "releases"),
                                          mds_json_copy(release)),
                          err);
@@ -190,7 +190,7 @@ edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
                         promotion->id, MDS_STR(now));
     }
 
-    return mdsctl_memory(mds_json_set(release, "audience",
+    return mds_json_done(mds_json_set(release, "audience",
                                       mds_json_copy(promotion->audience)),
                          err);
 }
@@ -277,7 +277,7 @@ edit_state(mds_loader_t *loader, void *data, mds_json_t *state,
         return MDS_OK;
     }
 
-    return mdsctl_memory(mds_json_set_str(release, "state",
+    return mds_json_done(mds_json_set_str(release, "state",
                                           mds_str_of(transition->state)),
                          err);
 }

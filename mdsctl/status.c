@@ -106,7 +106,7 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
         facts = NULL;
     }
 
-    return mdsctl_memory(mds_json_set(release, "window", facts), err);
+    return mds_json_done(mds_json_set(release, "window", facts), err);
 }
 
 /* The releases as the document has them, with what is left out there. */
@@ -193,7 +193,7 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
 
     return facts == NULL
                ? err->status
-               : mdsctl_memory(mds_json_append(status->apps, facts), err);
+               : mds_json_done(mds_json_append(status->apps, facts), err);
 }
 
 static mds_status_t

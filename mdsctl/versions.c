@@ -28,7 +28,7 @@ tally_device(void *data, const mds_device_t *device, mds_error_t *err)
 
     if (!fresh) {
         o = mds_json_at(tally->counts, i);
-        return mdsctl_memory(
+        return mds_json_done(
             mds_json_set_integer(o, "devices",
                                  mds_json_integer(mds_json_get(o, "devices"))
                                      + 1),
@@ -46,7 +46,7 @@ tally_device(void *data, const mds_device_t *device, mds_error_t *err)
         o = NULL;
     }
 
-    return mdsctl_memory(mds_json_append(tally->counts, o), err);
+    return mds_json_done(mds_json_append(tally->counts, o), err);
 }
 
 static mds_status_t
@@ -231,7 +231,7 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
         o = NULL;
     }
 
-    return mdsctl_memory(mds_json_append(listing->devices, o), err);
+    return mds_json_done(mds_json_append(listing->devices, o), err);
 }
 
 int

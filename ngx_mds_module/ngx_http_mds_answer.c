@@ -92,14 +92,15 @@ ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
     /* There is no validator: "If-None-Match: *" must not make it a 304. */
     r->disable_not_modified = 1;
 
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
+    /* First, while a failure can still become a 500. */
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
     }
 
     b->pos = body->data;

@@ -72,7 +72,7 @@ ngx_http_mds_close_depots(void)
 
         mds_depot_close(depot->depot);
         ngx_http_mds_state_close(&depot->state);
-        ngx_free(depot->queue);
+        ngx_http_mds_queue_free(depot->queue);
         ngx_free(depot);
     }
 

@@ -205,6 +205,7 @@ void ngx_http_mds_write_note(ngx_http_mds_depot_t *depot, mds_write_t *write);
 
 /* Whether a thread is at work on the depot's state. NULL is fine. */
 ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
+void       ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue);
 
 /* The writes of a depot, kept with it. */
 ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);

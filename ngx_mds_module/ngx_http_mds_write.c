@@ -12,6 +12,9 @@
 /* Without a timer, a worker that is to go would not wait for its thread. */
 #define NGX_HTTP_MDS_BATCH_MS 60000
 
+/* Until memory for a batch is asked for again. */
+#define NGX_HTTP_MDS_RETRY_MS 50
+
 /* Of one transaction; what is more waits for the next. */
 #define NGX_HTTP_MDS_BATCH_WRITES 1024
 
@@ -42,11 +45,13 @@ struct ngx_http_mds_queue_s {
     ngx_uint_t            notes;   /* that nobody waits for */
     mds_status_t          failed;  /* as it was logged last */
     ngx_uint_t            damaged; /* a record is, and that was logged */
+    ngx_event_t           retry;
 };
 
 static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
 
 static void ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue);
+static void ngx_http_mds_queue_retry(ngx_event_t *event);
 
 ngx_int_t
 ngx_http_mds_pool_init(ngx_conf_t *cf)
@@ -95,9 +100,21 @@ ngx_http_mds_queue(ngx_http_mds_depot_t *depot)
 
         ngx_queue_init(&(*queue)->waiting);
         (*queue)->depot = depot;
+        (*queue)->retry.handler = ngx_http_mds_queue_retry;
+        (*queue)->retry.data = *queue;
     }
 
     return *queue;
+}
+
+void
+ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue)
+{
+    if (queue != NULL && queue->retry.timer_set) {
+        ngx_del_timer(&queue->retry);
+    }
+
+    ngx_free(queue);
 }
 
 ngx_int_t
@@ -419,9 +436,10 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
         return;
     }
 
-    /* Without memory, they wait for the next one that comes. */
     batch = ngx_http_mds_batch_create(queue);
     if (batch == NULL) {
+        queue->retry.log = ngx_cycle->log;
+        ngx_add_timer(&queue->retry, NGX_HTTP_MDS_RETRY_MS);
         return;
     }
 
@@ -440,6 +458,16 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
     }
 
     ngx_add_timer(&batch->task.event, NGX_HTTP_MDS_BATCH_MS);
+}
+
+static void
+ngx_http_mds_queue_retry(ngx_event_t *event)
+{
+    ngx_http_mds_queue_t *queue = event->data;
+
+    if (!queue->busy) {
+        ngx_http_mds_queue_run(queue);
+    }
 }
 
 /* A write that nobody waits for. */

@@ -7,13 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[64];
+static char directory[128];
 
 int
 workdir_make(void **state)
 {
+    const char *base = getenv("TMPDIR");
+
     (void) state;
-    strcpy(directory, "/tmp/mds-test-XXXXXX");
+    snprintf(directory, sizeof(directory), "%s/mds-test-XXXXXX",
+             base != NULL ? base : "/tmp");
     return mkdtemp(directory) == NULL;
 }
 
