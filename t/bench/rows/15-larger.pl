@@ -18,7 +18,8 @@ my $base = knob(RESOURCES => 1000);
 my %larger = (
     '10 times the resources' => [ 0.9, resources => 10 * $base ],
     '10 times the ids'       => [ 0.9, ids => 10 * knob(IDS => 10_000_000) ],
-    '10 times the releases of each' => [ undef, releases => 100 ],
+    '10 times the releases of each' => [ undef, releases => 100,
+        resources => $base / 10 ],
 );
 
 for my $what (sort keys %larger) {
