@@ -19,6 +19,7 @@
 
 #define MDS_MUST_CHECK __attribute__((warn_unused_result))
 #define MDS_COLD __attribute__((cold, noinline)) /* keeps out of the way */
+#define MDS_APART __attribute__((noinline))      /* so does what is large */
 #define MDS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 #define mds_nelems(a) (sizeof(a) / sizeof((a)[0]))

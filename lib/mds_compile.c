@@ -129,6 +129,8 @@ mds_compile_record(mds_compiling_t *x, mds_str_t kind, mds_str_t key,
                            : mds_compile_releases(x, err);
     }
 
+    mds_compile_fill_salts(x);
+
     if (status == MDS_OK && mds_str_eq(kind, mds_str("upgrade"))) {
         status = mds_compile_messages(x, err);
     }

@@ -85,13 +85,6 @@ typedef struct {
     mds_setting_record_t *settings; /* of the model, in their order */
 } mds_config_t;
 
-/* Percentages are drawn by the release's own name, and so is no other's. */
-static bool
-mds_config_bucket(const mds_release_record_t *release)
-{
-    return (release->flags & (MDS_RELEASE_PERCENT | MDS_RELEASE_RAMP)) != 0;
-}
-
 static uint32_t
 mds_config_condition(mds_config_t *c, const mds_release_record_t *release,
                      uint32_t index)
@@ -107,7 +100,7 @@ mds_config_condition(mds_config_t *c, const mds_release_record_t *release,
     uint32_t            number;
     bool                fresh;
 
-    if (!mds_config_bucket(release)) {
+    if (release->salt == MDS_RECORD_NONE) {
         key.lists = release->lists;
         key.flags = release->flags;
     }
@@ -159,7 +152,7 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     record.setting = mds_builder_text(x->builder, release->name);
     mds_builder_add(x->builder, MDS_TABLE_RELEASES, &record);
 
-    candidate.bucket = mds_config_bucket(&record);
+    candidate.bucket = record.salt != MDS_RECORD_NONE;
     candidate.condition = mds_config_condition(c, &record, candidate.release);
     mds_builder_add(x->builder, MDS_TABLE_CANDIDATES, &candidate);
 

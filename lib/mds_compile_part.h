@@ -28,6 +28,9 @@ typedef struct {
 void mds_compile_release_head(mds_compiling_t *x, const mds_release_t *release,
                               mds_release_record_t *record);
 
+/* Once all releases have theirs: salts up to a multiple of the lanes. */
+void mds_compile_fill_salts(mds_compiling_t *x);
+
 /* The answers of the release under way: one for each online build of its
  * version, and where to go back to, if it was rolled back. */
 mds_status_t

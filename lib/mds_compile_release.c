@@ -10,18 +10,34 @@ mds_threshold(double percent)
 }
 
 /* What makes the buckets of two releases independent. */
-static void
-mds_salt(mds_str_t app, mds_str_t id, uint8_t salt[16])
+static uint32_t
+mds_compile_salt(mds_compiling_t *x, mds_str_t id)
 {
+    uint32_t           index = mds_builder_count(x->builder, MDS_TABLE_SALTS);
     mds_sha256_state_t state;
     mds_sha256_t       digest;
+    mds_salt_t         salt;
 
     mds_sha256_begin(&state);
-    mds_sha256_add(&state, app.data, app.len);
+    mds_sha256_add(&state, x->model->app.data, x->model->app.len);
     mds_sha256_add(&state, "", 1);
     mds_sha256_add(&state, id.data, id.len);
     mds_sha256_end(&state, &digest);
-    memcpy(salt, digest.bytes, 16);
+    memcpy(salt.bytes, digest.bytes, sizeof(salt.bytes));
+    mds_builder_add(x->builder, MDS_TABLE_SALTS, &salt);
+
+    return index;
+}
+
+void
+mds_compile_fill_salts(mds_compiling_t *x)
+{
+    static const mds_salt_t none;
+
+    while (mds_builder_count(x->builder, MDS_TABLE_SALTS) % MDS_SIPHASH_LANES
+           != 0) {
+        mds_builder_add(x->builder, MDS_TABLE_SALTS, &none);
+    }
 }
 
 static mds_range_t
@@ -111,7 +127,9 @@ mds_compile_release_head(mds_compiling_t *x, const mds_release_t *release,
     record->rules = mds_builder_rules(builder, &release->rules);
     record->force_full = mds_compile_versions(x, &release->force_full);
     record->stage = mds_compile_stage(x, release->stage);
-    mds_salt(x->model->app, release->id, record->salt);
+    record->salt = release->audience.has_percent || release->audience.has_ramp
+                       ? mds_compile_salt(x, release->id)
+                       : MDS_RECORD_NONE;
     mds_compile_audience(x, &release->audience, record);
     mds_compile_window(x, release, record);
 }

@@ -51,6 +51,11 @@ typedef struct {
     bool          hashed[2];
     mds_version_t installed; /* len 0: nothing is */
 
+    /* The buckets made last, by mds_by_t: of those salts, from a multiple of
+     * MDS_SIPHASH_LANES on. */
+    uint32_t salts[2];
+    uint64_t buckets[2][MDS_SIPHASH_LANES];
+
     mds_range_t built; /* builds that were looked through last … */
     uint32_t    build; /* … and the one for the device */
 

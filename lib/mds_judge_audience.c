@@ -88,11 +88,28 @@ mds_percent_of(uint64_t threshold)
     return (double) threshold * 100 / 18446744073709551616.0;
 }
 
+/* Neighbours' are made in one go: they are likely to be asked for next. */
+static inline uint64_t
+mds_judge_bucket(mds_judge_t *judge, uint32_t salt, mds_by_t by)
+{
+    uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
+
+    if (judge->salts[by] != first) {
+        judge->salts[by] = first;
+        mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS,
+                                          first),
+                          judge->ids[by], judge->buckets[by]);
+    }
+
+    return judge->buckets[by][salt - first];
+}
+
 static MDS_COLD bool
 mds_tell_threshold(mds_judge_t *judge, const mds_release_record_t *release,
                    uint64_t threshold, const char *what, bool in)
 {
     mds_str_t id = judge->ids[release->by];
+    uint64_t  bucket = mds_judge_bucket(judge, release->salt, release->by);
 
     if (id.len == 0) {
         return mds_judge_tell(judge, what, mds_null_str, id, false,
@@ -102,20 +119,19 @@ mds_tell_threshold(mds_judge_t *judge, const mds_release_record_t *release,
     }
 
     return mds_judge_tell(judge, what, mds_null_str, id, in,
-                          "bucket %.4f, below %.4f",
-                          mds_percent_of(mds_siphash(release->salt, id)),
+                          "bucket %.4f, below %.4f", mds_percent_of(bucket),
                           mds_percent_of(threshold));
 }
 
 /* Sticky: the bucket is the device's own, and the threshold only rises. */
-static bool
+static inline bool
 mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
                     uint64_t threshold, const char *what)
 {
-    mds_str_t id = judge->ids[release->by];
-    bool      in = id.len > 0 && threshold > 0
+    bool in = judge->ids[release->by].len > 0 && threshold > 0
               && (threshold == UINT64_MAX
-                  || mds_siphash(release->salt, id) < threshold);
+                  || mds_judge_bucket(judge, release->salt, release->by)
+                         < threshold);
 
     return judge->trace == NULL
                ? in
@@ -147,9 +163,8 @@ mds_ramp_threshold(const mds_release_record_t *release, int64_t now_ms)
 }
 
 static bool
-mds_in_all(mds_judge_t *judge, const mds_release_record_t *release)
+mds_in_all(mds_judge_t *judge)
 {
-    (void) release;
     return mds_judge_tell(judge, "all", mds_null_str, mds_null_str, true,
                           "everybody");
 }
@@ -160,7 +175,7 @@ mds_in_percent(mds_judge_t *judge, const mds_release_record_t *release)
     return mds_judge_threshold(judge, release, release->percent, "percent");
 }
 
-static bool
+static MDS_APART bool
 mds_in_ramp(mds_judge_t *judge, const mds_release_record_t *release)
 {
     return mds_judge_threshold(judge, release,
@@ -180,7 +195,7 @@ mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release)
            && !((flags & MDS_RELEASE_RAMP) != 0 && mds_in_ramp(judge, release));
 }
 
-static bool
+static MDS_APART bool
 mds_in_lists(mds_judge_t *judge, const mds_release_record_t *release)
 {
     return mds_judge_lists(judge, release->lists, "list", false);
@@ -231,7 +246,7 @@ mds_window_look(mds_judge_t *judge, const mds_release_record_t *release,
     return in;
 }
 
-static bool
+static MDS_APART bool
 mds_in_window(mds_judge_t *judge, const mds_release_record_t *release)
 {
     mds_str_t    id = judge->ids[release->window_by];
@@ -269,41 +284,44 @@ mds_in_window(mds_judge_t *judge, const mds_release_record_t *release)
                               : ", and its time is over");
 }
 
-/* The parts of an audience, cheaper ones first. */
-static const struct {
-    uint8_t      flag;
-    mds_reason_t reason;
-    bool (*in)(mds_judge_t *judge, const mds_release_record_t *release);
-} mds_parts[] = {
-    { MDS_RELEASE_ALL, MDS_REASON_ALL, mds_in_all },
-    { MDS_RELEASE_PERCENT, MDS_REASON_PERCENT, mds_in_percent },
-    { MDS_RELEASE_RAMP, MDS_REASON_RAMP, mds_in_ramp },
-    { MDS_RELEASE_LISTS, MDS_REASON_LIST, mds_in_lists },
-    { MDS_RELEASE_WINDOW, MDS_REASON_WINDOW, mds_in_window },
-};
+static inline bool
+mds_judge_part(mds_judge_t *judge, const mds_release_record_t *release,
+               unsigned part, mds_reason_t *reason)
+{
+    switch (part) {
+    case MDS_RELEASE_ALL:
+        *reason = MDS_REASON_ALL;
+        return mds_in_all(judge);
+    case MDS_RELEASE_PERCENT:
+        *reason = MDS_REASON_PERCENT;
+        return mds_in_percent(judge, release);
+    case MDS_RELEASE_RAMP:
+        *reason = MDS_REASON_RAMP;
+        return mds_in_ramp(judge, release);
+    case MDS_RELEASE_LISTS:
+        *reason = MDS_REASON_LIST;
+        return mds_in_lists(judge, release);
+    default:
+        *reason = MDS_REASON_WINDOW;
+        return mds_in_window(judge, release);
+    }
+}
 
 bool
 mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
                    mds_reason_t *reason)
 {
-    bool in = false;
+    mds_reason_t why;
+    unsigned     rest = release->flags;
+    bool         in = false;
 
     *reason = MDS_REASON_OUTSIDE;
 
-    for (size_t i = 0; i < mds_nelems(mds_parts); i++) {
-        if ((release->flags & mds_parts[i].flag) == 0
-            || !mds_parts[i].in(judge, release))
-        {
-            continue;
-        }
-
-        if (!in) {
+    /* The lowest bit first. */
+    for (; rest != 0 && (!in || judge->trace != NULL); rest &= rest - 1) {
+        if (mds_judge_part(judge, release, rest & -rest, &why) && !in) {
             in = true;
-            *reason = mds_parts[i].reason;
-        }
-
-        if (judge->trace == NULL) {
-            break;
+            *reason = why;
         }
     }
 

@@ -92,10 +92,10 @@ mds_list_ref_fits(const mds_record_t *record, const void *item)
            && list->by <= MDS_BY_USER;
 }
 
+/* Bytes, or judged where it is used: what it points into is not said here. */
 static bool
-mds_ref_fits(const mds_record_t *record, const void *item)
+mds_any_fits(const mds_record_t *record, const void *item)
 {
-    /* Judged where it is used: what it points into is not said here. */
     (void) record;
     (void) item;
 
@@ -112,6 +112,17 @@ mds_build_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_TEXTS, build->platforms)
            && mds_range_fits(record, MDS_TABLE_TEXTS, build->channels)
            && mds_refs_fit(record, MDS_TABLE_RULES, build->rules);
+}
+
+/* Salts are taken as many at a time as there are lanes. */
+static bool
+mds_salt_fits(const mds_record_t *record, const mds_release_record_t *release)
+{
+    return release->salt == MDS_RECORD_NONE
+               ? (release->flags & (MDS_RELEASE_PERCENT | MDS_RELEASE_RAMP))
+                     == 0
+               : mds_index_fits(record, MDS_TABLE_SALTS,
+                                release->salt | (MDS_SIPHASH_LANES - 1));
 }
 
 static bool
@@ -134,6 +145,8 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_BUILDS, release->builds)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->offers)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->rollbacks)
+           && mds_salt_fits(record, release)
+           && release->flags < 2 * MDS_RELEASE_WINDOW
            && release->state <= MDS_STATE_ROLLED_BACK
            && release->by <= MDS_BY_USER && release->window_by <= MDS_BY_USER;
 }
@@ -221,9 +234,10 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_ATTRIBUTES] = mds_span_item_fits,
     [MDS_TABLE_RULES] = mds_rule_fits,
     [MDS_TABLE_LISTS] = mds_list_ref_fits,
-    [MDS_TABLE_REFS] = mds_ref_fits,
+    [MDS_TABLE_REFS] = mds_any_fits,
     [MDS_TABLE_BUILDS] = mds_build_fits,
     [MDS_TABLE_RELEASES] = mds_release_fits,
+    [MDS_TABLE_SALTS] = mds_any_fits,
     [MDS_TABLE_OFFERS] = mds_offer_fits,
     [MDS_TABLE_DELTAS] = mds_delta_fits,
     [MDS_TABLE_SETTINGS] = mds_setting_fits,

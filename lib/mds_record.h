@@ -19,6 +19,7 @@
 
 #include "mds_base.h"
 #include "mds_model.h"
+#include "mds_siphash.h"
 
 #define MDS_RECORD_TAG 0x5273646d  /* "mdsR" */
 #define MDS_RECORD_NONE UINT32_MAX /* an index that stands for nothing */
@@ -37,6 +38,7 @@ typedef enum {
     MDS_TABLE_REFS,       /* uint32_t: indexes into RULES or LISTS */
     MDS_TABLE_BUILDS,     /* mds_build_t: higher versions first */
     MDS_TABLE_RELEASES,   /* mds_release_record_t: in order of choice */
+    MDS_TABLE_SALTS,      /* mds_salt_t: a multiple of MDS_SIPHASH_LANES */
     MDS_TABLE_OFFERS,     /* mds_offer_t */
     MDS_TABLE_DELTAS,     /* mds_delta_record_t */
     MDS_TABLE_SETTINGS,   /* mds_setting_record_t: by number */
@@ -106,16 +108,22 @@ typedef struct MDS_PACKED {
     uint8_t     sha256[32];
 } mds_build_t;
 
+/* The parts of an audience, in the order in which they are asked: cheaper ones
+ * first, a window, which may take a place, last. */
 #define MDS_RELEASE_ALL 0x01
 #define MDS_RELEASE_PERCENT 0x02
 #define MDS_RELEASE_RAMP 0x04
-#define MDS_RELEASE_WINDOW 0x08
-#define MDS_RELEASE_LISTS 0x10
+#define MDS_RELEASE_LISTS 0x08
+#define MDS_RELEASE_WINDOW 0x10
 
 /*
  * Thresholds are fractions of 2^64; UINT64_MAX is all of it. A device's
  * bucket, SipHash-2-4(salt, id), is under one if it is smaller.
  */
+typedef struct MDS_PACKED {
+    uint8_t bytes[MDS_SIPHASH_KEY];
+} mds_salt_t;
+
 typedef struct MDS_PACKED {
     mds_span_t  id;
     mds_span_t  setting; /* config: the key it is about, else empty */
@@ -137,7 +145,7 @@ typedef struct MDS_PACKED {
     uint8_t     flags;   /* MDS_RELEASE_* */
     uint8_t     by;      /* mds_by_t, of percent and ramp */
     uint8_t     window_by;
-    uint8_t     salt[16];
+    uint32_t    salt; /* SALTS; MDS_RECORD_NONE: no percent, no ramp */
     int64_t     start_ms;
     int64_t     end_ms;
     uint64_t    percent; /* threshold */
@@ -225,6 +233,7 @@ static const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_REFS] = sizeof(uint32_t),
     [MDS_TABLE_BUILDS] = sizeof(mds_build_t),
     [MDS_TABLE_RELEASES] = sizeof(mds_release_record_t),
+    [MDS_TABLE_SALTS] = sizeof(mds_salt_t),
     [MDS_TABLE_OFFERS] = sizeof(mds_offer_t),
     [MDS_TABLE_DELTAS] = sizeof(mds_delta_record_t),
     [MDS_TABLE_SETTINGS] = sizeof(mds_setting_record_t),

@@ -10,18 +10,20 @@
  * numbers, keys by theirs; sets of them have a bit for each.
  */
 typedef struct {
-    const mds_record_t *record;
-    mds_judge_t        *judge;
-    mds_str_t           only;
-    const mds_alloc_t  *alloc;
-    mds_error_t        *err;
-    uint32_t            words;      /* of a set of settings */
-    uint64_t           *chosen;     /* settings */
-    uint64_t           *held;       /* settings */
-    uint64_t           *keys;       /* that have a value */
-    uint8_t            *conditions; /* mds_verdict_t */
-    uint32_t            count;      /* of the chosen ones */
-    mds_settings_t     *out;
+    const mds_record_t         *record;
+    const mds_setting_record_t *settings; /* its tables */
+    const mds_release_record_t *releases;
+    mds_judge_t                *judge;
+    mds_str_t                   only;
+    const mds_alloc_t          *alloc;
+    mds_error_t                *err;
+    uint32_t                    words;      /* of a set of settings */
+    uint64_t                   *chosen;     /* settings */
+    uint64_t                   *held;       /* settings */
+    uint64_t                   *keys;       /* that have a value */
+    uint8_t                    *conditions; /* mds_verdict_t */
+    uint32_t                   *numbers;    /* of a token */
+    mds_settings_t             *out;
 } mds_choosing_t;
 
 static void *
@@ -36,22 +38,17 @@ mds_choosing_count(const mds_choosing_t *c, mds_table_id_t table)
     return c->record->tables[table].count;
 }
 
-static const mds_setting_record_t *
-mds_setting_at(const mds_record_t *record, uint32_t i)
-{
-    return mds_record_item(record, MDS_TABLE_SETTINGS, i);
-}
-
-static const mds_release_record_t *
-mds_setting_release(const mds_record_t *record, uint32_t i)
-{
-    return mds_record_item(record, MDS_TABLE_RELEASES, i);
-}
-
 static void
 mds_bit_set(uint64_t *set, uint32_t i)
 {
     set[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+/* Of the lowest bit of a word. */
+static uint32_t
+mds_bit_place(uint32_t word, uint64_t bits)
+{
+    return word * 64 + (uint32_t) __builtin_ctzll(bits);
 }
 
 static bool
@@ -61,81 +58,75 @@ mds_bit_is_set(const uint64_t *set, uint32_t i)
 }
 
 /* Judged by the first release that has it, for all of them. */
-static bool
+static mds_verdict_t
 mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     const mds_release_record_t *release;
+    mds_verdict_t               verdict = MDS_VERDICT_FAILS;
     mds_reason_t                reason;
     uint32_t                    first;
-    bool                        holds;
 
     memcpy(&first,
            mds_record_item(c->record, MDS_TABLE_CONDITIONS,
                            candidate->condition),
            sizeof(first));
-    release = mds_setting_release(c->record, first);
+    release = &c->releases[first];
 
-    holds = mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
-            && (candidate->bucket != 0
-                || mds_judge_audience(c->judge, release, &reason));
-
-    c->conditions[candidate->condition]
-        = holds ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
-
-    return holds;
-}
-
-static inline bool
-mds_candidate_holds(mds_choosing_t *c, const mds_candidate_t *candidate)
-{
-    uint8_t      verdict = c->conditions[candidate->condition];
-    mds_reason_t reason;
-
-    if (verdict == MDS_VERDICT_FAILS
-        || (verdict == MDS_VERDICT_OPEN
-            && !mds_choosing_condition(c, candidate)))
+    if (mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
+        && (candidate->bucket != 0
+            || mds_judge_audience(c->judge, release, &reason)))
     {
-        return false;
+        verdict = MDS_VERDICT_HOLDS;
     }
 
-    return candidate->bucket == 0
-           || mds_judge_audience(c->judge,
-                                 mds_setting_release(c->record,
-                                                     candidate->release),
-                                 &reason);
+    c->conditions[candidate->condition] = (uint8_t) verdict;
+    return verdict;
 }
 
-/* Where somebody listens, each release is judged by itself, and told of. */
 static bool
-mds_candidate_holds_told(mds_choosing_t *c, const mds_candidate_t *candidate)
+mds_choosing_bucket(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     mds_reason_t reason;
 
-    return mds_judge_release(c->judge,
-                             mds_setting_release(c->record, candidate->release),
-                             MDS_JUDGE_NEW, &reason);
+    return mds_judge_audience(c->judge, &c->releases[candidate->release],
+                              &reason);
 }
 
-/* The first candidate that holds; NULL: none does. */
-static const mds_candidate_t *
-mds_choose_setting(mds_choosing_t *c, const mds_config_key_t *key)
+/* The first candidate that holds; end: none does. */
+static inline const mds_candidate_t *
+mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
+                   const mds_candidate_t *end)
 {
-    const mds_candidate_t *candidate
-        = mds_record_item(c->record, MDS_TABLE_CANDIDATES,
-                          key->candidates.first);
-    const mds_candidate_t *end = candidate + key->candidates.count;
-    const mds_candidate_t *chosen = NULL;
+    for (; candidate < end; candidate++) {
+        mds_verdict_t verdict = c->conditions[candidate->condition];
 
-    if (c->judge->trace == NULL) {
-        while (candidate < end && !mds_candidate_holds(c, candidate)) {
-            candidate++;
+        if (verdict == MDS_VERDICT_OPEN) {
+            verdict = mds_choosing_condition(c, candidate);
         }
 
-        return candidate < end ? candidate : NULL;
+        if (verdict == MDS_VERDICT_HOLDS
+            && (candidate->bucket == 0 || mds_choosing_bucket(c, candidate)))
+        {
+            break;
+        }
     }
 
+    return candidate;
+}
+
+/* The same where somebody listens: each release is judged by itself. */
+static const mds_candidate_t *
+mds_choose_setting_told(mds_choosing_t *c, const mds_candidate_t *candidate,
+                        const mds_candidate_t *end)
+{
+    const mds_candidate_t *chosen = end;
+    mds_reason_t           reason;
+
     for (; candidate < end; candidate++) {
-        if (mds_candidate_holds_told(c, candidate) && chosen == NULL) {
+        if (mds_judge_release(c->judge, &c->releases[candidate->release],
+                              MDS_JUDGE_NEW, &reason)
+            && chosen == end)
+        {
             chosen = candidate;
         }
     }
@@ -146,29 +137,75 @@ mds_choose_setting(mds_choosing_t *c, const mds_config_key_t *key)
 static mds_status_t
 mds_choose_settings(mds_choosing_t *c)
 {
-    const mds_config_key_t *keys
-        = mds_record_item(c->record, MDS_TABLE_KEYS, 0);
+    const mds_config_key_t *key = mds_record_item(c->record, MDS_TABLE_KEYS, 0);
+    const mds_candidate_t  *all
+        = mds_record_item(c->record, MDS_TABLE_CANDIDATES, 0);
     uint32_t count = mds_choosing_count(c, MDS_TABLE_KEYS);
 
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++, key++) {
+        const mds_candidate_t *first = all + key->candidates.first;
+        const mds_candidate_t *end = first + key->candidates.count;
         const mds_candidate_t *chosen;
 
         if (c->only.len > 0
-            && !mds_str_eq(mds_record_bytes(c->record, keys[i].name), c->only))
+            && !mds_str_eq(mds_record_bytes(c->record, key->name), c->only))
         {
             continue;
         }
 
-        chosen = mds_choose_setting(c, &keys[i]);
+        chosen = c->judge->trace == NULL
+                     ? mds_choose_setting(c, first, end)
+                     : mds_choose_setting_told(c, first, end);
 
-        if (chosen != NULL) {
+        if (chosen != end) {
             mds_bit_set(c->chosen, chosen->setting);
-            mds_bit_set(c->keys, i);
-            c->count++;
         }
     }
 
     return c->judge->status;
+}
+
+/* Of all that are chosen, the numbers and the values. */
+static void
+mds_list_settings(mds_choosing_t *c)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < c->words; i++) {
+        for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
+            const mds_setting_record_t *setting
+                = &c->settings[mds_bit_place(i, bits)];
+
+            c->numbers[count] = setting->number;
+            c->out->values[count]
+                = mds_record_bytes(c->record, setting->member);
+            count++;
+        }
+    }
+
+    c->out->value_count = count;
+}
+
+static mds_status_t
+mds_settings_token(mds_choosing_t *c)
+{
+    mds_settings_t *out = c->out;
+    char *text = mds_choosing_alloc(c, mds_token_bytes(c->out->value_count), 1);
+
+    if (text == NULL) {
+        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
+    }
+
+    out->token.len
+        = mds_token_write(c->record->epoch, c->numbers, out->value_count, text);
+    out->token.data = text;
+
+    /* What could not be said in a request gets all each time. */
+    if (out->token.len > MDS_TOKEN_MAX) {
+        out->token.len = 0;
+    }
+
+    return MDS_OK;
 }
 
 /*
@@ -176,14 +213,14 @@ mds_choose_settings(mds_choosing_t *c)
  * be it. MDS_RECORD_NONE: it is none of this app's.
  */
 static uint32_t
-mds_setting_find(const mds_record_t *record, uint32_t at, uint32_t number)
+mds_setting_find(const mds_choosing_t *c, uint32_t at, uint32_t number)
 {
     uint32_t low = at;
-    uint32_t high = record->tables[MDS_TABLE_SETTINGS].count;
+    uint32_t high = mds_choosing_count(c, MDS_TABLE_SETTINGS);
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        uint32_t found = mds_setting_at(record, middle)->number;
+        uint32_t found = c->settings[middle].number;
 
         if (found == number) {
             return middle;
@@ -199,43 +236,50 @@ mds_setting_find(const mds_record_t *record, uint32_t at, uint32_t number)
     return MDS_RECORD_NONE;
 }
 
-/* The settings of a token; *understood false: it is not, and none are. */
-static mds_status_t
-mds_hold_settings(mds_choosing_t *c, mds_str_t token, bool *understood)
+/* The settings of a token; *count untouched: it is not understood. */
+static bool
+mds_hold_settings(mds_choosing_t *c, mds_str_t token, size_t *count)
 {
-    uint32_t  most = mds_choosing_count(c, MDS_TABLE_SETTINGS);
-    uint32_t *numbers = mds_choosing_alloc(c, most, sizeof(*numbers));
-    size_t    count = 0;
-    uint32_t  place = 0;
+    uint32_t most = mds_choosing_count(c, MDS_TABLE_SETTINGS);
+    uint32_t place = 0;
+    size_t   held;
 
-    if (numbers == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
+    if (!mds_token_read(token, c->record->epoch, c->numbers, most, &held)) {
+        return false;
     }
 
-    *understood
-        = mds_token_read(token, c->record->epoch, numbers, most, &count);
-
-    for (size_t i = 0; *understood && i < count; i++) {
-        place = mds_setting_find(c->record, place, numbers[i]);
+    for (size_t i = 0; i < held; i++) {
+        place = mds_setting_find(c, place, c->numbers[i]);
 
         if (place == MDS_RECORD_NONE) {
-            *understood = false;
-            memset(c->held, 0, c->words * sizeof(*c->held));
-        } else {
-            mds_bit_set(c->held, place);
+            return false;
         }
+
+        mds_bit_set(c->held, place);
     }
 
-    return MDS_OK;
+    *count = held;
+    return true;
+}
+
+/* Keys of what is chosen. */
+static void
+mds_mark_keys(mds_choosing_t *c)
+{
+    for (uint32_t i = 0; i < c->words; i++) {
+        for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
+            mds_bit_set(c->keys, c->settings[mds_bit_place(i, bits)].key);
+        }
+    }
 }
 
 static void
-mds_setting_changed(mds_choosing_t *c, uint32_t i)
+mds_compare_setting(mds_choosing_t *c, uint32_t place)
 {
-    const mds_setting_record_t *setting = mds_setting_at(c->record, i);
+    const mds_setting_record_t *setting = &c->settings[place];
     mds_settings_t             *out = c->out;
 
-    if (mds_bit_is_set(c->chosen, i)) {
+    if (mds_bit_is_set(c->chosen, place)) {
         out->values[out->value_count++]
             = mds_record_bytes(c->record, setting->member);
 
@@ -250,85 +294,57 @@ mds_setting_changed(mds_choosing_t *c, uint32_t i)
 /* What is chosen and not held is news; what is held, and whose key has no
  * value now, is to be removed. */
 static mds_status_t
-mds_compare_settings(mds_choosing_t *c)
+mds_compare_settings(mds_choosing_t *c, size_t held)
 {
-    uint32_t held = 0;
+    mds_settings_t *out = c->out;
 
-    for (uint32_t i = 0; i < c->words; i++) {
-        held += (uint32_t) __builtin_popcountll(c->held[i]);
-    }
+    out->value_count = 0;
+    out->full = false;
+    out->removed = mds_choosing_alloc(c, held, sizeof(*out->removed));
 
-    c->out->values = mds_choosing_alloc(c, c->count, sizeof(*c->out->values));
-    c->out->removed = mds_choosing_alloc(c, held, sizeof(*c->out->removed));
-
-    if (c->out->values == NULL || c->out->removed == NULL) {
+    if (out->removed == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
+
+    mds_mark_keys(c);
 
     for (uint32_t i = 0; i < c->words; i++) {
         uint64_t bits = c->chosen[i] ^ c->held[i];
 
         for (; bits != 0; bits &= bits - 1) {
-            mds_setting_changed(c, i * 64 + (uint32_t) __builtin_ctzll(bits));
+            mds_compare_setting(c, mds_bit_place(i, bits));
         }
     }
 
     return MDS_OK;
 }
 
-static mds_status_t
-mds_settings_token(mds_choosing_t *c)
-{
-    uint32_t *numbers = mds_choosing_alloc(c, c->count, sizeof(*numbers));
-    char     *text = mds_choosing_alloc(c, mds_token_bytes(c->count), 1);
-    size_t    count = 0;
-
-    if (numbers == NULL || text == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
-    }
-
-    for (uint32_t i = 0; i < c->words; i++) {
-        for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
-            numbers[count++]
-                = mds_setting_at(c->record,
-                                 i * 64 + (uint32_t) __builtin_ctzll(bits))
-                      ->number;
-        }
-    }
-
-    c->out->token.len = mds_token_write(c->record->epoch, numbers, count, text);
-    c->out->token.data = text;
-
-    /* What could not be said in a request gets all each time. */
-    if (c->out->token.len > MDS_TOKEN_MAX) {
-        c->out->token.len = 0;
-    }
-
-    return MDS_OK;
-}
-
-/* Sets and verdicts, all zero: none, and MDS_VERDICT_OPEN. */
+/* All of it at once; sets and verdicts are zero: none, and not judged yet. */
 static mds_status_t
 mds_choosing_begin(mds_choosing_t *c)
 {
-    uint32_t  keys = mds_choosing_count(c, MDS_TABLE_KEYS) / 64 + 1;
-    size_t    conditions = mds_choosing_count(c, MDS_TABLE_CONDITIONS);
-    size_t    bytes;
-    uint64_t *memory;
+    size_t settings = mds_choosing_count(c, MDS_TABLE_SETTINGS);
+    size_t keys = mds_choosing_count(c, MDS_TABLE_KEYS);
+    size_t conditions = mds_choosing_count(c, MDS_TABLE_CONDITIONS);
+    size_t zero;
 
-    c->words = mds_choosing_count(c, MDS_TABLE_SETTINGS) / 64 + 1;
-    bytes = (2 * (size_t) c->words + keys) * sizeof(*memory) + conditions;
-    memory = mds_choosing_alloc(c, bytes, 1);
+    c->words = (uint32_t) (settings / 64 + 1);
+    zero = (2 * c->words + keys / 64 + 1) * sizeof(uint64_t) + conditions;
 
-    if (memory == NULL) {
+    c->chosen = mds_choosing_alloc(c, zero, 1);
+    c->numbers = mds_choosing_alloc(c, settings, sizeof(*c->numbers));
+    c->out->values = mds_choosing_alloc(c, keys, sizeof(*c->out->values));
+
+    if (c->chosen == NULL || c->numbers == NULL || c->out->values == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
-    memset(memory, 0, bytes);
-    c->chosen = memory;
+    memset(c->chosen, 0, zero);
     c->held = c->chosen + c->words;
     c->keys = c->held + c->words;
-    c->conditions = (uint8_t *) (c->keys + keys);
+    c->conditions = (uint8_t *) (c->keys + keys / 64 + 1);
+    c->settings = mds_record_item(c->record, MDS_TABLE_SETTINGS, 0);
+    c->releases = mds_record_item(c->record, MDS_TABLE_RELEASES, 0);
 
     return MDS_OK;
 }
@@ -336,7 +352,7 @@ mds_choosing_begin(mds_choosing_t *c)
 static mds_status_t
 mds_settings_record(mds_choosing_t *c, mds_str_t token)
 {
-    bool         understood = false;
+    size_t       held;
     mds_status_t status = mds_choosing_begin(c);
 
     if (status == MDS_OK) {
@@ -344,6 +360,7 @@ mds_settings_record(mds_choosing_t *c, mds_str_t token)
     }
 
     if (status == MDS_OK) {
+        mds_list_settings(c);
         status = mds_settings_token(c);
     }
 
@@ -353,19 +370,15 @@ mds_settings_record(mds_choosing_t *c, mds_str_t token)
 
     /* A set has one token: with the same there is nothing to compare. */
     if (token.len > 0 && mds_str_eq(token, c->out->token)) {
+        c->out->value_count = 0;
         return MDS_OK;
     }
 
-    if (token.len > 0) {
-        status = mds_hold_settings(c, token, &understood);
-    }
+    c->out->full = true;
 
-    if (status == MDS_OK) {
-        c->out->full = !understood;
-        status = mds_compare_settings(c);
-    }
-
-    return status;
+    return token.len > 0 && mds_hold_settings(c, token, &held)
+               ? mds_compare_settings(c, held)
+               : MDS_OK;
 }
 
 /* An app that has no configuration: nothing, and a token that says so. */

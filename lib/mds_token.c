@@ -17,27 +17,45 @@ mds_token_check(const char *text, size_t len)
            & 0xffffff;
 }
 
-/* Bits come in groups of 4, and go out as digits of 6. */
+/* Bits come in groups of 4 and more, and go out as digits of 6: the latest
+ * are kept until there are enough for some digits. */
 typedef struct {
-    char    *text;
-    size_t   len;
-    uint32_t bits;
+    char    *end;
+    uint64_t bits;
     unsigned count;
 } mds_token_writer_t;
 
-static void
+static inline void
+mds_token_digits_out(mds_token_writer_t *w, unsigned digits)
+{
+    for (unsigned i = 0; i < digits; i++) {
+        w->count -= 6;
+        *w->end++ = mds_token_digits[w->bits >> w->count & 0x3f];
+    }
+}
+
+static inline void
 mds_token_put(mds_token_writer_t *w, uint32_t value, unsigned bits)
 {
     w->bits = w->bits << bits | value;
     w->count += bits;
 
-    while (w->count >= 6) {
-        w->count -= 6;
-        w->text[w->len++] = mds_token_digits[w->bits >> w->count & 0x3f];
+    if (w->count >= 24) {
+        mds_token_digits_out(w, 4);
     }
 }
 
+/* All there are, filled up with zero bits. */
 static void
+mds_token_flush(mds_token_writer_t *w)
+{
+    unsigned odd = w->count % 6;
+
+    mds_token_put(w, 0, odd > 0 ? 6 - odd : 0);
+    mds_token_digits_out(w, w->count / 6);
+}
+
+static inline void
 mds_token_put_gap(mds_token_writer_t *w, uint32_t gap)
 {
     while (gap > 7) {
@@ -52,29 +70,22 @@ size_t
 mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
                 char *text)
 {
-    mds_token_writer_t w = { .text = text };
-    uint32_t           last = 0, check;
+    mds_token_writer_t w = { .end = text };
+    uint32_t           last = 0;
 
     mds_token_put(&w, MDS_TOKEN_VERSION, 8);
-
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        mds_token_put(&w, epoch >> shift & 0xff, 8);
-    }
+    mds_token_put(&w, epoch >> 16, 16);
+    mds_token_put(&w, epoch & 0xffff, 16);
 
     for (size_t i = 0; i < count; i++) {
         mds_token_put_gap(&w, numbers[i] - last);
         last = numbers[i];
     }
 
-    if (w.count > 0) {
-        mds_token_put(&w, 0, 6 - w.count);
-    }
+    mds_token_flush(&w);
+    mds_token_put(&w, mds_token_check(text, (size_t) (w.end - text)), 24);
 
-    check = mds_token_check(text, w.len);
-    mds_token_put(&w, check >> 12, 12);
-    mds_token_put(&w, check & 0xfff, 12);
-
-    return w.len;
+    return (size_t) (w.end - text);
 }
 
 typedef struct {

@@ -65,32 +65,47 @@ ngx_http_mds_config_alloc(void *data, size_t bytes)
     return ngx_palloc(data, bytes);
 }
 
-static void
-ngx_http_mds_config_write(ngx_http_mds_writer_t *w,
-                          const mds_settings_t *settings, ngx_str_t *serial)
+/* With a comma behind each. */
+static size_t
+ngx_http_mds_config_len(const mds_str_t *items, size_t count)
 {
-    ngx_http_mds_write(w, "{\"serial\":");
-    ngx_http_mds_write_bytes(w, (char *) serial->data, serial->len);
-    ngx_http_mds_write(w, ",\"state\":\"");
-    ngx_http_mds_write_bytes(w, settings->token.data, settings->token.len);
-    ngx_http_mds_write(w, settings->full ? "\",\"full\":true,\"values\":{"
-                                         : "\",\"full\":false,\"values\":{");
+    size_t len = count;
 
-    for (size_t i = 0; i < settings->value_count; i++) {
-        ngx_http_mds_write(w, i > 0 ? "," : "");
-        ngx_http_mds_write_bytes(w, settings->values[i].data,
-                                 settings->values[i].len);
+    for (size_t i = 0; i < count; i++) {
+        len += items[i].len;
     }
 
-    ngx_http_mds_write(w, "},\"removed\":[");
+    return len;
+}
 
-    for (size_t i = 0; i < settings->removed_count; i++) {
-        ngx_http_mds_write(w, i > 0 ? "," : "");
-        ngx_http_mds_write_bytes(w, settings->removed[i].data,
-                                 settings->removed[i].len);
+static u_char *
+ngx_http_mds_config_items(u_char *p, const mds_str_t *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, items[i].data, items[i].len);
     }
 
-    ngx_http_mds_write(w, "]}");
+    return p;
+}
+
+static u_char *
+ngx_http_mds_config_write(u_char *p, const mds_settings_t *settings,
+                          ngx_str_t *serial)
+{
+    p = ngx_sprintf(p, "{\"serial\":%V,\"state\":\"%*s\",\"full\":%s,", serial,
+                    settings->token.len, settings->token.data,
+                    settings->full ? "true" : "false");
+    p = ngx_cpymem(p, "\"values\":{", sizeof("\"values\":{") - 1);
+    p = ngx_http_mds_config_items(p, settings->values, settings->value_count);
+    p = ngx_cpymem(p, "},\"removed\":[", sizeof("},\"removed\":[") - 1);
+    p = ngx_http_mds_config_items(p, settings->removed,
+                                  settings->removed_count);
+
+    return ngx_cpymem(p, "]}", sizeof("]}") - 1);
 }
 
 /* The body is written here: the values are the snapshot's. */
@@ -98,8 +113,11 @@ static mds_status_t
 ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
                          mds_error_t *err)
 {
+    static const char frame[] = "{\"serial\":,\"state\":\"\",\"full\":false,"
+                                "\"values\":{},\"removed\":[]}";
     const mds_settings_t *settings = &config->settings;
-    ngx_http_mds_writer_t w = { NULL, 0 };
+    ngx_str_t            *body = &config->body;
+    size_t                len;
 
     if (!settings->full && settings->value_count == 0
         && settings->removed_count == 0)
@@ -107,16 +125,17 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
         return MDS_OK;
     }
 
-    ngx_http_mds_config_write(&w, settings, serial);
+    len = sizeof(frame) + serial->len + settings->token.len
+          + ngx_http_mds_config_len(settings->values, settings->value_count)
+          + ngx_http_mds_config_len(settings->removed, settings->removed_count);
 
-    config->body.len = w.len;
-    config->body.data = ngx_pnalloc(config->r->pool, w.len);
-    if (config->body.data == NULL) {
+    body->data = ngx_pnalloc(config->r->pool, len);
+    if (body->data == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    w.p = config->body.data;
-    ngx_http_mds_config_write(&w, settings, serial);
+    body->len
+        = ngx_http_mds_config_write(body->data, settings, serial) - body->data;
 
     return MDS_OK;
 }
