@@ -1,11 +1,45 @@
 #include "mds_compile_part.h"
 
+#include <stdlib.h>
+
+#include "mds_json.h"
+
+/* Both as members of an object in JSON, with the brace that closes it. */
+static mds_status_t
+mds_compile_quoted(mds_builder_t *builder, mds_str_t body, mds_str_t signature,
+                   mds_error_t *err, mds_span_t *span)
+{
+    mds_json_t  *members = mds_json_object_new();
+    mds_status_t status = mds_json_set_str(members, "manifest", body);
+    char        *text;
+    size_t       len;
+
+    if (status == MDS_OK) {
+        status = mds_json_set_str(members, "signature", signature);
+    }
+
+    status = status == MDS_OK
+                 ? mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len)
+                 : mds_fail(err, status, "no memory");
+
+    /* Other members come before: its own brace goes. */
+    if (status == MDS_OK) {
+        *span = mds_builder_bytes(builder, (mds_str_t){ len - 1, text + 1 });
+        free(text);
+    }
+
+    mds_json_release(members);
+
+    return status;
+}
+
 /* Signs the manifest, which is released here, and keeps both. */
 static mds_status_t
 mds_compile_sign(mds_compiling_t *x, mds_json_t *manifest, mds_error_t *err,
-                 mds_span_t *body_span, mds_span_t *signature_span)
+                 mds_answer_t *answer)
 {
     char         signature[MDS_SIGNATURE_BYTES + 1];
+    mds_str_t    header = { MDS_SIGNATURE_BYTES, signature };
     mds_str_t    body;
     mds_status_t status;
 
@@ -17,10 +51,10 @@ mds_compile_sign(mds_compiling_t *x, mds_json_t *manifest, mds_error_t *err,
     mds_json_release(manifest);
 
     if (status == MDS_OK) {
-        *body_span = mds_builder_bytes(x->builder, body);
-        *signature_span
-            = mds_builder_bytes(x->builder,
-                                (mds_str_t){ MDS_SIGNATURE_BYTES, signature });
+        answer->manifest = mds_builder_bytes(x->builder, body);
+        answer->signature = mds_builder_bytes(x->builder, header);
+        status = mds_compile_quoted(x->builder, body, header, err,
+                                    &answer->quoted);
     }
 
     return status;
@@ -64,7 +98,7 @@ mds_compile_delta(void *data, const mds_pair_t *pair, mds_error_t *err)
                                   mds_manifest_install(x->model->app,
                                                        x->release, pair->to,
                                                        x->sizes[x->to], &fact),
-                                  err, &record.manifest, &record.signature);
+                                  err, &record.answer);
     }
 
     if (status == MDS_OK) {
@@ -88,7 +122,7 @@ mds_compile_offer(mds_compiling_t *x, size_t i, mds_error_t *err)
                               mds_manifest_install(x->model->app, x->release,
                                                    x->builds.items[i],
                                                    x->sizes[i], NULL),
-                              err, &offer.manifest, &offer.signature);
+                              err, &offer.answer);
 
     if (status == MDS_OK) {
         status = mds_plan_deltas(&x->builds, i, mds_compile_delta, x, err);
@@ -153,7 +187,7 @@ mds_compile_rollback(mds_compiling_t *x, const mds_package_t *package,
         x,
         mds_manifest_rollback(x->model->app, x->release, package,
                               package != NULL ? x->sizes[build] : 0),
-        err, &offer.manifest, &offer.signature);
+        err, &offer.answer);
 
     if (status == MDS_OK) {
         mds_builder_add(x->builder, MDS_TABLE_OFFERS, &offer);

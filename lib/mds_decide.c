@@ -205,6 +205,7 @@ mds_decided_answer(const mds_record_t *record, const mds_answer_t *answer,
     decision->action = action;
     decision->manifest = mds_record_bytes(record, answer->manifest);
     decision->signature = mds_record_bytes(record, answer->signature);
+    decision->quoted = mds_record_bytes(record, answer->quoted);
 }
 
 static void

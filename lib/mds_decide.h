@@ -41,6 +41,7 @@ typedef struct {
     mds_str_t    version;      /* the device's version; empty: none */
     mds_str_t    manifest;     /* exactly the signed bytes; empty for none */
     mds_str_t    signature;    /* value of MDS-Signature */
+    mds_str_t    quoted;       /* both, as the end of a JSON object */
     bool         pending;      /* stands only once mds_state_write() has let the
                                 * device in; if it has not: decide again */
     mds_admission_t admission; /* what to ask for then */

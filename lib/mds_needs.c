@@ -127,7 +127,7 @@ mds_needs_record(mds_needs_t *needs, const mds_record_t *record,
     {
         const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
 
-        status = mds_needs_manifest(needs, record, offer->manifest, err);
+        status = mds_needs_manifest(needs, record, offer->answer.manifest, err);
     }
 
     for (uint32_t i = 0; status == MDS_OK && i < tables[MDS_TABLE_DELTAS].count;
@@ -136,7 +136,7 @@ mds_needs_record(mds_needs_t *needs, const mds_record_t *record,
         const mds_delta_record_t *delta
             = mds_record_item(record, MDS_TABLE_DELTAS, i);
 
-        status = mds_needs_manifest(needs, record, delta->manifest, err);
+        status = mds_needs_manifest(needs, record, delta->answer.manifest, err);
     }
 
     return status;

@@ -126,8 +126,8 @@ mds_offer_delta(mds_judge_t *judge, const mds_offer_t *offer,
         = mds_delta_from(judge->record, offer,
                          mds_judge_build(judge, installed, true));
 
-    if (delta != NULL && delta->manifest.len > 0) {
-        *answer = (mds_answer_t){ delta->manifest, delta->signature };
+    if (delta != NULL && delta->answer.manifest.len > 0) {
+        *answer = delta->answer;
     }
 
     return delta != NULL;
@@ -152,7 +152,7 @@ mds_offer_install(mds_judge_t *judge, const mds_release_record_t *release,
         return false;
     }
 
-    *answer = (mds_answer_t){ offer->manifest, offer->signature };
+    *answer = offer->answer;
 
     if (judge->installed.len > 0) {
         installed = mds_installed_builds(judge);
@@ -174,7 +174,7 @@ mds_offer_message(mds_judge_t *judge, const mds_message_record_t *message,
         return false;
     }
 
-    *answer = (mds_answer_t){ offer->manifest, offer->signature };
+    *answer = offer->answer;
 
     if (judge->installed.len > 0
         && !mds_texts_name(judge->record, judge->record->full_channels,
@@ -201,6 +201,6 @@ mds_offer_rollback(mds_judge_t *judge, const mds_release_record_t *recalled,
         return false;
     }
 
-    *answer = (mds_answer_t){ offer->manifest, offer->signature };
+    *answer = offer->answer;
     return true;
 }

@@ -8,12 +8,6 @@
 
 #include "mds_judge.h"
 
-/* What goes out, as bytes of the record. */
-typedef struct {
-    mds_span_t manifest;
-    mds_span_t signature;
-} mds_answer_t;
-
 /*
  * The answer to a device that is to install the release's version. recalled:
  * what it has was rolled back. False: it gets nothing, since a difference is

@@ -57,14 +57,11 @@ mds_quote_plain(const char *text, size_t len)
     return i;
 }
 
-/* What stands behind the backslash; 'u': four digits follow. */
+/* What stands for a control character; 'u': with four digits. */
 static char
 mds_quote_letter(char c)
 {
     switch (c) {
-    case '"':
-    case '\\':
-        return c;
     case '\n':
         return 'n';
     case '\r':
@@ -83,22 +80,24 @@ mds_quote_bytes(mds_str_t text)
     size_t i = 0;
 
     while ((i += mds_quote_plain(text.data + i, text.len - i)) < text.len) {
-        bytes += mds_quote_letter(text.data[i++]) == 'u' ? 5 : 1;
+        char c = text.data[i++];
+
+        bytes += c < ' ' && mds_quote_letter(c) == 'u' ? 5 : 1;
     }
 
     return bytes;
 }
 
-static char *
+static inline char *
 mds_quote_one(char *to, char c)
 {
     static const char digits[] = "0123456789abcdef";
-    char              letter = mds_quote_letter(c);
+    char              letter = c >= ' ' ? c : mds_quote_letter(c);
 
     *to++ = '\\';
     *to++ = letter;
 
-    if (letter == 'u') {
+    if (c < ' ' && letter == 'u') {
         *to++ = '0';
         *to++ = '0';
         *to++ = digits[c >> 4];

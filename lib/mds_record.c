@@ -152,14 +152,21 @@ mds_release_fits(const mds_record_t *record, const void *item)
 }
 
 static bool
+mds_answer_fits(const mds_record_t *record, const mds_answer_t *answer)
+{
+    return mds_span_fits(record, answer->manifest)
+           && mds_span_fits(record, answer->signature)
+           && mds_span_fits(record, answer->quoted);
+}
+
+static bool
 mds_offer_fits(const mds_record_t *record, const void *item)
 {
     const mds_offer_t *offer = item;
 
     return (offer->build == MDS_RECORD_NONE
             || mds_index_fits(record, MDS_TABLE_BUILDS, offer->build))
-           && mds_span_fits(record, offer->manifest)
-           && mds_span_fits(record, offer->signature)
+           && mds_answer_fits(record, &offer->answer)
            && mds_range_fits(record, MDS_TABLE_DELTAS, offer->deltas);
 }
 
@@ -169,8 +176,7 @@ mds_delta_fits(const mds_record_t *record, const void *item)
     const mds_delta_record_t *delta = item;
 
     return mds_index_fits(record, MDS_TABLE_BUILDS, delta->from)
-           && mds_span_fits(record, delta->manifest)
-           && mds_span_fits(record, delta->signature);
+           && mds_answer_fits(record, &delta->answer);
 }
 
 static bool

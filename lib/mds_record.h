@@ -158,18 +158,26 @@ typedef struct MDS_PACKED {
     int64_t     window_until_ms;
 } mds_release_record_t;
 
+/*
+ * What goes out, ready to be copied. quoted has both in JSON, as the end of an
+ * object: "manifest":"…","signature":"…"}
+ */
+typedef struct MDS_PACKED {
+    mds_span_t manifest; /* exactly the signed bytes */
+    mds_span_t signature;
+    mds_span_t quoted;
+} mds_answer_t;
+
 /* A build that can be had, with what is answered then. */
 typedef struct MDS_PACKED {
-    uint32_t    build; /* BUILDS; MDS_RECORD_NONE: back to none */
-    mds_span_t  manifest;
-    mds_span_t  signature;
-    mds_range_t deltas;
+    uint32_t     build; /* BUILDS; MDS_RECORD_NONE: back to none */
+    mds_answer_t answer;
+    mds_range_t  deltas;
 } mds_offer_t;
 
 typedef struct MDS_PACKED {
-    uint32_t   from;     /* BUILDS */
-    mds_span_t manifest; /* empty: asked for, and not worth it */
-    mds_span_t signature;
+    uint32_t     from;   /* BUILDS */
+    mds_answer_t answer; /* empty: asked for, and not worth it */
 } mds_delta_record_t;
 
 /*

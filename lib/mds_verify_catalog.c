@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "mds_buffer.h"
 #include "mds_catalog.h"
 #include "mds_current.h"
 #include "mds_json.h"
@@ -80,11 +81,48 @@ mds_verify_whose(mds_verify_t *v, const char *where, const mds_json_t *manifest,
     }
 }
 
+/* What is ready for an answer to many says the same. */
+static mds_status_t
+mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
+                  mds_str_t signature, mds_str_t quoted, mds_error_t *err)
+{
+    mds_buffer_t text = { 0 };
+    mds_json_t  *json = NULL;
+    mds_status_t status = MDS_OK;
+
+    mds_buffer_add(&text, "{", 1);
+    mds_buffer_add(&text, quoted.data, quoted.len);
+
+    if (mds_buffer_failed(&text)) {
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+
+    } else if (mds_json_parse((mds_str_t){ text.len, (char *) text.data }, "it",
+                              NULL, &json)
+                   != MDS_OK
+               || !mds_str_eq(mds_json_string(mds_json_get(json, "manifest")),
+                              body)
+               || !mds_str_eq(mds_json_string(mds_json_get(json, "signature")),
+                              signature))
+    {
+        mds_verify_problem(v, where, "a batch would get another one");
+    }
+
+    mds_json_release(json);
+    mds_buffer_free(&text);
+
+    return status;
+}
+
 /* Most manifests are in every generation: each is looked at once. */
 static mds_status_t
-mds_verify_manifest(mds_verify_t *v, const char *generation, mds_str_t key,
-                    mds_str_t body, mds_str_t signature, mds_error_t *err)
+mds_verify_manifest(mds_verify_t *v, const char *generation,
+                    const mds_record_t *record, const mds_answer_t *answer,
+                    mds_error_t *err)
 {
+    mds_str_t          key = mds_record_bytes(record, record->key);
+    mds_str_t          body = mds_record_bytes(record, answer->manifest);
+    mds_str_t          signature = mds_record_bytes(record, answer->signature);
+    mds_str_t          quoted = mds_record_bytes(record, answer->quoted);
     mds_sha256_t       both[2];
     mds_sha256_state_t state;
     mds_json_t        *manifest;
@@ -96,6 +134,7 @@ mds_verify_manifest(mds_verify_t *v, const char *generation, mds_str_t key,
     mds_sha256_begin(&state);
     mds_sha256_add(&state, body.data, body.len);
     mds_sha256_add(&state, signature.data, signature.len);
+    mds_sha256_add(&state, quoted.data, quoted.len);
     mds_sha256_end(&state, &both[1]);
 
     if (mds_intern(v->seen, (mds_str_t){ sizeof(both), (char *) both }, &fresh)
@@ -123,14 +162,13 @@ mds_verify_manifest(mds_verify_t *v, const char *generation, mds_str_t key,
     mds_verify_signed(v, where, body, signature);
     mds_json_release(manifest);
 
-    return MDS_OK;
+    return mds_verify_quoted(v, where, body, signature, quoted, err);
 }
 
 static mds_status_t
 mds_verify_record(mds_verify_t *v, const char *where,
                   const mds_record_t *record, mds_error_t *err)
 {
-    mds_str_t    key = mds_record_bytes(record, record->key);
     mds_status_t status = MDS_OK;
 
     for (uint32_t i = 0;
@@ -138,10 +176,7 @@ mds_verify_record(mds_verify_t *v, const char *where,
     {
         const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
 
-        status = mds_verify_manifest(v, where, key,
-                                     mds_record_bytes(record, offer->manifest),
-                                     mds_record_bytes(record, offer->signature),
-                                     err);
+        status = mds_verify_manifest(v, where, record, &offer->answer, err);
     }
 
     for (uint32_t i = 0;
@@ -151,10 +186,8 @@ mds_verify_record(mds_verify_t *v, const char *where,
             = mds_record_item(record, MDS_TABLE_DELTAS, i);
 
         /* None: it was not worth it. */
-        if (delta->manifest.len > 0) {
-            status = mds_verify_manifest(
-                v, where, key, mds_record_bytes(record, delta->manifest),
-                mds_record_bytes(record, delta->signature), err);
+        if (delta->answer.manifest.len > 0) {
+            status = mds_verify_manifest(v, where, record, &delta->answer, err);
         }
     }
 

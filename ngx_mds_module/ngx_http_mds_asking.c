@@ -110,22 +110,31 @@ ngx_http_mds_move(mds_str_t *view, u_char **p)
     view->data = (char *) copy;
 }
 
-/* What the snapshot owns and the answer needs goes to the request's pool. */
+/* What the snapshot owns and the answer needs goes to the request's pool: an
+ * answer by itself has the manifest as it is, one among many in JSON. */
 static mds_status_t
-ngx_http_mds_keep(ngx_pool_t *pool, mds_decision_t *decision, mds_error_t *err)
+ngx_http_mds_keep(ngx_http_mds_asking_t *asking, mds_decision_t *decision,
+                  mds_error_t *err)
 {
-    mds_str_t *views[]
-        = { &decision->release,          &decision->version,
-            &decision->manifest,         &decision->signature,
-            &decision->admission.window, &decision->admission.id };
-    size_t  bytes = 1;
-    u_char *p;
+    mds_str_t *views[] = { &decision->release,     &decision->version,
+                           &decision->manifest,    &decision->signature,
+                           &decision->quoted,      &decision->admission.window,
+                           &decision->admission.id };
+    size_t     bytes = 1;
+    u_char    *p;
+
+    if (asking->tell == NULL) {
+        decision->quoted = mds_null_str;
+    } else {
+        decision->manifest = mds_null_str;
+        decision->signature = mds_null_str;
+    }
 
     for (size_t i = 0; i < mds_nelems(views); i++) {
         bytes += views[i]->len;
     }
 
-    p = ngx_pnalloc(pool, bytes);
+    p = ngx_pnalloc(asking->r->pool, bytes);
     if (p == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
@@ -248,7 +257,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
 
     if (status == MDS_OK
         && (asking->tell == NULL || question->decision.pending)) {
-        status = ngx_http_mds_keep(asking->r->pool, &question->decision, err);
+        status = ngx_http_mds_keep(asking, &question->decision, err);
     }
 
     if (status == MDS_OK) {

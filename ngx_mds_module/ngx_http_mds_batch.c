@@ -179,26 +179,13 @@ ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
         ngx_http_mds_write(w, mds_action_name(decision->action));
     }
 
-    if (question->status == MDS_OK && decision->manifest.len > 0) {
-        ngx_http_mds_write(w, "\",\"manifest\":\"");
-        ngx_http_mds_write_quoted(w, decision->manifest);
-        ngx_http_mds_write(w, "\",\"signature\":\"");
-        ngx_http_mds_write_quoted(w, decision->signature);
+    if (question->status == MDS_OK && decision->quoted.len > 0) {
+        ngx_http_mds_write(w, "\",");
+        ngx_http_mds_write_bytes(w, decision->quoted.data,
+                                 decision->quoted.len);
+    } else {
+        ngx_http_mds_write(w, "\"}");
     }
-
-    ngx_http_mds_write(w, "\"}");
-}
-
-/* What a result takes at the most, without a look at its bytes. */
-static size_t
-ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i,
-                          const ngx_http_mds_question_t *question)
-{
-    return NGX_HTTP_MDS_HEAD_BYTES
-           + 6
-                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
-                    + question->detail.len + question->decision.manifest.len
-                    + question->decision.signature.len);
 }
 
 static mds_status_t
@@ -226,19 +213,13 @@ ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
     ngx_http_mds_question_t *question = &asking->questions[i];
     ngx_http_mds_many_t     *many = asking->data;
     ngx_http_mds_writer_t    w = { NULL, 0 };
-    size_t bytes = ngx_http_mds_result_bytes(many->batch, i, question);
-    size_t room = many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES;
 
-    /* It is measured only where it may not fit. */
-    if (bytes > room) {
-        ngx_http_mds_write_result(&w, many->batch, i, question);
+    ngx_http_mds_write_result(&w, many->batch, i, question);
 
-        if (w.len > room
-            && ngx_http_mds_batch_grow(asking->r->pool, many, w.len, err)
-                   != MDS_OK)
-        {
-            return MDS_NO_MEMORY;
-        }
+    if (w.len > many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES
+        && ngx_http_mds_batch_grow(asking->r->pool, many, w.len, err) != MDS_OK)
+    {
+        return MDS_NO_MEMORY;
     }
 
     w.p = many->data + many->len;
