@@ -167,19 +167,12 @@ mds_gc_forget(mds_gc_t *gc)
 static mds_status_t
 mds_gc_look(mds_gc_t *gc, mds_error_t *err)
 {
-    mds_status_t status = mds_loader_same(gc->loader, err);
+    mds_status_t status = mds_loader_settle(gc->loader, err);
 
     mds_gc_forget(gc);
 
     if (status != MDS_OK) {
         return status;
-    }
-
-    /* Somebody was killed between two of our own steps. */
-    if (mds_loader_serial(gc->loader) != mds_journal_serial(gc->journal)) {
-        return mds_fail(err, MDS_CONFLICT,
-                        "a change is committed and not in force yet: try"
-                        " again");
     }
 
     status = mds_journal_apps(gc->journal, mds_gc_app, gc, err);

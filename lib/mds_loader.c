@@ -56,7 +56,7 @@ mds_loader_serial(const mds_loader_t *loader)
 }
 
 /* Whoever has waited for the lock may find that the depot was restored. */
-mds_status_t
+static mds_status_t
 mds_loader_same(const mds_loader_t *loader, mds_error_t *err)
 {
     mds_error_t  why;
@@ -70,12 +70,8 @@ mds_loader_same(const mds_loader_t *loader, mds_error_t *err)
                           why.text);
 }
 
-/*
- * With the journal locked: what a killed loader had committed is put in force,
- * and what it left unfinished is removed.
- */
-static mds_status_t
-mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
+mds_status_t
+mds_loader_settle(mds_loader_t *loader, mds_error_t *err)
 {
     uint64_t     serial = mds_journal_serial(loader->journal);
     mds_status_t status = mds_loader_same(loader, err);
@@ -97,9 +93,17 @@ mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
                         (unsigned long long) serial);
     }
 
-    if (mds_current_serial(loader->current) < serial) {
-        status = mds_current_advance(loader->current, serial, err);
-    }
+    return mds_current_serial(loader->current) < serial
+               ? mds_current_advance(loader->current, serial, err)
+               : MDS_OK;
+}
+
+/* With the journal locked: what a killed loader had committed is put in force,
+ * and what it left unfinished is removed. */
+static mds_status_t
+mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
+{
+    mds_status_t status = mds_loader_settle(loader, err);
 
     if (status == MDS_OK) {
         status = mds_store_sweep(loader->depot, err);
@@ -109,9 +113,11 @@ mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
         status = mds_idlist_sweep(loader->depot, err);
     }
 
-    return status == MDS_OK ? mds_generation_collect(loader->depot, serial,
-                                                     MDS_GENERATIONS_KEPT, err)
-                            : status;
+    return status == MDS_OK
+               ? mds_generation_collect(loader->depot,
+                                        mds_journal_serial(loader->journal),
+                                        MDS_GENERATIONS_KEPT, err)
+               : status;
 }
 
 /* Somebody was killed between the commit and the switch. */

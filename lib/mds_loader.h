@@ -52,10 +52,14 @@ mds_journal_t *mds_loader_journal(mds_loader_t *loader);
 const char    *mds_loader_depot(const mds_loader_t *loader);
 uint64_t       mds_loader_serial(const mds_loader_t *loader); /* in force */
 
-/* With the journal locked: whether this is still the depot of that name.
- * MDS_CONFLICT: it was restored, and what is done here would be lost. */
+/*
+ * With the journal locked: what another has committed, and not put in force
+ * (it was killed in between, or is about to), is in force afterwards.
+ * MDS_CONFLICT: the depot was restored meanwhile, or is a copy of another: what
+ * is done here would be lost.
+ */
 mds_status_t
-mds_loader_same(const mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
+mds_loader_settle(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
