@@ -30,6 +30,7 @@ _Static_assert(sizeof(mds_idlist_info_t) == 16, "no padding");
 struct mds_idlist_s {
     mds_lmdb_t       *lmdb;
     mds_idlist_info_t info;
+    mds_str_t        *chunks; /* where they lie, by number */
 };
 
 typedef struct {
@@ -83,30 +84,83 @@ mds_idlist_chunk(uint64_t hash, unsigned bits)
 }
 
 static mds_status_t
+mds_idlist_no_list(const char *path, mds_error_t *err)
+{
+    return mds_fail(err, MDS_DAMAGED, "\"%s\" is no list of ids", path);
+}
+
+static mds_status_t
 mds_idlist_read_info(mds_idlist_t *list, const char *path, mds_error_t *err)
 {
-    mds_str_t    value;
-    bool         found;
+    mds_str_t value;
+
+    if (!mds_lmdb_get(list->lmdb, MDS_IDLIST_INFO, mds_str("list"), &value)
+        || value.len != sizeof(list->info))
+    {
+        return mds_idlist_no_list(path, err);
+    }
+
+    memcpy(&list->info, value.data, sizeof(list->info));
+
+    return list->info.bits <= MDS_IDLIST_BITS_MAX
+               ? MDS_OK
+               : mds_idlist_no_list(path, err);
+}
+
+/* The file is immutable and stays mapped: nobody need look for them again. */
+static mds_status_t
+mds_idlist_read_chunks(mds_idlist_t *list, const char *path, mds_error_t *err)
+{
+    size_t             most = (size_t) 1 << list->info.bits;
+    mds_lmdb_cursor_t *cursor;
+    mds_str_t          key, value;
+    bool               good = true;
+    mds_status_t       status;
+
+    list->chunks = calloc(most, sizeof(*list->chunks));
+    if (list->chunks == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+    }
+
+    cursor = mds_lmdb_walk(list->lmdb, MDS_IDLIST_HASH, mds_null_str);
+
+    while (good && mds_lmdb_next(cursor, &key, &value)) {
+        size_t chunk = key.len != sizeof(mds_idlist_key_t)
+                           ? most
+                           : (size_t) ((uint8_t) key.data[0] << 8
+                                       | (uint8_t) key.data[1]);
+
+        good = chunk < most;
+
+        if (good) {
+            list->chunks[chunk] = value;
+        }
+    }
+
+    mds_lmdb_walk_end(cursor);
+    status = mds_lmdb_status(list->lmdb, err);
+
+    return status == MDS_OK && !good ? mds_idlist_no_list(path, err) : status;
+}
+
+static mds_status_t
+mds_idlist_read(mds_idlist_t *list, const char *path, mds_error_t *err)
+{
     mds_status_t status = mds_lmdb_read(list->lmdb, err);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    found = mds_lmdb_get(list->lmdb, MDS_IDLIST_INFO, mds_str("list"), &value)
-            && value.len == sizeof(list->info);
+    status = mds_idlist_read_info(list, path, err);
 
-    if (found) {
-        memcpy(&list->info, value.data, sizeof(list->info));
+    if (status == MDS_OK) {
+        status = mds_idlist_read_chunks(list, path, err);
     }
 
     mds_lmdb_abort(list->lmdb);
 
-    if (!found || list->info.bits > MDS_IDLIST_BITS_MAX) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" is no list of ids", path);
-    }
-
-    return MDS_OK;
+    return status;
 }
 
 mds_status_t
@@ -137,7 +191,7 @@ mds_idlist_open(const char *depot_dir, const mds_sha256_t *sha256,
                         mds_nelems(mds_idlist_tables), 0, err, &opened->lmdb);
 
     if (status == MDS_OK) {
-        status = mds_idlist_read_info(opened, path.text, err);
+        status = mds_idlist_read(opened, path.text, err);
     }
 
     if (status != MDS_OK) {
@@ -154,6 +208,7 @@ mds_idlist_close(mds_idlist_t *list)
 {
     if (list != NULL) {
         mds_lmdb_close(list->lmdb);
+        free(list->chunks);
         free(list);
     }
 }
@@ -227,39 +282,13 @@ mds_idlist_search(mds_str_t chunk, unsigned bits, uint64_t hash, bool *in)
 mds_status_t
 mds_idlist_has(mds_idlist_t *list, uint64_t hash, mds_error_t *err, bool *in)
 {
-    bool             found = false;
-    mds_str_t        chunk;
-    mds_status_t     status = mds_lmdb_read(list->lmdb, err);
-    mds_idlist_key_t key;
+    mds_str_t chunk = list->chunks[mds_idlist_chunk(hash, list->info.bits)];
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (mds_lmdb_get(list->lmdb, MDS_IDLIST_HASH,
-                     mds_idlist_key(mds_idlist_chunk(hash, list->info.bits),
-                                    &key),
-                     &chunk))
-    {
-        status = mds_idlist_search(chunk, list->info.bits, hash, &found);
-
-        if (status != MDS_OK) {
-            status = mds_fail(err, status,
-                              "a list of ids is damaged: a chunk has %zu bytes",
-                              chunk.len);
-        }
-
-    } else {
-        status = mds_lmdb_status(list->lmdb, err);
-    }
-
-    mds_lmdb_abort(list->lmdb);
-
-    if (status == MDS_OK) {
-        *in = found;
-    }
-
-    return status;
+    return mds_idlist_search(chunk, list->info.bits, hash, in) == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "a list of ids is damaged: a chunk has %zu bytes",
+                          chunk.len);
 }
 
 /* Puts the chunk that was filled; now and then, all that was put. */
