@@ -95,7 +95,7 @@ mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
 
     return catalog->depot == NULL || catalog->lists == NULL
                ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-               : MDS_OK;
+               : mds_catalog_find_begin(catalog, err);
 }
 
 mds_status_t
@@ -173,6 +173,7 @@ mds_catalog_close(mds_catalog_t *catalog)
 
     mds_lmdb_close(catalog->lmdb);
     free(catalog->lists);
+    free(catalog->found);
     free(catalog->proof);
     free(catalog->depot);
     free(catalog);
@@ -274,7 +275,7 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
         memcpy(bytes + app.len + 1 + kind.len + 1, name.data, name.len);
     }
 
-    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_RESOURCES, key, &value)) {
+    if (!mds_catalog_find(catalog, MDS_CATALOG_RESOURCES, key, &value)) {
         return mds_catalog_missed(catalog, err);
     }
 

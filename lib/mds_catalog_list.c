@@ -130,7 +130,7 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
     mds_str_t    value;
     mds_status_t status = MDS_NOT_FOUND;
 
-    if (mds_lmdb_get(catalog->lmdb, MDS_CATALOG_LISTS, key, &value)) {
+    if (mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
         *record = (const mds_list_record_t *) value.data;
         *list = value.len >= sizeof(**record)
                         && (*record)->number < catalog->meta.list_count

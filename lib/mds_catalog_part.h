@@ -20,6 +20,8 @@ typedef struct {
     uint32_t        pattern_count;
 } mds_opened_list_t;
 
+typedef struct mds_found_s mds_found_t;
+
 struct mds_catalog_s {
     mds_lmdb_t         *lmdb;
     char               *depot;
@@ -27,7 +29,19 @@ struct mds_catalog_s {
     uint64_t            tick;
     mds_opened_list_t **lists; /* by number; NULL: not asked about yet */
     mds_proof_t        *proof; /* NULL: nobody needs one */
+
+    /* What was looked up already: mds_catalog_find.c */
+    uint8_t      secret[MDS_SIPHASH_KEY];
+    mds_found_t *found;
+    size_t       found_mask;
 };
+
+mds_status_t
+mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+
+/* As mds_lmdb_get(); the view is good as long as the catalog. */
+bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
+                      mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
 /* MDS_DAMAGED: what was opened is not what was known. */
 mds_status_t
