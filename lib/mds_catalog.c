@@ -77,7 +77,10 @@ mds_catalog_read_meta(mds_catalog_t *catalog, uint64_t serial, const char *path,
     if (catalog->meta.tag != MDS_CATALOG_TAG
         || catalog->meta.format != MDS_CATALOG_FORMAT)
     {
-        return mds_fail(err, MDS_FOREIGN, "\"%s\" is of another format", path);
+        return mds_fail(err, MDS_FOREIGN,
+                        "\"%s\" is of another format: the next change by"
+                        " mdsctl makes it anew",
+                        path);
     }
 
     return catalog->meta.serial == serial

@@ -101,9 +101,13 @@ mds_loader_settle(mds_loader_t *loader, mds_error_t *err)
 /* With the journal locked: what a killed loader had committed is put in force,
  * and what it left unfinished is removed. */
 static mds_status_t
-mds_loader_recover(mds_loader_t *loader, mds_error_t *err)
+mds_loader_recover(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
 {
     mds_status_t status = mds_loader_settle(loader, err);
+
+    if (status == MDS_OK) {
+        status = mds_loader_convert(loader, key, err);
+    }
 
     if (status == MDS_OK) {
         status = mds_store_sweep(loader->depot, err);
@@ -141,7 +145,7 @@ mds_loader_finish_other(mds_loader_t *loader, mds_error_t *err)
     status = mds_journal_write(loader->journal, err);
 
     if (status == MDS_OK) {
-        status = mds_loader_recover(loader, err);
+        status = mds_loader_recover(loader, NULL, err);
         mds_journal_abort(loader->journal);
     }
 
@@ -567,7 +571,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 
     /* A dry run leaves even what is old as it is. */
     if (!change->dry_run) {
-        status = mds_loader_recover(loader, err);
+        status = mds_loader_recover(loader, change->key, err);
     }
 
     loader->warnings = mds_json_array_new();

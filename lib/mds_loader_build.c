@@ -1,21 +1,26 @@
 #include <stdlib.h>
 
 #include "mds_compile.h"
+#include "mds_config.h"
+#include "mds_document.h"
 #include "mds_generation.h"
 #include "mds_list_record.h"
 #include "mds_loader_part.h"
+#include "mds_message.h"
 #include "mds_number.h"
 #include "mds_store.h"
+#include "mds_time.h"
 
 typedef struct {
     mds_compile_t      compile; /* first: the callbacks get its address */
     mds_loader_t      *loader;
-    const mds_model_t *model;
+    const mds_model_t *model; /* of the app that changed; NULL: none did */
     const mds_key_t   *key;
     uint64_t           serial;
+    int64_t            now_ms;
     mds_generation_t  *generation;
-    mds_catalog_t     *before;
-    char              *body; /* of the manifest signed last */
+    mds_catalog_t     *before; /* NULL: nothing of it can be taken over */
+    char              *body;   /* of the manifest signed last */
     bool               compiled;
 } mds_build_run_t;
 
@@ -158,11 +163,10 @@ mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
 
 /* A message's users: before all lists of the document, in order of ids. */
 static mds_status_t
-mds_build_audiences(mds_build_run_t *run, mds_buffer_t *record,
-                    mds_error_t *err)
+mds_build_audiences(mds_build_run_t *run, const mds_model_t *model,
+                    mds_buffer_t *record, mds_error_t *err)
 {
-    const mds_model_t *model = run->model;
-    mds_status_t       status = MDS_OK;
+    mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < model->message_count; i++) {
         mds_list_t list = { .by = MDS_BY_USER,
@@ -182,11 +186,11 @@ mds_build_audiences(mds_build_run_t *run, mds_buffer_t *record,
 }
 
 static mds_status_t
-mds_build_lists(mds_build_run_t *run, mds_error_t *err)
+mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
+                mds_error_t *err)
 {
-    const mds_model_t *model = run->model;
-    mds_buffer_t       record = { 0 };
-    mds_status_t       status = mds_build_audiences(run, &record, err);
+    mds_buffer_t record = { 0 };
+    mds_status_t status = mds_build_audiences(run, model, &record, err);
 
     /* Sorted by name: mds_model_check() has seen to it. */
     for (size_t i = 0; status == MDS_OK && i < model->list_count; i++) {
@@ -208,18 +212,60 @@ mds_build_lists(mds_build_run_t *run, mds_error_t *err)
 }
 
 static mds_status_t
-mds_build_model(mds_build_run_t *run, mds_error_t *err)
+mds_build_model(mds_build_run_t *run, const mds_model_t *model,
+                mds_error_t *err)
 {
     mds_app_record_t record
-        = { MDS_APP_TAG, run->model->poll_after_s, run->model->poll_jitter_s };
+        = { MDS_APP_TAG, model->poll_after_s, model->poll_jitter_s };
     mds_status_t status;
 
-    run->compiled = true;
-    mds_generation_app(run->generation, run->model->app, &record);
-    status = mds_build_lists(run, err);
+    mds_generation_app(run->generation, model->app, &record);
+    status = mds_build_lists(run, model, err);
 
-    return status == MDS_OK ? mds_compile(&run->compile, run->model, err)
-                            : status;
+    return status == MDS_OK ? mds_compile(&run->compile, model, err) : status;
+}
+
+/* An app as the journal has it. */
+static mds_status_t
+mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
+{
+    mds_json_t  *state = NULL, *whole = NULL;
+    mds_model_t *model = NULL;
+    mds_status_t status
+        = mds_journal_app(run->loader->journal, app, err, &state);
+
+    if (status == MDS_OK) {
+        status = mds_loader_whole(state, err, &whole);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_document_check(whole, "journal", err, &model);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_config_number(state, model, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_message_model(state, run->now_ms, model, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_build_model(run, model, err);
+    }
+
+    mds_model_free(model);
+    mds_json_release(whole);
+    mds_json_release(state);
+
+    return status;
+}
+
+static mds_status_t
+mds_build_changed(mds_build_run_t *run, mds_error_t *err)
+{
+    run->compiled = true;
+    return mds_build_model(run, run->model, err);
 }
 
 /* Before the first app behind it, the changed one's turn has come. */
@@ -227,15 +273,19 @@ static mds_status_t
 mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
 {
     mds_build_run_t *run = data;
-    int              order = mds_str_cmp(app, run->model->app);
-    mds_status_t     status = MDS_OK;
+    int          order = run->compiled ? 1 : mds_str_cmp(app, run->model->app);
+    mds_status_t status = MDS_OK;
 
     if (order >= 0 && !run->compiled) {
-        status = mds_build_model(run, err);
+        status = mds_build_changed(run, err);
     }
 
-    return status != MDS_OK || order == 0
-               ? status
+    if (status != MDS_OK || order == 0) {
+        return status;
+    }
+
+    return run->before == NULL
+               ? mds_build_again(run, app, err)
                : mds_generation_copy(run->generation, run->before, app, err);
 }
 
@@ -245,8 +295,45 @@ mds_build_apps(mds_build_run_t *run, mds_error_t *err)
     mds_status_t status
         = mds_journal_apps(run->loader->journal, mds_build_visit, run, err);
 
-    return status == MDS_OK && !run->compiled ? mds_build_model(run, err)
+    return status == MDS_OK && !run->compiled ? mds_build_changed(run, err)
                                               : status;
+}
+
+static mds_status_t
+mds_build_run(mds_build_run_t *run, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_generation_begin(run->loader->depot, run->serial, run->now_ms,
+                               err, &run->generation);
+
+    if (status == MDS_OK) {
+        status = mds_build_apps(run, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_generation_finish(run->generation, err);
+    } else {
+        mds_generation_drop(run->generation);
+    }
+
+    free(run->body);
+    return status;
+}
+
+static mds_build_run_t
+mds_build_of(mds_loader_t *loader, const mds_model_t *model,
+             const mds_key_t *key, uint64_t serial, int64_t now_ms)
+{
+    return (mds_build_run_t){
+        .compile
+        = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
+        .loader = loader,
+        .model = model,
+        .key = key,
+        .serial = serial,
+        .now_ms = now_ms,
+        .compiled = model == NULL,
+    };
 }
 
 mds_status_t
@@ -254,37 +341,43 @@ mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
                  const mds_key_t *key, uint64_t serial, int64_t now_ms,
                  mds_error_t *err)
 {
-    mds_build_run_t run = {
-        .compile
-        = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
-        .loader = loader,
-        .model = model,
-        .key = key,
-        .serial = serial,
-    };
-    mds_status_t status;
+    mds_build_run_t run = mds_build_of(loader, model, key, serial, now_ms);
+    mds_status_t    status;
 
     status
         = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
                            true, err, &run.before);
 
     if (status == MDS_OK) {
-        status = mds_generation_begin(loader->depot, serial, now_ms, err,
-                                      &run.generation);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_build_apps(&run, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_generation_finish(run.generation, err);
-    } else {
-        mds_generation_drop(run.generation);
+        status = mds_build_run(&run, err);
     }
 
     mds_catalog_close(run.before);
-    free(run.body);
-
     return status;
+}
+
+mds_status_t
+mds_loader_convert(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
+{
+    uint64_t        serial = mds_journal_serial(loader->journal);
+    mds_build_run_t run
+        = mds_build_of(loader, NULL, key, serial, mds_time_now_ms());
+    mds_catalog_t *catalog = NULL;
+    mds_error_t    why;
+    mds_status_t   status
+        = mds_catalog_open(loader->depot, serial, false, &why, &catalog);
+
+    mds_catalog_close(catalog);
+
+    /* Whatever else ails it is found, and told, by who opens it. */
+    if (status != MDS_FOREIGN) {
+        return MDS_OK;
+    }
+
+    status = mds_build_run(&run, err);
+
+    /* Nobody can go back to those before it. */
+    return status == MDS_OK
+               ? mds_generation_collect(loader->depot, serial, 1, err)
+               : status;
 }

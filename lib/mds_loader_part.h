@@ -58,4 +58,9 @@ mds_status_t mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
                               const mds_key_t *key, uint64_t serial,
                               int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
+/* With the journal locked: where the generation in force is of another format,
+ * an older program's, it is made anew from the journal, under its serial. */
+mds_status_t mds_loader_convert(mds_loader_t *loader, const mds_key_t *key,
+                                mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

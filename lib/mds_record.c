@@ -202,11 +202,14 @@ mds_config_key_fits(const mds_record_t *record, const void *item)
 static bool
 mds_candidate_fits(const mds_record_t *record, const void *item)
 {
-    const mds_candidate_t *candidate = item;
+    const mds_candidate_t      *candidate = item;
+    const mds_setting_record_t *settings
+        = mds_record_item(record, MDS_TABLE_SETTINGS, 0);
 
     return mds_index_fits(record, MDS_TABLE_RELEASES, candidate->release)
            && mds_index_fits(record, MDS_TABLE_CONDITIONS, candidate->condition)
-           && mds_index_fits(record, MDS_TABLE_SETTINGS, candidate->setting);
+           && mds_index_fits(record, MDS_TABLE_SETTINGS, candidate->setting)
+           && settings[candidate->setting].key != MDS_RECORD_NONE;
 }
 
 static bool
