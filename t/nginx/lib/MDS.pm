@@ -54,6 +54,7 @@ sub new {
         owner   => $$,
         workers => 1,
         main    => '',    # more for the main context
+        connections => 512,    # of a worker
         patience => 10,   # seconds, for what has to come
         allowed => [],    # lines of the error log that are expected
         module  => "$BUILD/ngx_http_mds_module.so",
@@ -199,7 +200,7 @@ worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
 $self->{main}
-events { worker_connections 512; }
+events { worker_connections $self->{connections}; }
 http {
     access_log off;
     $temp
