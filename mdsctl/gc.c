@@ -3,6 +3,7 @@
 #include "mds_gc.h"
 
 #include "mdsctl.h"
+#include "stage.h"
 
 #define NUMBER_MAX 1000000000
 
@@ -108,10 +109,18 @@ collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
 {
     mds_loader_t   *loader = NULL;
     mds_gc_result_t result;
+    mds_path_t      stage;
     mds_error_t     err;
     mds_status_t    status = mds_loader_open(ctl->depot, NULL, &err, &loader);
 
     heap->files = heap->json ? mds_json_array_new() : NULL;
+
+    if (status == MDS_OK && !heap->dry_run
+        && mds_path(&stage, NULL, "%s/" MDSCTL_SNAPSHOT_STAGE, ctl->depot)
+               == MDS_OK)
+    {
+        mdsctl_stage_sweep(&stage);
+    }
 
     if (status == MDS_OK) {
         status = mds_gc(loader, options, &err, &result);

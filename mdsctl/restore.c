@@ -26,6 +26,7 @@
 #include "mds_state.h"
 #include "mds_verify.h"
 #include "mdsctl.h"
+#include "stage.h"
 #include "tarball.h"
 #include "tree.h"
 
@@ -591,7 +592,8 @@ look(restore_t *r, const char *depot, mds_error_t *err)
     status = mds_path_dir(r->depot, err, &parent);
 
     return status == MDS_OK
-               ? mds_path(&r->stage, err, "%s/" MDS_TEMP_PREFIX "%s-XXXXXX",
+               ? mds_path(&r->stage, err,
+                          "%s/" MDS_TEMP_PREFIX "%s-" MDSCTL_STAGE_ANY,
                           parent.text, base)
                : status;
 }
@@ -600,6 +602,7 @@ static mds_status_t
 run(restore_t *r, const char *depot, const char *file, mds_error_t *err)
 {
     struct stat  st;
+    int          held;
     mds_status_t status = MDS_OK, removed;
 
     if (stat(file, &st) != 0) {
@@ -609,12 +612,12 @@ run(restore_t *r, const char *depot, const char *file, mds_error_t *err)
     r->archive_bytes = (uint64_t) st.st_size;
     status = look(r, depot, err);
 
-    if (status != MDS_OK) {
-        return status;
+    if (status == MDS_OK) {
+        status = mdsctl_stage_make(&r->stage, err, &held);
     }
 
-    if (mkdtemp(r->stage.text) == NULL) {
-        return mds_fail_errno(err, "make \"%s\"", r->stage.text);
+    if (status != MDS_OK) {
+        return status;
     }
 
     status = restore(r, file, err);
@@ -622,6 +625,7 @@ run(restore_t *r, const char *depot, const char *file, mds_error_t *err)
     /* What is there now is the old depot, or a new one that failed. */
     removed = mdsctl_tree_remove(AT_FDCWD, r->stage.text,
                                  status == MDS_OK ? err : NULL);
+    close(held);
 
     return status == MDS_OK ? removed : status;
 }

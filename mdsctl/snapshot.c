@@ -14,6 +14,7 @@
 #include "mds_number.h"
 #include "mds_state.h"
 #include "mdsctl.h"
+#include "stage.h"
 #include "tarball.h"
 #include "tree.h"
 
@@ -424,16 +425,16 @@ write_snapshot(snapshot_t *s, const char *file, mds_error_t *err)
 static mds_status_t
 take(snapshot_t *s, const char *file, mds_error_t *err)
 {
+    int          held;
     mds_status_t status
-        = mds_path(&s->dir, err, "%s/" MDS_TEMP_PREFIX "snapshot-XXXXXX",
-                   s->depot);
+        = mds_path(&s->dir, err, "%s/" MDSCTL_SNAPSHOT_STAGE, s->depot);
+
+    if (status == MDS_OK) {
+        status = mdsctl_stage_make(&s->dir, err, &held);
+    }
 
     if (status != MDS_OK) {
         return status;
-    }
-
-    if (mkdtemp(s->dir.text) == NULL) {
-        return mds_fail_errno(err, "make \"%s\"", s->dir.text);
     }
 
     status = hold(s, err);
@@ -450,6 +451,7 @@ take(snapshot_t *s, const char *file, mds_error_t *err)
         status = MDS_IO;
     }
 
+    close(held);
     mds_needs_free(&s->added);
     return status;
 }
