@@ -23,9 +23,13 @@ struct mdsctl_tarball_s {
 static mds_status_t
 fail(const mdsctl_tarball_t *t, mds_error_t *err)
 {
-    return mds_fail(err,
-                    archive_errno(t->writer) == ENOSPC ? MDS_NO_SPACE : MDS_IO,
-                    "write the archive: %s", archive_error_string(t->writer));
+    int number = archive_errno(t->writer);
+
+    /* Its own words for it are "Write error". */
+    return mds_fail(err, number == ENOSPC ? MDS_NO_SPACE : MDS_IO,
+                    "write the archive: %s",
+                    number > 0 ? strerror(number)
+                               : archive_error_string(t->writer));
 }
 
 mds_status_t

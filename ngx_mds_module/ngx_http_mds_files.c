@@ -113,10 +113,16 @@ ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
                : NGX_DECLINED;
 }
 
+/* A depot that lacks them all is not one that lacks this one. */
 static mds_status_t
-ngx_http_mds_file_error(ngx_http_mds_file_t *file, ngx_open_file_info_t *of,
-                        mds_error_t *err)
+ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
+                        ngx_open_file_info_t *of, mds_error_t *err)
 {
+    if (access(dir, F_OK) == -1) {
+        (void) mds_fail_errno(err, "open \"%s\"", dir);
+        return MDS_DENIED;
+    }
+
     switch (of->err) {
 
     case 0: /* no failure, but a directory, a socket, ... */
@@ -175,7 +181,8 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     if (ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool) != NGX_OK
         || !of->is_file)
     {
-        return ngx_http_mds_file_error(file, of, err);
+        path->data[path->len - file->name.len - 1] = '\0';
+        return ngx_http_mds_file_error((char *) path->data, file, of, err);
     }
 
     return MDS_OK;

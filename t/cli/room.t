@@ -79,9 +79,7 @@ SKIP: {
             }
             $failed++;
             is $code, 1, "$name, $room_k K: exit 1";
-            # where a write was cut short, LMDB knows no better
-            my $words = 'No space left|Input/output error';
-            like $err, qr/\Amdsctl: [^\n]*(?:$words)[^\n]*\n\z/,
+            like $err, qr/\Amdsctl: [^\n]*No space left[^\n]*\n\z/,
                 "$name, $room_k K: says why";
             unlink "$dir/disk/filler";
             is_as_before($d, "$name, $room_k K");
@@ -92,41 +90,96 @@ SKIP: {
     }
 }
 
-# --- no room from the n-th call on, for each n
+# --- each call that writes, syncs, makes or names a file fails, in turn: from
+# there on, as on a full disk or one that was made read-only, or once.
+
+# How a call fails, and by which word that is said.
+my %faults = (
+    full        => [28, 0, qr/No space left/],
+    'read-only' => [30, 0, qr/Read-only file system/],
+    once        => [5, 1, qr/Input\/output error/],
+);
+
+# What is in force, and what is said of it.
+sub facts {
+    my ($d) = @_;
+    return $d->export('a') . $d->must(qw(list show a x))
+        . $d->must(qw(message list a u)) . $d->must('log');
+}
+
+# A command that ended so is done or not done; what is wrong with that.
+sub wrong_with {
+    my ($d, $end, $err, $before, $words, @command) = @_;
+    return "ends by $end" if $end !~ /^[01]$/;
+    return "says $err" if $end eq '1' && $err !~ /\Amdsctl: [^\n]*$words[^\n]*\n/;
+
+    my $now = eval { facts($d) } // return "cannot be read: $@";
+    return 'it is not as it was' if $end eq '1' && $now ne $before;
+    my ($code, $out, $said) = $d->run('verify');
+    return "verify: $out$said" if $code ne '0';
+
+    if ($end eq '1') {
+        ($code, undef, $said) = $d->run(@command);
+        return "not when there is room again: $said" if $code ne '0';
+    }
+    $d->must(qw(list add other probe), "u$code");
+    my @left = grep { /^\.tmp/ } map { $d->files($_) } qw(files lists catalog);
+    return @left ? "left behind: @left" : '';
+}
 
 SKIP: {
     my $cc = $ENV{CC} // 'cc';
     skip 'no compiler', 1 if system("$cc -shared -fPIC -o $dir/killer.so"
         . " $FindBin::Bin/lib/killer.c -ldl");
 
-    for my $command (@commands[0, 4]) {
-        my $name = Depot::short(@$command);
-        my ($at, $end, @wrong) = 0;
+    # With something of each sort, and something to be undone.
+    system("cp -a $dir/base $dir/rich") == 0 or die;
+    my $rich = Depot->new(dir => $dir, depot => "$dir/rich");
+    my @message = ('message', 'push', 'a', '--users', "$dir/users", '--to',
+        '*=1', '--until', '2099-01-01T00:00:00Z');
+    $rich->put('users', "u\nv\n");
+    $rich->must(@message);
+    $rich->must(qw(release a h --kind upgrade --version 1 --percent 5));
+    $rich->must('snapshot', "$dir/snapshot");
+    my $before = facts($rich);
 
-        do {
-            system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0
-                or die;
-            my $d = Depot->new(dir => $dir, depot => "$dir/trial");
-            my $err;
-            {
-                local $ENV{LD_PRELOAD} = join ' ', grep { length } $asan,
-                    "$dir/killer.so";
-                local $ENV{KILLER_AT} = ++$at;
-                local $ENV{KILLER_ERRNO} = 28;
-                ($end, undef, $err) = $d->run(@$command);
+    my @all = (@commands,
+        [qw(promote a h --all)], [qw(pause a h)], [qw(end a h)], [@message],
+        [qw(message withdraw a 1)], ['revert', $rich->serial], ['gc'],
+        ['snapshot', "$dir/again"], ['restore', '--force', "$dir/snapshot"]);
+    my $soak = $ENV{MDS_SOAK} // 0;
+    my $end = time + ($soak || 100);
+
+    for my $command (@all) {
+        my $name = Depot::short(@$command);
+        my ($calls, @wrong) = 0;
+
+        for my $fault (sort keys %faults) {
+            my ($number, $once, $words) = @{ $faults{$fault} };
+            # each of them; two, where there is no time
+            my ($at, $ended) = (0, '');
+            for my $round (1 .. ($soak ? 1000 : 2)) {
+                $at = $soak ? $round : 1 + int rand 45;
+                system("rm -rf $dir/trial; cp -a $dir/rich $dir/trial") == 0
+                    or die;
+                my $d = Depot->new(dir => $dir, depot => "$dir/trial");
+                my $err;
+                {
+                    local $ENV{LD_PRELOAD} = join ' ', grep { length } $asan,
+                        "$dir/killer.so";
+                    local $ENV{KILLER_AT} = $at;
+                    local $ENV{KILLER_ONCE} = $once;
+                    local $ENV{KILLER_ERRNO} = $number;
+                    ($ended, undef, $err) = $d->run(@$command);
+                }
+                my $wrong = wrong_with($d, $ended, $err, $before, $words,
+                    @$command);
+                push @wrong, "$fault at call $at: $wrong" if $wrong ne '';
+                $calls++ if $ended ne '0';
+                last if $ended eq '0' || @wrong > 3 || time > $end;
             }
-            push @wrong, "call $at: $end" if $end !~ /^[01]$/;
-            push @wrong, "call $at: $err"
-                if $end eq '1' && $err !~ /\Amdsctl: [^\n]*No space left/;
-            my $now = $d->export('a') . $d->must(qw(list show a x));
-            push @wrong, "call $at: it is not as it was"
-                if $end eq '1' && $now ne $was
-                && $err !~ /CURRENT/;   # that is in memory: it has no n
-            my ($code, undef, $again) = $d->run(@$command);
-            push @wrong, "call $at: not again: $again"
-                if $code ne 0 && $again !~ /already/;
-        } until $end eq '0' || @wrong > 3;
-        is_deeply \@wrong, [], "$name: no room from each of $at calls on";
+        }
+        is_deeply \@wrong, [], "$name: $calls times no room, or no luck";
     }
 }
 

@@ -4,7 +4,12 @@
  *
  *   KILLER_AT=n      the n-th call, from 1
  *   KILLER_HALF=1    a write is done in half before that
- *   KILLER_ERRNO=e   no end, but this error, from there on (a full disk: 28)
+ *   KILLER_ERRNO=e   no end, but this error, from there on (a full disk: 28);
+ *                    files are not made, either
+ *   KILLER_ONCE=1    this error at that call alone
+ *   KILLER_SYNCED=1  this error for what is opened with O_DSYNC alone: of
+ *                    LMDB's files, the page that says which tree is the newest
+ *   KILLER_WHILE=F   this error as long as there is a file F
  *
  *   KILLER_UNLOCK=ms sleeps so long when the lock is let go of for the first
  *                    time after something was written
@@ -19,6 +24,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -41,9 +47,16 @@ is_due(void)
     static long calls;
 
     calls++;
-    return setting("KILLER_AT") != 0
-           && (setting("KILLER_ERRNO") != 0 ? calls >= setting("KILLER_AT")
-                                            : calls == setting("KILLER_AT"));
+
+    if (setting("KILLER_ERRNO") == 0 || setting("KILLER_ONCE") != 0) {
+        return setting("KILLER_AT") != 0 && calls == setting("KILLER_AT");
+    }
+
+    if (getenv("KILLER_WHILE") != NULL) {
+        return access(getenv("KILLER_WHILE"), F_OK) == 0;
+    }
+
+    return setting("KILLER_AT") != 0 && calls >= setting("KILLER_AT");
 }
 
 /* True: the call fails. */
@@ -65,18 +78,27 @@ strike(void)
 
 #define REAL(name) ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
 
-/* What is written to a terminal or a pipe is no change of a file. */
+/* What is written to a terminal, a pipe or a log is no change of a file. */
 static int
 is_file(int fd)
 {
     struct stat st;
 
-    return fd > 2 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fd > 2 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+           && (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+}
+
+static int
+is_struck(int fd)
+{
+    return is_file(fd)
+           && (setting("KILLER_SYNCED") == 0
+               || (fcntl(fd, F_GETFL) & O_DSYNC) != 0);
 }
 
 #define STRIKE_WRITE(half)                                                     \
     do {                                                                       \
-        if (is_file(fd)) {                                                     \
+        if (is_struck(fd)) {                                                   \
             has_written = 1;                                                   \
             if (setting("KILLER_HALF") != 0 && is_due()) {                     \
                 (void) !(half);                                                \
@@ -124,52 +146,110 @@ pwritev(int fd, const struct iovec *v, int count, off_t offset)
     return REAL(pwritev)(fd, v, count, offset);
 }
 
+static int
+strike_name(void)
+{
+    return setting("KILLER_SYNCED") == 0 && strike();
+}
+
+/* Making a file: of no interest to who is killed, the next call is near. */
+static int
+strike_make(int flags)
+{
+    return (flags & O_CREAT) != 0 && setting("KILLER_ERRNO") != 0
+           && strike_name();
+}
+
+int
+open(const char *path, int flags, ...)
+{
+    va_list args;
+    mode_t  mode;
+
+    va_start(args, flags);
+    mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+
+    return strike_make(flags) ? -1 : REAL(open)(path, flags, mode);
+}
+
+int
+open64(const char *path, int flags, ...)
+{
+    va_list args;
+    mode_t  mode;
+
+    va_start(args, flags);
+    mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+
+    return strike_make(flags) ? -1 : REAL(open64)(path, flags, mode);
+}
+
+int
+mkstemp(char *template)
+{
+    return strike_make(O_CREAT) ? -1 : REAL(mkstemp)(template);
+}
+
+char *
+mkdtemp(char *template)
+{
+    return strike_make(O_CREAT) ? NULL : REAL(mkdtemp)(template);
+}
+
+int
+link(const char *from, const char *to)
+{
+    return strike_make(O_CREAT) ? -1 : REAL(link)(from, to);
+}
+
 int
 fsync(int fd)
 {
-    return strike() ? -1 : REAL(fsync)(fd);
+    return strike_name() ? -1 : REAL(fsync)(fd);
 }
 
 int
 fdatasync(int fd)
 {
-    return strike() ? -1 : REAL(fdatasync)(fd);
+    return strike_name() ? -1 : REAL(fdatasync)(fd);
 }
 
 int
 msync(void *address, size_t len, int flags)
 {
-    return strike() ? -1 : REAL(msync)(address, len, flags);
+    return strike_name() ? -1 : REAL(msync)(address, len, flags);
 }
 
 int
 ftruncate(int fd, off_t len)
 {
-    return strike() ? -1 : REAL(ftruncate)(fd, len);
+    return strike_name() ? -1 : REAL(ftruncate)(fd, len);
 }
 
 int
 rename(const char *from, const char *to)
 {
-    return strike() ? -1 : REAL(rename)(from, to);
+    return strike_name() ? -1 : REAL(rename)(from, to);
 }
 
 int
 mkdir(const char *path, mode_t mode)
 {
-    return strike() ? -1 : REAL(mkdir)(path, mode);
+    return strike_name() ? -1 : REAL(mkdir)(path, mode);
 }
 
 int
 chmod(const char *path, mode_t mode)
 {
-    return strike() ? -1 : REAL(chmod)(path, mode);
+    return strike_name() ? -1 : REAL(chmod)(path, mode);
 }
 
 int
 fchmod(int fd, mode_t mode)
 {
-    return strike() ? -1 : REAL(fchmod)(fd, mode);
+    return strike_name() ? -1 : REAL(fchmod)(fd, mode);
 }
 
 /* A full disk lets go of files: no error here. */
