@@ -13,8 +13,10 @@
 #include <stdlib.h>
 
 #include "dice.h"
+#include "mds_digest.h"
 #include "mds_settings.h"
 #include "mds_time.h"
+#include "reading.h"
 #include "shelf.h"
 
 #define GENERATIONS 120
@@ -52,6 +54,13 @@ static const char *const values[]
 static const char *const users[] = { NULL, "u1", "u2", "u3" };
 static const char *const platforms[] = { NULL, "ios", "android" };
 static const char *const brands[] = { NULL, "mi", "oppo" };
+static const char *const devices[]
+    = { NULL, "d1", "d2", "d3", "a-device-of-some-length", "12345678" };
+static const char *const systems[] = { NULL, "8", "9", "10.5", "12", "x" };
+static const char *const bounds[] = { NULL, "8", "9.0", "10", "12" };
+static const char *const operators[]
+    = { NULL, NULL, "in", "not_in", "range", "not_range" };
+static const double percents[] = { 0, 0.5, 10, 30, 50, 70, 99.9, 100 };
 static const char *const states[]
     = { "running", "running", "running", "running", "paused", "ended" };
 
@@ -63,10 +72,20 @@ typedef struct {
     int         priority;
     const char *state;
     const char *platform; /* NULL: every one */
-    const char *list;     /* its only user; NULL: all */
+    bool        all;
+    const char *list; /* its only user; NULL: none */
     const char *except;
+    double      percent; /* below zero: none */
+    double      ramp;    /* from 0 to that, in an hour; below zero: none */
+    int         ramp_s;  /* it begins so long from now */
+    bool        by_user;
     const char *brand; /* of a rule; NULL: none */
     bool        not_brand;
+    bool        prefix; /* its first letter alone */
+    const char *op;     /* of a rule about os_version; NULL: none */
+    const char *min;
+    const char *max;
+    const char *below;
     int         start_s; /* from now; 0: not said */
     int         end_s;
 } setting_t;
@@ -80,6 +99,8 @@ typedef struct {
     const char *user;
     const char *platform;
     const char *brand;
+    const char *device;
+    const char *system;
 } device_t;
 
 /* By key: a value's number, or -1; what a client has, or should have. */
@@ -108,16 +129,42 @@ roll_setting(dice_t *dice, setting_t *s)
         .priority = dice_once_in(dice, 3) ? (int) dice_roll(dice, 3) - 1 : 0,
         .state = roll_one(dice, states),
         .platform = dice_once_in(dice, 4) ? roll_one(dice, platforms) : NULL,
+        .all = dice_once_in(dice, 3),
         .list = dice_once_in(dice, 2) ? roll_one(dice, users) : NULL,
+        .percent = dice_once_in(dice, 2) ? roll_one(dice, percents) : -1,
+        .ramp = dice_once_in(dice, 5) ? roll_one(dice, percents) : -1,
+        .ramp_s = (int) dice_roll(dice, 5000) - 4300,
+        .by_user = dice_once_in(dice, 4),
         .except = dice_once_in(dice, 4) ? roll_one(dice, users) : NULL,
         .brand = dice_once_in(dice, 3) ? roll_one(dice, brands) : NULL,
         .not_brand = dice_once_in(dice, 2),
+        .prefix = dice_once_in(dice, 3),
+        .op = roll_one(dice, operators),
+        .min = roll_one(dice, bounds),
+        .max = roll_one(dice, bounds),
+        .below = dice_once_in(dice, 3) ? roll_one(dice, bounds) : NULL,
         .start_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
         .end_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
     };
 
     if (s->start_s != 0 && s->end_s != 0 && s->start_s >= s->end_s) {
         s->start_s = 0;
+    }
+
+    s->all = s->all || (s->list == NULL && s->percent < 0 && s->ramp < 0);
+
+    /* a range that is none is an error; values are there for in and not_in */
+    if (s->min == NULL && s->below == NULL && s->max == NULL) {
+        s->min = "9.0";
+    }
+    if (s->min != NULL && s->max != NULL && reading_cmp(s->min, s->max) > 0) {
+        s->max = NULL;
+    }
+    if (s->max != NULL
+        || (s->min != NULL && s->below != NULL
+            && reading_cmp(s->min, s->below) >= 0))
+    {
+        s->below = NULL;
     }
 }
 
@@ -147,6 +194,70 @@ roll_book(dice_t *dice, book_t *book)
 }
 
 static void
+print_audience(FILE *out, const setting_t *s)
+{
+    char start[MDS_TIME_BYTES], end[MDS_TIME_BYTES];
+
+    fprintf(out, ",\"audience\":{\"by\":\"%s\"",
+            s->by_user ? "user" : "device");
+    if (s->all) {
+        fprintf(out, ",\"all\":true");
+    }
+    if (s->list != NULL) {
+        fprintf(out, ",\"lists\":[\"%s\"]", s->list);
+    }
+    if (s->except != NULL) {
+        fprintf(out, ",\"except\":[\"%s\"]", s->except);
+    }
+    if (s->percent >= 0) {
+        fprintf(out, ",\"percent\":%g", s->percent);
+    }
+    if (s->ramp >= 0) {
+        fprintf(out,
+                ",\"ramp\":{\"from\":0,\"to\":%g,\"start\":\"%s\","
+                "\"end\":\"%s\"}",
+                s->ramp,
+                mds_time_format(shelf_now_ms + s->ramp_s * 1000, start),
+                mds_time_format(shelf_now_ms + (s->ramp_s + 3600) * 1000,
+                                end));
+    }
+    fprintf(out, "}");
+}
+
+static void
+print_bound(FILE *out, const char *name, const char *value)
+{
+    if (value != NULL) {
+        fprintf(out, ",\"%s\":\"%s\"", name, value);
+    }
+}
+
+static void
+print_rules(FILE *out, const setting_t *s)
+{
+    fprintf(out, ",\"rules\":[");
+    if (s->brand != NULL) {
+        fprintf(out,
+                "{\"attribute\":\"brand\",\"op\":\"%s\",\"values\":[\"%.*s%s\","
+                "\"none\"]}%s",
+                s->not_brand ? "not_in" : "in", s->prefix ? 1 : 9, s->brand,
+                s->prefix ? "*" : "", s->op != NULL ? "," : "");
+    }
+    if (s->op != NULL) {
+        fprintf(out, "{\"attribute\":\"os_version\",\"op\":\"%s\"", s->op);
+        if (strstr(s->op, "in") != NULL) {
+            fprintf(out, ",\"values\":[\"12\",\"10*\"]");
+        } else {
+            print_bound(out, "min", s->min);
+            print_bound(out, "max", s->max);
+            print_bound(out, "below", s->below);
+        }
+        fprintf(out, "}");
+    }
+    fprintf(out, "]");
+}
+
+static void
 print_setting(FILE *out, unsigned number, const setting_t *s)
 {
     char text[MDS_TIME_BYTES];
@@ -159,22 +270,8 @@ print_setting(FILE *out, unsigned number, const setting_t *s)
     if (s->platform != NULL) {
         fprintf(out, ",\"platform\":\"%s\"", s->platform);
     }
-    fprintf(out, ",\"audience\":{");
-    if (s->list != NULL) {
-        fprintf(out, "\"lists\":[\"%s\"]", s->list);
-    } else {
-        fprintf(out, "\"all\":true");
-    }
-    if (s->except != NULL) {
-        fprintf(out, ",\"except\":[\"%s\"]", s->except);
-    }
-    fprintf(out, "}");
-    if (s->brand != NULL) {
-        fprintf(out,
-                ",\"rules\":[{\"attribute\":\"brand\",\"op\":\"%s\","
-                "\"values\":[\"%s\"]}]",
-                s->not_brand ? "not_in" : "in", s->brand);
-    }
+    print_audience(out, s);
+    print_rules(out, s);
     if (s->start_s != 0) {
         fprintf(out, ",\"start\":\"%s\"",
                 mds_time_format(shelf_now_ms + s->start_s * 1000, text));
@@ -216,18 +313,75 @@ same(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* "sticky by device or user": docs/catalog.md says how. The id is that of the
+ * place in the document. */
 static bool
-holds(const setting_t *s, const device_t *d)
+under(const setting_t *s, unsigned number, const device_t *d, double percent)
+{
+    const char  *id = s->by_user ? d->user : d->device;
+    char         text[32];
+    int          len = snprintf(text, sizeof(text), "app%cr%u", 0, number);
+    mds_sha256_t digest;
+
+    mds_sha256(text, (size_t) len, &digest);
+
+    return id != NULL
+           && (long double) mds_siphash(digest.bytes, mds_str_of(id))
+                      / 18446744073709551616.0L * 100
+                  < (long double) percent;
+}
+
+static bool
+audience_holds(const setting_t *s, unsigned number, const device_t *d)
+{
+    int risen_s = s->ramp_s > 0 ? 0 : s->ramp_s < -3600 ? 3600 : -s->ramp_s;
+
+    return !same(s->except, d->user)
+           && (s->all || same(s->list, d->user)
+               || (s->percent >= 0 && under(s, number, d, s->percent))
+               || (s->ramp >= 0
+                   && under(s, number, d, s->ramp * risen_s / 3600)));
+}
+
+static bool
+brand_holds(const setting_t *s, const device_t *d)
+{
+    bool in = d->brand != NULL && s->brand != NULL
+              && (s->prefix ? d->brand[0] == s->brand[0]
+                            : same(s->brand, d->brand));
+
+    return s->brand == NULL || (d->brand != NULL && in == !s->not_brand);
+}
+
+static bool
+system_holds(const setting_t *s, const device_t *d)
+{
+    bool in;
+
+    if (s->op == NULL || d->system == NULL) {
+        return s->op == NULL;
+    }
+    if (strstr(s->op, "in") != NULL) {
+        in = strncmp(d->system, "10", 2) == 0 || same(d->system, "12");
+        return in == same(s->op, "in");
+    }
+    if (!reading_is_version(d->system)) {
+        return false;
+    }
+    in = (s->min == NULL || reading_cmp(d->system, s->min) >= 0)
+         && (s->max == NULL || reading_cmp(d->system, s->max) <= 0)
+         && (s->below == NULL || reading_cmp(d->system, s->below) < 0);
+    return in == same(s->op, "range");
+}
+
+static bool
+holds(const setting_t *s, unsigned number, const device_t *d)
 {
     return strcmp(s->state, "running") == 0
            && (s->platform == NULL || same(s->platform, d->platform))
-           && (s->list == NULL || same(s->list, d->user))
-           && !same(s->except, d->user)
-           && (s->brand == NULL
-               || (d->brand != NULL
-                   && same(s->brand, d->brand) == !s->not_brand))
+           && brand_holds(s, d) && system_holds(s, d)
            && (s->start_s == 0 || s->start_s <= 0)
-           && (s->end_s == 0 || s->end_s > 0);
+           && (s->end_s == 0 || s->end_s > 0) && audience_holds(s, number, d);
 }
 
 static void
@@ -241,7 +395,7 @@ read_book(const book_t *book, const device_t *device, held_t *should)
         for (unsigned i = 0; i < book->count; i++) {
             const setting_t *s = &book->items[i];
 
-            if (s->key == key && holds(s, device)
+            if (s->key == key && holds(s, i, device)
                 && (best == NULL || s->priority >= best->priority))
             {
                 best = s;
@@ -279,9 +433,18 @@ add(char *query, const char *name, const char *value)
 }
 
 static void
-ask(const char *app, const device_t *device, const char *token,
-    mds_settings_t *answer)
+listen(mds_trace_t *trace, const mds_trace_event_t *event)
 {
+    (void) trace;
+    assert_non_null(event->detail);
+}
+
+/* heard: somebody listens, which changes nothing. */
+static void
+ask_as(bool heard, const char *app, const device_t *device, const char *token,
+       mds_settings_t *answer)
+{
+    mds_trace_t              trace = { listen };
     static const mds_alloc_t alloc = { take, NULL };
     mds_snapshot_t           snapshot = shelf_snapshot();
     mds_request_t            request;
@@ -293,17 +456,26 @@ ask(const char *app, const device_t *device, const char *token,
     end = add(end, "user", device->user);
     end = add(end, "platform", device->platform);
     end = add(end, "brand", device->brand);
+    end = add(end, "device", device->device);
+    end = add(end, "os_version", device->system);
     (void) add(end, "state", token);
 
     shelf_request(query, &request);
     give_back();
 
-    if (mds_settings(&snapshot, &request, mds_null_str, shelf_now_ms, NULL,
-                     &alloc, &err, answer)
+    if (mds_settings(&snapshot, &request, mds_null_str, shelf_now_ms,
+                     heard ? &trace : NULL, &alloc, &err, answer)
         != MDS_OK)
     {
         fail_msg("%s: %s", query, err.text);
     }
+}
+
+static void
+ask(const char *app, const device_t *device, const char *token,
+    mds_settings_t *answer)
+{
+    ask_as(false, app, device, token, answer);
 }
 
 static unsigned
@@ -382,7 +554,8 @@ poll_once(dice_t *dice, const book_t *book, client_t *client)
     if (dice_once_in(dice, 5)) {
         client->device
             = (device_t){ roll_one(dice, users), roll_one(dice, platforms),
-                          roll_one(dice, brands) };
+                          roll_one(dice, brands), roll_one(dice, devices),
+                          roll_one(dice, systems) };
     }
     if (dice_once_in(dice, 60)) {
         client->held = nobody;
@@ -409,8 +582,8 @@ poll_once(dice_t *dice, const book_t *book, client_t *client)
     apply(&answer, &client->held);
     assert_memory_equal(client->held.of, should.of, sizeof(should.of));
 
-    /* all at once says the same, token and all */
-    ask("app", &client->device, NULL, &answer);
+    /* all at once says the same, token and all, whoever listens */
+    ask_as(dice_once_in(dice, 3), "app", &client->device, NULL, &answer);
     assert_true(answer.full);
     apply(&answer, &whole);
     assert_memory_equal(whole.of, should.of, sizeof(should.of));
@@ -522,7 +695,7 @@ static void
 test_none(void **state)
 {
     mds_json_t    *memory = mds_json_object_new();
-    device_t       device = { NULL, NULL, NULL };
+    device_t       device = { NULL, NULL, NULL, NULL, NULL };
     held_t         held = nobody;
     mds_settings_t answer;
 
@@ -564,7 +737,7 @@ test_token_too_long(void **state)
 {
     enum { MANY = 8000 };
     mds_json_t    *memory = mds_json_object_new();
-    device_t       device = { NULL, NULL, NULL };
+    device_t       device = { NULL, NULL, NULL, NULL, NULL };
     mds_settings_t answer;
     char          *text = malloc(MANY * 100), *end = text;
 
