@@ -5,8 +5,9 @@
 
 typedef struct {
     mds_str_t       name;
-    mds_str_t       value;
+    mds_known_t     known;
     mds_json_type_t type; /* a value of another than STRING is empty */
+    mds_str_t       value;
 } mds_batch_member_t;
 
 typedef struct {
@@ -198,7 +199,8 @@ mds_batch_claim(mds_request_t *request, const mds_batch_member_t *member,
                         member->name.data, mds_json_type_name(member->type));
     }
 
-    return mds_request_claim(request, member->name, member->value, err);
+    return mds_request_claim_known(request, member->known, member->name,
+                                   member->value, err);
 }
 
 static bool
@@ -206,6 +208,7 @@ mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
 {
     mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
     mds_batch_member_t   *member = r->member++;
+    mds_known_t           known = mds_attribute_known(name);
 
     /* One that comes twice is found here, unless there are so many that
      * something is wrong anyway. */
@@ -213,7 +216,9 @@ mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
         r->odd = true;
     } else {
         for (size_t i = 0; i < resource->count; i++) {
-            if (mds_str_eq(resource->members[i].name, name)) {
+            if (resource->members[i].known == known
+                && mds_str_eq(resource->members[i].name, name))
+            {
                 return false;
             }
         }
@@ -221,14 +226,15 @@ mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
 
     resource->count++;
     member->name = name;
+    member->known = known;
 
     if (!mds_batch_value(r, &member->type, &member->value)) {
         return false;
     }
 
-    if (mds_str_eq(name, mds_str("kind"))) {
+    if (known == MDS_ATTRIBUTE_KIND) {
         resource->kind = member->value;
-    } else if (mds_str_eq(name, mds_str("name"))) {
+    } else if (known == MDS_ATTRIBUTE_NAME) {
         resource->name = member->value;
     }
 
@@ -279,9 +285,10 @@ mds_batch_resources(mds_batch_reader_t *r)
 static bool
 mds_batch_read_common(mds_batch_reader_t *r, mds_str_t name)
 {
-    mds_batch_member_t member = { .name = name };
-    bool               resources = mds_str_eq(name, mds_str("resources"));
-    char               c;
+    mds_batch_member_t member
+        = { .name = name, .known = mds_attribute_known(name) };
+    bool resources = mds_str_eq(name, mds_str("resources"));
+    char c;
 
     if (resources && r->resources != MDS_JSON_ABSENT) {
         return false;

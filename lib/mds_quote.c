@@ -37,7 +37,9 @@ mds_quote_is_plain(char c)
     return (uint8_t) c >= ' ' && c != '"' && c != '\\';
 }
 
-size_t
+/* How many bytes from the first on stand for themselves: all but the quote,
+ * the backslash, and what is below U+0020. */
+static inline size_t
 mds_quote_plain(const char *text, size_t len)
 {
     size_t i = 0;

@@ -8,10 +8,6 @@
 
 #include "mds_base.h"
 
-/* How many bytes from the first on stand for themselves: all but the quote,
- * the backslash, and what is below U+0020. */
-size_t mds_quote_plain(const char *text, size_t len);
-
 /* How many bytes the text takes between the quotes. */
 size_t mds_quote_bytes(mds_str_t text);
 

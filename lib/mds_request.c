@@ -192,8 +192,15 @@ mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err)
 {
+    return mds_request_claim_known(request, mds_attribute_known(name), name,
+                                   value, err);
+}
+
+mds_status_t
+mds_request_claim_known(mds_request_t *request, mds_known_t known,
+                        mds_str_t name, mds_str_t value, mds_error_t *err)
+{
     mds_attribute_t attribute = { name, value, .claimed = true };
-    mds_known_t     known = mds_attribute_known(name);
     mds_status_t    status;
     size_t          number;
 

@@ -89,6 +89,11 @@ mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err) MDS_MUST_CHECK;
 
+/* The same of a name that was told apart before. */
+mds_status_t mds_request_claim_known(mds_request_t *request, mds_known_t known,
+                                     mds_str_t name, mds_str_t value,
+                                     mds_error_t *err) MDS_MUST_CHECK;
+
 /* A copy, of as many attributes as there are. */
 void mds_request_copy(mds_request_t *request, const mds_request_t *from);
 
