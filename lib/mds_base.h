@@ -22,6 +22,11 @@
 #define MDS_APART __attribute__((noinline))      /* so does what is large */
 #define MDS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
+/* One a thread, there from its start: what a module that is loaded later has
+ * otherwise is made at first use, and the process ends where memory is short.
+ * The room is little: pointers alone. */
+#define MDS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
 #define mds_nelems(a) (sizeof(a) / sizeof((a)[0]))
 
 typedef enum {

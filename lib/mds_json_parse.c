@@ -25,7 +25,7 @@ typedef struct {
 } text_t;
 
 /* The text that is parsed in this thread; NULL: none. */
-static __thread text_t *parsing;
+static MDS_THREAD_LOCAL text_t *parsing;
 
 static void *
 allocate(size_t size)

@@ -10,7 +10,7 @@
 #include <setjmp.h>
 
 /* Where to go on; NULL: nobody is looking, and a fault is what it is. */
-static __thread sigjmp_buf *ngx_http_mds_guard_return;
+static MDS_THREAD_LOCAL sigjmp_buf *ngx_http_mds_guard_return;
 
 static void
 ngx_http_mds_guard_handler(int signo)

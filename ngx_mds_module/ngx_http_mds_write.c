@@ -460,13 +460,38 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
     ngx_add_timer(&batch->task.event, NGX_HTTP_MDS_BATCH_MS);
 }
 
+/* Where there is no memory even now, nobody is kept waiting for it. */
 static void
 ngx_http_mds_queue_retry(ngx_event_t *event)
 {
     ngx_http_mds_queue_t *queue = event->data;
+    ngx_queue_t           waiting;
 
     if (!queue->busy) {
         ngx_http_mds_queue_run(queue);
+    }
+
+    if (queue->busy || ngx_queue_empty(&queue->waiting)) {
+        return;
+    }
+
+    ngx_queue_init(&waiting);
+    ngx_queue_add(&waiting, &queue->waiting);
+    ngx_queue_init(&queue->waiting);
+
+    while (!ngx_queue_empty(&waiting)) {
+        ngx_queue_t           *q = ngx_queue_head(&waiting);
+        ngx_http_mds_ticket_t *ticket
+            = ngx_queue_data(q, ngx_http_mds_ticket_t, queue);
+
+        ngx_queue_remove(q);
+        ticket->queue.next = NULL;
+
+        for (size_t i = 0; i < ticket->count; i++) {
+            ticket->writes[i].status = MDS_NO_MEMORY;
+        }
+
+        ticket->done(ticket);
     }
 }
 

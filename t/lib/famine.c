@@ -122,13 +122,18 @@ counts(void)
 }
 
 static int
+is_meant(void)
+{
+    return famine->pid == -1
+           || (famine->pid != 0 && famine->pid == getpid());
+}
+
+static int
 fails(void)
 {
     int due;
 
-    if (famine->pid == 0 || inside_us
-        || (famine->pid != -1 && famine->pid != getpid()))
-    {
+    if (inside_us || !is_meant()) {
         return 0;
     }
 
@@ -145,12 +150,21 @@ fails(void)
     return due;
 }
 
+static void
+count_live(int64_t more)
+{
+    int64_t live = __atomic_add_fetch(&page.live, more, __ATOMIC_RELAXED);
+
+    if (famine != &page && is_meant()) {
+        famine->live = live;
+    }
+}
+
 static void *
 counted(void *data)
 {
     if (data != NULL) {
-        __atomic_fetch_add(&page.live, 1, __ATOMIC_RELAXED);
-        famine->live = page.live;
+        count_live(1);
     }
 
     return data;
@@ -211,8 +225,7 @@ void
 free(void *data)
 {
     if (data != NULL) {
-        __atomic_fetch_sub(&page.live, 1, __ATOMIC_RELAXED);
-        famine->live = page.live;
+        count_live(-1);
         real(free)(data);
     }
 }

@@ -23,8 +23,7 @@ typedef struct {
     int64_t note;   /* 1: places are noted */
     int64_t calls;  /* so far */
     int64_t failed;
-    int64_t live;   /* allocations that were not given back, of the process
-                     * from its start, and of all that are mapped from it */
+    int64_t live;   /* allocations of the process that were not given back */
 
     /* The first call of each place: of each way to come to an allocation. */
     int64_t place_count;

@@ -4,13 +4,14 @@
  * lost, nothing left open, nothing half done, and the next try succeeds.
  *
  * In short at some places, in turn for that call alone and from that call on;
- * with MDS_SOAK, both at every call.
+ * with MDS_SOAK=SECONDS both at every call that there is time for.
  */
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/famine.h"
@@ -37,6 +38,8 @@
 #include "workdir.h"
 
 #define SHORT 60 /* places of a deed, spread over all */
+#define DEEDS 13
+#define STRIDE INT64_C(1000003) /* a prime: every call comes, in no order */
 #define NOW_MS INT64_C(1790000000000)
 
 /* Does it once more, from nothing to nothing. */
@@ -172,7 +175,9 @@ hunt(const char *name, deed_t deed)
 {
     static int64_t places[FAMINE_PLACES_MAX];
     int64_t        calls, place_count, steps;
-    bool           all = getenv("MDS_SOAK") != NULL;
+    const char    *soak = getenv("MDS_SOAK");
+    bool           all = soak != NULL;
+    time_t         until = time(NULL) + (all ? atol(soak) / DEEDS : 0);
 
     /* What libraries keep for good, they make the first time. */
     succeed(name, deed);
@@ -190,8 +195,9 @@ hunt(const char *name, deed_t deed)
                   (long long) place_count);
     steps = all ? calls : place_count < SHORT ? place_count : SHORT;
 
-    for (int64_t i = 0; i < steps; i++) {
-        int64_t n = all ? i + 1 : places[i * place_count / steps];
+    for (int64_t i = 0; i < steps && (!all || time(NULL) <= until); i++) {
+        int64_t n
+            = all ? 1 + i * STRIDE % calls : places[i * place_count / steps];
 
         if (all || (i & 1) == 0) {
             starve_twice(name, deed, n, n);
