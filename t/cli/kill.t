@@ -3,8 +3,8 @@
 # A loader that is killed anywhere leaves the change whole, or not there; the
 # catalog in force can be read all the time, and the next command goes on as
 # if nothing had been. gc, restore, snapshot and revert are killed in the tests
-# of their own, too. MDS_SOAK=SECONDS for each call of every command, and for as
-# many kills at random.
+# of their own, too. MDS_SOAK=SECONDS for each call of as many commands as there
+# is time for, and for more kills at random.
 
 use strict;
 use warnings;
@@ -13,6 +13,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Temp qw(tempdir);
 use JSON::PP;
+use List::Util qw(shuffle);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -31,6 +32,7 @@ system(split(/ /, $cc), qw(-shared -fPIC -o), "$dir/killer.so",
     == 0 or die "$cc cannot compile killer.c";
 
 my $soak = $ENV{MDS_SOAK} // 0;
+my $begun = time;
 my $asan  = $ENV{TEST_NGINX_PRELOAD} // '';
 
 # --- a depot with something in it, and one command of each sort
@@ -181,18 +183,18 @@ sub strike {
 
 my (%before, %after);
 
-for my $command (@commands) {
+for my $command (shuffle @commands) {
     my $name = Depot::short(@$command);
     $before{$name} = exported($base, @$command);
     ($after{$name}) = outcome(@$command);
     isnt $after{$name}, $before{$name}, "$name: is a change";
 
     # one of them at each call, of the others some calls, drawn anew each time
-    my $stride = $soak || $name =~ /^promote/ ? 1 : 7;
     my ($at, @wrong) = 0;
     for (;;) {
         my $d = trial();
-        $at += $stride == 1 ? 1 : 1 + int rand $stride;
+        my $each = $name =~ /^promote/ || time < $begun + $soak / 2;
+        $at += $each ? 1 : 1 + int rand 7;
         # some writes are cut in the middle
         my $end = strike($d, $at, $at % 3 == 0, @$command);
         push @wrong, "call $at: $end" if $end !~ /^(?:0|signal 9)$/;
@@ -256,8 +258,7 @@ for my $command (@commands) {
 my %ends;
 my @wrong;
 my $kills = 0;
-my $enough = time + $soak / 2;
-while ($kills < 40 || time < $enough) {
+while ($kills < 40 || time < $begun + $soak) {
     my $i = ++$kills;
     my $command = $commands[$i % @commands];
     my $name = Depot::short(@$command);
