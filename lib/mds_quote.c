@@ -261,14 +261,19 @@ mds_unquote(const char **p, const char *end, char **decoded, mds_str_t *string)
     const char *first = *p;
     char       *to = *decoded;
     size_t      plain = mds_quote_plain(first, (size_t) (end - first));
-    bool        escaped = false;
 
     *p = first + plain;
+
+    /* As most are. */
+    if (*p < end && **p == '"') {
+        *string = (mds_str_t){ plain, first };
+        (*p)++;
+        return true;
+    }
 
     while (*p < end && **p == '\\') {
         memcpy(to, *p - plain, plain);
         to += plain;
-        escaped = true;
         (*p)++;
 
         if (!mds_unquote_escape(p, end, &to)) {
@@ -283,16 +288,11 @@ mds_unquote(const char **p, const char *end, char **decoded, mds_str_t *string)
         return false;
     }
 
-    if (!escaped) {
-        *string = (mds_str_t){ plain, first };
-
-    } else {
-        memcpy(to, *p - plain, plain);
-        to += plain;
-        *string = (mds_str_t){ (size_t) (to - *decoded), *decoded };
-        *decoded = to;
-    }
-
+    memcpy(to, *p - plain, plain);
+    to += plain;
+    *string = (mds_str_t){ (size_t) (to - *decoded), *decoded };
+    *decoded = to;
     (*p)++;
+
     return true;
 }

@@ -9,8 +9,10 @@
 
 #include "mds_batch.h"
 
-/* The results' first guess; what comes before them: two numbers, and words. */
+/* The results' first guess, and what each has in names and braces; what comes
+ * before them: two numbers, and words. */
 #define NGX_HTTP_MDS_RESULT_BYTES 640
+#define NGX_HTTP_MDS_WORDS_BYTES 64
 #define NGX_HTTP_MDS_HEAD_BYTES 128
 #define NGX_HTTP_MDS_TAIL_BYTES 2
 
@@ -188,6 +190,17 @@ ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
     }
 }
 
+/* What a result takes at most; a byte becomes six if it is a control. */
+static size_t
+ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i,
+                          const ngx_http_mds_question_t *question)
+{
+    return NGX_HTTP_MDS_WORDS_BYTES + question->decision.quoted.len
+           + 6
+                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
+                    + question->detail.len);
+}
+
 static mds_status_t
 ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
                         size_t bytes, mds_error_t *err)
@@ -212,17 +225,16 @@ ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
 {
     ngx_http_mds_question_t *question = &asking->questions[i];
     ngx_http_mds_many_t     *many = asking->data;
-    ngx_http_mds_writer_t    w = { NULL, 0 };
+    ngx_http_mds_writer_t    w;
+    size_t bytes = ngx_http_mds_result_bytes(many->batch, i, question);
 
-    ngx_http_mds_write_result(&w, many->batch, i, question);
-
-    if (w.len > many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES
-        && ngx_http_mds_batch_grow(asking->r->pool, many, w.len, err) != MDS_OK)
+    if (bytes > many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES
+        && ngx_http_mds_batch_grow(asking->r->pool, many, bytes, err) != MDS_OK)
     {
         return MDS_NO_MEMORY;
     }
 
-    w.p = many->data + many->len;
+    w = (ngx_http_mds_writer_t){ .p = many->data + many->len };
     ngx_http_mds_write_result(&w, many->batch, i, question);
 
     many->results[i].offset = many->len;

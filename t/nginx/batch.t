@@ -199,6 +199,15 @@ is(actions(post({ app => 'a', resources => [ bundle(('home') x 256) ] })),
     join(' ', ('install') x 256), '256 resources');
 is(actions(post({ resources => [ bundle('home') ] })), 'error', 'no app');
 
+# Longer answers than anybody guesses: all is escaped, and there is room for it.
+my @odd = map { { kind => "\x01" x 200, name => "\"$_" x 100 } } 10 .. 39;
+$r = post({ app => 'a', resources => \@odd });
+is_deeply([ map { { kind => $_->{kind}, name => $_->{name} } }
+    @{ $r->json->{results} } ], \@odd, 'odd names come back as they were');
+@odd = map { { kind => 'k', name => 'n', "$_\x02\"\n" x 20 => 'x' } } 10 .. 99;
+is(actions(post({ app => 'a', resources => \@odd })),
+    join(' ', ('error') x 90), '... and odd mistakes are told');
+
 # --- how long, and how it comes
 
 my $body = $JSON->encode({ app => 'a', resources => [ bundle('home') ] });
