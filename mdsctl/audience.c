@@ -51,14 +51,20 @@ set_number(mds_json_t *audience, const char *key, const char *option,
         return MDSCTL_USAGE;
     }
 
-    return mds_json_set(audience, key, number) == MDS_OK ? MDSCTL_DONE
-                                                         : MDSCTL_USAGE;
+    return mdsctl_built(mds_json_set(audience, key, number));
+}
+
+static mds_status_t
+set_word(mds_json_t *o, const char *key, const char *word)
+{
+    return word == NULL ? MDS_OK : mds_json_set_str(o, key, mds_str_of(word));
 }
 
 static int
 set_window(mds_json_t *audience, const mdsctl_audience_t *a)
 {
     mds_json_t *window;
+    int         code;
 
     if (a->window == NULL) {
         return a->until == NULL
@@ -68,25 +74,23 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
 
     window = mds_json_object_new();
 
-    if (set_number(window, "count", "--window", a->window) != MDSCTL_DONE
-        || (a->until != NULL
-            && mds_json_set_str(window, "until", mds_str_of(a->until))
-                   != MDS_OK)
-        || (a->by != NULL
-            && mds_json_set_str(window, "by", mds_str_of(a->by)) != MDS_OK))
-    {
+    code = set_number(window, "count", "--window", a->window)
+               ?: mdsctl_built(set_word(window, "until", a->until))
+               ?: mdsctl_built(set_word(window, "by", a->by));
+
+    if (code != MDSCTL_DONE) {
         mds_json_release(window);
-        return MDSCTL_USAGE;
+        return code;
     }
 
-    return mds_json_set(audience, "window", window) == MDS_OK ? MDSCTL_DONE
-                                                              : MDSCTL_USAGE;
+    return mdsctl_built(mds_json_set(audience, "window", window));
 }
 
 int
 mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
 {
     mds_json_t *audience;
+    int         code;
 
     if (!a->all && a->lists.count == 0 && a->percent == NULL
         && a->window == NULL) {
@@ -96,17 +100,17 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
 
     audience = mds_json_object_new();
 
-    if ((a->all && mds_json_set_bool(audience, "all", true) != MDS_OK)
-        || set_names(audience, "lists", &a->lists) != MDS_OK
-        || set_names(audience, "except", &a->except) != MDS_OK
-        || set_number(audience, "percent", "--percent", a->percent)
-               != MDSCTL_DONE
-        || set_window(audience, a) != MDSCTL_DONE
-        || (a->by != NULL
-            && mds_json_set_str(audience, "by", mds_str_of(a->by)) != MDS_OK))
-    {
+    code = mdsctl_built(
+               a->all ? mds_json_set_bool(audience, "all", true) : MDS_OK)
+               ?: mdsctl_built(set_names(audience, "lists", &a->lists))
+               ?: mdsctl_built(set_names(audience, "except", &a->except))
+               ?: set_number(audience, "percent", "--percent", a->percent)
+               ?: set_window(audience, a)
+               ?: mdsctl_built(set_word(audience, "by", a->by));
+
+    if (code != MDSCTL_DONE) {
         mds_json_release(audience);
-        return MDSCTL_USAGE;
+        return code;
     }
 
     *json = audience;

@@ -93,6 +93,10 @@ int mdsctl_attributes(int count, char **words,
 /* Prints "mdsctl: WORDS" to stderr and returns MDSCTL_FAILED or _USAGE; the
  * latter with the usage line of the command that runs. */
 int mdsctl_failed(const mds_error_t *err);
+
+/* Of what was put into JSON: MDSCTL_DONE, or that there was no memory. Joined
+ * by ?:, the first that is not done is what comes of them all. */
+int mdsctl_built(mds_status_t status);
 int mdsctl_usage(const char *format, ...) MDS_PRINTF(1, 2);
 
 /* The line that mdsctl_usage() adds; family is "" or, say, "list ". */

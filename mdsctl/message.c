@@ -234,10 +234,13 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
     if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
         code = MDSCTL_USAGE;
 
-    } else if (arena == NULL
-               || mds_request_claim(&request, mds_str("app"),
-                                    mds_str_of(argv[1]), &err)
-                      != MDS_OK
+    } else if (arena == NULL) {
+        (void) mds_fail(&err, MDS_NO_MEMORY, "no memory");
+        code = mdsctl_failed(&err);
+
+    } else if (mds_request_claim(&request, mds_str("app"), mds_str_of(argv[1]),
+                                 &err)
+                   != MDS_OK
                || mds_request_claim(&request, mds_str("user"),
                                     mds_str_of(argv[2]), &err)
                       != MDS_OK

@@ -46,6 +46,15 @@ mdsctl_usage_line(void)
 }
 
 int
+mdsctl_built(mds_status_t status)
+{
+    mds_error_t err;
+
+    return mds_json_done(status, &err) == MDS_OK ? MDSCTL_DONE
+                                                 : mdsctl_failed(&err);
+}
+
+int
 mdsctl_print(mds_json_t *json)
 {
     char       *text;

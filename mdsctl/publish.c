@@ -117,25 +117,20 @@ set_json(mds_json_t *package, const char *key, const char *option,
         return MDSCTL_USAGE;
     }
 
-    return mds_json_set(package, key, value) == MDS_OK ? MDSCTL_DONE
-                                                       : MDSCTL_USAGE;
+    return mdsctl_built(mds_json_set(package, key, value));
 }
 
 static int
 make_package(const publish_t *publish, const char *file, mds_json_t *package)
 {
-    return set_word(package, "kind", publish->kind) == MDS_OK
-                   && set_word(package, "name", publish->name) == MDS_OK
-                   && set_word(package, "platform", publish->platform) == MDS_OK
-                   && set_word(package, "channel", publish->channel) == MDS_OK
-                   && set_word(package, "version", publish->version) == MDS_OK
-                   && set_word(package, "file", file) == MDS_OK
-                   && set_json(package, "deltas", "--deltas", publish->deltas)
-                          == MDSCTL_DONE
-                   && set_json(package, "meta", "--meta", publish->meta)
-                          == MDSCTL_DONE
-               ? MDSCTL_DONE
-               : MDSCTL_USAGE;
+    return mdsctl_built(set_word(package, "kind", publish->kind))
+               ?: mdsctl_built(set_word(package, "name", publish->name))
+               ?: mdsctl_built(set_word(package, "platform", publish->platform))
+               ?: mdsctl_built(set_word(package, "channel", publish->channel))
+               ?: mdsctl_built(set_word(package, "version", publish->version))
+               ?: mdsctl_built(set_word(package, "file", file))
+               ?: set_json(package, "deltas", "--deltas", publish->deltas)
+               ?: set_json(package, "meta", "--meta", publish->meta);
 }
 
 static int

@@ -78,8 +78,7 @@ set_rules(mds_json_t *release, const mdsctl_values_t *rules)
         }
     }
 
-    return mds_json_set(release, "rules", array) == MDS_OK ? MDSCTL_DONE
-                                                           : MDSCTL_USAGE;
+    return mdsctl_built(mds_json_set(release, "rules", array));
 }
 
 static int
@@ -95,8 +94,7 @@ set_meta(mds_json_t *release, const char *text)
         return MDSCTL_USAGE;
     }
 
-    return mds_json_set(release, "meta", meta) == MDS_OK ? MDSCTL_DONE
-                                                         : MDSCTL_USAGE;
+    return mdsctl_built(mds_json_set(release, "meta", meta));
 }
 
 int
@@ -118,7 +116,7 @@ mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
     };
     mds_change_t change = { .edit = edit_release };
     mds_json_t  *release, *audience = NULL;
-    int          code = MDSCTL_USAGE;
+    int          code;
 
     if (mdsctl_parse(ctl, options, 2, 2, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -129,24 +127,30 @@ mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
                             kind == NULL ? "kind" : "version");
     }
 
-    if (mdsctl_audience(&options_audience, &audience) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
+    code = mdsctl_audience(&options_audience, &audience);
+    if (code != MDSCTL_DONE) {
+        return code;
     }
 
     release = mds_json_object_new();
 
-    if (mds_json_set_str(release, "id", mds_str_of(argv[2])) == MDS_OK
-        && mds_json_set_str(release, "kind", mds_str_of(kind)) == MDS_OK
-        && (name == NULL
-            || mds_json_set_str(release, "name", mds_str_of(name)) == MDS_OK)
-        && set_scope(release, "platform", &platforms) == MDS_OK
-        && set_scope(release, "channel", &channels) == MDS_OK
-        && mds_json_set_str(release, "version", mds_str_of(version)) == MDS_OK
-        && mds_json_set(release, "audience", mds_json_retain(audience))
-               == MDS_OK
-        && set_rules(release, &rules) == MDSCTL_DONE
-        && set_meta(release, meta) == MDSCTL_DONE)
-    {
+    code = mdsctl_built(mds_json_set_str(release, "id", mds_str_of(argv[2])))
+               ?: mdsctl_built(
+                   mds_json_set_str(release, "kind", mds_str_of(kind)))
+               ?: mdsctl_built(name == NULL
+                                   ? MDS_OK
+                                   : mds_json_set_str(release, "name",
+                                                      mds_str_of(name)))
+               ?: mdsctl_built(set_scope(release, "platform", &platforms))
+               ?: mdsctl_built(set_scope(release, "channel", &channels))
+               ?: mdsctl_built(
+                   mds_json_set_str(release, "version", mds_str_of(version)))
+               ?: mdsctl_built(mds_json_set(release, "audience",
+                                            mds_json_retain(audience)))
+               ?: set_rules(release, &rules)
+               ?: set_meta(release, meta);
+
+    if (code == MDSCTL_DONE) {
         change.app = mds_str_of(argv[1]);
         change.data = release;
         code = mdsctl_change(ctl, &change);
@@ -205,10 +209,13 @@ mdsctl_promote(mdsctl_t *ctl, int argc, char **argv)
     mds_json_t       *json = NULL;
     int               code;
 
-    if (mdsctl_parse(ctl, options, 2, 2, &argc, argv) != MDSCTL_DONE
-        || mdsctl_audience(&audience, &json) != MDSCTL_DONE)
-    {
+    if (mdsctl_parse(ctl, options, 2, 2, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
+    }
+
+    code = mdsctl_audience(&audience, &json);
+    if (code != MDSCTL_DONE) {
+        return code;
     }
 
     promotion = (promotion_t){ argv[2], json };
