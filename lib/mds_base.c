@@ -31,9 +31,14 @@ mds_str_cmp(mds_str_t a, mds_str_t b)
 mds_str_t
 mds_str_cut(mds_str_t *text, char c)
 {
-    const char *at = text->len == 0 ? NULL : memchr(text->data, c, text->len);
+    const char *at;
     mds_str_t   head = *text;
 
+    if (text->len == 0) {
+        return head;
+    }
+
+    at = memchr(text->data, c, text->len);
     if (at == NULL) {
         *text = (mds_str_t){ 0, text->data + text->len };
         return head;
@@ -116,7 +121,7 @@ mds_utf8_plain(const uint8_t *p)
 bool
 mds_str_is_utf8(mds_str_t s)
 {
-    const uint8_t *p = (const uint8_t *) s.data;
+    const uint8_t *p = (const uint8_t *) (s.len > 0 ? s.data : "");
     const uint8_t *end = p + s.len;
 
     while (end - p >= 8 && mds_utf8_plain(p)) {

@@ -402,6 +402,62 @@ for my $condition (sort keys %conditions) {
 
 serves('after all that');
 
+# --- floods: the same again and again, on connections that are kept
+
+{
+    my @flood = map { s/Connection: close\r\n//r } (
+        get("$query&x=%ff"), get("$query&" . join '&', map { "a$_=1" } 1 .. 80),
+        get("$query&x=" . 'x' x 3_000), get('/mds/v1/check'), get("$query&%1b=1"),
+        get('/mds/v1/config?app=a&state=' . 'x' x 3_000),
+        get('/mds/v1/messages?app=a&user=u&n=99999999999999999999'),
+        get('/mds/v1/messages?app=a&user=' . 'u' x 256),
+        get('/mds/v1/files/' . 'x' x 64), get($file, 'Range: bytes=5-2'),
+        get($file, 'If-None-Match: *'), get($query, 'Accept: ' . 'x' x 500),
+        map({ post('check', $json{$_}) } grep { length $json{$_} < 3_000 }
+            sort keys %json),
+        map({ post('messages', "{\"app\":\"a\",\"user\":\"u\",\"read\":$marks{$_}}") }
+            grep { length $marks{$_} < 3_000 } sort keys %marks),
+        post('check', '{"app":"a","resources":[' . join(',', ('{"kind":"bundle",'
+            . '"name":"big","x":"' . 'y' x 100 . '"}') x 20) . ']}'),
+    );
+    my ($sent, $answered, $wrong) = (0, 0, 0);
+
+    # One connection's worth of answers, a request after the other.
+    my $pour = sub {
+        my ($want) = @_;
+        my $socket = socket_to();
+        my $buffer = '';
+        for (1 .. $want) {
+            $socket->syswrite($flood[$sent++ % @flood]);
+            while (index($buffer, "\r\n\r\n") < 0) {
+                $socket->sysread($buffer, 262144, length $buffer) or return;
+            }
+            my $head = substr $buffer, 0, 4 + index($buffer, "\r\n\r\n"), '';
+            my ($status) = $head =~ m{^HTTP/1\.1 (\d+) };
+            $wrong++ if $status !~ /^(?:200|204|304|400|404|416)$/;
+            $answered++;
+            my ($length) = $head =~ /^Content-Length: (\d+)/mi;
+            $length = 0 if $status == 204 || $status == 304;
+            while (length $buffer < ($length // 0)) {
+                $socket->sysread($buffer, 262144, length $buffer) or return;
+            }
+            substr $buffer, 0, $length // 0, '';
+            return if $head =~ /^Connection: close/mi;
+        }
+    };
+
+    my ($end, $count) = (time + $soak / 2, $soak ? 100_000 : 6_000);
+    $pour->(500) while $answered < $count / 4;
+    my $before = rss_kb();
+    $pour->(500) while $answered < $count || time < $end;
+    my $after = rss_kb();
+
+    note("$answered answers; the worker has $before kB, then $after kB");
+    is($wrong, 0, "$answered hostile requests, each with an answer of its kind");
+    cmp_ok($after - $before, '<', 1024, '... and the worker has not grown')
+        if !$asan;
+}
+
 # --- crowds
 
 my $quiet = p99(400);
@@ -460,62 +516,6 @@ sub others_notice_nothing {
     $idle[1]->sysread(my $answer, 65536);
     like($answer, qr{^HTTP/1\.1 200 }, '... one of them speaks, and is heard');
     serves('with ' . IDLE . ' of them');
-}
-
-# --- floods: the same again and again, on connections that are kept
-
-{
-    my @flood = map { s/Connection: close\r\n//r } (
-        get("$query&x=%ff"), get("$query&" . join '&', map { "a$_=1" } 1 .. 80),
-        get("$query&x=" . 'x' x 3_000), get('/mds/v1/check'), get("$query&%1b=1"),
-        get('/mds/v1/config?app=a&state=' . 'x' x 3_000),
-        get('/mds/v1/messages?app=a&user=u&n=99999999999999999999'),
-        get('/mds/v1/messages?app=a&user=' . 'u' x 256),
-        get('/mds/v1/files/' . 'x' x 64), get($file, 'Range: bytes=5-2'),
-        get($file, 'If-None-Match: *'), get($query, 'Accept: ' . 'x' x 500),
-        map({ post('check', $json{$_}) } grep { length $json{$_} < 3_000 }
-            sort keys %json),
-        map({ post('messages', "{\"app\":\"a\",\"user\":\"u\",\"read\":$marks{$_}}") }
-            grep { length $marks{$_} < 3_000 } sort keys %marks),
-        post('check', '{"app":"a","resources":[' . join(',', ('{"kind":"bundle",'
-            . '"name":"big","x":"' . 'y' x 100 . '"}') x 20) . ']}'),
-    );
-    my ($sent, $answered, $wrong) = (0, 0, 0);
-
-    # One connection's worth of answers, a request after the other.
-    my $pour = sub {
-        my ($want) = @_;
-        my $socket = socket_to();
-        my $buffer = '';
-        for (1 .. $want) {
-            $socket->syswrite($flood[$sent++ % @flood]);
-            while (index($buffer, "\r\n\r\n") < 0) {
-                $socket->sysread($buffer, 262144, length $buffer) or return;
-            }
-            my $head = substr $buffer, 0, 4 + index($buffer, "\r\n\r\n"), '';
-            my ($status) = $head =~ m{^HTTP/1\.1 (\d+) };
-            $wrong++ if $status !~ /^(?:200|204|304|400|404|416)$/;
-            $answered++;
-            my ($length) = $head =~ /^Content-Length: (\d+)/mi;
-            $length = 0 if $status == 204 || $status == 304;
-            while (length $buffer < ($length // 0)) {
-                $socket->sysread($buffer, 262144, length $buffer) or return;
-            }
-            substr $buffer, 0, $length // 0, '';
-            return if $head =~ /^Connection: close/mi;
-        }
-    };
-
-    my ($end, $count) = (time + $soak / 2, $soak ? 100_000 : 6_000);
-    $pour->(500) while $answered < $count / 4;
-    my $before = rss_kb();
-    $pour->(500) while $answered < $count || time < $end;
-    my $after = rss_kb();
-
-    note("$answered answers; the worker has $before kB, then $after kB");
-    is($wrong, 0, "$answered hostile requests, each with an answer of its kind");
-    cmp_ok($after - $before, '<', 1024, '... and the worker has not grown')
-        if !$asan;
 }
 
 # --- at the end
