@@ -179,6 +179,8 @@ hunt(const char *name, deed_t deed)
     bool           all = soak != NULL;
     time_t         until = time(NULL) + (all ? atol(soak) / DEEDS : 0);
 
+    end(); /* where the test before this one has crashed */
+
     /* What libraries keep for good, they make the first time. */
     succeed(name, deed);
     succeed(name, deed);
