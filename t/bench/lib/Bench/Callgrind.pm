@@ -16,8 +16,7 @@ use Exporter qw(import);
 use File::Copy qw(move);
 use List::Util qw(max min);
 use MDS;
-use POSIX qw(:sys_wait_h);
-use Time::HiRes qw(sleep time);
+use POSIX ();
 
 our @EXPORT = qw(instructions);
 
@@ -33,7 +32,8 @@ END {
 sub running {
     my ($t) = @_;
     return $running{ $t->dir } //= do {
-        my $twin = bless { %$t, port => $t->free_port, dir => $t->dir . '/cg' },
+        my $twin = bless { %$t, port => $t->free_port, dir => $t->dir . '/cg',
+            patience => 300 },
             'MDS';
         mkdir $twin->dir or die $twin->dir . ": $!";
         copy_depot($t, $twin) if -e $t->depot_dir;
@@ -81,12 +81,8 @@ sub spawn {
             "$dir/error.log", '-c', "$dir/nginx.conf" or POSIX::_exit(127);
     }
 
-    my $end = time + 300;
-    until ($twin->connect) {
-        die 'valgrind: ' . $twin->read('valgrind.log') . $twin->error_log
-            if time > $end || waitpid($twin->{pid}, WNOHANG) != 0;
-        sleep 0.1;
-    }
+    $twin->wait_for(sub { $twin->connect })
+        or die 'valgrind: ' . $twin->read('valgrind.log') . $twin->error_log;
     control($twin, '-i', 'on');
 }
 
@@ -110,6 +106,14 @@ sub total {
         : die 'callgrind says no summary';
 }
 
+# A depot is looked at as a whole before it is served.
+sub like {
+    my @sides = @_;
+    my @said  = map { $_->status . ' ' . length $_->body }
+        map { answer($_) } @sides;
+    return $said[0] eq $said[1];
+}
+
 # Of what has this name; it is counted once.
 sub instructions {
     my ($name, $side) = @_;
@@ -124,8 +128,13 @@ sub counted {
     my $same  = side($twin,
         grep { defined } @{ $side->{requests} }[ 0 .. $count - 1 ]);
 
+    $twin->wait_for(sub { like($same, $side) })
+        or die 'under valgrind, the answer is another';
     ask_many($same, 5 * $count);
     my ($few, $many) = map { total($twin, $same, $_ * $count) } 1, 3;
+
+    die 'under valgrind, the answer has become another'
+        if !like($same, $side);
 
     my ($profile) = glob $twin->dir . '/out*';
     move($profile, "$MDS::BUILD/bench/" . $name =~ tr/a-zA-Z0-9/-/csr

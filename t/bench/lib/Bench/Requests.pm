@@ -32,11 +32,13 @@ sub check {
     my ($self, $what, $host) = @_;
     my $version = $what eq 'install' ? '0' : '2';
 
-    srand 1;
-    return side($self->{t}, map {
-        get('/mds/v1/check?app=bench&kind=bundle&name=' . $self->some_name
-                . "&version=$version&" . $self->device, $host)
-    } 1 .. $REQUESTS);
+    return $self->{"$what $host"} //= do {
+        srand 1;
+        side($self->{t}, map {
+            get('/mds/v1/check?app=bench&kind=bundle&name=' . $self->some_name
+                    . "&version=$version&" . $self->device, $host)
+        } 1 .. $REQUESTS);
+    };
 }
 
 # {release: {body, signature}}, of those that are ever sent.

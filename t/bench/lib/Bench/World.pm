@@ -57,8 +57,8 @@ sub world {
 sub new {
     my ($class, %options) = @_;
 
-    my $self = bless { %options, t => MDS->new(workers => 1) }, $class;
-    my $t    = $self->{t};
+    my $t    = MDS->new(workers => 1, patience => 120);
+    my $self = bless { %options, t => $t }, $class;
 
     $t->depot;
     $t->write("p$_", "package $_\n" x 1000) for 1, 2;
@@ -98,6 +98,7 @@ sub start {
     my $t = $self->{t};
 
     $t->start($CONF);
+    $self->wait;
     my %fixed = (
         '200' => answer($self->check(install => 'mds')),
         '204' => answer($self->check(nothing => 'mds')),
@@ -109,6 +110,16 @@ sub start {
     $t->start(join '', $CONF,
         (map { fixed($_, $fixed{$_}) } sort keys %fixed),
         (map { static($_, $static{$_}) } sort keys %static));
+    $self->wait;
+}
+
+# A depot is looked at as a whole before it is served.
+sub wait {
+    my ($self) = @_;
+    my $side = $self->check(install => 'mds');
+
+    $self->{t}->wait_for(sub { answer($side)->status == 200 })
+        or die "no install:\n" . $self->{t}->error_log;
 }
 
 # What of an answer nginx does not say by itself.
