@@ -107,7 +107,7 @@ mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
     return texts.count == 0;
 }
 
-static bool
+static inline bool
 mds_scope_has(const mds_judge_t *judge, mds_scope_t *scope, mds_range_t texts)
 {
     if (texts.first != scope->texts.first || texts.count != scope->texts.count)
@@ -247,7 +247,7 @@ mds_tell_scope(mds_judge_t *judge, const char *what, mds_range_t texts,
                                           sizeof(shown)));
 }
 
-static bool
+static inline bool
 mds_test_scope(mds_judge_t *judge, const char *what, mds_scope_t *scope,
                mds_range_t texts)
 {
