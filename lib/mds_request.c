@@ -191,16 +191,8 @@ mds_request_say(mds_attribute_t *attribute, mds_str_t value)
 
 /* plain: the value is known to be ASCII. */
 static inline mds_status_t
-mds_request_take(mds_request_t *request, mds_str_t name, mds_str_t value,
-                 bool plain, mds_error_t *err)
-{
-    return mds_request_claim_known(request, mds_attribute_known(name), name,
-                                   value, err);
-}
-
-mds_status_t
-mds_request_claim_known(mds_request_t *request, mds_known_t known,
-                        mds_str_t name, mds_str_t value, mds_error_t *err)
+mds_request_take(mds_request_t *request, mds_known_t known, mds_str_t name,
+                 mds_str_t value, bool plain, mds_error_t *err)
 {
     mds_attribute_t attribute = { name, value, .claimed = true };
     mds_status_t    status;
@@ -230,10 +222,18 @@ mds_request_claim_known(mds_request_t *request, mds_known_t known,
 }
 
 mds_status_t
+mds_request_claim_known(mds_request_t *request, mds_known_t known,
+                        mds_str_t name, mds_str_t value, mds_error_t *err)
+{
+    return mds_request_take(request, known, name, value, false, err);
+}
+
+mds_status_t
 mds_request_claim(mds_request_t *request, mds_str_t name, mds_str_t value,
                   mds_error_t *err)
 {
-    return mds_request_take(request, name, value, false, err);
+    return mds_request_take(request, mds_attribute_known(name), name, value,
+                            false, err);
 }
 
 void
@@ -362,7 +362,8 @@ mds_request_parse(mds_request_t *request, mds_str_t query, char *buffer,
             return mds_query_wrong(pair, err);
         }
 
-        status = mds_request_take(request, name, value, plain, err);
+        status = mds_request_take(request, mds_attribute_known(name), name,
+                                  value, plain, err);
     }
 
     return status;

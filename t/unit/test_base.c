@@ -31,6 +31,33 @@ test_cmp(void **state)
     assert_false(mds_str_starts(mds_str("a"), mds_str("ab")));
 }
 
+/* Of each length, and each byte counts. */
+static void
+test_eq(void **state)
+{
+    char a[40], b[40];
+
+    (void) state;
+
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        memset(a, 'x', sizeof(a));
+        memset(b, 'x', sizeof(b));
+        assert_true(mds_str_eq((mds_str_t){ len, a }, (mds_str_t){ len, b }));
+
+        for (size_t i = 0; i < len; i++) {
+            b[i] ^= 0x40;
+            assert_false(
+                mds_str_eq((mds_str_t){ len, a }, (mds_str_t){ len, b }));
+            b[i] ^= 0x40;
+        }
+
+        if (len > 0) {
+            assert_false(
+                mds_str_eq((mds_str_t){ len, a }, (mds_str_t){ len - 1, b }));
+        }
+    }
+}
+
 static void
 test_cut(void **state)
 {
@@ -298,6 +325,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cmp),
+        cmocka_unit_test(test_eq),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_fail),
