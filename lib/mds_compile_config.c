@@ -152,7 +152,13 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     record.setting = mds_builder_text(x->builder, release->name);
     mds_builder_add(x->builder, MDS_TABLE_RELEASES, &record);
 
-    candidate.bucket = record.salt != MDS_RECORD_NONE;
+    candidate.bucket = record.salt == MDS_RECORD_NONE ? MDS_BUCKET_NONE
+                       : record.flags == MDS_RELEASE_PERCENT
+                           ? MDS_BUCKET_PERCENT
+                           : MDS_BUCKET_ASK;
+    candidate.by = record.by;
+    candidate.salt = record.salt;
+    candidate.percent = record.percent;
     candidate.condition = mds_config_condition(c, &record, candidate.release);
     mds_builder_add(x->builder, MDS_TABLE_CANDIDATES, &candidate);
 

@@ -114,6 +114,33 @@ mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
 /* Whether it is seen without a look-up that no part of the audience does. */
 bool mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release);
 
+/* The device's or user's bucket. Neighbours' are made in one go: they are
+ * likely to be asked for next. */
+static inline uint64_t
+mds_judge_bucket(mds_judge_t *judge, uint32_t salt, mds_by_t by)
+{
+    uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
+
+    if (judge->salts[by] != first) {
+        judge->salts[by] = first;
+        mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS,
+                                          first),
+                          judge->ids[by], judge->buckets[by]);
+    }
+
+    return judge->buckets[by][salt - first];
+}
+
+/* Sticky: the bucket is the device's own, and the threshold only rises. */
+static inline bool
+mds_judge_under(mds_judge_t *judge, uint32_t salt, mds_by_t by,
+                uint64_t threshold)
+{
+    return judge->ids[by].len > 0 && threshold > 0
+           && (threshold == UINT64_MAX
+               || mds_judge_bucket(judge, salt, by) < threshold);
+}
+
 /* Whether any part of the audience lets the device in, and which. */
 bool mds_judge_audience(mds_judge_t *judge, const mds_release_record_t *release,
                         mds_reason_t *reason);

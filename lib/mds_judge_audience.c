@@ -88,22 +88,6 @@ mds_percent_of(uint64_t threshold)
     return (double) threshold * 100 / 18446744073709551616.0;
 }
 
-/* Neighbours' are made in one go: they are likely to be asked for next. */
-static inline uint64_t
-mds_judge_bucket(mds_judge_t *judge, uint32_t salt, mds_by_t by)
-{
-    uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
-
-    if (judge->salts[by] != first) {
-        judge->salts[by] = first;
-        mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS,
-                                          first),
-                          judge->ids[by], judge->buckets[by]);
-    }
-
-    return judge->buckets[by][salt - first];
-}
-
 static MDS_COLD bool
 mds_tell_threshold(mds_judge_t *judge, const mds_release_record_t *release,
                    uint64_t threshold, const char *what, bool in)
@@ -123,15 +107,11 @@ mds_tell_threshold(mds_judge_t *judge, const mds_release_record_t *release,
                           mds_percent_of(threshold));
 }
 
-/* Sticky: the bucket is the device's own, and the threshold only rises. */
 static inline bool
 mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
                     uint64_t threshold, const char *what)
 {
-    bool in = judge->ids[release->by].len > 0 && threshold > 0
-              && (threshold == UINT64_MAX
-                  || mds_judge_bucket(judge, release->salt, release->by)
-                         < threshold);
+    bool in = mds_judge_under(judge, release->salt, release->by, threshold);
 
     return judge->trace == NULL
                ? in

@@ -116,13 +116,19 @@ mds_build_fits(const mds_record_t *record, const void *item)
 
 /* Salts are taken as many at a time as there are lanes. */
 static bool
-mds_salt_fits(const mds_record_t *record, const mds_release_record_t *release)
+mds_salt_fits(const mds_record_t *record, uint32_t salt)
+{
+    return mds_index_fits(record, MDS_TABLE_SALTS,
+                          salt | (MDS_SIPHASH_LANES - 1));
+}
+
+static bool
+mds_bucket_fits(const mds_record_t *record, const mds_release_record_t *release)
 {
     return release->salt == MDS_RECORD_NONE
                ? (release->flags & (MDS_RELEASE_PERCENT | MDS_RELEASE_RAMP))
                      == 0
-               : mds_index_fits(record, MDS_TABLE_SALTS,
-                                release->salt | (MDS_SIPHASH_LANES - 1));
+               : mds_salt_fits(record, release->salt);
 }
 
 static bool
@@ -145,7 +151,7 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_BUILDS, release->builds)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->offers)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->rollbacks)
-           && mds_salt_fits(record, release)
+           && mds_bucket_fits(record, release)
            && release->flags < 2 * MDS_RELEASE_WINDOW
            && release->state <= MDS_STATE_ROLLED_BACK
            && release->by <= MDS_BY_USER && release->window_by <= MDS_BY_USER;
@@ -209,7 +215,10 @@ mds_candidate_fits(const mds_record_t *record, const void *item)
     return mds_index_fits(record, MDS_TABLE_RELEASES, candidate->release)
            && mds_index_fits(record, MDS_TABLE_CONDITIONS, candidate->condition)
            && mds_index_fits(record, MDS_TABLE_SETTINGS, candidate->setting)
-           && settings[candidate->setting].key != MDS_RECORD_NONE;
+           && settings[candidate->setting].key != MDS_RECORD_NONE
+           && (candidate->bucket != MDS_BUCKET_PERCENT
+               || (candidate->by <= MDS_BY_USER
+                   && mds_salt_fits(record, candidate->salt)));
 }
 
 static bool

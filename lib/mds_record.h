@@ -206,8 +206,15 @@ typedef struct MDS_PACKED {
     uint32_t release;   /* RELEASES */
     uint32_t condition; /* CONDITIONS */
     uint32_t setting;   /* SETTINGS */
-    uint8_t  bucket;    /* its audience has to be asked, too */
+    uint8_t  bucket;    /* MDS_BUCKET_* */
+    uint8_t  by;        /* PERCENT: the release's, at hand */
+    uint32_t salt;
+    uint64_t percent;
 } mds_candidate_t;
+
+#define MDS_BUCKET_NONE 0    /* the condition is all */
+#define MDS_BUCKET_PERCENT 1 /* and a percentage, nothing else */
+#define MDS_BUCKET_ASK 2     /* the release's audience has to be asked */
 
 /* A gray message (kind upgrade): a version for the users of a list. */
 typedef struct MDS_PACKED {

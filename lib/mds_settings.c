@@ -73,7 +73,7 @@ mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
     release = &c->releases[first];
 
     if (mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
-        && (candidate->bucket != 0
+        && (candidate->bucket != MDS_BUCKET_NONE
             || mds_judge_audience(c->judge, release, &reason)))
     {
         verdict = MDS_VERDICT_HOLDS;
@@ -83,13 +83,21 @@ mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
     return verdict;
 }
 
-static bool
+static inline bool
 mds_choosing_bucket(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     mds_reason_t reason;
 
-    return mds_judge_audience(c->judge, &c->releases[candidate->release],
-                              &reason);
+    switch (candidate->bucket) {
+    case MDS_BUCKET_NONE:
+        return true;
+    case MDS_BUCKET_PERCENT:
+        return mds_judge_under(c->judge, candidate->salt, candidate->by,
+                               candidate->percent);
+    default:
+        return mds_judge_audience(c->judge, &c->releases[candidate->release],
+                                  &reason);
+    }
 }
 
 /* The first candidate that holds; end: none does. */
@@ -104,9 +112,7 @@ mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
             verdict = mds_choosing_condition(c, candidate);
         }
 
-        if (verdict == MDS_VERDICT_HOLDS
-            && (candidate->bucket == 0 || mds_choosing_bucket(c, candidate)))
-        {
+        if (verdict == MDS_VERDICT_HOLDS && mds_choosing_bucket(c, candidate)) {
             break;
         }
     }
