@@ -82,8 +82,7 @@ mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
     }
 
     if (st.st_size == 0) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty",
-                        state->data.text);
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", state->data.text);
     }
 
     state->device = st.st_dev;
