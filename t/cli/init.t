@@ -132,6 +132,10 @@ for my $step (
 ($code, $out) = ctl('--json', '--depot', "$dir/j", 'init');
 is_deeply decode_json($out), { depot => "$dir/j", serial => 0 }, '--json';
 
+# The lock is a mapping that workers write to: it has no holes.
+my @lock = stat "$dir/j/state/lock.mdb";
+cmp_ok $lock[12] * 512, '>=', $lock[7], 'the lock lies on the disk, all of it';
+
 # Other commands where there is no depot say what to do.
 for my $command (['status'], ['log'], ['export', 'a'], ['pause', 'a', 'r'],
     ['list', 'show', 'a'], ['explain', 'app=a', 'kind=k'])
