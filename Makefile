@@ -247,7 +247,7 @@ bench: deps-bench
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/bench/run '$(BENCH)'
 
-soak: all
+soak: all $(UNIT_TESTS)
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/soak/run
 
