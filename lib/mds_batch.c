@@ -135,7 +135,7 @@ mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
 {
     char c;
 
-    *value = mds_null_str;
+    *value = mds_str("");
 
     if (!mds_batch_next(r, &c)) {
         return false;
@@ -249,7 +249,9 @@ mds_batch_resource(mds_batch_reader_t *r)
     char                  c;
 
     *resource = (mds_batch_resource_t){ .type = MDS_JSON_OBJECT,
-                                        .members = r->member };
+                                        .members = r->member,
+                                        .kind = mds_str(""),
+                                        .name = mds_str("") };
 
     return mds_batch_next(r, &c)
            && (c == '{' ? mds_batch_object(r, mds_batch_read_member)
