@@ -199,6 +199,7 @@ memcheck: deps-tools
 	    UNIT_SOURCES='$(shell grep -LE '(dice|famine)\.h"' t/unit/test_*.c)' \
 	    CFLAGS='-O1 -g -DMDS_LMDB_MAP_BYTES=4294967296u' \
 	    CHECKER='valgrind --quiet --error-exitcode=9 --leak-check=full \
+	        --errors-for-leak-kinds=definite,indirect \
 	        --suppressions=t/unit/valgrind.supp'
 
 FUZZ_SECONDS ?= 60
