@@ -12,7 +12,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use JSON::PP;
 
-our @EXPORT = qw(load);
+our @EXPORT = qw(load cpu_seconds);
 
 my $SECONDS = knob(SECONDS => 2);
 my $SCRIPT  = dirname(__FILE__) . '/../../load.lua';

@@ -56,7 +56,7 @@ sub ask_many {
         $socket->syswrite($side->{requests}[ $nth % @{ $side->{requests} } ]);
         until (whole($bytes)) {
             $socket->sysread($bytes, 65536, length $bytes)
-                or die 'nginx has closed the connection';
+                or die "closed by nginx:\n" . $side->{t}->error_log;
         }
         $each->($nth, MDS::Response->new($bytes)) if $each;
     }
