@@ -93,6 +93,15 @@ sub readers {
     return (delete $txn{last}, \%txn);
 }
 
+# Bytes that the file grows by with each commit; some 7,000 where a reader is
+# in the way, and now and then one that has to wait for a processor is.
+sub growth {
+    my ($seconds) = @_;
+    my ($from, $size) = ((readers())[0], -s $state);
+    sleep $seconds;
+    return ((-s $state) - $size) / ((readers())[0] - $from || 1);
+}
+
 # --- readers and workers killed at any moment
 
 my @commands = (['status'], [qw(status a)], [qw(versions a)],
@@ -137,8 +146,7 @@ my ($last) = readers();
 # The last one of them may have held it for a second, like each before.
 sleep 1.5;
 my $after = -s $state;
-sleep 1;
-cmp_ok((-s $state) - $after, '<', 64 << 10, '... none of them holds anything');
+cmp_ok growth(1), '<', 1500, '... none of them holds anything';
 cmp_ok $after - $size, '<', 2 * $PAGES * ($last - $first) / $seconds,
     '... nor has it for long' if $seconds > 8;
 note sprintf '%d kills, state %.1f MB before, %.1f MB after', $kills,
@@ -184,7 +192,7 @@ $run = load();
 sleep 0.5;
 $size = -s $state;
 my ($from) = readers();
-my @pinned;
+my (@pinned, %since);
 my $end = time + ($SOAK ? 10 : 3);
 while (time < $end) {
     # every other reads not at all
@@ -197,8 +205,9 @@ while (time < $end) {
     }
     my ($last, $txns) = readers();
     for my $reader (keys %$txns) {
+        my $since = $since{"$reader at $txns->{$reader}"} //= time;
         push @pinned, "$reader at $txns->{$reader}, $last is the last"
-            if $last - $txns->{$reader} > 200;
+            if time - $since > 1;
     }
     sleep 0.05;
 }
@@ -206,7 +215,8 @@ my ($to) = readers();
 unload($run);
 cmp_ok $to - $from, '>', 300, 'many commits meanwhile: ' . ($to - $from);
 is_deeply \@pinned, [], scalar(@slow) . ' slow clients: nobody reads for long';
-cmp_ok((-s $state) - $size, '<', 256 << 10, '... and the state does not grow');
+cmp_ok(((-s $state) - $size) / ($to - $from), '<', 1500,
+    '... and the state does not grow');
 cmp_ok scalar(grep { $_->{got} > 10 } @slow), '>', 2, '... they were served';
 is $t->get('/check?app=a&kind=upgrade&platform=p&version=1')->status, 200,
     '... and so are others';
@@ -224,11 +234,10 @@ sleep 0.2;
 kill 'KILL', $pid;
 close $said;
 sleep 1.5;    # it is found within a second
-$size = -s $state;
-sleep 1;
+my $grown = growth(1);
 ($to) = readers();
 unload($run);
 cmp_ok $to - $from, '>', 300, 'many commits: ' . ($to - $from);
-cmp_ok((-s $state) - $size, '<', 64 << 10, 'killed, it holds nothing any more');
+cmp_ok $grown, '<', 1500, 'killed, it holds nothing any more';
 
 $t->finish;
