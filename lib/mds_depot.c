@@ -13,7 +13,7 @@
 struct mds_depot_s {
     char          *path;
     mds_current_t *current;
-    mds_proved_t  *proved;
+    mds_proved_t  *proved; /* NULL: nobody tells anybody here */
     mds_catalog_t *catalog;
     uint64_t       passed_over; /* the serial that failed; see failed */
     bool           failed;
@@ -30,6 +30,14 @@ struct mds_proving_s {
     mds_catalog_t *catalog;
 };
 
+static void
+mds_depot_tell(mds_depot_t *depot, const mds_catalog_t *catalog)
+{
+    mds_proved_tell(depot->proved, mds_catalog_serial(catalog),
+                    mds_current_serial(depot->current),
+                    mds_catalog_mark(catalog));
+}
+
 /* The newest generation, by what others have proved, or by its bytes. */
 static mds_status_t
 mds_depot_first(mds_depot_t *depot, mds_error_t *err)
@@ -37,28 +45,28 @@ mds_depot_first(mds_depot_t *depot, mds_error_t *err)
     uint64_t     serial = mds_current_serial(depot->current);
     mds_status_t status = MDS_CONFLICT;
 
-    if (depot->proved != NULL && mds_proved_serial(depot->proved) == serial) {
+    if (mds_proved_serial(depot->proved) == serial) {
         status = mds_proof_follow(depot->path, serial, NULL, depot->proved, err,
                                   &depot->catalog);
     }
 
     if (status != MDS_OK) {
-        status = mds_proof_open(depot->path, serial, NULL, MDS_PROOF_NO_BUDGET,
-                                err, &depot->catalog);
+        status = mds_proof_open(depot->path, serial, NULL, INT64_MIN,
+                                MDS_PROOF_NO_BUDGET, err, &depot->catalog);
     }
 
     if (status == MDS_OK) {
-        mds_proved_tell(depot->proved, depot->catalog);
+        mds_depot_tell(depot, depot->catalog);
     }
 
     return status;
 }
 
 mds_status_t
-mds_depot_open(const char *path, mds_proved_t *proved, mds_error_t *err,
-               mds_depot_t **depot)
+mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
 {
     mds_depot_t *opened = calloc(1, sizeof(*opened));
+    mds_error_t  alone;
     mds_status_t status;
 
     if (opened == NULL || (opened->path = strdup(path)) == NULL) {
@@ -66,7 +74,10 @@ mds_depot_open(const char *path, mds_proved_t *proved, mds_error_t *err,
         return mds_fail(err, MDS_NO_MEMORY, "depot \"%s\": no memory", path);
     }
 
-    opened->proved = proved;
+    if (mds_proved_open(path, false, &alone, &opened->proved) != MDS_OK) {
+        opened->proved = NULL;
+    }
+
     status = mds_current_open(path, false, err, &opened->current);
 
     if (status == MDS_OK) {
@@ -91,6 +102,7 @@ mds_depot_close(mds_depot_t *depot)
 
     mds_catalog_close(depot->catalog);
     mds_current_close(depot->current);
+    mds_proved_close(depot->proved);
     free(depot->path);
     free(depot);
 }
@@ -143,11 +155,11 @@ mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
         serial = mds_current_serial(depot->current);
         status
             = mds_proof_open(depot->path, serial, mds_proof_of(depot->catalog),
-                             MDS_DEPOT_BUDGET_BYTES, err, &catalog);
+                             INT64_MIN, MDS_DEPOT_BUDGET_BYTES, err, &catalog);
     }
 
     if (status == MDS_OK) {
-        mds_proved_tell(depot->proved, catalog);
+        mds_depot_tell(depot, catalog);
         mds_depot_take(depot, catalog);
 
     } else if (status == MDS_LATER) {
@@ -270,7 +282,8 @@ mds_proving_run(mds_proving_t *proving)
 {
     proving->status
         = mds_proof_open(proving->path, proving->serial, proving->known,
-                         MDS_PROOF_NO_BUDGET, &proving->err, &proving->catalog);
+                         INT64_MIN, MDS_PROOF_NO_BUDGET, &proving->err,
+                         &proving->catalog);
 }
 
 void
@@ -283,7 +296,7 @@ mds_proving_end(mds_proving_t *proving, mds_depot_t *depot)
     }
 
     if (proving->status == MDS_OK) {
-        mds_proved_tell(depot->proved, proving->catalog);
+        mds_depot_tell(depot, proving->catalog);
         mds_depot_take(depot, proving->catalog);
         proving->catalog = NULL;
 

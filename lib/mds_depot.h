@@ -34,16 +34,14 @@ typedef struct {
 } mds_snapshot_t;
 
 /*
- * Opens the depot and proves the generation in force, however long it takes.
- * proved is where processes tell each other what they have proved; it outlives
- * the depot. NULL: there are no others. The caller owns *depot and gives it
- * back with mds_depot_close(), which takes NULL as well.
+ * Opens the depot and proves the generation in force, however long it takes,
+ * if nobody else has (mds_proved.h). The caller owns *depot and gives it back
+ * with mds_depot_close(), which takes NULL as well.
  * MDS_NOT_FOUND, MDS_DENIED, MDS_DAMAGED, MDS_FOREIGN.
  */
-mds_status_t
-     mds_depot_open(const char *path, mds_proved_t *proved, mds_error_t *err,
-                    mds_depot_t **depot) MDS_MUST_CHECK;
-void mds_depot_close(mds_depot_t *depot);
+mds_status_t mds_depot_open(const char *path, mds_error_t *err,
+                            mds_depot_t **depot) MDS_MUST_CHECK;
+void         mds_depot_close(mds_depot_t *depot);
 
 /*
  * Begins an evaluation on the newest good generation. A newer one that fails

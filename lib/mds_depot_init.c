@@ -130,6 +130,7 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
     mds_journal_t    *journal;
     mds_generation_t *generation;
+    mds_file_mark_t   mark;
     mds_status_t      status = mds_journal_open(depot, err, &journal);
 
     if (status != MDS_OK) {
@@ -145,7 +146,7 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_generation_finish(generation, err);
+        status = mds_generation_finish(generation, NULL, err, &mark);
     }
 
     if (status == MDS_OK) {

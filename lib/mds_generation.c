@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "mds_list_record.h"
+#include "mds_proof.h"
 #include "mds_seal.h"
 
 struct mds_generation_s {
@@ -174,15 +175,20 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
     return status == MDS_NOT_FOUND ? MDS_OK : status;
 }
 
-/* Reads it as an edge would, but all of it. */
+/* Reads it as an edge would. */
 static mds_status_t
-mds_generation_check(const char *depot, uint64_t serial, mds_error_t *err)
+mds_generation_prove(const char *depot, uint64_t serial,
+                     const mds_catalog_t *before, mds_error_t *err,
+                     mds_file_mark_t *mark)
 {
     mds_catalog_t *catalog;
-    mds_status_t status = mds_catalog_open(depot, serial, true, err, &catalog);
+    int64_t        trusted_ns
+        = before == NULL ? INT64_MIN : mds_catalog_mark(before)->written_ns;
+    mds_status_t status = mds_proof_open(depot, serial, NULL, trusted_ns,
+                                         MDS_PROOF_NO_BUDGET, err, &catalog);
 
     if (status == MDS_OK) {
-        status = mds_catalog_walk(catalog, err);
+        *mark = *mds_catalog_mark(catalog);
         mds_catalog_close(catalog);
     }
 
@@ -206,7 +212,8 @@ mds_generation_close(mds_generation_t *generation, mds_error_t *err)
 }
 
 mds_status_t
-mds_generation_finish(mds_generation_t *generation, mds_error_t *err)
+mds_generation_finish(mds_generation_t *generation, const mds_catalog_t *before,
+                      mds_error_t *err, mds_file_mark_t *mark)
 {
     const char  *depot = generation->depot;
     uint64_t     serial = generation->meta.serial;
@@ -234,7 +241,7 @@ mds_generation_finish(mds_generation_t *generation, mds_error_t *err)
         return status;
     }
 
-    status = mds_generation_check(depot, serial, err);
+    status = mds_generation_prove(depot, serial, before, err, mark);
 
     if (status == MDS_OK) {
         status = mds_path(&dir, err, "%s/catalog", depot);

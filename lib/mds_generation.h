@@ -32,13 +32,15 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
                     mds_str_t app, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Seals the file, reads it again (length, hash, every record, every list that
- * it names), and gives it its name, durably. The generation is gone in any
+ * Seals the file, proves it (mds_proof.h), and gives it its name, durably;
+ * *mark is what was proved. before (may be NULL): the generation that was
+ * proved last, with all lists that are older. The generation is gone in any
  * case; on failure, so is its file.
  */
-mds_status_t mds_generation_finish(mds_generation_t *generation,
-                                   mds_error_t      *err) MDS_MUST_CHECK;
-void         mds_generation_drop(mds_generation_t *generation);
+mds_status_t
+mds_generation_finish(mds_generation_t *generation, const mds_catalog_t *before,
+                      mds_error_t *err, mds_file_mark_t *mark) MDS_MUST_CHECK;
+void mds_generation_drop(mds_generation_t *generation);
 
 /* Removes generations but for the `keep` newest up to `serial`, and what a
  * killed loader left unfinished. */

@@ -17,6 +17,7 @@
 #include "mds_loader_part.h"
 #include "mds_marks.h"
 #include "mds_message.h"
+#include "mds_proved.h"
 #include "mds_revert.h"
 #include "mds_store.h"
 #include "mds_time.h"
@@ -578,6 +579,21 @@ mds_loader_advance(mds_loader_t *loader, uint64_t serial)
     (void) told;
 }
 
+/* Edges that are told need not read it again; whoever may not tell them need
+ * not. */
+static void
+mds_loader_tell(const mds_loader_t *loader, uint64_t serial)
+{
+    mds_proved_t *proved;
+    mds_error_t   err;
+
+    if (mds_proved_open(loader->depot, true, &err, &proved) == MDS_OK) {
+        mds_proved_tell(proved, serial, mds_current_serial(loader->current),
+                        &loader->proved);
+        mds_proved_close(proved);
+    }
+}
+
 mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result)
@@ -620,6 +636,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
         if (status == MDS_OK) {
             serial = made;
             mds_loader_advance(loader, made);
+            mds_loader_tell(loader, made);
         }
     }
 

@@ -311,7 +311,8 @@ mds_build_run(mds_build_run_t *run, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_generation_finish(run->generation, err);
+        status = mds_generation_finish(run->generation, run->before, err,
+                                       &run->loader->proved);
     } else {
         mds_generation_drop(run->generation);
     }

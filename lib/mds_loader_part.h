@@ -6,6 +6,7 @@
 #define MDS_LOADER_PART_H
 
 #include "mds_current.h"
+#include "mds_file.h"
 #include "mds_loader.h"
 #include "mds_plan.h"
 
@@ -16,6 +17,7 @@ struct mds_loader_s {
     mds_loader_ui_t ui;
 
     /* Of the change under way. */
+    mds_file_mark_t   proved;   /* the generation's file */
     mds_json_t       *warnings; /* strings */
     const mds_json_t *before;   /* the state */
     const char       *what;     /* names the document in messages */

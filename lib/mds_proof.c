@@ -1,7 +1,6 @@
 #include "mds_proof.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -58,43 +57,11 @@ mds_proof_of(const mds_catalog_t *catalog)
     return catalog->proof;
 }
 
-/* What others have proved */
-
-static uint64_t
-mds_proved_sum(uint64_t serial, const mds_file_mark_t *mark)
-{
-    static const uint8_t key[MDS_SIPHASH_KEY] = "mds proved mark";
-    struct {
-        uint64_t        serial;
-        mds_file_mark_t mark;
-    } both = { serial, *mark };
-
-    return mds_siphash(key, (mds_str_t){ sizeof(both), (const char *) &both });
-}
-
-void
-mds_proved_tell(mds_proved_t *proved, const mds_catalog_t *catalog)
-{
-    uint64_t serial = mds_catalog_serial(catalog);
-
-    if (proved != NULL) {
-        atomic_store(&proved->mark,
-                     mds_proved_sum(serial, mds_catalog_mark(catalog)));
-        atomic_store(&proved->serial, serial);
-    }
-}
-
-uint64_t
-mds_proved_serial(mds_proved_t *proved)
-{
-    return proved == NULL ? 0 : atomic_load(&proved->serial);
-}
-
 /* How a list is proved: by what is known, by its age, or by its bytes. */
 typedef struct {
     const char        *depot;
     const mds_proof_t *known;
-    int64_t            trusted_ns; /* lists written before this are good */
+    int64_t            trusted_ns; /* others that are as old are good */
     uint64_t           budget_bytes;
 } mds_proof_way_t;
 
@@ -126,8 +93,9 @@ mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
         status = mds_seal_check(path.text, sha256->bytes, false, err, &seen);
     }
 
-    if (status == MDS_OK && seen.written_ns > way->trusted_ns
-        && (known == NULL || !mds_file_mark_eq(known, &seen)))
+    if (status == MDS_OK
+        && (known != NULL ? !mds_file_mark_eq(known, &seen)
+                          : seen.written_ns > way->trusted_ns))
     {
         status = mds_prove_bytes(way, path.text, sha256->bytes, seen.bytes, err,
                                  &seen);
@@ -250,10 +218,10 @@ mds_prove_budget(const char *depot, uint64_t serial, mds_proof_way_t *way,
 
 mds_status_t
 mds_proof_open(const char *depot, uint64_t serial, const mds_proof_t *known,
-               uint64_t budget_bytes, mds_error_t *err, mds_catalog_t **catalog)
+               int64_t trusted_ns, uint64_t budget_bytes, mds_error_t *err,
+               mds_catalog_t **catalog)
 {
-    mds_proof_way_t way = { depot, known, .trusted_ns = INT64_MIN,
-                            .budget_bytes = budget_bytes };
+    mds_proof_way_t way = { depot, known, trusted_ns, budget_bytes };
     mds_catalog_t  *opened = NULL;
     mds_status_t    status = mds_prove_budget(depot, serial, &way, err);
 
@@ -296,7 +264,7 @@ mds_proof_look(const char *depot, uint64_t serial, mds_error_t *err,
 
 mds_status_t
 mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
-                 mds_proved_t *proved, mds_error_t *err,
+                 const mds_proved_t *proved, mds_error_t *err,
                  mds_catalog_t **catalog)
 {
     mds_proof_way_t way = { depot, known, .budget_bytes = MDS_PROOF_NO_BUDGET };
@@ -304,9 +272,7 @@ mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
     mds_file_mark_t mark;
     mds_status_t    status = mds_proof_look(depot, serial, err, &mark);
 
-    if (status == MDS_OK
-        && mds_proved_sum(serial, &mark) != atomic_load(&proved->mark))
-    {
+    if (status == MDS_OK && !mds_proved_is(proved, serial, &mark)) {
         status
             = mds_fail(err, MDS_CONFLICT,
                        "generation %" PRIu64 " is not what was proved", serial);

@@ -17,6 +17,7 @@
 
 #include "mds_catalog.h"
 #include "mds_digest.h"
+#include "mds_proved.h"
 
 #define MDS_PROOF_NO_BUDGET UINT64_MAX
 
@@ -40,37 +41,25 @@ mds_status_t mds_proof_copy(const mds_proof_t *proof, mds_error_t *err,
                             mds_proof_t **copy) MDS_MUST_CHECK;
 
 /*
- * The generation that some process has proved, in memory that all share;
- * zeroed, it says nothing. A process that is killed halfway through writing it
- * leaves a word that fits no generation, and the others prove for themselves.
- */
-typedef struct {
-    _Atomic uint64_t serial;
-    _Atomic uint64_t mark; /* a digest of serial and mds_file_mark_t */
-} mds_proved_t;
-
-/* proved may be NULL: nobody is told, and nothing is known (0). */
-void     mds_proved_tell(mds_proved_t *proved, const mds_catalog_t *catalog);
-uint64_t mds_proved_serial(mds_proved_t *proved);
-
-/*
  * Proves and opens a generation; the caller closes *catalog. known (may be
- * NULL): what is proved already. budget_bytes: what may be read of files.
+ * NULL): what is proved already. trusted_ns: lists that are not in it, and
+ * were written no later than a generation that was proved, are good (INT64_MIN:
+ * there was none). budget_bytes: what may be read of files.
  * MDS_LATER: it would take more. MDS_NOT_FOUND, MDS_DAMAGED, MDS_FOREIGN.
  */
 mds_status_t
 mds_proof_open(const char *depot, uint64_t serial, const mds_proof_t *known,
-               uint64_t budget_bytes, mds_error_t *err,
+               int64_t trusted_ns, uint64_t budget_bytes, mds_error_t *err,
                mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 /*
  * Opens what another process has proved, at the price of a look at each file.
- * MDS_CONFLICT: it is not what was proved. Lists that were written since are
- * proved here.
+ * MDS_CONFLICT: it is not what was proved. Lists that were written since, or
+ * are not what is known, are proved here.
  */
 mds_status_t
 mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
-                 mds_proved_t *proved, mds_error_t *err,
+                 const mds_proved_t *proved, mds_error_t *err,
                  mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 /* The proof that the two left with their catalog. */

@@ -355,7 +355,7 @@ mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_usage("%s", err.text);
     }
 
-    if (mds_depot_open(ctl->depot, NULL, &err, &depot) != MDS_OK) {
+    if (mds_depot_open(ctl->depot, &err, &depot) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 

@@ -244,7 +244,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
                || mds_request_claim(&request, mds_str("user"),
                                     mds_str_of(argv[2]), &err)
                       != MDS_OK
-               || mds_depot_open(ctl->depot, NULL, &err, &depot) != MDS_OK
+               || mds_depot_open(ctl->depot, &err, &depot) != MDS_OK
                || mds_state_open(ctl->depot, &err, &state) != MDS_OK)
     {
         code = mdsctl_failed(&err);

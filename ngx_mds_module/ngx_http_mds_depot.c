@@ -11,7 +11,6 @@
 
 struct ngx_http_mds_depot_s {
     ngx_str_t             path;    /* zero-terminated */
-    mds_proved_t         *proved;  /* what other workers have; NULL: alone */
     mds_depot_t          *depot;   /* NULL: not open */
     mds_status_t          status;  /* why not; as it was logged last */
     uint32_t              warned;  /* checksum of the last warning logged */
@@ -34,11 +33,16 @@ typedef struct {
     mds_status_t             status;
 } ngx_http_mds_call_t;
 
+/* A proof that is taken in, for the guard. */
+typedef struct {
+    ngx_http_mds_depot_t *depot;
+    mds_proving_t        *proving;
+} ngx_http_mds_proven_t;
+
 /* Lives as long as the process: with no master, longer than a cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
-static ngx_http_mds_depot_t             *
-ngx_http_mds_depot_create(ngx_http_mds_place_t *place);
+static ngx_http_mds_depot_t *ngx_http_mds_depot_create(ngx_str_t *path);
 static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
 static void
 ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
@@ -95,7 +99,7 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
     }
 
     if (depot == NULL) {
-        depot = ngx_http_mds_depot_create(place);
+        depot = ngx_http_mds_depot_create(&place->path);
     }
 
     place->depot = depot;
@@ -104,9 +108,8 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
 }
 
 static ngx_http_mds_depot_t *
-ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
+ngx_http_mds_depot_create(ngx_str_t *path)
 {
-    ngx_str_t            *path = &place->path;
     ngx_http_mds_depot_t *depot;
 
     depot = ngx_calloc(sizeof(*depot) + path->len + 1, ngx_cycle->log);
@@ -118,7 +121,6 @@ ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
 
-    depot->proved = ngx_http_mds_proved(place);
     depot->timer.handler = ngx_http_mds_depot_timer;
     depot->timer.data = depot;
     depot->timer.log = ngx_cycle->log;
@@ -140,8 +142,7 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
 
     depot->opened = ngx_current_msec;
     depot->opening++;
-    status = mds_depot_open((char *) depot->path.data, depot->proved, &err,
-                            &depot->depot);
+    status = mds_depot_open((char *) depot->path.data, &err, &depot->depot);
 
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, &err);
@@ -299,12 +300,28 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
     return MDS_OK;
 }
 
+static void
+ngx_http_mds_depot_take(void *data)
+{
+    ngx_http_mds_proven_t *proven = data;
+    ngx_http_mds_depot_t  *depot = proven->depot;
+
+    mds_proving_end(proven->proving,
+                    depot->proving == depot->opening ? depot->depot : NULL);
+}
+
 void
 ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving)
 {
+    ngx_http_mds_proven_t proven = { depot, proving };
+    mds_error_t           err;
+
     depot->proof = NULL;
-    mds_proving_end(proving,
-                    depot->proving == depot->opening ? depot->depot : NULL);
+
+    /* Others are told of it, in a file. */
+    if (ngx_http_mds_guard(ngx_http_mds_depot_take, &proven) != NGX_OK) {
+        (void) ngx_http_mds_depot_lost(depot, &err);
+    }
 }
 
 /* So that a worker whom nobody asks anything does not fall behind. */

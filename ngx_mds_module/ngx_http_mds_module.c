@@ -102,10 +102,8 @@ ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
         return NULL;
     }
 
-    place->zone = ngx_http_mds_zone(cf, path);
-
     place->path.data = ngx_pnalloc(cf->pool, path->len + 1);
-    if (place->path.data == NULL || place->zone == NULL) {
+    if (place->path.data == NULL) {
         return NULL;
     }
 

@@ -29,7 +29,6 @@ typedef struct ngx_http_mds_proof_s   ngx_http_mds_proof_t; /* under way */
 /* A path that the configuration names, once for all that share it. */
 typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
-    ngx_shm_zone_t       *zone;  /* what workers have proved of it */
     ngx_http_mds_depot_t *depot; /* found at first use in this process */
 } ngx_http_mds_place_t;
 
@@ -159,12 +158,6 @@ void ngx_http_mds_state_bury(ngx_http_mds_state_t *state);
 void ngx_http_mds_state_close(ngx_http_mds_state_t *state);
 
 /* ngx_http_mds_proof.c */
-
-/* The shared memory of a path; NULL: the configuration fails. */
-ngx_shm_zone_t *ngx_http_mds_zone(ngx_conf_t *cf, ngx_str_t *path);
-
-/* What is in it; NULL: nobody shares it. */
-mds_proved_t *ngx_http_mds_proved(ngx_http_mds_place_t *place);
 
 /* Proves in a thread what `of` is late with, and hands it to
  * ngx_http_mds_depot_proved(). NULL: it could not begin. */

@@ -1,6 +1,7 @@
 # nginx's upgrade on the fly, of binary and module, under load and while the
 # catalog changes: with one retry no request fails, no serial goes back, be it
-# answered by the old binary or the new one. The way back, too. MDS_SOAK=SECONDS
+# answered by the old binary or the new one: generations are too large to be
+# proved by whoever asks. The way back, too. MDS_SOAK=SECONDS
 # for longer.
 
 use strict;
@@ -14,7 +15,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $t    = Daemon->new(workers => 2);
-my $live = Live->new($t);
+my $live = Live->new($t, ballast_bytes => 6_000_000);
 $t->start($live->config);
 
 # Changes go on until it is so.

@@ -316,9 +316,10 @@ shelf_add(const char *document, mds_error_t *err)
 void
 shelf_end(void)
 {
-    mds_error_t err;
+    mds_error_t     err;
+    mds_file_mark_t mark;
 
-    if (mds_generation_finish(generation, &err) != MDS_OK
+    if (mds_generation_finish(generation, NULL, &err, &mark) != MDS_OK
         || mds_catalog_open(workdir("."), serial, true, &err, &catalog)
                != MDS_OK
         || mds_catalog_begin(catalog, &err) != MDS_OK)

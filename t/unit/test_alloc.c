@@ -603,7 +603,7 @@ with_snapshot(mds_status_t (*look)(const mds_snapshot_t *, mds_error_t *),
     mds_state_t   *state = NULL;
     mds_snapshot_t snapshot;
     mds_error_t    warning = { .status = MDS_OK };
-    mds_status_t   status = mds_depot_open(depot, NULL, err, &opened);
+    mds_status_t   status = mds_depot_open(depot, err, &opened);
 
     if (status == MDS_OK) {
         status = mds_state_open(depot, err, &state);

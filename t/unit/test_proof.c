@@ -222,7 +222,7 @@ test_offered(void **state)
     size_t       offers = 0;
 
     (void) state;
-    assert_int_equal(mds_depot_open(workdir("."), NULL, &err, &depot), MDS_OK);
+    assert_int_equal(mds_depot_open(workdir("."), &err, &depot), MDS_OK);
     assert_int_equal(mds_current_advance(current, 2, &err), MDS_OK);
 
     for (; offers < OFFERS || time(NULL) < until; offers++) {
@@ -261,7 +261,7 @@ test_foreign(void **state)
 
     (void) state;
     offer(whole, whole_len);
-    assert_int_equal(mds_depot_open(workdir("."), NULL, &err, &depot), MDS_OK);
+    assert_int_equal(mds_depot_open(workdir("."), &err, &depot), MDS_OK);
     assert_int_equal(served(depot, &err), 2);
     mds_depot_close(depot);
 
@@ -276,7 +276,7 @@ test_foreign(void **state)
         offer(bytes, whole_len);
         free(bytes);
 
-        assert_int_equal(mds_depot_open(workdir("."), NULL, &err, &depot),
+        assert_int_equal(mds_depot_open(workdir("."), &err, &depot),
                          fields[i] == IDENTITY ? MDS_DAMAGED : MDS_FOREIGN);
         assert_non_null(strstr(err.text, offered));
     }
@@ -294,7 +294,7 @@ test_written_to(void **state)
     FILE          *file;
 
     (void) state;
-    assert_int_equal(mds_depot_open(workdir("."), NULL, &err, &depot), MDS_OK);
+    assert_int_equal(mds_depot_open(workdir("."), &err, &depot), MDS_OK);
     assert_int_equal(served(depot, &err), 2);
 
     file = fopen(workdir(offered), "r+b");
@@ -315,34 +315,54 @@ test_written_to(void **state)
 static void
 test_followed(void **state)
 {
-    mds_proved_t   proved = { 0 };
+    mds_proved_t  *proved, *other;
     mds_catalog_t *catalog;
     mds_error_t    err;
 
     (void) state;
-    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, &proved, &err,
+    assert_int_equal(mds_proved_open(workdir("."), false, &err, &proved),
+                     MDS_NOT_FOUND);
+    assert_true(shell("mkdir -p state"));
+    assert_int_equal(mds_proved_open(workdir("."), true, &err, &proved),
+                     MDS_OK);
+    assert_int_equal(mds_proved_open(workdir("."), true, &err, &other), MDS_OK);
+    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, other, &err,
                                       &catalog),
                      MDS_CONFLICT);
 
-    assert_int_equal(mds_proof_open(workdir("."), 2, NULL, MDS_PROOF_NO_BUDGET,
-                                    &err, &catalog),
+    assert_int_equal(mds_proof_open(workdir("."), 2, NULL, INT64_MIN,
+                                    MDS_PROOF_NO_BUDGET, &err, &catalog),
                      MDS_OK);
-    mds_proved_tell(&proved, catalog);
-    mds_catalog_close(catalog);
-    assert_int_equal(mds_proved_serial(&proved), 2);
+    mds_proved_tell(proved, 2, 2, mds_catalog_mark(catalog));
+    assert_int_equal(mds_proved_serial(other), 2);
 
-    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, &proved, &err,
+    /* A later one stays, unless it is of another life. */
+    mds_proved_tell(proved, 1, 2, mds_catalog_mark(catalog));
+    assert_int_equal(mds_proved_serial(other), 2);
+    mds_proved_tell(proved, 1, 1, mds_catalog_mark(catalog));
+    assert_int_equal(mds_proved_serial(other), 1);
+    mds_proved_tell(proved, 2, 2, mds_catalog_mark(catalog));
+    mds_catalog_close(catalog);
+
+    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, other, &err,
                                       &catalog),
                      MDS_OK);
     mds_catalog_close(catalog);
 
     offer(whole, whole_len);
-    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, &proved, &err,
+    assert_int_equal(mds_proof_follow(workdir("."), 2, NULL, other, &err,
                                       &catalog),
                      MDS_CONFLICT);
-    assert_int_equal(mds_proof_follow(workdir("."), 1, NULL, &proved, &err,
+    assert_int_equal(mds_proof_follow(workdir("."), 1, NULL, other, &err,
                                       &catalog),
                      MDS_CONFLICT);
+    mds_proved_close(proved);
+    mds_proved_close(other);
+
+    workdir_write("state/PROVED", "something else", 14);
+    assert_int_equal(mds_proved_open(workdir("."), true, &err, &proved),
+                     MDS_FOREIGN);
+    assert_true(shell("rm -r state"));
 }
 
 /* What takes long is done aside, and taken when it is done. */
@@ -357,11 +377,11 @@ test_aside(void **state)
     char           name[64];
 
     (void) state;
-    assert_int_equal(mds_proof_open(workdir("."), 2, NULL, whole_len - 1, &err,
-                                    &catalog),
+    assert_int_equal(mds_proof_open(workdir("."), 2, NULL, INT64_MIN,
+                                    whole_len - 1, &err, &catalog),
                      MDS_LATER);
 
-    assert_int_equal(mds_depot_open(workdir("."), NULL, &err, &depot), MDS_OK);
+    assert_int_equal(mds_depot_open(workdir("."), &err, &depot), MDS_OK);
     last = served(depot, &err);
 
     put_generation(600000);

@@ -107,7 +107,7 @@ main(int argc, char **argv)
         return 2;
     }
 
-    if (mds_depot_open(argv[1], NULL, &err, &depot) != MDS_OK
+    if (mds_depot_open(argv[1], &err, &depot) != MDS_OK
         || mds_depot_begin(depot, 1, &warning, &snapshot) != MDS_OK)
     {
         printf("none: %s\n", err.text);
