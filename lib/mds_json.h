@@ -50,7 +50,7 @@ typedef enum {
  * MDS_INVALID: also for a doubled key, anything behind the value, bytes that
  * are no UTF-8, U+0000, an integer beyond int64_t, and more than 2048 levels.
  */
-mds_status_t mds_json_parse(mds_str_t text, const char *what, mds_error_t *err,
+mds_status_t mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                             mds_json_t **json) MDS_MUST_CHECK;
 
 /*

@@ -360,7 +360,7 @@ mds_status_t
 mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err)
 {
     const char     *path = mds_lmdb_path(lmdb);
-    mds_file_mark_t mark;
+    mds_file_mark_t mark = { 0 };
     mds_status_t    status = mds_lmdb_now(lmdb, path, err, &mark);
 
     if (status == MDS_OK && !mds_file_mark_eq(&mark, &lmdb->mark)) {

@@ -62,7 +62,10 @@ mds_message_marks(mds_judge_t *judge, mds_marks_t *marks)
     mds_error_t  why = { .text = "it cannot be opened" };
     mds_state_t *state = judge->snapshot->state;
 
-    memcpy(bytes, app.data, app.len);
+    if (app.len > 0) {
+        memcpy(bytes, app.data, app.len);
+    }
+
     bytes[app.len] = '\0';
     memcpy(bytes + app.len + 1, user.data, user.len);
 

@@ -45,6 +45,8 @@ store(const mdsctl_option_t *option, const char *value)
         return MDSCTL_DONE;
     }
 
+    /* An option has a flag, a value, or values. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     if (option->values->count == MDSCTL_VALUES_MAX) {
         return mdsctl_usage("--%s is given more than %d times", option->name,
                             MDSCTL_VALUES_MAX);

@@ -287,9 +287,12 @@ ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
         return NGX_ERROR;
     }
 
+    /* Neither is empty: the request is valid. */
+    /* NOLINTBEGIN(clang-analyzer-core.NonNullParamChecker) */
     p = ngx_cpymem(bytes, app.data, app.len);
     *p++ = '\0';
     p = ngx_cpymem(p, user.data, user.len);
+    /* NOLINTEND(clang-analyzer-core.NonNullParamChecker) */
     *key = (mds_str_t){ (size_t) (p - bytes), (char *) bytes };
 
     return NGX_OK;
