@@ -41,8 +41,8 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
     judge->hashed[MDS_BY_USER] = false;
     judge->built = (mds_range_t){ 0 };
     judge->build = MDS_RECORD_NONE;
-    judge->salts[MDS_BY_DEVICE] = MDS_RECORD_NONE;
-    judge->salts[MDS_BY_USER] = MDS_RECORD_NONE;
+    judge->made[MDS_BY_DEVICE] = 0;
+    judge->made[MDS_BY_USER] = 0;
     judge->asked = 0;
     judge->read = 0;
 

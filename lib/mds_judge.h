@@ -15,6 +15,9 @@
 /* Lists, likewise. */
 #define MDS_LIST_VERDICTS_MAX 64
 
+/* Buckets that are made in one go, at most. */
+#define MDS_BUCKETS_MAX 64
+
 #define MDS_DETAIL_MAX 512 /* bytes of a trace's words */
 
 typedef enum {
@@ -51,10 +54,11 @@ typedef struct {
     bool          hashed[2];
     mds_version_t installed; /* len 0: nothing is */
 
-    /* The buckets made last, by mds_by_t: of those salts, from a multiple of
-     * MDS_SIPHASH_LANES on. */
+    /* The buckets made last, by mds_by_t: of so many salts, from that one on,
+     * a multiple of MDS_SIPHASH_LANES. */
+    uint32_t made[2];
     uint32_t salts[2];
-    uint64_t buckets[2][MDS_SIPHASH_LANES];
+    uint64_t buckets[2][MDS_BUCKETS_MAX];
 
     mds_range_t built; /* builds that were looked through last … */
     uint32_t    build; /* … and the one for the device */
@@ -114,21 +118,19 @@ mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
 /* Whether it is seen without a look-up that no part of the audience does. */
 bool mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release);
 
+/* The buckets of the salt and of others behind it. */
+void mds_judge_buckets(mds_judge_t *judge, uint32_t salt, mds_by_t by);
+
 /* The device's or user's bucket. Neighbours' are made in one go: they are
  * likely to be asked for next. */
 static inline uint64_t
 mds_judge_bucket(mds_judge_t *judge, uint32_t salt, mds_by_t by)
 {
-    uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
-
-    if (judge->salts[by] != first) {
-        judge->salts[by] = first;
-        mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS,
-                                          first),
-                          judge->ids[by], judge->buckets[by]);
+    if (salt - judge->salts[by] >= judge->made[by]) {
+        mds_judge_buckets(judge, salt, by);
     }
 
-    return judge->buckets[by][salt - first];
+    return judge->buckets[by][salt - judge->salts[by]];
 }
 
 /* Sticky: the bucket is the device's own, and the threshold only rises. */
@@ -136,7 +138,7 @@ static inline bool
 mds_judge_under(mds_judge_t *judge, uint32_t salt, mds_by_t by,
                 uint64_t threshold)
 {
-    return judge->ids[by].len > 0 && threshold > 0
+    return judge->ids[by].len > 0
            && (threshold == UINT64_MAX
                || mds_judge_bucket(judge, salt, by) < threshold);
 }

@@ -17,6 +17,24 @@ mds_judge_hash(mds_judge_t *judge, mds_by_t by)
     return judge->hashes[by];
 }
 
+/* What was asked for together is likely to be so again: each time twice as
+ * many, up to all there is room for. */
+void
+mds_judge_buckets(mds_judge_t *judge, uint32_t salt, mds_by_t by)
+{
+    uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
+    uint32_t left = judge->record->tables[MDS_TABLE_SALTS].count - first;
+    uint32_t most = left < MDS_BUCKETS_MAX ? left : MDS_BUCKETS_MAX;
+    uint32_t count
+        = judge->made[by] == 0 ? MDS_SIPHASH_LANES : 2 * judge->made[by];
+
+    count = count < most ? count : most;
+    mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS, first),
+                      count, judge->ids[by], judge->buckets[by]);
+    judge->salts[by] = first;
+    judge->made[by] = count;
+}
+
 /* The look-up, made once a request for each list. */
 static bool
 mds_judge_listed(mds_judge_t *judge, uint32_t i, const mds_list_ref_t *list,

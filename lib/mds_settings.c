@@ -23,13 +23,14 @@ typedef struct {
     uint64_t                   *keys;       /* that have a value */
     uint8_t                    *conditions; /* mds_verdict_t */
     uint32_t                   *numbers;    /* of a token */
+    char                       *text;       /* of the new one */
     mds_settings_t             *out;
 } mds_choosing_t;
 
 static void *
-mds_choosing_alloc(const mds_choosing_t *c, size_t count, size_t size)
+mds_choosing_alloc(const mds_choosing_t *c, size_t bytes)
 {
-    return c->alloc->alloc(c->alloc->data, count * size + 1);
+    return c->alloc->alloc(c->alloc->data, bytes);
 }
 
 static uint32_t
@@ -58,11 +59,11 @@ mds_bit_is_set(const uint64_t *set, uint32_t i)
 }
 
 /* Judged by the first release that has it, for all of them. */
-static mds_verdict_t
+static MDS_APART uint8_t
 mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     const mds_release_record_t *release;
-    mds_verdict_t               verdict = MDS_VERDICT_FAILS;
+    uint8_t                     verdict = MDS_VERDICT_FAILS;
     mds_reason_t                reason;
     uint32_t                    first;
 
@@ -79,7 +80,7 @@ mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
         verdict = MDS_VERDICT_HOLDS;
     }
 
-    c->conditions[candidate->condition] = (uint8_t) verdict;
+    c->conditions[candidate->condition] = verdict;
     return verdict;
 }
 
@@ -88,16 +89,11 @@ mds_choosing_bucket(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     mds_reason_t reason;
 
-    switch (candidate->bucket) {
-    case MDS_BUCKET_NONE:
-        return true;
-    case MDS_BUCKET_PERCENT:
-        return mds_judge_under(c->judge, candidate->salt, candidate->by,
-                               candidate->percent);
-    default:
-        return mds_judge_audience(c->judge, &c->releases[candidate->release],
-                                  &reason);
-    }
+    return candidate->bucket == MDS_BUCKET_PERCENT
+               ? mds_judge_under(c->judge, candidate->salt, candidate->by,
+                                 candidate->percent)
+               : mds_judge_audience(c->judge, &c->releases[candidate->release],
+                                    &reason);
 }
 
 /* The first candidate that holds; end: none does. */
@@ -106,13 +102,16 @@ mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
                    const mds_candidate_t *end)
 {
     for (; candidate < end; candidate++) {
-        mds_verdict_t verdict = c->conditions[candidate->condition];
+        uint8_t verdict = c->conditions[candidate->condition];
 
         if (verdict == MDS_VERDICT_OPEN) {
             verdict = mds_choosing_condition(c, candidate);
         }
 
-        if (verdict == MDS_VERDICT_HOLDS && mds_choosing_bucket(c, candidate)) {
+        if (verdict != MDS_VERDICT_FAILS
+            && (candidate->bucket == MDS_BUCKET_NONE
+                || mds_choosing_bucket(c, candidate)))
+        {
             break;
         }
     }
@@ -175,43 +174,38 @@ mds_choose_settings(mds_choosing_t *c)
 static void
 mds_list_settings(mds_choosing_t *c)
 {
-    size_t count = 0;
+    mds_str_t *value = c->out->values;
+    uint32_t  *number = c->numbers;
+    size_t     bytes = 0;
 
     for (uint32_t i = 0; i < c->words; i++) {
         for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
             const mds_setting_record_t *setting
                 = &c->settings[mds_bit_place(i, bits)];
 
-            c->numbers[count] = setting->number;
-            c->out->values[count]
-                = mds_record_bytes(c->record, setting->member);
-            count++;
+            *number++ = setting->number;
+            *value++ = mds_record_bytes(c->record, setting->member);
+            bytes += setting->member.len + 1;
         }
     }
 
-    c->out->value_count = count;
+    c->out->value_count = (size_t) (value - c->out->values);
+    c->out->bytes = bytes;
 }
 
-static mds_status_t
+static void
 mds_settings_token(mds_choosing_t *c)
 {
     mds_settings_t *out = c->out;
-    char *text = mds_choosing_alloc(c, mds_token_bytes(c->out->value_count), 1);
 
-    if (text == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
-    }
-
-    out->token.len
-        = mds_token_write(c->record->epoch, c->numbers, out->value_count, text);
-    out->token.data = text;
+    out->token.len = mds_token_write(c->record->epoch, c->numbers,
+                                     out->value_count, c->text);
+    out->token.data = c->text;
 
     /* What could not be said in a request gets all each time. */
     if (out->token.len > MDS_TOKEN_MAX) {
         out->token.len = 0;
     }
-
-    return MDS_OK;
 }
 
 /*
@@ -288,12 +282,14 @@ mds_compare_setting(mds_choosing_t *c, uint32_t place)
     if (mds_bit_is_set(c->chosen, place)) {
         out->values[out->value_count++]
             = mds_record_bytes(c->record, setting->member);
+        out->bytes += setting->member.len + 1;
 
     } else if (setting->key == MDS_RECORD_NONE
                || !mds_bit_is_set(c->keys, setting->key))
     {
         out->removed[out->removed_count++]
             = mds_record_bytes(c->record, setting->quoted);
+        out->bytes += setting->quoted.len + 1;
     }
 }
 
@@ -305,8 +301,9 @@ mds_compare_settings(mds_choosing_t *c, size_t held)
     mds_settings_t *out = c->out;
 
     out->value_count = 0;
+    out->bytes = 0;
     out->full = false;
-    out->removed = mds_choosing_alloc(c, held, sizeof(*out->removed));
+    out->removed = mds_choosing_alloc(c, (held + 1) * sizeof(*out->removed));
 
     if (out->removed == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
@@ -332,25 +329,30 @@ mds_choosing_begin(mds_choosing_t *c)
     size_t settings = mds_choosing_count(c, MDS_TABLE_SETTINGS);
     size_t keys = mds_choosing_count(c, MDS_TABLE_KEYS);
     size_t conditions = mds_choosing_count(c, MDS_TABLE_CONDITIONS);
-    size_t zero;
+    size_t words = settings / 64 + 1;
+    size_t sets = (2 * words + keys / 64 + 1) * sizeof(*c->chosen);
 
-    c->words = (uint32_t) (settings / 64 + 1);
-    zero = (2 * c->words + keys / 64 + 1) * sizeof(uint64_t) + conditions;
+    c->out->values
+        = mds_choosing_alloc(c, keys * sizeof(*c->out->values) + sets
+                                    + settings * sizeof(*c->numbers)
+                                    + conditions + mds_token_bytes(keys));
 
-    c->chosen = mds_choosing_alloc(c, zero, 1);
-    c->numbers = mds_choosing_alloc(c, settings, sizeof(*c->numbers));
-    c->out->values = mds_choosing_alloc(c, keys, sizeof(*c->out->values));
-
-    if (c->chosen == NULL || c->numbers == NULL || c->out->values == NULL) {
+    if (c->out->values == NULL) {
         return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
     }
 
-    memset(c->chosen, 0, zero);
-    c->held = c->chosen + c->words;
-    c->keys = c->held + c->words;
-    c->conditions = (uint8_t *) (c->keys + keys / 64 + 1);
+    c->words = (uint32_t) words;
+    c->chosen = (uint64_t *) (c->out->values + keys);
+    c->held = c->chosen + words;
+    c->keys = c->held + words;
+    c->numbers = (uint32_t *) (c->keys + keys / 64 + 1);
+    c->conditions = (uint8_t *) (c->numbers + settings);
+    c->text = (char *) c->conditions + conditions;
     c->settings = mds_record_item(c->record, MDS_TABLE_SETTINGS, 0);
     c->releases = mds_record_item(c->record, MDS_TABLE_RELEASES, 0);
+
+    memset(c->chosen, 0, sets);
+    memset(c->conditions, MDS_VERDICT_OPEN, conditions);
 
     return MDS_OK;
 }
@@ -367,7 +369,7 @@ mds_settings_record(mds_choosing_t *c, mds_str_t token)
 
     if (status == MDS_OK) {
         mds_list_settings(c);
-        status = mds_settings_token(c);
+        mds_settings_token(c);
     }
 
     if (status != MDS_OK) {
@@ -377,6 +379,7 @@ mds_settings_record(mds_choosing_t *c, mds_str_t token)
     /* A set has one token: with the same there is nothing to compare. */
     if (token.len > 0 && mds_str_eq(token, c->out->token)) {
         c->out->value_count = 0;
+        c->out->bytes = 0;
         return MDS_OK;
     }
 
@@ -394,7 +397,7 @@ mds_settings_none(mds_choosing_t *c, const mds_snapshot_t *snapshot,
 {
     mds_app_record_t record;
     size_t           count;
-    char            *text = mds_choosing_alloc(c, mds_token_bytes(0), 1);
+    char            *text = mds_choosing_alloc(c, mds_token_bytes(0));
     mds_status_t     status;
 
     if (text == NULL) {

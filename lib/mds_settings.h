@@ -21,6 +21,7 @@ typedef struct {
     size_t     value_count;
     mds_str_t *removed; /* keys that no longer apply, as JSON */
     size_t     removed_count;
+    size_t     bytes; /* of both, with a comma behind each */
     mds_str_t  token; /* what the client then holds (mds_token.h) */
     uint32_t   poll_after_s;
     uint32_t   poll_jitter_s;

@@ -19,20 +19,18 @@ typedef struct {
 #define mds_rotate(lanes, bits) ((lanes) << (bits) | (lanes) >> (64 - (bits)))
 
 MDS_INSIDE void
-mds_sip_rounds(mds_sip_t *s, int count)
+mds_sip_round(mds_sip_t *s)
 {
-    for (int i = 0; i < count; i++) {
-        s->v0 += s->v1;
-        s->v1 = mds_rotate(s->v1, 13) ^ s->v0;
-        s->v0 = mds_rotate(s->v0, 32);
-        s->v2 += s->v3;
-        s->v3 = mds_rotate(s->v3, 16) ^ s->v2;
-        s->v0 += s->v3;
-        s->v3 = mds_rotate(s->v3, 21) ^ s->v0;
-        s->v2 += s->v1;
-        s->v1 = mds_rotate(s->v1, 17) ^ s->v2;
-        s->v2 = mds_rotate(s->v2, 32);
-    }
+    s->v0 += s->v1;
+    s->v1 = mds_rotate(s->v1, 13) ^ s->v0;
+    s->v0 = mds_rotate(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = mds_rotate(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = mds_rotate(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = mds_rotate(s->v1, 17) ^ s->v2;
+    s->v2 = mds_rotate(s->v2, 32);
 }
 
 MDS_INSIDE void
@@ -62,81 +60,95 @@ MDS_INSIDE void
 mds_sip_word(mds_sip_t *s, uint64_t word)
 {
     s->v3 ^= word;
-    mds_sip_rounds(s, 2);
+    mds_sip_round(s);
+    mds_sip_round(s);
     s->v0 ^= word;
 }
 
+/* The bytes behind the last whole word, and how many there are in all. */
+MDS_INSIDE uint64_t
+mds_sip_last(mds_str_t data)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, data.data + (data.len & ~(size_t) 7), data.len & 7);
+
+    return le64toh(word) | (uint64_t) data.len << 56;
+}
+
 MDS_INSIDE void
-mds_sip_lanes(const uint8_t *keys, mds_str_t data, uint64_t *digests)
+mds_sip_lanes(const uint8_t *keys, mds_str_t data, uint64_t last,
+              uint64_t *digests)
 {
     mds_sip_t   s;
     mds_lanes_t all;
     uint64_t    word;
-    size_t      i;
 
     mds_sip_begin(&s, keys);
 
-    for (i = 0; i + sizeof(word) <= data.len; i += sizeof(word)) {
+    for (size_t i = 0; i + sizeof(word) <= data.len; i += sizeof(word)) {
         memcpy(&word, data.data + i, sizeof(word));
         mds_sip_word(&s, le64toh(word));
     }
 
-    word = (uint64_t) data.len << 56;
-
-    for (size_t rest = data.len - i; rest > 0; rest--) {
-        word |= (uint64_t) (uint8_t) data.data[i + rest - 1] << 8 * (rest - 1);
-    }
-
-    mds_sip_word(&s, word);
+    mds_sip_word(&s, last);
     s.v2 ^= UINT64_C(0xff);
-    mds_sip_rounds(&s, 4);
+    mds_sip_round(&s);
+    mds_sip_round(&s);
+    mds_sip_round(&s);
+    mds_sip_round(&s);
 
     all = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
     memcpy(digests, &all, sizeof(all));
 }
 
+/* No group waits for the one before: the processor is at several at a time. */
 MDS_INSIDE void
-mds_sip(const uint8_t *keys, mds_str_t data, uint64_t *digests)
+mds_sip(const uint8_t *keys, size_t count, mds_str_t data, uint64_t *digests)
 {
-    for (int i = 0; i < MDS_SIPHASH_LANES; i += MDS_LANES) {
-        mds_sip_lanes(keys + i * MDS_SIPHASH_KEY, data, digests + i);
+    uint64_t last = mds_sip_last(data);
+
+    for (size_t i = 0; i < count; i += MDS_LANES) {
+        mds_sip_lanes(keys + i * MDS_SIPHASH_KEY, data, last, digests + i);
     }
 }
 
 #if defined(__x86_64__)
 
 static __attribute__((target("avx512vl"))) void
-mds_sip_avx512(const uint8_t *keys, mds_str_t data, uint64_t *digests)
+mds_sip_avx512(const uint8_t *keys, size_t count, mds_str_t data,
+               uint64_t *digests)
 {
-    mds_sip(keys, data, digests);
+    mds_sip(keys, count, data, digests);
 }
 
 static __attribute__((target("avx2"))) void
-mds_sip_avx2(const uint8_t *keys, mds_str_t data, uint64_t *digests)
+mds_sip_avx2(const uint8_t *keys, size_t count, mds_str_t data,
+             uint64_t *digests)
 {
-    mds_sip(keys, data, digests);
+    mds_sip(keys, count, data, digests);
 }
 
 void
-mds_siphash_lanes(const uint8_t keys[MDS_SIPHASH_LANES * MDS_SIPHASH_KEY],
-                  mds_str_t data, uint64_t digests[MDS_SIPHASH_LANES])
+mds_siphash_lanes(const uint8_t *keys, size_t count, mds_str_t data,
+                  uint64_t *digests)
 {
     if (__builtin_cpu_supports("avx512vl")) {
-        mds_sip_avx512(keys, data, digests);
+        mds_sip_avx512(keys, count, data, digests);
     } else if (__builtin_cpu_supports("avx2")) {
-        mds_sip_avx2(keys, data, digests);
+        mds_sip_avx2(keys, count, data, digests);
     } else {
-        mds_sip(keys, data, digests);
+        mds_sip(keys, count, data, digests);
     }
 }
 
 #else
 
 void
-mds_siphash_lanes(const uint8_t keys[MDS_SIPHASH_LANES * MDS_SIPHASH_KEY],
-                  mds_str_t data, uint64_t digests[MDS_SIPHASH_LANES])
+mds_siphash_lanes(const uint8_t *keys, size_t count, mds_str_t data,
+                  uint64_t *digests)
 {
-    mds_sip(keys, data, digests);
+    mds_sip(keys, count, data, digests);
 }
 
 #endif

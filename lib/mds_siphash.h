@@ -12,8 +12,11 @@
 
 #define MDS_SIPHASH_LANES 8
 
-/* Keys one after the other; each digest is what mds_siphash() says. */
-void mds_siphash_lanes(const uint8_t keys[MDS_SIPHASH_LANES * MDS_SIPHASH_KEY],
-                       mds_str_t data, uint64_t digests[MDS_SIPHASH_LANES]);
+/*
+ * Keys one after the other, in number a multiple of MDS_SIPHASH_LANES, and as
+ * many digests, each being what mds_siphash() says.
+ */
+void mds_siphash_lanes(const uint8_t *keys, size_t count, mds_str_t data,
+                       uint64_t *digests);
 
 #endif

@@ -8,6 +8,9 @@
 static const char mds_token_digits[]
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* The digit of the six bits from there on. */
+#define mds_token_digit_at(bits, from) mds_token_digits[(bits) >> (from) &0x3f]
+
 /* The key is no secret. */
 static uint32_t
 mds_token_check(const char *text, size_t len)
@@ -26,12 +29,16 @@ typedef struct {
 } mds_token_writer_t;
 
 static inline void
-mds_token_digits_out(mds_token_writer_t *w, unsigned digits)
+mds_token_digits_out(mds_token_writer_t *w)
 {
-    for (unsigned i = 0; i < digits; i++) {
-        w->count -= 6;
-        *w->end++ = mds_token_digits[w->bits >> w->count & 0x3f];
-    }
+    uint64_t bits = w->bits >> (w->count - 24);
+
+    w->end[0] = mds_token_digit_at(bits, 18);
+    w->end[1] = mds_token_digit_at(bits, 12);
+    w->end[2] = mds_token_digit_at(bits, 6);
+    w->end[3] = mds_token_digit_at(bits, 0);
+    w->end += 4;
+    w->count -= 24;
 }
 
 static inline void
@@ -40,8 +47,9 @@ mds_token_put(mds_token_writer_t *w, uint32_t value, unsigned bits)
     w->bits = w->bits << bits | value;
     w->count += bits;
 
-    if (w->count >= 24) {
-        mds_token_digits_out(w, 4);
+    if (w->count >= 48) {
+        mds_token_digits_out(w);
+        mds_token_digits_out(w);
     }
 }
 
@@ -52,7 +60,11 @@ mds_token_flush(mds_token_writer_t *w)
     unsigned odd = w->count % 6;
 
     mds_token_put(w, 0, odd > 0 ? 6 - odd : 0);
-    mds_token_digits_out(w, w->count / 6);
+
+    while (w->count > 0) {
+        w->count -= 6;
+        *w->end++ = mds_token_digit_at(w->bits, w->count);
+    }
 }
 
 static inline void
@@ -84,6 +96,7 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
 
     mds_token_flush(&w);
     mds_token_put(&w, mds_token_check(text, (size_t) (w.end - text)), 24);
+    mds_token_digits_out(&w);
 
     return (size_t) (w.end - text);
 }

@@ -65,31 +65,16 @@ ngx_http_mds_config_alloc(void *data, size_t bytes)
     return ngx_palloc(data, bytes);
 }
 
-/* With a comma behind each. */
-static size_t
-ngx_http_mds_config_len(const mds_str_t *items, size_t count)
-{
-    size_t len = count;
-
-    for (size_t i = 0; i < count; i++) {
-        len += items[i].len;
-    }
-
-    return len;
-}
-
+/* A comma behind each but the last. */
 static u_char *
 ngx_http_mds_config_items(u_char *p, const mds_str_t *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            *p++ = ',';
-        }
-
-        p = ngx_cpymem(p, items[i].data, items[i].len);
+        p = (u_char *) mds_put((char *) p, items[i]);
+        *p++ = ',';
     }
 
-    return p;
+    return count > 0 ? p - 1 : p;
 }
 
 static u_char *
@@ -125,9 +110,7 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
         return MDS_OK;
     }
 
-    len = sizeof(frame) + serial->len + settings->token.len
-          + ngx_http_mds_config_len(settings->values, settings->value_count)
-          + ngx_http_mds_config_len(settings->removed, settings->removed_count);
+    len = sizeof(frame) + serial->len + settings->token.len + settings->bytes;
 
     body->data = ngx_pnalloc(config->r->pool, len);
     if (body->data == NULL) {
