@@ -59,11 +59,11 @@ mds_bit_is_set(const uint64_t *set, uint32_t i)
 }
 
 /* Judged by the first release that has it, for all of them. */
-static MDS_APART uint8_t
+static MDS_APART bool
 mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
     const mds_release_record_t *release;
-    uint8_t                     verdict = MDS_VERDICT_FAILS;
+    bool                        holds;
     mds_reason_t                reason;
     uint32_t                    first;
 
@@ -73,27 +73,36 @@ mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
            sizeof(first));
     release = &c->releases[first];
 
-    if (mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
-        && (candidate->bucket != MDS_BUCKET_NONE
-            || mds_judge_audience(c->judge, release, &reason)))
-    {
-        verdict = MDS_VERDICT_HOLDS;
-    }
+    holds = mds_judge_condition(c->judge, release, MDS_JUDGE_NEW)
+            && (candidate->bucket != MDS_BUCKET_NONE
+                || mds_judge_audience(c->judge, release, &reason));
+    c->conditions[candidate->condition]
+        = holds ? MDS_VERDICT_HOLDS : MDS_VERDICT_FAILS;
 
-    c->conditions[candidate->condition] = verdict;
-    return verdict;
+    return holds;
+}
+
+static MDS_APART bool
+mds_choosing_ask(mds_choosing_t *c, const mds_candidate_t *candidate)
+{
+    mds_reason_t reason;
+
+    return mds_judge_audience(c->judge, &c->releases[candidate->release],
+                              &reason);
 }
 
 static inline bool
 mds_choosing_bucket(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
-    mds_reason_t reason;
-
-    return candidate->bucket == MDS_BUCKET_PERCENT
-               ? mds_judge_under(c->judge, candidate->salt, candidate->by,
-                                 candidate->percent)
-               : mds_judge_audience(c->judge, &c->releases[candidate->release],
-                                    &reason);
+    switch (candidate->bucket) {
+    case MDS_BUCKET_NONE:
+        return true;
+    case MDS_BUCKET_PERCENT:
+        return mds_judge_under(c->judge, candidate->salt, candidate->by,
+                               candidate->percent);
+    default:
+        return mds_choosing_ask(c, candidate);
+    }
 }
 
 /* The first candidate that holds; end: none does. */
@@ -101,16 +110,15 @@ static inline const mds_candidate_t *
 mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
                    const mds_candidate_t *end)
 {
-    for (; candidate < end; candidate++) {
-        uint8_t verdict = c->conditions[candidate->condition];
+    const uint8_t *verdicts = c->conditions;
 
-        if (verdict == MDS_VERDICT_OPEN) {
-            verdict = mds_choosing_condition(c, candidate);
-        }
+    for (; candidate < end; candidate++) {
+        uint8_t verdict = verdicts[candidate->condition];
 
         if (verdict != MDS_VERDICT_FAILS
-            && (candidate->bucket == MDS_BUCKET_NONE
-                || mds_choosing_bucket(c, candidate)))
+            && (verdict == MDS_VERDICT_HOLDS
+                || mds_choosing_condition(c, candidate))
+            && mds_choosing_bucket(c, candidate))
         {
             break;
         }
@@ -120,7 +128,7 @@ mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
 }
 
 /* The same where somebody listens: each release is judged by itself. */
-static const mds_candidate_t *
+static MDS_COLD const mds_candidate_t *
 mds_choose_setting_told(mds_choosing_t *c, const mds_candidate_t *candidate,
                         const mds_candidate_t *end)
 {

@@ -66,31 +66,34 @@ ngx_http_mds_config_alloc(void *data, size_t bytes)
 }
 
 /* A comma behind each but the last. */
-static u_char *
-ngx_http_mds_config_items(u_char *p, const mds_str_t *items, size_t count)
+static char *
+ngx_http_mds_config_items(char *p, const mds_str_t *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        p = (u_char *) mds_put((char *) p, items[i]);
+        p = mds_put(p, items[i]);
         *p++ = ',';
     }
 
     return count > 0 ? p - 1 : p;
 }
 
-static u_char *
-ngx_http_mds_config_write(u_char *p, const mds_settings_t *settings,
+static char *
+ngx_http_mds_config_write(char *p, const mds_settings_t *settings,
                           ngx_str_t *serial)
 {
-    p = ngx_sprintf(p, "{\"serial\":%V,\"state\":\"%*s\",\"full\":%s,", serial,
-                    settings->token.len, settings->token.data,
-                    settings->full ? "true" : "false");
-    p = ngx_cpymem(p, "\"values\":{", sizeof("\"values\":{") - 1);
+    p = mds_put(p, mds_str("{\"serial\":"));
+    p = mds_put(p, (mds_str_t){ serial->len, (char *) serial->data });
+    p = mds_put(p, mds_str(",\"state\":\""));
+    p = mds_put(p, settings->token);
+    p = settings->full ? mds_put(p, mds_str("\",\"full\":true"))
+                       : mds_put(p, mds_str("\",\"full\":false"));
+    p = mds_put(p, mds_str(",\"values\":{"));
     p = ngx_http_mds_config_items(p, settings->values, settings->value_count);
-    p = ngx_cpymem(p, "},\"removed\":[", sizeof("},\"removed\":[") - 1);
+    p = mds_put(p, mds_str("},\"removed\":["));
     p = ngx_http_mds_config_items(p, settings->removed,
                                   settings->removed_count);
 
-    return ngx_cpymem(p, "]}", sizeof("]}") - 1);
+    return mds_put(p, mds_str("]}"));
 }
 
 /* The body is written here: the values are the snapshot's. */
@@ -117,8 +120,8 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    body->len
-        = ngx_http_mds_config_write(body->data, settings, serial) - body->data;
+    body->len = ngx_http_mds_config_write((char *) body->data, settings, serial)
+                - (char *) body->data;
 
     return MDS_OK;
 }
