@@ -95,6 +95,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# It stands in for malloc() before a sanitizer has begun.
+$(BUILD)/obj/t/lib/famine.o: override SANITIZE =
+
 # A change of compiler or flags rebuilds everything.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

@@ -36,6 +36,15 @@ REAL(free, void, void *);
 #define real(name)                                                             \
     (__interceptor_##name != NULL ? __interceptor_##name : __libc_##name)
 
+/* Leaks are counted here; what the system's loader keeps is none. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
 /* Where the module's code is, once it is loaded. */
 static __thread int inside_us;
 static uintptr_t    module_start, module_end;
