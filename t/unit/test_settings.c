@@ -21,8 +21,8 @@
 
 #define GENERATIONS 120
 #define CLIENTS 40
-#define POLLS 300 /* of each generation */
-#define RELEASES_MAX 24
+#define POLLS 300        /* of each generation */
+#define RELEASES_MAX 160 /* more than buckets are made at a time */
 #define TOKEN_ROOM 512
 #define count_of(a) ((unsigned) (sizeof(a) / sizeof((a)[0])))
 
@@ -60,7 +60,7 @@ static const char *const systems[] = { NULL, "8", "9", "10.5", "12", "x" };
 static const char *const bounds[] = { NULL, "8", "9.0", "10", "12" };
 static const char *const operators[]
     = { NULL, NULL, "in", "not_in", "range", "not_range" };
-static const double percents[] = { 0, 0.5, 10, 30, 50, 70, 99.9, 100 };
+static const double      percents[] = { 0, 0.5, 10, 30, 50, 70, 99.9, 100 };
 static const char *const states[]
     = { "running", "running", "running", "running", "paused", "ended" };
 
@@ -168,7 +168,8 @@ roll_setting(dice_t *dice, setting_t *s)
     }
 }
 
-/* A change of a few, as people make them; now and then of all. */
+/* A change of a few, as people make them; now and then of all: to none, or to
+ * many. */
 static void
 roll_book(dice_t *dice, book_t *book)
 {
@@ -176,6 +177,9 @@ roll_book(dice_t *dice, book_t *book)
         book->count = 0;
         if (dice_once_in(dice, 2)) {
             return;
+        }
+        while (book->count < RELEASES_MAX && !dice_once_in(dice, 200)) {
+            roll_setting(dice, &book->items[book->count++]);
         }
     }
 
@@ -218,8 +222,7 @@ print_audience(FILE *out, const setting_t *s)
                 "\"end\":\"%s\"}",
                 s->ramp,
                 mds_time_format(shelf_now_ms + s->ramp_s * 1000, start),
-                mds_time_format(shelf_now_ms + (s->ramp_s + 3600) * 1000,
-                                end));
+                mds_time_format(shelf_now_ms + (s->ramp_s + 3600) * 1000, end));
     }
     fprintf(out, "}");
 }
@@ -516,22 +519,27 @@ apply_value(mds_str_t member, held_t *held)
 static void
 apply(const mds_settings_t *answer, held_t *held)
 {
+    size_t bytes = 0;
+
     if (answer->full) {
         assert_int_equal(answer->removed_count, 0);
         *held = nobody;
     }
 
     for (size_t i = 0; i < answer->value_count; i++) {
+        bytes += answer->values[i].len + 1;
         apply_value(answer->values[i], held);
     }
 
     for (size_t i = 0; i < answer->removed_count; i++) {
         unsigned key = find(keys, count_of(keys), answer->removed[i]);
 
+        bytes += answer->removed[i].len + 1;
         assert_int_not_equal(held->of[key], -1);
         held->of[key] = -1;
     }
 
+    assert_int_equal(answer->bytes, bytes);
     assert_true(answer->token.len < sizeof(held->token));
     memcpy(held->token, answer->token.data, answer->token.len);
     held->token[answer->token.len] = '\0';
