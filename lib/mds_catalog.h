@@ -22,7 +22,7 @@
 #include "mds_record.h"
 
 #define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
-#define MDS_CATALOG_FORMAT 2
+#define MDS_CATALOG_FORMAT 3
 
 typedef enum {
     MDS_CATALOG_META,

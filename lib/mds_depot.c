@@ -198,8 +198,12 @@ mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
 {
     mds_status_t status;
 
-    *warning = depot->why;
-    depot->why.text[0] = '\0';
+    warning->text[0] = '\0';
+
+    if (depot->why.text[0] != '\0') {
+        *warning = depot->why;
+        depot->why.text[0] = '\0';
+    }
 
     mds_depot_catch_up(depot, warning);
     status = mds_catalog_watch(depot->catalog, tick, warning);

@@ -107,25 +107,6 @@ mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
     return texts.count == 0;
 }
 
-static inline bool
-mds_scope_has(const mds_judge_t *judge, mds_scope_t *scope, mds_range_t texts)
-{
-    if (texts.first != scope->texts.first || texts.count != scope->texts.count)
-    {
-        scope->texts = texts;
-        scope->has = mds_judge_texts_have(judge, texts, scope->value);
-    }
-
-    return scope->has;
-}
-
-bool
-mds_judge_scope(mds_judge_t *judge, mds_range_t platforms, mds_range_t channels)
-{
-    return mds_scope_has(judge, &judge->platform, platforms)
-           && mds_scope_has(judge, &judge->channel, channels);
-}
-
 int
 mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key)
 {
@@ -193,12 +174,9 @@ static bool
 mds_test_state(mds_judge_t *judge, const mds_release_record_t *release,
                mds_judge_mode_t mode)
 {
-    bool holds
-        = release->state == MDS_STATE_RUNNING
-          || (mode == MDS_JUDGE_ENTITLED && release->state == MDS_STATE_ENDED);
-
     return mds_judge_tell(judge, "state", mds_null_str,
-                          mds_str_of(mds_state_names[release->state]), holds,
+                          mds_str_of(mds_state_names[release->state]),
+                          mds_judge_state_fits(release, mode),
                           mode == MDS_JUDGE_ENTITLED ? "running or ended"
                                                      : "running");
 }
@@ -220,14 +198,11 @@ mds_tell_time(mds_judge_t *judge, const mds_release_record_t *release,
                               : mds_time_format(release->end_ms, end));
 }
 
-/* Who was entitled stays so behind the end. */
 static bool
 mds_test_time(mds_judge_t *judge, const mds_release_record_t *release,
               mds_judge_mode_t mode)
 {
-    bool holds
-        = judge->now_ms >= release->start_ms
-          && (judge->now_ms < release->end_ms || mode == MDS_JUDGE_ENTITLED);
+    bool holds = mds_judge_time_fits(judge, release, mode);
 
     return judge->trace == NULL
                    || (release->start_ms == INT64_MIN
@@ -251,7 +226,7 @@ static inline bool
 mds_test_scope(mds_judge_t *judge, const char *what, mds_scope_t *scope,
                mds_range_t texts)
 {
-    bool holds = mds_scope_has(judge, scope, texts);
+    bool holds = mds_judge_scope_has(judge, scope, texts);
 
     return judge->trace == NULL || texts.count == 0
                ? holds
@@ -370,8 +345,8 @@ mds_judge_tests(mds_judge_t *judge, const mds_release_record_t *release,
 {
     bool holds = true;
 
-    return mds_tests_scope(judge, release, mode, &holds)
-           && (judge->trace != NULL || !mds_judge_outside(judge, release))
+    return (judge->trace == NULL
+            || mds_tests_scope(judge, release, mode, &holds))
            && mds_tests_device(judge, release, &holds)
            && mds_judge_audience(judge, release, reason) && holds;
 }
@@ -393,8 +368,8 @@ void(mds_judge_tell_candidate)(mds_judge_t *judge, mds_trace_type_t type,
 }
 
 bool
-mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
-                  mds_judge_mode_t mode, mds_reason_t *reason)
+mds_judge_whole(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_judge_mode_t mode, mds_reason_t *reason)
 {
     const char  *what = mode == MDS_JUDGE_ENTITLED ? "entitled" : "release";
     mds_trace_t *trace = judge->trace;
@@ -402,7 +377,6 @@ mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
     bool         holds;
 
     /* Only what is given now can be had through a window's door. */
-    judge->pending = false;
     judge->admits = admits && mode == MDS_JUDGE_NEW;
     judge->trace = mode == MDS_JUDGE_QUIET ? NULL : trace;
 

@@ -81,10 +81,6 @@ void mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
                      const mds_record_t *record, const mds_request_t *request,
                      int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
 
-/* *reason: what let the device in, or OUTSIDE. */
-bool mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
-                       mds_judge_mode_t mode, mds_reason_t *reason);
-
 /* Whether the value is among the texts; all are, if there are none. */
 bool mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
                           mds_str_t value);
@@ -92,9 +88,27 @@ bool mds_judge_texts_have(const mds_judge_t *judge, mds_range_t texts,
 /* mds_id_hash() of the device or user, made once. */
 uint64_t mds_judge_hash(mds_judge_t *judge, mds_by_t by);
 
+/* The same of a scope's value, with what was said last. */
+static inline bool
+mds_judge_scope_has(const mds_judge_t *judge, mds_scope_t *scope,
+                    mds_range_t texts)
+{
+    if (texts.first != scope->texts.first || texts.count != scope->texts.count)
+    {
+        scope->texts = texts;
+        scope->has = mds_judge_texts_have(judge, texts, scope->value);
+    }
+
+    return scope->has;
+}
+
 /* Whether the device's platform and channel are among these. */
-bool mds_judge_scope(mds_judge_t *judge, mds_range_t platforms,
-                     mds_range_t channels);
+static inline bool
+mds_judge_scope(mds_judge_t *judge, mds_range_t platforms, mds_range_t channels)
+{
+    return mds_judge_scope_has(judge, &judge->platform, platforms)
+           && mds_judge_scope_has(judge, &judge->channel, channels);
+}
 
 /* A version's key against what is installed (which has to be something). */
 int mds_judge_version_cmp(const mds_judge_t *judge, mds_span_t key);
@@ -114,9 +128,6 @@ bool mds_judge_lists(mds_judge_t *judge, mds_range_t lists, const char *what,
 bool
 mds_judge_condition(mds_judge_t *judge, const mds_release_record_t *release,
                     mds_judge_mode_t mode);
-
-/* Whether it is seen without a look-up that no part of the audience does. */
-bool mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release);
 
 /* The buckets of the salt and of others behind it. */
 void mds_judge_buckets(mds_judge_t *judge, uint32_t salt, mds_by_t by);
@@ -141,6 +152,70 @@ mds_judge_under(mds_judge_t *judge, uint32_t salt, mds_by_t by,
     return judge->ids[by].len > 0
            && (threshold == UINT64_MAX
                || mds_judge_bucket(judge, salt, by) < threshold);
+}
+
+/* The threshold that a ramp has reached. */
+uint64_t
+mds_judge_ramp(const mds_judge_t *judge, const mds_release_record_t *release);
+
+/* Whether it is seen without a look-up that no part of the audience does. */
+static inline __attribute__((always_inline)) bool
+mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release)
+{
+    uint8_t flags = release->flags;
+
+    return (flags & (MDS_RELEASE_ALL | MDS_RELEASE_LISTS | MDS_RELEASE_WINDOW))
+               == 0
+           && !((flags & MDS_RELEASE_PERCENT) != 0
+                && mds_judge_under(judge, release->salt, release->by,
+                                   release->percent))
+           && !((flags & MDS_RELEASE_RAMP) != 0
+                && mds_judge_under(judge, release->salt, release->by,
+                                   mds_judge_ramp(judge, release)));
+}
+
+static inline bool
+mds_judge_state_fits(const mds_release_record_t *release, mds_judge_mode_t mode)
+{
+    return release->state == MDS_STATE_RUNNING
+           || (mode == MDS_JUDGE_ENTITLED && release->state == MDS_STATE_ENDED);
+}
+
+/* Who was entitled stays so behind the end. */
+static inline bool
+mds_judge_time_fits(const mds_judge_t          *judge,
+                    const mds_release_record_t *release, mds_judge_mode_t mode)
+{
+    return judge->now_ms >= release->start_ms
+           && (judge->now_ms < release->end_ms || mode == MDS_JUDGE_ENTITLED);
+}
+
+/* Whether a look at the first bytes of a release shows that it is out, as it
+ * is for most of them. */
+static inline bool
+mds_judge_skips(mds_judge_t *judge, const mds_release_record_t *release,
+                mds_judge_mode_t mode)
+{
+    return !mds_judge_state_fits(release, mode)
+           || !mds_judge_time_fits(judge, release, mode)
+           || !mds_judge_scope(judge, release->platforms, release->channels)
+           || mds_judge_outside(judge, release);
+}
+
+/* What is not skipped, and what the trace hears of, from the beginning. */
+bool mds_judge_whole(mds_judge_t *judge, const mds_release_record_t *release,
+                     mds_judge_mode_t mode, mds_reason_t *reason);
+
+/* *reason: what let the device in, or OUTSIDE. */
+static inline bool
+mds_judge_release(mds_judge_t *judge, const mds_release_record_t *release,
+                  mds_judge_mode_t mode, mds_reason_t *reason)
+{
+    judge->pending = false;
+
+    return !((judge->trace == NULL || mode == MDS_JUDGE_QUIET)
+             && mds_judge_skips(judge, release, mode))
+           && mds_judge_whole(judge, release, mode, reason);
 }
 
 /* Whether any part of the audience lets the device in, and which. */

@@ -137,9 +137,10 @@ mds_judge_threshold(mds_judge_t *judge, const mds_release_record_t *release,
 }
 
 /* The percentage that the clock has reached, on a straight line. */
-static uint64_t
-mds_ramp_threshold(const mds_release_record_t *release, int64_t now_ms)
+uint64_t
+mds_judge_ramp(const mds_judge_t *judge, const mds_release_record_t *release)
 {
+    int64_t           now_ms = judge->now_ms;
     uint64_t          from = release->ramp_from;
     uint64_t          to = release->ramp_to;
     unsigned __int128 risen;
@@ -173,24 +174,11 @@ mds_in_percent(mds_judge_t *judge, const mds_release_record_t *release)
     return mds_judge_threshold(judge, release, release->percent, "percent");
 }
 
-static MDS_APART bool
+static bool
 mds_in_ramp(mds_judge_t *judge, const mds_release_record_t *release)
 {
-    return mds_judge_threshold(judge, release,
-                               mds_ramp_threshold(release, judge->now_ms),
+    return mds_judge_threshold(judge, release, mds_judge_ramp(judge, release),
                                "ramp");
-}
-
-bool
-mds_judge_outside(mds_judge_t *judge, const mds_release_record_t *release)
-{
-    uint8_t flags = release->flags;
-
-    return (flags & (MDS_RELEASE_ALL | MDS_RELEASE_LISTS | MDS_RELEASE_WINDOW))
-               == 0
-           && !((flags & MDS_RELEASE_PERCENT) != 0
-                && mds_in_percent(judge, release))
-           && !((flags & MDS_RELEASE_RAMP) != 0 && mds_in_ramp(judge, release));
 }
 
 static MDS_APART bool

@@ -374,12 +374,13 @@ mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err)
 mds_status_t
 mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err)
 {
-    int code, dead;
+    int code = 0, dead;
 
-    if (lmdb->reader != NULL) {
-        code = mdb_txn_renew(lmdb->reader);
-    } else {
+    if (lmdb->reader == NULL) {
         code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+
+    } else if (lmdb->mode != MDS_LMDB_IMMUTABLE) {
+        code = mdb_txn_renew(lmdb->reader);
     }
 
     if (code == MDB_READERS_FULL && mdb_reader_check(lmdb->env, &dead) == 0
@@ -419,10 +420,11 @@ mds_lmdb_abort(mds_lmdb_t *lmdb)
         return;
     }
 
-    if (lmdb->txn == lmdb->reader) {
-        mdb_txn_reset(lmdb->txn);
-    } else {
+    if (lmdb->txn != lmdb->reader) {
         mdb_txn_abort(lmdb->txn);
+
+    } else if (lmdb->mode != MDS_LMDB_IMMUTABLE) {
+        mdb_txn_reset(lmdb->txn);
     }
 
     lmdb->txn = NULL;

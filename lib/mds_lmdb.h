@@ -76,8 +76,8 @@ mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 void mds_lmdb_close(mds_lmdb_t *lmdb);
 
 /*
- * A read-only transaction; in IMMUTABLE and SHARED it is renewed and reset,
- * never made anew, so that it costs nanoseconds.
+ * A read-only transaction; in SHARED it is renewed and reset, never made anew,
+ * so that it costs nanoseconds, and in IMMUTABLE it is the same for good.
  */
 mds_status_t mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -124,31 +124,32 @@ typedef struct MDS_PACKED {
     uint8_t bytes[MDS_SIPHASH_KEY];
 } mds_salt_t;
 
+/* What is judged first comes first: most releases are out by that. */
 typedef struct MDS_PACKED {
-    mds_span_t  id;
-    mds_span_t  setting; /* config: the key it is about, else empty */
-    mds_span_t  version;
-    mds_span_t  version_key;
-    mds_range_t platforms; /* TEXTS; empty: every one */
-    mds_range_t channels;
-    mds_range_t rules;      /* REFS */
-    mds_range_t lists;      /* REFS */
-    mds_range_t except;     /* REFS */
-    mds_range_t builds;     /* BUILDS of the version, in document order */
-    mds_range_t offers;     /* OFFERS, one for each that is online */
-    mds_range_t rollbacks;  /* OFFERS: what it goes back to */
-    mds_range_t force_full; /* TEXTS: version keys */
-    mds_span_t  stage;      /* version key; empty: none */
-    int32_t     priority;
-    uint8_t     state;   /* mds_release_state_t */
-    uint8_t     missing; /* mds_missing_t */
-    uint8_t     flags;   /* MDS_RELEASE_* */
-    uint8_t     by;      /* mds_by_t, of percent and ramp */
+    uint8_t     state; /* mds_release_state_t */
+    uint8_t     flags; /* MDS_RELEASE_* */
+    uint8_t     by;    /* mds_by_t, of percent and ramp */
     uint8_t     window_by;
     uint32_t    salt; /* SALTS; MDS_RECORD_NONE: no percent, no ramp */
     int64_t     start_ms;
     int64_t     end_ms;
+    mds_range_t platforms; /* TEXTS; empty: every one */
+    mds_range_t channels;
     uint64_t    percent; /* threshold */
+    mds_range_t rules;   /* REFS */
+    mds_span_t  version_key;
+    mds_span_t  setting;    /* config: the key it is about, else empty */
+    mds_range_t builds;     /* BUILDS of the version, in document order */
+    mds_range_t except;     /* REFS */
+    mds_range_t lists;      /* REFS */
+    mds_range_t offers;     /* OFFERS, one for each that is online */
+    mds_range_t rollbacks;  /* OFFERS: what it goes back to */
+    mds_range_t force_full; /* TEXTS: version keys */
+    mds_span_t  stage;      /* version key; empty: none */
+    mds_span_t  id;
+    mds_span_t  version;
+    int32_t     priority;
+    uint8_t     missing; /* mds_missing_t */
     uint64_t    ramp_from;
     uint64_t    ramp_to;
     int64_t     ramp_start_ms;

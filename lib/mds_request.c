@@ -1,5 +1,7 @@
 #include "mds_request.h"
 
+#include <endian.h>
+
 #include "mds_version.h"
 
 bool
@@ -59,8 +61,8 @@ static const uint8_t mds_known_from[] = {
     [12] = MDS_ATTRIBUTE_OTHER,
 };
 
-mds_known_t
-mds_attribute_known(mds_str_t name)
+static inline __attribute__((always_inline)) mds_known_t
+mds_known_of(mds_str_t name)
 {
     if (name.len >= mds_nelems(mds_known_from) - 1) {
         return MDS_ATTRIBUTE_OTHER;
@@ -77,8 +79,14 @@ mds_attribute_known(mds_str_t name)
     return MDS_ATTRIBUTE_OTHER;
 }
 
+mds_known_t
+mds_attribute_known(mds_str_t name)
+{
+    return mds_known_of(name);
+}
+
 /* Its number, counted from 1; 0: it is not there. */
-static size_t
+static inline size_t
 mds_request_find(const mds_request_t *request, mds_known_t known,
                  mds_str_t name)
 {
@@ -111,7 +119,7 @@ mds_shown(mds_str_t s)
     return (mds_str_t){ len, s.data };
 }
 
-static mds_status_t
+static inline mds_status_t
 mds_request_check_value(mds_known_t known, mds_str_t name, mds_str_t value,
                         bool plain, mds_error_t *err)
 {
@@ -133,23 +141,30 @@ mds_request_check_value(mds_known_t known, mds_str_t name, mds_str_t value,
     return MDS_OK;
 }
 
-static mds_status_t
-mds_request_add(mds_request_t *request, mds_known_t known,
-                const mds_attribute_t *attribute, mds_error_t *err)
+/* A new one that nobody has said anything about. */
+static inline mds_status_t
+mds_request_add(mds_request_t *request, mds_known_t known, mds_str_t name,
+                mds_error_t *err, mds_attribute_t **attribute)
 {
+    mds_attribute_t *added = &request->attributes[request->count];
+
     if (request->count == MDS_ATTRIBUTES_MAX) {
         return mds_fail(err, MDS_INVALID,
                         "more than %d parameters are not allowed",
                         MDS_ATTRIBUTES_MAX);
     }
 
-    request->attributes[request->count++] = *attribute;
+    added->name = name;
+    added->fixed = false;
+    added->claimed = false;
+    request->count++;
 
     /* Said twice by the operator, the first time counts. */
     if (known != MDS_ATTRIBUTE_OTHER && request->known[known] == 0) {
         request->known[known] = (uint8_t) request->count;
     }
 
+    *attribute = added;
     return MDS_OK;
 }
 
@@ -157,13 +172,21 @@ mds_status_t
 mds_request_fix(mds_request_t *request, mds_str_t name, mds_str_t value,
                 mds_error_t *err)
 {
-    mds_attribute_t attribute = { name, value, .fixed = true };
-    mds_known_t     known = mds_attribute_known(name);
-    mds_status_t    status
+    mds_attribute_t *attribute;
+    mds_known_t      known = mds_known_of(name);
+    mds_status_t     status
         = mds_request_check_value(known, name, value, false, err);
 
-    return status == MDS_OK ? mds_request_add(request, known, &attribute, err)
-                            : status;
+    if (status == MDS_OK) {
+        status = mds_request_add(request, known, name, err, &attribute);
+    }
+
+    if (status == MDS_OK) {
+        attribute->value = value;
+        attribute->fixed = true;
+    }
+
+    return status;
 }
 
 static mds_status_t
@@ -190,32 +213,34 @@ mds_request_say(mds_attribute_t *attribute, mds_str_t value)
 }
 
 /* plain: the value is known to be ASCII. */
-static inline mds_status_t
+static inline __attribute__((always_inline)) mds_status_t
 mds_request_take(mds_request_t *request, mds_known_t known, mds_str_t name,
                  mds_str_t value, bool plain, mds_error_t *err)
 {
-    mds_attribute_t attribute = { name, value, .claimed = true };
-    mds_status_t    status;
-    size_t          number;
+    mds_attribute_t *attribute;
+    mds_status_t     status;
+    size_t           number;
 
     if (known == MDS_ATTRIBUTE_OTHER && !mds_attribute_name_valid(name)) {
         return mds_request_wrong_name(name, err);
     }
 
     number = mds_request_find(request, known, name);
+    attribute = number == 0 ? NULL : &request->attributes[number - 1];
 
-    if (number > 0 && request->attributes[number - 1].claimed) {
+    if (attribute != NULL && attribute->claimed) {
         return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" comes twice",
                         MDS_STR(name));
     }
 
     status = mds_request_check_value(known, name, value, plain, err);
 
-    if (status == MDS_OK && number == 0) {
-        status = mds_request_add(request, known, &attribute, err);
+    if (status == MDS_OK && attribute == NULL) {
+        status = mds_request_add(request, known, name, err, &attribute);
+    }
 
-    } else if (status == MDS_OK) {
-        mds_request_say(&request->attributes[number - 1], value);
+    if (status == MDS_OK) {
+        mds_request_say(attribute, value);
     }
 
     return status;
@@ -294,39 +319,33 @@ mds_form_decode(mds_str_t text, char **buffer, mds_str_t *decoded)
     return true;
 }
 
-/* Nothing is escaped, all is ASCII, and no byte is zero: eight at a time. Where
- * a byte is what is sought, the subtraction leaves its high bit set. */
+/* Eight bytes of a query, the first lowest; it ends with '&' after '&'. */
 static inline uint64_t
-mds_query_word(const char *p)
+mds_query_word(mds_str_t query, size_t i)
 {
-    static const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t              word;
+    uint64_t word = UINT64_C(0x2626262626262626);
 
-    memcpy(&word, p, sizeof(word));
+    if (i + sizeof(word) <= query.len) {
+        memcpy(&word, query.data + i, sizeof(word));
+    } else if (i < query.len) {
+        memcpy(&word, query.data + i, query.len - i);
+    }
 
-    return word | (word - ones) | ((word ^ ones * '%') - ones)
-           | ((word ^ ones * '+') - ones);
+    return le64toh(word);
 }
 
-static bool
-mds_query_plain(mds_str_t pair)
+/* Where something is to be done: the high bit of each byte that is '=', below
+ * ',' (as '&', '%' and '+' are), or no ASCII. A '<' behind a '=' may have it
+ * too. */
+static inline uint64_t
+mds_query_marks(uint64_t word)
 {
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
     static const uint64_t high = UINT64_C(0x8080808080808080);
-    uint64_t              seen = 0;
+    uint64_t              equals = word ^ ones * '=';
 
-    if (pair.len < 8) {
-        char bytes[8];
-
-        memset(bytes, '-', sizeof(bytes));
-        memcpy(bytes, pair.data, pair.len);
-        return (mds_query_word(bytes) & high) == 0;
-    }
-
-    for (size_t i = 0; i + 8 < pair.len; i += 8) {
-        seen |= mds_query_word(pair.data + i);
-    }
-
-    return ((seen | mds_query_word(pair.data + pair.len - 8)) & high) == 0;
+    return (word | ~((word | high) - ones * ',') | ((equals - ones) & ~equals))
+           & high;
 }
 
 static mds_status_t
@@ -339,40 +358,79 @@ mds_query_wrong(mds_str_t pair, mds_error_t *err)
                     mds_str_is_utf8(shown) ? (int) shown.len : 0, shown.data);
 }
 
-mds_status_t
-mds_request_parse(mds_request_t *request, mds_str_t query, char *buffer,
-                  mds_error_t *err)
+/* A query that is read, and the pair that it is at. */
+typedef struct {
+    mds_request_t *request;
+    const char    *name;
+    const char    *equals; /* NULL: not met yet */
+    bool           plain;  /* nothing escaped, all of it ASCII */
+    char          *buffer;
+    mds_error_t   *err;
+} mds_query_t;
+
+static MDS_APART mds_status_t
+mds_query_take(mds_query_t *query, const char *end)
 {
-    mds_status_t status = MDS_OK;
+    const char *equals = query->equals != NULL ? query->equals : end;
+    const char *from = query->equals != NULL ? equals + 1 : end;
+    mds_str_t   name = { (size_t) (equals - query->name), query->name };
+    mds_str_t   value = { (size_t) (end - from), from };
 
-    while (status == MDS_OK && query.len > 0) {
-        mds_str_t pair = mds_str_cut(&query, '&');
-        mds_str_t value = pair;
-        mds_str_t name = mds_str_cut(&value, '=');
-        bool      plain = mds_query_plain(pair);
-
-        if (pair.len == 0) {
-            continue;
-        }
-
-        if (!plain
-            && (!mds_form_decode(name, &buffer, &name)
-                || !mds_form_decode(value, &buffer, &value)))
-        {
-            return mds_query_wrong(pair, err);
-        }
-
-        status = mds_request_take(request, mds_attribute_known(name), name,
-                                  value, plain, err);
+    if (!query->plain
+        && (!mds_form_decode(name, &query->buffer, &name)
+            || !mds_form_decode(value, &query->buffer, &value)))
+    {
+        return mds_query_wrong((mds_str_t){ (size_t) (end - query->name),
+                                            query->name },
+                               query->err);
     }
 
-    return status;
+    return mds_request_take(query->request, mds_known_of(name), name, value,
+                            query->plain, query->err);
+}
+
+mds_status_t
+mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
+                  mds_error_t *err)
+{
+    mds_query_t query = { request, text.data, NULL, true, buffer, err };
+
+    for (size_t i = 0; i <= text.len; i += 8) {
+        uint64_t word = mds_query_word(text, i);
+        uint64_t marks = mds_query_marks(word);
+
+        for (; marks != 0; marks &= marks - 1) {
+            unsigned    bit = (unsigned) __builtin_ctzll(marks) & ~7u;
+            const char *at = text.data + i + bit / 8;
+            char        c = (char) (word >> bit);
+
+            if (c == '&') {
+                mds_status_t status
+                    = query.name < at ? mds_query_take(&query, at) : MDS_OK;
+                if (status != MDS_OK) {
+                    return status;
+                }
+
+                query.name = at + 1;
+                query.equals = NULL;
+                query.plain = true;
+
+            } else if (c != '=') {
+                query.plain = false;
+
+            } else if (query.equals == NULL) {
+                query.equals = at;
+            }
+        }
+    }
+
+    return MDS_OK;
 }
 
 mds_str_t
 mds_request_get(const mds_request_t *request, mds_str_t name)
 {
-    size_t number = mds_request_find(request, mds_attribute_known(name), name);
+    size_t number = mds_request_find(request, mds_known_of(name), name);
 
     return number == 0 ? mds_null_str : request->attributes[number - 1].value;
 }
