@@ -121,31 +121,44 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
     return MDS_OK;
 }
 
+static MDS_COLD mds_status_t
+mds_catalog_list_fail(const mds_catalog_t *catalog, mds_str_t key,
+                      mds_status_t status, const char *why, mds_error_t *err)
+{
+    return mds_fail(err, status == MDS_NO_MEMORY ? status : MDS_DAMAGED,
+                    "catalog %" PRIu64 ": list %.*s: %s", catalog->meta.serial,
+                    MDS_STR(key), why);
+}
+
 /* Compiled patterns and the mapped base are kept; the record is mapped. */
 mds_status_t
 mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                  const mds_list_record_t **record, mds_opened_list_t **list)
 {
-    mds_error_t  why = { MDS_DAMAGED, "it is not there" };
+    mds_error_t  why;
     mds_str_t    value;
-    mds_status_t status = MDS_NOT_FOUND;
+    mds_status_t status;
 
-    if (mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
-        *record = (const mds_list_record_t *) value.data;
-        *list = value.len >= sizeof(**record)
-                        && (*record)->number < catalog->meta.list_count
-                    ? catalog->lists[(*record)->number]
-                    : NULL;
-        status = *list != NULL && (*list)->record == value.data
-                     ? MDS_OK
-                     : mds_catalog_open_list(catalog, value, &why, list);
+    if (!mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
+        return mds_catalog_list_fail(catalog, key, MDS_NOT_FOUND,
+                                     "it is not there", err);
     }
+
+    *record = (const mds_list_record_t *) value.data;
+    *list = value.len >= sizeof(**record)
+                    && (*record)->number < catalog->meta.list_count
+                ? catalog->lists[(*record)->number]
+                : NULL;
+
+    if (*list != NULL && (*list)->record == value.data) {
+        return MDS_OK;
+    }
+
+    status = mds_catalog_open_list(catalog, value, &why, list);
 
     return status == MDS_OK
                ? MDS_OK
-               : mds_fail(err, status == MDS_NO_MEMORY ? status : MDS_DAMAGED,
-                          "catalog %" PRIu64 ": list %.*s: %s",
-                          catalog->meta.serial, MDS_STR(key), why.text);
+               : mds_catalog_list_fail(catalog, key, status, why.text, err);
 }
 
 mds_status_t

@@ -299,21 +299,26 @@ mds_decide_record(mds_judge_t *judge, mds_decision_t *decision)
 }
 
 /* Nothing is known of the resource, but perhaps of its app. */
-static mds_status_t
+static MDS_APART mds_status_t
 mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
                    mds_error_t *err, mds_decision_t *decision)
 {
+    mds_decision_t   unknown = { .reason = MDS_REASON_UNKNOWN };
     mds_app_record_t record;
     mds_status_t     status;
 
     status = mds_catalog_app(snapshot->catalog, app, err, &record);
 
     if (status == MDS_OK) {
-        decision->poll_after_s = record.poll_after_s;
-        decision->poll_jitter_s = record.poll_jitter_s;
+        unknown.poll_after_s = record.poll_after_s;
+        unknown.poll_jitter_s = record.poll_jitter_s;
+
+    } else if (status != MDS_NOT_FOUND) {
+        return status;
     }
 
-    return status == MDS_NOT_FOUND ? MDS_OK : status;
+    *decision = unknown;
+    return MDS_OK;
 }
 
 mds_status_t
@@ -341,7 +346,6 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
            int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
            mds_decision_t *decision)
 {
-    mds_decision_t      unknown = { .reason = MDS_REASON_UNKNOWN };
     const mds_record_t *record;
     mds_str_t           app = mds_request_known(request, MDS_ATTRIBUTE_APP);
     mds_status_t        status;
@@ -357,13 +361,7 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
                              decision);
     }
 
-    if (status == MDS_NOT_FOUND) {
-        status = mds_decide_unknown(snapshot, app, err, &unknown);
-    }
-
-    if (status == MDS_OK) {
-        *decision = unknown;
-    }
-
-    return status;
+    return status == MDS_NOT_FOUND
+               ? mds_decide_unknown(snapshot, app, err, decision)
+               : status;
 }
