@@ -90,7 +90,10 @@ mds_sip_last(mds_str_t data)
 {
     uint64_t word = 0;
 
-    memcpy(&word, data.data + (data.len & ~(size_t) 7), data.len & 7);
+    /* What is empty may point nowhere. */
+    if (data.len % 8 != 0) {
+        memcpy(&word, data.data + data.len / 8 * 8, data.len % 8);
+    }
 
     return le64toh(word) | (uint64_t) data.len << 56;
 }
