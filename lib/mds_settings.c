@@ -82,49 +82,58 @@ mds_choosing_condition(mds_choosing_t *c, const mds_candidate_t *candidate)
     return holds;
 }
 
+/* What is not known yet; of a percentage, all but that. */
 static MDS_APART bool
 mds_choosing_ask(mds_choosing_t *c, const mds_candidate_t *candidate)
 {
+    uint8_t      verdict = c->conditions[candidate->condition];
     mds_reason_t reason;
 
-    return mds_judge_audience(c->judge, &c->releases[candidate->release],
-                              &reason);
+    return (verdict == MDS_VERDICT_HOLDS
+            || mds_choosing_condition(c, candidate))
+           && (candidate->bucket != MDS_BUCKET_ASK
+               || mds_judge_audience(c->judge, &c->releases[candidate->release],
+                                     &reason));
 }
 
-static inline bool
-mds_choosing_bucket(mds_choosing_t *c, const mds_candidate_t *candidate)
-{
-    switch (candidate->bucket) {
-    case MDS_BUCKET_NONE:
-        return true;
-    case MDS_BUCKET_PERCENT:
-        return mds_judge_under(c->judge, candidate->salt, candidate->by,
-                               candidate->percent);
-    default:
-        return mds_choosing_ask(c, candidate);
-    }
-}
-
-/* The first candidate that holds; end: none does. */
+/*
+ * The first candidate that holds; end: none does. Percentages are as good as
+ * random, which a branch for each would pay for: who is in one is a number,
+ * and the candidate behind is looked at as well.
+ */
 static inline const mds_candidate_t *
-mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *candidate,
+mds_choose_setting(mds_choosing_t *c, const mds_candidate_t *first,
                    const mds_candidate_t *end)
 {
     const uint8_t *verdicts = c->conditions;
+    uintptr_t      chosen = (uintptr_t) end;
 
-    for (; candidate < end; candidate++) {
-        uint8_t verdict = verdicts[candidate->condition];
+    for (const mds_candidate_t *at = first; at < end; at++) {
+        uint8_t   verdict = verdicts[at->condition];
+        uintptr_t in;
 
-        if (verdict != MDS_VERDICT_FAILS
-            && (verdict == MDS_VERDICT_HOLDS
-                || mds_choosing_condition(c, candidate))
-            && mds_choosing_bucket(c, candidate))
+        if (verdict == MDS_VERDICT_FAILS) {
+            continue;
+        }
+
+        /* Not asked in vain. */
+        if ((verdict == MDS_VERDICT_OPEN || at->bucket == MDS_BUCKET_ASK)
+            && (chosen != (uintptr_t) end || !mds_choosing_ask(c, at)))
         {
+            continue;
+        }
+
+        in = at->bucket != MDS_BUCKET_PERCENT
+             || mds_judge_under(c->judge, at->salt, at->by, at->percent);
+        in = (uintptr_t) at | (in - 1);
+        chosen = in < chosen ? in : chosen;
+
+        if (at->bucket != MDS_BUCKET_PERCENT) {
             break;
         }
     }
 
-    return candidate;
+    return (const mds_candidate_t *) chosen;
 }
 
 /* The same where somebody listens: each release is judged by itself. */
