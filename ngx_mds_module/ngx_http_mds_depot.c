@@ -233,6 +233,12 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
 }
 
+ngx_str_t *
+ngx_http_mds_depot_path(ngx_http_mds_depot_t *depot)
+{
+    return &depot->path;
+}
+
 ngx_uint_t
 ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
 {

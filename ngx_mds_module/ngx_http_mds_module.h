@@ -109,6 +109,7 @@ void ngx_http_mds_close_depots(void);
 ngx_http_mds_depot_t *ngx_http_mds_depot(ngx_http_mds_place_t *place);
 
 ngx_uint_t ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot);
+ngx_str_t *ngx_http_mds_depot_path(ngx_http_mds_depot_t *depot);
 
 /* What to do with a snapshot; nothing of it is kept. */
 typedef mds_status_t (*ngx_http_mds_evaluate_pt)(const mds_snapshot_t *snapshot,

@@ -319,7 +319,8 @@ ngx_http_mds_batch_log(ngx_http_mds_batch_t *batch)
 
     if (batch->status != MDS_OK && queue->failed != batch->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds: the state cannot be written: %s", batch->err.text);
+                      "mds depot \"%V\": the state cannot be written: %s",
+                      ngx_http_mds_depot_path(queue->depot), batch->err.text);
     }
 
     queue->failed = batch->status;
@@ -327,8 +328,9 @@ ngx_http_mds_batch_log(ngx_http_mds_batch_t *batch)
     if (batch->status == MDS_OK && batch->err.status != MDS_OK
         && !queue->damaged) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds: a record of the state cannot be written: %s",
-                      batch->err.text);
+                      "mds depot \"%V\": a record of the state cannot be"
+                      " written: %s",
+                      ngx_http_mds_depot_path(queue->depot), batch->err.text);
         queue->damaged = 1;
     }
 }

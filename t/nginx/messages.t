@@ -470,5 +470,22 @@ is(post('u5', read => [5])->status, 204, 'late marks are no error');
 push_to('bob', at(60 * DAY), 'tv=2.0');
 is(ids('bob'), '19', 'a new one has a new id');
 
+# --- a record that is damaged is the trouble of one
+
+is(post('bob', read => [19])->status, 204, 'marked');
+$t->stop;
+my $state = $t->depot_dir . '/state/data.mdb';
+my $bytes = $t->read($state);
+my $key   = "s\0bob";
+my $nodes = $bytes =~ s/..\0\0\0\0\Q${\ pack 'v', length $key}$key\E/"\x17" . substr $&, 1/ges;
+cmp_ok($nodes, '>', 0, 'the length of a record is changed');
+$t->write($state, $bytes);
+$t->start($t->{http});
+
+is(post('bob', read => [18])->status, 503, 'who it is of cannot mark');
+is(post('carol', read => [19])->status, 204, '... and others can');
+is(ids('carol'), '', '... and have their lists');
+like($t->error_log, qr/not a user's marks/, '... the log says so');
+
 $t->allow(qr/none/);
 $t->finish;

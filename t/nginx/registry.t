@@ -257,4 +257,16 @@ becomes(sub {
     $t->get("$check&device=new&user=new&platform=android&version=1.0");
     devices_of('new') }, 'new android 1.0', '... and registered once it is back');
 
+# --- nor is one whose record is damaged: the length that its page says
+
+$t->stop;
+my $state = $t->depot_dir . '/state/data.mdb';
+my $key   = pack('v', 5) . "s\0new";
+my $bytes = $t->read($state);
+cmp_ok($bytes =~ s/..(?=\0{4}\Q$key\E)/\x01\x00/gs, '>', 0, 'a damaged record');
+$t->write($state, $bytes);
+$t->start($t->{http});
+is($t->get("$check&device=new&user=new&platform=android&version=$_.0")->status,
+    204, '... and checks are answered') for 2, 3;
+
 $t->finish;

@@ -176,7 +176,7 @@ SKIP: {
     my $t = $> == 0 && edge(mount => 1) or skip 'cannot mount', 1;
     my $disk = "$t->{dir}/disk";
 
-    fails_to_write($t, 'full disk', qr/cannot be written: .*No space left/,
+    fails_to_write($t, 'full disk', qr/the state cannot be written: .*No space left/,
         sub { system "cat /dev/zero > $disk/filler 2>/dev/null" },
         sub { unlink "$disk/filler" }, 1);
 
@@ -231,7 +231,7 @@ SKIP: {
             env => { KILLER_ERRNO => 5, KILLER_WHILE => "$dir/fails",
                 KILLER_SYNCED => $synced });
         fails_to_write($t, $synced ? 'EIO at the end' : 'EIO',
-            qr/cannot be written: .*Input\/output error/,
+            qr/the state cannot be written: .*Input\/output error/,
             sub { $t->write("$dir/fails", '') }, sub { unlink "$dir/fails" });
         $t->stop;
         unlike $t->error_log, qr/exited on signal/, 'no worker died';
