@@ -139,6 +139,57 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
     }
 }
 
+/*
+ * As ngx_open_cached_file() without a cache, but that the file itself may not
+ * be a link: nginx's own way to see to that opens the directory as well.
+ */
+static ngx_int_t
+ngx_http_mds_file_open_alone(ngx_http_request_t *r, ngx_str_t *path,
+                             ngx_open_file_info_t *of)
+{
+    ngx_pool_cleanup_t      *cleanup;
+    ngx_pool_cleanup_file_t *file;
+    ngx_file_info_t          fi;
+
+    cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*file));
+    if (cleanup == NULL) {
+        of->err = NGX_ENOMEM;
+        return NGX_ERROR;
+    }
+
+    of->fd = open((char *) path->data,
+                  O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (of->fd == NGX_INVALID_FILE) {
+        of->err = ngx_errno;
+        return NGX_ERROR;
+    }
+
+    file = cleanup->data;
+    file->fd = of->fd;
+    file->name = path->data;
+    file->log = r->pool->log;
+    cleanup->handler = ngx_pool_cleanup_file;
+
+    if (ngx_fd_info(of->fd, &fi) == NGX_FILE_ERROR) {
+        of->err = ngx_errno;
+        return NGX_ERROR;
+    }
+
+    of->size = ngx_file_size(&fi);
+    of->mtime = ngx_file_mtime(&fi);
+    of->is_file = ngx_is_file(&fi);
+
+    if (of->read_ahead != 0) {
+        (void) ngx_read_ahead(of->fd, of->read_ahead);
+    }
+
+    if (of->directio <= of->size) {
+        of->is_directio = ngx_directio_on(of->fd) != NGX_FILE_ERROR;
+    }
+
+    return NGX_OK;
+}
+
 static mds_status_t
 ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
                        ngx_str_t *path, ngx_open_file_info_t *of,
@@ -148,6 +199,7 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     ngx_http_mds_loc_conf_t  *mlcf;
     ngx_http_core_loc_conf_t *clcf;
     u_char                   *p;
+    ngx_int_t                 rc;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -178,9 +230,11 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     p = ngx_cpymem(p, file->name.data, file->name.len);
     *p = '\0';
 
-    if (ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool) != NGX_OK
-        || !of->is_file)
-    {
+    rc = clcf->open_file_cache == NULL
+             ? ngx_http_mds_file_open_alone(r, path, of)
+             : ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool);
+
+    if (rc != NGX_OK || !of->is_file) {
         path->data[path->len - file->name.len - 1] = '\0';
         return ngx_http_mds_file_error((char *) path->data, file, of, err);
     }
