@@ -129,6 +129,16 @@ mds_put(char *to, mds_str_t from)
     return to + from.len;
 }
 
+/* Of either case; -1: it is none. */
+static inline int
+mds_hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 static inline bool
 mds_str_eq(mds_str_t a, mds_str_t b)
 {

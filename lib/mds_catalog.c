@@ -112,21 +112,28 @@ mds_catalog_same(const mds_file_mark_t *opened, const mds_file_mark_t *known,
 }
 
 mds_status_t
+mds_catalog_look(const char *depot, uint64_t serial, bool full,
+                 mds_error_t *err, mds_path_t *path, mds_file_mark_t *mark)
+{
+    uint8_t      identity[MDS_SEAL_IDENTITY];
+    mds_status_t status = mds_catalog_path(depot, serial, err, path);
+
+    mds_catalog_identity(serial, identity);
+
+    return status == MDS_OK
+               ? mds_seal_check(path->text, identity, full, err, mark)
+               : status;
+}
+
+mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog)
 {
-    uint8_t         identity[32];
     mds_path_t      path;
     mds_file_mark_t mark;
     mds_catalog_t  *opened = NULL;
-    mds_status_t    status;
-
-    mds_catalog_identity(serial, identity);
-    status = mds_catalog_path(depot, serial, err, &path);
-
-    if (status == MDS_OK) {
-        status = mds_seal_check(path.text, identity, full, err, &mark);
-    }
+    mds_status_t    status
+        = mds_catalog_look(depot, serial, full, err, &path, &mark);
 
     if (status == MDS_OK) {
         opened = calloc(1, sizeof(*opened));

@@ -43,6 +43,11 @@ mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
                       mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
+/* Where the generation is, and its seal: mds_seal_check(). */
+mds_status_t mds_catalog_look(const char *depot, uint64_t serial, bool full,
+                              mds_error_t *err, mds_path_t *path,
+                              mds_file_mark_t *mark) MDS_MUST_CHECK;
+
 /* MDS_DAMAGED: what was opened is not what was known. */
 mds_status_t
 mds_catalog_same(const mds_file_mark_t *opened, const mds_file_mark_t *known,

@@ -266,7 +266,7 @@ mds_hex(const void *data, size_t len, char *text)
 
 /* Below zero: no lower-case digit. */
 static int
-mds_hex_digit(char c)
+mds_lower_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -285,14 +285,14 @@ mds_hex_parse(mds_str_t text, void *data, size_t len)
     }
 
     for (size_t i = 0; i < text.len; i++) {
-        if (mds_hex_digit(text.data[i]) < 0) {
+        if (mds_lower_hex_digit(text.data[i]) < 0) {
             return false;
         }
     }
 
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t) (mds_hex_digit(text.data[2 * i]) << 4
-                              | mds_hex_digit(text.data[2 * i + 1]));
+        bytes[i] = (uint8_t) (mds_lower_hex_digit(text.data[2 * i]) << 4
+                              | mds_lower_hex_digit(text.data[2 * i + 1]));
     }
 
     return true;

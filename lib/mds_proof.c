@@ -246,22 +246,6 @@ mds_proof_open(const char *depot, uint64_t serial, const mds_proof_t *known,
     return MDS_OK;
 }
 
-/* The file as it is, of which no page is looked at. */
-static mds_status_t
-mds_proof_look(const char *depot, uint64_t serial, mds_error_t *err,
-               mds_file_mark_t *mark)
-{
-    uint8_t      identity[MDS_SEAL_IDENTITY];
-    mds_path_t   path;
-    mds_status_t status = mds_catalog_path(depot, serial, err, &path);
-
-    mds_catalog_identity(serial, identity);
-
-    return status == MDS_OK
-               ? mds_seal_check(path.text, identity, false, err, mark)
-               : status;
-}
-
 mds_status_t
 mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
                  const mds_proved_t *proved, mds_error_t *err,
@@ -269,8 +253,10 @@ mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
 {
     mds_proof_way_t way = { depot, known, .budget_bytes = MDS_PROOF_NO_BUDGET };
     mds_catalog_t  *opened = NULL;
+    mds_path_t      path;
     mds_file_mark_t mark;
-    mds_status_t    status = mds_proof_look(depot, serial, err, &mark);
+    mds_status_t    status
+        = mds_catalog_look(depot, serial, false, err, &path, &mark);
 
     if (status == MDS_OK && !mds_proved_is(proved, serial, &mark)) {
         status
@@ -283,7 +269,8 @@ mds_proof_follow(const char *depot, uint64_t serial, const mds_proof_t *known,
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_same(mds_catalog_mark(opened), &mark, depot, err);
+        status
+            = mds_catalog_same(mds_catalog_mark(opened), &mark, path.text, err);
     }
 
     if (status == MDS_OK) {

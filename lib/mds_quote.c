@@ -140,15 +140,6 @@ mds_quote(char *to, mds_str_t text)
     return to;
 }
 
-static int
-mds_unquote_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The four digits at *p; -1: they are none. */
 static int32_t
 mds_unquote_unit(const char **p, const char *end)
@@ -160,7 +151,7 @@ mds_unquote_unit(const char **p, const char *end)
     }
 
     for (int i = 0; i < 4; i++) {
-        int digit = mds_unquote_digit((*p)[i]);
+        int digit = mds_hex_digit((*p)[i]);
 
         if (digit < 0) {
             return -1;

@@ -277,15 +277,6 @@ mds_request_default(mds_request_t *request)
     }
 }
 
-static int
-mds_hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Decodes to *buffer and moves it on; false: a % without two digits. */
 static bool
 mds_form_decode(mds_str_t text, char **buffer, mds_str_t *decoded)

@@ -5,8 +5,6 @@
 
 #include "ngx_http_mds_module.h"
 
-#include <ngx_thread_pool.h>
-
 struct ngx_http_mds_proof_s {
     ngx_thread_task_t     task;
     ngx_http_mds_depot_t *depot;
