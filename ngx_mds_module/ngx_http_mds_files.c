@@ -8,9 +8,10 @@
 
 #define NGX_HTTP_MDS_DIGEST_BYTES 32
 #define NGX_HTTP_MDS_HEX_LEN (2 * NGX_HTTP_MDS_DIGEST_BYTES)
+#define NGX_HTTP_MDS_KEYID_LEN 16
 
 typedef struct {
-    ngx_str_t name; /* HEX, or HEX.minisig */
+    ngx_str_t name; /* HEX, HEX.minisig, or HEX.KEYID.minisig */
     ngx_str_t hex;
 } ngx_http_mds_file_t;
 
@@ -74,12 +75,38 @@ ngx_http_mds_files_handler(ngx_http_request_t *r)
     return ngx_http_mds_file_send(r, &path, &of);
 }
 
+/* Whether the text behind a digest is ".minisig", or ".KEYID.minisig". */
+static ngx_uint_t
+ngx_http_mds_file_is_signature(const u_char *suffix, size_t len)
+{
+    size_t i;
+
+    if (len == 1 + NGX_HTTP_MDS_KEYID_LEN + ngx_http_mds_minisig.len) {
+        if (*suffix != '.') {
+            return 0;
+        }
+
+        for (i = 1; i <= NGX_HTTP_MDS_KEYID_LEN; i++) {
+            if (!((suffix[i] >= '0' && suffix[i] <= '9')
+                  || (suffix[i] >= 'A' && suffix[i] <= 'F')))
+            {
+                return 0;
+            }
+        }
+
+        suffix += 1 + NGX_HTTP_MDS_KEYID_LEN;
+        len = ngx_http_mds_minisig.len;
+    }
+
+    return len == ngx_http_mds_minisig.len
+           && ngx_memcmp(suffix, ngx_http_mds_minisig.data, len) == 0;
+}
+
 /* What follows the location's name in the (decoded, normalized) URI. */
 static ngx_int_t
 ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
 {
     ngx_http_core_loc_conf_t *clcf;
-    const ngx_str_t          *suffix = &ngx_http_mds_minisig;
     size_t                    i;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -106,9 +133,8 @@ ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
         return NGX_OK;
     }
 
-    return file->name.len == file->hex.len + suffix->len
-                   && ngx_memcmp(file->name.data + i, suffix->data, suffix->len)
-                          == 0
+    return ngx_http_mds_file_is_signature(file->name.data + i,
+                                          file->name.len - i)
                ? NGX_OK
                : NGX_DECLINED;
 }

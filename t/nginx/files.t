@@ -127,6 +127,17 @@ SKIP: {
     is($status, 0, '... that minisign takes') or diag("$out$err");
 }
 
+# One signature for each key: it is asked for by the key's id.
+my $keyid = '0123456789ABCDEF';
+$t->write("$files/$sha.$keyid.minisig", 'by that key');
+$r = $t->get("$url.$keyid.minisig");
+is($r->status, 200, 'signature of a key: 200');
+is($r->body, 'by that key', '... that one');
+is($r->header('Content-Type'), 'text/plain', '... type');
+is($r->header('Cache-Control'), 'no-cache', '... may change');
+is($t->get("$url.FEDCBA9876543210.minisig")->status, 404,
+    'signature of another key: 404');
+
 # An empty file.
 my $empty = sha256_hex('');
 $t->write("$files/$empty", '');
@@ -147,7 +158,12 @@ $t->write("$files/$sha.other", $secret);
 my $upper = uc $sha;
 $t->write("$files/$_", $secret) for $upper, "$sha.MINISIG", 'a' x 63, 'a' x 65;
 (my $slash = $sha) =~ s/^(..)/$1%2f/;
+my @no_keyid = map { "$sha.$_.minisig" } lc $keyid, "0$keyid",
+    substr($keyid, 1), "G$keyid" =~ s/.$//r, "$keyid.$keyid", "$keyid.";
+$t->write("$files/$_", $secret) for @no_keyid;
+
 my @nothing = (
+    @no_keyid, "$sha.$keyid", "$sha.$keyid.minisig/", "${sha}x$keyid.minisig",
     '',           'a' x 63,         '0' x 64,          'a' x 65,
     'b' x 64,     'c' x 64,         'd' x 64,          'd' x 64 . '/',
     'e' x 64,     'plain',          'g' x 64,          $upper,
