@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
     mds_json_type_t           type;
     const mds_batch_member_t *members;
-    size_t                    count;
+    size_t                    count; /* at most MDS_BATCH_MEMBERS_MAX */
     mds_str_t                 kind;
     mds_str_t                 name;
 } mds_batch_resource_t;
@@ -25,7 +25,11 @@ struct mds_batch_s {
     mds_batch_member_t   members[]; /* of all resources */
 };
 
-/* No member is shorter: "":0, */
+/* One more than a request can have: more of a resource are not kept, since it
+ * is refused for those that are. */
+#define MDS_BATCH_MEMBERS_MAX (MDS_ATTRIBUTES_MAX + 1)
+
+/* No member that has a value is shorter: "":0, */
 #define MDS_BATCH_MEMBER_BYTES 5
 
 /*
@@ -38,7 +42,8 @@ typedef struct {
     const char         *end;
     char               *decoded; /* what was escaped goes here */
     mds_batch_t        *batch;
-    mds_batch_member_t *member; /* the next one to be filled */
+    mds_batch_member_t *member;      /* the next one to be filled */
+    mds_batch_member_t *members_end; /* no member is written from here on */
     bool                odd;
     mds_json_type_t     resources; /* what stands under that name */
     mds_status_t        status;    /* the first mistake in what is common */
@@ -113,21 +118,22 @@ mds_batch_pass_nested(mds_batch_reader_t *r)
     return true;
 }
 
-/* A number, true or false. */
-static mds_json_type_t
-mds_batch_pass_word(mds_batch_reader_t *r)
+/* A number, true or false; false: there is not one byte of it. */
+static bool
+mds_batch_pass_word(mds_batch_reader_t *r, mds_json_type_t *type)
 {
-    mds_json_type_t type
-        = *r->p == 't' || *r->p == 'f' ? MDS_JSON_BOOL : MDS_JSON_INTEGER;
+    const char *first = r->p;
+
+    *type = *first == 't' || *first == 'f' ? MDS_JSON_BOOL : MDS_JSON_INTEGER;
 
     while (r->p < r->end && memchr(",]} \t\r\n", *r->p, 7) == NULL) {
-        if (type == MDS_JSON_INTEGER && memchr(".eE", *r->p, 3) != NULL) {
-            type = MDS_JSON_REAL;
+        if (*type == MDS_JSON_INTEGER && memchr(".eE", *r->p, 3) != NULL) {
+            *type = MDS_JSON_REAL;
         }
         r->p++;
     }
 
-    return type;
+    return r->p > first;
 }
 
 static bool
@@ -159,8 +165,7 @@ mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
         return mds_batch_pass_nested(r);
     }
 
-    *type = mds_batch_pass_word(r);
-    return true;
+    return mds_batch_pass_word(r, type);
 }
 
 static bool
@@ -204,38 +209,63 @@ mds_batch_claim(mds_request_t *request, const mds_batch_member_t *member,
 }
 
 static bool
-mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
+mds_batch_has_member(const mds_batch_resource_t *resource, mds_known_t known,
+                     mds_str_t name)
 {
-    mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
-    mds_batch_member_t   *member = r->member++;
-    mds_known_t           known = mds_attribute_known(name);
-
-    /* One that comes twice is found here, unless there are so many that
-     * something is wrong anyway. */
-    if (resource->count > MDS_ATTRIBUTES_MAX) {
-        r->odd = true;
-    } else {
-        for (size_t i = 0; i < resource->count; i++) {
-            if (resource->members[i].known == known
-                && mds_str_eq(resource->members[i].name, name))
-            {
-                return false;
-            }
+    for (size_t i = 0; i < resource->count; i++) {
+        if (resource->members[i].known == known
+            && mds_str_eq(resource->members[i].name, name))
+        {
+            return true;
         }
     }
 
-    resource->count++;
-    member->name = name;
-    member->known = known;
+    return false;
+}
 
-    if (!mds_batch_value(r, &member->type, &member->value)) {
+/*
+ * What lies behind the last member that is kept is not looked at: the resource
+ * is refused for those before it. But no name comes twice in JSON, and there
+ * the library looks, whose search does not slow down with their number.
+ */
+static bool
+mds_batch_keep(mds_batch_reader_t *r, mds_batch_resource_t *resource,
+               const mds_batch_member_t *member)
+{
+    if (resource->count == MDS_BATCH_MEMBERS_MAX) {
+        r->odd = true;
+        return true;
+    }
+
+    if (r->member == r->members_end
+        || mds_batch_has_member(resource, member->known, member->name))
+    {
         return false;
     }
 
-    if (known == MDS_ATTRIBUTE_KIND) {
-        resource->kind = member->value;
-    } else if (known == MDS_ATTRIBUTE_NAME) {
-        resource->name = member->value;
+    *r->member++ = *member;
+    resource->count++;
+
+    return true;
+}
+
+static bool
+mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
+{
+    mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
+    mds_batch_member_t    member
+        = { .name = name, .known = mds_attribute_known(name) };
+
+    if (!mds_batch_value(r, &member.type, &member.value)
+        || !mds_batch_keep(r, resource, &member))
+    {
+        return false;
+    }
+
+    if (member.known == MDS_ATTRIBUTE_KIND) {
+        resource->kind = member.value;
+    } else if (member.known == MDS_ATTRIBUTE_NAME) {
+        resource->name = member.value;
     }
 
     return true;
@@ -372,13 +402,19 @@ mds_batch_explain(mds_str_t body, bool read, mds_error_t *err)
                : status;
 }
 
+/* How many members there is room for: as many as JSON of that length has. */
+static size_t
+mds_batch_room(size_t len)
+{
+    return len / MDS_BATCH_MEMBER_BYTES + 1;
+}
+
 size_t
 mds_batch_bytes(size_t len)
 {
     /* Nothing takes more bytes decoded than it did before. */
     return sizeof(mds_batch_t)
-           + (len / MDS_BATCH_MEMBER_BYTES + 1) * sizeof(mds_batch_member_t)
-           + len;
+           + mds_batch_room(len) * sizeof(mds_batch_member_t) + len;
 }
 
 mds_status_t
@@ -389,9 +425,10 @@ mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
     mds_batch_reader_t r = {
         .p = body.data,
         .end = body.data + body.len,
-        .decoded = (char *) memory + mds_batch_bytes(body.len) - body.len,
+        .decoded = (char *) (parsed->members + mds_batch_room(body.len)),
         .batch = parsed,
         .member = parsed->members,
+        .members_end = parsed->members + mds_batch_room(body.len),
         .err = err,
     };
     mds_json_type_t type = MDS_JSON_ABSENT;

@@ -144,6 +144,13 @@ test_wrong_bodies(void **unused)
         { "{\"resources\":[{\"a\":\"\xff\"}]}", "body:1:" },
         { "{\"resources\":[1e9999]}", "body:1:" },
         { "{\"resources\":[]} ,", "body:1:" },
+        { "{\"resources\":[],\"a\":}", "body:1:" },
+        { "{\"resources\":[],\"a\":,\"b\":0}", "body:1:" },
+        { "{\"resources\":[{\"\":,\"a\":0}]}", "body:1:" },
+        { "{\"resources\":[{\"\":}]}", "body:1:" },
+        { "{\"resources\":[,]}", "body:1:" },
+        { "{\"resources\":[{},]}", "body:1:" },
+        { "{\"resources\":}", "body:1:" },
     };
 
     (void) unused;
@@ -230,6 +237,91 @@ test_how_many(void **unused)
     }
 }
 
+/* Writes "a0":VALUE,"a1":VALUE… */
+static size_t
+put_members(char *to, size_t from, size_t count, const char *value)
+{
+    size_t len = 0;
+
+    for (size_t i = from; i < from + count; i++) {
+        len += (size_t) sprintf(to + len, "%s\"a%zu\":%s", i > from ? "," : "",
+                                i, value);
+    }
+
+    return len;
+}
+
+/* So many members, the last one under the name of the one before it or under
+ * one of its own, then a resource with which all is well. */
+static const char *
+many_members(size_t count, bool twice)
+{
+    static char body[MDS_BATCH_BYTES_MAX + 1];
+    size_t      len = (size_t) sprintf(body, "{\"app\":\"a\",\"resources\":[{");
+
+    len += put_members(body + len, 0, count - 1, "\"\"");
+    len += (size_t) sprintf(body + len, ",\"a%zu\":\"\",\"name\":\"n\"}",
+                            twice ? count - 2 : count - 1);
+    len += (size_t) sprintf(body + len, ",{\"kind\":\"k\"}]}");
+    assert_true(len <= MDS_BATCH_BYTES_MAX);
+
+    return body;
+}
+
+/* More names than a request can have: their resource alone is refused. Where
+ * one comes twice, the body is no JSON, however many there are. */
+static void
+test_many_members(void **unused)
+{
+    (void) unused;
+
+    for (size_t count = 2; count < 6000; count += 1 + count / 9) {
+        mds_request_t request;
+        mds_batch_t  *batch = parsed(many_members(count, false));
+
+        assert_int_equal(mds_batch_request(batch, 0, &request, &err),
+                         MDS_INVALID);
+        assert_non_null(strstr(err.text, count + 2 > MDS_ATTRIBUTES_MAX
+                                             ? "more than 64 parameters"
+                                             : "\"kind\" is missing"));
+        assert_view(mds_batch_name(batch, 0), "n");
+        assert_int_equal(mds_batch_request(batch, 1, &request, &err), MDS_OK);
+
+        batch = NULL;
+        assert_int_equal(parse(many_members(count, true), NULL, &batch),
+                         MDS_INVALID);
+        assert_null(batch);
+        assert_non_null(strstr(err.text, "body:1:"));
+    }
+}
+
+/* Names without a value, of which there are more in a body than members. */
+static void
+test_no_values(void **unused)
+{
+    static char              body[MDS_BATCH_BYTES_MAX + 1];
+    static const char *const starts[]
+        = { "{\"resources\":[{", "{\"resources\":[{\"a\":{", "{" };
+
+    (void) unused;
+
+    for (size_t names = 0; names <= MDS_ATTRIBUTES_MAX + 1; names++) {
+        for (size_t i = 0; i < mds_nelems(starts); i++) {
+            mds_batch_t *batch = NULL;
+            size_t       len = (size_t) sprintf(body, "%s", starts[i]);
+
+            len += put_members(body + len, 0, names, names % 2 == 0 ? "0" : "");
+            while (len + 4 < sizeof(body)) {
+                len += (size_t) sprintf(body + len, ",\"\":");
+            }
+
+            assert_int_equal(parse(body, NULL, &batch), MDS_INVALID);
+            assert_null(batch);
+            assert_non_null(strstr(err.text, "body:1:"));
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -240,6 +332,8 @@ main(void)
         cmocka_unit_test(test_wrong_bodies),
         cmocka_unit_test(test_wrong_resources),
         cmocka_unit_test(test_how_many),
+        cmocka_unit_test(test_many_members),
+        cmocka_unit_test(test_no_values),
     };
 
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
