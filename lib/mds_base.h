@@ -60,6 +60,17 @@ typedef struct {
 #define mds_str(literal) ((mds_str_t){ sizeof(literal) - 1, literal })
 #define mds_null_str ((mds_str_t){ 0, NULL })
 
+typedef struct {
+    mds_str_t *items;
+    size_t     count;
+} mds_strs_t;
+
+/* Memory of the caller's; NULL: there is none. Nothing is given back. */
+typedef struct {
+    void *(*alloc)(void *data, size_t bytes);
+    void *data;
+} mds_alloc_t;
+
 /* For printf's "%.*s". */
 #define MDS_STR(s) (int) (s).len, (s).data
 

@@ -9,6 +9,7 @@
 
 #include "mds_buffer.h"
 #include "mds_intern.h"
+#include "mds_model.h"
 #include "mds_record.h"
 
 typedef struct mds_builder_s mds_builder_t;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mds_document.h"
 #include "mds_seal.h"
 
 const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {

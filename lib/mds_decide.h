@@ -9,8 +9,8 @@
 #ifndef MDS_DECIDE_H
 #define MDS_DECIDE_H
 
-#include "mds_depot.h"
 #include "mds_request.h"
+#include "mds_snapshot.h"
 #include "mds_trace.h"
 
 typedef enum {

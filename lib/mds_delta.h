@@ -16,11 +16,10 @@
 #define MDS_DELTA_H
 
 #include "mds_base.h"
+#include "mds_terms.h"
 
 /* Of either file: windows above 128 MiB are refused by default decoders. */
 #define MDS_DELTA_FILE_MAX ((uint64_t) 128 * 1024 * 1024)
-
-#define MDS_DELTA_FORMAT "dcz"
 
 /* Whether a difference can be made between files of these sizes. */
 static inline bool

@@ -194,7 +194,7 @@ mds_depot_catch_up(mds_depot_t *depot, mds_error_t *warning)
 
 mds_status_t
 mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
-                mds_snapshot_t *snapshot)
+                mds_catalog_t **catalog)
 {
     mds_status_t status;
 
@@ -213,8 +213,7 @@ mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
     }
 
     if (status == MDS_OK) {
-        snapshot->catalog = depot->catalog;
-        snapshot->state = NULL;
+        *catalog = depot->catalog;
     }
 
     return status;

@@ -23,15 +23,8 @@
 #include "mds_base.h"
 #include "mds_catalog.h"
 #include "mds_proof.h"
-#include "mds_state.h"
 
 typedef struct mds_depot_s mds_depot_t;
-
-/* What an evaluation sees, from its begin to its end. */
-typedef struct {
-    mds_catalog_t *catalog;
-    mds_state_t   *state; /* the caller's, who ends it; NULL: not to be had */
-} mds_snapshot_t;
 
 /*
  * Opens the depot and proves the generation in force, however long it takes,
@@ -45,14 +38,14 @@ void         mds_depot_close(mds_depot_t *depot);
 
 /*
  * Begins an evaluation on the newest good generation. A newer one that fails
- * its proof is passed over: the snapshot is then of the one before, and
+ * its proof is passed over: *catalog is then the one before, and
  * *warning (empty otherwise) says once what was wrong. tick is any clock: with
  * another one, the files in use are looked at. MDS_DAMAGED: they were changed.
  * Each begin is followed by one mds_depot_end(); nothing waits in between.
  */
 mds_status_t
      mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
-                     mds_snapshot_t *snapshot) MDS_MUST_CHECK;
+                     mds_catalog_t **catalog) MDS_MUST_CHECK;
 void mds_depot_end(mds_depot_t *depot);
 
 /*

@@ -2,53 +2,9 @@
 
 #include "mds_document_part.h"
 #include "mds_model_check.h"
-#include "mds_request.h"
+#include "mds_name.h"
 
 #define MDS_POLL_MAX_S (30 * 24 * 3600)
-
-/* No control characters, and not too long. */
-bool
-mds_text_valid(mds_str_t text, size_t max)
-{
-    if (text.len == 0 || text.len > max) {
-        return false;
-    }
-
-    for (size_t i = 0; i < text.len; i++) {
-        if ((uint8_t) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-bool
-mds_app_valid(mds_str_t app)
-{
-    return mds_text_valid(app, MDS_APP_MAX);
-}
-
-bool
-mds_kind_valid(mds_str_t kind)
-{
-    if (kind.len == 0 || kind.len > MDS_KIND_MAX || kind.data[0] < 'a'
-        || kind.data[0] > 'z')
-    {
-        return false;
-    }
-
-    for (size_t i = 1; i < kind.len; i++) {
-        char c = kind.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'
-              || c == '-')) {
-            return false;
-        }
-    }
-
-    return true;
-}
 
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest)

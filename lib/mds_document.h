@@ -12,12 +12,6 @@
 #include "mds_json.h"
 #include "mds_model.h"
 
-/* Bytes; together they leave room in a key of the catalog. */
-#define MDS_APP_MAX 128
-#define MDS_KIND_MAX 32
-#define MDS_NAME_MAX 256
-#define MDS_RELEASE_ID_MAX 128
-
 /*
  * Checks the document and makes a model of it, to be freed by the caller with
  * mds_model_free(). json has to outlive the model. what names the document in
@@ -28,9 +22,5 @@ mds_document_check(const mds_json_t *json, const char *what, mds_error_t *err,
                    mds_model_t **model) MDS_MUST_CHECK;
 
 void mds_model_free(mds_model_t *model);
-
-/* The forms of names, for those who make documents. */
-bool mds_app_valid(mds_str_t app);
-bool mds_kind_valid(mds_str_t kind);
 
 #endif

@@ -1,7 +1,6 @@
 #include "mds_document.h"
 #include "mds_document_part.h"
 #include "mds_pattern.h"
-#include "mds_request.h"
 
 static void
 mds_read_pattern(mds_reader_t *r, const mds_json_t *json, void *dest)

@@ -6,10 +6,10 @@
 #ifndef MDS_DOCUMENT_PART_H
 #define MDS_DOCUMENT_PART_H
 
+#include "mds_model.h"
 #include "mds_reader.h"
 
 /* No control characters, and 1 to max bytes. */
-bool mds_text_valid(mds_str_t text, size_t max);
 
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest);

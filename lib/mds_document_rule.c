@@ -1,6 +1,6 @@
 #include "mds_document_part.h"
 
-#include "mds_request.h"
+#include "mds_name.h"
 
 static void
 mds_read_attribute(mds_reader_t *r, const mds_json_t *json, void *dest)

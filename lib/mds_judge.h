@@ -8,6 +8,7 @@
 
 #include "mds_decide.h"
 #include "mds_record.h"
+#include "mds_version.h"
 
 /* Rules whose verdict is remembered within an evaluation. */
 #define MDS_VERDICTS_MAX 256

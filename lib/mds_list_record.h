@@ -28,10 +28,8 @@ typedef struct MDS_PACKED {
     mds_table_t patterns; /* mds_span_t */
 } mds_list_record_t;
 
-/* Writes the record of a list (its base has to be stored); number and check
- * are left to the generation. MDS_NO_MEMORY. */
-mds_status_t mds_list_record_build(const mds_list_t *list, mds_error_t *err,
-                                   mds_buffer_t *record) MDS_MUST_CHECK;
+/* The order of the hashes of ids, for qsort() and bsearch(). */
+int mds_id_hash_cmp(const void *a, const void *b);
 
 uint64_t mds_list_record_sum(const mds_list_record_t *record);
 

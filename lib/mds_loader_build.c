@@ -1,10 +1,10 @@
 #include <stdlib.h>
 
 #include "mds_compile.h"
+#include "mds_compile_list.h"
 #include "mds_config.h"
 #include "mds_document.h"
 #include "mds_generation.h"
-#include "mds_list_record.h"
 #include "mds_loader_part.h"
 #include "mds_message.h"
 #include "mds_number.h"
@@ -175,7 +175,7 @@ mds_build_audiences(mds_build_run_t *run, const mds_model_t *model,
         mds_str_t  key = mds_message_list_key(model, &model->messages[i]);
 
         status = key.data == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                  : mds_list_record_build(&list, err, record);
+                                  : mds_compile_list(&list, err, record);
 
         if (status == MDS_OK) {
             mds_generation_list(run->generation, key, record);
@@ -200,7 +200,7 @@ mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
 
         status = key.data == NULL
                      ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                     : mds_list_record_build(&model->lists[i], err, &record);
+                     : mds_compile_list(&model->lists[i], err, &record);
 
         if (status == MDS_OK) {
             mds_generation_list(run->generation, key, &record);

@@ -14,8 +14,6 @@
 #include "mds_json.h"
 #include "mds_model.h"
 
-#define MDS_MESSAGE_KEPT_MS (INT64_C(30) * 24 * 3600 * 1000)
-
 /*
  * Adds one message to the state; users is the SHA-256 of a stored list.
  * MDS_NOT_FOUND: the app offers no package of that version for the platform.

@@ -1,8 +1,6 @@
 #include "mds_messages.h"
 
-#include "mds_document.h"
 #include "mds_idlist.h"
-#include "mds_message.h"
 #include "mds_time.h"
 
 static const mds_message_record_t *

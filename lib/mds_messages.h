@@ -9,7 +9,6 @@
 
 #include "mds_judge.h"
 #include "mds_marks.h"
-#include "mds_settings.h"
 
 /*
  * The message that hits for the judge's device (B5 and the hit condition of

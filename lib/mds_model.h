@@ -12,21 +12,8 @@
 #include "mds_base.h"
 #include "mds_digest.h"
 #include "mds_json.h"
+#include "mds_terms.h"
 #include "mds_version.h"
-
-typedef struct {
-    mds_str_t *items;
-    size_t     count;
-} mds_strs_t;
-
-typedef enum { MDS_BY_DEVICE, MDS_BY_USER } mds_by_t;
-
-typedef enum {
-    MDS_OP_IN,
-    MDS_OP_NOT_IN,
-    MDS_OP_RANGE,
-    MDS_OP_NOT_RANGE
-} mds_op_t;
 
 typedef struct {
     mds_str_t  attribute;
@@ -84,15 +71,6 @@ typedef struct {
     const mds_json_t *meta;  /* NULL: none */
     size_t            index; /* in the document */
 } mds_package_t;
-
-typedef enum {
-    MDS_STATE_RUNNING,
-    MDS_STATE_PAUSED,
-    MDS_STATE_ENDED,
-    MDS_STATE_ROLLED_BACK
-} mds_release_state_t;
-
-typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
 
 typedef struct {
     mds_strs_t lists;

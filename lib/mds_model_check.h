@@ -5,6 +5,7 @@
 #ifndef MDS_MODEL_CHECK_H
 #define MDS_MODEL_CHECK_H
 
+#include "mds_model.h"
 #include "mds_reader.h"
 
 /* Failures go to the reader, with pointers into the document. */

@@ -1,6 +1,6 @@
 #include "mds_order.h"
 
-#include "mds_delta.h"
+#include "mds_terms.h"
 #include "mds_version.h"
 
 #define MDS_ORDER_WHAT "manifest"

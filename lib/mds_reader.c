@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mds_digest.h"
 #include "mds_time.h"
+#include "mds_version.h"
 
 #define MDS_FOUND_MAX 60  /* bytes shown of what is there */
 #define MDS_ESCAPED_MAX 8 /* a byte of a pointer, and a zero */

@@ -12,7 +12,6 @@
 
 #include "mds_arena.h"
 #include "mds_json.h"
-#include "mds_model.h"
 
 #define MDS_POINTER_MAX 512
 

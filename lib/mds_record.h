@@ -18,16 +18,14 @@
 #define MDS_RECORD_H
 
 #include "mds_base.h"
-#include "mds_model.h"
 #include "mds_siphash.h"
+#include "mds_terms.h"
 
 #define MDS_RECORD_TAG 0x5273646d  /* "mdsR" */
 #define MDS_RECORD_NONE UINT32_MAX /* an index that stands for nothing */
 
 /* Different attributes in the rules of one resource. */
 #define MDS_RULE_ATTRIBUTES_MAX 64
-
-#define MDS_PACKED __attribute__((packed))
 
 /* The tables of a record, in their order. */
 typedef enum {

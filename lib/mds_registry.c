@@ -2,10 +2,9 @@
 
 #include "mds_buffer.h"
 #include "mds_digest.h"
-#include "mds_document.h"
 #include "mds_number.h"
-#include "mds_request.h"
 #include "mds_state_part.h"
+#include "mds_terms.h"
 
 #define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
 #define MDS_OWNER_HASH 16

@@ -2,27 +2,8 @@
 
 #include <endian.h>
 
+#include "mds_name.h"
 #include "mds_version.h"
-
-bool
-mds_attribute_name_valid(mds_str_t name)
-{
-    if (name.len == 0 || name.len > MDS_ATTRIBUTE_NAME_MAX || name.data[0] < 'a'
-        || name.data[0] > 'z')
-    {
-        return false;
-    }
-
-    for (size_t i = 1; i < name.len; i++) {
-        char c = name.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
-            return false;
-        }
-    }
-
-    return true;
-}
 
 /* Shorter ones first. */
 static const mds_str_t mds_known_names[] = {

@@ -14,11 +14,10 @@
 #define MDS_REQUEST_H
 
 #include "mds_base.h"
+#include "mds_terms.h"
 
-#define MDS_ATTRIBUTES_MAX 64     /* in one request */
-#define MDS_ATTRIBUTE_NAME_MAX 32 /* bytes */
-#define MDS_TOKEN_MAX 4096        /* bytes of "state" (mds_token.h) */
-#define MDS_VALUE_MAX 256         /* bytes */
+#define MDS_ATTRIBUTES_MAX 64 /* in one request */
+#define MDS_TOKEN_MAX 4096    /* bytes of "state" (mds_token.h) */
 
 /* By length: mds_known_names has the same order. */
 typedef enum {
@@ -70,9 +69,6 @@ mds_request_begin(mds_request_t *request)
 {
     memset(request, 0, offsetof(mds_request_t, attributes));
 }
-
-/* Whether it has the form [a-z][a-z0-9_]{0,31}. */
-bool mds_attribute_name_valid(mds_str_t name);
 
 /* Which one it is. */
 mds_known_t mds_attribute_known(mds_str_t name);

@@ -8,12 +8,6 @@
 
 #include "mds_decide.h"
 
-/* Memory of the caller's; NULL: there is none. Nothing is given back. */
-typedef struct {
-    void *(*alloc)(void *data, size_t bytes);
-    void *data;
-} mds_alloc_t;
-
 /* Views are of the snapshot, arrays and the token of the allocator. */
 typedef struct {
     bool       full;   /* values are all there are */

@@ -1,7 +1,5 @@
 #include "mds_sighting.h"
 
-#include "mds_document.h"
-
 bool
 mds_sighting_of(const mds_request_t *request, char bytes[MDS_SIGHTING_KEY_MAX],
                 mds_sighting_t *sighting)

@@ -1,9 +1,8 @@
 #include "mds_window.h"
 
 #include "mds_number.h"
-#include "mds_record.h"
-#include "mds_request.h"
 #include "mds_state_part.h"
+#include "mds_terms.h"
 
 /* Numbers are big-endian. */
 typedef struct MDS_PACKED {

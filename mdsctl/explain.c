@@ -5,6 +5,7 @@
 
 #include "mds_arena.h"
 #include "mds_buffer.h"
+#include "mds_depot.h"
 #include "mds_settings.h"
 #include "mds_time.h"
 #include "mdsctl.h"
@@ -310,15 +311,14 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
            const mds_request_t *request)
 {
     explain_t      explain = { .trace = { tell }, .json = ctl->json };
-    mds_snapshot_t snapshot;
+    mds_snapshot_t snapshot = { .state = state };
     mds_error_t    err;
     int            code;
 
-    if (mds_depot_begin(depot, 0, &err, &snapshot) != MDS_OK) {
+    if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 
-    snapshot.state = state;
     explain.releases = mds_json_array_new();
 
     code = mds_str_eq(mds_request_known(request, MDS_ATTRIBUTE_KIND),

@@ -5,6 +5,7 @@
 
 #include "change.h"
 #include "mds_arena.h"
+#include "mds_depot.h"
 #include "mds_idlist.h"
 #include "mds_message.h"
 #include "mds_messages.h"
@@ -199,16 +200,15 @@ list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
         const mds_request_t *request, mds_arena_t *arena)
 {
     mds_alloc_t        alloc = { list_alloc, arena };
-    mds_snapshot_t     snapshot;
+    mds_snapshot_t     snapshot = { .state = state };
     mds_message_list_t list;
     mds_error_t        err;
     int                code;
 
-    if (mds_depot_begin(depot, 0, &err, &snapshot) != MDS_OK) {
+    if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
         return mdsctl_failed(&err);
     }
 
-    snapshot.state = state;
     code = mds_messages(&snapshot, request, SIZE_MAX - 1, mds_time_now_ms(),
                         &alloc, &err, &list)
                    == MDS_OK

@@ -5,6 +5,8 @@
 
 #include "ngx_http_mds_module.h"
 
+#include "mds_name.h"
+
 static ngx_http_mds_attribute_t *
 ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name);
 

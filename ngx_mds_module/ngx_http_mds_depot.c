@@ -283,11 +283,11 @@ ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
 /* The newest good generation, or none: then the depot is closed. */
 static mds_status_t
 ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
-                         mds_snapshot_t *snapshot)
+                         mds_catalog_t **catalog)
 {
     mds_status_t status;
 
-    status = mds_depot_begin(depot->depot, ngx_current_msec, err, snapshot);
+    status = mds_depot_begin(depot->depot, ngx_current_msec, err, catalog);
 
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, err);
@@ -335,9 +335,9 @@ static void
 ngx_http_mds_depot_keep_up(ngx_http_mds_depot_t *depot)
 {
     mds_error_t    err;
-    mds_snapshot_t snapshot;
+    mds_catalog_t *catalog;
 
-    if (ngx_http_mds_depot_begin(depot, &err, &snapshot) == MDS_OK) {
+    if (ngx_http_mds_depot_begin(depot, &err, &catalog) == MDS_OK) {
         mds_depot_end(depot->depot);
     }
 }
@@ -349,7 +349,8 @@ ngx_http_mds_depot_call(void *data)
     ngx_http_mds_depot_t *depot = call->depot;
     mds_snapshot_t        snapshot;
 
-    call->status = ngx_http_mds_depot_begin(depot, call->err, &snapshot);
+    call->status
+        = ngx_http_mds_depot_begin(depot, call->err, &snapshot.catalog);
     if (call->status != MDS_OK) {
         return;
     }

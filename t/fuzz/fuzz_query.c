@@ -5,6 +5,7 @@
 
 #include "../../mdsctl/http.h"
 #include "fuzz.h"
+#include "mds_name.h"
 #include "mds_request.h"
 
 static void

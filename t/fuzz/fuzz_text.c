@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "mds_digest.h"
+#include "mds_name.h"
 #include "mds_request.h"
 #include "mds_time.h"
 

@@ -6,7 +6,7 @@
 #include "mds_config.h"
 #include "mds_document.h"
 #include "mds_generation.h"
-#include "mds_list_record.h"
+#include "mds_compile_list.h"
 #include "mds_message.h"
 #include "workdir.h"
 
@@ -218,7 +218,7 @@ shelf_add_list(const mds_model_t *model, const mds_list_t *list)
     int len = snprintf(key, sizeof(key), "%.*s%c%.*s", MDS_STR(model->app), 0,
                        MDS_STR(list->name));
 
-    if (mds_list_record_build(list, &err, &record) != MDS_OK) {
+    if (mds_compile_list(list, &err, &record) != MDS_OK) {
         fail_msg("%s", err.text);
     }
 
@@ -238,7 +238,7 @@ shelf_add_audiences(const mds_model_t *model)
                             .has_base = true,
                             .base = model->messages[i].users };
 
-        if (mds_list_record_build(&list, &err, &record) != MDS_OK) {
+        if (mds_compile_list(&list, &err, &record) != MDS_OK) {
             fail_msg("%s", err.text);
         }
 

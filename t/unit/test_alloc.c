@@ -19,6 +19,7 @@
 #include "mds_config.h"
 #include "mds_decide.h"
 #include "mds_delta.h"
+#include "mds_depot.h"
 #include "mds_document.h"
 #include "mds_gc.h"
 #include "mds_idlist.h"
@@ -29,6 +30,7 @@
 #include "mds_messages.h"
 #include "mds_registry.h"
 #include "mds_revert.h"
+#include "mds_settings.h"
 #include "mds_sign.h"
 #include "mds_state.h"
 #include "mds_store.h"
@@ -610,7 +612,7 @@ with_snapshot(mds_status_t (*look)(const mds_snapshot_t *, mds_error_t *),
     }
 
     if (status == MDS_OK) {
-        status = mds_depot_begin(opened, 0, &warning, &snapshot);
+        status = mds_depot_begin(opened, 0, &warning, &snapshot.catalog);
         *err = status == MDS_OK ? *err : warning;
     }
 

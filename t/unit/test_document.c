@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "mds_document.h"
+#include "mds_name.h"
 #include "mds_file.h"
 
 #define INPUT_MAX (1 << 20)

@@ -121,14 +121,14 @@ offer(const void *bytes, size_t len)
 static uint64_t
 served(mds_depot_t *depot, mds_error_t *warning)
 {
-    mds_snapshot_t snapshot;
+    mds_catalog_t *catalog;
     uint64_t       serial;
 
-    if (mds_depot_begin(depot, ++tick, warning, &snapshot) != MDS_OK) {
+    if (mds_depot_begin(depot, ++tick, warning, &catalog) != MDS_OK) {
         fail_msg("%s", warning->text);
     }
 
-    serial = mds_catalog_serial(snapshot.catalog);
+    serial = mds_catalog_serial(catalog);
     mds_depot_end(depot);
 
     return serial;
@@ -289,7 +289,7 @@ static void
 test_written_to(void **state)
 {
     mds_depot_t   *depot;
-    mds_snapshot_t snapshot;
+    mds_catalog_t *catalog;
     mds_error_t    err;
     FILE          *file;
 
@@ -302,9 +302,9 @@ test_written_to(void **state)
     assert_int_equal(fputc('x', file), 'x');
     fclose(file);
 
-    assert_int_equal(mds_depot_begin(depot, tick, &err, &snapshot), MDS_OK);
+    assert_int_equal(mds_depot_begin(depot, tick, &err, &catalog), MDS_OK);
     mds_depot_end(depot);
-    assert_int_equal(mds_depot_begin(depot, tick + 1, &err, &snapshot),
+    assert_int_equal(mds_depot_begin(depot, tick + 1, &err, &catalog),
                      MDS_DAMAGED);
     assert_non_null(strstr(err.text, "was written to"));
     mds_depot_close(depot);

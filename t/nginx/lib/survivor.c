@@ -99,7 +99,7 @@ main(int argc, char **argv)
     char           line[1024];
     mds_depot_t   *depot;
     mds_state_t   *state;
-    mds_snapshot_t snapshot;
+    mds_catalog_t *catalog;
     mds_error_t    warning;
     uint64_t       windows;
 
@@ -108,13 +108,13 @@ main(int argc, char **argv)
     }
 
     if (mds_depot_open(argv[1], &err, &depot) != MDS_OK
-        || mds_depot_begin(depot, 1, &warning, &snapshot) != MDS_OK)
+        || mds_depot_begin(depot, 1, &warning, &catalog) != MDS_OK)
     {
         printf("none: %s\n", err.text);
         return 0;
     }
 
-    printf("%" PRIu64 "\n", mds_catalog_serial(snapshot.catalog));
+    printf("%" PRIu64 "\n", mds_catalog_serial(catalog));
     mds_depot_end(depot);
 
     if (mds_state_open(argv[1], &err, &state) != MDS_OK
