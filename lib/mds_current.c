@@ -108,7 +108,9 @@ mds_current_open(const char *depot, bool writable, mds_error_t *err,
         return status;
     }
 
-    fd = open(path.text, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
+    fd = open(path.text,
+              (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return mds_fail_errno(err, "open \"%s\"", path.text);
     }

@@ -83,8 +83,9 @@ mds_sink_compare(mds_sink_t *sink, const void *data, size_t len,
 static mds_status_t
 mds_old_read(mds_old_t *old, const char *path, mds_error_t *err)
 {
-    mds_status_t status = mds_file_read(path, (size_t) MDS_DELTA_FILE_MAX, err,
-                                        &old->data, &old->len);
+    mds_status_t status
+        = mds_file_read_regular(path, (size_t) MDS_DELTA_FILE_MAX, err,
+                                &old->data, &old->len);
 
     if (status == MDS_OK) {
         mds_sha256(old->data, old->len, &old->sha256);

@@ -156,27 +156,22 @@ mds_file_read_rest(int fd, const char *path, size_t room, size_t max_bytes,
     }
 }
 
-mds_status_t
-mds_file_read(const char *path, size_t max_bytes, mds_error_t *err, char **data,
-              size_t *len)
+/* One byte more than the size, so that the end is seen. */
+static size_t
+mds_file_room(uint64_t size_bytes, size_t max_bytes)
+{
+    return size_bytes > max_bytes ? max_bytes + 1 : (size_t) size_bytes + 1;
+}
+
+/* Closes fd. */
+static mds_status_t
+mds_file_read_open(int fd, const char *path, size_t room, size_t max_bytes,
+                   mds_error_t *err, char **data, size_t *len)
 {
     char        *bytes = NULL;
-    size_t       room = MDS_FILE_ROOM;
-    struct stat  st;
-    mds_status_t status;
-    int          fd = open(path, O_RDONLY | O_CLOEXEC);
+    mds_status_t status
+        = mds_file_read_rest(fd, path, room, max_bytes, err, &bytes, len);
 
-    if (fd < 0) {
-        return mds_fail_errno(err, "open \"%s\"", path);
-    }
-
-    /* One byte more, so that the end is seen; pipes have no size. */
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        room = (uint64_t) st.st_size > max_bytes ? max_bytes + 1
-                                                 : (size_t) st.st_size + 1;
-    }
-
-    status = mds_file_read_rest(fd, path, room, max_bytes, err, &bytes, len);
     close(fd);
 
     if (status != MDS_OK) {
@@ -186,6 +181,40 @@ mds_file_read(const char *path, size_t max_bytes, mds_error_t *err, char **data,
 
     *data = bytes;
     return MDS_OK;
+}
+
+mds_status_t
+mds_file_read(const char *path, size_t max_bytes, mds_error_t *err, char **data,
+              size_t *len)
+{
+    size_t      room = MDS_FILE_ROOM; /* pipes have no size */
+    struct stat st;
+    int         fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        room = mds_file_room((uint64_t) st.st_size, max_bytes);
+    }
+
+    return mds_file_read_open(fd, path, room, max_bytes, err, data, len);
+}
+
+mds_status_t
+mds_file_read_regular(const char *path, size_t max_bytes, mds_error_t *err,
+                      char **data, size_t *len)
+{
+    int          fd;
+    uint64_t     size_bytes;
+    mds_status_t status = mds_file_open(path, err, &fd, &size_bytes);
+
+    return status == MDS_OK
+               ? mds_file_read_open(fd, path,
+                                    mds_file_room(size_bytes, max_bytes),
+                                    max_bytes, err, data, len)
+               : status;
 }
 
 static mds_status_t

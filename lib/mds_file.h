@@ -59,6 +59,12 @@ mds_file_mark_eq(const mds_file_mark_t *a, const mds_file_mark_t *b)
 mds_status_t mds_file_read(const char *path, size_t max_bytes, mds_error_t *err,
                            char **data, size_t *len) MDS_MUST_CHECK;
 
+/* The same of a regular file alone: for what lies in a depot, where nobody is
+ * to wait for a FIFO's writer. */
+mds_status_t
+mds_file_read_regular(const char *path, size_t max_bytes, mds_error_t *err,
+                      char **data, size_t *len) MDS_MUST_CHECK;
+
 /* Replaces or makes the file, durably: readers see the old or the new one. */
 mds_status_t mds_file_write(const char *path, mode_t mode, const void *data,
                             size_t len, mds_error_t *err) MDS_MUST_CHECK;

@@ -117,6 +117,33 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
     return MDS_OK;
 }
 
+/*
+ * LMDB opens what it finds under its two names, and may wait for good where
+ * that is a device. Neither has to be there yet.
+ */
+static mds_status_t
+mds_lmdb_check_files(const char *dir, mds_error_t *err)
+{
+    static const char *const names[] = { "data.mdb", "lock.mdb" };
+
+    for (size_t i = 0; i < mds_nelems(names); i++) {
+        mds_path_t   path;
+        struct stat  st;
+        mds_status_t status = mds_path(&path, err, "%s/%s", dir, names[i]);
+
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        if (lstat(path.text, &st) == 0 && !S_ISREG(st.st_mode)) {
+            return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
+                            path.text);
+        }
+    }
+
+    return MDS_OK;
+}
+
 static mds_status_t
 mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
              mds_file_mark_t *mark)
@@ -274,9 +301,13 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 
     if (mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_meta(path, err, &map_bytes);
-        if (status != MDS_OK) {
-            return status;
-        }
+
+    } else if (mode == MDS_LMDB_SHARED) {
+        status = mds_lmdb_check_files(path, err);
+    }
+
+    if (status != MDS_OK) {
+        return status;
     }
 
     opened = mds_lmdb_handle(NULL);

@@ -44,6 +44,11 @@ mds_store_has(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
         return mds_fail_errno(err, "stat \"%s\"", path.text);
     }
 
+    if (!S_ISREG(st.st_mode)) {
+        return mds_fail(err, MDS_INVALID, "\"%s\" is no regular file",
+                        path.text);
+    }
+
     *size_bytes = (uint64_t) st.st_size;
     return MDS_OK;
 }
@@ -156,8 +161,8 @@ mds_store_signed(const char *path, const mds_key_t *key)
     char        *text;
     size_t       len;
     uint8_t      keyid[MDS_KEYID_BYTES];
-    mds_status_t status
-        = mds_file_read(path, MDS_STORE_SIGNATURE_MAX, NULL, &text, &len);
+    mds_status_t status = mds_file_read_regular(path, MDS_STORE_SIGNATURE_MAX,
+                                                NULL, &text, &len);
 
     if (status != MDS_OK) {
         return false;

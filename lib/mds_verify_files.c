@@ -104,8 +104,8 @@ mds_verify_minisig(mds_verify_t *v, const char *where,
         return status;
     }
 
-    status = mds_file_read(signature.text, MDS_VERIFY_SIGNATURE_MAX, err, &text,
-                           &len);
+    status = mds_file_read_regular(signature.text, MDS_VERIFY_SIGNATURE_MAX,
+                                   err, &text, &len);
 
     if (status == MDS_OK) {
         mds_verify_minisig_text(v, where, path.text, (mds_str_t){ len, text });

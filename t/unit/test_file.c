@@ -107,6 +107,8 @@ test_open_regular_alone(void **state)
 {
     int      fd = -7;
     uint64_t size = 7;
+    char    *data = NULL;
+    size_t   len;
 
     (void) state;
     assert_int_equal(mkfifo(workdir("fifo"), 0600), 0);
@@ -115,6 +117,10 @@ test_open_regular_alone(void **state)
     assert_int_equal(mds_file_open(workdir("."), &err, &fd, &size),
                      MDS_INVALID);
     assert_int_equal(fd, -7);
+    assert_int_equal(
+        mds_file_read_regular(workdir("fifo"), 4, &err, &data, &len),
+        MDS_INVALID);
+    assert_null(data);
 
     workdir_write("three", "123", 3);
     assert_int_equal(mds_file_open(workdir("three"), &err, &fd, &size), MDS_OK);
