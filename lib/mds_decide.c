@@ -1,5 +1,6 @@
 #include "mds_decide.h"
 
+#include "mds_installed.h"
 #include "mds_judge.h"
 #include "mds_messages.h"
 #include "mds_offer.h"
@@ -331,6 +332,7 @@ mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
     mds_judge_t    judge;
 
     mds_judge_begin(&judge, snapshot, record, request, now_ms, trace, err);
+    mds_installed_drop_foreign(&judge);
     mds_decide_record(&judge, &decided);
     mds_decide_message(&judge, &decided);
 

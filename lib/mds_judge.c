@@ -45,6 +45,7 @@ mds_judge_begin(mds_judge_t *judge, const mds_snapshot_t *snapshot,
     judge->made[MDS_BY_USER] = 0;
     judge->asked = 0;
     judge->read = 0;
+    judge->installed_dropped = false;
 
     if (!mds_version_parse(mds_request_known(request, MDS_ATTRIBUTE_VERSION),
                            &judge->installed))

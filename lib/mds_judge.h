@@ -53,7 +53,8 @@ typedef struct {
     mds_str_t     ids[2];    /* by mds_by_t */
     uint64_t      hashes[2]; /* mds_id_hash() of them, once asked for */
     bool          hashed[2];
-    mds_version_t installed; /* len 0: nothing is */
+    mds_version_t installed;         /* len 0: nothing is */
+    bool          installed_dropped; /* what the request names does not count */
 
     /* The buckets made last, by mds_by_t: of so many salts, from that one on,
      * a multiple of MDS_SIPHASH_LANES. */
@@ -119,6 +120,10 @@ bool mds_judge_takes(mds_judge_t *judge, mds_span_t version_key);
 
 /* Whether all rules (REFS) hold; told: the trace hears of each. */
 bool mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told);
+
+/* The same of those that ask about the attribute alone; nobody hears of it. */
+bool mds_judge_rules_about(mds_judge_t *judge, mds_range_t rules,
+                           mds_str_t attribute);
 
 /* Whether one of the lists (REFS) has the device, or its user. in_doubt: what
  * counts where a pattern cannot say. */

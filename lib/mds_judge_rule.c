@@ -6,6 +6,10 @@ mds_judge_ask(const mds_judge_t *judge, mds_str_t name)
 {
     mds_str_t value = mds_request_get(judge->request, name);
 
+    if (judge->installed_dropped && mds_str_eq(name, mds_str("version"))) {
+        return mds_null_str;
+    }
+
     if (value.len == 0 && mds_str_eq(judge->kind, mds_str("upgrade"))
         && mds_str_eq(name, mds_str("app_version")))
     {
@@ -185,4 +189,27 @@ mds_judge_rules(mds_judge_t *judge, mds_range_t rules, bool told)
     }
 
     return all;
+}
+
+bool
+mds_judge_rules_about(mds_judge_t *judge, mds_range_t rules,
+                      mds_str_t attribute)
+{
+    const mds_record_t *record = judge->record;
+
+    for (uint32_t i = 0; i < rules.count; i++) {
+        uint32_t index = mds_record_ref(record, rules.first + i);
+        const mds_rule_record_t *rule
+            = mds_record_item(record, MDS_TABLE_RULES, index);
+        const mds_span_t *name
+            = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
+
+        if (mds_str_eq(mds_record_bytes(record, *name), attribute)
+            && !mds_judge_rule(judge, index))
+        {
+            return false;
+        }
+    }
+
+    return true;
 }

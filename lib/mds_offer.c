@@ -1,5 +1,7 @@
 #include "mds_offer.h"
 
+#include "mds_installed.h"
+
 static const mds_offer_t *
 mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
 {
@@ -12,59 +14,6 @@ mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
     }
 
     return NULL;
-}
-
-/* The builds of what is installed: BUILDS has higher versions first. */
-static mds_range_t
-mds_installed_builds(const mds_judge_t *judge)
-{
-    const mds_record_t *record = judge->record;
-    uint32_t            low = 0;
-    uint32_t            high = record->tables[MDS_TABLE_BUILDS].count;
-    mds_range_t         range = { 0 };
-
-    while (low < high) {
-        uint32_t           middle = low + (high - low) / 2;
-        const mds_build_t *build
-            = mds_record_item(record, MDS_TABLE_BUILDS, middle);
-
-        if (mds_judge_version_cmp(judge, build->version_key) > 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-
-    range.first = low;
-
-    while (range.first + range.count < record->tables[MDS_TABLE_BUILDS].count) {
-        const mds_build_t *build = mds_record_item(record, MDS_TABLE_BUILDS,
-                                                   range.first + range.count);
-
-        if (mds_judge_version_cmp(judge, build->version_key) != 0) {
-            break;
-        }
-
-        range.count++;
-    }
-
-    return range;
-}
-
-/* Whether any of them was for the device's platform and channel. */
-static bool
-mds_installed_known(mds_judge_t *judge, mds_range_t builds)
-{
-    for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
-        const mds_build_t *build
-            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
-
-        if (mds_judge_scope(judge, build->platforms, build->channels)) {
-            return true;
-        }
-    }
-
-    return false;
 }
 
 static bool

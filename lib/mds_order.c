@@ -344,8 +344,12 @@ mds_order_check(const mds_order_t *order, const mds_request_t *request,
         return mds_fail(err, MDS_CONFLICT,
                         MDS_ORDER_WHAT
                         ": version \"%.*s\" is not above the installed"
-                        " \"%.*s\"; an old answer sent again?",
-                        MDS_STR(order->version), MDS_STR(installed));
+                        " \"%.*s\"; an old answer sent again?%s",
+                        MDS_STR(order->version), MDS_STR(installed),
+                        mds_str_eq(order->kind, mds_str("hotfix"))
+                            ? " Or the hotfix is of another version of the app:"
+                              " then leave version out"
+                            : "");
     }
 
     return MDS_OK;

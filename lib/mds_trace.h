@@ -9,9 +9,11 @@
 #include "mds_base.h"
 
 typedef enum {
-    MDS_TRACE_RELEASE, /* a release is taken up: subject is its id */
-    MDS_TRACE_TEST,    /* one test of it: subject, detail, seen, holds */
-    MDS_TRACE_VERDICT  /* the release is done with: holds, detail says why */
+    MDS_TRACE_INSTALLED, /* before all others: what is installed does not count,
+                          * detail says why, seen is its version */
+    MDS_TRACE_RELEASE,   /* a release is taken up: subject is its id */
+    MDS_TRACE_TEST,      /* one test of it: subject, detail, seen, holds */
+    MDS_TRACE_VERDICT    /* the release is done with: holds, detail says why */
 } mds_trace_type_t;
 
 /* Views that are valid during the call only. */

@@ -11,9 +11,10 @@
 #include "mdsctl.h"
 
 typedef struct {
-    mds_trace_t trace;    /* first: tell() gets its address */
-    mds_json_t *releases; /* NULL once memory has run out */
-    mds_json_t *tests;    /* of the release under way; borrowed */
+    mds_trace_t trace;     /* first: tell() gets its address */
+    mds_json_t *releases;  /* NULL once memory has run out */
+    mds_json_t *tests;     /* of the release under way; borrowed */
+    mds_json_t *installed; /* NULL: there is nothing to say of it */
     bool        json;
     bool        entitled; /* told about going back */
 } explain_t;
@@ -22,6 +23,11 @@ static void
 print_event(explain_t *explain, const mds_trace_event_t *event)
 {
     switch (event->type) {
+    case MDS_TRACE_INSTALLED:
+        printf("installed \"%.*s\" does not count: %s\n", MDS_STR(event->seen),
+               event->detail);
+        break;
+
     case MDS_TRACE_RELEASE:
         if (event->what[0] == 'e' && !explain->entitled) {
             explain->entitled = true;
@@ -45,6 +51,22 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
     default:
         printf("  => %s\n", event->holds ? "holds" : "does not hold");
     }
+}
+
+static mds_status_t
+note_installed(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    explain->installed = o;
+
+    if (mds_json_set_str(o, "version", event->seen) != MDS_OK
+        || mds_json_set_bool(o, "counts", false) != MDS_OK)
+    {
+        return MDS_NO_MEMORY;
+    }
+
+    return mds_json_set_str(o, "why", mds_str_of(event->detail));
 }
 
 static mds_status_t
@@ -102,9 +124,19 @@ tell(mds_trace_t *trace, const mds_trace_event_t *event)
         return;
     }
 
-    status = event->type == MDS_TRACE_RELEASE ? note_release(explain, event)
-             : event->type == MDS_TRACE_TEST  ? note_test(explain, event)
-                                              : note_verdict(explain, event);
+    switch (event->type) {
+    case MDS_TRACE_INSTALLED:
+        status = note_installed(explain, event);
+        break;
+    case MDS_TRACE_RELEASE:
+        status = note_release(explain, event);
+        break;
+    case MDS_TRACE_TEST:
+        status = note_test(explain, event);
+        break;
+    default:
+        status = note_verdict(explain, event);
+    }
 
     if (status != MDS_OK) {
         mds_json_release(explain->releases);
@@ -145,6 +177,9 @@ print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
         || mds_json_set_str(o, "version", decision->version) != MDS_OK
         || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
                != MDS_OK
+        || (explain->installed != NULL
+            && mds_json_set(o, "installed", mds_json_retain(explain->installed))
+                   != MDS_OK)
         || set_manifest(o, decision) != MDS_OK)
     {
         mds_json_release(o);
@@ -327,6 +362,7 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
                : explain_decision(&explain, &snapshot, request);
 
     mds_json_release(explain.releases);
+    mds_json_release(explain.installed);
 
     if (state != NULL) {
         mds_state_end(state);

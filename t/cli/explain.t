@@ -88,6 +88,29 @@ is_deeply [map { "$t{\"rule $_\"}{seen}" . ($t{"rule $_"}{holds} ? 1 : 0) }
     qw(brand os_version city)], [0, 0, 0],
     'what the request lacks fails every rule, the not_ ones too';
 
+# --- a hotfix of another version of the app
+
+my $fix = Depot->new;
+$fix->put("fix-$_", "fix $_") for 1, 2;
+$fix->put_json('fix.json', { app => 'a', packages => [ map { {
+        kind => 'hotfix', version => $_->[0], file => "fix-$_->[0]",
+        app_version => { min => $_->[1], max => $_->[1] } } }
+        [ '2', '3.1' ], [ '1', '3.2' ] ],
+    releases => [ map { { id => "r$_", kind => 'hotfix', version => "$_",
+        audience => { all => JSON::PP::true } } } 1, 2 ] });
+$fix->must('apply', "$fix->{dir}/fix.json");
+$e = $fix->decides(qw(app=a kind=hotfix version=2 app_version=3.2));
+is_deeply [ @$e{qw(action version)}, @{ $e->{installed} }{qw(version counts)} ],
+    [ 'install', '1', '2', JSON::PP::false ],
+    'a hotfix of another app_version does not count';
+like $e->{installed}{why}, qr/hotfix 2 is not for app_version 3\.2/,
+    '... in words';
+ok !exists $fix->decides(qw(app=a kind=hotfix version=2 app_version=3.1))
+    ->{installed}, '... of which there are none where it counts';
+like +($fix->run(qw(explain app=a kind=hotfix version=2 app_version=3.2)))[1],
+    qr/\Ainstalled "2" does not count: hotfix 2 is not for app_version 3\.2, /,
+    '... and is what is said first';
+
 # --- the bucket
 
 my ($in, $out);

@@ -17,7 +17,7 @@ $t->depot;
 
 srand 1;
 my $common = join '', map { chr int rand 256 } 1 .. 50_000;
-$t->write("fix-$_.patch", "$_$common$_") for 1 .. 4;
+$t->write("fix-$_.patch", "$_$common$_") for 1 .. 4, '0.9';
 
 my $true = JSON::PP::true;
 sub package_of {
@@ -36,9 +36,10 @@ my %document = (
     lists    => { staff => { ids => ['alice'] } },
     packages => [
         package_of(1, '3.1.0', '3.1.0'), package_of(2, '3.1.0', '3.1.0'),
-        package_of(3, '3.2.0', '3.2.0') ],
+        package_of(3, '3.2.0', '3.2.0'), package_of('0.9', '3.3.0', '3.3.0') ],
     releases => [ release_of('fix-1', 1), release_of('fix-2', 2,
-            meta => { restart => $true }), release_of('fix-3', 3) ],
+            meta => { restart => $true }), release_of('fix-3', 3),
+        release_of('fix-of-3.3', '0.9') ],
 );
 sub apply { $t->mdsctl('apply', '--force', $t->document(\%document)) }
 apply();
@@ -69,8 +70,12 @@ told('the app of another fix', 'install 3 full by fix-3',
     app_version => '3.2.0');
 told('the same, with the fix of another app', 'install 3 full by fix-3',
     app_version => '3.2.0', version => 2);
+told('... its numbers begin anew', 'install 0.9 full by fix-of-3.3',
+    app_version => '3.3.0', version => 3);
+told('... for this device, too', 'nothing', app_version => '3.3.0',
+    version => '0.9');
 told('an app without fixes', 'nothing', app_version => $_)
-    for '3.0.0', '3.1.1', '3.1.0-rc.1', '3.3';
+    for '3.0.0', '3.1.1', '3.1.0-rc.1', '3.4';
 told('no version of the app', 'nothing', app_version => undef);
 told('another platform', 'nothing', platform => 'ios');
 is($device->ask->{meta}{restart}, $true, 'whether to restart');
@@ -115,8 +120,10 @@ told('is not offered again', 'install 1 full by fix-1');
 told('... nor to who has the first', 'nothing', version => 1);
 told('another version is nobody\'s business', 'nothing', version => $_)
     for '1.5', '2.1', '9';
-told('an app for which the first is none', 'rollback none by fix-2',
+told('an app of which it is no hotfix: nothing to take back', 'nothing',
     version => 2, app_version => '3.0.0');
+told('an app that is not named: taken back all the same',
+    'rollback none by fix-2', version => 2, app_version => undef);
 told('... another platform', 'nothing', version => 2, platform => 'ios');
 
 my $ask = qq({"app":"$app","platform":"android","app_version":"3.1.0",)

@@ -323,6 +323,16 @@ rolled_back(const world_t *w, const world_device_t *d)
     return found;
 }
 
+/* A package of the installed version, for the device's platform and channel. */
+static bool
+of_installed(const world_package_t *p, const world_device_t *d)
+{
+    return of_resource(p->kind, p->name, d)
+           && reading_cmp(p->version, d->version) == 0
+           && scope_holds(&p->platforms, d->platform)
+           && scope_holds(&p->channels, d->channel);
+}
+
 /* "unknown (no package of it for the device's platform and channel)" */
 static bool
 known(const world_t *w, const world_device_t *d)
@@ -330,11 +340,7 @@ known(const world_t *w, const world_device_t *d)
     for (unsigned i = 0; i < w->package_count; i++) {
         const world_package_t *p = &w->packages[i];
 
-        if (of_resource(p->kind, p->name, d)
-            && reading_cmp(p->version, d->version) == 0
-            && scope_holds(&p->platforms, d->platform)
-            && scope_holds(&p->channels, d->channel))
-        {
+        if (of_installed(p, d)) {
             return true;
         }
     }
@@ -488,8 +494,55 @@ unknown(const world_t *w, const world_device_t *d)
     return true;
 }
 
-void
-second_decide(const world_t *w, const world_device_t *d, char line[512])
+/* Of a package: what it says of app_version, in its range or in its rules. */
+static bool
+for_app_version(const world_package_t *p, const world_device_t *d)
+{
+    bool fits = !p->has_range || rule_holds(&p->range, d);
+
+    for (unsigned i = 0; i < p->rules.count; i++) {
+        const world_rule_t *rule = &p->rules.items[i];
+
+        fits
+            = fits
+              && (!same(rule->attribute, "app_version") || rule_holds(rule, d));
+    }
+
+    return fits;
+}
+
+/*
+ * "A hotfix that is installed counts only for the app_version that it was
+ * for." docs/kinds.md: what is unknown, and an app_version that is not said,
+ * are not taken for another one.
+ */
+bool
+second_foreign(const world_t *w, const world_device_t *d)
+{
+    unsigned known_builds = 0;
+
+    if (!same(d->kind, "hotfix") || d->version == NULL
+        || d->app_version == NULL) {
+        return false;
+    }
+
+    for (unsigned i = 0; i < w->package_count; i++) {
+        const world_package_t *p = &w->packages[i];
+
+        if (of_installed(p, d)) {
+            known_builds++;
+
+            if (for_app_version(p, d)) {
+                return false;
+            }
+        }
+    }
+
+    return known_builds > 0;
+}
+
+static void
+decide(const world_t *w, const world_device_t *d, char line[512])
 {
     const world_release_t *chosen = choose(w, d);
     const world_release_t *back = rolled_back(w, d);
@@ -512,4 +565,16 @@ second_decide(const world_t *w, const world_device_t *d, char line[512])
     } else {
         strcpy(line, "outside");
     }
+}
+
+void
+second_decide(const world_t *w, const world_device_t *d, char line[512])
+{
+    world_device_t counted = *d;
+
+    if (second_foreign(w, d)) {
+        counted.version = NULL;
+    }
+
+    decide(w, &counted, line);
 }

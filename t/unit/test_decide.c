@@ -778,6 +778,98 @@ test_rollback_scope(void **state)
                 priority, mds_nelems(priority));
 }
 
+/*
+ * Two hotfixes for app 3.1 and one each for 3.2 and, by a rule, 4.0. What is
+ * installed for another app_version counts as none: its number, the difference
+ * from it and its rollback do not.
+ */
+#define APP(min, below)                                                        \
+    ",\"app_version\":{\"min\":\"" min "\",\"below\":\"" below "\"}"
+#define BOUND                                                                  \
+    PACKAGE("hotfix", "1", "f1", APP("3.1", "3.2"))                            \
+    "," PACKAGE("hotfix", "5", "f5", APP("3.1", "3.2")) "," PACKAGE(           \
+        "hotfix", "2", "f2",                                                   \
+        APP("3.2", "3.3")) "," PACKAGE("hotfix", "3", "f3",                    \
+                                       ",\"rules\":[{\"attribute\":\"app_"     \
+                                       "version\",\"op\":\"in\","              \
+                                       "\"values\":[\"4.0\"]},{\"attribute\":" \
+                                       "\"net\",\"op\":\"in\","                \
+                                       "\"values\":[\"wifi\"]}]")
+
+static void
+check_bound(const char *releases, const row_t *rows, size_t count)
+{
+    char document[4096];
+
+    snprintf(document, sizeof(document), DOC("", BOUND, "%s"), releases);
+    shelf_put(document);
+    check_rows("hotfix", rows, count);
+}
+
+static void
+test_hotfix_of_another_app(void **state)
+{
+    static const row_t anew[] = {
+        { "version=5&app_version=3.1", "current 5 by r5" },
+        { "version=5&app_version=3.2", "install 2 by r2 full=f2" },
+        { "version=5.0&app_version=v3.2.0", "install 2 by r2 full=f2" },
+        { "version=5&app_version=3.3", "outside" },
+        { "version=2&app_version=3.1", "install 5 by r5 full=f5" },
+        { "version=2&app_version=3.2", "current 2 by r2" },
+        { "version=1&app_version=3.1",
+          "install 5 by r5 full=f5 delta=f1>f5 from=1" },
+        { "version=1&app_version=3.2", "install 2 by r2 full=f2" },
+        /* Of what the catalog does not know it is not known, either. */
+        { "version=4&app_version=3.2", "current 2 by r2" },
+        { "version=1.5&app_version=3.2", "install 2 by r2 full=f2" },
+        { "version=5", "outside" },
+    };
+    static const row_t back[] = {
+        { "version=5&app_version=3.1", "rollback 1 by r5 full=f1" },
+        { "version=5&app_version=3.2", "outside" },
+        { "version=5&app_version=9", "outside" },
+        /* The recall reaches who does not say. */
+        { "version=5", "rollback none by r5" },
+    };
+    static const row_t ruled[] = {
+        { "version=3&app_version=4.0&net=wifi", "current 3 by r3" },
+        /* Another network does not make it another app's. */
+        { "version=3&app_version=4.0&net=5g", "outside" },
+        { "version=3&app_version=4.1&net=wifi", "install 9 by r9 full=f9" },
+        { "version=5&app_version=4.1", "install 9 by r9 full=f9" },
+        { "version=9&app_version=4.1", "current 9 by r9" },
+    };
+
+    (void) state;
+    check_bound(JOIN(RELEASE("r1", "hotfix", "1", ALL),
+                     RELEASE("r5", "hotfix", "5", ALL),
+                     RELEASE("r2", "hotfix", "2", ALL)),
+                anew, mds_nelems(anew));
+    check_bound(JOIN(RELEASE("r1", "hotfix", "1", ALL),
+                     RELEASE("r5", "hotfix", "5", ALL BACK)),
+                back, mds_nelems(back));
+
+    /* A rule about the installed version sees none, too. */
+    shelf_put(DOC(
+        "", BOUND "," PACKAGE("hotfix", "9", "f9", APP("4.1", "4.2")),
+        JOIN(RELEASE("r3", "hotfix", "3", ALL),
+             RELEASE("r9", "hotfix", "9", ALL),
+             RELEASE("seen", "hotfix", "9",
+                     ALL
+                     ",\"priority\":1,\"rules\":[{\"attribute\":\"version\","
+                     "\"op\":\"range\",\"below\":\"6\"}]"))));
+    check_rows("hotfix", ruled, mds_nelems(ruled));
+
+    /* Another kind's numbers go on. */
+    shelf_put(DOC("",
+                  PACKAGE("x-own", "5", "f5",
+                          APP("3.1", "3.2")) "," PACKAGE("x-own", "2", "f2",
+                                                         APP("3.2", "3.3")),
+                  RELEASE("r2", "x-own", "2", ALL)));
+    assert_string_equal(shelf_ask("app=a&kind=x-own&version=5&app_version=3.2"),
+                        "current 2 by r2");
+}
+
 static void
 test_unknown(void **state)
 {
@@ -956,7 +1048,10 @@ tell(mds_trace_t *trace, const mds_trace_event_t *e)
              e->type == MDS_TRACE_TEST ? "  " : "",
              e->type == MDS_TRACE_VERDICT ? "= " : e->what,
              e->subject.len > 0 && e->type != MDS_TRACE_VERDICT ? " " : "",
-             MDS_STR(e->subject), e->type == MDS_TRACE_TEST ? e->detail : "",
+             MDS_STR(e->subject),
+             e->type == MDS_TRACE_TEST || e->type == MDS_TRACE_INSTALLED
+                 ? e->detail
+                 : "",
              MDS_STR(e->seen),
              e->type == MDS_TRACE_RELEASE ? ""
              : e->holds                   ? "yes"
@@ -1010,6 +1105,13 @@ test_trace(void **state)
         "r||2.0|no\nrelease old||1.0|\n  state|running|running|yes\n  "
         "build|one for the device||yes\n  refuse|not this version|1.0|no\n  "
         "all|everybody||yes\n= old||1.0|no\n");
+
+    shelf_put(DOC("", BOUND, RELEASE("r2", "hotfix", "2", ALL)));
+    explain("app=a&kind=hotfix&version=5&app_version=3.2",
+            "installed|hotfix 5 is not for app_version 3.2, so the device "
+            "counts as having none|5|no\nrelease r2||2|\n  "
+            "state|running|running|yes\n  build|one for the device||yes\n  "
+            "all|everybody||yes\n= r2||2|yes\n");
 }
 
 int
@@ -1033,6 +1135,7 @@ main(void)
         cmocka_unit_test(test_ladder),
         cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_rollback_scope),
+        cmocka_unit_test(test_hotfix_of_another_app),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_resources),
         cmocka_unit_test(test_reasons),

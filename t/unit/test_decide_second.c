@@ -23,6 +23,7 @@
 static world_t  worlds[APPS];
 static unsigned seen[6]; /* answers of each sort */
 static unsigned compared;
+static unsigned foreign; /* devices with a hotfix for another app_version */
 
 /* The same for the same files, and of all fates. */
 static shelf_delta_t
@@ -102,6 +103,7 @@ compare(const world_t *world, const world_device_t *device)
 
     world_query(world, device, query);
     second_decide(world, device, should);
+    foreign += second_foreign(world, device);
     is = shelf_ask(query);
     count(is);
 
@@ -145,6 +147,9 @@ test_second_reading(void **state)
     for (unsigned i = 0; i < mds_nelems(seen); i++) {
         assert_true(seen[i] > 500);
     }
+
+    printf("hotfix of another app_version %u\n", foreign);
+    assert_true(foreign > 500);
 }
 
 int

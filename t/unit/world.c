@@ -199,7 +199,8 @@ roll_package(dice_t *dice, const world_t *world, world_package_t *package)
     roll_set(dice, channels, count_of(channels), &package->channels);
     roll_rules(dice, &package->rules);
 
-    package->has_range = dice_once_in(dice, 6);
+    package->has_range
+        = dice_once_in(dice, strcmp(package->kind, "hotfix") == 0 ? 2 : 6);
     package->range.attribute = "app_version";
     package->range.op = "range";
     roll_range(dice, versions, count_of(versions), &package->range);

@@ -124,6 +124,9 @@ char *world_document(const world_t *world, int64_t now_ms);
 void  world_query(const world_t *world, const world_device_t *device,
                   char query[1024]);
 
+/* Whether the device's installed hotfix is for another app_version. */
+bool second_foreign(const world_t *world, const world_device_t *device);
+
 /* What shelf_ask() should say. The delta's fate is shelf_delta's. */
 void second_decide(const world_t *world, const world_device_t *device,
                    char line[512]);
