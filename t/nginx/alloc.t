@@ -12,9 +12,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use Famine;
 use JSON::PP;
+use List::Util qw(min);
 use MDS;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 plan skip_all => 'a sanitizer allocates for itself'
     if $ENV{TEST_NGINX_PRELOAD};
@@ -126,18 +127,21 @@ sub descriptors {
     return scalar(() = glob "/proc/$worker/fd/*");
 }
 
-# What the worker holds, once the last request has gone.
+# The least that the worker holds after a request: a client sees its connection
+# closed before the worker has let go of what was the request's, and news of
+# devices are kept a while. Goes on until it is no more than is wanted.
 sub settled {
     my ($worker, $deed, $want) = @_;
-    my @has;
-    for (1 .. 100) {
+    my @least;
+    for (1 .. (defined $want ? 200 : 10)) {
         $famine->tell(pid => $worker);
         $deed->();
-        sleep 0.005;
-        @has = ($famine->live, descriptors($worker));
-        last if !defined $want || "@has" eq "@$want";
+        $t->wait_until_asleep($worker) or die 'the worker does not rest';
+        my @has = ($famine->live, descriptors($worker));
+        @least = map { min(grep { defined } $least[$_], $has[$_]) } 0, 1;
+        last if defined $want && !grep { $least[$_] > $want->[$_] } 0, 1;
     }
-    return @has;
+    return @least;
 }
 
 my ($worker) = $t->workers;
@@ -156,7 +160,6 @@ for my $name (sort keys %deeds) {
     for (my $i = 0; $i < @places; $i += $step) {
         my $n    = $places[$i];
         my $to   = int($i) % 2 ? $n : 1 << 40;
-        my $from = time;
         my $answer;
         my $failed = $famine->starve($worker, $n, $to, sub {
             $answer = $deed->();
@@ -164,7 +167,7 @@ for my $name (sort keys %deeds) {
         $seen{ $answer->status }++;
         push @wrong, "call $n: " . $answer->status
             if $answer->status !~ /^(?:0|500|503|$status)$/;
-        push @wrong, "call $n: it took long" if time - $from > 5;
+        push @wrong, "call $n: it hangs" if $answer->{hangs};
 
         my $after = $deed->()->status;
         push @wrong, "call $n: then $after" if $after != $status;
@@ -177,7 +180,8 @@ for my $name (sort keys %deeds) {
         . join ', ', map { "$seen{$_} x $_" } sort keys %seen);
 
     my @after = settled($worker, $deed, \@before);
-    is("@after", "@before", "$name: no memory, no descriptor is lost");
+    cmp_ok($after[0], '<=', $before[0], "$name: no memory is lost");
+    cmp_ok($after[1], '<=', $before[1], '... and no descriptor');
 }
 
 # A worker begins: with its depot, or to open it a second later. A master that
@@ -197,7 +201,7 @@ sub reload {
 {
     my @places = $famine->places(-1, \&reload, inside => 1);
     my $step   = $SOAK ? 1 : @places / 6;
-    my $end    = time + ($SOAK // 60) / 4;
+    my $end    = $SOAK ? time + $SOAK / 4 : 9e9;
     my @wrong;
 
     for (my $i = 0; $i < @places && time < $end; $i += $step) {

@@ -25,6 +25,7 @@ $SIG{PIPE} = 'IGNORE';
 my $soak = $ENV{MDS_SOAK} // 0;
 my $true = JSON::PP::true;
 my $t = MDS->new(connections => 4096, main => 'worker_rlimit_nofile 8192;');
+my $quiet = MDS->new;
 $t->depot;
 
 my $content = join '', map { chr(($_ * 7 + ($_ >> 8)) & 255) } 0 .. 99_999;
@@ -52,16 +53,27 @@ $t->mdsctl(qw(message push a --users), "$t->{dir}/users",
 
 $t->start(<<'EOF2');
 mds_depot %DEPOT%;
-client_header_timeout 20s;
-client_body_timeout 2s;
-send_timeout 20s;
+client_header_timeout 1h;
+client_body_timeout 1h;
+send_timeout 1h;
 keepalive_requests 1000000;
 server {
     listen %LISTEN% backlog=4096;
     location = /mds/v1/check    { mds_check; }
+    location = /mds/v1/silent   { mds_check; client_body_timeout 1s; }
     location = /mds/v1/config   { mds_config; }
     location = /mds/v1/messages { mds_messages; }
     location   /mds/v1/files/   { mds_files; }
+}
+EOF2
+
+# Another one, before which there is never a crowd.
+$quiet->start(<<"EOF2");
+mds_depot @{[ $t->depot_dir ]};
+keepalive_requests 1000000;
+server {
+    listen %LISTEN%;
+    location = /mds/v1/check { mds_check; }
 }
 EOF2
 
@@ -89,49 +101,54 @@ sub get {
         @lines, '', '';
 }
 
-# Sent as it is; the status is one of these (0: closed without an answer).
+# Sent as it is; the status is one of these (0: closed without an answer), and
+# the connection ends.
 sub deserves {
     my ($what, $bytes, @statuses) = @_;
 
     my $r = $t->raw($bytes);
     my $status = $r->status;
-    ok((grep { $_ == $status } @statuses), "$what: $status")
-        or diag("want one of @statuses");
+    ok((grep { $_ == $status } @statuses) && !$r->{hangs}, "$what: $status")
+        or diag("want one of @statuses, and no connection that hangs");
     ok($r->json, '... a problem that is JSON') if $r->status >= 400
         && ($r->header('Content-Type') // '') eq 'application/problem+json';
     return $r;
 }
 
 sub socket_to {
-    my ($receive) = @_;
+    my ($server, $receive) = @_;
 
     my $socket = IO::Socket::INET->new(Proto => 'tcp');
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, $receive if $receive;
-    $socket->connect($t->port, Socket::inet_aton('127.0.0.1')) or return;
+    $socket->connect($server->port, Socket::inet_aton('127.0.0.1')) or return;
     return $socket;
 }
 
-# Milliseconds that a check takes, the 99th of a hundred, on one connection.
 my $CHECK = "GET /mds/v1/check?app=a&kind=upgrade&platform=android&version=1.0"
     . " HTTP/1.1\r\nHost: h\r\n\r\n";
 
+# Milliseconds until a check is answered.
+sub check_takes {
+    my ($socket) = @_;
+
+    my $begin = time;
+    $socket->syswrite($CHECK);
+    my $answered = qr/\r\n\r\n\{.*"serial":\d+/s;
+    $t->read_until($socket, $answered) =~ $answered
+        or die 'a check is not answered';
+
+    return 1000 * (time - $begin);
+}
+
+# The 99th of a hundred, here and before the one that is quiet, by turns: what
+# else runs on the machine keeps both waiting.
 sub p99 {
-    my ($count) = @_;
-
-    my $socket = socket_to();
+    my @sockets = (socket_to($t), socket_to($quiet));
     my @took;
-    for (1 .. $count) {
-        my $begin = time;
-        $socket->syswrite($CHECK);
-        my $answer = '';
-        while ($answer !~ /\r\n\r\n\{.*"serial":\d+/s) {
-            IO::Select->new($socket)->can_read(10) or return 1e6;
-            $socket->sysread($answer, 65536, length $answer) or return 1e6;
-        }
-        push @took, 1000 * (time - $begin);
+    for (1 .. 300) {
+        push @{ $took[$_] }, check_takes($sockets[$_]) for 0, 1;
     }
-
-    return (sort { $a <=> $b } @took)[$count * 99 / 100];
+    return map { (sort { $a <=> $b } @$_)[@$_ * 99 / 100] } @took;
 }
 
 sub serves {
@@ -152,7 +169,7 @@ is($t->raw(post('check', $BATCH))->status, 200, 'a batch');
 # A byte every 100 ms is slow, and no crime. What comes of it is seen at the end.
 my $dripping = fork // die "fork: $!";
 if ($dripping == 0) {
-    my $socket = socket_to();
+    my $socket = socket_to($t);
     my $body = '{"app":"a","resources":[]}' . ' ' x ($soak ? 200 : 20);
     my $answer = '';
     $socket->syswrite(post('check', '', 'Content-Length' => length $body));
@@ -178,7 +195,7 @@ deserves('a length and chunks', post('check', "0\r\n\r\n",
 deserves('another encoding', post('check', $BATCH,
     'Content-Length' => undef, 'Transfer-Encoding' => 'gzip'), 501, 400);
 deserves('shorter than declared, and silence',
-    post('check', $BATCH, 'Content-Length' => 500), 408, 0);
+    post('silent', $BATCH, 'Content-Length' => 500), 408, 0);
 deserves('longer than declared',
     post('check', $BATCH . $BATCH, Connection => 'keep-alive',
         'Content-Length' => length $BATCH), 200);
@@ -188,18 +205,18 @@ deserves('64 KiB of blanks', post('check', ' ' x 65536), 400);
 
 for my $chunk ('ffffffffffffffff', '7fffffffffffffff', '-1', 'x', '', '1;a=b') {
     deserves("a chunk of \"$chunk\"",
-        post('check', "$chunk\r\nx\r\n", 'Content-Length' => undef,
+        post('silent', "$chunk\r\nx\r\n", 'Content-Length' => undef,
             'Transfer-Encoding' => 'chunked'), 400, 413, 408, 0);
 }
 
 # Chunks without end: refused long before the sender is tired.
 {
-    my $socket = socket_to();
+    my $socket = socket_to($t);
     my ($sent, $answer, $chunk) = (0, '', sprintf "%x\r\n%s\r\n", 8192, ' ' x 8192);
     $socket->syswrite(post('check', '', 'Content-Length' => undef,
         'Transfer-Encoding' => 'chunked', Connection => undef));
     while ($sent < 1024 * 1024 * 1024) {
-        my ($writable) = IO::Select->new($socket)->can_write(5) or last;
+        IO::Select->new($socket)->can_write($t->{patience}) or last;
         $sent += $socket->syswrite($chunk) // last;
         if (IO::Select->new($socket)->can_read(0)) {
             $socket->sysread($answer, 4096, length $answer) or last;
@@ -214,12 +231,11 @@ for my $chunk ('ffffffffffffffff', '7fffffffffffffff', '-1', 'x', '', '1;a=b') {
     my $r = $t->raw(post('check', $BATCH, Expect => '100-continue'));
     is($r->status, 100, 'Expect: 100');
     like($r->body, qr{^HTTP/1\.1 200 }, '... then 200');
-    my $socket = socket_to();
+    my $socket = socket_to($t);
     $socket->syswrite(post('check', '', 'Content-Length' => 10 ** 9,
         Expect => '100-continue'));
-    IO::Select->new($socket)->can_read(5);
-    $socket->sysread(my $answer, 4096);
-    like($answer, qr{^HTTP/1\.1 (?:413|100 Continue\r\n\r\nHTTP/1\.1 413)},
+    like($t->read_until($socket, qr/ 413 /),
+        qr{^HTTP/1\.1 (?:413|100 Continue\r\n\r\nHTTP/1\.1 413)},
         'Expect, of a gigabyte: 413');
     deserves('Expect of something else',
         post('check', $BATCH, Expect => '200-ok'), 417, 200);
@@ -425,7 +441,7 @@ serves('after all that');
     # One connection's worth of answers, a request after the other.
     my $pour = sub {
         my ($want) = @_;
-        my $socket = socket_to();
+        my $socket = socket_to($t);
         my $buffer = '';
         for (1 .. $want) {
             $socket->syswrite($flood[$sent++ % @flood]);
@@ -460,22 +476,20 @@ serves('after all that');
 
 # --- crowds
 
-my $quiet = p99(400);
-my $bound = 20 + 10 * $quiet;
-note(sprintf 'p99 in quiet: %.2f ms', $quiet);
-
 sub others_notice_nothing {
     my ($what) = @_;
+    my ($here, $there);
 
-    # What else runs on the machine is no fault of the crowd's.
-    my $worst = 1e9;
-    for (1 .. 3) {
-        my $now = p99(400);
-        $worst = $now if $now < $worst;
-        last if $worst < $bound;
+    # A moment in which the machine did something else is not the crowd's.
+    for (1 .. 20) {
+        ($here, $there) = p99();
+        last if $here < 20 + 10 * $there;
     }
-    cmp_ok($worst, '<', $bound, sprintf '%s: p99 is %.2f ms', $what, $worst);
+    cmp_ok($here, '<', 20 + 10 * $there, sprintf
+        '%s: p99 is %.2f ms, and %.2f ms where it is quiet', $what, $here, $there);
 }
+
+others_notice_nothing('before they come');
 
 # Who asks for a megabyte, and reads a byte now and then.
 {
@@ -485,7 +499,7 @@ sub others_notice_nothing {
     is($whole->status, 200, 'a batch of a megabyte');
     cmp_ok(length $whole->body, '>', 1_000_000, '... it is one');
 
-    my @slow = map { socket_to(4096) } 1 .. 50;
+    my @slow = map { socket_to($t, 4096) } 1 .. 50;
     $_->syswrite($megabyte) for @slow;
     for (1 .. 3) {
         sysread $_, my $byte, 1 for @slow;
@@ -493,18 +507,15 @@ sub others_notice_nothing {
     }
 
     # One of them does, at last, and gets it whole.
-    my ($last, $answer) = ($slow[0], 'H');
-    while (IO::Select->new($last)->can_read(10)) {
-        sysread $last, $answer, 65536, length $answer or last;
-    }
-    like($answer, qr/\]\}\z/, '... who does in the end has it all');
+    like($t->read_until($slow[0], qr/\]\}\z/), qr/\]\}\z/,
+        '... who does in the end has it all');
 }
 
 # Who connects and says nothing, or half of something.
 {
     my @idle;
     while (@idle < IDLE) {
-        push @idle, socket_to() // last;
+        push @idle, socket_to($t) // last;
         $idle[-1]->syswrite(substr $CHECK, 0, @idle % 60) if @idle % 2;
     }
     is(scalar @idle, IDLE, IDLE . ' who say nothing');
@@ -512,9 +523,8 @@ sub others_notice_nothing {
 
     # One of them speaks up.
     $idle[1]->syswrite($CHECK);
-    IO::Select->new($idle[1])->can_read(5);
-    $idle[1]->sysread(my $answer, 65536);
-    like($answer, qr{^HTTP/1\.1 200 }, '... one of them speaks, and is heard');
+    like($t->read_until($idle[1], qr/\r\n\r\n/), qr{^HTTP/1\.1 200 },
+        '... one of them speaks, and is heard');
     serves('with ' . IDLE . ' of them');
 }
 

@@ -67,7 +67,9 @@ $live->{runs} = \&struck;
 $live->watch;
 my $begun = time;
 $live->change while !@wrong && (time < $begun + $live->{seconds}
-    || $ends{killed} < 20 && time < $begun + 30);
+    || time < $begun + $t->{patience}
+        && ($ends{killed} < 20 || ($ends{done} // 0) <= 3
+            || $live->{watch}->progress->{serials} <= 3));
 
 my $heard = $live->judge('mdsctl is killed');
 is("@wrong", '', 'each change is there or not, and the depot whole');

@@ -11,7 +11,7 @@ use JSON::PP;
 use MDS;
 use POSIX qw(strftime);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $t = MDS->new(workers => 4, main => "env MDS_CLOCK;\n");
 $ENV{MDS_CLOCK} = "$t->{dir}/clock";
@@ -166,7 +166,7 @@ my ($late) = grep { $_->{id} eq 'late' } @releases;
 
 is(told_all('late', 'device=1', 'device=2'), 'late late', 'in time');
 is(window_of('late')->{closed}, undef, '... open');
-clock(900);
+clock($start + 900 - time);
 is(told('late', 'device=3'), 'late', 'just in time');
 clock(1001);
 is(told_all('late', map { "device=$_" } 1 .. 4), 'late late late -',
@@ -304,7 +304,8 @@ is(told('disk', "device=gone-$_"), '503', 'no place in a state that is gone')
     for 1 .. 4;
 ok($t->wait_for(sub { told('b1', 'device=1') eq '503' }),
     'without a state, windows answer 503');
-sleep 1.2;    # every worker has looked
+ok($t->wait_for(sub { lines('windows are closed') >= 4 }),
+    '... every worker has noticed');
 is(told('disk', "device=$_"), '503', '... each of them') for 1 .. 8;
 is(told('b4', "device=$_"), 'b4', '... and others go on') for 1 .. 8;
 is(actions(batch('1', qw(b4 b1 b4))), 'install error install',
@@ -316,7 +317,7 @@ is(told('disk', 'device=2'), '503', '... however often they are asked')
 is(lines('\[error\]'), $logged, '... and no more lines');
 mkdir $state;
 chmod 0777, $state;
-sleep 1.2;
+ok($t->wait_until_looked, 'an empty state was looked at by all');
 is(told('disk', "device=$_"), '503', 'an empty state is none') for 1 .. 8;
 ok(!-e "$state/data.mdb", '... and nobody makes a new one of it');
 rmdir $state or die "rmdir: $!";

@@ -368,9 +368,7 @@ sub watch {
 sub kill_worker {
     my ($self) = @_;
     my @workers = $self->{t}->workers or return;
-    $self->{watch}->killed;
-    kill 'KILL', $workers[ rand @workers ];
-    $self->{watch}->killed;
+    $self->{watch}->kills(sub { kill 'KILL', $workers[ rand @workers ] });
 }
 
 # --- what was heard

@@ -55,7 +55,8 @@ sub new {
         workers => 1,
         main    => '',    # more for the main context
         connections => 512,    # of a worker
-        patience => 10,   # seconds, for what has to come
+        patience => 120,  # seconds, for what has to come; a bound for what is
+                          # broken, not a measure: the machine may be busy
         allowed => [],    # lines of the error log that are expected
         module  => "$BUILD/ngx_http_mds_module.so",
         daemon  => 'off',
@@ -308,6 +309,34 @@ sub workers {
     return split ' ', $self->read("/proc/$pid/task/$pid/children");
 }
 
+# Waits until all threads of the process sleep: until it has done all that it
+# was given.
+sub wait_until_asleep {
+    my ($self, $pid) = @_;
+    return $self->wait_for(sub {
+        return !grep { $self->read($_) !~ /\) S [^)]*\z/ }
+            glob "/proc/$pid/task/*/stat";
+    });
+}
+
+# Waits until each worker has looked at its depot, as it does every second. To
+# be asked while nobody else wakes the workers: each time that one goes to sleep
+# counts, and the first may have been the end of a look from before.
+sub wait_until_looked {
+    my ($self) = @_;
+
+    my $times = sub {
+        my ($pid) = @_;
+        return $self->read("/proc/$pid/task/$pid/status")
+            =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : 0;
+    };
+    my %begun = map { $_ => $times->($_) } $self->workers;
+
+    return $self->wait_for(sub {
+        return !grep { $times->($_) < $begun{$_} + 3 } keys %begun;
+    }) && !grep { !$self->wait_until_asleep($_) } keys %begun;
+}
+
 # Reloads and waits for the new workers to serve and the old ones to go.
 sub reload {
     my ($self, $http) = @_;
@@ -327,23 +356,53 @@ sub reload {
 sub connect {
     my ($self) = @_;
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10);
+        PeerPort => $self->{port}, Proto => 'tcp',
+        Timeout => $self->{patience});
 }
 
-# Sends exactly these bytes, reads until the server closes or 10 s are over.
+# Sends exactly these bytes, reads until the server closes. Where patience is
+# over before that, the answer is what has come, and says so (hangs).
 sub raw {
     my ($self, $bytes) = @_;
 
     my $socket = $self->connect or return MDS::Response->new('');
     $socket->syswrite($bytes);
 
-    my $select = IO::Select->new($socket);
+    return $self->rest_of($socket);
+}
+
+# What still comes on the connection, until the server closes it.
+sub rest_of {
+    my ($self, $socket) = @_;
+
     my $answer = '';
-    while ($select->can_read(10)) {
-        $socket->sysread($answer, 65536, length $answer) or last;
+    while ($self->readable($socket)) {
+        $socket->sysread($answer, 65536, length $answer)
+            or return MDS::Response->new($answer);
     }
 
-    return MDS::Response->new($answer);
+    my $r = MDS::Response->new($answer);
+    $r->{hangs} = 1;
+    return $r;
+}
+
+# What comes on the connection until it is what is wanted, the connection ends,
+# or patience is over.
+sub read_until {
+    my ($self, $socket, $wanted) = @_;
+
+    my $bytes = '';
+    while ($bytes !~ $wanted && $self->readable($socket)) {
+        $socket->sysread($bytes, 65536, length $bytes) or last;
+    }
+
+    return $bytes;
+}
+
+# Whether something comes before patience is over: bytes, or the end.
+sub readable {
+    my ($self, $socket) = @_;
+    return scalar(() = IO::Select->new($socket)->can_read($self->{patience}));
 }
 
 sub request {

@@ -8,7 +8,8 @@ package Watch;
 #       { name => 'check', bytes => sub { "GET ..." }, slow => 0, halves => 0,
 #         hear => sub { my ($response, $question) = @_; 'what it comes to' } },
 #   ]);
-#   ... kill something, $watch->killed ...
+#   $watch->kills(sub { kill ... });
+#   my $so_far = $watch->progress;     # answers, serials (heard of), lost
 #   my $heard = $watch->ended;
 #
 # Half of the connections are idle now and then, as those of devices are. A
@@ -31,6 +32,7 @@ package Watch;
 use strict;
 use warnings;
 
+use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
@@ -41,12 +43,13 @@ use Time::HiRes qw(sleep time);
 use MDS;
 
 my $SLICE = 20_000;    # bytes that a slow reader takes each 10 ms
-my $LATE  = 20;        # seconds after which an answer counts as lost
+my $LATE  = 120;       # seconds after which an answer counts as lost
 
 sub new {
     my ($class, %self) = @_;
 
-    my $self = bless { connections => 16, kills => [], %self }, $class;
+    my $self = bless { connections => 16, kills => [],
+        page => File::Temp->new, %self }, $class;
     pipe my $read, my $write or die "pipe: $!";
     $self->{pid} = fork // die "fork: $!";
     if ($self->{pid}) {
@@ -56,6 +59,7 @@ sub new {
 
     $SIG{PIPE} = 'IGNORE';
     $SIG{TERM} = sub { $self->{stopped} = 1 };
+    open $self->{page}, '+<:raw', $self->{page}->filename or POSIX::_exit(1);
     eval { $self->work };
     push @{ $self->{wrong} }, "the client died: $@" if $@;
     print $write JSON::PP->new->utf8->encode({ map { $_ => $self->{$_} }
@@ -64,8 +68,32 @@ sub new {
     POSIX::_exit(0);
 }
 
-# To be said before and after somebody is killed, as near as can be.
-sub killed { push @{ $_[0]{kills} }, time }
+# Somebody is killed meanwhile, and only then.
+sub kills {
+    my ($self, $kills) = @_;
+    my $begun = time;
+    $kills->();
+    push @{ $self->{kills} }, [ $begun, time ];
+}
+
+# What the client has come to so far: each number only grows.
+sub progress {
+    my ($self) = @_;
+    my $page = $self->{page};
+    sysseek $page, 0, 0;
+    sysread $page, my ($bytes), 24;
+    my %progress;
+    @progress{qw(answers serials lost)}
+        = length $bytes == 24 ? unpack 'Q3', $bytes : (0, 0, 0);
+    return \%progress;
+}
+
+sub tell_progress {
+    my ($self) = @_;
+    sysseek $self->{page}, 0, 0;
+    syswrite $self->{page}, pack 'Q3', $self->{answered} // 0,
+        scalar keys %{ $self->{heard} // {} }, scalar @{ $self->{losses} };
+}
 
 sub work {
     my ($self) = @_;
@@ -103,6 +131,7 @@ sub work {
 sub ask {
     my ($self, $c) = @_;
 
+    $c->{asked} = time;    # it may be lost from here on
     if (!$c->{socket}) {
         $c->{socket} = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
             PeerPort => $self->{port}, Proto => 'tcp');
@@ -110,7 +139,7 @@ sub ask {
         if (!$c->{socket}) {
             push @{ $self->{wrong} }, "no connection: $!";
             sleep 0.05;
-            @$c{qw(asked used got)} = (time, 0, '');
+            @$c{qw(used got)} = (0, '');
             return $self->lose($c, 'connect');
         }
         $c->{socket}->blocking(0);
@@ -120,7 +149,6 @@ sub ask {
 
     $c->{memo}  = {};
     $c->{floor} = $self->{latest};
-    $c->{asked} = time;
     $c->{got}   = '';
     delete $c->{whole};
     $c->{rest}  = $c->{question}{bytes}->($c->{memo});
@@ -165,8 +193,12 @@ sub heard {
     my $what     = eval { $question->{hear}->($r, $c->{memo}) };
 
     push @{ $self->{wrong} }, "$question->{name}: $@" if $@;
-    $self->{answers}{ $question->{name} }{ $serial // 0 }{$what}++
-        if defined $what;
+    if (defined $what) {
+        $self->{answers}{ $question->{name} }{ $serial // 0 }{$what}++;
+        $self->{heard}{ $serial // 0 } = 1;
+    }
+    $self->{answered}++;
+    $self->tell_progress;
     if (defined $serial) {
         push @{ $self->{back} }, "$question->{name}: $serial after $c->{floor}"
             if $serial < $c->{floor};
@@ -189,6 +221,7 @@ sub lose {
     push @{ $self->{losses} }, { question => $c->{question}{name},
         why => $why, try => $c->{try}, asked => $c->{asked}, lost => time,
         idle => $c->{used} && !length $c->{got} ? 1 : 0 };
+    $self->tell_progress;
     return delete $c->{question} if ++$c->{try} > 2;
     $self->ask($c);
 }
@@ -205,8 +238,8 @@ sub ended {
     my @losses = @{ delete $heard->{losses} };
     my ($failed, $excused) = (0, 0);
     for my $loss (@losses) {
-        my $kill = grep { $_ > $loss->{asked} - 0.05
-            && $_ < $loss->{lost} + 0.05 } @{ $self->{kills} };
+        my $kill = grep { $_->[1] > $loss->{asked}
+            && $_->[0] < $loss->{lost} } @{ $self->{kills} };
         push @{ $heard->{wrong} }, "$loss->{question} lost at try $loss->{try}:"
             . " $loss->{why}" if !$kill && !$loss->{idle};
         $failed++  if $loss->{try} == 2 && !$kill;
