@@ -249,12 +249,32 @@ mds_batch_keep(mds_batch_reader_t *r, mds_batch_resource_t *resource,
     return true;
 }
 
+/* Whoever could name another in each resource would speak for a crowd, and
+ * take a place in a window for each of them. */
+static void
+mds_batch_refuse_another(mds_batch_reader_t *r, mds_known_t known)
+{
+    const char *name = known == MDS_ATTRIBUTE_DEVICE ? "device" : "user";
+
+    if ((known == MDS_ATTRIBUTE_DEVICE || known == MDS_ATTRIBUTE_USER)
+        && r->status == MDS_OK)
+    {
+        r->status
+            = mds_fail(r->err, MDS_INVALID,
+                       "/resources/%zu/%s: a request speaks for one device and"
+                       " one user; \"%s\" must be beside \"resources\"",
+                       r->batch->count, name, name);
+    }
+}
+
 static bool
 mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
 {
     mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
     mds_batch_member_t    member
         = { .name = name, .known = mds_attribute_known(name) };
+
+    mds_batch_refuse_another(r, member.known);
 
     if (!mds_batch_value(r, &member.type, &member.value)
         || !mds_batch_keep(r, resource, &member))

@@ -4,8 +4,9 @@
  *   {"app": …, attributes…, "resources": [{"kind": …, "name": …, …}, …]}
  *
  * Attributes of a resource come before those of the body, and the operator's
- * before both. A body is read in one pass, without allocating; what is wrong
- * with one that cannot be read so is for the JSON library to say.
+ * before both. A request speaks for one device and one user: "device" and
+ * "user" are the body's alone. A body is read in one pass, without allocating;
+ * what is wrong with one that cannot be read so is for the JSON library to say.
  */
 
 #ifndef MDS_BATCH_H

@@ -177,6 +177,14 @@ my @wrong = (
     [ '{"app":"a","resources":{}}', qr{/resources is an object} ],
     [ '{"app":7,"resources":[]}', qr/"app" is .*want a string/ ],
     [ '{"app":"a","user":["u"],"resources":[]}', qr/"user" is/ ],
+    [ '{"app":"a","resources":[{"kind":"k"},{"user":"u"}]}',
+        qr{^/resources/1/user: .*one device and one user.*beside "resources"} ],
+    [ '{"app":"a","resources":[{"\u0064evice":"d"}],"device":"d"}',
+        qr{^/resources/0/device: } ],
+    [ '{"app":"a","resources":[{"device":null}]}', qr{^/resources/0/device: } ],
+    [ '{"app":"a","resources":[{"kind":}]}', qr/body:1:/ ],
+    [ '{"resources":[{' . join('', map { qq("n$_":,) } 10 .. 74) . '"":,' x 15_000,
+        qr/body:1:/ ],
     [ '{"app":"a","User":"u","resources":[]}', qr/User/ ],
     [ '{"app":"a","user":"' . 'u' x 257 . '","resources":[]}', qr/user.*256/ ],
     [ $JSON->encode({ app => 'a', resources => [ bundle(('home') x 257) ] }),
@@ -274,12 +282,13 @@ for my $method (qw(PUT DELETE PATCH OPTIONS)) {
 my @staff = bundle('staff');
 is(actions(post({ app => 'a', user => 'boss', resources => \@staff })), 'install',
     'by its body');
-is(actions(post({ app => 'a', user => 'x', resources => [
-    { %{ $staff[0] }, user => 'boss' }, @staff ] })), 'install none',
+is(actions(post({ app => 'a', version => '2.0', resources => [
+    bundle('home'), { kind => 'bundle', name => 'home' } ] })), 'install none',
     'a resource over its body');
-is(actions(post({ app => 'a', user => 'boss', resources => [
-    { %{ $staff[0] }, user => '' }, { %{ $staff[0] }, user => undef },
-    @staff ] })), 'none none install', '... with nothing, too');
+is(actions(post({ app => 'a', version => '2.0', resources => [
+    { kind => 'bundle', name => 'home', version => '' },
+    { kind => 'bundle', name => 'home', version => undef } ] })),
+    'install install', '... with nothing, too');
 is(actions(post({ app => 'a', kind => 'bundle', version => '1.0', resources => [
     map { { name => $_ } } qw(home staff shop) ] })), 'install none install',
     'a kind for all');
@@ -287,17 +296,18 @@ is(actions(post({ app => 'a', resources => \@staff },
     target => '/check?user=boss')), 'none', 'a query says nothing in a POST');
 
 my @spoofs = (
-    [ 'body',     { user => 'boss' }, {} ],
-    [ 'resource', {}, { user => 'boss' } ],
-    [ 'both',     { user => 'boss' }, { user => 'boss' } ],
+    [ 'body',     { user => 'boss' }, {}, qw(none none install) ],
+    [ 'resource', {}, { user => 'boss' }, qw(400 400 400) ],
+    [ 'both',     { user => 'boss' }, { user => 'boss' }, qw(400 400 400) ],
 );
 for my $spoof (@spoofs) {
-    my ($where, $common, $own) = @$spoof;
+    my ($where, $common, $own, @wanted) = @$spoof;
     my %body = (app => 'a', %$common, resources => [ { %{ $staff[0] }, %$own } ]);
-    is(actions(post(\%body, target => '/user')), 'none', "spoofed in the $where");
-    is(actions(post(\%body, target => '/user', 'X-User' => 'eve')), 'none',
+    is(actions(post(\%body, target => '/user')), $wanted[0],
+        "spoofed in the $where");
+    is(actions(post(\%body, target => '/user', 'X-User' => 'eve')), $wanted[1],
         '... over another');
-    is(actions(post(\%body, target => '/user', 'X-User' => 'boss')), 'install',
+    is(actions(post(\%body, target => '/user', 'X-User' => 'boss')), $wanted[2],
         '... or the same');
 }
 is(actions(post({ app => 'a', resources => \@staff }, target => '/user?user=boss')),
@@ -305,7 +315,7 @@ is(actions(post({ app => 'a', resources => \@staff }, target => '/user?user=boss
 is(actions(text('{"app":"a","user":"boss","user":"boss","resources":[]}',
     target => '/user')), 400, 'spoofed twice: 400');
 is(actions(text('{"app":"a","resources":[{"kind":"bundle","name":"staff",'
-    . '"\u0075ser":"boss"}]}', target => '/user')), 'none', 'spoofed by an escape');
+    . '"\u0075ser":"boss"}]}', target => '/user')), 400, 'spoofed by an escape');
 is($t->get("/user?app=a&kind=bundle&name=staff&version=1.0&$_")->status, 204,
     "GET: $_") for 'user=boss', '%75ser=boss', 'device=boss';
 is($t->get("/user?app=a&kind=bundle&name=staff&user=boss&$_")->status, 400,

@@ -59,9 +59,10 @@ test_who_says(void **unused)
     mds_request_t request;
     mds_batch_t  *batch
         = parsed("{\"user\":\"u\",\"resources\":["
-                 "{\"kind\":\"k\",\"name\":\"n\",\"user\":\"own\",\"city\":"
-                 "\"x\"},{\"kind\":\"k\",\"user\":\"\"},{\"kind\":\"k\","
-                 "\"user\":null},{\"kind\":\"k\"}],\"app\":\"a\"}");
+                 "{\"kind\":\"k\",\"name\":\"n\",\"net\":\"own\",\"city\":"
+                 "\"x\"},{\"kind\":\"k\",\"net\":\"\"},{\"kind\":\"k\","
+                 "\"net\":null},{\"kind\":\"k\"}],\"app\":\"a\","
+                 "\"net\":\"n\"}");
 
     (void) unused;
     assert_int_equal(mds_batch_count(batch), 4);
@@ -71,12 +72,14 @@ test_who_says(void **unused)
 
     assert_int_equal(mds_batch_request(batch, 0, &request, &err), MDS_OK);
     assert_view(get(&request, "app"), "a");
-    assert_view(get(&request, "user"), "own");
+    assert_view(get(&request, "user"), "u");
+    assert_view(get(&request, "net"), "own");
     assert_view(get(&request, "city"), "x");
 
     for (size_t i = 1; i < 4; i++) {
         assert_int_equal(mds_batch_request(batch, i, &request, &err), MDS_OK);
-        assert_view(get(&request, "user"), i == 3 ? "u" : "");
+        assert_view(get(&request, "user"), "u");
+        assert_view(get(&request, "net"), i == 3 ? "n" : "");
         assert_view(get(&request, "city"), "");
     }
 }
@@ -98,7 +101,7 @@ test_operator_says(void **unused)
                      MDS_OK);
     assert_int_equal(
         parse("{\"app\":\"a\",\"user\":\"u\",\"resources\":[{\"kind\":"
-              "\"k\",\"user\":\"own\",\"city\":\"x\"}]}",
+              "\"k\",\"city\":\"x\"}]}",
               &fixed, &batch),
         MDS_OK);
     assert_int_equal(mds_batch_request(batch, 0, &request, &err), MDS_OK);
@@ -144,6 +147,13 @@ test_wrong_bodies(void **unused)
         { "{\"resources\":[{\"a\":\"\xff\"}]}", "body:1:" },
         { "{\"resources\":[1e9999]}", "body:1:" },
         { "{\"resources\":[]} ,", "body:1:" },
+        { "{\"resources\":[{\"kind\":\"k\"},{\"user\":\"u\"}]}",
+          "/resources/1/user: " },
+        { "{\"resources\":[{\"\\u0064evice\":\"\"}],\"device\":\"d\"}",
+          "/resources/0/device: " },
+        { "{\"resources\":[{\"user\":null}]}", "/resources/0/user: " },
+        { "{\"resources\":[{\"user\":{\"a\":[]}}]}", "/resources/0/user: " },
+        { "{\"resources\":[{\"user\":\"u\"}],\"a\":}", "body:1:" },
         { "{\"resources\":[],\"a\":}", "body:1:" },
         { "{\"resources\":[],\"a\":,\"b\":0}", "body:1:" },
         { "{\"resources\":[{\"\":,\"a\":0}]}", "body:1:" },

@@ -59,13 +59,17 @@ add_token(body_t *body, const char *token)
 }
 
 static void
-add_name(body_t *body)
+add_name(body_t *body, bool common)
 {
-    add_token(body,
-              ONE_OF("\"kind\"", "\"name\"", "\"app\"", "\"version\"",
-                     "\"user\"", "\"device\"", "\"city\"", "\"refuse\"",
-                     "\"app_version\"", "\"x1\"", "\"x2\"", "\"x3\"",
-                     "\"k\\u0069nd\"", "\"resources\"", "\"Kind\"", "\"\""));
+    if (common || dice_once_in(&dice, 50)) {
+        add_token(body, ONE_OF("\"user\"", "\"device\"", "\"us\\u0065r\""));
+        return;
+    }
+
+    add_token(body, ONE_OF("\"kind\"", "\"name\"", "\"app\"", "\"version\"",
+                           "\"city\"", "\"refuse\"", "\"app_version\"",
+                           "\"x1\"", "\"x2\"", "\"x3\"", "\"k\\u0069nd\"",
+                           "\"resources\"", "\"Kind\"", "\"\""));
 }
 
 static void add_odd(body_t *body, unsigned depth);
@@ -114,13 +118,13 @@ add_odd(body_t *body, unsigned depth)
 }
 
 static void
-add_members(body_t *body, unsigned count)
+add_members(body_t *body, unsigned count, bool common)
 {
     for (unsigned i = 0; i < count; i++) {
         if (i > 0) {
             add_token(body, ",");
         }
-        add_name(body);
+        add_name(body, common && dice_once_in(&dice, 4));
         add_token(body, ":");
         add_value(body);
     }
@@ -142,7 +146,7 @@ add_resources(body_t *body)
             continue;
         }
         add_token(body, "{");
-        add_members(body, dice_roll(&dice, 5));
+        add_members(body, dice_roll(&dice, 5), false);
         add_token(body, "}");
     }
 
@@ -155,13 +159,13 @@ make(body_t *body)
     body->len = 0;
     add_token(body, "{");
     if (dice_once_in(&dice, 2)) {
-        add_members(body, 1 + dice_roll(&dice, 3));
+        add_members(body, 1 + dice_roll(&dice, 3), true);
         add_token(body, ",");
     }
     add_resources(body);
     if (dice_once_in(&dice, 3)) {
         add_token(body, ",");
-        add_members(body, 1 + dice_roll(&dice, 2));
+        add_members(body, 1 + dice_roll(&dice, 2), true);
     }
     add_token(body, "}");
     add_token(body, "");
@@ -241,13 +245,31 @@ ask(const mds_json_t *body, const mds_json_t *resource,
     return status == MDS_OK ? mds_request_validate(request, NULL) : status;
 }
 
+/* One that names a device or a user of its own makes it no batch. */
+static bool
+speaks_for_another(const mds_json_t *resources)
+{
+    for (size_t i = 0; i < mds_json_size(resources); i++) {
+        const mds_json_t *resource = mds_json_at(resources, i);
+
+        if (mds_json_get(resource, "device") != NULL
+            || mds_json_get(resource, "user") != NULL)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static bool
 is_batch(const mds_json_t *json, const mds_request_t *fixed)
 {
-    mds_request_t request = *fixed;
+    const mds_json_t *resources = mds_json_get(json, "resources");
+    mds_request_t     request = *fixed;
 
-    return mds_json_is_object(json)
-           && mds_json_is_array(mds_json_get(json, "resources"))
+    return mds_json_is_object(json) && mds_json_is_array(resources)
+           && !speaks_for_another(resources)
            && claim_common(json, NULL, &request) == MDS_OK;
 }
 
