@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "mds_file.h"
+#include "mds_text.h"
 
 #define MDS_IDFILE_CHUNK (256 * 1024)
 
@@ -51,6 +52,12 @@ mds_id_check(mds_str_t id, mds_error_t *err)
 
     if (!mds_str_is_utf8(id)) {
         return mds_fail(err, MDS_INVALID, "the id is no UTF-8");
+    }
+
+    if (mds_text_mark(id) > 0) {
+        return mds_fail(err, MDS_INVALID,
+                        "the id begins with a byte order mark, which belongs"
+                        " to the beginning of a file");
     }
 
     return MDS_OK;
@@ -115,6 +122,19 @@ mds_idfile_fill(mds_idfile_t *file, mds_error_t *err)
 
     file->ended = n == 0;
     file->len += (size_t) n;
+
+    if (file->bytes == 0) {
+        mds_str_t first = { file->len, file->data };
+
+        if (mds_text_is_utf16(first)) {
+            return mds_fail(err, MDS_INVALID,
+                            "\"%s\", line 1: the file is UTF-16; want UTF-8",
+                            file->name);
+        }
+
+        file->next = mds_text_mark(first);
+    }
+
     file->bytes += (uint64_t) n;
 
     return MDS_OK;
@@ -139,16 +159,33 @@ mds_idfile_line(mds_idfile_t *file, mds_str_t *line)
 
     } else {
         file->next += (size_t) (end - start) + 1;
+
+        if (end > start && end[-1] == '\r') {
+            end--;
+        }
     }
 
     file->line++;
-
-    if (end > start && end[-1] == '\r') {
-        end--;
-    }
-
     *line = (mds_str_t){ (size_t) (end - start), start };
     return true;
+}
+
+/* What a line may not have, said in words about files. */
+static mds_status_t
+mds_idfile_check(mds_str_t line, mds_error_t *err)
+{
+    if (line.len > 0 && memchr(line.data, '\r', line.len) != NULL) {
+        return mds_fail(err, MDS_INVALID,
+                        "a carriage return (CR) alone ends no line; want LF"
+                        " or CRLF");
+    }
+
+    if (line.len > 0 && memchr(line.data, '\0', line.len) != NULL) {
+        return mds_fail(err, MDS_INVALID,
+                        "the line has a zero byte, as UTF-16 does; want UTF-8");
+    }
+
+    return mds_id_check(line, err);
 }
 
 mds_status_t
@@ -171,7 +208,7 @@ mds_idfile_next(mds_idfile_t *file, mds_error_t *err, mds_str_t *id)
         }
     } while (line.len <= MDS_ID_MAX && mds_id_is_blank(line));
 
-    status = mds_id_check(line, &why);
+    status = mds_idfile_check(line, &why);
     if (status != MDS_OK) {
         return mds_fail(err, status, "\"%s\", line %llu: %s", file->name,
                         (unsigned long long) file->line, why.text);

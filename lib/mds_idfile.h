@@ -3,7 +3,8 @@
  *
  * One UTF-8 id a line, 1 to MDS_ID_MAX bytes; LF or CRLF ends a line, the
  * last may lack it; lines that are empty or only blanks are skipped. All
- * other blanks are part of the id.
+ * other blanks are part of the id. A byte order mark before the first line is
+ * skipped; UTF-16, a zero byte and a CR without its LF are refused.
  */
 
 #ifndef MDS_IDFILE_H
@@ -16,8 +17,8 @@
 typedef struct mds_idfile_s mds_idfile_t;
 
 /*
- * MDS_INVALID: longer, no UTF-8, only blanks, or with a line's end inside, so
- * that it could not stand in a file.
+ * MDS_INVALID: longer, no UTF-8, only blanks, with a line's end inside or a
+ * byte order mark before it, so that it could not stand in a file.
  */
 mds_status_t mds_id_check(mds_str_t id, mds_error_t *err) MDS_MUST_CHECK;
 

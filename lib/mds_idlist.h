@@ -105,6 +105,14 @@ mds_idlist_import(const char *depot_dir, const char *path,
                   mds_sha256_t *sha256, uint64_t *count) MDS_MUST_CHECK;
 
 /*
+ * Reads a file of ids as mds_idlist_import() does, and makes nothing: its name
+ * as a list, and how many lines have an id.
+ */
+mds_status_t
+mds_idlist_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
+                   mds_sha256_t *sha256, uint64_t *count) MDS_MUST_CHECK;
+
+/*
  * Makes the list of the base's ids (NULL: none) without those in `removed` and
  * with those in `added`; what is in both is added. The base's order stays, and
  * new ids follow in theirs, each once.

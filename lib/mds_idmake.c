@@ -7,6 +7,7 @@
 
 #include "mds_idfile.h"
 #include "mds_seal.h"
+#include "mds_text.h"
 
 #define MDS_IDMAKE_BUFFER (256 * 1024)
 
@@ -59,7 +60,9 @@ mds_idmake_flush(mds_idmake_t *make, mds_error_t *err)
     make->bytes += len;
     make->len = 0;
 
-    return mds_draft_write(&make->text, make->buffer, len, err);
+    return make->measures
+               ? MDS_OK
+               : mds_draft_write(&make->text, make->buffer, len, err);
 }
 
 mds_status_t
@@ -78,7 +81,18 @@ mds_idmake_line(mds_idmake_t *make, mds_str_t id, mds_error_t *err)
     return status;
 }
 
-/* The text as it is in the file. */
+/* Drops the byte order mark that the buffer begins with. */
+static void
+mds_idmake_drop_mark(mds_idmake_t *make)
+{
+    size_t mark = mds_text_mark((mds_str_t){ make->len, make->buffer });
+
+    make->len -= mark;
+    memmove(make->buffer, make->buffer + mark, make->len);
+}
+
+/* The text as it is in the file, but for its byte order mark: a list that was
+ * made of the mark as part of an id has another digest. */
 static mds_status_t
 mds_idmake_copy(mds_idmake_t *make, const char *path, mds_error_t *err)
 {
@@ -96,6 +110,11 @@ mds_idmake_copy(mds_idmake_t *make, const char *path, mds_error_t *err)
 
         if (n > 0) {
             make->len = (size_t) n;
+
+            if (make->bytes == 0) {
+                mds_idmake_drop_mark(make);
+            }
+
             status = mds_idmake_flush(make, err);
 
             if (make->progress != NULL) {
@@ -283,6 +302,64 @@ mds_idlist_import(const char *depot_dir, const char *path,
 
     mds_idmake_end(&make);
 
+    return status;
+}
+
+/* Checks each line of the file, and counts those that have an id. */
+static mds_status_t
+mds_idmake_count(const char *path, mds_error_t *err, uint64_t *count)
+{
+    uint64_t      ids = 0;
+    mds_str_t     id;
+    mds_idfile_t *file;
+    mds_status_t  status = mds_idfile_open(path, path, err, &file);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    while ((status = mds_idfile_next(file, err, &id)) == MDS_OK) {
+        ids++;
+    }
+
+    mds_idfile_close(file);
+
+    if (status != MDS_NOT_FOUND) {
+        return status;
+    }
+
+    *count = ids;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_idlist_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
+                   mds_sha256_t *sha256, uint64_t *count)
+{
+    mds_status_t status;
+    mds_idmake_t make = { .text = MDS_NO_DRAFT,
+                          .set = MDS_NO_DRAFT,
+                          .name = path,
+                          .measures = true,
+                          .buffer = malloc(MDS_IDMAKE_BUFFER),
+                          .progress = progress };
+
+    if (make.buffer == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
+    }
+
+    mds_sha256_begin(&make.digest);
+    status = mds_idmake_copy(&make, path, err);
+
+    if (status == MDS_OK) {
+        status = mds_idmake_count(path, err, count);
+    }
+
+    if (status == MDS_OK) {
+        mds_sha256_end(&make.digest, sha256);
+    }
+
+    mds_idmake_end(&make);
     return status;
 }
 

@@ -18,8 +18,9 @@ typedef struct {
     mds_draft_t        set;
     mds_sha256_state_t digest; /* of the text so far */
     mds_sha256_t       sha256;
-    uint64_t           bytes; /* of the text so far */
-    size_t             len;   /* of the text, not written yet */
+    uint64_t           bytes;    /* of the text so far */
+    size_t             len;      /* of the text, not written yet */
+    bool               measures; /* makes nothing, reads alone */
     char              *buffer;
     mds_progress_t    *progress;
 } mds_idmake_t;

@@ -127,6 +127,18 @@ drop(char *text, const char *words)
     }
 }
 
+static bool
+is_empty(mds_str_t bytes)
+{
+    size_t i = 0;
+
+    while (i < bytes.len && memchr(" \t\r\n", bytes.data[i], 4) != NULL) {
+        i++;
+    }
+
+    return i == bytes.len;
+}
+
 mds_status_t
 mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                mds_json_t **json)
@@ -149,6 +161,11 @@ mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
 
     if (text.reserve == NULL || text.used > 0) {
         return mds_fail(err, MDS_NO_MEMORY, "%s: no memory", what);
+    }
+
+    if (is_empty(bytes)) {
+        return mds_fail(err, MDS_INVALID,
+                        "%s: the text is empty; want a JSON value", what);
     }
 
     flatten(error.text);

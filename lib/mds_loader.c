@@ -540,6 +540,10 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
             = mds_loader_make(loader, change, model, after, found, err, made);
     }
 
+    if (status == MDS_OK && changed) {
+        status = mds_loader_warn_lists(loader, before, after, err);
+    }
+
     if (status == MDS_OK && mds_loader_warns(change, found)) {
         status = mds_warn(model, err, loader->warnings);
     }
@@ -613,6 +617,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
     }
 
     loader->warnings = mds_json_array_new();
+    loader->list_counts = mds_json_object_new();
 
     if (status == MDS_OK) {
         status = mds_undo_begin(loader->depot, err, &undo);
@@ -641,6 +646,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
     }
 
     mds_undo_free(undo);
+    mds_json_release(loader->list_counts);
 
     if (status != MDS_OK) {
         mds_json_release(changes);

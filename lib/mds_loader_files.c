@@ -29,6 +29,19 @@ mds_storing_path(const mds_storing_t *s, mds_str_t file, mds_error_t *err,
                           MDS_STR(file));
 }
 
+/* How many ids a file of ids has, for the warnings of this change. */
+static mds_status_t
+mds_storing_counted(const mds_storing_t *s, const mds_sha256_t *sha256,
+                    uint64_t count, mds_error_t *err)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_json_done(mds_json_set_integer(s->loader->list_counts,
+                                              mds_sha256_hex(sha256, hex),
+                                              (int64_t) count),
+                         err);
+}
+
 /* A stored file is named by its digest. */
 static mds_status_t
 mds_storing_take(const mds_storing_t *s, mds_str_t file, bool is_list,
@@ -45,7 +58,9 @@ mds_storing_take(const mds_storing_t *s, mds_str_t file, bool is_list,
 
     progress = mds_loader_busy(s->loader, path.text);
 
-    if (s->change->dry_run) {
+    if (s->change->dry_run && is_list) {
+        status = mds_idlist_measure(path.text, progress, err, sha256, &count);
+    } else if (s->change->dry_run) {
         status = mds_sha256_file(path.text, progress, err, sha256, &count);
     } else if (is_list) {
         status = mds_idlist_import(s->loader->depot, path.text, progress, err,
@@ -56,7 +71,10 @@ mds_storing_take(const mds_storing_t *s, mds_str_t file, bool is_list,
     }
 
     mds_loader_idle(s->loader, progress);
-    return status;
+
+    return status == MDS_OK && is_list
+               ? mds_storing_counted(s, sha256, count, err)
+               : status;
 }
 
 /* What is named by its digest has to be there. */

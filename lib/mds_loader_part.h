@@ -17,10 +17,11 @@ struct mds_loader_s {
     mds_loader_ui_t ui;
 
     /* Of the change under way. */
-    mds_file_mark_t   proved;   /* the generation's file */
-    mds_json_t       *warnings; /* strings */
-    const mds_json_t *before;   /* the state */
-    const char       *what;     /* names the document in messages */
+    mds_file_mark_t   proved;      /* the generation's file */
+    mds_json_t       *warnings;    /* strings */
+    mds_json_t       *list_counts; /* of ids, by SHA-256 of files just read */
+    const mds_json_t *before;      /* the state */
+    const char       *what;        /* names the document in messages */
 };
 
 mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
@@ -39,6 +40,11 @@ mds_status_t mds_loader_store(mds_loader_t *loader, const mds_change_t *change,
  * reference. */
 mds_status_t mds_loader_whole(const mds_json_t *state, mds_error_t *err,
                               mds_json_t **document) MDS_MUST_CHECK;
+
+/* Warns of lists that become empty, or lose more than half of their ids. */
+mds_status_t
+mds_loader_warn_lists(mds_loader_t *loader, const mds_json_t *before,
+                      const mds_json_t *after, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Makes the differences that the model asks for, and signs its packages. */
 mds_status_t

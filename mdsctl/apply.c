@@ -3,24 +3,41 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "input.h"
 #include "mds_document.h"
 #include "mds_file.h"
+#include "mds_text.h"
 
 #define DOCUMENT_BYTES_MAX ((size_t) 1 << 30)
 
 static mds_status_t
-read_document(const char *path, mds_error_t *err, mds_json_t **document)
+read_document(const mdsctl_input_t *input, mds_error_t *err,
+              mds_json_t **document)
 {
-    char        *text;
-    size_t       len;
-    mds_status_t status
-        = mds_file_read(path, DOCUMENT_BYTES_MAX, err, &text, &len);
+    char        *bytes;
+    mds_str_t    text;
+    mds_status_t status = mds_file_read(input->path, DOCUMENT_BYTES_MAX, err,
+                                        &bytes, &text.len);
 
-    if (status == MDS_OK) {
-        status = mds_json_parse((mds_str_t){ len, text }, path, err, document);
-        free(text);
+    if (status != MDS_OK) {
+        return status;
     }
 
+    text.data = bytes;
+    status = mds_text_begin(&text, input->name, err);
+
+    if (status == MDS_OK && text.len == 0) {
+        status = mds_fail(err, MDS_INVALID,
+                          "%s: the file is empty; want a document such as"
+                          " {\"app\": \"com.example.shop\"}",
+                          input->name);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_parse(text, input->name, err, document);
+    }
+
+    free(bytes);
     return status;
 }
 
@@ -38,43 +55,60 @@ check_document(const mds_json_t *document, const char *path, mds_error_t *err)
     return status;
 }
 
-int
-mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
+/* Files are relative to the document; word is what was typed for it. */
+static int
+apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
+            mds_change_t *change, mds_apply_t *apply)
 {
-    bool            dry_run = false, force = false;
-    mdsctl_option_t options[] = { { .name = "dry-run", .flag = &dry_run },
-                                  { .name = "force", .flag = &force },
-                                  { 0 } };
-    mds_json_t     *document = NULL;
-    mds_apply_t     apply;
-    mds_path_t      dir;
-    mds_change_t    change
-        = { .applies = true, .edit = mds_edit_apply, .guard = mds_guard_apply };
+    mds_json_t *document = NULL;
+    mds_path_t  dir;
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
-    }
-
-    if (read_document(argv[1], &err, &document) != MDS_OK
-        || check_document(document, argv[1], &err) != MDS_OK
-        || mds_path_dir(argv[1], &err, &dir) != MDS_OK)
+    if (read_document(input, &err, &document) != MDS_OK
+        || check_document(document, input->name, &err) != MDS_OK
+        || mds_path_dir(word, &err, &dir) != MDS_OK)
     {
         mds_json_release(document);
         return mdsctl_failed(&err);
     }
 
-    apply = (mds_apply_t){ document, force };
-    change.app = mds_json_string(mds_json_get(document, "app"));
-    change.dry_run = dry_run;
-    change.what = argv[1];
-    change.base_dir = dir.text;
-    change.data = &apply;
+    apply->document = document;
+    change->app = mds_json_string(mds_json_get(document, "app"));
+    change->what = input->name;
+    change->base_dir = dir.text;
+    change->data = apply;
 
-    code = mdsctl_change(ctl, &change);
+    code = mdsctl_change(ctl, change);
     mds_json_release(document);
 
+    return code;
+}
+
+int
+mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_apply_t  apply = { 0 };
+    mds_change_t change
+        = { .applies = true, .edit = mds_edit_apply, .guard = mds_guard_apply };
+    mdsctl_option_t options[]
+        = { { .name = "dry-run", .flag = &change.dry_run },
+            { .name = "force", .flag = &apply.force },
+            { 0 } };
+    mdsctl_input_t input;
+    int            code;
+
+    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    code = mdsctl_input_begin(argv[1], &input);
+
+    if (code == MDSCTL_DONE) {
+        code = apply_input(ctl, argv[1], &input, &change, &apply);
+    }
+
+    mdsctl_input_end(&input);
     return code;
 }
 

@@ -105,7 +105,7 @@ mdsctl_changes_print(const mds_json_t *changes)
 
 static int
 print_result(const mdsctl_t *ctl, const mds_change_t *change,
-             const mds_change_result_t *result)
+             const mds_change_result_t *result, mdsctl_tell_t tell)
 {
     size_t      count = mds_json_size(result->changes);
     mds_json_t *o;
@@ -120,7 +120,8 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                    (unsigned long long) result->serial);
             mdsctl_changes_print(result->changes);
         }
-        return MDSCTL_DONE;
+        return tell == NULL ? MDSCTL_DONE
+                            : mdsctl_built(tell(change->data, NULL));
     }
 
     o = mds_json_object_new();
@@ -128,7 +129,8 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
         || mds_json_set_bool(o, "dry_run", change->dry_run) != MDS_OK
         || mds_json_set(o, "changes", mds_json_copy(result->changes)) != MDS_OK
         || mds_json_set(o, "warnings", mds_json_copy(result->warnings))
-               != MDS_OK)
+               != MDS_OK
+        || (tell != NULL && tell(change->data, o) != MDS_OK))
     {
         mds_json_release(o);
         o = NULL;
@@ -154,6 +156,12 @@ static mds_key_t key;
 int
 mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 {
+    return mdsctl_change_tell(ctl, change, NULL);
+}
+
+int
+mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
+{
     mds_loader_t       *loader = NULL;
     mds_change_result_t result;
     mds_error_t         err;
@@ -177,7 +185,7 @@ mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
     {
         (void) mdsctl_failed(&err);
     } else {
-        code = print_result(ctl, change, &result);
+        code = print_result(ctl, change, &result, tell);
         print_warnings(result.warnings);
         mds_json_release(result.changes);
         mds_json_release(result.warnings);

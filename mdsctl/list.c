@@ -1,11 +1,14 @@
 /* list: ids, by file and one by one. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "change.h"
+#include "input.h"
 #include "listing.h"
 #include "mds_idfile.h"
 #include "mds_idlist.h"
+#include "mds_list_count.h"
 
 /* So many single additions stay beside the base; more are folded into one. */
 #define OVERLAY_MAX 10000
@@ -17,6 +20,8 @@ typedef struct {
     bool            add;
     char          **ids; /* add, remove */
     int             count;
+    uint64_t        before; /* import: how many ids there were, and are */
+    uint64_t        after;
     mds_loader_ui_t ui;
 } list_edit_t;
 
@@ -243,7 +248,7 @@ edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 
 /* The file's ids become the list's, or come to those that it has. */
 static mds_status_t
-import_file(mds_loader_t *loader, const list_edit_t *edit, mds_json_t *content,
+import_file(mds_loader_t *loader, list_edit_t *edit, mds_json_t *content,
             mds_error_t *err)
 {
     const char     *depot = mds_loader_depot(loader);
@@ -258,6 +263,7 @@ import_file(mds_loader_t *loader, const list_edit_t *edit, mds_json_t *content,
                                            &sha256, &count);
 
     edit->ui.end(progress);
+    edit->after = count;
 
     return status == MDS_OK ? set_base(content, &sha256, err) : status;
 }
@@ -266,9 +272,10 @@ static mds_status_t
 edit_import(mds_loader_t *loader, void *data, mds_json_t *state,
             mds_error_t *err)
 {
-    const list_edit_t *edit = data;
-    mds_json_t        *content = list_content(state, edit, true, err);
-    mds_json_t        *list
+    list_edit_t *edit = data;
+    mds_json_t  *content = list_content(state, edit, true, err);
+    mds_status_t status;
+    mds_json_t  *list
         = mds_json_get(mdsctl_document_object(state, "lists"), edit->list);
 
     if (content == NULL) {
@@ -281,7 +288,37 @@ edit_import(mds_loader_t *loader, void *data, mds_json_t *state,
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    return import_file(loader, edit, content, err);
+    status
+        = mds_list_count(mds_loader_depot(loader), content, err, &edit->before);
+
+    return status == MDS_OK ? import_file(loader, edit, content, err) : status;
+}
+
+/* How many ids the list has now, and had before. */
+static mds_status_t
+tell_import(void *data, mds_json_t *json)
+{
+    const list_edit_t *edit = data;
+    mds_json_t        *counts;
+
+    if (json == NULL) {
+        printf("list %s: %" PRIu64 " ids now, %" PRIu64 " before\n", edit->list,
+               edit->after, edit->before);
+        return MDS_OK;
+    }
+
+    counts = mds_json_object_new();
+
+    if (mds_json_set_str(counts, "name", mds_str_of(edit->list)) != MDS_OK
+        || mds_json_set_integer(counts, "ids", (int64_t) edit->after) != MDS_OK
+        || mds_json_set_integer(counts, "before", (int64_t) edit->before)
+               != MDS_OK)
+    {
+        mds_json_release(counts);
+        counts = NULL;
+    }
+
+    return mds_json_set(json, "list", counts);
 }
 
 static int
@@ -292,6 +329,8 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
                                   { .name = "by", .value = &edit.by },
                                   { 0 } };
     mds_change_t    change = { .edit = edit_import, .data = &edit };
+    mdsctl_input_t  input;
+    int             code;
 
     if (mdsctl_parse(ctl, options, 3, 3, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -299,9 +338,15 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
 
     change.app = mds_str_of(argv[1]);
     edit.list = argv[2];
-    edit.file = argv[3];
+    code = mdsctl_input_begin(argv[3], &input);
 
-    return mdsctl_change(ctl, &change);
+    if (code == MDSCTL_DONE) {
+        edit.file = input.path;
+        code = mdsctl_change_tell(ctl, &change, tell_import);
+    }
+
+    mdsctl_input_end(&input);
+    return code;
 }
 
 static int
@@ -338,19 +383,6 @@ list_remove(mdsctl_t *ctl, int argc, char **argv)
 
 /* show */
 
-/* Contents of an external list are beside the document. */
-static const mds_json_t *
-shown_content(const mds_json_t *state, mds_str_t name)
-{
-    const mds_json_t *list
-        = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
-                        name);
-
-    return mds_json_bool(mds_json_get(list, "external"))
-               ? mds_json_find(mds_json_get(state, "external"), name)
-               : list;
-}
-
 static mds_status_t
 base_count(const char *depot, const mds_json_t *content, mds_error_t *err,
            uint64_t *count)
@@ -385,7 +417,7 @@ list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
     const mds_json_t *list
         = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
                         name);
-    const mds_json_t *content = shown_content(state, name);
+    const mds_json_t *content = mds_list_content(state, name);
     mds_str_t         by = mds_json_string(mds_json_get(list, "by"));
     uint64_t          count;
     mds_json_t       *o;
@@ -480,7 +512,7 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 {
     const mds_json_t *lists
         = mds_json_get(mds_json_get(state, "document"), "lists");
-    const mds_json_t *content = shown_content(state, mds_str_of(name));
+    const mds_json_t *content = mds_list_content(state, mds_str_of(name));
     mds_json_t       *o;
     mds_error_t       err;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "input.h"
 #include "mds_arena.h"
 #include "mds_depot.h"
 #include "mds_idlist.h"
@@ -61,8 +62,11 @@ static int
 message_push(mdsctl_t *ctl, int argc, char **argv)
 {
     const char     *until = NULL;
+    const char     *users = NULL;
     push_t          push = { 0 };
-    mdsctl_option_t options[] = { { .name = "users", .value = &push.users },
+    mdsctl_input_t  input;
+    int             code;
+    mdsctl_option_t options[] = { { .name = "users", .value = &users },
                                   { .name = "to", .values = &push.to },
                                   { .name = "until", .value = &until },
                                   { 0 } };
@@ -72,8 +76,8 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (push.users == NULL || push.to.count == 0 || until == NULL) {
-        return mdsctl_usage("--%s is missing", push.users == NULL   ? "users"
+    if (users == NULL || push.to.count == 0 || until == NULL) {
+        return mdsctl_usage("--%s is missing", users == NULL        ? "users"
                                                : push.to.count == 0 ? "to"
                                                                     : "until");
     }
@@ -98,8 +102,15 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
     }
 
     change.app = mds_str_of(argv[1]);
+    code = mdsctl_input_begin(users, &input);
 
-    return mdsctl_change(ctl, &change);
+    if (code == MDSCTL_DONE) {
+        push.users = input.path;
+        code = mdsctl_change(ctl, &change);
+    }
+
+    mdsctl_input_end(&input);
+    return code;
 }
 
 static mds_status_t

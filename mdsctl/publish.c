@@ -3,6 +3,7 @@
 #include "publish.h"
 #include "audience.h"
 #include "change.h"
+#include "input.h"
 
 /* The same file again is no change, but for the options given with it. */
 static mds_status_t
@@ -164,6 +165,7 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_stored_t     stored = { .file = NULL };
     const char         *bytes = NULL, *entries = NULL;
     bool                store = false;
+    mdsctl_input_t      input;
     mdsctl_option_t     options[] = {
             { .name = "app", .value = &given.app },
             { .name = "kind", .value = &given.kind },
@@ -196,17 +198,21 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    code = store ? mdsctl_store_begin(argv[1], p.limits.bytes, &stored)
-                 : MDSCTL_DONE;
+    code = mdsctl_input_begin(argv[1], &input);
 
-    if (code == MDSCTL_DONE) {
-        code = publish(ctl, &given, &p, store ? stored.file : argv[1]);
+    if (code == MDSCTL_DONE && store) {
+        code = mdsctl_store_begin(input.path, p.limits.bytes, &stored);
     }
 
     if (code == MDSCTL_DONE) {
-        mdsctl_store_tell(argv[1], &stored);
+        code = publish(ctl, &given, &p, store ? stored.file : input.path);
+    }
+
+    if (code == MDSCTL_DONE) {
+        mdsctl_store_tell(input.path, &stored);
     }
 
     mdsctl_store_end(&stored);
+    mdsctl_input_end(&input);
     return code;
 }

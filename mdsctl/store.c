@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "input.h"
 #include "publish.h"
 #include "repack.h"
 
@@ -52,16 +53,8 @@ mdsctl_unpack_limits(const char *bytes, const char *entries,
 static mds_status_t
 name_files(const char *file, mds_error_t *err, mdsctl_stored_t *stored)
 {
-    const char  *tmp = getenv("TMPDIR");
     const char  *slash = strrchr(file, '/');
-    mds_status_t status
-        = mds_path(&stored->dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",
-                   tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
-
-    if (status == MDS_OK && mkdtemp(stored->dir.text) == NULL) {
-        status = mds_fail_errno(err, "make a directory for \"%s\"", file);
-        stored->dir.text[0] = '\0';
-    }
+    mds_status_t status = mdsctl_temp_dir(file, err, &stored->dir);
 
     return status == MDS_OK
                ? mds_path(&stored->path, err, "%s/%s", stored->dir.text,

@@ -98,7 +98,7 @@ $d->does(qw(list import a fresh --by device), "$d->{dir}/ids");
 is numbers('fresh')->{by}, 'device', 'a new list by device';
 $d->does(qw(list import a fresh --by user), "$d->{dir}/ids");
 is numbers('fresh')->{by}, 'user', '--by changes it';
-$d->does(qw(list import a fresh), $d->put('none', "\n\r\n"));
+$d->must(qw(list import a fresh), $d->put('none', "\n\r\n"));
 is_deeply lines('fresh'), [], 'a file of nobody is a list of nobody';
 $d->does(qw(list add a fresh somebody));
 is_deeply lines('fresh'), ['somebody'], 'that can be added to';

@@ -142,7 +142,11 @@ text_forms(void **state)
         { mds_str("a\n"), "a|" },
         { mds_str("a\r\nb\r\n"), "a|b|" },
         { mds_str("a\n\n\nb"), "a|b|" },
-        { mds_str("a\r"), "a|" },
+        { mds_str("\xef\xbb\xbf"
+                  "a\r\nb\n"),
+          "a|b|" },
+        { mds_str("\xef\xbb\xbf"), "" },
+        { mds_str("\xef\xbb\xbf\r\n\na"), "a|" },
         { mds_str(" a b \n"), " a b |" },
         { mds_str("\xc3\xa4\n\xe6\x9b\xb4\n"), "\xc3\xa4|\xe6\x9b\xb4|" },
     };
@@ -164,11 +168,23 @@ text_errors(void **state)
         const char *words;
     } cases[] = {
         { mds_str("a\n\nb\xff\n"), "\"beta.txt\", line 3: the id is no UTF-8" },
-        { mds_str("a\nb\0c\n"), "\"beta.txt\", line 2: the id is no UTF-8" },
-        { mds_str("a\rb\n"),
-          "\"beta.txt\", line 1: the id has a line break inside" },
-        { mds_str("a\r\r\n"),
-          "\"beta.txt\", line 1: the id has a line break inside" },
+        { mds_str("a\nb\0c\n"), "\"beta.txt\", line 2: the line has a zero"
+                                " byte, as UTF-16 does; want UTF-8" },
+        { mds_str("a\rb\n"), "\"beta.txt\", line 1: a carriage return (CR)"
+                             " alone ends no line; want LF or CRLF" },
+        { mds_str("a\nb\r"), "\"beta.txt\", line 2: a carriage return (CR)"
+                             " alone ends no line; want LF or CRLF" },
+        { mds_str("a\r\r\n"), "\"beta.txt\", line 1: a carriage return (CR)"
+                              " alone ends no line; want LF or CRLF" },
+        { mds_str("\xff\xfe"
+                  "a\0\n\0"),
+          "\"beta.txt\", line 1: the file is UTF-16; want UTF-8" },
+        { mds_str("\xfe\xff\0a\0\n"),
+          "\"beta.txt\", line 1: the file is UTF-16; want UTF-8" },
+        { mds_str("a\n\xef\xbb\xbf"
+                  "b\n"),
+          "\"beta.txt\", line 2: the id begins with a byte order mark, which"
+          " belongs to the beginning of a file" },
     };
     char joined[64];
 
@@ -184,7 +200,7 @@ text_errors(void **state)
 static void
 text_lengths(void **state)
 {
-    const char *ends[] = { "", "\n", "\r\n", "\r" };
+    const char *ends[] = { "", "\n", "\r\n" };
     char       *bytes = malloc(1000000);
     char        joined[600];
 
@@ -461,7 +477,8 @@ import_small(void **state)
     free(kept);
 
     assert_int_equal(mds_idlist_path(depot, &sha256, ".mdb", NULL, &path), 0);
-    assert_int_equal(mds_seal_check(path.text, sha256.bytes, true, &err, NULL), 0);
+    assert_int_equal(mds_seal_check(path.text, sha256.bytes, true, &err, NULL),
+                     0);
 }
 
 static void

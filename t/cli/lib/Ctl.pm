@@ -19,13 +19,15 @@ my $dir = tempdir(CLEANUP => 1);
 # What the one who runs the tests has set must not decide them.
 delete @ENV{qw(MDS_DEPOT MDS_KEY http_proxy https_proxy all_proxy)};
 
+our $stdin;    # a file; undefined: nothing is to be read
+
 # (exit code, stdout, stderr)
 sub ctl {
     my (@args) = @_;
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
-        open STDIN,  '<', '/dev/null';
+        open STDIN,  '<', $stdin // '/dev/null';
         open STDOUT, '>', "$dir/out";
         open STDERR, '>', "$dir/err";
         exec "$build/mdsctl", @args;
