@@ -1,6 +1,10 @@
 /*
- * Bodies of requests, into memory and no further: what is too long is refused
- * as soon as that is known, and nothing goes to a temporary file.
+ * Bodies of requests. One that nobody has read before goes into memory and no
+ * further: what is too long is refused as soon as that is known. One that
+ * something else has read, or wants in a file, is taken from where nginx has
+ * put it, memory or a temporary file. Either way r->request_body->bufs has
+ * all of it afterwards, for $request_body and whoever sends it on: mirrors
+ * and other subrequests share it.
  */
 
 #include "ngx_http_mds_module.h"
@@ -12,6 +16,8 @@ struct ngx_http_mds_reading_s {
 };
 
 static void ngx_http_mds_body_read(ngx_http_request_t *r);
+static ngx_int_t
+ngx_http_mds_body_rest(ngx_http_request_t *r, ngx_http_mds_reading_t *reading);
 
 static ngx_int_t
 ngx_http_mds_body_too_large(ngx_http_request_t *r)
@@ -38,52 +44,83 @@ ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* Its length is known, or it may be anything up to max. */
-    reading->max = r->headers_in.content_length_n < 0
-                       ? max
-                       : (size_t) r->headers_in.content_length_n;
+    reading->max = max;
     reading->done = done;
-    reading->body.data = ngx_pnalloc(r->pool, reading->max + 1);
-    if (reading->body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     ctx->reading = reading;
-    r->request_body_no_buffering = 1;
+
+    /* Ignored where the body has been read, or is there already. */
+    r->request_body_no_buffering = r->request_body_in_file_only ? 0 : 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_mds_body_read);
 
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
-/* Takes what has come; the buffers are nginx's to fill again. */
+/* Appends the bytes of a buffer, which is left as it is. NGX_DECLINED: the
+ * body gets longer than max. */
 static ngx_int_t
-ngx_http_mds_body_take(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+ngx_http_mds_body_append(ngx_http_mds_reading_t *reading, ngx_buf_t *b)
 {
-    ngx_chain_t *cl = r->request_body->bufs;
+    ngx_str_t *body = &reading->body;
+    off_t      len = ngx_buf_size(b);
 
-    r->request_body->bufs = NULL;
-
-    for (; cl != NULL; cl = cl->next) {
-        size_t len = cl->buf->last - cl->buf->pos;
-
-        if (len > reading->max - reading->body.len) {
-            return NGX_DECLINED;
-        }
-
-        /* The last one may be empty, and point nowhere. */
-        if (len > 0) {
-            ngx_memcpy(reading->body.data + reading->body.len, cl->buf->pos,
-                       len);
-        }
-
-        reading->body.len += len;
-        cl->buf->pos = cl->buf->last;
+    if (len > (off_t) (reading->max - body->len)) {
+        return NGX_DECLINED;
     }
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(body->data + body->len, b->pos, (size_t) len);
+
+    } else if (len > 0
+               && ngx_read_file(b->file, body->data + body->len, (size_t) len,
+                                b->file_pos)
+                      != (ssize_t) len)
+    {
+        return NGX_ERROR;
+    }
+
+    body->len += (size_t) len;
 
     return NGX_OK;
 }
 
+/* The body as nginx has it. It is not copied where it is in one piece. */
+static ngx_int_t
+ngx_http_mds_body_gather(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+{
+    ngx_chain_t *cl, *bufs;
+    ngx_int_t    rc = NGX_OK;
+    off_t        len = 0;
+
+    bufs = r->request_body == NULL ? NULL : r->request_body->bufs;
+
+    for (cl = bufs; cl != NULL; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    if (len > (off_t) reading->max) {
+        return NGX_DECLINED;
+    }
+
+    if (bufs != NULL && bufs->next == NULL && ngx_buf_in_memory(bufs->buf)) {
+        reading->body.data = bufs->buf->pos;
+        reading->body.len = (size_t) len;
+        return NGX_OK;
+    }
+
+    reading->body.data = ngx_pnalloc(r->pool, (size_t) len + 1);
+    if (reading->body.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (cl = bufs; cl != NULL && rc == NGX_OK; cl = cl->next) {
+        rc = ngx_http_mds_body_append(reading, cl->buf);
+    }
+
+    return rc;
+}
+
+/* Called once with a body that is there, or whenever more of it has come. */
 static void
 ngx_http_mds_body_read(ngx_http_request_t *r)
 {
@@ -94,30 +131,108 @@ ngx_http_mds_body_read(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     reading = ctx->reading;
 
+    rc = r->reading_body || reading->body.data != NULL
+             ? ngx_http_mds_body_rest(r, reading)
+             : ngx_http_mds_body_gather(r, reading);
+
+    if (rc == NGX_AGAIN) {
+        r->read_event_handler = ngx_http_mds_body_read;
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        r->read_event_handler = ngx_http_block_reading;
+        reading->done(r, &reading->body);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_mds_body_too_large(r);
+    } else if (rc == NGX_ERROR) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+/* What has come of a body that is read without buffering; nginx fills those
+ * buffers again whose pos has been moved to their end. */
+static ngx_int_t
+ngx_http_mds_body_take(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+{
+    ngx_chain_t *cl = r->request_body->bufs;
+    ngx_int_t    rc = NGX_OK;
+
+    r->request_body->bufs = NULL;
+
+    for (; cl != NULL && rc == NGX_OK; cl = cl->next) {
+        rc = ngx_http_mds_body_append(reading, cl->buf);
+        cl->buf->pos = cl->buf->last;
+    }
+
+    return rc;
+}
+
+/* Whoever looks for the body now finds it whole. */
+static ngx_int_t
+ngx_http_mds_body_put_back(ngx_http_request_t     *r,
+                           ngx_http_mds_reading_t *reading)
+{
+    ngx_chain_t *cl = ngx_alloc_chain_link(r->pool);
+    ngx_buf_t   *b = ngx_calloc_buf(r->pool);
+
+    if (cl == NULL || b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->start = reading->body.data;
+    b->pos = b->start;
+    b->last = b->start + reading->body.len;
+    b->end = b->last;
+    b->temporary = 1;
+    b->last_buf = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+    r->request_body->bufs = cl;
+
+    return NGX_OK;
+}
+
+/* NGX_AGAIN: there is more to come. */
+static ngx_int_t
+ngx_http_mds_body_rest(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+{
+    ngx_int_t rc;
+
+    if (reading->body.data == NULL) {
+        /* Its length is known, or it may be anything up to max. */
+        if (!r->headers_in.chunked) {
+            reading->max = (size_t) r->headers_in.content_length_n;
+        }
+
+        reading->body.data = ngx_pnalloc(r->pool, reading->max + 1);
+        if (reading->body.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     for (;;) {
-        if (r->request_body != NULL
-            && ngx_http_mds_body_take(r, reading) != NGX_OK) {
-            ngx_http_finalize_request(r, ngx_http_mds_body_too_large(r));
-            return;
+        rc = ngx_http_mds_body_take(r, reading);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         if (!r->reading_body) {
-            break;
+            return ngx_http_mds_body_put_back(r, reading);
         }
 
         rc = ngx_http_read_unbuffered_request_body(r);
 
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            ngx_http_finalize_request(r, rc);
-            return;
-        }
-
-        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
-            r->read_event_handler = ngx_http_mds_body_read;
-            return;
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE
+            || (rc == NGX_AGAIN && r->request_body->bufs == NULL))
+        {
+            return rc;
         }
     }
-
-    r->read_event_handler = ngx_http_block_reading;
-    reading->done(r, &reading->body);
 }

@@ -209,8 +209,9 @@ ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
 typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
 
 /*
- * Reads a body of up to max bytes into memory, never to disk, and calls done
- * with it, or answers: 413, 400. Returns what a content handler returns.
+ * Reads a body of up to max bytes, and calls done with it, or answers: 413,
+ * 400. It is read into memory and never to disk, unless nginx is configured to
+ * do so. Returns what a content handler returns.
  */
 ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
                                  ngx_http_mds_body_pt done);

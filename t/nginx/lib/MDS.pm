@@ -405,6 +405,41 @@ sub readable {
     return scalar(() = IO::Select->new($socket)->can_read($self->{patience}));
 }
 
+# Requests on one connection, each sent once the answer before is whole: what
+# is sent after 100 Continue stands behind the head, in an array. A connection
+# that closes, or says nothing for 10 s, ends the answers.
+sub converse {
+    my ($self, @requests) = @_;
+
+    my $socket = $self->connect or return;
+    my $select = IO::Select->new($socket);
+    my ($bytes, @answers) = ('');
+    my $more = sub {
+        return $select->can_read(10)
+            && $socket->sysread($bytes, 65536, length $bytes);
+    };
+
+    for my $request (@requests) {
+        my ($head, @bodies) = ref $request ? @$request : $request;
+        $socket->syswrite($head);
+        for my $body (@bodies) {
+            $more->() or return @answers
+                while $bytes !~ s{^HTTP/1\.1 100 Continue\r\n\r\n}{};
+            $socket->syswrite($body);
+        }
+
+        $more->() or return @answers while $bytes !~ /\r\n\r\n/;
+        my $end = $+[0];
+        $end += $1
+            if substr($bytes, 0, $end) =~ /^Content-Length: (\d+)\r$/mi
+            && $head !~ /^HEAD/;
+        $more->() or return @answers while length $bytes < $end;
+        push @answers, MDS::Response->new(substr $bytes, 0, $end, '');
+    }
+
+    return @answers;
+}
+
 sub request {
     my ($self, $method, $target, @headers) = @_;
 
