@@ -258,12 +258,31 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
     return mlcf;
 }
 
+/*
+ * limit_except is a configuration of its own for the methods that it limits,
+ * and the location's handler is the location's alone unless it is set there.
+ */
+static void
+ngx_http_mds_merge_handler(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
+                           ngx_http_mds_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->lmt_excpt && clcf->handler == NULL) {
+        clcf->handler = prev->handler;
+        conf->handler = prev->handler;
+    }
+}
+
 static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_mds_loc_conf_t *prev = parent;
     ngx_http_mds_loc_conf_t *conf = child;
 
+    ngx_http_mds_merge_handler(cf, prev, conf);
     ngx_conf_merge_ptr_value(conf->place, prev->place, NULL);
 
     if (ngx_http_mds_merge_attributes(cf, prev->attributes, &conf->attributes)

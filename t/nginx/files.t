@@ -32,6 +32,7 @@ server {
     location /mds/v1/files/ { mds_files; }
     location /cached/ { mds_files; open_file_cache max=10; sendfile on; }
     location /limited/ { mds_files; limit_except GET { deny all; } }
+    location /open/ { mds_files; limit_except PUT { allow all; } }
 }
 EOF2
 
@@ -52,6 +53,13 @@ for my $at ($url, "/cached/$sha", "/cached/$sha", "/limited/$sha") {
         'sha-256=:' . encode_base64(sha256($content), '') . ':', '... digest');
     is($r->header('Accept-Ranges'), 'bytes', '... ranges are offered');
     ok($r->header('Last-Modified'), '... Last-Modified');
+}
+
+# Methods that are not limited, and those that are.
+for my $limit ('limited', 'open') {
+    my ($get, $post) = ($t->get("/$limit/$sha"), $t->request('POST', "/$limit/$sha"));
+    is($get->status, 200, "limit_except, $limit: GET");
+    is($post->status, $limit eq 'open' ? 405 : 403, '... POST');
 }
 
 my $head = $t->head($url);
