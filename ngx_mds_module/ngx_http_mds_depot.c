@@ -150,7 +150,7 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
     }
 
     if (depot->status != MDS_OK) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\" is served again", &depot->path);
         depot->status = MDS_OK;
     }

@@ -75,7 +75,8 @@ for my $master (qw(on off)) {
     $t->depot;
     status_becomes($t, 204, 'works once it is there');
     is($t->get($CHECK)->header('MDS-Serial'), 0, '... with its serial');
-    is(lines($t, qr/is served again/), 1, '... and is in the log');
+    is(lines($t, qr/\[error\].*is served again/), 1,
+        '... and is in the log, as loud as the failure was');
 
     # Moved away, and back.
     rename $depot, "$depot.away" or die "rename: $!";
