@@ -314,12 +314,18 @@ ok !$ends{failed}, 'none failed';
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
         $ENV{LD_PRELOAD}    = join ' ', grep { length } $asan, "$dir/killer.so";
-        $ENV{KILLER_UNLOCK} = 400;
+        $ENV{KILLER_UNLOCK} = 3000;
         $ENV{MDS_DEPOT}     = $d->{depot};
         exec "$Ctl::build/mdsctl", qw(list add a x late)
             or POSIX::_exit(127);
     }
-    sleep 0.2;
+    # it has committed, and sleeps
+    my $journal = "$d->{depot}/journal/data.mdb";
+    my $was = Ctl::read_file($journal);
+    for (1 .. 3000) {
+        last if Ctl::read_file($journal) ne $was;
+        sleep 0.02;
+    }
     my $facts = $d->asks(qw(list add a x early));
     waitpid $pid, 0;
     is $?, 0, 'the late one is done';

@@ -60,7 +60,7 @@ children() { cat /proc/\$(cat $dir/nginx.pid)/task/*/children; }
 old=\$(children)
 nginx -t 2> /dev/null || nginx -t
 nginx -s reload
-for try in \$(seq 200); do
+for try in \$(seq 2400); do
     again=no
     for pid in \$old; do [ ! -e /proc/\$pid ] || again=yes; done
     [ \$again = yes ] || exit 0

@@ -115,10 +115,12 @@ ok(length $whole, 'the next generation');
 put($next, substr $whole, 0, length($whole) / 2);
 kill 'CONT', $worker;
 
-for (1 .. 25) {
+for (1 .. 10) {
     is($t->get($CHECK)->body, $answer->body, 'the one before is served');
     select undef, undef, undef, 0.1;
 }
+ok($t->wait_until_looked, 'the worker has looked at it again');
+is($t->get($CHECK)->body, $answer->body, '... and serves the one before');
 is(scalar(() = $t->error_log =~ /the generation before it is served/g), 1,
     'the log says so once');
 

@@ -34,7 +34,7 @@ END {
 # The exit status and all that is said.
 sub demo {
     my ($what, @words) = @_;
-    my ($status, $out, $err) = $t->run(\%env, 'timeout', 120,
+    my ($status, $out, $err) = $t->run(\%env, 'timeout', 900,
         "$tree/t/demo/$what", @words);
     return ($status, $out . $err);
 }
