@@ -205,16 +205,8 @@ SKIP: {
     skip 'only root becomes somebody else', 2 if $> != 0;
     chmod 0755, $d->{dir};
     my $before = $d->tree;
-    my $nobody = getpwnam 'nobody';
-    my $pid = open(my $pipe, '-|') // die;
-    if ($pid == 0) {
-        $) = "$nobody $nobody"; $> = $nobody;
-        ($<, $() = ($nobody, $nobody);
-        exec "$Ctl::build/mdsctl", '--depot', $d->{depot}, 'explain', @ask
-            or exit 127;
-    }
-    my $said = join '', <$pipe>;
-    close $pipe;
+    my ($code, $said) = Ctl::ctl_as('nobody', '--depot', $d->{depot}, 'explain',
+        @ask);
     like $said, qr/^serial 1: install 2, by release official$/m,
         'whoever may read it may ask';
     $d->untouched($before, 'explain');

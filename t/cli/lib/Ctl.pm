@@ -8,9 +8,11 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 
 our @EXPORT = qw(ctl);
+our @EXPORT_OK = qw(ctl_as);
 
 our $build = $ENV{MDS_BUILD}
     // abs_path(dirname(__FILE__) . '/../../..') . '/build';
@@ -36,6 +38,35 @@ sub ctl {
     waitpid $pid, 0;
     return ($? & 127 ? "signal $?" : $? >> 8, map { read_file("$dir/$_") }
         qw(out err));
+}
+
+# The same as another user, who may not come to where it was built: below a home
+# that is 0700, say. (exit code, stdout and stderr in one)
+my $elsewhere;
+
+sub ctl_as {
+    my ($user, @args) = @_;
+    my ($uid, $gid) = (getpwnam $user)[2, 3];
+
+    if (!defined $elsewhere) {
+        $elsewhere = tempdir(DIR => '/tmp', CLEANUP => 1);
+        copy("$build/mdsctl", "$elsewhere/mdsctl") or die "mdsctl: $!";
+        chmod 0755, $elsewhere, "$elsewhere/mdsctl";
+    }
+
+    my $pid = open(my $pipe, '-|') // die "fork: $!";
+    if ($pid == 0) {
+        $) = "$gid $gid";
+        ($(, $<, $>) = ($gid, $uid, $uid);
+        chdir '/';
+        open STDIN,  '<', '/dev/null';
+        open STDERR, '>&', \*STDOUT;
+        exec "$elsewhere/mdsctl", @args;
+        exit 127;
+    }
+    my $said = join '', <$pipe>;
+    close $pipe;
+    return ($? & 127 ? "signal $?" : $? >> 8, $said);
 }
 
 sub read_file {
