@@ -114,32 +114,6 @@ mds_bytes_eq(const char *a, const char *b, size_t len)
                && a[len - 1] == b[len - 1]);
 }
 
-/* A copy, and where it ends; of a length as most have without a call: in two
- * pieces that may overlap. */
-static inline char *
-mds_put(char *to, mds_str_t from)
-{
-    char piece[2][16];
-
-    if (from.len >= 16 && from.len <= 32) {
-        memcpy(piece[0], from.data, 16);
-        memcpy(piece[1], from.data + from.len - 16, 16);
-        memcpy(to, piece[0], 16);
-        memcpy(to + from.len - 16, piece[1], 16);
-
-    } else if (from.len >= 8 && from.len < 16) {
-        memcpy(piece[0], from.data, 8);
-        memcpy(piece[1], from.data + from.len - 8, 8);
-        memcpy(to, piece[0], 8);
-        memcpy(to + from.len - 8, piece[1], 8);
-
-    } else {
-        memcpy(to, from.data, from.len);
-    }
-
-    return to + from.len;
-}
-
 /* Of either case; -1: it is none. */
 static inline int
 mds_hex_digit(char c)

@@ -40,7 +40,7 @@ struct mds_batch_s {
 typedef struct {
     const char         *p;
     const char         *end;
-    char               *decoded; /* what was escaped goes here */
+    mds_room_t          decoded; /* what was escaped goes here */
     mds_batch_t        *batch;
     mds_batch_member_t *member;      /* the next one to be filled */
     mds_batch_member_t *members_end; /* no member is written from here on */
@@ -441,11 +441,12 @@ mds_status_t
 mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
                 mds_error_t *err, mds_batch_t **batch)
 {
-    mds_batch_t       *parsed = memory;
+    mds_batch_t *parsed = memory;
+    char *decoded = (char *) (parsed->members + mds_batch_room(body.len));
     mds_batch_reader_t r = {
         .p = body.data,
         .end = body.data + body.len,
-        .decoded = (char *) (parsed->members + mds_batch_room(body.len)),
+        .decoded = { .p = decoded, .end = decoded + body.len },
         .batch = parsed,
         .member = parsed->members,
         .members_end = parsed->members + mds_batch_room(body.len),

@@ -28,7 +28,8 @@ mds_judge_buckets(mds_judge_t *judge, uint32_t salt, mds_by_t by)
     uint32_t count
         = judge->made[by] == 0 ? MDS_SIPHASH_LANES : 2 * judge->made[by];
 
-    count = count < most ? count : most;
+    /* Lanes come together; of a salt that is asked for, they are all there. */
+    count = (count < most ? count : most) & ~(MDS_SIPHASH_LANES - 1u);
     mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS, first),
                       count, judge->ids[by], judge->buckets[by]);
     judge->salts[by] = first;

@@ -60,6 +60,11 @@ mds_message_marks(mds_judge_t *judge, mds_marks_t *marks)
     mds_error_t  why = { .text = "it cannot be opened" };
     mds_state_t *state = judge->snapshot->state;
 
+    if (app.len > MDS_APP_MAX || user.len > MDS_VALUE_MAX) {
+        return mds_fail(judge->err, MDS_INVALID,
+                        "the names of app and user must be shorter");
+    }
+
     if (app.len > 0) {
         memcpy(bytes, app.data, app.len);
     }
@@ -295,9 +300,10 @@ mds_message_list_fill(mds_judge_t *judge, size_t max, const mds_alloc_t *alloc,
     return status;
 }
 
-/* Adds the platform's official version, unless it is there already. */
+/* Adds the platform's official version, unless it is there already; of at most
+ * max. */
 static void
-mds_message_list_official(mds_judge_t *judge, mds_str_t platform,
+mds_message_list_official(mds_judge_t *judge, mds_str_t platform, size_t max,
                           mds_message_list_t *list)
 {
     const mds_release_record_t *official;
@@ -310,7 +316,7 @@ mds_message_list_official(mds_judge_t *judge, mds_str_t platform,
 
     official = mds_official(judge, platform);
 
-    if (official != NULL) {
+    if (official != NULL && list->latest_count < max) {
         list->latest[list->latest_count++]
             = (mds_official_t){ platform, mds_record_bytes(judge->record,
                                                            official->version) };
@@ -344,7 +350,7 @@ mds_message_list_latest(mds_judge_t *judge, const mds_alloc_t *alloc,
         for (uint32_t k = 0; k < build->platforms.count; k++) {
             mds_message_list_official(
                 judge, mds_record_text(record, build->platforms.first + k),
-                list);
+                names, list);
         }
     }
 

@@ -90,54 +90,55 @@ mds_quote_bytes(mds_str_t text)
     return bytes;
 }
 
-static inline char *
-mds_quote_one(char *to, char c)
+static inline void
+mds_quote_one(mds_room_t *room, char c)
 {
     static const char digits[] = "0123456789abcdef";
     char              letter = c >= ' ' ? c : mds_quote_letter(c);
+    bool              unit = c < ' ' && letter == 'u';
 
-    *to++ = '\\';
-    *to++ = letter;
-
-    if (c < ' ' && letter == 'u') {
-        *to++ = '0';
-        *to++ = '0';
-        *to++ = digits[c >> 4];
-        *to++ = digits[c & 15];
+    if (!mds_room_has(room, unit ? 6 : 2)) {
+        return;
     }
 
-    return to;
+    *room->p++ = '\\';
+    *room->p++ = letter;
+
+    if (unit) {
+        *room->p++ = '0';
+        *room->p++ = '0';
+        *room->p++ = digits[c >> 4];
+        *room->p++ = digits[c & 15];
+    }
 }
 
-char *
-mds_quote(char *to, mds_str_t text)
+void
+mds_quote(mds_room_t *room, mds_str_t text)
 {
     const char *p = text.data;
     const char *end = p + text.len;
 
     /* Eight more bytes of text are eight more of room, at least. */
-    while (end - p >= 8) {
+    while (end - p >= 8 && mds_room_has(room, 8)) {
         uint64_t marks = mds_quote_marks(mds_quote_load(p));
         size_t   plain = marks == 0 ? 8 : (size_t) __builtin_ctzll(marks) / 8;
 
-        memcpy(to, p, 8);
-        to += plain;
+        memcpy(room->p, p, 8);
+        room->p += plain;
         p += plain;
 
         if (plain < 8) {
-            to = mds_quote_one(to, *p++);
+            mds_quote_one(room, *p++);
         }
     }
 
-    for (; p < end; p++) {
-        if (mds_quote_is_plain(*p)) {
-            *to++ = *p;
-        } else {
-            to = mds_quote_one(to, *p);
+    for (; p < end && !room->overrun; p++) {
+        if (!mds_quote_is_plain(*p)) {
+            mds_quote_one(room, *p);
+        } else if (mds_room_has(room, 1)) {
+            *room->p++ = *p;
         }
     }
-
-    return to;
 }
 
 /* The four digits at *p; -1: they are none. */
@@ -164,34 +165,39 @@ mds_unquote_unit(const char **p, const char *end)
     return unit;
 }
 
-static char *
-mds_unquote_utf8(char *to, int32_t c)
+/* How many bytes the character takes. */
+static size_t
+mds_unquote_utf8(char to[4], int32_t c)
 {
+    char *p = to;
+
     if (c < 0x80) {
-        *to++ = (char) c;
-        return to;
+        *p++ = (char) c;
+        return 1;
     }
 
     if (c < 0x800) {
-        *to++ = (char) (0xc0 | c >> 6);
+        *p++ = (char) (0xc0 | c >> 6);
     } else {
         if (c < 0x10000) {
-            *to++ = (char) (0xe0 | c >> 12);
+            *p++ = (char) (0xe0 | c >> 12);
         } else {
-            *to++ = (char) (0xf0 | c >> 18);
-            *to++ = (char) (0x80 | (c >> 12 & 0x3f));
+            *p++ = (char) (0xf0 | c >> 18);
+            *p++ = (char) (0x80 | (c >> 12 & 0x3f));
         }
-        *to++ = (char) (0x80 | (c >> 6 & 0x3f));
+        *p++ = (char) (0x80 | (c >> 6 & 0x3f));
     }
 
-    *to++ = (char) (0x80 | (c & 0x3f));
-    return to;
+    *p++ = (char) (0x80 | (c & 0x3f));
+    return (size_t) (p - to);
 }
 
 /* From behind "\u"; a character outside the first plane is two units. */
 static bool
-mds_unquote_character(const char **p, const char *end, char **to)
+mds_unquote_character(const char **p, const char *end, mds_room_t *room)
 {
+    char    bytes[4]; /* all that UTF-8 takes for a character */
+    size_t  len;
     int32_t unit = mds_unquote_unit(p, end);
     int32_t low;
 
@@ -214,13 +220,19 @@ mds_unquote_character(const char **p, const char *end, char **to)
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
 
-    *to = mds_unquote_utf8(*to, unit);
+    len = mds_unquote_utf8(bytes, unit);
+
+    if (mds_room_has(room, len)) {
+        memcpy(room->p, bytes, len);
+        room->p += len;
+    }
+
     return true;
 }
 
 /* From behind the backslash. */
 static bool
-mds_unquote_escape(const char **p, const char *end, char **to)
+mds_unquote_escape(const char **p, const char *end, mds_room_t *room)
 {
     static const char letters[] = "\"\\/bfnrt";
     static const char meant[] = "\"\\/\b\f\n\r\t";
@@ -232,7 +244,7 @@ mds_unquote_escape(const char **p, const char *end, char **to)
 
     if (**p == 'u') {
         (*p)++;
-        return mds_unquote_character(p, end, to);
+        return mds_unquote_character(p, end, room);
     }
 
     at = memchr(letters, **p, sizeof(letters) - 1);
@@ -241,16 +253,30 @@ mds_unquote_escape(const char **p, const char *end, char **to)
     }
 
     (*p)++;
-    *(*to)++ = meant[at - letters];
+
+    if (mds_room_has(room, 1)) {
+        *room->p++ = meant[at - letters];
+    }
 
     return true;
 }
 
+/* Takes what stands for itself from there on. */
+static void
+mds_unquote_plain(const char **p, const char *end, mds_room_t *room)
+{
+    size_t plain = mds_quote_plain(*p, (size_t) (end - *p));
+
+    mds_room_put(room, (mds_str_t){ plain, *p });
+    *p += plain;
+}
+
 bool
-mds_unquote(const char **p, const char *end, char **decoded, mds_str_t *string)
+mds_unquote(const char **p, const char *end, mds_room_t *decoded,
+            mds_str_t *string)
 {
     const char *first = *p;
-    char       *to = *decoded;
+    char       *from = decoded->p;
     size_t      plain = mds_quote_plain(first, (size_t) (end - first));
 
     *p = first + plain;
@@ -262,27 +288,23 @@ mds_unquote(const char **p, const char *end, char **decoded, mds_str_t *string)
         return true;
     }
 
+    mds_room_put(decoded, (mds_str_t){ plain, first });
+
     while (*p < end && **p == '\\') {
-        memcpy(to, *p - plain, plain);
-        to += plain;
         (*p)++;
 
-        if (!mds_unquote_escape(p, end, &to)) {
+        if (!mds_unquote_escape(p, end, decoded)) {
             return false;
         }
 
-        plain = mds_quote_plain(*p, (size_t) (end - *p));
-        *p += plain;
+        mds_unquote_plain(p, end, decoded);
     }
 
-    if (*p == end || **p != '"') {
+    if (*p == end || **p != '"' || decoded->overrun) {
         return false;
     }
 
-    memcpy(to, *p - plain, plain);
-    to += plain;
-    *string = (mds_str_t){ (size_t) (to - *decoded), *decoded };
-    *decoded = to;
+    *string = (mds_str_t){ (size_t) (decoded->p - from), from };
     (*p)++;
 
     return true;

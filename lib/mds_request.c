@@ -3,6 +3,7 @@
 #include <endian.h>
 
 #include "mds_name.h"
+#include "mds_room.h"
 #include "mds_version.h"
 
 /* Shorter ones first. */
@@ -258,11 +259,11 @@ mds_request_default(mds_request_t *request)
     }
 }
 
-/* Decodes to *buffer and moves it on; false: a % without two digits. */
+/* False: a % without two digits, or no room. */
 static bool
-mds_form_decode(mds_str_t text, char **buffer, mds_str_t *decoded)
+mds_form_decode(mds_str_t text, mds_room_t *room, mds_str_t *decoded)
 {
-    char *out = *buffer;
+    char *out = room->p;
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
@@ -282,11 +283,15 @@ mds_form_decode(mds_str_t text, char **buffer, mds_str_t *decoded)
             i += 2;
         }
 
+        if (out == room->end) {
+            return false;
+        }
+
         *out++ = c;
     }
 
-    *decoded = (mds_str_t){ (size_t) (out - *buffer), *buffer };
-    *buffer = out;
+    *decoded = (mds_str_t){ (size_t) (out - room->p), room->p };
+    room->p = out;
 
     return true;
 }
@@ -336,7 +341,7 @@ typedef struct {
     const char    *name;
     const char    *equals; /* NULL: not met yet */
     bool           plain;  /* nothing escaped, all of it ASCII */
-    char          *buffer;
+    mds_room_t     room;
     mds_error_t   *err;
 } mds_query_t;
 
@@ -349,8 +354,8 @@ mds_query_take(mds_query_t *query, const char *end)
     mds_str_t   value = { (size_t) (end - from), from };
 
     if (!query->plain
-        && (!mds_form_decode(name, &query->buffer, &name)
-            || !mds_form_decode(value, &query->buffer, &value)))
+        && (!mds_form_decode(name, &query->room, &name)
+            || !mds_form_decode(value, &query->room, &value)))
     {
         return mds_query_wrong((mds_str_t){ (size_t) (end - query->name),
                                             query->name },
@@ -365,7 +370,8 @@ mds_status_t
 mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
                   mds_error_t *err)
 {
-    mds_query_t query = { request, text.data, NULL, true, buffer, err };
+    mds_room_t  room = { .p = buffer, .end = buffer + text.len };
+    mds_query_t query = { request, text.data, NULL, true, room, err };
 
     for (size_t i = 0; i <= text.len; i += 8) {
         uint64_t word = mds_query_word(text, i);

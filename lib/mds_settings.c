@@ -17,13 +17,17 @@ typedef struct {
     mds_str_t                   only;
     const mds_alloc_t          *alloc;
     mds_error_t                *err;
-    uint32_t                    words;      /* of a set of settings */
-    uint64_t                   *chosen;     /* settings */
-    uint64_t                   *held;       /* settings */
-    uint64_t                   *keys;       /* that have a value */
-    uint8_t                    *conditions; /* mds_verdict_t */
-    uint32_t                   *numbers;    /* of a token */
-    char                       *text;       /* of the new one */
+    uint32_t                    words;       /* of a set of settings */
+    uint64_t                   *chosen;      /* settings */
+    uint64_t                   *held;        /* settings */
+    uint64_t                   *keys;        /* that have a value */
+    uint8_t                    *conditions;  /* mds_verdict_t */
+    uint32_t                   *numbers;     /* of a token: one a setting */
+    char                       *text;        /* of the new one */
+    size_t                      text_bytes;  /* that there are for it */
+    size_t                      values_max;  /* of out: one a key */
+    size_t                      removed_max; /* of out: one a setting held */
+    bool                        overrun;     /* there were more */
     mds_settings_t             *out;
 } mds_choosing_t;
 
@@ -187,27 +191,48 @@ mds_choose_settings(mds_choosing_t *c)
     return c->judge->status;
 }
 
+static inline void
+mds_settings_add(mds_choosing_t *c, mds_span_t item, mds_str_t *items,
+                 size_t max, size_t *count)
+{
+    if (*count == max) {
+        c->overrun = true;
+        return;
+    }
+
+    items[(*count)++] = mds_record_bytes(c->record, item);
+    c->out->bytes += item.len + 1;
+}
+
+static mds_status_t
+mds_settings_added(const mds_choosing_t *c)
+{
+    return c->overrun ? mds_fail(c->err, MDS_DAMAGED,
+                                 "the configuration has more values than keys")
+                      : MDS_OK;
+}
+
 /* Of all that are chosen, the numbers and the values. */
-static void
+static mds_status_t
 mds_list_settings(mds_choosing_t *c)
 {
-    mds_str_t *value = c->out->values;
-    uint32_t  *number = c->numbers;
-    size_t     bytes = 0;
+    mds_settings_t *out = c->out;
 
     for (uint32_t i = 0; i < c->words; i++) {
         for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
             const mds_setting_record_t *setting
                 = &c->settings[mds_bit_place(i, bits)];
 
-            *number++ = setting->number;
-            *value++ = mds_record_bytes(c->record, setting->member);
-            bytes += setting->member.len + 1;
+            mds_settings_add(c, setting->member, out->values, c->values_max,
+                             &out->value_count);
+
+            if (!c->overrun) {
+                c->numbers[out->value_count - 1] = setting->number;
+            }
         }
     }
 
-    c->out->value_count = (size_t) (value - c->out->values);
-    c->out->bytes = bytes;
+    return mds_settings_added(c);
 }
 
 static void
@@ -216,7 +241,7 @@ mds_settings_token(mds_choosing_t *c)
     mds_settings_t *out = c->out;
 
     out->token.len = mds_token_write(c->record->epoch, c->numbers,
-                                     out->value_count, c->text);
+                                     out->value_count, c->text, c->text_bytes);
     out->token.data = c->text;
 
     /* What could not be said in a request gets all each time. */
@@ -297,16 +322,14 @@ mds_compare_setting(mds_choosing_t *c, uint32_t place)
     mds_settings_t             *out = c->out;
 
     if (mds_bit_is_set(c->chosen, place)) {
-        out->values[out->value_count++]
-            = mds_record_bytes(c->record, setting->member);
-        out->bytes += setting->member.len + 1;
+        mds_settings_add(c, setting->member, out->values, c->values_max,
+                         &out->value_count);
 
     } else if (setting->key == MDS_RECORD_NONE
                || !mds_bit_is_set(c->keys, setting->key))
     {
-        out->removed[out->removed_count++]
-            = mds_record_bytes(c->record, setting->quoted);
-        out->bytes += setting->quoted.len + 1;
+        mds_settings_add(c, setting->quoted, out->removed, c->removed_max,
+                         &out->removed_count);
     }
 }
 
@@ -320,6 +343,7 @@ mds_compare_settings(mds_choosing_t *c, size_t held)
     out->value_count = 0;
     out->bytes = 0;
     out->full = false;
+    c->removed_max = held;
     out->removed = mds_choosing_alloc(c, (held + 1) * sizeof(*out->removed));
 
     if (out->removed == NULL) {
@@ -336,7 +360,7 @@ mds_compare_settings(mds_choosing_t *c, size_t held)
         }
     }
 
-    return MDS_OK;
+    return mds_settings_added(c);
 }
 
 /* All of it at once; sets and verdicts are zero: none, and not judged yet. */
@@ -359,6 +383,8 @@ mds_choosing_begin(mds_choosing_t *c)
     }
 
     c->words = (uint32_t) words;
+    c->values_max = keys < settings ? keys : settings;
+    c->text_bytes = mds_token_bytes(keys);
     c->chosen = (uint64_t *) (c->out->values + keys);
     c->held = c->chosen + words;
     c->keys = c->held + words;
@@ -385,13 +411,14 @@ mds_settings_record(mds_choosing_t *c, mds_str_t token)
     }
 
     if (status == MDS_OK) {
-        mds_list_settings(c);
-        mds_settings_token(c);
+        status = mds_list_settings(c);
     }
 
     if (status != MDS_OK) {
         return status;
     }
+
+    mds_settings_token(c);
 
     /* A set has one token: with the same there is nothing to compare. */
     if (token.len > 0 && mds_str_eq(token, c->out->token)) {
@@ -429,7 +456,8 @@ mds_settings_none(mds_choosing_t *c, const mds_snapshot_t *snapshot,
     }
 
     c->out->full = !mds_token_read(token, MDS_EPOCH_NONE, NULL, 0, &count);
-    c->out->token.len = mds_token_write(MDS_EPOCH_NONE, NULL, 0, text);
+    c->out->token.len
+        = mds_token_write(MDS_EPOCH_NONE, NULL, 0, text, mds_token_bytes(0));
     c->out->token.data = text;
 
     return status == MDS_NOT_FOUND ? MDS_OK : status;

@@ -1,6 +1,7 @@
 #include "mds_token.h"
 
 #include "mds_digest.h"
+#include "mds_room.h"
 
 #define MDS_TOKEN_VERSION 1
 #define MDS_TOKEN_CHECK 4 /* digits at the end */
@@ -23,9 +24,9 @@ mds_token_check(const char *text, size_t len)
 /* Bits come in groups of 4 and more, and go out as digits of 6: the latest
  * are kept until there are enough for some digits. */
 typedef struct {
-    char    *end;
-    uint64_t bits;
-    unsigned count;
+    mds_room_t room;
+    uint64_t   bits;
+    unsigned   count;
 } mds_token_writer_t;
 
 static inline void
@@ -33,11 +34,14 @@ mds_token_digits_out(mds_token_writer_t *w)
 {
     uint64_t bits = w->bits >> (w->count - 24);
 
-    w->end[0] = mds_token_digit_at(bits, 18);
-    w->end[1] = mds_token_digit_at(bits, 12);
-    w->end[2] = mds_token_digit_at(bits, 6);
-    w->end[3] = mds_token_digit_at(bits, 0);
-    w->end += 4;
+    if (mds_room_has(&w->room, 4)) {
+        w->room.p[0] = mds_token_digit_at(bits, 18);
+        w->room.p[1] = mds_token_digit_at(bits, 12);
+        w->room.p[2] = mds_token_digit_at(bits, 6);
+        w->room.p[3] = mds_token_digit_at(bits, 0);
+        w->room.p += 4;
+    }
+
     w->count -= 24;
 }
 
@@ -63,7 +67,10 @@ mds_token_flush(mds_token_writer_t *w)
 
     while (w->count > 0) {
         w->count -= 6;
-        *w->end++ = mds_token_digit_at(w->bits, w->count);
+
+        if (mds_room_has(&w->room, 1)) {
+            *w->room.p++ = mds_token_digit_at(w->bits, w->count);
+        }
     }
 }
 
@@ -80,9 +87,9 @@ mds_token_put_gap(mds_token_writer_t *w, uint32_t gap)
 
 size_t
 mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
-                char *text)
+                char *text, size_t size)
 {
-    mds_token_writer_t w = { .end = text };
+    mds_token_writer_t w = { .room = { .p = text, .end = text + size } };
     uint32_t           last = 0;
 
     mds_token_put(&w, MDS_TOKEN_VERSION, 8);
@@ -95,10 +102,10 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
     }
 
     mds_token_flush(&w);
-    mds_token_put(&w, mds_token_check(text, (size_t) (w.end - text)), 24);
+    mds_token_put(&w, mds_token_check(text, (size_t) (w.room.p - text)), 24);
     mds_token_digits_out(&w);
 
-    return (size_t) (w.end - text);
+    return w.room.overrun ? 0 : (size_t) (w.room.p - text);
 }
 
 typedef struct {

@@ -25,9 +25,10 @@
 /* Bytes of the text for up to count numbers (each below 2^32). */
 #define mds_token_bytes(count) (((count) *11 / 2 + 8) * 4 / 3 + 8)
 
-/* Numbers ascend, from 1. Returns the length; text gets no zero byte. */
+/* Numbers ascend, from 1. Returns the length; 0: size is too small. The text
+ * gets no zero byte. */
 size_t mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
-                       char *text);
+                       char *text, size_t size);
 
 /*
  * At most max numbers into numbers. False: not such a token, or of another

@@ -54,14 +54,20 @@ mds_window_put(mds_lmdb_t *lmdb, mds_str_t key, const mds_window_t *window)
                  (mds_str_t){ sizeof(record), (const char *) &record });
 }
 
-static mds_str_t
+/* False: no key is so long. */
+static bool
 mds_admission_key(uint32_t number, mds_str_t id,
-                  uint8_t bytes[MDS_ADMISSION_KEY_BYTES])
+                  uint8_t bytes[MDS_ADMISSION_KEY_BYTES], mds_str_t *key)
 {
+    if (id.len > MDS_ADMISSION_KEY_BYTES - 4) {
+        return false;
+    }
+
     mds_put_u32(bytes, number);
     memcpy(bytes + 4, id.data, id.len);
+    *key = (mds_str_t){ 4 + id.len, (const char *) bytes };
 
-    return (mds_str_t){ 4 + id.len, (const char *) bytes };
+    return true;
 }
 
 static mds_status_t
@@ -69,17 +75,16 @@ mds_admission_find(mds_lmdb_t *lmdb, uint32_t number, mds_str_t id,
                    mds_error_t *err, bool *in)
 {
     uint8_t      bytes[MDS_ADMISSION_KEY_BYTES];
-    mds_str_t    when;
+    mds_str_t    key, when;
     bool         found;
     mds_status_t status = MDS_OK;
 
-    if (number == 0 || id.len > MDS_VALUE_MAX) {
+    if (number == 0 || !mds_admission_key(number, id, bytes, &key)) {
         *in = false;
         return MDS_OK;
     }
 
-    found = mds_lmdb_get(lmdb, MDS_STATE_ADMISSIONS,
-                         mds_admission_key(number, id, bytes), &when);
+    found = mds_lmdb_get(lmdb, MDS_STATE_ADMISSIONS, key, &when);
 
     if (!found) {
         status = mds_lmdb_status(lmdb, err);
@@ -107,15 +112,22 @@ mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
 }
 
 /* Numbers count up: the next one is one above how many windows there are. */
-static void
+static mds_status_t
 mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
-                  mds_window_t *window, int64_t now_ms)
+                  mds_window_t *window, int64_t now_ms, mds_error_t *err)
 {
-    uint8_t bytes[MDS_ADMISSION_KEY_BYTES];
-    uint8_t when[8];
+    uint8_t   bytes[MDS_ADMISSION_KEY_BYTES];
+    uint8_t   when[8];
+    mds_str_t key;
 
     if (window->number == 0) {
         window->number = (uint32_t) mds_lmdb_count(lmdb, MDS_STATE_WINDOWS) + 1;
+    }
+
+    if (!mds_admission_key(window->number, admission->id, bytes, &key)) {
+        return mds_fail(err, MDS_INVALID,
+                        "state: nobody is let in under %zu bytes",
+                        admission->id.len);
     }
 
     window->count++;
@@ -125,10 +137,11 @@ mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
     }
 
     mds_put_u64(when, (uint64_t) now_ms);
-    mds_lmdb_put(lmdb, MDS_STATE_ADMISSIONS,
-                 mds_admission_key(window->number, admission->id, bytes),
+    mds_lmdb_put(lmdb, MDS_STATE_ADMISSIONS, key,
                  (mds_str_t){ sizeof(when), (const char *) when });
     mds_window_put(lmdb, admission->window, window);
+
+    return MDS_OK;
 }
 
 mds_status_t
@@ -150,13 +163,16 @@ mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
 
     if (!in && window.count < admission->limit && now_ms < admission->until_ms)
     {
-        mds_admission_add(lmdb, admission, &window, now_ms);
-        *changed = true;
-        in = true;
+        status = mds_admission_add(lmdb, admission, &window, now_ms, err);
+        in = status == MDS_OK;
+        *changed = *changed || in;
     }
 
-    admission->admitted = in;
-    return MDS_OK;
+    if (status == MDS_OK) {
+        admission->admitted = in;
+    }
+
+    return status;
 }
 
 /* How many a window has let in: admissions lie by its number. */

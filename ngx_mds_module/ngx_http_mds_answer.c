@@ -61,7 +61,8 @@ ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t after_s,
     }
 
     *seconds = after_s + (uint64_t) ngx_random() % (jitter_s + 1);
-    value.len = ngx_sprintf(value.data, "%uL", *seconds) - value.data;
+    value.len
+        = ngx_snprintf(value.data, NGX_INT64_LEN, "%uL", *seconds) - value.data;
 
     return ngx_http_mds_add_header(r, "MDS-Poll-After", &value);
 }

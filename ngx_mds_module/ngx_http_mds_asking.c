@@ -317,7 +317,7 @@ ngx_http_mds_wait(ngx_http_mds_asking_t *asking, size_t pending)
     ticket->done = ngx_http_mds_admitted;
     ticket->data = asking;
 
-    for (size_t i = 0; i < asking->count; i++) {
+    for (size_t i = 0; i < asking->count && n < pending; i++) {
         if (asking->questions[i].decision.pending) {
             ticket->writes[n].type = MDS_WRITE_ADMISSION;
             ticket->writes[n++].admission
@@ -342,7 +342,7 @@ ngx_http_mds_admitted(ngx_http_mds_ticket_t *ticket)
     for (size_t i = 0; i < asking->count; i++) {
         ngx_http_mds_question_t *question = &asking->questions[i];
 
-        if (!question->decision.pending) {
+        if (!question->decision.pending || n == ticket->count) {
             continue;
         }
 

@@ -3,6 +3,9 @@
  * mistake in one is told in its place. A result is written as soon as it is
  * known, from where the catalog has it; one that waits for its window comes
  * later, and the body is put together in the order asked.
+ *
+ * An answer has a most: results beyond are errors. Room for those is kept for
+ * each question that is still to be told.
  */
 
 #include "ngx_http_mds_writer.h"
@@ -16,6 +19,12 @@
 #define NGX_HTTP_MDS_HEAD_BYTES 128
 #define NGX_HTTP_MDS_TAIL_BYTES 2
 
+#define NGX_HTTP_MDS_BATCH_ANSWER_MAX (4 * 1024 * 1024)
+
+static ngx_str_t ngx_http_mds_beyond = ngx_string(
+    "one answer is at most 4 MiB, and this result is beyond: ask for it in"
+    " another request");
+
 typedef struct {
     size_t offset;
     size_t len;
@@ -25,8 +34,9 @@ typedef struct {
     mds_batch_t           *batch;
     u_char                *data; /* room for what comes before, results */
     size_t                 len;
-    size_t                 size;
-    ngx_http_mds_result_t *results; /* by question */
+    size_t                 size;    /* of data: the bound of len */
+    size_t                 kept;    /* room for questions not told yet */
+    ngx_http_mds_result_t *results; /* by question: one for each */
     ngx_uint_t             told;
     ngx_uint_t             mixed; /* not told in the order asked */
     uint32_t               poll_after_s;
@@ -98,6 +108,24 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
                             : status;
 }
 
+/* What a result takes at most; a byte becomes six if it is a control. */
+static size_t
+ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i, size_t quoted,
+                          size_t detail)
+{
+    return NGX_HTTP_MDS_WORDS_BYTES + quoted
+           + 6
+                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
+                    + detail);
+}
+
+/* The same of one that is beyond. */
+static size_t
+ngx_http_mds_beyond_bytes(const mds_batch_t *batch, size_t i)
+{
+    return ngx_http_mds_result_bytes(batch, i, 0, ngx_http_mds_beyond.len);
+}
+
 static ngx_http_mds_many_t *
 ngx_http_mds_many(ngx_pool_t *pool, mds_batch_t *batch)
 {
@@ -113,6 +141,10 @@ ngx_http_mds_many(ngx_pool_t *pool, mds_batch_t *batch)
     many->size = many->len + (count + 1) * NGX_HTTP_MDS_RESULT_BYTES;
     many->data = ngx_pnalloc(pool, many->size);
     many->results = ngx_palloc(pool, (count + 1) * sizeof(*many->results));
+
+    for (size_t i = 0; i < count; i++) {
+        many->kept += ngx_http_mds_beyond_bytes(batch, i);
+    }
 
     return many->data == NULL || many->results == NULL ? NULL : many;
 }
@@ -190,24 +222,20 @@ ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
     }
 }
 
-/* What a result takes at most; a byte becomes six if it is a control. */
-static size_t
-ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i,
-                          const ngx_http_mds_question_t *question)
-{
-    return NGX_HTTP_MDS_WORDS_BYTES + question->decision.quoted.len
-           + 6
-                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
-                    + question->detail.len);
-}
-
+/* Room for that many bytes, which the answer may still have. */
 static mds_status_t
 ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
                         size_t bytes, mds_error_t *err)
 {
-    size_t  size = 2 * many->size + bytes;
-    u_char *data = ngx_pnalloc(pool, size);
+    size_t size
+        = ngx_min(2 * many->size + bytes, NGX_HTTP_MDS_BATCH_ANSWER_MAX);
+    u_char *data;
 
+    if (bytes <= many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES) {
+        return MDS_OK;
+    }
+
+    data = ngx_pnalloc(pool, size);
     if (data == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
@@ -219,6 +247,30 @@ ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
     return MDS_OK;
 }
 
+/* How much the result takes, which is an error now if that is too much. */
+static size_t
+ngx_http_mds_batch_fit(ngx_http_mds_many_t *many, size_t i,
+                       ngx_http_mds_question_t *question)
+{
+    size_t beyond = ngx_http_mds_beyond_bytes(many->batch, i);
+    size_t bytes = ngx_http_mds_result_bytes(many->batch, i,
+                                             question->decision.quoted.len,
+                                             question->detail.len);
+
+    many->kept -= beyond;
+
+    if (many->len + bytes + many->kept + NGX_HTTP_MDS_TAIL_BYTES
+        <= NGX_HTTP_MDS_BATCH_ANSWER_MAX)
+    {
+        return bytes;
+    }
+
+    question->status = MDS_NO_SPACE;
+    question->detail = ngx_http_mds_beyond;
+
+    return beyond;
+}
+
 static mds_status_t
 ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
                         mds_error_t *err)
@@ -226,19 +278,22 @@ ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
     ngx_http_mds_question_t *question = &asking->questions[i];
     ngx_http_mds_many_t     *many = asking->data;
     ngx_http_mds_writer_t    w;
-    size_t bytes = ngx_http_mds_result_bytes(many->batch, i, question);
+    size_t                   bytes = ngx_http_mds_batch_fit(many, i, question);
 
-    if (bytes > many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES
-        && ngx_http_mds_batch_grow(asking->r->pool, many, bytes, err) != MDS_OK)
-    {
+    if (ngx_http_mds_batch_grow(asking->r->pool, many, bytes, err) != MDS_OK) {
         return MDS_NO_MEMORY;
     }
 
-    w = (ngx_http_mds_writer_t){ .p = many->data + many->len };
+    w = ngx_http_mds_writer(many->data + many->len,
+                            many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES);
     ngx_http_mds_write_result(&w, many->batch, i, question);
 
+    if (w.room.overrun) {
+        return mds_fail(err, MDS_NO_MEMORY, "a result is longer than its room");
+    }
+
     many->results[i].offset = many->len;
-    many->results[i].len = w.p - (many->data + many->len);
+    many->results[i].len = (u_char *) w.room.p - (many->data + many->len);
     many->len += many->results[i].len;
     many->mixed |= many->told++ != i;
 

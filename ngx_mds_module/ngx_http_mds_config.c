@@ -65,35 +65,34 @@ ngx_http_mds_config_alloc(void *data, size_t bytes)
     return ngx_palloc(data, bytes);
 }
 
-/* A comma behind each but the last. */
-static char *
-ngx_http_mds_config_items(char *p, const mds_str_t *items, size_t count)
+static void
+ngx_http_mds_config_items(mds_room_t *room, const mds_str_t *items,
+                          size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        p = mds_put(p, items[i]);
-        *p++ = ',';
-    }
+        if (i > 0 && mds_room_has(room, 1)) {
+            *room->p++ = ',';
+        }
 
-    return count > 0 ? p - 1 : p;
+        mds_room_put(room, items[i]);
+    }
 }
 
-static char *
-ngx_http_mds_config_write(char *p, const mds_settings_t *settings,
+static void
+ngx_http_mds_config_write(mds_room_t *room, const mds_settings_t *settings,
                           ngx_str_t *serial)
 {
-    p = mds_put(p, mds_str("{\"serial\":"));
-    p = mds_put(p, (mds_str_t){ serial->len, (char *) serial->data });
-    p = mds_put(p, mds_str(",\"state\":\""));
-    p = mds_put(p, settings->token);
-    p = settings->full ? mds_put(p, mds_str("\",\"full\":true"))
-                       : mds_put(p, mds_str("\",\"full\":false"));
-    p = mds_put(p, mds_str(",\"values\":{"));
-    p = ngx_http_mds_config_items(p, settings->values, settings->value_count);
-    p = mds_put(p, mds_str("},\"removed\":["));
-    p = ngx_http_mds_config_items(p, settings->removed,
-                                  settings->removed_count);
-
-    return mds_put(p, mds_str("]}"));
+    mds_room_put(room, mds_str("{\"serial\":"));
+    mds_room_put(room, ngx_http_mds_view(serial));
+    mds_room_put(room, mds_str(",\"state\":\""));
+    mds_room_put(room, settings->token);
+    mds_room_put(room, settings->full ? mds_str("\",\"full\":true")
+                                      : mds_str("\",\"full\":false"));
+    mds_room_put(room, mds_str(",\"values\":{"));
+    ngx_http_mds_config_items(room, settings->values, settings->value_count);
+    mds_room_put(room, mds_str("},\"removed\":["));
+    ngx_http_mds_config_items(room, settings->removed, settings->removed_count);
+    mds_room_put(room, mds_str("]}"));
 }
 
 /* The body is written here: the values are the snapshot's. */
@@ -105,6 +104,7 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
                                 "\"values\":{},\"removed\":[]}";
     const mds_settings_t *settings = &config->settings;
     ngx_str_t            *body = &config->body;
+    mds_room_t            room = { 0 };
     size_t                len;
 
     if (!settings->full && settings->value_count == 0
@@ -120,10 +120,14 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    body->len = ngx_http_mds_config_write((char *) body->data, settings, serial)
-                - (char *) body->data;
+    room.p = (char *) body->data;
+    room.end = room.p + len;
+    ngx_http_mds_config_write(&room, settings, serial);
+    body->len = room.p - (char *) body->data;
 
-    return MDS_OK;
+    return room.overrun ? mds_fail(err, MDS_NO_MEMORY,
+                                   "the configuration is longer than its room")
+                        : MDS_OK;
 }
 
 static mds_status_t

@@ -108,7 +108,8 @@ ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
     }
 
     ngx_encode_base64(&payload, &manifest);
-    p = ngx_sprintf(envelope->data, format, &payload, &keyid, &sig);
+    p = ngx_snprintf(envelope->data, envelope->len, format, &payload, &keyid,
+                     &sig);
     envelope->len = p - envelope->data;
 
     return NGX_OK;

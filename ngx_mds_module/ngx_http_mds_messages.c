@@ -147,7 +147,7 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
     ngx_http_mds_messages_t *m = data;
     ngx_http_request_t      *r = m->r;
     mds_alloc_t              alloc = { ngx_http_mds_messages_alloc, r->pool };
-    ngx_http_mds_writer_t    w = { NULL, 0 };
+    ngx_http_mds_writer_t    w = { .len = 0 };
     size_t                   n;
     mds_status_t             status;
 
@@ -184,10 +184,13 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    w.p = m->body.data;
+    w = ngx_http_mds_writer(m->body.data, m->body.len);
     ngx_http_mds_messages_write(&w, &m->list);
 
-    return MDS_OK;
+    return w.room.overrun
+               ? mds_fail(err, MDS_NO_MEMORY,
+                          "the list of messages is longer than its room")
+               : MDS_OK;
 }
 
 static ngx_int_t

@@ -222,7 +222,8 @@ ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
 typedef struct {
     mds_decision_t decision;
     mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window without a
-                            * state to ask): see detail */
+                            * state to ask), MDS_NO_SPACE (a result beyond what
+                            * one answer may have): see detail */
     ngx_str_t detail;
     unsigned  settled : 1; /* no more to be asked */
     unsigned  told : 1;

@@ -81,7 +81,8 @@ ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
     /* Behind the context: ngx_http_mds_get_ctx() has made room. */
     ctx->serial.data = (u_char *) (ctx + 1);
     ctx->serial.len
-        = ngx_sprintf(ctx->serial.data, "%uL", serial) - ctx->serial.data;
+        = ngx_snprintf(ctx->serial.data, NGX_INT64_LEN, "%uL", serial)
+          - ctx->serial.data;
 }
 
 ngx_int_t

@@ -1,6 +1,6 @@
 /*
- * JSON bodies, written twice: once for their length, and once for good. Most
- * of it is literals, whose length a compiler knows.
+ * JSON bodies, written twice: once for their length, and once for good, into a
+ * room of that length. Most of it is literals, whose length a compiler knows.
  */
 
 #ifndef NGX_HTTP_MDS_WRITER_H
@@ -10,19 +10,27 @@
 
 #include "mds_quote.h"
 
-/* Where a body goes; with p NULL it is only measured. */
+/* Where a body goes; with room.p NULL it is only measured. Whether it fitted
+ * is for room.overrun to say, once it is written. */
 typedef struct {
-    u_char *p;
-    size_t  len;
+    mds_room_t room;
+    size_t     len;
 } ngx_http_mds_writer_t;
+
+static inline ngx_http_mds_writer_t
+ngx_http_mds_writer(u_char *data, size_t size)
+{
+    return (ngx_http_mds_writer_t){ .room = { .p = (char *) data,
+                                              .end = (char *) data + size } };
+}
 
 static inline void
 ngx_http_mds_write_bytes(ngx_http_mds_writer_t *w, const char *data, size_t len)
 {
-    if (w->p == NULL) {
+    if (w->room.p == NULL) {
         w->len += len;
-    } else if (len > 0) {
-        w->p = ngx_cpymem(w->p, data, len);
+    } else {
+        mds_room_put(&w->room, (mds_str_t){ len, data });
     }
 }
 
@@ -36,10 +44,10 @@ ngx_http_mds_write(ngx_http_mds_writer_t *w, const char *text)
 static inline void
 ngx_http_mds_write_quoted(ngx_http_mds_writer_t *w, mds_str_t text)
 {
-    if (w->p == NULL) {
+    if (w->room.p == NULL) {
         w->len += mds_quote_bytes(text);
     } else {
-        w->p = (u_char *) mds_quote((char *) w->p, text);
+        mds_quote(&w->room, text);
     }
 }
 
@@ -56,8 +64,8 @@ ngx_http_mds_write_string(ngx_http_mds_writer_t *w, const char *before,
 static inline void
 ngx_http_mds_write_number(ngx_http_mds_writer_t *w, uint64_t number)
 {
-    u_char  text[NGX_INT64_LEN];
-    u_char *end = ngx_sprintf(text, "%uL", number);
+    u_char  text[NGX_INT64_LEN]; /* a number is as long at most */
+    u_char *end = ngx_snprintf(text, sizeof(text), "%uL", number);
 
     ngx_http_mds_write_bytes(w, (char *) text, end - text);
 }

@@ -37,7 +37,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    token = (mds_str_t){ mds_token_write(0, numbers, count, written), written };
+    token = (mds_str_t){
+        mds_token_write(0, numbers, count, written, sizeof(written)), written
+    };
     if (token.len > sizeof(written)
         || !mds_token_read(token, 0, again, MANY, &count_again)
         || count_again != count

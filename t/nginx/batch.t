@@ -46,6 +46,14 @@ utf8::decode($document{releases}[$_]{meta}{notes}{zh}) for 0, 1;
 utf8::decode($document{releases}[3]{rules}[0]{values}[0]);
 $t->mdsctl('apply', $t->document(\%document));
 $t->mdsctl('apply', $t->document({ app => 'silent' }, 'silent.json'));
+$t->mdsctl('apply', $t->document({ app => 'large', packages => [
+    { kind => 'bundle', name => 'x', version => '1.0', file => 'b1' },
+    { kind => 'bundle', name => 'y', version => '1.0', file => 'b2' } ],
+    releases => [
+        { id => 'x', kind => 'bundle', name => 'x', version => '1.0',
+          audience => { all => $true }, meta => { notes => { en => '"' x 30_000 } } },
+        { id => 'y', kind => 'bundle', name => 'y', version => '1.0',
+          audience => { all => $true } } ] }, 'large.json'));
 
 $t->start(<<'EOF2');
 mds_depot %DEPOT%;
@@ -97,8 +105,8 @@ my $r = post({ app => 'a', resources => [ bundle('shop', 'none', 'home'),
 is($r->status, 200, 'an answer: 200');
 is($r->header('Content-Type'), 'application/json', '... JSON');
 is($r->header('Cache-Control'), 'no-store', '... not to be kept');
-is($r->header('MDS-Serial'), 1, '... serial');
-is($r->json->{serial}, 1, '... in the body too');
+is($r->header('MDS-Serial'), 2, '... serial');
+is($r->json->{serial}, 2, '... in the body too');
 is(actions($r), 'install none install rollback install none', 'each its answer');
 my @results = @{ $r->json->{results} };
 is_deeply([ map { "$_->{kind} $_->{name}" } @results ], [ 'bundle shop',
@@ -214,6 +222,38 @@ is_deeply([ map { { kind => $_->{kind}, name => $_->{name} } }
 @odd = map { { kind => 'k', name => 'n', "$_\x02\"\n" x 20 => 'x' } } 10 .. 99;
 is(actions(post({ app => 'a', resources => \@odd })),
     join(' ', ('error') x 90), '... and odd mistakes are told');
+
+# --- an answer has a most, whatever is asked
+
+my $most = 4 * 1024 * 1024;
+my @asked = map { { kind => 'bundle', name => $_, version => '0' } }
+    ('y', ('x') x 254, 'y');
+$r = post({ app => 'large', resources => \@asked });
+is($r->status, 200, 'more than an answer may have');
+@results = @{ $r->json->{results} };
+my $installs = grep { $_->{action} eq 'install' } @results;
+cmp_ok(length($r->body), '<=', $most, '... no more than 4 MiB');
+cmp_ok(length($r->body), '>', $most - 300_000, '... and little less');
+is(join(' ', map { $_->{action} } @results[0 .. 20]), join(' ', ('install') x 21),
+    '... the first are told');
+cmp_ok($installs, '<', 100, '... those beyond are not');
+is_deeply([ map { $_->{name} } @results ], [ map { $_->{name} } @asked ],
+    '... each in its place');
+is(scalar(grep { ($_->{detail} // '') =~ /4 MiB.*another request/ } @results),
+    256 - $installs, '... and say why');
+is(actions(post({ app => 'large', resources => [ @asked[0, 200, 255] ] })),
+    'install install install', '... nothing is wrong with them');
+is($t->get('/check?app=large&kind=bundle&name=x')->body,
+    do { my $m = $results[1]{manifest}; utf8::encode($m); $m },
+    '... and what was told is what GET tells');
+
+# As many controls as a body can name: what a result takes is kept for each.
+@asked = map { { kind => "\x01" x 19, name => 'x' x 20 } } 1 .. 254;
+$r = post({ app => 'large', kind => 'bundle', version => '0',
+    resources => [ ({ name => 'x' }) x 100, @asked[0 .. 155] ] });
+is($r->status, 200, 'long names behind what fills the answer');
+cmp_ok(length($r->body), '<=', $most, '... no more than 4 MiB');
+is(scalar @{ $r->json->{results} }, 256, '... all of them');
 
 # --- how long, and how it comes
 

@@ -80,11 +80,14 @@ test_there_and_back(void **unused)
         size_t      bytes = mds_quote_bytes(view);
         char       *inside = malloc(bytes + 1);
         const char *p = quoted + 1;
-        char       *decoded = room;
+        mds_room_t  into = { .p = inside, .end = inside + bytes };
+        mds_room_t  decoded = { .p = room, .end = room + len };
         mds_json_t *json;
         mds_str_t   back;
 
-        assert_ptr_equal(mds_quote(inside, view), inside + bytes);
+        mds_quote(&into, view);
+        assert_false(into.overrun);
+        assert_ptr_equal(into.p, inside + bytes);
         quoted[0] = '"';
         memcpy(quoted + 1, inside, bytes);
         quoted[bytes + 1] = '"';
@@ -119,7 +122,7 @@ test_any(void **unused)
         char        text[128] = "\"";
         size_t      len = 1;
         char        room[sizeof(text)];
-        char       *decoded = room;
+        mds_room_t  decoded = { .p = room, .end = room + sizeof(room) };
         mds_json_t *json = NULL;
         mds_str_t   string;
         bool        is;
@@ -157,12 +160,58 @@ test_any(void **unused)
     assert_true(taken > ROUNDS / 20);
 }
 
+/* However small the room is, nothing is written behind it. */
+static void
+test_small_rooms(void **unused)
+{
+    (void) unused;
+
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        char       text[TEXT_MAX], quoted[6 * TEXT_MAX + 2];
+        mds_str_t  view = { roll_text(text), text };
+        size_t     bytes = mds_quote_bytes(view), size;
+        mds_room_t whole = { .p = quoted, .end = quoted + bytes };
+        char      *exact;
+        mds_room_t small;
+
+        if (bytes == 0) {
+            continue;
+        }
+
+        mds_quote(&whole, view);
+        quoted[bytes] = '"';
+        size = dice_roll(&dice, (unsigned) bytes);
+        exact = malloc(bytes + 1);
+        small = (mds_room_t){ .p = exact, .end = exact + size };
+        exact[size] = '!';
+        mds_quote(&small, view);
+        assert_true(small.overrun && small.p <= exact + size);
+        assert_memory_equal(exact, quoted, (size_t) (small.p - exact));
+        assert_int_equal(exact[size], '!');
+
+        if (bytes > view.len) {
+            const char *p = quoted;
+            mds_str_t   back;
+
+            size = dice_roll(&dice, (unsigned) view.len);
+            small = (mds_room_t){ .p = exact, .end = exact + size };
+            exact[size] = '!';
+            assert_false(mds_unquote(&p, quoted + bytes + 1, &small, &back));
+            assert_true(small.overrun);
+            assert_int_equal(exact[size], '!');
+        }
+
+        free(exact);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_any),
+        cmocka_unit_test(test_small_rooms),
     };
 
     dice_begin(&dice);

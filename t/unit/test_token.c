@@ -108,7 +108,9 @@ write_token(uint32_t epoch, size_t count)
     text = malloc(mds_token_bytes(count));
     assert_non_null(text);
 
-    return (mds_str_t){ mds_token_write(epoch, numbers, count, text), text };
+    return (mds_str_t){ mds_token_write(epoch, numbers, count, text,
+                                        mds_token_bytes(count)),
+                        text };
 }
 
 static bool
@@ -168,6 +170,31 @@ test_bounds(void **state)
         numbers[i] = (i + 1) * (UINT32_MAX / MANY);
     }
     assert_true(write_token(EPOCH, MANY).len <= mds_token_bytes(MANY));
+}
+
+/* A room that is too small is not left. */
+static void
+test_small_rooms(void **state)
+{
+    (void) state;
+
+    for (uint32_t i = 0; i < 20; i++) {
+        numbers[i] = (i + 1) * (UINT32_MAX / 20);
+    }
+
+    for (size_t count = 0; count <= 20; count++) {
+        size_t len = write_token(EPOCH, count).len;
+
+        for (size_t size = 0; size <= len; size++) {
+            char *text = malloc(size + 1);
+
+            text[size] = '!';
+            assert_int_equal(mds_token_write(EPOCH, numbers, count, text, size),
+                             size == len ? len : 0);
+            assert_int_equal(text[size], '!');
+            free(text);
+        }
+    }
 }
 
 /* What was cut, or differs in a digit, is not taken for something else. */
@@ -269,9 +296,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_both_ways),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_small_rooms), cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_made_up),
     };
 
