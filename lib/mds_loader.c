@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mds_change_check.h"
 #include "mds_config.h"
 #include "mds_diff.h"
 #include "mds_document.h"
@@ -490,6 +491,27 @@ mds_loader_warns(const mds_change_t *change, const mds_json_t *changes)
     return change->applies;
 }
 
+/* What the change does to what was there. */
+static mds_status_t
+mds_loader_compare(mds_loader_t *loader, const mds_change_t *change,
+                   const mds_json_t *after, const mds_json_t *changes,
+                   mds_model_t *model, mds_error_t *err)
+{
+    const mds_change_check_t check = {
+        .what = change->what,
+        .applies = change->applies,
+        .reverts = change->reverts,
+        .before = loader->before,
+        .after = after,
+        .changes = changes,
+        .model = model,
+        .now_ms = mds_time_now_ms(),
+        .warnings = loader->warnings,
+    };
+
+    return mds_change_check(&check, err);
+}
+
 /* Within the transaction: *made is the new serial, or untouched. */
 static mds_status_t
 mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
@@ -533,6 +555,10 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
 
     if (changed && change->guard != NULL) {
         status = change->guard(loader, change->data, before, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_loader_compare(loader, change, after, found, model, err);
     }
 
     if (changed && status == MDS_OK && !change->dry_run) {

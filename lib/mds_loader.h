@@ -75,6 +75,7 @@ typedef struct {
     mds_str_t        app;
     const char      *command;  /* for the log: "pause a-3.2.0" */
     bool             applies;  /* by a whole document, not by a step */
+    bool             reverts;  /* undoes a change: what was final is not */
     bool             dry_run;  /* tell the changes, make none */
     const mds_key_t *key;      /* NULL: what is new cannot be signed */
     const char      *what;     /* names the document in messages */

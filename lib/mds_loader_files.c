@@ -276,6 +276,27 @@ mds_prepare_possible(mds_loader_t *loader, const mds_pair_t *pair,
     return status;
 }
 
+/* Said once, when the difference would be made. */
+static mds_status_t
+mds_prepare_impossible(mds_loader_t *loader, const mds_pair_t *pair,
+                       mds_error_t *err)
+{
+    char words[MDS_ERROR_BYTES];
+
+    snprintf(words, sizeof(words),
+             "package %.*s%s%.*s %.*s: there is no difference from %.*s, since"
+             " one of the files is over %llu MiB; devices get it in full",
+             MDS_STR(pair->to->kind), pair->to->name.len > 0 ? " " : "",
+             MDS_STR(pair->to->name), MDS_STR(pair->to->version),
+             MDS_STR(pair->from->version),
+             (unsigned long long) (MDS_DELTA_FILE_MAX >> 20));
+
+    return mds_json_done(mds_json_append(loader->warnings,
+                                         mds_json_string_new(
+                                             mds_str_of(words))),
+                         err);
+}
+
 static mds_status_t
 mds_prepare_pair(void *data, const mds_pair_t *pair, mds_error_t *err)
 {
@@ -296,8 +317,9 @@ mds_prepare_pair(void *data, const mds_pair_t *pair, mds_error_t *err)
 
     status = mds_prepare_possible(loader, pair, err, &possible);
 
-    if (status == MDS_OK && possible) {
-        status = mds_prepare_make(loader, pair, err, &note);
+    if (status == MDS_OK) {
+        status = possible ? mds_prepare_make(loader, pair, err, &note)
+                          : mds_prepare_impossible(loader, pair, err);
     }
 
     if (status == MDS_OK) {

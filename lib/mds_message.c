@@ -43,8 +43,9 @@ mds_scope_names(const mds_json_t *scope, mds_str_t platform)
     return false;
 }
 
-/* An embedded version is known, and never offered: nobody could take it. */
-static bool
+/* The version of the package as it was published; empty: there is none. An
+ * embedded version is known, and never offered: nobody could take it. */
+static mds_str_t
 mds_message_published(const mds_json_t *state, mds_str_t platform,
                       const mds_version_t *version)
 {
@@ -53,22 +54,22 @@ mds_message_published(const mds_json_t *state, mds_str_t platform,
 
     for (size_t i = 0; i < mds_json_size(packages); i++) {
         const mds_json_t *package = mds_json_at(packages, i);
-        mds_version_t     published;
+        mds_str_t     text = mds_json_string(mds_json_get(package, "version"));
+        mds_version_t published;
 
         if (mds_str_eq(mds_json_string(mds_json_get(package, "kind")),
                        mds_str("upgrade"))
             && !mds_str_eq(mds_json_string(mds_json_get(package, "delivery")),
                            mds_str("embedded"))
             && mds_scope_names(mds_json_get(package, "platform"), platform)
-            && mds_version_parse(
-                mds_json_string(mds_json_get(package, "version")), &published)
+            && mds_version_parse(text, &published)
             && mds_version_cmp(&published, version) == 0)
         {
-            return true;
+            return text;
         }
     }
 
-    return false;
+    return mds_null_str;
 }
 
 static mds_json_t *
@@ -102,6 +103,7 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
 {
     mds_json_t   *messages = mds_messages_of(state);
     int64_t       next = mds_json_integer(mds_json_get(messages, "next"));
+    mds_str_t     published;
     mds_version_t key;
 
     if (!mds_version_parse(version, &key)) {
@@ -109,11 +111,25 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
                         MDS_STR(version));
     }
 
-    if (!mds_message_published(state, platform, &key)) {
+    published = mds_message_published(state, platform, &key);
+
+    if (published.len == 0) {
         return mds_fail(err, MDS_NOT_FOUND,
                         "there is no upgrade %.*s for platform \"%.*s\";"
                         " publish it first",
                         MDS_STR(version), MDS_STR(platform));
+    }
+
+    if (mds_version_build(version).len > 0
+        && !mds_str_eq(mds_version_build(version),
+                       mds_version_build(published)))
+    {
+        return mds_fail(err, MDS_CONFLICT,
+                        "the message names %.*s, and the package that is there"
+                        " is %.*s: they differ in build metadata alone, which"
+                        " is ignored in comparison; want %.*s",
+                        MDS_STR(version), MDS_STR(published),
+                        MDS_STR(published));
     }
 
     if (mds_json_append(mds_json_get(messages, "items"),

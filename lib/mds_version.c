@@ -174,3 +174,14 @@ mds_version_cmp(const mds_version_t *a, const mds_version_t *b)
 {
     return mds_str_cmp(mds_version_key(a), mds_version_key(b));
 }
+
+mds_str_t
+mds_version_build(mds_str_t text)
+{
+    const char *plus = text.len == 0 ? NULL : memchr(text.data, '+', text.len);
+
+    return plus == NULL
+               ? mds_null_str
+               : (mds_str_t){ text.len - (size_t) (plus + 1 - text.data),
+                              plus + 1 };
+}

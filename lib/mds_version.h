@@ -37,6 +37,9 @@ mds_version_key(const mds_version_t *version)
     return (mds_str_t){ version->len, (const char *) version->key };
 }
 
+/* What stands behind the "+", as a view; empty: nothing. */
+mds_str_t mds_version_build(mds_str_t text);
+
 /* Below, at or above zero, for keys: mds_str_cmp() is their order. */
 int mds_version_cmp(const mds_version_t *a, const mds_version_t *b);
 

@@ -98,6 +98,14 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
                             " --percent P or --window N --until T");
     }
 
+    if (a->all
+        && (a->lists.count > 0 || a->percent != NULL || a->window != NULL)) {
+        return mdsctl_usage("--all is everybody; want it without --%s",
+                            a->lists.count > 0   ? "list"
+                            : a->percent != NULL ? "percent"
+                                                 : "window");
+    }
+
     audience = mds_json_object_new();
 
     code = mdsctl_built(

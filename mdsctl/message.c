@@ -51,6 +51,13 @@ edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 
     mdsctl_progress_end(progress);
 
+    if (status == MDS_OK && count == 0) {
+        status = mds_fail(err, MDS_INVALID,
+                          "--users \"%s\" has no ids: the message would be for"
+                          " nobody",
+                          push->users);
+    }
+
     for (size_t i = 0; status == MDS_OK && i < push->to.count; i++) {
         status = push_one(state, push, push->to.items[i], &users, err);
     }

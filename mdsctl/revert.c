@@ -43,10 +43,11 @@ int
 mdsctl_revert(mdsctl_t *ctl, int argc, char **argv)
 {
     uint64_t     serial;
-    mds_change_t change = { .edit = mds_edit_revert, .data = &serial };
-    mds_json_t  *entry;
-    mds_error_t  err;
-    int          code;
+    mds_change_t change
+        = { .reverts = true, .edit = mds_edit_revert, .data = &serial };
+    mds_json_t *entry;
+    mds_error_t err;
+    int         code;
 
     if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;

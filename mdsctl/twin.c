@@ -28,7 +28,10 @@ same_version(const mds_json_t *a, const mds_json_t *b)
     return mds_version_parse(mds_json_string(mds_json_get(a, "version")), &va)
            && mds_version_parse(mds_json_string(mds_json_get(b, "version")),
                                 &vb)
-           && mds_version_cmp(&va, &vb) == 0;
+           && mds_version_cmp(&va, &vb) == 0
+           && mds_str_eq(
+               mds_version_build(mds_json_string(mds_json_get(a, "version"))),
+               mds_version_build(mds_json_string(mds_json_get(b, "version"))));
 }
 
 mds_json_t *

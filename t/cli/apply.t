@@ -119,8 +119,8 @@ $d->does('apply', "$d->{dir}/elsewhere/export.json");
     is_deeply [grep { !/minisig/ } $two->files('files')], [sha256_hex('one')],
         'relative to the document';
     $two->put_json('doc', { app => 'a', packages => [ { kind => 'upgrade',
-        version => '1', file => "$d->{dir}/v2" } ] });
-    like $two->does('apply', $sub), qr/~ package upgrade 1: sha256/,
+        version => '2', file => "$d->{dir}/v2" } ] });
+    like $two->does('apply', $sub), qr/\+ package upgrade 2$/m,
         'or from the root';
 }
 
