@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include "mds_file.h"
 #include "mds_generation.h"
 #include "mds_loader.h"
+#include "mds_proxy.h"
 #include "mds_state.h"
 #include "mds_time.h"
 
@@ -20,11 +22,40 @@ static const struct {
     { "/journal", 0700, false }, { "/state", 02770, true },
 };
 
+/* By its descriptor; how: O_NOFOLLOW within the depot, which itself may be a
+ * link. -1: the owner stays. */
+static mds_status_t
+mds_depot_set(const char *path, int how, int64_t uid, int64_t gid, mode_t mode,
+              mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+    int          fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | how);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if ((uid >= 0 || gid >= 0) && fchown(fd, (uid_t) uid, (gid_t) gid) != 0) {
+        status = mds_fail_errno(err, "give \"%s\" to the workers", path);
+
+        /* Behind fchown(), which takes the set-group-id bit away. */
+    } else if (fchmod(fd, mode) != 0) {
+        status = mds_fail_errno(err, "chmod \"%s\"", path);
+    }
+
+    close(fd);
+    return status;
+}
+
+/* What is the workers' stays closed until all in it is made. It is theirs
+ * already where its files are made by a process of theirs. */
 static mds_status_t
 mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
               mds_error_t *err)
 {
     mds_path_t   path;
+    bool         workers = mds_depot_dirs[i].workers;
+    bool         early = workers && mds_proxy_enabled();
     mds_status_t status
         = mds_path(&path, err, "%s%s", depot, mds_depot_dirs[i].name);
 
@@ -32,15 +63,32 @@ mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
         status = mds_dir_make(path.text, 0700, err);
     }
 
-    if (status == MDS_OK && mds_depot_dirs[i].workers && (uid >= 0 || gid >= 0)
-        && chown(path.text, (uid_t) uid, (gid_t) gid) != 0)
-    {
-        status = mds_fail_errno(err, "give \"%s\" to the workers", path.text);
-    }
+    return status == MDS_OK
+               ? mds_depot_set(path.text, i == 0 ? 0 : O_NOFOLLOW,
+                               early ? uid : -1, early ? gid : -1,
+                               workers ? 0700 : mds_depot_dirs[i].mode, err)
+               : status;
+}
 
-    /* Behind chown(), which takes the set-group-id bit away. */
-    if (status == MDS_OK && chmod(path.text, mds_depot_dirs[i].mode) != 0) {
-        status = mds_fail_errno(err, "chmod \"%s\"", path.text);
+/* The inner ones first. */
+static mds_status_t
+mds_depot_give(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = mds_nelems(mds_depot_dirs); status == MDS_OK && i-- > 0;) {
+        mds_path_t path;
+
+        if (!mds_depot_dirs[i].workers) {
+            continue;
+        }
+
+        status = mds_path(&path, err, "%s%s", depot, mds_depot_dirs[i].name);
+
+        if (status == MDS_OK) {
+            status = mds_depot_set(path.text, O_NOFOLLOW, uid, gid,
+                                   mds_depot_dirs[i].mode, err);
+        }
     }
 
     return status;
@@ -104,7 +152,7 @@ mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
     struct stat  st;
     mds_status_t status = mds_path(&path, err, "%s/%s/data.mdb", depot, name);
 
-    if (status == MDS_OK && stat(path.text, &st) == 0
+    if (status == MDS_OK && lstat(path.text, &st) == 0
         && st.st_size <= 3 * sysconf(_SC_PAGESIZE) && unlink(path.text) != 0)
     {
         status = mds_fail_errno(err, "remove \"%s\"", path.text);
@@ -139,6 +187,10 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     mds_journal_close(journal);
     status = mds_state_create(depot, uid, gid, err);
+
+    if (status == MDS_OK) {
+        status = mds_depot_give(depot, uid, gid, err);
+    }
 
     if (status == MDS_OK) {
         status = mds_generation_begin(depot, 0, mds_time_now_ms(), err,

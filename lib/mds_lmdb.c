@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 /* Loader and workers ask for the same number: the first opener fixes it. */
 #define MDS_LMDB_READERS 1024
@@ -114,33 +115,6 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
     }
 
     *map_bytes = (uint64_t) st.st_size;
-    return MDS_OK;
-}
-
-/*
- * LMDB opens what it finds under its two names, and may wait for good where
- * that is a device. Neither has to be there yet.
- */
-static mds_status_t
-mds_lmdb_check_files(const char *dir, mds_error_t *err)
-{
-    static const char *const names[] = { "data.mdb", "lock.mdb" };
-
-    for (size_t i = 0; i < mds_nelems(names); i++) {
-        mds_path_t   path;
-        struct stat  st;
-        mds_status_t status = mds_path(&path, err, "%s/%s", dir, names[i]);
-
-        if (status != MDS_OK) {
-            return status;
-        }
-
-        if (lstat(path.text, &st) == 0 && !S_ISREG(st.st_mode)) {
-            return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
-                            path.text);
-        }
-    }
-
     return MDS_OK;
 }
 
@@ -255,6 +229,8 @@ mds_lmdb_handle(const mds_lmdb_t *of)
         *lmdb = *of;
         lmdb->txn = NULL;
         lmdb->reader = NULL;
+        lmdb->handle = of->handle + 1;
+        lmdb->kept = NULL;
         atomic_fetch_add(lmdb->handles, 1);
         return lmdb;
     }
@@ -287,7 +263,36 @@ mds_lmdb_bury(mds_lmdb_t *lmdb)
 {
     int dead;
 
-    (void) mdb_reader_check(lmdb->env, &dead);
+    if (lmdb->proxy == NULL) {
+        (void) mdb_reader_check(lmdb->env, &dead);
+    }
+}
+
+/* In this process. */
+static mds_status_t
+mds_lmdb_open_here(const char *path, const char *const *names,
+                   uint64_t map_bytes, mds_error_t *err, mds_lmdb_t *opened)
+{
+    mds_status_t status = MDS_OK;
+    int          code = mds_lmdb_open_env(opened, path, map_bytes);
+
+    if (code == 0 && opened->mode == MDS_LMDB_IMMUTABLE) {
+        status = mds_lmdb_now(opened, path, err, &opened->mark);
+    }
+
+    if (code == 0 && status == MDS_OK && opened->mode == MDS_LMDB_IMMUTABLE) {
+        status = mds_lmdb_check_length(opened, path, err);
+    }
+
+    if (code == 0 && opened->mode == MDS_LMDB_SHARED) {
+        mds_lmdb_bury(opened);
+    }
+
+    if (code == 0 && status == MDS_OK) {
+        code = mds_lmdb_open_tables(opened, names);
+    }
+
+    return code == 0 ? status : mds_lmdb_fail(err, code, "open", path);
 }
 
 mds_status_t
@@ -297,7 +302,8 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 {
     mds_lmdb_t  *opened;
     mds_status_t status = MDS_OK;
-    int          code;
+    bool         aside = false;
+    int          dir;
 
     if (mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_meta(path, err, &map_bytes);
@@ -306,38 +312,30 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
         status = mds_lmdb_check_files(path, err);
     }
 
+    if (status == MDS_OK && mode == MDS_LMDB_SHARED) {
+        status = mds_proxy_wanted(path, err, &dir, &aside);
+    }
+
     if (status != MDS_OK) {
         return status;
     }
 
     opened = mds_lmdb_handle(NULL);
+
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+        status = mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+
+    } else {
+        opened->mode = mode;
+        opened->table_count = table_count;
+        status = aside
+                     ? mds_proxy_open(path, dir, mode, names, table_count,
+                                      map_bytes, err, &opened->proxy)
+                     : mds_lmdb_open_here(path, names, map_bytes, err, opened);
     }
 
-    opened->mode = mode;
-    opened->table_count = table_count;
-
-    code = mds_lmdb_open_env(opened, path, map_bytes);
-
-    if (code == 0 && mode == MDS_LMDB_IMMUTABLE) {
-        status = mds_lmdb_now(opened, path, err, &opened->mark);
-    }
-
-    if (code == 0 && status == MDS_OK && mode == MDS_LMDB_IMMUTABLE) {
-        status = mds_lmdb_check_length(opened, path, err);
-    }
-
-    if (code == 0 && mode == MDS_LMDB_SHARED) {
-        mds_lmdb_bury(opened);
-    }
-
-    if (code == 0 && status == MDS_OK) {
-        code = mds_lmdb_open_tables(opened, names);
-    }
-
-    if (code != 0) {
-        status = mds_lmdb_fail(err, code, "open", path);
+    if (aside) {
+        close(dir);
     }
 
     if (status != MDS_OK) {
@@ -366,6 +364,7 @@ mds_lmdb_close(mds_lmdb_t *lmdb)
         if (lmdb->env != NULL) {
             mdb_env_close(lmdb->env);
         }
+        mds_proxy_close(lmdb->proxy);
         free(lmdb->handles);
     }
 
@@ -376,6 +375,10 @@ static const char *
 mds_lmdb_path(const mds_lmdb_t *lmdb)
 {
     const char *path = "";
+
+    if (lmdb->proxy != NULL) {
+        return mds_proxy_path(lmdb->proxy);
+    }
 
     (void) mdb_env_get_path(lmdb->env, &path);
     return path;
@@ -407,6 +410,10 @@ mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err)
 {
     int code = 0, dead;
 
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_READ, err);
+    }
+
     if (lmdb->reader == NULL) {
         code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
 
@@ -433,7 +440,13 @@ mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err)
 mds_status_t
 mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
 {
-    int code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
+    int code;
+
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_WRITE, err);
+    }
+
+    code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
 
     if (code != 0) {
         lmdb->txn = NULL;
@@ -447,6 +460,11 @@ mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
 void
 mds_lmdb_abort(mds_lmdb_t *lmdb)
 {
+    if (lmdb->proxy != NULL) {
+        mds_lmdb_proxy_end(lmdb);
+        return;
+    }
+
     if (lmdb->txn == NULL) {
         return;
     }
@@ -464,7 +482,14 @@ mds_lmdb_abort(mds_lmdb_t *lmdb)
 mds_status_t
 mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err)
 {
-    int code = lmdb->code;
+    int          code = lmdb->code;
+    mds_status_t status;
+
+    if (lmdb->proxy != NULL && code == 0) {
+        status = mds_lmdb_proxy_do(lmdb, MDS_PROXY_COMMIT, err);
+        mds_lmdb_abort(lmdb);
+        return status;
+    }
 
     if (code != 0) {
         mds_lmdb_abort(lmdb);
@@ -485,11 +510,21 @@ mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err)
                : mds_lmdb_fail(err, lmdb->code, "use", mds_lmdb_path(lmdb));
 }
 
+int
+mds_lmdb_code(const mds_lmdb_t *lmdb)
+{
+    return lmdb->code;
+}
+
 uint64_t
 mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
 {
     MDB_envinfo info;
     MDB_stat    stat;
+
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_bytes(lmdb);
+    }
 
     (void) mdb_env_info(lmdb->env, &info);
     (void) mdb_env_stat(lmdb->env, &stat);
@@ -500,7 +535,13 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
 mds_status_t
 mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err)
 {
-    int code = mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT);
+    int code;
+
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_copy(lmdb, fd, err);
+    }
+
+    code = mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT);
 
     return code == 0 ? MDS_OK
                      : mds_lmdb_fail(err, code, "copy", mds_lmdb_path(lmdb));

@@ -65,6 +65,14 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 mds_status_t mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err,
                             mds_lmdb_t **shared) MDS_MUST_CHECK;
 
+/*
+ * Gives both files of a SHARED environment to uid and gid (-1: as it is), 0660,
+ * and lock.mdb its place on the disk. LMDB makes both with one mode, and with
+ * holes. The folder should be given away after its files.
+ */
+mds_status_t mds_lmdb_give(mds_lmdb_t *lmdb, int64_t uid, int64_t gid,
+                           mds_error_t *err) MDS_MUST_CHECK;
+
 /* The file of an IMMUTABLE environment, as it was when it was opened. */
 const mds_file_mark_t *mds_lmdb_mark(const mds_lmdb_t *lmdb);
 
@@ -99,6 +107,9 @@ mds_status_t mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 
 /* The first failure of the transaction; MDS_NOT_FOUND is none. */
 mds_status_t mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err);
+
+/* LMDB's own number of it; 0: none. */
+int mds_lmdb_code(const mds_lmdb_t *lmdb);
 
 /* False: not there, or failed (mds_lmdb_status() tells which). */
 bool

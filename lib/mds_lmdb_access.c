@@ -31,6 +31,10 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
         return false;
     }
 
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_get(lmdb, table, key, value);
+    }
+
     code = mdb_get(lmdb->txn, lmdb->tables[table], &k, &v);
 
     if (code != 0) {
@@ -60,6 +64,11 @@ mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
 {
     MDB_val v = mds_lmdb_val(value);
 
+    if (lmdb->proxy != NULL) {
+        mds_lmdb_proxy_put(lmdb, table, key, value);
+        return;
+    }
+
     (void) mds_lmdb_store(lmdb, table, key, &v, 0);
 }
 
@@ -87,6 +96,11 @@ mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
     MDB_val k = mds_lmdb_val(key);
     int     code;
 
+    if (lmdb->proxy != NULL) {
+        mds_lmdb_proxy_delete(lmdb, table, key);
+        return;
+    }
+
     if (lmdb->code == 0) {
         code = mdb_del(lmdb->txn, lmdb->tables[table], &k, NULL);
         lmdb->code = code == MDB_NOTFOUND ? 0 : code;
@@ -97,6 +111,10 @@ uint64_t
 mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table)
 {
     MDB_stat stat;
+
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_count(lmdb, table);
+    }
 
     if (lmdb->code == 0) {
         lmdb->code = mdb_stat(lmdb->txn, lmdb->tables[table], &stat);
@@ -117,8 +135,9 @@ mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from)
 
     cursor->lmdb = lmdb;
     cursor->from = mds_lmdb_val(from);
+    cursor->table = table;
 
-    if (lmdb->code == 0) {
+    if (lmdb->code == 0 && lmdb->proxy == NULL) {
         lmdb->code
             = mdb_cursor_open(lmdb->txn, lmdb->tables[table], &cursor->cursor);
     }
@@ -159,6 +178,10 @@ mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
         return false;
     }
 
+    if (cursor->lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_next(cursor, key, value);
+    }
+
     return mds_lmdb_move(cursor,
                          cursor->begun              ? MDB_NEXT
                          : cursor->from.mv_size > 0 ? MDB_SET_RANGE
@@ -185,5 +208,6 @@ mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor)
         mdb_cursor_close(cursor->cursor);
     }
 
+    mds_lmdb_proxy_walk_end(cursor);
     free(cursor);
 }

@@ -2,27 +2,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mds_digest.h"
 
+#define MDS_PROVED_NAME "PROVED"
 #define MDS_PROVED_TAG "mdsprv1"
 #define MDS_PROVED_BOOT 36 /* characters of a UUID */
 
 typedef struct {
-    char             tag[8];
-    _Atomic uint64_t word;
+    char     tag[8];
+    uint64_t word;
 } mds_proved_file_t;
 
 _Static_assert(sizeof(mds_proved_file_t) == 16, "as drawn");
 
+/* Read and written, not mapped: whoever may write to the folder could cut the
+ * file under a mapping. */
 struct mds_proved_s {
-    mds_proved_file_t *file;
-    char               boot[MDS_PROVED_BOOT];
+    int  fd;
+    char boot[MDS_PROVED_BOOT];
 };
 
 /* What it says of an earlier life of the machine is not known any more: who
@@ -49,62 +51,76 @@ mds_proved_read_boot(char boot[MDS_PROVED_BOOT], mds_error_t *err)
     return status;
 }
 
-/* Empty, and of those to whom the state belongs. */
-static mds_status_t
-mds_proved_make(const char *depot, const char *path, mds_error_t *err)
+/* Empty, and of those to whom the folder belongs; below zero: it cannot be
+ * made, or somebody else was faster. */
+static int
+mds_proved_make(int dir, const struct stat *owner)
 {
-    mds_proved_file_t empty = { .tag = MDS_PROVED_TAG };
-    mds_path_t        state;
-    struct stat       st;
-    mds_status_t status = mds_path(&state, err, "%s/state/data.mdb", depot);
+    const mds_proved_file_t empty = { .tag = MDS_PROVED_TAG };
+    int                     fd = openat(dir, MDS_PROVED_NAME,
+                                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-    if (status == MDS_OK) {
-        status = mds_file_create(path, 0660, &empty, sizeof(empty), err);
-    }
-
-    if (status == MDS_OK && stat(state.text, &st) == 0
-        && chown(path, st.st_uid, st.st_gid) != 0 && errno != EPERM)
+    if (fd >= 0
+        && (write(fd, &empty, sizeof(empty)) != sizeof(empty)
+            || fchmod(fd, 0660) != 0
+            || (fchown(fd, owner->st_uid, owner->st_gid) != 0
+                && errno != EPERM)))
     {
-        status = mds_fail_errno(err, "give \"%s\" to the workers", path);
+        close(fd);
+        return -1;
     }
 
-    return status == MDS_EXISTS ? MDS_OK : status;
+    return fd;
+}
+
+/* A file that looks like it; root takes only what the folder's owner has made
+ * there, under one name. */
+static bool
+mds_proved_is_one(int fd, const struct stat *owner)
+{
+    mds_proved_file_t file;
+    struct stat       st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+           && (geteuid() != 0
+               || (st.st_uid == owner->st_uid && st.st_nlink == 1))
+           && st.st_size == sizeof(file)
+           && pread(fd, &file, sizeof(file), 0) == sizeof(file)
+           && memcmp(file.tag, MDS_PROVED_TAG, sizeof(file.tag)) == 0;
 }
 
 static mds_status_t
-mds_proved_map(const char *path, mds_error_t *err, mds_proved_file_t **file)
+mds_proved_open_in(int dir, const char *path, bool make, mds_error_t *err,
+                   int *fd)
 {
-    struct stat        st;
-    mds_proved_file_t *map = MAP_FAILED;
-    mds_status_t       status = MDS_OK;
-    int                fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    struct stat owner;
+    int         opened = -1;
 
-    if (fd < 0) {
-        return mds_fail_errno(err, "open \"%s\"", path);
+    if (fstat(dir, &owner) != 0) {
+        return mds_fail_errno(err, "stat \"%s\"", path);
     }
 
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
-        && st.st_size == sizeof(*map)) {
-        map = mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                   0);
+    if (make) {
+        opened = mds_proved_make(dir, &owner);
     }
 
-    if (map == MAP_FAILED
-        || memcmp(map->tag, MDS_PROVED_TAG, sizeof(map->tag)) != 0)
-    {
-        status = mds_fail(err, MDS_FOREIGN, "\"%s\" is not a depot's PROVED",
-                          path);
+    if (opened < 0) {
+        opened = openat(dir, MDS_PROVED_NAME,
+                        O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     }
 
-    close(fd);
-
-    if (status == MDS_OK) {
-        *file = map;
-    } else if (map != MAP_FAILED) {
-        munmap(map, sizeof(*map));
+    if (opened < 0) {
+        return mds_fail_errno(err, "open \"%s/" MDS_PROVED_NAME "\"", path);
     }
 
-    return status;
+    if (!mds_proved_is_one(opened, &owner)) {
+        close(opened);
+        return mds_fail(err, MDS_FOREIGN,
+                        "\"%s/" MDS_PROVED_NAME "\" is not a depot's", path);
+    }
+
+    *fd = opened;
+    return MDS_OK;
 }
 
 mds_status_t
@@ -113,26 +129,32 @@ mds_proved_open(const char *depot, bool make, mds_error_t *err,
 {
     mds_path_t    path;
     mds_proved_t *opened;
-    mds_status_t  status = mds_path(&path, err, "%s/state/PROVED", depot);
-
-    if (status == MDS_OK && make && access(path.text, F_OK) != 0) {
-        status = mds_proved_make(depot, path.text, err);
-    }
+    mds_status_t  status = mds_path(&path, err, "%s/state", depot);
+    int           dir;
 
     if (status != MDS_OK) {
         return status;
     }
 
+    dir = open(path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
-
-    status = mds_proved_read_boot(opened->boot, err);
 
     if (status == MDS_OK) {
-        status = mds_proved_map(path.text, err, &opened->file);
+        status = mds_proved_read_boot(opened->boot, err);
     }
+
+    if (status == MDS_OK) {
+        status = mds_proved_open_in(dir, path.text, make, err, &opened->fd);
+    }
+
+    close(dir);
 
     if (status != MDS_OK) {
         free(opened);
@@ -147,7 +169,7 @@ void
 mds_proved_close(mds_proved_t *proved)
 {
     if (proved != NULL) {
-        munmap(proved->file, sizeof(*proved->file));
+        close(proved->fd);
         free(proved);
     }
 }
@@ -170,32 +192,46 @@ mds_proved_word(const mds_proved_t *proved, uint64_t serial,
                  >> 32;
 }
 
+/* 0: nothing is told, or it cannot be read. */
+static uint64_t
+mds_proved_told(const mds_proved_t *proved)
+{
+    uint64_t word;
+
+    return pread(proved->fd, &word, sizeof(word),
+                 offsetof(mds_proved_file_t, word))
+                   == sizeof(word)
+               ? word
+               : 0;
+}
+
 void
 mds_proved_tell(mds_proved_t *proved, uint64_t serial, uint64_t current,
                 const mds_file_mark_t *mark)
 {
     uint64_t word, told;
+    ssize_t  n;
 
     if (proved == NULL) {
         return;
     }
 
     word = mds_proved_word(proved, serial, mark);
-    told = atomic_load(&proved->file->word);
+    told = mds_proved_told(proved);
 
-    /* What is beyond the one in force is of another depot's life. */
-    while ((told >> 32 <= (uint32_t) serial || told >> 32 > (uint32_t) current)
-           && !atomic_compare_exchange_weak(&proved->file->word, &told, word))
-    {
-        /* somebody else was faster; told is what is there */
+    /* What is beyond the one in force is of another depot's life. Where two
+     * tell at once, the older may stay: then the newer is proved once more. */
+    if (told >> 32 <= (uint32_t) serial || told >> 32 > (uint32_t) current) {
+        n = pwrite(proved->fd, &word, sizeof(word),
+                   offsetof(mds_proved_file_t, word));
+        (void) n;
     }
 }
 
 uint32_t
 mds_proved_serial(const mds_proved_t *proved)
 {
-    return proved == NULL ? 0
-                          : (uint32_t) (atomic_load(&proved->file->word) >> 32);
+    return proved == NULL ? 0 : (uint32_t) (mds_proved_told(proved) >> 32);
 }
 
 bool
@@ -203,6 +239,5 @@ mds_proved_is(const mds_proved_t *proved, uint64_t serial,
               const mds_file_mark_t *mark)
 {
     return proved != NULL
-           && atomic_load(&proved->file->word)
-                  == mds_proved_word(proved, serial, mark);
+           && mds_proved_told(proved) == mds_proved_word(proved, serial, mark);
 }

@@ -6,7 +6,7 @@
  *   "mdsprv1" 00, then a word of 8 bytes, as this machine writes it: the
  *   serial (its lower half) above 32 bits of a digest
  *
- * It is mapped, never synced, and may be lost. The digest is of the serial, of
+ * It is never synced, and may be lost. The digest is of the serial, of
  * which file it was and when it was written (mds_file_mark_t), and of since
  * when the machine runs: what does not fit is no proof, and everybody proves
  * for himself.

@@ -1,7 +1,5 @@
 #include "mds_state_part.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,75 +25,18 @@ mds_state_open_env(const char *depot, mds_error_t *err, mds_lmdb_t **lmdb)
                : status;
 }
 
-/* LMDB makes both files with one mode; the workers have to write to both. */
-static mds_status_t
-mds_state_give(const char *depot, const char *name, int64_t uid, int64_t gid,
-               mds_error_t *err)
-{
-    mds_path_t   path;
-    mds_status_t status = mds_path(&path, err, "%s/state/%s", depot, name);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if ((uid >= 0 || gid >= 0)
-        && chown(path.text, (uid_t) uid, (gid_t) gid) != 0) {
-        return mds_fail_errno(err, "give \"%s\" to the workers", path.text);
-    }
-
-    return chmod(path.text, 0660) == 0
-               ? MDS_OK
-               : mds_fail_errno(err, "chmod \"%s\"", path.text);
-}
-
-/* Readers write to it through a mapping: on a disk that is full by then, where
- * it has a hole, that would be the end of them. */
-static mds_status_t
-mds_state_fill_lock(const char *depot, mds_error_t *err)
-{
-    mds_path_t   path;
-    struct stat  st;
-    int          fd;
-    mds_status_t status = mds_path(&path, err, "%s/state/lock.mdb", depot);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    fd = open(path.text, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        return mds_fail_errno(err, "open \"%s\"", path.text);
-    }
-
-    errno = fstat(fd, &st) == 0 ? posix_fallocate(fd, 0, st.st_size) : errno;
-    status
-        = errno == 0 ? MDS_OK : mds_fail_errno(err, "fill \"%s\"", path.text);
-    close(fd);
-
-    return status;
-}
-
 mds_status_t
 mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
     mds_lmdb_t  *lmdb;
     mds_status_t status = mds_state_open_env(depot, err, &lmdb);
 
-    if (status != MDS_OK) {
-        return status;
+    if (status == MDS_OK) {
+        status = mds_lmdb_give(lmdb, uid, gid, err);
+        mds_lmdb_close(lmdb);
     }
 
-    mds_lmdb_close(lmdb);
-    status = mds_state_fill_lock(depot, err);
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_state_give(depot, "data.mdb", uid, gid, err);
-
-    return status == MDS_OK ? mds_state_give(depot, "lock.mdb", uid, gid, err)
-                            : status;
+    return status;
 }
 
 /* LMDB would make an empty one of what is not there, or is empty, and forget
@@ -115,7 +56,7 @@ mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
         return mds_fail_errno(err, "open \"%s\"", state->data.text);
     }
 
-    if (st.st_size == 0) {
+    if (S_ISREG(st.st_mode) && st.st_size == 0) {
         return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", state->data.text);
     }
 

@@ -1,5 +1,8 @@
 /* mdsctl: the table of commands, and the way to the one that is meant. */
 
+#include <string.h>
+
+#include "mds_proxy.h"
 #include "mdsctl.h"
 
 #define AUDIENCE                                                               \
@@ -232,7 +235,14 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    int code = argc > 0 ? run(argc - 1, argv + 1) : MDSCTL_USAGE;
+    int code;
+
+    if (argc > 0 && strcmp(argv[0], MDS_PROXY_NAME) == 0) {
+        return mds_proxy_serve();
+    }
+
+    mds_proxy_enable();
+    code = argc > 0 ? run(argc - 1, argv + 1) : MDSCTL_USAGE;
 
     /* a full disk shows here at the latest */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -183,6 +183,15 @@ copy_entry(restore_t *r, mdsctl_archive_t *archive, int fd, const char *path,
     return status;
 }
 
+/* Whoever the folder belongs to gets what is made in it. */
+static bool
+set_owner(const restore_t *r, const char *name, int fd)
+{
+    return strncmp(name, "state/", 6) != 0
+           || (r->owner.uid < 0 && r->owner.gid < 0)
+           || fchown(fd, (uid_t) r->owner.uid, (gid_t) r->owner.gid) == 0;
+}
+
 /* A new file, of a name that mode_of() knows. */
 static mds_status_t
 take_file(restore_t *r, mdsctl_archive_t *archive, const char *name,
@@ -209,7 +218,9 @@ take_file(restore_t *r, mdsctl_archive_t *archive, const char *name,
 
     status = copy_entry(r, archive, fd, path.text, err, &sha256);
 
-    if (status == MDS_OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0)) {
+    if (status == MDS_OK
+        && (!set_owner(r, name, fd) || fchmod(fd, mode) != 0 || fsync(fd) != 0))
+    {
         status = mds_fail_errno(err, "write \"%s\"", path.text);
     }
 
