@@ -303,6 +303,8 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
                  mds_json_get(old, "app"), mds_json_get(new, "app"));
     mds_diff_add(&d, "poll", mds_str(""), mds_json_get(old, "poll"),
                  mds_json_get(new, "poll"));
+    mds_diff_add(&d, "key", mds_str(""), mds_json_get(before, "key"),
+                 mds_json_get(after, "key"));
     mds_diff_members(&d, "channel", mds_json_get(old, "channels"),
                      mds_json_get(new, "channels"));
     mds_diff_members(&d, "list", mds_json_get(old, "lists"),

@@ -170,6 +170,7 @@ mds_gc_look(mds_gc_t *gc, mds_error_t *err)
     mds_status_t status = mds_loader_settle(gc->loader, err);
 
     mds_gc_forget(gc);
+    gc->needs.keys = true;
 
     if (status != MDS_OK) {
         return status;
@@ -251,9 +252,11 @@ mds_gc_notes(mds_gc_t *gc, mds_error_t *err)
 static bool
 mds_gc_unneeded(mds_gc_t *gc, const char *folder, const char *name)
 {
-    bool         lists = strcmp(folder, "lists") == 0;
-    const char  *suffix;
-    mds_sha256_t sha256;
+    bool             lists = strcmp(folder, "lists") == 0;
+    const char      *suffix;
+    uint8_t          keyid[MDS_KEYID_BYTES];
+    mds_sha256_t     sha256;
+    mds_store_name_t kind;
 
     if (strlen(name) < MDS_SHA256_HEX
         || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, &sha256))
@@ -262,11 +265,18 @@ mds_gc_unneeded(mds_gc_t *gc, const char *folder, const char *name)
     }
 
     suffix = name + MDS_SHA256_HEX;
+    kind = mds_store_name(mds_str_of(name), &sha256, keyid);
 
     if (lists ? strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0
-              : *suffix != '\0' && strcmp(suffix, ".minisig") != 0)
+              : kind == MDS_STORE_OTHER)
     {
         return false;
+    }
+
+    if (!lists && kind == MDS_STORE_KEY_SIGNATURE
+        && !mds_needs_has_key(&gc->needs, keyid))
+    {
+        return true;
     }
 
     return !mds_needs_has(&gc->needs, &sha256)

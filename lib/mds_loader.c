@@ -321,7 +321,8 @@ mds_loader_steps(const mds_json_t *changes)
             = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
 
         if (!mds_str_eq(what, mds_str("external"))
-            && !mds_str_eq(what, mds_str("message")))
+            && !mds_str_eq(what, mds_str("message"))
+            && !mds_str_eq(what, mds_str("key")))
         {
             return true;
         }
@@ -335,9 +336,13 @@ mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
                uint64_t serial, int64_t now_ms, const mds_json_t *changes,
                mds_error_t *err)
 {
-    char         who[128], time[MDS_TIME_BYTES];
+    char         who[128], time[MDS_TIME_BYTES], keyid[MDS_KEYID_HEX + 1] = "";
     mds_json_t  *entry = mds_json_object_new();
     mds_status_t status;
+
+    if (change->key != NULL) {
+        (void) mds_keyid_hex(change->key->keyid, keyid);
+    }
 
     if (mds_json_set_integer(entry, "serial", (int64_t) serial) != MDS_OK
         || mds_json_set_str(entry, "time",
@@ -350,6 +355,8 @@ mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
         || mds_json_set_bool(entry, "step",
                              !change->applies && mds_loader_steps(changes))
                != MDS_OK
+        || (change->key != NULL
+            && mds_json_set_str(entry, "keyid", mds_str_of(keyid)) != MDS_OK)
         || mds_json_set(entry, "changes", mds_json_copy(changes)) != MDS_OK)
     {
         mds_json_release(entry);
@@ -395,14 +402,31 @@ mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
 {
     uint64_t     serial = mds_journal_serial(loader->journal) + 1;
     int64_t      now_ms = mds_time_now_ms();
-    mds_status_t status;
+    mds_signer_t signer;
+    mds_status_t status = MDS_OK;
 
     mds_loader_sweep_messages(loader, change->app, state, now_ms);
-    status = mds_loader_prepare(loader, model, change->key, err);
+    signer = mds_loader_signer(state, change->key);
+
+    /* The first package that is signed decides on the app's key. */
+    if (signer.keyid[0] == '\0' && signer.key != NULL
+        && model->package_count > 0) {
+        (void) mds_keyid_hex(signer.key->keyid, signer.keyid);
+        status = mds_json_done(mds_json_set_str(state, "key",
+                                                mds_str_of(signer.keyid)),
+                               err);
+    }
 
     if (status == MDS_OK) {
-        status
-            = mds_loader_build(loader, model, change->key, serial, now_ms, err);
+        status = mds_loader_prepare(loader, model, &signer, err);
+    }
+
+    if (status == MDS_OK && change->key != NULL) {
+        status = mds_loader_find_stale(loader, model, change->key, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_loader_build(loader, model, &signer, serial, now_ms, err);
     }
 
     if (status == MDS_OK) {
@@ -524,6 +548,10 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
 
     loader->before = before;
     loader->what = change->what;
+
+    if (status == MDS_OK) {
+        status = mds_loader_check_key(loader, change, before, err);
+    }
 
     if (status == MDS_OK) {
         after = mds_json_copy(before);
@@ -668,9 +696,11 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
             serial = made;
             mds_loader_advance(loader, made);
             mds_loader_tell(loader, made);
+            mds_loader_replace_stale(loader, change->key);
         }
     }
 
+    mds_buffer_free(&loader->stale);
     mds_undo_free(undo);
     mds_json_release(loader->list_counts);
 

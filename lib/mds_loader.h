@@ -6,6 +6,7 @@
  *   { "document": the document, files named by their SHA-256,
  *     "external": contents of external lists by name,
  *     "config":   numbers of settings (see mds_config.h),
+ *     "key":      the id of the key that signs the app, once one has,
  *     "serial":   the app's last change,
  *     "applied":  its last change by a document }
  *
@@ -77,6 +78,7 @@ typedef struct {
     bool             applies;  /* by a whole document, not by a step */
     bool             reverts;  /* undoes a change: what was final is not */
     bool             dry_run;  /* tell the changes, make none */
+    bool             rekeys;   /* the key may be another than the app's */
     const mds_key_t *key;      /* NULL: what is new cannot be signed */
     const char      *what;     /* names the document in messages */
     const char      *base_dir; /* files are relative to it */
@@ -98,6 +100,10 @@ typedef struct {
 mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result) MDS_MUST_CHECK;
+
+/* The edit of `rekey`: data is the mds_key_t that signs the app from now on. */
+mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
+                            mds_error_t *err);
 
 /* The app's state now; a new reference. MDS_NOT_FOUND has words. */
 mds_status_t

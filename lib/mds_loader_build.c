@@ -14,8 +14,9 @@
 typedef struct {
     mds_compile_t      compile; /* first: the callbacks get its address */
     mds_loader_t      *loader;
-    const mds_model_t *model; /* of the app that changed; NULL: none did */
-    const mds_key_t   *key;
+    const mds_model_t *model;  /* of the app that changed; NULL: none did */
+    const mds_key_t   *key;    /* NULL: none was given */
+    mds_signer_t       signer; /* of the app that is built now */
     uint64_t           serial;
     int64_t            now_ms;
     mds_generation_t  *generation;
@@ -62,21 +63,22 @@ mds_build_delta(mds_compile_t *c, const mds_pair_t *pair, mds_error_t *err,
     return MDS_OK;
 }
 
-/* The signature that is noted, unless it is of another key than the one that
- * signs now. */
+/* The signature that is noted, unless it is of another key than the app's. */
 static bool
 mds_build_signed(const mds_build_run_t *run, const mds_sha256_t *digest,
                  mds_signed_t *made)
 {
+    char    hex[MDS_KEYID_HEX + 1];
     uint8_t keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
 
     return mds_journal_signed(run->loader->journal, digest, made)
-           && (run->key == NULL
+           && (run->signer.keyid[0] == '\0'
                || (mds_dsse_parse((mds_str_t){ sizeof(made->signature),
                                                made->signature },
                                   NULL, keyid, raw)
                        == MDS_OK
-                   && memcmp(keyid, run->key->keyid, sizeof(keyid)) == 0));
+                   && strcmp(mds_keyid_hex(keyid, hex), run->signer.keyid)
+                          == 0));
 }
 
 /* Sets "serial" and writes the body anew. */
@@ -106,49 +108,92 @@ mds_build_body(mds_build_run_t *run, mds_json_t *manifest, uint64_t serial,
     return status;
 }
 
-/* What was signed once is carried over, its serial too. */
+/* What was signed once is carried over, its serial too. MDS_NOT_FOUND: it was
+ * not; digest is what it is noted by then. */
+static mds_status_t
+mds_build_take(mds_build_run_t *run, mds_json_t *manifest, mds_error_t *err,
+               mds_str_t *body, char *signature, mds_sha256_t *digest)
+{
+    mds_signed_t made;
+    mds_status_t status = mds_build_body(run, manifest, 0, err, body);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_sha256(body->data, body->len, digest);
+
+    if (!mds_build_signed(run, digest, &made)) {
+        return MDS_NOT_FOUND;
+    }
+
+    memcpy(signature, made.signature, sizeof(made.signature));
+    return mds_build_body(run, manifest, mds_get_u64(made.serial), err, body);
+}
+
+/* Signs it now. */
+static mds_status_t
+mds_build_fresh(mds_build_run_t *run, mds_json_t *manifest,
+                const mds_sha256_t *digest, mds_error_t *err, mds_str_t *body,
+                char *signature)
+{
+    const mds_signer_t *signer = &run->signer;
+    mds_signed_t        made;
+    mds_status_t        status;
+
+    if (signer->key == NULL) {
+        return mds_fail(err, MDS_DENIED,
+                        "release \"%.*s\" has to be signed: give --key FILE,"
+                        " or its path in MDS_KEY%s%s",
+                        MDS_STR(
+                            mds_json_string(mds_json_get(manifest, "release"))),
+                        signer->keyid[0] != '\0' ? "; the app's key is " : "",
+                        signer->keyid);
+    }
+
+    status = mds_build_body(run, manifest, run->serial, err, body);
+
+    if (status == MDS_OK) {
+        status = mds_dsse_sign(signer->key, *body, err, signature);
+    }
+
+    if (status == MDS_OK) {
+        mds_put_u64(made.serial, run->serial);
+        memcpy(made.signature, signature, sizeof(made.signature));
+        mds_journal_put_signed(run->loader->journal, digest, &made);
+    }
+
+    return status;
+}
+
+/* A manifest of an older program does not name the package's signature: it
+ * is good until somebody comes with the key. */
 static mds_status_t
 mds_build_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                mds_str_t *body, char *signature)
 {
     mds_build_run_t *run = (mds_build_run_t *) c;
     mds_sha256_t     digest;
-    mds_signed_t     made;
-    mds_status_t     status = mds_build_body(run, manifest, 0, err, body);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    mds_sha256(body->data, body->len, &digest);
-
-    if (mds_build_signed(run, &digest, &made)) {
-        memcpy(signature, made.signature, sizeof(made.signature));
-        return mds_build_body(run, manifest, mds_get_u64(made.serial), err,
-                              body);
-    }
-
-    if (run->key == NULL) {
-        return mds_fail(err, MDS_DENIED,
-                        "release \"%.*s\" has to be signed: give --key FILE,"
-                        " or its path in MDS_KEY",
-                        MDS_STR(mds_json_string(
-                            mds_json_get(manifest, "release"))));
-    }
-
-    status = mds_build_body(run, manifest, run->serial, err, body);
+    mds_status_t     status = mds_json_done(
+            mds_manifest_set_minisig(manifest, mds_str_of(run->signer.keyid)), err);
 
     if (status == MDS_OK) {
-        status = mds_dsse_sign(run->key, *body, err, signature);
+        status = mds_build_take(run, manifest, err, body, signature, &digest);
     }
 
-    if (status == MDS_OK) {
-        mds_put_u64(made.serial, run->serial);
-        memcpy(made.signature, signature, sizeof(made.signature));
-        mds_journal_put_signed(run->loader->journal, &digest, &made);
+    if (status == MDS_NOT_FOUND && run->signer.key == NULL) {
+        status = mds_json_done(mds_manifest_set_minisig(manifest, mds_str("")),
+                               err);
+
+        if (status == MDS_OK) {
+            status
+                = mds_build_take(run, manifest, err, body, signature, &digest);
+        }
     }
 
-    return status;
+    return status == MDS_NOT_FOUND
+               ? mds_build_fresh(run, manifest, &digest, err, body, signature)
+               : status;
 }
 
 static mds_status_t
@@ -251,6 +296,7 @@ mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
+        run->signer = mds_loader_signer(state, run->key);
         status = mds_build_model(run, model, err);
     }
 
@@ -322,15 +368,14 @@ mds_build_run(mds_build_run_t *run, mds_error_t *err)
 }
 
 static mds_build_run_t
-mds_build_of(mds_loader_t *loader, const mds_model_t *model,
-             const mds_key_t *key, uint64_t serial, int64_t now_ms)
+mds_build_of(mds_loader_t *loader, const mds_model_t *model, uint64_t serial,
+             int64_t now_ms)
 {
     return (mds_build_run_t){
         .compile
         = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
         .loader = loader,
         .model = model,
-        .key = key,
         .serial = serial,
         .now_ms = now_ms,
         .compiled = model == NULL,
@@ -339,12 +384,13 @@ mds_build_of(mds_loader_t *loader, const mds_model_t *model,
 
 mds_status_t
 mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
-                 const mds_key_t *key, uint64_t serial, int64_t now_ms,
+                 const mds_signer_t *signer, uint64_t serial, int64_t now_ms,
                  mds_error_t *err)
 {
-    mds_build_run_t run = mds_build_of(loader, model, key, serial, now_ms);
+    mds_build_run_t run = mds_build_of(loader, model, serial, now_ms);
     mds_status_t    status;
 
+    run.signer = *signer;
     status
         = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
                            true, err, &run.before);
@@ -361,14 +407,14 @@ mds_status_t
 mds_loader_convert(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
 {
     uint64_t        serial = mds_journal_serial(loader->journal);
-    mds_build_run_t run
-        = mds_build_of(loader, NULL, key, serial, mds_time_now_ms());
-    mds_catalog_t *catalog = NULL;
-    mds_error_t    why;
-    mds_status_t   status
+    mds_build_run_t run = mds_build_of(loader, NULL, serial, mds_time_now_ms());
+    mds_catalog_t  *catalog = NULL;
+    mds_error_t     why;
+    mds_status_t    status
         = mds_catalog_open(loader->depot, serial, false, &why, &catalog);
 
     mds_catalog_close(catalog);
+    run.key = key;
 
     /* Whatever else ails it is found, and told, by who opens it. */
     if (status != MDS_FOREIGN) {

@@ -350,48 +350,75 @@ mds_prepare_sorted(const mds_model_t *model, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Without a key, what is new cannot be signed. */
-static mds_status_t
-mds_prepare_signed(mds_loader_t *loader, const mds_package_t *package,
-                   mds_error_t *err)
+/* Whether the app had the package before the change. */
+static bool
+mds_prepare_had(const mds_loader_t *loader, const mds_package_t *package)
 {
-    char         hex[MDS_SHA256_HEX + 1];
-    mds_path_t   path;
-    mds_status_t status
-        = mds_path(&path, err, "%s/files/%s.minisig", loader->depot,
-                   mds_sha256_hex(&package->sha256, hex));
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(loader->before, "document"), "packages");
+    char      hex[MDS_SHA256_HEX + 1];
+    mds_str_t sha256 = mds_str_of(mds_sha256_hex(&package->sha256, hex));
 
-    if (status == MDS_OK && access(path.text, F_OK) != 0) {
-        status = mds_fail(err, MDS_DENIED,
-                          "package %.*s %.*s has to be signed: give --key"
-                          " FILE, or its path in MDS_KEY",
-                          MDS_STR(package->kind), MDS_STR(package->version));
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        if (mds_str_eq(mds_json_string(
+                           mds_json_get(mds_json_at(packages, i), "sha256")),
+                       sha256))
+        {
+            return true;
+        }
     }
 
-    return status;
+    return false;
+}
+
+/* Without a key, what is new cannot be signed. What an older program let
+ * another app's key sign does not keep anybody from a `pause`. */
+static mds_status_t
+mds_prepare_signed(mds_loader_t *loader, const mds_package_t *package,
+                   const char *keyid, mds_error_t *err)
+{
+    uint8_t      bytes[MDS_KEYID_BYTES];
+    mds_status_t status = MDS_NOT_FOUND;
+
+    if (mds_keyid_parse(mds_str_of(keyid), bytes)) {
+        status = mds_store_signed(loader->depot, &package->sha256, bytes, err);
+    }
+
+    if (status == MDS_NOT_FOUND && mds_prepare_had(loader, package)) {
+        return MDS_OK;
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_fail(err, MDS_DENIED,
+                          "package %.*s %.*s has to be signed: give --key"
+                          " FILE, or its path in MDS_KEY%s%s",
+                          MDS_STR(package->kind), MDS_STR(package->version),
+                          keyid[0] != '\0' ? "; the app's key is " : "", keyid)
+               : status;
 }
 
 static mds_status_t
 mds_prepare_signature(mds_loader_t *loader, const mds_model_t *model,
-                      const mds_package_t *package, const mds_key_t *key,
+                      const mds_package_t *package, const mds_signer_t *signer,
                       mds_error_t *err)
 {
     char label[MDS_ERROR_BYTES];
 
-    if (key == NULL) {
-        return mds_prepare_signed(loader, package, err);
+    if (signer->key == NULL) {
+        return mds_prepare_signed(loader, package, signer->keyid, err);
     }
 
     snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s", MDS_STR(model->app),
              MDS_STR(package->kind), package->name.len > 0 ? " " : "",
              MDS_STR(package->name), MDS_STR(package->version));
 
-    return mds_store_minisign(loader->depot, &package->sha256, key, label, err);
+    return mds_store_minisign(loader->depot, &package->sha256, signer->key,
+                              label, err);
 }
 
 mds_status_t
 mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
-                   const mds_key_t *key, mds_error_t *err)
+                   const mds_signer_t *signer, mds_error_t *err)
 {
     mds_builds_t all;
     mds_status_t status = mds_prepare_sorted(model, err, &all);
@@ -411,8 +438,8 @@ mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
         }
 
         for (size_t i = 0; status == MDS_OK && i < builds.count; i++) {
-            status = mds_prepare_signature(loader, model, builds.items[i], key,
-                                           err);
+            status = mds_prepare_signature(loader, model, builds.items[i],
+                                           signer, err);
             if (status == MDS_OK) {
                 status = mds_plan_deltas(&builds, i, mds_prepare_pair, loader,
                                          err);

@@ -5,6 +5,7 @@
 #ifndef MDS_LOADER_PART_H
 #define MDS_LOADER_PART_H
 
+#include "mds_buffer.h"
 #include "mds_current.h"
 #include "mds_file.h"
 #include "mds_loader.h"
@@ -18,6 +19,7 @@ struct mds_loader_s {
 
     /* Of the change under way. */
     mds_file_mark_t   proved;      /* the generation's file */
+    mds_buffer_t      stale;       /* see mds_loader_find_stale() */
     mds_json_t       *warnings;    /* strings */
     mds_json_t       *list_counts; /* of ids, by SHA-256 of files just read */
     const mds_json_t *before;      /* the state */
@@ -46,10 +48,38 @@ mds_status_t
 mds_loader_warn_lists(mds_loader_t *loader, const mds_json_t *before,
                       const mds_json_t *after, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Which key signs an app, and whether it is at hand. */
+typedef struct {
+    char             keyid[MDS_KEYID_HEX + 1]; /* empty: nothing was signed */
+    const mds_key_t *key;                      /* that one; NULL: not given */
+} mds_signer_t;
+
+/*
+ * Sets "key" of the state where an older program has not, from the signatures
+ * that are there. MDS_DENIED: the change comes with another key than the app's.
+ */
+mds_status_t
+mds_loader_check_key(mds_loader_t *loader, const mds_change_t *change,
+                     mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Who signs the app as the state has it. */
+mds_signer_t mds_loader_signer(const mds_json_t *state, const mds_key_t *key);
+
+/*
+ * Finds each SHA256.minisig of the model's packages whose key signs that file
+ * for no app any more, that of the change aside, and notes it in
+ * loader->stale. What was noted is replaced by the app's own signature once
+ * the change is made.
+ */
+mds_status_t
+     mds_loader_find_stale(mds_loader_t *loader, const mds_model_t *model,
+                           const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+void mds_loader_replace_stale(mds_loader_t *loader, const mds_key_t *key);
+
 /* Makes the differences that the model asks for, and signs its packages. */
 mds_status_t
 mds_loader_prepare(mds_loader_t *loader, const mds_model_t *model,
-                   const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+                   const mds_signer_t *signer, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Checks a difference that was made elsewhere, unless that was done when it
@@ -63,7 +93,7 @@ mds_status_t mds_loader_foreign(mds_loader_t *loader, const mds_pair_t *pair,
  * in force has them.
  */
 mds_status_t mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
-                              const mds_key_t *key, uint64_t serial,
+                              const mds_signer_t *signer, uint64_t serial,
                               int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
 /* With the journal locked: where the generation in force is of another format,

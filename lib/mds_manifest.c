@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "mds_sign.h"
+
 /* Platforms or channels: "*", the one, or a list. */
 static mds_json_t *
 mds_manifest_scope(const mds_strs_t *scope)
@@ -172,4 +174,26 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
     }
 
     return json;
+}
+
+mds_status_t
+mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
+{
+    mds_json_t *full = mds_json_get(manifest, "full");
+    mds_str_t   path = mds_json_string(mds_json_get(full, "path"));
+    char        text[sizeof("files/") + MDS_SHA256_HEX + 1 + MDS_KEYID_HEX
+              + sizeof(".minisig")];
+
+    if (full == NULL) {
+        return MDS_OK;
+    }
+
+    if (keyid.len == 0) {
+        mds_json_delete(full, "minisig");
+        return MDS_OK;
+    }
+
+    snprintf(text, sizeof(text), "%.*s.%.*s.minisig", MDS_STR(path),
+             MDS_STR(keyid));
+    return mds_json_set_str(full, "minisig", mds_str_of(text));
 }

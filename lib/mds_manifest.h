@@ -37,4 +37,11 @@ mds_json_t *
 mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
                       const mds_package_t *package, uint64_t size_bytes);
 
+/*
+ * Sets "minisig" of "full" to the path of its signature by that key, an id in
+ * text; where that is empty, takes it out. A manifest without "full" stays.
+ */
+mds_status_t
+mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid) MDS_MUST_CHECK;
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "mds_list_record.h"
+#include "mds_store.h"
 
 #define MDS_NEEDS_ROOM 256
 
@@ -63,11 +64,53 @@ mds_needs_has(mds_needs_t *needs, const mds_sha256_t *sha256)
            != NULL;
 }
 
+/* A key is known by the digest of its id. */
+static mds_sha256_t
+mds_needs_key(const uint8_t keyid[MDS_KEYID_BYTES])
+{
+    mds_sha256_t digest;
+
+    mds_sha256((const char *) keyid, MDS_KEYID_BYTES, &digest);
+    return digest;
+}
+
+bool
+mds_needs_has_key(mds_needs_t *needs, const uint8_t keyid[MDS_KEYID_BYTES])
+{
+    mds_sha256_t digest = mds_needs_key(keyid);
+
+    return mds_needs_has(needs, &digest);
+}
+
+static void
+mds_needs_text(mds_needs_t *needs, mds_str_t text)
+{
+    const mds_str_t files = mds_str("files/");
+    uint8_t         keyid[MDS_KEYID_BYTES];
+    mds_sha256_t    sha256;
+
+    if (mds_sha256_parse(text, &sha256)) {
+        mds_needs_add(needs, &sha256);
+        return;
+    }
+
+    if (mds_str_starts(text, files)) {
+        text.data += files.len;
+        text.len -= files.len;
+    }
+
+    if (needs->keys
+        && (mds_keyid_parse(text, keyid)
+            || mds_store_name(text, &sha256, keyid) == MDS_STORE_KEY_SIGNATURE))
+    {
+        sha256 = mds_needs_key(keyid);
+        mds_needs_add(needs, &sha256);
+    }
+}
+
 void
 mds_needs_json(mds_needs_t *needs, const mds_json_t *json)
 {
-    mds_sha256_t sha256;
-
     if (mds_json_is_array(json)) {
         for (size_t i = 0; i < mds_json_size(json); i++) {
             mds_needs_json(needs, mds_json_at(json, i));
@@ -80,8 +123,8 @@ mds_needs_json(mds_needs_t *needs, const mds_json_t *json)
             mds_needs_json(needs, mds_json_value(m));
         }
 
-    } else if (mds_sha256_parse(mds_json_string(json), &sha256)) {
-        mds_needs_add(needs, &sha256);
+    } else if (mds_json_is_string(json)) {
+        mds_needs_text(needs, mds_json_string(json));
     }
 }
 

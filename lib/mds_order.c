@@ -155,6 +155,27 @@ mds_order_read_action(mds_order_t *order, mds_error_t *err)
     return MDS_OK;
 }
 
+/* The signature by the app's key has a name of its own, since other apps may
+ * have the same file. Manifests of older servers do not tell it. */
+static mds_status_t
+mds_order_read_minisig(mds_order_t *order, mds_error_t *err)
+{
+    const mds_json_t *json
+        = mds_json_get(mds_json_get(order->json, "full"), "minisig");
+
+    if (json == NULL) {
+        return MDS_OK;
+    }
+
+    if (!mds_json_is_string(json)
+        || !mds_order_path_valid(mds_json_string(json))) {
+        return mds_order_wrong("full", "minisig", "a relative path", err);
+    }
+
+    order->minisig = mds_json_string(json).data;
+    return MDS_OK;
+}
+
 static mds_status_t
 mds_order_read_version(mds_order_t *order, mds_error_t *err)
 {
@@ -204,6 +225,9 @@ mds_order_read(mds_order_t *order, mds_error_t *err)
     status = mds_order_read_action(order, err);
     if (status == MDS_OK) {
         status = mds_order_read_version(order, err);
+    }
+    if (status == MDS_OK && order->has_full) {
+        status = mds_order_read_minisig(order, err);
     }
     if (status == MDS_OK && order->has_full) {
         status = mds_order_read_delta(order, err);
@@ -288,6 +312,63 @@ mds_order_check_resource(const mds_order_t *order, const mds_request_t *request,
     return MDS_OK;
 }
 
+/* "*", or a list that has the channel. A build for every channel is fine for a
+ * device that has none; one for certain channels is not. */
+static mds_status_t
+mds_order_check_channel(const mds_order_t *order, const mds_request_t *request,
+                        mds_error_t *err)
+{
+    mds_str_t   channel = mds_request_known(request, MDS_ATTRIBUTE_CHANNEL);
+    mds_json_t *channels = mds_json_get(order->json, "channel");
+
+    if (channels == NULL
+        || (channel.len == 0
+                ? mds_str_eq(mds_json_string(channels), mds_str("*"))
+                : mds_order_is_for(channels, channel)))
+    {
+        return MDS_OK;
+    }
+
+    return channel.len > 0
+               ? mds_fail(err, MDS_CONFLICT,
+                          MDS_ORDER_WHAT ": it is not for channel \"%.*s\"",
+                          MDS_STR(channel))
+               : mds_fail(err, MDS_CONFLICT,
+                          MDS_ORDER_WHAT
+                          ": it is for certain channels, and no channel was"
+                          " asked for");
+}
+
+/* What the device has refused, it does not take all the same. */
+static mds_status_t
+mds_order_check_refused(const mds_order_t *order, const mds_request_t *request,
+                        mds_error_t *err)
+{
+    mds_str_t     list = mds_request_known(request, MDS_ATTRIBUTE_REFUSE);
+    mds_version_t refused, gets;
+
+    if (!order->has_full || !mds_version_parse(order->version, &gets)) {
+        return MDS_OK;
+    }
+
+    while (list.len > 0) {
+        mds_str_t word = mds_str_cut(&list, ',');
+
+        if (mds_version_parse(word, &refused)
+            && mds_version_cmp(&refused, &gets) == 0) {
+            return mds_fail(err, MDS_CONFLICT,
+                            MDS_ORDER_WHAT
+                            ": version \"%.*s\" is one that the request"
+                            " refuses (refuse=%.*s)",
+                            MDS_STR(order->version),
+                            MDS_STR(mds_request_known(request,
+                                                      MDS_ATTRIBUTE_REFUSE)));
+        }
+    }
+
+    return MDS_OK;
+}
+
 static mds_status_t
 mds_order_check_rollback(const mds_order_t *order, mds_str_t installed,
                          mds_error_t *err)
@@ -328,6 +409,12 @@ mds_order_check(const mds_order_t *order, const mds_request_t *request,
     mds_status_t  status;
 
     status = mds_order_check_resource(order, request, err);
+    if (status == MDS_OK) {
+        status = mds_order_check_channel(order, request, err);
+    }
+    if (status == MDS_OK) {
+        status = mds_order_check_refused(order, request, err);
+    }
     if (status != MDS_OK) {
         return status;
     }

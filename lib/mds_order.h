@@ -33,6 +33,7 @@ typedef struct {
 
     bool             has_full; /* always, unless there is no version */
     mds_order_file_t full;
+    const char      *minisig; /* the path of its signature; NULL: not named */
 
     /* A difference of a format that is not known here is left out. */
     bool             has_delta;
@@ -51,6 +52,8 @@ void         mds_order_free(mds_order_t *order);
  * old answer, or somebody else's, from a true one. App, kind, name and
  * platform are those of the request; what is to be installed is above the
  * installed version; what is rolled back is the installed one, to one below.
+ * Nothing is for another channel than the request's, or is a version that the
+ * request refuses.
  * MDS_CONFLICT says what is not so.
  */
 mds_status_t

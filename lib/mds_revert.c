@@ -289,10 +289,35 @@ mds_revert_check(mds_revert_t *u, mds_error_t *err)
     return status;
 }
 
+/* A key is no part of the document: `rekey` needs the other one. */
+static mds_status_t
+mds_revert_no_key(const mds_revert_t *u, mds_error_t *err)
+{
+    for (size_t i = 0; i < mds_json_size(u->changes); i++) {
+        const mds_json_t *change = mds_json_at(u->changes, i);
+
+        if (mds_str_eq(mds_revert_word(change, "what"), mds_str("key"))) {
+            return mds_fail(err, MDS_CONFLICT,
+                            "change %" PRIu64 " cannot be undone: it gave the"
+                            " app another key, %.*s. `mdsctl rekey` with key"
+                            " %.*s changes it back",
+                            u->serial,
+                            MDS_STR(mds_revert_word(change, "after")),
+                            MDS_STR(mds_revert_word(change, "before")));
+        }
+    }
+
+    return MDS_OK;
+}
+
 static mds_status_t
 mds_revert_all(mds_revert_t *u, mds_error_t *err)
 {
-    mds_status_t status = mds_revert_members(u);
+    mds_status_t status = mds_revert_no_key(u, err);
+
+    if (status == MDS_OK) {
+        status = mds_revert_members(u);
+    }
 
     if (status == MDS_OK) {
         status = mds_revert_array(u, "package", "packages", err);

@@ -287,6 +287,32 @@ mds_keyid_hex(const uint8_t keyid[MDS_KEYID_BYTES],
     return text;
 }
 
+bool
+mds_keyid_parse(mds_str_t text, uint8_t keyid[MDS_KEYID_BYTES])
+{
+    uint8_t bytes[MDS_KEYID_BYTES];
+
+    if (text.len != MDS_KEYID_HEX) {
+        return false;
+    }
+
+    for (size_t i = 0; i < MDS_KEYID_HEX; i++) {
+        int digit = mds_hex_digit(text.data[i]);
+
+        if (digit < 0 || (text.data[i] >= 'a' && text.data[i] <= 'f')) {
+            return false;
+        }
+
+        bytes[MDS_KEYID_BYTES - 1 - i / 2]
+            = (uint8_t) (i % 2 == 0
+                             ? digit << 4
+                             : bytes[MDS_KEYID_BYTES - 1 - i / 2] | digit);
+    }
+
+    memcpy(keyid, bytes, sizeof(bytes));
+    return true;
+}
+
 void
 mds_raw_sign(const mds_key_t *key, mds_str_t message,
              uint8_t signature[MDS_RAW_SIGNATURE_BYTES])

@@ -66,6 +66,10 @@ mds_public_parse(mds_str_t text, const char *what, mds_error_t *err,
 const char *mds_keyid_hex(const uint8_t keyid[MDS_KEYID_BYTES],
                           char          text[MDS_KEYID_HEX + 1]);
 
+/* False: not 16 upper-case hexadecimal digits; keyid is untouched. */
+bool
+mds_keyid_parse(mds_str_t text, uint8_t keyid[MDS_KEYID_BYTES]) MDS_MUST_CHECK;
+
 /* Pure Ed25519 (RFC 8032, 5.1). */
 void mds_raw_sign(const mds_key_t *key, mds_str_t message,
                   uint8_t signature[MDS_RAW_SIGNATURE_BYTES]);

@@ -205,38 +205,6 @@ mds_field_member(mds_field_t *field, mds_str_t *key, mds_item_t *item)
     return field->next < field->end;
 }
 
-static bool
-mds_keyid_parse(const mds_item_t *item, uint8_t keyid[MDS_KEYID_BYTES])
-{
-    char    lower[MDS_KEYID_HEX];
-    uint8_t bytes[MDS_KEYID_BYTES];
-
-    if (item->type != MDS_ITEM_STRING || item->text.len != MDS_KEYID_HEX) {
-        return false;
-    }
-
-    for (size_t i = 0; i < MDS_KEYID_HEX; i++) {
-        char c = item->text.data[i];
-
-        if (c >= 'a' && c <= 'z') {
-            return false;
-        }
-
-        lower[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-    }
-
-    if (!mds_hex_parse((mds_str_t){ MDS_KEYID_HEX, lower }, bytes,
-                       sizeof(bytes))) {
-        return false;
-    }
-
-    for (size_t i = 0; i < MDS_KEYID_BYTES; i++) {
-        keyid[i] = bytes[MDS_KEYID_BYTES - 1 - i];
-    }
-
-    return true;
-}
-
 /* The last of members with one key counts, as RFC 8941 has it. */
 static bool
 mds_dsse_members(mds_str_t header, mds_item_t *keyid, mds_item_t *sig)
@@ -279,7 +247,7 @@ mds_dsse_parse(mds_str_t header, mds_error_t *err,
                         "the signature is no structured field");
     }
 
-    if (!mds_keyid_parse(&id_item, id)) {
+    if (id_item.type != MDS_ITEM_STRING || !mds_keyid_parse(id_item.text, id)) {
         return mds_fail(err, MDS_INVALID,
                         "the signature names no key: keyid=\"16 upper-case hex "
                         "digits\" is missing");

@@ -84,6 +84,16 @@ mds_verify_key(const mds_verify_t *v, const uint8_t keyid[MDS_KEYID_BYTES])
     return NULL;
 }
 
+static void
+mds_verify_count_key(mds_verify_t *v, const char *keyid)
+{
+    int64_t count = mds_json_integer(mds_json_get(v->result.keys, keyid));
+
+    if (mds_json_set_integer(v->result.keys, keyid, count + 1) != MDS_OK) {
+        v->starved = true;
+    }
+}
+
 const mds_public_t *
 mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
                   const uint8_t keyid[MDS_KEYID_BYTES])
@@ -92,6 +102,7 @@ mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
     char                hex[MDS_KEYID_HEX + 1];
 
     v->result.signatures++;
+    mds_verify_count_key(v, mds_keyid_hex(keyid, hex));
 
     if (key == NULL && v->options->key_count > 0) {
         mds_verify_problem(v, where, "%s key %s, which is not given", words,
@@ -383,11 +394,14 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
     mds_verify_t   v = { .progress = { mds_verify_report },
                          .depot = depot,
                          .options = options,
+                         .result = { .keys = mds_json_object_new() },
                          .seen = mds_intern_new() };
     mds_current_t *current;
     mds_status_t   status;
 
-    if (v.seen == NULL) {
+    if (v.seen == NULL || v.result.keys == NULL) {
+        mds_json_release(v.result.keys);
+        mds_intern_free(v.seen);
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
@@ -410,6 +424,8 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
 
     if (status == MDS_OK) {
         *result = v.result;
+    } else {
+        mds_json_release(v.result.keys);
     }
 
     mds_intern_free(v.seen);

@@ -10,12 +10,15 @@
 #ifndef MDS_VERIFY_H
 #define MDS_VERIFY_H
 
+#include "mds_json.h"
 #include "mds_sign.h"
 
 typedef struct {
     const mds_public_t *keys; /* whose signatures hold; key_count 0: of
                                * signatures, only the form is looked at */
-    size_t          key_count;
+    size_t key_count;
+    bool   saved;             /* damage alone counts, not what an older program
+                               * has signed for the wrong app: a restore */
     mds_progress_t *progress; /* bytes; may be NULL */
 
     /* Told each problem: what it is about, within the depot, and words. */
@@ -36,6 +39,8 @@ typedef struct {
     uint64_t changes; /* in the log */
     uint64_t windows;
     uint64_t problems;
+
+    mds_json_t *keys; /* {"KEYID": how many signatures}; a new reference */
 } mds_verify_result_t;
 
 /* MDS_OK: it was looked at, whatever was found. Otherwise it is no depot, or

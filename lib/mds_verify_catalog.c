@@ -44,8 +44,47 @@ mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
     }
 }
 
+/* "minisig" of "full": the signature of that file by this key, and there. */
 static void
-mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
+mds_verify_named_minisig(mds_verify_t *v, const char *where,
+                         const mds_json_t *manifest,
+                         const uint8_t     keyid[MDS_KEYID_BYTES])
+{
+    const mds_json_t *full = mds_json_get(manifest, "full");
+    mds_str_t         hex = mds_json_string(mds_json_get(full, "sha256"));
+    mds_str_t         text = mds_json_string(mds_json_get(full, "minisig"));
+    uint8_t           named[MDS_KEYID_BYTES];
+    mds_path_t        path;
+    mds_sha256_t      sha256, signed_file;
+
+    if (mds_json_get(full, "minisig") == NULL) {
+        return; /* made by an older program */
+    }
+
+    if (!mds_str_starts(text, mds_str("files/"))
+        || mds_store_name((mds_str_t){ text.len - 6, text.data + 6 },
+                          &signed_file, named)
+               != MDS_STORE_KEY_SIGNATURE
+        || !mds_sha256_parse(hex, &sha256)
+        || !mds_sha256_eq(&sha256, &signed_file)
+        || memcmp(named, keyid, sizeof(named)) != 0)
+    {
+        mds_verify_problem(v, where,
+                           "full: \"%.*s\" is not the signature of its file"
+                           " by its own key",
+                           MDS_STR(text));
+
+    } else if (mds_path(&path, NULL, "%s/%.*s", v->depot, MDS_STR(text))
+                   == MDS_OK
+               && access(path.text, F_OK) != 0)
+    {
+        mds_verify_problem(v, where, "full: %.*s is not there", MDS_STR(text));
+    }
+}
+
+static void
+mds_verify_signed(mds_verify_t *v, const char *where,
+                  const mds_json_t *manifest, mds_str_t body,
                   mds_str_t signature)
 {
     uint8_t             keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
@@ -57,6 +96,7 @@ mds_verify_signed(mds_verify_t *v, const char *where, mds_str_t body,
         return;
     }
 
+    mds_verify_named_minisig(v, where, manifest, keyid);
     key = mds_verify_signer(v, where, "is signed by", keyid);
 
     if (key != NULL && mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
@@ -162,7 +202,7 @@ mds_verify_manifest(mds_verify_t *v, const char *generation,
     mds_verify_whose(v, where, manifest, key);
     mds_verify_fact(v, where, manifest, "full");
     mds_verify_fact(v, where, manifest, "delta");
-    mds_verify_signed(v, where, body, signature);
+    mds_verify_signed(v, where, manifest, body, signature);
     mds_json_release(manifest);
 
     return mds_verify_quoted(v, where, body, signature, quoted, err);

@@ -67,10 +67,12 @@ mds_verify_digest(mds_verify_t *v, const char *where,
 
 /* files/ */
 
+/* named: the key that the signature's name has; NULL: it has none. */
 static void
 mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
-                        mds_str_t text)
+                        const uint8_t *named, mds_str_t text)
 {
+    char                hex[MDS_KEYID_HEX + 1];
     uint8_t             keyid[MDS_KEYID_BYTES];
     const mds_public_t *key;
     mds_error_t         err;
@@ -78,6 +80,11 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
     if (mds_minisign_keyid(text, &err, keyid) != MDS_OK) {
         mds_verify_failed(v, where, &err);
         return;
+    }
+
+    if (named != NULL && memcmp(named, keyid, sizeof(keyid)) != 0) {
+        mds_verify_problem(v, where, "is of another key, %s",
+                           mds_keyid_hex(keyid, hex));
     }
 
     key = mds_verify_signer(v, where, "is of", keyid);
@@ -89,7 +96,8 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
 
 static mds_status_t
 mds_verify_minisig(mds_verify_t *v, const char *where,
-                   const mds_sha256_t *sha256, mds_error_t *err)
+                   const mds_sha256_t *sha256, const uint8_t *named,
+                   mds_error_t *err)
 {
     char        *text;
     size_t       len;
@@ -97,7 +105,8 @@ mds_verify_minisig(mds_verify_t *v, const char *where,
     mds_status_t status = mds_store_path(v->depot, sha256, err, &path);
 
     if (status == MDS_OK) {
-        status = mds_path(&signature, err, "%s.minisig", path.text);
+        status = mds_store_signature_path(v->depot, sha256, named, err,
+                                          &signature);
     }
 
     if (status != MDS_OK) {
@@ -108,7 +117,8 @@ mds_verify_minisig(mds_verify_t *v, const char *where,
                                    err, &text, &len);
 
     if (status == MDS_OK) {
-        mds_verify_minisig_text(v, where, path.text, (mds_str_t){ len, text });
+        mds_verify_minisig_text(v, where, path.text, named,
+                                (mds_str_t){ len, text });
         free(text);
 
     } else if (status != MDS_NOT_FOUND) {
@@ -122,19 +132,18 @@ static mds_status_t
 mds_verify_file(mds_verify_t *v, const char *name, uint64_t size_bytes,
                 mds_error_t *err)
 {
-    char         where[512];
-    const char  *suffix;
-    mds_sha256_t sha256;
-    mds_status_t status = MDS_OK;
+    char             where[512];
+    uint8_t          keyid[MDS_KEYID_BYTES];
+    mds_sha256_t     sha256;
+    mds_store_name_t kind = mds_store_name(mds_str_of(name), &sha256, keyid);
+    mds_status_t     status = MDS_OK;
 
     snprintf(where, sizeof(where), "files/%s", name);
 
-    if (!mds_verify_named(name, &sha256, &suffix)
-        || (*suffix != '\0' && strcmp(suffix, ".minisig") != 0))
-    {
+    if (kind == MDS_STORE_OTHER) {
         mds_verify_problem(v, where, "does not belong here");
 
-    } else if (*suffix == '\0') {
+    } else if (kind == MDS_STORE_FILE) {
         v->result.files++;
         status = mds_verify_digest(v, where, &sha256, err);
 
@@ -144,7 +153,10 @@ mds_verify_file(mds_verify_t *v, const char *name, uint64_t size_bytes,
         mds_verify_problem(v, where, "is the signature of nothing");
 
     } else {
-        status = mds_verify_minisig(v, where, &sha256, err);
+        status
+            = mds_verify_minisig(v, where, &sha256,
+                                 kind == MDS_STORE_KEY_SIGNATURE ? keyid : NULL,
+                                 err);
     }
 
     mds_verify_done(v, size_bytes);

@@ -20,6 +20,7 @@ typedef struct {
     mds_verify_t  *v;
     mds_journal_t *journal;
     const char    *where;
+    mds_str_t      keyid; /* of the app's key; empty: none is remembered */
 } mds_verify_run_t;
 
 static mds_status_t
@@ -58,35 +59,116 @@ mds_verify_delta(mds_compile_t *c, const mds_pair_t *pair, mds_error_t *err,
                        : MDS_OK;
 }
 
-/* What a manifest says is what was signed: the note is there. */
+/* Whether what was signed is noted: the manifest with serial 0. */
+static mds_status_t
+mds_verify_noted(const mds_verify_run_t *run, mds_json_t *manifest,
+                 mds_str_t keyid, mds_error_t *err, bool *noted,
+                 mds_signed_t *made)
+{
+    mds_sha256_t digest;
+    char        *text;
+    size_t       len;
+    mds_status_t status
+        = mds_json_done(mds_manifest_set_minisig(manifest, keyid), err);
+
+    if (status == MDS_OK) {
+        status
+            = mds_json_done(mds_json_set_integer(manifest, "serial", 0), err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
+    }
+
+    if (status == MDS_OK) {
+        mds_sha256(text, len, &digest);
+        free(text);
+        *noted = mds_journal_signed(run->journal, &digest, made);
+    }
+
+    return status;
+}
+
+/* Devices that have a manifest of an older program take SHA256.minisig. */
+static void
+mds_verify_common(const mds_verify_run_t *run, const mds_json_t *full,
+                  const uint8_t keyid[MDS_KEYID_BYTES])
+{
+    mds_str_t    sha256 = mds_json_string(mds_json_get(full, "sha256"));
+    uint8_t      signer[MDS_KEYID_BYTES];
+    char         theirs[MDS_KEYID_HEX + 1], ours[MDS_KEYID_HEX + 1];
+    mds_sha256_t digest;
+
+    if (mds_json_get(full, "minisig") == NULL
+        && mds_sha256_parse(sha256, &digest)
+        && mds_store_signer(run->v->depot, &digest, NULL, signer) == MDS_OK
+        && memcmp(signer, keyid, sizeof(signer)) != 0)
+    {
+        mds_verify_problem(run->v, run->where,
+                           "files/%.*s.minisig is of key %s, and the manifest"
+                           " of key %s: any change with that key mends it",
+                           MDS_STR(sha256), mds_keyid_hex(signer, theirs),
+                           mds_keyid_hex(keyid, ours));
+    }
+}
+
+/* By the app's key, and no other. */
+static void
+mds_verify_made(const mds_verify_run_t *run, const mds_json_t *manifest,
+                const mds_signed_t *made)
+{
+    uint8_t   keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    char      hex[MDS_KEYID_HEX + 1];
+    mds_str_t release = mds_json_string(mds_json_get(manifest, "release"));
+    mds_str_t signature = { sizeof(made->signature), made->signature };
+
+    if (mds_dsse_parse(signature, NULL, keyid, raw) != MDS_OK) {
+        mds_verify_problem(run->v, run->where,
+                           "release \"%.*s\" has a broken signature",
+                           MDS_STR(release));
+
+    } else if (run->keyid.len > 0
+               && !mds_str_eq(mds_str_of(mds_keyid_hex(keyid, hex)),
+                              run->keyid))
+    {
+        mds_verify_problem(run->v, run->where,
+                           "release \"%.*s\" is signed by key %s, and the"
+                           " app's key is %.*s",
+                           MDS_STR(release), hex, MDS_STR(run->keyid));
+
+    } else if (!run->v->options->saved) {
+        mds_verify_common(run, mds_json_get(manifest, "full"), keyid);
+    }
+}
+
+/* What a manifest says is what was signed: by this program, or an older one
+ * that did not name the package's signature. */
 static mds_status_t
 mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                 mds_str_t *body, char *signature)
 {
     mds_verify_run_t *run = (mds_verify_run_t *) c;
-    mds_sha256_t      digest;
     mds_signed_t      made = { .signature = "" };
-    char             *text;
-    size_t            len;
-    mds_status_t      status
-        = mds_json_done(mds_json_set_integer(manifest, "serial", 0), err);
+    bool              noted = false;
+    mds_str_t    release = mds_json_string(mds_json_get(manifest, "release"));
+    mds_status_t status
+        = mds_verify_noted(run, manifest, run->keyid, err, &noted, &made);
 
-    if (status == MDS_OK) {
-        status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
+    if (status == MDS_OK && !noted && run->keyid.len > 0) {
+        status
+            = mds_verify_noted(run, manifest, mds_str(""), err, &noted, &made);
     }
 
     if (status != MDS_OK) {
         return status;
     }
 
-    mds_sha256(text, len, &digest);
-    free(text);
-
-    if (!mds_journal_signed(run->journal, &digest, &made)) {
+    if (noted) {
+        mds_verify_made(run, manifest, &made);
+    } else {
         mds_verify_problem(run->v, run->where,
                            "release \"%.*s\" has no signed manifest",
-                           MDS_STR(mds_json_string(
-                               mds_json_get(manifest, "release"))));
+                           MDS_STR(release));
     }
 
     memcpy(signature, made.signature, sizeof(made.signature));
@@ -107,22 +189,35 @@ mds_verify_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
     return MDS_OK;
 }
 
-/* Every package has its own signature. */
 static void
-mds_verify_packages(mds_verify_t *v, const char *where,
-                    const mds_model_t *model)
+mds_verify_has_signature(const mds_verify_run_t *run,
+                         const mds_sha256_t *sha256, const uint8_t *keyid)
 {
+    mds_path_t path;
+
+    if (mds_store_signature_path(run->v->depot, sha256, keyid, NULL, &path)
+            == MDS_OK
+        && access(path.text, F_OK) != 0)
+    {
+        mds_verify_problem(run->v, run->where, "%s is not there",
+                           path.text + strlen(run->v->depot) + 1);
+    }
+}
+
+/* Every package has its signature by the app's key, and the common one. */
+static void
+mds_verify_packages(const mds_verify_run_t *run, const mds_model_t *model)
+{
+    uint8_t keyid[MDS_KEYID_BYTES];
+    bool    known = mds_keyid_parse(run->keyid, keyid);
+
     for (size_t i = 0; i < model->package_count; i++) {
-        char       hex[MDS_SHA256_HEX + 1];
-        mds_path_t path;
+        const mds_sha256_t *sha256 = &model->packages[i].sha256;
 
-        (void) mds_sha256_hex(&model->packages[i].sha256, hex);
+        mds_verify_has_signature(run, sha256, NULL);
 
-        if (mds_path(&path, NULL, "%s/files/%s.minisig", v->depot, hex)
-                == MDS_OK
-            && access(path.text, F_OK) != 0)
-        {
-            mds_verify_problem(v, where, "files/%s.minisig is not there", hex);
+        if (known) {
+            mds_verify_has_signature(run, sha256, keyid);
         }
     }
 }
@@ -165,7 +260,7 @@ mds_verify_document(mds_verify_run_t *run, mds_json_t *state)
                                              run->where, &err, &model);
 
     if (status == MDS_OK) {
-        mds_verify_packages(run->v, run->where, model);
+        mds_verify_packages(run, model);
         status = mds_config_number(state, model, &err);
     }
 
@@ -207,6 +302,7 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
     mds_verify_bases(run->v, where,
                      mds_json_get(mds_json_get(state, "document"), "lists"));
     mds_verify_bases(run->v, where, mds_json_get(state, "external"));
+    run->keyid = mds_json_string(mds_json_get(state, "key"));
     mds_verify_document(run, state);
     mds_json_release(state);
 

@@ -95,7 +95,11 @@ mdsctl_changes_print(const mds_json_t *changes)
                MDS_STR(mds_json_string(mds_json_get(change, "what"))),
                id.len > 0 ? " " : "", MDS_STR(id));
 
-        if (before != NULL && after != NULL) {
+        if (mds_json_is_string(before) && mds_json_is_string(after)) {
+            printf(": %.*s -> %.*s", MDS_STR(mds_json_string(before)),
+                   MDS_STR(mds_json_string(after)));
+
+        } else if (before != NULL && after != NULL) {
             print_members(before, after);
         }
 

@@ -97,6 +97,37 @@ mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
                     answer->status, words);
 }
 
+/* The key that the signature names, if it is one of those that are given. */
+static mds_status_t
+find_key(mdsctl_check_t *c, mds_str_t header)
+{
+    char         hex[MDS_KEYID_HEX + 1], given[256] = "";
+    size_t       len = 0;
+    uint8_t      keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    mds_status_t status = mds_dsse_parse(header, &c->err, keyid, raw);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (memcmp(c->keys[i].keyid, keyid, sizeof(keyid)) == 0) {
+            c->public_key = c->keys[i];
+            return MDS_OK;
+        }
+
+        if (len < sizeof(given)) {
+            len += (size_t) snprintf(given + len, sizeof(given) - len, "%s%s",
+                                     i > 0 ? ", " : "",
+                                     mds_keyid_hex(c->keys[i].keyid, hex));
+        }
+    }
+
+    return mds_fail(&c->err, MDS_FOREIGN,
+                    "%s: the answer is signed by key %s, and --pub gives %s",
+                    c->base, mds_keyid_hex(keyid, hex), given);
+}
+
 /* Nothing of the body is looked at before its signature holds. */
 static mds_status_t
 understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
@@ -110,8 +141,11 @@ understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
                         c->base);
     }
 
-    status = mds_dsse_verify(&c->public_key, body,
-                             mds_str_of(answer->signature), &c->err);
+    status = find_key(c, mds_str_of(answer->signature));
+    if (status == MDS_OK) {
+        status = mds_dsse_verify(&c->public_key, body,
+                                 mds_str_of(answer->signature), &c->err);
+    }
     if (status == MDS_OK) {
         status = mds_order_parse(body, &c->err, &c->order);
     }
@@ -265,8 +299,8 @@ run(mdsctl_check_t *c)
 static int
 parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *pub = NULL;
-    mdsctl_option_t options[] = { { .name = "pub", .value = &pub },
+    mdsctl_values_t pubs = { 0 };
+    mdsctl_option_t options[] = { { .name = "pub", .values = &pubs },
                                   { .name = "have", .value = &c->have },
                                   { .name = "out", .value = &c->out },
                                   { .name = NULL } };
@@ -287,7 +321,7 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
                             c->base);
     }
 
-    if (pub == NULL) {
+    if (pubs.count == 0) {
         return mdsctl_usage("--pub is missing: whom to believe?");
     }
 
@@ -295,11 +329,8 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_usage("%s", c->err.text);
     }
 
-    if (mds_public_load(pub, &c->err, &c->public_key) != MDS_OK) {
-        return mdsctl_failed(&c->err);
-    }
-
-    return MDSCTL_DONE;
+    c->key_count = pubs.count;
+    return mdsctl_keys(&pubs, c->keys);
 }
 
 int

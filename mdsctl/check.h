@@ -10,6 +10,7 @@
 #include "http.h"
 #include "mds_order.h"
 #include "mds_sign.h"
+#include "mdsctl.h"
 #include "story.h"
 
 typedef struct {
@@ -17,7 +18,9 @@ typedef struct {
     const char    *have; /* the installed package; NULL: not kept */
     const char    *out;  /* where the new one goes; NULL: nowhere */
     mds_request_t  request;
-    mds_public_t   public_key;
+    mds_public_t   keys[MDSCTL_VALUES_MAX]; /* any of them is believed */
+    size_t         key_count;
+    mds_public_t   public_key; /* the one that signed the order */
     mdsctl_http_t *http;
     mds_order_t    order; /* verified, once its json is not NULL */
     mdsctl_story_t story;

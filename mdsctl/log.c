@@ -13,10 +13,13 @@ word(const mds_json_t *object, const char *key)
 static void
 print_entry(const mds_json_t *entry)
 {
-    printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s\n",
+    mds_str_t keyid = word(entry, "keyid");
+
+    printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s%s%.*s\n",
            mds_json_integer(mds_json_get(entry, "serial")),
            MDS_STR(word(entry, "time")), MDS_STR(word(entry, "who")),
-           MDS_STR(word(entry, "app")), MDS_STR(word(entry, "command")));
+           MDS_STR(word(entry, "app")), MDS_STR(word(entry, "command")),
+           keyid.len > 0 ? "  key " : "", MDS_STR(keyid));
     mdsctl_changes_print(mds_json_get(entry, "changes"));
 }
 

@@ -146,6 +146,7 @@ int mdsctl_log(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_move(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_promote(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
+int mdsctl_rekey(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
 int mdsctl_restore(mdsctl_t *ctl, int argc, char **argv);

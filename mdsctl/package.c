@@ -192,7 +192,10 @@ verify_package(mdsctl_check_t *c, const work_t *w)
     mds_status_t    status;
     mdsctl_answer_t answer = { 0 };
 
-    status = mdsctl_check_url(c, c->order.full.path, ".minisig", &url);
+    /* An older server does not say where it is. */
+    status = c->order.minisig != NULL
+                 ? mdsctl_check_url(c, c->order.minisig, "", &url)
+                 : mdsctl_check_url(c, c->order.full.path, ".minisig", &url);
     if (status == MDS_OK) {
         status = mdsctl_http_get(c->http, (const char *) url.data, MINISIG_MAX,
                                  &c->err, &answer);

@@ -24,6 +24,7 @@
 #include "mds_file.h"
 #include "mds_loader.h"
 #include "mds_state.h"
+#include "mds_store.h"
 #include "mds_verify.h"
 #include "mdsctl.h"
 #include "stage.h"
@@ -82,6 +83,18 @@ is_hex_name(const char *name, const char *folder, const char *const *suffixes,
     return false;
 }
 
+/* A file of the store, or a signature of one. */
+static bool
+is_stored_name(const char *name)
+{
+    uint8_t      keyid[MDS_KEYID_BYTES];
+    mds_sha256_t sha256;
+
+    return strncmp(name, "files/", 6) == 0
+           && mds_store_name(mds_str_of(name + 6), &sha256, keyid)
+                  != MDS_STORE_OTHER;
+}
+
 /* "catalog/SERIAL.mdb", once. */
 static bool
 take_generation(restore_t *r, const char *name)
@@ -99,7 +112,6 @@ take_generation(restore_t *r, const char *name)
 static mode_t
 mode_of(restore_t *r, const char *name)
 {
-    static const char *const files[] = { "", ".minisig" };
     static const char *const sets[] = { ".mdb" };
     static const char *const texts[] = { ".ids" };
 
@@ -113,7 +125,7 @@ mode_of(restore_t *r, const char *name)
         return 0660;
     }
 
-    if (is_hex_name(name, "files/", files, mds_nelems(files))
+    if (is_stored_name(name)
         || is_hex_name(name, "lists/", sets, mds_nelems(sets))
         || take_generation(r, name))
     {
@@ -433,9 +445,14 @@ verify_stage(restore_t *r, mds_error_t *err)
     mds_status_t         status;
 
     how.progress = r->bar;
+    how.saved = true;
     how.problem = note_problem;
     how.data = r;
     status = mds_verify(r->stage.text, &how, err, &result);
+
+    if (status == MDS_OK) {
+        mds_json_release(result.keys);
+    }
 
     return status == MDS_OK && result.problems > 0
                ? mds_fail(err, MDS_DAMAGED,

@@ -21,6 +21,9 @@
 /* A loader that is quick may have collected the generation just now. */
 #define TRIES 5
 
+/* What stands behind a digest, at most: ".KEYID.minisig". */
+#define SUFFIX_MAX (1 + MDS_KEYID_HEX + 8)
+
 typedef struct {
     mds_progress_t    progress; /* first: of one file, handed on */
     mds_progress_t   *bar;
@@ -176,14 +179,14 @@ add_name(snapshot_t *s, const char *folder, const char *name, mds_error_t *err)
         = mds_path(&path, err, "%s/%s/%s", s->depot, folder, name);
 
     if (status != MDS_OK || strlen(name) < MDS_SHA256_HEX
-        || strlen(name) > MDS_SHA256_HEX + 8
+        || strlen(name) > MDS_SHA256_HEX + SUFFIX_MAX
         || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, &sha256))
     {
         return status; /* what is not ours stays where it is */
     }
 
-    snprintf(within, sizeof(within), "%s/%.*s", folder, MDS_SHA256_HEX + 8,
-             name);
+    snprintf(within, sizeof(within), "%s/%.*s", folder,
+             MDS_SHA256_HEX + SUFFIX_MAX, name);
     status = add(s, within, path.text, err);
 
     if (status == MDS_OK) {

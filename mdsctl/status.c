@@ -151,6 +151,14 @@ app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
                             mds_json_copy(mds_json_get(state, "serial")));
     }
 
+    if (code == MDS_OK) {
+        mds_json_t *key = mds_json_get(state, "key");
+
+        code = mds_json_set(o, "keyid",
+                            key != NULL ? mds_json_copy(key)
+                                        : mds_json_null_new());
+    }
+
     for (size_t i = 0; code == MDS_OK && i < mds_nelems(counted); i++) {
         code = mds_json_set_integer(o, counted[i],
                                     (int64_t) mds_json_size(
@@ -266,14 +274,16 @@ print_apps(const mds_json_t *apps)
     for (size_t i = 0; i < mds_json_size(apps); i++) {
         const mds_json_t *app = mds_json_at(apps, i);
         const mds_json_t *releases = mds_json_get(app, "releases");
+        mds_str_t         keyid = word(app, "keyid", "");
 
         printf("%.*s: serial %" PRId64 ", %" PRId64 " packages, %" PRId64
-               " lists, %zu releases\n",
+               " lists, %zu releases%s%.*s\n",
                MDS_STR(word(app, "app", "")),
                mds_json_integer(mds_json_get(app, "serial")),
                mds_json_integer(mds_json_get(app, "packages")),
                mds_json_integer(mds_json_get(app, "lists")),
-               mds_json_size(releases));
+               mds_json_size(releases), keyid.len > 0 ? ", key " : "",
+               MDS_STR(keyid));
 
         for (size_t k = 0; k < mds_json_size(releases); k++) {
             print_release(mds_json_at(releases, k));

@@ -2,6 +2,8 @@
 
 #include "mds_verify.h"
 
+#include <inttypes.h>
+
 #include "mdsctl.h"
 
 typedef struct {
@@ -44,6 +46,37 @@ note_problem(void *data, const char *where, const char *words)
     }
 }
 
+/* [{"keyid": ..., "signatures": N}, ...] */
+static mds_json_t *
+key_facts(const mds_json_t *keys)
+{
+    mds_json_t  *array = mds_json_array_new();
+    mds_status_t status = MDS_OK;
+
+    for (mds_json_member_t *m = mds_json_first(keys);
+         status == MDS_OK && m != NULL; m = mds_json_next(keys, m))
+    {
+        mds_json_t *key = mds_json_object_new();
+
+        if (mds_json_set_str(key, "keyid", mds_json_key(m)) != MDS_OK
+            || mds_json_set(key, "signatures", mds_json_copy(mds_json_value(m)))
+                   != MDS_OK)
+        {
+            mds_json_release(key);
+            key = NULL;
+        }
+
+        status = mds_json_append(array, key);
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(array);
+        return NULL;
+    }
+
+    return array;
+}
+
 static int
 print_json(const mds_verify_result_t *result, mds_json_t *problems)
 {
@@ -68,6 +101,10 @@ print_json(const mds_verify_result_t *result, mds_json_t *problems)
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(counts); i++) {
         status = mds_json_set_integer(o, counts[i].name,
                                       (int64_t) counts[i].value);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_set(o, "keys", key_facts(result->keys));
     }
 
     /* Handed over in any case. */
@@ -95,6 +132,13 @@ print_result(const mds_verify_result_t *result, bool keys)
            (unsigned long long) result->changes,
            (unsigned long long) result->signatures,
            keys ? "looked at" : "looked at in form alone: give --pub");
+
+    for (mds_json_member_t *m = mds_json_first(result->keys); m != NULL;
+         m = mds_json_next(result->keys, m))
+    {
+        printf("key %.*s: %" PRId64 " signatures\n", MDS_STR(mds_json_key(m)),
+               mds_json_integer(mds_json_value(m)));
+    }
 
     if (result->problems == 0) {
         printf("no problems\n");
@@ -167,6 +211,7 @@ mdsctl_verify(mdsctl_t *ctl, int argc, char **argv)
 
     code = ctl->json ? print_json(&result, findings.problems)
                      : print_result(&result, files.count > 0);
+    mds_json_release(result.keys);
 
     return code == MDSCTL_DONE ? say_problems(result.problems) : code;
 }

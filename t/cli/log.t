@@ -53,9 +53,9 @@ is_deeply $log->[1]{changes}[0], { what => 'release', id => 'r',
         audience => { all => JSON::PP::true } } }, 'from what to what';
 
 my $out = $d->does('log');
-like $out, qr/\A5  \S+Z  \Q$me\E  c: apply \S+\n  \+ poll\n4  /,
+like $out, qr/\A5  \S+Z  \Q$me\E  c: apply \S+  key \w{16}\n  \+ poll\n4  /,
     'in words, the newest first';
-like $out, qr/^4  .*  a: promote a r --all\n  ~ release r: audience\n3  /m,
+like $out, qr/^4  .*  a: promote a r --all  key \w{16}\n  ~ release r: audience\n3  /m,
     'with what changed';
 is_deeply [map { $_->{serial} } @{ $d->asks(qw(log a)) }], [4, 3, 1],
     'of one app';

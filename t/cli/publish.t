@@ -40,9 +40,13 @@ is Ctl::read_file($path), build(1), 'the file is stored under its SHA-256';
 is sprintf('%o', (stat $path)[2] & 07777), '444', 'for all to read';
 is sprintf('%o', (stat "$path.minisig")[2] & 07777), '444',
     'its signature too';
-is_deeply [$d->files('files')], [$sha, "$sha.minisig"], 'nothing else is';
-
 my $public = $d->{key} =~ s/key$/pub/r;
+my ($keyid) = Ctl::read_file($public) =~ / ([0-9A-F]{16})$/m;
+is_deeply [$d->files('files')],
+    [$sha, "$sha.$keyid.minisig", "$sha.minisig"], 'nothing else is';
+is Ctl::read_file("$path.$keyid.minisig"), Ctl::read_file("$path.minisig"),
+    'the signature of the only key is that for all';
+
 is system("minisign -V -q -p $public -m $path"), 0,
     'stock minisign accepts the signature';
 my $copy = $d->put('copy', build(1) . 'x');

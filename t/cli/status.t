@@ -30,7 +30,7 @@ $d->must(qw(pause shop r2));
 my $out = $d->does('status');
 like $out, qr/^depot \Q$d->{depot}\E: serial 11$/m, 'the serial in force';
 like $out, qr/^game: .*^shop: /ms, 'apps in order';
-like $out, qr/^shop: serial 11, 2 packages, 1 lists?, 2 releases$/m,
+like $out, qr/^shop: serial 11, 2 packages, 1 lists?, 2 releases, key \w{16}$/m,
     'how much there is';
 like $out, qr/^  running +upgrade 1  r1  \{"all":true\}$/m, 'a release';
 like $out, qr/^  paused +upgrade 2  r2  \{"lists":\["staff"\]\}$/m,
@@ -45,6 +45,7 @@ is_deeply [map { $_->{app} } @{ $facts->{apps} }], [qw(game shop)],
     'json: the apps';
 my ($shop) = grep { $_->{app} eq 'shop' } @{ $facts->{apps} };
 is_deeply [@$shop{qw(serial packages lists)}], [11, 2, 1], 'json: numbers';
+like $shop->{keyid}, qr/^[0-9A-F]{16}$/, 'json: the key';
 is_deeply [map { "$_->{id} $_->{state}" } @{ $shop->{releases} }],
     ['r1 running', 'r2 paused'], 'json: releases';
 is_deeply [map { $_->{app} } @{ $d->asks(qw(status game))->{apps} }], ['game'],

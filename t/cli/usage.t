@@ -34,7 +34,7 @@ for my $case (
     [['check', 'ftp://x/'], 'not the URL of a service'],
     [['check', 'http://x/?a=b'], 'not the URL of a service'],
     [['check', 'http://127.0.0.1:9/', 'app=a', 'kind=k'], '--pub is missing'],
-    [[@url, '--pub=y.pub'], '--pub is given twice'],
+    [[@url, '--out=x', '--out=y'], '--out is given twice'],
     [[@url, 'app=a', 'kind'], '"kind" is not of the form NAME=VALUE'],
     [[@url, 'app=a', 'Kind=x'], '"Kind=x": '],
     [[@url, 'app=a', 'app=b'], '"app=b": '],

@@ -40,7 +40,8 @@ $good->must('apply', "$dir/doc.json");
     my $before = $good->tree;
     my $out = $good->does('verify', '--pub', $pub);
     like $out, qr/^serial 7: 6 generations, /, 'counts';
-    like $out, qr/^\d+ signatures looked at\nno problems\n\z/m, 'no problems';
+    like $out, qr/^\d+\ signatures\ looked\ at\n
+        key\ \w{16}:\ \d+\ signatures\nno\ problems\n\z/mx, 'no problems';
     like $good->does('verify'), qr/in form alone: give --pub$/m,
         'without a key, signatures are not verified';
     $good->untouched($before, 'verify');
@@ -50,15 +51,17 @@ $good->must('apply', "$dir/doc.json");
     is_deeply [@$facts{qw(serial apps changes files lists)}],
         [7, 3, 7, 6, 1], 'json: counts';
     cmp_ok $facts->{manifests}, '>=', 3, 'json: full and differences';
-    is $facts->{signatures}, $facts->{manifests} + 3,
-        'json: of manifests and packages';
+    is $facts->{signatures}, $facts->{manifests} + 6,
+        'json: of manifests, and twice of packages';
+    is_deeply [map { $_->{signatures} } @{ $facts->{keys} }],
+        [$facts->{signatures}], 'json: all by one key';
 }
 
 my $other = Depot->new(dir => $dir, depot => "$dir/good",
     key => "$dir/other.key");
 my ($code, $out, $err) = $good->run('verify', '--pub', "$dir/other.pub");
 is $code, 1, 'another key: exit 1';
-like $out, qr/^files\/\w+\.minisig: is of key \w{16}, which is not given$/m,
+like $out, qr/^files\/[\w.]+\.minisig: is of key \w{16}, which is not given$/m,
     'another key: files';
 like $out, qr/^catalog\/\d\.mdb, manifest of r: is signed by key \w{16}, which/m,
     'another key: manifests';
@@ -113,7 +116,7 @@ sub finds {
     like $err, qr/\Amdsctl: \d+ problems?\n\z/, "$name: says how many"
         or diag $out;
     like $out, $_, "$name: says what" for @words;
-    my @problems = grep { !/^(?:serial|\d+ signatures)/ } split /\n/, $out;
+    my @problems = grep { !/^(?:serial|\d+ signatures|key \w{16}: )/ } split /\n/, $out;
     is $err, sprintf("mdsctl: %d problem%s\n", scalar @problems,
         @problems > 1 ? 's' : ''), "$name: a line each";
 
@@ -139,6 +142,14 @@ finds('a package that is gone', sub { unlink "$_[0]/files/$sha" },
     qr/^files\/$sha\.minisig: is the signature of nothing/m);
 finds('a signature that is gone', sub { unlink "$_[0]/files/$sha.minisig" },
     qr/^journal, app a: files\/$sha\.minisig is not there/m);
+finds('the signatures by the key are gone', sub {
+    unlink glob "$_[0]/files/*.*.minisig"
+}, qr/^journal, app a: files\/$sha\.\w{16}\.minisig is not there/m,
+    qr/^catalog\/\d\.mdb, manifest of r: full: files\/\w+\.\w{16}\.minisig is not/m);
+finds('a signature under the name of another key', sub {
+    my ($own) = glob "$_[0]/files/$sha.*.minisig";
+    rename $own, $own =~ s/\w{16}(?=\.minisig)/0123456789ABCDEF/r or die $!;
+}, qr/^files\/$sha\.0123456789ABCDEF\.minisig: is of another key, \w{16}$/m);
 finds('a signature of something else', sub {
     my @other = grep { /minisig/ && !/$sha/ } $good->files('files');
     unlink "$_[0]/files/$sha.minisig";

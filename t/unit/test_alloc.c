@@ -109,6 +109,7 @@ check_depot(void)
     mds_error_t         err;
 
     assert_int_equal(mds_verify(depot, &options, &err, &result), MDS_OK);
+    mds_json_release(result.keys);
 }
 
 /* The calls from..to fail: see what comes of that. How many pieces of memory
@@ -461,8 +462,13 @@ deed_verify(mds_error_t *err)
     const mds_verify_options_t options
         = { .keys = &public_key, .key_count = 1, .problem = note_problem };
     mds_verify_result_t result;
+    mds_status_t        status = mds_verify(depot, &options, err, &result);
 
-    return mds_verify(depot, &options, err, &result);
+    if (status == MDS_OK) {
+        mds_json_release(result.keys);
+    }
+
+    return status;
 }
 
 static mds_status_t

@@ -185,7 +185,8 @@ test_source_changes(void **state)
 static void
 test_minisign(void **state)
 {
-    char         keyid[MDS_KEYID_HEX + 1];
+    char         keyid[MDS_KEYID_HEX + 1], own[64], others[64];
+    uint8_t      signer[MDS_KEYID_BYTES];
     ino_t        first;
     mds_key_t    key, other;
     mds_sha256_t sha256 = add("old"), none = { { 0 } };
@@ -196,35 +197,111 @@ test_minisign(void **state)
     assert_int_equal(mds_key_load(workdir("a.key"), &err, &key), MDS_OK);
     assert_int_equal(mds_key_load(workdir("b.key"), &err, &other), MDS_OK);
 
+    snprintf(own, sizeof(own), ".%s.minisig", mds_keyid_hex(key.keyid, keyid));
+    snprintf(others, sizeof(others), ".%s.minisig",
+             mds_keyid_hex(other.keyid, keyid));
+
     assert_int_equal(mds_store_minisign(workdir("depot"), &none, &key, "x",
                                         &err),
                      MDS_NOT_FOUND);
     assert_int_equal(mds_store_minisign(workdir("depot"), &sha256, &key,
                                         "old.zip", &err),
                      MDS_OK);
-    first = stat_of(stored(&sha256, ".minisig")).st_ino;
+    first = stat_of(stored(&sha256, own)).st_ino;
+    assert_int_equal(stat_of(stored(&sha256, own)).st_mode & 07777, 0444);
     assert_int_equal(stat_of(stored(&sha256, ".minisig")).st_mode & 07777,
                      0444);
 
-    /* Kept, with its label; made anew for another key, or when damaged. */
+    /* Kept, with its label, also when another key comes. */
     assert_int_equal(mds_store_minisign(workdir("depot"), &sha256, &key,
                                         "again", &err),
                      MDS_OK);
-    assert_int_equal(stat_of(stored(&sha256, ".minisig")).st_ino, first);
-    assert_true(shell("grep -q file:old.zip %s", stored(&sha256, ".minisig")));
+    assert_int_equal(stat_of(stored(&sha256, own)).st_ino, first);
     assert_int_equal(mds_store_minisign(workdir("depot"), &sha256, &other,
                                         "again", &err),
                      MDS_OK);
-    assert_true(shell("grep -q file:again %s", stored(&sha256, ".minisig")));
-    assert_true(shell("chmod 644 %1$s && truncate -s -9 %1$s",
-                      stored(&sha256, ".minisig")));
+    assert_int_equal(stat_of(stored(&sha256, own)).st_ino, first);
+    assert_true(shell("grep -q file:old.zip %s", stored(&sha256, own)));
+    assert_true(shell("grep -q file:old.zip %s", stored(&sha256, ".minisig")));
+    assert_true(shell("grep -q file:again %s", stored(&sha256, others)));
+
+    /* Made anew when it is broken. */
+    assert_true(shell("cd depot/files && chmod 644 *.minisig"
+                      " && truncate -s -9 *.minisig"));
     assert_int_equal(mds_store_minisign(workdir("depot"), &sha256, &other,
                                         "whole", &err),
                      MDS_OK);
+    assert_true(shell("grep -q file:whole %s", stored(&sha256, others)));
     assert_true(shell("grep -q file:whole %s", stored(&sha256, ".minisig")));
 
+    /* The common name is given to another key on demand alone. */
+    assert_int_equal(mds_store_minisign(workdir("depot"), &sha256, &key,
+                                        "first", &err),
+                     MDS_OK);
+    assert_true(shell("grep -q file:whole %s", stored(&sha256, ".minisig")));
+    assert_int_equal(mds_store_set_signature(workdir("depot"), &sha256,
+                                             key.keyid, &err),
+                     MDS_OK);
+    assert_true(shell("grep -q file:first %s", stored(&sha256, ".minisig")));
+    assert_int_equal(mds_store_signer(workdir("depot"), &sha256, &err, signer),
+                     MDS_OK);
+    assert_memory_equal(signer, key.keyid, sizeof(signer));
+
+    /* As an older program has left it: the name is given without the key. */
+    assert_true(shell("rm -f %s", stored(&sha256, own)));
+    assert_int_equal(mds_store_signed(workdir("depot"), &sha256, key.keyid,
+                                      &err),
+                     MDS_OK);
+    assert_true(shell("grep -q file:first %s", stored(&sha256, own)));
+    assert_true(shell("rm -f %s", stored(&sha256, others)));
+    assert_int_equal(mds_store_signed(workdir("depot"), &sha256, other.keyid,
+                                      &err),
+                     MDS_NOT_FOUND);
+
     need_tool("minisign");
-    assert_true(shell("minisign -Vm %s -p b.pub", stored(&sha256, "")));
+    assert_true(shell("minisign -Vm %s -p a.pub", stored(&sha256, "")));
+}
+
+/* Names of files/: these, and no others. */
+static void
+test_names(void **state)
+{
+#define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+    static const struct {
+        const char      *name;
+        mds_store_name_t is;
+    } cases[] = {
+        { HEX, MDS_STORE_FILE },
+        { HEX ".minisig", MDS_STORE_SIGNATURE },
+        { HEX ".0123456789ABCDEF.minisig", MDS_STORE_KEY_SIGNATURE },
+        { HEX ".0123456789abcdef.minisig", MDS_STORE_OTHER },
+        { HEX ".0123456789ABCDE.minisig", MDS_STORE_OTHER },
+        { HEX ".0123456789ABCDEF0.minisig", MDS_STORE_OTHER },
+        { HEX ".0123456789ABCDEG.minisig", MDS_STORE_OTHER },
+        { HEX "x0123456789ABCDEF.minisig", MDS_STORE_OTHER },
+        { HEX ".0123456789ABCDEF.minisi", MDS_STORE_OTHER },
+        { HEX ".0123456789ABCDEF", MDS_STORE_OTHER },
+        { HEX ".", MDS_STORE_OTHER },
+        { "0" HEX, MDS_STORE_OTHER },
+        { "00", MDS_STORE_OTHER },
+        { "", MDS_STORE_OTHER },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(cases); i++) {
+        uint8_t      keyid[MDS_KEYID_BYTES];
+        char         text[MDS_KEYID_HEX + 1];
+        mds_sha256_t sha256;
+
+        assert_int_equal(mds_store_name(mds_str_of(cases[i].name), &sha256,
+                                        keyid),
+                         cases[i].is);
+
+        if (cases[i].is == MDS_STORE_KEY_SIGNATURE) {
+            assert_string_equal(mds_keyid_hex(keyid, text), "0123456789ABCDEF");
+        }
+    }
 }
 
 static mds_status_t
@@ -293,6 +370,7 @@ main(void)
         cmocka_unit_test(test_add_errors),
         cmocka_unit_test(test_source_changes),
         cmocka_unit_test(test_minisign),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_delta),
         cmocka_unit_test(test_sweep),
     };

@@ -1,0 +1,33 @@
+/* rekey: another key for an app, which signs all of it anew. */
+
+#include "change.h"
+
+int
+mdsctl_rekey(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_key_t    key;
+    mds_change_t change
+        = { .rekeys = true, .edit = mds_edit_rekey, .data = &key };
+    mds_error_t err;
+    int         code;
+
+    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (ctl->key == NULL) {
+        return mdsctl_usage("--key is missing: which key signs \"%s\" from now"
+                            " on?",
+                            argv[1]);
+    }
+
+    if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    change.app = mds_str_of(argv[1]);
+    code = mdsctl_change(ctl, &change);
+    mds_key_wipe(&key);
+
+    return code;
+}
