@@ -33,6 +33,34 @@ mds_compile_quoted(mds_builder_t *builder, mds_str_t body, mds_str_t signature,
     return status;
 }
 
+/* What the release and its package say to the app may be too much together,
+ * which can only be where all of the manifest is that long. */
+static mds_status_t
+mds_compile_check_meta(const mds_compiling_t *x, const mds_json_t *manifest,
+                       size_t manifest_bytes, mds_error_t *err)
+{
+    char        *text;
+    size_t       bytes = 0;
+    mds_status_t status = MDS_OK;
+
+    if (manifest_bytes > MDS_META_MAX && mds_json_get(manifest, "meta") != NULL)
+    {
+        status = mds_json_dump(mds_json_get(manifest, "meta"), MDS_JSON_COMPACT,
+                               err, &text, &bytes);
+        if (status == MDS_OK) {
+            free(text);
+        }
+    }
+
+    return bytes <= MDS_META_MAX
+               ? status
+               : mds_fail(err, MDS_INVALID,
+                          "/releases/%zu/meta: found %zu bytes of JSON together"
+                          " with the \"meta\" of its package; must be at most"
+                          " %d",
+                          x->release->index, bytes, MDS_META_MAX);
+}
+
 /* Signs the manifest, which is released here, and keeps both. */
 static mds_status_t
 mds_compile_sign(mds_compiling_t *x, mds_json_t *manifest, mds_error_t *err,
@@ -48,6 +76,11 @@ mds_compile_sign(mds_compiling_t *x, mds_json_t *manifest, mds_error_t *err,
     }
 
     status = x->c->sign(x->c, manifest, err, &body, signature);
+
+    if (status == MDS_OK) {
+        status = mds_compile_check_meta(x, manifest, body.len, err);
+    }
+
     mds_json_release(manifest);
 
     if (status == MDS_OK) {

@@ -285,6 +285,41 @@ is $full->decides(qw(app=com.example.shop kind=upgrade platform=android
 my $fresh = Depot->new(key => $d->{key});
 $fresh->refuses('is not stored in the depot', 'apply', "$full->{dir}/e.json");
 
+# --- what is said to the app has a most, by itself and put together
+
+my $said = Depot->new(key => $d->{key});
+$said->put('v1', 'a package');
+
+# An object of so many bytes as JSON.
+sub said {
+    my ($key, $bytes) = @_;
+    return { $key => 'x' x ($bytes - length qq({"$key":""})) };
+}
+
+sub says {
+    my ($package, $release) = @_;
+    return $said->put_json('said.json', { app => 'a',
+        packages => [ { kind => 'hotfix', version => '1', file => 'v1',
+            $package ? (meta => $package) : () } ],
+        releases => [ { id => 'r', kind => 'hotfix', version => '1',
+            audience => { all => JSON::PP::true },
+            $release ? (meta => $release) : () } ] });
+}
+
+$said->refuses('/packages/0/meta: found 65537 bytes of JSON; must be at most 65536',
+    'apply', says(said('a', 65_537)));
+$said->refuses('/releases/0/meta: found 65537 bytes of JSON; must be at most 65536',
+    'apply', says(undef, said('a', 65_537)));
+# {"a":…,"b":…} has a byte less than the two of them.
+$said->refuses('/releases/0/meta: found 65537 bytes of JSON together with the'
+    . ' "meta" of its package; must be at most 65536',
+    'apply', says(said('a', 40_000), said('b', 25_538)));
+$said->refuses('/packages/0/meta: found 65540 bytes', 'publish',
+    "$said->{dir}/v1", qw(--app a --kind hotfix --version 2 --meta), $json->encode(said('a', 65_540)));
+$said->does('apply', says(said('a', 40_000), said('b', 25_537)));
+$said->does('apply', '--force', says(said('a', 60_000), said('a', 60_000)));
+$said->does('apply', '--force', says(said('a', 65_536)));
+
 done_testing;
 
 __DATA__
