@@ -1,8 +1,16 @@
 # make            build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
+# make install    puts them where nginx and the shell look for them
+# make demo       installs what is missing, builds, tells a story
 # make test       installs what is missing, builds, runs all tests
+# make prove PROVE=t/nginx/check.t   builds, runs one test (or several)
 # make unit       the library's tests alone; no nginx needed
 # make soak       the long forms of all fault tests, in SOAK_MINUTES (20)
 # make bench      how fast it is; BENCH=REGEX: only such rows
+# make help       prints these lines
+#
+# What is missing is installed by apt-get: "make deps" for building, and no more;
+# deps-demo, deps-test, deps-tools (lint, fuzz, memcheck) and deps-bench for the
+# rest, which test, demo, lint, fuzz, memcheck and bench call by themselves.
 #
 # NGINX_SRC=DIR   any nginx source tree (default: that of Debian's nginx-dev)
 # CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR as everywhere
@@ -49,21 +57,29 @@ FUZZ_MORE  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
              $(filter-out %/main.o,$(CTL_OBJS))
 PRODUCT    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch])
 
-PACKAGES   = build-essential perl nginx nginx-dev zlib1g-dev libssl-dev \
-             liblmdb-dev libjansson-dev libsodium-dev libzstd-dev \
-             libpcre2-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev \
-             minisign zstd openssl curl wrk rsync unzip python3-minimal
-BENCH_PACKAGES = valgrind libnginx-mod-http-lua lua-cjson
-TOOLS      = clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
-             valgrind
+# What building takes, and what demo, tests and tools take beside that.
+# libnginx-mod-http-lua enables itself in the nginx of the machine: nothing but
+# deps-bench installs it.
+BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
+                 libssl-dev liblmdb-dev libjansson-dev libsodium-dev \
+                 libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
+DEMO_PACKAGES  = $(BUILD_PACKAGES) perl nginx curl zstd minisign
+TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
+                 python3-minimal
+TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
+                 clang-format clang-tidy cppcheck valgrind
+BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson
 
-.PHONY: all clean deps deps-test deps-bench deps-tools deps-install install \
+.PHONY: all clean help deps deps-demo deps-test deps-tools deps-bench install \
         unit test prove lint asan asan-run memcheck fuzz fuzz-run bench \
         soak demo demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/libmds.a $(BUILD)/mdsctl $(BUILD)/$(MODULE).so
+
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
 
 
 # --- the library, mdsctl, unit tests
@@ -208,7 +224,7 @@ memcheck: deps-tools
 FUZZ_SECONDS ?= 60
 FUZZ         ?= $(FUZZ_NAMES)
 
-fuzz:
+fuzz: deps-tools
 	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_MORE)'
 
@@ -255,7 +271,7 @@ soak: all $(UNIT_TESTS)
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/soak/run
 
-demo: deps-test
+demo: deps-demo
 	$(MAKE) all
 	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(TEST_NGINX_BINARY)' t/demo/run
 
@@ -265,12 +281,21 @@ demo-stop:
 
 # --- the system
 
-# Installs; a package's own services stay as they are, stopped or running.
-define apt_install
-	@if ! command -v apt-get > /dev/null; then \
-	    echo 'mds: no apt-get here; install what this names in Debian 12:' \
-	         '$(1)' >&2; exit 1; fi
-	@policy=/usr/sbin/policy-rc.d; \
+# Installs those that are missing, and changes nothing where none is; a package's
+# own services stay as they are, stopped or running.
+define install_missing
+	@missing=; for name in $(DEPS); do \
+	    dpkg-query -W -f='$${db:Status-Status}\n' $$name 2> /dev/null \
+	        | grep -qx installed || missing="$$missing $$name"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get > /dev/null; then \
+	    echo 'mds: no apt-get here; install what these are in Debian 12:' \
+	         "$$missing" >&2; exit 1; fi; \
+	if [ "$$(id -u)" != 0 ]; then \
+	    echo "mds: root has to install:$$missing; run \"make $@\" as root" >&2; \
+	    exit 1; fi; \
+	policy=$(POLICY); \
 	if [ ! -e $$policy ]; then \
 	    trap 'rm -f '$$policy EXIT; trap 'exit 1' HUP INT TERM; \
 	    printf '#!/bin/sh\nexit 101\n' > $$policy && chmod 755 $$policy \
@@ -278,28 +303,19 @@ define apt_install
 	fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get -q update \
-	    && apt-get -q -y install --no-install-recommends $(1)
+	    && apt-get -q -y install --no-install-recommends $$missing
 endef
 
-# True where all are installed.
-have_packages = test "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(1) \
-                         2> /dev/null | grep -c '^installed$$')" = $(words $(1))
+POLICY ?= /usr/sbin/policy-rc.d
 
-deps:
-	$(call apt_install,$(PACKAGES) $(BENCH_PACKAGES) $(TOOLS))
+deps:       DEPS = $(BUILD_PACKAGES)
+deps-demo:  DEPS = $(DEMO_PACKAGES)
+deps-test:  DEPS = $(TEST_PACKAGES)
+deps-tools: DEPS = $(TOOL_PACKAGES)
+deps-bench: DEPS = $(BENCH_PACKAGES)
 
-deps-test:
-	@$(call have_packages,$(PACKAGES)) || $(MAKE) deps-install
-
-deps-bench: deps-test
-	@$(call have_packages,$(BENCH_PACKAGES)) \
-	    || $(MAKE) deps-install PACKAGES='$(BENCH_PACKAGES)'
-
-deps-tools:
-	@$(call have_packages,$(TOOLS)) || $(MAKE) deps
-
-deps-install:
-	$(call apt_install,$(PACKAGES))
+deps deps-demo deps-test deps-tools deps-bench:
+	$(install_missing)
 
 install: all
 	modules=$(MODULESDIR); \
