@@ -4,15 +4,15 @@
 
 #include "ngx_http_mds_module.h"
 
-ngx_int_t
-ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
-                        ngx_str_t *value)
+ngx_table_elt_t *
+ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
+                         ngx_str_t *value)
 {
     ngx_table_elt_t *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     h->hash = 1;
@@ -22,6 +22,96 @@ ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
     h->key.len = ngx_strlen(name);
     h->key.data = (u_char *) name;
     h->value = *value;
+
+    return h;
+}
+
+ngx_int_t
+ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
+                        ngx_str_t *value)
+{
+    return ngx_http_mds_push_header(r, name, value) == NULL ? NGX_ERROR
+                                                            : NGX_OK;
+}
+
+ngx_table_elt_t *
+ngx_http_mds_find_header(ngx_http_request_t *r, const char *name)
+{
+    ngx_list_part_t *part = &r->headers_out.headers.part;
+    ngx_table_elt_t *h;
+    size_t           len = ngx_strlen(name);
+
+    for (; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (h[i].hash != 0 && h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+/* nginx keeps the lines of Cache-Control in a list, and before 1.23.0 in an
+ * array: whoever changes it looks there. */
+void
+ngx_http_mds_clear_cache_control(ngx_http_request_t *r)
+{
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t *h = r->headers_out.cache_control;
+
+    for (; h != NULL; h = h->next) {
+        h->hash = 0;
+    }
+
+    r->headers_out.cache_control = NULL;
+#else
+    ngx_table_elt_t **h = r->headers_out.cache_control.elts;
+
+    for (ngx_uint_t i = 0; i < r->headers_out.cache_control.nelts; i++) {
+        h[i]->hash = 0;
+    }
+
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+#endif
+}
+
+ngx_int_t
+ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value)
+{
+    ngx_table_elt_t *h;
+
+    ngx_http_mds_clear_cache_control(r);
+
+    h = ngx_http_mds_push_header(r, "Cache-Control", value);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+#if (nginx_version >= 1023000)
+    r->headers_out.cache_control = h;
+#else
+    {
+        ngx_array_t      *lines = &r->headers_out.cache_control;
+        ngx_table_elt_t **line;
+
+        if (ngx_array_init(lines, r->pool, 1, sizeof(*line)) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        line = ngx_array_push(lines);
+        if (line == NULL) {
+            return NGX_ERROR;
+        }
+
+        *line = h;
+    }
+#endif
 
     return NGX_OK;
 }
@@ -40,7 +130,7 @@ ngx_http_mds_add_common_headers(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_http_mds_add_header(r, "Cache-Control", &no_store);
+    return ngx_http_mds_set_cache_control(r, &no_store);
 }
 
 ngx_int_t

@@ -124,7 +124,7 @@ ngx_http_mds_send_manifest(ngx_http_request_t *r, mds_decision_t *decision)
     body.data = (u_char *) decision->manifest.data;
     body.len = decision->manifest.len;
 
-    if (ngx_http_mds_accepts(r, &dsse)) {
+    if (ngx_http_mds_accepts(r, &dsse, &json)) {
         type = &dsse;
         if (ngx_http_mds_envelope(r, decision, &body) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -1,64 +1,11 @@
 /*
  * The manifest and its signature in one piece, for clients that would rather
- * have a DSSE envelope, and how they say so.
+ * have a DSSE envelope.
  */
 
 #include "ngx_http_mds_module.h"
 
 #define NGX_HTTP_MDS_PAYLOAD_TYPE "application/vnd.mds.manifest+json"
-
-/* Whether one of a header's comma-separated media ranges is this type. */
-static ngx_uint_t
-ngx_http_mds_names(ngx_str_t *value, ngx_str_t *type)
-{
-    u_char *p = value->data, *end = value->data + value->len, *next;
-
-    for (; p < end; p = next + 1) {
-        next = ngx_strlchr(p, end, ',');
-        if (next == NULL) {
-            next = end;
-        }
-
-        while (p < next && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
-
-        if ((size_t) (next - p) >= type->len
-            && ngx_strncasecmp(p, type->data, type->len) == 0
-            && (p + type->len == next || p[type->len] == ';'
-                || p[type->len] == ' ' || p[type->len] == '\t'))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-/* headers_in.accept would be one of several lines at most. */
-ngx_uint_t
-ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type)
-{
-    ngx_list_part_t *part;
-    ngx_table_elt_t *h;
-
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
-        h = part->elts;
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == sizeof("Accept") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept",
-                                   h[i].key.len)
-                       == 0
-                && ngx_http_mds_names(&h[i].value, type))
-            {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
-}
 
 /* What stands between open and close in text; empty: not there. */
 static ngx_str_t

@@ -7,6 +7,7 @@
 #include "ngx_http_mds_module.h"
 
 #define NGX_HTTP_MDS_DIGEST_BYTES 32
+#define NGX_HTTP_MDS_REPR_DIGEST "Repr-Digest"
 #define NGX_HTTP_MDS_HEX_LEN (2 * NGX_HTTP_MDS_DIGEST_BYTES)
 #define NGX_HTTP_MDS_KEYID_LEN 16
 
@@ -272,10 +273,11 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 static ngx_int_t
 ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
 {
-    u_char           digest[NGX_HTTP_MDS_DIGEST_BYTES];
-    ngx_str_t        etag, repr, raw = { sizeof(digest), digest };
-    ngx_list_part_t *part;
-    u_char          *p;
+    u_char    digest[NGX_HTTP_MDS_DIGEST_BYTES];
+    ngx_str_t etag, repr, raw = { sizeof(digest), digest };
+    u_char   *p;
+
+    ngx_http_core_loc_conf_t *clcf;
 
     for (size_t i = 0; i < sizeof(digest); i++) {
         digest[i] = (u_char) ngx_hextoi(hex->data + 2 * i, 2);
@@ -296,17 +298,46 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
     ngx_encode_base64(&(ngx_str_t){ 0, p }, &raw);
     repr.data[repr.len - 1] = ':';
 
-    if (ngx_http_mds_add_header(r, "Repr-Digest", &repr) != NGX_OK
-        || ngx_http_mds_add_header(r, "ETag", &etag) != NGX_OK)
-    {
+    if (ngx_http_mds_add_header(r, NGX_HTTP_MDS_REPR_DIGEST, &repr) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    /* The filters for conditions and ranges look for it there. */
-    part = r->headers_out.headers.last;
-    r->headers_out.etag = (ngx_table_elt_t *) part->elts + part->nelts - 1;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    if (!clcf->etag) {
+        return NGX_OK;
+    }
 
-    return NGX_OK;
+    /* The filters for conditions and ranges look for it there. */
+    r->headers_out.etag = ngx_http_mds_push_header(r, "ETag", &etag);
+
+    return r->headers_out.etag == NULL ? NGX_ERROR : NGX_OK;
+}
+
+static void
+ngx_http_mds_file_drop_digest(ngx_http_request_t *r)
+{
+    ngx_table_elt_t *h = ngx_http_mds_find_header(r, NGX_HTTP_MDS_REPR_DIGEST);
+
+    if (h != NULL) {
+        h->hash = 0;
+    }
+}
+
+/* A filter that has coded the body, or put something in, does not know how
+ * long it gets; the digest is not that of such a body. */
+void
+ngx_http_mds_file_filter(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    if (mlcf->handler == ngx_http_mds_files_handler
+        && (r->headers_out.content_length_n < 0
+            || r->headers_out.content_encoding != NULL))
+    {
+        ngx_http_mds_file_drop_digest(r);
+    }
 }
 
 static ngx_int_t
@@ -337,15 +368,21 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
         rc = ngx_http_set_etag(r);
     }
 
-    r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
-    r->headers_out.content_type_lowcase = NULL;
+    /* After X-Accel-Redirect it may be what the application says. */
+    if (r->headers_out.content_type.len == 0) {
+        r->headers_out.content_type = *type;
+        r->headers_out.content_type_len = type->len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_mds_add_header(r, "Cache-Control", cache_control);
+    /* So may this. */
+    return ngx_http_mds_find_header(r, "Cache-Control") != NULL
+               ? NGX_OK
+               : ngx_http_mds_set_cache_control(r, cache_control);
 }
 
 static ngx_int_t
@@ -370,6 +407,13 @@ ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
     }
 
     rc = ngx_http_send_header(r);
+
+    /* What is sent instead is not the file. */
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        ngx_http_mds_clear_cache_control(r);
+        ngx_http_mds_file_drop_digest(r);
+    }
+
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }

@@ -17,6 +17,7 @@ static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
 static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static ngx_int_t ngx_http_mds_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
 
@@ -52,7 +53,7 @@ static ngx_command_t ngx_http_mds_commands[] = {
 
 static ngx_http_module_t ngx_http_mds_module_ctx = {
     ngx_http_mds_add_variables, /* preconfiguration */
-    ngx_http_mds_resource_init, /* postconfiguration */
+    ngx_http_mds_init,          /* postconfiguration */
 
     ngx_http_mds_create_main_conf, /* create main configuration */
     NULL,                          /* init main configuration */
@@ -305,6 +306,14 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+static ngx_int_t
+ngx_http_mds_init(ngx_conf_t *cf)
+{
+    ngx_http_mds_header_filter_init();
+
+    return ngx_http_mds_resource_init(cf);
 }
 
 static ngx_int_t

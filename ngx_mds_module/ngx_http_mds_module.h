@@ -288,9 +288,22 @@ ngx_int_t ngx_http_mds_guard(void (*look)(void *data), void *data);
 
 /* ngx_http_mds_answer.c */
 
-/* A header line; the value is not copied. */
+/* A header line; the value is not copied. NULL: no memory. */
+ngx_table_elt_t *
+ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
+                         ngx_str_t *value);
+
 ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
                                   ngx_str_t *value);
+
+/* The first line of that name; NULL: none. */
+ngx_table_elt_t *
+ngx_http_mds_find_header(ngx_http_request_t *r, const char *name);
+
+/* Cache-Control, which then is this one line, whoever has set it before. */
+ngx_int_t
+     ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value);
+void ngx_http_mds_clear_cache_control(ngx_http_request_t *r);
 
 /* MDS-Serial, where it is known, and Cache-Control: no-store. */
 ngx_int_t ngx_http_mds_add_common_headers(ngx_http_request_t *r);
@@ -323,15 +336,47 @@ ngx_int_t ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
 /* 503 with Retry-After. */
 ngx_int_t ngx_http_mds_unavailable(ngx_http_request_t *r);
 
+/* ngx_http_mds_error_page.c */
+
+/* A refusal, and what its header says of it. */
+typedef struct {
+    ngx_uint_t status;
+    ngx_str_t  serial; /* empty: not known */
+    ngx_str_t  allow;  /* empty: it is not about the method */
+} ngx_http_mds_refusal_t;
+
+/* Whether error_page has something for this status here and now. */
+ngx_uint_t
+ngx_http_mds_has_error_page(ngx_http_request_t *r, ngx_uint_t status);
+
+/* Keeps it for the header of the page that is sent with its status. */
+ngx_int_t ngx_http_mds_keep_refusal(ngx_http_request_t           *r,
+                                    const ngx_http_mds_refusal_t *refusal);
+
+/* Its header lines, unless they are there already. */
+ngx_int_t ngx_http_mds_add_refusal_headers(ngx_http_request_t     *r,
+                                           ngx_http_mds_refusal_t *refusal);
+
+ngx_int_t ngx_http_mds_error_page_filter(ngx_http_request_t *r);
+
+/* ngx_http_mds_header_filter.c */
+
+void ngx_http_mds_header_filter_init(void);
+
 /* ngx_http_mds_check.c, ngx_http_mds_files.c */
 
 ngx_int_t ngx_http_mds_check_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mds_files_handler(ngx_http_request_t *r);
+void      ngx_http_mds_file_filter(ngx_http_request_t *r);
+
+/* ngx_http_mds_accept.c */
+
+/* Whether the request's Accept would rather have type than the usual one, or
+ * names it and likes it as much. */
+ngx_uint_t ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type,
+                                ngx_str_t *usual);
 
 /* ngx_http_mds_envelope.c */
-
-/* Whether the request's Accept names this very type. */
-ngx_uint_t ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type);
 
 /* The DSSE envelope (JSON) of a decision's manifest. */
 ngx_int_t

@@ -5,9 +5,6 @@
 
 #include "ngx_http_mds_module.h"
 
-/* The depot is looked at every second; devices need not be as quick. */
-#define NGX_HTTP_MDS_RETRY_AFTER "10"
-
 typedef struct {
     ngx_uint_t http;
     ngx_uint_t level; /* a device's mistake is no operator's concern */
@@ -30,7 +27,8 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
 
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_uint_t level, const char *text);
+                          ngx_str_t *allowed, ngx_uint_t level,
+                          const char *text);
 
 ngx_int_t
 ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
@@ -44,17 +42,19 @@ ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
         return ngx_http_mds_unavailable(r);
     }
 
-    return ngx_http_mds_send_problem(r, problem->http, problem->level, detail);
+    if (problem->http == NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_mds_refuse(r, problem->http, detail);
+    }
+
+    return ngx_http_mds_send_problem(r, problem->http, NULL, problem->level,
+                                     detail);
 }
 
 ngx_int_t
 ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed)
 {
-    if (ngx_http_mds_add_header(r, "Allow", allowed) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_mds_send_problem(r, NGX_HTTP_NOT_ALLOWED, NGX_LOG_INFO,
+    return ngx_http_mds_send_problem(r, NGX_HTTP_NOT_ALLOWED, allowed,
+                                     NGX_LOG_INFO,
                                      "the method is not one of those that are"
                                      " answered here");
 }
@@ -69,7 +69,7 @@ ngx_http_mds_read_serial(const mds_snapshot_t *snapshot, void *data,
     return MDS_OK;
 }
 
-/* Nothing was looked up, and the answer has the serial all the same. */
+/* Where nothing was looked up, the answer has the serial all the same. */
 ngx_int_t
 ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
                     const char *detail)
@@ -86,21 +86,23 @@ ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     depot = ngx_http_mds_depot(mlcf->place);
 
-    if (ngx_http_mds_depot_evaluate(depot, ngx_http_mds_read_serial, ctx, &err)
-            != MDS_OK
-        || !ngx_http_mds_depot_is_open(depot))
+    if (ctx->serial.len == 0
+        && (ngx_http_mds_depot_evaluate(depot, ngx_http_mds_read_serial, ctx,
+                                        &err)
+                != MDS_OK
+            || !ngx_http_mds_depot_is_open(depot)))
     {
         return ngx_http_mds_unavailable(r);
     }
 
-    return ngx_http_mds_send_problem(r, status, NGX_LOG_INFO, detail);
+    return ngx_http_mds_send_problem(r, status, NULL, NGX_LOG_INFO, detail);
 }
 
 /* Why is in the log already: once for all requests, or from above. */
 ngx_int_t
 ngx_http_mds_unavailable(ngx_http_request_t *r)
 {
-    return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+    return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
                                      NGX_LOG_DEBUG,
                                      "nothing can be read here at present");
 }
@@ -152,16 +154,37 @@ ngx_http_mds_escape(ngx_pool_t *pool, const char *text, ngx_str_t *escaped)
 }
 
 static ngx_int_t
-ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_uint_t level, const char *text)
+ngx_http_mds_problem_body(ngx_http_request_t *r, ngx_uint_t status,
+                          ngx_str_t *detail, ngx_str_t *body)
 {
     static const char format[]
         = "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%ui,"
           "\"detail\":\"%V\"}";
-    static ngx_str_t type = ngx_string("application/problem+json");
-    static ngx_str_t retry_after = ngx_string(NGX_HTTP_MDS_RETRY_AFTER);
-    const char      *title = ngx_http_mds_problem_title(status);
-    ngx_str_t        detail, body;
+    const char *title = ngx_http_mds_problem_title(status);
+    u_char     *p;
+
+    p = ngx_pnalloc(r->pool, sizeof(format) + ngx_strlen(title) + NGX_INT_T_LEN
+                                 + detail->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+    body->len = ngx_sprintf(p, format, title, status, detail) - p;
+
+    return NGX_OK;
+}
+
+/* What the operator has put in its place comes first. */
+static ngx_int_t
+ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
+                          ngx_str_t *allowed, ngx_uint_t level,
+                          const char *text)
+{
+    static ngx_str_t       type = ngx_string("application/problem+json");
+    ngx_http_mds_refusal_t refusal = { .status = status };
+    ngx_http_mds_ctx_t    *ctx;
+    ngx_str_t              detail, body;
 
     if (ngx_http_mds_escape(r->pool, text, &detail) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -169,22 +192,27 @@ ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
 
     ngx_log_error(level, r->connection->log, 0, "mds: %V", &detail);
 
-    if (ngx_http_mds_add_common_headers(r) != NGX_OK
-        || (status == NGX_HTTP_SERVICE_UNAVAILABLE
-            && ngx_http_mds_add_header(r, "Retry-After", &retry_after)
-                   != NGX_OK))
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    if (ctx != NULL) {
+        refusal.serial = ctx->serial;
     }
 
-    body.len = sizeof(format) + ngx_strlen(title) + NGX_INT_T_LEN + detail.len;
-    body.data = ngx_pnalloc(r->pool, body.len);
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (allowed != NULL) {
+        refusal.allow = *allowed;
     }
 
-    body.len
-        = ngx_sprintf(body.data, format, title, status, &detail) - body.data;
+    if (ngx_http_mds_has_error_page(r, status)) {
+        return ngx_http_mds_keep_refusal(r, &refusal) == NGX_OK
+                   ? (ngx_int_t) status
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    return ngx_http_mds_send(r, status, &type, &body);
+    /* It is not what somebody has said of another answer before. */
+    ngx_http_mds_clear_cache_control(r);
+
+    return ngx_http_mds_add_refusal_headers(r, &refusal) == NGX_OK
+                   && ngx_http_mds_problem_body(r, status, &detail, &body)
+                          == NGX_OK
+               ? ngx_http_mds_send(r, status, &type, &body)
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -131,7 +131,12 @@ sub verifies {
 
 # The same as an envelope.
 my $dsse = 'application/vnd.dsse.envelope.v1+json';
-for my $accept ($dsse, "text/html, $dsse;q=0.9, */*", uc $dsse) {
+for my $accept ($dsse, uc $dsse, "text/html, $dsse;q=0.9, */*;q=0.8",
+    "$dsse, application/json", "application/json, $dsse", "$dsse, */*",
+    "$dsse;q=0.001", "application/json;q=0.2,\t$dsse; v=\"a,b;q=0\" ; Q=0.300",
+    "application/json;q=0, */*", "application/*;q=0.5, application/json;q=0.4",
+    "text/html;q=0.1, $dsse;q=0.5, application/*;q=0.4")
+{
     my $e = $t->get("$base&version=1.0&user=alice", Accept => $accept);
     is($e->header('Content-Type'), $dsse, 'an envelope');
     is(decode_base64($e->json->{payload}), $r->body, '... the same body');
@@ -139,7 +144,13 @@ for my $accept ($dsse, "text/html, $dsse;q=0.9, */*", uc $dsse) {
     is_deeply($e->json->{signatures}, [ { keyid => $keyid, sig => $sig } ],
         '... signature');
 }
-for my $accept ('*/*', 'application/json', "x$dsse", "${dsse}x") {
+for my $accept ('*/*', 'application/json', "x$dsse", "${dsse}x", '', 'text/html',
+    'application/*', "$dsse;q=0", "$dsse;q=0.000, */*;q=0.1",
+    "$dsse;q=0.9, */*", "$dsse;q=0.4, application/json;q=0.5",
+    "application/json, $dsse;q=0.5", "$dsse;q=0.5, application/*",
+    (map { "$dsse;q=$_" } '', '2', '1.001', '0.1234', '.5', '-1', 'x'),
+    "$dsse;q=0, application/*;q=0.9", "\"$dsse", "a/b;c=\"x, $dsse\"")
+{
     is($t->get("$base&version=1.0&user=alice", Accept => $accept)
             ->header('Content-Type'), 'application/json', "no envelope: $accept");
 }
