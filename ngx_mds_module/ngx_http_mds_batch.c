@@ -357,7 +357,8 @@ ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking)
     u_char              *end;
     uint64_t             poll_after_s;
 
-    if (ngx_http_mds_add_common_headers(r) != NGX_OK
+    if (ngx_http_mds_tell_actions(asking) != NGX_OK
+        || ngx_http_mds_add_common_headers(r) != NGX_OK
         || ngx_http_mds_add_poll_after(r, many->poll_after_s,
                                        many->poll_jitter_s, &poll_after_s)
                != NGX_OK

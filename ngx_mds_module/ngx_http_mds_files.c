@@ -161,8 +161,7 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
 
     default:
         ngx_set_errno(of->err);
-        return mds_fail_errno(err, "cannot read the file %.*s",
-                              (int) file->name.len, file->name.data);
+        return mds_fail_errno(err, "failed to read a file in \"%s\"", dir);
     }
 }
 

@@ -322,6 +322,14 @@ ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
 
 /* ngx_http_mds_problem.c */
 
+/*
+ * Logs what is the edge's own failure: at that level when it is new in this
+ * worker, and at info for every other request that meets it. The text has
+ * nothing in it that a client chooses.
+ */
+void ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
+                              const char *text);
+
 /* Logs and answers a problem (RFC 9457) that fits the status. */
 ngx_int_t ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
                                const char *detail);
@@ -399,6 +407,9 @@ void ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
 
 /* Lets the variables say what was decided; the views are the request's. */
 void ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision);
+
+/* Lets $mds_action list what was decided for each question. */
+ngx_int_t ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking);
 
 ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
 

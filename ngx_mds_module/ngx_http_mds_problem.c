@@ -25,10 +25,53 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
     [MDS_IO] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
 };
 
+/* A failure is new when it was not seen for so many seconds; more than so many
+ * at a time are not told apart. */
+#define NGX_HTTP_MDS_FAILURE_OVER_S 60
+#define NGX_HTTP_MDS_FAILURES_MAX 8
+
+typedef struct {
+    uint32_t checksum; /* of its text */
+    time_t   seen;     /* 0: never */
+} ngx_http_mds_failure_t;
+
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allowed, ngx_uint_t level,
                           const char *text);
+
+void
+ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
+                         const char *text)
+{
+    static ngx_http_mds_failure_t failures[NGX_HTTP_MDS_FAILURES_MAX];
+    ngx_http_mds_failure_t       *failure = NULL;
+    uint32_t checksum = ngx_crc32_short((u_char *) text, ngx_strlen(text));
+    time_t   now = ngx_time();
+
+    for (size_t i = 0; i < mds_nelems(failures); i++) {
+        ngx_uint_t over = now - failures[i].seen >= NGX_HTTP_MDS_FAILURE_OVER_S;
+
+        if (!over && failures[i].checksum == checksum) {
+            failures[i].seen = now;
+            failure = NULL;
+            break;
+        }
+
+        if (over) {
+            failure = &failures[i];
+        }
+    }
+
+    if (failure == NULL) {
+        level = NGX_LOG_INFO;
+    } else {
+        failure->checksum = checksum;
+        failure->seen = now;
+    }
+
+    ngx_log_error(level, r->connection->log, 0, "mds: %s", text);
+}
 
 ngx_int_t
 ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
@@ -38,7 +81,7 @@ ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
 
     /* What ails the edge is for its log, not for the other side. */
     if (problem->http == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        ngx_log_error(problem->level, r->connection->log, 0, "mds: %s", detail);
+        ngx_http_mds_log_failure(r, problem->level, detail);
         return ngx_http_mds_unavailable(r);
     }
 

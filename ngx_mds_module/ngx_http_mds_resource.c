@@ -156,7 +156,7 @@ ngx_http_mds_resource_failed(ngx_http_request_t *r, mds_status_t status,
                       err->text);
 
     } else if (open) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "mds: %s", err->text);
+        ngx_http_mds_log_failure(r, NGX_LOG_ERR, err->text);
     }
 }
 

@@ -6,6 +6,9 @@
 
 #include "ngx_http_mds_module.h"
 
+/* So many actions of a batch are in the variable; 292 bytes at most. */
+#define NGX_HTTP_MDS_ACTIONS_MAX 32
+
 static ngx_int_t
 ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                       uintptr_t data);
@@ -73,6 +76,47 @@ ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision)
         = ngx_http_mds_str(decision->release.data, decision->release.len);
     ctx->version
         = ngx_http_mds_str(decision->version.data, decision->version.len);
+}
+
+ngx_int_t
+ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking)
+{
+    static const char longest[] = "rollback,";
+    static const char more[] = "...,";
+    size_t            count = ngx_min(asking->count, NGX_HTTP_MDS_ACTIONS_MAX);
+    size_t            size = count * (sizeof(longest) - 1) + sizeof(more) - 1;
+    u_char           *data, *p, *last;
+
+    if (asking->count == 0) {
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(asking->r->pool, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data;
+    last = data + size;
+
+    for (size_t i = 0; i < count; i++) {
+        ngx_http_mds_question_t *question = &asking->questions[i];
+
+        p = ngx_slprintf(p, last, "%s,",
+                         question->status == MDS_OK
+                             ? mds_action_name(question->decision.action)
+                             : "error");
+    }
+
+    if (count < asking->count) {
+        p = ngx_slprintf(p, last, "%s", more);
+    }
+
+    /* All but the last comma. */
+    asking->ctx->action.data = data;
+    asking->ctx->action.len = p - 1 - data;
+
+    return NGX_OK;
 }
 
 void
