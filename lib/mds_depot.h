@@ -7,6 +7,7 @@
  *   DIR/files/SHA256         packages and differences, and SHA256.minisig
  *   DIR/journal/             the loader's own
  *   DIR/state/               what requests change (mds_state.h)
+ *   DIR/state/devices/       what is learned from them (mds_registry.h)
  *
  * A reader keeps CURRENT mapped; to see whether the catalog has changed is to
  * read eight bytes of memory. A generation is proved (mds_proof.h) before it

@@ -8,6 +8,7 @@
 #include "mds_generation.h"
 #include "mds_loader.h"
 #include "mds_proxy.h"
+#include "mds_registry.h"
 #include "mds_state.h"
 #include "mds_time.h"
 
@@ -17,9 +18,13 @@ static const struct {
     mode_t      mode;
     bool        workers; /* theirs to write to */
 } mds_depot_dirs[] = {
-    { "", 0755, false },         { "/files", 0755, false },
-    { "/lists", 0755, false },   { "/catalog", 0755, false },
-    { "/journal", 0700, false }, { "/state", 02770, true },
+    { "", 0755, false },
+    { "/files", 0755, false },
+    { "/lists", 0755, false },
+    { "/catalog", 0755, false },
+    { "/journal", 0700, false },
+    { "/state", 02770, true },
+    { "/state/devices", 02770, true },
 };
 
 /* By its descriptor; how: O_NOFOLLOW within the depot, which itself may be a
@@ -172,7 +177,7 @@ mds_depot_sync(const char *depot, const char *name, mds_error_t *err)
     return status == MDS_OK ? mds_file_sync_dir(path.text, err) : status;
 }
 
-/* Journal, state, and generation 0: a catalog of nothing. */
+/* Journal, state, registry, and generation 0: a catalog of nothing. */
 static mds_status_t
 mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
@@ -189,6 +194,10 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
     status = mds_state_create(depot, uid, gid, err);
 
     if (status == MDS_OK) {
+        status = mds_registry_create(depot, uid, gid, err);
+    }
+
+    if (status == MDS_OK) {
         status = mds_depot_give(depot, uid, gid, err);
     }
 
@@ -203,6 +212,10 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_depot_sync(depot, "journal", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_sync(depot, "state/devices", err);
     }
 
     if (status == MDS_OK) {
@@ -234,6 +247,10 @@ mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_depot_drop_cut(depot, "state", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_depot_drop_cut(depot, "state/devices", err);
     }
 
     return status == MDS_OK ? mds_depot_fill(depot, uid, gid, err) : status;

@@ -187,8 +187,9 @@ mds_idlist_open(const char *depot_dir, const mds_sha256_t *sha256,
     }
 
     status
-        = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE, mds_idlist_tables,
-                        mds_nelems(mds_idlist_tables), 0, err, &opened->lmdb);
+        = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE | MDS_LMDB_SCATTERED,
+                        mds_idlist_tables, mds_nelems(mds_idlist_tables), 0,
+                        err, &opened->lmdb);
 
     if (status == MDS_OK) {
         status = mds_idlist_read(opened, path.text, err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -132,13 +133,16 @@ mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
 static unsigned
 mds_lmdb_flags(mds_lmdb_mode_t mode)
 {
-    switch (mode) {
+    unsigned more = ((mode & MDS_LMDB_SCATTERED) != 0 ? MDB_NORDAHEAD : 0)
+                    | ((mode & MDS_LMDB_RELAXED) != 0 ? MDB_NOMETASYNC : 0);
+
+    switch (mode & MDS_LMDB_MODES) {
     case MDS_LMDB_BUILD:
         return MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
     case MDS_LMDB_IMMUTABLE:
-        return MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY | MDB_NOTLS;
+        return MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY | MDB_NOTLS | more;
     default:
-        return MDB_NOTLS;
+        return MDB_NOTLS | more;
     }
 }
 
@@ -190,7 +194,8 @@ mds_lmdb_impossible(MDB_env *env, const char *what)
 }
 
 static int
-mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, uint64_t map_bytes)
+mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, mds_lmdb_mode_t mode,
+                  uint64_t map_bytes)
 {
     int code = mdb_env_create(&lmdb->env);
 
@@ -210,9 +215,9 @@ mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, uint64_t map_bytes)
         code = mdb_env_set_maxreaders(lmdb->env, MDS_LMDB_READERS);
     }
 
-    return code != 0 ? code
-                     : mdb_env_open(lmdb->env, path, mds_lmdb_flags(lmdb->mode),
-                                    0640);
+    return code != 0
+               ? code
+               : mdb_env_open(lmdb->env, path, mds_lmdb_flags(mode), 0640);
 }
 
 /* A handle of its own environment, or of another's. */
@@ -270,11 +275,12 @@ mds_lmdb_bury(mds_lmdb_t *lmdb)
 
 /* In this process. */
 static mds_status_t
-mds_lmdb_open_here(const char *path, const char *const *names,
-                   uint64_t map_bytes, mds_error_t *err, mds_lmdb_t *opened)
+mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
+                   const char *const *names, uint64_t map_bytes,
+                   mds_error_t *err, mds_lmdb_t *opened)
 {
     mds_status_t status = MDS_OK;
-    int          code = mds_lmdb_open_env(opened, path, map_bytes);
+    int          code = mds_lmdb_open_env(opened, path, how, map_bytes);
 
     if (code == 0 && opened->mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_now(opened, path, err, &opened->mark);
@@ -300,10 +306,13 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               unsigned table_count, uint64_t map_bytes, mds_error_t *err,
               mds_lmdb_t **lmdb)
 {
-    mds_lmdb_t  *opened;
-    mds_status_t status = MDS_OK;
-    bool         aside = false;
-    int          dir;
+    mds_lmdb_mode_t how = mode;
+    mds_lmdb_t     *opened;
+    mds_status_t    status = MDS_OK;
+    bool            aside = false;
+    int             dir;
+
+    mode = how & MDS_LMDB_MODES;
 
     if (mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_meta(path, err, &map_bytes);
@@ -329,9 +338,10 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
         opened->mode = mode;
         opened->table_count = table_count;
         status = aside
-                     ? mds_proxy_open(path, dir, mode, names, table_count,
+                     ? mds_proxy_open(path, dir, how, names, table_count,
                                       map_bytes, err, &opened->proxy)
-                     : mds_lmdb_open_here(path, names, map_bytes, err, opened);
+                     : mds_lmdb_open_here(path, how, names, map_bytes, err,
+                                          opened);
     }
 
     if (aside) {
@@ -530,6 +540,85 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
     (void) mdb_env_stat(lmdb->env, &stat);
 
     return (info.me_last_pgno + 1) * (uint64_t) stat.ms_psize;
+}
+
+/* The readers' lines are " pid thread txnid", below a heading. */
+static int
+mds_lmdb_note_reader(const char *line, void *data)
+{
+    size_t *oldest = data;
+    size_t  txnid;
+
+    if (sscanf(line, "%*d %*x %zu", &txnid) == 1 && txnid < *oldest) {
+        *oldest = txnid;
+    }
+
+    return 0;
+}
+
+/*
+ * Each record of the list of free pages is of one transaction, which freed
+ * them, and begins with their number. They can be used again once no reader
+ * sees what was before it.
+ */
+static int
+mds_lmdb_count_free(mds_lmdb_t *lmdb, uint64_t *all, uint64_t *unseen)
+{
+    MDB_cursor *cursor;
+    MDB_val     key, value;
+    size_t      oldest = SIZE_MAX, freed_by, count;
+    int code = mdb_reader_list(lmdb->env, mds_lmdb_note_reader, &oldest);
+
+    *all = 0;
+    *unseen = 0;
+
+    code = code < 0 ? code : mdb_cursor_open(lmdb->txn, 0, &cursor);
+    if (code != 0) {
+        return code;
+    }
+
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        memcpy(&freed_by, key.mv_data, sizeof(freed_by));
+        memcpy(&count, value.mv_data, sizeof(count));
+        *all += count;
+        *unseen += freed_by < oldest ? count : 0;
+    }
+
+    mdb_cursor_close(cursor);
+
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+mds_status_t
+mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
+              uint64_t enough_pages, mds_error_t *err, mds_lmdb_room_t *room)
+{
+    MDB_stat     stat;
+    uint64_t     file, limit, grows, all = 0, unseen = 0;
+    int          code = 0;
+    mds_status_t status = mds_lmdb_read(lmdb, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    (void) mdb_env_stat(lmdb->env, &stat);
+    file = mds_lmdb_file_bytes(lmdb) / stat.ms_psize;
+    limit = limit_bytes / stat.ms_psize;
+    grows = limit > file ? limit - file : 0;
+
+    if (grows < enough_pages || grows <= limit / parts) {
+        code = mds_lmdb_count_free(lmdb, &all, &unseen);
+    }
+
+    mds_lmdb_abort(lmdb);
+
+    if (code != 0) {
+        return mds_lmdb_fail(err, code, "read", mds_lmdb_path(lmdb));
+    }
+
+    *room = (mds_lmdb_room_t){ limit, file - all, grows + unseen };
+    return MDS_OK;
 }
 
 mds_status_t

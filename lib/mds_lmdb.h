@@ -41,10 +41,16 @@
 typedef struct mds_lmdb_s        mds_lmdb_t;
 typedef struct mds_lmdb_cursor_s mds_lmdb_cursor_t;
 
+/* A mode, and what is or'ed to it. */
 typedef enum {
     MDS_LMDB_BUILD,
     MDS_LMDB_IMMUTABLE,
-    MDS_LMDB_SHARED
+    MDS_LMDB_SHARED,
+
+    MDS_LMDB_MODES = 0x0f,
+    MDS_LMDB_SCATTERED = 0x10, /* looked up at random: no page that is read
+                                * brings its neighbours from the disk */
+    MDS_LMDB_RELAXED = 0x20    /* a power cut may undo the last transaction */
 } mds_lmdb_mode_t;
 
 /*
@@ -158,5 +164,27 @@ mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Bytes that the environment's pages take in its file. */
 uint64_t mds_lmdb_file_bytes(const mds_lmdb_t *lmdb);
+
+/* Pages of a SHARED environment. */
+typedef struct {
+    uint64_t limit_pages;
+    uint64_t used_pages; /* of the file, those that are not free */
+    uint64_t pages;      /* that a transaction can take: new ones up to the
+                          * limit, and free ones that no reader sees */
+} mds_lmdb_room_t;
+
+/*
+ * What room there is in a file of limit_bytes. Where the file could grow by
+ * enough_pages and by one part in `parts` of the limit, the free pages are not
+ * counted, which takes a walk. Not within a transaction of the handle.
+ */
+mds_status_t
+mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
+              uint64_t enough_pages, mds_error_t *err,
+              mds_lmdb_room_t *room) MDS_MUST_CHECK;
+
+/* Removes a table that is no longer one of the environment's, if it is there,
+ * within a writing transaction; *changed says so, else it is left alone. */
+void mds_lmdb_drop(mds_lmdb_t *lmdb, const char *name, bool *changed);
 
 #endif

@@ -107,6 +107,26 @@ mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
     }
 }
 
+void
+mds_lmdb_drop(mds_lmdb_t *lmdb, const char *name, bool *changed)
+{
+    MDB_dbi dbi;
+
+    if (lmdb->code == 0) {
+        lmdb->code = mdb_dbi_open(lmdb->txn, name, 0, &dbi);
+
+        if (lmdb->code == MDB_NOTFOUND) {
+            lmdb->code = 0;
+            return;
+        }
+    }
+
+    if (lmdb->code == 0) {
+        lmdb->code = mdb_drop(lmdb->txn, dbi, 1);
+        *changed = true;
+    }
+}
+
 uint64_t
 mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table)
 {

@@ -46,7 +46,7 @@ mds_status_t
 mds_state_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
                 mds_marks_t *marks)
 {
-    return mds_marks_get(state->reader, user, err, marks);
+    return mds_marks_get(state->env.reader, user, err, marks);
 }
 
 bool
@@ -293,9 +293,9 @@ mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
         status = mds_state_begin(state, err);
 
         if (status == MDS_OK) {
-            count = mds_marks_collect(state->reader, prefix, oldest, arena,
+            count = mds_marks_collect(state->env.reader, prefix, oldest, arena,
                                       &from, keys);
-            status = mds_lmdb_status(state->reader, err);
+            status = mds_lmdb_status(state->env.reader, err);
             mds_state_end(state);
         }
 
@@ -304,7 +304,7 @@ mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
         }
 
         if (status == MDS_OK && count > 0) {
-            status = mds_marks_drop(state->writer, keys, count, oldest, err);
+            status = mds_marks_drop(state->env.writer, keys, count, oldest, err);
         }
     }
 

@@ -1,23 +1,211 @@
-#include "mds_registry.h"
+#include "mds_registry_part.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "mds_buffer.h"
-#include "mds_digest.h"
 #include "mds_number.h"
-#include "mds_state_part.h"
-#include "mds_terms.h"
+#include "mds_state.h"
 
 #define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
-#define MDS_OWNER_HASH 16
-#define MDS_OWNER_KEY_BYTES (MDS_APP_MAX + 1 + MDS_OWNER_HASH + MDS_VALUE_MAX)
 
-/* seen_ms, platform 00 version 00 user */
+static const char *const mds_registry_names[MDS_REGISTRY_TABLES] = {
+    [MDS_REGISTRY_DEVICES] = "devices",
+    [MDS_REGISTRY_OWNERS] = "owners",
+    [MDS_REGISTRY_NOTES] = "notes",
+};
+
+static const mds_env_kind_t mds_registry_kind
+    = { "state/devices",
+        MDS_LMDB_SHARED | MDS_LMDB_SCATTERED | MDS_LMDB_RELAXED,
+        mds_registry_names, MDS_REGISTRY_TABLES };
+
+/* The life of the registry */
+
+mds_status_t
+mds_registry_create(const char *depot, int64_t uid, int64_t gid,
+                    mds_error_t *err)
+{
+    return mds_env_create(depot, &mds_registry_kind, uid, gid, err);
+}
+
+mds_status_t
+mds_registry_mark(const char *depot, mds_error_t *err, mds_file_mark_t *mark)
+{
+    return mds_env_mark(depot, &mds_registry_kind, err, mark);
+}
+
+/* Whether there is a file to open. */
 static mds_status_t
+mds_registry_find(const char *depot, mds_error_t *err, bool *there)
+{
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/data.mdb", depot, mds_registry_kind.dir);
+
+    if (status == MDS_OK) {
+        *there = access(path.text, F_OK) == 0 || errno != ENOENT;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_registry_make(const char *depot, mds_error_t *err)
+{
+    mds_path_t   state, path;
+    struct stat  st;
+    bool         there;
+    int64_t      uid = -1, gid = -1;
+    mds_status_t status = mds_registry_find(depot, err, &there);
+
+    if (status != MDS_OK || there) {
+        return status;
+    }
+
+    status = mds_path(&state, err, "%s/state", depot);
+
+    if (status == MDS_OK) {
+        status = mds_path(&path, err, "%s/%s", depot, mds_registry_kind.dir);
+    }
+
+    if (status == MDS_OK && stat(state.text, &st) != 0) {
+        status = mds_fail_errno(err, "open \"%s\"", state.text);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(path.text, 0770, err);
+    }
+
+    /* Whoever makes it, it belongs to whom the state belongs. */
+    if (status == MDS_OK && st.st_uid != geteuid()) {
+        uid = (int64_t) st.st_uid;
+        gid = (int64_t) st.st_gid;
+
+        if (chown(path.text, st.st_uid, st.st_gid) != 0) {
+            status
+                = mds_fail_errno(err, "give \"%s\" to the workers", path.text);
+        }
+    }
+
+    return status == MDS_OK ? mds_registry_create(depot, uid, gid, err)
+                            : status;
+}
+
+mds_status_t
+mds_registry_open(const char *depot, mds_error_t *err,
+                  mds_registry_t **registry)
+{
+    mds_registry_t *opened = calloc(1, sizeof(*opened));
+    mds_status_t    status;
+
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    opened->refresh_ms = MDS_DAY_MS;
+    status = mds_registry_find(depot, err, &opened->there);
+
+    if (status == MDS_OK && opened->there) {
+        status = mds_env_open(depot, &mds_registry_kind, err, &opened->env);
+    }
+
+    if (status != MDS_OK) {
+        free(opened);
+        return status;
+    }
+
+    *registry = opened;
+    return MDS_OK;
+}
+
+void
+mds_registry_close(mds_registry_t *registry)
+{
+    if (registry != NULL) {
+        mds_env_close(&registry->env);
+        free(registry);
+    }
+}
+
+bool
+mds_registry_is_there(const mds_registry_t *registry)
+{
+    return registry->there;
+}
+
+void
+mds_registry_bound(mds_registry_t *registry, uint64_t max_bytes, int64_t ttl_ms)
+{
+    registry->max_bytes = max_bytes;
+    registry->limit_bytes = max_bytes - max_bytes / MDS_STATE_SHARE;
+    registry->ttl_ms = ttl_ms;
+    registry->refresh_ms
+        = ttl_ms == 0 || ttl_ms / 4 > MDS_DAY_MS ? MDS_DAY_MS : ttl_ms / 4;
+    registry->told = false;
+}
+
+mds_status_t
+mds_registry_check(const mds_registry_t *registry, mds_error_t *err)
+{
+    return mds_env_check(&registry->env, err);
+}
+
+void
+mds_registry_bury(mds_registry_t *registry)
+{
+    mds_lmdb_bury(registry->env.reader);
+}
+
+mds_status_t
+mds_registry_begin(mds_registry_t *registry, mds_error_t *err)
+{
+    return registry->there ? mds_env_begin(&registry->env, err) : MDS_OK;
+}
+
+void
+mds_registry_end(mds_registry_t *registry)
+{
+    mds_env_end(&registry->env);
+}
+
+void
+mds_registry_abandon(mds_registry_t *registry)
+{
+    mds_lmdb_abort(registry->env.writer);
+}
+
+mds_status_t
+mds_registry_copy(mds_registry_t *registry, int fd, mds_error_t *err)
+{
+    return mds_lmdb_copy(registry->env.reader, fd, err);
+}
+
+mds_status_t
+mds_registry_audit(mds_registry_t *registry, mds_error_t *err)
+{
+    mds_status_t status = mds_registry_begin(registry, err);
+
+    if (status == MDS_OK && registry->there) {
+        status = mds_env_audit(&registry->env, MDS_REGISTRY_TABLES, err);
+    }
+
+    mds_registry_end(registry);
+    return status;
+}
+
+/* Records */
+
+mds_status_t
 mds_device_parse(mds_str_t value, mds_error_t *err, mds_device_t *device)
 {
     mds_str_t rest;
 
     if (value.len < 8) {
-        return mds_fail(err, MDS_DAMAGED, "state: not a device's record");
+        return mds_fail(err, MDS_DAMAGED,
+                        "the registry: not a device's record");
     }
 
     rest = (mds_str_t){ value.len - 8, value.data + 8 };
@@ -29,48 +217,37 @@ mds_device_parse(mds_str_t value, mds_error_t *err, mds_device_t *device)
     return MDS_OK;
 }
 
-/* A device that was never seen has no record: *known is false then. */
-static mds_status_t
+mds_status_t
 mds_device_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                mds_device_t *device, bool *known)
 {
     mds_str_t value;
 
-    *known = mds_lmdb_get(lmdb, MDS_STATE_DEVICES, key, &value);
+    *known = mds_lmdb_get(lmdb, MDS_REGISTRY_DEVICES, key, &value);
 
     return *known ? mds_device_parse(value, err, device)
                   : mds_lmdb_status(lmdb, err);
 }
 
-static bool
-mds_device_news(const mds_device_t *device, const mds_sighting_t *sighting,
-                int64_t now_ms)
+mds_str_t
+mds_device_key(mds_str_t app, mds_str_t device,
+               char bytes[MDS_DEVICE_KEY_BYTES])
 {
-    return !mds_str_eq(device->platform, sighting->platform)
-           || !mds_str_eq(device->version, sighting->version)
-           || !mds_str_eq(device->user, sighting->user)
-           || device->seen_ms <= now_ms - MDS_DAY_MS
-           || device->seen_ms > now_ms + MDS_DAY_MS;
-}
-
-mds_status_t
-mds_registry_news(mds_state_t *state, const mds_sighting_t *sighting,
-                  int64_t now_ms, mds_error_t *err, bool *news)
-{
-    mds_device_t device;
-    bool         known;
-    mds_status_t status
-        = mds_device_get(state->reader, sighting->device, err, &device, &known);
-
-    if (status == MDS_OK) {
-        *news = !known || mds_device_news(&device, sighting, now_ms);
+    if (app.len > MDS_APP_MAX || device.len > MDS_VALUE_MAX) {
+        return mds_null_str;
     }
 
-    return status;
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+
+    if (device.len > 0) {
+        memcpy(bytes + app.len + 1, device.data, device.len);
+    }
+
+    return (mds_str_t){ app.len + 1 + device.len, bytes };
 }
 
-/* app 00 hash of user, and the device behind it. */
-static mds_str_t
+mds_str_t
 mds_owner_key(mds_str_t app, mds_str_t user, mds_str_t device,
               char bytes[MDS_OWNER_KEY_BYTES])
 {
@@ -93,6 +270,36 @@ mds_owner_key(mds_str_t app, mds_str_t user, mds_str_t device,
     return (mds_str_t){ (size_t) (p - bytes), bytes };
 }
 
+/* Seeing devices */
+
+static bool
+mds_device_news(const mds_registry_t *registry, const mds_device_t *device,
+                const mds_sighting_t *sighting, int64_t now_ms)
+{
+    return !mds_str_eq(device->platform, sighting->platform)
+           || !mds_str_eq(device->version, sighting->version)
+           || !mds_str_eq(device->user, sighting->user)
+           || device->seen_ms <= now_ms - registry->refresh_ms
+           || device->seen_ms > now_ms + registry->refresh_ms;
+}
+
+mds_status_t
+mds_registry_news(mds_registry_t *registry, const mds_sighting_t *sighting,
+                  int64_t now_ms, mds_error_t *err, bool *news)
+{
+    mds_device_t device;
+    bool         known;
+    mds_status_t status = mds_device_get(registry->env.reader, sighting->device,
+                                         err, &device, &known);
+
+    if (status == MDS_OK) {
+        *news = !known || mds_device_news(registry, &device, sighting, now_ms);
+    }
+
+    return status;
+}
+
+/* The owner's record is the same as long as the user is. */
 static void
 mds_owner_change(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t before,
                  mds_str_t after)
@@ -101,35 +308,35 @@ mds_owner_change(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t before,
     mds_str_t device = key;
     mds_str_t app = mds_str_cut(&device, '\0');
 
-    if (before.len > 0 && !mds_str_eq(before, after)) {
-        mds_lmdb_delete(lmdb, MDS_STATE_OWNERS,
+    if (mds_str_eq(before, after)) {
+        return;
+    }
+
+    if (before.len > 0) {
+        mds_lmdb_delete(lmdb, MDS_REGISTRY_OWNERS,
                         mds_owner_key(app, before, device, bytes));
     }
 
     if (after.len > 0) {
-        mds_lmdb_put(lmdb, MDS_STATE_OWNERS,
+        mds_lmdb_put(lmdb, MDS_REGISTRY_OWNERS,
                      mds_owner_key(app, after, device, bytes), mds_str("1"));
     }
 }
 
-mds_status_t
-mds_registry_see(mds_lmdb_t *lmdb, const mds_sighting_t *sighting,
-                 int64_t now_ms, mds_error_t *err, bool *changed)
+void
+mds_device_drop(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t user)
+{
+    mds_owner_change(lmdb, key, user, mds_null_str);
+    mds_lmdb_delete(lmdb, MDS_REGISTRY_DEVICES, key);
+}
+
+static mds_status_t
+mds_device_put(mds_lmdb_t *lmdb, const mds_sighting_t *sighting, int64_t now_ms,
+               mds_error_t *err)
 {
     mds_buffer_t record = { 0 };
-    mds_device_t device = { 0 };
     uint8_t      seen[8];
-    bool         known;
-    mds_status_t status
-        = mds_device_get(lmdb, sighting->device, err, &device, &known);
-
-    if (status != MDS_OK
-        || (known && !mds_device_news(&device, sighting, now_ms))) {
-        return status;
-    }
-
-    mds_owner_change(lmdb, sighting->device, known ? device.user : mds_null_str,
-                     sighting->user);
+    mds_status_t status;
 
     mds_put_u64(seen, (uint64_t) now_ms);
     mds_buffer_add(&record, seen, sizeof(seen));
@@ -142,9 +349,8 @@ mds_registry_see(mds_lmdb_t *lmdb, const mds_sighting_t *sighting,
     if (mds_buffer_failed(&record)) {
         status = mds_fail(err, MDS_NO_MEMORY, "no memory");
     } else {
-        mds_lmdb_put(lmdb, MDS_STATE_DEVICES, sighting->device,
+        mds_lmdb_put(lmdb, MDS_REGISTRY_DEVICES, sighting->device,
                      (mds_str_t){ record.len, (const char *) record.data });
-        *changed = true;
         status = mds_lmdb_status(lmdb, err);
     }
 
@@ -153,92 +359,98 @@ mds_registry_see(mds_lmdb_t *lmdb, const mds_sighting_t *sighting,
 }
 
 mds_status_t
-mds_registry_devices(mds_state_t *state, mds_str_t app,
-                     mds_device_visit_t visit, void *data, mds_error_t *err)
+mds_registry_see(mds_registry_t *registry, const mds_sighting_t *sighting,
+                 int64_t now_ms, bool room, mds_error_t *err,
+                 mds_registry_told_t *told, bool *changed)
 {
-    char               bytes[MDS_APP_MAX + 1];
-    mds_str_t          prefix = { app.len + 1, bytes };
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    mds_status_t       status = MDS_OK;
+    mds_lmdb_t  *lmdb = registry->env.writer;
+    mds_device_t device = { 0 };
+    bool         known;
+    mds_status_t status
+        = mds_device_get(lmdb, sighting->device, err, &device, &known);
 
-    if (app.len > MDS_APP_MAX) {
+    if (status != MDS_OK
+        || (known && !mds_device_news(registry, &device, sighting, now_ms)))
+    {
+        return status;
+    }
+
+    if (!known && !room) {
+        told->passed++;
         return MDS_OK;
     }
 
-    memcpy(bytes, app.data, app.len);
-    bytes[app.len] = '\0';
-    cursor = mds_lmdb_walk(state->reader, MDS_STATE_DEVICES, prefix);
+    mds_owner_change(lmdb, sighting->device, known ? device.user : mds_null_str,
+                     sighting->user);
+    *changed = true;
 
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
-           && mds_str_starts(key, prefix))
-    {
-        mds_device_t device
-            = { .device = { key.len - prefix.len, key.data + prefix.len } };
+    return mds_device_put(lmdb, sighting, now_ms, err);
+}
 
-        status = mds_device_parse(value, err, &device);
+/* In one transaction. */
+static mds_status_t
+mds_registry_write_some(mds_registry_t       *registry,
+                        const mds_sighting_t *sightings, size_t count,
+                        int64_t now_ms, bool room, mds_error_t *err,
+                        mds_registry_told_t *told)
+{
+    mds_registry_told_t before = *told;
+    bool                changed = false;
+    mds_status_t        status = mds_env_write(&registry->env, err);
 
-        if (status == MDS_OK) {
-            status = visit(data, &device, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < count; i++) {
+        status = mds_registry_see(registry, &sightings[i], now_ms, room, err,
+                                  told, &changed);
+
+        /* What ails one record is no business of the others. */
+        if (status == MDS_DAMAGED) {
+            told->damaged++;
+            status = mds_lmdb_status(registry->env.writer, err);
         }
     }
 
-    mds_lmdb_walk_end(cursor);
-
-    return status == MDS_OK ? mds_lmdb_status(state->reader, err) : status;
-}
-
-/* The device of an owner's key, if it is still that user's. */
-static mds_status_t
-mds_owner_visit(mds_state_t *state, mds_str_t app, mds_str_t user, mds_str_t id,
-                mds_device_visit_t visit, void *data, mds_error_t *err)
-{
-    char         bytes[MDS_APP_MAX + 1 + MDS_VALUE_MAX];
-    mds_str_t    key = { app.len + 1 + id.len, bytes };
-    mds_device_t device = { .device = id };
-    bool         known;
-    mds_status_t status;
-
-    if (id.len > MDS_VALUE_MAX) {
-        return mds_fail(err, MDS_DAMAGED, "state: not an owner's record");
+    if (status != MDS_OK || !changed) {
+        mds_lmdb_abort(registry->env.writer);
+    } else {
+        status = mds_lmdb_commit(registry->env.writer, err);
     }
 
-    memcpy(bytes, app.data, app.len);
-    bytes[app.len] = '\0';
-    memcpy(bytes + app.len + 1, id.data, id.len);
+    if (status != MDS_OK) {
+        *told = before;
+    }
 
-    status = mds_device_get(state->reader, key, err, &device, &known);
-
-    return status == MDS_OK && known && mds_str_eq(device.user, user)
-               ? visit(data, &device, err)
-               : status;
+    return status;
 }
 
 mds_status_t
-mds_registry_of_user(mds_state_t *state, mds_str_t app, mds_str_t user,
-                     mds_device_visit_t visit, void *data, mds_error_t *err)
+mds_registry_write(mds_registry_t *registry, const mds_sighting_t *sightings,
+                   size_t count, int64_t now_ms, mds_error_t *err,
+                   mds_registry_told_t *told)
 {
-    char               bytes[MDS_OWNER_KEY_BYTES];
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          prefix, key, value;
-    mds_status_t       status = MDS_OK;
+    size_t       done = 0, fit;
+    bool         spare;
+    mds_status_t status = MDS_OK;
 
-    if (app.len > MDS_APP_MAX) {
-        return MDS_OK;
+    while (status == MDS_OK && done < count) {
+        status = mds_env_fit(&registry->env, registry->limit_bytes,
+                             MDS_REGISTRY_WRITE_PAGES, count - done, err, &fit,
+                             &spare);
+
+        if (status == MDS_OK && fit == 0) {
+            told->passed += count - done;
+            return MDS_OK;
+        }
+
+        if (status == MDS_OK) {
+            status = mds_registry_write_some(registry, sightings + done, fit,
+                                             now_ms, !spare, err, told);
+            done += fit;
+        }
     }
 
-    prefix = mds_owner_key(app, user, mds_null_str, bytes);
-    cursor = mds_lmdb_walk(state->reader, MDS_STATE_OWNERS, prefix);
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
-           && mds_str_starts(key, prefix))
-    {
-        mds_str_t id = { key.len - prefix.len, key.data + prefix.len };
-
-        status = mds_owner_visit(state, app, user, id, visit, data, err);
-    }
-
-    mds_lmdb_walk_end(cursor);
-
-    return status == MDS_OK ? mds_lmdb_status(state->reader, err) : status;
+    return status;
 }

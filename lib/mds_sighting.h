@@ -6,9 +6,16 @@
 #define MDS_SIGHTING_H
 
 #include "mds_request.h"
-#include "mds_state.h"
 
 #define MDS_SIGHTING_KEY_MAX 512 /* bytes of app 00 device */
+
+/* A device that was seen. */
+typedef struct {
+    mds_str_t device; /* app 00 device */
+    mds_str_t user;   /* empty: it named none */
+    mds_str_t platform;
+    mds_str_t version;
+} mds_sighting_t;
 
 /*
  * The device with the version of the app that it runs: of kind upgrade, what

@@ -1,108 +1,40 @@
 #include "mds_state_part.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "mds_file.h"
 #include "mds_window.h"
 
+/* Pages that one write dirties at most: two paths from a root to a leaf, each
+ * page of them split. A user's marks may take pages of their own. */
+#define MDS_STATE_WRITE_PAGES 20
+#define MDS_STATE_MARKS_PAGES 80
+
 static const char *const mds_state_names[MDS_STATE_TABLES] = {
-    [MDS_STATE_WINDOWS] = "windows", [MDS_STATE_ADMISSIONS] = "admissions",
-    [MDS_STATE_MARKS] = "marks",     [MDS_STATE_DEVICES] = "devices",
-    [MDS_STATE_OWNERS] = "owners",
+    [MDS_STATE_WINDOWS] = "windows",
+    [MDS_STATE_ADMISSIONS] = "admissions",
+    [MDS_STATE_MARKS] = "marks",
 };
 
-static mds_status_t
-mds_state_open_env(const char *depot, mds_error_t *err, mds_lmdb_t **lmdb)
-{
-    mds_path_t   path;
-    mds_status_t status = mds_path(&path, err, "%s/state", depot);
-
-    return status == MDS_OK
-               ? mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_state_names,
-                               MDS_STATE_TABLES, MDS_LMDB_MAP_BYTES, err, lmdb)
-               : status;
-}
+static const mds_env_kind_t mds_state_kind
+    = { "state", MDS_LMDB_SHARED | MDS_LMDB_SCATTERED, mds_state_names,
+        MDS_STATE_TABLES };
 
 mds_status_t
 mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
-    mds_lmdb_t  *lmdb;
-    mds_status_t status = mds_state_open_env(depot, err, &lmdb);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_give(lmdb, uid, gid, err);
-        mds_lmdb_close(lmdb);
-    }
-
-    return status;
-}
-
-/* LMDB would make an empty one of what is not there, or is empty, and forget
- * everybody. */
-static mds_status_t
-mds_state_find(mds_state_t *state, const char *depot, mds_error_t *err)
-{
-    struct stat  st;
-    mds_status_t status
-        = mds_path(&state->data, err, "%s/state/data.mdb", depot);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (stat(state->data.text, &st) != 0) {
-        return mds_fail_errno(err, "open \"%s\"", state->data.text);
-    }
-
-    if (S_ISREG(st.st_mode) && st.st_size == 0) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", state->data.text);
-    }
-
-    state->device = st.st_dev;
-    state->inode = st.st_ino;
-
-    return MDS_OK;
+    return mds_env_create(depot, &mds_state_kind, uid, gid, err);
 }
 
 mds_status_t
 mds_state_mark(const char *depot, mds_error_t *err, mds_file_mark_t *mark)
 {
-    mds_path_t   path;
-    uint64_t     bytes;
-    int          fd;
-    mds_status_t status = mds_path(&path, err, "%s/state/data.mdb", depot);
-
-    if (status == MDS_OK) {
-        status = mds_file_open(path.text, err, &fd, &bytes);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_file_mark(fd, path.text, err, mark);
-        close(fd);
-    }
-
-    return status;
+    return mds_env_mark(depot, &mds_state_kind, err, mark);
 }
 
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err)
 {
-    struct stat st;
-
-    if (state->lost) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" was lost", state->data.text);
-    }
-
-    if (stat(state->data.text, &st) != 0) {
-        return mds_fail_errno(err, "\"%s\"", state->data.text);
-    }
-
-    return st.st_dev == state->device && st.st_ino == state->inode
-               ? MDS_OK
-               : mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
-                          state->data.text);
+    return mds_env_check(&state->env, err);
 }
 
 mds_status_t
@@ -115,18 +47,10 @@ mds_state_open(const char *depot, mds_error_t *err, mds_state_t **state)
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    status = mds_state_find(opened, depot, err);
-
-    if (status == MDS_OK) {
-        status = mds_state_open_env(depot, err, &opened->reader);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_share(opened->reader, err, &opened->writer);
-    }
+    status = mds_env_open(depot, &mds_state_kind, err, &opened->env);
 
     if (status != MDS_OK) {
-        mds_state_close(opened);
+        free(opened);
         return status;
     }
 
@@ -138,69 +62,88 @@ void
 mds_state_close(mds_state_t *state)
 {
     if (state != NULL) {
-        mds_lmdb_close(state->writer);
-        mds_lmdb_close(state->reader);
+        mds_env_close(&state->env);
         free(state);
     }
 }
 
 void
+mds_state_bound(mds_state_t *state, uint64_t max_bytes)
+{
+    state->limit_bytes = max_bytes / MDS_STATE_SHARE;
+}
+
+uint64_t
+mds_state_bytes(mds_state_t *state)
+{
+    return mds_lmdb_file_bytes(state->env.reader) + MDS_ENV_LOCK_BYTES;
+}
+
+void
 mds_state_bury(mds_state_t *state)
 {
-    mds_lmdb_bury(state->reader);
+    mds_lmdb_bury(state->env.reader);
 }
 
 mds_status_t
 mds_state_begin(mds_state_t *state, mds_error_t *err)
 {
-    mds_status_t status
-        = state->reading ? MDS_OK : mds_lmdb_read(state->reader, err);
-
-    if (status == MDS_OK) {
-        state->reading = true;
-
-    } else if (status == MDS_DAMAGED) {
-        state->lost = true;
-    }
-
-    return status;
+    return mds_env_begin(&state->env, err);
 }
 
 void
 mds_state_end(mds_state_t *state)
 {
-    if (state->reading) {
-        mds_lmdb_abort(state->reader);
-        state->reading = false;
+    mds_env_end(&state->env);
+}
+
+/* Registrations once lay here: what they took can be used again. */
+static mds_status_t
+mds_state_drop_registry(mds_state_t *state, mds_error_t *err)
+{
+    bool         changed = false;
+    mds_status_t status;
+
+    if (state->dropped) {
+        return MDS_OK;
     }
+
+    status = mds_env_write(&state->env, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_lmdb_drop(state->env.writer, "devices", &changed);
+    mds_lmdb_drop(state->env.writer, "owners", &changed);
+    status = mds_lmdb_status(state->env.writer, err);
+
+    if (status != MDS_OK || !changed) {
+        mds_lmdb_abort(state->env.writer);
+    } else {
+        status = mds_lmdb_commit(state->env.writer, err);
+    }
+
+    state->dropped = status == MDS_OK;
+    return status;
 }
 
 static mds_status_t
 mds_state_write_one(mds_state_t *state, mds_write_t *write, int64_t now_ms,
                     mds_error_t *err, bool *changed)
 {
-    switch (write->type) {
-    case MDS_WRITE_ADMISSION:
-        return mds_window_admit(state->writer, &write->admission, now_ms, err,
-                                changed);
-    case MDS_WRITE_MARK:
-        return mds_marks_merge(state->writer, &write->mark, err, changed);
-    default:
-        return mds_registry_see(state->writer, &write->sighting, now_ms, err,
-                                changed);
-    }
+    return write->type == MDS_WRITE_ADMISSION
+               ? mds_window_admit(state->env.writer, &write->admission, now_ms,
+                                  err, changed)
+               : mds_marks_merge(state->env.writer, &write->mark, err, changed);
 }
 
-mds_status_t
-mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
-                int64_t now_ms, mds_error_t *err)
+/* In one transaction. */
+static mds_status_t
+mds_state_write_some(mds_state_t *state, mds_write_t *writes, size_t count,
+                     int64_t now_ms, mds_error_t *err)
 {
     bool         changed = false;
-    mds_status_t status = mds_state_check(state, err);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_write(state->writer, err);
-    }
+    mds_status_t status = mds_env_write(&state->env, err);
 
     if (status != MDS_OK) {
         return status;
@@ -212,26 +155,68 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 
         /* What ails one record is no business of the others. */
         if (status == MDS_DAMAGED) {
-            status = mds_lmdb_status(state->writer, err);
+            status = mds_lmdb_status(state->env.writer, err);
         }
     }
 
     if (status != MDS_OK || !changed) {
-        mds_lmdb_abort(state->writer);
+        mds_lmdb_abort(state->env.writer);
         return status;
     }
 
-    return mds_lmdb_commit(state->writer, err);
+    return mds_lmdb_commit(state->env.writer, err);
+}
+
+static uint64_t
+mds_state_write_pages(const mds_write_t *writes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (writes[i].type == MDS_WRITE_MARK) {
+            return MDS_STATE_MARKS_PAGES;
+        }
+    }
+
+    return MDS_STATE_WRITE_PAGES;
+}
+
+mds_status_t
+mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
+                int64_t now_ms, mds_error_t *err)
+{
+    uint64_t     pages = mds_state_write_pages(writes, count);
+    size_t       done = 0, fit;
+    bool         spare;
+    mds_status_t status = mds_state_drop_registry(state, err);
+
+    while (status == MDS_OK && done < count) {
+        status = mds_env_fit(&state->env, state->limit_bytes, pages,
+                             count - done, err, &fit, &spare);
+
+        if (status == MDS_OK && fit == 0) {
+            status = mds_fail(err, MDS_NO_SPACE,
+                              "windows and marks have all that is theirs:"
+                              " %llu bytes",
+                              (unsigned long long) state->limit_bytes);
+        }
+
+        if (status == MDS_OK) {
+            status
+                = mds_state_write_some(state, writes + done, fit, now_ms, err);
+            done += fit;
+        }
+    }
+
+    return status;
 }
 
 void
 mds_state_abandon(mds_state_t *state)
 {
-    mds_lmdb_abort(state->writer);
+    mds_lmdb_abort(state->env.writer);
 }
 
 mds_status_t
 mds_state_copy(mds_state_t *state, int fd, mds_error_t *err)
 {
-    return mds_lmdb_copy(state->reader, fd, err);
+    return mds_lmdb_copy(state->env.reader, fd, err);
 }

@@ -1,11 +1,12 @@
 /*
- * mds_state: what requests change, DEPOT/state/, an LMDB environment that the
- * workers of all nginx instances on the depot write, one transaction at a
- * time.
+ * mds_state: what requests change and wait for, DEPOT/state/, an environment
+ * (mds_env.h) that the workers of all nginx instances on the depot write.
  *
  *   mds_window.h     whom the windows have let in
  *   mds_marks.h      what users have read and deleted of their messages
- *   mds_registry.h   which device runs which version
+ *
+ * Which device runs which version lies apart, in the registry
+ * (mds_registry.h): whatever becomes of that, windows and marks go on.
  *
  * One thread reads, and one other may write: mds_state_write() has a handle
  * of its own.
@@ -43,19 +44,7 @@ typedef struct {
                               * is gone, and need not be kept */
 } mds_mark_t;
 
-/* A device that was seen. */
-typedef struct {
-    mds_str_t device; /* app 00 device */
-    mds_str_t user;   /* empty: it named none */
-    mds_str_t platform;
-    mds_str_t version;
-} mds_sighting_t;
-
-typedef enum {
-    MDS_WRITE_ADMISSION,
-    MDS_WRITE_MARK,
-    MDS_WRITE_SIGHTING
-} mds_write_type_t;
+typedef enum { MDS_WRITE_ADMISSION, MDS_WRITE_MARK } mds_write_type_t;
 
 typedef struct {
     mds_write_type_t type;
@@ -63,7 +52,6 @@ typedef struct {
     union {
         mds_admission_t admission;
         mds_mark_t      mark;
-        mds_sighting_t  sighting;
     };
 } mds_write_t;
 
@@ -82,13 +70,21 @@ mds_status_t mds_state_mark(const char *depot, mds_error_t *err,
                             mds_file_mark_t *mark) MDS_MUST_CHECK;
 
 /*
- * Whether the depot's state is still the one that was opened, and can be read;
- * if not, close it: LMDB gives up an environment for good once a disk has
- * failed it in the wrong moment. Writes look themselves: what goes to a file
- * without a name would be gone with the process.
+ * Whether the depot's state is still the one that was opened, and can be read
+ * (mds_env_check()); if not, close it. Writes look themselves.
  */
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Of the bytes that may be kept in state/, windows and marks have one part in
+ * so many to themselves, and registrations all others. */
+#define MDS_STATE_SHARE 4
+
+/* Bounds the files to their share of max_bytes (0: no bound). */
+void mds_state_bound(mds_state_t *state, uint64_t max_bytes);
+
+/* Bytes that its files take. */
+uint64_t mds_state_bytes(mds_state_t *state);
 
 /* Of readers that were killed, nothing stays: to be called now and then by who
  * writes, at any time. */
@@ -100,10 +96,12 @@ mds_status_t
 void mds_state_end(mds_state_t *state);
 
 /*
- * Writes all, in order, in one transaction that is durable when this returns
- * MDS_OK. May wait for other writers and for the disk: not for an event loop.
- * Where nothing is new, nothing is written. A write whose own record turns out
- * to be damaged is left out, says so in its status, and *err has the words.
+ * Writes all, in order, in one transaction, or in a few where there is not much
+ * room left; all is durable when this returns MDS_OK. MDS_NO_SPACE: they do
+ * not fit into what mds_state_bound() said. May wait for other writers and for
+ * the disk: not for an event loop. Where nothing is new, nothing is written. A
+ * write whose own record turns out to be damaged is left out, says so in its
+ * status, and *err has the words.
  */
 mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,

@@ -348,6 +348,17 @@ mds_verify_environments(mds_verify_t *v, mds_error_t *err)
 
     survives = false;
 
+    if (status == MDS_OK) {
+        status = mds_verify_survives(v, "state/devices", mds_verify_registry,
+                                     err, &survives);
+    }
+
+    if (status == MDS_OK && survives) {
+        status = mds_verify_registry(v, err);
+    }
+
+    survives = false;
+
     if (status == MDS_OK && mds_verify_has(v, "journal/data.mdb")) {
         status = mds_verify_survives(v, "journal", mds_verify_journal, err,
                                      &survives);

@@ -9,6 +9,7 @@
 #include "mds_idlist.h"
 #include "mds_journal.h"
 #include "mds_number.h"
+#include "mds_registry.h"
 #include "mds_state.h"
 #include "mds_store.h"
 #include "mds_time.h"
@@ -447,5 +448,23 @@ mds_verify_state(mds_verify_t *v, mds_error_t *err)
     }
 
     v->result.windows = windows;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_verify_registry(mds_verify_t *v, mds_error_t *err)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_open(v->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        status = mds_registry_audit(registry, err);
+        mds_registry_close(registry);
+    }
+
+    if (status != MDS_OK) {
+        mds_verify_failed(v, "state/devices", err);
+    }
+
     return MDS_OK;
 }

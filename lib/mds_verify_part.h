@@ -51,6 +51,8 @@ mds_status_t mds_verify_files(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_state(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_verify_registry(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Calls back for each name in a folder of the depot, in order, but those of
  * unfinished files. */

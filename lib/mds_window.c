@@ -101,14 +101,14 @@ mds_status_t
 mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
                  mds_window_t *found)
 {
-    return mds_window_get(state->reader, window, err, found);
+    return mds_window_get(state->env.reader, window, err, found);
 }
 
 mds_status_t
 mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
                    mds_error_t *err, bool *in)
 {
-    return mds_admission_find(state->reader, window->number, id, err, in);
+    return mds_admission_find(state->env.reader, window->number, id, err, in);
 }
 
 /* Numbers count up: the next one is one above how many windows there are. */
@@ -228,35 +228,10 @@ mds_window_audit(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                           (unsigned long long) window.count);
 }
 
-/* From end to end: a page that cannot be had is found here. */
-static uint64_t
-mds_table_walk(mds_lmdb_t *lmdb, unsigned table)
-{
-    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, table, mds_null_str);
-    mds_str_t          key, value;
-    uint64_t           count = 0;
-
-    while (mds_lmdb_next(cursor, &key, &value)) {
-        count++;
-    }
-
-    mds_lmdb_walk_end(cursor);
-    return count;
-}
-
-static mds_status_t
-mds_table_audit(mds_lmdb_t *lmdb, unsigned table, mds_error_t *err)
-{
-    return mds_table_walk(lmdb, table) == mds_lmdb_count(lmdb, table)
-               ? MDS_OK
-               : mds_fail(err, MDS_DAMAGED,
-                          "state: a table has not as many records as it says");
-}
-
 mds_status_t
 mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
 {
-    mds_lmdb_t        *lmdb = state->reader;
+    mds_lmdb_t        *lmdb = state->env.reader;
     mds_lmdb_cursor_t *cursor;
     mds_str_t          key, value;
     uint64_t           count = 0, admissions = 0;
@@ -286,12 +261,8 @@ mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
                           "state: somebody was let in by no window");
     }
 
-    for (unsigned i = 0; status == MDS_OK && i < MDS_STATE_TABLES; i++) {
-        status = mds_table_audit(lmdb, i, err);
-    }
-
     if (status == MDS_OK) {
-        status = mds_lmdb_status(lmdb, err);
+        status = mds_env_audit(&state->env, MDS_STATE_TABLES, err);
     }
 
     mds_state_end(state);

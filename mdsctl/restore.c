@@ -23,6 +23,7 @@
 #include "mds_current.h"
 #include "mds_file.h"
 #include "mds_loader.h"
+#include "mds_registry.h"
 #include "mds_state.h"
 #include "mds_store.h"
 #include "mds_verify.h"
@@ -122,6 +123,11 @@ mode_of(restore_t *r, const char *name)
 
     if (strcmp(name, "state/data.mdb") == 0) {
         r->state = true;
+        return 0660;
+    }
+
+    /* An older snapshot has none: the registry begins anew then. */
+    if (strcmp(name, "state/devices/data.mdb") == 0) {
         return 0660;
     }
 
@@ -377,8 +383,10 @@ static mds_status_t
 make_stage(restore_t *r, mds_error_t *err)
 {
     static const char *const gone[]
-        = { "journal/data.mdb", "journal/lock.mdb", "state/data.mdb",
-            "state/lock.mdb", "catalog/0.mdb" };
+        = { "journal/data.mdb",       "journal/lock.mdb",
+            "state/data.mdb",         "state/lock.mdb",
+            "state/devices/data.mdb", "state/devices/lock.mdb",
+            "catalog/0.mdb" };
     mds_status_t status
         = mds_depot_init(r->stage.text, r->owner.uid, r->owner.gid, err);
 
@@ -400,10 +408,16 @@ static mds_status_t
 finish_stage(restore_t *r, mds_error_t *err)
 {
     static const char *const folders[]
-        = { "files", "lists", "catalog", "journal", "state", "." };
+        = { "files",         "lists", "catalog", "journal",
+            "state/devices", "state", "." };
     mds_current_t *current;
     mds_status_t   status
         = mds_state_create(r->stage.text, r->owner.uid, r->owner.gid, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_create(r->stage.text, r->owner.uid, r->owner.gid,
+                                     err);
+    }
 
     if (status == MDS_OK) {
         status = mds_current_open(r->stage.text, true, err, &current);

@@ -12,6 +12,7 @@
 #include "mds_loader.h"
 #include "mds_needs.h"
 #include "mds_number.h"
+#include "mds_registry.h"
 #include "mds_state.h"
 #include "mdsctl.h"
 #include "stage.h"
@@ -35,6 +36,7 @@ typedef struct {
     uint64_t          files;
     uint64_t          bytes;
     uint64_t          total_bytes;
+    bool              registry; /* an older depot has none */
 } snapshot_t;
 
 static void
@@ -71,6 +73,35 @@ copy_state(snapshot_t *s, int fd, mds_error_t *err)
     if (status == MDS_OK) {
         status = mds_state_copy(state, fd, err);
         mds_state_close(state);
+    }
+
+    return status;
+}
+
+/* *there: the depot has one. */
+static mds_status_t
+look_registry(const snapshot_t *s, mds_error_t *err, bool *there)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        *there = mds_registry_is_there(registry);
+        mds_registry_close(registry);
+    }
+
+    return status;
+}
+
+static mds_status_t
+copy_registry(snapshot_t *s, int fd, mds_error_t *err)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        status = mds_registry_copy(registry, fd, err);
+        mds_registry_close(registry);
     }
 
     return status;
@@ -330,6 +361,7 @@ count_all(snapshot_t *s)
 {
     count_folder(s, s->dir.text, "journal");
     count_folder(s, s->dir.text, "state");
+    count_folder(s, s->dir.text, "state/devices");
     count_folder(s, s->dir.text, "catalog");
     count_folder(s, s->depot, "files");
     count_folder(s, s->depot, "lists");
@@ -353,7 +385,17 @@ hold(snapshot_t *s, mds_error_t *err)
         }
     }
 
-    return status == MDS_OK ? copy_env(s, "state", copy_state, err) : status;
+    if (status == MDS_OK) {
+        status = copy_env(s, "state", copy_state, err);
+    }
+
+    if (status == MDS_OK) {
+        status = look_registry(s, err, &s->registry);
+    }
+
+    return status == MDS_OK && s->registry
+               ? copy_env(s, "state/devices", copy_registry, err)
+               : status;
 }
 
 static mds_status_t
@@ -367,6 +409,11 @@ add_all(snapshot_t *s, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = add_held(s, "state/data.mdb", "state/data.mdb", err);
+    }
+
+    if (status == MDS_OK && s->registry) {
+        status = add_held(s, "state/devices/data.mdb", "state/devices/data.mdb",
+                          err);
     }
 
     if (status == MDS_OK) {

@@ -50,17 +50,17 @@ tally_device(void *data, const mds_device_t *device, mds_error_t *err)
 }
 
 static mds_status_t
-tally_app(mds_state_t *state, mds_str_t app, mds_error_t *err,
+tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
           mds_json_t **counts)
 {
     tally_t      tally = { mds_intern_new(), mds_json_array_new() };
     mds_status_t status = tally.names == NULL || tally.counts == NULL
                               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                              : mds_state_begin(state, err);
+                              : mds_registry_begin(registry, err);
 
     if (status == MDS_OK) {
-        status = mds_registry_devices(state, app, tally_device, &tally, err);
-        mds_state_end(state);
+        status = mds_registry_devices(registry, app, tally_device, &tally, err);
+        mds_registry_end(registry);
     }
 
     mds_intern_free(tally.names);
@@ -168,11 +168,11 @@ print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
 int
 mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_loader_t *loader = NULL;
-    mds_state_t  *registry = NULL;
-    mds_json_t   *state = NULL, *counts = NULL, *packages = NULL;
-    mds_error_t   err;
-    int           code;
+    mds_loader_t   *loader = NULL;
+    mds_registry_t *registry = NULL;
+    mds_json_t     *state = NULL, *counts = NULL, *packages = NULL;
+    mds_error_t     err;
+    int             code;
 
     if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -180,7 +180,7 @@ mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
 
     if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
         || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state) != MDS_OK
-        || mds_state_open(ctl->depot, &err, &registry) != MDS_OK
+        || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
         || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
     {
         code = mdsctl_failed(&err);
@@ -192,7 +192,7 @@ mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
     mds_json_release(packages);
     mds_json_release(counts);
     mds_json_release(state);
-    mds_state_close(registry);
+    mds_registry_close(registry);
     mds_loader_close(loader);
 
     return code;
@@ -237,10 +237,10 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
 int
 mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
 {
-    listing_t    listing = { .devices = mds_json_array_new() };
-    mds_state_t *registry = NULL;
-    mds_error_t  err;
-    int          code = MDSCTL_DONE;
+    listing_t       listing = { .devices = mds_json_array_new() };
+    mds_registry_t *registry = NULL;
+    mds_error_t     err;
+    int             code = MDSCTL_DONE;
 
     if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
         mds_json_release(listing.devices);
@@ -249,8 +249,8 @@ mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
 
     listing.json = ctl->json;
 
-    if (mds_state_open(ctl->depot, &err, &registry) != MDS_OK
-        || mds_state_begin(registry, &err) != MDS_OK
+    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
+        || mds_registry_begin(registry, &err) != MDS_OK
         || mds_registry_of_user(registry, mds_str_of(argv[1]),
                                 mds_str_of(argv[2]), list_device, &listing,
                                 &err)
@@ -259,7 +259,7 @@ mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
         code = mdsctl_failed(&err);
     }
 
-    mds_state_close(registry);
+    mds_registry_close(registry);
 
     if (code == MDSCTL_DONE && ctl->json) {
         return mdsctl_print(listing.devices);

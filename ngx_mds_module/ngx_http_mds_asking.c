@@ -7,7 +7,6 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_registry.h"
 #include "mds_sighting.h"
 #include "mds_time.h"
 
@@ -194,34 +193,35 @@ ngx_http_mds_seen(ngx_http_mds_asking_t *asking, const mds_sighting_t *sighting)
     }
 }
 
-/* A device that is new, or has changed, or was not seen for a day. What the
- * state cannot take is no reason to answer nothing. */
+/* A device that is new, or has changed, or was not seen for a day. */
 static void
 ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
                     const mds_snapshot_t  *snapshot,
+                    const mds_decision_t  *decision,
                     const mds_request_t *request, int64_t now_ms)
 {
-    char        bytes[MDS_SIGHTING_KEY_MAX];
-    mds_write_t write = { .type = MDS_WRITE_SIGHTING };
-    bool        news = false;
+    char             bytes[MDS_SIGHTING_KEY_MAX];
+    mds_sighting_t   sighting;
+    mds_app_record_t app;
 
-    if (snapshot->state == NULL || !request->admits
-        || !mds_sighting_of(request, bytes, &write.sighting)
-        || mds_sighting_eq(&write.sighting, &asking->seen))
+    if (!request->admits || !mds_sighting_of(request, bytes, &sighting)
+        || mds_sighting_eq(&sighting, &asking->seen))
     {
         return;
     }
 
-    if (mds_state_begin(snapshot->state, NULL) == MDS_OK
-        && mds_registry_news(snapshot->state, &write.sighting, now_ms, NULL,
-                             &news)
-               == MDS_OK
-        && news)
+    /* Names are free to make up: devices are of apps that there are. */
+    if (decision->reason == MDS_REASON_UNKNOWN
+        && mds_catalog_app(snapshot->catalog,
+                           mds_request_known(request, MDS_ATTRIBUTE_APP), NULL,
+                           &app)
+               != MDS_OK)
     {
-        ngx_http_mds_write_note(asking->depot, &write);
+        return;
     }
 
-    ngx_http_mds_seen(asking, &write.sighting);
+    ngx_http_mds_registry_see(asking->depot, &sighting, now_ms);
+    ngx_http_mds_seen(asking, &sighting);
 }
 
 static mds_status_t
@@ -248,8 +248,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     /* Where there is no state, that was logged when it could not be opened. */
     if (status == MDS_DENIED) {
         if (snapshot->state != NULL) {
-            ngx_log_error(NGX_LOG_ERR, asking->r->connection->log, 0, "mds: %s",
-                          err->text);
+            ngx_http_mds_depot_complain(asking->depot, err);
         }
         ngx_http_mds_closed(question);
         return MDS_OK;
@@ -261,7 +260,8 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     }
 
     if (status == MDS_OK) {
-        ngx_http_mds_notice(asking, snapshot, &request, now_ms);
+        ngx_http_mds_notice(asking, snapshot, &question->decision, &request,
+                            now_ms);
     }
 
     question->settled = status == MDS_OK && !question->decision.pending;

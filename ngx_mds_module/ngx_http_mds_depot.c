@@ -10,18 +10,20 @@
 #define NGX_HTTP_MDS_LOOK_MS 1000
 
 struct ngx_http_mds_depot_s {
-    ngx_str_t             path;    /* zero-terminated */
-    mds_depot_t          *depot;   /* NULL: not open */
-    mds_status_t          status;  /* why not; as it was logged last */
-    uint32_t              warned;  /* checksum of the last warning logged */
-    ngx_msec_t            opened;  /* when that was tried last */
-    ngx_uint_t            opening; /* counts these */
-    ngx_http_mds_proof_t *proof;   /* of a generation; NULL: none under way */
-    ngx_uint_t            proving; /* which opening it is for */
-    ngx_http_mds_state_t  state;
-    ngx_http_mds_queue_t *queue; /* of writes; NULL: none yet */
-    ngx_event_t           timer;
-    ngx_http_mds_depot_t *next;
+    ngx_str_t                path;    /* zero-terminated */
+    mds_depot_t             *depot;   /* NULL: not open */
+    mds_status_t             status;  /* why not; as it was logged last */
+    uint32_t                 warned;  /* checksum of the last warning logged */
+    ngx_msec_t               opened;  /* when that was tried last */
+    ngx_uint_t               opening; /* counts these */
+    ngx_http_mds_proof_t    *proof; /* of a generation; NULL: none under way */
+    ngx_uint_t               proving; /* which opening it is for */
+    ngx_http_mds_bounds_t    bounds;
+    ngx_http_mds_env_t       state;
+    ngx_http_mds_queue_t    *queue; /* of writes; NULL: none yet */
+    ngx_http_mds_registry_t *registry;
+    ngx_event_t              timer;
+    ngx_http_mds_depot_t    *next;
 };
 
 /* An evaluation, for the guard. */
@@ -42,7 +44,8 @@ typedef struct {
 /* Lives as long as the process: with no master, longer than a cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
-static ngx_http_mds_depot_t *ngx_http_mds_depot_create(ngx_str_t *path);
+static ngx_http_mds_depot_t             *
+ngx_http_mds_depot_create(ngx_http_mds_place_t *place);
 static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
 static void
 ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
@@ -75,8 +78,9 @@ ngx_http_mds_close_depots(void)
         }
 
         mds_depot_close(depot->depot);
-        ngx_http_mds_state_close(&depot->state);
+        ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_queue_free(depot->queue);
+        ngx_http_mds_registry_free(depot->registry);
         ngx_free(depot);
     }
 
@@ -99,7 +103,11 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
     }
 
     if (depot == NULL) {
-        depot = ngx_http_mds_depot_create(&place->path);
+        depot = ngx_http_mds_depot_create(place);
+
+    } else {
+        /* Without a master, another cycle may say otherwise. */
+        depot->bounds = place->bounds;
     }
 
     place->depot = depot;
@@ -108,8 +116,9 @@ ngx_http_mds_depot(ngx_http_mds_place_t *place)
 }
 
 static ngx_http_mds_depot_t *
-ngx_http_mds_depot_create(ngx_str_t *path)
+ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
 {
+    ngx_str_t            *path = &place->path;
     ngx_http_mds_depot_t *depot;
 
     depot = ngx_calloc(sizeof(*depot) + path->len + 1, ngx_cycle->log);
@@ -117,6 +126,14 @@ ngx_http_mds_depot_create(ngx_str_t *path)
         return NULL;
     }
 
+    depot->registry = ngx_http_mds_registry_create(depot);
+    if (depot->registry == NULL) {
+        ngx_free(depot);
+        return NULL;
+    }
+
+    depot->bounds = place->bounds;
+    depot->state.kind = &ngx_http_mds_state_kind;
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
@@ -224,11 +241,15 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
         (void) ngx_http_mds_depot_lost(depot, &err);
     }
 
-    ngx_http_mds_state_bury(&depot->state);
+    ngx_http_mds_env_bury(&depot->state);
 
     if (!ngx_http_mds_queue_is_busy(depot->queue)) {
-        ngx_http_mds_state_look(&depot->state, (char *) depot->path.data);
+        ngx_http_mds_env_look(&depot->state, (char *) depot->path.data,
+                              &depot->bounds);
     }
+
+    ngx_http_mds_registry_look(depot->registry, (char *) depot->path.data,
+                               &depot->bounds);
 
     ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
 }
@@ -248,13 +269,35 @@ ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
 mds_state_t *
 ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot)
 {
-    return ngx_http_mds_state_get(&depot->state);
+    return ngx_http_mds_env_get(&depot->state);
+}
+
+ngx_uint_t
+ngx_http_mds_depot_is_writing(ngx_http_mds_depot_t *depot)
+{
+    return ngx_http_mds_queue_is_busy(depot->queue);
+}
+
+ngx_http_mds_registry_t *
+ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot)
+{
+    return depot->registry;
+}
+
+void
+ngx_http_mds_depot_complain(ngx_http_mds_depot_t *depot, const mds_error_t *err)
+{
+    if (!depot->state.complained) {
+        depot->state.complained = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
+                      &depot->path, err->text);
+    }
 }
 
 void
 ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot)
 {
-    ngx_http_mds_state_suspect(&depot->state);
+    ngx_http_mds_env_suspect(&depot->state);
 }
 
 ngx_http_mds_queue_t **

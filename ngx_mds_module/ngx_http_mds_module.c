@@ -17,9 +17,30 @@ static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
 static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static char *
+ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data);
+static char *
+ngx_http_mds_check_device_ttl(ngx_conf_t *cf, void *post, void *data);
+static char *
+ngx_http_mds_check_state_timeout(ngx_conf_t *cf, void *post, void *data);
 static ngx_int_t ngx_http_mds_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
+
+/* LMDB takes room for it in the address space once for all. */
+#define NGX_HTTP_MDS_STATE_MIN ((off_t) 1 << 20)
+#define NGX_HTTP_MDS_STATE_MAX ((off_t) MDS_LMDB_MAP_BYTES)
+#define NGX_HTTP_MDS_STATE_DEFAULT ((off_t) 16 << 30)
+
+#define NGX_HTTP_MDS_DEVICE_TTL (90 * 24 * 3600)
+#define NGX_HTTP_MDS_STATE_TIMEOUT 5000
+
+static ngx_conf_post_t ngx_http_mds_state_max
+    = { ngx_http_mds_check_state_max };
+static ngx_conf_post_t ngx_http_mds_device_ttl
+    = { ngx_http_mds_check_device_ttl };
+static ngx_conf_post_t ngx_http_mds_state_timeout
+    = { ngx_http_mds_check_state_timeout };
 
 static ngx_command_t ngx_http_mds_commands[] = {
 
@@ -27,6 +48,27 @@ static ngx_command_t ngx_http_mds_commands[] = {
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
       ngx_http_mds_depot_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_state_max"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, bounds.state_max),
+      &ngx_http_mds_state_max },
+
+    { ngx_string("mds_device_ttl"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, bounds.device_ttl),
+      &ngx_http_mds_device_ttl },
+
+    { ngx_string("mds_state_timeout"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, state_timeout),
+      &ngx_http_mds_state_timeout },
 
     { ngx_string("mds_attribute"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -108,11 +150,48 @@ ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
         return NULL;
     }
 
+    place->bounds.state_max = NGX_CONF_UNSET;
+    place->bounds.device_ttl = NGX_CONF_UNSET;
     place->path.len = path->len;
     ngx_cpystrn(place->path.data, path->data, path->len + 1);
     *slot = place;
 
     return place;
+}
+
+static char *
+ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data)
+{
+    off_t *bytes = data;
+
+    (void) cf;
+    (void) post;
+
+    return *bytes < NGX_HTTP_MDS_STATE_MIN || *bytes > NGX_HTTP_MDS_STATE_MAX
+               ? "must be from 1m to 64g"
+               : NGX_CONF_OK;
+}
+
+static char *
+ngx_http_mds_check_device_ttl(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *seconds = data;
+
+    (void) cf;
+    (void) post;
+
+    return *seconds < 1 ? "must be at least 1s" : NGX_CONF_OK;
+}
+
+static char *
+ngx_http_mds_check_state_timeout(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *ms = data;
+
+    (void) cf;
+    (void) post;
+
+    return *ms < 1 ? "must be at least 1ms" : NGX_CONF_OK;
 }
 
 static char *
@@ -255,6 +334,9 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
      * line */
 
     mlcf->place = NGX_CONF_UNSET_PTR;
+    mlcf->bounds.state_max = NGX_CONF_UNSET;
+    mlcf->bounds.device_ttl = NGX_CONF_UNSET;
+    mlcf->state_timeout = NGX_CONF_UNSET_MSEC;
 
     return mlcf;
 }
@@ -277,6 +359,65 @@ ngx_http_mds_merge_handler(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
     }
 }
 
+/* Where nothing was said of a depot's bounds. */
+static void
+ngx_http_mds_init_bounds(ngx_conf_t *cf)
+{
+    ngx_http_mds_main_conf_t *mcf;
+    ngx_http_mds_place_t    **place;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
+    place = mcf->places.elts;
+
+    for (ngx_uint_t i = 0; i < mcf->places.nelts; i++) {
+        ngx_conf_init_value(place[i]->bounds.state_max,
+                            NGX_HTTP_MDS_STATE_DEFAULT);
+        ngx_conf_init_value(place[i]->bounds.device_ttl,
+                            NGX_HTTP_MDS_DEVICE_TTL);
+    }
+}
+
+/* All locations of a depot have one state: none can have a bound of its own. */
+static char *
+ngx_http_mds_bound(ngx_conf_t *cf, const char *directive, off_t said,
+                   off_t *bound)
+{
+    if (said == NGX_CONF_UNSET || *bound == said) {
+        return NGX_CONF_OK;
+    }
+
+    if (*bound != NGX_CONF_UNSET) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" must be the same wherever the same \"mds_depot\""
+                      " applies: it is %O and %O",
+                      directive, *bound, said);
+        return NGX_CONF_ERROR;
+    }
+
+    *bound = said;
+    return NGX_CONF_OK;
+}
+
+static char *
+ngx_http_mds_bound_place(ngx_conf_t *cf, const ngx_http_mds_bounds_t *said,
+                         ngx_http_mds_bounds_t *bounds)
+{
+    off_t device_ttl = bounds->device_ttl;
+
+    if (ngx_http_mds_bound(cf, "mds_state_max", said->state_max,
+                           &bounds->state_max)
+            != NGX_CONF_OK
+        || ngx_http_mds_bound(cf, "mds_device_ttl", said->device_ttl,
+                              &device_ttl)
+               != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    bounds->device_ttl = (time_t) device_ttl;
+    return NGX_CONF_OK;
+}
+
 static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -285,6 +426,19 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_mds_merge_handler(cf, prev, conf);
     ngx_conf_merge_ptr_value(conf->place, prev->place, NULL);
+    ngx_conf_merge_off_value(conf->bounds.state_max, prev->bounds.state_max,
+                             NGX_CONF_UNSET);
+    ngx_conf_merge_sec_value(conf->bounds.device_ttl, prev->bounds.device_ttl,
+                             NGX_CONF_UNSET);
+    ngx_conf_merge_msec_value(conf->state_timeout, prev->state_timeout,
+                              NGX_HTTP_MDS_STATE_TIMEOUT);
+
+    if (conf->place != NULL
+        && ngx_http_mds_bound_place(cf, &conf->bounds, &conf->place->bounds)
+               != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_http_mds_merge_attributes(cf, prev->attributes, &conf->attributes)
         != NGX_OK)
@@ -311,6 +465,7 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_mds_init(ngx_conf_t *cf)
 {
+    ngx_http_mds_init_bounds(cf);
     ngx_http_mds_header_filter_init();
 
     return ngx_http_mds_resource_init(cf);

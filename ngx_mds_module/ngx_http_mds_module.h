@@ -16,20 +16,29 @@
 
 #include "mds_decide.h"
 #include "mds_depot.h"
+#include "mds_registry.h"
 #include "mds_request.h"
 #include "mds_state.h"
 
 /* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
-typedef struct ngx_http_mds_depot_s   ngx_http_mds_depot_t;
-typedef struct ngx_http_mds_queue_s   ngx_http_mds_queue_t; /* of writes */
-typedef struct ngx_http_mds_batch_s   ngx_http_mds_batch_t;
-typedef struct ngx_http_mds_reading_s ngx_http_mds_reading_t;
-typedef struct ngx_http_mds_proof_s   ngx_http_mds_proof_t; /* under way */
+typedef struct ngx_http_mds_depot_s    ngx_http_mds_depot_t;
+typedef struct ngx_http_mds_queue_s    ngx_http_mds_queue_t; /* of writes */
+typedef struct ngx_http_mds_batch_s    ngx_http_mds_batch_t;
+typedef struct ngx_http_mds_reading_s  ngx_http_mds_reading_t;
+typedef struct ngx_http_mds_proof_s    ngx_http_mds_proof_t; /* under way */
+typedef struct ngx_http_mds_registry_s ngx_http_mds_registry_t;
+
+/* What bounds a depot's state; NGX_CONF_UNSET: not said. */
+typedef struct {
+    off_t  state_max;  /* bytes: mds_state_max */
+    time_t device_ttl; /* seconds: mds_device_ttl */
+} ngx_http_mds_bounds_t;
 
 /* A path that the configuration names, once for all that share it. */
 typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
     ngx_http_mds_depot_t *depot; /* found at first use in this process */
+    ngx_http_mds_bounds_t bounds;
 } ngx_http_mds_place_t;
 
 typedef struct {
@@ -50,6 +59,8 @@ typedef struct {
 typedef struct {
     ngx_http_mds_place_t *place;      /* mds_depot; NULL: none */
     ngx_array_t          *attributes; /* of ngx_http_mds_attribute_t */
+    ngx_http_mds_bounds_t bounds;     /* of the place */
+    ngx_msec_t            state_timeout;
 
     ngx_http_handler_pt      handler;   /* mds_check, ...; NULL: none */
     ngx_http_mds_resource_t *resource;  /* mds_resource; NULL: none */
@@ -131,32 +142,67 @@ mds_state_t *ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot);
 /* Something was wrong in it: not to be had until it was read whole. */
 void ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot);
 
+/* The state cannot be read: a line in the log, but once until it is opened
+ * anew. */
+void ngx_http_mds_depot_complain(ngx_http_mds_depot_t *depot,
+                                 const mds_error_t    *err);
+
+/* Whether requests wait for writes, or a thread is at work on them. */
+ngx_uint_t ngx_http_mds_depot_is_writing(ngx_http_mds_depot_t *depot);
+
+ngx_http_mds_registry_t *
+ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot);
+
 /* Takes in what was proved aside. */
 void
 ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving);
 
 /* ngx_http_mds_state.c */
 
-/* Zeroed: not opened yet. */
+typedef struct ngx_http_mds_env_kind_s ngx_http_mds_env_kind_t;
+
+extern const ngx_http_mds_env_kind_t ngx_http_mds_state_kind;
+extern const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind;
+
+/* Zeroed but for its kind: not opened yet. */
 typedef struct {
-    mds_state_t    *state;
-    ngx_uint_t      suspect;
+    const ngx_http_mds_env_kind_t *kind;
+    void                          *handle; /* mds_state_t or mds_registry_t */
+    ngx_uint_t                     suspect;
+    ngx_uint_t                     complained; /* of what cannot be read */
     mds_file_mark_t bad;    /* which file it was that failed; zero: none */
     mds_status_t    status; /* as it was logged last */
-} ngx_http_mds_state_t;
+} ngx_http_mds_env_t;
 
-/* NULL: not to be had. */
-mds_state_t *ngx_http_mds_state_get(ngx_http_mds_state_t *state);
+/* The handle; NULL: not to be had. */
+void *ngx_http_mds_env_get(ngx_http_mds_env_t *env);
 
 /* Closes what is not to be used, opens what may be again; while no thread is
  * at work on it. */
-void ngx_http_mds_state_look(ngx_http_mds_state_t *state, const char *path);
+void ngx_http_mds_env_look(ngx_http_mds_env_t *env, const char *path,
+                           const ngx_http_mds_bounds_t *bounds);
 
-void ngx_http_mds_state_suspect(ngx_http_mds_state_t *state);
+void ngx_http_mds_env_suspect(ngx_http_mds_env_t *env);
 
-/* Of readers that were killed nothing stays; at any time. */
-void ngx_http_mds_state_bury(ngx_http_mds_state_t *state);
-void ngx_http_mds_state_close(ngx_http_mds_state_t *state);
+/* Clears what killed readers hold; at any time. */
+void ngx_http_mds_env_bury(ngx_http_mds_env_t *env);
+void ngx_http_mds_env_close(ngx_http_mds_env_t *env);
+
+/* ngx_http_mds_registry.c */
+
+/* NULL: no memory. */
+ngx_http_mds_registry_t      *
+ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot);
+void ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry);
+
+/* Keeps it open, and lets it forget; every second. */
+void
+ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry, const char *path,
+                           const ngx_http_mds_bounds_t *bounds);
+
+/* Registers a device some time soon, if it is news, and if it can. */
+void ngx_http_mds_registry_see(ngx_http_mds_depot_t *depot,
+                               const mds_sighting_t *sighting, int64_t now_ms);
 
 /* ngx_http_mds_proof.c */
 
@@ -178,8 +224,9 @@ struct ngx_http_mds_ticket_s {
     size_t                count;
     ngx_http_mds_batch_t *batch; /* that it is in; NULL: it waits, or is done */
     void (*done)(ngx_http_mds_ticket_t *ticket);
-    void                 *data;     /* for done */
-    ngx_http_mds_queue_t *queue_of; /* where nobody waits */
+    void                 *data;    /* for done */
+    ngx_http_mds_queue_t *pending; /* where it is; NULL: done */
+    ngx_event_t           timeout;
 };
 
 /* A thread pool has to be there before workers start; NULL: it is not. */
@@ -188,16 +235,15 @@ ngx_thread_pool_t *ngx_http_mds_pool(void);
 
 /*
  * Asks for what the ticket says; done is called from the event loop once it
- * is durable, or has failed. The request waits: return NGX_DONE. If it goes
- * away before, done is not called.
+ * is durable, or has failed, or the location's mds_state_timeout is over
+ * (MDS_LATER: it may yet be written). The request waits: return NGX_DONE. If
+ * it goes away before, done is not called.
  */
 ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
                                    ngx_http_mds_ticket_t *ticket);
 
-/* Writes it some time soon, if it can; nobody is told. The views are copied. */
-void ngx_http_mds_write_note(ngx_http_mds_depot_t *depot, mds_write_t *write);
-
-/* Whether a thread is at work on the depot's state. NULL is fine. */
+/* Whether a thread is at work on the depot's state, or has to be. NULL is
+ * fine. */
 ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
 void       ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue);
 

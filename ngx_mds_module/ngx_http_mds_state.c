@@ -1,116 +1,278 @@
 /*
- * The state of a depot in a worker. It is opened, and opened anew when another
- * file is put in its place. One in which something went wrong is not used
- * until it was read from end to end; if that fails, not until it is another.
+ * The environments of a depot's state in a worker: the state itself, and the
+ * registry. Each is opened, and opened anew when another file is put in its
+ * place. One in which something went wrong is not used until it was read from
+ * end to end; if that fails, not until it is another. The registry can grow
+ * too large for that, and can be learned again: there it has to be another.
  */
 
 #include "ngx_http_mds_module.h"
 
-/* Something to be done with the state that a fault may end. */
+struct ngx_http_mds_env_kind_s {
+    const char *dir;  /* in the depot */
+    const char *lost; /* what it means that it cannot be had */
+    mds_status_t (*mark)(const char *depot, mds_error_t *err,
+                         mds_file_mark_t *mark);
+    mds_status_t (*open)(const char *depot, mds_error_t *err, void **handle);
+    mds_status_t (*audit)(void *handle, mds_error_t *err); /* NULL: none */
+    mds_status_t (*check)(void *handle, mds_error_t *err);
+    void (*bound)(void *handle, const ngx_http_mds_bounds_t *bounds);
+    void (*bury)(void *handle);
+    void (*close)(void *handle);
+};
+
+/* Something to be done with an environment that a fault may end. */
 typedef struct {
-    const char  *path;
-    ngx_uint_t   suspect;
-    mds_error_t *err;
-    mds_status_t status;
+    ngx_http_mds_env_t *env;
+    const char         *path;
+    mds_error_t        *err;
+    mds_status_t        status;
+    void               *handle;
+} ngx_http_mds_env_call_t;
+
+static mds_status_t
+ngx_http_mds_state_open(const char *depot, mds_error_t *err, void **handle)
+{
     mds_state_t *state;
-} ngx_http_mds_state_call_t;
+    mds_status_t status = mds_state_open(depot, err, &state);
 
-mds_state_t *
-ngx_http_mds_state_get(ngx_http_mds_state_t *state)
-{
-    return state->suspect ? NULL : state->state;
-}
-
-void
-ngx_http_mds_state_suspect(ngx_http_mds_state_t *state)
-{
-    state->suspect = 1;
-}
-
-void
-ngx_http_mds_state_bury(ngx_http_mds_state_t *state)
-{
-    if (ngx_http_mds_state_get(state) != NULL) {
-        mds_state_bury(state->state);
+    if (status == MDS_OK) {
+        *handle = state;
     }
+
+    return status;
 }
 
-void
-ngx_http_mds_state_close(ngx_http_mds_state_t *state)
+static mds_status_t
+ngx_http_mds_state_audit(void *handle, mds_error_t *err)
 {
-    mds_state_close(state->state);
-    state->state = NULL;
+    uint64_t windows;
+
+    return mds_state_audit(handle, err, &windows);
+}
+
+static mds_status_t
+ngx_http_mds_state_check(void *handle, mds_error_t *err)
+{
+    return mds_state_check(handle, err);
 }
 
 static void
-ngx_http_mds_state_try(void *data)
+ngx_http_mds_state_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 {
-    ngx_http_mds_state_call_t *call = data;
-    uint64_t                   windows;
+    mds_state_bound(handle, bounds->state_max);
+}
 
-    call->status = mds_state_open(call->path, call->err, &call->state);
+static void
+ngx_http_mds_state_bury(void *handle)
+{
+    mds_state_bury(handle);
+}
 
-    if (call->status == MDS_OK && call->suspect) {
-        call->status = mds_state_audit(call->state, call->err, &windows);
+static void
+ngx_http_mds_state_close(void *handle)
+{
+    mds_state_close(handle);
+}
+
+const ngx_http_mds_env_kind_t ngx_http_mds_state_kind = {
+    "state",
+    "windows are closed",
+    mds_state_mark,
+    ngx_http_mds_state_open,
+    ngx_http_mds_state_audit,
+    ngx_http_mds_state_check,
+    ngx_http_mds_state_bound,
+    ngx_http_mds_state_bury,
+    ngx_http_mds_state_close,
+};
+
+/* A depot of an older format has no registry yet. */
+static mds_status_t
+ngx_http_mds_registry_open(const char *depot, mds_error_t *err, void **handle)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_make(depot, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_open(depot, err, &registry);
     }
+
+    if (status == MDS_OK) {
+        *handle = registry;
+    }
+
+    return status;
+}
+
+static mds_status_t
+ngx_http_mds_registry_check(void *handle, mds_error_t *err)
+{
+    return mds_registry_check(handle, err);
+}
+
+static void
+ngx_http_mds_registry_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
+{
+    mds_registry_bound(handle, bounds->state_max,
+                       (int64_t) bounds->device_ttl * 1000);
+}
+
+static void
+ngx_http_mds_registry_bury(void *handle)
+{
+    mds_registry_bury(handle);
+}
+
+static void
+ngx_http_mds_registry_close(void *handle)
+{
+    mds_registry_close(handle);
+}
+
+const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind = {
+    "state/devices",
+    "devices are not registered",
+    mds_registry_mark,
+    ngx_http_mds_registry_open,
+    NULL,
+    ngx_http_mds_registry_check,
+    ngx_http_mds_registry_bound,
+    ngx_http_mds_registry_bury,
+    ngx_http_mds_registry_close,
+};
+
+void *
+ngx_http_mds_env_get(ngx_http_mds_env_t *env)
+{
+    return env->suspect ? NULL : env->handle;
+}
+
+void
+ngx_http_mds_env_suspect(ngx_http_mds_env_t *env)
+{
+    env->suspect = 1;
+}
+
+void
+ngx_http_mds_env_bury(ngx_http_mds_env_t *env)
+{
+    if (ngx_http_mds_env_get(env) != NULL) {
+        env->kind->bury(env->handle);
+    }
+}
+
+void
+ngx_http_mds_env_close(ngx_http_mds_env_t *env)
+{
+    if (env->handle != NULL) {
+        env->kind->close(env->handle);
+        env->handle = NULL;
+    }
+}
+
+static void
+ngx_http_mds_env_try(void *data)
+{
+    ngx_http_mds_env_call_t *call = data;
+    ngx_http_mds_env_t      *env = call->env;
+
+    if (env->suspect && env->kind->audit == NULL) {
+        call->status = mds_fail(call->err, MDS_DAMAGED,
+                                "\"%s/%s\" is damaged; without that directory"
+                                " it begins anew",
+                                call->path, env->kind->dir);
+        return;
+    }
+
+    call->status = env->kind->open(call->path, call->err, &call->handle);
+
+    if (call->status == MDS_OK && env->suspect) {
+        call->status = env->kind->audit(call->handle, call->err);
+    }
+}
+
+/* Whether it is still the file that failed. */
+static ngx_uint_t
+ngx_http_mds_env_is_bad(const ngx_http_mds_env_t *env,
+                        const mds_file_mark_t    *mark)
+{
+    return env->kind->audit == NULL ? mark->device == env->bad.device
+                                          && mark->inode == env->bad.inode
+                                    : mds_file_mark_eq(mark, &env->bad);
 }
 
 /* Decisions that need no state go on without it. */
 static void
-ngx_http_mds_state_open(ngx_http_mds_state_t *state, const char *path)
+ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
+                      const ngx_http_mds_bounds_t *bounds)
 {
-    mds_error_t               err;
-    mds_file_mark_t           mark = { 0 };
-    ngx_http_mds_state_call_t call
-        = { .path = path, .suspect = state->suspect, .err = &err };
+    mds_error_t             err;
+    mds_file_mark_t         mark = { 0 };
+    ngx_http_mds_env_call_t call = { .env = env, .path = path, .err = &err };
 
     /* Where there is none, opening it will say so. */
-    if (mds_state_mark(path, &err, &mark) == MDS_OK
-        && mds_file_mark_eq(&mark, &state->bad))
-    {
-        return;
+    if (env->kind->mark(path, &err, &mark) == MDS_OK) {
+        if (ngx_http_mds_env_is_bad(env, &mark)) {
+            return;
+        }
+
+        /* Another than the one that was. */
+        if (env->bad.inode != 0 && env->kind->audit == NULL) {
+            env->suspect = 0;
+        }
+
+    } else if (env->kind->audit == NULL) {
+        env->suspect = 0;
     }
 
-    if (ngx_http_mds_guard(ngx_http_mds_state_try, &call) != NGX_OK) {
-        call.status = mds_fail(&err, MDS_DAMAGED,
-                               "\"%s/state\" cannot be read to its end", path);
+    if (ngx_http_mds_guard(ngx_http_mds_env_try, &call) != NGX_OK) {
+        call.status
+            = mds_fail(&err, MDS_DAMAGED, "\"%s/%s\" cannot be read to its end",
+                       path, env->kind->dir);
     }
 
     if (call.status == MDS_OK) {
-        state->state = call.state;
-        state->suspect = 0;
-        ngx_memzero(&state->bad, sizeof(state->bad));
+        env->handle = call.handle;
+        env->suspect = 0;
+        env->complained = 0;
+        env->kind->bound(env->handle, bounds);
+        ngx_memzero(&env->bad, sizeof(env->bad));
 
     } else {
-        mds_state_close(call.state);
-        state->suspect = state->suspect || call.status == MDS_DAMAGED;
+        if (call.handle != NULL) {
+            env->kind->close(call.handle);
+        }
+
+        env->suspect = env->suspect || call.status == MDS_DAMAGED;
 
         if (call.status == MDS_DAMAGED) {
-            state->bad = mark;
+            env->bad = mark;
         }
     }
 
-    if (call.status != MDS_OK && call.status != state->status) {
+    if (call.status != MDS_OK && call.status != env->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%s\": windows are closed: %s", path,
+                      "mds depot \"%s\": %s: %s", path, env->kind->lost,
                       err.text);
     }
 
-    state->status = call.status;
+    env->status = call.status;
 }
 
 void
-ngx_http_mds_state_look(ngx_http_mds_state_t *state, const char *path)
+ngx_http_mds_env_look(ngx_http_mds_env_t *env, const char *path,
+                      const ngx_http_mds_bounds_t *bounds)
 {
     mds_error_t err;
 
-    if (state->state != NULL
-        && (state->suspect || mds_state_check(state->state, &err) != MDS_OK))
+    if (env->handle != NULL
+        && (env->suspect || env->kind->check(env->handle, &err) != MDS_OK))
     {
-        ngx_http_mds_state_close(state);
+        ngx_http_mds_env_close(env);
     }
 
-    if (state->state == NULL) {
-        ngx_http_mds_state_open(state, path);
+    if (env->handle == NULL) {
+        ngx_http_mds_env_open(env, path, bounds);
     }
 }

@@ -3,6 +3,10 @@
  * of the pool writes all that has gathered in one durable transaction, while
  * the next batch gathers. The event loop never waits; a batch owns copies of
  * all it needs, so that a client may leave in the meantime.
+ *
+ * A disk, or another process that holds the state's lock, may take its time.
+ * No request waits longer than it was told to: it is answered 503, and what
+ * it asked for is left to come to its end, or is dropped if it has not begun.
  */
 
 #include "ngx_http_mds_module.h"
@@ -18,8 +22,10 @@
 /* Of one transaction; what is more waits for the next. */
 #define NGX_HTTP_MDS_BATCH_WRITES 1024
 
-/* So many that nobody waits for; a device that is passed over comes again. */
-#define NGX_HTTP_MDS_NOTES_MAX 10000
+/* So many requests may wait; and half as many as there are connections, once a
+ * batch is slow: others need some, too. */
+#define NGX_HTTP_MDS_WAITING_MAX 10000
+#define NGX_HTTP_MDS_SLOW_MS 1000
 
 typedef struct {
     ngx_http_mds_ticket_t *ticket; /* NULL: its client has left */
@@ -42,7 +48,9 @@ struct ngx_http_mds_queue_s {
     ngx_queue_t           waiting; /* ngx_http_mds_ticket_t */
     ngx_http_mds_depot_t *depot;
     ngx_uint_t            busy;    /* a batch is in its thread */
-    ngx_uint_t            notes;   /* that nobody waits for */
+    ngx_msec_t            began;   /* when it went there */
+    ngx_uint_t            tickets; /* that wait, or are in the batch */
+    ngx_uint_t            late;    /* some were given up, and that was logged */
     mds_status_t          failed;  /* as it was logged last */
     ngx_uint_t            damaged; /* a record is, and that was logged */
     ngx_event_t           retry;
@@ -52,6 +60,7 @@ static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
 
 static void ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue);
 static void ngx_http_mds_queue_retry(ngx_event_t *event);
+static void ngx_http_mds_ticket_timeout(ngx_event_t *event);
 
 ngx_int_t
 ngx_http_mds_pool_init(ngx_conf_t *cf)
@@ -67,24 +76,76 @@ ngx_http_mds_pool(void)
                                &ngx_http_mds_pool_name);
 }
 
-/* The client has left: its writes stand, if they are under way. */
+/* The ticket waits for nothing any more; its writes stand, if they are under
+ * way. */
 static void
-ngx_http_mds_ticket_cleanup(void *data)
+ngx_http_mds_ticket_leave(ngx_http_mds_ticket_t *ticket)
 {
-    ngx_http_mds_ticket_t *ticket = data;
+    ngx_http_mds_batch_t *batch = ticket->batch;
 
-    if (ticket->batch == NULL) {
-        if (ticket->queue.next != NULL) {
-            ngx_queue_remove(&ticket->queue);
-        }
+    if (ticket->pending == NULL) {
         return;
     }
 
-    for (size_t i = 0; i < ticket->batch->seat_count; i++) {
-        if (ticket->batch->seats[i].ticket == ticket) {
-            ticket->batch->seats[i].ticket = NULL;
+    ticket->pending->tickets--;
+    ticket->pending = NULL;
+    ticket->batch = NULL;
+
+    if (ticket->timeout.timer_set) {
+        ngx_del_timer(&ticket->timeout);
+    }
+
+    if (ticket->timeout.posted) {
+        ngx_delete_posted_event(&ticket->timeout);
+    }
+
+    if (ticket->queue.next != NULL) {
+        ngx_queue_remove(&ticket->queue);
+        ticket->queue.next = NULL;
+    }
+
+    for (size_t i = 0; batch != NULL && i < batch->seat_count; i++) {
+        if (batch->seats[i].ticket == ticket) {
+            batch->seats[i].ticket = NULL;
         }
     }
+}
+
+static void
+ngx_http_mds_ticket_cleanup(void *data)
+{
+    ngx_http_mds_ticket_leave(data);
+}
+
+static void
+ngx_http_mds_ticket_fail(ngx_http_mds_ticket_t *ticket, mds_status_t status)
+{
+    ngx_http_mds_ticket_leave(ticket);
+
+    for (size_t i = 0; i < ticket->count; i++) {
+        ticket->writes[i].status = status;
+    }
+
+    ticket->done(ticket);
+}
+
+/* One line when requests begin to be given up, not one for each. */
+static void
+ngx_http_mds_ticket_timeout(ngx_event_t *event)
+{
+    ngx_http_mds_ticket_t *ticket = event->data;
+    ngx_http_mds_queue_t  *queue = ticket->pending;
+
+    if (!queue->late) {
+        queue->late = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": a write of the state takes longer"
+                      " than %M ms: requests that need it are answered 503",
+                      ngx_http_mds_depot_path(queue->depot),
+                      ngx_current_msec - queue->began);
+    }
+
+    ngx_http_mds_ticket_fail(ticket, MDS_LATER);
 }
 
 static ngx_http_mds_queue_t *
@@ -117,17 +178,30 @@ ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue)
     ngx_free(queue);
 }
 
+static ngx_uint_t
+ngx_http_mds_queue_is_full(const ngx_http_mds_queue_t *queue)
+{
+    ngx_uint_t slow
+        = queue->busy && ngx_current_msec - queue->began > NGX_HTTP_MDS_SLOW_MS;
+
+    return queue->tickets > NGX_HTTP_MDS_WAITING_MAX
+           || (slow && queue->tickets > ngx_cycle->connection_n / 2);
+}
+
 ngx_int_t
 ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
                          ngx_http_mds_ticket_t *ticket)
 {
-    ngx_http_request_t   *r = ticket->r;
-    ngx_http_mds_queue_t *queue = ngx_http_mds_queue(depot);
-    ngx_pool_cleanup_t   *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    ngx_http_request_t      *r = ticket->r;
+    ngx_http_mds_queue_t    *queue = ngx_http_mds_queue(depot);
+    ngx_pool_cleanup_t      *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    ngx_http_mds_loc_conf_t *mlcf;
 
     if (queue == NULL || cleanup == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
     cleanup->handler = ngx_http_mds_ticket_cleanup;
     cleanup->data = ticket;
@@ -136,6 +210,19 @@ ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
+    ticket->timeout.handler = ngx_http_mds_ticket_timeout;
+    ticket->timeout.data = ticket;
+    ticket->timeout.log = ngx_cycle->log;
+    ticket->pending = queue;
+    queue->tickets++;
+
+    /* There is nothing to wait for: it is answered from the event loop. */
+    if (ngx_http_mds_queue_is_full(queue)) {
+        ngx_post_event(&ticket->timeout, &ngx_posted_events);
+        return NGX_DONE;
+    }
+
+    ngx_add_timer(&ticket->timeout, mlcf->state_timeout);
     ngx_queue_insert_tail(&queue->waiting, &ticket->queue);
 
     if (!queue->busy) {
@@ -147,26 +234,16 @@ ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
 
 /* The views of a write, which a copy has to take along. */
 static size_t
-ngx_http_mds_write_views(mds_write_t *write, mds_str_t *views[4])
+ngx_http_mds_write_views(mds_write_t *write, mds_str_t *views[2])
 {
-    switch (write->type) {
-
-    case MDS_WRITE_ADMISSION:
-        views[0] = &write->admission.window;
-        views[1] = &write->admission.id;
-        return 2;
-
-    case MDS_WRITE_MARK:
+    if (write->type == MDS_WRITE_MARK) {
         views[0] = &write->mark.user;
         return 1;
-
-    default:
-        views[0] = &write->sighting.device;
-        views[1] = &write->sighting.user;
-        views[2] = &write->sighting.platform;
-        views[3] = &write->sighting.version;
-        return 4;
     }
+
+    views[0] = &write->admission.window;
+    views[1] = &write->admission.id;
+    return 2;
 }
 
 /* Runs go first: they have to be aligned. */
@@ -181,7 +258,7 @@ ngx_http_mds_write_runs_bytes(const mds_write_t *write)
 static size_t
 ngx_http_mds_write_bytes_of(mds_write_t *write)
 {
-    mds_str_t *views[4];
+    mds_str_t *views[2];
     size_t     count = ngx_http_mds_write_views(write, views);
     size_t     bytes = ngx_http_mds_write_runs_bytes(write);
 
@@ -198,7 +275,7 @@ ngx_http_mds_write_copy(mds_write_t *write, u_char **p)
 {
     u_char     *next = *p + ngx_http_mds_write_bytes_of(write);
     mds_write_t copy = *write;
-    mds_str_t  *views[4];
+    mds_str_t  *views[2];
     size_t      runs = ngx_http_mds_write_runs_bytes(write);
     size_t      count = ngx_http_mds_write_views(&copy, views);
 
@@ -264,6 +341,7 @@ ngx_http_mds_batch_take(ngx_http_mds_batch_t *batch, size_t tickets, u_char *p)
 
         /* There are as many tickets as were counted a moment ago. */
         ngx_queue_remove(q); /* NOLINT(clang-analyzer-core.NullDereference) */
+        ticket->queue.next = NULL;
         ticket->batch = batch;
         batch->seats[batch->seat_count++]
             = (ngx_http_mds_seat_t){ ticket, ticket->count };
@@ -381,6 +459,13 @@ ngx_http_mds_batch_done(ngx_event_t *event)
     ngx_http_mds_batch_log(batch);
     ngx_http_mds_batch_hand_out(batch);
 
+    if (queue->late && batch->status == MDS_OK) {
+        queue->late = 0;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": the state is written again",
+                      ngx_http_mds_depot_path(queue->depot));
+    }
+
     /* The next batch is under way before the answers of this one go out. */
     queue->busy = 0;
     ngx_http_mds_queue_run(queue);
@@ -389,8 +474,7 @@ ngx_http_mds_batch_done(ngx_event_t *event)
         ngx_http_mds_ticket_t *ticket = batch->seats[i].ticket;
 
         if (ticket != NULL) {
-            ticket->batch = NULL;
-            ticket->queue.next = NULL;
+            ngx_http_mds_ticket_leave(ticket);
             ticket->done(ticket);
         }
     }
@@ -446,6 +530,7 @@ ngx_http_mds_queue_run(ngx_http_mds_queue_t *queue)
     }
 
     queue->busy = 1;
+    queue->began = ngx_current_msec;
     batch->state = ngx_http_mds_depot_state(queue->depot);
     pool = ngx_http_mds_pool();
 
@@ -482,68 +567,14 @@ ngx_http_mds_queue_retry(ngx_event_t *event)
     ngx_queue_init(&queue->waiting);
 
     while (!ngx_queue_empty(&waiting)) {
-        ngx_queue_t           *q = ngx_queue_head(&waiting);
-        ngx_http_mds_ticket_t *ticket
-            = ngx_queue_data(q, ngx_http_mds_ticket_t, queue);
-
-        ngx_queue_remove(q);
-        ticket->queue.next = NULL;
-
-        for (size_t i = 0; i < ticket->count; i++) {
-            ticket->writes[i].status = MDS_NO_MEMORY;
-        }
-
-        ticket->done(ticket);
-    }
-}
-
-/* A write that nobody waits for. */
-typedef struct {
-    ngx_http_mds_ticket_t ticket; /* first: it is what is freed */
-    mds_write_t           write;
-} ngx_http_mds_note_t;
-
-static void
-ngx_http_mds_note_done(ngx_http_mds_ticket_t *ticket)
-{
-    ticket->queue_of->notes--;
-    ngx_free(ticket);
-}
-
-void
-ngx_http_mds_write_note(ngx_http_mds_depot_t *depot, mds_write_t *write)
-{
-    ngx_http_mds_queue_t *queue = ngx_http_mds_queue(depot);
-    ngx_http_mds_note_t  *note;
-    u_char               *p;
-
-    if (queue == NULL || queue->notes == NGX_HTTP_MDS_NOTES_MAX) {
-        return;
-    }
-
-    note = ngx_calloc(sizeof(*note) + ngx_http_mds_write_bytes_of(write),
-                      ngx_cycle->log);
-    if (note == NULL) {
-        return;
-    }
-
-    p = (u_char *) (note + 1);
-    note->write = ngx_http_mds_write_copy(write, &p);
-    note->ticket.writes = &note->write;
-    note->ticket.count = 1;
-    note->ticket.done = ngx_http_mds_note_done;
-    note->ticket.queue_of = queue;
-
-    queue->notes++;
-    ngx_queue_insert_tail(&queue->waiting, &note->ticket.queue);
-
-    if (!queue->busy) {
-        ngx_http_mds_queue_run(queue);
+        ngx_http_mds_ticket_fail(ngx_queue_data(ngx_queue_head(&waiting),
+                                                ngx_http_mds_ticket_t, queue),
+                                 MDS_NO_MEMORY);
     }
 }
 
 ngx_uint_t
 ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue)
 {
-    return queue != NULL && queue->busy;
+    return queue != NULL && (queue->busy || !ngx_queue_empty(&queue->waiting));
 }

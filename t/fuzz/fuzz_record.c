@@ -178,7 +178,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy->bytes = (uint32_t) size;
     copy->check = mds_record_sum(copy);
     fuzz_table_clear();
-    state = (struct mds_state_s){ .reader = fuzz_table() };
+    state = (struct mds_state_s){ .env = { .reader = fuzz_table() } };
 
     if (mds_record_check((mds_str_t){ size, (const char *) copy }, NULL)
         == MDS_OK) {

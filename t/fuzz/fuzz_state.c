@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "mds_marks.h"
 #include "mds_number.h"
-#include "mds_registry.h"
+#include "mds_registry_part.h"
 #include "mds_state_part.h"
 #include "mds_window.h"
 
@@ -16,7 +16,8 @@
 static const mds_str_t window = mds_str("a\0w"), user = mds_str("a\0u"),
                        device = mds_str("a\0d");
 
-static struct mds_state_s state;
+static struct mds_state_s    state;
+static struct mds_registry_s registry;
 
 static bool
 write_one(mds_write_t write, mds_write_t *done, bool *changed)
@@ -29,10 +30,7 @@ write_one(mds_write_t write, mds_write_t *done, bool *changed)
     status = write.type == MDS_WRITE_ADMISSION
                  ? mds_window_admit(fuzz_table(), &done->admission, NOW_MS,
                                     &err, changed)
-             : write.type == MDS_WRITE_MARK
-                 ? mds_marks_merge(fuzz_table(), &write.mark, &err, changed)
-                 : mds_registry_see(fuzz_table(), &write.sighting, NOW_MS, &err,
-                                    changed);
+                 : mds_marks_merge(fuzz_table(), &write.mark, &err, changed);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
     return status == MDS_OK;
@@ -119,32 +117,62 @@ visit(void *data, const mds_device_t *seen, mds_error_t *err)
     return MDS_OK;
 }
 
+static bool
+see_one(const mds_sighting_t *sighting, bool *changed)
+{
+    mds_registry_told_t told = { 0 };
+    mds_error_t         err;
+    mds_status_t        status;
+
+    *changed = false;
+    status = mds_registry_see(&registry, sighting, NOW_MS, true, &err, &told,
+                              changed);
+
+    fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
+    fuzz_must(told.passed == 0);
+    return status == MDS_OK;
+}
+
 static void
 see(mds_str_t name)
 {
-    unsigned    devices = 0, of_user = 0;
-    bool        news;
-    mds_write_t write = { .type = MDS_WRITE_SIGHTING }, done;
+    mds_sighting_t sighting = { .device = device,
+                                .user = name,
+                                .platform = mds_str("ios"),
+                                .version = mds_str("1.2") };
+    unsigned       devices = 0, of_user = 0;
+    bool           news, changed;
 
-    write.sighting = (mds_sighting_t){ .device = device,
-                                       .user = name,
-                                       .platform = mds_str("ios"),
-                                       .version = mds_str("1.2") };
-
-    if (!write_twice(write, &done)) {
+    if (!see_one(&sighting, &changed)) {
         return;
     }
 
-    fuzz_must(mds_registry_news(&state, &write.sighting, NOW_MS, NULL, &news)
+    fuzz_must(see_one(&sighting, &changed) && !changed);
+    fuzz_must(mds_registry_news(&registry, &sighting, NOW_MS, NULL, &news)
                   == MDS_OK
               && !news);
-    fuzz_must(mds_registry_devices(&state, mds_str("a"), visit, &devices, NULL)
+    fuzz_must(mds_registry_devices(&registry, mds_str("a"), visit, &devices,
+                                   NULL)
                   == MDS_OK
               && devices == 1);
-    fuzz_must(
-        mds_registry_of_user(&state, mds_str("a"), name, visit, &of_user, NULL)
-            == MDS_OK
-        && (name.len == 0 || of_user == 1));
+    fuzz_must(mds_registry_of_user(&registry, mds_str("a"), name, visit,
+                                   &of_user, NULL)
+                  == MDS_OK
+              && (name.len == 0 || of_user == 1));
+}
+
+static void
+read_notes(void)
+{
+    mds_registry_notes_t notes;
+    mds_status_t         status
+        = mds_registry_notes(fuzz_table(), NULL, &notes);
+
+    fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
+
+    if (status == MDS_OK) {
+        fuzz_read(notes.at);
+    }
 }
 
 /* One byte for the table, eight each for three numbers, then the record. */
@@ -152,9 +180,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t  numbers[3];
-    mds_str_t value, keys[] = { window, mds_str("\0\0\0\1d"), user, device,
-                                mds_str("a\0ux") };
+    mds_str_t value, keys[]
+        = { window, mds_str("\0\0\0\1d"), user, device,
+            mds_str("a\0ux"), mds_str("tend") };
     uint64_t  windows;
+    unsigned  table;
 
     if (size < 25) {
         return 0;
@@ -164,18 +194,30 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         numbers[i] = mds_get_u64(data + 1 + 8 * i);
     }
 
-    state = (struct mds_state_s){ .reader = fuzz_table(),
-                                  .writer = fuzz_table() };
+    state = (struct mds_state_s){ .env = { .reader = fuzz_table(),
+                                           .writer = fuzz_table() } };
+    registry = (struct mds_registry_s){ .env = { .reader = fuzz_table(),
+                                                 .writer = fuzz_table() },
+                                        .refresh_ms = 1000,
+                                        .there = true };
     value = (mds_str_t){ size - 25, (const char *) data + 25 };
+    table = data[0] % mds_nelems(keys);
 
     fuzz_table_clear();
-    fuzz_table_put(data[0] % MDS_STATE_TABLES, keys[data[0] % MDS_STATE_TABLES],
-                   value);
 
-    (void) !mds_state_audit(&state, NULL, &windows);
-    admit(numbers[0]);
-    mark(numbers[0], numbers[1], numbers[2]);
-    see(value.len > 0 && value.data[0] == '-' ? mds_str("eve") : mds_null_str);
+    if (table < MDS_STATE_TABLES) {
+        fuzz_table_put(table, keys[table], value);
+        (void) !mds_state_audit(&state, NULL, &windows);
+        admit(numbers[0]);
+        mark(numbers[0], numbers[1], numbers[2]);
+
+    } else {
+        fuzz_table_put(table - MDS_STATE_TABLES, keys[table], value);
+        (void) !mds_registry_audit(&registry, NULL);
+        read_notes();
+        see(value.len > 0 && value.data[0] == '-' ? mds_str("eve")
+                                                  : mds_null_str);
+    }
 
     fuzz_table_clear();
     return 0;

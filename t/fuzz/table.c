@@ -330,3 +330,18 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
     (void) lmdb;
     return 0;
 }
+
+mds_status_t
+mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
+              uint64_t enough_pages, mds_error_t *err, mds_lmdb_room_t *room)
+{
+    (void) lmdb, (void) limit_bytes, (void) parts, (void) err;
+    *room = (mds_lmdb_room_t){ enough_pages, 0, enough_pages };
+    return MDS_OK;
+}
+
+void
+mds_lmdb_drop(mds_lmdb_t *lmdb, const char *name, bool *changed)
+{
+    (void) lmdb, (void) name, (void) changed;
+}

@@ -683,24 +683,15 @@ deed_bodies(mds_error_t *err)
 
 /* --- the state */
 
-static mds_status_t
-visit_device(void *data, const mds_device_t *device, mds_error_t *err)
-{
-    (void) err;
-    *(unsigned *) data += device->device.len > 0;
-    return MDS_OK;
-}
-
 /* All or nothing: the window has let in those that it says. */
 static mds_status_t
 deed_state(mds_error_t *err)
 {
-    char               id[16], version[16];
+    char               id[16];
     static mds_run_t   runs[] = { { 9, 11 }, { 14, 14 }, { 20, 30 } };
-    mds_write_t        writes[3];
+    mds_write_t        writes[2];
     mds_state_t       *state;
     uint64_t           windows = 0;
-    unsigned           devices = 0;
     mds_status_t       status = mds_state_open(depot, err, &state);
 
     if (status != MDS_OK) {
@@ -708,7 +699,6 @@ deed_state(mds_error_t *err)
     }
 
     snprintf(id, sizeof(id), "d%u", count);
-    snprintf(version, sizeof(version), "1.%u", count);
     memset(writes, 0, sizeof(writes));
     writes[0].type = MDS_WRITE_ADMISSION;
     writes[0].admission = (mds_admission_t){ .window = mds_str("a\0r"),
@@ -722,13 +712,8 @@ deed_state(mds_error_t *err)
                                    .read = runs,
                                    .read_count = 3,
                                    .oldest = 1 };
-    writes[2].type = MDS_WRITE_SIGHTING;
-    writes[2].sighting = (mds_sighting_t){ .device = mds_str("a\0d"),
-                                           .user = mds_str("u"),
-                                           .platform = mds_str("x"),
-                                           .version = mds_str_of(version) };
 
-    status = mds_state_write(state, writes, 3, NOW_MS, err);
+    status = mds_state_write(state, writes, 2, NOW_MS, err);
 
     if (status == MDS_OK) {
         assert_true(writes[0].admission.admitted);
@@ -736,27 +721,83 @@ deed_state(mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_state_begin(state, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_registry_devices(state, mds_str("a"), visit_device,
-                                      &devices, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_registry_of_user(state, mds_str("a"), mds_str("u"),
-                                      visit_device, &devices, err);
-        assert_true(status != MDS_OK || devices == 2);
-    }
-
-    mds_state_end(state);
-
-    if (status == MDS_OK) {
         status = mds_state_sweep_marks(state, mds_str("a"), 1000000, err);
     }
 
     mds_state_close(state);
+    return status;
+}
+
+/* --- the registry */
+
+static mds_status_t
+visit_device(void *data, const mds_device_t *device, mds_error_t *err)
+{
+    (void) err;
+    *(unsigned *) data += device->device.len > 0;
+    return MDS_OK;
+}
+
+static mds_status_t
+deed_registry(mds_error_t *err)
+{
+    char                version[16];
+    mds_sighting_t      sightings[2];
+    mds_registry_t     *registry;
+    mds_registry_told_t told = { 0 };
+    uint64_t            passed = 1, forgotten = 0;
+    unsigned            devices = 0;
+    mds_status_t        status = mds_registry_open(depot, err, &registry);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    snprintf(version, sizeof(version), "1.%u", count);
+    sightings[0] = (mds_sighting_t){ .device = mds_str("a\0d"),
+                                     .user = mds_str("u"),
+                                     .platform = mds_str("x"),
+                                     .version = mds_str_of(version) };
+    sightings[1] = sightings[0];
+    sightings[1].device = mds_str("a\0e");
+    mds_registry_bound(registry, 64 << 20, 1000);
+
+    status = mds_registry_write(registry, sightings, 2, NOW_MS, err, &told);
+
+    if (status == MDS_OK) {
+        status = mds_registry_begin(registry, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_devices(registry, mds_str("a"), visit_device,
+                                      &devices, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_of_user(registry, mds_str("a"), mds_str("u"),
+                                      visit_device, &devices, err);
+        assert_true(status != MDS_OK || devices == 4);
+    }
+
+    mds_registry_end(registry);
+
+    if (status == MDS_OK) {
+        status = mds_registry_forget(registry, mds_str("a"), mds_str("d"), err,
+                                     &forgotten);
+        assert_true(status != MDS_OK || forgotten == 1);
+    }
+
+    /* The other has not been seen for as long as may be. */
+    if (status == MDS_OK) {
+        status = mds_registry_tend(registry, &passed, NOW_MS + 100000, err);
+        assert_true(status != MDS_OK || passed == 0);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_audit(registry, err);
+    }
+
+    mds_registry_close(registry);
     return status;
 }
 
@@ -778,6 +819,7 @@ DEED(import)
 DEED(decide)
 DEED(settings)
 DEED(state)
+DEED(registry)
 DEED(gc)
 DEED(verify)
 DEED(renew)
@@ -834,7 +876,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),   cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_init),
+        cmocka_unit_test(test_init),     cmocka_unit_test(test_registry),
         cmocka_unit_test(test_decide),   cmocka_unit_test(test_settings),
         cmocka_unit_test(test_state),    cmocka_unit_test(test_import),
         cmocka_unit_test(test_patch),    cmocka_unit_test(test_renew),

@@ -307,10 +307,10 @@ test_repeats_cost_nothing(void **unused)
 static void
 put(const char *user, const void *data, size_t len)
 {
-    assert_int_equal(mds_lmdb_write(state->writer, &err), MDS_OK);
-    mds_lmdb_put(state->writer, MDS_STATE_MARKS, mds_str_of(user),
+    assert_int_equal(mds_lmdb_write(state->env.writer, &err), MDS_OK);
+    mds_lmdb_put(state->env.writer, MDS_STATE_MARKS, mds_str_of(user),
                  (mds_str_t){ len, data });
-    assert_int_equal(mds_lmdb_commit(state->writer, &err), MDS_OK);
+    assert_int_equal(mds_lmdb_commit(state->env.writer, &err), MDS_OK);
 }
 
 /* "ap" 00 and a number, or "app" 00 and one. */

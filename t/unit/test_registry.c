@@ -2,35 +2,34 @@
 
 #include <stdio.h>
 
-#include "mds_registry.h"
-#include "mds_sighting.h"
-#include "mds_state_part.h"
+#include "mds_registry_part.h"
+#include "mds_state.h"
 #include "workdir.h"
 
 #define NOW INT64_C(1790000000000)
 #define DAY INT64_C(86400000)
 
-static mds_error_t  err;
-static mds_state_t *state;
-static char         said[4096];
-static const char  *platform = "ios";
+static mds_error_t     err;
+static mds_registry_t *registry;
+static char            said[4096];
+static const char     *platform = "ios";
 
 static int
 make(void **unused)
 {
     if (workdir_make(unused) != 0 || !shell("mkdir state")
-        || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK)
+        || mds_registry_make(workdir("."), &err) != MDS_OK)
     {
         return -1;
     }
 
-    return mds_state_open(workdir("."), &err, &state) == MDS_OK ? 0 : -1;
+    return mds_registry_open(workdir("."), &err, &registry) == MDS_OK ? 0 : -1;
 }
 
 static int
 unmake(void **unused)
 {
-    mds_state_close(state);
+    mds_registry_close(registry);
     return workdir_remove(unused);
 }
 
@@ -50,20 +49,21 @@ sighting(const char *device, const char *user, const char *version,
 static bool
 see(const char *device, const char *user, const char *version, int64_t now_ms)
 {
-    char        key[64];
-    bool        news, same;
-    mds_write_t write = { .type = MDS_WRITE_SIGHTING,
-                          .sighting = sighting(device, user, version, key) };
+    char                key[64];
+    bool                news, same;
+    mds_sighting_t      s = sighting(device, user, version, key);
+    mds_registry_told_t told = { 0 };
 
-    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_registry_news(state, &write.sighting, now_ms, &err,
-                                       &news),
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    assert_int_equal(mds_registry_news(registry, &s, now_ms, &err, &news),
                      MDS_OK);
-    mds_state_end(state);
+    mds_registry_end(registry);
 
-    assert_true(shell("cp state/data.mdb before"));
-    assert_int_equal(mds_state_write(state, &write, 1, now_ms, &err), MDS_OK);
-    same = workdir_same("before", "state/data.mdb");
+    assert_true(shell("cp state/devices/data.mdb before"));
+    assert_int_equal(mds_registry_write(registry, &s, 1, now_ms, &err, &told),
+                     MDS_OK);
+    assert_int_equal(told.passed + told.damaged, 0);
+    same = workdir_same("before", "state/devices/data.mdb");
     assert_int_equal(news, !same);
 
     return news;
@@ -87,11 +87,11 @@ static const char *
 of_user(const char *user)
 {
     said[0] = '\0';
-    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_registry_of_user(state, mds_str("app"),
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    assert_int_equal(mds_registry_of_user(registry, mds_str("app"),
                                           mds_str_of(user), say, NULL, &err),
                      MDS_OK);
-    mds_state_end(state);
+    mds_registry_end(registry);
 
     return said;
 }
@@ -100,11 +100,11 @@ static const char *
 of_app(const char *app)
 {
     said[0] = '\0';
-    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_registry_devices(state, mds_str_of(app), say, NULL,
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    assert_int_equal(mds_registry_devices(registry, mds_str_of(app), say, NULL,
                                           &err),
                      MDS_OK);
-    mds_state_end(state);
+    mds_registry_end(registry);
 
     return said;
 }
@@ -140,9 +140,9 @@ owners(void)
 {
     uint64_t count;
 
-    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    count = mds_lmdb_count(state->reader, MDS_STATE_OWNERS);
-    mds_state_end(state);
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    count = mds_lmdb_count(registry->env.reader, MDS_REGISTRY_OWNERS);
+    mds_registry_end(registry);
 
     return count;
 }
@@ -183,19 +183,19 @@ test_hostile(void **unused)
     (void) unused;
 
     for (size_t len = 0; len < sizeof(bytes); len++) {
-        assert_int_equal(mds_lmdb_write(state->writer, &err), MDS_OK);
-        mds_lmdb_put(state->writer, MDS_STATE_DEVICES, key,
+        assert_int_equal(mds_lmdb_write(registry->env.writer, &err), MDS_OK);
+        mds_lmdb_put(registry->env.writer, MDS_REGISTRY_DEVICES, key,
                      (mds_str_t){ len, bytes });
-        assert_int_equal(mds_lmdb_commit(state->writer, &err), MDS_OK);
+        assert_int_equal(mds_lmdb_commit(registry->env.writer, &err), MDS_OK);
 
         said[0] = '\0';
-        assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-        assert_int_equal(mds_registry_devices(state, mds_str("bad"), say, NULL,
+        assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+        assert_int_equal(mds_registry_devices(registry, mds_str("bad"), say, NULL,
                                               &err),
                          len < 8 ? MDS_DAMAGED : MDS_OK);
-        assert_int_equal(mds_registry_news(state, &seen, NOW, &err, &news),
+        assert_int_equal(mds_registry_news(registry, &seen, NOW, &err, &news),
                          len < 8 ? MDS_DAMAGED : MDS_OK);
-        mds_state_end(state);
+        mds_registry_end(registry);
     }
 }
 
