@@ -180,13 +180,17 @@ mds_message_unread(mds_judge_t *judge, const mds_message_record_t *message)
 {
     mds_marks_t marks = { 0 };
 
-    judge->status = mds_message_marks(judge, &marks);
+    /* Nobody is told twice, and nobody goes without what the catalog chose
+     * because of a state that is not to be had. */
+    if (mds_message_marks(judge, &marks) != MDS_OK) {
+        return mds_judge_tell(judge, "unread", mds_null_str, mds_null_str,
+                              false, "not known: the state is not to be had");
+    }
 
-    return judge->status == MDS_OK
-           && mds_judge_tell(judge, "unread", mds_null_str, mds_null_str,
-                             message->id > marks.delete_through
-                                 && !mds_marks_read(&marks, message->id),
-                             "neither read nor deleted");
+    return mds_judge_tell(judge, "unread", mds_null_str, mds_null_str,
+                          message->id > marks.delete_through
+                              && !mds_marks_read(&marks, message->id),
+                          "neither read nor deleted");
 }
 
 typedef bool (*mds_message_test_t)(mds_judge_t                *judge,

@@ -65,12 +65,13 @@ mds_registry_make(const char *depot, mds_error_t *err)
         return status;
     }
 
-    status = mds_path(&state, err, "%s/state", depot);
+    status = mds_path(&state, err, "%s/state/data.mdb", depot);
 
     if (status == MDS_OK) {
         status = mds_path(&path, err, "%s/%s", depot, mds_registry_kind.dir);
     }
 
+    /* Beside no state there is no registry. */
     if (status == MDS_OK && stat(state.text, &st) != 0) {
         status = mds_fail_errno(err, "open \"%s\"", state.text);
     }

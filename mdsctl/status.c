@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "kept.h"
 #include "mds_document.h"
 #include "mds_state.h"
 #include "mds_time.h"
@@ -21,6 +22,7 @@ word(const mds_json_t *object, const char *key, const char *otherwise)
 typedef struct {
     mds_loader_t *loader;
     mds_state_t  *state; /* NULL: not to be had */
+    mds_json_t   *kept;
     mds_json_t   *apps;
 } status_t;
 
@@ -299,6 +301,7 @@ print_status(const mdsctl_t *ctl, const status_t *status)
 
     if (!ctl->json) {
         printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
+        mdsctl_kept_print(status->kept);
         print_apps(status->apps);
         return MDSCTL_DONE;
     }
@@ -306,6 +309,7 @@ print_status(const mdsctl_t *ctl, const status_t *status)
     o = mds_json_object_new();
 
     if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set(o, "state", mds_json_retain(status->kept)) != MDS_OK
         || mds_json_set(o, "apps", mds_json_retain(status->apps)) != MDS_OK)
     {
         mds_json_release(o);
@@ -334,10 +338,15 @@ mdsctl_status(mdsctl_t *ctl, int argc, char **argv)
         || status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK)
     {
         code = mdsctl_failed(&err);
+
+    } else if ((status.kept = mdsctl_kept(ctl->depot, status.state)) == NULL) {
+        code = mdsctl_built(MDS_NO_MEMORY);
+
     } else {
         code = print_status(ctl, &status);
     }
 
+    mds_json_release(status.kept);
     mds_json_release(status.apps);
     mds_state_close(status.state);
     mds_loader_close(status.loader);

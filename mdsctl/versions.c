@@ -234,37 +234,95 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
     return mds_json_done(mds_json_append(listing->devices, o), err);
 }
 
-int
-mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
+static int
+list_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
+             mds_str_t user)
 {
-    listing_t       listing = { .devices = mds_json_array_new() };
-    mds_registry_t *registry = NULL;
-    mds_error_t     err;
-    int             code = MDSCTL_DONE;
+    listing_t   listing = { ctl->json, mds_json_array_new() };
+    mds_error_t err;
 
-    if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
-        mds_json_release(listing.devices);
-        return MDSCTL_USAGE;
-    }
-
-    listing.json = ctl->json;
-
-    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
-        || mds_registry_begin(registry, &err) != MDS_OK
-        || mds_registry_of_user(registry, mds_str_of(argv[1]),
-                                mds_str_of(argv[2]), list_device, &listing,
+    if (mds_registry_begin(registry, &err) != MDS_OK
+        || mds_registry_of_user(registry, app, user, list_device, &listing,
                                 &err)
                != MDS_OK)
     {
-        code = mdsctl_failed(&err);
+        mds_json_release(listing.devices);
+        return mdsctl_failed(&err);
     }
 
-    mds_registry_close(registry);
-
-    if (code == MDSCTL_DONE && ctl->json) {
+    if (ctl->json) {
         return mdsctl_print(listing.devices);
     }
 
     mds_json_release(listing.devices);
+    return MDSCTL_DONE;
+}
+
+static int
+forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
+               const char *name)
+{
+    mds_json_t *o;
+    mds_error_t err;
+    uint64_t    count;
+
+    if (mds_registry_forget(registry, app, mds_str_of(name), &err, &count)
+        != MDS_OK)
+    {
+        return mdsctl_failed(&err);
+    }
+
+    if (!ctl->json) {
+        printf("forgot %" PRIu64 " device%s\n", count, count == 1 ? "" : "s");
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "forgotten", (int64_t) count) != MDS_OK) {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+int
+mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *forget = NULL;
+    mdsctl_option_t options[]
+        = { { .name = "forget", .value = &forget }, { 0 } };
+    mds_registry_t *registry;
+    mds_str_t       app;
+    mds_error_t     err;
+    int             code;
+
+    if (mdsctl_parse(ctl, options, 1, 2, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if ((forget == NULL) != (argc == 3)) {
+        return mdsctl_usage(forget == NULL
+                                ? "devices: give a user, or --forget with a"
+                                  " device or a user"
+                                : "devices: give --forget or a user, not"
+                                  " both");
+    }
+
+    if (forget != NULL && forget[0] == '\0') {
+        return mdsctl_usage("devices: --forget must name a device or a user");
+    }
+
+    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    app = mds_str_of(argv[1]);
+    code = forget == NULL
+               ? list_devices(ctl, registry, app, mds_str_of(argv[2]))
+               : forget_devices(ctl, registry, app, forget);
+    mds_registry_close(registry);
+
     return code;
 }

@@ -245,11 +245,8 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
                             &question->decision);
     }
 
-    /* Where there is no state, that was logged when it could not be opened. */
     if (status == MDS_DENIED) {
-        if (snapshot->state != NULL) {
-            ngx_http_mds_depot_complain(asking->depot, err);
-        }
+        ngx_http_mds_depot_complain(asking->depot, err);
         ngx_http_mds_closed(question);
         return MDS_OK;
     }

@@ -287,7 +287,9 @@ ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot)
 void
 ngx_http_mds_depot_complain(ngx_http_mds_depot_t *depot, const mds_error_t *err)
 {
-    if (!depot->state.complained) {
+    /* Where there is none, that was logged when it could not be opened. */
+    if (!depot->state.complained && ngx_http_mds_env_get(&depot->state) != NULL)
+    {
         depot->state.complained = 1;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
                       &depot->path, err->text);

@@ -193,6 +193,19 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
                : MDS_OK;
 }
 
+/* A state that is not to be had is logged once, not for each who asks. */
+static ngx_int_t
+ngx_http_mds_messages_failed(ngx_http_mds_messages_t *m, mds_status_t status,
+                             const mds_error_t *err)
+{
+    if (status != MDS_DENIED) {
+        return ngx_http_mds_problem(m->r, status, err->text);
+    }
+
+    ngx_http_mds_depot_complain(m->depot, err);
+    return ngx_http_mds_unavailable(m->r);
+}
+
 static ngx_int_t
 ngx_http_mds_messages_get(ngx_http_mds_messages_t *m)
 {
@@ -214,7 +227,7 @@ ngx_http_mds_messages_get(ngx_http_mds_messages_t *m)
     }
 
     if (status != MDS_OK) {
-        return ngx_http_mds_problem(r, status, err.text);
+        return ngx_http_mds_messages_failed(m, status, &err);
     }
 
     if (ngx_http_mds_add_common_headers(r) != NGX_OK) {
@@ -373,7 +386,7 @@ ngx_http_mds_messages_posted(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     return status == MDS_OK ? ngx_http_mds_messages_mark(m)
-                            : ngx_http_mds_problem(r, status, err.text);
+                            : ngx_http_mds_messages_failed(m, status, &err);
 }
 
 static void

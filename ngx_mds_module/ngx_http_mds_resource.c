@@ -149,13 +149,17 @@ ngx_http_mds_resource_forget(ngx_http_mds_ctx_t *ctx)
 /* Why is in the log already where the depot is not open. */
 static void
 ngx_http_mds_resource_failed(ngx_http_request_t *r, mds_status_t status,
-                             ngx_uint_t open, const mds_error_t *err)
+                             ngx_http_mds_depot_t *depot,
+                             const mds_error_t    *err)
 {
     if (status == MDS_INVALID) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "mds: %s",
                       err->text);
 
-    } else if (open) {
+    } else if (status == MDS_DENIED) {
+        ngx_http_mds_depot_complain(depot, err);
+
+    } else if (ngx_http_mds_depot_is_open(depot)) {
         ngx_http_mds_log_failure(r, NGX_LOG_ERR, err->text);
     }
 }
@@ -199,8 +203,7 @@ ngx_http_mds_resource_look(ngx_http_request_t *r)
     }
 
     if (ctx->shown_status != MDS_OK) {
-        ngx_http_mds_resource_failed(r, ctx->shown_status,
-                                     ngx_http_mds_depot_is_open(depot), &err);
+        ngx_http_mds_resource_failed(r, ctx->shown_status, depot, &err);
     }
 }
 

@@ -18,6 +18,8 @@ static int
 make(void **unused)
 {
     if (workdir_make(unused) != 0 || !shell("mkdir state")
+        || mds_registry_make(workdir("."), &err) != MDS_NOT_FOUND
+        || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK
         || mds_registry_make(workdir("."), &err) != MDS_OK)
     {
         return -1;
