@@ -63,8 +63,10 @@ my @commands = (
 my %needs = (
     CURRENT            => [qw(status verify export explain list publish
                               snapshot gc)],
-    'state/data.mdb'   => [qw(versions snapshot verify)],
-    'state/lock.mdb'   => [qw(versions snapshot verify)],
+    'state/data.mdb'   => [qw(snapshot verify)],
+    'state/lock.mdb'   => [qw(snapshot verify)],
+    'state/devices/data.mdb' => [qw(versions snapshot verify)],
+    'state/devices/lock.mdb' => [qw(versions snapshot verify)],
     'journal/data.mdb' => [qw(status verify log export list publish snapshot gc)],
     'journal/lock.mdb' => [qw(status verify log export list publish snapshot gc)],
     'catalog/*'        => [qw(explain verify)],

@@ -113,9 +113,14 @@ my %attacks = (
         mkfifo "$state/$name", 0660 or die "mkfifo: $!";
     }) },
 );
-for my $name ('lock.mdb', 'data.mdb') {
+for my $name ('lock.mdb', 'data.mdb', 'devices/lock.mdb', 'devices/data.mdb') {
+    my $says = $name =~ /devices/ ? qr/^(?:versions|devices|snapshot)$/
+        : qr/^snapshot$/;
+
     for my $kind (sort keys %attacks) {
         for my $command (@commands) {
+            next if $name =~ /devices/ && $command->[0]
+                !~ /^(?:status|versions|devices|verify|snapshot)$/;
             whole();
             secret();
             $attacks{$kind}->($name);
@@ -124,7 +129,7 @@ for my $name ('lock.mdb', 'data.mdb') {
             like $code, qr/^[01]$/, "$title: ends by itself" or diag $said;
             like $said, qr/state\/$name" must be|state\/$name.*user/,
                 "$title: says so"
-                if $command->[0] =~ /^(?:versions|devices|snapshot)$/;
+                if $command->[0] =~ $says;
             is_secret($title);
         }
     }

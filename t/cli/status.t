@@ -15,8 +15,16 @@ use Depot;
 
 my $d = Depot->new;
 
-is $d->does('status'), "depot $d->{depot}: serial 0\n", 'an empty depot';
-is_deeply $d->asks('status'), { serial => 0, apps => [] }, 'for machines';
+like $d->does('status'), qr/^depot \Q$d->{depot}\E: serial 0
+state: \d+ bytes; windows and marks \d+, 0 devices \d+\n\z/, 'an empty depot';
+my $empty = $d->asks('status');
+my $kept  = delete $empty->{state};
+is_deeply $empty, { serial => 0, apps => [] }, 'for machines';
+is $kept->{bytes}, $kept->{windows_bytes} + $kept->{devices_bytes},
+    'the state is as large as its parts';
+is_deeply [@$kept{qw(devices passed_over max_bytes)}], [0, 0, undef],
+    '... no device yet, and no worker has said how large it may be';
+
 
 for my $app (qw(shop game)) {
     $d->must('publish', $d->put("$app-$_", "$app $_"), '--app', $app,
