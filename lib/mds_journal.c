@@ -1,6 +1,10 @@
 #include "mds_journal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "mds_file.h"
 #include "mds_lmdb.h"
@@ -22,9 +26,23 @@ static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
     [MDS_JOURNAL_DELTAS] = "deltas", [MDS_JOURNAL_SIZES] = "sizes",
 };
 
+/* A loader that waits for so long says so; looks in between. */
+#define MDS_JOURNAL_QUIET_LOOKS 20
+#define MDS_JOURNAL_LOOK_NS 50000000
+
 struct mds_journal_s {
     mds_lmdb_t *lmdb;
+    int         fd; /* of its file, for a lock that tells who has it */
+    bool        held;
 };
+
+static void (*mds_journal_waits)(int64_t pid);
+
+void
+mds_journal_on_wait(void (*waits)(int64_t pid))
+{
+    mds_journal_waits = waits;
+}
 
 mds_status_t
 mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
@@ -42,9 +60,18 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
         return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
+    opened->fd = -1;
     status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
                            MDS_JOURNAL_TABLES, MDS_LMDB_MAP_BYTES, err,
                            &opened->lmdb);
+
+    if (status == MDS_OK) {
+        status = mds_path(&path, err, "%s/journal/data.mdb", depot);
+    }
+
+    if (status == MDS_OK) {
+        opened->fd = open(path.text, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    }
 
     if (status != MDS_OK) {
         mds_journal_close(opened);
@@ -60,6 +87,9 @@ mds_journal_close(mds_journal_t *journal)
 {
     if (journal != NULL) {
         mds_lmdb_close(journal->lmdb);
+        if (journal->fd >= 0) {
+            close(journal->fd);
+        }
         free(journal);
     }
 }
@@ -70,22 +100,99 @@ mds_journal_read(mds_journal_t *journal, mds_error_t *err)
     return mds_lmdb_read(journal->lmdb, err);
 }
 
+static bool
+mds_journal_lock(mds_journal_t *journal, int how, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_len = 1 };
+    int          rc;
+
+    do {
+        rc = fcntl(journal->fd, how, &lock);
+    } while (rc != 0 && errno == EINTR);
+
+    return rc == 0;
+}
+
+/* Who holds the lock; 0: nobody any more, or nobody that is seen from here. */
+static int64_t
+mds_journal_holder(const mds_journal_t *journal)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+    return fcntl(journal->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
+                   && lock.l_pid > 0
+               ? lock.l_pid
+               : 0;
+}
+
+/*
+ * LMDB's own lock, which is what counts, does not tell who has it: this one is
+ * taken before it, for that alone. Where it cannot be had for another reason
+ * than that it is held, there is nothing to be told.
+ */
+static void
+mds_journal_queue(mds_journal_t *journal)
+{
+    const struct timespec look = { .tv_nsec = MDS_JOURNAL_LOOK_NS };
+
+    for (int i = 0; !mds_journal_lock(journal, F_SETLK, F_WRLCK); i++) {
+        if (errno != EAGAIN && errno != EACCES) {
+            return;
+        }
+
+        if (i == MDS_JOURNAL_QUIET_LOOKS) {
+            mds_journal_waits(mds_journal_holder(journal));
+            journal->held = mds_journal_lock(journal, F_SETLKW, F_WRLCK);
+            return;
+        }
+
+        (void) nanosleep(&look, NULL);
+    }
+
+    journal->held = true;
+}
+
+static void
+mds_journal_leave(mds_journal_t *journal)
+{
+    if (journal->held) {
+        journal->held = false;
+        (void) mds_journal_lock(journal, F_SETLK, F_UNLCK);
+    }
+}
+
 mds_status_t
 mds_journal_write(mds_journal_t *journal, mds_error_t *err)
 {
-    return mds_lmdb_write(journal->lmdb, err);
+    mds_status_t status;
+
+    if (mds_journal_waits != NULL && journal->fd >= 0) {
+        mds_journal_queue(journal);
+    }
+
+    status = mds_lmdb_write(journal->lmdb, err);
+
+    if (status != MDS_OK) {
+        mds_journal_leave(journal);
+    }
+
+    return status;
 }
 
 mds_status_t
 mds_journal_commit(mds_journal_t *journal, mds_error_t *err)
 {
-    return mds_lmdb_commit(journal->lmdb, err);
+    mds_status_t status = mds_lmdb_commit(journal->lmdb, err);
+
+    mds_journal_leave(journal);
+    return status;
 }
 
 void
 mds_journal_abort(mds_journal_t *journal)
 {
     mds_lmdb_abort(journal->lmdb);
+    mds_journal_leave(journal);
 }
 
 mds_status_t

@@ -44,6 +44,13 @@ mds_status_t
 mds_journal_read(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_journal_write(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Calls waits() where a write has waited for another loader for a second; pid:
+ * of that one, 0 where it cannot be seen (another container). For the program,
+ * once.
+ */
+void mds_journal_on_wait(void (*waits)(int64_t pid));
 mds_status_t
 mds_journal_commit(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 void mds_journal_abort(mds_journal_t *journal);

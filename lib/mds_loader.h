@@ -81,7 +81,9 @@ typedef struct {
     bool             rekeys;   /* the key may be another than the app's */
     const mds_key_t *key;      /* NULL: what is new cannot be signed */
     const char      *what;     /* names the document in messages */
-    const char      *base_dir; /* files are relative to it */
+    const char      *base_dir; /* files are relative to it, and lie in it;
+                                * NULL: they are the caller's own words */
+    bool             outside;  /* they may lie elsewhere, too */
     mds_edit_t       edit;
     mds_guard_t      guard; /* NULL, or asked where the edit would change
                              * something: before is the state as it is */

@@ -18,15 +18,80 @@ typedef struct {
     size_t              stored;
 } mds_storing_t;
 
-/* Relative paths begin where the document lies. */
+static mds_status_t
+mds_storing_outside(const char *why, mds_error_t *err)
+{
+    return mds_fail(err, MDS_INVALID,
+                    "the file must lie in the document's folder, and %s"
+                    " (--allow-outside takes it)",
+                    why);
+}
+
+/* Whether the path has "..", whatever stands before it. */
+static bool
+mds_storing_climbs(mds_str_t path)
+{
+    while (path.len > 0) {
+        if (mds_str_eq(mds_str_cut(&path, '/'), mds_str(".."))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Where it leads, which may be through links; the path without any is what is
+ * opened. */
+static mds_status_t
+mds_storing_within(const char *base_dir, mds_error_t *err, mds_path_t *path)
+{
+    char        *folder = realpath(base_dir, NULL);
+    char        *file = folder == NULL ? NULL : realpath(path->text, NULL);
+    size_t       len = folder == NULL ? 0 : strlen(folder);
+    mds_status_t status;
+
+    if (file == NULL) {
+        status = mds_fail_errno(err, "open \"%s\"", path->text);
+
+    } else if (strncmp(file, folder, len) != 0
+               || (file[len] != '\0' && file[len] != '/'
+                   && strcmp(folder, "/") != 0))
+    {
+        status = mds_storing_outside("a symbolic link leads out of it", err);
+
+    } else {
+        status = mds_path(path, err, "%s", file);
+    }
+
+    free(file);
+    free(folder);
+    return status;
+}
+
+/* Relative paths begin where the document lies, and end there, too: who writes
+ * a document need not be who applies it, and may read what that one may. */
 static mds_status_t
 mds_storing_path(const mds_storing_t *s, mds_str_t file, mds_error_t *err,
                  mds_path_t *path)
 {
-    return file.data[0] == '/' || s->change->base_dir == NULL
-               ? mds_path(path, err, "%.*s", MDS_STR(file))
-               : mds_path(path, err, "%s/%.*s", s->change->base_dir,
-                          MDS_STR(file));
+    const char  *base_dir = s->change->base_dir;
+    bool         bound = base_dir != NULL && !s->change->outside;
+    mds_status_t status;
+
+    if (bound && file.data[0] == '/') {
+        return mds_storing_outside("its path is absolute", err);
+    }
+
+    if (bound && mds_storing_climbs(file)) {
+        return mds_storing_outside("its path has \"..\"", err);
+    }
+
+    status = file.data[0] == '/' || base_dir == NULL
+                 ? mds_path(path, err, "%.*s", MDS_STR(file))
+                 : mds_path(path, err, "%s/%.*s", base_dir, MDS_STR(file));
+
+    return status == MDS_OK && bound ? mds_storing_within(base_dir, err, path)
+                                     : status;
 }
 
 /* How many ids a file of ids has, for the warnings of this change. */

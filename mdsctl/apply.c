@@ -94,6 +94,7 @@ mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_option_t options[]
         = { { .name = "dry-run", .flag = &change.dry_run },
             { .name = "force", .flag = &apply.force },
+            { .name = "allow-outside", .flag = &change.outside },
             { 0 } };
     mdsctl_input_t input;
     int            code;

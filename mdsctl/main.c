@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mds_journal.h"
 #include "mds_proxy.h"
 #include "mdsctl.h"
 
@@ -38,7 +39,7 @@ static const mdsctl_command_t commands[] = {
       mdsctl_list },
     { "message", "push|list|withdraw ...", "gray messages to users", NULL,
       mdsctl_message },
-    { "apply", "FILE [--dry-run] [--force]",
+    { "apply", "FILE [--dry-run] [--force] [--allow-outside]",
       "make an app's part of the catalog equal to a document", mdsctl_apply,
       NULL },
     { "export", "APP", "print an app's document", mdsctl_export, NULL },
@@ -245,6 +246,7 @@ main(int argc, char **argv)
     }
 
     mds_proxy_enable();
+    mds_journal_on_wait(mdsctl_waits);
     code = argc > 0 ? run(argc - 1, argv + 1) : MDSCTL_USAGE;
 
     /* a full disk shows here at the latest */

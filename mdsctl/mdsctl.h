@@ -90,6 +90,9 @@ int mdsctl_attributes(int count, char **words,
 
 /* output.c: what is said to people. */
 
+/* Says on stderr that another loader is in the middle of a change. */
+void mdsctl_waits(int64_t pid);
+
 /* Prints "mdsctl: WORDS" to stderr and returns MDSCTL_FAILED or _USAGE; the
  * latter with the usage line of the command that runs. */
 int mdsctl_failed(const mds_error_t *err);

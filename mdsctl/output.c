@@ -2,6 +2,7 @@
 
 #include "mdsctl.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -15,6 +16,18 @@ mdsctl_failed(const mds_error_t *err)
     fflush(stdout);
     fprintf(stderr, "mdsctl: %s\n", err->text);
     return MDSCTL_FAILED;
+}
+
+void
+mdsctl_waits(int64_t pid)
+{
+    if (pid == 0) {
+        fprintf(stderr, "mdsctl: waiting for another loader\n");
+    } else {
+        fprintf(stderr,
+                "mdsctl: waiting for another loader, process %" PRId64 "\n",
+                pid);
+    }
 }
 
 int

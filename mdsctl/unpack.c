@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "entry.h"
 #include "mds_version.h"
 #include "tree.h"
 #include "zip.h"
@@ -63,6 +64,11 @@ check_name(const unpacking_t *u, const mdsctl_entry_t *entry, mds_str_t *name)
     mds_str_t   rest = mds_str_of(entry->name);
     const char *why = NULL;
     int         depth = 0;
+    char        text[MDSCTL_ENTRY_TEXT];
+
+    if (!mdsctl_entry_plain(rest, text)) {
+        return bad_name(u, text, MDSCTL_ENTRY_ODD);
+    }
 
     if (rest.len > NAME_MAX_BYTES) {
         return bad_name(u, entry->name, "has a name of over 1024 bytes");

@@ -1,5 +1,7 @@
 #include "zip.h"
 
+#include "entry.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -210,6 +212,8 @@ static mds_status_t
 check_entry(const mdsctl_zip_t *zip, const uint8_t *entry, size_t rest,
             mds_error_t *err)
 {
+    char text[MDSCTL_ENTRY_TEXT];
+
     if (rest < ENTRY_BYTES || get(entry, 4) != ENTRY_TAG
         || rest < entry_bytes(entry))
     {
@@ -220,6 +224,15 @@ check_entry(const mdsctl_zip_t *zip, const uint8_t *entry, size_t rest,
         return mds_fail(err, MDS_INVALID,
                         "\"%s\": entry \"%.200s\" has a zero byte in its name",
                         zip->path, (const char *) entry + ENTRY_BYTES);
+    }
+
+    if (!mdsctl_entry_plain((mds_str_t){ get(entry + ENTRY_NAME, 2),
+                                         (const char *) entry + ENTRY_BYTES },
+                            text))
+    {
+        return mds_fail(err, MDS_INVALID,
+                        "\"%s\": entry \"%s\" " MDSCTL_ENTRY_ODD, zip->path,
+                        text);
     }
 
     if ((get(entry + ENTRY_FLAGS, 2) & FLAG_ENCRYPTED) != 0) {

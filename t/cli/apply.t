@@ -120,7 +120,7 @@ $d->does('apply', "$d->{dir}/elsewhere/export.json");
         'relative to the document';
     $two->put_json('doc', { app => 'a', packages => [ { kind => 'upgrade',
         version => '2', file => "$d->{dir}/v2" } ] });
-    like $two->does('apply', $sub), qr/\+ package upgrade 2$/m,
+    like $two->does('apply', $sub, '--allow-outside'), qr/\+ package upgrade 2$/m,
         'or from the root';
 }
 

@@ -75,7 +75,7 @@ sub start {
     open STDERR, '>', "$dir/err";
     @ENV{qw(MDS_DEPOT MDS_KEY)} = @$d{qw(depot key)};
     alarm $PATIENCE;    # stays over exec
-    exec "$Ctl::build/mdsctl", @command;
+    { exec "$Ctl::build/mdsctl", @command }
     POSIX::_exit(127);
 }
 

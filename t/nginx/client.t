@@ -36,7 +36,7 @@ $t->mdsctl('apply', $t->document({
           version => '3.2.0', audience => { all => JSON::PP::true } },
         { id => 'dark-on', kind => 'config', name => 'theme.dark',
           value => JSON::PP::true, audience => { all => JSON::PP::true } } ],
-}));
+}), '--allow-outside');
 $t->start(<<'EOF_CONFIG');
 mds_depot %DEPOT%;
 server {
