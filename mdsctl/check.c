@@ -303,23 +303,17 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
     mdsctl_option_t options[] = { { .name = "pub", .values = &pubs },
                                   { .name = "have", .value = &c->have },
                                   { .name = "out", .value = &c->out },
+                                  MDSCTL_SERVICE_OPTIONS(c->service),
                                   { .name = NULL } };
 
     if (mdsctl_parse(ctl, options, 1, -1, &argc, argv) != MDSCTL_DONE
+        || mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
         || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
     c->base = argv[1];
-    if ((strncmp(c->base, "http://", 7) != 0
-         && strncmp(c->base, "https://", 8) != 0)
-        || strpbrk(c->base, "?#") != NULL)
-    {
-        return mdsctl_usage("\"%s\" is not the URL of a service, such as"
-                            " http://HOST/mds/v1/",
-                            c->base);
-    }
 
     if (pubs.count == 0) {
         return mdsctl_usage("--pub is missing: whom to believe?");
@@ -346,8 +340,9 @@ mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
 
     c.story.json = ctl->json;
     c.story.facts = mds_json_object_new();
-    code = mdsctl_http_open(&c.err, &c.http) == MDS_OK ? run(&c)
-                                                       : mdsctl_failed(&c.err);
+    code = mdsctl_http_open(&c.how, &c.err, &c.http) == MDS_OK
+               ? run(&c)
+               : mdsctl_failed(&c.err);
 
     mds_json_release(c.story.facts);
     mds_order_free(&c.order);

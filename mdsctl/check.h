@@ -11,20 +11,23 @@
 #include "mds_order.h"
 #include "mds_sign.h"
 #include "mdsctl.h"
+#include "service.h"
 #include "story.h"
 
 typedef struct {
-    const char    *base; /* URL, as given */
-    const char    *have; /* the installed package; NULL: not kept */
-    const char    *out;  /* where the new one goes; NULL: nowhere */
-    mds_request_t  request;
-    mds_public_t   keys[MDSCTL_VALUES_MAX]; /* any of them is believed */
-    size_t         key_count;
-    mds_public_t   public_key; /* the one that signed the order */
-    mdsctl_http_t *http;
-    mds_order_t    order; /* verified, once its json is not NULL */
-    mdsctl_story_t story;
-    mds_error_t    err; /* what went wrong last */
+    const char           *base; /* URL, as given */
+    const char           *have; /* the installed package; NULL: not kept */
+    const char           *out;  /* where the new one goes; NULL: nowhere */
+    mds_request_t         request;
+    mds_public_t          keys[MDSCTL_VALUES_MAX]; /* any of them is believed */
+    size_t                key_count;
+    mds_public_t          public_key; /* the one that signed the order */
+    mdsctl_http_options_t how;
+    mdsctl_service_t      service;
+    mdsctl_http_t        *http;
+    mds_order_t           order; /* verified, once its json is not NULL */
+    mdsctl_story_t        story;
+    mds_error_t           err; /* what went wrong last */
 } mdsctl_check_t;
 
 /* Makes the service's URL, with path and suffix behind it and a zero byte;

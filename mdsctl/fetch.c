@@ -71,10 +71,12 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
 {
     mds_status_t status;
     long         wait_ms = FIRST_PAUSE_MS;
+    int64_t      left_ms = mdsctl_http_deadline_ms(http);
+    double       until_s = clock_s() + (double) left_ms / 1000;
 
     for (*tries = 1;; *tries += 1) {
-        status = mdsctl_http_download(http, url, t->bytes, t->size_bytes,
-                                      &t->base, err);
+        status = mdsctl_http_download(http, url, left_ms, t->bytes,
+                                      t->size_bytes, &t->base, err);
 
         /* all of it came, even if the connection ended badly then */
         if (status == MDS_IO && t->size_bytes > 0 && t->bytes == t->size_bytes)
@@ -82,7 +84,9 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
             return MDS_OK;
         }
 
-        if (status != MDS_IO || *tries == MDSCTL_FETCH_TRIES) {
+        left_ms = (int64_t) ((until_s - clock_s()) * 1000) - wait_ms;
+
+        if (status != MDS_IO || *tries == MDSCTL_FETCH_TRIES || left_ms <= 0) {
             break;
         }
 

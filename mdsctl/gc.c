@@ -5,38 +5,11 @@
 #include "mdsctl.h"
 #include "stage.h"
 
-#define NUMBER_MAX 1000000000
-
 typedef struct {
     bool        json;
     bool        dry_run;
     mds_json_t *files; /* for machines */
 } heap_t;
-
-/* A number from least to NUMBER_MAX; absent: as it is. */
-static int
-parse_number(const char *option, const char *text, int64_t least,
-             int64_t *number)
-{
-    int64_t value = 0;
-
-    if (text == NULL) {
-        return MDSCTL_DONE;
-    }
-
-    for (const char *c = text; *c != '\0' && value <= NUMBER_MAX; c++) {
-        value
-            = *c >= '0' && *c <= '9' ? 10 * value + (*c - '0') : NUMBER_MAX + 1;
-    }
-
-    if (*text == '\0' || value < least || value > NUMBER_MAX) {
-        return mdsctl_usage("%s: found \"%s\"; want a number from %lld to %d",
-                            option, text, (long long) least, NUMBER_MAX);
-    }
-
-    *number = value;
-    return MDSCTL_DONE;
-}
 
 static void
 note_removed(void *data, const char *name, uint64_t size_bytes)
@@ -151,9 +124,9 @@ mdsctl_gc(mdsctl_t *ctl, int argc, char **argv)
     heap_t           heap;
 
     if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
-        || parse_number("--keep-generations", keep, 1, &generations)
+        || mdsctl_number("--keep-generations", keep, 1, &generations)
                != MDSCTL_DONE
-        || parse_number("--grace", grace, 0, &how.grace_s) != MDSCTL_DONE)
+        || mdsctl_number("--grace", grace, 0, &how.grace_s) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }

@@ -10,12 +10,13 @@
 #include "mdsctl.h"
 
 #define CONNECT_S 10L
-#define STALLED_S 30L
 #define REDIRECTS_MAX 3L
 
 struct mdsctl_http_s {
-    CURL *curl;
-    char  error[CURL_ERROR_SIZE]; /* what the library says of a failure */
+    CURL                        *curl;
+    const mdsctl_http_options_t *options;
+    struct curl_slist           *headers; /* the options' */
+    char error[CURL_ERROR_SIZE]; /* what the library says of a failure */
 };
 
 /* One answer on its way into memory. */
@@ -36,8 +37,32 @@ typedef struct {
     mds_error_t    err;   /* why it was stopped; MDS_OK: it was not */
 } download_t;
 
+/* False: no memory. */
+static bool
+add_headers(size_t count, const char *const *headers, struct curl_slist **list)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct curl_slist *longer = curl_slist_append(*list, headers[i]);
+
+        if (longer == NULL) {
+            return false;
+        }
+
+        *list = longer;
+    }
+
+    return true;
+}
+
+int64_t
+mdsctl_http_deadline_ms(const mdsctl_http_t *http)
+{
+    return 1000 * http->options->deadline_s;
+}
+
 mds_status_t
-mdsctl_http_open(mds_error_t *err, mdsctl_http_t **http)
+mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
+                 mdsctl_http_t **http)
 {
     mdsctl_http_t *h = calloc(1, sizeof(*h));
 
@@ -46,8 +71,12 @@ mdsctl_http_open(mds_error_t *err, mdsctl_http_t **http)
         return mds_fail(err, MDS_NO_MEMORY, "no memory for an HTTP client");
     }
 
+    h->options = options;
     h->curl = curl_easy_init();
-    if (h->curl == NULL) {
+    if (h->curl == NULL
+        || !add_headers(options->headers->count, options->headers->items,
+                        &h->headers))
+    {
         mdsctl_http_close(h);
         return mds_fail(err, MDS_NO_MEMORY, "no memory for an HTTP client");
     }
@@ -63,14 +92,42 @@ mdsctl_http_close(mdsctl_http_t *http)
         return;
     }
 
+    curl_slist_free_all(http->headers);
     curl_easy_cleanup(http->curl);
     curl_global_cleanup();
     free(http);
 }
 
+/* Who asks, and whom to believe. */
+static void
+prepare_identity(mdsctl_http_t *http)
+{
+    const mdsctl_http_options_t *o = http->options;
+    CURL                        *curl = http->curl;
+
+    if (o->cacert != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, o->cacert);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+
+    if (o->cert != NULL) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, o->cert);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY,
+                         o->cert_key != NULL ? o->cert_key : o->cert);
+    }
+
+    if (o->user != NULL) {
+        curl_easy_setopt(curl, CURLOPT_USERPWD, o->user);
+    }
+
+    if (http->headers != NULL) {
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
+    }
+}
+
 /* Back to the defaults, then ours; connections stay. */
 static void
-prepare(mdsctl_http_t *http, const char *url)
+prepare(mdsctl_http_t *http, const char *url, int64_t left_ms)
 {
     CURL *curl = http->curl;
     bool  secure = strncmp(url, "https:", 6) == 0;
@@ -86,14 +143,45 @@ prepare(mdsctl_http_t *http, const char *url)
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
                      secure ? "https" : "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS,
+                     http->headers != NULL ? 0L : REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALLED_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long) left_ms);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT,
+                     (long) http->options->rate_bytes);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                     (long) http->options->rate_window_s);
+    prepare_identity(http);
+}
+
+/* Which of the three times was up. */
+static mds_status_t
+too_late(const mdsctl_http_t *http, const char *url, int64_t left_ms,
+         mds_error_t *err)
+{
+    const mdsctl_http_options_t *o = http->options;
+    curl_off_t                   took_us = 0;
+
+    curl_easy_getinfo(http->curl, CURLINFO_TOTAL_TIME_T, &took_us);
+
+    if (took_us / 1000 >= left_ms) {
+        return mds_fail(err, MDS_IO,
+                        "%s: not done within %" PRId64 " s (--deadline)", url,
+                        o->deadline_s);
+    }
+
+    if (strncmp(http->error, "Operation too slow", 18) == 0) {
+        return mds_fail(err, MDS_IO,
+                        "%s: slower than %" PRId64
+                        " bytes a second over %" PRId64 " s (--least-rate)",
+                        url, o->rate_bytes, o->rate_window_s);
+    }
+
+    return mds_fail(err, MDS_IO, "%s: %s", url, http->error);
 }
 
 static mds_status_t
-perform(mdsctl_http_t *http, const char *url, mds_error_t *err)
+perform(mdsctl_http_t *http, const char *url, int64_t left_ms, mds_error_t *err)
 {
     CURLcode     code = curl_easy_perform(http->curl);
     mds_status_t status;
@@ -102,6 +190,8 @@ perform(mdsctl_http_t *http, const char *url, mds_error_t *err)
     switch (code) {
     case CURLE_OK:
         return MDS_OK;
+    case CURLE_OPERATION_TIMEDOUT:
+        return too_late(http, url, left_ms, err);
     case CURLE_OUT_OF_MEMORY:
         status = MDS_NO_MEMORY;
         break;
@@ -169,7 +259,7 @@ exchange(mdsctl_http_t *http, const char *url, size_t max_bytes,
     curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &c);
 
-    status = perform(http, url, err);
+    status = perform(http, url, mdsctl_http_deadline_ms(http), err);
 
     if (c.too_long) {
         status = mds_fail(err, MDS_INVALID,
@@ -200,7 +290,7 @@ mds_status_t
 mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
                 mds_error_t *err, mdsctl_answer_t *answer)
 {
-    prepare(http, url);
+    prepare(http, url, mdsctl_http_deadline_ms(http));
     return exchange(http, url, max_bytes, err, answer);
 }
 
@@ -208,15 +298,19 @@ mds_status_t
 mdsctl_http_post(mdsctl_http_t *http, const char *url, const char *json,
                  size_t max_bytes, mds_error_t *err, mdsctl_answer_t *answer)
 {
-    struct curl_slist *headers;
-    mds_status_t       status;
+    static const char *const type = "Content-Type: application/json";
+    const mdsctl_values_t   *more = http->options->headers;
+    struct curl_slist       *headers = NULL;
+    mds_status_t             status;
 
-    headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (headers == NULL) {
+    if (!add_headers(1, &type, &headers)
+        || !add_headers(more->count, more->items, &headers))
+    {
+        curl_slist_free_all(headers);
         return mds_fail(err, MDS_NO_MEMORY, "%s: no memory for a request", url);
     }
 
-    prepare(http, url);
+    prepare(http, url, mdsctl_http_deadline_ms(http));
     curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
     /* what is sent elsewhere stays a POST */
@@ -308,8 +402,9 @@ receive(char *data, size_t size, size_t count, void *arg)
 }
 
 mds_status_t
-mdsctl_http_download(mdsctl_http_t *http, const char *url, uint64_t from,
-                     uint64_t size_bytes, mdsctl_sink_t *sink, mds_error_t *err)
+mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                     uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
+                     mds_error_t *err)
 {
     download_t d = {
         .curl = http->curl, .sink = sink, .from = from, .size_bytes = size_bytes
@@ -317,7 +412,7 @@ mdsctl_http_download(mdsctl_http_t *http, const char *url, uint64_t from,
     char         range[32];
     mds_status_t status;
 
-    prepare(http, url);
+    prepare(http, url, left_ms);
     curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &d);
     if (from > 0) {
@@ -325,7 +420,7 @@ mdsctl_http_download(mdsctl_http_t *http, const char *url, uint64_t from,
         curl_easy_setopt(http->curl, CURLOPT_RANGE, range);
     }
 
-    status = perform(http, url, err);
+    status = perform(http, url, left_ms, err);
 
     /* an answer without a body, an empty file's among them */
     if (status == MDS_OK && !d.begun) {

@@ -45,7 +45,11 @@ static const mdsctl_command_t commands[] = {
     { "export", "APP", "print an app's document", mdsctl_export, NULL },
     { "explain", "NAME=VALUE...", "say what a device gets, and why",
       mdsctl_explain, NULL },
-    { "check", "URL --pub FILE.pub... [--have FILE] [--out FILE] NAME=VALUE...",
+    { "check",
+      "URL --pub FILE.pub... [--have FILE] [--out FILE] [--deadline SECONDS]"
+      " [--least-rate BYTES[/SECONDS]] [--cacert FILE]"
+      " [--cert FILE [--cert-key FILE]] [--user NAME:PASSWORD]"
+      " [--header \"NAME: VALUE\"]... NAME=VALUE...",
       "play a device: ask, verify, download, patch", mdsctl_check, NULL },
     { "status", "[APP]", "what is in force", mdsctl_status, NULL },
     { "versions", "APP", "published and installed versions", mdsctl_versions,

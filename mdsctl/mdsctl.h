@@ -88,7 +88,13 @@ int mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv) MDS_MUST_CHECK;
 int mdsctl_attributes(int count, char **words,
                       mds_request_t *request) MDS_MUST_CHECK;
 
-/* output.c: what is said to people. */
+/* A number from least to 1,000,000,000; text NULL: as it is. option names it
+ * in the mistake. MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed. */
+int mdsctl_number(const char *option, const char *text, int64_t least,
+                  int64_t *number) MDS_MUST_CHECK;
+
+/* output.c: what is said to people. No password is: what stands before an "@"
+ * in a URL is left out of every message. */
 
 /* Says on stderr that another loader is in the middle of a change. */
 void mdsctl_waits(int64_t pid);

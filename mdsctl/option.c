@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define GLOBALS 4 /* with the end of the table */
+#define NUMBER_MAX 1000000000
 
 static void
 make_globals(mdsctl_t *ctl, mdsctl_option_t globals[GLOBALS])
@@ -32,6 +33,14 @@ find(const mdsctl_option_t *options, mds_str_t name)
     }
 
     return NULL;
+}
+
+/* Without the value: it may be a password. */
+static int
+unknown(const char *word)
+{
+    return mdsctl_usage("unknown option \"%.*s\"", (int) strcspn(word, "="),
+                        word);
 }
 
 static int
@@ -118,7 +127,7 @@ parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
         }
 
         if (option == NULL) {
-            return mdsctl_usage("unknown option \"%s\"", argv[i]);
+            return unknown(argv[i]);
         }
 
         if (take(option, *argc, argv, &i) != MDSCTL_DONE) {
@@ -182,7 +191,7 @@ mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
         }
 
         if (option == NULL) {
-            return mdsctl_usage("unknown option \"%s\"", (*argv)[i]);
+            return unknown((*argv)[i]);
         }
 
         if (take(option, *argc, *argv, &i) != MDSCTL_DONE) {
@@ -218,5 +227,29 @@ mdsctl_attributes(int count, char **words, mds_request_t *request)
         }
     }
 
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_number(const char *option, const char *text, int64_t least,
+              int64_t *number)
+{
+    int64_t value = 0;
+
+    if (text == NULL) {
+        return MDSCTL_DONE;
+    }
+
+    for (const char *c = text; *c != '\0' && value <= NUMBER_MAX; c++) {
+        value
+            = *c >= '0' && *c <= '9' ? 10 * value + (*c - '0') : NUMBER_MAX + 1;
+    }
+
+    if (*text == '\0' || value < least || value > NUMBER_MAX) {
+        return mdsctl_usage("%s: found \"%s\"; want a number from %lld to %d",
+                            option, text, (long long) least, NUMBER_MAX);
+    }
+
+    *number = value;
     return MDSCTL_DONE;
 }

@@ -1,5 +1,7 @@
 /* mdsctl: errors, usage and JSON, in one form for all commands. */
 
+#define _GNU_SOURCE /* vasprintf() */
+
 #include "mdsctl.h"
 
 #include <inttypes.h>
@@ -10,11 +12,31 @@
 static char usage_line[512]
     = "mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...";
 
+/* "http://NAME:PASSWORD@HOST" becomes "http://HOST", in place. */
+static void
+hide_users(char *text)
+{
+    char *at, *host = text;
+
+    while ((host = strstr(host, "://")) != NULL) {
+        host += 3;
+
+        for (at = host + strcspn(host, "/?# \"\n"); at > host && at[-1] != '@';
+             at--) {
+        }
+
+        memmove(host, at, strlen(at) + 1);
+    }
+}
+
 int
 mdsctl_failed(const mds_error_t *err)
 {
+    mds_error_t shown = *err;
+
+    hide_users(shown.text);
     fflush(stdout);
-    fprintf(stderr, "mdsctl: %s\n", err->text);
+    fprintf(stderr, "mdsctl: %s\n", shown.text);
     return MDSCTL_FAILED;
 }
 
@@ -34,13 +56,24 @@ int
 mdsctl_usage(const char *format, ...)
 {
     va_list args;
+    char   *text = NULL;
 
     fflush(stdout);
-    fputs("mdsctl: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+
+    if (vasprintf(&text, format, args) < 0) {
+        text = NULL;
+    }
+
     va_end(args);
-    fprintf(stderr, "\nusage: %s\n", usage_line);
+
+    if (text != NULL) {
+        hide_users(text);
+    }
+
+    fprintf(stderr, "mdsctl: %s\nusage: %s\n",
+            text != NULL ? text : "no memory", usage_line);
+    free(text);
 
     return MDSCTL_USAGE;
 }

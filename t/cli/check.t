@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha256_hex);
 use File::Temp qw(tempdir);
 use JSON::PP;
+use MIME::Base64;
 use Test::More;
 
 use Ctl;
@@ -264,6 +265,46 @@ installs('one of several platforms', 'full', @have);
 serve(order(platform => '*'));
 installs('every platform', 'full', @have);
 
+serve(order(channel => 'store'));
+refuses('another channel', 'not for channel "xiaomi"', @have,
+    'channel=xiaomi');
+refuses('a channel that was not asked for', 'for certain channels', @have);
+is_deeply asked(), ['check', 'check'], 'nothing is downloaded';
+serve(order(channel => ['store', 'xiaomi']));
+installs('one of several channels', 'full', @have, 'channel=xiaomi');
+serve(order(channel => '*'));
+installs('every channel', 'full', @have, 'channel=xiaomi');
+
+serve(order());
+refuses('a version that is refused', 'version "3.2.0" is one that the request'
+    . ' refuses \\(refuse=3.1.5,3.2\\)', @have, 'refuse=3.1.5,3.2');
+is_deeply asked(), ['check'], 'nothing is downloaded';
+installs('others are refused', 'full', @have, 'refuse=3.1.5,3.3');
+
+# --- several keys: any of them may have signed
+
+sub by { map { ('--pub', "$dir/$_.pub") } @_ }
+
+serve(order());
+for my $keys (['ops', 'other'], ['other', 'ops']) {
+    ($code, $said) = ctl('check', $edge->url, by(@$keys), @app, @have);
+    is $code, 0, "two keys, @$keys: exit 0";
+}
+my ($ops, $other) = map { Edge::slurp("$dir/$_.pub") =~ / ([0-9A-F]{16})$/m }
+    qw(ops other);
+like $said, qr/^signed by +$ops: /m, 'and which one it was';
+($code, undef, $err) = ctl('check', $edge->url, by('other'), @app, @have);
+is $code, 1, 'the wrong key alone: exit 1';
+like $err, qr/is signed by key $ops, and --pub gives $other$/, 'names both';
+
+# The manifest says where the signature by its key is.
+serve(order(full => file($new, minisig => path($new) . ".$ops.minisig")),
+    path($new) . '.minisig' => { body => $thief->minisig($new) },
+    path($new) . ".$ops.minisig" => { body => $minisig });
+installs('a signature for each key', 'full', @have);
+serve(order(full => file($new, minisig => '../x')));
+refuses('a signature elsewhere', '/full/minisig is not', @have);
+
 # --- manifests that make no sense
 
 for my $case (
@@ -325,6 +366,90 @@ serve(order(), path($new) => { body => $new ^ "\x01" });
 refuses('other bytes', 'SHA-256', @have);
 serve(order(), path($new) => { status => 404 });
 refuses('no such file', '404', @have);
+
+# --- servers that take their time
+
+serve(order(), check => { %$answer, cut => 10, hangs => 1 });
+refuses('an answer that never ends', 'not done within 1 s .--deadline', @have,
+    qw(--deadline 1));
+serve(order(), path($new) => { body => $new, cut => 1000, hangs => 1,
+    ranges => 1 });
+refuses('a file that never ends', 'not done within 1 s .--deadline', @have,
+    qw(--deadline 1));
+is_deeply asked(), ['check', path($new)], 'it is not asked for again';
+serve(order(), path($new) => { body => $new, cut => 1000, drips => 1 });
+refuses('a file that comes too slowly',
+    'slower than 100000 bytes a second over 1 s .--least-rate', @have,
+    qw(--least-rate 100000/1));
+is scalar(grep { /\Q@{[path($new)]}\E/ } $edge->requests), 5,
+    'it is asked for as often as one that breaks off';
+serve(order(), path($new) => { body => $new, cut => 1000, drips => 1 });
+refuses('too slowly for five tries', 'not done within 2 s .--deadline', @have,
+    qw(--least-rate 100000/1 --deadline 2));
+serve(order(), path($new) => { body => $new, drips => 1,
+    headers => { 'Transfer-Encoding' => 'chunked' } });
+refuses('a file in chunks that are none', '', @have);
+
+for my $wrong (qw(--deadline=0 --deadline=x --least-rate=0 --least-rate=9/0
+    --least-rate=/5 --least-rate=x))
+{
+    ($code, undef, $err) = check(@have, $wrong);
+    is $code, 2, "$wrong: exit 2";
+    like $err, qr/want a number from 1/, 'says what is right';
+}
+
+# --- secrets: to the server, and nowhere else
+
+my $basic = 'Authorization: Basic ' . encode_base64('alice:s3:cr@et', '');
+
+sub silent {
+    my ($what, @args) = @_;
+    my ($code, $said, $err) = ctl('check', @args);
+    unlike "$said$err", qr/s3|cr\@et|cr%40et/, "$what: nothing is shown";
+    return ($code, "$said$err");
+}
+
+my $login = $edge->url =~ s{//}{//alice:s3:cr%40et\@}r;
+for my $json ([], ['--json']) {
+    serve(order());
+    $login = $edge->url =~ s{//}{//alice:s3:cr%40et\@}r;
+    ($code) = silent("in the URL @$json", $login, by('ops'), @app, @have,
+        @$json);
+    is $code, 0, 'done';
+    like $edge->heads, qr/^\Q$basic\E\r$/m, 'the server is told';
+}
+serve(order());
+($code) = silent('by --user', $edge->url, by('ops'), @app, @have, '--user',
+    'alice:s3:cr@et');
+is $code, 0, 'by --user: done';
+is scalar(() = $edge->heads =~ /^\Q$basic\E\r$/mg), 3, 'with each request';
+($code) = silent('a header', $edge->url, by('ops'), @app, @have, '--header',
+    'X-Token: s3', '--header=X-More: yes');
+like $edge->heads, qr/^X-Token: s3\r$/m, 'a header: the server is told';
+like $edge->heads, qr/^X-More: yes\r$/m, 'two of them';
+
+serve(order(), check => { status => 503 });
+$login = $edge->url =~ s{//}{//alice:s3:cr%40et\@}r;
+($code) = silent('503', $login, by('ops'), @app);
+is $code, 1, '503: exit 1';
+serve(order(), check => { status => 302,
+    headers => { Location => '/mds/v1/moved' } }, moved => $answer);
+($code) = silent('sent elsewhere with a header', $edge->url, by('ops'), @app,
+    '--header', 'X-Token: s3');
+is $code, 1, 'sent elsewhere with a header: not followed';
+is_deeply asked(), ['check'], 'asked once';
+$edge->stop;
+($code) = silent('nobody there', $login, by('ops'), @app);
+is $code, 1, 'nobody there: exit 1';
+for my $args (['ftp://alice:s3@127.0.0.1/'], ['app=x', $login],
+    ["$login?x"], [$login, $login], [$login, '--usr=alice:s3'],
+    [$login, '--user', 'alice:s3'], [$edge->url, '--user', 's3'],
+    [$edge->url, '--header', 's3'], [$edge->url, '--header', "X: s3\r\nY: z"],
+    [$edge->url =~ s{//}{//alice:s3%\@}r], [$edge->url, qw(--cert-key s3key)])
+{
+    ($code, my $text) = silent("wrong usage", @$args, by('ops'));
+    is $code, 2, 'exit 2' or diag "@$args: $text";
+}
 
 # --- servers in trouble
 

@@ -48,6 +48,9 @@ sub requests {
     return @lines;
 }
 
+# All header lines of all requests, since the start.
+sub heads { slurp("$_[0]{dir}/heads") }
+
 # "TYPE BODY" of each POST, since the start.
 sub posts {
     my ($self) = @_;
@@ -59,7 +62,7 @@ sub posts {
 sub start {
     my ($self) = @_;
     $self->stop;
-    unlink "$self->{dir}/log", "$self->{dir}/posts";
+    unlink map { "$self->{dir}/$_" } qw(log posts heads);
 
     my $listen = IO::Socket::INET->new(
         Listen => 16, LocalAddr => '127.0.0.1', ReuseAddr => 1)
@@ -98,6 +101,9 @@ sub serve {
     open my $log, '>>', "$self->{dir}/log" or die $!;
     print $log join(' ', $method, $target, $range // ()), "\n";
     close $log;
+    open my $heads, '>>', "$self->{dir}/heads" or die $!;
+    print $heads $head;
+    close $heads;
 
     if ($method eq 'POST') {
         my ($type)   = $head =~ /^Content-Type: (\S+)/mi;
@@ -126,6 +132,14 @@ sub serve {
         'Content-Type: ', $a->{type} // 'application/octet-stream', "\r\n",
         map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n",
         substr $body, 0, $a->{cut} // length $body;
+
+    # A server that says no more, until the client is tired of it; and one that
+    # goes on for ever, a byte at a time.
+    $client->flush;
+    sysread $client, my $nothing, 1 if $a->{hangs};
+    while ($a->{drips} && defined syswrite $client, 'x') {
+        select undef, undef, undef, 0.02;
+    }
 }
 
 # The answer to a check with this manifest, signed as interface.md has it.
