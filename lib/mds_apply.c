@@ -109,7 +109,8 @@ mds_guard_apply(mds_loader_t *loader, void *data, const mds_json_t *before,
 
     uint64_t now = mds_journal_serial(mds_loader_journal(loader));
 
-    if (apply->force) {
+    /* There are no steps to lose of an app that is not there. */
+    if (apply->force || mds_json_bool(mds_json_get(before, "removed"))) {
         return MDS_OK;
     }
 
@@ -151,4 +152,30 @@ mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
     return mds_json_set(state, "document", document) == MDS_OK
                ? MDS_OK
                : mds_fail(err, MDS_NO_MEMORY, "no memory");
+}
+
+mds_status_t
+mds_edit_remove(mds_loader_t *loader, void *data, mds_json_t *state,
+                mds_error_t *err)
+{
+    const mds_json_t *app
+        = mds_json_get(mds_json_get(state, "document"), "app");
+    mds_json_t  *document = mds_json_object_new();
+    mds_json_t  *messages = mds_json_get(state, "messages");
+    mds_status_t status = mds_json_set(document, "app", mds_json_copy(app));
+
+    (void) loader;
+    (void) data;
+
+    if (mds_json_set(state, "document", document) != MDS_OK || status != MDS_OK
+        || mds_json_set(state, "external", mds_json_object_new()) != MDS_OK
+        || mds_json_set_bool(state, "removed", true) != MDS_OK
+        || (messages != NULL
+            && mds_json_set(messages, "items", mds_json_array_new()) != MDS_OK))
+    {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    mds_json_delete(state, "config");
+    return MDS_OK;
 }

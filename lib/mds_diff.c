@@ -291,6 +291,15 @@ mds_diff_arrays(mds_diff_t *d, const char *what, const char *whats,
     mds_intern_free(ids);
 }
 
+/* The app of a state; NULL: it was removed. */
+static const mds_json_t *
+mds_diff_app(const mds_json_t *state)
+{
+    return mds_json_bool(mds_json_get(state, "removed"))
+               ? NULL
+               : mds_json_get(mds_json_get(state, "document"), "app");
+}
+
 mds_status_t
 mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
          mds_json_t **changes)
@@ -300,7 +309,7 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
     mds_diff_t d = { .changes = mds_json_array_new() };
 
     mds_diff_add(&d, "app", mds_json_string(mds_json_get(new, "app")),
-                 mds_json_get(old, "app"), mds_json_get(new, "app"));
+                 mds_diff_app(before), mds_diff_app(after));
     mds_diff_add(&d, "poll", mds_str(""), mds_json_get(old, "poll"),
                  mds_json_get(new, "poll"));
     mds_diff_add(&d, "key", mds_str(""), mds_json_get(before, "key"),

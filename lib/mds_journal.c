@@ -13,6 +13,7 @@
 typedef enum {
     MDS_JOURNAL_META,
     MDS_JOURNAL_APPS,
+    MDS_JOURNAL_REMOVED,
     MDS_JOURNAL_LOG,
     MDS_JOURNAL_MANIFESTS,
     MDS_JOURNAL_DELTAS,
@@ -21,9 +22,10 @@ typedef enum {
 } mds_journal_table_t;
 
 static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
-    [MDS_JOURNAL_META] = "meta",     [MDS_JOURNAL_APPS] = "apps",
-    [MDS_JOURNAL_LOG] = "log",       [MDS_JOURNAL_MANIFESTS] = "manifests",
-    [MDS_JOURNAL_DELTAS] = "deltas", [MDS_JOURNAL_SIZES] = "sizes",
+    [MDS_JOURNAL_META] = "meta",           [MDS_JOURNAL_APPS] = "apps",
+    [MDS_JOURNAL_REMOVED] = "removed",     [MDS_JOURNAL_LOG] = "log",
+    [MDS_JOURNAL_MANIFESTS] = "manifests", [MDS_JOURNAL_DELTAS] = "deltas",
+    [MDS_JOURNAL_SIZES] = "sizes",
 };
 
 /* A loader that waits for so long says so; looks in between. */
@@ -286,7 +288,25 @@ mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
                     const mds_json_t *state, mds_error_t *err)
 {
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_REMOVED, app);
+
     return mds_journal_put_json(journal, MDS_JOURNAL_APPS, app, state, err);
+}
+
+mds_status_t
+mds_journal_removed_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                        mds_json_t **state)
+{
+    return mds_journal_get_json(journal, MDS_JOURNAL_REMOVED, app, err, state);
+}
+
+mds_status_t
+mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
+                       const mds_json_t *state, mds_error_t *err)
+{
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_APPS, app);
+
+    return mds_journal_put_json(journal, MDS_JOURNAL_REMOVED, app, state, err);
 }
 
 mds_status_t

@@ -5,6 +5,8 @@
  *
  *   meta       "serial"                 8 bytes, big-endian
  *   apps       app                      its state, JSON (see mds_loader.h)
+ *   removed    app                      what is left of the state of an app
+ *                                       that was removed
  *   log        serial, big-endian       the entry, JSON
  *   manifests  SHA-256 of the manifest with "serial" 0
  *                                       mds_signed_t
@@ -74,6 +76,18 @@ mds_journal_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
                     const mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
+/*
+ * The app is none from here on. What is kept of its state is where it goes on
+ * if it is made again: mds_journal_put_app() ends that. A new reference;
+ * MDS_NOT_FOUND: there was no such app.
+ */
+mds_status_t mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
+                                    const mds_json_t *state,
+                                    mds_error_t      *err) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_removed_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                        mds_json_t **state) MDS_MUST_CHECK;
+
 mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                       const mds_json_t *entry, mds_error_t *err) MDS_MUST_CHECK;

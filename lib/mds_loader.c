@@ -232,6 +232,10 @@ mds_loader_before(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
     mds_json_t  *document, *state;
     mds_status_t status = mds_journal_app(loader->journal, app, err, before);
 
+    if (status == MDS_NOT_FOUND) {
+        status = mds_journal_removed_app(loader->journal, app, err, before);
+    }
+
     if (status != MDS_NOT_FOUND) {
         return status;
     }
@@ -442,7 +446,11 @@ mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
     }
 
     if (status == MDS_OK) {
-        status = mds_journal_put_app(loader->journal, change->app, state, err);
+        status = model->removed
+                     ? mds_journal_remove_app(loader->journal, change->app,
+                                              state, err)
+                     : mds_journal_put_app(loader->journal, change->app, state,
+                                           err);
     }
 
     if (status == MDS_OK) {
@@ -536,6 +544,33 @@ mds_loader_compare(mds_loader_t *loader, const mds_change_t *change,
     return mds_change_check(&check, err);
 }
 
+/* The state as the edit leaves it. */
+static mds_status_t
+mds_loader_after(mds_loader_t *loader, const mds_change_t *change,
+                 const mds_json_t *before, mds_error_t *err, mds_json_t **after)
+{
+    mds_json_t  *state = mds_json_copy(before);
+    mds_status_t status;
+
+    if (state == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    status = change->edit(loader, change->data, state, err);
+
+    if (status != MDS_OK) {
+        mds_json_release(state);
+        return status;
+    }
+
+    if (mds_json_bool(mds_json_get(before, "removed"))) {
+        mds_json_delete(state, "removed");
+    }
+
+    *after = state;
+    return MDS_OK;
+}
+
 /* Within the transaction: *made is the new serial, or untouched. */
 static mds_status_t
 mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
@@ -554,13 +589,15 @@ mds_loader_edit(mds_loader_t *loader, const mds_change_t *change,
     }
 
     if (status == MDS_OK) {
-        after = mds_json_copy(before);
-        status = after == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                               : change->edit(loader, change->data, after, err);
+        status = mds_loader_after(loader, change, before, err, &after);
     }
 
     if (status == MDS_OK) {
         status = mds_loader_check(loader, change, after, err, &whole, &model);
+    }
+
+    if (status == MDS_OK) {
+        model->removed = mds_json_bool(mds_json_get(after, "removed"));
     }
 
     if (status == MDS_OK) {

@@ -8,7 +8,8 @@
  *     "config":   numbers of settings (see mds_config.h),
  *     "key":      the id of the key that signs the app, once one has,
  *     "serial":   the app's last change,
- *     "applied":  its last change by a document }
+ *     "applied":  its last change by a document,
+ *     "removed":  true, of an app that was removed: its document is empty }
  *
  * What an edit leaves is checked as a document is; the files that it names
  * are stored, differences made, the next generation compiled, signed, checked
@@ -64,7 +65,8 @@ mds_loader_settle(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
- * an app that is not known yet. Runs within the journal's transaction.
+ * an app that is not known yet. One that was removed is {"removed": true, …},
+ * and is there again afterwards, unless the edit sets that. Runs within the journal's transaction.
  */
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
                                    mds_json_t *state, mds_error_t *err);
@@ -127,5 +129,13 @@ mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
 
 mds_status_t mds_guard_apply(mds_loader_t *loader, void *data,
                              const mds_json_t *before, mds_error_t *err);
+
+/*
+ * The edit that removes the app; data is not looked at. What goes on if the
+ * app is made again stays: the next id of its messages, since users' marks are
+ * by id.
+ */
+mds_status_t mds_edit_remove(mds_loader_t *loader, void *data,
+                             mds_json_t *state, mds_error_t *err);
 
 #endif

@@ -311,7 +311,8 @@ static mds_status_t
 mds_build_changed(mds_build_run_t *run, mds_error_t *err)
 {
     run->compiled = true;
-    return mds_build_model(run, run->model, err);
+
+    return run->model->removed ? MDS_OK : mds_build_model(run, run->model, err);
 }
 
 /* Before the first app behind it, the changed one's turn has come. */

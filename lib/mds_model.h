@@ -149,6 +149,7 @@ typedef struct {
     size_t         setting_count;
     mds_message_t *messages; /* ascending ids */
     size_t         message_count;
+    bool           removed;        /* the catalog is to have nothing of it */
     uint64_t       newest_message; /* the id given last; 0: none yet */
 } mds_model_t;
 

@@ -310,6 +310,40 @@ mds_revert_no_key(const mds_revert_t *u, mds_error_t *err)
     return MDS_OK;
 }
 
+/* Whether the change has brought an app back that had been removed. */
+static bool
+mds_revert_made_app(const mds_revert_t *u)
+{
+    for (size_t i = 0; i < mds_json_size(u->changes); i++) {
+        const mds_json_t *change = mds_json_at(u->changes, i);
+
+        if (mds_str_eq(mds_revert_word(change, "what"), mds_str("app"))) {
+            return mds_json_get(change, "before") == NULL;
+        }
+    }
+
+    return false;
+}
+
+/* Nothing but a name is left of an app. */
+static bool
+mds_revert_emptied(const mds_revert_t *u)
+{
+    static const char *const parts[]
+        = { "poll", "channels", "lists", "packages", "releases" };
+    const mds_json_t *document = mds_json_get(u->state, "document");
+
+    for (size_t i = 0; i < mds_nelems(parts); i++) {
+        if (mds_json_size(mds_json_get(document, parts[i])) > 0) {
+            return false;
+        }
+    }
+
+    return mds_json_size(
+               mds_json_get(mds_json_get(u->state, "messages"), "items"))
+           == 0;
+}
+
 static mds_status_t
 mds_revert_all(mds_revert_t *u, mds_error_t *err)
 {
@@ -338,6 +372,10 @@ mds_revert_all(mds_revert_t *u, mds_error_t *err)
     if (status == MDS_OK && mds_json_size(u->stuck) > 0) {
         return mds_revert_conflict(u, u->stuck, "is no longer as it left it",
                                    err);
+    }
+
+    if (status == MDS_OK && mds_revert_made_app(u) && mds_revert_emptied(u)) {
+        return mds_edit_remove(u->loader, NULL, u->state, err);
     }
 
     return status == MDS_OK ? mds_revert_check(u, err) : status;

@@ -103,6 +103,8 @@ mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
+    /* A document names its app on purpose. */
+    ctl->new_app = MDSCTL_APP_ANY;
     code = mdsctl_input_begin(argv[1], &input);
 
     if (code == MDSCTL_DONE) {

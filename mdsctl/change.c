@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "newapp.h"
+
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
@@ -154,6 +156,57 @@ print_warnings(const mds_json_t *warnings)
     }
 }
 
+/* A change that is made only where the app may be there. */
+typedef struct {
+    const mds_change_t *change;
+    mdsctl_new_app_t    policy;
+} checked_t;
+
+static mds_status_t
+edit_checked(mds_loader_t *loader, void *data, mds_json_t *state,
+             mds_error_t *err)
+{
+    const checked_t    *checked = data;
+    const mds_change_t *change = checked->change;
+    mds_status_t        status = MDS_OK;
+
+    if (mds_json_get(state, "serial") == NULL
+        || mds_json_bool(mds_json_get(state, "removed")))
+    {
+        status = mdsctl_app_check(mds_loader_journal(loader), change->app,
+                                  checked->policy, err);
+    }
+
+    return status == MDS_OK ? change->edit(loader, change->data, state, err)
+                            : status;
+}
+
+static mds_status_t
+guard_checked(mds_loader_t *loader, void *data, const mds_json_t *before,
+              mds_error_t *err)
+{
+    const mds_change_t *change = ((const checked_t *) data)->change;
+
+    return change->guard == NULL
+               ? MDS_OK
+               : change->guard(loader, change->data, before, err);
+}
+
+static mds_status_t
+make_change(const mdsctl_t *ctl, mds_loader_t *loader,
+            const mds_change_t *change, mds_error_t *err,
+            mds_change_result_t *result)
+{
+    checked_t    checked = { change, ctl->new_app };
+    mds_change_t outer = *change;
+
+    outer.edit = edit_checked;
+    outer.guard = guard_checked;
+    outer.data = &checked;
+
+    return mds_loader_change(loader, &outer, err, result);
+}
+
 /* Of the one command that runs. */
 static mds_key_t key;
 
@@ -185,7 +238,7 @@ mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
     }
 
     if (mds_loader_open(ctl->depot, &ui, &err, &loader) != MDS_OK
-        || mds_loader_change(loader, change, &err, &result) != MDS_OK)
+        || make_change(ctl, loader, change, &err, &result) != MDS_OK)
     {
         (void) mdsctl_failed(&err);
     } else {

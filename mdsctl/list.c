@@ -325,8 +325,10 @@ static int
 list_import(mdsctl_t *ctl, int argc, char **argv)
 {
     list_edit_t edit = { .ui = { mdsctl_progress_begin, mdsctl_progress_end } };
+    bool        new_app = false;
     mdsctl_option_t options[] = { { .name = "add", .flag = &edit.add },
                                   { .name = "by", .value = &edit.by },
+                                  { .name = "new-app", .flag = &new_app },
                                   { 0 } };
     mds_change_t    change = { .edit = edit_import, .data = &edit };
     mdsctl_input_t  input;
@@ -336,6 +338,7 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
+    ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
     change.app = mds_str_of(argv[1]);
     edit.list = argv[2];
     code = mdsctl_input_begin(argv[3], &input);
@@ -353,12 +356,19 @@ static int
 list_change(mdsctl_t *ctl, bool add, int argc, char **argv)
 {
     list_edit_t     edit = { .add = add };
-    mdsctl_option_t options[] = { { .name = "by", .value = &edit.by }, { 0 } };
+    bool            new_app = false;
+    mdsctl_option_t options[] = { { .name = "by", .value = &edit.by },
+                                  { .name = "new-app", .flag = &new_app },
+                                  { 0 } };
     mds_change_t    change = { .edit = edit_ids, .data = &edit };
 
     if (mdsctl_parse(ctl, add ? options : NULL, 3, -1, &argc, argv)
         != MDSCTL_DONE) {
         return MDSCTL_USAGE;
+    }
+
+    if (add) {
+        ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
     }
 
     change.app = mds_str_of(argv[1]);
@@ -559,7 +569,7 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
 }
 
 const mdsctl_command_t mdsctl_list[] = {
-    { "import", "APP LIST FILE [--add] [--by user|device]",
+    { "import", "APP LIST FILE [--add] [--by user|device] [--new-app]",
       "make a list of a file of ids, or add them to it", list_import, NULL },
     { "add", "APP LIST ID... [--by user|device]", "add ids", list_add, NULL },
     { "remove", "APP LIST ID...", "take ids out", list_remove, NULL },

@@ -18,7 +18,8 @@ static const mdsctl_command_t commands[] = {
     { "publish",
       "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
       " [--channel CHANNEL] --version VERSION [--deltas N] [--meta JSON]"
-      " [--store] [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]",
+      " [--store] [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
+      " [--new-app]",
       "digest, sign and store a package, and make its differences",
       mdsctl_publish, NULL },
     { "release",
@@ -39,6 +40,8 @@ static const mdsctl_command_t commands[] = {
       mdsctl_list },
     { "message", "push|list|withdraw ...", "gray messages to users", NULL,
       mdsctl_message },
+    { "remove", "app|release|list|package ...", "what nothing needs any more",
+      NULL, mdsctl_remove },
     { "apply", "FILE [--dry-run] [--force] [--allow-outside]",
       "make an app's part of the catalog equal to a document", mdsctl_apply,
       NULL },

@@ -25,13 +25,21 @@
 
 #define MDSCTL_WORDS_MAX 512
 
+/* Whether a command may make the app that it names, if that is not there. */
+typedef enum {
+    MDSCTL_APP_KNOWN, /* no */
+    MDSCTL_APP_FIRST, /* as the depot's first one; another takes --new-app */
+    MDSCTL_APP_ANY    /* yes */
+} mdsctl_new_app_t;
+
 /* What is said before or behind the command, or by the environment; whole
  * once the command has called mdsctl_parse(). */
 typedef struct {
-    const char *depot;                   /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char *key;                     /* --key, MDS_KEY; NULL: none given */
-    bool        json;                    /* --json */
-    char        words[MDSCTL_WORDS_MAX]; /* as they were typed, for the log */
+    const char      *depot;       /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char      *key;         /* --key, MDS_KEY; NULL: none given */
+    bool             json;        /* --json */
+    mdsctl_new_app_t new_app;     /* the command's own */
+    char words[MDSCTL_WORDS_MAX]; /* as they were typed, for the log */
 } mdsctl_t;
 
 typedef struct mdsctl_command_s mdsctl_command_t;
@@ -166,5 +174,6 @@ int mdsctl_verify(mdsctl_t *ctl, int argc, char **argv);
 
 extern const mdsctl_command_t mdsctl_list[];
 extern const mdsctl_command_t mdsctl_message[];
+extern const mdsctl_command_t mdsctl_remove[];
 
 #endif

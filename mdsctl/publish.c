@@ -4,6 +4,7 @@
 #include "audience.h"
 #include "change.h"
 #include "input.h"
+#include "newapp.h"
 
 /* The same file again is no change, but for the options given with it. */
 static mds_status_t
@@ -164,7 +165,7 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_publishing_t p = { .limits = MDSCTL_UNPACK_LIMITS };
     mdsctl_stored_t     stored = { .file = NULL };
     const char         *bytes = NULL, *entries = NULL;
-    bool                store = false;
+    bool                store = false, new_app = false;
     mdsctl_input_t      input;
     mdsctl_option_t     options[] = {
             { .name = "app", .value = &given.app },
@@ -179,6 +180,7 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
             { .name = "unpack-bytes", .value = &bytes },
             { .name = "unpack-entries", .value = &entries },
             { .name = "store", .flag = &store },
+            { .name = "new-app", .flag = &new_app },
             { 0 },
     };
     int code;
@@ -196,6 +198,13 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
 
     if (mdsctl_unpack_limits(bytes, entries, &p.limits) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
+    }
+
+    ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
+    code = mdsctl_app_ask(ctl, given.app);
+
+    if (code != MDSCTL_DONE) {
+        return code;
     }
 
     code = mdsctl_input_begin(argv[1], &input);

@@ -63,6 +63,8 @@ mdsctl_revert(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_failed(&err);
     }
 
+    /* It may have been removed. */
+    ctl->new_app = MDSCTL_APP_ANY;
     change.app = mds_json_string(mds_json_get(entry, "app"));
     code = mdsctl_change(ctl, &change);
     mds_json_release(entry);

@@ -72,7 +72,7 @@ is names(), $full, 'what the log names stays';
 
 # --- until a hundred changes have passed
 
-$d->must(qw(list add other l), "u$_") for 1 .. 97;
+$d->must(qw(list add other l), "u$_", '--new-app') for 1 .. 97;
 age($d);
 gc();
 is names(), $full, 'the last hundred';
@@ -154,7 +154,7 @@ SKIP: {
     splice @{ $doc->{packages} }, 0, 2;
     $e->put_json('kill.json', { %$doc, lists => {} });
     $e->must('apply', '--force', "$dir/kill.json");
-    $e->must(qw(list add other l), "u$_") for 1 .. 101;
+    $e->must(qw(list add other l), "u$_", '--new-app') for 1 .. 101;
     $e->must(qw(release a r4 --kind upgrade --version 4 --all));
 
     my $counts = $e->asks('gc', '--dry-run', '--grace', 0);

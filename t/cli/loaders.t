@@ -26,7 +26,8 @@ my @up   = qw(--kind upgrade --version);
 
 $d->put('users', "u\n");
 $d->put('first', 'the first');
-$d->must('publish', "$dir/first", '--app', $_, @up, 0) for qw(own-1 own-2 own-3 all);
+$d->must('publish', "$dir/first", '--app', $_, @up, 0, '--new-app')
+    for qw(own-1 own-2 own-3 all);
 
 # What a loader does, again and again with another version: each step in an app
 # of its own, and in one that all share.

@@ -21,7 +21,7 @@ is_deeply $d->asks('log'), [], 'for machines';
 
 my $from = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime);
 $d->must('publish', $d->put('f', 'x'), qw(--app a --kind upgrade --version 1));
-$d->must(qw(list add b staff bob));
+$d->must(qw(list add b staff bob --new-app));
 $d->must(qw(release a r --kind upgrade --version 1 --percent 10));
 $d->must(qw(promote a r --all));
 $d->must(qw(promote a r --all));             # no change
@@ -38,7 +38,7 @@ is_deeply [map { $_->{app} } @$log], [qw(c a a b a)], 'of which app';
 is_deeply [map { $_->{command} } @$log], ["apply $d->{dir}/doc.json",
     'promote a r --all',
     'release a r --kind upgrade --version 1 --percent 10',
-    'list add b staff bob',
+    'list add b staff bob --new-app',
     "publish $d->{dir}/f --app a --kind upgrade --version 1"], 'by what';
 my $me = getpwuid($<) . '@' . hostname();
 is_deeply [grep { $_->{who} ne $me } @$log], [], 'by whom';

@@ -81,10 +81,10 @@ for my $case (
 }
 $d->refuses(qr/No such file/, qw(message push shop --users), "$d->{dir}/none",
     '--to', 'android=2.0', '--until', $until);
-$d->refuses(qr/publish it first/, qw(message push game --users), $users,
+$d->refuses(qr/there is no app "game"/, qw(message push game --users), $users,
     '--to', 'android=2.0', '--until', $until);
 $d->refuses(qr/there is no message 77/, qw(message withdraw shop 77));
-$d->refuses(qr/there is no message 1/, qw(message withdraw game 1));
+$d->refuses(qr/there is no app "game"/, qw(message withdraw game 1));
 {
     local $d->{key} = undef;
     $d->refuses(qr/--key FILE/, push_args('android=1.0'));

@@ -158,12 +158,50 @@ $d->does('publish', $d->put('mi', 'for mi'), qw(--app a --kind upgrade
 # The same bytes as another version: stored once.
 my @before = $d->files('files');
 $d->must('publish', $d->put('twin', build('1.4')), qw(--app b --kind upgrade
-    --version 9));
+    --version 9 --new-app));
 is_deeply [$d->files('files')], \@before, 'the same bytes are stored once';
 
 # --- the empty file is a package like any other
 
 $d->does('publish', $d->put('none', ''), qw(--app b --kind hotfix --version 1));
+
+# --- an app that is not there is made where it is the first, or is meant
+
+{
+    my $fresh = Depot->new(key => $d->{key});
+    my @p = (qw(publish), $d->put('p', 'p'), qw(--kind upgrade --version 1 --app));
+    $fresh->does(@p, 'com.example.shop');
+    $fresh->refuses('there is no app "com\.example\.shpo": did you mean '
+        . '"com\.example\.shop"\? --new-app makes a new one', @p,
+        'com.example.shpo');
+    $fresh->refuses('there is no app "org\.other"\. Apps that are there: '
+        . 'com\.example\.shop\. --new-app makes', @p, 'org.other');
+    $fresh->refuses('there is no app "com\.example\.shpo": did you mean '
+        . '"com\.example\.shop"\?', @$_)
+        for ['release', 'com.example.shpo', 'r', qw(--kind upgrade --version 1
+                --all)],
+            ['end', 'com.example.shpo', 'r'],
+            ['list', 'add', 'com.example.shpo', 'l', 'x'],
+            ['list', 'import', 'com.example.shpo', 'l', $d->put('ids', "x\n")],
+            ['list', 'remove', 'com.example.shpo', 'l', 'x'],
+            ['message', 'push', 'com.example.shpo', '--users', "$d->{dir}/ids",
+                qw(--to a=1 --until 2096-01-01T00:00:00Z)];
+
+    # Asked on a terminal; whoever answers anything but y has made a slip.
+    for my $case (['n', 1, 1], ['', 1, 1], ['y', 0, 2]) {
+        my ($answer, $code, $apps) = @$case;
+        my $typed = $d->put('typed', "$answer\n");
+        local $ENV{MDS_DEPOT} = $fresh->{depot};
+        local $ENV{MDS_KEY}   = $fresh->{key};
+        my $said = qx(script -qec "$Ctl::build/mdsctl @p[0 .. 6] org.third" /dev/null <$typed);
+        is $? >> 8, $code, "answered '$answer': exit $code";
+        like $said, qr/there is no app "org\.third".*Make it\? \[y\/N\]/s,
+            '... to a question';
+        is scalar @{ $fresh->asks('status')->{apps} }, $apps, "... $apps apps";
+    }
+    $fresh->does(@p, 'org.other', '--new-app');
+    $fresh->does(@p, 'com.example.shop', '--new-app');
+}
 
 # --- what is wrong changes nothing
 

@@ -192,7 +192,7 @@ $d->refuses('does not go back', qw(rollback a ruled));
 $d->refuses('"a" has no release "none"', @$_, 'a', 'none') for ['pause'],
     ['resume'], ['end'], ['rollback'];
 $d->refuses('"a" has no release "none"', qw(promote a none --all));
-$d->refuses('"zz".*no release', qw(pause zz r));
+$d->refuses('there is no app "zz"', qw(pause zz r));
 $d->refuses('there is a release "r" already', @release, '--all');
 my @wrong = qw(release a w --kind upgrade --platform android --version 2);
 $d->refuses('there is no list "l"', @wrong, '--list', 'l');

@@ -115,7 +115,7 @@ is_deeply $d->decides(@ask)->{manifest}, $manifest,
 my $first = do { $d->must(qw(pause a r1)); $d->serial };
 $d->must(qw(pause a r2));
 $d->must(qw(list add a staff carol));
-$d->must(qw(list add b other somebody));
+$d->must(qw(list add b other somebody --new-app));
 undo($first);
 my %state = map { $_->{id} => $_->{state} // 'running' }
     @{ $d->asks('export', 'a')->{releases} };

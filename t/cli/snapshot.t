@@ -181,7 +181,7 @@ $e->{depot} = "$dir/empty";
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
         for (1 .. 200) {
-            $d->run(qw(list add b l), "u$_");
+            $d->run(qw(list add b l --new-app), "u$_");
             last if -e "$dir/stop";
         }
         require POSIX;

@@ -28,7 +28,7 @@ is_deeply [@$kept{qw(devices passed_over max_bytes)}], [0, 0, undef],
 
 for my $app (qw(shop game)) {
     $d->must('publish', $d->put("$app-$_", "$app $_"), '--app', $app,
-        qw(--kind upgrade --platform android --version), $_) for 1, 2;
+        qw(--new-app --kind upgrade --platform android --version), $_) for 1, 2;
     $d->must(qw(list add), $app, qw(staff alice));
     $d->must('release', $app, "r$_", qw(--kind upgrade --platform android
         --version), $_, $_ == 1 ? '--all' : ('--list', 'staff')) for 1, 2;

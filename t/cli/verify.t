@@ -27,7 +27,7 @@ $good->must('publish', "$dir/v$_", qw(--app a --kind upgrade --version), $_)
     for 1 .. 3;
 $good->must(qw(list import a staff), "$dir/ids");
 $good->must(qw(release a r --kind upgrade --version 3 --list staff));
-$good->must(qw(list add b other x));
+$good->must(qw(list add b other x --new-app));
 $good->put_json('doc.json', { app => 'c', releases => [ { id => 's',
     kind => 'config', name => 'k', value => 1,
     audience => { all => JSON::PP::true } } ] });
@@ -230,7 +230,7 @@ finds('state that is none', sub { spew("$_[0]/state/data.mdb", 'x' x 8192) },
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
         for my $i (1 .. 400) {
-            $d->run(qw(list add b other), "u$i");
+            $d->run(qw(list add b other --new-app), "u$i");
             last if -e "$dir/stop";
         }
         require POSIX;

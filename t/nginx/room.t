@@ -196,7 +196,8 @@ SKIP: {
     is lines($t, qr/windows are closed: .*Read-only/), 1, "... one line"
         or diag $t->error_log;
     my $dir = "$disk/depot";
-    for (['publish', "$t->{dir}/v2", qw(--app b --kind upgrade --version 2)],
+    for (['publish', "$t->{dir}/v2", qw(--app b --new-app --kind
+            upgrade --version 2)],
         [qw(list add a more one)], ['gc'], [qw(init)],
         ['snapshot', "$t->{dir}/snapshot"], ['apply', "$t->{dir}/document.json",
             '--force'])
