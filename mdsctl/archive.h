@@ -2,8 +2,7 @@
  * archive: what is in a zip or a tar (plain, or compressed by gzip, xz or
  * zstd), entry by entry, in the order in which they lie there.
  *
- * The one file that knows libarchive. Names are UTF-8; times without a zone,
- * which zips have, are taken for UTC.
+ * Names are UTF-8, and come out byte by byte as they stand in a zip.
  */
 
 #ifndef MDSCTL_ARCHIVE_H
@@ -40,8 +39,8 @@ mds_status_t
 mdsctl_archive_read(mdsctl_archive_t *archive, void *data, size_t size,
                     mds_error_t *err, size_t *len) MDS_MUST_CHECK;
 
-/* Once an entry has been read: whether the archive as a whole is compressed,
- * which a zip is not. */
-bool mdsctl_archive_compressed(const mdsctl_archive_t *archive);
+/* Whether the tar (MDS_FOREIGN: it is none) is compressed as a whole. */
+mds_status_t mdsctl_archive_is_tar(const char *path, mds_error_t *err,
+                                   bool *compressed) MDS_MUST_CHECK;
 
 #endif

@@ -8,34 +8,13 @@
 
 #define CHUNK_BYTES 65536
 
-/* Whether it is a tar, and compressed. */
-static mds_status_t
-look_at_tar(const char *path, mds_error_t *err, bool *compressed)
-{
-    mdsctl_archive_t *archive = NULL;
-    mdsctl_entry_t    entry;
-    bool              more;
-    mds_status_t      status = mdsctl_archive_open(path, err, &archive);
-
-    if (status == MDS_OK) {
-        status = mdsctl_archive_next(archive, err, &entry, &more);
-    }
-
-    if (status == MDS_OK) {
-        *compressed = mdsctl_archive_compressed(archive);
-    }
-
-    mdsctl_archive_close(archive);
-    return status;
-}
-
 static mds_status_t
 look(const char *path, mds_error_t *err, mdsctl_zip_t **zip, bool *compressed)
 {
     mds_status_t status = mdsctl_zip_open(path, err, zip);
 
     if (status == MDS_FOREIGN) {
-        return look_at_tar(path, err, compressed);
+        return mdsctl_archive_is_tar(path, err, compressed);
     }
 
     if (status == MDS_OK) {

@@ -15,7 +15,6 @@
 #include "entry.h"
 #include "mds_version.h"
 #include "tree.h"
-#include "zip.h"
 
 #define CHUNK_BYTES 65536
 #define COMPONENT_MAX 255                 /* bytes, as file systems have it */
@@ -446,10 +445,9 @@ open_dir(const char *dir, mds_error_t *err, bool *made, int *fd)
 static mds_status_t
 open_archive(unpacking_t *u)
 {
-    int           fd;
-    uint64_t      size;
-    mdsctl_zip_t *zip = NULL;
-    mds_status_t  status = mds_file_open(u->path, u->err, &fd, &size);
+    int          fd;
+    uint64_t     size;
+    mds_status_t status = mds_file_open(u->path, u->err, &fd, &size);
 
     if (status != MDS_OK) {
         return status;
@@ -458,13 +456,7 @@ open_archive(unpacking_t *u)
     close(fd);
     set_most(u, size);
 
-    /* libarchive ends a name at a zero byte; in a zip they are looked at. */
-    status = mdsctl_zip_open(u->path, u->err, &zip);
-    mdsctl_zip_close(zip);
-
-    return status == MDS_OK || status == MDS_FOREIGN
-               ? mdsctl_archive_open(u->path, u->err, &u->archive)
-               : status;
+    return mdsctl_archive_open(u->path, u->err, &u->archive);
 }
 
 mds_status_t

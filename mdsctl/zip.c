@@ -4,51 +4,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive.h"
+#include "packed.h"
+#include "zipform.h"
 
 #define CHUNK_BYTES 65536
-
-/* The records' sizes without what is of variable length, and their places. */
-enum {
-    END_TAG = 0x06054b50,
-    END_BYTES = 22,
-    END_DISKS = 4, /* two of them, and where the directory begins */
-    END_COUNT = 10,
-    END_SIZE = 12,
-    END_OFFSET = 16,
-    END_COMMENT = 20,
-    END_COMMENT_MAX = 65535,
-
-    ENTRY_TAG = 0x02014b50, /* of the directory */
-    ENTRY_BYTES = 46,
-    ENTRY_FLAGS = 8, /* flags, method, time, date, crc, two sizes, two lengths:
-                      * as in a local header, two bytes further on */
-    ENTRY_METHOD = 10,
-    ENTRY_CRC = 16,
-    ENTRY_PACKED = 20,
-    ENTRY_SIZE = 24,
-    ENTRY_NAME = 28,
-    ENTRY_EXTRA = 30,
-    ENTRY_COMMENT = 32,
-    ENTRY_OFFSET = 42,
-
-    LOCAL_TAG = 0x04034b50,
-    LOCAL_BYTES = 30,
-    LOCAL_FLAGS = 6,
-    LOCAL_METHOD = 8,
-    LOCAL_CRC = 14,
-    LOCAL_PACKED = 18,
-    LOCAL_SIZE = 22,
-    LOCAL_NAME = 26,
-    LOCAL_EXTRA = 28,
-
-    FLAG_ENCRYPTED = 0x0001,
-    /* Strength of compression, and sizes behind the data. */
-    FLAGS_OF_DEFLATE = 0x000e
-};
 
 #define DIRECTORY_MAX ((uint32_t) 64 << 20)
 
@@ -67,50 +31,8 @@ struct mdsctl_zip_s {
     size_t       directory_bytes;
     zip_entry_t *entries; /* in the order in which they lie in the file */
     size_t       count;
+    char         shown[MDSCTL_ZIP_SHOWN + 1]; /* the name in messages */
 };
-
-/* --- numbers, low byte first */
-
-static uint32_t
-get(const uint8_t *p, int bytes)
-{
-    uint32_t value = 0;
-
-    while (bytes-- > 0) {
-        value = value << 8 | p[bytes];
-    }
-
-    return value;
-}
-
-static void
-put(uint8_t *p, int bytes, uint32_t value)
-{
-    for (int i = 0; i < bytes; i++) {
-        p[i] = (uint8_t) (value >> 8 * i);
-    }
-}
-
-/* CRC-32 of ISO 3309, four bits at a time; starts from 0. */
-static uint32_t
-crc32_add(uint32_t crc, const uint8_t *data, size_t len)
-{
-    static const uint32_t table[16]
-        = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-            0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-            0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-            0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-
-    crc = ~crc;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
-
-    return ~crc;
-}
 
 /* --- reading */
 
@@ -157,8 +79,9 @@ read_end(mdsctl_zip_t *zip, mds_error_t *err)
     for (size_t n = END_BYTES; status == MDS_OK && n <= len; n++) {
         const uint8_t *end = zip->end + len - n;
 
-        if (get(end, 4) == END_TAG
-            && get(end + END_COMMENT, 2) == n - END_BYTES) {
+        if (mdsctl_zip_get(end, 4) == END_TAG
+            && mdsctl_zip_get(end + END_COMMENT, 2) == n - END_BYTES)
+        {
             memmove(zip->end, end, n);
             zip->end_bytes = n;
             return MDS_OK;
@@ -172,12 +95,12 @@ read_end(mdsctl_zip_t *zip, mds_error_t *err)
 static mds_status_t
 read_directory(mdsctl_zip_t *zip, mds_error_t *err)
 {
-    uint32_t offset = get(zip->end + END_OFFSET, 4);
-    uint32_t len = get(zip->end + END_SIZE, 4);
+    uint32_t offset = mdsctl_zip_get(zip->end + END_OFFSET, 4);
+    uint32_t len = mdsctl_zip_get(zip->end + END_SIZE, 4);
 
-    zip->count = get(zip->end + END_COUNT, 2);
+    zip->count = mdsctl_zip_get(zip->end + END_COUNT, 2);
 
-    if (get(zip->end + END_DISKS, 4) != 0) {
+    if (mdsctl_zip_get(zip->end + END_DISKS, 4) != 0) {
         return wrong(zip, MDS_INVALID, "the zip is in parts", err);
     }
 
@@ -204,45 +127,78 @@ read_directory(mdsctl_zip_t *zip, mds_error_t *err)
 static size_t
 entry_bytes(const uint8_t *entry)
 {
-    return (size_t) ENTRY_BYTES + get(entry + ENTRY_NAME, 2)
-           + get(entry + ENTRY_EXTRA, 2) + get(entry + ENTRY_COMMENT, 2);
+    return (size_t) ENTRY_BYTES + mdsctl_zip_get(entry + ENTRY_NAME, 2)
+           + mdsctl_zip_get(entry + ENTRY_EXTRA, 2)
+           + mdsctl_zip_get(entry + ENTRY_COMMENT, 2);
+}
+
+/* The name in messages: a byte that is not of UTF-8 is shown as \xNN. */
+static const char *
+shown(mdsctl_zip_t *zip, const uint8_t *entry)
+{
+    mds_str_t name = { mdsctl_zip_get(entry + ENTRY_NAME, 2),
+                       (const char *) entry + ENTRY_BYTES };
+    bool      utf8 = mds_str_is_utf8(name);
+    size_t    len = 0;
+
+    for (size_t i = 0; i < name.len && len + 4 <= MDSCTL_ZIP_SHOWN; i++) {
+        unsigned char c = (unsigned char) name.data[i];
+
+        len += (size_t) snprintf(zip->shown + len, sizeof(zip->shown) - len,
+                                 utf8 || (c >= 0x20 && c < 0x7f) ? "%c"
+                                                                 : "\\x%02x",
+                                 c);
+    }
+
+    zip->shown[len] = '\0';
+    return zip->shown;
+}
+
+/* The same of an entry's fault. */
+static mds_status_t
+wrong_entry(mdsctl_zip_t *zip, const uint8_t *entry, mds_status_t status,
+            const char *why, mds_error_t *err)
+{
+    return mds_fail(err, status, "\"%s\": entry \"%s\" %s", zip->path,
+                    shown(zip, entry), why);
 }
 
 static mds_status_t
-check_entry(const mdsctl_zip_t *zip, const uint8_t *entry, size_t rest,
+check_entry(mdsctl_zip_t *zip, const uint8_t *entry, size_t rest,
             mds_error_t *err)
 {
-    char text[MDSCTL_ENTRY_TEXT];
+    mds_str_t name;
+    char      text[MDSCTL_ENTRY_TEXT];
 
-    if (rest < ENTRY_BYTES || get(entry, 4) != ENTRY_TAG
+    if (rest < ENTRY_BYTES || mdsctl_zip_get(entry, 4) != ENTRY_TAG
         || rest < entry_bytes(entry))
     {
         return wrong(zip, MDS_DAMAGED, "the zip's directory is damaged", err);
     }
 
-    if (memchr(entry + ENTRY_BYTES, 0, get(entry + ENTRY_NAME, 2)) != NULL) {
-        return mds_fail(err, MDS_INVALID,
-                        "\"%s\": entry \"%.200s\" has a zero byte in its name",
-                        zip->path, (const char *) entry + ENTRY_BYTES);
+    name = (mds_str_t){ mdsctl_zip_get(entry + ENTRY_NAME, 2),
+                        (const char *) entry + ENTRY_BYTES };
+
+    if (memchr(name.data, 0, name.len) != NULL) {
+        return wrong_entry(zip, entry, MDS_INVALID,
+                           "has a zero byte in its name", err);
     }
 
-    if (!mdsctl_entry_plain((mds_str_t){ get(entry + ENTRY_NAME, 2),
-                                         (const char *) entry + ENTRY_BYTES },
-                            text))
-    {
+    if (!mdsctl_entry_plain(name, text)) {
         return mds_fail(err, MDS_INVALID,
                         "\"%s\": entry \"%s\" " MDSCTL_ENTRY_ODD, zip->path,
                         text);
     }
 
-    if ((get(entry + ENTRY_FLAGS, 2) & FLAG_ENCRYPTED) != 0) {
-        return wrong(zip, MDS_INVALID, "the zip is encrypted", err);
+    if ((mdsctl_zip_get(entry + ENTRY_FLAGS, 2) & FLAG_ENCRYPTED) != 0) {
+        return wrong_entry(zip, entry, MDS_INVALID, "is encrypted", err);
     }
 
-    return get(entry + ENTRY_OFFSET, 4) == UINT32_MAX
-                   || get(entry + ENTRY_SIZE, 4) == UINT32_MAX
-                   || get(entry + ENTRY_PACKED, 4) == UINT32_MAX
-               ? wrong(zip, MDS_INVALID, "a zip64 is too large", err)
+    return mdsctl_zip_get(entry + ENTRY_OFFSET, 4) == UINT32_MAX
+                   || mdsctl_zip_get(entry + ENTRY_SIZE, 4) == UINT32_MAX
+                   || mdsctl_zip_get(entry + ENTRY_PACKED, 4) == UINT32_MAX
+               ? wrong_entry(zip, entry, MDS_INVALID,
+                             "is of a zip64, which is too large", err)
                : MDS_OK;
 }
 
@@ -269,7 +225,7 @@ read_entries(mdsctl_zip_t *zip, mds_error_t *err)
         }
 
         zip->entries[i].at = (uint32_t) at;
-        zip->entries[i].offset = get(entry + ENTRY_OFFSET, 4);
+        zip->entries[i].offset = mdsctl_zip_get(entry + ENTRY_OFFSET, 4);
         at += entry_bytes(entry);
     }
 
@@ -337,23 +293,126 @@ mdsctl_zip_compressed(const mdsctl_zip_t *zip)
     for (size_t i = 0; i < zip->count; i++) {
         const uint8_t *entry = zip->directory + zip->entries[i].at;
 
-        count += get(entry + ENTRY_METHOD, 2) != 0;
+        count += mdsctl_zip_get(entry + ENTRY_METHOD, 2) != 0;
     }
 
     return count;
 }
 
+/* --- entries */
+
+size_t
+mdsctl_zip_count(const mdsctl_zip_t *zip)
+{
+    return zip->count;
+}
+
+static const uint8_t *
+entry_at(const mdsctl_zip_t *zip, size_t i)
+{
+    return zip->directory + zip->entries[i].at;
+}
+
+mds_str_t
+mdsctl_zip_name(const mdsctl_zip_t *zip, size_t i)
+{
+    const uint8_t *entry = entry_at(zip, i);
+
+    return (mds_str_t){ mdsctl_zip_get(entry + ENTRY_NAME, 2),
+                        (const char *) entry + ENTRY_BYTES };
+}
+
+const char *
+mdsctl_zip_shown(mdsctl_zip_t *zip, size_t i)
+{
+    return shown(zip, entry_at(zip, i));
+}
+
+unsigned
+mdsctl_zip_mode(const mdsctl_zip_t *zip, size_t i)
+{
+    const uint8_t *entry = entry_at(zip, i);
+    mds_str_t      name = mdsctl_zip_name(zip, i);
+    unsigned       mode = 0;
+
+    if (entry[ENTRY_HOST] == HOST_UNIX || entry[ENTRY_HOST] == HOST_OS_X) {
+        mode = mdsctl_zip_get(entry + ENTRY_MODE, 2);
+    }
+
+    if ((mode & S_IFMT) != 0) {
+        return mode;
+    }
+
+    return mode
+           | (name.len > 0 && name.data[name.len - 1] == '/' ? S_IFDIR
+                                                             : S_IFREG);
+}
+
+/* The entry's data lies behind its local header, in front of the directory. */
+static mds_status_t
+find_data(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
+          uint8_t local[LOCAL_BYTES], uint64_t *offset)
+{
+    const uint8_t *entry = entry_at(zip, i);
+    uint64_t       at = zip->entries[i].offset;
+    uint64_t       end = mdsctl_zip_get(zip->end + END_OFFSET, 4);
+    mds_status_t   status;
+
+    if (at + LOCAL_BYTES > end) {
+        return wrong_entry(zip, entry, MDS_DAMAGED, "lies outside", err);
+    }
+
+    status = read_at(zip, at, local, LOCAL_BYTES, err);
+
+    if (status == MDS_OK && mdsctl_zip_get(local, 4) != LOCAL_TAG) {
+        status = wrong_entry(zip, entry, MDS_DAMAGED, "is damaged", err);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    at += LOCAL_BYTES + mdsctl_zip_get(local + LOCAL_NAME, 2)
+          + mdsctl_zip_get(local + LOCAL_EXTRA, 2);
+
+    if (at + mdsctl_zip_get(entry + ENTRY_PACKED, 4) > end) {
+        return wrong_entry(zip, entry, MDS_DAMAGED, "is cut", err);
+    }
+
+    *offset = at;
+    return MDS_OK;
+}
+
+mds_status_t
+mdsctl_zip_unpack(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
+                  mdsctl_packed_t **packed)
+{
+    const uint8_t       *entry = entry_at(zip, i);
+    uint8_t              local[LOCAL_BYTES];
+    mdsctl_packed_spec_t spec = {
+        .path = zip->path,
+        .entry = shown(zip, entry),
+        .fd = zip->fd,
+        .method = (uint16_t) mdsctl_zip_get(entry + ENTRY_METHOD, 2),
+        .crc = mdsctl_zip_get(entry + ENTRY_CRC, 4),
+        .packed_bytes = mdsctl_zip_get(entry + ENTRY_PACKED, 4),
+        .bytes = mdsctl_zip_get(entry + ENTRY_SIZE, 4),
+    };
+    mds_status_t status = find_data(zip, i, err, local, &spec.offset);
+
+    return status == MDS_OK ? mdsctl_packed_open(&spec, err, packed) : status;
+}
+
 /* --- writing */
 
 typedef struct {
-    const mdsctl_zip_t *zip;
-    mdsctl_archive_t   *archive; /* has the bytes */
-    uint8_t            *directory;
-    mds_draft_t        *draft;
-    uint64_t            written;
-    uint64_t            max_bytes;
-    mds_progress_t     *progress;
-    mds_error_t        *err;
+    mdsctl_zip_t   *zip;
+    uint8_t        *directory;
+    mds_draft_t    *draft;
+    uint64_t        written;
+    uint64_t        max_bytes;
+    mds_progress_t *progress;
+    mds_error_t    *err;
 } storing_t;
 
 static mds_status_t
@@ -375,42 +434,43 @@ emit(storing_t *s, const void *data, size_t len)
     return mds_draft_write(s->draft, data, len, s->err);
 }
 
-/* Flags, method, and sizes as of what is stored; the two headers have them in
- * the same order. */
+/* Version needed, flags, method, and sizes as of what is stored; the two
+ * headers have them in the same order. */
 static void
-set_stored(uint8_t *flags, uint8_t *method, uint8_t *packed, uint32_t size)
+set_stored(uint8_t *needs, uint8_t *packed, bool folder, uint32_t size)
 {
-    put(flags, 2, get(flags, 2) & ~(uint32_t) FLAGS_OF_DEFLATE);
-    put(method, 2, 0);
-    put(packed, 4, size);
+    uint8_t *flags = needs + 2, *method = needs + 4;
+
+    mdsctl_zip_put(needs, 2, folder ? NEEDS_FOLDER : NEEDS_STORED);
+    mdsctl_zip_put(flags, 2,
+                   mdsctl_zip_get(flags, 2) & ~(uint32_t) FLAGS_OF_DEFLATE);
+    mdsctl_zip_put(method, 2, 0);
+    mdsctl_zip_put(packed, 4, size);
 }
 
 static mds_status_t
-emit_header(storing_t *s, const zip_entry_t *from, const uint8_t *entry)
+emit_header(storing_t *s, size_t i, const uint8_t *entry, bool folder)
 {
     uint8_t      local[LOCAL_BYTES];
     uint8_t      more[2 * 65535];
     size_t       len;
-    mds_status_t status
-        = read_at(s->zip, from->offset, local, sizeof(local), s->err);
+    uint64_t     data = 0;
+    mds_status_t status = find_data(s->zip, i, s->err, local, &data);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    if (get(local, 4) != LOCAL_TAG) {
-        return wrong(s->zip, MDS_DAMAGED, "an entry of the zip is damaged",
-                     s->err);
-    }
-
     /* Those of an entry that was written to a pipe stand behind its data. */
-    put(local + LOCAL_CRC, 4, get(entry + ENTRY_CRC, 4));
-    put(local + LOCAL_SIZE, 4, get(entry + ENTRY_SIZE, 4));
-    set_stored(local + LOCAL_FLAGS, local + LOCAL_METHOD, local + LOCAL_PACKED,
-               get(entry + ENTRY_SIZE, 4));
+    mdsctl_zip_put(local + LOCAL_CRC, 4, mdsctl_zip_get(entry + ENTRY_CRC, 4));
+    mdsctl_zip_put(local + LOCAL_SIZE, 4,
+                   mdsctl_zip_get(entry + ENTRY_SIZE, 4));
+    set_stored(local + LOCAL_NEEDS, local + LOCAL_PACKED, folder,
+               mdsctl_zip_get(entry + ENTRY_SIZE, 4));
 
-    len = get(local + LOCAL_NAME, 2) + get(local + LOCAL_EXTRA, 2);
-    status = read_at(s->zip, from->offset + sizeof(local), more, len, s->err);
+    len = mdsctl_zip_get(local + LOCAL_NAME, 2)
+          + mdsctl_zip_get(local + LOCAL_EXTRA, 2);
+    status = read_at(s->zip, data - len, more, len, s->err);
 
     if (status == MDS_OK) {
         status = emit(s, local, sizeof(local));
@@ -420,65 +480,41 @@ emit_header(storing_t *s, const zip_entry_t *from, const uint8_t *entry)
 }
 
 static mds_status_t
-emit_data(storing_t *s, const uint8_t *entry)
+emit_data(storing_t *s, size_t i)
 {
-    mdsctl_entry_t found;
-    uint8_t        chunk[CHUNK_BYTES];
-    uint32_t       crc = 0;
-    uint64_t       size = 0;
-    size_t         len = 0;
-    bool           more;
-    mds_status_t   status
-        = mdsctl_archive_next(s->archive, s->err, &found, &more);
+    mdsctl_packed_t *packed = NULL;
+    uint8_t          chunk[CHUNK_BYTES];
+    size_t           len = 1;
+    mds_status_t     status = mdsctl_zip_unpack(s->zip, i, s->err, &packed);
 
-    if (status == MDS_OK && !more) {
-        status = wrong(s->zip, MDS_DAMAGED,
-                       "the zip has fewer entries than"
-                       " its directory",
-                       s->err);
-    }
+    while (status == MDS_OK && len > 0) {
+        status = mdsctl_packed_read(packed, chunk, sizeof(chunk), s->err, &len);
 
-    while (status == MDS_OK) {
-        status = mdsctl_archive_read(s->archive, chunk, sizeof(chunk), s->err,
-                                     &len);
-        if (status != MDS_OK || len == 0) {
-            break;
+        if (status == MDS_OK) {
+            status = emit(s, chunk, len);
         }
-
-        crc = crc32_add(crc, chunk, len);
-        size += len;
-        status = emit(s, chunk, len);
     }
 
-    if (status == MDS_OK
-        && (crc != get(entry + ENTRY_CRC, 4)
-            || size != get(entry + ENTRY_SIZE, 4)))
-    {
-        status = mds_fail(s->err, MDS_DAMAGED,
-                          "\"%s\": entry \"%.*s\" is not what the directory"
-                          " says",
-                          s->zip->path, (int) get(entry + ENTRY_NAME, 2),
-                          (const char *) entry + ENTRY_BYTES);
-    }
-
+    mdsctl_packed_close(packed);
     return status;
 }
 
 static mds_status_t
-emit_entry(storing_t *s, const zip_entry_t *from)
+emit_entry(storing_t *s, size_t i)
 {
-    uint8_t     *entry = s->directory + from->at;
+    uint8_t     *entry = s->directory + s->zip->entries[i].at;
+    bool         folder = S_ISDIR(mdsctl_zip_mode(s->zip, i));
     mds_status_t status;
 
-    put(entry + ENTRY_OFFSET, 4, (uint32_t) s->written);
+    mdsctl_zip_put(entry + ENTRY_OFFSET, 4, (uint32_t) s->written);
 
-    status = emit_header(s, from, entry);
+    status = emit_header(s, i, entry, folder);
     if (status == MDS_OK) {
-        status = emit_data(s, entry);
+        status = emit_data(s, i);
     }
 
-    set_stored(entry + ENTRY_FLAGS, entry + ENTRY_METHOD, entry + ENTRY_PACKED,
-               get(entry + ENTRY_SIZE, 4));
+    set_stored(entry + ENTRY_NEEDS, entry + ENTRY_PACKED, folder,
+               mdsctl_zip_get(entry + ENTRY_SIZE, 4));
 
     return status;
 }
@@ -492,12 +528,12 @@ emit_all(storing_t *s)
     mds_status_t        status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < zip->count; i++) {
-        status = emit_entry(s, &zip->entries[i]);
+        status = emit_entry(s, i);
     }
 
     offset = (uint32_t) s->written;
     memcpy(end, zip->end, sizeof(end));
-    put(end + END_OFFSET, 4, offset);
+    mdsctl_zip_put(end + END_OFFSET, 4, offset);
 
     if (status == MDS_OK) {
         status = emit(s, s->directory, zip->directory_bytes);
@@ -512,7 +548,7 @@ emit_all(storing_t *s)
 }
 
 mds_status_t
-mdsctl_zip_store(const mdsctl_zip_t *zip, uint64_t max_bytes,
+mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
                  mds_progress_t *progress, mds_error_t *err, mds_draft_t *draft)
 {
     storing_t    s = { .zip = zip,
@@ -520,21 +556,16 @@ mdsctl_zip_store(const mdsctl_zip_t *zip, uint64_t max_bytes,
                        .max_bytes = max_bytes,
                        .progress = progress,
                        .err = err };
-    mds_status_t status = mdsctl_archive_open(zip->path, err, &s.archive);
+    mds_status_t status;
 
-    if (status == MDS_OK) {
-        s.directory = malloc(zip->directory_bytes + 1);
-        status = s.directory == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                     : MDS_OK;
+    s.directory = malloc(zip->directory_bytes + 1);
+    if (s.directory == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
     }
 
-    if (status == MDS_OK) {
-        memcpy(s.directory, zip->directory, zip->directory_bytes);
-        status = emit_all(&s);
-    }
-
+    memcpy(s.directory, zip->directory, zip->directory_bytes);
+    status = emit_all(&s);
     free(s.directory);
-    mdsctl_archive_close(s.archive);
 
     return status;
 }

@@ -8,6 +8,9 @@
 #define MDSCTL_ZIP_H
 
 #include "mds_file.h"
+#include "packed.h"
+
+#define MDSCTL_ZIP_SHOWN 200 /* bytes of a name in messages */
 
 typedef struct mdsctl_zip_s mdsctl_zip_t;
 
@@ -20,15 +23,32 @@ mds_status_t mdsctl_zip_open(const char *path, mds_error_t *err,
                              mdsctl_zip_t **zip) MDS_MUST_CHECK;
 void         mdsctl_zip_close(mdsctl_zip_t *zip);
 
+/* Entries by number, in the order in which they lie in the file. */
+size_t mdsctl_zip_count(const mdsctl_zip_t *zip);
+
+/* The name, as it stands there, in whatever encoding, without a zero byte. */
+mds_str_t mdsctl_zip_name(const mdsctl_zip_t *zip, size_t i);
+
+/* The name for messages; good until the next one is asked for. */
+const char *mdsctl_zip_shown(mdsctl_zip_t *zip, size_t i);
+
+/* What it is, as st_mode has it. */
+unsigned mdsctl_zip_mode(const mdsctl_zip_t *zip, size_t i);
+
+/* What is in it: of a symbolic link, where it leads. The zip has to outlive
+ * *packed, and its entry's name is the last one that was shown. */
+mds_status_t mdsctl_zip_unpack(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
+                               mdsctl_packed_t **packed) MDS_MUST_CHECK;
+
 /* How many entries are not stored as they are. */
 size_t mdsctl_zip_compressed(const mdsctl_zip_t *zip);
 
 /*
  * Writes the zip with all entries stored: same order, names, times, modes,
- * comments; same input, same bytes. MDS_INVALID: it has entries that are
- * neither files nor folders, or would be over max_bytes; MDS_DAMAGED.
+ * comments, and whatever else an entry is; same input, same bytes.
+ * MDS_INVALID: it would be over max_bytes; MDS_DAMAGED. Both name the entry.
  */
-mds_status_t mdsctl_zip_store(const mdsctl_zip_t *zip, uint64_t max_bytes,
+mds_status_t mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
                               mds_progress_t *progress, mds_error_t *err,
                               mds_draft_t *draft) MDS_MUST_CHECK;
 

@@ -138,6 +138,28 @@ $d->must(args($d->put('piped.zip', Pack::zip([ 'a', 'b' x 999,
     { flags => 0x808 } ])), '4.0', '--unpack', $web));
 is Ctl::read_file("$web/4.0/a"), 'b' x 999, 'a zip from a pipe';
 
+# --- names as they are: of é, a letter and an accent are not made one
+
+# A tar with the name in a header of its own, as pax has it.
+sub pax {
+    return Pack::tar(map {
+        my ($name, $data) = @$_;
+        my $record = " path=$name\n";
+        my $len = length($record) + 2;
+        ([ 'pax', $len . $record, { type => 'x' } ], [ 'short', $data ]);
+    } @_);
+}
+
+for my $form ('zip', 'tar', 'pax') {
+    my $version = '4.' . ++$n;
+    my @names = ("cafe\xcc\x81.js", "caf\xc3\xa9.js", "\xe1\x84\x92\xe1\x85\xa1");
+    my $bytes = ($form eq 'pax' ? \&pax : Pack->can($form))->(map { [ $_, "of $_" ] } @names);
+    $d->must(args($d->put("nfd.$form", $bytes), $version, '--unpack', $web));
+    is_deeply [ sort keys %{ laid_out("$web/$version") } ],
+        [ sort '', map { "/$_" } @names ], "$form: each name as it stands there";
+    is Ctl::read_file("$web/$version/$names[0]"), "of $names[0]", '... its bytes';
+}
+
 # --- what does not belong there
 
 my $long = 'l' x 256;
@@ -197,8 +219,13 @@ ok !-e "$d->{dir}/x", 'nothing is written through a link';
 
 $d->refuses('zero byte in its name', args($d->put('wrong', Pack::zip(
     [ "a\0b", 'x' ])), '9.0', '--unpack', $web));
-$d->refuses('no UTF-8', args($d->put('wrong', Pack::tar([ "\xff", 'x' ])),
-    '9.0', '--unpack', $web));
+$d->refuses('entry 1, "[^"]+", is no UTF-8', args($d->put('wrong',
+    Pack::tar([ "\xff", 'x' ])), '9.0', '--unpack', $web));
+$d->refuses('entry 2, "caf\\\\xe9", is no UTF-8', args($d->put('wrong',
+    Pack::zip([ 'ok', 'x' ], [ "caf\xe9", 'x', { flags => 0 } ])), '9.0',
+    '--unpack', $web));
+$d->refuses('entry "bad": ', args($d->put('wrong', Pack::zip([ 'ok', 'x' ],
+    [ 'bad', 'x' x 99, { crc => 1 } ])), '9.0', '--unpack', $web));
 $d->refuses('no zip and no tar', args($d->put('wrong', 'neither'), '9.0',
     '--unpack', $web));
 $d->refuses('no zip and no tar', args($d->put('wrong', ''), '9.0', '--unpack',

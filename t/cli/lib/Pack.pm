@@ -20,20 +20,22 @@ sub zip {
         my ($name, $data, $more) = @$entry;
         my %o = (mode => $name =~ m{/$} ? 040755 : 0100644, flags => 0x800,
             time => 0x1041, date => 0x5042, extra => '', comment => '',
-            method => length $data ? 8 : 0, %{ $more // {} });
+            method => length $data ? 8 : 0, needs => 20, host => 3,
+            %{ $more // {} });
         my $packed = $o{method} == 8 ? deflate($data, $o{level}) : $data;
         my $crc    = $o{crc} // crc32($data);
         my $size   = $o{size} // length $data;
         my $piped  = $o{flags} & 8;
-        my @head   = (20, $o{flags}, $o{method}, $o{time}, $o{date});
-        my @sizes  = ($crc, length $packed, $size);
+        my @head   = ($o{needs}, $o{flags}, $o{method}, $o{time}, $o{date});
+        my @sizes  = ($crc, $o{packed} // length $packed, $size);
         my $offset = length $out;
 
         $out .= pack('VvvvvvVVVvv', 0x04034b50, @head,
             ($piped ? (0, 0, 0) : @sizes), length $name, length $o{extra})
             . $name . $o{extra} . $packed;
         $out .= pack 'VVVV', 0x08074b50, @sizes if $piped;
-        $directory .= pack('VvvvvvvVVVvvvvvVV', 0x02014b50, 0x031e, @head,
+        $directory .= pack('VvvvvvvVVVvvvvvVV', 0x02014b50, $o{host} << 8 | 0x1e,
+            @head,
             @sizes, length $name, length $o{extra}, length $o{comment}, 0, 0,
             $o{mode} << 16, $offset) . $name . $o{extra} . $o{comment};
     }
