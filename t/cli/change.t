@@ -58,7 +58,7 @@ $d->put('one', 'build one');
 $d->put('other', 'build two');
 $d->does('apply', document('bytes'));
 my $sha = $d->asks(qw(export bytes))->{packages}[0]{sha256};
-my $other = $d->asks('publish', "$d->{dir}/other", qw(--app x --kind upgrade
+my $other = $d->asks('publish', "$d->{dir}/other", qw(--app x --new-app --kind upgrade
     --version 9))->{changes};
 my ($other_sha) = map { $_->{after}{sha256} }
     grep { $_->{what} eq 'package' } @$other;
@@ -147,7 +147,7 @@ $d->refuses('/packages/1/deltas/0/from: found 1\.0\+6, and the package is'
         package_of(version => '1.0+5', file => 'five'),
         package_of(version => '2.0', file => 'six',
             deltas => [ { from => '1.0+6' } ]) ], releases => []));
-$d->does('publish', "$d->{dir}/six", '--app', 'build', qw(--kind upgrade
+$d->does('publish', "$d->{dir}/six", '--app', 'build', qw(--new-app --kind upgrade
     --platform ios --version 1.0.0+6));
 $d->does(qw(release build r --kind upgrade --platform android --version
     1.0.0+5 --all));
@@ -202,18 +202,18 @@ is_deeply warns($comma), [
     'release "r": the platform "android,ios" is one name with a comma in it;'
     . ' several are a list' ], 'a comma in a platform, in a document';
 exported_is_no_change('comma');
-$d->must('publish', "$d->{dir}/one", qw(--app every --kind upgrade --version
+$d->must('publish', "$d->{dir}/one", qw(--app every --new-app --kind upgrade --version
     1.0));
 $d->refuses('found "android,ios", which is one name with a comma', 'release',
     'every', 'r', '--platform', 'android,ios', qw(--kind upgrade --version 1.0
     --all));
 $d->refuses('found "a,b", which is one name with a comma', 'publish',
-    "$d->{dir}/one", qw(--app every --kind upgrade --version 2 --channel),
+    "$d->{dir}/one", qw(--app every --new-app --kind upgrade --version 2 --channel),
     'a,b');
 
 # --- a message that can never hit
 
-$d->must('publish', "$d->{dir}/five", qw(--app m --kind upgrade --platform
+$d->must('publish', "$d->{dir}/five", qw(--app m --new-app --kind upgrade --platform
     android --version), $_) for 1 .. 3;
 $d->must(qw(release m two --kind upgrade --platform android --version 2
     --all));
@@ -236,7 +236,7 @@ for my $v (1, 2) {
     print $file $v;
     truncate $file, $big or die $!;
     close $file;
-    my ($code, undef, $err) = $d->run('publish', "$d->{dir}/big", qw(--app big
+    my ($code, undef, $err) = $d->run('publish', "$d->{dir}/big", qw(--new-app --app big
         --kind bundle --name b --version), $v);
     is_deeply [$code, warned($err)], [0, $v == 1 ? [] : ['package bundle b 2:'
         . ' there is no difference from 1, since one of the files is over'
@@ -259,7 +259,7 @@ sub signed {
 }
 
 my $zip = Pack::zip(['classes.dex', 'code' x 100]);
-my @apk = qw(--app apk --kind upgrade --version);
+my @apk = qw(--new-app --app apk --kind upgrade --version);
 $d->refuses('has an APK Signing Block, which --store would break', 'publish',
     $d->put('signed.apk', signed($zip)), @apk, 1, '--store');
 $d->must('publish', "$d->{dir}/signed.apk", @apk, 1);

@@ -61,7 +61,7 @@ $d->{key} = $one;
 sub sdk {
     my ($app, $file, $key) = @_;
     local $d->{key} = $key;
-    $d->must('publish', $file, '--app', $app, qw(--kind sdk --name core
+    $d->must('publish', $file, '--app', $app, qw(--new-app --kind sdk --name core
         --version 1));
     $d->must('release', $app, 'r', qw(--kind sdk --name core --version 1
         --all));
@@ -110,7 +110,7 @@ is $d->asks('log')->[0]{keyid}, $id2, 'log: names the one';
     local $d->{key};
     delete local $ENV{MDS_KEY};
     $d->misused('--key is missing', qw(rekey one));
-    $d->must(qw(list add new l x));
+    $d->must(qw(list add new l x --new-app));
     $d->refuses(qr/nothing of app "new" is signed yet/, 'rekey', 'new',
         '--key', $two);
 }
@@ -258,7 +258,7 @@ is $o->asks('status', 'com.example.new')->{apps}[0]{keyid}, $id1,
 
 sub sdk_of {
     my ($at, $app) = @_;
-    $at->must('publish', $lib, '--app', $app, qw(--kind sdk --name core
+    $at->must('publish', $lib, '--app', $app, qw(--new-app --kind sdk --name core
         --version 1));
 }
 

@@ -90,7 +90,7 @@ sub archive {
     system('python3', '-c', $script, $file, $name) == 0 or die 'python3';
     return $file;
 }
-my @up = qw(--app a --kind upgrade --version 1.0);
+my @up = qw(--new-app --app a --kind upgrade --version 1.0);
 my $turn = 0;
 for my $name (sort keys %names) {
     my $shown = quotemeta $names{$name};

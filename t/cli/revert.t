@@ -216,7 +216,7 @@ $d->refuses(qr/release e is no longer as it left it.*apply/, 'revert', $s);
 
 # --- the first change of an app leaves an app of nothing
 
-$d->must(qw(list add fresh l u));
+$d->must(qw(list add fresh l u --new-app));
 my $fresh = $d->serial;
 undo($fresh);
 is_deeply $d->asks('export', 'fresh'),
