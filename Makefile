@@ -228,18 +228,22 @@ fuzz: deps-tools
 	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_MORE)'
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/libfuzz.a $(BUILD)/libmds.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/mutate.o \
+    $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CTL_LIBS)
 
 # What is found new goes to the build directory, not to the kept corpus: that
 # gets what is worth it by "$(BUILD)/fuzz/fuzz_NAME -merge=1 KEPT FOUND", and
-# the input of each mistake under a name that says which it was.
+# the input of each mistake under a name that says which it was. Inputs may be
+# as long as what an edge takes, and a byte more, from the beginning.
 fuzz-run: $(FUZZERS)
 	@for name in $(FUZZ); do \
 	    mkdir -p $(BUILD)/corpus/$$name; \
 	    echo "fuzz_$$name, $(FUZZ_SECONDS) s"; \
+	    dict=t/fuzz/dict/$$name; test -f $$dict || dict=/dev/null; \
 	    $(BUILD)/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+	        -max_len=65537 -len_control=0 -dict=$$dict \
 	        -timeout=10 -print_final_stats=1 \
 	        -artifact_prefix=$(BUILD)/$$name- \
 	        $(BUILD)/corpus/$$name t/fuzz/corpus/$$name \

@@ -12,6 +12,15 @@
 
 #define SLOTS 4
 
+void *
+fuzz_room(size_t bytes)
+{
+    void *room = malloc(bytes > 0 ? bytes : 1);
+
+    fuzz_must(room != NULL);
+    return room;
+}
+
 void
 fuzz_read(mds_str_t bytes)
 {

@@ -4,8 +4,16 @@
  * corpus/NAME (`make unit`).
  *
  *   fuzz_must()   a property that holds whatever the input is
+ *   fuzz_room()   memory for what comes out, of just that size
+ *   mutate.c      how inputs are changed, besides libFuzzer's own ways
+ *   dict/NAME     words of a format
  *   file.c        inputs as files, and a folder for what comes out
  *   table.c       records as if they lay in LMDB
+ *
+ * An input lies in memory that ends where it ends, with libFuzzer and in a
+ * replay. What comes out goes to memory of just the size that the caller in
+ * the product has for it. So the address sanitizer sees a byte too far on
+ * either side.
  */
 
 #ifndef FUZZ_H
@@ -25,6 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             abort();                                                           \
         }                                                                      \
     } while (0)
+
+/* At least a byte; to be freed. */
+void *fuzz_room(size_t bytes);
 
 /* Touches all bytes, so that a sanitizer sees what lies outside. */
 void fuzz_read(mds_str_t bytes);

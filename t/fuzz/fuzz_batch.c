@@ -30,7 +30,9 @@ compare(const mds_request_t *request, const mds_json_t *body,
 {
     const mds_json_t *from[] = { body, resource };
 
-    fuzz_must(mds_json_is_object(resource));
+    fuzz_must(mds_json_is_object(resource)
+              && mds_json_get(resource, "device") == NULL
+              && mds_json_get(resource, "user") == NULL);
 
     for (size_t i = 0; i < request->count; i++) {
         const mds_attribute_t *a = &request->attributes[i];
@@ -90,14 +92,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mds_str_t     body = { size, (const char *) data };
     mds_request_t fixed = { 0 };
-    void         *memory = malloc(mds_batch_bytes(size));
+    void         *memory = fuzz_room(mds_batch_bytes(size));
     mds_batch_t  *batch;
     mds_json_t   *json;
     mds_error_t   err;
 
-    fuzz_must(memory != NULL
-              && mds_request_fix(&fixed, mds_str("user"), mds_str("op"), NULL)
-                     == MDS_OK);
+    fuzz_must(mds_request_fix(&fixed, mds_str("user"), mds_str("op"), NULL)
+              == MDS_OK);
 
     if (size > MDS_BATCH_BYTES_MAX) {
         /* nginx asks for no more */

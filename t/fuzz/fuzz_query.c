@@ -35,8 +35,8 @@ again(const mds_request_t *request)
         mdsctl_http_encode(&query, request->attributes[i].value);
     }
 
-    buffer = malloc(query.len + 1);
-    fuzz_must(buffer != NULL && !mds_buffer_failed(&query));
+    buffer = fuzz_room(query.len);
+    fuzz_must(!mds_buffer_failed(&query));
     fuzz_must(
         mds_request_parse(&same,
                           (mds_str_t){ query.len, (const char *) query.data },
@@ -60,9 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mds_request_t request = { 0 };
     mds_str_t     query = { size, (const char *) data };
     mds_error_t   err;
-    char         *buffer = malloc(size + 1);
-
-    fuzz_must(buffer != NULL);
+    char         *buffer = fuzz_room(size);
 
     if (mds_request_parse(&request, query, buffer, &err) == MDS_OK) {
         check(&request, query, buffer);

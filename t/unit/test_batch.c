@@ -131,7 +131,7 @@ test_wrong_bodies(void **unused)
         const char *body;
         const char *says;
     } cases[] = {
-        { "", "body:1" },
+        { "", "body: the text is empty" },
         { "{\n \"app\": oops}", "body:2:" },
         { "[]", "want an object" },
         { "{}", "/resources is nothing" },
