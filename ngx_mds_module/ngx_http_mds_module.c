@@ -468,7 +468,9 @@ ngx_http_mds_init(ngx_conf_t *cf)
     ngx_http_mds_init_bounds(cf);
     ngx_http_mds_header_filter_init();
 
-    return ngx_http_mds_resource_init(cf);
+    return ngx_http_mds_resource_init(cf) == NGX_OK
+               ? ngx_http_mds_resources_init(cf)
+               : NGX_ERROR;
 }
 
 static ngx_int_t

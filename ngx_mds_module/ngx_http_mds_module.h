@@ -75,7 +75,8 @@ typedef struct {
     ngx_str_t release;
     ngx_str_t version;
     ngx_str_t reason;
-    ngx_str_t serial; /* also goes out as MDS-Serial */
+    ngx_str_t serial;    /* also goes out as MDS-Serial */
+    ngx_str_t resources; /* of a batch, once they were counted */
 
     ngx_http_mds_reading_t *reading; /* a body under way */
 
@@ -335,9 +336,8 @@ ngx_int_t ngx_http_mds_guard(void (*look)(void *data), void *data);
 /* ngx_http_mds_answer.c */
 
 /* A header line; the value is not copied. NULL: no memory. */
-ngx_table_elt_t *
-ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
-                         ngx_str_t *value);
+ngx_table_elt_t *ngx_http_mds_push_header(ngx_http_request_t *r,
+                                          const char *name, ngx_str_t *value);
 
 ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
                                   ngx_str_t *value);
@@ -427,8 +427,8 @@ void      ngx_http_mds_file_filter(ngx_http_request_t *r);
 
 /* Whether the request's Accept would rather have type than the usual one, or
  * names it and likes it as much. */
-ngx_uint_t ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type,
-                                ngx_str_t *usual);
+ngx_uint_t
+ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual);
 
 /* ngx_http_mds_envelope.c */
 
@@ -445,6 +445,12 @@ ngx_int_t ngx_http_mds_resource_init(ngx_conf_t *cf);
 
 /* Lets the variables say what the location shows, if they do not yet. */
 void ngx_http_mds_resource_look(ngx_http_request_t *r);
+
+/* ngx_http_mds_resources.c */
+
+/* $mds_resources, and what counts for it where a configuration names it. */
+ngx_int_t ngx_http_mds_resources_add(ngx_conf_t *cf);
+ngx_int_t ngx_http_mds_resources_init(ngx_conf_t *cf);
 
 /* ngx_http_mds_variable.c */
 

@@ -57,9 +57,24 @@ $t->mdsctl('apply', $t->document({ app => 'large', packages => [
 
 $t->start(<<'EOF2');
 mds_depot %DEPOT%;
+map $mds_resources $one     { 1 $http_x_user; default ""; }
+map $mds_resources $several { "~^([2-9]|1[0-9])$" $http_x_user; default ""; }
+map $mds_resources $many    { "~^([2-9][0-9]|[0-9]{3})$" $http_x_user; default ""; }
+limit_req_zone $one     zone=one:1m     rate=1r/m;
+limit_req_zone $several zone=several:1m rate=1r/m;
+limit_req_zone $many    zone=many:1m    rate=1r/m;
+limit_req_status 429;
 server {
     listen %LISTEN%;
-    location = /check { mds_check; }
+    location = /check { mds_check; add_header X-Resources $mds_resources; }
+    location = /other { return 200 "<$mds_resources>"; }
+    location = /limited {
+        mds_check;
+        limit_req zone=one burst=4 nodelay;
+        limit_req zone=several burst=1 nodelay;
+        limit_req zone=many;
+        add_header X-Resources $mds_resources always;
+    }
     location = /user  { mds_check; mds_attribute user $http_x_user;
                         mds_attribute city ""; }
     location = /app   { mds_check; mds_attribute app a;
@@ -171,7 +186,7 @@ is($details[0] . $details[8], '', '... and the others have nothing to say');
 
 my $long = 'x' x 65_536;
 my @wrong = (
-    [ '', qr/body:1/ ],
+    [ '', qr/body: the text is empty/ ],
     [ '{', qr/body:1:1/ ],
     [ "{\n\"app\": \"a\",\n  oops", qr/body:3:/ ],
     [ '{"app":"a","resources":[]} x', qr/body:1:/ ],
@@ -373,6 +388,46 @@ is(actions(post({ resources => [ bundle('home') ] }, target => '/app')), 'none',
 is(actions(post({ app => 'b', version => '1.0', resources => [
     { kind => 'bundle', name => 'home' }, { kind => 'bundle', name => 'shop',
       version => '0' } ] }, target => '/app')), 'none none', '... spoofed');
+
+# --- a batch counts for what it asks, before its body would be read
+
+sub limited {
+    my ($user, $count) = @_;
+    return post({ app => 'a', resources => [ bundle(('home') x $count) ] },
+        target => '/limited', 'X-User' => $user);
+}
+
+is(post({ app => 'a', resources => [ bundle(('home') x $_) ] })
+    ->header('X-Resources'), $_ || 1, "$_ resources") for 0, 1, 2, 17, 256;
+is($t->get('/check?app=a&kind=none')->header('X-Resources'), 1, 'a check: 1');
+is($t->get('/other')->body, '<>', 'somewhere else: none');
+for my $case ([ 1, 5 ], [ 10, 2 ], [ 200, 1 ]) {
+    my ($count, $times) = @$case;
+    my $user = "u$count";
+    is(join(' ', map { limited($user, $count)->status } 0 .. $times),
+        join(' ', (200) x $times, 429), "$count at once: $times times");
+    is(limited("other$count", $count)->status, 200, '... another user may');
+    is(limited($user, $count)->header('X-Resources'), $count, '... what it asked');
+}
+for my $wrong ('{', '{"resources":[{"user":"u"}]}', '',
+    $JSON->encode({ app => 'a', resources => [ ({}) x 300 ] }))
+{
+    my $title = substr $wrong, 0, 30;
+    $r = text($wrong, target => '/limited');
+    is($r->status, 400, "400 as ever: $title");
+    is($r->header('X-Resources'), 1, '... counts as one');
+}
+is(text('x' x 100_000, target => '/limited')->status, 413, '413 as ever');
+is($t->raw(head_of(undef, 'Transfer-Encoding' => 'chunked', target => '/limited')
+    . chunked('x' x 100_000, 4096))->status, 413, '... in chunks');
+is(text('{}', target => '/limited', 'Content-Type' => 'a/b')->status, 415,
+    '415 as ever');
+{
+    my $slow = $JSON->encode({ app => 'a', resources => [ bundle(('home') x 30) ] });
+    my $answer = slowly($slow, head_of(length $slow, target => '/limited'));
+    is(actions($answer), join(' ', ('install') x 30), 'byte by byte');
+    is($answer->header('X-Resources'), 30, '... counted all the same');
+}
 
 # --- when to ask again
 

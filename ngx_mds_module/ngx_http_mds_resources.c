@@ -1,0 +1,179 @@
+/*
+ * $mds_resources: how many resources a request asks for, to limit by. What
+ * limits (limit_req, limit_conn) looks before a body is read; so, where the
+ * configuration names the variable, the body of a batch is read and counted
+ * before that. What was last to join a phase is asked first.
+ */
+
+#include "ngx_http_mds_module.h"
+
+#include "mds_batch.h"
+
+static ngx_str_t ngx_http_mds_resources_name = ngx_string("mds_resources");
+
+/* Whether the location is one of mds_check. */
+static ngx_uint_t
+ngx_http_mds_resources_asked(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    return mlcf->handler == ngx_http_mds_check_handler;
+}
+
+static ngx_int_t
+ngx_http_mds_resources_variable(ngx_http_request_t        *r,
+                                ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+
+    (void) data;
+
+    if (!ngx_http_mds_resources_asked(r)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = (u_char *) "1";
+    v->len = 1;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    if (ctx != NULL && ctx->resources.len > 0) {
+        v->data = ctx->resources.data;
+        v->len = ctx->resources.len;
+    }
+
+    return NGX_OK;
+}
+
+/* A body that asks for nothing, or is none, is a request all the same. */
+static size_t
+ngx_http_mds_resources_count(ngx_http_request_t *r, ngx_str_t *body)
+{
+    void         *memory = ngx_palloc(r->pool, mds_batch_bytes(body->len));
+    mds_request_t none;
+    mds_batch_t  *batch;
+    size_t        count = 1;
+
+    if (memory == NULL) {
+        return count;
+    }
+
+    mds_request_begin(&none);
+
+    if (mds_batch_parse(ngx_http_mds_view(body), &none, memory, NULL, &batch)
+        == MDS_OK)
+    {
+        count = ngx_max(mds_batch_count(batch), 1);
+    }
+
+    (void) ngx_pfree(r->pool, memory);
+
+    return count;
+}
+
+/* The request goes on where it was. */
+static void
+ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    u_char             *text = ngx_pnalloc(r->pool, NGX_SIZE_T_LEN);
+
+    if (text == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ctx->resources.data = text;
+    ctx->resources.len = ngx_snprintf(text, NGX_SIZE_T_LEN, "%uz",
+                                      ngx_http_mds_resources_count(r, body))
+                         - text;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+static ngx_int_t
+ngx_http_mds_resources_handler(ngx_http_request_t *r)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_int_t           rc;
+
+    /* What is no batch, or too long for one, is told so later. */
+    if (r != r->main || r->method != NGX_HTTP_POST
+        || !ngx_http_mds_resources_asked(r) || !ngx_http_mds_is_json(r)
+        || r->headers_in.content_length_n > MDS_BATCH_BYTES_MAX
+        || (ctx != NULL && ctx->resources.len > 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_mds_read_body(r, MDS_BATCH_BYTES_MAX,
+                                ngx_http_mds_resources_read);
+
+    if (rc == NGX_DONE) {
+        ngx_http_finalize_request(r, NGX_DONE);
+    }
+
+    return rc;
+}
+
+ngx_int_t
+ngx_http_mds_resources_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t *variable
+        = ngx_http_add_variable(cf, &ngx_http_mds_resources_name,
+                                NGX_HTTP_VAR_NOCACHEABLE);
+
+    if (variable == NULL) {
+        return NGX_ERROR;
+    }
+
+    variable->get_handler = ngx_http_mds_resources_variable;
+
+    return NGX_OK;
+}
+
+/* Whether anything in the configuration names the variable. */
+static ngx_uint_t
+ngx_http_mds_resources_named(ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_http_variable_t *v = cmcf->variables.elts;
+
+    for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+        if (v[i].name.len == ngx_http_mds_resources_name.len
+            && ngx_strncmp(v[i].name.data, ngx_http_mds_resources_name.data,
+                           v[i].name.len)
+                   == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+ngx_int_t
+ngx_http_mds_resources_init(ngx_conf_t *cf)
+{
+    ngx_http_core_main_conf_t *cmcf;
+    ngx_http_handler_pt       *handler;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (!ngx_http_mds_resources_named(cmcf)) {
+        return NGX_OK;
+    }
+
+    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ngx_http_mds_resources_handler;
+
+    return NGX_OK;
+}
