@@ -1,6 +1,7 @@
 #include "mds_registry_part.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,10 +53,30 @@ mds_registry_find(const char *depot, mds_error_t *err, bool *there)
     return status;
 }
 
+/* Whoever makes the folder, it belongs to whom the state's folder belongs,
+ * who may have put something else under its name meanwhile. */
+static mds_status_t
+mds_registry_give(const char *path, const struct stat *owner, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if (fchown(fd, owner->st_uid, owner->st_gid) != 0) {
+        status = mds_fail_errno(err, "give \"%s\" to the workers", path);
+    }
+
+    close(fd);
+    return status;
+}
+
 mds_status_t
 mds_registry_make(const char *depot, mds_error_t *err)
 {
-    mds_path_t   state, path;
+    mds_path_t   state, data, path;
     struct stat  st;
     bool         there;
     int64_t      uid = -1, gid = -1;
@@ -65,30 +86,31 @@ mds_registry_make(const char *depot, mds_error_t *err)
         return status;
     }
 
-    status = mds_path(&state, err, "%s/state/data.mdb", depot);
+    status = mds_path(&state, err, "%s/state", depot);
 
     if (status == MDS_OK) {
         status = mds_path(&path, err, "%s/%s", depot, mds_registry_kind.dir);
     }
 
+    if (status == MDS_OK) {
+        status = mds_path(&data, err, "%s/data.mdb", state.text);
+    }
+
     /* Beside no state there is no registry. */
-    if (status == MDS_OK && stat(state.text, &st) != 0) {
-        status = mds_fail_errno(err, "open \"%s\"", state.text);
+    if (status == MDS_OK
+        && (lstat(data.text, &st) != 0 || stat(state.text, &st) != 0))
+    {
+        status = mds_fail_errno(err, "open \"%s\"", data.text);
     }
 
     if (status == MDS_OK) {
         status = mds_dir_make(path.text, 0770, err);
     }
 
-    /* Whoever makes it, it belongs to whom the state belongs. */
     if (status == MDS_OK && st.st_uid != geteuid()) {
         uid = (int64_t) st.st_uid;
         gid = (int64_t) st.st_gid;
-
-        if (chown(path.text, st.st_uid, st.st_gid) != 0) {
-            status
-                = mds_fail_errno(err, "give \"%s\" to the workers", path.text);
-        }
+        status = mds_registry_give(path.text, &st, err);
     }
 
     return status == MDS_OK ? mds_registry_create(depot, uid, gid, err)
