@@ -144,7 +144,7 @@ is scalar(grep { /mdb/ } $d->files('catalog')), 2, 'fewer';
 
 SKIP: {
     my $cc = $ENV{CC} // 'cc';
-    system("$cc -shared -fPIC -o $dir/killer.so $FindBin::Bin/lib/killer.c -ldl")
+    system("$cc -shared -fPIC -o $dir/killer.so '$FindBin::Bin/lib/killer.c' -ldl")
         == 0 or skip 'no compiler', 1;
     my $e = Depot->new(dir => $dir, depot => "$dir/base");
     $e->must('publish', "$dir/v$_", qw(--app a --kind upgrade --version), $_)

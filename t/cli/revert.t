@@ -246,7 +246,7 @@ is $listed->(), '1', 'what was withdrawn is back';
 SKIP: {
     my $cc = $ENV{CC} // 'cc';
     system("$cc -shared -fPIC -o $d->{dir}/killer.so"
-        . " $FindBin::Bin/lib/killer.c -ldl") == 0 or skip 'no compiler', 2;
+        . " '$FindBin::Bin/lib/killer.c' -ldl") == 0 or skip 'no compiler', 2;
     my $k = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/kill");
     $k->must('publish', "$d->{dir}/v$_", qw(--app a --kind upgrade --version),
         $_) for 1, 2;

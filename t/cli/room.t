@@ -130,7 +130,7 @@ sub wrong_with {
 SKIP: {
     my $cc = $ENV{CC} // 'cc';
     skip 'no compiler', 1 if system("$cc -shared -fPIC -o $dir/killer.so"
-        . " $FindBin::Bin/lib/killer.c -ldl");
+        . " '$FindBin::Bin/lib/killer.c' -ldl");
 
     # With something of each sort, and something to be undone.
     system("cp -a $dir/base $dir/rich") == 0 or die;

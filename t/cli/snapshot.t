@@ -319,7 +319,7 @@ refused('nothing', "$dir/none", qr/No such file/);
 
 SKIP: {
     my $cc = $ENV{CC} // 'cc';
-    system("$cc -shared -fPIC -o $dir/killer.so $FindBin::Bin/lib/killer.c -ldl")
+    system("$cc -shared -fPIC -o $dir/killer.so '$FindBin::Bin/lib/killer.c' -ldl")
         == 0 or skip 'no compiler', 1;
     my $strike = sub {
         my ($at, @command) = @_;

@@ -75,7 +75,7 @@ for my $case (
 SKIP: {
     skip 'no /dev/full', 2 unless -c '/dev/full';
     my $build = $ENV{MDS_BUILD} // "$FindBin::Bin/../../build";
-    my $err = `$build/mdsctl help 2>&1 >/dev/full`;
+    my $err = `'$build/mdsctl' help 2>&1 >/dev/full`;
     is $? >> 8, 1, 'stdout on a full disk: exit 1';
     like $err, qr/cannot write to standard output/, 'and a message';
 }

@@ -19,7 +19,7 @@ sub bench {
     my ($resources, $only) = @_;
 
     local $ENV{BENCH_RESOURCES} = $resources;
-    my $out = qx($^X $FindBin::Bin/../bench/run '$only' $dir/bench.json 2>&1);
+    my $out = qx($^X '$FindBin::Bin/../bench/run' '$only' $dir/bench.json 2>&1);
     is($?, 0, "with $resources resources") or diag($out);
 
     open my $file, '<', "$dir/bench.json" or return {};

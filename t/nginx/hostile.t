@@ -31,12 +31,12 @@ $t->depot;
 my $content = join '', map { chr(($_ * 7 + ($_ >> 8)) & 255) } 0 .. 99_999;
 my $sha     = sha256_hex($content);
 $t->write('p1', $content);
-$t->write('p2', "$content and more");
+$t->write("p$_", "$content and more") for 2, 3;
 $t->mdsctl('apply', $t->document({
     app      => 'a',
     packages => [
         map({ { kind => 'upgrade', platform => 'android', version => "$_.0",
-                file => "p$_" } } 1, 2),
+                file => "p$_" } } 1 .. 3),
         { kind => 'bundle', name => 'big', version => '1.0', file => 'p1' },
     ],
     releases => [
@@ -49,7 +49,7 @@ $t->mdsctl('apply', $t->document({
 }));
 $t->write('users', "u\n");
 $t->mdsctl(qw(message push a --users), "$t->{dir}/users",
-    qw(--to android=2.0 --until 2099-01-01T00:00:00Z));
+    qw(--to android=3.0 --until 2099-01-01T00:00:00Z));
 
 $t->start(<<'EOF2');
 mds_depot %DEPOT%;

@@ -125,7 +125,7 @@ sub pusher {
     return apart($name, sub {
         my ($out) = @_;
         local $ENV{MDS_KEY} = "$t->{dir}/test.key";
-        my $said = `$MDS::BUILD/mdsctl --depot $t->{dir}/depot message push s \\
+        my $said = `'$MDS::BUILD/mdsctl' --depot $t->{dir}/depot message push s \\
             --to android=1.0 --users $users --until $until 2>&1`;
         print $out $? == 0 && $said =~ /^  \+ message (\d+)$/m
             ? "$1\n" : "failed: $said\n";

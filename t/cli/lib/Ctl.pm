@@ -32,7 +32,7 @@ sub ctl {
         open STDIN,  '<', $stdin // '/dev/null';
         open STDOUT, '>', "$dir/out";
         open STDERR, '>', "$dir/err";
-        exec "$build/mdsctl", @args;
+        exec { "$build/mdsctl" } "$build/mdsctl", @args;
         exit 127;
     }
     waitpid $pid, 0;
@@ -61,7 +61,7 @@ sub ctl_as {
         chdir '/';
         open STDIN,  '<', '/dev/null';
         open STDERR, '>&', \*STDOUT;
-        exec "$elsewhere/mdsctl", @args;
+        exec { "$elsewhere/mdsctl" } "$elsewhere/mdsctl", @args;
         exit 127;
     }
     my $said = join '', <$pipe>;
