@@ -26,6 +26,7 @@ use Watch;
 my $JSON   = JSON::PP->new->utf8->canonical;
 my $WINDOW = 30;    # places in the window, for thrice as many devices
 my $BASE   = '/mds/v1';
+my $ABOVE  = '1000000';    # no release is: a message to it can hit
 
 sub new {
     my ($class, $t, %self) = @_;
@@ -97,6 +98,7 @@ sub apply {
         packages => [
             { @up, version => '0', file => '0' },
             { @up, version => "$next", file => "$next" },
+            { @up, version => $ABOVE, file => '0', deltas => 0 },
             (map { { @on, name => $_, file => 'big' } }
                 qw(list promoted window)),
         ],
@@ -142,7 +144,7 @@ sub list {
 sub push_message {
     my ($self) = @_;
     $self->does(qw(message push a --users), "$self->{t}{dir}/users",
-        qw(--to p=0 --until 2090-01-01T00:00:00Z))
+        '--to', "p=$ABOVE", qw(--until 2090-01-01T00:00:00Z))
         and $self->done(messages => join ' ', grep { length }
             $self->{is}{messages}, ++$self->{pushed});
 }
