@@ -28,7 +28,7 @@ sub after { strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_[0] * 86400)) }
 my @packages = map { my $platform = $_; map {
     { kind => 'upgrade', platform => $platform, version => $_,
       file => $t->write("$platform-$_", "$platform $_ " x 1000) } }
-    qw(3.0 3.1 3.2 3.3) } @all;
+    qw(3.0 3.1 3.2 3.3 3.4) } @all;
 
 # The document with this version official on every platform.
 sub official {
@@ -132,8 +132,10 @@ is(listed('carol'), '', '... until 30 days after');
 
 # --- ids go on
 
-push_to(100, 'android=3.3');
-is(listed('alice'), '6:android:3.3', 'ids are not used again');
-is(check('alice', 'android'), 'nothing', 'not above the official one: no hit');
+push_to(100, 'android=3.4');
+official('3.4');
+is(listed('alice'), '6:android:3.4', 'ids are not used again');
+is(check('alice', 'android'), 'android-3.4',
+    'no longer above the official one: no hit');
 
 $t->finish;
