@@ -27,8 +27,11 @@ sub after { strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_[0] * 86400)) }
 
 my @packages = map { my $platform = $_; map {
     { kind => 'upgrade', platform => $platform, version => $_,
-      file => $t->write("$platform-$_", "$platform $_ " x 1000) } }
+      file => "$platform-$_" } }
     qw(3.0 3.1 3.2 3.3 3.4) } @all;
+
+$t->write("$_->{platform}-$_->{version}", "$_->{platform} $_->{version} " x 1000)
+    for @packages;
 
 # The document with this version official on every platform.
 sub official {
