@@ -369,13 +369,14 @@ refuses('no such file', '404', @have);
 
 # --- servers that take their time
 
-serve(order(), check => { %$answer, cut => 10, hangs => 1 });
+# The least rate is low here: nothing but the deadline ends it.
+serve(order(), check => { %$answer, cut => 10, drips => 1 });
 refuses('an answer that never ends', 'not done within 1 s .--deadline', @have,
-    qw(--deadline 1));
-serve(order(), path($new) => { body => $new, cut => 1000, hangs => 1,
+    qw(--deadline 1 --least-rate 1));
+serve(order(), path($new) => { body => $new, cut => 1000, drips => 1,
     ranges => 1 });
 refuses('a file that never ends', 'not done within 1 s .--deadline', @have,
-    qw(--deadline 1));
+    qw(--deadline 1 --least-rate 1));
 is_deeply asked(), ['check', path($new)], 'it is not asked for again';
 serve(order(), path($new) => { body => $new, cut => 1000, drips => 1 });
 refuses('a file that comes too slowly',
