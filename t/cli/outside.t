@@ -106,7 +106,7 @@ for my $name (sort keys %names) {
 for my $name ("na\xc3\xafve caf\xc3\xa9.txt", "\xe6\x97\xa5\xe6\x9c\xac",
     "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xf0\x9f\x98\x80")
 {
-    my ($code, undef, $err) = $d->run('publish', archive('zip', $name), @up[0 .. 4],
+    my ($code, undef, $err) = $d->run('publish', archive('zip', $name), @up[0 .. 5],
         ++$turn . '.0', '--unpack', "$dir/out-" . unpack 'H*', $name);
     is $code, 0, 'names of other scripts are fine' or diag $err;
 }
