@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "mds_change_check_part.h"
+#include "mds_choices.h"
 #include "mds_document.h"
 #include "mds_plan.h"
 
@@ -279,6 +280,34 @@ mds_change_commas(const mds_change_check_t *check, const mds_package_t *package,
     return MDS_OK;
 }
 
+/* "upgrde" is a kind of one's own, and hardly meant as one. */
+static mds_status_t
+mds_change_kind(const mds_change_check_t *check, const mds_package_t *package,
+                mds_error_t *err)
+{
+    static const char *const kinds[]
+        = { "upgrade", "hotfix", "bundle", "config", "sdk", "data" };
+    mds_choices_t choices;
+    mds_str_t     nearest;
+
+    mds_choices_begin(&choices, package->kind);
+
+    for (size_t i = 0; i < mds_nelems(kinds); i++) {
+        mds_choices_add(&choices, mds_str_of(kinds[i]));
+    }
+
+    nearest = mds_choices_nearest(&choices);
+
+    return nearest.len == 0 || mds_str_eq(nearest, package->kind)
+               ? MDS_OK
+               : mds_change_warn(check, err,
+                                 "package %.*s %.*s: the kind \"%.*s\" is one"
+                                 " of your own; did you mean %.*s?",
+                                 MDS_STR(package->kind),
+                                 MDS_STR(package->version),
+                                 MDS_STR(package->kind), MDS_STR(nearest));
+}
+
 static mds_status_t
 mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
                    mds_error_t *err)
@@ -296,6 +325,10 @@ mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
         if (status == MDS_OK) {
             status = mds_change_wishes(b, package, err);
         }
+    }
+
+    if (status == MDS_OK && is_new) {
+        status = mds_change_kind(b->check, package, err);
     }
 
     return status == MDS_OK && (is_new || b->check->applies)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mds_change_check_part.h"
+#include "mds_request.h"
 #include "mds_time.h"
 
 typedef struct {
@@ -212,6 +213,30 @@ mds_change_names(const mds_change_release_t *c, const mds_strs_t *names,
                            MDS_STR(c->release->id), key, MDS_STR(name));
 }
 
+/* A rule about an attribute that no request has holds for nobody. */
+static mds_status_t
+mds_change_rules(const mds_change_release_t *c)
+{
+    const mds_rules_t *rules = &c->release->rules;
+    mds_status_t       status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < rules->count; i++) {
+        mds_str_t name = rules->items[i].attribute;
+        mds_str_t nearest = mds_attribute_nearest(name);
+
+        if (nearest.len > 0) {
+            status = mds_change_warn(c->check, c->err,
+                                     "release \"%.*s\": the attribute"
+                                     " \"%.*s\" is one of your own; did you"
+                                     " mean %.*s?",
+                                     MDS_STR(c->release->id), MDS_STR(name),
+                                     MDS_STR(nearest));
+        }
+    }
+
+    return status;
+}
+
 /* Errors: of what is new alone. */
 static mds_status_t
 mds_change_refuse(const mds_change_release_t *c)
@@ -243,6 +268,10 @@ static mds_status_t
 mds_change_release(const mds_change_release_t *c)
 {
     mds_status_t status = mds_change_refuse(c);
+
+    if (status == MDS_OK && mds_change_touches(c, "rules", NULL, NULL)) {
+        status = mds_change_rules(c);
+    }
 
     if (status == MDS_OK) {
         status = mds_change_names(c, &c->release->platforms, "platform");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "mds_change_check.h"
+#include "mds_choices.h"
 #include "mds_config.h"
 #include "mds_diff.h"
 #include "mds_document.h"
@@ -207,21 +208,54 @@ mds_loader_close(mds_loader_t *loader)
     free(loader);
 }
 
+static mds_status_t
+mds_loader_add_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    (void) err;
+    mds_choices_add(data, app);
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_loader_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+{
+    mds_choices_t choices;
+    char          text[MDS_CHOICES_BYTES];
+    mds_status_t  status;
+
+    mds_choices_begin(&choices, app);
+    status
+        = mds_journal_apps(loader->journal, mds_loader_add_app, &choices, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_choices_words(&choices, "apps", text);
+
+    return mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"%s%s",
+                    MDS_STR(app), text[0] != '\0' ? "; " : "", text);
+}
+
 mds_status_t
 mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
                  mds_json_t **state)
 {
     mds_status_t status = mds_journal_read(loader->journal, err);
 
-    if (status == MDS_OK) {
-        status = mds_journal_app(loader->journal, app, err, state);
-        mds_journal_abort(loader->journal);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    return status == MDS_NOT_FOUND
-               ? mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"",
-                          MDS_STR(app))
-               : status;
+    status = mds_journal_app(loader->journal, app, err, state);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_loader_no_app(loader, app, err);
+    }
+
+    mds_journal_abort(loader->journal);
+    return status;
 }
 
 /* The state before the edit; for a new app, hardly anything. */

@@ -109,6 +109,11 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
 
+/* Fails with "there is no app", and those that there are; within one of the
+ * journal's transactions. */
+mds_status_t mds_loader_no_app(mds_loader_t *loader, mds_str_t app,
+                               mds_error_t *err);
+
 /* The app's state now; a new reference. MDS_NOT_FOUND has words. */
 mds_status_t
 mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,

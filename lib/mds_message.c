@@ -1,5 +1,8 @@
 #include "mds_message.h"
 
+#include <stdio.h>
+
+#include "mds_choices.h"
 #include "mds_time.h"
 
 /* The state's "messages", made if it is not there; NULL: no memory. */
@@ -96,6 +99,56 @@ mds_message_new(int64_t id, mds_str_t platform, mds_str_t version,
     return message;
 }
 
+/* What there is: platforms of the version, or versions of upgrades. */
+static mds_status_t
+mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
+                        mds_str_t version, const mds_version_t *key,
+                        mds_error_t *err)
+{
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(state, "document"), "packages");
+    mds_choices_t platforms, versions;
+    char          text[MDS_CHOICES_BYTES], what[MDS_VERSION_MAX + 16];
+
+    mds_choices_begin(&platforms, platform);
+    mds_choices_begin(&versions, version);
+
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        const mds_json_t *package = mds_json_at(packages, i);
+        const mds_json_t *scope = mds_json_get(package, "platform");
+        mds_str_t text_of = mds_json_string(mds_json_get(package, "version"));
+        mds_version_t own;
+
+        if (!mds_str_eq(mds_json_string(mds_json_get(package, "kind")),
+                        mds_str("upgrade"))
+            || !mds_version_parse(text_of, &own))
+        {
+            continue;
+        }
+
+        mds_choices_add(&versions, text_of);
+
+        if (mds_version_cmp(&own, key) == 0) {
+            mds_choices_add(&platforms, mds_json_string(scope));
+
+            for (size_t k = 0; mds_json_at(scope, k) != NULL; k++) {
+                mds_choices_add(&platforms,
+                                mds_json_string(mds_json_at(scope, k)));
+            }
+        }
+    }
+
+    snprintf(what, sizeof(what), "platforms of %.*s", MDS_STR(version));
+    mds_choices_words(platforms.count > 0 ? &platforms : &versions,
+                      platforms.count > 0 ? what : "versions of upgrade", text);
+
+    return mds_fail(err, MDS_NOT_FOUND,
+                    "there is no upgrade %.*s for platform \"%.*s\";"
+                    " publish it first%s%s",
+                    MDS_STR(version), MDS_STR(platform),
+                    text[0] != '\0' ? "; " : "", text);
+}
+
 mds_status_t
 mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
                  int64_t expires_ms, const mds_sha256_t *users,
@@ -114,10 +167,7 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
     published = mds_message_published(state, platform, &key);
 
     if (published.len == 0) {
-        return mds_fail(err, MDS_NOT_FOUND,
-                        "there is no upgrade %.*s for platform \"%.*s\";"
-                        " publish it first",
-                        MDS_STR(version), MDS_STR(platform));
+        return mds_message_unpublished(state, platform, version, &key, err);
     }
 
     if (mds_version_build(version).len > 0

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "mds_document.h"
+#include "mds_model_missing.h"
 
 typedef struct {
     mds_model_t          *model;
@@ -188,9 +189,7 @@ mds_check_lists(const mds_model_check_t *check, const mds_strs_t *names,
         size_t item = mds_read_down_index(check->r, i);
 
         if (mds_model_list(check->model, names->items[i]) == NULL) {
-            mds_read_failed(check->r,
-                            "there is no list \"%.*s\"; want one of /lists",
-                            MDS_STR(names->items[i]));
+            mds_model_no_list(check->model, names->items[i], check->r);
         }
 
         mds_read_back(check->r, item);
@@ -243,13 +242,7 @@ mds_check_versioned(const mds_model_check_t *check,
                                   &release->key, &release->platforms,
                                   &release->channels))
     {
-        mds_check_failed(check->r, "version",
-                         "found \"%.*s\", which no package of %.*s%s%.*s has"
-                         " for these platforms and channels; want one of"
-                         " /packages",
-                         MDS_STR(release->version), MDS_STR(release->kind),
-                         release->name.len > 0 ? " " : "",
-                         MDS_STR(release->name));
+        mds_model_missing(check->model, release, check->r);
 
     } else if (release->state == MDS_STATE_ROLLED_BACK
                && mds_kind_is(release->kind, "upgrade"))

@@ -32,6 +32,12 @@ static const mds_str_t mds_known_names[] = {
     [MDS_ATTRIBUTE_SDK_VERSION] = mds_str("sdk_version"),
 };
 
+mds_str_t
+mds_attribute_name(mds_known_t known)
+{
+    return mds_known_names[known];
+}
+
 /* Where those of a length begin; the last one ends those before it. */
 static const uint8_t mds_known_from[] = {
     [0] = MDS_ATTRIBUTE_N,           [1] = MDS_ATTRIBUTE_N,

@@ -73,6 +73,13 @@ mds_request_begin(mds_request_t *request)
 /* Which one it is. */
 mds_known_t mds_attribute_known(mds_str_t name);
 
+/* The name of a known one. */
+mds_str_t mds_attribute_name(mds_known_t known);
+
+/* The known one that was probably meant by a name that is none of them; empty:
+ * it is known, or nothing is near. For commands. */
+mds_str_t mds_attribute_nearest(mds_str_t name);
+
 /*
  * The operator's word on an attribute; to be said before the device's.
  * MDS_INVALID: the value is too long or no UTF-8, or there are too many.

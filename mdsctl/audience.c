@@ -1,5 +1,7 @@
 #include "audience.h"
 
+#include "mds_time.h"
+
 int
 mdsctl_json_option(const char *name, const char *text, mds_json_t **json)
 {
@@ -36,22 +38,57 @@ set_names(mds_json_t *audience, const char *key, const mdsctl_values_t *names)
     return mds_json_set(audience, key, array);
 }
 
-/* Percentages and counts are JSON numbers; others are told by the checks. */
+/* "5", "5%", "2.5" and ".5", as people write them. */
 static int
-set_number(mds_json_t *audience, const char *key, const char *option,
-           const char *text)
+set_percent(mds_json_t *audience, const char *text)
 {
+    char        digits[32];
+    size_t      len = text == NULL ? 0 : strlen(text);
     mds_json_t *number = NULL;
 
     if (text == NULL) {
         return MDSCTL_DONE;
     }
 
-    if (mdsctl_json_option(option, text, &number) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
+    len -= len > 0 && text[len - 1] == '%';
+
+    if (len > 0 && len < sizeof(digits) - 1
+        && strspn(text, "0123456789.") >= len) {
+        snprintf(digits, sizeof(digits), "%s%.*s", text[0] == '.' ? "0" : "",
+                 (int) len, text);
+
+        if (mds_json_parse(mds_str_of(digits), "--percent", NULL, &number)
+                == MDS_OK
+            && mds_json_number(number) <= 100)
+        {
+            return mdsctl_built(mds_json_set(audience, "percent", number));
+        }
     }
 
-    return mdsctl_built(mds_json_set(audience, key, number));
+    mds_json_release(number);
+
+    return mdsctl_usage("--percent \"%s\": want a number from 0 to 100, such"
+                        " as 5, 5%%, 2.5 or .5",
+                        text);
+}
+
+static int
+set_count(mds_json_t *window, const char *text)
+{
+    mds_json_t *number = NULL;
+
+    if (text[strspn(text, "0123456789")] == '\0'
+        && mds_json_parse(mds_str_of(text), "--window", NULL, &number) == MDS_OK
+        && mds_json_integer(number) > 0)
+    {
+        return mdsctl_built(mds_json_set(window, "count", number));
+    }
+
+    mds_json_release(number);
+
+    return mdsctl_usage("--window \"%s\": want how many devices or users it"
+                        " lets in, such as 5000",
+                        text);
 }
 
 static mds_status_t
@@ -64,6 +101,7 @@ static int
 set_window(mds_json_t *audience, const mdsctl_audience_t *a)
 {
     mds_json_t *window;
+    int64_t     until_ms;
     int         code;
 
     if (a->window == NULL) {
@@ -72,9 +110,15 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
                    : mdsctl_usage("--until is the end of a --window");
     }
 
+    if (a->until != NULL && !mds_time_parse(mds_str_of(a->until), &until_ms)) {
+        return mdsctl_usage("--until \"%s\": want a time such as"
+                            " 2026-12-01T00:00:00Z",
+                            a->until);
+    }
+
     window = mds_json_object_new();
 
-    code = set_number(window, "count", "--window", a->window)
+    code = set_count(window, a->window)
                ?: mdsctl_built(set_word(window, "until", a->until))
                ?: mdsctl_built(set_word(window, "by", a->by));
 
@@ -112,7 +156,7 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
                a->all ? mds_json_set_bool(audience, "all", true) : MDS_OK)
                ?: mdsctl_built(set_names(audience, "lists", &a->lists))
                ?: mdsctl_built(set_names(audience, "except", &a->except))
-               ?: set_number(audience, "percent", "--percent", a->percent)
+               ?: set_percent(audience, a->percent)
                ?: set_window(audience, a)
                ?: mdsctl_built(set_word(audience, "by", a->by));
 

@@ -2,16 +2,17 @@
 
 #include <stdlib.h>
 
+#include "mds_choices.h"
 #include "newapp.h"
 
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
 mds_json_t *
-mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err)
+mdsctl_release_find(const mds_json_t *state, const char *id)
 {
-    const mds_json_t *document = mds_json_get(state, "document");
-    const mds_json_t *releases = mds_json_get(document, "releases");
+    const mds_json_t *releases
+        = mds_json_get(mds_json_get(state, "document"), "releases");
 
     for (size_t i = 0; i < mds_json_size(releases); i++) {
         mds_json_t *release = mds_json_at(releases, i);
@@ -22,8 +23,41 @@ mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err)
         }
     }
 
-    mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no release \"%s\"",
-             MDS_STR(mds_json_string(mds_json_get(document, "app"))), id);
+    return NULL;
+}
+
+mds_json_t *
+mdsctl_release_of(mds_loader_t *loader, const mds_json_t *state, const char *id,
+                  mds_error_t *err)
+{
+    const mds_json_t *document = mds_json_get(state, "document");
+    const mds_json_t *releases = mds_json_get(document, "releases");
+    mds_json_t       *release = mdsctl_release_find(state, id);
+    mds_str_t         app = mds_json_string(mds_json_get(document, "app"));
+    mds_choices_t     choices;
+    char              text[MDS_CHOICES_BYTES];
+
+    if (release != NULL) {
+        return release;
+    }
+
+    /* no change has made it yet */
+    if (mds_json_get(state, "serial") == NULL) {
+        (void) mds_loader_no_app(loader, app, err);
+        return NULL;
+    }
+
+    mds_choices_begin(&choices, mds_str_of(id));
+
+    for (size_t i = 0; i < mds_json_size(releases); i++) {
+        mds_choices_add(&choices,
+                        mds_json_string(
+                            mds_json_get(mds_json_at(releases, i), "id")));
+    }
+
+    mds_choices_words(&choices, "releases", text);
+    mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no release \"%s\"%s%s",
+             MDS_STR(app), id, text[0] != '\0' ? "; " : "", text);
     return NULL;
 }
 
@@ -207,6 +241,79 @@ make_change(const mdsctl_t *ctl, mds_loader_t *loader,
     return mds_loader_change(loader, &outer, err, result);
 }
 
+/* What stands in a document under a key comes from an option of a command. */
+static const struct {
+    const char *key;
+    const char *option;
+} places[] = {
+    { "kind", "--kind" },
+    { "name", "--name" },
+    { "platform", "--platform" },
+    { "channel", "--channel" },
+    { "version", "--version" },
+    { "deltas", "--deltas" },
+    { "meta", "--meta" },
+    { "rules", "--rule" },
+    { "audience/percent", "--percent" },
+    { "audience/window/until", "--until" },
+    { "audience/window/by", "--by" },
+    { "audience/window", "--window" },
+    { "audience/lists", "--list" },
+    { "audience/except", "--except" },
+    { "audience/by", "--by" },
+    { "id", "ID" },
+    { "by", "--by" },
+};
+
+/* Behind "/releases/0/"; NULL: the words begin otherwise. */
+static const char *
+key_of(const char *words)
+{
+    const char *key = words;
+
+    for (int i = 0; i < 3 && key != NULL; i++) {
+        key = strchr(key, '/');
+        key = key == NULL ? NULL : key + 1;
+    }
+
+    return *words == '/' ? key : NULL;
+}
+
+/*
+ * A command has no document: where one is named as "WHAT: /releases/0/KEY: ",
+ * its option is named in its place.
+ */
+static int
+failed(const mds_change_t *change, mds_error_t *err)
+{
+    size_t      len = strlen(change->what);
+    const char *words = err->text + len + 2;
+    const char *key;
+    mds_error_t named;
+
+    if (change->applies || strncmp(err->text, change->what, len) != 0
+        || strncmp(err->text + len, ": /", 3) != 0)
+    {
+        return mdsctl_failed(err);
+    }
+
+    key = key_of(words);
+
+    for (size_t i = 0; key != NULL && i < mds_nelems(places); i++) {
+        size_t      key_len = strlen(places[i].key);
+        const char *rest = key + key_len;
+
+        if (strncmp(key, places[i].key, key_len) == 0
+            && (*rest == ':' || *rest == '/')) {
+            mds_fail(&named, err->status, "%s%s%s", places[i].option,
+                     *rest == '/' ? ": " : "", rest);
+            return mdsctl_failed(&named);
+        }
+    }
+
+    return mdsctl_failed(err);
+}
+
 /* Of the one command that runs. */
 static mds_key_t key;
 
@@ -234,13 +341,13 @@ mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
     change->command = ctl->words;
 
     if (change->what == NULL) {
-        change->what = ctl->words;
+        change->what = mdsctl_command_name();
     }
 
     if (mds_loader_open(ctl->depot, &ui, &err, &loader) != MDS_OK
         || make_change(ctl, loader, change, &err, &result) != MDS_OK)
     {
-        (void) mdsctl_failed(&err);
+        (void) failed(change, &err);
     } else {
         code = print_result(ctl, change, &result, tell);
         print_warnings(result.warnings);

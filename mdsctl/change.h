@@ -21,9 +21,13 @@ typedef mds_status_t (*mdsctl_tell_t)(void *data, mds_json_t *json);
 
 int mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell);
 
-/* The release of that id in a state's document; NULL, with words: none. */
-mds_json_t *
-mdsctl_release_find(const mds_json_t *state, const char *id, mds_error_t *err);
+/* The release of that id in a state's document; NULL: none. */
+mds_json_t *mdsctl_release_find(const mds_json_t *state, const char *id);
+
+/* The same, within a change: NULL has words, of the app if that is not there,
+ * and of the releases that there are. */
+mds_json_t *mdsctl_release_of(mds_loader_t *loader, const mds_json_t *state,
+                              const char *id, mds_error_t *err);
 
 /* The array (or object) of the document, made if it is not there; NULL: no
  * memory. */

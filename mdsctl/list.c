@@ -6,6 +6,7 @@
 #include "change.h"
 #include "input.h"
 #include "listing.h"
+#include "mds_choices.h"
 #include "mds_idfile.h"
 #include "mds_idlist.h"
 #include "mds_list_count.h"
@@ -30,6 +31,28 @@ typedef struct {
  * list, in it for another. A list that is not there is made, external, if
  * make says so. NULL, with words: there is none, or no memory.
  */
+static mds_status_t
+no_list(const mds_json_t *state, const char *name, mds_error_t *err)
+{
+    const mds_json_t  *document = mds_json_get(state, "document");
+    const mds_json_t  *lists = mds_json_get(document, "lists");
+    mds_json_member_t *m;
+    mds_choices_t      choices;
+    char               text[MDS_CHOICES_BYTES];
+
+    mds_choices_begin(&choices, mds_str_of(name));
+
+    for (m = mds_json_first(lists); m != NULL; m = mds_json_next(lists, m)) {
+        mds_choices_add(&choices, mds_json_key(m));
+    }
+
+    mds_choices_words(&choices, "lists", text);
+
+    return mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no list \"%s\"%s%s",
+                    MDS_STR(mds_json_string(mds_json_get(document, "app"))),
+                    name, text[0] != '\0' ? "; " : "", text);
+}
+
 static mds_json_t *
 list_content(mds_json_t *state, const list_edit_t *edit, bool make,
              mds_error_t *err)
@@ -40,7 +63,7 @@ list_content(mds_json_t *state, const list_edit_t *edit, bool make,
     mds_json_t *content;
 
     if (list == NULL && !make) {
-        mds_fail(err, MDS_NOT_FOUND, "there is no list \"%s\"", edit->list);
+        (void) no_list(state, edit->list, err);
         return NULL;
     }
 
@@ -221,9 +244,19 @@ static mds_status_t
 edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 {
     const list_edit_t *edit = data;
-    mds_json_t        *content = list_content(state, edit, edit->add, err);
-    mds_status_t       status = content == NULL ? MDS_NOT_FOUND : MDS_OK;
-    bool               has_base = mds_json_get(content, "sha256") != NULL;
+    bool               known = mds_json_get(state, "serial") != NULL;
+    mds_json_t        *content;
+    mds_status_t       status;
+
+    if (!edit->add && !known) {
+        return mds_loader_no_app(loader,
+                                 mds_json_string(mds_json_get(
+                                     mds_json_get(state, "document"), "app")),
+                                 err);
+    }
+
+    content = list_content(state, edit, edit->add, err);
+    status = content == NULL ? MDS_NOT_FOUND : MDS_OK;
 
     for (int i = 0; status == MDS_OK && i < edit->count; i++) {
         mds_str_t id = mds_str_of(edit->ids[i]);
@@ -239,7 +272,7 @@ edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
     }
 
     /* Nothing is taken from a base that is not there. */
-    if (status == MDS_OK && !has_base) {
+    if (status == MDS_OK && mds_json_get(content, "sha256") == NULL) {
         mds_json_delete(content, "without");
     }
 
@@ -527,7 +560,7 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
     mds_error_t       err;
 
     if (mds_json_get(lists, name) == NULL) {
-        mds_fail(&err, MDS_NOT_FOUND, "there is no list \"%s\"", name);
+        (void) no_list(state, name, &err);
         return mdsctl_failed(&err);
     }
 

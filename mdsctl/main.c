@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mds_choices.h"
 #include "mds_journal.h"
 #include "mds_proxy.h"
 #include "mdsctl.h"
@@ -86,6 +87,26 @@ find(const mdsctl_command_t *table, const char *name)
     return NULL;
 }
 
+/* "; did you mean release?"; of a family, what there is. */
+static int
+unknown_command(const mdsctl_command_t *table, const char *family,
+                const char *name)
+{
+    mds_choices_t choices;
+    char          text[MDS_CHOICES_BYTES];
+
+    mds_choices_begin(&choices, mds_str_of(name));
+
+    for (; table->name != NULL; table++) {
+        mds_choices_add(&choices, mds_str_of(table->name));
+    }
+
+    mds_choices_words(&choices, *family != '\0' ? "want one of" : NULL, text);
+
+    return mdsctl_usage("unknown command \"%s%s\"%s%s", family, name,
+                        text[0] != '\0' ? "; " : "", text);
+}
+
 static void
 print_table(const mdsctl_command_t *table, const char *family)
 {
@@ -154,7 +175,7 @@ dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
 
     command = find(table, argv[0]);
     if (command == NULL) {
-        return mdsctl_usage("unknown command \"%s%s\"", family, argv[0]);
+        return unknown_command(table, family, argv[0]);
     }
 
     mdsctl_usage_of(family, command);

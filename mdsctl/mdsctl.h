@@ -119,6 +119,9 @@ int mdsctl_usage(const char *format, ...) MDS_PRINTF(1, 2);
 /* The line that mdsctl_usage() adds; family is "" or, say, "list ". */
 void mdsctl_usage_of(const char *family, const mdsctl_command_t *command);
 
+/* The name of the command that runs: "list add". */
+const char *mdsctl_command_name(void);
+
 /* The usage line of the command that runs, without "usage:". */
 const char *mdsctl_usage_line(void);
 

@@ -45,9 +45,18 @@ edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
     mds_progress_t *progress = mdsctl_progress_begin(push->users);
     mds_sha256_t    users;
     uint64_t        count;
-    mds_status_t    status
-        = mds_idlist_import(mds_loader_depot(loader), push->users, progress,
-                            err, &users, &count);
+    mds_status_t    status;
+
+    if (mds_json_get(state, "serial") == NULL) {
+        mdsctl_progress_end(progress);
+        return mds_loader_no_app(loader,
+                                 mds_json_string(mds_json_get(
+                                     mds_json_get(state, "document"), "app")),
+                                 err);
+    }
+
+    status = mds_idlist_import(mds_loader_depot(loader), push->users, progress,
+                               err, &users, &count);
 
     mdsctl_progress_end(progress);
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "mds_choices.h"
+
 #define GLOBALS 4 /* with the end of the table */
 #define NUMBER_MAX 1000000000
 
@@ -33,14 +35,6 @@ find(const mdsctl_option_t *options, mds_str_t name)
     }
 
     return NULL;
-}
-
-/* Without the value: it may be a password. */
-static int
-unknown(const char *word)
-{
-    return mdsctl_usage("unknown option \"%.*s\"", (int) strcspn(word, "="),
-                        word);
 }
 
 static int
@@ -99,6 +93,37 @@ environment(const char *name, const char *otherwise)
     return value != NULL && *value != '\0' ? value : otherwise;
 }
 
+/* options may be NULL; the usage line lists them all. Without the value: it
+ * may be a password. */
+static int
+unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
+               const char *word)
+{
+    const mdsctl_option_t *tables[] = { options, globals };
+    mds_choices_t          choices;
+    mds_str_t              nearest;
+
+    mds_choices_begin(&choices,
+                      word[1] == '-' ? name_in(word) : mds_str_of(word + 1));
+
+    for (size_t i = 0; i < mds_nelems(tables); i++) {
+        const mdsctl_option_t *option = tables[i];
+
+        for (; option != NULL && option->name != NULL; option++) {
+            mds_choices_add(&choices, mds_str_of(option->name));
+        }
+    }
+
+    nearest = mds_choices_nearest(&choices);
+
+    return nearest.len > 0
+               ? mdsctl_usage("unknown option \"%.*s\"; did you mean --%.*s?",
+                              (int) strcspn(word, "="), word,
+                              MDS_STR(nearest))
+               : mdsctl_usage("unknown option \"%.*s\"",
+                              (int) strcspn(word, "="), word);
+}
+
 static int
 parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
             int *argc, char **argv)
@@ -127,7 +152,7 @@ parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
         }
 
         if (option == NULL) {
-            return unknown(argv[i]);
+            return unknown_option(options, globals, argv[i]);
         }
 
         if (take(option, *argc, argv, &i) != MDSCTL_DONE) {
@@ -191,7 +216,7 @@ mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
         }
 
         if (option == NULL) {
-            return unknown((*argv)[i]);
+            return unknown_option(NULL, globals, (*argv)[i]);
         }
 
         if (take(option, *argc, *argv, &i) != MDSCTL_DONE) {
@@ -208,6 +233,7 @@ int
 mdsctl_attributes(int count, char **words, mds_request_t *request)
 {
     const char *equals;
+    mds_str_t   name, nearest;
     mds_error_t err;
 
     for (int i = 0; i < count; i++) {
@@ -217,13 +243,22 @@ mdsctl_attributes(int count, char **words, mds_request_t *request)
                                 words[i]);
         }
 
-        if (mds_request_claim(request,
-                              (mds_str_t){ (size_t) (equals - words[i]),
-                                           words[i] },
-                              mds_str_of(equals + 1), &err)
-            != MDS_OK)
-        {
-            return mdsctl_usage("\"%s\": %s", words[i], err.text);
+        name = (mds_str_t){ (size_t) (equals - words[i]), words[i] };
+        nearest = mds_attribute_nearest(name);
+
+        if (mds_request_claim(request, name, mds_str_of(equals + 1), &err)
+            != MDS_OK) {
+            return nearest.len > 0
+                       ? mdsctl_usage("\"%s\": %s; did you mean %.*s?",
+                                      words[i], err.text, MDS_STR(nearest))
+                       : mdsctl_usage("\"%s\": %s", words[i], err.text);
+        }
+
+        if (nearest.len > 0) {
+            fprintf(stderr,
+                    "mdsctl: note: attribute \"%.*s\" is one of your own; did"
+                    " you mean %.*s?\n",
+                    MDS_STR(name), MDS_STR(nearest));
         }
     }
 

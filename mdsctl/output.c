@@ -29,6 +29,8 @@ hide_users(char *text)
     }
 }
 
+static char command_name[64];
+
 int
 mdsctl_failed(const mds_error_t *err)
 {
@@ -81,8 +83,15 @@ mdsctl_usage(const char *format, ...)
 void
 mdsctl_usage_of(const char *family, const mdsctl_command_t *command)
 {
+    snprintf(command_name, sizeof(command_name), "%s%s", family, command->name);
     snprintf(usage_line, sizeof(usage_line), "mdsctl %s%s %s", family,
              command->name, command->usage);
+}
+
+const char *
+mdsctl_command_name(void)
+{
+    return command_name;
 }
 
 const char *

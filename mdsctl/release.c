@@ -8,12 +8,17 @@ edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
 {
     const mds_json_t *release = data;
-    mds_error_t       absent;
     const char       *id = mds_json_string(mds_json_get(release, "id")).data;
 
-    (void) loader;
+    /* no change has made the app yet */
+    if (mds_json_get(state, "serial") == NULL) {
+        return mds_loader_no_app(loader,
+                                 mds_json_string(mds_json_get(
+                                     mds_json_get(state, "document"), "app")),
+                                 err);
+    }
 
-    if (mdsctl_release_find(state, id, &absent) != NULL) {
+    if (mdsctl_release_find(state, id) != NULL) {
         return mds_fail(err, MDS_EXISTS,
                         "there is a release \"%s\" already; `mdsctl promote`"
                         " gives it another audience",
@@ -174,13 +179,11 @@ edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
 {
     const promotion_t *promotion = data;
-    mds_json_t        *release = mdsctl_release_find(state, promotion->id, err);
-    mds_str_t          now;
-
-    (void) loader;
+    mds_json_t *release = mdsctl_release_of(loader, state, promotion->id, err);
+    mds_str_t   now;
 
     if (release == NULL) {
-        return MDS_NOT_FOUND;
+        return err->status;
     }
 
     now = mds_json_string(mds_json_get(release, "state"));
@@ -253,13 +256,11 @@ edit_state(mds_loader_t *loader, void *data, mds_json_t *state,
 {
     const move_t       *move = data;
     const transition_t *transition = move->transition;
-    mds_json_t         *release = mdsctl_release_find(state, move->id, err);
-    mds_str_t           now;
-
-    (void) loader;
+    mds_json_t *release = mdsctl_release_of(loader, state, move->id, err);
+    mds_str_t   now;
 
     if (release == NULL) {
-        return MDS_NOT_FOUND;
+        return err->status;
     }
 
     now = mds_json_string(mds_json_get(release, "state"));

@@ -190,8 +190,7 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
         = mds_journal_app(mds_loader_journal(status->loader), app, err, &state);
 
     if (code == MDS_NOT_FOUND) {
-        return mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"",
-                        MDS_STR(app));
+        return mds_loader_no_app(status->loader, app, err);
     }
 
     if (code != MDS_OK) {
