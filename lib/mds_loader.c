@@ -473,6 +473,10 @@ mds_loader_make(mds_loader_t *loader, const mds_change_t *change,
                                err);
     }
 
+    if (status == MDS_OK) {
+        status = mds_loader_since(state, changes, serial, err);
+    }
+
     if (status == MDS_OK && change->applies) {
         status = mds_json_done(mds_json_set_integer(state, "applied",
                                                     (int64_t) serial),

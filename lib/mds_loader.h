@@ -7,6 +7,7 @@
  *     "external": contents of external lists by name,
  *     "config":   numbers of settings (see mds_config.h),
  *     "key":      the id of the key that signs the app, once one has,
+ *     "since":    serials of the last changes of releases, by id,
  *     "serial":   the app's last change,
  *     "applied":  its last change by a document,
  *     "removed":  true, of an app that was removed: its document is empty }

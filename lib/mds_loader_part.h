@@ -43,6 +43,10 @@ mds_status_t mds_loader_store(mds_loader_t *loader, const mds_change_t *change,
 mds_status_t mds_loader_whole(const mds_json_t *state, mds_error_t *err,
                               mds_json_t **document) MDS_MUST_CHECK;
 
+/* Notes the serial as that of the last change of the releases in changes. */
+mds_status_t mds_loader_since(mds_json_t *state, const mds_json_t *changes,
+                              uint64_t serial, mds_error_t *err) MDS_MUST_CHECK;
+
 /* Warns of lists that become empty, or lose more than half of their ids. */
 mds_status_t
 mds_loader_warn_lists(mds_loader_t *loader, const mds_json_t *before,

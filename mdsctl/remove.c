@@ -101,7 +101,7 @@ edit_remove_release(mds_loader_t *loader, void *data, mds_json_t *state,
 
     (void) loader;
 
-    if (mdsctl_release_find(state, removal->id, err) == NULL) {
+    if (mdsctl_release_of(loader, state, removal->id, err) == NULL) {
         return MDS_NOT_FOUND;
     }
 

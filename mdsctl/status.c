@@ -9,6 +9,7 @@
 #include "mds_state.h"
 #include "mds_time.h"
 #include "mds_window.h"
+#include "since.h"
 
 static mds_str_t
 word(const mds_json_t *object, const char *key, const char *otherwise)
@@ -113,10 +114,11 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
 
 /* The releases as the document has them, with what is left out there. */
 static mds_json_t *
-release_facts(const status_t *status, const mds_json_t *document,
+release_facts(const status_t *status, const mds_json_t *state_of,
               mds_error_t *err)
 {
-    mds_str_t   app = word(document, "app", "");
+    const mds_json_t *document = mds_json_get(state_of, "document");
+    mds_str_t         app = word(document, "app", "");
     mds_json_t *releases = mds_json_copy(mds_json_get(document, "releases"));
 
     if (releases == NULL) {
@@ -133,6 +135,11 @@ release_facts(const status_t *status, const mds_json_t *document,
             mds_json_release(releases);
             return NULL;
         }
+    }
+
+    if (mdsctl_since(status->loader, state_of, releases, err) != MDS_OK) {
+        mds_json_release(releases);
+        return NULL;
     }
 
     return releases;
@@ -168,8 +175,7 @@ app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
     }
 
     if (code == MDS_OK) {
-        code
-            = mds_json_set(o, "releases", release_facts(status, document, err));
+        code = mds_json_set(o, "releases", release_facts(status, state, err));
     }
 
     if (code != MDS_OK) {
@@ -267,6 +273,7 @@ print_release(const mds_json_t *release)
 
     print_window(mds_json_get(release, "window"));
     printf("\n");
+    mdsctl_since_print(release);
 }
 
 static void

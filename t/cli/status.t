@@ -59,6 +59,40 @@ is_deeply [map { "$_->{id} $_->{state}" } @{ $shop->{releases} }],
 is_deeply [map { $_->{app} } @{ $d->asks(qw(status game))->{apps} }], ['game'],
     'json: of one app';
 
+# --- since when, by whom, and under which times and rules
+
+$d->must(qw(release shop r3 --kind upgrade --platform android --version 2
+    --percent 5 --rule), '{"attribute":"brand","op":"in","values":["x"]}');
+my $serial = $d->serial;
+my $document = $d->asks(qw(export shop));
+$document->{releases}[0]{start} = '2020-01-01T00:00:00Z';
+$document->{releases}[0]{end}   = '2096-01-01T00:00:00Z';
+$d->must('apply', $d->put_json('shop.json', $document));
+$d->must(qw(list add shop staff bob));
+
+my %release = map { $_->{id} => $_ }
+    @{ $d->asks(qw(status shop))->{apps}[0]{releases} };
+my %entry = map { $_->{serial} => $_ } @{ $d->asks(qw(log shop)) };
+for my $case ([r1 => $serial + 1], [r2 => 11], [r3 => $serial]) {
+    my ($id, $by) = @$case;
+    is_deeply $release{$id}{since}, { serial => $by,
+        time => $entry{$by}{time}, who => $entry{$by}{who} },
+        "$id: since its last change, by whom";
+}
+$out = $d->does(qw(status shop));
+like $out, qr/r1  \{"all":true\}\n      since \d{4}-\S+Z \(\S+@\S+\) serial @{[$serial + 1]} start 2020-01-01T00:00:00Z end 2096-01-01T00:00:00Z\n/,
+    'in words, with its times';
+like $out, qr/r3  \{"percent":5\}\n      since \S+ \(\S+\) serial $serial rules \[\{"attribute":"brand","op":"in","values":\["x"\]\}\]\n/,
+    'and its rules';
+like $d->asks(qw(status shop))->{apps}[0]{keyid}, qr/^[0-9A-F]{16}$/,
+    'the key of the app';
+
+splice @{ $document->{releases} }, 2, 1;
+$d->must('apply', $d->put_json('shop.json', $document), '--force');
+$d->must('revert', $d->serial);
+is +(grep { $_->{id} eq 'r3' } @{ $d->asks(qw(status shop))->{apps}[0]{releases} })[0]{since}{serial},
+    $d->serial, 'what came back is as it is since then';
+
 my ($code, undef, $err) = $d->run(qw(status none));
 is $code, 1, 'an unknown app: exit 1';
 like $err, qr/there is no app "none"/, 'and its name';

@@ -1,0 +1,126 @@
+#include "since.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What is told of the change; *since is a new reference, or NULL: the journal
+ * has no entry of it. */
+static mds_status_t
+read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
+           mds_json_t **since)
+{
+    mds_json_t  *entry;
+    mds_json_t  *facts;
+    mds_status_t status = mds_journal_entry(journal, serial, err, &entry);
+
+    *since = NULL;
+
+    if (status != MDS_OK) {
+        return status == MDS_NOT_FOUND ? MDS_OK : status;
+    }
+
+    facts = mds_json_object_new();
+
+    if (mds_json_set_integer(facts, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set(facts, "time",
+                        mds_json_copy(mds_json_get(entry, "time")))
+               != MDS_OK
+        || mds_json_set(facts, "who", mds_json_copy(mds_json_get(entry, "who")))
+               != MDS_OK)
+    {
+        mds_json_release(facts);
+        mds_json_release(entry);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    mds_json_release(entry);
+    *since = facts;
+
+    return MDS_OK;
+}
+
+mds_status_t
+mdsctl_since(mds_loader_t *loader, const mds_json_t *state,
+             mds_json_t *releases, mds_error_t *err)
+{
+    const mds_json_t *serials = mds_json_get(state, "since");
+    mds_json_t       *since = NULL;
+    uint64_t          known = 0;
+    mds_status_t      status = MDS_OK;
+
+    /* A document makes many in one change: its entry is read once. */
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(releases); i++) {
+        mds_json_t *release = mds_json_at(releases, i);
+        uint64_t    serial = (uint64_t) mds_json_integer(
+               mds_json_find(serials,
+                             mds_json_string(mds_json_get(release, "id"))));
+
+        if (serial != known) {
+            mds_json_release(since);
+            status
+                = read_entry(mds_loader_journal(loader), serial, err, &since);
+            known = serial;
+        }
+
+        if (status == MDS_OK && serial > 0 && since != NULL) {
+            status = mds_json_done(mds_json_set(release, "since",
+                                                mds_json_copy(since)),
+                                   err);
+        }
+    }
+
+    mds_json_release(since);
+    return status;
+}
+
+static void
+print_json(const char *label, const mds_json_t *json)
+{
+    char  *text;
+    size_t len;
+
+    if (json != NULL
+        && mds_json_dump(json, MDS_JSON_COMPACT, NULL, &text, &len) == MDS_OK)
+    {
+        printf("%s %s", label, text);
+        free(text);
+    }
+}
+
+static void
+print_word(const char *label, const mds_json_t *json)
+{
+    mds_str_t word = mds_json_string(json);
+
+    if (word.len > 0) {
+        printf("%s %.*s", label, MDS_STR(word));
+    }
+}
+
+void
+mdsctl_since_print(const mds_json_t *release)
+{
+    const mds_json_t *since = mds_json_get(release, "since");
+
+    if (since == NULL && mds_json_get(release, "start") == NULL
+        && mds_json_get(release, "end") == NULL
+        && mds_json_get(release, "rules") == NULL)
+    {
+        return;
+    }
+
+    printf("     ");
+
+    if (since != NULL) {
+        print_word(" since", mds_json_get(since, "time"));
+        printf(" (%.*s)", MDS_STR(mds_json_string(mds_json_get(since, "who"))));
+        printf(" serial %" PRId64,
+               mds_json_integer(mds_json_get(since, "serial")));
+    }
+
+    print_word(" start", mds_json_get(release, "start"));
+    print_word(" end", mds_json_get(release, "end"));
+    print_json(" rules", mds_json_get(release, "rules"));
+    printf("\n");
+}
