@@ -48,9 +48,10 @@ no_list(const mds_json_t *state, const char *name, mds_error_t *err)
 
     mds_choices_words(&choices, "lists", text);
 
-    return mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no list \"%s\"%s%s",
+    return mds_fail(err, MDS_NOT_FOUND,
+                    "there is no list \"%s\" of app \"%.*s\"%s%s", name,
                     MDS_STR(mds_json_string(mds_json_get(document, "app"))),
-                    name, text[0] != '\0' ? "; " : "", text);
+                    text[0] != '\0' ? "; " : "", text);
 }
 
 static mds_json_t *

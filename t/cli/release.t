@@ -196,12 +196,12 @@ $d->refuses('there is no app "zz"', qw(pause zz r));
 $d->refuses('there is a release "r" already', @release, '--all');
 my @wrong = qw(release a w --kind upgrade --platform android --version 2);
 $d->refuses('there is no list "l"', @wrong, '--list', 'l');
-$d->refuses('percent', @wrong, '--percent', '101');
-$d->refuses('percent', @wrong, '--percent', '"5"');
-$d->refuses('count', @wrong, '--window', '0');
-$d->refuses('until', @wrong, '--window', '5', '--until', 'tomorrow');
+$d->misused('--percent', @wrong, '--percent', '101');
+$d->misused('--percent', @wrong, '--percent', '"5"');
+$d->misused('--window', @wrong, '--window', '0');
+$d->misused('--until', @wrong, '--window', '5', '--until', 'tomorrow');
 $d->refuses('by', @wrong, '--all', '--by', 'city');
-$d->refuses('rules/0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
+$d->refuses('--rule: /0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
 $d->refuses('prompt', @wrong, '--all', '--meta', '{"prompt":"never"}');
 $d->refuses('no package of upgrade', @wrong[0 .. 6], '--version',
     '9', '--all');

@@ -56,9 +56,9 @@ $d->refuses('there is no app "com\.example\.shp".*com\.example\.shop', @$_) for 
         2096-01-01T00:00:00Z)];
 says('app "com.example.shop" has no release "r-3.2"; releases: r-3.1; did you'
     . ' mean r-3.1?', $_, 'com.example.shop', 'r-3.2') for qw(pause end);
-says('app "com.example.shop" has no list "stuff"; lists: staff; did you mean'
+says('there is no list "stuff" of app "com.example.shop"; lists: staff; did you mean'
     . ' staff?', qw(list show com.example.shop stuff));
-says('app "com.example.shop" has no list "stuff"; lists: staff; did you mean'
+says('there is no list "stuff" of app "com.example.shop"; lists: staff; did you mean'
     . ' staff?', qw(list remove com.example.shop stuff alice));
 
 # --- the words of a release
