@@ -99,8 +99,6 @@ edit_remove_release(mds_loader_t *loader, void *data, mds_json_t *state,
     mds_model_t     *model = NULL;
     mds_status_t     status;
 
-    (void) loader;
-
     if (mdsctl_release_of(loader, state, removal->id, err) == NULL) {
         return MDS_NOT_FOUND;
     }
