@@ -122,7 +122,7 @@ $d->must('apply', document('undone', releases => [
 
 $d->put('five', 'build 5');
 $d->put('six', 'build 6');
-my @of = qw(--app build --kind upgrade --platform android --version);
+my @of = qw(--new-app --app build --kind upgrade --platform android --version);
 $d->does('publish', "$d->{dir}/five", @of, '1.0.0+5');
 $words = 'found 1\.0\.0\+6, and the package that is there is 1\.0\.0\+5';
 $d->refuses($words, 'publish', "$d->{dir}/$_", @of, '1.0.0+6')
