@@ -39,11 +39,8 @@ sub plain {
     $text =~ s/\b[0-9A-F]{16}\b/KEYID/g;
     $text =~ s/\b[0-9a-f]{64}\b/DIGEST/g;
     $text =~ s/\(\S+@\S+\)/(WHO)/g;
-<<<<<<< HEAD
     $text =~ s/^(state: )\d+( bytes; windows and marks )\d+(, 0 devices )\d+$/$1N$2N$3N/mg;
-=======
     $text =~ s/\bsince \d{4}-\S+Z /since WHEN /g;
->>>>>>> 2b9555c (status: since when and by whom a release is as it is, times and rules)
     # the page folds what is one line
     $text =~ s/\n(?!\z)/ /g if $text =~ /\Amdsctl: /;
     $text =~ s/^(\d+  )\d{4}-\S+Z  \S+/$1WHEN  WHO/mg;
