@@ -241,9 +241,10 @@ fuzz-run: $(FUZZERS)
 	@for name in $(FUZZ); do \
 	    mkdir -p $(BUILD)/corpus/$$name; \
 	    echo "fuzz_$$name, $(FUZZ_SECONDS) s"; \
-	    dict=t/fuzz/dict/$$name; test -f $$dict || dict=/dev/null; \
+	    dict=; test ! -f t/fuzz/dict/$$name \
+	        || dict=-dict=t/fuzz/dict/$$name; \
 	    $(BUILD)/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
-	        -max_len=65537 -len_control=0 -dict=$$dict \
+	        -max_len=65537 -len_control=0 $$dict \
 	        -timeout=10 -print_final_stats=1 \
 	        -artifact_prefix=$(BUILD)/$$name- \
 	        $(BUILD)/corpus/$$name t/fuzz/corpus/$$name \

@@ -379,6 +379,11 @@ mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
     mds_room_t  room = { .p = buffer, .end = buffer + text.len };
     mds_query_t query = { request, text.data, NULL, true, room, err };
 
+    /* What is empty may point nowhere. */
+    if (text.len == 0) {
+        return MDS_OK;
+    }
+
     for (size_t i = 0; i <= text.len; i += 8) {
         uint64_t word = mds_query_word(text, i);
         uint64_t marks = mds_query_marks(word);
