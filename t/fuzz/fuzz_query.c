@@ -15,7 +15,11 @@ check(const mds_request_t *request, mds_str_t query, const char *buffer)
         mds_str_t value = request->attributes[i].value;
 
         fuzz_must(mds_attribute_name_valid(request->attributes[i].name));
-        fuzz_must(value.len <= MDS_VALUE_MAX && mds_str_is_utf8(value));
+        fuzz_must(value.len <= (mds_str_eq(request->attributes[i].name,
+                                           mds_str("state"))
+                                    ? MDS_TOKEN_MAX
+                                    : MDS_VALUE_MAX)
+                  && mds_str_is_utf8(value));
         fuzz_must(fuzz_inside(value, buffer, query.len)
                   || fuzz_inside(value, query.data, query.len));
     }
