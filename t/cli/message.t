@@ -81,7 +81,7 @@ for my $case (
 }
 $d->refuses(qr/No such file/, qw(message push shop --users), "$d->{dir}/none",
     '--to', 'android=2.0', '--until', $until);
-$d->refuses(qr/there is no app "game"; apps: shop/, qw(message push game --users), $users,
+$d->refuses(qr/there is no app "game"/, qw(message push game --users), $users,
     '--to', 'android=2.0', '--until', $until);
 $d->refuses(qr/there is no message 77/, qw(message withdraw shop 77));
 $d->refuses(qr/there is no app "game"/, qw(message withdraw game 1));
