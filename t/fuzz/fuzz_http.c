@@ -22,6 +22,14 @@ typedef struct {
     uint64_t      bytes;
 } counter_t;
 
+static const mdsctl_values_t       no_headers;
+static const mdsctl_http_options_t options = {
+    .deadline_s = 60,
+    .rate_bytes = 1,
+    .rate_window_s = 30,
+    .headers = &no_headers,
+};
+
 static char            url[64];
 static int             listener;
 static mds_str_t       answer;
@@ -127,11 +135,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     set((mds_str_t){ size, (const char *) data });
 
-    fuzz_must(mdsctl_http_open(NULL, &check.http) == MDS_OK);
+    fuzz_must(mdsctl_http_open(&options, NULL, &check.http) == MDS_OK);
     ask(&check);
 
-    status = mdsctl_http_download(check.http, url, FROM, FILE_BYTES, &sink.base,
-                                  NULL);
+    status = mdsctl_http_download(check.http, url,
+                                  mdsctl_http_deadline_ms(check.http), FROM,
+                                  FILE_BYTES, &sink.base, NULL);
     fuzz_must(sink.bytes <= FILE_BYTES - FROM);
     fuzz_must(status != MDS_OK || sink.bytes == FILE_BYTES - FROM);
     mdsctl_http_close(check.http);
