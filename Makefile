@@ -31,7 +31,7 @@ CTL_LIBS   = -lcurl -larchive
 # Nobody is to replace a function of the module's: calls need no detour, and
 # small ones no call.
 ALL_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread \
-             $(WARNINGS) $(CFLAGS) $(SANITIZE) -MMD -MP -Ilib
+             $(WARNINGS) $(CFLAGS) $(SANITIZE) -MMD -MP -Ilib -Imdsctl
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 # What the module sees of nginx, in nginx's own order; ours are the warnings.
@@ -42,8 +42,8 @@ NGX_CFLAGS = -Wno-unused-parameter -Ingx_mds_module \
              -isystem $(BUILD)/nginx
 
 MODULE     = ngx_http_mds_module
-LIB_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/*.c))
-CTL_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mdsctl/*.c))
+LIB_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/*/*.c))
+CTL_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mdsctl/*.c mdsctl/*/*.c))
 NGX_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard ngx_mds_module/*.c))
 UNIT_SOURCES = $(wildcard t/unit/test_*.c)
 UNIT_TESTS = $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/unit/%)
@@ -55,7 +55,7 @@ FUZZERS    = $(FUZZ_NAMES:%=$(BUILD)/fuzz/fuzz_%)
 REPLAYS    = $(FUZZ_NAMES:%=$(BUILD)/replay/%)
 FUZZ_MORE  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
              $(filter-out %/main.o,$(CTL_OBJS))
-PRODUCT    = $(wildcard lib/*.[ch] mdsctl/*.[ch] ngx_mds_module/*.[ch])
+PRODUCT    = $(wildcard lib/*/*.[ch] mdsctl/*.[ch] mdsctl/*/*.[ch] ngx_mds_module/*.[ch])
 
 # What building takes, and what demo, tests and tools take beside that.
 # libnginx-mod-http-lua enables itself in the nginx of the machine: nothing but
@@ -95,7 +95,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-$(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/famine.o
+$(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/alloc_fault.o
 
 # The kept inputs of the fuzzers, once each.
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
@@ -112,7 +112,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # It stands in for malloc() before a sanitizer has begun.
-$(BUILD)/obj/t/lib/famine.o: override SANITIZE =
+$(BUILD)/obj/t/lib/alloc_fault.o: override SANITIZE =
 
 # A change of compiler or flags rebuilds everything.
 $(BUILD)/flags: FORCE
@@ -215,7 +215,7 @@ asan-run: all
 # has an allocator of its own.
 memcheck: deps-tools
 	$(MAKE) unit BUILD=$(BUILD)/memcheck \
-	    UNIT_SOURCES='$(shell grep -LE '(dice|famine)\.h"' t/unit/test_*.c)' \
+	    UNIT_SOURCES='$(shell grep -LE '(prng|alloc_fault)\.h"' t/unit/test_*.c)' \
 	    CFLAGS='-O1 -g -DMDS_LMDB_MAP_BYTES=4294967296u' \
 	    CHECKER='valgrind --quiet --error-exitcode=9 --leak-check=full \
 	        --errors-for-leak-kinds=definite,indirect \
@@ -254,12 +254,13 @@ fuzz-run: $(FUZZERS)
 	done
 
 lint: deps-tools $(BUILD)/nginx/Makefile
+	t/lint/includes
 	clang-format --dry-run -Werror $(PRODUCT)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
 	    --enable=warning,performance,portability \
 	    --suppressions-list=.cppcheck lib mdsctl ngx_mds_module
-	clang-tidy --quiet $(wildcard lib/*.c mdsctl/*.c) -- -std=gnu11 -Ilib
+	clang-tidy --quiet $(wildcard lib/*/*.c mdsctl/*.c mdsctl/*/*.c) -- -std=gnu11 -Ilib -Imdsctl
 	clang-tidy --quiet $(wildcard ngx_mds_module/*.c) \
 	    -- -std=gnu11 -Ilib $(NGX_CFLAGS)
 

@@ -1,6 +1,6 @@
 #include "audience.h"
 
-#include "mds_time.h"
+#include "base/mds_time.h"
 
 int
 mdsctl_json_option(const char *name, const char *text, mds_json_t **json)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "mds_choices.h"
+#include "base/mds_choices.h"
 #include "newapp.h"
 
 static const mds_loader_ui_t ui

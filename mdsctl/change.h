@@ -5,7 +5,7 @@
 #ifndef MDSCTL_CHANGE_H
 #define MDSCTL_CHANGE_H
 
-#include "mds_loader.h"
+#include "loader/mds_loader.h"
 #include "mdsctl.h"
 
 /*

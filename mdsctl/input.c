@@ -24,7 +24,7 @@ mdsctl_temp_dir(const char *of, mds_error_t *err, mds_path_t *dir)
 }
 
 static mds_status_t
-copy_stdin(mds_draft_t *draft, mds_error_t *err)
+copy_stdin(mds_temp_file_t *draft, mds_error_t *err)
 {
     char         chunk[CHUNK_BYTES];
     ssize_t      n;
@@ -34,7 +34,7 @@ copy_stdin(mds_draft_t *draft, mds_error_t *err)
         n = read(STDIN_FILENO, chunk, sizeof(chunk));
 
         if (n > 0) {
-            status = mds_draft_write(draft, chunk, (size_t) n, err);
+            status = mds_temp_file_write(draft, chunk, (size_t) n, err);
         } else if (n < 0 && errno != EINTR) {
             status = mds_fail_errno(err, "read standard input");
         }
@@ -46,7 +46,7 @@ copy_stdin(mds_draft_t *draft, mds_error_t *err)
 static mds_status_t
 take_stdin(mds_error_t *err, mdsctl_input_t *input)
 {
-    mds_draft_t  draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_DRAFT;
     mds_status_t status = mdsctl_temp_dir("standard input", err, &input->dir);
 
     if (status == MDS_OK) {
@@ -55,7 +55,7 @@ take_stdin(mds_error_t *err, mdsctl_input_t *input)
     }
 
     if (status == MDS_OK) {
-        status = mds_draft_begin(&draft, input->dir.text, err);
+        status = mds_temp_file_create(&draft, input->dir.text, err);
     }
 
     if (status == MDS_OK) {
@@ -63,10 +63,10 @@ take_stdin(mds_error_t *err, mdsctl_input_t *input)
     }
 
     if (status == MDS_OK) {
-        status = mds_draft_commit(&draft, input->copy.text, 0600, err);
+        status = mds_temp_file_commit(&draft, input->copy.text, 0600, err);
     }
 
-    mds_draft_drop(&draft);
+    mds_temp_file_discard(&draft);
     return status;
 }
 

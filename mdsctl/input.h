@@ -5,7 +5,7 @@
 #ifndef MDSCTL_INPUT_H
 #define MDSCTL_INPUT_H
 
-#include "mds_file.h"
+#include "base/mds_file.h"
 
 typedef struct {
     const char *path; /* of a regular file, or as it was typed */

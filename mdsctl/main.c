@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "mds_choices.h"
-#include "mds_journal.h"
-#include "mds_proxy.h"
+#include "base/mds_choices.h"
+#include "lmdb/mds_proxy.h"
+#include "loader/mds_journal.h"
 #include "mdsctl.h"
 
 #define AUDIENCE                                                               \

@@ -11,10 +11,10 @@
 
 #include <stdio.h>
 
-#include "mds_base.h"
-#include "mds_json.h"
-#include "mds_request.h"
-#include "mds_sign.h"
+#include "base/mds_base.h"
+#include "request/mds_request.h"
+#include "sign/mds_sign.h"
+#include "json/mds_json.h"
 
 #define MDSCTL_VERSION "0.1.0"
 

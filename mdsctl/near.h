@@ -5,7 +5,7 @@
 #ifndef MDSCTL_NEAR_H
 #define MDSCTL_NEAR_H
 
-#include "mds_base.h"
+#include "base/mds_base.h"
 
 #define MDSCTL_NEAR_MAX 128 /* bytes; longer names are not compared */
 

@@ -6,7 +6,7 @@
 #ifndef MDSCTL_NEWAPP_H
 #define MDSCTL_NEWAPP_H
 
-#include "mds_loader.h"
+#include "loader/mds_loader.h"
 #include "mdsctl.h"
 
 /* Within a transaction of the journal. MDS_NOT_FOUND, with words that suggest

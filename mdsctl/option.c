@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "mds_choices.h"
+#include "base/mds_choices.h"
 
 #define GLOBALS 4 /* with the end of the table */
 #define NUMBER_MAX 1000000000
@@ -118,8 +118,7 @@ unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
 
     return nearest.len > 0
                ? mdsctl_usage("unknown option \"%.*s\"; did you mean --%.*s?",
-                              (int) strcspn(word, "="), word,
-                              MDS_STR(nearest))
+                              (int) strcspn(word, "="), word, MDS_STR(nearest))
                : mdsctl_usage("unknown option \"%.*s\"",
                               (int) strcspn(word, "="), word);
 }
@@ -246,8 +245,9 @@ mdsctl_attributes(int count, char **words, mds_request_t *request)
         name = (mds_str_t){ (size_t) (equals - words[i]), words[i] };
         nearest = mds_attribute_nearest(name);
 
-        if (mds_request_claim(request, name, mds_str_of(equals + 1), &err)
-            != MDS_OK) {
+        if (mds_request_set_claimed(request, name, mds_str_of(equals + 1), &err)
+            != MDS_OK)
+        {
             return nearest.len > 0
                        ? mdsctl_usage("\"%s\": %s; did you mean %.*s?",
                                       words[i], err.text, MDS_STR(nearest))

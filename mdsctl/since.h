@@ -5,7 +5,7 @@
 #ifndef MDSCTL_SINCE_H
 #define MDSCTL_SINCE_H
 
-#include "mds_loader.h"
+#include "loader/mds_loader.h"
 
 /*
  * "since" of each of the releases: {"serial","time","who"}; none for one that

@@ -6,7 +6,7 @@
 #ifndef MDSCTL_STORY_H
 #define MDSCTL_STORY_H
 
-#include "mds_json.h"
+#include "json/mds_json.h"
 
 typedef struct {
     bool        json;  /* for machines: no lines */

@@ -7,8 +7,8 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_sighting.h"
-#include "mds_time.h"
+#include "base/mds_time.h"
+#include "request/mds_registration.h"
 
 /* A window that refuses is closed when it is asked again: there are no more
  * rounds than releases with windows in a row. */
@@ -180,16 +180,18 @@ ngx_http_mds_wrong(ngx_pool_t *pool, ngx_http_mds_question_t *question,
 
 /* Many questions are of one device as a rule, which is looked up once. */
 static void
-ngx_http_mds_seen(ngx_http_mds_asking_t *asking, const mds_sighting_t *sighting)
+ngx_http_mds_seen(ngx_http_mds_asking_t    *asking,
+                  const mds_registration_t *registration)
 {
     u_char *key;
 
     if (asking->count > 1
-        && (key = ngx_pnalloc(asking->r->pool, sighting->device.len)) != NULL)
+        && (key = ngx_pnalloc(asking->r->pool, registration->device.len))
+               != NULL)
     {
-        asking->seen = *sighting;
+        asking->seen = *registration;
         asking->seen.device.data = (char *) key;
-        ngx_memcpy(key, sighting->device.data, sighting->device.len);
+        ngx_memcpy(key, registration->device.data, registration->device.len);
     }
 }
 
@@ -200,12 +202,12 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
                     const mds_decision_t  *decision,
                     const mds_request_t *request, int64_t now_ms)
 {
-    char             bytes[MDS_SIGHTING_KEY_MAX];
-    mds_sighting_t   sighting;
-    mds_app_record_t app;
+    char               bytes[MDS_DEVICE_KEY_MAX];
+    mds_registration_t registration;
+    mds_app_record_t   app;
 
-    if (!request->admits || !mds_sighting_of(request, bytes, &sighting)
-        || mds_sighting_eq(&sighting, &asking->seen))
+    if (!request->admits || !mds_registration_of(request, bytes, &registration)
+        || mds_registration_eq(&registration, &asking->seen))
     {
         return;
     }
@@ -213,15 +215,14 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
     /* Names are free to make up: devices are of apps that there are. */
     if (decision->reason == MDS_REASON_UNKNOWN
         && mds_catalog_app(snapshot->catalog,
-                           mds_request_known(request, MDS_ATTRIBUTE_APP), NULL,
-                           &app)
+                           mds_request_attr(request, MDS_ATTR_APP), NULL, &app)
                != MDS_OK)
     {
         return;
     }
 
-    ngx_http_mds_registry_see(asking->depot, &sighting, now_ms);
-    ngx_http_mds_seen(asking, &sighting);
+    ngx_http_mds_registry_see(asking->depot, &registration, now_ms);
+    ngx_http_mds_seen(asking, &registration);
 }
 
 static mds_status_t

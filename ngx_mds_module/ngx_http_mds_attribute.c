@@ -5,7 +5,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_name.h"
+#include "base/mds_name.h"
 
 static ngx_http_mds_attribute_t *
 ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name);
@@ -138,8 +138,9 @@ ngx_http_mds_fix_attributes(ngx_http_request_t *r, mds_request_t *request,
             return mds_fail(err, MDS_NO_MEMORY, "out of memory");
         }
 
-        status = mds_request_fix(request, ngx_http_mds_view(&attribute[i].name),
-                                 ngx_http_mds_view(&value), err);
+        status = mds_request_set_trusted(request,
+                                         ngx_http_mds_view(&attribute[i].name),
+                                         ngx_http_mds_view(&value), err);
     }
 
     return status;

@@ -10,7 +10,7 @@
 
 #include "ngx_http_mds_writer.h"
 
-#include "mds_batch.h"
+#include "request/mds_batch.h"
 
 /* The results' first guess, and what each has in names and braces; what comes
  * before them: two numbers, and words. */

@@ -5,8 +5,8 @@
 
 #include "ngx_http_mds_writer.h"
 
-#include "mds_settings.h"
-#include "mds_time.h"
+#include "base/mds_time.h"
+#include "evaluate/mds_settings.h"
 
 typedef struct {
     ngx_http_request_t *r;
@@ -66,33 +66,33 @@ ngx_http_mds_config_alloc(void *data, size_t bytes)
 }
 
 static void
-ngx_http_mds_config_items(mds_room_t *room, const mds_str_t *items,
+ngx_http_mds_config_items(mds_bounded_output_t *room, const mds_str_t *items,
                           size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i > 0 && mds_room_has(room, 1)) {
+        if (i > 0 && mds_bounded_output_has(room, 1)) {
             *room->p++ = ',';
         }
 
-        mds_room_put(room, items[i]);
+        mds_bounded_output_put(room, items[i]);
     }
 }
 
 static void
-ngx_http_mds_config_write(mds_room_t *room, const mds_settings_t *settings,
-                          ngx_str_t *serial)
+ngx_http_mds_config_write(mds_bounded_output_t *room,
+                          const mds_settings_t *settings, ngx_str_t *serial)
 {
-    mds_room_put(room, mds_str("{\"serial\":"));
-    mds_room_put(room, ngx_http_mds_view(serial));
-    mds_room_put(room, mds_str(",\"state\":\""));
-    mds_room_put(room, settings->token);
-    mds_room_put(room, settings->full ? mds_str("\",\"full\":true")
-                                      : mds_str("\",\"full\":false"));
-    mds_room_put(room, mds_str(",\"values\":{"));
+    mds_bounded_output_put(room, mds_str("{\"serial\":"));
+    mds_bounded_output_put(room, ngx_http_mds_view(serial));
+    mds_bounded_output_put(room, mds_str(",\"state\":\""));
+    mds_bounded_output_put(room, settings->token);
+    mds_bounded_output_put(room, settings->full ? mds_str("\",\"full\":true")
+                                                : mds_str("\",\"full\":false"));
+    mds_bounded_output_put(room, mds_str(",\"values\":{"));
     ngx_http_mds_config_items(room, settings->values, settings->value_count);
-    mds_room_put(room, mds_str("},\"removed\":["));
+    mds_bounded_output_put(room, mds_str("},\"removed\":["));
     ngx_http_mds_config_items(room, settings->removed, settings->removed_count);
-    mds_room_put(room, mds_str("]}"));
+    mds_bounded_output_put(room, mds_str("]}"));
 }
 
 /* The body is written here: the values are the snapshot's. */
@@ -104,7 +104,7 @@ ngx_http_mds_config_body(ngx_http_mds_config_t *config, ngx_str_t *serial,
                                 "\"values\":{},\"removed\":[]}";
     const mds_settings_t *settings = &config->settings;
     ngx_str_t            *body = &config->body;
-    mds_room_t            room = { 0 };
+    mds_bounded_output_t  room = { 0 };
     size_t                len;
 
     if (!settings->full && settings->value_count == 0
@@ -156,9 +156,9 @@ ngx_http_mds_config_evaluate(const mds_snapshot_t *snapshot, void *data,
     }
 
     if (status == MDS_OK) {
-        status
-            = mds_settings(snapshot, &request, mds_null_str, mds_time_now_ms(),
-                           NULL, &alloc, err, &config->settings);
+        status = mds_settings_evaluate(snapshot, &request, mds_null_str,
+                                       mds_time_now_ms(), NULL, &alloc, err,
+                                       &config->settings);
     }
 
     return status == MDS_OK

@@ -38,7 +38,7 @@ typedef struct {
 /* A proof that is taken in, for the guard. */
 typedef struct {
     ngx_http_mds_depot_t *depot;
-    mds_proving_t        *proving;
+    mds_validate_job_t   *proving;
 } ngx_http_mds_proven_t;
 
 /* Lives as long as the process: with no master, longer than a cycle. */
@@ -343,7 +343,7 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
         ngx_http_mds_depot_warn(depot, err);
     }
 
-    if (depot->proof == NULL && mds_depot_is_late(depot->depot)) {
+    if (depot->proof == NULL && mds_depot_needs_job(depot->depot)) {
         depot->proof = ngx_http_mds_proof_begin(depot, depot->depot);
         depot->proving = depot->opening;
     }
@@ -357,12 +357,14 @@ ngx_http_mds_depot_take(void *data)
     ngx_http_mds_proven_t *proven = data;
     ngx_http_mds_depot_t  *depot = proven->depot;
 
-    mds_proving_end(proven->proving,
-                    depot->proving == depot->opening ? depot->depot : NULL);
+    mds_validate_job_end(proven->proving, depot->proving == depot->opening
+                                              ? depot->depot
+                                              : NULL);
 }
 
 void
-ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving)
+ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot,
+                          mds_validate_job_t   *proving)
 {
     ngx_http_mds_proven_t proven = { depot, proving };
     mds_error_t           err;
@@ -409,7 +411,7 @@ ngx_http_mds_depot_call(void *data)
 
     mds_depot_end(depot->depot);
 
-    if (call->status == MDS_DAMAGED || call->status == MDS_FOREIGN
+    if (call->status == MDS_DAMAGED || call->status == MDS_INCOMPATIBLE
         || call->status == MDS_IO)
     {
         ngx_http_mds_depot_close(depot, call->status, call->err);

@@ -1,14 +1,15 @@
 /*
- * mds_messages: a user's gray messages, and what becomes of them. GET lists
- * the newest; POST marks and deletes, and is answered once that is durable.
+ * mds_user_messages: a user's gray messages, and what becomes of them. GET
+ * lists the newest; POST marks and deletes, and is answered once that is
+ * durable.
  */
 
 #include "ngx_http_mds_writer.h"
 
-#include "mds_document.h"
-#include "mds_mark_body.h"
-#include "mds_messages.h"
-#include "mds_time.h"
+#include "base/mds_time.h"
+#include "document/mds_document.h"
+#include "evaluate/mds_user_messages.h"
+#include "request/mds_read_marks_body.h"
 
 #define NGX_HTTP_MDS_MESSAGES_DEFAULT 20
 #define NGX_HTTP_MDS_MESSAGES_MAX 1000
@@ -17,7 +18,7 @@ typedef struct {
     ngx_http_request_t   *r;
     ngx_http_mds_depot_t *depot;
     ngx_str_t             body; /* of the answer, or of the request */
-    mds_mark_body_t       marks;
+    mds_read_marks_body_t marks;
     void                 *text; /* that marks and request view */
     mds_request_t         request;
     mds_message_list_t    list;
@@ -83,7 +84,7 @@ static mds_status_t
 ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
                         size_t *n)
 {
-    mds_str_t text = mds_request_known(request, MDS_ATTRIBUTE_N);
+    mds_str_t text = mds_request_attr(request, MDS_ATTR_N);
     ngx_int_t value = NGX_HTTP_MDS_MESSAGES_DEFAULT;
 
     if (text.len > 0) {
@@ -169,8 +170,8 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
     }
 
     if (status == MDS_OK) {
-        status = mds_messages(snapshot, &m->request, n, mds_time_now_ms(),
-                              &alloc, err, &m->list);
+        status = mds_user_messages(snapshot, &m->request, n, mds_time_now_ms(),
+                                   &alloc, err, &m->list);
     }
 
     if (status != MDS_OK) {
@@ -254,8 +255,8 @@ ngx_http_mds_messages_look(const mds_snapshot_t *snapshot, void *data,
     status = mds_request_validate_app(&m->request, err);
 
     if (status == MDS_OK) {
-        status = mds_messages(snapshot, &m->request, 0, mds_time_now_ms(),
-                              &alloc, err, &m->list);
+        status = mds_user_messages(snapshot, &m->request, 0, mds_time_now_ms(),
+                                   &alloc, err, &m->list);
     }
 
     if (status == MDS_OK && m->marks.highest > m->list.newest) {
@@ -294,8 +295,8 @@ ngx_http_mds_messages_marked(ngx_http_mds_ticket_t *ticket)
 static ngx_int_t
 ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
 {
-    mds_str_t app = mds_request_known(&m->request, MDS_ATTRIBUTE_APP);
-    mds_str_t user = mds_request_known(&m->request, MDS_ATTRIBUTE_USER);
+    mds_str_t app = mds_request_attr(&m->request, MDS_ATTR_APP);
+    mds_str_t user = mds_request_attr(&m->request, MDS_ATTR_USER);
     u_char   *bytes = ngx_pnalloc(m->r->pool, app.len + 1 + user.len);
     u_char   *p;
 
@@ -350,7 +351,7 @@ ngx_http_mds_messages_cleanup(void *data)
 {
     ngx_http_mds_messages_t *m = data;
 
-    mds_mark_body_free(&m->marks, m->text);
+    mds_read_marks_body_free(&m->marks, m->text);
 }
 
 static ngx_int_t
@@ -371,8 +372,8 @@ ngx_http_mds_messages_posted(ngx_http_request_t *r, ngx_str_t *body)
     status = ngx_http_mds_fix_attributes(r, &m->request, &err);
 
     if (status == MDS_OK) {
-        status = mds_mark_body_parse(ngx_http_mds_view(body), &m->request, &err,
-                                     &m->marks, &m->text);
+        status = mds_read_marks_body_parse(ngx_http_mds_view(body), &m->request,
+                                           &err, &m->marks, &m->text);
     }
 
     if (status == MDS_OK) {

@@ -14,11 +14,11 @@
 #include <ngx_http.h>
 #include <ngx_thread_pool.h>
 
-#include "mds_decide.h"
-#include "mds_depot.h"
-#include "mds_registry.h"
-#include "mds_request.h"
-#include "mds_state.h"
+#include "catalog/mds_depot.h"
+#include "evaluate/mds_decide.h"
+#include "request/mds_request.h"
+#include "state/mds_registry.h"
+#include "state/mds_state.h"
 
 /* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
 typedef struct ngx_http_mds_depot_s    ngx_http_mds_depot_t;
@@ -155,8 +155,8 @@ ngx_http_mds_registry_t *
 ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot);
 
 /* Takes in what was proved aside. */
-void
-ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot, mds_proving_t *proving);
+void ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot,
+                               mds_validate_job_t   *proving);
 
 /* ngx_http_mds_state.c */
 
@@ -171,8 +171,8 @@ typedef struct {
     void                          *handle; /* mds_state_t or mds_registry_t */
     ngx_uint_t                     suspect;
     ngx_uint_t                     complained; /* of what cannot be read */
-    mds_file_mark_t bad;    /* which file it was that failed; zero: none */
-    mds_status_t    status; /* as it was logged last */
+    mds_file_id_t bad;    /* which file it was that failed; zero: none */
+    mds_status_t  status; /* as it was logged last */
 } ngx_http_mds_env_t;
 
 /* The handle; NULL: not to be had. */
@@ -202,8 +202,9 @@ ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry, const char *path,
                            const ngx_http_mds_bounds_t *bounds);
 
 /* Registers a device some time soon, if it is news, and if it can. */
-void ngx_http_mds_registry_see(ngx_http_mds_depot_t *depot,
-                               const mds_sighting_t *sighting, int64_t now_ms);
+void ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
+                               const mds_registration_t *registration,
+                               int64_t                   now_ms);
 
 /* ngx_http_mds_proof.c */
 
@@ -237,7 +238,7 @@ ngx_thread_pool_t *ngx_http_mds_pool(void);
 /*
  * Asks for what the ticket says; done is called from the event loop once it
  * is durable, or has failed, or the location's mds_state_timeout is over
- * (MDS_LATER: it may yet be written). The request waits: return NGX_DONE. If
+ * (MDS_AGAIN: it may yet be written). The request waits: return NGX_DONE. If
  * it goes away before, done is not called.
  */
 ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
@@ -285,7 +286,7 @@ struct ngx_http_mds_asking_s {
     ngx_http_mds_question_t *questions;
     size_t                   count;
     ngx_uint_t               rounds;
-    mds_sighting_t           seen; /* of many questions: the device's last */
+    mds_registration_t       seen; /* of many questions: the device's last */
     void                    *data;
 
     /* The i-th question, the operator's attributes first. */

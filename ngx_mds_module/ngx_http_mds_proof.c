@@ -8,13 +8,13 @@
 struct ngx_http_mds_proof_s {
     ngx_thread_task_t     task;
     ngx_http_mds_depot_t *depot;
-    mds_proving_t        *proving;
+    mds_validate_job_t   *proving;
 };
 
 static void
 ngx_http_mds_proof_try(void *data)
 {
-    mds_proving_run(data);
+    mds_validate_job_run(data);
 }
 
 /* In a thread. A fault on the way leaves what it was told before: damaged. */
@@ -45,7 +45,7 @@ ngx_http_mds_proof_begin(ngx_http_mds_depot_t *depot, mds_depot_t *of)
 
     proof = ngx_calloc(sizeof(*proof), ngx_cycle->log);
     if (proof == NULL || pool == NULL
-        || mds_proving_begin(of, &err, &proof->proving) != MDS_OK)
+        || mds_validate_job_begin(of, &err, &proof->proving) != MDS_OK)
     {
         ngx_free(proof);
         return NULL;
@@ -59,7 +59,7 @@ ngx_http_mds_proof_begin(ngx_http_mds_depot_t *depot, mds_depot_t *of)
     proof->task.event.log = ngx_cycle->log;
 
     if (ngx_thread_task_post(pool, &proof->task) != NGX_OK) {
-        mds_proving_end(proof->proving, NULL);
+        mds_validate_job_end(proof->proving, NULL);
         ngx_free(proof);
         return NULL;
     }

@@ -7,7 +7,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_time.h"
+#include "base/mds_time.h"
 
 /* Notes gather so long, so that a transaction is worth it. */
 #define NGX_HTTP_MDS_GATHER_MS 250
@@ -33,10 +33,10 @@
 #define NGX_HTTP_MDS_QUIET_MS 10000
 
 typedef struct {
-    size_t         count;
-    size_t         bytes_used;
-    mds_sighting_t sightings[NGX_HTTP_MDS_NOTES_MAX];
-    u_char         bytes[NGX_HTTP_MDS_NOTES_BYTES];
+    size_t             count;
+    size_t             bytes_used;
+    mds_registration_t sightings[NGX_HTTP_MDS_NOTES_MAX];
+    u_char             bytes[NGX_HTTP_MDS_NOTES_BYTES];
 } ngx_http_mds_notes_t;
 
 struct ngx_http_mds_registry_s {
@@ -55,23 +55,23 @@ struct ngx_http_mds_registry_s {
     mds_status_t          failed;    /* as the log was told */
 
     /* What the thread has, while it is busy. */
-    ngx_thread_task_t     task;
-    ngx_uint_t            busy;
-    mds_registry_t       *registry;
-    const mds_sighting_t *sightings;
-    size_t                count; /* 0: it tends the registry */
-    uint64_t              kept;  /* of those passed over, to be counted */
-    mds_registry_told_t   told;
-    mds_status_t          status;
-    mds_error_t           err;
+    ngx_thread_task_t         task;
+    ngx_uint_t                busy;
+    mds_registry_t           *registry;
+    const mds_registration_t *sightings;
+    size_t                    count; /* 0: it tends the registry */
+    uint64_t                  kept;  /* of those passed over, to be counted */
+    mds_registry_told_t       told;
+    mds_status_t              status;
+    mds_error_t               err;
 };
 
 /* A look-up, for the guard. */
 typedef struct {
-    mds_registry_t       *registry;
-    const mds_sighting_t *sighting;
-    int64_t               now_ms;
-    bool                  news;
+    mds_registry_t           *registry;
+    const mds_registration_t *registration;
+    int64_t                   now_ms;
+    bool                      news;
 } ngx_http_mds_news_t;
 
 static void ngx_http_mds_registry_timer(ngx_event_t *event);
@@ -189,10 +189,10 @@ ngx_http_mds_note_view(ngx_http_mds_notes_t *notes, mds_str_t *view)
 
 /* False: there is no room for it now. */
 static ngx_uint_t
-ngx_http_mds_note(ngx_http_mds_notes_t *notes, mds_sighting_t sighting)
+ngx_http_mds_note(ngx_http_mds_notes_t *notes, mds_registration_t registration)
 {
-    size_t bytes = sighting.device.len + sighting.user.len
-                   + sighting.platform.len + sighting.version.len;
+    size_t bytes = registration.device.len + registration.user.len
+                   + registration.platform.len + registration.version.len;
 
     if (notes->count == NGX_HTTP_MDS_NOTES_MAX
         || bytes > NGX_HTTP_MDS_NOTES_BYTES - notes->bytes_used)
@@ -200,11 +200,11 @@ ngx_http_mds_note(ngx_http_mds_notes_t *notes, mds_sighting_t sighting)
         return 0;
     }
 
-    ngx_http_mds_note_view(notes, &sighting.device);
-    ngx_http_mds_note_view(notes, &sighting.user);
-    ngx_http_mds_note_view(notes, &sighting.platform);
-    ngx_http_mds_note_view(notes, &sighting.version);
-    notes->sightings[notes->count++] = sighting;
+    ngx_http_mds_note_view(notes, &registration.device);
+    ngx_http_mds_note_view(notes, &registration.user);
+    ngx_http_mds_note_view(notes, &registration.platform);
+    ngx_http_mds_note_view(notes, &registration.version);
+    notes->sightings[notes->count++] = registration;
 
     return 1;
 }
@@ -215,8 +215,8 @@ ngx_http_mds_registry_look_up(void *data)
     ngx_http_mds_news_t *look = data;
 
     if (mds_registry_begin(look->registry, NULL) != MDS_OK
-        || mds_registry_news(look->registry, look->sighting, look->now_ms, NULL,
-                             &look->news)
+        || mds_registry_is_stale(look->registry, look->registration,
+                                 look->now_ms, NULL, &look->news)
                != MDS_OK)
     {
         look->news = false;
@@ -226,12 +226,13 @@ ngx_http_mds_registry_look_up(void *data)
 }
 
 void
-ngx_http_mds_registry_see(ngx_http_mds_depot_t *depot,
-                          const mds_sighting_t *sighting, int64_t now_ms)
+ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
+                          const mds_registration_t *registration,
+                          int64_t                   now_ms)
 {
     ngx_http_mds_registry_t *registry = ngx_http_mds_depot_registry(depot);
     ngx_http_mds_news_t      look
-        = { .sighting = sighting, .now_ms = now_ms, .news = false };
+        = { .registration = registration, .now_ms = now_ms, .news = false };
 
     look.registry = ngx_http_mds_env_get(&registry->env);
 
@@ -249,7 +250,7 @@ ngx_http_mds_registry_see(ngx_http_mds_depot_t *depot,
         return;
     }
 
-    if (!ngx_http_mds_note(registry->gathering, *sighting)) {
+    if (!ngx_http_mds_note(registry->gathering, *registration)) {
         ngx_http_mds_registry_pass(registry, 1,
                                    "more are new than can be written");
         return;
@@ -303,8 +304,8 @@ ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
 
 /* Sends the thread after it; NGX_ERROR: there is none, or no registry. */
 static ngx_int_t
-ngx_http_mds_registry_post(ngx_http_mds_registry_t *registry,
-                           const mds_sighting_t *sightings, size_t count)
+ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
+                           const mds_registration_t *sightings, size_t count)
 {
     ngx_thread_pool_t *pool = ngx_http_mds_pool();
 

@@ -11,7 +11,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_time.h"
+#include "base/mds_time.h"
 
 /* A look under way. */
 typedef struct {
@@ -218,7 +218,8 @@ ngx_http_mds_resource_fix(ngx_http_request_t *r, mds_request_t *request,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    return mds_request_fix(request, name, ngx_http_mds_view(&text), err);
+    return mds_request_set_trusted(request, name, ngx_http_mds_view(&text),
+                                   err);
 }
 
 /* A page has parameters of its own: one that is no attribute is none. */

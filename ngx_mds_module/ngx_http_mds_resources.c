@@ -7,7 +7,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_batch.h"
+#include "request/mds_batch.h"
 
 static ngx_str_t ngx_http_mds_resources_name = ngx_string("mds_resources");
 

@@ -12,7 +12,7 @@ struct ngx_http_mds_env_kind_s {
     const char *dir;  /* in the depot */
     const char *lost; /* what it means that it cannot be had */
     mds_status_t (*mark)(const char *depot, mds_error_t *err,
-                         mds_file_mark_t *mark);
+                         mds_file_id_t *mark);
     mds_status_t (*open)(const char *depot, mds_error_t *err, void **handle);
     mds_status_t (*audit)(void *handle, mds_error_t *err); /* NULL: none */
     mds_status_t (*check)(void *handle, mds_error_t *err);
@@ -66,7 +66,7 @@ ngx_http_mds_state_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 static void
 ngx_http_mds_state_bury(void *handle)
 {
-    mds_state_bury(handle);
+    mds_state_clear_stale_readers(handle);
 }
 
 static void
@@ -78,7 +78,7 @@ ngx_http_mds_state_close(void *handle)
 const ngx_http_mds_env_kind_t ngx_http_mds_state_kind = {
     "state",
     "windows are closed",
-    mds_state_mark,
+    mds_state_file_id,
     ngx_http_mds_state_open,
     ngx_http_mds_state_audit,
     ngx_http_mds_state_check,
@@ -195,7 +195,7 @@ ngx_http_mds_env_try(void *data)
 /* Whether it is still the file that failed. */
 static ngx_uint_t
 ngx_http_mds_env_is_bad(const ngx_http_mds_env_t *env,
-                        const mds_file_mark_t    *mark)
+                        const mds_file_id_t      *mark)
 {
     return env->kind->audit == NULL ? mark->device == env->bad.device
                                           && mark->inode == env->bad.inode
@@ -208,7 +208,7 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
                       const ngx_http_mds_bounds_t *bounds)
 {
     mds_error_t             err;
-    mds_file_mark_t         mark = { 0 };
+    mds_file_id_t           mark = { 0 };
     ngx_http_mds_env_call_t call = { .env = env, .path = path, .err = &err };
 
     /* Where there is none, opening it will say so. */

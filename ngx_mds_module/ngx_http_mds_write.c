@@ -11,7 +11,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_time.h"
+#include "base/mds_time.h"
 
 /* Without a timer, a worker that is to go would not wait for its thread. */
 #define NGX_HTTP_MDS_BATCH_MS 60000
@@ -145,7 +145,7 @@ ngx_http_mds_ticket_timeout(ngx_event_t *event)
                       ngx_current_msec - queue->began);
     }
 
-    ngx_http_mds_ticket_fail(ticket, MDS_LATER);
+    ngx_http_mds_ticket_fail(ticket, MDS_AGAIN);
 }
 
 static ngx_http_mds_queue_t *

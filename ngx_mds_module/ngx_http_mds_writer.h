@@ -8,13 +8,13 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "mds_quote.h"
+#include "base/mds_quote.h"
 
 /* Where a body goes; with room.p NULL it is only measured. Whether it fitted
  * is for room.overrun to say, once it is written. */
 typedef struct {
-    mds_room_t room;
-    size_t     len;
+    mds_bounded_output_t room;
+    size_t               len;
 } ngx_http_mds_writer_t;
 
 static inline ngx_http_mds_writer_t
@@ -30,7 +30,7 @@ ngx_http_mds_write_bytes(ngx_http_mds_writer_t *w, const char *data, size_t len)
     if (w->room.p == NULL) {
         w->len += len;
     } else {
-        mds_room_put(&w->room, (mds_str_t){ len, data });
+        mds_bounded_output_put(&w->room, (mds_str_t){ len, data });
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * Two layouts of a set of 64-bit hashes in LMDB, side by side: sorted chunks,
- * as in lib/mds_idlist.c, and LMDB's DUPFIXED | INTEGERDUP, kept here for the
+ * as in lib/idset/mds_idset.c, and LMDB's DUPFIXED | INTEGERDUP, kept here for the
  * comparison alone.
  *
  *   idlist [COUNT ...]     default 1000000 10000000
@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mds_idlist.h"
-#include "mds_seal.h"
+#include "idset/mds_idset.h"
+#include "lmdb/mds_seal.h"
 
 #define LOOKUPS 1000000
 #define ROUNDS 5
@@ -96,15 +96,15 @@ lookup_ns(has_t has, void *set, uint64_t first, uint64_t count, bool expected)
     return times[ROUNDS / 2];
 }
 
-static mds_idsort_t *
+static mds_u64_sort_t *
 hashes_of(uint64_t count)
 {
-    mds_idsort_t *sort;
+    mds_u64_sort_t *sort;
 
-    must(mds_idsort_new(depot, MDS_IDSORT_RUN, NULL, &sort) == MDS_OK, "sort");
+    must(mds_u64_sort_new(depot, MDS_IDSORT_RUN, NULL, &sort) == MDS_OK, "sort");
 
     for (uint64_t i = 0; i < count; i++) {
-        must(mds_idsort_add(sort, hash_of(i), NULL) == MDS_OK, "sort");
+        must(mds_u64_sort_add(sort, hash_of(i), NULL) == MDS_OK, "sort");
     }
 
     return sort;
@@ -128,7 +128,7 @@ chunks_has(void *set, uint64_t hash)
 {
     bool in;
 
-    must(mds_idlist_has(set, hash, NULL, &in) == MDS_OK, "mds_idlist_has");
+    must(mds_idset_contains(set, hash, NULL, &in) == MDS_OK, "mds_idset_contains");
     return in;
 }
 
@@ -137,24 +137,24 @@ bench_chunks(uint64_t count)
 {
     double        start;
     uint64_t      made;
-    mds_idsort_t *sort = hashes_of(count);
+    mds_u64_sort_t *sort = hashes_of(count);
     mds_sha256_t  name = { { 0 } };
-    mds_idlist_t *list;
+    mds_idset_t *list;
 
-    must(mds_idlist_path(depot, &name, ".mdb", NULL, &path) == MDS_OK, "path");
+    must(mds_idset_path(depot, &name, ".mdb", NULL, &path) == MDS_OK, "path");
 
     start = now();
-    must(mds_idlist_build(path.text, sort, NULL, NULL, &made) == MDS_OK,
-         "mds_idlist_build");
+    must(mds_idset_build(path.text, sort, NULL, NULL, &made) == MDS_OK,
+         "mds_idset_build");
     start = now() - start;
 
     must(made == count, "count");
     must(mds_seal_write(path.text, name.bytes, NULL) == MDS_OK, "seal");
-    must(mds_idlist_open(depot, &name, NULL, &list) == MDS_OK, "open");
+    must(mds_idset_open(depot, &name, NULL, &list) == MDS_OK, "open");
     report("chunks", count, start, chunks_has, list);
 
-    mds_idlist_close(list);
-    mds_idsort_free(sort);
+    mds_idset_close(list);
+    mds_u64_sort_free(sort);
     unlink(path.text);
 }
 
@@ -184,12 +184,12 @@ dupfixed_has(void *set, uint64_t hash)
 
 /* In transactions of 16 MiB, from blocks of sorted hashes. */
 static void
-dupfixed_write(dupfixed_t *d, mds_idsort_t *sort)
+dupfixed_write(dupfixed_t *d, mds_u64_sort_t *sort)
 {
     static uint64_t block[65536];
     size_t          blocks = 0;
     MDB_cursor     *cursor;
-    mds_status_t    status = mds_idsort_begin(sort, NULL);
+    mds_status_t    status = mds_u64_sort_begin(sort, NULL);
 
     must(mdb_txn_begin(d->env, NULL, 0, &d->txn) == 0, "begin");
     must(mdb_dbi_open(d->txn, NULL, MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP,
@@ -203,7 +203,7 @@ dupfixed_write(dupfixed_t *d, mds_idsort_t *sort)
         MDB_val values[2] = { { sizeof(uint64_t), block }, { 0, NULL } };
 
         while (n < mds_nelems(block)
-               && (status = mds_idsort_next(sort, NULL, &block[n])) == MDS_OK)
+               && (status = mds_u64_sort_next(sort, NULL, &block[n])) == MDS_OK)
         {
             n++;
         }
@@ -231,7 +231,7 @@ bench_dupfixed(uint64_t count)
 {
     double        start;
     dupfixed_t    d;
-    mds_idsort_t *sort = hashes_of(count);
+    mds_u64_sort_t *sort = hashes_of(count);
 
     must(mds_path(&path, NULL, "%s/dupfixed", depot) == MDS_OK, "path");
     must(mdb_env_create(&d.env) == 0, "env");
@@ -251,7 +251,7 @@ bench_dupfixed(uint64_t count)
 
     mdb_txn_abort(d.txn);
     mdb_env_close(d.env);
-    mds_idsort_free(sort);
+    mds_u64_sort_free(sort);
     unlink(path.text);
 }
 
@@ -277,7 +277,7 @@ bench_import(uint64_t count)
     must(fclose(file) == 0, "fclose");
 
     start = now();
-    must(mds_idlist_import(depot, text, NULL, NULL, &sha256, &made) == MDS_OK,
+    must(mds_idset_import(depot, text, NULL, NULL, &sha256, &made) == MDS_OK,
          "import");
     start = now() - start;
 
@@ -287,10 +287,10 @@ bench_import(uint64_t count)
            (unsigned long long) count, start, usage.ru_maxrss / 1024);
 
     unlink(text);
-    must(mds_idlist_path(depot, &sha256, ".ids", NULL, &made_path) == MDS_OK
+    must(mds_idset_path(depot, &sha256, ".ids", NULL, &made_path) == MDS_OK
              && unlink(made_path.text) == 0,
          "unlink");
-    must(mds_idlist_path(depot, &sha256, ".mdb", NULL, &made_path) == MDS_OK
+    must(mds_idset_path(depot, &sha256, ".mdb", NULL, &made_path) == MDS_OK
              && unlink(made_path.text) == 0,
          "unlink");
 }

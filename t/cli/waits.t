@@ -37,7 +37,7 @@ sub start {
 }
 
 # The process that has the journal's lock, as the system sees it.
-sub holder {
+sub reader_holder {
     open my $file, '+<', "$d->{depot}/journal/data.mdb" or die;
     my $lock = pack $FLOCK, F_WRLCK, 0, 0, 1, 0;
     fcntl $file, F_GETLK, $lock or die "fcntl: $!";
@@ -50,9 +50,9 @@ my $first;
 for my $version (1 .. 20) {
     $first = start(\*STDERR, 'publish', "$dir/large", '--app', 'a', '--kind',
         'upgrade', '--version', "$version.0", '--deltas', 0);
-    1 while holder() != $first && waitpid($first, POSIX::WNOHANG()) == 0;
+    1 while reader_holder() != $first && waitpid($first, POSIX::WNOHANG()) == 0;
     kill 'STOP', $first;
-    last if holder() == $first;
+    last if reader_holder() == $first;
     waitpid $first, 0;
     undef $first;
 }

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mds_base.h"
+#include "base/mds_base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

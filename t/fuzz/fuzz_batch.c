@@ -5,8 +5,8 @@
  */
 
 #include "fuzz.h"
-#include "mds_batch.h"
-#include "mds_json.h"
+#include "json/mds_json.h"
+#include "request/mds_batch.h"
 
 static void
 one_line(const mds_error_t *err)
@@ -100,7 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mds_json_t   *json;
     mds_error_t   err;
 
-    fuzz_must(mds_request_fix(&fixed, mds_str("user"), mds_str("op"), NULL)
+    fuzz_must(mds_request_set_trusted(&fixed, mds_str("user"), mds_str("op"), NULL)
               == MDS_OK);
 
     if (size > MDS_BATCH_BYTES_MAX) {

@@ -4,8 +4,8 @@
  * record, and the same each time. (A resource's is fuzz_record.c.)
  */
 
+#include "catalog/mds_catalog_internal.h"
 #include "fuzz.h"
-#include "mds_catalog_part.h"
 
 static mds_catalog_t catalog;
 

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "catalog/mds_catalog.h"
+#include "catalog/mds_current.h"
 #include "fuzz.h"
-#include "mds_catalog.h"
-#include "mds_current.h"
 
 static void
 put(const uint8_t *data, size_t size)

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mds_digest.h"
+#include "base/mds_file.h"
+#include "files/mds_delta.h"
 #include "fuzz.h"
-#include "mds_delta.h"
-#include "mds_digest.h"
-#include "mds_file.h"
 
 #define OUT_MAX 65536
 

@@ -4,9 +4,9 @@
  * decided upon: that is what looking for warnings does.
  */
 
+#include "document/mds_document.h"
 #include "fuzz.h"
-#include "mds_document.h"
-#include "mds_warn.h"
+#include "loader/mds_lint.h"
 
 static mds_model_t *
 check(mds_str_t text, mds_json_t **json)
@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_must(again != NULL);
 
         warnings = mds_json_array_new();
-        fuzz_must(mds_warn(model, NULL, warnings) == MDS_OK);
+        fuzz_must(mds_lint(model, NULL, warnings) == MDS_OK);
 
         mds_json_release(warnings);
         mds_model_free(again);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../mdsctl/check.h"
+#include "../../mdsctl/device/check.h"
 #include "fuzz.h"
 
 #define ANSWER_MAX 65536 /* a socket takes that much at once */

@@ -4,20 +4,20 @@
  * put is read back the same.
  */
 
+#include "document/mds_document.h"
 #include "fuzz.h"
-#include "mds_config.h"
-#include "mds_diff.h"
-#include "mds_document.h"
-#include "mds_journal.h"
-#include "mds_message.h"
+#include "loader/mds_diff.h"
+#include "loader/mds_journal.h"
+#include "loader/mds_message.h"
+#include "loader/mds_setting_ids.h"
 
 #define NOW_MS INT64_C(1790000000000)
 
-enum { META, APPS, LOG, MANIFESTS, DELTAS, SIZES };
+enum { META, APPS, REMOVED, LOG, MANIFESTS, DELTAS, SIZES };
 
 static mds_status_t
 visit_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
-            const mds_delta_note_t *note, mds_error_t *err)
+            const mds_delta_entry_t *note, mds_error_t *err)
 {
     (void) data, (void) err;
     fuzz_read((mds_str_t){ sizeof(*from), (const char *) from });
@@ -32,7 +32,7 @@ notes(mds_journal_t *journal, mds_str_t value)
     static const mds_sha256_t zero = { { 0 } };
     const mds_str_t keys[] = { { 32, (const char *) &zero }, mds_str("short") };
     mds_signed_t    made;
-    mds_delta_note_t note;
+    mds_delta_entry_t note;
     uint64_t         bytes;
 
     for (size_t i = 0; i < mds_nelems(keys); i++) {
@@ -82,11 +82,11 @@ numbers(mds_json_t *state, mds_model_t *model)
     char  *first, *second;
     size_t first_len, second_len;
 
-    if (mds_config_number(state, model, NULL) == MDS_OK) {
+    if (mds_setting_ids_assign(state, model, NULL) == MDS_OK) {
         fuzz_must(
             mds_json_dump(state, MDS_JSON_COMPACT, NULL, &first, &first_len)
             == MDS_OK);
-        fuzz_must(mds_config_number(state, model, NULL) == MDS_OK);
+        fuzz_must(mds_setting_ids_assign(state, model, NULL) == MDS_OK);
         fuzz_must(
             mds_json_dump(state, MDS_JSON_COMPACT, NULL, &second, &second_len)
             == MDS_OK);

@@ -4,9 +4,9 @@
  * written the same way; and nobody has signed for a key that is none.
  */
 
+#include "base/mds_digest.h"
 #include "fuzz.h"
-#include "mds_digest.h"
-#include "mds_sign.h"
+#include "sign/mds_sign.h"
 
 static void
 public_of(mds_str_t text)

@@ -1,8 +1,8 @@
 /* A pattern, and on the next line what it is looked for in: refused in one line
  * of words, or bounded, and the same each time. */
 
+#include "base/mds_pattern.h"
 #include "fuzz.h"
-#include "mds_pattern.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

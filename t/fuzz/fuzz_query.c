@@ -3,10 +3,10 @@
  * limits, and is the same after `mdsctl check` has encoded it once more.
  */
 
-#include "../../mdsctl/http.h"
+#include "../../mdsctl/device/http.h"
+#include "base/mds_name.h"
 #include "fuzz.h"
-#include "mds_name.h"
-#include "mds_request.h"
+#include "request/mds_request.h"
 
 static void
 check(const mds_request_t *request, mds_str_t query, const char *buffer)

@@ -4,10 +4,10 @@
  * catalog around it is not there.
  */
 
+#include "evaluate/mds_settings.h"
+#include "evaluate/mds_user_messages.h"
 #include "fuzz.h"
-#include "mds_messages.h"
-#include "mds_settings.h"
-#include "mds_state_part.h"
+#include "state/mds_state_internal.h"
 
 #define NOW_MS INT64_C(1790000000000)
 
@@ -35,9 +35,9 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
 /* In every other list. */
 mds_status_t
 mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
-                     uint64_t hash, bool in_doubt, mds_error_t *err, bool *in)
+                     uint64_t hash, bool on_match_limit, mds_error_t *err, bool *in)
 {
-    (void) catalog, (void) id, (void) hash, (void) in_doubt, (void) err;
+    (void) catalog, (void) id, (void) hash, (void) on_match_limit, (void) err;
     *in = key.len > 0 && key.data[key.len - 1] % 2 == 0;
     return MDS_OK;
 }
@@ -107,7 +107,7 @@ settle(const mds_request_t *request, mds_trace_t *trace)
     void          *taken = NULL;
     mds_alloc_t    alloc = { take, &taken };
 
-    if (mds_settings(&snapshot, request, mds_null_str, NOW_MS, trace, &alloc,
+    if (mds_settings_evaluate(&snapshot, request, mds_null_str, NOW_MS, trace, &alloc,
                      NULL, &settings)
         == MDS_OK)
     {
@@ -131,7 +131,7 @@ list(const mds_request_t *request)
     void              *taken = NULL;
     mds_alloc_t        alloc = { take, &taken };
 
-    if (mds_messages(&snapshot, request, 20, NOW_MS, &alloc, NULL, &found)
+    if (mds_user_messages(&snapshot, request, 20, NOW_MS, &alloc, NULL, &found)
         == MDS_OK)
     {
         fuzz_must(found.count <= 20);

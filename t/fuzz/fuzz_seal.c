@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "mds_seal.h"
+#include "lmdb/mds_seal.h"
 
 #define PAGE_BYTES ((size_t) 4096)
 
@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     full = mds_seal_check(path, identity, true, NULL, NULL);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED
-              || status == MDS_FOREIGN);
+              || status == MDS_INCOMPATIBLE);
     fuzz_must((full == MDS_OK)
               == (len == sizeof(sealed) && memcmp(bytes, sealed, len) == 0));
     fuzz_must(full == status || (status == MDS_OK && full == MDS_DAMAGED));

@@ -4,12 +4,12 @@
  * was asked for, and writing it again changes nothing.
  */
 
+#include "base/mds_endian.h"
 #include "fuzz.h"
-#include "mds_marks.h"
-#include "mds_number.h"
-#include "mds_registry_part.h"
-#include "mds_state_part.h"
-#include "mds_window.h"
+#include "state/mds_read_marks.h"
+#include "state/mds_registry_internal.h"
+#include "state/mds_state_internal.h"
+#include "state/mds_window.h"
 
 #define NOW_MS INT64_C(1790000000000)
 
@@ -30,7 +30,7 @@ write_one(mds_write_t write, mds_write_t *done, bool *changed)
     status = write.type == MDS_WRITE_ADMISSION
                  ? mds_window_admit(fuzz_table(), &done->admission, NOW_MS,
                                     &err, changed)
-                 : mds_marks_merge(fuzz_table(), &write.mark, &err, changed);
+                 : mds_read_marks_merge(fuzz_table(), &write.mark, &err, changed);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
     return status == MDS_OK;
@@ -82,9 +82,9 @@ mark(uint64_t first, uint64_t last, uint64_t delete_through)
 {
     mds_run_t   run = { first, last };
     mds_write_t write = { .type = MDS_WRITE_MARK }, done;
-    mds_marks_t marks;
+    mds_read_marks_t marks;
 
-    write.mark = (mds_mark_t){ .user = user,
+    write.mark = (mds_read_mark_t){ .user = user,
                                .delete_through = delete_through,
                                .read = &run,
                                .read_count = 1 };
@@ -93,13 +93,13 @@ mark(uint64_t first, uint64_t last, uint64_t delete_through)
         return;
     }
 
-    fuzz_must(mds_state_marks(&state, user, NULL, &marks) == MDS_OK);
+    fuzz_must(mds_state_read_marks(&state, user, NULL, &marks) == MDS_OK);
     fuzz_must(marks.delete_through >= delete_through);
 
     if (first <= last) {
         fuzz_must(first <= marks.delete_through
-                  || mds_marks_read(&marks, first));
-        fuzz_must(last <= marks.delete_through || mds_marks_read(&marks, last));
+                  || mds_read_marks_read(&marks, first));
+        fuzz_must(last <= marks.delete_through || mds_read_marks_read(&marks, last));
     }
 
     (void) !mds_state_sweep_marks(&state, mds_str("a"), last, NULL);
@@ -118,14 +118,14 @@ visit(void *data, const mds_device_t *seen, mds_error_t *err)
 }
 
 static bool
-see_one(const mds_sighting_t *sighting, bool *changed)
+see_one(const mds_registration_t *registration, bool *changed)
 {
     mds_registry_told_t told = { 0 };
     mds_error_t         err;
     mds_status_t        status;
 
     *changed = false;
-    status = mds_registry_see(&registry, sighting, NOW_MS, true, &err, &told,
+    status = mds_registry_record(&registry, registration, NOW_MS, true, &err, &told,
                               changed);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
@@ -136,19 +136,19 @@ see_one(const mds_sighting_t *sighting, bool *changed)
 static void
 see(mds_str_t name)
 {
-    mds_sighting_t sighting = { .device = device,
+    mds_registration_t registration = { .device = device,
                                 .user = name,
                                 .platform = mds_str("ios"),
                                 .version = mds_str("1.2") };
     unsigned       devices = 0, of_user = 0;
     bool           news, changed;
 
-    if (!see_one(&sighting, &changed)) {
+    if (!see_one(&registration, &changed)) {
         return;
     }
 
-    fuzz_must(see_one(&sighting, &changed) && !changed);
-    fuzz_must(mds_registry_news(&registry, &sighting, NOW_MS, NULL, &news)
+    fuzz_must(see_one(&registration, &changed) && !changed);
+    fuzz_must(mds_registry_is_stale(&registry, &registration, NOW_MS, NULL, &news)
                   == MDS_OK
               && !news);
     fuzz_must(mds_registry_devices(&registry, mds_str("a"), visit, &devices,
@@ -191,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     for (int i = 0; i < 3; i++) {
-        numbers[i] = mds_get_u64(data + 1 + 8 * i);
+        numbers[i] = mds_load_be64(data + 1 + 8 * i);
     }
 
     state = (struct mds_state_s){ .env = { .reader = fuzz_table(),

@@ -1,11 +1,11 @@
 /* Small words: a time, hex, base64, a name of an attribute. What is taken is
  * written the same way again. */
 
+#include "base/mds_digest.h"
+#include "base/mds_name.h"
+#include "base/mds_time.h"
 #include "fuzz.h"
-#include "mds_digest.h"
-#include "mds_name.h"
-#include "mds_request.h"
-#include "mds_time.h"
+#include "request/mds_request.h"
 
 static void
 time_of(mds_str_t text)

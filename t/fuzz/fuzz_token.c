@@ -1,9 +1,9 @@
 /* Tokens, with a check that holds, so that what is behind it gets its turn;
  * what is understood can be written and read again. */
 
+#include "base/mds_digest.h"
 #include "fuzz.h"
-#include "mds_digest.h"
-#include "mds_token.h"
+#include "request/mds_token.h"
 
 #define MANY 5000
 #define TEXT_MAX 4096

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../mdsctl/unpack.h"
+#include "../../mdsctl/archive/unpack.h"
 #include "fuzz.h"
 
 static const mdsctl_unpack_limits_t limits

@@ -1,7 +1,7 @@
 /* Two versions, one behind the other's newline: their order has two sides. */
 
+#include "base/mds_version.h"
 #include "fuzz.h"
-#include "mds_version.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

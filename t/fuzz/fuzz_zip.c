@@ -1,10 +1,10 @@
 /* Zips from anywhere, repacked: what comes out has all entries stored, and
  * repacks to itself, whether libarchive or our own reader looks at it. */
 
-#include "../../mdsctl/archive.h"
-#include "../../mdsctl/zip.h"
+#include "../../mdsctl/archive/archive.h"
+#include "../../mdsctl/archive/zip.h"
+#include "base/mds_digest.h"
 #include "fuzz.h"
-#include "mds_digest.h"
 
 #define STORED_MAX 65536
 
@@ -57,7 +57,7 @@ static const char *
 store(const char *path, unsigned slot)
 {
     mdsctl_zip_t *zip;
-    mds_draft_t   draft = MDS_NO_DRAFT;
+    mds_temp_file_t   draft = MDS_NO_DRAFT;
     mds_error_t   err;
     char         *data;
     size_t        len;
@@ -67,7 +67,7 @@ store(const char *path, unsigned slot)
         return NULL;
     }
 
-    fuzz_must(mds_draft_begin(&draft, fuzz_folder(), &err) == MDS_OK);
+    fuzz_must(mds_temp_file_create(&draft, fuzz_folder(), &err) == MDS_OK);
 
     if (mdsctl_zip_store(zip, STORED_MAX, NULL, &err, &draft) == MDS_OK) {
         fuzz_must(mds_file_read(draft.path.text, STORED_MAX, &err, &data, &len)
@@ -76,7 +76,7 @@ store(const char *path, unsigned slot)
         free(data);
     }
 
-    mds_draft_drop(&draft);
+    mds_temp_file_discard(&draft);
     mdsctl_zip_close(zip);
 
     return stored;

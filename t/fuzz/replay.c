@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mds_file.h"
 #include "fuzz.h"
-#include "mds_file.h"
 
 #define INPUT_MAX ((size_t) 16 * 1024 * 1024)
 

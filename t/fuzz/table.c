@@ -6,7 +6,7 @@
  */
 
 #include "fuzz.h"
-#include "mds_lmdb.h"
+#include "lmdb/mds_lmdb.h"
 
 #define RECORDS_MAX 256
 
@@ -136,10 +136,10 @@ mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err, mds_lmdb_t **shared)
     return MDS_OK;
 }
 
-const mds_file_mark_t *
-mds_lmdb_mark(const mds_lmdb_t *lmdb)
+const mds_file_id_t *
+mds_lmdb_file_id(const mds_lmdb_t *lmdb)
 {
-    static const mds_file_mark_t mark;
+    static const mds_file_id_t mark;
 
     (void) lmdb;
     return &mark;
@@ -153,7 +153,7 @@ mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err)
 }
 
 void
-mds_lmdb_bury(mds_lmdb_t *lmdb)
+mds_lmdb_clear_stale_readers(mds_lmdb_t *lmdb)
 {
     (void) lmdb;
 }

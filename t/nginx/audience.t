@@ -7,7 +7,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Crowd;
+use LoadGen;
 use JSON::PP;
 use MDS;
 use POSIX qw(strftime);
@@ -231,12 +231,12 @@ clock(0);
 # --- over 20,000 devices
 
 SKIP: {
-    my $crowd = Crowd->new or skip 'no compiler', 1;
+    my $load_gen = LoadGen->new or skip 'no compiler', 1;
     my $ids = 20_000;
 
     my $in = sub {
         my ($name, $id) = @_;
-        return $crowd->ask_all(ports => [ $t->port ], devices => $ids,
+        return $load_gen->ask_all(ports => [ $t->port ], devices => $ids,
             target => "/check?app=a&kind=bundle&name=$name&" . ($id // 'device=d-#')
         )->{yes};
     };

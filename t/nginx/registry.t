@@ -6,7 +6,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Crowd;
+use LoadGen;
 use JSON::PP;
 use MDS;
 use Test::More;
@@ -39,7 +39,7 @@ server {
     listen %LISTEN%;
     location = /check  { mds_check; }
     location = /config { mds_config; }
-    location = /m      { mds_messages; }
+    location = /m      { mds_user_messages; }
     location = /own    { mds_check; mds_attribute user $http_x_user; }
     location = /page   { mds_resource upgrade; alias %DIR%/$mds_version; }
     location = /log    { return 200 "$mds_version"; }
@@ -215,12 +215,12 @@ like($t->mdsctl('versions', 's'), qr/^  android 1\.0: 1 devices\n/m,
 # --- many
 
 SKIP: {
-    my $crowd = Crowd->new or skip 'no compiler', 3;
+    my $load_gen = LoadGen->new or skip 'no compiler', 3;
     my %run = (ports => [ $t->port ], devices => $MANY, connections => 32);
-    my $new = $crowd->ask_all(%run,
-        target => "$check&device=m#&user=crowd&platform=many&version=1.0");
-    my $known = $crowd->ask_all(%run,
-        target => "$check&device=m#&user=crowd&platform=many&version=1.0");
+    my $new = $load_gen->ask_all(%run,
+        target => "$check&device=m#&user=load_gen&platform=many&version=1.0");
+    my $known = $load_gen->ask_all(%run,
+        target => "$check&device=m#&user=load_gen&platform=many&version=1.0");
     diag("$MANY new devices: p50 $new->{p50} us, p99 $new->{p99} us in"
         . " $new->{seconds} s; known: p50 $known->{p50} us, p99 $known->{p99} us");
     is(scalar(keys %{ $new->{no} }), $MANY, "$MANY devices at once are answered");
@@ -229,8 +229,8 @@ SKIP: {
     # Those that were passed over come again.
     for (1 .. 20) {
         last if installed() =~ /many 1\.0: $MANY\b/;
-        $crowd->ask_all(%run,
-            target => "$check&device=m#&user=crowd&platform=many&version=1.0");
+        $load_gen->ask_all(%run,
+            target => "$check&device=m#&user=load_gen&platform=many&version=1.0");
         sleep 0.2;
     }
     like(installed(), qr/many 1\.0: $MANY\b/, '... all are registered');

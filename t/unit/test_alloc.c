@@ -14,29 +14,29 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/famine.h"
-#include "mds_arena.h"
-#include "mds_config.h"
-#include "mds_decide.h"
-#include "mds_delta.h"
-#include "mds_depot.h"
-#include "mds_document.h"
-#include "mds_gc.h"
-#include "mds_idlist.h"
-#include "mds_inbox.h"
-#include "mds_json.h"
-#include "mds_mark_body.h"
-#include "mds_message.h"
-#include "mds_messages.h"
-#include "mds_registry.h"
-#include "mds_revert.h"
-#include "mds_settings.h"
-#include "mds_sign.h"
-#include "mds_state.h"
-#include "mds_store.h"
-#include "mds_time.h"
-#include "mds_verify.h"
-#include "mds_window.h"
+#include "../lib/alloc_fault.h"
+#include "base/mds_arena.h"
+#include "base/mds_time.h"
+#include "catalog/mds_depot.h"
+#include "client/mds_client_messages.h"
+#include "document/mds_document.h"
+#include "evaluate/mds_decide.h"
+#include "evaluate/mds_settings.h"
+#include "evaluate/mds_user_messages.h"
+#include "files/mds_delta.h"
+#include "files/mds_store.h"
+#include "idset/mds_idset.h"
+#include "json/mds_json.h"
+#include "loader/mds_message.h"
+#include "loader/mds_revert.h"
+#include "loader/mds_setting_ids.h"
+#include "maintain/mds_gc.h"
+#include "maintain/mds_verify.h"
+#include "request/mds_read_marks_body.h"
+#include "sign/mds_sign.h"
+#include "state/mds_registry.h"
+#include "state/mds_state.h"
+#include "state/mds_window.h"
 #include "workdir.h"
 
 #define SHORT 60 /* places of a deed, spread over all */
@@ -55,17 +55,17 @@ static unsigned    count; /* of deeds, so that each is another */
 static void
 begin(int64_t from, int64_t to, bool note)
 {
-    famine->calls = famine->failed = famine->place_count = 0;
-    famine->from = from;
-    famine->to = to;
-    famine->note = note;
-    famine->pid = -1;
+    alloc_fault->calls = alloc_fault->failed = alloc_fault->place_count = 0;
+    alloc_fault->from = from;
+    alloc_fault->to = to;
+    alloc_fault->note = note;
+    alloc_fault->pid = -1;
 }
 
 static void
 end(void)
 {
-    famine->pid = 0;
+    alloc_fault->pid = 0;
 }
 
 static unsigned
@@ -118,7 +118,7 @@ static int64_t
 starve(const char *name, deed_t deed, int64_t from, int64_t to)
 {
     unsigned     files = open_files();
-    int64_t      live = famine->live;
+    int64_t      live = alloc_fault->live;
     mds_status_t status;
     mds_error_t  err = { .status = MDS_OK };
 
@@ -142,7 +142,7 @@ starve(const char *name, deed_t deed, int64_t from, int64_t to)
     }
 
     check_nothing_left();
-    return famine->live - live;
+    return alloc_fault->live - live;
 }
 
 /* What libc keeps for good after a failure, it makes once: what is lost for
@@ -176,7 +176,7 @@ succeed(const char *name, deed_t deed)
 static void
 hunt(const char *name, deed_t deed)
 {
-    static int64_t places[FAMINE_PLACES_MAX];
+    static int64_t places[ALLOC_FAULT_PLACES_MAX];
     int64_t        calls, place_count, steps;
     const char    *soak = getenv("MDS_SOAK");
     bool           all = soak != NULL;
@@ -192,9 +192,9 @@ hunt(const char *name, deed_t deed)
     succeed(name, deed);
     end();
 
-    calls = famine->calls;
-    place_count = famine->place_count;
-    memcpy(places, famine->places, sizeof(places));
+    calls = alloc_fault->calls;
+    place_count = alloc_fault->place_count;
+    memcpy(places, alloc_fault->places, sizeof(places));
     assert_true(calls > 0);
     print_message("%s: %lld calls, %lld places\n", name, (long long) calls,
                   (long long) place_count);
@@ -299,14 +299,14 @@ change(mds_edit_t edit, void *data, const char *base_dir, mds_error_t *err)
 static mds_status_t
 deed_apply(mds_error_t *err)
 {
-    int64_t      pid = famine->pid;
+    int64_t      pid = alloc_fault->pid;
     mds_json_t  *document;
     mds_apply_t  apply = { .force = true };
     mds_status_t status;
 
-    famine->pid = 0;
+    alloc_fault->pid = 0;
     write_document();
-    famine->pid = pid;
+    alloc_fault->pid = pid;
 
     status = mds_json_parse(mds_str_of(document_text), "test", err, &document);
 
@@ -324,7 +324,7 @@ edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 {
     mds_sha256_t users;
     uint64_t     ids, id;
-    mds_status_t status = mds_idlist_import(mds_loader_depot(loader), data,
+    mds_status_t status = mds_idset_import(mds_loader_depot(loader), data,
                                             NULL, err, &users, &ids);
 
     return status == MDS_OK
@@ -379,19 +379,19 @@ deed_message(mds_error_t *err)
 static mds_status_t
 deed_init(mds_error_t *err)
 {
-    int64_t      pid = famine->pid;
+    int64_t      pid = alloc_fault->pid;
     mds_status_t status;
     mds_error_t  again;
 
     status = mds_depot_init(workdir("fresh"), -1, -1, err);
 
-    famine->pid = 0;
+    alloc_fault->pid = 0;
     if (status != MDS_OK) {
         assert_int_equal(mds_depot_init(workdir("fresh"), -1, -1, &again),
                          MDS_OK);
     }
     assert_true(shell("rm -rf fresh"));
-    famine->pid = pid;
+    alloc_fault->pid = pid;
 
     return status;
 }
@@ -403,22 +403,22 @@ deed_import(mds_error_t *err)
 {
     static const mds_str_t added[] = { mds_str("more"), mds_str("and more") };
     static const mds_str_t removed[] = { mds_str("id-1") };
-    int64_t                pid = famine->pid;
+    int64_t                pid = alloc_fault->pid;
     char                   ids[6000];
     size_t                 len = 0;
     mds_sha256_t           sha256 = { { 0 } }, other;
     uint64_t               found = 77;
     mds_status_t           status;
 
-    famine->pid = 0;
+    alloc_fault->pid = 0;
     for (unsigned i = 0; i < 200; i++) {
         len += (size_t) snprintf(ids + len, sizeof(ids) - len, "id-%u-%u\n",
                                  count, i);
     }
     workdir_write("other-ids", ids, len);
-    famine->pid = pid;
+    alloc_fault->pid = pid;
 
-    status = mds_idlist_import(depot, workdir("other-ids"), NULL, err, &sha256,
+    status = mds_idset_import(depot, workdir("other-ids"), NULL, err, &sha256,
                                &found);
 
     if (status != MDS_OK) {
@@ -427,7 +427,7 @@ deed_import(mds_error_t *err)
         return status;
     }
 
-    return mds_idlist_fold(depot, &sha256, added, 2, removed, 1, err, &other,
+    return mds_idset_merge(depot, &sha256, added, 2, removed, 1, err, &other,
                            &found);
 }
 
@@ -474,7 +474,7 @@ deed_verify(mds_error_t *err)
 static mds_status_t
 deed_renew(mds_error_t *err)
 {
-    return mds_config_renew(depot, err);
+    return mds_setting_ids_renew(depot, err);
 }
 
 static mds_status_t
@@ -483,7 +483,7 @@ deed_keys(mds_error_t *err)
     char         hex[MDS_KEYID_HEX + 1];
     mds_key_t    loaded;
     mds_public_t public;
-    int64_t      pid = famine->pid;
+    int64_t      pid = alloc_fault->pid;
     mds_status_t status = mds_key_generate(workdir("other"), err, hex);
 
     if (status == MDS_OK) {
@@ -493,10 +493,10 @@ deed_keys(mds_error_t *err)
         status = mds_public_load(workdir("other.pub"), err, &public);
     }
 
-    famine->pid = 0;
+    alloc_fault->pid = 0;
     unlink(workdir("other.key"));
     unlink(workdir("other.pub"));
-    famine->pid = pid;
+    alloc_fault->pid = pid;
 
     return status;
 }
@@ -504,16 +504,16 @@ deed_keys(mds_error_t *err)
 static mds_status_t
 deed_patch(mds_error_t *err)
 {
-    int64_t      pid = famine->pid;
+    int64_t      pid = alloc_fault->pid;
     mds_status_t status;
 
     status = mds_delta_apply(workdir("old"), workdir("delta"),
                              workdir("patched"), 1000000, err);
 
-    famine->pid = 0;
+    alloc_fault->pid = 0;
     assert_int_equal(workdir_has("patched"), status == MDS_OK);
     unlink(workdir("patched"));
-    famine->pid = pid;
+    alloc_fault->pid = pid;
 
     return status;
 }
@@ -590,12 +590,12 @@ settings_in(const mds_snapshot_t *snapshot, mds_error_t *err)
                                buffer, err);
 
     if (status == MDS_OK) {
-        status = mds_settings(snapshot, &request, mds_null_str, NOW_MS, NULL,
+        status = mds_settings_evaluate(snapshot, &request, mds_null_str, NOW_MS, NULL,
                               &alloc, err, &settings);
     }
 
     if (status == MDS_OK) {
-        status = mds_messages(snapshot, &request, 20, NOW_MS, &alloc, err,
+        status = mds_user_messages(snapshot, &request, 20, NOW_MS, &alloc, err,
                               &list);
     }
 
@@ -651,10 +651,10 @@ static mds_status_t
 deed_bodies(mds_error_t *err)
 {
     mds_request_t   request = { 0 };
-    mds_mark_body_t body = { .highest = 77 };
+    mds_read_marks_body_t body = { .highest = 77 };
     void           *text = NULL;
-    mds_inbox_t     inbox = { .count = 77 };
-    mds_status_t    status = mds_mark_body_parse(
+    mds_client_messages_t     inbox = { .count = 77 };
+    mds_status_t    status = mds_read_marks_body_parse(
         mds_str("{\"app\":\"a\",\"user\":\"u\",\"delete_through\":7,"
                    "\"read\":[9,[11,14]]}"),
         &request, err, &body, &text);
@@ -665,8 +665,8 @@ deed_bodies(mds_error_t *err)
         return status;
     }
 
-    mds_mark_body_free(&body, text);
-    status = mds_inbox_parse(
+    mds_read_marks_body_free(&body, text);
+    status = mds_client_messages_parse(
         mds_str("{\"latest\":{\"x\":\"1\"},\"more\":false,\"messages\":["
                 "{\"id\":1,\"platform\":\"x\",\"version\":\"2\",\"expires\":"
                 "\"2030-01-01T00:00:00Z\",\"url\":\"u\",\"read\":false}]}"),
@@ -677,7 +677,7 @@ deed_bodies(mds_error_t *err)
         return status;
     }
 
-    mds_inbox_free(&inbox);
+    mds_client_messages_free(&inbox);
     return MDS_OK;
 }
 
@@ -707,7 +707,7 @@ deed_state(mds_error_t *err)
                                              .until_ms = INT64_MAX };
     runs[2].last = 30 + count;
     writes[1].type = MDS_WRITE_MARK;
-    writes[1].mark = (mds_mark_t){ .user = mds_str("a\0u"),
+    writes[1].mark = (mds_read_mark_t){ .user = mds_str("a\0u"),
                                    .delete_through = 7,
                                    .read = runs,
                                    .read_count = 3,
@@ -742,7 +742,7 @@ static mds_status_t
 deed_registry(mds_error_t *err)
 {
     char                version[16];
-    mds_sighting_t      sightings[2];
+    mds_registration_t      sightings[2];
     mds_registry_t     *registry;
     mds_registry_told_t told = { 0 };
     uint64_t            passed = 1, forgotten = 0;
@@ -754,7 +754,7 @@ deed_registry(mds_error_t *err)
     }
 
     snprintf(version, sizeof(version), "1.%u", count);
-    sightings[0] = (mds_sighting_t){ .device = mds_str("a\0d"),
+    sightings[0] = (mds_registration_t){ .device = mds_str("a\0d"),
                                      .user = mds_str("u"),
                                      .platform = mds_str("x"),
                                      .version = mds_str_of(version) };

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "mds_arena.h"
-#include "mds_base.h"
-#include "mds_buffer.h"
+#include "base/mds_arena.h"
+#include "base/mds_base.h"
+#include "base/mds_buffer.h"
 
 static void
 test_cmp(void **state)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "mds_batch.h"
+#include "request/mds_batch.h"
 
 static mds_error_t err;
 
@@ -93,10 +93,10 @@ test_operator_says(void **unused)
     mds_batch_t  *batch;
 
     (void) unused;
-    assert_int_equal(mds_request_fix(&fixed, mds_str("user"), mds_str("op"),
+    assert_int_equal(mds_request_set_trusted(&fixed, mds_str("user"), mds_str("op"),
                                      &err),
                      MDS_OK);
-    assert_int_equal(mds_request_fix(&fixed, mds_str("city"), mds_null_str,
+    assert_int_equal(mds_request_set_trusted(&fixed, mds_str("city"), mds_null_str,
                                      &err),
                      MDS_OK);
     assert_int_equal(

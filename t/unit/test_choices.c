@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "mds_choices.h"
+#include "base/mds_choices.h"
 
 static void
 test_distance(void **state)

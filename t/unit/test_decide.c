@@ -1,6 +1,6 @@
 /*
  * The decision, table by table: each row is a request and the whole answer.
- * test_decide_second.c has what nobody thought of.
+ * test_decide_reference.c has what nobody thought of.
  */
 
 #include <setjmp.h>
@@ -11,11 +11,11 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "base/mds_digest.h"
+#include "base/mds_time.h"
+#include "idset/mds_idset.h"
 #include "join.h"
-#include "mds_digest.h"
-#include "mds_idlist.h"
-#include "mds_time.h"
-#include "shelf.h"
+#include "catalog_fixture.h"
 #include "workdir.h"
 
 typedef struct {
@@ -50,7 +50,7 @@ check_rows(const char *kind, const row_t *rows, size_t count)
 
         snprintf(query, sizeof(query), "app=a&kind=%s%s%s", kind,
                  rows[i].query[0] == '\0' ? "" : "&", rows[i].query);
-        answer = shelf_ask(query);
+        answer = fixture_decide(query);
 
         if (strcmp(answer, rows[i].answer) != 0) {
             fail_msg("%s\n  says   %s\n  wants  %s", query, answer,
@@ -72,7 +72,7 @@ check_rule(const char *rule, const row_t *rows, size_t count)
              DOC("", ONE,
                  RELEASE("r", "upgrade", "2.0", ALL ",\"rules\":[%s]")),
              rule);
-    shelf_put(document);
+    fixture_load(document);
     check_rows("upgrade", rows, count);
 }
 
@@ -199,7 +199,7 @@ test_rules(void **state)
         "{\"attribute\":\"app_version\",\"op\":\"range\",\"min\":\"1.0\"}", app,
         mds_nelems(app));
 
-    shelf_put(DOC("",
+    fixture_load(DOC("",
                   PACKAGE("hotfix", "2.0", "f2",
                           ",\"app_version\":{\"min\":\"1.0\"}"),
                   RELEASE("r", "hotfix", "2.0", ALL)));
@@ -221,7 +221,7 @@ check_audience(const char *audience, const row_t *rows, size_t count)
              DOC(LISTS, ONE,
                  RELEASE("r", "upgrade", "2.0", "\"audience\":{%s}")),
              audience);
-    shelf_put(document);
+    fixture_load(document);
     check_rows("upgrade", rows, count);
 }
 
@@ -298,7 +298,7 @@ test_stored_list(void **state)
     len += (size_t) sprintf(text + len, "zoe\r\n\r\n");
     workdir_write("ids.txt", text, len);
 
-    if (mds_idlist_import(workdir("."), workdir("ids.txt"), NULL, &err, &sha256,
+    if (mds_idset_import(workdir("."), workdir("ids.txt"), NULL, &err, &sha256,
                           &count)
         != MDS_OK)
     {
@@ -312,7 +312,7 @@ test_stored_list(void **state)
                  RELEASE("r", "upgrade", "2.0",
                          "\"audience\":{\"lists\":[\"big\"]}")),
              mds_sha256_hex(&sha256, hex));
-    shelf_put(document);
+    fixture_load(document);
     check_upgrade(rows);
 }
 
@@ -325,7 +325,7 @@ count_in(const char *who)
 
     for (unsigned i = 0; i < 2000; i++) {
         snprintf(query, sizeof(query), "app=a&kind=upgrade&%s=id-%u", who, i);
-        in += strcmp(shelf_ask(query), GETS) == 0;
+        in += strcmp(fixture_decide(query), GETS) == 0;
     }
 
     return in;
@@ -357,7 +357,7 @@ test_percent(void **state)
 
             snprintf(query, sizeof(query), "app=a&kind=upgrade&device=id-%u",
                      d);
-            is_in = strcmp(shelf_ask(query), GETS) == 0;
+            is_in = strcmp(fixture_decide(query), GETS) == 0;
             assert_false(was_in[d] && !is_in);
             was_in[d] = is_in;
             in += is_in;
@@ -400,7 +400,7 @@ test_bucket(void **state)
 static void
 test_ramp(void **state)
 {
-    int64_t  now = shelf_now_ms;
+    int64_t  now = fixture_now_ms;
     unsigned before, at_start, middle, after;
 
     (void) state;
@@ -408,15 +408,15 @@ test_ramp(void **state)
                    "00:00Z\",\"end\":\"2026-01-03T00:00:00Z\"}",
                    NULL, 0);
 
-    assert_true(mds_time_parse(mds_str("2025-12-31T23:59:59Z"), &shelf_now_ms));
+    assert_true(mds_time_parse(mds_str("2025-12-31T23:59:59Z"), &fixture_now_ms));
     before = count_in("device");
-    assert_true(mds_time_parse(mds_str("2026-01-01T00:00:00Z"), &shelf_now_ms));
+    assert_true(mds_time_parse(mds_str("2026-01-01T00:00:00Z"), &fixture_now_ms));
     at_start = count_in("device");
-    assert_true(mds_time_parse(mds_str("2026-01-02T00:00:00Z"), &shelf_now_ms));
+    assert_true(mds_time_parse(mds_str("2026-01-02T00:00:00Z"), &fixture_now_ms));
     middle = count_in("device");
-    assert_true(mds_time_parse(mds_str("2027-01-01T00:00:00Z"), &shelf_now_ms));
+    assert_true(mds_time_parse(mds_str("2027-01-01T00:00:00Z"), &fixture_now_ms));
     after = count_in("device");
-    shelf_now_ms = now;
+    fixture_now_ms = now;
 
     assert_int_equal(before, 0);
     assert_true(at_start > 310 && at_start < 490);
@@ -447,7 +447,7 @@ test_choice(void **state)
                                   { "", "install 0 by r full=f" } };
 
     (void) state;
-    shelf_put(DOC(
+    fixture_load(DOC(
         "\"staff\":{\"ids\":[\"alice\"]},\"old\":{\"ids\":[\"bob\"]}",
         JOIN(TWO, PACKAGE("upgrade", "3.0", "f3", "")),
         JOIN(RELEASE("pinned", "upgrade", "1.0",
@@ -459,12 +459,12 @@ test_choice(void **state)
                      "\"priority\":-1,\"audience\":{\"lists\":[\"staff\"]}"))));
     check_upgrade(rows);
 
-    shelf_put(DOC("", TWO,
+    fixture_load(DOC("", TWO,
                   JOIN(RELEASE("first", "upgrade", "1.0", ALL),
                        RELEASE("second", "upgrade", "1.0", ALL))));
     check_upgrade(newer);
 
-    shelf_put(DOC("", PACKAGE("upgrade", "0", "f", ""),
+    fixture_load(DOC("", PACKAGE("upgrade", "0", "f", ""),
                   RELEASE("r", "upgrade", "0", ALL)));
     check_upgrade(zero);
 }
@@ -491,7 +491,7 @@ test_states(void **state)
                      JOIN(RELEASE("old", "upgrade", "1.0", ALL),
                           RELEASE("r", "upgrade", "2.0", ALL ",%s"))),
                  states[i]);
-        shelf_put(document);
+        fixture_load(document);
         check_upgrade(rows);
     }
 }
@@ -509,20 +509,20 @@ test_times(void **state)
         { "2026-01-02T23:59:59.999Z", GETS },
         { "2026-01-03T00:00:00Z", "outside" },
     };
-    int64_t now = shelf_now_ms;
+    int64_t now = fixture_now_ms;
 
     (void) state;
-    shelf_put(DOC("", ONE,
+    fixture_load(DOC("", ONE,
                   RELEASE("r", "upgrade", "2.0",
                           ALL ",\"start\":\"2026-01-02T00:00:00Z\",\"end\":"
                               "\"2026-01-03T00:00:00Z\"")));
 
     for (size_t i = 0; i < mds_nelems(cases); i++) {
-        assert_true(mds_time_parse(mds_str_of(cases[i].now), &shelf_now_ms));
-        assert_string_equal(shelf_ask("app=a&kind=upgrade"), cases[i].answer);
+        assert_true(mds_time_parse(mds_str_of(cases[i].now), &fixture_now_ms));
+        assert_string_equal(fixture_decide("app=a&kind=upgrade"), cases[i].answer);
     }
 
-    shelf_now_ms = now;
+    fixture_now_ms = now;
 }
 
 static void
@@ -542,7 +542,7 @@ test_scopes(void **state)
     };
 
     (void) state;
-    shelf_put(DOC(
+    fixture_load(DOC(
         "",
         JOIN(PACKAGE("upgrade", "2.0", "i2", ",\"platform\":\"ios\""),
              PACKAGE("upgrade", "2.0", "m2",
@@ -581,7 +581,7 @@ test_builds(void **state)
     };
 
     (void) state;
-    shelf_put(DOC(
+    fixture_load(DOC(
         "",
         JOIN(
             PACKAGE("upgrade", "2.0", "emb", ",\"delivery\":\"embedded\""),
@@ -598,7 +598,7 @@ test_builds(void **state)
     check_upgrade(rows);
 
     /* No build is no candidate. */
-    shelf_put(DOC("",
+    fixture_load(DOC("",
                   JOIN(PACKAGE("upgrade", "2.0", "arm64", CPU("arm64")),
                        PACKAGE("upgrade", "1.0", "f1", "")),
                   JOIN(RELEASE("r", "upgrade", "2.0", ALL),
@@ -632,7 +632,7 @@ put_ladder(const char *missing)
         *c = *c == '\'' ? '"' : *c;
     }
 
-    shelf_put(document);
+    fixture_load(document);
 }
 
 /* C3, rung by rung, in its order. */
@@ -691,7 +691,7 @@ check_fixes(const char *releases, const row_t *rows, size_t count)
 
     snprintf(document, sizeof(document),
              DOC("\"staff\":{\"ids\":[\"alice\"]}", FIXES, "%s"), releases);
-    shelf_put(document);
+    fixture_load(document);
     check_rows("hotfix", rows, count);
 }
 
@@ -802,7 +802,7 @@ check_bound(const char *releases, const row_t *rows, size_t count)
     char document[4096];
 
     snprintf(document, sizeof(document), DOC("", BOUND, "%s"), releases);
-    shelf_put(document);
+    fixture_load(document);
     check_rows("hotfix", rows, count);
 }
 
@@ -850,7 +850,7 @@ test_hotfix_of_another_app(void **state)
                 back, mds_nelems(back));
 
     /* A rule about the installed version sees none, too. */
-    shelf_put(DOC(
+    fixture_load(DOC(
         "", BOUND "," PACKAGE("hotfix", "9", "f9", APP("4.1", "4.2")),
         JOIN(RELEASE("r3", "hotfix", "3", ALL),
              RELEASE("r9", "hotfix", "9", ALL),
@@ -861,22 +861,22 @@ test_hotfix_of_another_app(void **state)
     check_rows("hotfix", ruled, mds_nelems(ruled));
 
     /* Another kind's numbers go on. */
-    shelf_put(DOC("",
+    fixture_load(DOC("",
                   PACKAGE("x-own", "5", "f5",
                           APP("3.1", "3.2")) "," PACKAGE("x-own", "2", "f2",
                                                          APP("3.2", "3.3")),
                   RELEASE("r2", "x-own", "2", ALL)));
-    assert_string_equal(shelf_ask("app=a&kind=x-own&version=5&app_version=3.2"),
+    assert_string_equal(fixture_decide("app=a&kind=x-own&version=5&app_version=3.2"),
                         "current 2 by r2");
 }
 
 static void
 test_unknown(void **state)
 {
-    const mds_decision_t *d = shelf_decision();
+    const mds_decision_t *d = fixture_decision();
 
     (void) state;
-    shelf_put(JOIN(
+    fixture_load(JOIN(
         "{\"app\":\"a\",\"poll\":{\"after_s\":60,\"jitter_s\":7},\"packages\":"
         "[" ONE,
         PACKAGE("upgrade", "1.0", "x",
@@ -885,15 +885,15 @@ test_unknown(void **state)
                                                               "2.0",
                                                               ALL) "]}"));
 
-    assert_string_equal(shelf_ask("app=a&kind=upgrade"), GETS);
+    assert_string_equal(fixture_decide("app=a&kind=upgrade"), GETS);
     assert_int_equal(d->poll_after_s, 60);
     assert_int_equal(d->poll_jitter_s, 7);
-    assert_string_equal(shelf_ask("app=a&kind=hotfix"), "unknown");
+    assert_string_equal(fixture_decide("app=a&kind=hotfix"), "unknown");
     assert_int_equal(d->poll_after_s, 60);
     assert_int_equal(d->poll_jitter_s, 7);
-    assert_string_equal(shelf_ask("app=a&kind=bundle&name=b"), "unknown");
-    assert_string_equal(shelf_ask("app=a&kind=upgrade&name=x"), "unknown");
-    assert_string_equal(shelf_ask("app=b&kind=upgrade"), "unknown");
+    assert_string_equal(fixture_decide("app=a&kind=bundle&name=b"), "unknown");
+    assert_string_equal(fixture_decide("app=a&kind=upgrade&name=x"), "unknown");
+    assert_string_equal(fixture_decide("app=b&kind=upgrade"), "unknown");
     assert_int_equal(d->poll_after_s, 0);
     assert_int_equal(d->poll_jitter_s, 0);
 }
@@ -903,12 +903,12 @@ static void
 test_resources(void **state)
 {
     (void) state;
-    shelf_begin();
+    fixture_begin();
     assert_true(
-        shelf_add("{\"app\":\"a\",\"packages\":[" ONE
+        fixture_add("{\"app\":\"a\",\"packages\":[" ONE
                   "],\"releases\":[" RELEASE("r", "upgrade", "2.0", ALL) "]}",
                   NULL));
-    assert_true(shelf_add(
+    assert_true(fixture_add(
         JOIN("{\"app\":\"ab\",\"packages\":[" PACKAGE("upgrade", "3.0", "f3",
                                                       ""),
              PACKAGE("sdk", "1.0", "s1",
@@ -918,15 +918,15 @@ test_resources(void **state)
                                                                       ALL),
              RELEASE("s", "sdk", "1.0", ALL ",\"name\":\"core\"") "]}"),
         NULL));
-    shelf_end();
-    assert_string_equal(shelf_ask("app=a&kind=upgrade"), GETS);
-    assert_string_equal(shelf_ask("app=ab&kind=upgrade"),
+    fixture_end();
+    assert_string_equal(fixture_decide("app=a&kind=upgrade"), GETS);
+    assert_string_equal(fixture_decide("app=ab&kind=upgrade"),
                         "install 3.0 by r full=f3");
-    assert_string_equal(shelf_ask("app=ab&kind=sdk&name=core"),
+    assert_string_equal(fixture_decide("app=ab&kind=sdk&name=core"),
                         "install 1.0 by s full=s1");
-    assert_string_equal(shelf_ask("app=ab&kind=sdk"), "unknown");
-    assert_string_equal(shelf_ask("app=ab&kind=sdk&name=cor"), "unknown");
-    assert_string_equal(shelf_ask("app=abc&kind=upgrade"), "unknown");
+    assert_string_equal(fixture_decide("app=ab&kind=sdk"), "unknown");
+    assert_string_equal(fixture_decide("app=ab&kind=sdk&name=cor"), "unknown");
+    assert_string_equal(fixture_decide("app=abc&kind=upgrade"), "unknown");
 }
 
 static void
@@ -943,13 +943,13 @@ test_reasons(void **state)
           "\"end\":\"2002-01-01T00:00:00Z\"}",
           MDS_REASON_RAMP },
     };
-    const mds_decision_t *d = shelf_decision();
+    const mds_decision_t *d = fixture_decision();
 
     (void) state;
 
     for (size_t i = 0; i < mds_nelems(cases); i++) {
         check_audience(cases[i].audience, NULL, 0);
-        (void) shelf_ask("app=a&kind=upgrade&user=alice&device=d");
+        (void) fixture_decide("app=a&kind=upgrade&user=alice&device=d");
         assert_int_equal(d->action, MDS_ACTION_INSTALL);
         assert_int_equal(d->reason, cases[i].reason);
         assert_true(mds_str_eq(d->release, mds_str("r")));
@@ -959,7 +959,7 @@ test_reasons(void **state)
     check_fixes(JOIN(RELEASE("r1", "hotfix", "1", ALL),
                      RELEASE("r2", "hotfix", "2", ALL BACK)),
                 NULL, 0);
-    (void) shelf_ask("app=a&kind=hotfix&version=2");
+    (void) fixture_decide("app=a&kind=hotfix&version=2");
     assert_int_equal(d->action, MDS_ACTION_ROLLBACK);
     assert_int_equal(d->reason, MDS_REASON_ROLLED_BACK);
     assert_true(mds_str_eq(d->release, mds_str("r2")));
@@ -987,15 +987,15 @@ test_many_rules(void **state)
             JOIN(i > 0 ?, : ""), i, i);
     }
     strcpy(document + len, "]}");
-    shelf_put(document);
+    fixture_load(document);
 
     for (unsigned i = 0; i < 300; i += 23) {
         snprintf(query, sizeof(query), "app=a&kind=upgrade&city=c%u", i);
         snprintf(answer, sizeof(answer), "install 2.0 by r%u full=f2", i);
-        assert_string_equal(shelf_ask(query), answer);
+        assert_string_equal(fixture_decide(query), answer);
     }
 
-    assert_string_equal(shelf_ask("app=a&kind=upgrade&city=c"), "outside");
+    assert_string_equal(fixture_decide("app=a&kind=upgrade&city=c"), "outside");
 }
 
 /* What a client gets, to the letter. */
@@ -1003,8 +1003,8 @@ static void
 test_manifests(void **state)
 {
     (void) state;
-    shelf_bodies = true;
-    shelf_put(
+    fixture_bodies = true;
+    fixture_load(
         "{\"app\":\"a\",\"packages\":[{\"kind\":\"bundle\",\"name\":\"b\","
         "\"version\":\"1.3\",\"file\":\"f13\"},{\"kind\":\"bundle\",\"name\":"
         "\"b\",\"platform\":[\"ios\",\"android\"],\"channel\":\"mi\","
@@ -1016,23 +1016,23 @@ test_manifests(void **state)
         "\"rolled_back\",\"audience\":{\"all\":true}}]}");
 
     assert_non_null(strstr(
-        shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi&device=d"),
+        fixture_decide("app=a&kind=bundle&name=b&platform=ios&channel=mi&device=d"),
         "{\"app\":\"a\",\"kind\":\"bundle\",\"name\":\"b\",\"platform\":["
         "\"ios\",\"android\"],\"channel\":\"mi\",\"action\":\"install\","
         "\"version\":\"1.4\",\"release\":\"r\",\"serial\":"));
     assert_non_null(strstr(
-        shelf_ask("app=a&kind=bundle&name=b&platform=ios&channel=mi"),
+        fixture_decide("app=a&kind=bundle&name=b&platform=ios&channel=mi"),
         ",\"full\":{\"path\":\"files/"
         "6631340000000000000000000000000000000000000000000000000000000000\","
         "\"size\":3,\"sha256\":"
         "\"6631340000000000000000000000000000000000000000000000000000000000\"},"
         "\"meta\":{\"download\":\"wifi\",\"install\":\"preload\",\"x\":[1]}}"));
     assert_non_null(
-        strstr(shelf_ask("app=a&kind=bundle&name=b&version=1.3"),
+        strstr(fixture_decide("app=a&kind=bundle&name=b&version=1.3"),
                "{\"app\":\"a\",\"kind\":\"bundle\",\"name\":\"b\",\"platform\":"
                "\"*\",\"channel\":\"*\",\"action\":\"rollback\",\"from\":\"1."
                "3\",\"version\":null,\"release\":\"back\",\"serial\":"));
-    shelf_bodies = false;
+    fixture_bodies = false;
 }
 
 /* What explain is told: each release, each of its tests, the verdict. */
@@ -1062,14 +1062,14 @@ static void
 explain(const char *query, const char *words)
 {
     mds_trace_t    trace = { tell };
-    mds_snapshot_t snapshot = shelf_snapshot();
+    mds_snapshot_t snapshot = fixture_snapshot();
     mds_request_t  request;
     mds_decision_t decision;
     mds_error_t    err;
 
     told[0] = '\0';
-    shelf_request(query, &request);
-    assert_int_equal(mds_decide(&snapshot, &request, shelf_now_ms, &trace, &err,
+    fixture_request(query, &request);
+    assert_int_equal(mds_decide(&snapshot, &request, fixture_now_ms, &trace, &err,
                                 &decision),
                      MDS_OK);
     assert_string_equal(told, words);
@@ -1079,7 +1079,7 @@ static void
 test_trace(void **state)
 {
     (void) state;
-    shelf_put(DOC(
+    fixture_load(DOC(
         "\"staff\":{\"ids\":[\"alice\"]},\"lab\":{\"by\":\"device\",\"ids\":["
         "\"d\"]}",
         TWO,
@@ -1106,7 +1106,7 @@ test_trace(void **state)
         "build|one for the device||yes\n  refuse|not this version|1.0|no\n  "
         "all|everybody||yes\n= old||1.0|no\n");
 
-    shelf_put(DOC("", BOUND, RELEASE("r2", "hotfix", "2", ALL)));
+    fixture_load(DOC("", BOUND, RELEASE("r2", "hotfix", "2", ALL)));
     explain("app=a&kind=hotfix&version=5&app_version=3.2",
             "installed|hotfix 5 is not for app_version 3.2, so the device "
             "counts as having none|5|no\nrelease r2||2|\n  "
@@ -1144,6 +1144,6 @@ main(void)
         cmocka_unit_test(test_trace),
     };
 
-    return cmocka_run_group_tests_name("decide", tests, shelf_make,
-                                       shelf_remove);
+    return cmocka_run_group_tests_name("decide", tests, fixture_setup,
+                                       fixture_teardown);
 }

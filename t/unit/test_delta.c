@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mds_delta.h"
-#include "mds_digest.h"
-#include "mds_file.h"
+#include "base/mds_digest.h"
+#include "base/mds_file.h"
+#include "files/mds_delta.h"
 
 #define OLD_BYTES 300000
 #define NEW_BYTES 301000
@@ -132,11 +132,11 @@ test_foreign(void **state)
 {
     (void) state;
     assert_int_equal(make("old", "new", "delta"), MDS_OK);
-    assert_int_equal(apply("new", "delta", "out", 1 << 20), MDS_FOREIGN);
+    assert_int_equal(apply("new", "delta", "out", 1 << 20), MDS_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "is made for an old file with SHA-256"));
-    assert_int_equal(apply("old", "new", "out", 1 << 20), MDS_FOREIGN);
+    assert_int_equal(apply("old", "new", "out", 1 << 20), MDS_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "no dcz difference"));
-    assert_int_equal(apply("old", "empty", "out", 1 << 20), MDS_FOREIGN);
+    assert_int_equal(apply("old", "empty", "out", 1 << 20), MDS_INCOMPATIBLE);
     assert_int_equal(apply("none", "delta", "out", 1 << 20), MDS_NOT_FOUND);
     assert_int_equal(apply("old", "none", "out", 1 << 20), MDS_NOT_FOUND);
     assert_nothing_left("out");
@@ -159,7 +159,7 @@ test_truncated(void **state)
     for (size_t i = 0; i < len; i++) {
         workdir_write("cut", delta, i);
         assert_int_equal(apply("small-old", "cut", "out", 1 << 20),
-                         i < 8 ? MDS_FOREIGN : MDS_DAMAGED);
+                         i < 8 ? MDS_INCOMPATIBLE : MDS_DAMAGED);
         assert_nothing_left("out");
     }
 

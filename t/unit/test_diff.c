@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "join.h"
-#include "mds_diff.h"
+#include "loader/mds_diff.h"
 
 static mds_json_t *
 parse(const char *text)
@@ -116,7 +116,7 @@ test_releases(void **state)
 
 /* Order counts: of releases of one version, and of builds. */
 static void
-test_order(void **state)
+test_client_manifest(void **state)
 {
     (void) state;
     check(STATE(RS(JOIN(R("r", ""), R("s", ""), R("t", "")))),
@@ -237,7 +237,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing), cmocka_unit_test(test_new_app),
         cmocka_unit_test(test_parts),   cmocka_unit_test(test_releases),
-        cmocka_unit_test(test_order),   cmocka_unit_test(test_packages),
+        cmocka_unit_test(test_client_manifest),   cmocka_unit_test(test_packages),
         cmocka_unit_test(test_twins),   cmocka_unit_test(test_long),
     };
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "mds_digest.h"
+#include "base/mds_digest.h"
 
 static mds_error_t err;
 

@@ -12,9 +12,9 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-#include "mds_document.h"
-#include "mds_name.h"
-#include "mds_file.h"
+#include "base/mds_file.h"
+#include "base/mds_name.h"
+#include "document/mds_document.h"
 
 #define INPUT_MAX (1 << 20)
 
@@ -215,7 +215,7 @@ check_example_release(const mds_model_t *model)
     assert_false(r[0].audience.all);
     assert_int_equal(r[0].rules.count, 2);
     is(r[0].rules.items[1].max, "14");
-    assert_int_equal(r[0].state, MDS_STATE_RUNNING);
+    assert_int_equal(r[0].state, MDS_RELEASE_RUNNING);
     assert_int_equal(r[0].missing, MDS_MISSING_FULL);
     assert_true(r[0].start_ms == INT64_MIN && r[0].end_ms == INT64_MAX);
 
@@ -288,7 +288,7 @@ test_defaults(void **state)
     assert_int_equal(r->audience.window_by, MDS_BY_DEVICE);
     assert_true(r->audience.window_until_ms == INT64_MAX);
     assert_int_equal(r->priority, 0);
-    assert_int_equal(r->state, MDS_STATE_RUNNING);
+    assert_int_equal(r->state, MDS_RELEASE_RUNNING);
     mds_model_free(model);
     mds_json_release(json);
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mds_file.h"
+#include "base/mds_file.h"
 
 static mds_error_t err;
 
@@ -221,19 +221,19 @@ test_create_never_overwrites(void **state)
 static void
 test_draft(void **state)
 {
-    mds_draft_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_DRAFT;
 
     (void) state;
-    mds_draft_drop(&draft);
-    assert_int_equal(mds_draft_begin(&draft, workdir("none"), &err),
+    mds_temp_file_discard(&draft);
+    assert_int_equal(mds_temp_file_create(&draft, workdir("none"), &err),
                      MDS_NOT_FOUND);
-    mds_draft_drop(&draft);
+    mds_temp_file_discard(&draft);
 
-    assert_int_equal(mds_draft_begin(&draft, workdir("."), &err), MDS_OK);
+    assert_int_equal(mds_temp_file_create(&draft, workdir("."), &err), MDS_OK);
     assert_int_equal(workdir_count(".", MDS_TEMP_PREFIX), 1);
-    assert_int_equal(mds_draft_write(&draft, "x", 1, &err), MDS_OK);
-    mds_draft_drop(&draft);
-    mds_draft_drop(&draft);
+    assert_int_equal(mds_temp_file_write(&draft, "x", 1, &err), MDS_OK);
+    mds_temp_file_discard(&draft);
+    mds_temp_file_discard(&draft);
     assert_int_equal(workdir_count(".", MDS_TEMP_PREFIX), 0);
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "mds_intern.h"
+#include "base/mds_intern.h"
 
 #define MANY 20000
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mds_lmdb.h"
+#include "lmdb/mds_lmdb.h"
 
 #define MAP_BYTES (16 << 20)
 
@@ -311,7 +311,7 @@ not_opened(void **state)
                      MDS_NOT_FOUND);
 
     build();
-    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, others), MDS_FOREIGN);
+    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, others), MDS_INCOMPATIBLE);
     assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, directory, names),
                      MDS_DAMAGED);
 }
@@ -342,7 +342,7 @@ no_lmdb_file(void **state)
 
     (void) state;
     assert_int_equal(write(fd, zeroes, sizeof(zeroes)), sizeof(zeroes));
-    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, names), MDS_FOREIGN);
+    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, names), MDS_INCOMPATIBLE);
     close(fd);
 }
 

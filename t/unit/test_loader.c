@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mds_config.h"
-#include "mds_gc.h"
-#include "mds_loader.h"
+#include "loader/mds_loader.h"
+#include "loader/mds_setting_ids.h"
+#include "maintain/mds_gc.h"
 #include "workdir.h"
 
 static mds_status_t
@@ -112,7 +112,7 @@ test_renewed(void **state)
     before = epoch(loader);
     mds_loader_close(loader);
 
-    assert_int_equal(mds_config_renew(depot, &err), MDS_OK);
+    assert_int_equal(mds_setting_ids_renew(depot, &err), MDS_OK);
 
     assert_int_equal(mds_loader_open(depot, NULL, &err, &loader), MDS_OK);
     assert_int_not_equal(epoch(loader), before);

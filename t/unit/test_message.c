@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dice.h"
-#include "mds_document.h"
-#include "mds_idlist.h"
-#include "mds_message.h"
-#include "mds_messages.h"
-#include "mds_time.h"
-#include "shelf.h"
+#include "base/mds_time.h"
+#include "prng.h"
+#include "document/mds_document.h"
+#include "evaluate/mds_user_messages.h"
+#include "idset/mds_idset.h"
+#include "loader/mds_message.h"
+#include "catalog_fixture.h"
 #include "workdir.h"
 
 #define GENERATIONS 13
@@ -64,7 +64,7 @@ static unsigned     hits, misses, beaten;
 static int
 make(void **unused)
 {
-    if (shelf_make(unused) != 0 || !shell("mkdir state")
+    if (fixture_setup(unused) != 0 || !shell("mkdir state")
         || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK
         || mds_state_open(workdir("."), &err, &state) != MDS_OK)
     {
@@ -82,7 +82,7 @@ make(void **unused)
         }
 
         workdir_write("users", text, strlen(text));
-        if (mds_idlist_import(workdir("."), workdir("users"), NULL, &err,
+        if (mds_idset_import(workdir("."), workdir("users"), NULL, &err,
                               &lists[set], &count)
             != MDS_OK)
         {
@@ -97,7 +97,7 @@ static int
 unmake(void **unused)
 {
     mds_state_close(state);
-    return shelf_remove(unused);
+    return fixture_teardown(unused);
 }
 
 /* As the loader keeps them */
@@ -118,7 +118,7 @@ pushed(mds_json_t *app, const char *platform, const char *version)
     uint64_t id = 0;
 
     assert_int_equal(mds_message_push(app, mds_str_of(platform),
-                                      mds_str_of(version), shelf_now_ms,
+                                      mds_str_of(version), fixture_now_ms,
                                       &lists[1], &err, &id),
                      MDS_OK);
     return id;
@@ -130,7 +130,7 @@ refused(mds_json_t *app, const char *platform, const char *version)
     uint64_t     id = 77;
     mds_status_t status
         = mds_message_push(app, mds_str_of(platform), mds_str_of(version),
-                           shelf_now_ms, &lists[1], &err, &id);
+                           fixture_now_ms, &lists[1], &err, &id);
 
     assert_int_equal(id, 77);
     return status;
@@ -184,14 +184,14 @@ test_kept(void **unused)
     (void) pushed(app, "android", "1.0");
 
     assert_int_equal(mds_document_check(json, "test", &err, &model), MDS_OK);
-    assert_int_equal(mds_message_model(app, shelf_now_ms + 30 * DAY - 1, model,
+    assert_int_equal(mds_message_model(app, fixture_now_ms + 30 * DAY - 1, model,
                                        &err),
                      MDS_OK);
     assert_int_equal(model->message_count, 1);
     assert_int_equal(model->newest_message, 1);
     assert_int_equal(model->messages[0].id, 1);
-    assert_int_equal(model->messages[0].expires_ms, shelf_now_ms);
-    assert_int_equal(mds_message_model(app, shelf_now_ms + 30 * DAY, model,
+    assert_int_equal(model->messages[0].expires_ms, fixture_now_ms);
+    assert_int_equal(mds_message_model(app, fixture_now_ms + 30 * DAY, model,
                                        &err),
                      MDS_OK);
     assert_int_equal(model->message_count, 0);
@@ -206,42 +206,42 @@ test_kept(void **unused)
 /* As a device gets them */
 
 static void
-roll_play(dice_t *dice, play_t *play)
+roll_play(prng_t *prng, play_t *play)
 {
-    play->gray_count = dice_roll(dice, MESSAGES + 1);
-    play->public_count = dice_roll(dice, RELEASES + 1);
+    play->gray_count = prng_below(prng, MESSAGES + 1);
+    play->public_count = prng_below(prng, RELEASES + 1);
 
     for (unsigned i = 0; i < play->gray_count; i++) {
         play->grays[i] = (gray_t){
-            .platform = dice_roll(dice, 3),
-            .version = 1 + dice_roll(dice, 6),
-            .users = dice_roll(dice, 1 << USERS),
+            .platform = prng_below(prng, 3),
+            .version = 1 + prng_below(prng, 6),
+            .users = prng_below(prng, 1 << USERS),
             .expires_ms
-            = shelf_now_ms + 3 * DAY
-              + (dice_once_in(dice, 3) ? (int64_t) dice_roll(dice, 8) * -5 * DAY
+            = fixture_now_ms + 3 * DAY
+              + (prng_one_in(prng, 3) ? (int64_t) prng_below(prng, 8) * -5 * DAY
                                        : 9 * DAY),
         };
     }
 
     for (unsigned i = 0; i < play->public_count; i++) {
         play->publics[i] = (public_t){
-            .platform = dice_roll(dice, 3),
-            .version = 1 + dice_roll(dice, 6),
-            .staff = dice_once_in(dice, 4),
-            .except = dice_once_in(dice, 6),
-            .rules = dice_once_in(dice, 6),
-            .running = !dice_once_in(dice, 6),
+            .platform = prng_below(prng, 3),
+            .version = 1 + prng_below(prng, 6),
+            .staff = prng_one_in(prng, 4),
+            .except = prng_one_in(prng, 6),
+            .rules = prng_one_in(prng, 6),
+            .running = !prng_one_in(prng, 6),
             .start
-            = dice_once_in(dice, 6) ? (int) dice_roll(dice, 2) * 2 - 1 : 0,
-            .end = dice_once_in(dice, 6) ? (int) dice_roll(dice, 2) * 6 - 3 : 0,
+            = prng_one_in(prng, 6) ? (int) prng_below(prng, 2) * 2 - 1 : 0,
+            .end = prng_one_in(prng, 6) ? (int) prng_below(prng, 2) * 6 - 3 : 0,
         };
     }
 
     for (unsigned u = 0; u < USERS; u++) {
         play->deleted[u]
-            = dice_once_in(dice, 2) ? dice_roll(dice, play->gray_count + 1) : 0;
+            = prng_one_in(prng, 2) ? prng_below(prng, play->gray_count + 1) : 0;
         for (unsigned id = 1; id <= play->gray_count; id++) {
-            play->read[u][id] = dice_once_in(dice, 3);
+            play->read[u][id] = prng_one_in(prng, 3);
         }
     }
 }
@@ -253,7 +253,7 @@ print_time(FILE *out, const char *key, int days)
 
     if (days != 0) {
         fprintf(out, ",\"%s\":\"%s\"", key,
-                mds_time_format(shelf_now_ms + (days + 3) * DAY, time));
+                mds_time_format(fixture_now_ms + (days + 3) * DAY, time));
     }
 }
 
@@ -310,8 +310,8 @@ add_play(const play_t *play)
     mds_json_t *messages;
     char       *text = document(play);
 
-    shelf_state = parsed("{\"messages\":{\"next\":1,\"items\":[]}}");
-    messages = mds_json_get(shelf_state, "messages");
+    fixture_state = parsed("{\"messages\":{\"next\":1,\"items\":[]}}");
+    messages = mds_json_get(fixture_state, "messages");
 
     for (unsigned i = 0; i < play->gray_count; i++) {
         const gray_t *g = &play->grays[i];
@@ -332,12 +332,12 @@ add_play(const play_t *play)
                                           play->gray_count + 1),
                      MDS_OK);
 
-    if (!shelf_add(text, &err)) {
+    if (!fixture_add(text, &err)) {
         fail_msg("%s\n%s", err.text, text);
     }
 
-    mds_json_release(shelf_state);
-    shelf_state = NULL;
+    mds_json_release(fixture_state);
+    fixture_state = NULL;
     free(text);
 }
 
@@ -419,13 +419,13 @@ hit(const play_t *play, const asker_t *asker)
 
         if (asker->user == USERS || (g->users & 1u << asker->user) == 0
             || g->platform != asker->platform
-            || shelf_now_ms - g->expires_ms >= 30 * DAY)
+            || fixture_now_ms - g->expires_ms >= 30 * DAY)
         {
             continue;
         }
 
         return !play->read[asker->user][id] && id > play->deleted[asker->user]
-                       && g->expires_ms > shelf_now_ms
+                       && g->expires_ms > fixture_now_ms
                        && g->version > official(play, asker->platform)
                        && height(g->version) > height(asker->version)
                    ? id
@@ -508,29 +508,29 @@ second(const play_t *play, const asker_t *asker, char line[512])
 static const char *
 ask(const char *query)
 {
-    mds_snapshot_t snapshot = shelf_snapshot();
+    mds_snapshot_t snapshot = fixture_snapshot();
     mds_request_t  request;
     mds_decision_t decision;
     mds_status_t   status;
     const char    *line;
 
     snapshot.state = state;
-    shelf_request(query, &request);
+    fixture_request(query, &request);
     status
-        = mds_decide(&snapshot, &request, shelf_now_ms, NULL, &err, &decision);
-    line = shelf_say(status, &err, &decision);
+        = mds_decide(&snapshot, &request, fixture_now_ms, NULL, &err, &decision);
+    line = fixture_describe(status, &err, &decision);
     mds_state_end(state);
 
     return line;
 }
 
 static void
-compare(dice_t *dice, const play_t *play)
+compare(prng_t *prng, const play_t *play)
 {
     static const char *const versions[]
         = { "", "1", "2.0", "v3", "4", "5", "6", "7", "8", "2.5" };
-    asker_t     asker = { dice_roll(dice, 3), dice_roll(dice, 10),
-                          dice_roll(dice, USERS + 1) };
+    asker_t     asker = { prng_below(prng, 3), prng_below(prng, 10),
+                          prng_below(prng, USERS + 1) };
     char        query[256], should[512];
     const char *is;
 
@@ -559,29 +559,29 @@ compare(dice_t *dice, const play_t *play)
 static void
 test_second_reading(void **unused)
 {
-    dice_t dice;
+    prng_t prng;
 
     (void) unused;
-    dice_begin(&dice);
+    prng_seed(&prng);
 
     for (unsigned generation = 0; generation < GENERATIONS; generation++) {
         /* Made days ago: some have expired for good since. */
-        shelf_now_ms -= 3 * DAY;
-        shelf_begin();
+        fixture_now_ms -= 3 * DAY;
+        fixture_begin();
 
         for (unsigned i = 0; i < APPS; i++) {
             snprintf(plays[i].name, sizeof(plays[i].name), "g%02ua%02u",
                      generation, i);
-            roll_play(&dice, &plays[i]);
+            roll_play(&prng, &plays[i]);
             add_play(&plays[i]);
             write_marks(&plays[i]);
         }
 
-        shelf_end();
-        shelf_now_ms += 3 * DAY;
+        fixture_end();
+        fixture_now_ms += 3 * DAY;
 
         for (unsigned i = 0; i < DEVICES; i++) {
-            compare(&dice, &plays[i % APPS]);
+            compare(&prng, &plays[i % APPS]);
         }
     }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "mds_pattern.h"
+#include "base/mds_pattern.h"
 
 /* Twenty times what was measured, for machines that are slow or busy. */
 #define LONGEST_MS 20

@@ -8,14 +8,14 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "dice.h"
-#include "mds_json.h"
-#include "mds_quote.h"
+#include "base/mds_quote.h"
+#include "prng.h"
+#include "json/mds_json.h"
 
 #define ROUNDS 50000
 #define TEXT_MAX 40
 
-static dice_t dice;
+static prng_t prng;
 
 /* Mostly plain; UTF-8 without U+0000. */
 static size_t
@@ -42,13 +42,13 @@ roll_text(char *text)
                                          "\xc3\xa9",
                                          "\xe6\x9d\xb1",
                                          "\xf0\x9f\x98\x80" };
-    size_t                   wanted = dice_roll(&dice, TEXT_MAX - 4);
+    size_t                   wanted = prng_below(&prng, TEXT_MAX - 4);
     size_t                   len = 0;
 
     while (len < wanted) {
         const char *part
-            = parts[dice_roll(&dice,
-                              dice_once_in(&dice, 4) ? mds_nelems(parts) : 4)];
+            = parts[prng_below(&prng,
+                              prng_one_in(&prng, 4) ? mds_nelems(parts) : 4)];
 
         memcpy(text + len, part, strlen(part));
         len += strlen(part);
@@ -80,8 +80,8 @@ test_there_and_back(void **unused)
         size_t      bytes = mds_quote_bytes(view);
         char       *inside = malloc(bytes + 1);
         const char *p = quoted + 1;
-        mds_room_t  into = { .p = inside, .end = inside + bytes };
-        mds_room_t  decoded = { .p = room, .end = room + len };
+        mds_bounded_output_t  into = { .p = inside, .end = inside + bytes };
+        mds_bounded_output_t  decoded = { .p = room, .end = room + len };
         mds_json_t *json;
         mds_str_t   back;
 
@@ -122,13 +122,13 @@ test_any(void **unused)
         char        text[128] = "\"";
         size_t      len = 1;
         char        room[sizeof(text)];
-        mds_room_t  decoded = { .p = room, .end = room + sizeof(room) };
+        mds_bounded_output_t  decoded = { .p = room, .end = room + sizeof(room) };
         mds_json_t *json = NULL;
         mds_str_t   string;
         bool        is;
 
-        for (unsigned n = dice_roll(&dice, 6); n > 0; n--) {
-            const char *part = parts[dice_roll(&dice, mds_nelems(parts))];
+        for (unsigned n = prng_below(&prng, 6); n > 0; n--) {
+            const char *part = parts[prng_below(&prng, mds_nelems(parts))];
 
             memcpy(text + len, part, strlen(part));
             len += strlen(part);
@@ -170,9 +170,9 @@ test_small_rooms(void **unused)
         char       text[TEXT_MAX], quoted[6 * TEXT_MAX + 2];
         mds_str_t  view = { roll_text(text), text };
         size_t     bytes = mds_quote_bytes(view), size;
-        mds_room_t whole = { .p = quoted, .end = quoted + bytes };
+        mds_bounded_output_t whole = { .p = quoted, .end = quoted + bytes };
         char      *exact;
-        mds_room_t small;
+        mds_bounded_output_t small;
 
         if (bytes == 0) {
             continue;
@@ -180,9 +180,9 @@ test_small_rooms(void **unused)
 
         mds_quote(&whole, view);
         quoted[bytes] = '"';
-        size = dice_roll(&dice, (unsigned) bytes);
+        size = prng_below(&prng, (unsigned) bytes);
         exact = malloc(bytes + 1);
-        small = (mds_room_t){ .p = exact, .end = exact + size };
+        small = (mds_bounded_output_t){ .p = exact, .end = exact + size };
         exact[size] = '!';
         mds_quote(&small, view);
         assert_true(small.overrun && small.p <= exact + size);
@@ -193,8 +193,8 @@ test_small_rooms(void **unused)
             const char *p = quoted;
             mds_str_t   back;
 
-            size = dice_roll(&dice, (unsigned) view.len);
-            small = (mds_room_t){ .p = exact, .end = exact + size };
+            size = prng_below(&prng, (unsigned) view.len);
+            small = (mds_bounded_output_t){ .p = exact, .end = exact + size };
             exact[size] = '!';
             assert_false(mds_unquote(&p, quoted + bytes + 1, &small, &back));
             assert_true(small.overrun);
@@ -214,6 +214,6 @@ main(void)
         cmocka_unit_test(test_small_rooms),
     };
 
-    dice_begin(&dice);
+    prng_seed(&prng);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

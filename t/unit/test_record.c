@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "shelf.h"
+#include "catalog_fixture.h"
 #include "workdir.h"
 
 static mds_error_t err;
@@ -59,12 +59,12 @@ make(void **state)
     mds_snapshot_t      snapshot;
     const mds_record_t *found;
 
-    if (shelf_make(state) != 0) {
+    if (fixture_setup(state) != 0) {
         return -1;
     }
 
-    shelf_put(document);
-    snapshot = shelf_snapshot();
+    fixture_load(document);
+    snapshot = fixture_snapshot();
 
     if (mds_catalog_resource(snapshot.catalog, mds_str("a"), mds_str("hotfix"),
                              mds_str(""), &err, &found)
@@ -84,7 +84,7 @@ static int
 gone(void **state)
 {
     free(record);
-    return shelf_remove(state);
+    return fixture_teardown(state);
 }
 
 static mds_status_t
@@ -148,16 +148,16 @@ read_all(mds_str_t bytes)
 static void
 ask_all(const mds_record_t *changed)
 {
-    mds_snapshot_t snapshot = shelf_snapshot();
+    mds_snapshot_t snapshot = fixture_snapshot();
     mds_trace_t    trace = { tell };
     mds_request_t  request;
     mds_error_t    why;
     mds_decision_t decision;
 
     for (size_t i = 0; i < 2 * mds_nelems(queries); i++) {
-        shelf_request(queries[i / 2], &request);
+        fixture_request(queries[i / 2], &request);
 
-        if (mds_decide_on(&snapshot, changed, &request, shelf_now_ms,
+        if (mds_decide_on(&snapshot, changed, &request, fixture_now_ms,
                           i % 2 == 0 ? NULL : &trace, &why, &decision)
             == MDS_OK)
         {
@@ -272,13 +272,13 @@ test_walked(void **state)
     FILE         *file;
 
     (void) state;
-    shelf_put("{\"app\":\"a\",\"packages\":[{\"kind\":\"hotfix\","
+    fixture_load("{\"app\":\"a\",\"packages\":[{\"kind\":\"hotfix\","
               "\"version\":\"1\",\"file\":\"f\"},{\"kind\":\"upgrade\","
               "\"version\":\"1\",\"file\":\"g\"}],\"releases\":[{\"id\":"
               "\"r\",\"kind\":\"hotfix\",\"version\":\"1\",\"audience\":{"
               "\"all\":true}},{\"id\":\"s\",\"kind\":\"upgrade\","
               "\"version\":\"1\",\"audience\":{\"all\":true}}]}");
-    path = shelf_close();
+    path = fixture_close();
     bytes = workdir_read(strrchr(path, '/') - strlen("catalog"), &len);
 
     second = find_record(bytes, len, 1);
@@ -290,8 +290,8 @@ test_walked(void **state)
     fclose(file);
     free(bytes);
 
-    shelf_open();
-    catalog = shelf_snapshot().catalog;
+    fixture_open();
+    catalog = fixture_snapshot().catalog;
     mds_catalog_end(catalog);
     assert_int_equal(mds_catalog_walk(catalog, &err), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "the checksum differs"));

@@ -2,8 +2,9 @@
 
 #include <stdio.h>
 
-#include "mds_registry_part.h"
-#include "mds_state.h"
+#include "request/mds_registration.h"
+#include "state/mds_registry_internal.h"
+#include "state/mds_state.h"
 #include "workdir.h"
 
 #define NOW INT64_C(1790000000000)
@@ -35,13 +36,13 @@ unmake(void **unused)
     return workdir_remove(unused);
 }
 
-static mds_sighting_t
-sighting(const char *device, const char *user, const char *version,
+static mds_registration_t
+registration(const char *device, const char *user, const char *version,
          char key[64])
 {
     int len = snprintf(key, 64, "app%c%s", 0, device);
 
-    return (mds_sighting_t){ { (size_t) len, key },
+    return (mds_registration_t){ { (size_t) len, key },
                              mds_str_of(user),
                              mds_str_of(platform),
                              mds_str_of(version) };
@@ -53,11 +54,11 @@ see(const char *device, const char *user, const char *version, int64_t now_ms)
 {
     char                key[64];
     bool                news, same;
-    mds_sighting_t      s = sighting(device, user, version, key);
+    mds_registration_t      s = registration(device, user, version, key);
     mds_registry_told_t told = { 0 };
 
     assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
-    assert_int_equal(mds_registry_news(registry, &s, now_ms, &err, &news),
+    assert_int_equal(mds_registry_is_stale(registry, &s, now_ms, &err, &news),
                      MDS_OK);
     mds_registry_end(registry);
 
@@ -179,7 +180,7 @@ test_hostile(void **unused)
 {
     static const char bytes[] = "\0\0\0\0\0\0\0\1no zero at all";
     mds_str_t         key = { 7, "bad\0bad" };
-    mds_sighting_t    seen = { .device = key };
+    mds_registration_t    seen = { .device = key };
     bool              news;
 
     (void) unused;
@@ -195,16 +196,16 @@ test_hostile(void **unused)
         assert_int_equal(mds_registry_devices(registry, mds_str("bad"), say, NULL,
                                               &err),
                          len < 8 ? MDS_DAMAGED : MDS_OK);
-        assert_int_equal(mds_registry_news(registry, &seen, NOW, &err, &news),
+        assert_int_equal(mds_registry_is_stale(registry, &seen, NOW, &err, &news),
                          len < 8 ? MDS_DAMAGED : MDS_OK);
         mds_registry_end(registry);
     }
 }
 
 static bool
-sighted(const char *query, mds_sighting_t *s)
+sighted(const char *query, mds_registration_t *s)
 {
-    static char          buffer[1024], bytes[MDS_SIGHTING_KEY_MAX];
+    static char          buffer[1024], bytes[MDS_DEVICE_KEY_MAX];
     static mds_request_t request;
 
     request = (mds_request_t){ 0 };
@@ -213,13 +214,13 @@ sighted(const char *query, mds_sighting_t *s)
                      MDS_OK);
     assert_int_equal(mds_request_validate(&request, &err), MDS_OK);
 
-    return mds_sighting_of(&request, bytes, s);
+    return mds_registration_of(&request, bytes, s);
 }
 
 static void
 test_sighting(void **unused)
 {
-    mds_sighting_t s;
+    mds_registration_t s;
 
     (void) unused;
     assert_true(sighted("app=a&kind=upgrade&device=d&version=1&user=u", &s));

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "mds_request.h"
+#include "request/mds_request.h"
 
 #define A32 "aaaaaaaabbbbbbbbccccccccdddddddd"
 
@@ -52,21 +52,21 @@ test_known(void **state)
     char          query[64], *buffer;
 
     (void) state;
-    assert_int_equal(mds_nelems(names), MDS_ATTRIBUTE_OTHER);
+    assert_int_equal(mds_nelems(names), MDS_ATTR_OTHER);
 
     for (unsigned i = 0; i < mds_nelems(names); i++) {
         mds_str_t name = mds_str_of(names[i]);
 
-        assert_int_equal(mds_attribute_known(name), i);
+        assert_int_equal(mds_attr_id(name), i);
         name.len--;
-        assert_int_equal(mds_attribute_known(name), MDS_ATTRIBUTE_OTHER);
+        assert_int_equal(mds_attr_id(name), MDS_ATTR_OTHER);
 
         snprintf(query, sizeof(query), "%s=own&x%s=other", names[i], names[i]);
         assert_int_equal(parse(query, strlen(query), &request, &buffer),
                          MDS_OK);
 
-        for (unsigned k = 0; k < MDS_ATTRIBUTE_OTHER; k++) {
-            assert_true(mds_str_eq(mds_request_known(&request, k),
+        for (unsigned k = 0; k < MDS_ATTR_OTHER; k++) {
+            assert_true(mds_str_eq(mds_request_attr(&request, k),
                                    k == i ? mds_str("own") : mds_null_str));
         }
 
@@ -75,10 +75,10 @@ test_known(void **state)
         free(buffer);
     }
 
-    assert_int_equal(mds_attribute_known(mds_str("")), MDS_ATTRIBUTE_OTHER);
-    assert_int_equal(mds_attribute_known(mds_str(A32)), MDS_ATTRIBUTE_OTHER);
-    assert_int_equal(mds_attribute_known(mds_str("appversions")),
-                     MDS_ATTRIBUTE_OTHER);
+    assert_int_equal(mds_attr_id(mds_str("")), MDS_ATTR_OTHER);
+    assert_int_equal(mds_attr_id(mds_str(A32)), MDS_ATTR_OTHER);
+    assert_int_equal(mds_attr_id(mds_str("appversions")),
+                     MDS_ATTR_OTHER);
 }
 
 static void
@@ -268,10 +268,10 @@ test_fixed(void **state)
     char          buffer[64], value[MDS_VALUE_MAX + 1];
 
     (void) state;
-    assert_int_equal(mds_request_fix(&request, mds_str("city"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("city"),
                                      mds_str("Berlin"), &err),
                      MDS_OK);
-    assert_int_equal(mds_request_fix(&request, mds_str("user"), mds_str(""),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("user"), mds_str(""),
                                      &err),
                      MDS_OK);
     assert_int_equal(mds_request_parse(&request,
@@ -285,13 +285,13 @@ test_fixed(void **state)
         mds_str_eq(mds_request_get(&request, mds_str("x")), mds_str("1")));
 
     /* The first to fix an attribute is who says it. */
-    assert_int_equal(mds_request_fix(&request, mds_str("city"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("city"),
                                      mds_str("Oslo"), &err),
                      MDS_OK);
     assert_true(mds_str_eq(mds_request_get(&request, mds_str("city")),
                            mds_str("Berlin")));
 
-    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+    assert_int_equal(mds_request_set_claimed(&request, mds_str("city"),
                                        mds_str("Rome"), &err),
                      MDS_INVALID);
     assert_string_equal(err.text, "parameter \"city\" comes twice");
@@ -299,14 +299,14 @@ test_fixed(void **state)
     /* What is dropped is still looked at. */
     mds_request_begin(&request);
     memset(value, 'v', sizeof(value));
-    assert_int_equal(mds_request_fix(&request, mds_str("city"), mds_str("B"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("city"), mds_str("B"),
                                      &err),
                      MDS_OK);
-    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+    assert_int_equal(mds_request_set_claimed(&request, mds_str("city"),
                                        (mds_str_t){ sizeof(value), value },
                                        &err),
                      MDS_INVALID);
-    assert_int_equal(mds_request_claim(&request, mds_str("city"),
+    assert_int_equal(mds_request_set_claimed(&request, mds_str("city"),
                                        mds_str("\xff"), &err),
                      MDS_INVALID);
 }
@@ -320,22 +320,22 @@ test_fix_refuses(void **state)
 
     (void) state;
     memset(value, 'v', sizeof(value));
-    assert_int_equal(mds_request_fix(&request, mds_str("a"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("a"),
                                      (mds_str_t){ sizeof(value), value }, &err),
                      MDS_INVALID);
-    assert_int_equal(mds_request_fix(&request, mds_str("a"), mds_str("\xff"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("a"), mds_str("\xff"),
                                      &err),
                      MDS_INVALID);
     assert_int_equal(request.count, 0);
 
     for (unsigned i = 0; i < MDS_ATTRIBUTES_MAX; i++) {
         snprintf(names[i], sizeof(names[i]), "a%u", i);
-        assert_int_equal(mds_request_fix(&request, mds_str_of(names[i]),
+        assert_int_equal(mds_request_set_trusted(&request, mds_str_of(names[i]),
                                          mds_str("1"), &err),
                          MDS_OK);
     }
 
-    assert_int_equal(mds_request_fix(&request, mds_str("b"), mds_str("1"),
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("b"), mds_str("1"),
                                      &err),
                      MDS_INVALID);
 }

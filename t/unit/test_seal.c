@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mds_lmdb.h"
-#include "mds_seal.h"
+#include "lmdb/mds_lmdb.h"
+#include "lmdb/mds_seal.h"
 
 static char    directory[] = "/tmp/mds-test-seal-XXXXXX";
 static char    path[64];
@@ -218,7 +218,7 @@ foreign(void **state)
 
     for (size_t i = 0; i < mds_nelems(fields); i++) {
         flip(fd, seal + fields[i], 4);
-        assert_int_equal(check(false), MDS_FOREIGN);
+        assert_int_equal(check(false), MDS_INCOMPATIBLE);
         flip(fd, seal + fields[i], 4);
     }
 

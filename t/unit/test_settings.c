@@ -12,12 +12,12 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "dice.h"
-#include "mds_digest.h"
-#include "mds_settings.h"
-#include "mds_time.h"
-#include "reading.h"
-#include "shelf.h"
+#include "base/mds_digest.h"
+#include "base/mds_time.h"
+#include "prng.h"
+#include "evaluate/mds_settings.h"
+#include "reference_version.h"
+#include "catalog_fixture.h"
 
 #define GENERATIONS 120
 #define CLIENTS 40
@@ -64,7 +64,7 @@ static const double      percents[] = { 0, 0.5, 10, 30, 50, 70, 99.9, 100 };
 static const char *const states[]
     = { "running", "running", "running", "running", "paused", "ended" };
 
-#define roll_one(dice, a) ((a)[dice_roll(dice, count_of(a))])
+#define roll_one(prng, a) ((a)[prng_below(prng, count_of(a))])
 
 typedef struct {
     unsigned    key;
@@ -121,30 +121,30 @@ static unsigned polls, nothings, fulls, news, removals;
 static const held_t nobody = { .of = { -1, -1, -1, -1, -1, -1, -1 } };
 
 static void
-roll_setting(dice_t *dice, setting_t *s)
+roll_setting(prng_t *prng, setting_t *s)
 {
     *s = (setting_t){
-        .key = dice_roll(dice, count_of(keys)),
-        .value = dice_roll(dice, count_of(values)),
-        .priority = dice_once_in(dice, 3) ? (int) dice_roll(dice, 3) - 1 : 0,
-        .state = roll_one(dice, states),
-        .platform = dice_once_in(dice, 4) ? roll_one(dice, platforms) : NULL,
-        .all = dice_once_in(dice, 3),
-        .list = dice_once_in(dice, 2) ? roll_one(dice, users) : NULL,
-        .percent = dice_once_in(dice, 2) ? roll_one(dice, percents) : -1,
-        .ramp = dice_once_in(dice, 5) ? roll_one(dice, percents) : -1,
-        .ramp_s = (int) dice_roll(dice, 5000) - 4300,
-        .by_user = dice_once_in(dice, 4),
-        .except = dice_once_in(dice, 4) ? roll_one(dice, users) : NULL,
-        .brand = dice_once_in(dice, 3) ? roll_one(dice, brands) : NULL,
-        .not_brand = dice_once_in(dice, 2),
-        .prefix = dice_once_in(dice, 3),
-        .op = roll_one(dice, operators),
-        .min = roll_one(dice, bounds),
-        .max = roll_one(dice, bounds),
-        .below = dice_once_in(dice, 3) ? roll_one(dice, bounds) : NULL,
-        .start_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
-        .end_s = dice_once_in(dice, 6) ? (int) dice_roll(dice, 41) - 20 : 0,
+        .key = prng_below(prng, count_of(keys)),
+        .value = prng_below(prng, count_of(values)),
+        .priority = prng_one_in(prng, 3) ? (int) prng_below(prng, 3) - 1 : 0,
+        .state = roll_one(prng, states),
+        .platform = prng_one_in(prng, 4) ? roll_one(prng, platforms) : NULL,
+        .all = prng_one_in(prng, 3),
+        .list = prng_one_in(prng, 2) ? roll_one(prng, users) : NULL,
+        .percent = prng_one_in(prng, 2) ? roll_one(prng, percents) : -1,
+        .ramp = prng_one_in(prng, 5) ? roll_one(prng, percents) : -1,
+        .ramp_s = (int) prng_below(prng, 5000) - 4300,
+        .by_user = prng_one_in(prng, 4),
+        .except = prng_one_in(prng, 4) ? roll_one(prng, users) : NULL,
+        .brand = prng_one_in(prng, 3) ? roll_one(prng, brands) : NULL,
+        .not_brand = prng_one_in(prng, 2),
+        .prefix = prng_one_in(prng, 3),
+        .op = roll_one(prng, operators),
+        .min = roll_one(prng, bounds),
+        .max = roll_one(prng, bounds),
+        .below = prng_one_in(prng, 3) ? roll_one(prng, bounds) : NULL,
+        .start_s = prng_one_in(prng, 6) ? (int) prng_below(prng, 41) - 20 : 0,
+        .end_s = prng_one_in(prng, 6) ? (int) prng_below(prng, 41) - 20 : 0,
     };
 
     if (s->start_s != 0 && s->end_s != 0 && s->start_s >= s->end_s) {
@@ -157,12 +157,12 @@ roll_setting(dice_t *dice, setting_t *s)
     if (s->min == NULL && s->below == NULL && s->max == NULL) {
         s->min = "9.0";
     }
-    if (s->min != NULL && s->max != NULL && reading_cmp(s->min, s->max) > 0) {
+    if (s->min != NULL && s->max != NULL && reference_version_cmp(s->min, s->max) > 0) {
         s->max = NULL;
     }
     if (s->max != NULL
         || (s->min != NULL && s->below != NULL
-            && reading_cmp(s->min, s->below) >= 0))
+            && reference_version_cmp(s->min, s->below) >= 0))
     {
         s->below = NULL;
     }
@@ -171,26 +171,26 @@ roll_setting(dice_t *dice, setting_t *s)
 /* A change of a few, as people make them; now and then of all: to none, or to
  * many. */
 static void
-roll_book(dice_t *dice, book_t *book)
+roll_book(prng_t *prng, book_t *book)
 {
-    if (dice_once_in(dice, 12)) {
+    if (prng_one_in(prng, 12)) {
         book->count = 0;
-        if (dice_once_in(dice, 2)) {
+        if (prng_one_in(prng, 2)) {
             return;
         }
-        while (book->count < RELEASES_MAX && !dice_once_in(dice, 200)) {
-            roll_setting(dice, &book->items[book->count++]);
+        while (book->count < RELEASES_MAX && !prng_one_in(prng, 200)) {
+            roll_setting(prng, &book->items[book->count++]);
         }
     }
 
-    for (unsigned changes = 1 + dice_roll(dice, 4); changes > 0; changes--) {
+    for (unsigned changes = 1 + prng_below(prng, 4); changes > 0; changes--) {
         if (book->count == 0
-            || (book->count < RELEASES_MAX && dice_once_in(dice, 2))) {
-            roll_setting(dice, &book->items[book->count++]);
-        } else if (dice_once_in(dice, 2)) {
-            roll_setting(dice, &book->items[dice_roll(dice, book->count)]);
+            || (book->count < RELEASES_MAX && prng_one_in(prng, 2))) {
+            roll_setting(prng, &book->items[book->count++]);
+        } else if (prng_one_in(prng, 2)) {
+            roll_setting(prng, &book->items[prng_below(prng, book->count)]);
         } else {
-            unsigned gone = dice_roll(dice, book->count);
+            unsigned gone = prng_below(prng, book->count);
 
             book->items[gone] = book->items[--book->count];
         }
@@ -221,8 +221,8 @@ print_audience(FILE *out, const setting_t *s)
                 ",\"ramp\":{\"from\":0,\"to\":%g,\"start\":\"%s\","
                 "\"end\":\"%s\"}",
                 s->ramp,
-                mds_time_format(shelf_now_ms + s->ramp_s * 1000, start),
-                mds_time_format(shelf_now_ms + (s->ramp_s + 3600) * 1000, end));
+                mds_time_format(fixture_now_ms + s->ramp_s * 1000, start),
+                mds_time_format(fixture_now_ms + (s->ramp_s + 3600) * 1000, end));
     }
     fprintf(out, "}");
 }
@@ -277,11 +277,11 @@ print_setting(FILE *out, unsigned number, const setting_t *s)
     print_rules(out, s);
     if (s->start_s != 0) {
         fprintf(out, ",\"start\":\"%s\"",
-                mds_time_format(shelf_now_ms + s->start_s * 1000, text));
+                mds_time_format(fixture_now_ms + s->start_s * 1000, text));
     }
     if (s->end_s != 0) {
         fprintf(out, ",\"end\":\"%s\"",
-                mds_time_format(shelf_now_ms + s->end_s * 1000, text));
+                mds_time_format(fixture_now_ms + s->end_s * 1000, text));
     }
     fprintf(out, "}");
 }
@@ -368,12 +368,12 @@ system_holds(const setting_t *s, const device_t *d)
         in = strncmp(d->system, "10", 2) == 0 || same(d->system, "12");
         return in == same(s->op, "in");
     }
-    if (!reading_is_version(d->system)) {
+    if (!reference_version_valid(d->system)) {
         return false;
     }
-    in = (s->min == NULL || reading_cmp(d->system, s->min) >= 0)
-         && (s->max == NULL || reading_cmp(d->system, s->max) <= 0)
-         && (s->below == NULL || reading_cmp(d->system, s->below) < 0);
+    in = (s->min == NULL || reference_version_cmp(d->system, s->min) >= 0)
+         && (s->max == NULL || reference_version_cmp(d->system, s->max) <= 0)
+         && (s->below == NULL || reference_version_cmp(d->system, s->below) < 0);
     return in == same(s->op, "range");
 }
 
@@ -449,7 +449,7 @@ ask_as(bool heard, const char *app, const device_t *device, const char *token,
 {
     mds_trace_t              trace = { listen };
     static const mds_alloc_t alloc = { take, NULL };
-    mds_snapshot_t           snapshot = shelf_snapshot();
+    mds_snapshot_t           snapshot = fixture_snapshot();
     mds_request_t            request;
     mds_error_t              err;
     char                     query[2 * TOKEN_ROOM];
@@ -463,10 +463,10 @@ ask_as(bool heard, const char *app, const device_t *device, const char *token,
     end = add(end, "os_version", device->system);
     (void) add(end, "state", token);
 
-    shelf_request(query, &request);
+    fixture_request(query, &request);
     give_back();
 
-    if (mds_settings(&snapshot, &request, mds_null_str, shelf_now_ms,
+    if (mds_settings_evaluate(&snapshot, &request, mds_null_str, fixture_now_ms,
                      heard ? &trace : NULL, &alloc, &err, answer)
         != MDS_OK)
     {
@@ -553,23 +553,23 @@ is_nothing(const mds_settings_t *answer)
 }
 
 static void
-poll_once(dice_t *dice, const book_t *book, client_t *client)
+poll_once(prng_t *prng, const book_t *book, client_t *client)
 {
     mds_settings_t answer;
     held_t         should, whole = nobody;
     bool           same_as_before;
 
-    if (dice_once_in(dice, 5)) {
+    if (prng_one_in(prng, 5)) {
         client->device
-            = (device_t){ roll_one(dice, users), roll_one(dice, platforms),
-                          roll_one(dice, brands), roll_one(dice, devices),
-                          roll_one(dice, systems) };
+            = (device_t){ roll_one(prng, users), roll_one(prng, platforms),
+                          roll_one(prng, brands), roll_one(prng, devices),
+                          roll_one(prng, systems) };
     }
-    if (dice_once_in(dice, 60)) {
+    if (prng_one_in(prng, 60)) {
         client->held = nobody;
-    } else if (dice_once_in(dice, 20)) {
+    } else if (prng_one_in(prng, 20)) {
         client->held = client->backup;
-    } else if (dice_once_in(dice, 20)) {
+    } else if (prng_one_in(prng, 20)) {
         client->backup = client->held;
     }
 
@@ -591,7 +591,7 @@ poll_once(dice_t *dice, const book_t *book, client_t *client)
     assert_memory_equal(client->held.of, should.of, sizeof(should.of));
 
     /* all at once says the same, token and all, whoever listens */
-    ask_as(dice_once_in(dice, 3), "app", &client->device, NULL, &answer);
+    ask_as(prng_one_in(prng, 3), "app", &client->device, NULL, &answer);
     assert_true(answer.full);
     apply(&answer, &whole);
     assert_memory_equal(whole.of, should.of, sizeof(should.of));
@@ -600,7 +600,7 @@ poll_once(dice_t *dice, const book_t *book, client_t *client)
 
 /* A token that was not made for this gets all. */
 static void
-poll_with_wrong(dice_t *dice, const client_t *client, const char *other)
+poll_with_wrong(prng_t *prng, const client_t *client, const char *other)
 {
     mds_settings_t answer;
     char           token[TOKEN_ROOM];
@@ -610,12 +610,12 @@ poll_with_wrong(dice_t *dice, const client_t *client, const char *other)
     assert_true(answer.full);
 
     strcpy(token, client->held.token);
-    token[dice_roll(dice, (unsigned) len)] = '\0';
+    token[prng_below(prng, (unsigned) len)] = '\0';
     ask("app", &client->device, token, &answer);
     assert_true(answer.full);
 
     strcpy(token, client->held.token);
-    token[dice_roll(dice, (unsigned) len)] ^= 1;
+    token[prng_below(prng, (unsigned) len)] ^= 1;
     ask("app", &client->device, token, &answer);
     assert_true(answer.full);
 
@@ -631,16 +631,16 @@ put_books(const book_t *book, const book_t *other, mds_json_t *state,
     char       *another = print_book("other", other);
     mds_error_t err;
 
-    shelf_begin();
-    shelf_state = state;
-    if (!shelf_add(document, &err)) {
+    fixture_begin();
+    fixture_state = state;
+    if (!fixture_add(document, &err)) {
         fail_msg("%s\n%s", err.text, document);
     }
-    shelf_state = other_state;
-    if (!shelf_add(another, &err)) {
+    fixture_state = other_state;
+    if (!fixture_add(another, &err)) {
         fail_msg("%s\n%s", err.text, another);
     }
-    shelf_end();
+    fixture_end();
 
     free(document);
     free(another);
@@ -653,11 +653,11 @@ test_polls(void **state)
     mds_json_t *other_memory = mds_json_object_new();
     book_t      book = { 0 }, other = { 0 };
     held_t      first = nobody;
-    dice_t      dice;
+    prng_t      prng;
 
     (void) state;
-    dice_begin(&dice);
-    roll_setting(&dice, &other.items[other.count++]);
+    prng_seed(&prng);
+    roll_setting(&prng, &other.items[other.count++]);
 
     for (unsigned i = 0; i < CLIENTS; i++) {
         clients[i] = (client_t){ .held = nobody, .backup = nobody };
@@ -668,7 +668,7 @@ test_polls(void **state)
 
         /* so that there is one to lose, from the first on */
         do {
-            roll_book(&dice, &book);
+            roll_book(&prng, &book);
         } while (generation == 0 && book.count == 0);
 
         put_books(&book, &other, memory, other_memory);
@@ -677,11 +677,11 @@ test_polls(void **state)
         memcpy(first.token, answer.token.data, answer.token.len);
 
         for (unsigned i = 0; i < POLLS; i++) {
-            client_t *client = &clients[dice_roll(&dice, CLIENTS)];
+            client_t *client = &clients[prng_below(&prng, CLIENTS)];
 
-            poll_once(&dice, &book, client);
-            if (dice_once_in(&dice, 10)) {
-                poll_with_wrong(&dice, client, first.token);
+            poll_once(&prng, &book, client);
+            if (prng_one_in(&prng, 10)) {
+                poll_with_wrong(&prng, client, first.token);
             }
         }
     }
@@ -692,7 +692,7 @@ test_polls(void **state)
     assert_true(removals > 500);
 
     give_back();
-    shelf_state = NULL;
+    fixture_state = NULL;
     mds_json_release(memory);
     mds_json_release(other_memory);
 }
@@ -708,8 +708,8 @@ test_none(void **state)
     mds_settings_t answer;
 
     (void) state;
-    shelf_state = memory;
-    shelf_put("{\"app\":\"app\",\"poll\":{\"after_s\":60,\"jitter_s\":5}}");
+    fixture_state = memory;
+    fixture_load("{\"app\":\"app\",\"poll\":{\"after_s\":60,\"jitter_s\":5}}");
 
     ask("app", &device, NULL, &answer);
     assert_true(answer.full && answer.value_count == 0);
@@ -722,20 +722,20 @@ test_none(void **state)
     assert_true(is_nothing(&answer));
     assert_int_equal(answer.poll_after_s, 0);
 
-    shelf_put("{\"app\":\"app\",\"releases\":[{\"id\":\"r\",\"kind\":\"config\""
+    fixture_load("{\"app\":\"app\",\"releases\":[{\"id\":\"r\",\"kind\":\"config\""
               ",\"name\":\"z\",\"value\":1,\"audience\":{\"all\":true}}]}");
     ask("app", &device, held.token, &answer);
     assert_true(answer.full && answer.value_count == 1);
     apply(&answer, &held);
 
     /* the last one is taken out: that is news, and the token holds */
-    shelf_put("{\"app\":\"app\"}");
+    fixture_load("{\"app\":\"app\"}");
     ask("app", &device, held.token, &answer);
     assert_false(answer.full);
     assert_int_equal(answer.removed_count, 1);
 
     give_back();
-    shelf_state = NULL;
+    fixture_state = NULL;
     mds_json_release(memory);
 }
 
@@ -760,8 +760,8 @@ test_token_too_long(void **state)
     }
     sprintf(end, "]}");
 
-    shelf_state = memory;
-    shelf_put(text);
+    fixture_state = memory;
+    fixture_load(text);
     ask("app", &device, NULL, &answer);
     assert_true(answer.full);
     assert_int_equal(answer.value_count, MANY);
@@ -769,7 +769,7 @@ test_token_too_long(void **state)
 
     give_back();
     free(text);
-    shelf_state = NULL;
+    fixture_state = NULL;
     mds_json_release(memory);
 }
 
@@ -782,6 +782,6 @@ main(void)
         cmocka_unit_test(test_token_too_long),
     };
 
-    return cmocka_run_group_tests_name("settings", tests, shelf_make,
-                                       shelf_remove);
+    return cmocka_run_group_tests_name("settings", tests, fixture_setup,
+                                       fixture_teardown);
 }

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "mds_digest.h"
-#include "mds_file.h"
-#include "mds_sign.h"
+#include "base/mds_digest.h"
+#include "base/mds_file.h"
+#include "sign/mds_sign.h"
 
 static mds_error_t  err;
 static mds_key_t    key, other_key;
@@ -176,22 +176,22 @@ test_key_errors(void **state)
 
     (void) state;
     write_changed_key("unknown", 2, 'S');
-    assert_key_fails("unknown", MDS_FOREIGN, "does not know");
+    assert_key_fails("unknown", MDS_INCOMPATIBLE, "does not know");
 
     /* "Ed", "Sc" (scrypt), "B2" */
     memcpy(strchr(text, '\n') + 1, "RWRTY0Iy", 8);
     workdir_write("encrypted", text, strlen(text));
-    assert_key_fails("encrypted", MDS_FOREIGN, "encrypted with a password");
+    assert_key_fails("encrypted", MDS_INCOMPATIBLE, "encrypted with a password");
     free(text);
 
     write_changed_key("halves", 62, (uint8_t) (seed + 1));
     assert_key_fails("halves", MDS_DAMAGED, "damaged");
     write_changed_key("kind", 0, 'X');
-    assert_key_fails("kind", MDS_FOREIGN, "no secret key");
-    assert_key_fails("a.pub", MDS_FOREIGN, "is a public key");
+    assert_key_fails("kind", MDS_INCOMPATIBLE, "no secret key");
+    assert_key_fails("a.pub", MDS_INCOMPATIBLE, "is a public key");
     assert_key_fails("none", MDS_NOT_FOUND, "No such file");
     workdir_write("words", "untrusted comment: x\nwords\n", 27);
-    assert_key_fails("words", MDS_FOREIGN, "no secret key");
+    assert_key_fails("words", MDS_INCOMPATIBLE, "no secret key");
 }
 
 static void
@@ -203,7 +203,7 @@ test_public_errors(void **state)
 
     (void) state;
     assert_int_equal(mds_public_load(workdir("a.key"), &err, &loaded),
-                     MDS_FOREIGN);
+                     MDS_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "is a secret key"));
 
     /* Cut anywhere but before its last line end, it is no key. */
@@ -211,7 +211,7 @@ test_public_errors(void **state)
     for (size_t i = 0; i < len - 1; i++) {
         assert_int_equal(mds_public_parse((mds_str_t){ i, text }, "cut", &err,
                                           &loaded),
-                         MDS_FOREIGN);
+                         MDS_INCOMPATIBLE);
     }
     assert_int_equal(loaded.keyid[0], 7);
 
@@ -308,7 +308,7 @@ test_dsse(void **state)
                                      view, &err),
                      MDS_DAMAGED);
     assert_int_equal(mds_dsse_verify(&other_public, body, view, &err),
-                     MDS_FOREIGN);
+                     MDS_INCOMPATIBLE);
     assert_non_null(strstr(err.text, keyid));
 
     for (size_t i = 0; i < MDS_SIGNATURE_BYTES; i++) {
@@ -464,7 +464,7 @@ test_minisign(void **state)
     assert_int_equal(mode_of("package.minisig"), 0444);
     assert_int_equal(verify(&public_key, "package", "package.minisig"), MDS_OK);
     assert_int_equal(verify(&other_public, "package", "package.minisig"),
-                     MDS_FOREIGN);
+                     MDS_INCOMPATIBLE);
     assert_int_equal(verify(&public_key, "none", "package.minisig"),
                      MDS_NOT_FOUND);
     workdir_write("changed", "what is in the packagE", 22);

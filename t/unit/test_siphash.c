@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "mds_siphash.h"
+#include "base/mds_siphash.h"
 
 #define KEYS (3 * MDS_SIPHASH_LANES)
 

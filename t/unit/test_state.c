@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mds_state.h"
-#include "mds_window.h"
+#include "state/mds_state.h"
+#include "state/mds_window.h"
 #include "workdir.h"
 
 #define NOW INT64_C(1000000)

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mds_delta.h"
-#include "mds_store.h"
+#include "files/mds_delta.h"
+#include "files/mds_store.h"
 
 static mds_error_t err;
 

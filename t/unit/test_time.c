@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "mds_time.h"
+#include "base/mds_time.h"
 
 static void
 test_times(void **state)

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "dice.h"
-#include "mds_digest.h"
-#include "mds_token.h"
+#include "base/mds_digest.h"
+#include "prng.h"
+#include "request/mds_token.h"
 
 #define MANY 600
 #define EPOCH 0xcafe1234u
@@ -84,15 +84,15 @@ end_bits(void)
 static uint32_t numbers[MANY], again[MANY];
 
 static size_t
-roll_numbers(dice_t *dice)
+roll_numbers(prng_t *prng)
 {
-    size_t   count = dice_roll(dice, dice_once_in(dice, 4) ? MANY : 8);
+    size_t   count = prng_below(prng, prng_one_in(prng, 4) ? MANY : 8);
     uint32_t last = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint32_t most = dice_once_in(dice, 9) ? 0x00600000 : 20;
+        uint32_t most = prng_one_in(prng, 9) ? 0x00600000 : 20;
 
-        last += 1 + dice_roll(dice, most);
+        last += 1 + prng_below(prng, most);
         numbers[i] = last;
     }
 
@@ -126,14 +126,14 @@ is_understood(mds_str_t token)
 static void
 test_both_ways(void **state)
 {
-    dice_t dice;
+    prng_t prng;
 
     (void) state;
-    dice_begin(&dice);
+    prng_seed(&prng);
 
     for (int i = 0; i < 3000; i++) {
-        uint32_t  epoch = dice_roll(&dice, UINT32_MAX);
-        size_t    count = roll_numbers(&dice), read = 0;
+        uint32_t  epoch = prng_below(&prng, UINT32_MAX);
+        size_t    count = roll_numbers(&prng), read = 0;
         uint32_t  last = 0;
         mds_str_t token = write_token(epoch, count);
 

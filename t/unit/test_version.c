@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "dice.h"
-#include "mds_version.h"
-#include "reading.h"
+#include "base/mds_version.h"
+#include "prng.h"
+#include "reference_version.h"
 
 #define PAIRS 200000
 #define TRIPLES 60
@@ -41,7 +41,7 @@ cmp(const char *a, const char *b)
 }
 
 static void
-test_order(void **state)
+test_client_manifest(void **state)
 {
     /* Each above all before it. */
     static const char *const rising[] = {
@@ -152,7 +152,7 @@ test_no_version(void **state)
         if (mds_version_parse(mds_str_of(texts[i]), &version)) {
             fail_msg("\"%s\" is taken for a version", texts[i]);
         }
-        assert_false(reading_is_version(texts[i]));
+        assert_false(reference_version_valid(texts[i]));
     }
 
     assert_false(mds_version_parse(mds_null_str, &version));
@@ -192,19 +192,19 @@ test_longest(void **state)
 
 /* Few characters, so that pairs are often alike, or nearly. */
 static void
-roll_text(dice_t *dice, char text[160])
+roll_text(prng_t *prng, char text[160])
 {
     static const char *const often[]
         = { "0", "1",  "2", "10", "9",  ".", ".", ".",  "-",    "-",
             "a", "rc", "b", "A",  "00", "+", "v", "-1", "1.0.", "x1" };
-    unsigned n = 1 + dice_roll(dice, 9);
+    unsigned n = 1 + prng_below(prng, 9);
     size_t   len = 0;
 
-    len += (size_t) sprintf(text, "%u", dice_roll(dice, 3));
+    len += (size_t) sprintf(text, "%u", prng_below(prng, 3));
 
     while (n-- > 0) {
         len += (size_t) sprintf(text + len, "%s",
-                                often[dice_roll(dice, mds_nelems(often))]);
+                                often[prng_below(prng, mds_nelems(often))]);
     }
 }
 
@@ -216,7 +216,7 @@ compare_once(const char *a, const char *b, unsigned *compared)
     bool          ok_b = mds_version_parse(mds_str_of(b), &vb);
     int           order;
 
-    if (ok_a != reading_is_version(a)) {
+    if (ok_a != reference_version_valid(a)) {
         fail_msg("\"%s\" is a version: %d", a, ok_a);
     }
 
@@ -227,7 +227,7 @@ compare_once(const char *a, const char *b, unsigned *compared)
     (*compared)++;
     order = sign(mds_version_cmp(&va, &vb));
 
-    if (order != sign(reading_cmp(a, b))) {
+    if (order != sign(reference_version_cmp(a, b))) {
         fail_msg("%s to %s: %d", a, b, order);
     }
 
@@ -241,14 +241,14 @@ test_second_reading(void **state)
 {
     unsigned compared = 0;
     char     a[160], b[160];
-    dice_t   dice;
+    prng_t   prng;
 
     (void) state;
-    dice_begin(&dice);
+    prng_seed(&prng);
 
     while (compared < PAIRS) {
-        roll_text(&dice, a);
-        roll_text(&dice, b);
+        roll_text(&prng, a);
+        roll_text(&prng, b);
         compare_once(a, b, &compared);
         compare_once(a, a, &compared);
     }
@@ -260,13 +260,13 @@ test_total(void **state)
 {
     static mds_version_t versions[TRIPLES];
     char                 text[160];
-    dice_t               dice;
+    prng_t               prng;
 
     (void) state;
-    dice_begin(&dice);
+    prng_seed(&prng);
 
     for (unsigned i = 0; i < TRIPLES;) {
-        roll_text(&dice, text);
+        roll_text(&prng, text);
         i += mds_version_parse(mds_str_of(text), &versions[i]);
     }
 
@@ -286,7 +286,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_same),
+        cmocka_unit_test(test_client_manifest),          cmocka_unit_test(test_same),
         cmocka_unit_test(test_no_version),     cmocka_unit_test(test_longest),
         cmocka_unit_test(test_second_reading), cmocka_unit_test(test_total),
     };

@@ -21,7 +21,7 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use Watch;
+use StatusWatch;
 
 my $JSON   = JSON::PP->new->utf8->canonical;
 my $WINDOW = 30;    # places in the window, for thrice as many devices
@@ -58,7 +58,7 @@ server {
     listen %LISTEN%;
     location = $BASE/check    { mds_check; }
     location = $BASE/config   { mds_config; }
-    location = $BASE/messages { mds_messages; }
+    location = $BASE/messages { mds_user_messages; }
     location   $BASE/files/   { mds_files; }
 }
 END
@@ -363,7 +363,7 @@ sub questions {
 
 sub watch {
     my ($self, %more) = @_;
-    $self->{watch} = Watch->new(port => $self->{t}->port,
+    $self->{watch} = StatusWatch->new(port => $self->{t}->port,
         questions => [ $self->questions ], %more);
 }
 

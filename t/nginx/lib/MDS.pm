@@ -219,7 +219,7 @@ sub environment {
 }
 
 # nginx -t: exit status and what it says.
-sub test_config {
+sub test_setting_ids {
     my ($self, $http) = @_;
 
     my $conf = $self->write_config($http);

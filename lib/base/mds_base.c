@@ -1,0 +1,224 @@
+#include "base/mds_base.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const mds_status_names[] = {
+    [MDS_OK] = "ok",
+    [MDS_NOT_FOUND] = "not_found",
+    [MDS_INVALID] = "invalid",
+    [MDS_EXISTS] = "exists",
+    [MDS_CONFLICT] = "conflict",
+    [MDS_DENIED] = "denied",
+    [MDS_NO_SPACE] = "no_space",
+    [MDS_NO_MEMORY] = "no_memory",
+    [MDS_AGAIN] = "later",
+    [MDS_DAMAGED] = "damaged",
+    [MDS_INCOMPATIBLE] = "foreign",
+    [MDS_IO] = "io",
+};
+
+int
+mds_str_cmp(mds_str_t a, mds_str_t b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int    order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+mds_str_t
+mds_str_cut(mds_str_t *text, char c)
+{
+    const char *at;
+    mds_str_t   head = *text;
+
+    if (text->len == 0) {
+        return head;
+    }
+
+    at = memchr(text->data, c, text->len);
+    if (at == NULL) {
+        *text = (mds_str_t){ 0, text->data + text->len };
+        return head;
+    }
+
+    head.len = (size_t) (at - text->data);
+    text->len -= head.len + 1;
+    text->data = at + 1;
+
+    return head;
+}
+
+/* How many bytes the character takes that starts with this one; 0: none. */
+static size_t
+mds_utf8_length(uint8_t first)
+{
+    return first < 0x80   ? 1
+           : first < 0xc2 ? 0
+           : first < 0xe0 ? 2
+           : first < 0xf0 ? 3
+           : first < 0xf5 ? 4
+                          : 0;
+}
+
+/* Rules out overlong forms, surrogates and what lies above U+10FFFF. */
+static bool
+mds_utf8_second_fits(uint8_t first, uint8_t second)
+{
+    switch (first) {
+    case 0xe0:
+        return second >= 0xa0;
+    case 0xed:
+        return second < 0xa0;
+    case 0xf0:
+        return second >= 0x90;
+    case 0xf4:
+        return second < 0x90;
+    default:
+        return true;
+    }
+}
+
+/* The bytes of the character at p, whole and as RFC 3629 has it; 0: none. */
+static size_t
+mds_utf8_character(const uint8_t *p, const uint8_t *end)
+{
+    size_t length = mds_utf8_length(*p);
+
+    if (length < 2) {
+        return *p == 0 ? 0 : length;
+    }
+
+    if ((size_t) (end - p) < length || !mds_utf8_second_fits(p[0], p[1])) {
+        return 0;
+    }
+
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return length;
+}
+
+/* Eight bytes that are ASCII, and not zero. */
+static bool
+mds_utf8_plain(const uint8_t *p)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    static const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t              bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+
+    /* The subtraction leaves a high bit where a byte is zero. */
+    return ((bytes | (bytes - ones)) & high) == 0;
+}
+
+bool
+mds_str_is_utf8(mds_str_t s)
+{
+    const uint8_t *p = (const uint8_t *) (s.len > 0 ? s.data : "");
+    const uint8_t *end = p + s.len;
+
+    while (end - p >= 8 && mds_utf8_plain(p)) {
+        p += 8;
+    }
+
+    while (p < end) {
+        size_t length = mds_utf8_character(p, end);
+
+        if (length == 0) {
+            return false;
+        }
+
+        p += length;
+    }
+
+    return true;
+}
+
+const char *
+mds_status_name(mds_status_t status)
+{
+    return mds_status_names[status];
+}
+
+/*
+ * Names and values in the words come from anywhere: what is no text, or would
+ * move a cursor (C0, DEL, C1), becomes '?', also what was cut at the end.
+ */
+static void
+mds_error_tidy(char *text)
+{
+    uint8_t       *p = (uint8_t *) text;
+    const uint8_t *end = p + strlen(text);
+
+    while (p < end) {
+        size_t length = mds_utf8_character(p, end);
+
+        if (length == 0 || *p < ' ' || *p == 0x7f
+            || (*p == 0xc2 && p[1] < 0xa0)) {
+            *p = '?';
+            length = 1;
+        }
+
+        p += length;
+    }
+}
+
+mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
+                       const char *format, ...)
+{
+    va_list args;
+
+    if (err != NULL) {
+        err->status = status;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof(err->text), format, args);
+        va_end(args);
+        mds_error_tidy(err->text);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_status_of_errno(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return MDS_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return MDS_DENIED;
+    case EEXIST:
+        return MDS_EXISTS;
+    case ENOSPC:
+    case EDQUOT:
+        return MDS_NO_SPACE;
+    case ENOMEM:
+        return MDS_NO_MEMORY;
+    default:
+        return MDS_IO;
+    }
+}
+
+mds_status_t(mds_fail_errno)(mds_error_t *err, const char *format, ...)
+{
+    int     number = errno;
+    char    words[MDS_ERROR_BYTES / 2];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    return mds_fail(err, mds_status_of_errno(number), "%s: %s", words,
+                    strerror(number));
+}

@@ -1,0 +1,186 @@
+/*
+ * mds_base: the types that every other file speaks in.
+ *
+ * A mds_str_t is a view: it owns nothing and ends with no zero byte. Who owns
+ * the bytes, and until when, is said where a view is handed out.
+ *
+ * A function that can fail returns mds_status_t, takes a mds_error_t last but
+ * for its out-parameters (NULL where the caller wants no words), and leaves
+ * its out-parameters untouched on failure.
+ */
+
+#ifndef MDS_BASE_H
+#define MDS_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MDS_MUST_CHECK __attribute__((warn_unused_result))
+#define MDS_COLD __attribute__((cold, noinline)) /* keeps out of the way */
+#define MDS_NOINLINE __attribute__((noinline))   /* so does what is large */
+#define MDS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* One a thread, there from its start: what a module that is loaded later has
+ * otherwise is made at first use, and the process ends where memory is short.
+ * The room is little: pointers alone. */
+#define MDS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+#define mds_nelems(a) (sizeof(a) / sizeof((a)[0]))
+
+typedef enum {
+    MDS_OK = 0,
+    MDS_NOT_FOUND, /* no such file, record or name */
+    MDS_INVALID,   /* input that breaks the rules of its format */
+    MDS_EXISTS,    /* made already */
+    MDS_CONFLICT,  /* somebody else changed it meanwhile */
+    MDS_DENIED,    /* the system's permissions forbid it */
+    MDS_NO_SPACE,  /* the disk, or a fixed-size table, is full */
+    MDS_NO_MEMORY,
+    MDS_AGAIN,        /* too long for now: it has to be done aside */
+    MDS_DAMAGED,      /* stored bytes that fail their check */
+    MDS_INCOMPATIBLE, /* whole, but of another format or machine */
+    MDS_IO            /* the system failed otherwise */
+} mds_status_t;
+
+#define MDS_ERROR_BYTES 1024
+
+typedef struct {
+    mds_status_t status;
+    char         text[MDS_ERROR_BYTES]; /* one line of UTF-8 without control
+                                         * characters, zero-terminated */
+} mds_error_t;
+
+typedef struct {
+    size_t      len;
+    const char *data;
+} mds_str_t;
+
+#define mds_str(literal) ((mds_str_t){ sizeof(literal) - 1, literal })
+#define mds_null_str ((mds_str_t){ 0, NULL })
+
+typedef struct {
+    mds_str_t *items;
+    size_t     count;
+} mds_strs_t;
+
+/* Memory of the caller's; NULL: there is none. Nothing is given back. */
+typedef struct {
+    void *(*alloc)(void *data, size_t bytes);
+    void *data;
+} mds_alloc_t;
+
+/* For printf's "%.*s". */
+#define MDS_STR(s) (int) (s).len, (s).data
+
+static inline mds_str_t
+mds_str_of(const char *zero_terminated)
+{
+    return (mds_str_t){ strlen(zero_terminated), zero_terminated };
+}
+
+static inline bool
+mds_words_eq(const char *a, const char *b, size_t bytes)
+{
+    uint64_t wa = 0, wb = 0;
+
+    memcpy(&wa, a, bytes);
+    memcpy(&wb, b, bytes);
+
+    return wa == wb;
+}
+
+/* Short ones, as most are, without a call: in two pieces that may overlap. */
+static inline bool
+mds_bytes_eq(const char *a, const char *b, size_t len)
+{
+    if (len > 16) {
+        return memcmp(a, b, len) == 0;
+    }
+
+    if (len >= 8) {
+        return mds_words_eq(a, b, 8)
+               && mds_words_eq(a + len - 8, b + len - 8, 8);
+    }
+
+    if (len >= 4) {
+        return mds_words_eq(a, b, 4)
+               && mds_words_eq(a + len - 4, b + len - 4, 4);
+    }
+
+    return len == 0
+           || (a[0] == b[0] && a[len / 2] == b[len / 2]
+               && a[len - 1] == b[len - 1]);
+}
+
+/* Of either case; -1: it is none. */
+static inline int
+mds_hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static inline bool
+mds_str_eq(mds_str_t a, mds_str_t b)
+{
+    return a.len == b.len && mds_bytes_eq(a.data, b.data, a.len);
+}
+
+static inline bool
+mds_str_starts(mds_str_t s, mds_str_t prefix)
+{
+    return s.len >= prefix.len
+           && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+}
+
+/* Called now and then by what takes long; total is 0 where it is not known. */
+typedef struct mds_progress_s mds_progress_t;
+
+struct mds_progress_s {
+    void (*report)(mds_progress_t *progress, uint64_t done, uint64_t total);
+};
+
+/* Bytewise order, the shorter first where one begins the other. */
+int mds_str_cmp(mds_str_t a, mds_str_t b);
+
+/* Cuts *text at the first c: what is before it; all where there is none. */
+mds_str_t mds_str_cut(mds_str_t *text, char c);
+
+/* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
+bool mds_str_is_utf8(mds_str_t s);
+
+/* The status in one word, for logs: "not_found". */
+const char *mds_status_name(mds_status_t status);
+
+/* Fills *err, which may be NULL, and returns status. */
+mds_status_t mds_fail(mds_error_t *err, mds_status_t status, const char *format,
+                      ...) MDS_PRINTF(3, 4);
+
+/* So that a compiler sees what is returned, where it can't see the inside. */
+static inline mds_status_t
+mds_failed(mds_status_t status)
+{
+    return status;
+}
+
+#define mds_fail(err, status, ...)                                             \
+    mds_failed(((void) mds_fail((err), (status), __VA_ARGS__), (status)))
+
+/* The same from errno: its text goes behind the words, its kind decides. */
+mds_status_t
+mds_fail_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
+
+static inline mds_status_t
+mds_status_or_io(mds_status_t status)
+{
+    return status == MDS_OK ? MDS_IO : status;
+}
+
+#define mds_fail_errno(err, ...)                                               \
+    mds_status_or_io(mds_fail_errno((err), __VA_ARGS__))
+
+#endif

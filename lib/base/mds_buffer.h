@@ -1,0 +1,23 @@
+/*
+ * mds_buffer: bytes that grow. The first failure sticks: appends may be
+ * written one below the other, and mds_buffer_failed() asked once.
+ */
+
+#ifndef MDS_BUFFER_H
+#define MDS_BUFFER_H
+
+#include "base/mds_base.h"
+
+/* All zero is an empty buffer. */
+typedef struct {
+    uint8_t *data; /* owned; moves when the buffer grows */
+    size_t   len;
+    size_t   size;
+    bool     failed;
+} mds_buffer_t;
+
+void mds_buffer_free(mds_buffer_t *buffer);
+void mds_buffer_add(mds_buffer_t *buffer, const void *data, size_t len);
+bool mds_buffer_failed(const mds_buffer_t *buffer);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * mds_digest: digests, and digests and bytes as text.
+ *
+ * SHA-256 (FIPS 180-4) names files, BLAKE2b (RFC 7693) is under minisign's
+ * signatures, SipHash-2-4 gives 64 bits under a key.
+ */
+
+#ifndef MDS_DIGEST_H
+#define MDS_DIGEST_H
+
+#include "base/mds_base.h"
+
+#define MDS_SHA256_HEX 64 /* characters, without a zero byte */
+#define MDS_BLAKE2B_MAX 64
+#define MDS_SIPHASH_KEY 16
+
+/* Characters of n bytes in base64, without a zero byte. */
+#define mds_base64_len(n) (((n) + 2) / 3 * 4)
+
+typedef struct {
+    uint8_t bytes[32];
+} mds_sha256_t;
+
+/* States of digests under way; they hold no memory of their own. */
+typedef struct {
+    uint64_t opaque[13];
+} mds_sha256_state_t;
+
+typedef struct {
+    _Alignas(64) uint8_t opaque[384];
+} mds_blake2b_t;
+
+void mds_sha256(const void *data, size_t len, mds_sha256_t *digest);
+
+void mds_sha256_begin(mds_sha256_state_t *state);
+void mds_sha256_add(mds_sha256_state_t *state, const void *data, size_t len);
+void mds_sha256_end(mds_sha256_state_t *state, mds_sha256_t *digest);
+
+static inline bool
+mds_sha256_eq(const mds_sha256_t *a, const mds_sha256_t *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* Digest and length of a regular file; progress may be NULL. */
+mds_status_t
+mds_sha256_file(const char *path, mds_progress_t *progress, mds_error_t *err,
+                mds_sha256_t *digest, uint64_t *size_bytes) MDS_MUST_CHECK;
+
+/* Lower-case, zero-terminated; returns text. */
+const char *
+mds_sha256_hex(const mds_sha256_t *digest, char text[MDS_SHA256_HEX + 1]);
+
+/* False: not 64 lower-case hex digits; *digest is untouched. */
+bool mds_sha256_parse(mds_str_t text, mds_sha256_t *digest) MDS_MUST_CHECK;
+
+/* len: of the digest, 1 to MDS_BLAKE2B_MAX bytes, the same in both. */
+void mds_blake2b_begin(mds_blake2b_t *state, size_t len);
+void mds_blake2b_add(mds_blake2b_t *state, const void *data, size_t len);
+void mds_blake2b_end(mds_blake2b_t *state, uint8_t *digest, size_t len);
+
+/* As mds_sha256_file(), of len bytes. */
+mds_status_t mds_blake2b_file(const char *path, size_t len, mds_error_t *err,
+                              uint8_t *digest) MDS_MUST_CHECK;
+
+/* The eight bytes of the digest, read as a little-endian number. */
+uint64_t mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data);
+
+/* Writes 2 * len lower-case digits and a zero byte; returns text. */
+const char *mds_hex(const void *data, size_t len, char *text);
+
+/* False: not exactly 2 * len lower-case digits; data is untouched. */
+bool mds_hex_parse(mds_str_t text, void *data, size_t len) MDS_MUST_CHECK;
+
+/* RFC 4648, 4., padded; mds_base64_len(len) + 1 bytes; returns text. */
+const char *mds_base64(const void *data, size_t len, char *text);
+
+/*
+ * False: not canonical padded base64, or over max bytes; *len is untouched,
+ * data is not.
+ */
+bool mds_base64_parse(mds_str_t text, void *data, size_t max,
+                      size_t *len) MDS_MUST_CHECK;
+
+/* Fills with bytes that nobody can foretell, from any thread. */
+void mds_random(void *data, size_t len);
+
+/*
+ * Picks libsodium's fastest code, once, from any thread. Functions here that
+ * need it call it themselves.
+ */
+void mds_sodium_init(void);
+
+#endif

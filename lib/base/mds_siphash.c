@@ -1,0 +1,173 @@
+#include "base/mds_siphash.h"
+
+#include <endian.h>
+
+/* A register's worth, where there are such. */
+#define MDS_LANES (MDS_SIPHASH_LANES / 2)
+
+typedef uint64_t mds_lanes_t
+    __attribute__((vector_size(MDS_LANES * sizeof(uint64_t))));
+
+/* The paper's v0 to v3, of each key. */
+typedef struct {
+    mds_lanes_t v0, v1, v2, v3;
+} mds_sip_t;
+
+/* What is below has to end up inside of a function for the processor. */
+#define MDS_ALWAYS_INLINE static inline __attribute__((always_inline))
+
+#define mds_rotate(lanes, bits) ((lanes) << (bits) | (lanes) >> (64 - (bits)))
+
+MDS_ALWAYS_INLINE void
+mds_sip_round(mds_sip_t *s)
+{
+    s->v0 += s->v1;
+    s->v1 = mds_rotate(s->v1, 13) ^ s->v0;
+    s->v0 = mds_rotate(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = mds_rotate(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = mds_rotate(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = mds_rotate(s->v1, 17) ^ s->v2;
+    s->v2 = mds_rotate(s->v2, 32);
+}
+
+MDS_ALWAYS_INLINE void
+mds_sip_begin(mds_sip_t *s, const uint8_t *keys)
+{
+    uint64_t    words[2 * MDS_LANES];
+    mds_lanes_t a, b, k0, k1;
+
+    memcpy(words, keys, sizeof(words));
+
+    for (int i = 0; i < 2 * MDS_LANES; i++) {
+        words[i] = le64toh(words[i]);
+    }
+
+    memcpy(&a, words, sizeof(a));
+    memcpy(&b, words + MDS_LANES, sizeof(b));
+    k0 = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    k1 = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+
+    s->v0 = k0 ^ UINT64_C(0x736f6d6570736575);
+    s->v1 = k1 ^ UINT64_C(0x646f72616e646f6d);
+    s->v2 = k0 ^ UINT64_C(0x6c7967656e657261);
+    s->v3 = k1 ^ UINT64_C(0x7465646279746573);
+}
+
+/* Two at a time, neither of which waits for the other. */
+MDS_ALWAYS_INLINE void
+mds_sip_rounds(mds_sip_t s[2])
+{
+    mds_sip_round(&s[0]);
+    mds_sip_round(&s[1]);
+    mds_sip_round(&s[0]);
+    mds_sip_round(&s[1]);
+}
+
+MDS_ALWAYS_INLINE void
+mds_sip_word(mds_sip_t s[2], uint64_t word)
+{
+    s[0].v3 ^= word;
+    s[1].v3 ^= word;
+    mds_sip_rounds(s);
+    s[0].v0 ^= word;
+    s[1].v0 ^= word;
+}
+
+MDS_ALWAYS_INLINE void
+mds_sip_end(const mds_sip_t *s, uint64_t *digests)
+{
+    mds_lanes_t all = s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+
+    memcpy(digests, &all, sizeof(all));
+}
+
+/* The bytes behind the last whole word, and how many there are in all. */
+MDS_ALWAYS_INLINE uint64_t
+mds_sip_last(mds_str_t data)
+{
+    uint64_t word = 0;
+
+    /* What is empty may point nowhere. */
+    if (data.len % 8 != 0) {
+        memcpy(&word, data.data + data.len / 8 * 8, data.len % 8);
+    }
+
+    return le64toh(word) | (uint64_t) data.len << 56;
+}
+
+MDS_ALWAYS_INLINE void
+mds_sip_lanes(const uint8_t *keys, mds_str_t data, uint64_t last,
+              uint64_t *digests)
+{
+    mds_sip_t s[2];
+    uint64_t  word;
+
+    mds_sip_begin(&s[0], keys);
+    mds_sip_begin(&s[1], keys + MDS_LANES * MDS_SIPHASH_KEY);
+
+    for (size_t i = 0; i + sizeof(word) <= data.len; i += sizeof(word)) {
+        memcpy(&word, data.data + i, sizeof(word));
+        mds_sip_word(s, le64toh(word));
+    }
+
+    mds_sip_word(s, last);
+    s[0].v2 ^= UINT64_C(0xff);
+    s[1].v2 ^= UINT64_C(0xff);
+    mds_sip_rounds(s);
+    mds_sip_rounds(s);
+    mds_sip_end(&s[0], digests);
+    mds_sip_end(&s[1], digests + MDS_LANES);
+}
+
+MDS_ALWAYS_INLINE void
+mds_sip(const uint8_t *keys, size_t count, mds_str_t data, uint64_t *digests)
+{
+    uint64_t last = mds_sip_last(data);
+
+    for (size_t i = 0; i < count; i += MDS_SIPHASH_LANES) {
+        mds_sip_lanes(keys + i * MDS_SIPHASH_KEY, data, last, digests + i);
+    }
+}
+
+#if defined(__x86_64__)
+
+static __attribute__((target("avx512vl"))) void
+mds_sip_avx512(const uint8_t *keys, size_t count, mds_str_t data,
+               uint64_t *digests)
+{
+    mds_sip(keys, count, data, digests);
+}
+
+static __attribute__((target("avx2"))) void
+mds_sip_avx2(const uint8_t *keys, size_t count, mds_str_t data,
+             uint64_t *digests)
+{
+    mds_sip(keys, count, data, digests);
+}
+
+void
+mds_siphash_lanes(const uint8_t *keys, size_t count, mds_str_t data,
+                  uint64_t *digests)
+{
+    if (__builtin_cpu_supports("avx512vl")) {
+        mds_sip_avx512(keys, count, data, digests);
+    } else if (__builtin_cpu_supports("avx2")) {
+        mds_sip_avx2(keys, count, data, digests);
+    } else {
+        mds_sip(keys, count, data, digests);
+    }
+}
+
+#else
+
+void
+mds_siphash_lanes(const uint8_t *keys, size_t count, mds_str_t data,
+                  uint64_t *digests)
+{
+    mds_sip(keys, count, data, digests);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * mds_terms: the bounds and the small enumerations that documents, records,
+ * requests and the state share. Sizes are in bytes.
+ */
+
+#ifndef MDS_TERMS_H
+#define MDS_TERMS_H
+
+#include <stdint.h>
+
+/* The longest names; together they leave room in a key of the catalog. */
+#define MDS_APP_MAX 128
+#define MDS_KIND_MAX 32
+#define MDS_NAME_MAX 256
+#define MDS_RELEASE_ID_MAX 128
+#define MDS_META_MAX 65536 /* of what a manifest says to the app, as JSON */
+
+#define MDS_ATTRIBUTE_NAME_MAX 32
+#define MDS_VALUE_MAX 256 /* of an attribute */
+
+/* How long a gray message is kept after it has expired. */
+#define MDS_MESSAGE_KEPT_MS (INT64_C(30) * 24 * 3600 * 1000)
+
+/* The differences that the loader makes (mds_delta.h). */
+#define MDS_DELTA_FORMAT "dcz"
+
+/* Structures that are stored, or mapped, as they are. */
+#define MDS_PACKED __attribute__((packed))
+
+typedef enum { MDS_BY_DEVICE, MDS_BY_USER } mds_by_t;
+
+typedef enum {
+    MDS_OP_IN,
+    MDS_OP_NOT_IN,
+    MDS_OP_RANGE,
+    MDS_OP_NOT_RANGE
+} mds_op_t;
+
+typedef enum {
+    MDS_RELEASE_RUNNING,
+    MDS_RELEASE_PAUSED,
+    MDS_RELEASE_ENDED,
+    MDS_RELEASE_ROLLED_BACK
+} mds_release_state_t;
+
+/* What a device gets where no difference exists. */
+typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * mds_catalog: one generation of the catalog, opened for reading.
+ *
+ * A generation is a sealed, immutable LMDB file, DEPOT/catalog/SERIAL.mdb,
+ * with four tables:
+ *
+ *   meta       "catalog"         mds_catalog_meta_t
+ *   apps       app               mds_app_record_t
+ *   lists      app 00 name       mds_list_record_t
+ *   resources  app 00 kind 00 name  mds_record_t
+ *
+ * Whoever serves a generation has proved it before (mds_validate.h): look-ups
+ * answer from the bytes as they lie there, and check none of them again. A
+ * catalog belongs to one thread at a time.
+ */
+
+#ifndef MDS_CATALOG_H
+#define MDS_CATALOG_H
+
+#include "base/mds_file.h"
+#include "catalog/mds_record.h"
+#include "lmdb/mds_lmdb.h"
+
+#define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
+#define MDS_CATALOG_FORMAT 3
+
+typedef enum {
+    MDS_CATALOG_META,
+    MDS_CATALOG_APPS,
+    MDS_CATALOG_LISTS,
+    MDS_CATALOG_RESOURCES,
+    MDS_CATALOG_TABLES
+} mds_catalog_table_t;
+
+extern const char *const mds_catalog_names[MDS_CATALOG_TABLES];
+
+typedef struct MDS_PACKED {
+    uint32_t tag;
+    uint32_t format;
+    uint64_t serial;
+    uint32_t list_count;
+    uint32_t resource_count;
+    int64_t  created_ms;
+} mds_catalog_meta_t;
+
+typedef struct mds_catalog_s mds_catalog_t;
+
+/* DEPOT/catalog/SERIAL.mdb, and what its seal calls it. */
+mds_status_t
+mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
+                 mds_path_t *path) MDS_MUST_CHECK;
+/* The serial of a generation's file name, "SERIAL.mdb"; false: it is none. */
+bool mds_catalog_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
+void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
+
+/*
+ * The caller closes *catalog. full: read and hash every byte of the file
+ * first; without it, length and seal are compared.
+ * MDS_NOT_FOUND, MDS_DAMAGED, MDS_INCOMPATIBLE.
+ */
+mds_status_t
+     mds_catalog_open(const char *depot, uint64_t serial, bool full,
+                      mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
+void mds_catalog_close(mds_catalog_t *catalog);
+
+uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
+
+/* The file, as it was when its first byte was read. */
+const mds_file_id_t *mds_catalog_file_id(const mds_catalog_t *catalog);
+
+/*
+ * Whether the file is still as it was, and from now on each list that is
+ * asked about: looked at again only with another tick, which is whatever
+ * clock the caller has. MDS_DAMAGED: somebody wrote to it.
+ */
+mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
+                               mds_error_t *err) MDS_MUST_CHECK;
+
+/* Look-ups go between these two; what they lend is good until the end. */
+mds_status_t
+     mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+void mds_catalog_end(mds_catalog_t *catalog);
+
+/* MDS_NOT_FOUND, without words: nothing is known under these names. */
+mds_status_t
+mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
+                     mds_str_t name, mds_error_t *err,
+                     const mds_record_t **record) MDS_MUST_CHECK;
+
+mds_status_t
+mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
+                mds_app_record_t *record) MDS_MUST_CHECK;
+
+/*
+ * Whether a list has an id. key is that of the list's record, hash the id's
+ * mds_id_hash(). on_match_limit: what a pattern says whose match is given up at
+ * its limits. MDS_DAMAGED: the list is not there, or not whole.
+ */
+mds_status_t
+mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
+                     uint64_t hash, bool on_match_limit, mds_error_t *err,
+                     bool *in) MDS_MUST_CHECK;
+
+/* Its environment, for those who copy or walk it. */
+mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);
+
+/* Checks every record, and opens every list in turn. MDS_DAMAGED names the
+ * first that is wrong. */
+mds_status_t
+mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * mds_catalog_internal: what the files mds_catalog*.c share, and nobody else.
+ */
+
+#ifndef MDS_CATALOG_INTERNAL_H
+#define MDS_CATALOG_INTERNAL_H
+
+#include "base/mds_pattern.h"
+#include "catalog/mds_catalog.h"
+#include "catalog/mds_list_record.h"
+#include "catalog/mds_validate.h"
+#include "idset/mds_idset.h"
+
+/* A list that was asked for once, and is ready for the next time. */
+typedef struct {
+    const char     *record; /* where it lies */
+    uint64_t        tick;   /* of the catalog, when the base was looked at */
+    mds_idset_t    *base;   /* NULL: none */
+    mds_pattern_t **patterns;
+    uint32_t        pattern_count;
+} mds_opened_list_t;
+
+typedef struct mds_found_s mds_found_t;
+
+struct mds_catalog_s {
+    mds_lmdb_t         *lmdb;
+    char               *depot;
+    mds_catalog_meta_t  meta;
+    uint64_t            tick;
+    mds_opened_list_t **lists; /* by number; NULL: not asked about yet */
+    mds_validated_t    *proof; /* NULL: nobody needs one */
+
+    /* What was looked up already: mds_catalog_lookup.c */
+    uint8_t      secret[MDS_SIPHASH_KEY];
+    mds_found_t *found;
+    size_t       found_mask;
+};
+
+mds_status_t
+mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+
+/* As mds_lmdb_get(); the view is good as long as the catalog. */
+bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
+                      mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
+
+/* Where the generation is, and its seal: mds_seal_check(). */
+mds_status_t mds_catalog_look(const char *depot, uint64_t serial, bool full,
+                              mds_error_t *err, mds_path_t *path,
+                              mds_file_id_t *mark) MDS_MUST_CHECK;
+
+/* MDS_DAMAGED: what was opened is not what was known. */
+mds_status_t
+mds_catalog_same(const mds_file_id_t *opened, const mds_file_id_t *known,
+                 const char *path, mds_error_t *err) MDS_MUST_CHECK;
+
+/* NULL is fine. */
+void mds_opened_list_free(mds_opened_list_t *list);
+
+/* Opens, checks and closes a list that nobody uses yet; *number is its own. */
+mds_status_t
+mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                     uint32_t *number) MDS_MUST_CHECK;
+
+/* The list's record and what was made of it, opened at its first use. */
+mds_status_t
+mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
+                 const mds_list_record_t **record,
+                 mds_opened_list_t       **list) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,246 @@
+#include "catalog/mds_validation_hint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mds_digest.h"
+
+#define MDS_PROVED_NAME "PROVED"
+#define MDS_PROVED_TAG "mdsprv1"
+#define MDS_PROVED_BOOT 36 /* characters of a UUID */
+
+typedef struct {
+    char     tag[8];
+    uint64_t word;
+} mds_validation_hint_file_t;
+
+_Static_assert(sizeof(mds_validation_hint_file_t) == 16, "as drawn");
+
+/* Read and written, not mapped: whoever may write to the folder could cut the
+ * file under a mapping. */
+struct mds_validation_hint_s {
+    int  fd;
+    char boot[MDS_PROVED_BOOT];
+};
+
+/* What it says of an earlier life of the machine is not known any more: who
+ * knows what became of the disk. */
+static mds_status_t
+mds_validation_hint_read_boot(char boot[MDS_PROVED_BOOT], mds_error_t *err)
+{
+    static const char path[] = "/proc/sys/kernel/random/boot_id";
+    char             *text;
+    size_t            len;
+    mds_status_t      status = mds_file_read(path, 4096, err, &text, &len);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (len < MDS_PROVED_BOOT) {
+        status = mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" is too short", path);
+    } else {
+        memcpy(boot, text, MDS_PROVED_BOOT);
+    }
+
+    free(text);
+    return status;
+}
+
+/* Empty, and of those to whom the folder belongs; below zero: it cannot be
+ * made, or somebody else was faster. */
+static int
+mds_validation_hint_make(int dir, const struct stat *owner)
+{
+    const mds_validation_hint_file_t empty = { .tag = MDS_PROVED_TAG };
+    int                              fd = openat(dir, MDS_PROVED_NAME,
+                                                 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd >= 0
+        && (write(fd, &empty, sizeof(empty)) != sizeof(empty)
+            || fchmod(fd, 0660) != 0
+            || (fchown(fd, owner->st_uid, owner->st_gid) != 0
+                && errno != EPERM)))
+    {
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+/* A file that looks like it; root takes only what the folder's owner has made
+ * there, under one name. */
+static bool
+mds_validation_hint_is_one(int fd, const struct stat *owner)
+{
+    mds_validation_hint_file_t file;
+    struct stat                st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+           && (geteuid() != 0
+               || (st.st_uid == owner->st_uid && st.st_nlink == 1))
+           && st.st_size == sizeof(file)
+           && pread(fd, &file, sizeof(file), 0) == sizeof(file)
+           && memcmp(file.tag, MDS_PROVED_TAG, sizeof(file.tag)) == 0;
+}
+
+static mds_status_t
+mds_validation_hint_open_in(int dir, const char *path, bool make,
+                            mds_error_t *err, int *fd)
+{
+    struct stat owner;
+    int         opened = -1;
+
+    if (fstat(dir, &owner) != 0) {
+        return mds_fail_errno(err, "stat \"%s\"", path);
+    }
+
+    if (make) {
+        opened = mds_validation_hint_make(dir, &owner);
+    }
+
+    if (opened < 0) {
+        opened = openat(dir, MDS_PROVED_NAME,
+                        O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    }
+
+    if (opened < 0) {
+        return mds_fail_errno(err, "open \"%s/" MDS_PROVED_NAME "\"", path);
+    }
+
+    if (!mds_validation_hint_is_one(opened, &owner)) {
+        close(opened);
+        return mds_fail(err, MDS_INCOMPATIBLE,
+                        "\"%s/" MDS_PROVED_NAME "\" is not a depot's", path);
+    }
+
+    *fd = opened;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
+                         mds_validation_hint_t **proved)
+{
+    mds_path_t             path;
+    mds_validation_hint_t *opened;
+    mds_status_t           status = mds_path(&path, err, "%s/state", depot);
+    int                    dir;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    dir = open(path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    opened = calloc(1, sizeof(*opened));
+    if (opened == NULL) {
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    if (status == MDS_OK) {
+        status = mds_validation_hint_read_boot(opened->boot, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_validation_hint_open_in(dir, path.text, make, err,
+                                             &opened->fd);
+    }
+
+    close(dir);
+
+    if (status != MDS_OK) {
+        free(opened);
+        return status;
+    }
+
+    *proved = opened;
+    return MDS_OK;
+}
+
+void
+mds_validation_hint_close(mds_validation_hint_t *proved)
+{
+    if (proved != NULL) {
+        close(proved->fd);
+        free(proved);
+    }
+}
+
+static uint64_t
+mds_validation_hint_word(const mds_validation_hint_t *proved, uint64_t serial,
+                         const mds_file_id_t *mark)
+{
+    static const uint8_t key[MDS_SIPHASH_KEY] = "mds proved mark";
+    struct {
+        uint64_t      serial;
+        mds_file_id_t mark;
+        char          boot[40];
+    } all = { .serial = serial, .mark = *mark };
+
+    memcpy(all.boot, proved->boot, sizeof(proved->boot));
+
+    return serial << 32
+           | mds_siphash(key, (mds_str_t){ sizeof(all), (const char *) &all })
+                 >> 32;
+}
+
+/* 0: nothing is told, or it cannot be read. */
+static uint64_t
+mds_validation_hint_told(const mds_validation_hint_t *proved)
+{
+    uint64_t word;
+
+    return pread(proved->fd, &word, sizeof(word),
+                 offsetof(mds_validation_hint_file_t, word))
+                   == sizeof(word)
+               ? word
+               : 0;
+}
+
+void
+mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
+                            uint64_t current, const mds_file_id_t *mark)
+{
+    uint64_t word, told;
+    ssize_t  n;
+
+    if (proved == NULL) {
+        return;
+    }
+
+    word = mds_validation_hint_word(proved, serial, mark);
+    told = mds_validation_hint_told(proved);
+
+    /* What is beyond the one in force is of another depot's life. Where two
+     * tell at once, the older may stay: then the newer is proved once more. */
+    if (told >> 32 <= (uint32_t) serial || told >> 32 > (uint32_t) current) {
+        n = pwrite(proved->fd, &word, sizeof(word),
+                   offsetof(mds_validation_hint_file_t, word));
+        (void) n;
+    }
+}
+
+uint32_t
+mds_validation_hint_serial(const mds_validation_hint_t *proved)
+{
+    return proved == NULL ? 0
+                          : (uint32_t) (mds_validation_hint_told(proved) >> 32);
+}
+
+bool
+mds_validation_hint_matches(const mds_validation_hint_t *proved,
+                            uint64_t serial, const mds_file_id_t *mark)
+{
+    return proved != NULL
+           && mds_validation_hint_told(proved)
+                  == mds_validation_hint_word(proved, serial, mark);
+}

@@ -1,0 +1,70 @@
+/*
+ * mds_client_triage: what a device does with the gray messages of its user.
+ *
+ * The list of a user names messages for all platforms, ids ascending, ids of
+ * other users' messages left out. A device goes over the whole of it twice:
+ *
+ *   first pass, ids descending
+ *     An unread message that has expired is noted as to-be-read. Otherwise
+ *     the newest message of the device's platform hits when it is unread and
+ *     its version is above the official one and above the device's. On a hit
+ *     every other message of the platform is noted, too.
+ *
+ *   second pass, ids ascending, what is noted counting as read
+ *     Deleted can be what stands before the first unread message: the last of
+ *     those is the boundary. There is none where the first one is unread.
+ *
+ * Then one request says: delete through the boundary, and mark as read what
+ * was noted above it.
+ *
+ * The newest message of a platform is the newest in the list, whatever became
+ * of it: one that has expired, or was read, still stands before the older ones.
+ * What is read already is not noted again, there being nothing to say of it.
+ */
+
+#ifndef MDS_CLIENT_TRIAGE_H
+#define MDS_CLIENT_TRIAGE_H
+
+#include "base/mds_base.h"
+
+typedef struct {
+    uint64_t  id; /* from 1 */
+    mds_str_t platform;
+    mds_str_t version;
+    int64_t   expires_ms; /* from then on it has expired */
+    bool      read;
+} mds_client_triage_message_t;
+
+/* Who goes over the list. A version that is empty is below every other; with
+ * one that is neither empty nor a version nothing hits. */
+typedef struct {
+    mds_str_t platform;
+    mds_str_t official; /* version of the platform */
+    mds_str_t version;  /* installed */
+    int64_t   now_ms;
+} mds_client_triage_device_t;
+
+/* Neighbouring ids, first and last among them. */
+typedef struct {
+    uint64_t first;
+    uint64_t last;
+} mds_client_triage_run_t;
+
+#define MDS_PASSES_NO_HIT SIZE_MAX
+
+typedef struct {
+    size_t   hit;            /* index in the list, or MDS_PASSES_NO_HIT */
+    uint64_t delete_through; /* the boundary; 0: there is none */
+    size_t   runs;           /* to mark as read */
+} mds_client_triage_t;
+
+/*
+ * Both passes over `count` messages, ids strictly ascending. runs has room for
+ * `count` and gets the ids to mark, ascending, all above the boundary.
+ */
+mds_client_triage_t
+mds_client_triage(const mds_client_triage_message_t *messages, size_t count,
+                  const mds_client_triage_device_t *device,
+                  mds_client_triage_run_t          *runs);
+
+#endif

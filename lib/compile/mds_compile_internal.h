@@ -1,0 +1,55 @@
+/*
+ * mds_compile_internal: what the files mds_compile*.c share, and nobody else.
+ */
+
+#ifndef MDS_COMPILE_INTERNAL_H
+#define MDS_COMPILE_INTERNAL_H
+
+#include "compile/mds_compile.h"
+#include "compile/mds_record_builder.h"
+
+/* One resource under way. */
+typedef struct {
+    mds_compile_t        *c;
+    const mds_model_t    *model;
+    mds_record_builder_t *builder;
+    mds_builds_t          builds;   /* by index of the table BUILDS */
+    const mds_release_t **releases; /* in order of choice */
+    size_t                release_count;
+    uint64_t             *sizes;  /* of the builds */
+    bool                  config; /* it is the app's configuration */
+
+    /* An offer under way, for the visit of its differences. */
+    const mds_release_t *release;
+    size_t               to;
+} mds_compile_ctx_t;
+
+/* What every release has: id, scope, rules, audience, times. */
+void
+mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
+                         mds_release_record_t *record);
+
+/* Once all releases have theirs: salts up to a multiple of the lanes. */
+void mds_compile_fill_salts(mds_compile_ctx_t *x);
+
+/* The answers of the release under way: one for each online build of its
+ * version, and where to go back to, if it was rolled back. */
+mds_status_t
+             mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
+                                mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
+mds_status_t mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
+                                   mds_range_t *rollbacks) MDS_MUST_CHECK;
+
+/* The app's messages: part of what is known of its upgrades. */
+mds_status_t
+mds_compile_messages(mds_compile_ctx_t *x, mds_error_t *err) MDS_MUST_CHECK;
+
+/* The builds of a version lie side by side. */
+mds_range_t
+mds_compile_builds_of(const mds_compile_ctx_t *x, const mds_version_t *version);
+
+/* Releases and settings of an app's configuration. */
+mds_status_t
+mds_compile_config(mds_compile_ctx_t *x, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,262 @@
+#include "compile/mds_compile_internal.h"
+
+#include <stdlib.h>
+
+#include "json/mds_json.h"
+
+/* Both as members of an object in JSON, with the brace that closes it. */
+static mds_status_t
+mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
+                   mds_str_t signature, mds_error_t *err, mds_span_t *span)
+{
+    mds_json_t  *members = mds_json_object_new();
+    mds_status_t status = mds_json_set_str(members, "manifest", body);
+    char        *text;
+    size_t       len;
+
+    if (status == MDS_OK) {
+        status = mds_json_set_str(members, "signature", signature);
+    }
+
+    status = status == MDS_OK
+                 ? mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len)
+                 : mds_fail(err, status, "no memory");
+
+    /* Other members come before: its own brace goes. */
+    if (status == MDS_OK) {
+        *span = mds_record_builder_bytes(builder,
+                                         (mds_str_t){ len - 1, text + 1 });
+        free(text);
+    }
+
+    mds_json_release(members);
+
+    return status;
+}
+
+/* What the release and its package say to the app may be too much together,
+ * which can only be where all of the manifest is that long. */
+static mds_status_t
+mds_compile_check_meta(const mds_compile_ctx_t *x, const mds_json_t *manifest,
+                       size_t manifest_bytes, mds_error_t *err)
+{
+    char        *text;
+    size_t       bytes = 0;
+    mds_status_t status = MDS_OK;
+
+    if (manifest_bytes > MDS_META_MAX && mds_json_get(manifest, "meta") != NULL)
+    {
+        status = mds_json_dump(mds_json_get(manifest, "meta"), MDS_JSON_COMPACT,
+                               err, &text, &bytes);
+        if (status == MDS_OK) {
+            free(text);
+        }
+    }
+
+    return bytes <= MDS_META_MAX
+               ? status
+               : mds_fail(err, MDS_INVALID,
+                          "/releases/%zu/meta: found %zu bytes of JSON together"
+                          " with the \"meta\" of its package; must be at most"
+                          " %d",
+                          x->release->index, bytes, MDS_META_MAX);
+}
+
+/* Signs the manifest, which is released here, and keeps both. */
+static mds_status_t
+mds_compile_sign(mds_compile_ctx_t *x, mds_json_t *manifest, mds_error_t *err,
+                 mds_answer_t *answer)
+{
+    char         signature[MDS_SIGNATURE_BYTES + 1];
+    mds_str_t    header = { MDS_SIGNATURE_BYTES, signature };
+    mds_str_t    body;
+    mds_status_t status;
+
+    if (manifest == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    status = x->c->sign(x->c, manifest, err, &body, signature);
+
+    if (status == MDS_OK) {
+        status = mds_compile_check_meta(x, manifest, body.len, err);
+    }
+
+    mds_json_release(manifest);
+
+    if (status == MDS_OK) {
+        answer->manifest = mds_record_builder_bytes(x->builder, body);
+        answer->signature = mds_record_builder_bytes(x->builder, header);
+        status = mds_compile_quoted(x->builder, body, header, err,
+                                    &answer->quoted);
+    }
+
+    return status;
+}
+
+static uint32_t
+mds_build_index(const mds_compile_ctx_t *x, const mds_package_t *package)
+{
+    for (size_t i = 0; i < x->builds.count; i++) {
+        if (x->builds.items[i] == package) {
+            return (uint32_t) i;
+        }
+    }
+
+    return MDS_RECORD_NONE;
+}
+
+/* One difference of the offer under way. */
+static mds_status_t
+mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
+{
+    mds_compile_ctx_t  *x = data;
+    mds_delta_record_t  record = { .from = mds_build_index(x, pair->from) };
+    mds_delta_outcome_t outcome;
+    mds_delta_fact_t    fact = { .from = pair->from };
+    mds_status_t        status;
+
+    status = x->c->delta(x->c, pair, err, &outcome);
+
+    if (status == MDS_NOT_FOUND) {
+        return MDS_OK;
+    }
+
+    if (status == MDS_OK && outcome.worth) {
+        fact.file = outcome.file;
+        fact.format = pair->wish != NULL && pair->wish->format.len > 0
+                          ? pair->wish->format
+                          : mds_str("dcz");
+
+        status = mds_compile_sign(x,
+                                  mds_manifest_install(x->model->app,
+                                                       x->release, pair->to,
+                                                       x->sizes[x->to], &fact),
+                                  err, &record.answer);
+    }
+
+    if (status == MDS_OK) {
+        mds_record_builder_add(x->builder, MDS_TABLE_DELTAS, &record);
+    }
+
+    return status;
+}
+
+/* One build of the release's version, and the differences towards it. */
+static mds_status_t
+mds_compile_offer(mds_compile_ctx_t *x, size_t i, mds_error_t *err)
+{
+    mds_offer_t  offer = { .build = (uint32_t) i };
+    uint32_t     first = mds_record_builder_count(x->builder, MDS_TABLE_DELTAS);
+    mds_status_t status;
+
+    x->to = i;
+
+    status = mds_compile_sign(x,
+                              mds_manifest_install(x->model->app, x->release,
+                                                   x->builds.items[i],
+                                                   x->sizes[i], NULL),
+                              err, &offer.answer);
+
+    if (status == MDS_OK) {
+        status
+            = mds_delta_plan_deltas(&x->builds, i, mds_compile_delta, x, err);
+    }
+
+    if (status == MDS_OK) {
+        offer.deltas
+            = mds_record_builder_range(x->builder, MDS_TABLE_DELTAS, first);
+        mds_record_builder_add(x->builder, MDS_TABLE_OFFERS, &offer);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
+                   mds_error_t *err, mds_range_t *offers)
+{
+    const mds_release_t *release = x->release;
+    uint32_t     first = mds_record_builder_count(x->builder, MDS_TABLE_OFFERS);
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = builds->first;
+         status == MDS_OK && i < builds->first + builds->count; i++)
+    {
+        const mds_package_t *build = x->builds.items[i];
+
+        if (!build->embedded
+            && mds_scopes_meet(&build->platforms, &release->platforms)
+            && mds_scopes_meet(&build->channels, &release->channels))
+        {
+            status = mds_compile_offer(x, i, err);
+        }
+    }
+
+    *offers = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    return status;
+}
+
+/* Whether a device may be entitled to the version: some release offers it. */
+static bool
+mds_version_released(const mds_compile_ctx_t *x, const mds_version_t *version)
+{
+    for (size_t i = 0; i < x->release_count; i++) {
+        if (x->releases[i]->state != MDS_RELEASE_ROLLED_BACK
+            && mds_version_cmp(&x->releases[i]->key, version) == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static mds_status_t
+mds_compile_rollback(mds_compile_ctx_t *x, const mds_package_t *package,
+                     uint32_t build, mds_error_t *err)
+{
+    mds_offer_t  offer = { .build = build };
+    mds_status_t status;
+
+    status = mds_compile_sign(
+        x,
+        mds_manifest_rollback(x->model->app, x->release, package,
+                              package != NULL ? x->sizes[build] : 0),
+        err, &offer.answer);
+
+    if (status == MDS_OK) {
+        mds_record_builder_add(x->builder, MDS_TABLE_OFFERS, &offer);
+    }
+
+    return status;
+}
+
+/* Back to none, or to any lower version that a device may be entitled to. */
+mds_status_t
+mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
+                      mds_range_t *rollbacks)
+{
+    uint32_t     first = mds_record_builder_count(x->builder, MDS_TABLE_OFFERS);
+    mds_status_t status;
+
+    if (x->release->state != MDS_RELEASE_ROLLED_BACK) {
+        return MDS_OK;
+    }
+
+    status = mds_compile_rollback(x, NULL, MDS_RECORD_NONE, err);
+
+    for (size_t i = 0; status == MDS_OK && i < x->builds.count; i++) {
+        const mds_package_t *build = x->builds.items[i];
+
+        if (!build->embedded
+            && mds_version_cmp(&build->key, &x->release->key) < 0
+            && mds_version_released(x, &build->key))
+        {
+            status = mds_compile_rollback(x, build, (uint32_t) i, err);
+        }
+    }
+
+    *rollbacks = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    return status;
+}

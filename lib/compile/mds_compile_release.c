@@ -1,0 +1,139 @@
+#include <math.h>
+
+#include "compile/mds_compile_internal.h"
+
+/* A percentage as a fraction of 2^64; all of it is UINT64_MAX. */
+static uint64_t
+mds_threshold(double percent)
+{
+    return percent >= 100 ? UINT64_MAX : (uint64_t) ldexp(percent / 100, 64);
+}
+
+/* What makes the buckets of two releases independent. */
+static uint32_t
+mds_compile_salt(mds_compile_ctx_t *x, mds_str_t id)
+{
+    uint32_t index = mds_record_builder_count(x->builder, MDS_TABLE_SALTS);
+    mds_sha256_state_t state;
+    mds_sha256_t       digest;
+    mds_salt_t         salt;
+
+    mds_sha256_begin(&state);
+    mds_sha256_add(&state, x->model->app.data, x->model->app.len);
+    mds_sha256_add(&state, "", 1);
+    mds_sha256_add(&state, id.data, id.len);
+    mds_sha256_end(&state, &digest);
+    memcpy(salt.bytes, digest.bytes, sizeof(salt.bytes));
+    mds_record_builder_add(x->builder, MDS_TABLE_SALTS, &salt);
+
+    return index;
+}
+
+void
+mds_compile_fill_salts(mds_compile_ctx_t *x)
+{
+    static const mds_salt_t none;
+
+    while (mds_record_builder_count(x->builder, MDS_TABLE_SALTS)
+               % MDS_SIPHASH_LANES
+           != 0)
+    {
+        mds_record_builder_add(x->builder, MDS_TABLE_SALTS, &none);
+    }
+}
+
+static mds_range_t
+mds_compile_versions(mds_compile_ctx_t *x, const mds_strs_t *versions)
+{
+    uint32_t first = mds_record_builder_count(x->builder, MDS_TABLE_TEXTS);
+
+    for (size_t i = 0; i < versions->count; i++) {
+        mds_version_t version;
+        mds_span_t    span = { 0 };
+
+        if (mds_version_parse(versions->items[i], &version)) {
+            span = mds_record_builder_version(x->builder, &version);
+        }
+
+        mds_record_builder_add(x->builder, MDS_TABLE_TEXTS, &span);
+    }
+
+    return mds_record_builder_range(x->builder, MDS_TABLE_TEXTS, first);
+}
+
+static void
+mds_compile_audience(mds_compile_ctx_t *x, const mds_audience_t *audience,
+                     mds_release_record_t *record)
+{
+    record->lists
+        = mds_record_builder_lists(x->builder, x->model, &audience->lists);
+    record->except
+        = mds_record_builder_lists(x->builder, x->model, &audience->except);
+    record->flags
+        = (uint8_t) ((audience->all ? MDS_AUDIENCE_ALL : 0)
+                     | (audience->has_percent ? MDS_AUDIENCE_PERCENT : 0)
+                     | (audience->has_ramp ? MDS_AUDIENCE_RAMP : 0)
+                     | (audience->has_window ? MDS_AUDIENCE_WINDOW : 0)
+                     | (audience->lists.count > 0 ? MDS_AUDIENCE_LISTS : 0));
+    record->by = (uint8_t) audience->by;
+    record->percent = mds_threshold(audience->percent);
+    record->ramp_from = mds_threshold(audience->ramp_from);
+    record->ramp_to = mds_threshold(audience->ramp_to);
+    record->ramp_start_ms = audience->ramp_start_ms;
+    record->ramp_end_ms = audience->ramp_end_ms;
+}
+
+static void
+mds_compile_window(mds_compile_ctx_t *x, const mds_release_t *release,
+                   mds_release_record_t *record)
+{
+    const mds_audience_t *audience = &release->audience;
+    mds_str_t             key;
+
+    if (!audience->has_window) {
+        return;
+    }
+
+    key = mds_arena_printf(x->model->arena, "%.*s%c%.*s",
+                           MDS_STR(x->model->app), 0, MDS_STR(release->id));
+    record->window = mds_record_builder_bytes(x->builder, key);
+    record->window_by = (uint8_t) audience->window_by;
+    record->window_count = audience->window_count;
+    record->window_until_ms = audience->window_until_ms;
+}
+
+static mds_span_t
+mds_compile_stage(mds_compile_ctx_t *x, mds_str_t stage)
+{
+    mds_version_t version;
+
+    return mds_version_parse(stage, &version)
+               ? mds_record_builder_version(x->builder, &version)
+               : (mds_span_t){ 0 };
+}
+
+void
+mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
+                         mds_release_record_t *record)
+{
+    mds_record_builder_t *builder = x->builder;
+
+    record->priority = release->priority;
+    record->state = (uint8_t) release->state;
+    record->missing = (uint8_t) release->missing;
+    record->start_ms = release->start_ms;
+    record->end_ms = release->end_ms;
+    record->id = mds_record_builder_text(builder, release->id);
+    record->version = mds_record_builder_text(builder, release->version);
+    record->version_key = mds_record_builder_version(builder, &release->key);
+    record->platforms = mds_record_builder_texts(builder, &release->platforms);
+    record->channels = mds_record_builder_texts(builder, &release->channels);
+    record->rules = mds_record_builder_rules(builder, &release->rules);
+    record->force_full = mds_compile_versions(x, &release->force_full);
+    record->stage = mds_compile_stage(x, release->stage);
+    record->salt = release->audience.has_percent || release->audience.has_ramp
+                       ? mds_compile_salt(x, release->id)
+                       : MDS_RECORD_NONE;
+    mds_compile_audience(x, &release->audience, record);
+    mds_compile_window(x, release, record);
+}

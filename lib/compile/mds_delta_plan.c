@@ -1,0 +1,159 @@
+#include "compile/mds_delta_plan.h"
+
+int
+mds_builds_cmp(const void *a, const void *b)
+{
+    const mds_package_t *pa = *(const mds_package_t *const *) a;
+    const mds_package_t *pb = *(const mds_package_t *const *) b;
+    int order = mds_resource_cmp(pa->kind, pa->name, pb->kind, pb->name);
+
+    if (order == 0) {
+        order = mds_version_cmp(&pb->key, &pa->key);
+    }
+
+    return order != 0 ? order
+                      : (pa->index > pb->index) - (pa->index < pb->index);
+}
+
+static bool
+mds_strs_have(const mds_strs_t *strs, mds_str_t value)
+{
+    for (size_t i = 0; i < strs->count; i++) {
+        if (mds_str_eq(strs->items[i], value)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Two "in" rules of one attribute with no value in common. */
+static bool
+mds_rules_part(const mds_rule_t *a, const mds_rule_t *b)
+{
+    if (a->op != MDS_OP_IN || b->op != MDS_OP_IN
+        || !mds_str_eq(a->attribute, b->attribute))
+    {
+        return false;
+    }
+
+    for (size_t i = 0; i < a->values.count; i++) {
+        mds_str_t value = a->values.items[i];
+
+        if (value.data[value.len - 1] == '*'
+            || mds_strs_have(&b->values, value)) {
+            return false;
+        }
+    }
+
+    for (size_t i = 0; i < b->values.count; i++) {
+        mds_str_t value = b->values.items[i];
+
+        if (value.data[value.len - 1] == '*') {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/*
+ * Whether a device that has the one build may get the other. Builds for
+ * different processors, say, never meet on a device, and their differences
+ * would be made for nobody.
+ */
+static bool
+mds_builds_meet(const mds_package_t *from, const mds_package_t *to)
+{
+    if (!mds_scopes_meet(&from->platforms, &to->platforms)
+        || !mds_scopes_meet(&from->channels, &to->channels))
+    {
+        return false;
+    }
+
+    for (size_t i = 0; i < from->rules.count; i++) {
+        for (size_t j = 0; j < to->rules.count; j++) {
+            if (mds_rules_part(&from->rules.items[i], &to->rules.items[j])) {
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
+static mds_status_t
+mds_delta_plan_wishes(const mds_builds_t *builds, const mds_package_t *to,
+                      mds_pair_visit_t visit, void *data, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; i < to->wish_count; i++) {
+        mds_version_t from;
+
+        if (!mds_version_parse(to->wishes[i].from, &from)) {
+            continue;
+        }
+
+        for (size_t j = 0; status == MDS_OK && j < builds->count; j++) {
+            mds_delta_pair_t pair = { builds->items[j], to, &to->wishes[i] };
+
+            if (mds_version_cmp(&pair.from->key, &from) == 0
+                && mds_builds_meet(pair.from, to))
+            {
+                status = visit(data, &pair, err);
+            }
+        }
+    }
+
+    return status;
+}
+
+/* From every build of the next lower versions on the platform. */
+static mds_status_t
+mds_delta_plan_lower(const mds_builds_t *builds, size_t index,
+                     mds_pair_visit_t visit, void *data, mds_error_t *err)
+{
+    const mds_package_t *to = builds->items[index];
+    const mds_version_t *last = &to->key;
+    unsigned             versions = 0;
+    mds_status_t         status = MDS_OK;
+
+    for (size_t i = index + 1; status == MDS_OK && i < builds->count; i++) {
+        mds_delta_pair_t pair = { builds->items[i], to, NULL };
+
+        if (mds_version_cmp(&pair.from->key, &to->key) == 0
+            || !mds_scopes_meet(&pair.from->platforms, &to->platforms))
+        {
+            continue;
+        }
+
+        if (mds_version_cmp(&pair.from->key, last) != 0) {
+            last = &pair.from->key;
+            if (++versions > to->delta_count) {
+                break;
+            }
+        }
+
+        if (mds_builds_meet(pair.from, to)) {
+            status = visit(data, &pair, err);
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_delta_plan_deltas(const mds_builds_t *builds, size_t to,
+                      mds_pair_visit_t visit, void *data, mds_error_t *err)
+{
+    const mds_package_t *package = builds->items[to];
+
+    if (package->embedded) {
+        return MDS_OK;
+    }
+
+    return package->wish_count > 0
+               ? mds_delta_plan_wishes(builds, package, visit, data, err)
+               : mds_delta_plan_lower(builds, to, visit, data, err);
+}

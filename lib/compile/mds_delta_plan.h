@@ -1,0 +1,39 @@
+/*
+ * mds_delta_plan: which differences a document asks for.
+ */
+
+#ifndef MDS_DELTA_PLAN_H
+#define MDS_DELTA_PLAN_H
+
+#include "document/mds_model.h"
+
+/* The packages of one resource, higher versions first, then in document
+ * order; the array is in the model's arena. */
+typedef struct {
+    const mds_package_t **items;
+    size_t                count;
+} mds_builds_t;
+
+/* The order above, over (kind, name) first: for qsort() of pointers. */
+int mds_builds_cmp(const void *a, const void *b);
+
+/* One difference; wish is NULL where it follows from a count. */
+typedef struct {
+    const mds_package_t    *from;
+    const mds_package_t    *to;
+    const mds_delta_spec_t *wish;
+} mds_delta_pair_t;
+
+/*
+ * Calls back for each difference towards build `to`, an index of builds; the
+ * first status that is not MDS_OK ends it and is returned.
+ */
+typedef mds_status_t (*mds_pair_visit_t)(void                   *data,
+                                         const mds_delta_pair_t *pair,
+                                         mds_error_t            *err);
+
+mds_status_t mds_delta_plan_deltas(const mds_builds_t *builds, size_t to,
+                                   mds_pair_visit_t visit, void *data,
+                                   mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,303 @@
+#include "compile/mds_generation.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "catalog/mds_list_record.h"
+#include "catalog/mds_validate.h"
+#include "lmdb/mds_seal.h"
+
+struct mds_generation_s {
+    mds_lmdb_t        *lmdb;
+    char              *depot;
+    mds_path_t         path; /* unfinished */
+    mds_catalog_meta_t meta;
+};
+
+static void
+mds_generation_free(mds_generation_t *generation)
+{
+    mds_lmdb_close(generation->lmdb);
+    free(generation->depot);
+    free(generation);
+}
+
+void
+mds_generation_abort(mds_generation_t *generation)
+{
+    if (generation != NULL) {
+        unlink(generation->path.text);
+        mds_generation_free(generation);
+    }
+}
+
+mds_status_t
+mds_generation_begin(const char *depot, uint64_t serial, int64_t now_ms,
+                     mds_error_t *err, mds_generation_t **generation)
+{
+    mds_generation_t *begun = calloc(1, sizeof(*begun));
+    mds_status_t      status;
+
+    if (begun == NULL || (begun->depot = strdup(depot)) == NULL) {
+        free(begun);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    begun->meta = (mds_catalog_meta_t){ .tag = MDS_CATALOG_TAG,
+                                        .format = MDS_CATALOG_FORMAT,
+                                        .serial = serial,
+                                        .created_ms = now_ms };
+
+    status = mds_path(&begun->path, err,
+                      "%s/catalog/" MDS_TEMP_PREFIX "%" PRIu64 ".mdb", depot,
+                      serial);
+
+    if (status == MDS_OK) {
+        (void) unlink(begun->path.text);
+        status = mds_lmdb_open(begun->path.text, MDS_LMDB_BUILD,
+                               mds_catalog_names, MDS_CATALOG_TABLES,
+                               MDS_LMDB_MAP_BYTES, err, &begun->lmdb);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_write(begun->lmdb, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_generation_abort(begun);
+        return status;
+    }
+
+    *generation = begun;
+    return MDS_OK;
+}
+
+void
+mds_generation_app(mds_generation_t *generation, mds_str_t app,
+                   const mds_app_record_t *record)
+{
+    mds_lmdb_append(generation->lmdb, MDS_CATALOG_APPS, app,
+                    (mds_str_t){ sizeof(*record), (const char *) record });
+}
+
+static void
+mds_generation_list_bytes(mds_generation_t *generation, mds_str_t key,
+                          mds_str_t bytes)
+{
+    mds_list_record_t *record
+        = mds_lmdb_append_room(generation->lmdb, MDS_CATALOG_LISTS, key,
+                               bytes.len);
+
+    if (record != NULL) {
+        memcpy(record, bytes.data, bytes.len);
+        record->number = generation->meta.list_count++;
+        record->check = mds_list_record_sum(record);
+    }
+}
+
+void
+mds_generation_list(mds_generation_t *generation, mds_str_t key,
+                    const mds_buffer_t *record)
+{
+    mds_generation_list_bytes(generation, key,
+                              (mds_str_t){ record->len,
+                                           (const char *) record->data });
+}
+
+void
+mds_generation_resource(mds_generation_t *generation, mds_str_t key,
+                        mds_str_t bytes)
+{
+    mds_record_t *record
+        = mds_lmdb_append_room(generation->lmdb, MDS_CATALOG_RESOURCES, key,
+                               bytes.len);
+
+    if (record != NULL) {
+        memcpy(record, bytes.data, bytes.len);
+        record->number = generation->meta.resource_count++;
+        record->check = mds_record_sum(record);
+    }
+}
+
+typedef void (*mds_generation_put_t)(mds_generation_t *generation,
+                                     mds_str_t key, mds_str_t bytes);
+
+/* All records whose key begins with app 00. */
+static void
+mds_generation_copy_table(mds_generation_t *generation, mds_lmdb_t *from,
+                          unsigned table, mds_str_t app,
+                          mds_generation_put_t put)
+{
+    mds_str_t          prefix = { app.len + 1, app.data };
+    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(from, table, prefix);
+    mds_str_t          key, value;
+
+    while (mds_lmdb_next(cursor, &key, &value) && mds_str_starts(key, prefix)) {
+        put(generation, key, value);
+    }
+
+    mds_lmdb_walk_end(cursor);
+}
+
+mds_status_t
+mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
+                    mds_str_t app, mds_error_t *err)
+{
+    mds_lmdb_t      *lmdb = mds_catalog_lmdb(from);
+    char             prefix[MDS_LMDB_KEY_MAX + 1] = "";
+    mds_app_record_t record;
+    mds_status_t     status = mds_catalog_begin(from, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    /* A key's end is a zero byte, which a view need not have. */
+    memcpy(prefix, app.data, app.len);
+    app.data = prefix;
+
+    status = mds_catalog_app(from, app, err, &record);
+
+    if (status == MDS_OK) {
+        mds_generation_app(generation, app, &record);
+        mds_generation_copy_table(generation, lmdb, MDS_CATALOG_LISTS, app,
+                                  mds_generation_list_bytes);
+        mds_generation_copy_table(generation, lmdb, MDS_CATALOG_RESOURCES, app,
+                                  mds_generation_resource);
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    mds_catalog_end(from);
+
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
+/* Reads it as an edge would. */
+static mds_status_t
+mds_generation_prove(const char *depot, uint64_t serial,
+                     const mds_catalog_t *before, mds_error_t *err,
+                     mds_file_id_t *mark)
+{
+    mds_catalog_t *catalog;
+    int64_t        trusted_ns
+        = before == NULL ? INT64_MIN : mds_catalog_file_id(before)->written_ns;
+    mds_status_t status
+        = mds_validate_generation(depot, serial, NULL, trusted_ns,
+                                  MDS_PROOF_NO_BUDGET, err, &catalog);
+
+    if (status == MDS_OK) {
+        *mark = *mds_catalog_file_id(catalog);
+        mds_catalog_close(catalog);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_generation_close(mds_generation_t *generation, mds_error_t *err)
+{
+    mds_status_t status;
+
+    mds_lmdb_append(generation->lmdb, MDS_CATALOG_META, mds_str("catalog"),
+                    (mds_str_t){ sizeof(generation->meta),
+                                 (const char *) &generation->meta });
+
+    status = mds_lmdb_commit(generation->lmdb, err);
+    mds_lmdb_close(generation->lmdb);
+    generation->lmdb = NULL;
+
+    return status;
+}
+
+mds_status_t
+mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
+                      mds_error_t *err, mds_file_id_t *mark)
+{
+    const char  *depot = generation->depot;
+    uint64_t     serial = generation->meta.serial;
+    uint8_t      identity[32];
+    mds_path_t   path, dir;
+    mds_status_t status;
+
+    mds_catalog_identity(serial, identity);
+    status = mds_generation_close(generation, err);
+
+    if (status == MDS_OK) {
+        status = mds_seal_write(generation->path.text, identity, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_path(depot, serial, err, &path);
+    }
+
+    if (status == MDS_OK && rename(generation->path.text, path.text) != 0) {
+        status = mds_fail_errno(err, "rename to \"%s\"", path.text);
+    }
+
+    if (status != MDS_OK) {
+        mds_generation_abort(generation);
+        return status;
+    }
+
+    status = mds_generation_prove(depot, serial, before, err, mark);
+
+    if (status == MDS_OK) {
+        status = mds_path(&dir, err, "%s/catalog", depot);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_file_sync_dir(dir.text, err);
+    }
+
+    if (status != MDS_OK) {
+        (void) unlink(path.text);
+    }
+
+    mds_generation_free(generation);
+    return status;
+}
+
+/* Whether the name is "SERIAL.mdb" of one to be removed, or unfinished. */
+static bool
+mds_generation_old(const char *name, uint64_t serial, unsigned keep)
+{
+    uint64_t number;
+
+    if (strncmp(name, MDS_TEMP_PREFIX, sizeof(MDS_TEMP_PREFIX) - 1) == 0) {
+        return true;
+    }
+
+    return mds_catalog_name(name, &number)
+           && (number > serial || number + keep <= serial);
+}
+
+mds_status_t
+mds_generation_prune(const char *depot, uint64_t serial, unsigned keep,
+                     mds_error_t *err)
+{
+    mds_path_t     path;
+    DIR           *dir;
+    struct dirent *entry;
+    mds_status_t   status = mds_path(&path, err, "%s/catalog", depot);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    dir = opendir(path.text);
+    if (dir == NULL) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    while ((entry = readdir(dir)) != NULL) {
+        if (mds_generation_old(entry->d_name, serial, keep)) {
+            (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+
+    closedir(dir);
+    return MDS_OK;
+}

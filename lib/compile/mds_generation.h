@@ -1,0 +1,51 @@
+/*
+ * mds_generation: writes the next generation of the catalog, aside, and gives
+ * it its name once it is whole.
+ *
+ * Apps are put in ascending order; of one app, lists and resources in theirs.
+ */
+
+#ifndef MDS_GENERATION_H
+#define MDS_GENERATION_H
+
+#include "base/mds_buffer.h"
+#include "catalog/mds_catalog.h"
+
+typedef struct mds_generation_s mds_generation_t;
+
+/* The caller owns *generation until it is finished or dropped. */
+mds_status_t mds_generation_begin(const char *depot, uint64_t serial,
+                                  int64_t now_ms, mds_error_t *err,
+                                  mds_generation_t **generation) MDS_MUST_CHECK;
+
+/* Failures stick: mds_generation_commit() tells. */
+void mds_generation_app(mds_generation_t *generation, mds_str_t app,
+                        const mds_app_record_t *record);
+void mds_generation_list(mds_generation_t *generation, mds_str_t key,
+                         const mds_buffer_t *record);
+void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
+                             mds_str_t bytes);
+
+/* All of an app as another generation has it (nothing, if it has not). */
+mds_status_t
+mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
+                    mds_str_t app, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Seals the file, proves it (mds_validate.h), and gives it its name, durably;
+ * *mark is what was proved. before (may be NULL): the generation that was
+ * proved last, with all lists that are older. The generation is gone in any
+ * case; on failure, so is its file.
+ */
+mds_status_t
+mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
+                      mds_error_t *err, mds_file_id_t *mark) MDS_MUST_CHECK;
+void mds_generation_abort(mds_generation_t *generation);
+
+/* Removes generations but for the `keep` newest up to `serial`, and what a
+ * killed loader left unfinished. */
+mds_status_t
+mds_generation_prune(const char *depot, uint64_t serial, unsigned keep,
+                     mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

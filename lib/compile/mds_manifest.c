@@ -1,0 +1,199 @@
+#include "compile/mds_manifest.h"
+
+#include <stdio.h>
+
+#include "sign/mds_sign.h"
+
+/* Platforms or channels: "*", the one, or a list. */
+static mds_json_t *
+mds_manifest_scope(const mds_strs_t *scope)
+{
+    mds_json_t  *array;
+    mds_status_t status = MDS_OK;
+
+    if (scope->count <= 1) {
+        return mds_json_string_new(scope->count == 0 ? mds_str("*")
+                                                     : scope->items[0]);
+    }
+
+    array = mds_json_array_new();
+
+    for (size_t i = 0; status == MDS_OK && i < scope->count; i++) {
+        status = mds_json_append(array, mds_json_string_new(scope->items[i]));
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(array);
+        return NULL;
+    }
+
+    return array;
+}
+
+/* path, size, sha256: what begins both "full" and "delta". */
+static mds_json_t *
+mds_manifest_file(const mds_sha256_t *sha256, uint64_t size_bytes)
+{
+    char        hex[MDS_SHA256_HEX + 1];
+    char        path[sizeof("files/") + MDS_SHA256_HEX];
+    mds_json_t *file = mds_json_object_new();
+
+    (void) mds_sha256_hex(sha256, hex);
+    snprintf(path, sizeof(path), "files/%s", hex);
+
+    if (mds_json_set_str(file, "path", mds_str_of(path)) != MDS_OK
+        || mds_json_set_integer(file, "size", (int64_t) size_bytes) != MDS_OK
+        || mds_json_set_str(file, "sha256", mds_str_of(hex)) != MDS_OK)
+    {
+        mds_json_release(file);
+        return NULL;
+    }
+
+    return file;
+}
+
+static mds_json_t *
+mds_manifest_delta(const mds_delta_fact_t *delta)
+{
+    char        hex[MDS_SHA256_HEX + 1];
+    mds_json_t *file
+        = mds_manifest_file(&delta->file.sha256, delta->file.size_bytes);
+
+    (void) mds_sha256_hex(&delta->from->sha256, hex);
+
+    if (mds_json_set_str(file, "from", delta->from->version) != MDS_OK
+        || mds_json_set_str(file, "from_sha256", mds_str_of(hex)) != MDS_OK
+        || mds_json_set_str(file, "format", delta->format) != MDS_OK)
+    {
+        mds_json_release(file);
+        return NULL;
+    }
+
+    return file;
+}
+
+/* The package's, with the release's keys over it. */
+static mds_json_t *
+mds_manifest_meta(const mds_release_t *release, const mds_package_t *package)
+{
+    mds_json_t *meta = package->meta != NULL ? mds_json_copy(package->meta)
+                                             : mds_json_object_new();
+    mds_json_member_t *member;
+
+    for (member = mds_json_first(release->meta); member != NULL;
+         member = mds_json_next(release->meta, member))
+    {
+        if (mds_json_put(meta, mds_json_key(member),
+                         mds_json_copy(mds_json_value(member)))
+            != MDS_OK)
+        {
+            mds_json_release(meta);
+            return NULL;
+        }
+    }
+
+    return meta;
+}
+
+/* What both kinds begin with. */
+static mds_json_t *
+mds_manifest_begin(mds_str_t app, const mds_release_t *release,
+                   const mds_strs_t *platforms, const mds_strs_t *channels,
+                   const char *action)
+{
+    mds_json_t *json = mds_json_object_new();
+
+    if (mds_json_set_str(json, "app", app) != MDS_OK
+        || mds_json_set_str(json, "kind", release->kind) != MDS_OK
+        || mds_json_set_str(json, "name",
+                            release->name.len > 0 ? release->name : mds_str(""))
+               != MDS_OK
+        || mds_json_set(json, "platform", mds_manifest_scope(platforms))
+               != MDS_OK
+        || mds_json_set(json, "channel", mds_manifest_scope(channels)) != MDS_OK
+        || mds_json_set_str(json, "action", mds_str_of(action)) != MDS_OK)
+    {
+        mds_json_release(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+mds_json_t *
+mds_manifest_install(mds_str_t app, const mds_release_t *release,
+                     const mds_package_t *package, uint64_t size_bytes,
+                     const mds_delta_fact_t *delta)
+{
+    mds_json_t *json = mds_manifest_begin(app, release, &package->platforms,
+                                          &package->channels, "install");
+
+    if (mds_json_set_str(json, "version", package->version) != MDS_OK
+        || mds_json_set_str(json, "release", release->id) != MDS_OK
+        || mds_json_set_integer(json, "serial", 0) != MDS_OK
+        || mds_json_set(json, "full",
+                        mds_manifest_file(&package->sha256, size_bytes))
+               != MDS_OK
+        || (delta != NULL
+            && mds_json_set(json, "delta", mds_manifest_delta(delta)) != MDS_OK)
+        || mds_json_set(json, "meta", mds_manifest_meta(release, package))
+               != MDS_OK)
+    {
+        mds_json_release(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+mds_json_t *
+mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
+                      const mds_package_t *package, uint64_t size_bytes)
+{
+    const mds_strs_t *platforms
+        = package != NULL ? &package->platforms : &release->platforms;
+    const mds_strs_t *channels
+        = package != NULL ? &package->channels : &release->channels;
+    mds_json_t *json
+        = mds_manifest_begin(app, release, platforms, channels, "rollback");
+
+    if (mds_json_set_str(json, "from", release->version) != MDS_OK
+        || mds_json_set(json, "version",
+                        package != NULL ? mds_json_string_new(package->version)
+                                        : mds_json_null_new())
+               != MDS_OK
+        || mds_json_set_str(json, "release", release->id) != MDS_OK
+        || mds_json_set_integer(json, "serial", 0) != MDS_OK
+        || (package != NULL
+            && mds_json_set(json, "full",
+                            mds_manifest_file(&package->sha256, size_bytes))
+                   != MDS_OK))
+    {
+        mds_json_release(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+mds_status_t
+mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
+{
+    mds_json_t *full = mds_json_get(manifest, "full");
+    mds_str_t   path = mds_json_string(mds_json_get(full, "path"));
+    char        text[sizeof("files/") + MDS_SHA256_HEX + 1 + MDS_KEYID_HEX
+              + sizeof(".minisig")];
+
+    if (full == NULL) {
+        return MDS_OK;
+    }
+
+    if (keyid.len == 0) {
+        mds_json_delete(full, "minisig");
+        return MDS_OK;
+    }
+
+    snprintf(text, sizeof(text), "%.*s.%.*s.minisig", MDS_STR(path),
+             MDS_STR(keyid));
+    return mds_json_set_str(full, "minisig", mds_str_of(text));
+}

@@ -1,0 +1,33 @@
+/*
+ * mds_document_internal: readers of the parts of a document, shared by the
+ * files mds_document*.c and by nobody else. What dest points to is said beside.
+ */
+
+#ifndef MDS_DOCUMENT_INTERNAL_H
+#define MDS_DOCUMENT_INTERNAL_H
+
+#include "document/mds_model.h"
+#include "json/mds_json_reader.h"
+
+/* No control characters, and 1 to max bytes. */
+
+void
+mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest);
+/* The name of a channel or list, which is a key of its object. */
+void mds_read_key(mds_reader_t *r, mds_str_t name, size_t max);
+void mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest);
+void
+mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *dest);
+void mds_read_by(mds_reader_t *r, const mds_json_t *json, void *dest);
+
+/* "rules"; and "app_version", which is short for one. */
+void mds_read_rules(mds_reader_t *r, const mds_json_t *json, void *dest);
+void mds_read_app_version(mds_reader_t *r, const mds_json_t *json, void *dest);
+
+void mds_read_meta(mds_reader_t *r, const mds_json_t *json, void *dest);
+
+void mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *dest);
+void mds_read_packages(mds_reader_t *r, const mds_json_t *json, void *dest);
+void mds_read_releases(mds_reader_t *r, const mds_json_t *json, void *dest);
+
+#endif

@@ -1,0 +1,226 @@
+#include "document/mds_document.h"
+#include "document/mds_document_internal.h"
+
+static void
+mds_read_id(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_read_text(r, json, MDS_RELEASE_ID_MAX, dest);
+}
+
+typedef struct {
+    double  from;
+    double  to;
+    int64_t start_ms;
+    int64_t end_ms;
+} mds_ramp_form_t;
+
+static const mds_field_t mds_ramp_fields[] = {
+    { "from", mds_read_percent, offsetof(mds_ramp_form_t, from),
+      "a number from 0 to 100" },
+    { "to", mds_read_percent, offsetof(mds_ramp_form_t, to),
+      "a number from 0 to 100" },
+    { "start", mds_read_time, offsetof(mds_ramp_form_t, start_ms),
+      "a time such as \"2026-12-01T00:00:00Z\"" },
+    { "end", mds_read_time, offsetof(mds_ramp_form_t, end_ms),
+      "a time such as \"2026-12-01T00:00:00Z\"" },
+};
+
+static void
+mds_read_ramp(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_audience_t *audience = dest;
+    mds_ramp_form_t ramp = { 0 };
+
+    mds_read_object(r, json, mds_ramp_fields, mds_nelems(mds_ramp_fields),
+                    &ramp);
+
+    if (r->status == MDS_OK && ramp.from > ramp.to) {
+        mds_reader_expected_in(r, json, "to", "no less than \"from\"");
+    }
+
+    if (r->status == MDS_OK && ramp.start_ms >= ramp.end_ms) {
+        mds_reader_expected_in(r, json, "end", "a time after \"start\"");
+    }
+
+    audience->has_ramp = true;
+    audience->ramp_from = ramp.from;
+    audience->ramp_to = ramp.to;
+    audience->ramp_start_ms = ramp.start_ms;
+    audience->ramp_end_ms = ramp.end_ms;
+}
+
+static void
+mds_read_window_count(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    *(uint64_t *) dest = (uint64_t) mds_read_integer(r, json, 1, INT64_MAX);
+}
+
+static const mds_field_t mds_window_fields[] = {
+    { "count", mds_read_window_count, offsetof(mds_audience_t, window_count),
+      "how many devices or users it lets in" },
+    { "until", mds_read_time, offsetof(mds_audience_t, window_until_ms), NULL },
+    { "by", mds_read_by, offsetof(mds_audience_t, window_by), NULL },
+};
+
+static void
+mds_read_window(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_audience_t *audience = dest;
+
+    audience->has_window = true;
+    audience->window_until_ms = INT64_MAX;
+
+    mds_read_object(r, json, mds_window_fields, mds_nelems(mds_window_fields),
+                    audience);
+}
+
+static void
+mds_read_audience_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_audience_t *audience = dest;
+
+    audience->has_percent = true;
+    mds_read_percent(r, json, &audience->percent);
+}
+
+static const mds_field_t mds_audience_fields[] = {
+    { "all", mds_read_true, offsetof(mds_audience_t, all), NULL },
+    { "lists", mds_read_strs, offsetof(mds_audience_t, lists), NULL },
+    { "except", mds_read_strs, offsetof(mds_audience_t, except), NULL },
+    { "percent", mds_read_audience_percent, 0, NULL },
+    { "ramp", mds_read_ramp, 0, NULL },
+    { "window", mds_read_window, 0, NULL },
+    { "by", mds_read_by, offsetof(mds_audience_t, by), NULL },
+};
+
+static void
+mds_read_audience(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_audience_t *audience = dest;
+
+    mds_read_object(r, json, mds_audience_fields,
+                    mds_nelems(mds_audience_fields), audience);
+
+    if (r->status == MDS_OK && !audience->all && audience->lists.count == 0
+        && !audience->has_percent && !audience->has_ramp
+        && !audience->has_window)
+    {
+        mds_reader_expected(r, json,
+                            "somebody in it: at least one of all,"
+                            " lists, percent, ramp and window");
+    }
+}
+
+static void
+mds_read_priority(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    *(int *) dest = (int) mds_read_integer(r, json, INT32_MIN, INT32_MAX);
+}
+
+static void
+mds_read_state(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    static const char *const names[]
+        = { "running", "paused", "ended", "rolled_back" };
+
+    *(mds_release_state_t *) dest
+        = mds_read_name(r, json, names, mds_nelems(names));
+}
+
+static void
+mds_read_missing(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    static const char *const names[] = { "full", "none" };
+
+    *(mds_missing_t *) dest = mds_read_name(r, json, names, mds_nelems(names));
+}
+
+static void
+mds_read_versions(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_strs_t *strs = dest;
+    void       *items = NULL;
+
+    if (!mds_json_is_array(json)) {
+        mds_reader_expected(r, json, "a list of versions");
+        return;
+    }
+
+    mds_read_items(r, json, mds_read_version, sizeof(mds_str_t), &items,
+                   &strs->count);
+    strs->items = items;
+}
+
+static const mds_field_t mds_delta_fields[] = {
+    { "stage", mds_read_version, offsetof(mds_release_t, stage), NULL },
+    { "force_full", mds_read_versions, offsetof(mds_release_t, force_full),
+      NULL },
+    { "missing", mds_read_missing, offsetof(mds_release_t, missing), NULL },
+};
+
+static void
+mds_read_delta(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_read_object(r, json, mds_delta_fields, mds_nelems(mds_delta_fields),
+                    dest);
+}
+
+static const mds_field_t mds_release_fields[] = {
+    { "id", mds_read_id, offsetof(mds_release_t, id),
+      "an id, which no other release of the app has" },
+    { "kind", mds_read_kind, offsetof(mds_release_t, kind),
+      "a kind such as \"upgrade\"" },
+    { "name", mds_read_resource_name, offsetof(mds_release_t, name), NULL },
+    { "platform", mds_read_one_or_strs, offsetof(mds_release_t, platforms),
+      NULL },
+    { "channel", mds_read_one_or_strs, offsetof(mds_release_t, channels),
+      NULL },
+    { "version", mds_read_version, offsetof(mds_release_t, version), NULL },
+    { "value", mds_read_json, offsetof(mds_release_t, value), NULL },
+    { "audience", mds_read_audience, offsetof(mds_release_t, audience),
+      "an audience such as {\"all\": true}" },
+    { "rules", mds_read_rules, offsetof(mds_release_t, rules), NULL },
+    { "priority", mds_read_priority, offsetof(mds_release_t, priority), NULL },
+    { "state", mds_read_state, offsetof(mds_release_t, state), NULL },
+    { "start", mds_read_time, offsetof(mds_release_t, start_ms), NULL },
+    { "end", mds_read_time, offsetof(mds_release_t, end_ms), NULL },
+    { "delta", mds_read_delta, 0, NULL },
+    { "meta", mds_read_meta, offsetof(mds_release_t, meta), NULL },
+};
+
+static void
+mds_read_release(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_release_t *release = dest;
+    mds_str_t      kind = mds_json_string(mds_json_get(json, "kind"));
+
+    release->start_ms = INT64_MIN;
+    release->end_ms = INT64_MAX;
+    release->missing = mds_str_eq(kind, mds_str("sdk")) ? MDS_MISSING_NONE
+                                                        : MDS_MISSING_FULL;
+
+    mds_read_object(r, json, mds_release_fields, mds_nelems(mds_release_fields),
+                    release);
+
+    if (r->status == MDS_OK && release->version.len > 0
+        && !mds_version_parse(release->version, &release->key))
+    {
+        mds_reader_failed(r, "no version");
+    }
+}
+
+void
+mds_read_releases(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_model_t *model = dest;
+    void        *items = NULL;
+
+    if (!mds_json_is_array(json)) {
+        mds_reader_expected(r, json, "a list of releases");
+        return;
+    }
+
+    mds_read_items(r, json, mds_read_release, sizeof(mds_release_t), &items,
+                   &model->release_count);
+    model->releases = items;
+}

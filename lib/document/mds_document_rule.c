@@ -1,0 +1,140 @@
+#include "document/mds_document_internal.h"
+
+#include "base/mds_name.h"
+
+static void
+mds_read_attribute(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (!mds_attribute_name_valid(mds_json_string(json))) {
+        mds_reader_expected(r, json,
+                            "the name of an attribute: a lower-case letter,"
+                            " then up to %d letters, digits and _",
+                            MDS_ATTRIBUTE_NAME_MAX - 1);
+        return;
+    }
+
+    mds_read_str(r, json, dest);
+}
+
+static void
+mds_read_op(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    static const char *const names[] = { "in", "not_in", "range", "not_range" };
+
+    *(mds_op_t *) dest = mds_read_name(r, json, names, mds_nelems(names));
+}
+
+static const mds_field_t mds_bounds_fields[] = {
+    { "min", mds_read_version, offsetof(mds_rule_t, min), NULL },
+    { "max", mds_read_version, offsetof(mds_rule_t, max), NULL },
+    { "below", mds_read_version, offsetof(mds_rule_t, below), NULL },
+};
+
+static const mds_field_t mds_rule_fields[] = {
+    { "attribute", mds_read_attribute, offsetof(mds_rule_t, attribute),
+      "the name of an attribute" },
+    { "op", mds_read_op, offsetof(mds_rule_t, op),
+      "\"in\", \"not_in\", \"range\" or \"not_range\"" },
+    { "values", mds_read_strs, offsetof(mds_rule_t, values), NULL },
+    { "min", mds_read_version, offsetof(mds_rule_t, min), NULL },
+    { "max", mds_read_version, offsetof(mds_rule_t, max), NULL },
+    { "below", mds_read_version, offsetof(mds_rule_t, below), NULL },
+};
+
+/* Whether the range holds for nothing at all: 0 where an end is open. */
+static bool
+mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive)
+{
+    mds_version_t a, b;
+    int           order;
+
+    if (low.len == 0 || high.len == 0 || !mds_version_parse(low, &a)
+        || !mds_version_parse(high, &b))
+    {
+        return false;
+    }
+
+    order = mds_version_cmp(&a, &b);
+    return inclusive ? order > 0 : order >= 0;
+}
+
+static void
+mds_rule_check_bounds(mds_reader_t *r, const mds_json_t *json,
+                      const mds_rule_t *rule)
+{
+    if (rule->min.len + rule->max.len + rule->below.len == 0) {
+        mds_reader_expected(r, json, "at least one of min, max and below");
+
+    } else if (mds_bounds_cross(rule->min, rule->max, true)) {
+        mds_reader_expected_in(r, json, "max", "a version from \"min\" on");
+
+    } else if (mds_bounds_cross(rule->min, rule->below, false)) {
+        mds_reader_expected_in(r, json, "below", "a version above \"min\"");
+    }
+}
+
+static void
+mds_read_rule(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_rule_t *rule = dest;
+    bool        bounded;
+
+    mds_read_object(r, json, mds_rule_fields, mds_nelems(mds_rule_fields),
+                    rule);
+
+    if (r->status != MDS_OK) {
+        return;
+    }
+
+    bounded = rule->min.len + rule->max.len + rule->below.len > 0;
+
+    if (rule->op == MDS_OP_RANGE || rule->op == MDS_OP_NOT_RANGE) {
+        if (rule->values.count > 0) {
+            mds_reader_expected_in(r, json, "values", "none beside a range");
+        }
+        mds_rule_check_bounds(r, json, rule);
+
+    } else if (rule->values.count == 0) {
+        mds_reader_failed(r, "\"values\" is missing; want a list of strings");
+
+    } else if (bounded) {
+        mds_reader_expected(r, json,
+                            "neither min, max nor below beside values");
+    }
+}
+
+void
+mds_read_rules(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_rules_t *rules = dest;
+    mds_rules_t  read = { 0 };
+    void        *items = NULL;
+
+    if (!mds_json_is_array(json)) {
+        mds_reader_expected(r, json, "a list of rules");
+        return;
+    }
+
+    mds_read_items(r, json, mds_read_rule, sizeof(mds_rule_t), &items,
+                   &read.count);
+
+    if (r->status == MDS_OK) {
+        read.items = items;
+        *rules = read;
+    }
+}
+
+void
+mds_read_app_version(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_rule_t *rule = dest;
+
+    mds_read_object(r, json, mds_bounds_fields, mds_nelems(mds_bounds_fields),
+                    rule);
+
+    if (r->status == MDS_OK) {
+        rule->attribute = mds_str("app_version");
+        rule->op = MDS_OP_RANGE;
+        mds_rule_check_bounds(r, json, rule);
+    }
+}

@@ -1,0 +1,155 @@
+#include "document/mds_model_missing.h"
+
+#include <stdio.h>
+
+#include "base/mds_choices.h"
+
+/* The words of a release in the order in which packages are narrowed down. */
+typedef enum {
+    MDS_MISSING_KIND,
+    MDS_MISSING_NAME,
+    MDS_MISSING_VERSION,
+    MDS_MISSING_PLATFORM,
+    MDS_MISSING_CHANNEL
+} mds_missing_word_t;
+
+static const char *const mds_missing_keys[]
+    = { "kind", "name", "version", "platform", "channel" };
+
+/* How many of the words the package has. */
+static mds_missing_word_t
+mds_missing_word(const mds_package_t *package, const mds_release_t *release)
+{
+    if (!mds_str_eq(package->kind, release->kind)) {
+        return MDS_MISSING_KIND;
+    }
+
+    if (!mds_str_eq(package->name, release->name)) {
+        return MDS_MISSING_NAME;
+    }
+
+    if (mds_version_cmp(&package->key, &release->key) != 0) {
+        return MDS_MISSING_VERSION;
+    }
+
+    return mds_scopes_meet(&package->platforms, &release->platforms)
+               ? MDS_MISSING_CHANNEL
+               : MDS_MISSING_PLATFORM;
+}
+
+static mds_strs_t
+mds_missing_names(const mds_package_t *package, mds_missing_word_t word)
+{
+    switch (word) {
+    case MDS_MISSING_KIND:
+        return (mds_strs_t){ (mds_str_t *) &package->kind, 1 };
+    case MDS_MISSING_NAME:
+        return (mds_strs_t){ (mds_str_t *) &package->name, 1 };
+    case MDS_MISSING_VERSION:
+        return (mds_strs_t){ (mds_str_t *) &package->version, 1 };
+    case MDS_MISSING_PLATFORM:
+        return package->platforms;
+    default:
+        return package->channels;
+    }
+}
+
+static mds_str_t
+mds_missing_found(const mds_release_t *release, mds_missing_word_t word)
+{
+    switch (word) {
+    case MDS_MISSING_KIND:
+        return release->kind;
+    case MDS_MISSING_NAME:
+        return release->name;
+    case MDS_MISSING_VERSION:
+        return release->version;
+    case MDS_MISSING_PLATFORM:
+        return release->platforms.items[0];
+    default:
+        return release->channels.items[0];
+    }
+}
+
+/* "versions of bundle home", "platforms of 3.2.0". */
+static void
+mds_missing_what(const mds_release_t *release, mds_missing_word_t word,
+                 char *what, size_t size)
+{
+    switch (word) {
+    case MDS_MISSING_KIND:
+        snprintf(what, size, "kinds of packages");
+        break;
+    case MDS_MISSING_NAME:
+        snprintf(what, size, "names of %.*s", MDS_STR(release->kind));
+        break;
+    case MDS_MISSING_VERSION:
+        snprintf(what, size, "versions of %.*s%s%.*s", MDS_STR(release->kind),
+                 release->name.len > 0 ? " " : "", MDS_STR(release->name));
+        break;
+    default:
+        snprintf(what, size, "%ss of %.*s", mds_missing_keys[word],
+                 MDS_STR(release->version));
+    }
+}
+
+void
+mds_model_missing(const mds_model_t *model, const mds_release_t *release,
+                  mds_reader_t *r)
+{
+    mds_missing_word_t word = MDS_MISSING_KIND;
+    mds_choices_t      choices;
+    mds_str_t          found;
+    char               text[MDS_CHOICES_BYTES], what[MDS_ERROR_BYTES / 2];
+    size_t             mark;
+
+    for (size_t i = 0; i < model->package_count; i++) {
+        mds_missing_word_t own = mds_missing_word(&model->packages[i], release);
+
+        word = own > word ? own : word;
+    }
+
+    found = mds_missing_found(release, word);
+    mds_choices_begin(&choices, found);
+
+    for (size_t i = 0; i < model->package_count; i++) {
+        const mds_package_t *package = &model->packages[i];
+        mds_strs_t           names = mds_missing_names(package, word);
+
+        for (size_t k = 0;
+             mds_missing_word(package, release) == word && k < names.count; k++)
+        {
+            mds_choices_add(&choices, names.items[k]);
+        }
+    }
+
+    mds_missing_what(release, word, what, sizeof(what));
+    mds_choices_words(&choices, what, text);
+    mark = mds_reader_push(r, mds_str_of(mds_missing_keys[word]));
+    mds_reader_failed(r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
+                      MDS_STR(found), word == MDS_MISSING_KIND ? "" : " of ",
+                      word == MDS_MISSING_KIND ? 0 : (int) release->kind.len,
+                      release->kind.data, word > MDS_MISSING_VERSION ? " " : "",
+                      word > MDS_MISSING_VERSION ? (int) release->version.len
+                                                 : 0,
+                      release->version.data,
+                      text[0] != '\0' ? text : "there is no package yet");
+    mds_reader_pop(r, mark);
+}
+
+void
+mds_model_no_list(const mds_model_t *model, mds_str_t name, mds_reader_t *r)
+{
+    mds_choices_t choices;
+    char          text[MDS_CHOICES_BYTES];
+
+    mds_choices_begin(&choices, name);
+
+    for (size_t i = 0; i < model->list_count; i++) {
+        mds_choices_add(&choices, model->lists[i].name);
+    }
+
+    mds_choices_words(&choices, "lists", text);
+    mds_reader_failed(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
+                      text[0] != '\0' ? text : "want one of /lists");
+}

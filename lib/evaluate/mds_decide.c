@@ -1,0 +1,368 @@
+#include "evaluate/mds_decide.h"
+
+#include "evaluate/mds_eval.h"
+#include "evaluate/mds_installed.h"
+#include "evaluate/mds_offer.h"
+#include "evaluate/mds_user_messages.h"
+
+static const char *const mds_action_names[] = {
+    [MDS_ACTION_NONE] = "none",
+    [MDS_ACTION_INSTALL] = "install",
+    [MDS_ACTION_ROLLBACK] = "rollback",
+};
+
+/* One a line, whatever a formatter would save. */
+/* clang-format off */
+static const char *const mds_reason_names[] = {
+    [MDS_REASON_UNKNOWN] = "unknown",
+    [MDS_REASON_OUTSIDE] = "outside",
+    [MDS_REASON_CURRENT] = "current",
+    [MDS_REASON_NO_DELTA] = "no_delta",
+    [MDS_REASON_ALL] = "all",
+    [MDS_REASON_LIST] = "list",
+    [MDS_REASON_PERCENT] = "percent",
+    [MDS_REASON_RAMP] = "ramp",
+    [MDS_REASON_WINDOW] = "window",
+    [MDS_REASON_ROLLED_BACK] = "rolled_back",
+    [MDS_REASON_MESSAGE] = "message",
+};
+/* clang-format on */
+
+const char *
+mds_action_name(mds_action_t action)
+{
+    return mds_action_names[action];
+}
+
+const char *
+mds_reason_name(mds_reason_t reason)
+{
+    return mds_reason_names[reason];
+}
+
+static const mds_release_record_t *
+mds_release_at(const mds_record_t *record, uint32_t i)
+{
+    return mds_record_item(record, MDS_TABLE_RELEASES, i);
+}
+
+/* Of the version that is installed, and for the device. */
+static bool
+mds_is_installed(mds_eval_t *judge, const mds_release_record_t *release)
+{
+    return mds_eval_version_cmp(judge, release->version_key) == 0
+           && mds_eval_scope(judge, release->platforms, release->channels);
+}
+
+/* Whether one that was not rolled back holds for the device. */
+static bool
+mds_has_other_release(mds_eval_t *judge)
+{
+    const mds_record_t *record = judge->record;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (release->state != MDS_RELEASE_ROLLED_BACK
+            && mds_is_installed(judge, release)
+            && mds_eval_release(judge, release, MDS_EVAL_SILENT, &why))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/*
+ * The release whose rollback concerns what is installed: rolled back, of that
+ * version, and no running one of the same version holds for the device.
+ */
+static const mds_release_record_t *
+mds_find_rolled_back(mds_eval_t *judge)
+{
+    const mds_record_t *record = judge->record;
+
+    if (judge->installed.len == 0) {
+        return NULL;
+    }
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+
+        if (release->state == MDS_RELEASE_ROLLED_BACK
+            && mds_is_installed(judge, release))
+        {
+            return mds_has_other_release(judge) ? NULL : release;
+        }
+    }
+
+    return NULL;
+}
+
+/* What the device would be told to install by the release, if anything. */
+static bool
+mds_would_install(mds_eval_t *judge, const mds_release_record_t *release,
+                  bool recalled, mds_answer_t *answer)
+{
+    return (judge->installed.len == 0
+            || mds_eval_version_cmp(judge, release->version_key) > 0)
+           && mds_offer_install(judge, release, recalled, answer);
+}
+
+static void
+mds_chosen_pending(const mds_eval_t *judge, const mds_release_record_t *release,
+                   mds_decision_t *decision)
+{
+    decision->pending = true;
+    decision->admission = (mds_admission_t){
+        .window = mds_record_bytes(judge->record, release->window),
+        .id = judge->ids[release->window_by],
+        .limit = release->window_count,
+        .until_ms = release->window_until_ms,
+    };
+}
+
+/*
+ * The first release that holds, in order of choice; NULL: none does. A window
+ * lets in only whom it then tells to install.
+ */
+static const mds_release_record_t *
+mds_choose(mds_eval_t *judge, bool recalled, mds_decision_t *decision)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *chosen = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+        mds_answer_t                answer;
+
+        if (!mds_eval_release(judge, release, MDS_EVAL_OFFER, &why)
+            || (judge->pending
+                && !mds_would_install(judge, release, recalled, &answer)))
+        {
+            continue;
+        }
+
+        if (chosen == NULL) {
+            chosen = release;
+            decision->reason = why;
+
+            if (judge->pending) {
+                mds_chosen_pending(judge, release, decision);
+            }
+        }
+
+        if (judge->trace == NULL) {
+            break;
+        }
+    }
+
+    return chosen;
+}
+
+/* The highest lower version that the device is entitled to; NULL: none. */
+static const mds_release_record_t *
+mds_find_rollback_target(mds_eval_t *judge)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_release_record_t *best = NULL;
+
+    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
+        const mds_release_record_t *release = mds_release_at(record, i);
+        mds_reason_t                why;
+
+        if (mds_eval_version_cmp(judge, release->version_key) >= 0
+            || (best != NULL
+                && mds_str_cmp(mds_record_bytes(record, release->version_key),
+                               mds_record_bytes(record, best->version_key))
+                       <= 0))
+        {
+            continue;
+        }
+
+        if (mds_eval_release(judge, release, MDS_EVAL_ROLLBACK_TARGET, &why)) {
+            best = release;
+        }
+    }
+
+    return best;
+}
+
+static void
+mds_set_release(const mds_record_t *record, const mds_release_record_t *release,
+                mds_decision_t *decision)
+{
+    decision->release = mds_record_bytes(record, release->id);
+    decision->version = mds_record_bytes(record, release->version);
+}
+
+static void
+mds_set_answer(const mds_record_t *record, const mds_answer_t *answer,
+               mds_action_t action, mds_decision_t *decision)
+{
+    decision->action = action;
+    decision->manifest = mds_record_bytes(record, answer->manifest);
+    decision->signature = mds_record_bytes(record, answer->signature);
+    decision->quoted = mds_record_bytes(record, answer->quoted);
+}
+
+static void
+mds_decide_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
+                    mds_decision_t *decision)
+{
+    const mds_release_record_t *target = mds_find_rollback_target(judge);
+    mds_answer_t                answer;
+
+    if (judge->status == MDS_OK
+        && !mds_offer_rollback(judge, recalled, target, &answer))
+    {
+        judge->status
+            = mds_fail(judge->err, MDS_DAMAGED,
+                       "the catalog lacks a rollback of \"%.*s\"",
+                       MDS_STR(mds_record_bytes(judge->record, recalled->id)));
+    }
+
+    if (judge->status != MDS_OK) {
+        return;
+    }
+
+    mds_set_release(judge->record, recalled, decision);
+    mds_set_answer(judge->record, &answer, MDS_ACTION_ROLLBACK, decision);
+    decision->reason = MDS_REASON_ROLLED_BACK;
+    decision->version = target == NULL
+                            ? mds_null_str
+                            : mds_record_bytes(judge->record, target->version);
+}
+
+/*
+ * A gray message for the user competes with what the catalog chose: the higher
+ * version wins, and the catalog where they are equal.
+ */
+static void
+mds_decide_message(mds_eval_t *judge, mds_decision_t *decision)
+{
+    const mds_record_t         *record = judge->record;
+    const mds_message_record_t *message = mds_message_hit(judge);
+    mds_version_t               chosen;
+    mds_answer_t                answer;
+
+    if (message == NULL
+        || (decision->action == MDS_ACTION_INSTALL
+            && mds_version_parse(decision->version, &chosen)
+            && mds_str_cmp(mds_record_bytes(record, message->version_key),
+                           mds_version_key(&chosen))
+                   <= 0)
+        || !mds_offer_message(judge, message, &answer))
+    {
+        return;
+    }
+
+    decision->release = mds_record_bytes(record, message->release);
+    decision->version = mds_record_bytes(record, message->version);
+    decision->reason = MDS_REASON_MESSAGE;
+    decision->pending = false;
+    mds_set_answer(record, &answer, MDS_ACTION_INSTALL, decision);
+}
+
+/* The record is there: what does it hold for the device? */
+static void
+mds_decide_record(mds_eval_t *judge, mds_decision_t *decision)
+{
+    const mds_release_record_t *recalled = mds_find_rolled_back(judge);
+    const mds_release_record_t *chosen;
+    mds_answer_t                answer;
+
+    decision->reason = MDS_REASON_OUTSIDE;
+    chosen = mds_choose(judge, recalled != NULL, decision);
+
+    if (chosen != NULL) {
+        mds_set_release(judge->record, chosen, decision);
+    }
+
+    if (chosen != NULL
+        && mds_would_install(judge, chosen, recalled != NULL, &answer))
+    {
+        mds_set_answer(judge->record, &answer, MDS_ACTION_INSTALL, decision);
+
+    } else if (recalled != NULL) {
+        mds_decide_rollback(judge, recalled, decision);
+
+    } else if (chosen != NULL) {
+        decision->reason
+            = judge->installed.len > 0
+                      && mds_eval_version_cmp(judge, chosen->version_key) <= 0
+                  ? MDS_REASON_CURRENT
+                  : MDS_REASON_NO_DELTA;
+    }
+}
+
+/* Nothing is known of the resource, but perhaps of its app. */
+static MDS_NOINLINE mds_status_t
+mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
+                   mds_error_t *err, mds_decision_t *decision)
+{
+    mds_decision_t   unknown = { .reason = MDS_REASON_UNKNOWN };
+    mds_app_record_t record;
+    mds_status_t     status;
+
+    status = mds_catalog_app(snapshot->catalog, app, err, &record);
+
+    if (status == MDS_OK) {
+        unknown.poll_after_s = record.poll_after_s;
+        unknown.poll_jitter_s = record.poll_jitter_s;
+
+    } else if (status != MDS_NOT_FOUND) {
+        return status;
+    }
+
+    *decision = unknown;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
+              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
+              mds_error_t *err, mds_decision_t *decision)
+{
+    mds_decision_t decided = { .poll_after_s = record->poll_after_s,
+                               .poll_jitter_s = record->poll_jitter_s };
+    mds_eval_t     judge;
+
+    mds_eval_begin(&judge, snapshot, record, request, now_ms, trace, err);
+    mds_installed_drop_foreign(&judge);
+    mds_decide_record(&judge, &decided);
+    mds_decide_message(&judge, &decided);
+
+    if (judge.status == MDS_OK) {
+        *decision = decided;
+    }
+
+    return judge.status;
+}
+
+mds_status_t
+mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
+           int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
+           mds_decision_t *decision)
+{
+    const mds_record_t *record;
+    mds_str_t           app = mds_request_attr(request, MDS_ATTR_APP);
+    mds_status_t        status;
+
+    status = mds_catalog_resource(snapshot->catalog, app,
+                                  mds_request_attr(request, MDS_ATTR_KIND),
+                                  mds_request_attr(request, MDS_ATTR_NAME), err,
+                                  &record);
+
+    if (status == MDS_OK) {
+        return mds_decide_on(snapshot, record, request, now_ms, trace, err,
+                             decision);
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_decide_unknown(snapshot, app, err, decision)
+               : status;
+}

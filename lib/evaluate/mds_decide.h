@@ -1,0 +1,74 @@
+/*
+ * mds_decide: which version of a resource a device gets, and why.
+ *
+ * The one place that knows: nginx, `mdsctl explain` and the tests call it.
+ * It looks things up in a snapshot of the catalog, allocates nothing, locks
+ * nothing, and waits for nothing.
+ */
+
+#ifndef MDS_DECIDE_H
+#define MDS_DECIDE_H
+
+#include "evaluate/mds_snapshot.h"
+#include "evaluate/mds_trace.h"
+#include "request/mds_request.h"
+
+typedef enum {
+    MDS_ACTION_NONE,
+    MDS_ACTION_INSTALL,
+    MDS_ACTION_ROLLBACK
+} mds_action_t;
+
+/* Why, in one word: $mds_reason, and the last line of `mdsctl explain`. */
+typedef enum {
+    MDS_REASON_UNKNOWN,     /* nothing is known under this app, kind, name */
+    MDS_REASON_OUTSIDE,     /* no release holds for the device */
+    MDS_REASON_CURRENT,     /* it has what it should have, or newer */
+    MDS_REASON_NO_DELTA,    /* would get it, but by a difference alone */
+    MDS_REASON_ALL,         /* in, since everybody is */
+    MDS_REASON_LIST,        /* in, by a list */
+    MDS_REASON_PERCENT,     /* in, by percent */
+    MDS_REASON_RAMP,        /* in, by ramp */
+    MDS_REASON_WINDOW,      /* in, admitted by the window */
+    MDS_REASON_ROLLED_BACK, /* what it has was rolled back */
+    MDS_REASON_MESSAGE      /* a gray message names its user */
+} mds_reason_t;
+
+typedef struct {
+    mds_action_t action;
+    mds_reason_t reason;
+    mds_str_t    release;      /* id; empty where no release holds */
+    mds_str_t    version;      /* the device's version; empty: none */
+    mds_str_t    manifest;     /* exactly the signed bytes; empty for none */
+    mds_str_t    signature;    /* value of MDS-Signature */
+    mds_str_t    quoted;       /* both, as the end of a JSON object */
+    bool         pending;      /* stands only once mds_state_write() has let the
+                                * device in; if it has not: decide again */
+    mds_admission_t admission; /* what to ask for then */
+    uint32_t        poll_after_s;  /* 0: the app asks for no interval */
+    uint32_t        poll_jitter_s; /* add a random 0 to this many */
+} mds_decision_t;
+
+/*
+ * Decides for the resource that the request names. The views in *decision
+ * point into the snapshot and die with it. trace may be NULL; with one, the
+ * releases behind the one that hits are judged as well.
+ *
+ * MDS_DAMAGED: a record or list of the snapshot fails its check. MDS_DENIED:
+ * it takes a window to decide, and the state is not to be had.
+ */
+mds_status_t
+mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
+           int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
+           mds_decision_t *decision) MDS_MUST_CHECK;
+
+/* The same of a resource's record in hand, which was checked. */
+mds_status_t
+mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
+              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
+              mds_error_t *err, mds_decision_t *decision) MDS_MUST_CHECK;
+
+const char *mds_action_name(mds_action_t action);
+const char *mds_reason_name(mds_reason_t reason);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * mds_eval: whether a release, or a build, is for a device. One judge lives
+ * for one evaluation; it is for mds_decide() and its helpers alone.
+ */
+
+#ifndef MDS_EVAL_H
+#define MDS_EVAL_H
+
+#include "base/mds_version.h"
+#include "catalog/mds_record.h"
+#include "evaluate/mds_decide.h"
+
+/* Rules whose verdict is remembered within an evaluation. */
+#define MDS_RULE_MATCHES_MAX 256
+
+/* Lists, likewise. */
+#define MDS_LIST_MATCHES_MAX 64
+
+/* Buckets that are made in one go, at most. */
+#define MDS_BUCKETS_MAX 64
+
+#define MDS_DETAIL_MAX 512 /* bytes of a trace's words */
+
+typedef enum { MDS_MATCH_UNKNOWN, MDS_MATCH_YES, MDS_MATCH_NO } mds_match_t;
+
+/* A value that releases are for, and what was said of the texts that it was
+ * looked for in last: most releases have the same. */
+typedef struct {
+    mds_str_t   value;
+    mds_range_t texts;
+    bool        has;
+} mds_scope_t;
+
+typedef struct {
+    const mds_snapshot_t *snapshot;
+    const mds_record_t   *record;
+    const mds_request_t  *request;
+    int64_t               now_ms;
+    mds_trace_t          *trace; /* NULL: nobody listens */
+    mds_error_t          *err;
+    mds_status_t          status;  /* the first failure sticks */
+    bool                  admits;  /* a window may let it in */
+    bool                  pending; /* the release holds if one does */
+
+    mds_str_t     kind;
+    mds_scope_t   platform;
+    mds_scope_t   channel;
+    mds_str_t     refuse;
+    mds_str_t     ids[2];    /* by mds_by_t */
+    uint64_t      hashes[2]; /* mds_id_hash() of them, once asked for */
+    bool          hashed[2];
+    mds_version_t installed;         /* len 0: nothing is */
+    bool          installed_dropped; /* what the request names does not count */
+
+    /* The buckets made last, by mds_by_t: of so many salts, from that one on,
+     * a multiple of MDS_SIPHASH_LANES. */
+    uint32_t made[2];
+    uint32_t salts[2];
+    uint64_t buckets[2][MDS_BUCKETS_MAX];
+
+    mds_range_t built; /* builds that were looked through last … */
+    uint32_t    build; /* … and the one for the device */
+
+    uint64_t      asked; /* a bit for each attribute whose value is known */
+    uint64_t      read;  /* the same of its version */
+    mds_str_t     values[MDS_RULE_ATTRIBUTES_MAX];
+    mds_version_t versions[MDS_RULE_ATTRIBUTES_MAX]; /* len 0: it is none */
+    uint8_t       verdicts[MDS_RULE_MATCHES_MAX];    /* mds_match_t, by rule */
+    uint8_t       list_verdicts[MDS_LIST_MATCHES_MAX];
+} mds_eval_t;
+
+typedef enum {
+    MDS_EVAL_OFFER,          /* may it be given now: the trace hears of it */
+    MDS_EVAL_SILENT,         /* the same, and the trace does not */
+    MDS_EVAL_ROLLBACK_TARGET /* may a device go back to it: ended ones count */
+} mds_eval_mode_t;
+
+void mds_eval_begin(mds_eval_t *judge, const mds_snapshot_t *snapshot,
+                    const mds_record_t *record, const mds_request_t *request,
+                    int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
+
+/* Whether the value is among the texts; all are, if there are none. */
+bool mds_eval_texts_contain(const mds_eval_t *judge, mds_range_t texts,
+                            mds_str_t value);
+
+/* mds_id_hash() of the device or user, made once. */
+uint64_t mds_eval_hash(mds_eval_t *judge, mds_by_t by);
+
+/* The same of a scope's value, with what was said last. */
+static inline bool
+mds_eval_scope_has(const mds_eval_t *judge, mds_scope_t *scope,
+                   mds_range_t texts)
+{
+    if (texts.first != scope->texts.first || texts.count != scope->texts.count)
+    {
+        scope->texts = texts;
+        scope->has = mds_eval_texts_contain(judge, texts, scope->value);
+    }
+
+    return scope->has;
+}
+
+/* Whether the device's platform and channel are among these. */
+static inline bool
+mds_eval_scope(mds_eval_t *judge, mds_range_t platforms, mds_range_t channels)
+{
+    return mds_eval_scope_has(judge, &judge->platform, platforms)
+           && mds_eval_scope_has(judge, &judge->channel, channels);
+}
+
+/* A version's key against what is installed (which has to be something). */
+int mds_eval_version_cmp(const mds_eval_t *judge, mds_span_t key);
+
+/* Whether the device takes the version: the request does not refuse it. */
+bool mds_eval_version_accepted(mds_eval_t *judge, mds_span_t version_key);
+
+/* Whether all rules (REFS) hold; told: the trace hears of each. */
+bool mds_eval_rules(mds_eval_t *judge, mds_range_t rules, bool told);
+
+/* The same of those that ask about the attribute alone; nobody hears of it. */
+bool
+mds_eval_rules_about(mds_eval_t *judge, mds_range_t rules, mds_str_t attribute);
+
+/* Whether one of the lists (REFS) has the device, or its user. on_match_limit:
+ * what counts where a pattern cannot say. */
+bool mds_eval_lists(mds_eval_t *judge, mds_range_t lists, const char *what,
+                    bool on_match_limit);
+
+/* Whether all holds that a release asks for besides its audience. */
+bool mds_eval_condition(mds_eval_t *judge, const mds_release_record_t *release,
+                        mds_eval_mode_t mode);
+
+/* The buckets of the salt and of others behind it. */
+void mds_eval_buckets(mds_eval_t *judge, uint32_t salt, mds_by_t by);
+
+/* The device's or user's bucket. Neighbours' are made in one go: they are
+ * likely to be asked for next. */
+static inline uint64_t
+mds_eval_bucket(mds_eval_t *judge, uint32_t salt, mds_by_t by)
+{
+    if (salt - judge->salts[by] >= judge->made[by]) {
+        mds_eval_buckets(judge, salt, by);
+    }
+
+    return judge->buckets[by][salt - judge->salts[by]];
+}
+
+/* Sticky: the bucket is the device's own, and the threshold only rises. */
+static inline bool
+mds_eval_in_percent(mds_eval_t *judge, uint32_t salt, mds_by_t by,
+                    uint64_t threshold)
+{
+    return judge->ids[by].len > 0
+           && (threshold == UINT64_MAX
+               || mds_eval_bucket(judge, salt, by) < threshold);
+}
+
+/* The threshold that a ramp has reached. */
+uint64_t
+mds_eval_ramp(const mds_eval_t *judge, const mds_release_record_t *release);
+
+/* Whether it is seen without a look-up that no part of the audience does. */
+static inline __attribute__((always_inline)) bool
+mds_eval_no_bucket_hit(mds_eval_t *judge, const mds_release_record_t *release)
+{
+    uint8_t flags = release->flags;
+
+    return (flags
+            & (MDS_AUDIENCE_ALL | MDS_AUDIENCE_LISTS | MDS_AUDIENCE_WINDOW))
+               == 0
+           && !((flags & MDS_AUDIENCE_PERCENT) != 0
+                && mds_eval_in_percent(judge, release->salt, release->by,
+                                       release->percent))
+           && !((flags & MDS_AUDIENCE_RAMP) != 0
+                && mds_eval_in_percent(judge, release->salt, release->by,
+                                       mds_eval_ramp(judge, release)));
+}
+
+static inline bool
+mds_eval_state_fits(const mds_release_record_t *release, mds_eval_mode_t mode)
+{
+    return release->state == MDS_RELEASE_RUNNING
+           || (mode == MDS_EVAL_ROLLBACK_TARGET
+               && release->state == MDS_RELEASE_ENDED);
+}
+
+/* Who was entitled stays so behind the end. */
+static inline bool
+mds_eval_time_fits(const mds_eval_t *judge, const mds_release_record_t *release,
+                   mds_eval_mode_t mode)
+{
+    return judge->now_ms >= release->start_ms
+           && (judge->now_ms < release->end_ms
+               || mode == MDS_EVAL_ROLLBACK_TARGET);
+}
+
+/* Whether a look at the first bytes of a release shows that it is out, as it
+ * is for most of them. */
+static inline bool
+mds_eval_prefilter_rejects(mds_eval_t                 *judge,
+                           const mds_release_record_t *release,
+                           mds_eval_mode_t             mode)
+{
+    return !mds_eval_state_fits(release, mode)
+           || !mds_eval_time_fits(judge, release, mode)
+           || !mds_eval_scope(judge, release->platforms, release->channels)
+           || mds_eval_no_bucket_hit(judge, release);
+}
+
+/* What is not skipped, and what the trace hears of, from the beginning. */
+bool
+mds_eval_release_full(mds_eval_t *judge, const mds_release_record_t *release,
+                      mds_eval_mode_t mode, mds_reason_t *reason);
+
+/* *reason: what let the device in, or OUTSIDE. */
+static inline bool
+mds_eval_release(mds_eval_t *judge, const mds_release_record_t *release,
+                 mds_eval_mode_t mode, mds_reason_t *reason)
+{
+    judge->pending = false;
+
+    return !((judge->trace == NULL || mode == MDS_EVAL_SILENT)
+             && mds_eval_prefilter_rejects(judge, release, mode))
+           && mds_eval_release_full(judge, release, mode, reason);
+}
+
+/* Whether any part of the audience lets the device in, and which. */
+bool mds_eval_audience(mds_eval_t *judge, const mds_release_record_t *release,
+                       mds_reason_t *reason);
+
+/* Tells the trace, if there is one, of a test; returns holds. The other
+ * arguments are not looked at where nobody listens. */
+bool mds_eval_trace(mds_eval_t *judge, const char *what, mds_str_t subject,
+                    mds_str_t seen, bool holds, const char *format, ...)
+    MDS_PRINTF(6, 7);
+
+#define mds_eval_trace(judge, what, subject, seen, holds, ...)                 \
+    ((judge)->trace == NULL ? (holds)                                          \
+                            : mds_eval_trace((judge), (what), (subject),       \
+                                             (seen), (holds), __VA_ARGS__))
+
+/* Tells it that a candidate is taken up, or done with. */
+void mds_eval_trace_candidate(mds_eval_t *judge, mds_trace_type_t type,
+                              const char *what, mds_span_t id,
+                              mds_span_t version, bool holds);
+
+#define mds_eval_trace_candidate(judge, ...)                                   \
+    ((judge)->trace == NULL ? (void) 0                                         \
+                            : mds_eval_trace_candidate((judge), __VA_ARGS__))
+
+/* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
+const char *mds_eval_join_texts(const mds_eval_t *judge, mds_range_t texts,
+                                const char *suffix, char *buffer, size_t size);
+
+/*
+ * The build for the device among builds of one version, as an index of BUILDS;
+ * MDS_RECORD_NONE: none. embedded: those count as well.
+ */
+uint32_t mds_eval_build(mds_eval_t *judge, mds_range_t builds, bool embedded);
+
+#endif

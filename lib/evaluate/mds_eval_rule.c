@@ -1,0 +1,214 @@
+#include "evaluate/mds_eval.h"
+
+/* For kind upgrade, the app's version is the resource's. */
+static mds_str_t
+mds_eval_fetch(const mds_eval_t *judge, mds_str_t name)
+{
+    mds_str_t value = mds_request_get(judge->request, name);
+
+    if (judge->installed_dropped && mds_str_eq(name, mds_str("version"))) {
+        return mds_null_str;
+    }
+
+    if (value.len == 0 && mds_str_eq(judge->kind, mds_str("upgrade"))
+        && mds_str_eq(name, mds_str("app_version")))
+    {
+        value = mds_request_attr(judge->request, MDS_ATTR_VERSION);
+    }
+
+    return value;
+}
+
+static mds_str_t
+mds_eval_value(mds_eval_t *judge, uint32_t attribute)
+{
+    const mds_span_t *name
+        = mds_record_item(judge->record, MDS_TABLE_ATTRIBUTES, attribute);
+
+    if ((judge->asked & UINT64_C(1) << attribute) == 0) {
+        judge->values[attribute]
+            = mds_eval_fetch(judge, mds_record_bytes(judge->record, *name));
+        judge->asked |= UINT64_C(1) << attribute;
+    }
+
+    return judge->values[attribute];
+}
+
+/* The same as a version, read once; len 0: it is none. */
+static const mds_version_t *
+mds_eval_version(mds_eval_t *judge, uint32_t attribute)
+{
+    mds_version_t *version = &judge->versions[attribute];
+
+    if ((judge->read & UINT64_C(1) << attribute) == 0) {
+        if (!mds_version_parse(mds_eval_value(judge, attribute), version)) {
+            version->len = 0;
+        }
+
+        judge->read |= UINT64_C(1) << attribute;
+    }
+
+    return version;
+}
+
+/* As few as these are looked through as they stand. */
+#define MDS_RULE_FEW 8
+
+/* Whole values are sorted: halves of them go, until few are left. */
+static bool
+mds_rule_lists(const mds_eval_t *judge, const mds_rule_record_t *rule,
+               mds_str_t value)
+{
+    uint32_t low = rule->values.first;
+    uint32_t high = low + rule->values.count;
+
+    while (high - low > MDS_RULE_FEW) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (mds_str_cmp(mds_record_text(judge->record, middle), value) <= 0) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+
+    for (; low < high; low++) {
+        if (mds_str_eq(mds_record_text(judge->record, low), value)) {
+            return true;
+        }
+    }
+
+    for (uint32_t i = 0; i < rule->prefixes.count; i++) {
+        if (mds_str_starts(value, mds_record_text(judge->record,
+                                                  rule->prefixes.first + i)))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static bool
+mds_rule_spans(const mds_eval_t *judge, const mds_rule_record_t *rule,
+               const mds_version_t *version)
+{
+    mds_str_t key = mds_version_key(version);
+    mds_str_t min = mds_record_bytes(judge->record, rule->min);
+    mds_str_t max = mds_record_bytes(judge->record, rule->max);
+    mds_str_t below = mds_record_bytes(judge->record, rule->below);
+
+    return (min.len == 0 || mds_str_cmp(key, min) >= 0)
+           && (max.len == 0 || mds_str_cmp(key, max) <= 0)
+           && (below.len == 0 || mds_str_cmp(key, below) < 0);
+}
+
+/* What the request lacks, or is no version, fails whichever way it is asked. */
+static bool
+mds_rule_holds(mds_eval_t *judge, const mds_rule_record_t *rule)
+{
+    const mds_version_t *version;
+    mds_str_t            value;
+
+    if (rule->op == MDS_OP_IN || rule->op == MDS_OP_NOT_IN) {
+        value = mds_eval_value(judge, rule->attribute);
+
+        return value.len > 0
+               && mds_rule_lists(judge, rule, value) == (rule->op == MDS_OP_IN);
+    }
+
+    version = mds_eval_version(judge, rule->attribute);
+
+    return version->len > 0
+           && mds_rule_spans(judge, rule, version)
+                  == (rule->op == MDS_OP_RANGE);
+}
+
+static bool
+mds_eval_rule(mds_eval_t *judge, uint32_t i)
+{
+    bool holds;
+
+    if (i < MDS_RULE_MATCHES_MAX && judge->verdicts[i] != MDS_MATCH_UNKNOWN) {
+        return judge->verdicts[i] == MDS_MATCH_YES;
+    }
+
+    holds = mds_rule_holds(judge,
+                           mds_record_item(judge->record, MDS_TABLE_RULES, i));
+
+    if (i < MDS_RULE_MATCHES_MAX) {
+        judge->verdicts[i] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
+    }
+
+    return holds;
+}
+
+static const char *const mds_op_names[] = {
+    [MDS_OP_IN] = "in ",
+    [MDS_OP_NOT_IN] = "not in ",
+    [MDS_OP_RANGE] = "in the range",
+    [MDS_OP_NOT_RANGE] = "not in the range",
+};
+
+static MDS_COLD void
+mds_eval_trace_rule(mds_eval_t *judge, uint32_t i, bool holds)
+{
+    const mds_record_t      *record = judge->record;
+    const mds_rule_record_t *rule = mds_record_item(record, MDS_TABLE_RULES, i);
+    const mds_span_t        *name
+        = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
+    char whole[MDS_DETAIL_MAX / 3], prefixes[MDS_DETAIL_MAX / 3];
+
+    (void) mds_eval_trace(
+        judge, "rule", mds_record_bytes(record, *name),
+        mds_eval_value(judge, rule->attribute), holds, "%s%.*s%s%s%s",
+        mds_op_names[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
+        mds_eval_join_texts(judge, rule->values, "", whole, sizeof(whole)),
+        rule->values.count > 0 && rule->prefixes.count > 0 ? ", " : "",
+        mds_eval_join_texts(judge, rule->prefixes, "*", prefixes,
+                            sizeof(prefixes)));
+}
+
+bool
+mds_eval_rules(mds_eval_t *judge, mds_range_t rules, bool told)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < rules.count; i++) {
+        uint32_t rule = mds_record_ref(judge->record, rules.first + i);
+        bool     holds = mds_eval_rule(judge, rule);
+
+        if (told) {
+            mds_eval_trace_rule(judge, rule, holds);
+
+        } else if (!holds) {
+            return false;
+        }
+
+        all = all && holds;
+    }
+
+    return all;
+}
+
+bool
+mds_eval_rules_about(mds_eval_t *judge, mds_range_t rules, mds_str_t attribute)
+{
+    const mds_record_t *record = judge->record;
+
+    for (uint32_t i = 0; i < rules.count; i++) {
+        uint32_t index = mds_record_ref(record, rules.first + i);
+        const mds_rule_record_t *rule
+            = mds_record_item(record, MDS_TABLE_RULES, index);
+        const mds_span_t *name
+            = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
+
+        if (mds_str_eq(mds_record_bytes(record, *name), attribute)
+            && !mds_eval_rule(judge, index))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}

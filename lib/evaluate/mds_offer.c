@@ -1,0 +1,155 @@
+#include "evaluate/mds_offer.h"
+
+#include "evaluate/mds_installed.h"
+
+static const mds_offer_t *
+mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
+{
+    for (uint32_t i = offers.first; i < offers.first + offers.count; i++) {
+        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
+
+        if (offer->build == build) {
+            return offer;
+        }
+    }
+
+    return NULL;
+}
+
+static bool
+mds_texts_name(const mds_record_t *record, mds_range_t texts, mds_str_t value)
+{
+    for (uint32_t i = 0; i < texts.count; i++) {
+        if (mds_str_eq(mds_record_text(record, texts.first + i), value)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* The first rungs: those on which a device takes the full package alone. */
+static bool
+mds_full_alone(mds_eval_t *judge, const mds_release_record_t *release,
+               mds_range_t installed, bool recalled)
+{
+    const mds_record_t *record = judge->record;
+    mds_str_t           version = mds_version_key(&judge->installed);
+
+    return version.len == 0 || recalled
+           || mds_texts_name(record, record->full_channels,
+                             judge->channel.value)
+           || !mds_installed_known(judge, installed)
+           || mds_texts_name(record, release->force_full, version)
+           || (release->stage.len > 0
+               && mds_eval_version_cmp(judge, release->stage) > 0);
+}
+
+static const mds_delta_record_t *
+mds_delta_from(const mds_record_t *record, const mds_offer_t *offer,
+               uint32_t from)
+{
+    mds_range_t deltas = offer->deltas;
+
+    for (uint32_t i = deltas.first; i < deltas.first + deltas.count; i++) {
+        const mds_delta_record_t *delta
+            = mds_record_item(record, MDS_TABLE_DELTAS, i);
+
+        if (delta->from == from) {
+            return delta;
+        }
+    }
+
+    return NULL;
+}
+
+/*
+ * Beside the full package, the difference from the installed build, if there
+ * is one; false: none was ever asked for.
+ */
+static bool
+mds_offer_delta(mds_eval_t *judge, const mds_offer_t *offer,
+                mds_range_t installed, mds_answer_t *answer)
+{
+    const mds_delta_record_t *delta
+        = mds_delta_from(judge->record, offer,
+                         mds_eval_build(judge, installed, true));
+
+    if (delta != NULL && delta->answer.manifest.len > 0) {
+        *answer = delta->answer;
+    }
+
+    return delta != NULL;
+}
+
+static const mds_offer_t *
+mds_offer_for(mds_eval_t *judge, mds_range_t builds, mds_range_t offers)
+{
+    return mds_offer_find(judge->record, offers,
+                          mds_eval_build(judge, builds, false));
+}
+
+bool
+mds_offer_install(mds_eval_t *judge, const mds_release_record_t *release,
+                  bool recalled, mds_answer_t *answer)
+{
+    const mds_offer_t *offer
+        = mds_offer_for(judge, release->builds, release->offers);
+    mds_range_t installed = { 0 };
+
+    if (offer == NULL) {
+        return false;
+    }
+
+    *answer = offer->answer;
+
+    if (judge->installed.len > 0) {
+        installed = mds_installed_builds(judge);
+    }
+
+    return mds_full_alone(judge, release, installed, recalled)
+           || mds_offer_delta(judge, offer, installed, answer)
+           || release->missing == MDS_MISSING_FULL;
+}
+
+bool
+mds_offer_message(mds_eval_t *judge, const mds_message_record_t *message,
+                  mds_answer_t *answer)
+{
+    const mds_offer_t *offer
+        = mds_offer_for(judge, message->builds, message->offers);
+
+    if (offer == NULL) {
+        return false;
+    }
+
+    *answer = offer->answer;
+
+    if (judge->installed.len > 0
+        && !mds_texts_name(judge->record, judge->record->full_channels,
+                           judge->channel.value))
+    {
+        (void) mds_offer_delta(judge, offer, mds_installed_builds(judge),
+                               answer);
+    }
+
+    return true;
+}
+
+bool
+mds_offer_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
+                   const mds_release_record_t *target, mds_answer_t *answer)
+{
+    uint32_t           build = target == NULL
+                                   ? MDS_RECORD_NONE
+                                   : mds_eval_build(judge, target->builds, false);
+    const mds_offer_t *offer
+        = mds_offer_find(judge->record, recalled->rollbacks, build);
+
+    if (offer == NULL) {
+        return false;
+    }
+
+    *answer = offer->answer;
+    return true;
+}

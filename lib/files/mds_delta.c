@@ -1,0 +1,321 @@
+#include "files/mds_delta.h"
+
+#include <stdlib.h>
+
+#include "base/mds_digest.h"
+#include "base/mds_file.h"
+#include "files/mds_zstd.h"
+
+static const uint8_t mds_delta_magic[8]
+    = { 0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0 };
+
+/* The whole old file. */
+typedef struct {
+    char        *data;
+    size_t       len;
+    mds_sha256_t sha256;
+} mds_old_t;
+
+typedef struct {
+    mds_sink_t       sink;
+    mds_temp_file_t *draft;
+    uint64_t         max_bytes;
+} mds_draft_sink_t;
+
+typedef struct {
+    mds_sink_t    sink;
+    mds_source_t *source; /* that has to have the same bytes */
+} mds_compare_sink_t;
+
+static mds_status_t
+mds_sink_count(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
+{
+    (void) data;
+    (void) err;
+    sink->bytes += len;
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_sink_draft(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
+{
+    mds_draft_sink_t *to = (mds_draft_sink_t *) sink;
+
+    if (len > to->max_bytes - sink->bytes) {
+        return mds_fail(err, MDS_INVALID,
+                        "the difference unpacks to more than %llu bytes",
+                        (unsigned long long) to->max_bytes);
+    }
+
+    sink->bytes += len;
+    return mds_temp_file_write(to->draft, data, len, err);
+}
+
+static mds_status_t
+mds_sink_compare(mds_sink_t *sink, const void *data, size_t len,
+                 mds_error_t *err)
+{
+    char                chunk[4096];
+    size_t              n;
+    const char         *next = data;
+    mds_status_t        status;
+    mds_compare_sink_t *to = (mds_compare_sink_t *) sink;
+
+    for (; len > 0; len -= n, next += n, sink->bytes += n) {
+        status = mds_source_read(to->source, chunk,
+                                 len < sizeof(chunk) ? len : sizeof(chunk), err,
+                                 &n);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        if (n == 0 || memcmp(chunk, next, n) != 0) {
+            return mds_fail(err, MDS_CONFLICT,
+                            "the difference does not give \"%s\" back; did it "
+                            "change meanwhile?",
+                            to->source->path);
+        }
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_old_read(mds_old_t *old, const char *path, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_file_read_regular(path, (size_t) MDS_DELTA_FILE_MAX, err,
+                                &old->data, &old->len);
+
+    if (status == MDS_OK) {
+        mds_sha256(old->data, old->len, &old->sha256);
+    }
+
+    return status;
+}
+
+static mds_str_t
+mds_old_view(const mds_old_t *old)
+{
+    return (mds_str_t){ old->len, old->data };
+}
+
+/* As much as there is, up to len bytes. */
+static mds_status_t
+mds_delta_read(mds_source_t *delta, uint8_t *data, size_t len, mds_error_t *err,
+               size_t *done)
+{
+    size_t       n, read = 0;
+    mds_status_t status;
+
+    do {
+        status = mds_source_read(delta, data + read, len - read, err, &n);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        read += n;
+    } while (n > 0 && read < len);
+
+    *done = read;
+    return MDS_OK;
+}
+
+/* Magic and digest of the old file; the source stands behind them then. */
+static mds_status_t
+mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
+{
+    char         theirs[MDS_SHA256_HEX + 1], ours[MDS_SHA256_HEX + 1];
+    size_t       n;
+    uint8_t      magic[sizeof(mds_delta_magic)];
+    mds_sha256_t sha256;
+    mds_status_t status = mds_delta_read(delta, magic, sizeof(magic), err, &n);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (n < sizeof(magic) || memcmp(magic, mds_delta_magic, n) != 0) {
+        return mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" is no dcz difference",
+                        delta->path);
+    }
+
+    status = mds_delta_read(delta, sha256.bytes, sizeof(sha256.bytes), err, &n);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (n < sizeof(sha256.bytes)) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" ends early", delta->path);
+    }
+
+    if (!mds_sha256_eq(&sha256, &old->sha256)) {
+        return mds_fail(err, MDS_INCOMPATIBLE,
+                        "\"%s\" is made for an old file with SHA-256 %s, not "
+                        "for one with %s",
+                        delta->path, mds_sha256_hex(&sha256, theirs),
+                        mds_sha256_hex(&old->sha256, ours));
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_delta_unpack(const mds_old_t *old, mds_source_t *delta, mds_sink_t *sink,
+                 mds_error_t *err)
+{
+    mds_status_t status = mds_delta_head(delta, old, err);
+
+    if (status == MDS_OK) {
+        status = mds_zstd_unpack(mds_old_view(old), delta, sink, err);
+    }
+
+    return status;
+}
+
+/* Whether the draft gives the new file back, whole and byte for byte. */
+static mds_status_t
+mds_delta_prove(const mds_old_t *old, const char *delta_path,
+                const char *new_path, mds_error_t *err)
+{
+    mds_source_t       delta = { .fd = -1 }, source = { .fd = -1 };
+    mds_status_t       status;
+    mds_compare_sink_t sink = { { mds_sink_compare, 0 }, &source };
+
+    if ((status = mds_source_open(&delta, delta_path, err)) != MDS_OK
+        || (status = mds_source_open(&source, new_path, err)) != MDS_OK
+        || (status = mds_delta_unpack(old, &delta, &sink.sink, err)) != MDS_OK)
+    {
+        goto done;
+    }
+
+    if (sink.sink.bytes != source.size_bytes) {
+        status = mds_fail(err, MDS_CONFLICT, "\"%s\" changed while being read",
+                          new_path);
+    }
+
+done:
+    mds_source_close(&source);
+    mds_source_close(&delta);
+    return status;
+}
+
+static mds_status_t
+mds_delta_write(const mds_old_t *old, mds_source_t *source,
+                mds_temp_file_t *draft, mds_progress_t *progress,
+                mds_error_t *err)
+{
+    mds_status_t     status;
+    mds_draft_sink_t sink = { { mds_sink_draft, 0 }, draft, UINT64_MAX };
+
+    status = mds_temp_file_write(draft, mds_delta_magic,
+                                 sizeof(mds_delta_magic), err);
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_write(draft, old->sha256.bytes,
+                                     sizeof(old->sha256.bytes), err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_zstd_pack(mds_old_view(old), source, &sink.sink, progress,
+                               err);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_delta_check_size(const mds_source_t *source, mds_error_t *err)
+{
+    if (source->size_bytes > MDS_DELTA_FILE_MAX) {
+        return mds_fail(err, MDS_INVALID,
+                        "\"%s\" is too long for a difference: at most %llu "
+                        "bytes",
+                        source->path, (unsigned long long) MDS_DELTA_FILE_MAX);
+    }
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_delta_make(const char *old_path, const char *new_path, const char *out_path,
+               mds_progress_t *progress, mds_error_t *err)
+{
+    mds_old_t       old = { .data = NULL };
+    mds_path_t      dir;
+    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_source_t    source = { .fd = -1 };
+    mds_status_t    status = mds_path_dir(out_path, err, &dir);
+
+    if (status != MDS_OK
+        || (status = mds_source_open(&source, new_path, err)) != MDS_OK
+        || (status = mds_delta_check_size(&source, err)) != MDS_OK
+        || (status = mds_old_read(&old, old_path, err)) != MDS_OK
+        || (status = mds_temp_file_create(&draft, dir.text, err)) != MDS_OK
+        || (status = mds_delta_write(&old, &source, &draft, progress, err))
+               != MDS_OK
+        || (status = mds_delta_prove(&old, draft.path.text, new_path, err))
+               != MDS_OK)
+    {
+        goto done;
+    }
+
+    status = mds_temp_file_commit(&draft, out_path, 0444, err);
+
+done:
+    mds_temp_file_discard(&draft);
+    free(old.data);
+    mds_source_close(&source);
+    return status;
+}
+
+mds_status_t
+mds_delta_apply(const char *old_path, const char *delta_path,
+                const char *out_path, uint64_t max_bytes, mds_error_t *err)
+{
+    mds_old_t        old = { .data = NULL };
+    mds_path_t       dir;
+    mds_temp_file_t  draft = MDS_NO_DRAFT;
+    mds_source_t     delta = { .fd = -1 };
+    mds_status_t     status = mds_path_dir(out_path, err, &dir);
+    mds_draft_sink_t sink = { { mds_sink_draft, 0 }, &draft, max_bytes };
+
+    if (status != MDS_OK
+        || (status = mds_source_open(&delta, delta_path, err)) != MDS_OK
+        || (status = mds_old_read(&old, old_path, err)) != MDS_OK
+        || (status = mds_temp_file_create(&draft, dir.text, err)) != MDS_OK
+        || (status = mds_delta_unpack(&old, &delta, &sink.sink, err)) != MDS_OK)
+    {
+        goto done;
+    }
+
+    status = mds_temp_file_commit(&draft, out_path, 0644, err);
+
+done:
+    mds_temp_file_discard(&draft);
+    free(old.data);
+    mds_source_close(&delta);
+    return status;
+}
+
+mds_status_t
+mds_compressed_size(const char *path, mds_progress_t *progress,
+                    mds_error_t *err, uint64_t *size_bytes)
+{
+    mds_sink_t   sink = { mds_sink_count, 0 };
+    mds_source_t source = { .fd = -1 };
+    mds_status_t status = mds_source_open(&source, path, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_zstd_pack(mds_null_str, &source, &sink, progress, err);
+    mds_source_close(&source);
+
+    if (status == MDS_OK) {
+        *size_bytes = sink.bytes;
+    }
+
+    return status;
+}

@@ -1,0 +1,400 @@
+#include "idset/mds_idset_writer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mds_text.h"
+#include "idset/mds_id_reader.h"
+#include "lmdb/mds_seal.h"
+
+#define MDS_IDMAKE_BUFFER (256 * 1024)
+
+/* Progress of a later step in terms of the whole. */
+typedef struct {
+    mds_progress_t  progress;
+    mds_progress_t *outer;
+    uint64_t        bytes;
+} mds_idset_writer_step_t;
+
+mds_status_t
+mds_idset_writer_begin(mds_idset_writer_t *make, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_path(&make->dir, err, "%s/lists", make->depot_dir);
+
+    make->text = MDS_NO_DRAFT;
+    make->set = MDS_NO_DRAFT;
+    make->bytes = 0;
+    make->len = 0;
+    make->buffer = malloc(MDS_IDMAKE_BUFFER);
+
+    if (status == MDS_OK && make->buffer == NULL) {
+        status = mds_fail(err, MDS_NO_MEMORY, "make a list: no memory");
+    }
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_create(&make->text, make->dir.text, err);
+    }
+
+    mds_sha256_begin(&make->digest);
+
+    return status;
+}
+
+void
+mds_idset_writer_end(mds_idset_writer_t *make)
+{
+    mds_temp_file_discard(&make->text);
+    mds_temp_file_discard(&make->set);
+    free(make->buffer);
+}
+
+static mds_status_t
+mds_idset_writer_flush(mds_idset_writer_t *make, mds_error_t *err)
+{
+    size_t len = make->len;
+
+    mds_sha256_add(&make->digest, make->buffer, len);
+    make->bytes += len;
+    make->len = 0;
+
+    return make->measures
+               ? MDS_OK
+               : mds_temp_file_write(&make->text, make->buffer, len, err);
+}
+
+mds_status_t
+mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    if (make->len + id.len + 1 > MDS_IDMAKE_BUFFER) {
+        status = mds_idset_writer_flush(make, err);
+    }
+
+    memcpy(make->buffer + make->len, id.data, id.len);
+    make->buffer[make->len + id.len] = '\n';
+    make->len += id.len + 1;
+
+    return status;
+}
+
+/* Drops the byte order mark that the buffer begins with. */
+static void
+mds_idset_writer_drop_mark(mds_idset_writer_t *make)
+{
+    size_t mark = mds_text_mark((mds_str_t){ make->len, make->buffer });
+
+    make->len -= mark;
+    memmove(make->buffer, make->buffer + mark, make->len);
+}
+
+/* The text as it is in the file, but for its byte order mark: a list that was
+ * made of the mark as part of an id has another digest. */
+static mds_status_t
+mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
+                      mds_error_t *err)
+{
+    int          fd;
+    ssize_t      n;
+    uint64_t     size;
+    mds_status_t status = mds_file_open(path, err, &fd, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    do {
+        n = read(fd, make->buffer, MDS_IDMAKE_BUFFER);
+
+        if (n > 0) {
+            make->len = (size_t) n;
+
+            if (make->bytes == 0) {
+                mds_idset_writer_drop_mark(make);
+            }
+
+            status = mds_idset_writer_flush(make, err);
+
+            if (make->progress != NULL) {
+                make->progress->report(make->progress, make->bytes, 3 * size);
+            }
+
+        } else if (n < 0 && errno != EINTR) {
+            status = mds_fail_errno(err, "read \"%s\"", path);
+        }
+    } while (n != 0 && status == MDS_OK);
+
+    close(fd);
+    return status;
+}
+
+/* Hashes the ids of the text that was written. */
+static mds_status_t
+mds_idset_writer_hash(mds_idset_writer_t *make, mds_u64_sort_t *sort,
+                      mds_error_t *err)
+{
+    uint64_t         reported = 0;
+    mds_str_t        id;
+    mds_status_t     status;
+    mds_id_reader_t *file;
+
+    status = mds_id_reader_open(make->text.path.text, make->name, err, &file);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (;;) {
+        status = mds_id_reader_next(file, err, &id);
+        if (status != MDS_OK) {
+            break;
+        }
+
+        status = mds_u64_sort_add(sort, mds_id_hash(id), err);
+        if (status != MDS_OK) {
+            break;
+        }
+
+        if (make->progress != NULL && mds_id_reader_bytes(file) != reported) {
+            reported = mds_id_reader_bytes(file);
+            make->progress->report(make->progress, make->bytes + reported,
+                                   3 * make->bytes);
+        }
+    }
+
+    mds_id_reader_close(file);
+
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
+static void
+mds_idset_writer_step(mds_progress_t *progress, uint64_t done, uint64_t total)
+{
+    mds_idset_writer_step_t *step = (mds_idset_writer_step_t *) progress;
+    double share = total == 0 ? 1 : (double) done / (double) total;
+
+    step->outer->report(step->outer,
+                        2 * step->bytes
+                            + (uint64_t) (share * (double) step->bytes),
+                        3 * step->bytes);
+}
+
+/* The sealed set of the text, as a draft. */
+static mds_status_t
+mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
+                     uint64_t *count)
+{
+    mds_u64_sort_t         *sort = NULL;
+    mds_status_t            status;
+    mds_idset_writer_step_t step
+        = { { mds_idset_writer_step }, NULL, make->bytes };
+
+    step.outer = make->progress;
+
+    status = mds_u64_sort_new(make->dir.text, MDS_IDSORT_RUN, err, &sort);
+
+    if (status == MDS_OK) {
+        status = mds_idset_writer_hash(make, sort, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_create(&make->set, make->dir.text, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_idset_build(make->set.path.text, sort,
+                                 step.outer != NULL ? &step.progress : NULL,
+                                 err, count);
+    }
+
+    mds_u64_sort_free(sort);
+
+    if (status == MDS_OK) {
+        status = mds_seal_write(make->set.path.text, make->sha256.bytes, err);
+    }
+
+    return status;
+}
+
+/* Whether the list is there, text and set; count is set if so. */
+static bool
+mds_idset_writer_found(const mds_idset_writer_t *make, const char *text_path,
+                       uint64_t *count)
+{
+    mds_idset_t *list;
+
+    if (access(text_path, F_OK) != 0
+        || mds_idset_open(make->depot_dir, &make->sha256, NULL, &list)
+               != MDS_OK)
+    {
+        return false;
+    }
+
+    *count = mds_idset_count(list);
+    mds_idset_close(list);
+
+    return true;
+}
+
+mds_status_t
+mds_idset_writer_finish(mds_idset_writer_t *make, mds_error_t *err,
+                        mds_sha256_t *sha256, uint64_t *count)
+{
+    uint64_t     found;
+    mds_path_t   text_path, set_path;
+    mds_status_t status;
+
+    status = mds_idset_writer_flush(make, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_sha256_end(&make->digest, &make->sha256);
+
+    status = mds_idset_path(make->depot_dir, &make->sha256, ".ids", err,
+                            &text_path);
+    if (status == MDS_OK) {
+        status = mds_idset_path(make->depot_dir, &make->sha256, ".mdb", err,
+                                &set_path);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!mds_idset_writer_found(make, text_path.text, &found)) {
+        status = mds_idset_writer_set(make, err, &found);
+
+        /* The text first: where there is a set, there is its text. */
+        if (status == MDS_OK) {
+            status
+                = mds_temp_file_commit(&make->text, text_path.text, 0600, err);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_temp_file_commit(&make->set, set_path.text, 0444, err);
+        }
+    }
+
+    if (status == MDS_OK) {
+        *sha256 = make->sha256;
+        *count = found;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_idset_import(const char *depot_dir, const char *path,
+                 mds_progress_t *progress, mds_error_t *err,
+                 mds_sha256_t *sha256, uint64_t *count)
+{
+    mds_status_t       status;
+    mds_idset_writer_t make
+        = { .depot_dir = depot_dir, .name = path, .progress = progress };
+
+    status = mds_idset_writer_begin(&make, err);
+
+    if (status == MDS_OK) {
+        status = mds_idset_writer_copy(&make, path, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_idset_writer_finish(&make, err, sha256, count);
+    }
+
+    mds_idset_writer_end(&make);
+
+    return status;
+}
+
+/* Checks each line of the file, and counts those that have an id. */
+static mds_status_t
+mds_idset_writer_count(const char *path, mds_error_t *err, uint64_t *count)
+{
+    uint64_t         ids = 0;
+    mds_str_t        id;
+    mds_id_reader_t *file;
+    mds_status_t     status = mds_id_reader_open(path, path, err, &file);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    while ((status = mds_id_reader_next(file, err, &id)) == MDS_OK) {
+        ids++;
+    }
+
+    mds_id_reader_close(file);
+
+    if (status != MDS_NOT_FOUND) {
+        return status;
+    }
+
+    *count = ids;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
+                  mds_sha256_t *sha256, uint64_t *count)
+{
+    mds_status_t       status;
+    mds_idset_writer_t make = { .text = MDS_NO_DRAFT,
+                                .set = MDS_NO_DRAFT,
+                                .name = path,
+                                .measures = true,
+                                .buffer = malloc(MDS_IDMAKE_BUFFER),
+                                .progress = progress };
+
+    if (make.buffer == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
+    }
+
+    mds_sha256_begin(&make.digest);
+    status = mds_idset_writer_copy(&make, path, err);
+
+    if (status == MDS_OK) {
+        status = mds_idset_writer_count(path, err, count);
+    }
+
+    if (status == MDS_OK) {
+        mds_sha256_end(&make.digest, sha256);
+    }
+
+    mds_idset_writer_end(&make);
+    return status;
+}
+
+mds_status_t
+mds_idset_sweep(const char *depot_dir, mds_error_t *err)
+{
+    DIR           *dir;
+    mds_path_t     path;
+    mds_status_t   status = mds_path(&path, err, "%s/lists", depot_dir);
+    struct dirent *entry;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    dir = opendir(path.text);
+    if (dir == NULL) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    while (status == MDS_OK && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, MDS_TEMP_PREFIX, strlen(MDS_TEMP_PREFIX))
+                == 0
+            && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+        {
+            status = mds_fail_errno(err, "remove \"%s/%s\"", path.text,
+                                    entry->d_name);
+        }
+    }
+
+    closedir(dir);
+    return status;
+}

@@ -1,0 +1,150 @@
+/*
+ * mds_json: the border to the JSON library. Its names stay in mds_json.c and
+ * mds_json_parse.c.
+ *
+ * A mds_json_t is a counted reference to a value. Who owns what is in the
+ * names:
+ *
+ *   mds_json_*_new(), _parse(), _copy()   hand over a reference: release it
+ *   mds_json_get(), _at(), _value(), …    lend the container's: never release
+ *   mds_json_set(), _append(), …          take the reference, also on failure
+ *
+ * Makers return NULL when memory is short, and what takes a reference turns
+ * a NULL value (or container) into MDS_NO_MEMORY, so that
+ *
+ *   rc = mds_json_set(o, "id", mds_json_string_new(id));
+ *
+ * is checked once. Strings and keys that are put in have to be UTF-8 without
+ * U+0000; parsing sees to it for what comes from outside.
+ *
+ * What asks (types, get, values) takes NULL as an absent value. An object
+ * keeps the order in which its keys were first set.
+ */
+
+#ifndef MDS_JSON_H
+#define MDS_JSON_H
+
+#include "base/mds_base.h"
+
+typedef struct mds_json_s        mds_json_t;
+typedef struct mds_json_member_s mds_json_member_t; /* one of an object */
+
+typedef enum {
+    MDS_JSON_ABSENT, /* the type of NULL */
+    MDS_JSON_NULL,
+    MDS_JSON_BOOL,
+    MDS_JSON_INTEGER, /* written without fraction and exponent */
+    MDS_JSON_REAL,
+    MDS_JSON_STRING,
+    MDS_JSON_ARRAY,
+    MDS_JSON_OBJECT
+} mds_json_type_t;
+
+/* Ways to write a value. */
+#define MDS_JSON_COMPACT 0 /* no white space at all */
+#define MDS_JSON_PRETTY 1  /* a member a line, 2 spaces a level */
+
+/*
+ * Reads one value of any type (RFC 8259). what names the text in messages,
+ * which say line, column, and what was found: "FILE:3:14: ...".
+ * MDS_INVALID: also for a doubled key, anything behind the value, bytes that
+ * are no UTF-8, U+0000, an integer beyond int64_t, and more than 2048 levels.
+ */
+mds_status_t mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
+                            mds_json_t **json) MDS_MUST_CHECK;
+
+/*
+ * Writes the value, keys in their order, UTF-8 as it is, reals with as few of
+ * 15 to 17 digits as read back the same. *text is malloc'ed and ends with a
+ * zero byte that *len does not count. A NULL json is MDS_NO_MEMORY.
+ */
+mds_status_t
+mds_json_dump(const mds_json_t *json, unsigned flags, mds_error_t *err,
+              char **text, size_t *len) MDS_MUST_CHECK;
+
+mds_json_t *mds_json_retain(mds_json_t *json); /* returns json */
+void        mds_json_release(mds_json_t *json);
+
+mds_json_type_t mds_json_type(const mds_json_t *json);
+
+/* With its article, for messages: "an object", "nothing". */
+const char *mds_json_type_name(mds_json_type_t type);
+
+bool mds_json_is_null(const mds_json_t *json);
+bool mds_json_is_bool(const mds_json_t *json);
+bool mds_json_is_integer(const mds_json_t *json);
+bool mds_json_is_number(const mds_json_t *json); /* integer or real */
+bool mds_json_is_string(const mds_json_t *json);
+bool mds_json_is_array(const mds_json_t *json);
+bool mds_json_is_object(const mds_json_t *json);
+
+/* Values; empty, 0 or false where the type is another. The view of a string
+ * lives as long as the value and ends with a zero byte. */
+mds_str_t mds_json_string(const mds_json_t *json);
+int64_t   mds_json_integer(const mds_json_t *json);
+double    mds_json_number(const mds_json_t *json); /* of an integer as well */
+bool      mds_json_bool(const mds_json_t *json);
+
+/* The same value: the order of keys does not matter; 1 is not 1.0. */
+bool mds_json_equal(const mds_json_t *a, const mds_json_t *b);
+
+mds_json_t *mds_json_object_new(void);
+mds_json_t *mds_json_array_new(void);
+mds_json_t *mds_json_string_new(mds_str_t value);
+mds_json_t *mds_json_integer_new(int64_t value);
+mds_json_t *mds_json_real_new(double value); /* NULL for what is not finite */
+mds_json_t *mds_json_bool_new(bool value);
+mds_json_t *mds_json_null_new(void);
+
+/* What setting or appending said, with words where memory was short. */
+static inline mds_status_t
+mds_json_done(mds_status_t status, mds_error_t *err)
+{
+    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "no memory");
+}
+
+/* All the way down; shares nothing with the original. */
+mds_json_t *mds_json_copy(const mds_json_t *json);
+
+/* Members of an object, or elements of an array. */
+size_t mds_json_size(const mds_json_t *json);
+
+/* Objects: the value, or NULL. find is get for a key that is a view. */
+mds_json_t *mds_json_get(const mds_json_t *object, const char *key);
+mds_json_t *mds_json_find(const mds_json_t *object, mds_str_t key);
+
+/* A key that is there keeps its place. put is set for a key that is a view. */
+mds_status_t mds_json_set(mds_json_t *object, const char *key,
+                          mds_json_t *value) MDS_MUST_CHECK;
+mds_status_t mds_json_put(mds_json_t *object, mds_str_t key,
+                          mds_json_t *value) MDS_MUST_CHECK;
+mds_status_t mds_json_set_str(mds_json_t *object, const char *key,
+                              mds_str_t value) MDS_MUST_CHECK;
+mds_status_t mds_json_set_integer(mds_json_t *object, const char *key,
+                                  int64_t value) MDS_MUST_CHECK;
+mds_status_t mds_json_set_bool(mds_json_t *object, const char *key,
+                               bool value) MDS_MUST_CHECK;
+void         mds_json_delete(mds_json_t *object, const char *key);
+
+/*
+ * A walk in order; the object may not gain or lose members meanwhile:
+ *
+ *   for (m = mds_json_first(o); m != NULL; m = mds_json_next(o, m)) {
+ *       mds_json_key(m), mds_json_value(m)
+ */
+mds_json_member_t *mds_json_first(const mds_json_t *object);
+mds_json_member_t             *
+mds_json_next(const mds_json_t *object, mds_json_member_t *member);
+mds_str_t   mds_json_key(mds_json_member_t *member);
+mds_json_t *mds_json_value(mds_json_member_t *member);
+
+/* Arrays: the element, or NULL behind the end. */
+mds_json_t *mds_json_at(const mds_json_t *array, size_t i);
+mds_status_t
+mds_json_append(mds_json_t *array, mds_json_t *value) MDS_MUST_CHECK;
+/* i from 0 to the size. */
+mds_status_t
+mds_json_insert(mds_json_t *array, size_t i, mds_json_t *value) MDS_MUST_CHECK;
+void mds_json_remove(mds_json_t *array, size_t i);
+
+#endif

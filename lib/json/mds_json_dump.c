@@ -1,0 +1,230 @@
+/*
+ * mds_json_dump: a value as text. Written here, and not left to the library,
+ * for its reals: it prints 0.1 as 0.10000000000000001.
+ */
+
+#include "json/mds_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    char    *data;
+    size_t   len;
+    size_t   room;
+    unsigned flags;
+    bool     failed; /* memory ran out: what follows does nothing */
+} dump_t;
+
+static void dump_value(dump_t *d, const mds_json_t *json, unsigned level);
+
+static void
+put(dump_t *d, const char *data, size_t len)
+{
+    char  *grown;
+    size_t room;
+
+    if (d->failed) {
+        return;
+    }
+
+    if (len >= d->room - d->len) {
+        room = 2 * (d->room + len) + 64;
+        grown = realloc(d->data, room);
+        if (grown == NULL) {
+            d->failed = true;
+            return;
+        }
+        d->data = grown;
+        d->room = room;
+    }
+
+    memcpy(d->data + d->len, data, len);
+    d->len += len;
+    d->data[d->len] = '\0';
+}
+
+static void
+put_text(dump_t *d, const char *text)
+{
+    put(d, text, strlen(text));
+}
+
+static void
+put_line(dump_t *d, unsigned level)
+{
+    if ((d->flags & MDS_JSON_PRETTY) == 0) {
+        return;
+    }
+
+    put_text(d, "\n");
+    while (level-- > 0) {
+        put_text(d, "  ");
+    }
+}
+
+/* RFC 8259, 7: the quotation mark, the backslash, and below U+0020. */
+static void
+dump_escape(dump_t *d, unsigned char c)
+{
+    static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    char              text[8];
+
+    for (size_t i = 0; i + 1 < sizeof(letters); i += 2) {
+        if (c == (unsigned char) letters[i]) {
+            put(d, (char[]){ '\\', letters[i + 1] }, 2);
+            return;
+        }
+    }
+
+    snprintf(text, sizeof(text), "\\u%04x", c);
+    put_text(d, text);
+}
+
+static void
+dump_string(dump_t *d, mds_str_t s)
+{
+    size_t        start = 0;
+    unsigned char c;
+
+    put_text(d, "\"");
+
+    for (size_t i = 0; i < s.len; i++) {
+        c = (unsigned char) s.data[i];
+        if (c >= ' ' && c != '"' && c != '\\') {
+            continue;
+        }
+        put(d, s.data + start, i - start);
+        dump_escape(d, c);
+        start = i + 1;
+    }
+
+    if (start < s.len) {
+        put(d, s.data + start, s.len - start);
+    }
+
+    put_text(d, "\"");
+}
+
+static void
+dump_real(dump_t *d, double value)
+{
+    char text[40];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+
+    put_text(d, text);
+
+    /* it has to come back as a real */
+    if (strpbrk(text, ".e") == NULL) {
+        put_text(d, ".0");
+    }
+}
+
+static void
+dump_integer(dump_t *d, int64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRId64, value);
+    put_text(d, text);
+}
+
+static void
+dump_array(dump_t *d, const mds_json_t *array, unsigned level)
+{
+    size_t size = mds_json_size(array);
+
+    put_text(d, "[");
+
+    for (size_t i = 0; i < size; i++) {
+        put_text(d, i == 0 ? "" : ",");
+        put_line(d, level + 1);
+        dump_value(d, mds_json_at(array, i), level + 1);
+    }
+
+    if (size != 0) {
+        put_line(d, level);
+    }
+
+    put_text(d, "]");
+}
+
+static void
+dump_object(dump_t *d, const mds_json_t *object, unsigned level)
+{
+    mds_json_member_t *m, *first;
+
+    first = mds_json_first(object);
+    put_text(d, "{");
+
+    for (m = first; m != NULL; m = mds_json_next(object, m)) {
+        put_text(d, m == first ? "" : ",");
+        put_line(d, level + 1);
+        dump_string(d, mds_json_key(m));
+        put_text(d, (d->flags & MDS_JSON_PRETTY) ? ": " : ":");
+        dump_value(d, mds_json_value(m), level + 1);
+    }
+
+    if (first != NULL) {
+        put_line(d, level);
+    }
+
+    put_text(d, "}");
+}
+
+/* As deep as the value: what was parsed has 2048 levels at most. */
+static void
+dump_value(dump_t *d, const mds_json_t *json, unsigned level)
+{
+    switch (mds_json_type(json)) {
+    case MDS_JSON_OBJECT:
+        dump_object(d, json, level);
+        break;
+    case MDS_JSON_ARRAY:
+        dump_array(d, json, level);
+        break;
+    case MDS_JSON_STRING:
+        dump_string(d, mds_json_string(json));
+        break;
+    case MDS_JSON_INTEGER:
+        dump_integer(d, mds_json_integer(json));
+        break;
+    case MDS_JSON_REAL:
+        dump_real(d, mds_json_number(json));
+        break;
+    case MDS_JSON_BOOL:
+        put_text(d, mds_json_bool(json) ? "true" : "false");
+        break;
+    case MDS_JSON_NULL:
+        put_text(d, "null");
+        break;
+    case MDS_JSON_ABSENT:
+        d->failed = true;
+        break;
+    }
+}
+
+mds_status_t
+mds_json_dump(const mds_json_t *json, unsigned flags, mds_error_t *err,
+              char **text, size_t *len)
+{
+    dump_t d = { .flags = flags };
+
+    dump_value(&d, json, 0);
+
+    if (d.failed) {
+        free(d.data);
+        return mds_fail(err, MDS_NO_MEMORY, "no memory for a JSON text");
+    }
+
+    *text = d.data;
+    *len = d.len;
+    return MDS_OK;
+}

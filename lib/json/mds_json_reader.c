@@ -1,0 +1,427 @@
+#include "json/mds_json_reader.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mds_digest.h"
+#include "base/mds_time.h"
+#include "base/mds_version.h"
+
+#define MDS_FOUND_MAX 60  /* bytes shown of what is there */
+#define MDS_ESCAPED_MAX 8 /* a byte of a pointer, and a zero */
+
+/* Behind the pointer, as long as there is room. */
+static void
+mds_read_show(mds_reader_t *r, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (r->pointer_len + len < MDS_POINTER_MAX) {
+        memcpy(r->pointer + r->pointer_len, text, len + 1);
+        r->pointer_len += len;
+    }
+}
+
+/* RFC 6901, 3. and 5.: as in a pointer, and as in JSON. */
+static void
+mds_read_escape(uint8_t c, char escaped[MDS_ESCAPED_MAX])
+{
+    if (c == '~') {
+        snprintf(escaped, MDS_ESCAPED_MAX, "~0");
+    } else if (c == '/') {
+        snprintf(escaped, MDS_ESCAPED_MAX, "~1");
+    } else if (c < 0x20 || c == 0x7f) {
+        snprintf(escaped, MDS_ESCAPED_MAX, "\\u%04x", c);
+    } else {
+        snprintf(escaped, MDS_ESCAPED_MAX, "%c", c);
+    }
+}
+
+size_t
+mds_reader_push(mds_reader_t *r, mds_str_t key)
+{
+    size_t mark = r->pointer_len;
+    char   escaped[MDS_ESCAPED_MAX];
+
+    mds_read_show(r, "/");
+
+    for (size_t i = 0; i < key.len; i++) {
+        uint8_t c = (uint8_t) key.data[i];
+
+        /* A character is shown whole, or cut off with all behind it. */
+        if ((c & 0xc0) != 0x80
+            && r->pointer_len + MDS_ESCAPED_MAX > MDS_POINTER_MAX) {
+            break;
+        }
+
+        mds_read_escape(c, escaped);
+        mds_read_show(r, escaped);
+    }
+
+    return mark;
+}
+
+size_t
+mds_reader_push_index(mds_reader_t *r, size_t index)
+{
+    char text[24];
+    int  len = snprintf(text, sizeof(text), "%lu", (unsigned long) index);
+
+    return mds_reader_push(r, (mds_str_t){ (size_t) len, text });
+}
+
+void
+mds_reader_pop(mds_reader_t *r, size_t mark)
+{
+    r->pointer_len = mark;
+    r->pointer[mark] = '\0';
+}
+
+void
+mds_reader_no_memory(mds_reader_t *r)
+{
+    if (r->status == MDS_OK) {
+        r->status = mds_fail(r->err, MDS_NO_MEMORY, "%s: no memory", r->what);
+    }
+}
+
+void
+mds_reader_failed(mds_reader_t *r, const char *format, ...)
+{
+    char    words[MDS_ERROR_BYTES];
+    va_list args;
+
+    if (r->status != MDS_OK) {
+        return;
+    }
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    if (mds_arena_failed(r->arena)) {
+        mds_reader_no_memory(r);
+        return;
+    }
+
+    r->status
+        = mds_fail(r->err, MDS_INVALID, "%s: %s: %s", r->what,
+                   r->pointer_len > 0 ? r->pointer : "the document", words);
+}
+
+void
+mds_reader_expected(mds_reader_t *r, const mds_json_t *json, const char *want,
+                    ...)
+{
+    char    words[MDS_ERROR_BYTES / 2];
+    char   *found = NULL;
+    size_t  len = 0;
+    va_list args;
+
+    va_start(args, want);
+    vsnprintf(words, sizeof(words), want, args);
+    va_end(args);
+
+    if (mds_json_dump(json, MDS_JSON_COMPACT, NULL, &found, &len) != MDS_OK) {
+        mds_reader_failed(r, "want %s", words);
+        return;
+    }
+
+    if (len > MDS_FOUND_MAX) {
+        /* Not in the middle of a character. */
+        len = MDS_FOUND_MAX;
+        while (len > 0 && ((uint8_t) found[len] & 0xc0) == 0x80) {
+            len--;
+        }
+        mds_reader_failed(r, "found %.*s…; want %s", (int) len, found, words);
+    } else {
+        mds_reader_failed(r, "found %s; want %s", found, words);
+    }
+
+    free(found);
+}
+
+void
+mds_reader_expected_in(mds_reader_t *r, const mds_json_t *object,
+                       const char *key, const char *want)
+{
+    size_t mark = mds_reader_push(r, mds_str_of(key));
+
+    mds_reader_expected(r, mds_json_get(object, key), "%s", want);
+    mds_reader_pop(r, mark);
+}
+
+static const mds_field_t *
+mds_field_find(const mds_field_t *fields, size_t count, mds_str_t key)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (mds_str_eq(mds_str_of(fields[i].key), key)) {
+            return &fields[i];
+        }
+    }
+
+    return NULL;
+}
+
+static void
+mds_field_unknown(mds_reader_t *r, const mds_field_t *fields, size_t count)
+{
+    char   known[MDS_ERROR_BYTES / 2];
+    size_t len = 0;
+
+    for (size_t i = 0; i < count && len < sizeof(known); i++) {
+        len += (size_t) snprintf(known + len, sizeof(known) - len, "%s%s",
+                                 i > 0 ? ", " : "", fields[i].key);
+    }
+
+    mds_reader_failed(r, "unknown key; want one of %s", known);
+}
+
+static void
+mds_read_member(mds_reader_t *r, mds_json_member_t *member,
+                const mds_field_t *fields, size_t count, void *dest)
+{
+    mds_str_t          key = mds_json_key(member);
+    const mds_field_t *field = mds_field_find(fields, count, key);
+    size_t             mark = mds_reader_push(r, key);
+
+    if (field == NULL) {
+        mds_field_unknown(r, fields, count);
+    } else {
+        field->read(r, mds_json_value(member), (char *) dest + field->offset);
+    }
+
+    mds_reader_pop(r, mark);
+}
+
+void
+mds_read_object(mds_reader_t *r, const mds_json_t *json,
+                const mds_field_t *fields, size_t count, void *dest)
+{
+    mds_json_member_t *member;
+
+    if (!mds_json_is_object(json)) {
+        mds_reader_expected(r, json, "an object");
+        return;
+    }
+
+    for (member = mds_json_first(json); member != NULL && r->status == MDS_OK;
+         member = mds_json_next(json, member))
+    {
+        mds_read_member(r, member, fields, count, dest);
+    }
+
+    for (size_t i = 0; i < count && r->status == MDS_OK; i++) {
+        if (fields[i].required != NULL
+            && mds_json_get(json, fields[i].key) == NULL) {
+            mds_reader_failed(r, "\"%s\" is missing; want %s", fields[i].key,
+                              fields[i].required);
+        }
+    }
+}
+
+/* One element: of an array by index, of an object by key. */
+static void
+mds_read_item(mds_reader_t *r, size_t mark, const mds_json_t *json,
+              mds_read_t read, void *dest)
+{
+    read(r, json, dest);
+    mds_reader_pop(r, mark);
+}
+
+void
+mds_read_items(mds_reader_t *r, const mds_json_t *json, mds_read_t read,
+               size_t size, void **items, size_t *count)
+{
+    size_t             n = mds_json_size(json);
+    char              *dest = mds_arena_calloc(r->arena, n, size);
+    mds_json_member_t *member = mds_json_first(json);
+
+    if (dest == NULL) {
+        mds_reader_no_memory(r);
+        return;
+    }
+
+    for (size_t i = 0; i < n && r->status == MDS_OK; i++, dest += size) {
+        if (member != NULL) {
+            mds_read_item(r, mds_reader_push(r, mds_json_key(member)),
+                          mds_json_value(member), read, dest);
+            member = mds_json_next(json, member);
+        } else {
+            mds_read_item(r, mds_reader_push_index(r, i), mds_json_at(json, i),
+                          read, dest);
+        }
+    }
+
+    *items = dest - n * size;
+    *count = n;
+}
+
+void
+mds_read_str(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (mds_json_string(json).len == 0) {
+        mds_reader_expected(r, json, "a string that is not empty");
+        return;
+    }
+
+    *(mds_str_t *) dest = mds_arena_str(r->arena, mds_json_string(json));
+}
+
+void
+mds_read_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_strs_t *strs = dest;
+    void       *items = NULL;
+
+    if (!mds_json_is_array(json) || mds_json_size(json) == 0) {
+        mds_reader_expected(r, json, "a list of strings that is not empty");
+        return;
+    }
+
+    mds_read_items(r, json, mds_read_str, sizeof(mds_str_t), &items,
+                   &strs->count);
+    strs->items = items;
+}
+
+void
+mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_strs_t *strs = dest;
+
+    if (mds_json_is_array(json) && mds_json_size(json) > 0) {
+        mds_read_strs(r, json, dest);
+        return;
+    }
+
+    if (mds_json_string(json).len == 0) {
+        mds_reader_expected(r, json,
+                            "a string, or a list of strings, that is"
+                            " not empty");
+        return;
+    }
+
+    strs->items = mds_arena_calloc(r->arena, 1, sizeof(mds_str_t));
+    if (strs->items == NULL) {
+        mds_reader_no_memory(r);
+        return;
+    }
+
+    strs->count = 1;
+    mds_read_str(r, json, strs->items);
+}
+
+void
+mds_read_bool(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (!mds_json_is_bool(json)) {
+        mds_reader_expected(r, json, "true or false");
+        return;
+    }
+
+    *(bool *) dest = mds_json_bool(json);
+}
+
+void
+mds_read_true(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (!mds_json_bool(json)) {
+        mds_reader_expected(r, json, "true, or the key left out");
+        return;
+    }
+
+    *(bool *) dest = true;
+}
+
+void
+mds_read_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    double percent = mds_json_number(json);
+
+    if (!mds_json_is_number(json) || !(percent >= 0 && percent <= 100)) {
+        mds_reader_expected(r, json, "a number from 0 to 100");
+        return;
+    }
+
+    *(double *) dest = percent;
+}
+
+void
+mds_read_time(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (!mds_time_parse(mds_json_string(json), dest)) {
+        mds_reader_expected(r, json, "a time such as \"2026-12-01T00:00:00Z\"");
+    }
+}
+
+void
+mds_read_version(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_version_t version;
+
+    if (!mds_version_parse(mds_json_string(json), &version)) {
+        mds_reader_expected(r, json,
+                            "a version such as \"3.2.0\" or \"3.2.0-rc.1\"");
+        return;
+    }
+
+    mds_read_str(r, json, dest);
+}
+
+void
+mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    if (!mds_sha256_parse(mds_json_string(json), dest)) {
+        mds_reader_expected(r, json, "a SHA-256 of 64 lower-case hex digits");
+    }
+}
+
+void
+mds_read_json(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    (void) r;
+    *(const mds_json_t **) dest = json;
+}
+
+int64_t
+mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,
+                 int64_t max)
+{
+    int64_t value = mds_json_integer(json);
+
+    if (!mds_json_is_integer(json) || value < min || value > max) {
+        mds_reader_expected(r, json,
+                            "a whole number from %" PRId64 " to %" PRId64, min,
+                            max);
+        return 0;
+    }
+
+    return value;
+}
+
+unsigned
+mds_read_name(mds_reader_t *r, const mds_json_t *json, const char *const *names,
+              unsigned count)
+{
+    char   known[MDS_ERROR_BYTES / 4];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (mds_str_eq(mds_json_string(json), mds_str_of(names[i]))) {
+            return i;
+        }
+    }
+
+    for (unsigned i = 0; i < count && len < sizeof(known); i++) {
+        len += (size_t) snprintf(known + len, sizeof(known) - len, "%s\"%s\"",
+                                 i == 0          ? ""
+                                 : i < count - 1 ? ", "
+                                                 : " or ",
+                                 names[i]);
+    }
+
+    mds_reader_expected(r, json, "%s", known);
+    return 0;
+}

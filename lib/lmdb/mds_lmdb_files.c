@@ -1,0 +1,98 @@
+/*
+ * The two files of a SHARED environment, by descriptors: whoever may write to
+ * their folder can put something else under their names at any time.
+ */
+
+#include "lmdb/mds_lmdb_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const mds_lmdb_names[] = { "data.mdb", "lock.mdb" };
+
+/* LMDB opens what it finds under its two names, and may wait for good where
+ * that is a device. Neither has to be there yet. */
+mds_status_t
+mds_lmdb_check_files(const char *dir, mds_error_t *err)
+{
+    for (size_t i = 0; i < mds_nelems(mds_lmdb_names); i++) {
+        mds_path_t   path;
+        struct stat  st;
+        mds_status_t status
+            = mds_path(&path, err, "%s/%s", dir, mds_lmdb_names[i]);
+
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        if (lstat(path.text, &st) == 0 && !S_ISREG(st.st_mode)) {
+            return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
+                            path.text);
+        }
+    }
+
+    return MDS_OK;
+}
+
+/* Readers write to lock.mdb through a mapping: on a disk that is full by then,
+ * where it has a hole, that would be the end of them. */
+static mds_status_t
+mds_lmdb_give_file(int dir, const char *name, uid_t uid, gid_t gid,
+                   mds_error_t *err)
+{
+    struct stat  st;
+    mds_status_t status = MDS_OK;
+    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", name);
+    }
+
+    if (fstat(fd, &st) != 0) {
+        status = mds_fail_errno(err, "stat \"%s\"", name);
+
+    } else if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        status = mds_fail(err, MDS_INVALID,
+                          "\"%s\" must be a regular file of one name", name);
+
+    } else if ((errno = posix_fallocate(fd, 0, st.st_size)) != 0) {
+        status = mds_fail_errno(err, "fill \"%s\"", name);
+
+    } else if (fchown(fd, uid, gid) != 0 || fchmod(fd, 0660) != 0) {
+        status = mds_fail_errno(err, "give \"%s\" to the workers", name);
+    }
+
+    close(fd);
+    return status;
+}
+
+mds_status_t
+mds_lmdb_give(mds_lmdb_t *lmdb, int64_t uid, int64_t gid, mds_error_t *err)
+{
+    const char  *path = "";
+    mds_status_t status = MDS_OK;
+    int          dir;
+
+    /* They are made by their owner there, with the folder's group. */
+    if (lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_GIVE, err);
+    }
+
+    (void) mdb_env_get_path(lmdb->env, &path);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (dir < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(mds_lmdb_names); i++)
+    {
+        status = mds_lmdb_give_file(dir, mds_lmdb_names[i], (uid_t) uid,
+                                    (gid_t) gid, err);
+    }
+
+    close(dir);
+    return status;
+}

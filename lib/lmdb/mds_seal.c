@@ -1,0 +1,287 @@
+#include "lmdb/mds_seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mds_digest.h"
+
+#define MDS_SEAL_TAG "mdsseal"
+#define MDS_SEAL_FORM 1
+#define MDS_SEAL_HEAD 64 /* what the digest covers of the seal itself */
+#define MDS_SEAL_DIGEST 32
+#define MDS_SEAL_CHUNK (256 * 1024)
+
+/* Where the fields lie. */
+#define MDS_SEAL_AT_FORM 8
+#define MDS_SEAL_AT_WORD 12
+#define MDS_SEAL_AT_ORDER 13
+#define MDS_SEAL_AT_PAGE 16
+#define MDS_SEAL_AT_BYTES 24
+#define MDS_SEAL_AT_IDENTITY 32
+
+static void
+mds_seal_put(uint8_t *to, uint64_t number, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        to[i] = (uint8_t) (number >> (8 * i));
+    }
+}
+
+static uint64_t
+mds_seal_page_bytes(void)
+{
+    return (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+/* All of the seal but its digest, as this machine writes it. */
+static void
+mds_seal_head(uint8_t head[MDS_SEAL_HEAD], uint64_t pages_bytes,
+              const uint8_t identity[MDS_SEAL_IDENTITY])
+{
+    const uint16_t one = 1;
+
+    memset(head, 0, MDS_SEAL_HEAD);
+    memcpy(head, MDS_SEAL_TAG, sizeof(MDS_SEAL_TAG));
+    mds_seal_put(head + MDS_SEAL_AT_FORM, MDS_SEAL_FORM, 4);
+    head[MDS_SEAL_AT_WORD] = sizeof(void *);
+    head[MDS_SEAL_AT_ORDER] = *(const uint8_t *) &one == 1 ? 1 : 2;
+    mds_seal_put(head + MDS_SEAL_AT_PAGE, mds_seal_page_bytes(), 4);
+    mds_seal_put(head + MDS_SEAL_AT_BYTES, pages_bytes, 8);
+    memcpy(head + MDS_SEAL_AT_IDENTITY, identity, MDS_SEAL_IDENTITY);
+}
+
+/* Fewer than len bytes: the file has become shorter under our hands. */
+static mds_status_t
+mds_seal_read(int fd, const char *path, uint64_t offset, void *data, size_t len,
+              mds_error_t *err)
+{
+    size_t  done = 0;
+    ssize_t n;
+
+    while (done < len) {
+        n = pread(fd, (char *) data + done, len - done,
+                  (off_t) (offset + done));
+
+        if (n == 0) {
+            return mds_fail(err, MDS_DAMAGED, "\"%s\" is cut short", path);
+        }
+
+        if (n > 0) {
+            done += (size_t) n;
+
+        } else if (errno != EINTR) {
+            return mds_fail_errno(err, "read \"%s\"", path);
+        }
+    }
+
+    return MDS_OK;
+}
+
+/* The digest that belongs behind this head. */
+static mds_status_t
+mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
+                const uint8_t head[MDS_SEAL_HEAD], mds_error_t *err,
+                uint8_t digest[MDS_SEAL_DIGEST])
+{
+    uint8_t      *chunk = malloc(MDS_SEAL_CHUNK);
+    mds_blake2b_t state;
+    mds_status_t  status = MDS_OK;
+
+    if (chunk == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "digest \"%s\": no memory", path);
+    }
+
+    mds_blake2b_begin(&state, MDS_SEAL_DIGEST);
+
+    for (uint64_t at = 0; at < pages_bytes; at += MDS_SEAL_CHUNK) {
+        uint64_t left = pages_bytes - at;
+        size_t   n = left < MDS_SEAL_CHUNK ? (size_t) left : MDS_SEAL_CHUNK;
+
+        status = mds_seal_read(fd, path, at, chunk, n, err);
+        if (status != MDS_OK) {
+            goto done;
+        }
+
+        mds_blake2b_add(&state, chunk, n);
+    }
+
+    mds_blake2b_add(&state, head, MDS_SEAL_HEAD);
+    mds_blake2b_end(&state, digest, MDS_SEAL_DIGEST);
+
+done:
+    free(chunk);
+    return status;
+}
+
+static mds_status_t
+mds_seal_append(int fd, const char *path,
+                const uint8_t identity[MDS_SEAL_IDENTITY], uint64_t pages_bytes,
+                mds_error_t *err)
+{
+    uint8_t      seal[MDS_SEAL_BYTES];
+    mds_status_t status;
+
+    mds_seal_head(seal, pages_bytes, identity);
+
+    status = mds_seal_digest(fd, path, pages_bytes, seal, err,
+                             seal + MDS_SEAL_HEAD);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    errno = ENOSPC; /* what a short write means, which sets none */
+
+    if (pwrite(fd, seal, sizeof(seal), (off_t) pages_bytes)
+            != (ssize_t) sizeof(seal)
+        || fchmod(fd, 0444) != 0 || fsync(fd) != 0)
+    {
+        return mds_fail_errno(err, "seal \"%s\"", path);
+    }
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
+               mds_error_t *err)
+{
+    struct stat  st;
+    mds_status_t status;
+    int          fd = open(path, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if (fstat(fd, &st) != 0) {
+        status = mds_fail_errno(err, "stat \"%s\"", path);
+
+    } else if (st.st_size == 0
+               || (uint64_t) st.st_size % mds_seal_page_bytes() != 0)
+    {
+        status = mds_fail(err, MDS_INVALID,
+                          "\"%s\" cannot be sealed: its %lld bytes are no"
+                          " whole pages",
+                          path, (long long) st.st_size);
+    } else {
+        status
+            = mds_seal_append(fd, path, identity, (uint64_t) st.st_size, err);
+    }
+
+    if (close(fd) != 0 && status == MDS_OK) {
+        status = mds_fail_errno(err, "close \"%s\"", path);
+    }
+
+    return status;
+}
+
+/* Compares the seal that is there with the one that this machine expects. */
+static mds_status_t
+mds_seal_compare(const char *path, const uint8_t seal[MDS_SEAL_BYTES],
+                 const uint8_t head[MDS_SEAL_HEAD], mds_error_t *err)
+{
+    if (memcmp(seal, head, sizeof(MDS_SEAL_TAG)) != 0) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" has no seal at its end: it is cut short, or"
+                        " was never finished",
+                        path);
+    }
+
+    if (memcmp(seal + MDS_SEAL_AT_FORM, head + MDS_SEAL_AT_FORM,
+               MDS_SEAL_AT_BYTES - MDS_SEAL_AT_FORM)
+        != 0)
+    {
+        return mds_fail(err, MDS_INCOMPATIBLE,
+                        "\"%s\" was made by another version, or on another kind"
+                        " of machine (format %u, %u-byte words, byte order %u)",
+                        path, (unsigned) seal[MDS_SEAL_AT_FORM],
+                        (unsigned) seal[MDS_SEAL_AT_WORD],
+                        (unsigned) seal[MDS_SEAL_AT_ORDER]);
+    }
+
+    if (memcmp(seal + MDS_SEAL_AT_BYTES, head + MDS_SEAL_AT_BYTES, 8) != 0) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" has another length than its seal says", path);
+    }
+
+    if (memcmp(seal, head, MDS_SEAL_HEAD) != 0) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" is sealed under another identity than its"
+                        " name says",
+                        path);
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_seal_check_fd(int fd, const char *path, uint64_t size,
+                  const uint8_t identity[MDS_SEAL_IDENTITY], bool full,
+                  mds_error_t *err)
+{
+    uint8_t      seal[MDS_SEAL_BYTES], head[MDS_SEAL_HEAD];
+    uint8_t      digest[MDS_SEAL_DIGEST];
+    uint64_t     pages_bytes = size - MDS_SEAL_BYTES;
+    mds_status_t status;
+
+    if (size < MDS_SEAL_BYTES) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" is cut short: %llu bytes hold no seal", path,
+                        (unsigned long long) size);
+    }
+
+    mds_seal_head(head, pages_bytes, identity);
+
+    status = mds_seal_read(fd, path, pages_bytes, seal, sizeof(seal), err);
+    if (status == MDS_OK) {
+        status = mds_seal_compare(path, seal, head, err);
+    }
+
+    if (status != MDS_OK || !full) {
+        return status;
+    }
+
+    status = mds_seal_digest(fd, path, pages_bytes, head, err, digest);
+
+    if (status == MDS_OK
+        && memcmp(digest, seal + MDS_SEAL_HEAD, sizeof(digest)) != 0)
+    {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" is damaged: its bytes are not those that were"
+                        " sealed",
+                        path);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
+               bool full, mds_error_t *err, mds_file_id_t *mark)
+{
+    int           fd;
+    uint64_t      size;
+    mds_file_id_t seen;
+    mds_status_t  status = mds_file_open(path, err, &fd, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_file_id(fd, path, err, &seen);
+
+    if (status == MDS_OK) {
+        status = mds_seal_check_fd(fd, path, size, identity, full, err);
+    }
+
+    close(fd);
+
+    if (status == MDS_OK && mark != NULL) {
+        *mark = seen;
+    }
+
+    return status;
+}

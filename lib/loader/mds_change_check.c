@@ -1,0 +1,157 @@
+#include "loader/mds_change_check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "loader/mds_change_check_internal.h"
+
+bool
+mds_change_is_of(const mds_change_check_t *check, const char *what)
+{
+    for (size_t i = 0; i < mds_json_size(check->changes); i++) {
+        if (mds_str_eq(mds_json_string(mds_json_get(
+                           mds_json_at(check->changes, i), "what")),
+                       mds_str_of(what)))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+mds_status_t
+mds_change_fail(const mds_change_check_t *check, mds_status_t status,
+                const char *part, size_t index, const char *key,
+                mds_error_t *err, const char *format, ...)
+{
+    char    words[MDS_ERROR_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    return mds_fail(err, status, "%s: /%s/%zu/%s: %s", check->what, part, index,
+                    key, words);
+}
+
+mds_status_t
+mds_change_warn(const mds_change_check_t *check, mds_error_t *err,
+                const char *format, ...)
+{
+    char    words[MDS_ERROR_BYTES];
+    size_t  given = mds_json_size(check->warnings);
+    va_list args;
+
+    if (given > MDS_CHANGE_WARNINGS_MAX) {
+        return MDS_OK;
+    }
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    if (given == MDS_CHANGE_WARNINGS_MAX) {
+        snprintf(words, sizeof(words), "there are more warnings than %d",
+                 MDS_CHANGE_WARNINGS_MAX);
+    }
+
+    return mds_json_done(mds_json_append(check->warnings,
+                                         mds_json_string_new(
+                                             mds_str_of(words))),
+                         err);
+}
+
+mds_str_t
+mds_change_comma(const mds_strs_t *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (memchr(names->items[i].data, ',', names->items[i].len) != NULL) {
+            return names->items[i];
+        }
+    }
+
+    return mds_null_str;
+}
+
+/* --- messages */
+
+/* The highest version of the platform that is official; NULL: none. */
+static const mds_release_t *
+mds_change_official(const mds_change_check_t *check, mds_str_t platform)
+{
+    const mds_model_t   *model = check->model;
+    const mds_strs_t     wanted = { &platform, 1 };
+    const mds_release_t *best = NULL;
+
+    for (size_t i = 0; i < model->release_count; i++) {
+        const mds_release_t *release = &model->releases[i];
+
+        if (mds_str_eq(release->kind, mds_str("upgrade"))
+            && release->state == MDS_RELEASE_RUNNING && release->audience.all
+            && release->audience.except.count == 0 && release->rules.count == 0
+            && release->start_ms <= check->now_ms
+            && release->end_ms > check->now_ms
+            && mds_scopes_meet(&release->platforms, &wanted)
+            && (best == NULL || mds_version_cmp(&release->key, &best->key) > 0))
+        {
+            best = release;
+        }
+    }
+
+    return best;
+}
+
+/* A message whose version the official one has reached never hits. */
+static mds_status_t
+mds_change_messages(const mds_change_check_t *check, mds_error_t *err)
+{
+    int64_t next = mds_json_integer(
+        mds_json_get(mds_json_get(check->before, "messages"), "next"));
+
+    for (size_t i = 0; i < check->model->message_count; i++) {
+        const mds_message_t *message = &check->model->messages[i];
+        const mds_release_t *official;
+
+        if ((int64_t) message->id < next) {
+            continue;
+        }
+
+        official = mds_change_official(check, message->platform);
+
+        if (official != NULL
+            && mds_version_cmp(&official->key, &message->key) >= 0) {
+            return mds_fail(err, MDS_INVALID,
+                            "the message to %.*s=%.*s would never hit:"
+                            " release \"%.*s\" gives %.*s to everybody; want a"
+                            " version above it",
+                            MDS_STR(message->platform),
+                            MDS_STR(message->version), MDS_STR(official->id),
+                            MDS_STR(official->version));
+        }
+    }
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_change_check(const mds_change_check_t *check, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    if (mds_change_is_of(check, "package") || check->applies) {
+        status = mds_change_packages(check, err);
+    }
+
+    if (status == MDS_OK
+        && (mds_change_is_of(check, "release") || check->applies)) {
+        status = mds_change_releases(check, err);
+    }
+
+    return status == MDS_OK && mds_change_is_of(check, "message")
+                   && !check->reverts
+               ? mds_change_messages(check, err)
+               : status;
+}

@@ -1,0 +1,142 @@
+/*
+ * mds_journal: the loader's own memory, DEPOT/journal/: what each app's
+ * document says now, what was changed when and by whom, and what it would be
+ * dear to make again (signatures, differences).
+ *
+ *   meta       "serial"                 8 bytes, big-endian
+ *   apps       app                      its state, JSON (see mds_loader.h)
+ *   removed    app                      what is left of the state of an app
+ *                                       that was removed
+ *   log        serial, big-endian       the entry, JSON
+ *   manifests  SHA-256 of the manifest with "serial" 0
+ *                                       mds_signed_t
+ *   deltas     SHA-256 from, SHA-256 to mds_delta_entry_t
+ *   sizes      SHA-256                  size under zstd, 8 bytes big-endian
+ *
+ * One change is one transaction: mds_journal_write(), then puts, then
+ * mds_journal_commit(). While it is open, other loaders wait. The first
+ * failure of a put sticks until then.
+ */
+
+#ifndef MDS_JOURNAL_H
+#define MDS_JOURNAL_H
+
+#include "base/mds_digest.h"
+#include "sign/mds_sign.h"
+#include "json/mds_json.h"
+
+typedef struct mds_journal_s mds_journal_t;
+
+typedef struct {
+    uint8_t serial[8]; /* big-endian: which change made it */
+    char    signature[MDS_SIGNATURE_BYTES];
+} mds_signed_t;
+
+typedef struct {
+    uint8_t worth; /* 0: made once, and not worth it */
+    uint8_t sha256[32];
+    uint8_t size[8]; /* big-endian */
+} mds_delta_entry_t;
+
+mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
+                              mds_journal_t **journal) MDS_MUST_CHECK;
+void         mds_journal_close(mds_journal_t *journal);
+
+mds_status_t
+mds_journal_read(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_write(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Calls waits() where a write has waited for another loader for a second; pid:
+ * of that one, 0 where it cannot be seen (another container). For the program,
+ * once.
+ */
+void mds_journal_on_wait(void (*waits)(int64_t pid));
+mds_status_t
+mds_journal_commit(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
+void mds_journal_abort(mds_journal_t *journal);
+
+/* As it is now, to fd (mds_lmdb_copy()); not within a transaction. */
+mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
+                              mds_error_t *err) MDS_MUST_CHECK;
+
+/* Of the last change; 0 before the first. */
+uint64_t mds_journal_serial(mds_journal_t *journal);
+void     mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
+
+/* A new reference. MDS_NOT_FOUND: there is no such app, or entry. */
+mds_status_t
+mds_journal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                mds_json_t **state) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
+                  mds_json_t **entry) MDS_MUST_CHECK;
+
+mds_status_t
+mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
+                    const mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
+/*
+ * The app is none from here on. What is kept of its state is where it goes on
+ * if it is made again: mds_journal_put_app() ends that. A new reference;
+ * MDS_NOT_FOUND: there was no such app.
+ */
+mds_status_t mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
+                                    const mds_json_t *state,
+                                    mds_error_t      *err) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_removed_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                        mds_json_t **state) MDS_MUST_CHECK;
+
+mds_status_t
+mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
+                      const mds_json_t *entry, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Calls back for the name of each app, in ascending order; the first status
+ * that is not MDS_OK ends it. The view is good during the call. */
+typedef mds_status_t (*mds_journal_visit_t)(void *data, mds_str_t app,
+                                            mds_error_t *err);
+mds_status_t mds_journal_apps(mds_journal_t *journal, mds_journal_visit_t visit,
+                              void *data, mds_error_t *err) MDS_MUST_CHECK;
+
+/* False: not noted. */
+bool mds_journal_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
+                        mds_signed_t *made);
+void
+mds_journal_put_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
+                       const mds_signed_t *made);
+
+bool mds_journal_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                       const mds_sha256_t *to, mds_delta_entry_t *note);
+void
+mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                      const mds_sha256_t *to, const mds_delta_entry_t *note);
+
+/* Calls back for each; the first status that is not MDS_OK ends it. */
+typedef mds_status_t (*mds_journal_delta_visit_t)(void                    *data,
+                                                  const mds_sha256_t      *from,
+                                                  const mds_sha256_t      *to,
+                                                  const mds_delta_entry_t *note,
+                                                  mds_error_t             *err);
+mds_status_t
+     mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                              const mds_sha256_t *to);
+
+bool mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                      uint64_t *compressed_bytes);
+void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                          uint64_t compressed_bytes);
+
+/* The same of sizes. */
+typedef mds_status_t (*mds_journal_size_visit_t)(void               *data,
+                                                 const mds_sha256_t *sha256,
+                                                 mds_error_t        *err);
+mds_status_t
+mds_journal_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
+                  void *data, mds_error_t *err) MDS_MUST_CHECK;
+void
+mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256);
+
+#endif

@@ -1,0 +1,74 @@
+#include "loader/mds_list_count.h"
+
+#include "idset/mds_idset.h"
+
+/* How many of the ids the base has. */
+static mds_status_t
+mds_list_shared(mds_idset_t *base, const mds_json_t *ids, mds_error_t *err,
+                uint64_t *shared)
+{
+    mds_status_t status = MDS_OK;
+    uint64_t     count = 0;
+    bool         in = false;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(ids); i++) {
+        mds_str_t id = mds_json_string(mds_json_at(ids, i));
+
+        status = mds_idset_contains(base, mds_id_hash(id), err, &in);
+        count += status == MDS_OK && in;
+    }
+
+    if (status == MDS_OK) {
+        *shared = count;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_list_count(const char *depot_dir, const mds_json_t *content,
+               mds_error_t *err, uint64_t *count)
+{
+    const mds_json_t *ids = mds_json_get(content, "ids");
+    mds_idset_t      *base = NULL;
+    mds_sha256_t      sha256;
+    uint64_t          beside = 0, without = 0;
+    mds_status_t      status;
+
+    if (!mds_sha256_parse(mds_json_string(mds_json_get(content, "sha256")),
+                          &sha256))
+    {
+        *count = mds_json_size(ids);
+        return MDS_OK;
+    }
+
+    status = mds_idset_open(depot_dir, &sha256, err, &base);
+
+    if (status == MDS_OK) {
+        status = mds_list_shared(base, ids, err, &beside);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_list_shared(base, mds_json_get(content, "without"), err,
+                                 &without);
+    }
+
+    if (status == MDS_OK) {
+        *count = mds_idset_count(base) + mds_json_size(ids) - beside - without;
+    }
+
+    mds_idset_close(base);
+    return status;
+}
+
+const mds_json_t *
+mds_list_content(const mds_json_t *state, mds_str_t name)
+{
+    const mds_json_t *list
+        = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
+                        name);
+
+    return mds_json_bool(mds_json_get(list, "external"))
+               ? mds_json_find(mds_json_get(state, "external"), name)
+               : list;
+}

@@ -1,0 +1,149 @@
+/*
+ * mds_loader: changes of the catalog, each whole or not at all.
+ *
+ * A change edits one app's state, which the journal keeps as JSON:
+ *
+ *   { "document": the document, files named by their SHA-256,
+ *     "external": contents of external lists by name,
+ *     "config":   numbers of settings (see mds_setting_ids.h),
+ *     "key":      the id of the key that signs the app, once one has,
+ *     "since":    serials of the last changes of releases, by id,
+ *     "serial":   the app's last change,
+ *     "applied":  its last change by a document,
+ *     "removed":  true, of an app that was removed: its document is empty }
+ *
+ * What an edit leaves is checked as a document is; the files that it names
+ * are stored, differences made, the next generation compiled, signed, checked
+ * and put in place; then the journal is committed (from here on the change is
+ * there), and CURRENT switched. A loader that is killed in between leaves
+ * either nothing but unused files, or a change that the next loader to come
+ * finishes.
+ */
+
+#ifndef MDS_LOADER_H
+#define MDS_LOADER_H
+
+#include "loader/mds_journal.h"
+#include "sign/mds_sign.h"
+#include "json/mds_json.h"
+
+/* Generations that stay for requests under way, and for going back. */
+#define MDS_GENERATIONS_KEPT 5
+
+typedef struct mds_loader_s mds_loader_t;
+
+/* How the caller shows that something takes long; both may be NULL. */
+typedef struct {
+    mds_progress_t *(*begin)(const char *label);
+    void (*end)(mds_progress_t *progress);
+} mds_loader_ui_t;
+
+/*
+ * An empty depot in `depot`, which is made if need be. State is to be written
+ * by uid and gid (-1: whoever runs this). MDS_EXISTS: it is a depot already.
+ */
+mds_status_t mds_depot_init(const char *depot, int64_t uid, int64_t gid,
+                            mds_error_t *err) MDS_MUST_CHECK;
+
+/* Opens a depot for its loader; finishes what a killed one had committed. */
+mds_status_t
+mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
+                mds_loader_t **loader) MDS_MUST_CHECK;
+void mds_loader_close(mds_loader_t *loader);
+
+mds_journal_t *mds_loader_journal(mds_loader_t *loader);
+const char    *mds_loader_depot(const mds_loader_t *loader);
+uint64_t       mds_loader_serial(const mds_loader_t *loader); /* in force */
+
+/*
+ * With the journal locked: what another has committed, and not put in force
+ * (it was killed in between, or is about to), is in force afterwards.
+ * MDS_CONFLICT: the depot was restored meanwhile, or is a copy of another: what
+ * is done here would be lost.
+ */
+mds_status_t
+mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
+ * an app that is not known yet. One that was removed is {"removed": true, …},
+ * and is there again afterwards, unless the edit sets that. Runs within the
+ * journal's transaction.
+ */
+typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
+                                   mds_json_t *state, mds_error_t *err);
+
+typedef mds_status_t (*mds_precondition_t)(mds_loader_t *loader, void *data,
+                                           const mds_json_t *before,
+                                           mds_error_t      *err);
+
+typedef struct {
+    mds_str_t        app;
+    const char      *command;   /* for the log: "pause a-3.2.0" */
+    bool             applies;   /* by a whole document, not by a step */
+    bool             reverts;   /* undoes a change: what was final is not */
+    bool             dry_run;   /* tell the changes, make none */
+    bool             rekeys;    /* the key may be another than the app's */
+    const mds_key_t *key;       /* NULL: what is new cannot be signed */
+    const char      *what;      /* names the document in messages */
+    const char      *base_dir;  /* files are relative to it, and lie in it;
+                                 * NULL: they are the caller's own words */
+    bool               outside; /* they may lie elsewhere, too */
+    mds_edit_t         edit;
+    mds_precondition_t guard; /* NULL, or asked where the edit would change
+                               * something: before is the state as it is */
+    void *data;
+} mds_change_t;
+
+typedef struct {
+    uint64_t    serial;  /* of the catalog, after */
+    mds_json_t *changes; /* see mds_diff.h; a new reference */
+
+    /* Strings: what is allowed, and hardly meant; a new reference. */
+    mds_json_t *warnings;
+} mds_change_result_t;
+
+/* Nothing changes, not even the serial, where the edit changes nothing. */
+mds_status_t
+mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
+                  mds_error_t *err, mds_change_result_t *result) MDS_MUST_CHECK;
+
+/* The edit of `rekey`: data is the mds_key_t that signs the app from now on. */
+mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
+                            mds_error_t *err);
+
+/* Fails with "there is no app", and those that there are; within one of the
+ * journal's transactions. */
+mds_status_t
+mds_loader_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err);
+
+/* The app's state now; a new reference. MDS_NOT_FOUND has words. */
+mds_status_t
+mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                 mds_json_t **state) MDS_MUST_CHECK;
+
+/*
+ * The edit of `apply`: data is a mds_apply_t. The document takes the place of
+ * the app's; contents of lists that stay external stay. Its guard is
+ * MDS_CONFLICT where single steps would be lost; the words list them.
+ */
+typedef struct {
+    const mds_json_t *document;
+    bool              force;
+} mds_apply_t;
+
+mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
+                            mds_error_t *err);
+
+mds_status_t mds_precondition_apply(mds_loader_t *loader, void *data,
+                                    const mds_json_t *before, mds_error_t *err);
+
+/*
+ * The edit that removes the app; data is not looked at. What goes on if the
+ * app is made again stays: the next id of its messages, since users' marks are
+ * by id.
+ */
+mds_status_t mds_edit_remove(mds_loader_t *loader, void *data,
+                             mds_json_t *state, mds_error_t *err);
+
+#endif

@@ -1,0 +1,136 @@
+#include <stdio.h>
+
+#include "base/mds_file.h"
+#include "files/mds_delta_check.h"
+#include "files/mds_store.h"
+#include "loader/mds_loader_internal.h"
+
+static bool
+mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_str_eq(mds_json_string(mds_json_get(item, "sha256")),
+                      mds_str_of(mds_sha256_hex(sha256, hex)));
+}
+
+/* Whether the package names the difference. */
+static bool
+mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *wish)
+{
+    const mds_json_t *deltas = mds_json_get(package, "deltas");
+
+    for (size_t i = 0; mds_json_at(deltas, i) != NULL; i++) {
+        const mds_json_t *delta = mds_json_at(deltas, i);
+
+        if (mds_delta_check_is(delta, &wish->sha256)
+            && mds_str_eq(mds_json_string(mds_json_get(delta, "format")),
+                          wish->format))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Whether all three files were there, so related, before the change. */
+static bool
+mds_delta_check_known(const mds_json_t *before, const mds_delta_pair_t *pair)
+{
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(before, "document"), "packages");
+    bool from = false, to = false;
+
+    for (size_t i = 0; mds_json_at(packages, i) != NULL; i++) {
+        const mds_json_t *package = mds_json_at(packages, i);
+
+        from = from || mds_delta_check_is(package, &pair->from->sha256);
+        to = to
+             || (mds_delta_check_is(package, &pair->to->sha256)
+                 && mds_delta_check_named(package, pair->wish));
+    }
+
+    return from && to;
+}
+
+static void
+mds_delta_check_place(const mds_delta_pair_t *pair, char *pointer, size_t size)
+{
+    snprintf(pointer, size, "/packages/%zu/deltas/%zu", pair->to->index,
+             (size_t) (pair->wish - pair->to->wishes));
+}
+
+static mds_status_t
+mds_delta_check_warn(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                     mds_error_t *err)
+{
+    char        pointer[64];
+    mds_error_t text;
+
+    mds_delta_check_place(pair, pointer, sizeof(pointer));
+    (void) mds_fail(&text, MDS_OK,
+                    "%s: the difference (%.*s) from version %.*s was not"
+                    " checked: there is nothing here that undoes it",
+                    pointer, MDS_STR(pair->wish->format),
+                    MDS_STR(pair->from->version));
+
+    return mds_json_append(loader->warnings,
+                           mds_json_string_new(mds_str_of(text.text)))
+                   == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, MDS_NO_MEMORY, "no memory");
+}
+
+static mds_status_t
+mds_delta_check_try(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                    mds_error_t *err, bool *checked)
+{
+    mds_delta_check_t foreign
+        = { .format = pair->wish->format, .made = pair->to->sha256 };
+    mds_path_t   old_path, delta_path;
+    mds_status_t status
+        = mds_store_path(loader->depot, &pair->from->sha256, err, &old_path);
+
+    if (status == MDS_OK) {
+        status = mds_store_path(loader->depot, &pair->wish->sha256, err,
+                                &delta_path);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_store_has(loader->depot, &pair->to->sha256, err,
+                               &foreign.made_bytes);
+    }
+
+    foreign.old_path = old_path.text;
+    foreign.delta_path = delta_path.text;
+
+    return status == MDS_OK ? mds_delta_check(&foreign, err, checked) : status;
+}
+
+mds_status_t
+mds_loader_foreign(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                   mds_error_t *err)
+{
+    mds_progress_t *progress;
+    char            pointer[64];
+    bool            checked = false;
+    mds_error_t     why;
+    mds_status_t    status;
+
+    if (mds_delta_check_known(loader->before, pair)) {
+        return MDS_OK;
+    }
+
+    progress = mds_loader_busy(loader, "checking a difference");
+    status = mds_delta_check_try(loader, pair, &why, &checked);
+    mds_loader_idle(loader, progress);
+
+    if (status != MDS_OK) {
+        mds_delta_check_place(pair, pointer, sizeof(pointer));
+        return mds_fail(err, status, "%s: %s: %s", loader->what, pointer,
+                        why.text);
+    }
+
+    return checked ? MDS_OK : mds_delta_check_warn(loader, pair, err);
+}

@@ -1,0 +1,385 @@
+/*
+ * Which key signs an app. Once one has, no other does, until `rekey` says so:
+ * devices that know the one would refuse all that the other signs.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "catalog/mds_catalog.h"
+#include "catalog/mds_record.h"
+#include "files/mds_store.h"
+#include "loader/mds_loader_internal.h"
+
+/* What an older program has signed */
+
+typedef struct {
+    int64_t serial; /* of the newest manifest so far */
+    uint8_t keyid[MDS_KEYID_BYTES];
+    bool    found;
+} mds_key_search_t;
+
+static mds_status_t
+mds_key_see_manifest(mds_key_search_t *search, const mds_record_t *record,
+                     const mds_answer_t *answer, mds_error_t *err)
+{
+    uint8_t      keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    int64_t      serial;
+    mds_json_t  *manifest;
+    mds_status_t status;
+
+    if (answer->manifest.len == 0) {
+        return MDS_OK;
+    }
+
+    status = mds_json_parse(mds_record_bytes(record, answer->manifest),
+                            "manifest", err, &manifest);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    serial = mds_json_integer(mds_json_get(manifest, "serial"));
+    mds_json_release(manifest);
+
+    if (search->found && serial <= search->serial) {
+        return MDS_OK;
+    }
+
+    status = mds_dsse_parse(mds_record_bytes(record, answer->signature), err,
+                            keyid, raw);
+
+    if (status == MDS_OK) {
+        memcpy(search->keyid, keyid, sizeof(keyid));
+        search->serial = serial;
+        search->found = true;
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_key_see_record(mds_key_search_t *search, const mds_record_t *record,
+                   mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0;
+         status == MDS_OK && i < record->tables[MDS_TABLE_OFFERS].count; i++)
+    {
+        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
+
+        status = mds_key_see_manifest(search, record, &offer->answer, err);
+    }
+
+    return status;
+}
+
+/* The newest manifest that is in force tells. */
+static mds_status_t
+mds_key_see_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                    mds_key_search_t *search)
+{
+    char               bytes[MDS_APP_MAX + 1];
+    mds_str_t          prefix = { app.len + 1, bytes };
+    mds_str_t          key, value;
+    mds_catalog_t     *catalog;
+    mds_lmdb_cursor_t *cursor;
+    mds_status_t       status
+        = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
+                           true, err, &catalog);
+
+    /* A dry run leaves a generation of another format as it is. */
+    if (status != MDS_OK) {
+        return status == MDS_INCOMPATIBLE ? MDS_OK : status;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    status = mds_catalog_begin(catalog, err);
+
+    if (status == MDS_OK) {
+        cursor = mds_lmdb_walk(mds_catalog_lmdb(catalog), MDS_CATALOG_RESOURCES,
+                               prefix);
+
+        while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
+               && mds_str_starts(key, prefix))
+        {
+            status = mds_record_check(value, err);
+
+            if (status == MDS_OK) {
+                status = mds_key_see_record(search, (const void *) value.data,
+                                            err);
+            }
+        }
+
+        mds_lmdb_walk_end(cursor);
+        mds_catalog_end(catalog);
+    }
+
+    mds_catalog_close(catalog);
+    return status;
+}
+
+/* Where nothing was released yet, the last package tells. */
+static void
+mds_key_see_packages(mds_loader_t *loader, const mds_json_t *state,
+                     mds_key_search_t *search)
+{
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(state, "document"), "packages");
+
+    for (size_t i = mds_json_size(packages); i > 0 && !search->found; i--) {
+        mds_str_t hex = mds_json_string(
+            mds_json_get(mds_json_at(packages, i - 1), "sha256"));
+        mds_sha256_t sha256;
+
+        search->found
+            = mds_sha256_parse(hex, &sha256)
+              && mds_store_signer(loader->depot, &sha256, NULL, search->keyid)
+                     == MDS_OK;
+    }
+}
+
+/* Sets "key" of a state that has none, if anything of the app is signed. */
+static mds_status_t
+mds_key_take_over(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
+                  mds_error_t *err)
+{
+    char             hex[MDS_KEYID_HEX + 1];
+    mds_key_search_t search = { .found = false };
+    mds_status_t     status = MDS_OK;
+
+    /* Of an app that is new, nothing is. */
+    if (mds_json_get(state, "key") != NULL
+        || mds_json_get(state, "serial") == NULL) {
+        return MDS_OK;
+    }
+
+    status = mds_key_see_catalog(loader, app, err, &search);
+
+    if (status == MDS_OK && !search.found) {
+        mds_key_see_packages(loader, state, &search);
+    }
+
+    return status == MDS_OK && search.found ? mds_json_done(
+               mds_json_set_str(state, "key",
+                                mds_str_of(mds_keyid_hex(search.keyid, hex))),
+               err)
+                                            : status;
+}
+
+mds_signer_t
+mds_loader_signer(const mds_json_t *state, const mds_key_t *key)
+{
+    mds_str_t    known = mds_json_string(mds_json_get(state, "key"));
+    mds_signer_t signer = { .key = key };
+    char         hex[MDS_KEYID_HEX + 1];
+
+    snprintf(signer.keyid, sizeof(signer.keyid), "%.*s", MDS_STR(known));
+
+    if (key != NULL && known.len > 0
+        && !mds_str_eq(known, mds_str_of(mds_keyid_hex(key->keyid, hex))))
+    {
+        signer.key = NULL;
+    }
+
+    return signer;
+}
+
+mds_status_t
+mds_loader_check_key(mds_loader_t *loader, const mds_change_t *change,
+                     mds_json_t *state, mds_error_t *err)
+{
+    char         hex[MDS_KEYID_HEX + 1];
+    mds_signer_t signer;
+    mds_status_t status = mds_key_take_over(loader, change->app, state, err);
+
+    if (status != MDS_OK || change->key == NULL || change->rekeys) {
+        return status;
+    }
+
+    signer = mds_loader_signer(state, change->key);
+
+    return signer.key != NULL
+               ? MDS_OK
+               : mds_fail(err, MDS_DENIED,
+                          "app \"%.*s\" is signed by key %s, and the key given"
+                          " by --key or MDS_KEY is %s: its devices would"
+                          " refuse what that signs. Give key %s, or change the"
+                          " app's key with `mdsctl rekey %.*s --key FILE`",
+                          MDS_STR(change->app), signer.keyid,
+                          mds_keyid_hex(change->key->keyid, hex), signer.keyid,
+                          MDS_STR(change->app));
+}
+
+mds_status_t
+mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
+               mds_error_t *err)
+{
+    const mds_key_t *key = data;
+    mds_str_t        app
+        = mds_json_string(mds_json_get(mds_json_get(state, "document"), "app"));
+    char hex[MDS_KEYID_HEX + 1];
+
+    if (mds_json_get(state, "serial") == NULL) {
+        return mds_loader_no_app(loader, app, err);
+    }
+
+    if (mds_json_get(state, "key") == NULL) {
+        return mds_fail(err, MDS_NOT_FOUND,
+                        "nothing of app \"%.*s\" is signed yet: the key that"
+                        " signs its first package becomes its key",
+                        MDS_STR(app));
+    }
+
+    return mds_json_done(mds_json_set_str(state, "key",
+                                          mds_str_of(
+                                              mds_keyid_hex(key->keyid, hex))),
+                         err);
+}
+
+/* SHA256.minisig, which is there for all apps that have the file */
+
+typedef struct {
+    mds_sha256_t sha256;
+    char         keyid[MDS_KEYID_HEX + 1]; /* who signed it */
+    bool         needed;                   /* by another app of that key */
+} mds_stale_t;
+
+typedef struct {
+    mds_loader_t *loader;
+    mds_str_t     app; /* that changes */
+} mds_stale_walk_t;
+
+static int
+mds_stale_cmp(const void *a, const void *b)
+{
+    return memcmp(((const mds_stale_t *) a)->sha256.bytes,
+                  ((const mds_stale_t *) b)->sha256.bytes,
+                  sizeof(((const mds_stale_t *) a)->sha256.bytes));
+}
+
+/* The signatures of the model's packages that are by another key. */
+static mds_status_t
+mds_stale_collect(mds_loader_t *loader, const mds_model_t *model,
+                  const mds_key_t *key, mds_error_t *err)
+{
+    for (size_t i = 0; i < model->package_count; i++) {
+        mds_stale_t stale = { .sha256 = model->packages[i].sha256 };
+        uint8_t     keyid[MDS_KEYID_BYTES];
+
+        if (mds_store_signer(loader->depot, &stale.sha256, NULL, keyid)
+                == MDS_OK
+            && memcmp(keyid, key->keyid, sizeof(keyid)) != 0)
+        {
+            (void) mds_keyid_hex(keyid, stale.keyid);
+            mds_buffer_add(&loader->stale, &stale, sizeof(stale));
+        }
+    }
+
+    return mds_buffer_failed(&loader->stale)
+               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               : MDS_OK;
+}
+
+/* By digest, each once: several packages may be the same file. */
+static void
+mds_stale_sort(mds_buffer_t *buffer)
+{
+    mds_stale_t *stale = (mds_stale_t *) buffer->data;
+    size_t       count = buffer->len / sizeof(*stale), kept = 1;
+
+    qsort(stale, count, sizeof(*stale), mds_stale_cmp);
+
+    for (size_t i = 1; i < count; i++) {
+        if (mds_stale_cmp(&stale[kept - 1], &stale[i]) != 0) {
+            stale[kept++] = stale[i];
+        }
+    }
+
+    buffer->len = kept * sizeof(*stale);
+}
+
+/* What another app's devices verify with stays. One that an older program
+ * left may be of any key. */
+static mds_status_t
+mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    mds_stale_walk_t *walk = data;
+    mds_buffer_t     *stale = &walk->loader->stale;
+    const mds_json_t *packages;
+    mds_json_t       *state;
+    mds_str_t         keyid;
+    mds_status_t      status;
+
+    if (mds_str_eq(app, walk->app)) {
+        return MDS_OK;
+    }
+
+    status = mds_journal_app(walk->loader->journal, app, err, &state);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    keyid = mds_json_string(mds_json_get(state, "key"));
+    packages = mds_json_get(mds_json_get(state, "document"), "packages");
+
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        mds_str_t hex
+            = mds_json_string(mds_json_get(mds_json_at(packages, i), "sha256"));
+        mds_stale_t wanted, *found;
+
+        if (!mds_sha256_parse(hex, &wanted.sha256)) {
+            continue;
+        }
+
+        found = bsearch(&wanted, stale->data, stale->len / sizeof(*found),
+                        sizeof(*found), mds_stale_cmp);
+
+        if (found != NULL
+            && (keyid.len == 0 || mds_str_eq(keyid, mds_str_of(found->keyid))))
+        {
+            found->needed = true;
+        }
+    }
+
+    mds_json_release(state);
+    return MDS_OK;
+}
+
+mds_status_t
+mds_loader_find_stale(mds_loader_t *loader, const mds_model_t *model,
+                      const mds_key_t *key, mds_error_t *err)
+{
+    mds_stale_walk_t walk = { loader, model->app };
+    mds_status_t     status = mds_stale_collect(loader, model, key, err);
+
+    if (status != MDS_OK || loader->stale.len == 0) {
+        return status;
+    }
+
+    mds_stale_sort(&loader->stale);
+    return mds_journal_apps(loader->journal, mds_stale_ask_app, &walk, err);
+}
+
+/* The change is in force: what fails here is left for the next one. */
+void
+mds_loader_replace_stale(mds_loader_t *loader, const mds_key_t *key)
+{
+    const mds_stale_t *stale = (const void *) loader->stale.data;
+    mds_error_t        err;
+    mds_status_t       told = MDS_OK;
+
+    for (size_t i = 0; i < loader->stale.len / sizeof(*stale); i++) {
+        if (!stale[i].needed
+            && mds_store_set_signature(loader->depot, &stale[i].sha256,
+                                       key->keyid, &err)
+                   != MDS_OK)
+        {
+            told = mds_json_append(loader->warnings,
+                                   mds_json_string_new(mds_str_of(err.text)));
+        }
+    }
+
+    (void) told;
+}

@@ -1,0 +1,451 @@
+#include "maintain/mds_gc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mds_buffer.h"
+#include "base/mds_time.h"
+#include "compile/mds_generation.h"
+#include "files/mds_store.h"
+#include "idset/mds_idset.h"
+#include "maintain/mds_reachable.h"
+
+typedef struct {
+    mds_loader_t           *loader;
+    const mds_gc_options_t *options;
+    mds_journal_t          *journal;
+    const char             *depot;
+    int64_t                 now_ms;
+    mds_reachable_t         needs;   /* what is named */
+    mds_reachable_t         between; /* differences of those */
+    mds_buffer_t            pairs;   /* notes to go: two digests each */
+    mds_buffer_t            sizes;   /* the same: one */
+    bool                    pruned;  /* such notes have gone already */
+    mds_gc_result_t         result;
+} mds_gc_t;
+
+/* What is needed */
+
+static mds_status_t
+mds_gc_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    mds_gc_t    *gc = data;
+    mds_json_t  *state;
+    mds_status_t status = mds_journal_app(gc->journal, app, err, &state);
+
+    if (status == MDS_OK) {
+        mds_reachable_json(&gc->needs, state);
+        mds_json_release(state);
+    }
+
+    return status;
+}
+
+/* Whether the change was made within the grace; one without a time was. */
+static bool
+mds_gc_recent(const mds_gc_t *gc, const mds_json_t *entry)
+{
+    int64_t ms;
+
+    return !mds_time_parse(mds_json_string(mds_json_get(entry, "time")), &ms)
+           || ms > gc->now_ms - 1000 * gc->options->grace_s;
+}
+
+static mds_status_t
+mds_gc_log(mds_gc_t *gc, mds_error_t *err)
+{
+    uint64_t     serial = mds_journal_serial(gc->journal);
+    bool         more = true;
+    mds_status_t status = MDS_OK;
+
+    for (uint64_t n = 0; status == MDS_OK && more && serial > 0; n++, serial--)
+    {
+        mds_json_t *entry;
+
+        status = mds_journal_entry(gc->journal, serial, err, &entry);
+
+        if (status == MDS_OK) {
+            more = n < MDS_GC_CHANGES || mds_gc_recent(gc, entry);
+
+            if (more) {
+                mds_reachable_json(&gc->needs, entry);
+            }
+            mds_json_release(entry);
+
+        } else if (status == MDS_NOT_FOUND) {
+            status = MDS_OK;
+        }
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
+{
+    uint64_t     serial = mds_journal_serial(gc->journal);
+    mds_status_t status = MDS_OK;
+
+    for (unsigned n = 0; status == MDS_OK && n < gc->options->generations; n++)
+    {
+        mds_catalog_t *catalog;
+
+        status = mds_catalog_open(gc->depot, serial, true, err, &catalog);
+
+        if (status == MDS_OK) {
+            status = mds_reachable_catalog(&gc->needs, catalog, err);
+            mds_catalog_close(catalog);
+
+        } else if (status == MDS_NOT_FOUND && n > 0) {
+            status = MDS_OK;
+        }
+
+        if (serial-- == 0) {
+            break;
+        }
+    }
+
+    return status;
+}
+
+/* Of a note: it is of files that are needed, or it goes. */
+static mds_status_t
+mds_gc_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
+             const mds_delta_entry_t *note, mds_error_t *err)
+{
+    mds_gc_t    *gc = data;
+    mds_sha256_t sha256;
+    bool         needed = mds_reachable_has(&gc->needs, from)
+                  && mds_reachable_has(&gc->needs, to);
+
+    (void) err;
+
+    if (!needed) {
+        mds_buffer_add(&gc->pairs, from, sizeof(*from));
+        mds_buffer_add(&gc->pairs, to, sizeof(*to));
+    }
+
+    /* As long as there is a note, a loader may take its word. */
+    if (note->worth != 0 && (needed || gc->pruned)) {
+        memcpy(sha256.bytes, note->sha256, sizeof(sha256.bytes));
+        mds_reachable_add(&gc->between, &sha256);
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_gc_size(void *data, const mds_sha256_t *sha256, mds_error_t *err)
+{
+    mds_gc_t *gc = data;
+
+    (void) err;
+
+    if (!mds_reachable_has(&gc->needs, sha256)) {
+        mds_buffer_add(&gc->sizes, sha256, sizeof(*sha256));
+    }
+
+    return MDS_OK;
+}
+
+static void
+mds_gc_forget(mds_gc_t *gc)
+{
+    mds_reachable_free(&gc->needs);
+    mds_reachable_free(&gc->between);
+    mds_buffer_free(&gc->pairs);
+    mds_buffer_free(&gc->sizes);
+    gc->pairs = gc->sizes = (mds_buffer_t){ 0 };
+}
+
+/* All of it, as it is under the lock. */
+static mds_status_t
+mds_gc_look(mds_gc_t *gc, mds_error_t *err)
+{
+    mds_status_t status = mds_loader_roll_forward(gc->loader, err);
+
+    mds_gc_forget(gc);
+    gc->needs.keys = true;
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_journal_apps(gc->journal, mds_gc_app, gc, err);
+
+    if (status == MDS_OK) {
+        status = mds_gc_log(gc, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc_generations(gc, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_reachable_status(&gc->needs, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_journal_deltas(gc->journal, mds_gc_delta, gc, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_journal_sizes(gc->journal, mds_gc_size, gc, err);
+    }
+
+    if (status == MDS_OK
+        && (mds_buffer_failed(&gc->pairs) || mds_buffer_failed(&gc->sizes)))
+    {
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    return status == MDS_OK ? mds_reachable_status(&gc->between, err) : status;
+}
+
+/* Notes */
+
+static void
+mds_gc_prune(mds_gc_t *gc)
+{
+    const mds_sha256_t *pairs = (const void *) gc->pairs.data;
+    const mds_sha256_t *sizes = (const void *) gc->sizes.data;
+
+    for (size_t i = 0; i + 1 < gc->pairs.len / sizeof(*pairs); i += 2) {
+        mds_journal_delete_delta(gc->journal, &pairs[i], &pairs[i + 1]);
+    }
+
+    for (size_t i = 0; i < gc->sizes.len / sizeof(*sizes); i++) {
+        mds_journal_delete_size(gc->journal, &sizes[i]);
+    }
+}
+
+static mds_status_t
+mds_gc_notes(mds_gc_t *gc, mds_error_t *err)
+{
+    mds_status_t status = mds_journal_write(gc->journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_gc_look(gc, err);
+    gc->result.notes = gc->pairs.len / (2 * sizeof(mds_sha256_t))
+                       + gc->sizes.len / sizeof(mds_sha256_t);
+
+    if (status != MDS_OK || gc->options->dry_run || gc->result.notes == 0) {
+        mds_journal_abort(gc->journal);
+        return status;
+    }
+
+    mds_gc_prune(gc);
+    return mds_journal_commit(gc->journal, err);
+}
+
+/* Files */
+
+/* Whether it is a name of ours, of something that nobody needs. */
+static bool
+mds_gc_unneeded(mds_gc_t *gc, const char *folder, const char *name)
+{
+    bool             lists = strcmp(folder, "lists") == 0;
+    const char      *suffix;
+    uint8_t          keyid[MDS_KEYID_BYTES];
+    mds_sha256_t     sha256;
+    mds_store_name_t kind;
+
+    if (strlen(name) < MDS_SHA256_HEX
+        || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, &sha256))
+    {
+        return false;
+    }
+
+    suffix = name + MDS_SHA256_HEX;
+    kind = mds_store_name(mds_str_of(name), &sha256, keyid);
+
+    if (lists ? strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0
+              : kind == MDS_STORE_OTHER)
+    {
+        return false;
+    }
+
+    if (!lists && kind == MDS_STORE_KEY_SIGNATURE
+        && !mds_reachable_has_key(&gc->needs, keyid))
+    {
+        return true;
+    }
+
+    return !mds_reachable_has(&gc->needs, &sha256)
+           && !mds_reachable_has(&gc->between, &sha256);
+}
+
+static bool
+mds_gc_young(const mds_gc_t *gc, const struct stat *st)
+{
+    int64_t newest = st->st_mtime > st->st_ctime ? (int64_t) st->st_mtime
+                                                 : (int64_t) st->st_ctime;
+
+    return newest > gc->now_ms / 1000 - gc->options->grace_s;
+}
+
+static mds_status_t
+mds_gc_remove(mds_gc_t *gc, const char *folder, const char *name,
+              uint64_t size_bytes, mds_error_t *err)
+{
+    char         within[512];
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/%s", gc->depot, folder, name);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!gc->options->dry_run && unlink(path.text) != 0 && errno != ENOENT) {
+        return mds_fail_errno(err, "remove \"%s\"", path.text);
+    }
+
+    snprintf(within, sizeof(within), "%s/%s", folder, name);
+    gc->options->removed(gc->options->data, within, size_bytes);
+    gc->result.removed++;
+    gc->result.removed_bytes += size_bytes;
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_gc_name(mds_gc_t *gc, const char *folder, const char *name,
+            mds_error_t *err)
+{
+    mds_path_t   path;
+    struct stat  st;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/%s", gc->depot, folder, name);
+
+    if (status != MDS_OK || lstat(path.text, &st) != 0 || !S_ISREG(st.st_mode))
+    {
+        return status;
+    }
+
+    if (mds_gc_unneeded(gc, folder, name) && !mds_gc_young(gc, &st)) {
+        return mds_gc_remove(gc, folder, name, (uint64_t) st.st_size, err);
+    }
+
+    gc->result.kept++;
+    gc->result.kept_bytes += (uint64_t) st.st_size;
+
+    return MDS_OK;
+}
+
+static int
+mds_gc_not_temp(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* A signature goes before its file, the set of a list before its text: what
+ * is left by one that is killed is then no half of anything that counts. */
+static int
+mds_gc_backwards(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*b)->d_name, (*a)->d_name);
+}
+
+static mds_status_t
+mds_gc_folder(mds_gc_t *gc, const char *folder, mds_error_t *err)
+{
+    struct dirent **names;
+    mds_path_t      path;
+    int             count;
+    mds_status_t    status = mds_path(&path, err, "%s/%s", gc->depot, folder);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    count = scandir(path.text, &names, mds_gc_not_temp, mds_gc_backwards);
+    if (count < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    for (int i = 0; i < count; i++) {
+        if (status == MDS_OK) {
+            status = mds_gc_name(gc, folder, names[i]->d_name, err);
+        }
+        free(names[i]);
+    }
+
+    free(names);
+    return status;
+}
+
+/* What killed loaders left, and old generations. */
+static mds_status_t
+mds_gc_sweep(mds_gc_t *gc, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_generation_prune(gc->depot, mds_journal_serial(gc->journal),
+                               gc->options->generations, err);
+
+    if (status == MDS_OK) {
+        status = mds_store_sweep(gc->depot, err);
+    }
+
+    return status == MDS_OK ? mds_idset_sweep(gc->depot, err) : status;
+}
+
+/* The lock was let go of in between: what is needed is asked anew. */
+static mds_status_t
+mds_gc_files(mds_gc_t *gc, mds_error_t *err)
+{
+    mds_status_t status = mds_journal_write(gc->journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    gc->pruned = !gc->options->dry_run;
+    status = mds_gc_look(gc, err);
+
+    if (status == MDS_OK && !gc->options->dry_run) {
+        status = mds_gc_sweep(gc, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc_folder(gc, "files", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc_folder(gc, "lists", err);
+    }
+
+    mds_journal_abort(gc->journal);
+    return status;
+}
+
+mds_status_t
+mds_gc(mds_loader_t *loader, const mds_gc_options_t *options, mds_error_t *err,
+       mds_gc_result_t *result)
+{
+    mds_gc_t     gc = { .loader = loader,
+                        .options = options,
+                        .journal = mds_loader_journal(loader),
+                        .depot = mds_loader_depot(loader),
+                        .now_ms = mds_time_now_ms() };
+    mds_status_t status = mds_gc_notes(&gc, err);
+
+    if (status == MDS_OK) {
+        status = mds_gc_files(&gc, err);
+    }
+
+    if (status == MDS_OK) {
+        *result = gc.result;
+    }
+
+    mds_gc_forget(&gc);
+    return status;
+}

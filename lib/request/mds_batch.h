@@ -1,0 +1,48 @@
+/*
+ * mds_batch: many questions in one body.
+ *
+ *   {"app": …, attributes…, "resources": [{"kind": …, "name": …, …}, …]}
+ *
+ * Attributes of a resource come before those of the body, and the operator's
+ * before both. A request speaks for one device and one user: "device" and
+ * "user" are the body's alone. A body is read in one pass, without allocating;
+ * what is wrong with one that cannot be read so is for the JSON library to say.
+ */
+
+#ifndef MDS_BATCH_H
+#define MDS_BATCH_H
+
+#include "request/mds_request.h"
+
+#define MDS_BATCH_MAX 256         /* resources */
+#define MDS_BATCH_BYTES_MAX 65536 /* of the body */
+
+typedef struct mds_batch_s mds_batch_t;
+
+/* How much memory it takes to read a body of that length. */
+size_t mds_batch_bytes(size_t len);
+
+/*
+ * Reads a body; fixed has the operator's attributes. *batch lies in memory,
+ * which is aligned for any type; it and body have to outlive the batch.
+ * MDS_INVALID: no such body; says where.
+ */
+mds_status_t
+mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
+                mds_error_t *err, mds_batch_t **batch) MDS_MUST_CHECK;
+
+size_t mds_batch_count(const mds_batch_t *batch);
+
+/* As they were asked for, to be said in the answer; empty: not a string. */
+mds_str_t mds_batch_kind(const mds_batch_t *batch, size_t i);
+mds_str_t mds_batch_name(const mds_batch_t *batch, size_t i);
+
+/*
+ * The i-th question, all its attributes. Views live as long as the batch.
+ * MDS_INVALID is a mistake in this one alone.
+ */
+mds_status_t
+mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,
+                  mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+#include "request/mds_registration.h"
+
+bool
+mds_registration_of(const mds_request_t *request,
+                    char                 bytes[MDS_DEVICE_KEY_MAX],
+                    mds_registration_t  *registration)
+{
+    mds_str_t app = mds_request_attr(request, MDS_ATTR_APP);
+    mds_str_t device = mds_request_attr(request, MDS_ATTR_DEVICE);
+    mds_str_t version = mds_request_attr(request, MDS_ATTR_APP_VERSION);
+
+    if (version.len == 0
+        && mds_str_eq(mds_request_attr(request, MDS_ATTR_KIND),
+                      mds_str("upgrade")))
+    {
+        version = mds_request_attr(request, MDS_ATTR_VERSION);
+    }
+
+    if (app.len == 0 || app.len > MDS_APP_MAX || device.len == 0
+        || device.len > MDS_VALUE_MAX || version.len == 0)
+    {
+        return false;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, device.data, device.len);
+
+    *registration = (mds_registration_t){
+        .device = { app.len + 1 + device.len, bytes },
+        .user = mds_request_attr(request, MDS_ATTR_USER),
+        .platform = mds_request_attr(request, MDS_ATTR_PLATFORM),
+        .version = version,
+    };
+
+    return true;
+}
+
+bool
+mds_registration_eq(const mds_registration_t *a, const mds_registration_t *b)
+{
+    return mds_str_eq(a->device, b->device) && mds_str_eq(a->user, b->user)
+           && mds_str_eq(a->platform, b->platform)
+           && mds_str_eq(a->version, b->version);
+}

@@ -1,0 +1,26 @@
+/*
+ * mds_registration: what a check tells of the device that asks.
+ */
+
+#ifndef MDS_REGISTRATION_H
+#define MDS_REGISTRATION_H
+
+#include "request/mds_request.h"
+#include "state/mds_registry.h"
+
+#define MDS_DEVICE_KEY_MAX 512 /* bytes of app 00 device */
+
+/*
+ * The device with the version of the app that it runs: of kind upgrade, what
+ * is installed, of others app_version. False: it names no device, or does not
+ * say. Views are of the request; the key is in bytes.
+ */
+bool mds_registration_of(const mds_request_t *request,
+                         char                 bytes[MDS_DEVICE_KEY_MAX],
+                         mds_registration_t  *registration) MDS_MUST_CHECK;
+
+/* Whether they say the same. */
+bool
+mds_registration_eq(const mds_registration_t *a, const mds_registration_t *b);
+
+#endif

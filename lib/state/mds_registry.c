@@ -1,0 +1,486 @@
+#include "state/mds_registry_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mds_buffer.h"
+#include "base/mds_endian.h"
+#include "state/mds_state.h"
+
+#define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
+
+static const char *const mds_registry_names[MDS_REGISTRY_TABLES] = {
+    [MDS_REGISTRY_DEVICES] = "devices",
+    [MDS_REGISTRY_OWNERS] = "owners",
+    [MDS_REGISTRY_NOTES] = "notes",
+};
+
+static const mds_state_env_kind_t mds_registry_kind
+    = { "state/devices",
+        MDS_LMDB_SHARED | MDS_LMDB_SCATTERED | MDS_LMDB_RELAXED,
+        mds_registry_names, MDS_REGISTRY_TABLES };
+
+/* The life of the registry */
+
+mds_status_t
+mds_registry_create(const char *depot, int64_t uid, int64_t gid,
+                    mds_error_t *err)
+{
+    return mds_state_env_create(depot, &mds_registry_kind, uid, gid, err);
+}
+
+mds_status_t
+mds_registry_mark(const char *depot, mds_error_t *err, mds_file_id_t *mark)
+{
+    return mds_state_env_mark(depot, &mds_registry_kind, err, mark);
+}
+
+/* Whether there is a file to open. */
+static mds_status_t
+mds_registry_find(const char *depot, mds_error_t *err, bool *there)
+{
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/data.mdb", depot, mds_registry_kind.dir);
+
+    if (status == MDS_OK) {
+        *there = access(path.text, F_OK) == 0 || errno != ENOENT;
+    }
+
+    return status;
+}
+
+/* Whoever makes the folder, it belongs to whom the state's folder belongs,
+ * who may have put something else under its name meanwhile. */
+static mds_status_t
+mds_registry_give(const char *path, const struct stat *owner, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path);
+    }
+
+    if (fchown(fd, owner->st_uid, owner->st_gid) != 0) {
+        status = mds_fail_errno(err, "give \"%s\" to the workers", path);
+    }
+
+    close(fd);
+    return status;
+}
+
+mds_status_t
+mds_registry_make(const char *depot, mds_error_t *err)
+{
+    mds_path_t   state, data, path;
+    struct stat  st;
+    bool         there;
+    int64_t      uid = -1, gid = -1;
+    mds_status_t status = mds_registry_find(depot, err, &there);
+
+    if (status != MDS_OK || there) {
+        return status;
+    }
+
+    status = mds_path(&state, err, "%s/state", depot);
+
+    if (status == MDS_OK) {
+        status = mds_path(&path, err, "%s/%s", depot, mds_registry_kind.dir);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_path(&data, err, "%s/data.mdb", state.text);
+    }
+
+    /* Beside no state there is no registry. */
+    if (status == MDS_OK
+        && (lstat(data.text, &st) != 0 || stat(state.text, &st) != 0))
+    {
+        status = mds_fail_errno(err, "open \"%s\"", data.text);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(path.text, 0770, err);
+    }
+
+    if (status == MDS_OK && st.st_uid != geteuid()) {
+        uid = (int64_t) st.st_uid;
+        gid = (int64_t) st.st_gid;
+        status = mds_registry_give(path.text, &st, err);
+    }
+
+    return status == MDS_OK ? mds_registry_create(depot, uid, gid, err)
+                            : status;
+}
+
+mds_status_t
+mds_registry_open(const char *depot, mds_error_t *err,
+                  mds_registry_t **registry)
+{
+    mds_registry_t *opened = calloc(1, sizeof(*opened));
+    mds_status_t    status;
+
+    if (opened == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+    }
+
+    opened->refresh_ms = MDS_DAY_MS;
+    status = mds_registry_find(depot, err, &opened->there);
+
+    if (status == MDS_OK && opened->there) {
+        status
+            = mds_state_env_open(depot, &mds_registry_kind, err, &opened->env);
+    }
+
+    if (status != MDS_OK) {
+        free(opened);
+        return status;
+    }
+
+    *registry = opened;
+    return MDS_OK;
+}
+
+void
+mds_registry_close(mds_registry_t *registry)
+{
+    if (registry != NULL) {
+        mds_state_env_close(&registry->env);
+        free(registry);
+    }
+}
+
+bool
+mds_registry_is_there(const mds_registry_t *registry)
+{
+    return registry->there;
+}
+
+void
+mds_registry_bound(mds_registry_t *registry, uint64_t max_bytes, int64_t ttl_ms)
+{
+    registry->max_bytes = max_bytes;
+    registry->limit_bytes = max_bytes - max_bytes / MDS_STATE_SHARE;
+    registry->ttl_ms = ttl_ms;
+    registry->refresh_ms
+        = ttl_ms == 0 || ttl_ms / 4 > MDS_DAY_MS ? MDS_DAY_MS : ttl_ms / 4;
+    registry->told = false;
+}
+
+mds_status_t
+mds_registry_check(const mds_registry_t *registry, mds_error_t *err)
+{
+    return mds_state_env_check(&registry->env, err);
+}
+
+void
+mds_registry_bury(mds_registry_t *registry)
+{
+    mds_lmdb_clear_stale_readers(registry->env.reader);
+}
+
+mds_status_t
+mds_registry_begin(mds_registry_t *registry, mds_error_t *err)
+{
+    return registry->there ? mds_state_env_begin(&registry->env, err) : MDS_OK;
+}
+
+void
+mds_registry_end(mds_registry_t *registry)
+{
+    mds_state_env_end(&registry->env);
+}
+
+void
+mds_registry_abandon(mds_registry_t *registry)
+{
+    mds_lmdb_abort(registry->env.writer);
+}
+
+mds_status_t
+mds_registry_copy(mds_registry_t *registry, int fd, mds_error_t *err)
+{
+    return mds_lmdb_copy(registry->env.reader, fd, err);
+}
+
+mds_status_t
+mds_registry_audit(mds_registry_t *registry, mds_error_t *err)
+{
+    mds_status_t status = mds_registry_begin(registry, err);
+
+    if (status == MDS_OK && registry->there) {
+        status = mds_state_env_audit(&registry->env, MDS_REGISTRY_TABLES, err);
+    }
+
+    mds_registry_end(registry);
+    return status;
+}
+
+/* Records */
+
+mds_status_t
+mds_device_parse(mds_str_t value, mds_error_t *err, mds_device_t *device)
+{
+    mds_str_t rest;
+
+    if (value.len < 8) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "the registry: not a device's record");
+    }
+
+    rest = (mds_str_t){ value.len - 8, value.data + 8 };
+    device->seen_ms = (int64_t) mds_load_be64((const uint8_t *) value.data);
+    device->platform = mds_str_cut(&rest, '\0');
+    device->version = mds_str_cut(&rest, '\0');
+    device->user = rest;
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_device_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
+               mds_device_t *device, bool *known)
+{
+    mds_str_t value;
+
+    *known = mds_lmdb_get(lmdb, MDS_REGISTRY_DEVICES, key, &value);
+
+    return *known ? mds_device_parse(value, err, device)
+                  : mds_lmdb_status(lmdb, err);
+}
+
+mds_str_t
+mds_device_key(mds_str_t app, mds_str_t device,
+               char bytes[MDS_DEVICE_KEY_BYTES])
+{
+    if (app.len > MDS_APP_MAX || device.len > MDS_VALUE_MAX) {
+        return mds_null_str;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+
+    if (device.len > 0) {
+        memcpy(bytes + app.len + 1, device.data, device.len);
+    }
+
+    return (mds_str_t){ app.len + 1 + device.len, bytes };
+}
+
+mds_str_t
+mds_owner_key(mds_str_t app, mds_str_t user, mds_str_t device,
+              char bytes[MDS_OWNER_KEY_BYTES])
+{
+    mds_sha256_t digest;
+    char        *p = bytes;
+
+    mds_sha256(user.data, user.len, &digest);
+
+    memcpy(p, app.data, app.len);
+    p += app.len;
+    *p++ = '\0';
+    memcpy(p, digest.bytes, MDS_OWNER_HASH);
+    p += MDS_OWNER_HASH;
+
+    if (device.len > 0) {
+        memcpy(p, device.data, device.len);
+        p += device.len;
+    }
+
+    return (mds_str_t){ (size_t) (p - bytes), bytes };
+}
+
+/* Seeing devices */
+
+static bool
+mds_device_news(const mds_registry_t *registry, const mds_device_t *device,
+                const mds_registration_t *registration, int64_t now_ms)
+{
+    return !mds_str_eq(device->platform, registration->platform)
+           || !mds_str_eq(device->version, registration->version)
+           || !mds_str_eq(device->user, registration->user)
+           || device->seen_ms <= now_ms - registry->refresh_ms
+           || device->seen_ms > now_ms + registry->refresh_ms;
+}
+
+mds_status_t
+mds_registry_is_stale(mds_registry_t           *registry,
+                      const mds_registration_t *registration, int64_t now_ms,
+                      mds_error_t *err, bool *news)
+{
+    mds_device_t device;
+    bool         known;
+    mds_status_t status
+        = mds_device_get(registry->env.reader, registration->device, err,
+                         &device, &known);
+
+    if (status == MDS_OK) {
+        *news = !known
+                || mds_device_news(registry, &device, registration, now_ms);
+    }
+
+    return status;
+}
+
+/* The owner's record is the same as long as the user is. */
+static void
+mds_owner_change(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t before,
+                 mds_str_t after)
+{
+    char      bytes[MDS_OWNER_KEY_BYTES];
+    mds_str_t device = key;
+    mds_str_t app = mds_str_cut(&device, '\0');
+
+    if (mds_str_eq(before, after)) {
+        return;
+    }
+
+    if (before.len > 0) {
+        mds_lmdb_delete(lmdb, MDS_REGISTRY_OWNERS,
+                        mds_owner_key(app, before, device, bytes));
+    }
+
+    if (after.len > 0) {
+        mds_lmdb_put(lmdb, MDS_REGISTRY_OWNERS,
+                     mds_owner_key(app, after, device, bytes), mds_str("1"));
+    }
+}
+
+void
+mds_device_drop(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t user)
+{
+    mds_owner_change(lmdb, key, user, mds_null_str);
+    mds_lmdb_delete(lmdb, MDS_REGISTRY_DEVICES, key);
+}
+
+static mds_status_t
+mds_device_put(mds_lmdb_t *lmdb, const mds_registration_t *registration,
+               int64_t now_ms, mds_error_t *err)
+{
+    mds_buffer_t record = { 0 };
+    uint8_t      seen[8];
+    mds_status_t status;
+
+    mds_store_be64(seen, (uint64_t) now_ms);
+    mds_buffer_add(&record, seen, sizeof(seen));
+    mds_buffer_add(&record, registration->platform.data,
+                   registration->platform.len);
+    mds_buffer_add(&record, "", 1);
+    mds_buffer_add(&record, registration->version.data,
+                   registration->version.len);
+    mds_buffer_add(&record, "", 1);
+    mds_buffer_add(&record, registration->user.data, registration->user.len);
+
+    if (mds_buffer_failed(&record)) {
+        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+    } else {
+        mds_lmdb_put(lmdb, MDS_REGISTRY_DEVICES, registration->device,
+                     (mds_str_t){ record.len, (const char *) record.data });
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    mds_buffer_free(&record);
+    return status;
+}
+
+mds_status_t
+mds_registry_record(mds_registry_t           *registry,
+                    const mds_registration_t *registration, int64_t now_ms,
+                    bool room, mds_error_t *err, mds_registry_told_t *told,
+                    bool *changed)
+{
+    mds_lmdb_t  *lmdb = registry->env.writer;
+    mds_device_t device = { 0 };
+    bool         known;
+    mds_status_t status
+        = mds_device_get(lmdb, registration->device, err, &device, &known);
+
+    if (status != MDS_OK
+        || (known && !mds_device_news(registry, &device, registration, now_ms)))
+    {
+        return status;
+    }
+
+    if (!known && !room) {
+        told->passed++;
+        return MDS_OK;
+    }
+
+    mds_owner_change(lmdb, registration->device,
+                     known ? device.user : mds_null_str, registration->user);
+    *changed = true;
+
+    return mds_device_put(lmdb, registration, now_ms, err);
+}
+
+/* In one transaction. */
+static mds_status_t
+mds_registry_write_some(mds_registry_t           *registry,
+                        const mds_registration_t *sightings, size_t count,
+                        int64_t now_ms, bool room, mds_error_t *err,
+                        mds_registry_told_t *told)
+{
+    mds_registry_told_t before = *told;
+    bool                changed = false;
+    mds_status_t        status = mds_state_env_write(&registry->env, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < count; i++) {
+        status = mds_registry_record(registry, &sightings[i], now_ms, room, err,
+                                     told, &changed);
+
+        /* What ails one record is no business of the others. */
+        if (status == MDS_DAMAGED) {
+            told->damaged++;
+            status = mds_lmdb_status(registry->env.writer, err);
+        }
+    }
+
+    if (status != MDS_OK || !changed) {
+        mds_lmdb_abort(registry->env.writer);
+    } else {
+        status = mds_lmdb_commit(registry->env.writer, err);
+    }
+
+    if (status != MDS_OK) {
+        *told = before;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_registry_write(mds_registry_t           *registry,
+                   const mds_registration_t *sightings, size_t count,
+                   int64_t now_ms, mds_error_t *err, mds_registry_told_t *told)
+{
+    size_t       done = 0, fit;
+    bool         spare;
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && done < count) {
+        status = mds_state_env_fit(&registry->env, registry->limit_bytes,
+                                   MDS_REGISTRY_WRITE_PAGES, count - done, err,
+                                   &fit, &spare);
+
+        if (status == MDS_OK && fit == 0) {
+            told->passed += count - done;
+            return MDS_OK;
+        }
+
+        if (status == MDS_OK) {
+            status = mds_registry_write_some(registry, sightings + done, fit,
+                                             now_ms, !spare, err, told);
+            done += fit;
+        }
+    }
+
+    return status;
+}

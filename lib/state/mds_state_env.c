@@ -1,0 +1,320 @@
+#include "state/mds_state_env.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A transaction dirties these besides: the roots and the list of free pages. */
+#define MDS_ENV_COMMIT_PAGES 8
+
+static mds_status_t
+mds_state_env_open_lmdb(const char *depot, const mds_state_env_kind_t *kind,
+                        mds_error_t *err, mds_lmdb_t **lmdb)
+{
+    mds_path_t   path;
+    mds_status_t status = mds_path(&path, err, "%s/%s", depot, kind->dir);
+
+    return status == MDS_OK
+               ? mds_lmdb_open(path.text, kind->mode, kind->tables,
+                               kind->table_count, MDS_LMDB_MAP_BYTES, err, lmdb)
+               : status;
+}
+
+static mds_status_t
+mds_state_env_paths(const char *depot, const mds_state_env_kind_t *kind,
+                    mds_error_t *err, mds_path_t *data, mds_path_t *lock)
+{
+    mds_status_t status
+        = mds_path(data, err, "%s/%s/data.mdb", depot, kind->dir);
+
+    return status == MDS_OK
+               ? mds_path(lock, err, "%s/%s/lock.mdb", depot, kind->dir)
+               : status;
+}
+
+mds_status_t
+mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
+                     int64_t uid, int64_t gid, mds_error_t *err)
+{
+    mds_lmdb_t  *lmdb;
+    mds_status_t status = mds_state_env_open_lmdb(depot, kind, err, &lmdb);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_give(lmdb, uid, gid, err);
+        mds_lmdb_close(lmdb);
+    }
+
+    return status;
+}
+
+/* LMDB would make an empty one of what is not there, or is empty, and forget
+ * everybody. */
+static mds_status_t
+mds_state_env_find(mds_state_env_file_t *file, mds_error_t *err)
+{
+    struct stat st;
+
+    if (stat(file->path.text, &st) != 0) {
+        return mds_fail_errno(err, "open \"%s\"", file->path.text);
+    }
+
+    if (S_ISREG(st.st_mode) && st.st_size == 0) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", file->path.text);
+    }
+
+    file->device = st.st_dev;
+    file->inode = st.st_ino;
+
+    return MDS_OK;
+}
+
+static mds_status_t
+mds_state_env_check_file(const mds_state_env_file_t *file, mds_error_t *err)
+{
+    struct stat st;
+
+    if (stat(file->path.text, &st) != 0) {
+        return mds_fail_errno(err, "\"%s\"", file->path.text);
+    }
+
+    return st.st_dev == file->device && st.st_ino == file->inode
+               ? MDS_OK
+               : mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
+                          file->path.text);
+}
+
+mds_status_t
+mds_state_env_check(const mds_state_env_t *env, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if (env->lost) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" was lost",
+                        env->data.path.text);
+    }
+
+    status = mds_state_env_check_file(&env->data, err);
+
+    return status == MDS_OK ? mds_state_env_check_file(&env->lock, err)
+                            : status;
+}
+
+/* lock.mdb is made by LMDB where it is not there. */
+static mds_status_t
+mds_state_env_open_files(const char *depot, const mds_state_env_kind_t *kind,
+                         mds_error_t *err, mds_state_env_t *env)
+{
+    struct stat  before;
+    bool         locked = stat(env->lock.path.text, &before) == 0;
+    mds_status_t status = mds_state_env_find(&env->data, err);
+
+    if (status == MDS_OK) {
+        status = mds_state_env_open_lmdb(depot, kind, err, &env->reader);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_state_env_find(&env->lock, err);
+    }
+
+    /* One that was put there meanwhile may not be the one that is open. */
+    if (status == MDS_OK && locked
+        && (env->lock.device != before.st_dev
+            || env->lock.inode != before.st_ino))
+    {
+        return mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
+                        env->lock.path.text);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
+                   mds_error_t *err, mds_state_env_t *env)
+{
+    mds_status_t status = mds_state_env_paths(depot, kind, err, &env->data.path,
+                                              &env->lock.path);
+
+    env->reader = NULL;
+    env->writer = NULL;
+    env->reading = false;
+    atomic_init(&env->lost, false);
+
+    if (status == MDS_OK) {
+        status = mds_state_env_open_files(depot, kind, err, env);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_share(env->reader, err, &env->writer);
+    }
+
+    if (status != MDS_OK) {
+        mds_state_env_close(env);
+    }
+
+    return status;
+}
+
+void
+mds_state_env_close(mds_state_env_t *env)
+{
+    mds_lmdb_close(env->writer);
+    mds_lmdb_close(env->reader);
+    env->writer = NULL;
+    env->reader = NULL;
+}
+
+mds_status_t
+mds_state_env_mark(const char *depot, const mds_state_env_kind_t *kind,
+                   mds_error_t *err, mds_file_id_t *mark)
+{
+    mds_path_t   path;
+    uint64_t     bytes;
+    int          fd;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/data.mdb", depot, kind->dir);
+
+    if (status == MDS_OK) {
+        status = mds_file_open(path.text, err, &fd, &bytes);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_file_id(fd, path.text, err, mark);
+        close(fd);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_state_env_begin(mds_state_env_t *env, mds_error_t *err)
+{
+    mds_status_t status
+        = env->reading ? MDS_OK : mds_lmdb_read(env->reader, err);
+
+    if (status == MDS_OK) {
+        env->reading = true;
+
+    } else if (status == MDS_DAMAGED) {
+        env->lost = true;
+    }
+
+    return status;
+}
+
+void
+mds_state_env_end(mds_state_env_t *env)
+{
+    if (env->reading) {
+        mds_lmdb_abort(env->reader);
+        env->reading = false;
+    }
+}
+
+/* The files are looked at with the lock held: who waited for it may find that
+ * another has it who came by another file. */
+mds_status_t
+mds_state_env_write(mds_state_env_t *env, mds_error_t *err)
+{
+    mds_status_t status = mds_state_env_check(env, err);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_write(env->writer, err);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_state_env_check(env, err);
+
+    if (status != MDS_OK) {
+        mds_lmdb_abort(env->writer);
+    }
+
+    return status;
+}
+
+/* What a transaction of so many writes takes at most: it copies each page that
+ * it touches, no more than there are, and at worst splits each of a write. */
+static uint64_t
+mds_state_env_pages(const mds_lmdb_room_t *room, uint64_t write_pages,
+                    uint64_t count)
+{
+    uint64_t touched = write_pages * count;
+    uint64_t all = room->used_pages + touched / 2;
+
+    return (touched < all ? touched : all) + MDS_ENV_COMMIT_PAGES;
+}
+
+mds_status_t
+mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
+                  uint64_t write_pages, size_t count, mds_error_t *err,
+                  size_t *fit, bool *spare)
+{
+    mds_lmdb_room_t room;
+    mds_status_t    status;
+
+    if (limit_bytes == 0) {
+        *fit = count;
+        *spare = false;
+        return MDS_OK;
+    }
+
+    limit_bytes
+        -= limit_bytes < MDS_ENV_LOCK_BYTES ? limit_bytes : MDS_ENV_LOCK_BYTES;
+    status
+        = mds_lmdb_room(env->writer, limit_bytes, MDS_ENV_SPARE,
+                        write_pages * count + MDS_ENV_COMMIT_PAGES, err, &room);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    while (count > 0
+           && mds_state_env_pages(&room, write_pages, count) > room.pages) {
+        count /= 2;
+    }
+
+    *fit = count;
+    *spare = room.used_pages
+             >= room.limit_pages - room.limit_pages / MDS_ENV_SPARE;
+
+    return MDS_OK;
+}
+
+/* From end to end: a page that cannot be had is found here. */
+static uint64_t
+mds_state_env_walk(mds_lmdb_t *lmdb, unsigned table)
+{
+    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, table, mds_null_str);
+    mds_str_t          key, value;
+    uint64_t           count = 0;
+
+    while (mds_lmdb_next(cursor, &key, &value)) {
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+    return count;
+}
+
+mds_status_t
+mds_state_env_audit(mds_state_env_t *env, unsigned table_count,
+                    mds_error_t *err)
+{
+    for (unsigned i = 0; i < table_count; i++) {
+        if (mds_state_env_walk(env->reader, i)
+            != mds_lmdb_count(env->reader, i)) {
+            mds_status_t status = mds_lmdb_status(env->reader, err);
+
+            return status != MDS_OK
+                       ? status
+                       : mds_fail(err, MDS_DAMAGED,
+                                  "\"%s\": a table has not as many records as"
+                                  " it says",
+                                  env->data.path.text);
+        }
+    }
+
+    return mds_lmdb_status(env->reader, err);
+}

@@ -1,0 +1,33 @@
+/*
+ * mds_state_internal: what the parts of the state share, and nobody else.
+ */
+
+#ifndef MDS_STATE_INTERNAL_H
+#define MDS_STATE_INTERNAL_H
+
+#include "state/mds_state.h"
+#include "state/mds_state_env.h"
+
+typedef enum {
+    MDS_STATE_WINDOWS,
+    MDS_STATE_ADMISSIONS,
+    MDS_STATE_MARKS,
+    MDS_STATE_TABLES
+} mds_state_table_t;
+
+struct mds_state_s {
+    mds_state_env_t env;
+    uint64_t        limit_bytes; /* 0: none */
+    bool            dropped; /* nothing of an older depot's registry is left */
+};
+
+/* Each within a writing transaction; *changed is set where there is something
+ * to commit, and left alone where there is not. */
+mds_status_t
+mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
+                 mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+mds_status_t
+mds_read_marks_merge(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
+                     mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+
+#endif

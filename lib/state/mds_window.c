@@ -1,0 +1,275 @@
+#include "state/mds_window.h"
+
+#include "base/mds_endian.h"
+#include "base/mds_terms.h"
+#include "state/mds_state_internal.h"
+
+/* Numbers are big-endian. */
+typedef struct MDS_PACKED {
+    uint8_t number[4];
+    uint8_t count[8];
+    uint8_t full_ms[8];
+} mds_window_record_t;
+
+#define MDS_ADMISSION_KEY_BYTES (4 + MDS_VALUE_MAX)
+
+/* A window that nobody was let into yet has no record. */
+static mds_status_t
+mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
+               mds_window_t *window)
+{
+    mds_window_record_t record;
+    mds_str_t           value;
+    mds_status_t        status;
+
+    if (!mds_lmdb_get(lmdb, MDS_STATE_WINDOWS, key, &value)) {
+        status = mds_lmdb_status(lmdb, err);
+        if (status == MDS_OK) {
+            *window = (mds_window_t){ 0 };
+        }
+        return status;
+    }
+
+    if (value.len != sizeof(record)) {
+        return mds_fail(err, MDS_DAMAGED, "state: not a window's record");
+    }
+
+    memcpy(&record, value.data, sizeof(record));
+    window->number = mds_load_be32(record.number);
+    window->count = mds_load_be64(record.count);
+    window->full_ms = (int64_t) mds_load_be64(record.full_ms);
+
+    return MDS_OK;
+}
+
+static void
+mds_window_put(mds_lmdb_t *lmdb, mds_str_t key, const mds_window_t *window)
+{
+    mds_window_record_t record;
+
+    mds_store_be32(record.number, window->number);
+    mds_store_be64(record.count, window->count);
+    mds_store_be64(record.full_ms, (uint64_t) window->full_ms);
+    mds_lmdb_put(lmdb, MDS_STATE_WINDOWS, key,
+                 (mds_str_t){ sizeof(record), (const char *) &record });
+}
+
+/* False: no key is so long. */
+static bool
+mds_admission_key(uint32_t number, mds_str_t id,
+                  uint8_t bytes[MDS_ADMISSION_KEY_BYTES], mds_str_t *key)
+{
+    if (id.len > MDS_ADMISSION_KEY_BYTES - 4) {
+        return false;
+    }
+
+    mds_store_be32(bytes, number);
+    memcpy(bytes + 4, id.data, id.len);
+    *key = (mds_str_t){ 4 + id.len, (const char *) bytes };
+
+    return true;
+}
+
+static mds_status_t
+mds_admission_find(mds_lmdb_t *lmdb, uint32_t number, mds_str_t id,
+                   mds_error_t *err, bool *in)
+{
+    uint8_t      bytes[MDS_ADMISSION_KEY_BYTES];
+    mds_str_t    key, when;
+    bool         found;
+    mds_status_t status = MDS_OK;
+
+    if (number == 0 || !mds_admission_key(number, id, bytes, &key)) {
+        *in = false;
+        return MDS_OK;
+    }
+
+    found = mds_lmdb_get(lmdb, MDS_STATE_ADMISSIONS, key, &when);
+
+    if (!found) {
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    if (status == MDS_OK) {
+        *in = found;
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
+                 mds_window_t *found)
+{
+    return mds_window_get(state->env.reader, window, err, found);
+}
+
+mds_status_t
+mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
+                   mds_error_t *err, bool *in)
+{
+    return mds_admission_find(state->env.reader, window->number, id, err, in);
+}
+
+/* Numbers count up: the next one is one above how many windows there are. */
+static mds_status_t
+mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
+                  mds_window_t *window, int64_t now_ms, mds_error_t *err)
+{
+    uint8_t   bytes[MDS_ADMISSION_KEY_BYTES];
+    uint8_t   when[8];
+    mds_str_t key;
+
+    if (window->number == 0) {
+        window->number = (uint32_t) mds_lmdb_count(lmdb, MDS_STATE_WINDOWS) + 1;
+    }
+
+    if (!mds_admission_key(window->number, admission->id, bytes, &key)) {
+        return mds_fail(err, MDS_INVALID,
+                        "state: nobody is let in under %zu bytes",
+                        admission->id.len);
+    }
+
+    window->count++;
+
+    if (window->count >= admission->limit) {
+        window->full_ms = now_ms;
+    }
+
+    mds_store_be64(when, (uint64_t) now_ms);
+    mds_lmdb_put(lmdb, MDS_STATE_ADMISSIONS, key,
+                 (mds_str_t){ sizeof(when), (const char *) when });
+    mds_window_put(lmdb, admission->window, window);
+
+    return MDS_OK;
+}
+
+mds_status_t
+mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
+                 mds_error_t *err, bool *changed)
+{
+    mds_window_t window;
+    bool         in = false;
+    mds_status_t status = mds_window_get(lmdb, admission->window, err, &window);
+
+    if (status == MDS_OK) {
+        status
+            = mds_admission_find(lmdb, window.number, admission->id, err, &in);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!in && window.count < admission->limit && now_ms < admission->until_ms)
+    {
+        status = mds_admission_add(lmdb, admission, &window, now_ms, err);
+        in = status == MDS_OK;
+        *changed = *changed || in;
+    }
+
+    if (status == MDS_OK) {
+        admission->admitted = in;
+    }
+
+    return status;
+}
+
+/* How many a window has let in: admissions lie by its number. */
+static uint64_t
+mds_window_admissions(mds_lmdb_t *lmdb, uint32_t number)
+{
+    uint8_t            prefix[4];
+    mds_str_t          from = { sizeof(prefix), (const char *) prefix };
+    mds_str_t          key, when;
+    mds_lmdb_cursor_t *cursor;
+    uint64_t           count = 0;
+
+    mds_store_be32(prefix, number);
+    cursor = mds_lmdb_walk(lmdb, MDS_STATE_ADMISSIONS, from);
+
+    while (mds_lmdb_next(cursor, &key, &when) && mds_str_starts(key, from)
+           && when.len == 8)
+    {
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+    return count;
+}
+
+static mds_status_t
+mds_window_audit(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
+                 uint64_t *admissions)
+{
+    mds_window_t window;
+    uint64_t     count;
+    mds_str_t    app = mds_str_cut(&key, '\0');
+    mds_status_t status;
+    mds_str_t    whole = { app.len + 1 + key.len, app.data };
+
+    status = mds_window_get(lmdb, whole, err, &window);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    count = mds_window_admissions(lmdb, window.number);
+    *admissions += count;
+    status = mds_lmdb_status(lmdb, err);
+
+    return status != MDS_OK || count == window.count
+               ? status
+               : mds_fail(err, MDS_DAMAGED,
+                          "state: the window of release %.*s of %.*s has let"
+                          " in %llu, and says %llu",
+                          MDS_STR(key), MDS_STR(app),
+                          (unsigned long long) count,
+                          (unsigned long long) window.count);
+}
+
+mds_status_t
+mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
+{
+    mds_lmdb_t        *lmdb = state->env.reader;
+    mds_lmdb_cursor_t *cursor;
+    mds_str_t          key, value;
+    uint64_t           count = 0, admissions = 0;
+    mds_status_t       status = mds_state_begin(state, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    cursor = mds_lmdb_walk(lmdb, MDS_STATE_WINDOWS, mds_null_str);
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        status = mds_window_audit(lmdb, key, err, &admissions);
+        count++;
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    if (status == MDS_OK
+        && admissions != mds_lmdb_count(lmdb, MDS_STATE_ADMISSIONS))
+    {
+        status = mds_fail(err, MDS_DAMAGED,
+                          "state: somebody was let in by no window");
+    }
+
+    if (status == MDS_OK) {
+        status = mds_state_env_audit(&state->env, MDS_STATE_TABLES, err);
+    }
+
+    mds_state_end(state);
+
+    if (status == MDS_OK) {
+        *windows = count;
+    }
+
+    return status;
+}

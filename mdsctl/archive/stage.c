@@ -1,0 +1,96 @@
+#include "archive/stage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive/tree.h"
+
+#define ANY_BYTES (sizeof(MDSCTL_STAGE_ANY) - 1)
+
+/* Below zero: it is no folder, or somebody else's. */
+static int
+open_folder(int at, const char *name, int how)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0 && flock(fd, how) != 0) {
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+static void
+sweep_name(int at, const char *name)
+{
+    int          fd = open_folder(at, name, LOCK_EX | LOCK_NB);
+    mds_status_t removed;
+
+    if (fd >= 0) {
+        removed = mdsctl_tree_remove(at, name, NULL);
+        (void) removed;
+        close(fd);
+    }
+}
+
+void
+mdsctl_stage_sweep(const mds_path_t *path)
+{
+    const char    *slash = strrchr(path->text, '/');
+    const char    *base = slash == NULL ? path->text : slash + 1;
+    size_t         len = strlen(base);
+    mds_path_t     parent;
+    struct dirent *entry;
+    DIR           *dir = NULL;
+
+    if (mds_path_dir(path->text, NULL, &parent) == MDS_OK) {
+        dir = opendir(parent.text);
+    }
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strlen(entry->d_name) == len
+            && memcmp(entry->d_name, base, len - ANY_BYTES) == 0)
+        {
+            sweep_name(dirfd(dir), entry->d_name);
+        }
+    }
+
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+mds_status_t
+mdsctl_stage_make(mds_path_t *path, mds_error_t *err, int *held)
+{
+    const mds_path_t any = *path;
+    struct stat      st;
+    int              fd;
+
+    mdsctl_stage_sweep(path);
+
+    /* Somebody may sweep it before it is held. */
+    for (;;) {
+        *path = any;
+
+        if (mkdtemp(path->text) == NULL) {
+            return mds_fail_errno(err, "make \"%s\"", path->text);
+        }
+
+        fd = open_folder(AT_FDCWD, path->text, LOCK_EX);
+
+        if (fd >= 0 && stat(path->text, &st) == 0) {
+            *held = fd;
+            return MDS_OK;
+        }
+
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+/* apply and export: a whole document, in and out. */
+
+#include <stdlib.h>
+
+#include "base/mds_file.h"
+#include "base/mds_text.h"
+#include "change.h"
+#include "document/mds_document.h"
+#include "input.h"
+
+#define DOCUMENT_BYTES_MAX ((size_t) 1 << 30)
+
+static mds_status_t
+read_document(const mdsctl_input_t *input, mds_error_t *err,
+              mds_json_t **document)
+{
+    char        *bytes;
+    mds_str_t    text;
+    mds_status_t status = mds_file_read(input->path, DOCUMENT_BYTES_MAX, err,
+                                        &bytes, &text.len);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    text.data = bytes;
+    status = mds_text_begin(&text, input->name, err);
+
+    if (status == MDS_OK && text.len == 0) {
+        status = mds_fail(err, MDS_INVALID,
+                          "%s: the file is empty; want a document such as"
+                          " {\"app\": \"com.example.shop\"}",
+                          input->name);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_parse(text, input->name, err, document);
+    }
+
+    free(bytes);
+    return status;
+}
+
+/* Before the depot is asked for anything: is it a document at all? */
+static mds_status_t
+check_document(const mds_json_t *document, const char *path, mds_error_t *err)
+{
+    mds_model_t *model;
+    mds_status_t status = mds_document_check(document, path, err, &model);
+
+    if (status == MDS_OK) {
+        mds_model_free(model);
+    }
+
+    return status;
+}
+
+/* Files are relative to the document; word is what was typed for it. */
+static int
+apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
+            mds_change_t *change, mds_apply_t *apply)
+{
+    mds_json_t *document = NULL;
+    mds_path_t  dir;
+    mds_error_t err;
+    int         code;
+
+    if (read_document(input, &err, &document) != MDS_OK
+        || check_document(document, input->name, &err) != MDS_OK
+        || mds_path_dir(word, &err, &dir) != MDS_OK)
+    {
+        mds_json_release(document);
+        return mdsctl_failed(&err);
+    }
+
+    apply->document = document;
+    change->app = mds_json_string(mds_json_get(document, "app"));
+    change->what = input->name;
+    change->base_dir = dir.text;
+    change->data = apply;
+
+    code = mdsctl_change(ctl, change);
+    mds_json_release(document);
+
+    return code;
+}
+
+int
+mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_apply_t     apply = { 0 };
+    mds_change_t    change = { .applies = true,
+                               .edit = mds_edit_apply,
+                               .guard = mds_precondition_apply };
+    mdsctl_option_t options[]
+        = { { .name = "dry-run", .flag = &change.dry_run },
+            { .name = "force", .flag = &apply.force },
+            { .name = "allow-outside", .flag = &change.outside },
+            { 0 } };
+    mdsctl_input_t input;
+    int            code;
+
+    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    /* A document names its app on purpose. */
+    ctl->new_app = MDSCTL_APP_ANY;
+    code = mdsctl_input_begin(argv[1], &input);
+
+    if (code == MDSCTL_DONE) {
+        code = apply_input(ctl, argv[1], &input, &change, &apply);
+    }
+
+    mdsctl_input_end(&input);
+    return code;
+}
+
+/* The document, with the serial that says of when it is. */
+static mds_json_t *
+exported(const mds_json_t *state, uint64_t serial)
+{
+    const mds_json_t  *document = mds_json_get(state, "document");
+    mds_json_t        *out = mds_json_object_new();
+    mds_json_member_t *m;
+    mds_status_t       status
+        = mds_json_set(out, "app",
+                       mds_json_copy(mds_json_get(document, "app")));
+
+    if (status == MDS_OK) {
+        status = mds_json_set_integer(out, "serial", (int64_t) serial);
+    }
+
+    for (m = mds_json_first(document); status == MDS_OK && m != NULL;
+         m = mds_json_next(document, m))
+    {
+        status = mds_json_put(out, mds_json_key(m),
+                              mds_json_copy(mds_json_value(m)));
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(out);
+        return NULL;
+    }
+
+    return out;
+}
+
+int
+mdsctl_export(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_loader_t *loader = NULL;
+    mds_json_t   *state = NULL;
+    uint64_t      serial = 0;
+    mds_error_t   err;
+    mds_status_t  status;
+    int           code;
+
+    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    status = mds_loader_open(ctl->depot, NULL, &err, &loader);
+
+    if (status == MDS_OK) {
+        /* Before the state: of a change in between, the document would claim
+         * to know. */
+        serial = mds_loader_serial(loader);
+        status = mds_loader_state(loader, mds_str_of(argv[1]), &err, &state);
+    }
+
+    code = status == MDS_OK ? mdsctl_print(exported(state, serial))
+                            : mdsctl_failed(&err);
+
+    mds_json_release(state);
+    mds_loader_close(loader);
+
+    return code;
+}

@@ -1,0 +1,351 @@
+/* mdsctl check: a device, as careful as a device has to be. */
+
+#include "device/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "device/messages.h"
+#include "mdsctl.h"
+
+mds_status_t
+mdsctl_check_url(mdsctl_check_t *c, const char *path, const char *suffix,
+                 mds_buffer_t *url)
+{
+    size_t len = strlen(c->base);
+
+    mds_buffer_add(url, c->base, len);
+    if (len > 0 && c->base[len - 1] != '/') {
+        mds_buffer_add(url, "/", 1);
+    }
+    mds_buffer_add(url, path, strlen(path));
+    mds_buffer_add(url, suffix, strlen(suffix) + 1);
+
+    if (mds_buffer_failed(url)) {
+        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
+    }
+
+    return MDS_OK;
+}
+
+/* "check?app=...&kind=..." */
+static mds_status_t
+make_query(mdsctl_check_t *c, mds_buffer_t *query)
+{
+    mds_buffer_add(query, "check", 5);
+
+    for (size_t i = 0; i < c->request.count; i++) {
+        mds_buffer_add(query, i == 0 ? "?" : "&", 1);
+        mdsctl_http_encode(query, c->request.attributes[i].name);
+        mds_buffer_add(query, "=", 1);
+        mdsctl_http_encode(query, c->request.attributes[i].value);
+    }
+
+    mds_buffer_add(query, "", 1);
+    if (mds_buffer_failed(query)) {
+        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
+{
+    mds_buffer_t query = { 0 }, url = { 0 };
+    mds_status_t status;
+
+    status = make_query(c, &query);
+    if (status == MDS_OK) {
+        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        status = mdsctl_http_get(c->http, (const char *) url.data,
+                                 MDSCTL_HTTP_BODY_MAX, &c->err, answer);
+    }
+
+    mds_buffer_free(&query);
+    mds_buffer_free(&url);
+    return status;
+}
+
+/* Nobody has signed this: it is shown, and not believed. */
+mds_status_t
+mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
+                     mds_error_t *err)
+{
+    char        words[256] = "";
+    mds_str_t   body = { answer->body.len, (const char *) answer->body.data };
+    mds_str_t   detail;
+    mds_json_t *problem = NULL;
+
+    if (strcmp(answer->type, "application/problem+json") == 0
+        && mds_json_parse(body, "problem", NULL, &problem) == MDS_OK)
+    {
+        detail = mds_json_string(mds_json_get(problem, "detail"));
+        if (detail.len == 0) {
+            detail = mds_json_string(mds_json_get(problem, "title"));
+        }
+        snprintf(words, sizeof(words), "%s%.*s", detail.len > 0 ? ": " : "",
+                 MDS_STR(detail));
+    }
+
+    mds_json_release(problem);
+    return mds_fail(err, MDS_IO, "%s: the server answers %ld%s", c->base,
+                    answer->status, words);
+}
+
+/* The key that the signature names, if it is one of those that are given. */
+static mds_status_t
+find_key(mdsctl_check_t *c, mds_str_t header)
+{
+    char         hex[MDS_KEYID_HEX + 1], given[256] = "";
+    size_t       len = 0;
+    uint8_t      keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    mds_status_t status = mds_dsse_parse(header, &c->err, keyid, raw);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (memcmp(c->keys[i].keyid, keyid, sizeof(keyid)) == 0) {
+            c->public_key = c->keys[i];
+            return MDS_OK;
+        }
+
+        if (len < sizeof(given)) {
+            len += (size_t) snprintf(given + len, sizeof(given) - len, "%s%s",
+                                     i > 0 ? ", " : "",
+                                     mds_keyid_hex(c->keys[i].keyid, hex));
+        }
+    }
+
+    return mds_fail(&c->err, MDS_INCOMPATIBLE,
+                    "%s: the answer is signed by key %s, and --pub gives %s",
+                    c->base, mds_keyid_hex(keyid, hex), given);
+}
+
+/* Nothing of the body is looked at before its signature holds. */
+static mds_status_t
+understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
+{
+    mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
+    mds_status_t status;
+
+    if (answer->signature[0] == '\0') {
+        return mds_fail(&c->err, MDS_INVALID,
+                        "%s: the answer has no signature (MDS-Signature)",
+                        c->base);
+    }
+
+    status = find_key(c, mds_str_of(answer->signature));
+    if (status == MDS_OK) {
+        status = mds_dsse_verify(&c->public_key, body,
+                                 mds_str_of(answer->signature), &c->err);
+    }
+    if (status == MDS_OK) {
+        status = mds_client_manifest_parse(body, &c->err, &c->order);
+    }
+    if (status == MDS_OK) {
+        status = mds_client_manifest_check(&c->order, &c->request, &c->err);
+    }
+
+    return status;
+}
+
+static void
+tell_order(mdsctl_check_t *c)
+{
+    char                  *meta;
+    size_t                 len;
+    char                   keyid[MDS_KEYID_HEX + 1];
+    mds_client_manifest_t *o = &c->order;
+    mds_json_t            *json = mds_json_get(o->json, "meta");
+
+    mds_keyid_hex(c->public_key.keyid, keyid);
+    mdsctl_fact_str(&c->story, "action",
+                    mds_str_of(o->rollback ? "rollback" : "install"));
+    if (o->rollback) {
+        mdsctl_fact_str(&c->story, "from", o->from);
+    }
+    mdsctl_fact(&c->story, "version",
+                o->has_full ? mds_json_string_new(o->version)
+                            : mds_json_null_new());
+    mdsctl_fact_str(&c->story, "release", o->release);
+    mdsctl_fact(&c->story, "serial", mds_json_integer_new(o->serial));
+    mdsctl_fact_str(&c->story, "keyid", mds_str_of(keyid));
+
+    if (!o->rollback) {
+        mdsctl_tell(&c->story, "told", "install version %.*s",
+                    MDS_STR(o->version));
+    } else if (o->has_full) {
+        mdsctl_tell(&c->story, "told",
+                    "roll back version %.*s, to version %.*s", MDS_STR(o->from),
+                    MDS_STR(o->version));
+    } else {
+        mdsctl_tell(&c->story, "told", "roll back version %.*s: remove it",
+                    MDS_STR(o->from));
+    }
+    mdsctl_tell(&c->story, "release", "%.*s, change %" PRId64,
+                MDS_STR(o->release), o->serial);
+    mdsctl_tell(&c->story, "signed by", "%s: the signature holds", keyid);
+
+    if (json != NULL
+        && mds_json_dump(json, MDS_JSON_COMPACT, NULL, &meta, &len) == MDS_OK)
+    {
+        mdsctl_tell(&c->story, "meta", "%s", meta);
+        mdsctl_fact(&c->story, "meta", mds_json_retain(json));
+        free(meta);
+    }
+}
+
+/* The service's word, believed, goes to c->order; none: nothing to do. */
+static mds_status_t
+get_order(mdsctl_check_t *c)
+{
+    mds_status_t    status;
+    mdsctl_answer_t answer;
+
+    mds_client_manifest_free(&c->order);
+
+    status = ask(c, &answer);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (answer.poll_after[0] != '\0') {
+        mdsctl_fact_str(&c->story, "poll_after", mds_str_of(answer.poll_after));
+    }
+
+    if (answer.status == 200) {
+        status = understand(c, &answer);
+    } else if (answer.status != 204) {
+        status = mdsctl_check_refused(c, &answer, &c->err);
+    }
+
+    mdsctl_answer_free(&answer);
+    return status;
+}
+
+/* A message may have been pushed between the two answers: the check is asked
+ * again, since only what it signs is installed. */
+static mds_status_t
+follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
+{
+    mds_status_t status;
+
+    if (!mdsctl_messages_ahead(c, messages)) {
+        return MDS_OK;
+    }
+
+    status = get_order(c);
+    if (status == MDS_OK && mdsctl_messages_ahead(c, messages)) {
+        mdsctl_tell(&c->story, "", "which no manifest orders: not followed");
+    }
+
+    return status;
+}
+
+static mds_status_t
+upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
+{
+    mds_status_t status;
+
+    status = get_order(c);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mdsctl_messages_get(c, messages);
+    status = follow(c, messages);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (c->order.json == NULL) {
+        mdsctl_tell(&c->story, "told", "nothing to do");
+        mdsctl_fact_str(&c->story, "action", mds_str("none"));
+        return MDS_OK;
+    }
+
+    tell_order(c);
+    return c->order.has_full ? mdsctl_package_get(c) : MDS_OK;
+}
+
+/* What fails with the messages alone leaves the upgrade as it is: told, and
+ * exit 1; the next check sends the marks. */
+static int
+run(mdsctl_check_t *c)
+{
+    int               code = MDSCTL_DONE;
+    mds_status_t      status;
+    mdsctl_messages_t messages = { 0 };
+
+    status = upgrade(c, &messages);
+    if (status == MDS_OK) {
+        status = mdsctl_messages_mark(c, &messages);
+        if (c->story.json) {
+            code = mdsctl_print(mds_json_retain(c->story.facts));
+        }
+    }
+
+    mdsctl_messages_free(&messages);
+    return status == MDS_OK ? code : mdsctl_failed(&c->err);
+}
+
+static int
+parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
+{
+    mdsctl_values_t pubs = { 0 };
+    mdsctl_option_t options[] = { { .name = "pub", .values = &pubs },
+                                  { .name = "have", .value = &c->have },
+                                  { .name = "out", .value = &c->out },
+                                  MDSCTL_SERVICE_OPTIONS(c->service),
+                                  { .name = NULL } };
+
+    if (mdsctl_parse(ctl, options, 1, -1, &argc, argv) != MDSCTL_DONE
+        || mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
+        || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    c->base = argv[1];
+
+    if (pubs.count == 0) {
+        return mdsctl_usage("--pub is missing: whom to believe?");
+    }
+
+    if (mds_request_validate(&c->request, &c->err) != MDS_OK) {
+        return mdsctl_usage("%s", c->err.text);
+    }
+
+    c->key_count = pubs.count;
+    return mdsctl_keys(&pubs, c->keys);
+}
+
+int
+mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
+{
+    int            code;
+    mdsctl_check_t c = { 0 };
+
+    code = parse(&c, ctl, argc, argv);
+    if (code != MDSCTL_DONE) {
+        return code;
+    }
+
+    c.story.json = ctl->json;
+    c.story.facts = mds_json_object_new();
+    code = mdsctl_http_open(&c.how, &c.err, &c.http) == MDS_OK
+               ? run(&c)
+               : mdsctl_failed(&c.err);
+
+    mds_json_release(c.story.facts);
+    mds_client_manifest_free(&c.order);
+    mdsctl_http_close(c.http);
+    return code;
+}

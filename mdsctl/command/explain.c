@@ -1,0 +1,408 @@
+/* explain: why does this device get that? By the code that nginx runs. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mds_arena.h"
+#include "base/mds_buffer.h"
+#include "base/mds_time.h"
+#include "catalog/mds_depot.h"
+#include "evaluate/mds_settings.h"
+#include "mdsctl.h"
+
+typedef struct {
+    mds_trace_t trace;     /* first: tell() gets its address */
+    mds_json_t *releases;  /* NULL once memory has run out */
+    mds_json_t *tests;     /* of the release under way; borrowed */
+    mds_json_t *installed; /* NULL: there is nothing to say of it */
+    bool        json;
+    bool        entitled; /* told about going back */
+} explain_t;
+
+static void
+print_event(explain_t *explain, const mds_trace_event_t *event)
+{
+    switch (event->type) {
+    case MDS_TRACE_INSTALLED:
+        printf("installed \"%.*s\" does not count: %s\n", MDS_STR(event->seen),
+               event->detail);
+        break;
+
+    case MDS_TRACE_RELEASE:
+        if (event->what[0] == 'e' && !explain->entitled) {
+            explain->entitled = true;
+            printf("what the device is entitled to go back to:\n");
+        }
+        printf("release %.*s, version %.*s\n", MDS_STR(event->subject),
+               MDS_STR(event->seen));
+        break;
+
+    case MDS_TRACE_TEST:
+        printf("  %-4s %s%s%.*s", event->holds ? "yes" : "no", event->what,
+               event->subject.len > 0 ? " " : "", MDS_STR(event->subject));
+        if (event->seen.len > 0) {
+            printf(" \"%.*s\"", MDS_STR(event->seen));
+        } else if (strcmp(event->what, "rule") == 0) {
+            printf(" (absent)");
+        }
+        printf("%s%s\n", event->detail[0] != '\0' ? ": " : "", event->detail);
+        break;
+
+    default:
+        printf("  => %s\n", event->holds ? "holds" : "does not hold");
+    }
+}
+
+static mds_status_t
+note_installed(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    explain->installed = o;
+
+    if (mds_json_set_str(o, "version", event->seen) != MDS_OK
+        || mds_json_set_bool(o, "counts", false) != MDS_OK)
+    {
+        return MDS_NO_MEMORY;
+    }
+
+    return mds_json_set_str(o, "why", mds_str_of(event->detail));
+}
+
+static mds_status_t
+note_release(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+    mds_json_t *tests = mds_json_array_new();
+
+    explain->tests = tests;
+
+    return mds_json_set_str(o, "release", event->subject) == MDS_OK
+                   && mds_json_set_str(o, "version", event->seen) == MDS_OK
+                   && mds_json_set_str(o, "for", mds_str_of(event->what))
+                          == MDS_OK
+                   && mds_json_set(o, "tests", tests) == MDS_OK
+               ? mds_json_append(explain->releases, o)
+               : MDS_NO_MEMORY;
+}
+
+static mds_status_t
+note_test(explain_t *explain, const mds_trace_event_t *event)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    if (mds_json_set_str(o, "test", mds_str_of(event->what)) != MDS_OK
+        || mds_json_set_str(o, "subject", event->subject) != MDS_OK
+        || mds_json_set_str(o, "seen", event->seen) != MDS_OK
+        || mds_json_set_str(o, "wants", mds_str_of(event->detail)) != MDS_OK
+        || mds_json_set_bool(o, "holds", event->holds) != MDS_OK)
+    {
+        mds_json_release(o);
+        return MDS_NO_MEMORY;
+    }
+
+    return mds_json_append(explain->tests, o);
+}
+
+static mds_status_t
+note_verdict(explain_t *explain, const mds_trace_event_t *event)
+{
+    size_t last = mds_json_size(explain->releases);
+
+    return mds_json_set_bool(mds_json_at(explain->releases, last - 1), "holds",
+                             event->holds);
+}
+
+static void
+tell(mds_trace_t *trace, const mds_trace_event_t *event)
+{
+    explain_t   *explain = (explain_t *) trace;
+    mds_status_t status;
+
+    if (!explain->json) {
+        print_event(explain, event);
+        return;
+    }
+
+    switch (event->type) {
+    case MDS_TRACE_INSTALLED:
+        status = note_installed(explain, event);
+        break;
+    case MDS_TRACE_RELEASE:
+        status = note_release(explain, event);
+        break;
+    case MDS_TRACE_TEST:
+        status = note_test(explain, event);
+        break;
+    default:
+        status = note_verdict(explain, event);
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(explain->releases);
+        explain->releases = NULL;
+        explain->tests = NULL;
+    }
+}
+
+static mds_status_t
+set_manifest(mds_json_t *o, const mds_decision_t *decision)
+{
+    mds_json_t *manifest;
+    mds_error_t err;
+
+    if (decision->manifest.len == 0) {
+        return MDS_OK;
+    }
+
+    return mds_json_parse(decision->manifest, "manifest", &err, &manifest)
+                   == MDS_OK
+               ? mds_json_set(o, "manifest", manifest)
+               : err.status;
+}
+
+static int
+print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
+{
+    mds_json_t *o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set_str(o, "action",
+                            mds_str_of(mds_action_name(decision->action)))
+               != MDS_OK
+        || mds_json_set_str(o, "reason",
+                            mds_str_of(mds_reason_name(decision->reason)))
+               != MDS_OK
+        || mds_json_set_str(o, "release", decision->release) != MDS_OK
+        || mds_json_set_str(o, "version", decision->version) != MDS_OK
+        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
+               != MDS_OK
+        || (explain->installed != NULL
+            && mds_json_set(o, "installed", mds_json_retain(explain->installed))
+                   != MDS_OK)
+        || set_manifest(o, decision) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static const char *const reason_words[] = {
+    [MDS_REASON_UNKNOWN] = "nothing is released under these names",
+    [MDS_REASON_OUTSIDE] = "no release holds for the device",
+    [MDS_REASON_CURRENT] = "it has what it should have, or newer",
+    [MDS_REASON_NO_DELTA] = "there is no difference, and nothing else is given",
+    [MDS_REASON_ALL] = "the release is for everybody",
+    [MDS_REASON_LIST] = "it is on a list",
+    [MDS_REASON_PERCENT] = "its bucket is below the percentage",
+    [MDS_REASON_RAMP] = "its bucket is below what the ramp has reached",
+    [MDS_REASON_WINDOW] = "the window has admitted it",
+    [MDS_REASON_ROLLED_BACK] = "what it has was rolled back",
+    [MDS_REASON_MESSAGE] = "a gray message names its user",
+};
+
+static int
+print_words(const mds_decision_t *decision, uint64_t serial)
+{
+    printf("serial %" PRIu64 ": %s", serial, mds_action_name(decision->action));
+
+    if (decision->version.len > 0) {
+        printf(" %s%.*s",
+               decision->action == MDS_ACTION_NONE ? "(its version is " : "",
+               MDS_STR(decision->version));
+        printf("%s", decision->action == MDS_ACTION_NONE ? ")" : "");
+    }
+
+    if (decision->release.len > 0) {
+        printf(", by release %.*s", MDS_STR(decision->release));
+    }
+
+    printf("\nreason: %s (%s)\n", mds_reason_name(decision->reason),
+           reason_words[decision->reason]);
+
+    return MDSCTL_DONE;
+}
+
+/* Configuration: of each key (or the one that is named) its value. */
+
+static void *
+settings_alloc(void *data, size_t bytes)
+{
+    return mds_arena_calloc(data, bytes, 1);
+}
+
+/* The members put together are an object. */
+static mds_json_t *
+settings_values(const mds_settings_t *settings, mds_error_t *err)
+{
+    mds_buffer_t text = { 0 };
+    mds_json_t  *values = NULL;
+
+    mds_buffer_add(&text, "{", 1);
+
+    for (size_t i = 0; i < settings->value_count; i++) {
+        mds_buffer_add(&text, ",", i > 0 ? 1 : 0);
+        mds_buffer_add(&text, settings->values[i].data,
+                       settings->values[i].len);
+    }
+
+    mds_buffer_add(&text, "}", 1);
+
+    if (mds_buffer_failed(&text)
+        || mds_json_parse((mds_str_t){ text.len, (const char *) text.data },
+                          "settings", err, &values)
+               != MDS_OK)
+    {
+        values = NULL;
+    }
+
+    mds_buffer_free(&text);
+    return values;
+}
+
+static int
+print_settings(explain_t *explain, const mds_settings_t *settings,
+               uint64_t serial)
+{
+    mds_json_t *o;
+    mds_error_t err;
+
+    if (!explain->json) {
+        printf("serial %" PRIu64 ": %zu value%s\n", serial,
+               settings->value_count, settings->value_count == 1 ? "" : "s");
+
+        for (size_t i = 0; i < settings->value_count; i++) {
+            printf("  %.*s\n", MDS_STR(settings->values[i]));
+        }
+
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
+               != MDS_OK
+        || mds_json_set(o, "values", settings_values(settings, &err)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static int
+explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
+                 const mds_request_t *request)
+{
+    mds_arena_t   *arena = mds_arena_new();
+    mds_alloc_t    alloc = { settings_alloc, arena };
+    mds_settings_t settings;
+    mds_error_t    err;
+    int            code;
+
+    if (arena == NULL) {
+        mds_fail(&err, MDS_NO_MEMORY, "no memory");
+        return mdsctl_failed(&err);
+    }
+
+    code = mds_settings_evaluate(snapshot, request,
+                                 mds_request_attr(request, MDS_ATTR_NAME),
+                                 mds_time_now_ms(), &explain->trace, &alloc,
+                                 &err, &settings)
+                   != MDS_OK
+               ? mdsctl_failed(&err)
+               : print_settings(explain, &settings,
+                                mds_catalog_serial(snapshot->catalog));
+
+    mds_arena_free(arena);
+    return code;
+}
+
+static int
+explain_decision(explain_t *explain, const mds_snapshot_t *snapshot,
+                 const mds_request_t *request)
+{
+    uint64_t       serial = mds_catalog_serial(snapshot->catalog);
+    mds_decision_t decision;
+    mds_error_t    err;
+
+    if (mds_decide(snapshot, request, mds_time_now_ms(), &explain->trace, &err,
+                   &decision)
+        != MDS_OK)
+    {
+        return mdsctl_failed(&err);
+    }
+
+    return explain->json ? print_json(explain, &decision, serial)
+                         : print_words(&decision, serial);
+}
+
+static int
+explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
+           const mds_request_t *request)
+{
+    explain_t      explain = { .trace = { tell }, .json = ctl->json };
+    mds_snapshot_t snapshot = { .state = state };
+    mds_error_t    err;
+    int            code;
+
+    if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    explain.releases = mds_json_array_new();
+
+    code = mds_str_eq(mds_request_attr(request, MDS_ATTR_KIND),
+                      mds_str("config"))
+               ? explain_settings(&explain, &snapshot, request)
+               : explain_decision(&explain, &snapshot, request);
+
+    mds_json_release(explain.releases);
+    mds_json_release(explain.installed);
+
+    if (state != NULL) {
+        mds_state_end(state);
+    }
+
+    mds_depot_end(depot);
+    return code;
+}
+
+int
+mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_request_t request = { 0 };
+    mds_depot_t  *depot;
+    mds_state_t  *state;
+    mds_error_t   err;
+    int           code;
+
+    if (mdsctl_parse(ctl, NULL, 1, -1, &argc, argv) != MDSCTL_DONE
+        || mdsctl_attributes(argc - 1, argv + 1, &request) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_request_validate(&request, &err) != MDS_OK) {
+        return mdsctl_usage("%s", err.text);
+    }
+
+    if (mds_depot_open(ctl->depot, &err, &depot) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    /* Only a window's release needs it, and says so. */
+    if (mds_state_open(ctl->depot, &err, &state) != MDS_OK) {
+        state = NULL;
+    }
+
+    code = explain_in(ctl, depot, state, &request);
+    mds_state_close(state);
+    mds_depot_close(depot);
+
+    return code;
+}

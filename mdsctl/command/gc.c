@@ -1,0 +1,141 @@
+/* gc: removes what nothing needs. */
+
+#include "maintain/mds_gc.h"
+
+#include "archive/stage.h"
+#include "mdsctl.h"
+
+typedef struct {
+    bool        json;
+    bool        dry_run;
+    mds_json_t *files; /* for machines */
+} heap_t;
+
+static void
+note_removed(void *data, const char *name, uint64_t size_bytes)
+{
+    heap_t     *heap = data;
+    mds_json_t *file;
+
+    if (!heap->json) {
+        printf("%s %s, %llu bytes\n",
+               heap->dry_run ? "would remove" : "removed", name,
+               (unsigned long long) size_bytes);
+        return;
+    }
+
+    file = mds_json_object_new();
+
+    if (mds_json_set_str(file, "name", mds_str_of(name)) != MDS_OK
+        || mds_json_set_integer(file, "bytes", (int64_t) size_bytes) != MDS_OK)
+    {
+        mds_json_release(file);
+        file = NULL;
+    }
+
+    if (mds_json_append(heap->files, file) != MDS_OK) {
+        mds_json_release(heap->files);
+        heap->files = NULL;
+    }
+}
+
+static int
+print_result(const heap_t *heap, const mds_gc_result_t *result)
+{
+    mds_json_t  *o;
+    mds_status_t status;
+
+    if (!heap->json) {
+        printf("%s %llu files, %llu bytes, and %llu notes; %llu files, %llu"
+               " bytes stay\n",
+               heap->dry_run ? "would remove" : "removed",
+               (unsigned long long) result->removed,
+               (unsigned long long) result->removed_bytes,
+               (unsigned long long) result->notes,
+               (unsigned long long) result->kept,
+               (unsigned long long) result->kept_bytes);
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+    status = mds_json_set(o, "removed", heap->files);
+
+    if (status != MDS_OK
+        || mds_json_set_bool(o, "dry_run", heap->dry_run) != MDS_OK
+        || mds_json_set_integer(o, "removed_bytes",
+                                (int64_t) result->removed_bytes)
+               != MDS_OK
+        || mds_json_set_integer(o, "notes", (int64_t) result->notes) != MDS_OK
+        || mds_json_set_integer(o, "kept", (int64_t) result->kept) != MDS_OK
+        || mds_json_set_integer(o, "kept_bytes", (int64_t) result->kept_bytes)
+               != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static int
+collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
+{
+    mds_loader_t   *loader = NULL;
+    mds_gc_result_t result;
+    mds_path_t      stage;
+    mds_error_t     err;
+    mds_status_t    status = mds_loader_open(ctl->depot, NULL, &err, &loader);
+
+    heap->files = heap->json ? mds_json_array_new() : NULL;
+
+    if (status == MDS_OK && !heap->dry_run
+        && mds_path(&stage, NULL, "%s/" MDSCTL_SNAPSHOT_STAGE, ctl->depot)
+               == MDS_OK)
+    {
+        mdsctl_stage_sweep(&stage);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc(loader, options, &err, &result);
+    }
+
+    mds_loader_close(loader);
+
+    if (status != MDS_OK) {
+        mds_json_release(heap->files);
+        return mdsctl_failed(&err);
+    }
+
+    return print_result(heap, &result);
+}
+
+int
+mdsctl_gc(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *keep = NULL, *grace = NULL;
+    bool            dry_run = false;
+    mdsctl_option_t options[]
+        = { { .name = "dry-run", .flag = &dry_run },
+            { .name = "keep-generations", .value = &keep },
+            { .name = "grace", .value = &grace },
+            { 0 } };
+    int64_t          generations = MDS_GENERATIONS_KEPT;
+    mds_gc_options_t how = { .grace_s = MDS_GC_GRACE_S };
+    heap_t           heap;
+
+    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
+        || mdsctl_number("--keep-generations", keep, 1, &generations)
+               != MDSCTL_DONE
+        || mdsctl_number("--grace", grace, 0, &how.grace_s) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    heap = (heap_t){ .json = ctl->json, .dry_run = dry_run };
+    how.dry_run = dry_run;
+    how.generations = (unsigned) generations;
+    how.removed = note_removed;
+    how.data = &heap;
+
+    return collect(ctl, &how, &heap);
+}

@@ -1,0 +1,78 @@
+/* init: an empty depot for workers of a user. */
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loader/mds_loader.h"
+#include "mdsctl.h"
+
+int
+mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
+{
+    const char    *wanted = user;
+    struct passwd *passwd;
+    struct group  *entry;
+
+    *owner = (mdsctl_owner_t){ -1, -1 };
+
+    if (wanted == NULL && geteuid() == 0) {
+        wanted = getpwnam("www-data") != NULL ? "www-data" : "nobody";
+    }
+
+    if (wanted != NULL) {
+        passwd = getpwnam(wanted);
+        if (passwd == NULL) {
+            return mdsctl_usage("there is no user \"%s\"", wanted);
+        }
+        *owner = (mdsctl_owner_t){ passwd->pw_uid, passwd->pw_gid };
+    }
+
+    if (group != NULL) {
+        entry = getgrnam(group);
+        if (entry == NULL) {
+            return mdsctl_usage("there is no group \"%s\"", group);
+        }
+        owner->gid = entry->gr_gid;
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_init(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *user = NULL, *group = NULL;
+    mdsctl_option_t options[] = { { .name = "user", .value = &user },
+                                  { .name = "group", .value = &group },
+                                  { 0 } };
+    mdsctl_owner_t  owner;
+    mds_json_t     *o;
+    mds_error_t     err;
+
+    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
+        || mdsctl_owner(user, group, &owner) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_depot_init(ctl->depot, owner.uid, owner.gid, &err) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    if (!ctl->json) {
+        printf("an empty depot: %s\n", ctl->depot);
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+    if (mds_json_set_str(o, "depot", mds_str_of(ctl->depot)) != MDS_OK
+        || mds_json_set_integer(o, "serial", 0) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}

@@ -1,0 +1,85 @@
+/* mdsctl keygen: a key pair, made where no edge will ever see it. */
+
+#include "mdsctl.h"
+
+#include <stdlib.h>
+
+#include "base/mds_file.h"
+#include "sign/mds_sign.h"
+
+/* Whether the directory of path is the depot or lies in it. */
+static bool
+is_in_depot(const char *dir, const char *depot)
+{
+    char  *inner = realpath(dir, NULL), *outer = realpath(depot, NULL);
+    size_t len;
+    bool   in = false;
+
+    /* what is not there holds nothing */
+    if (inner != NULL && outer != NULL) {
+        len = strlen(outer);
+        in = strncmp(inner, outer, len) == 0
+             && (inner[len] == '\0' || inner[len] == '/');
+    }
+
+    free(inner);
+    free(outer);
+    return in;
+}
+
+static int
+tell(const mdsctl_t *ctl, const char *name, const char *keyid)
+{
+    char        files[2][4096];
+    mds_json_t *o;
+
+    snprintf(files[0], sizeof(files[0]), "%s.key", name);
+    snprintf(files[1], sizeof(files[1]), "%s.pub", name);
+
+    if (!ctl->json) {
+        printf("key id      %s\nsecret key  %s (sign with it; keep it off the "
+               "edges)\npublic key  %s (give it to the devices)\n",
+               keyid, files[0], files[1]);
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+    if (mds_json_set_str(o, "keyid", mds_str_of(keyid)) != MDS_OK
+        || mds_json_set_str(o, "secret", mds_str_of(files[0])) != MDS_OK
+        || mds_json_set_str(o, "public", mds_str_of(files[1])) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+int
+mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv)
+{
+    char        keyid[MDS_KEYID_HEX + 1];
+    mds_path_t  dir;
+    mds_error_t err;
+
+    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_path_dir(argv[1], &err, &dir) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    if (is_in_depot(dir.text, ctl->depot)) {
+        mds_fail(&err, MDS_INVALID,
+                 "%s: a secret key has no place in the depot, %s", argv[1],
+                 ctl->depot);
+        return mdsctl_failed(&err);
+    }
+
+    if (mds_key_generate(argv[1], &err, keyid) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    return tell(ctl, argv[1], keyid);
+}

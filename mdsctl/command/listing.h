@@ -1,0 +1,30 @@
+/*
+ * listing: the ids of a list, whose content (see mds_loader.h) is a base of
+ * any size, "sha256", with "ids" beside it and "without" taken out of it.
+ */
+
+#ifndef MDSCTL_LISTING_H
+#define MDSCTL_LISTING_H
+
+#include "base/mds_digest.h"
+#include "json/mds_json.h"
+
+/* The view is good during the call; a status that is not MDS_OK ends it. */
+typedef mds_status_t (*mdsctl_listing_visit_t)(void *data, mds_str_t id,
+                                               mds_error_t *err);
+
+/* Each id: those of the base in its order, then those beside it. */
+mds_status_t mdsctl_listing(const char *depot, const mds_json_t *content,
+                            mdsctl_listing_visit_t visit, void *data,
+                            mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Makes one base of the list and of a file's ids, which may be any number.
+ * MDS_INVALID: an id breaks the rules, and on which line.
+ */
+mds_status_t
+mdsctl_listing_add(const char *depot, const mds_json_t *content,
+                   const char *path, mds_progress_t *progress, mds_error_t *err,
+                   mds_sha256_t *sha256, uint64_t *count) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * publish: what the parts of that command share.
+ */
+
+#ifndef MDSCTL_PUBLISH_H
+#define MDSCTL_PUBLISH_H
+
+#include "archive/unpack.h"
+#include "mdsctl.h"
+
+/* A package on its way into a document. */
+typedef struct {
+    mds_json_t            *package;
+    const char            *unpack_dir; /* NULL: it is not unpacked */
+    mdsctl_unpack_limits_t limits;
+    mdsctl_unpacked_t      unpacked; /* all zero: it was not */
+} mdsctl_publishing_t;
+
+/* The build that would hide the package from every device; NULL: none. One
+ * with rules, a range, or that is embedded, does not. */
+mds_json_t *
+mdsctl_package_twin(const mds_json_t *packages, const mds_json_t *package);
+
+/* Sets the limits that are given (not NULL): an exit code. */
+int mdsctl_unpack_limits(const char *bytes, const char *entries,
+                         mdsctl_unpack_limits_t *limits) MDS_MUST_CHECK;
+
+/* The file that --store publishes. */
+typedef struct {
+    const char *file; /* as given, or path; NULL: --store is not asked for */
+    mds_path_t  dir;  /* its own; empty: none */
+    mds_path_t  path;
+} mdsctl_stored_t;
+
+/* Repacks the file. *stored, all zero before, is to be ended in any case. An
+ * exit code. */
+int  mdsctl_store_begin(const char *file, uint64_t max_bytes,
+                        mdsctl_stored_t *stored) MDS_MUST_CHECK;
+void mdsctl_store_end(const mdsctl_stored_t *stored);
+
+/* Says what was repacked, or that it would pay. */
+void mdsctl_store_tell(const char *file, const mdsctl_stored_t *stored);
+
+#endif

@@ -1,0 +1,73 @@
+/* revert: undoes one change of the log. */
+
+#include "loader/mds_revert.h"
+
+#include "change.h"
+
+static bool
+parse_serial(const char *text, uint64_t *serial)
+{
+    uint64_t number = 0;
+
+    if (*text == '\0' || strlen(text) > 18) {
+        return false;
+    }
+
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            return false;
+        }
+        number = 10 * number + (uint64_t) (*text - '0');
+    }
+
+    *serial = number;
+    return number > 0;
+}
+
+static mds_status_t
+find_entry(const char *depot, uint64_t serial, mds_error_t *err,
+           mds_json_t **entry)
+{
+    mds_loader_t *loader;
+    mds_status_t  status = mds_loader_open(depot, NULL, err, &loader);
+
+    if (status == MDS_OK) {
+        status = mds_revert_entry(loader, serial, err, entry);
+        mds_loader_close(loader);
+    }
+
+    return status;
+}
+
+int
+mdsctl_revert(mdsctl_t *ctl, int argc, char **argv)
+{
+    uint64_t     serial;
+    mds_change_t change
+        = { .reverts = true, .edit = mds_edit_revert, .data = &serial };
+    mds_json_t *entry;
+    mds_error_t err;
+    int         code;
+
+    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (!parse_serial(argv[1], &serial)) {
+        return mdsctl_usage("\"%s\" is no serial: want the number of a change,"
+                            " as `mdsctl log` shows it",
+                            argv[1]);
+    }
+
+    if (find_entry(ctl->depot, serial, &err, &entry) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    /* It may have been removed. */
+    ctl->new_app = MDSCTL_APP_ANY;
+    change.app = mds_json_string(mds_json_get(entry, "app"));
+    code = mdsctl_change(ctl, &change);
+    mds_json_release(entry);
+
+    return code;
+}

@@ -1,0 +1,361 @@
+/* status: what is in force, and how far it has come. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mds_time.h"
+#include "change.h"
+#include "command/kept.h"
+#include "document/mds_document.h"
+#include "since.h"
+#include "state/mds_state.h"
+#include "state/mds_window.h"
+
+static mds_str_t
+word(const mds_json_t *object, const char *key, const char *otherwise)
+{
+    mds_str_t s = mds_json_string(mds_json_get(object, key));
+
+    return s.len > 0 ? s : mds_str_of(otherwise);
+}
+
+/* Everything is gathered as facts first, and printed from them. */
+typedef struct {
+    mds_loader_t *loader;
+    mds_state_t  *state; /* NULL: not to be had */
+    mds_json_t   *kept;
+    mds_json_t   *apps;
+} status_t;
+
+/* How a window stands: open, or why it closed, and when. */
+static mds_status_t
+set_window_state(mds_json_t *facts, const mds_json_t *window,
+                 const mds_window_t *found)
+{
+    uint64_t count = (uint64_t) mds_json_integer(mds_json_get(window, "count"));
+    int64_t  now_ms = mds_time_now_ms(), until_ms = INT64_MAX;
+    bool     full = found->count >= count;
+    bool     over;
+    char     time[MDS_TIME_BYTES];
+
+    if (!mds_time_parse(mds_json_string(mds_json_get(window, "until")),
+                        &until_ms)) {
+        until_ms = INT64_MAX;
+    }
+
+    over = now_ms >= until_ms;
+
+    /* Full before its time was over is full, whatever the time is now. Where
+     * the count was lowered to less than were in, it never filled. */
+    if (full && (!over || (found->full_ms > 0 && found->full_ms < until_ms))) {
+        if (mds_json_set_str(facts, "closed", mds_str("full")) != MDS_OK) {
+            return MDS_NO_MEMORY;
+        }
+
+        return found->full_ms == 0
+                   ? MDS_OK
+                   : mds_json_set_str(facts, "closed_at",
+                                      mds_str_of(mds_time_format(found->full_ms,
+                                                                 time)));
+    }
+
+    if (over) {
+        return mds_json_set_str(facts, "closed", mds_str("time")) == MDS_OK
+                   ? mds_json_set_str(facts, "closed_at",
+                                      mds_str_of(
+                                          mds_time_format(until_ms, time)))
+                   : MDS_NO_MEMORY;
+    }
+
+    return MDS_OK;
+}
+
+/* "window": the count that is real, beside what the document says of it. */
+static mds_status_t
+set_window(const status_t *status, mds_str_t app, mds_json_t *release,
+           mds_error_t *err)
+{
+    const mds_json_t *window
+        = mds_json_get(mds_json_get(release, "audience"), "window");
+    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t    id = mds_json_string(mds_json_get(release, "id"));
+    mds_str_t    key = { app.len + 1 + id.len, bytes };
+    mds_window_t found;
+    mds_json_t  *facts;
+    mds_status_t code;
+
+    if (window == NULL || status->state == NULL) {
+        return MDS_OK;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, id.data, id.len);
+
+    code = mds_state_window(status->state, key, err, &found);
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    facts = mds_json_object_new();
+
+    if (mds_json_set_integer(facts, "admitted", (int64_t) found.count) != MDS_OK
+        || mds_json_set(facts, "count",
+                        mds_json_copy(mds_json_get(window, "count")))
+               != MDS_OK
+        || set_window_state(facts, window, &found) != MDS_OK)
+    {
+        mds_json_release(facts);
+        facts = NULL;
+    }
+
+    return mds_json_done(mds_json_set(release, "window", facts), err);
+}
+
+/* The releases as the document has them, with what is left out there. */
+static mds_json_t *
+release_facts(const status_t *status, const mds_json_t *state_of,
+              mds_error_t *err)
+{
+    const mds_json_t *document = mds_json_get(state_of, "document");
+    mds_str_t         app = word(document, "app", "");
+    mds_json_t *releases = mds_json_copy(mds_json_get(document, "releases"));
+
+    if (releases == NULL) {
+        releases = mds_json_array_new();
+    }
+
+    for (size_t i = 0; i < mds_json_size(releases); i++) {
+        mds_json_t *release = mds_json_at(releases, i);
+        mds_str_t   state = word(release, "state", "running");
+
+        if (mds_json_set_str(release, "state", state) != MDS_OK
+            || set_window(status, app, release, err) != MDS_OK)
+        {
+            mds_json_release(releases);
+            return NULL;
+        }
+    }
+
+    if (mdsctl_since(status->loader, state_of, releases, err) != MDS_OK) {
+        mds_json_release(releases);
+        return NULL;
+    }
+
+    return releases;
+}
+
+static mds_json_t *
+app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
+{
+    static const char *const counted[] = { "packages", "lists" };
+    const mds_json_t        *document = mds_json_get(state, "document");
+    mds_json_t              *o = mds_json_object_new();
+    mds_status_t code = mds_json_set_str(o, "app", word(document, "app", ""));
+
+    mds_fail(err, MDS_NO_MEMORY, "no memory");
+
+    if (code == MDS_OK) {
+        code = mds_json_set(o, "serial",
+                            mds_json_copy(mds_json_get(state, "serial")));
+    }
+
+    if (code == MDS_OK) {
+        mds_json_t *key = mds_json_get(state, "key");
+
+        code = mds_json_set(o, "keyid",
+                            key != NULL ? mds_json_copy(key)
+                                        : mds_json_null_new());
+    }
+
+    for (size_t i = 0; code == MDS_OK && i < mds_nelems(counted); i++) {
+        code = mds_json_set_integer(o, counted[i],
+                                    (int64_t) mds_json_size(
+                                        mds_json_get(document, counted[i])));
+    }
+
+    if (code == MDS_OK) {
+        code = mds_json_set(o, "releases", release_facts(status, state, err));
+    }
+
+    if (code != MDS_OK) {
+        mds_json_release(o);
+        return NULL;
+    }
+
+    return o;
+}
+
+static mds_status_t
+status_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    status_t    *status = data;
+    mds_json_t  *state;
+    mds_json_t  *facts;
+    mds_status_t code
+        = mds_journal_app(mds_loader_journal(status->loader), app, err, &state);
+
+    if (code == MDS_NOT_FOUND) {
+        return mds_loader_no_app(status->loader, app, err);
+    }
+
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    facts = app_facts(status, state, err);
+    mds_json_release(state);
+
+    return facts == NULL
+               ? err->status
+               : mds_json_done(mds_json_append(status->apps, facts), err);
+}
+
+static mds_status_t
+status_apps(status_t *status, const char *app, mds_error_t *err)
+{
+    mds_journal_t *journal = mds_loader_journal(status->loader);
+    mds_status_t   code = mds_journal_read(journal, err);
+
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    code = app != NULL ? status_app(status, mds_str_of(app), err)
+                       : mds_journal_apps(journal, status_app, status, err);
+
+    mds_journal_abort(journal);
+    return code;
+}
+
+static void
+print_window(const mds_json_t *window)
+{
+    mds_str_t closed = word(window, "closed", "");
+
+    if (window == NULL) {
+        return;
+    }
+
+    printf("  window: %" PRId64 " of %" PRId64 ", ",
+           mds_json_integer(mds_json_get(window, "admitted")),
+           mds_json_integer(mds_json_get(window, "count")));
+
+    if (closed.len == 0) {
+        printf("open");
+    } else {
+        printf("closed (%.*s) %.*s", MDS_STR(closed),
+               MDS_STR(word(window, "closed_at", "")));
+    }
+}
+
+/* One release as a line: what, where, before whom. */
+static void
+print_release(const mds_json_t *release)
+{
+    mds_str_t name = word(release, "name", "");
+    char     *text;
+    size_t    len;
+
+    printf("  %-12.*s %.*s%s%.*s %.*s  %.*s",
+           MDS_STR(word(release, "state", "")),
+           MDS_STR(word(release, "kind", "")), name.len > 0 ? " " : "",
+           MDS_STR(name), MDS_STR(word(release, "version", "")),
+           MDS_STR(word(release, "id", "")));
+
+    if (mds_json_dump(mds_json_get(release, "audience"), MDS_JSON_COMPACT, NULL,
+                      &text, &len)
+        == MDS_OK)
+    {
+        printf("  %s", text);
+        free(text);
+    }
+
+    print_window(mds_json_get(release, "window"));
+    printf("\n");
+    mdsctl_since_print(release);
+}
+
+static void
+print_apps(const mds_json_t *apps)
+{
+    for (size_t i = 0; i < mds_json_size(apps); i++) {
+        const mds_json_t *app = mds_json_at(apps, i);
+        const mds_json_t *releases = mds_json_get(app, "releases");
+        mds_str_t         keyid = word(app, "keyid", "");
+
+        printf("%.*s: serial %" PRId64 ", %" PRId64 " packages, %" PRId64
+               " lists, %zu releases%s%.*s\n",
+               MDS_STR(word(app, "app", "")),
+               mds_json_integer(mds_json_get(app, "serial")),
+               mds_json_integer(mds_json_get(app, "packages")),
+               mds_json_integer(mds_json_get(app, "lists")),
+               mds_json_size(releases), keyid.len > 0 ? ", key " : "",
+               MDS_STR(keyid));
+
+        for (size_t k = 0; k < mds_json_size(releases); k++) {
+            print_release(mds_json_at(releases, k));
+        }
+    }
+}
+
+static int
+print_status(const mdsctl_t *ctl, const status_t *status)
+{
+    uint64_t    serial = mds_loader_serial(status->loader);
+    mds_json_t *o;
+
+    if (!ctl->json) {
+        printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
+        mdsctl_kept_print(status->kept);
+        print_apps(status->apps);
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
+        || mds_json_set(o, "state", mds_json_retain(status->kept)) != MDS_OK
+        || mds_json_set(o, "apps", mds_json_retain(status->apps)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+int
+mdsctl_status(mdsctl_t *ctl, int argc, char **argv)
+{
+    status_t    status = { 0 };
+    mds_error_t err;
+    int         code;
+
+    if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    status.apps = mds_json_array_new();
+
+    if (mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK
+        || mds_state_open(ctl->depot, &err, &status.state) != MDS_OK
+        || mds_state_begin(status.state, &err) != MDS_OK
+        || status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK)
+    {
+        code = mdsctl_failed(&err);
+
+    } else if ((status.kept = mdsctl_kept(ctl->depot, status.state)) == NULL) {
+        code = mdsctl_built(MDS_NO_MEMORY);
+
+    } else {
+        code = print_status(ctl, &status);
+    }
+
+    mds_json_release(status.kept);
+    mds_json_release(status.apps);
+    mds_state_close(status.state);
+    mds_loader_close(status.loader);
+
+    return code;
+}

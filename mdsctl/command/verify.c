@@ -1,0 +1,217 @@
+/* verify: everything in the depot, read and compared. */
+
+#include "maintain/mds_verify.h"
+
+#include <inttypes.h>
+
+#include "mdsctl.h"
+
+typedef struct {
+    bool        json;
+    mds_json_t *problems; /* for machines */
+} findings_t;
+
+static void
+note_problem(void *data, const char *where, const char *words)
+{
+    findings_t *findings = data;
+    mds_json_t *problem;
+
+    if (!findings->json) {
+        printf("%s: %s\n", where, words);
+        return;
+    }
+
+    problem = mds_json_object_new();
+
+    /* Names in a damaged depot may be anything. */
+    if (mds_json_set_str(problem, "where",
+                         mds_str_is_utf8(mds_str_of(where))
+                             ? mds_str_of(where)
+                             : mds_str("a name that is no UTF-8"))
+            != MDS_OK
+        || mds_json_set_str(problem, "problem",
+                            mds_str_is_utf8(mds_str_of(words))
+                                ? mds_str_of(words)
+                                : mds_str("words that are no UTF-8"))
+               != MDS_OK)
+    {
+        mds_json_release(problem);
+        problem = NULL;
+    }
+
+    if (mds_json_append(findings->problems, problem) != MDS_OK) {
+        mds_json_release(findings->problems);
+        findings->problems = NULL;
+    }
+}
+
+/* [{"keyid": ..., "signatures": N}, ...] */
+static mds_json_t *
+key_facts(const mds_json_t *keys)
+{
+    mds_json_t  *array = mds_json_array_new();
+    mds_status_t status = MDS_OK;
+
+    for (mds_json_member_t *m = mds_json_first(keys);
+         status == MDS_OK && m != NULL; m = mds_json_next(keys, m))
+    {
+        mds_json_t *key = mds_json_object_new();
+
+        if (mds_json_set_str(key, "keyid", mds_json_key(m)) != MDS_OK
+            || mds_json_set(key, "signatures", mds_json_copy(mds_json_value(m)))
+                   != MDS_OK)
+        {
+            mds_json_release(key);
+            key = NULL;
+        }
+
+        status = mds_json_append(array, key);
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(array);
+        return NULL;
+    }
+
+    return array;
+}
+
+static int
+print_json(const mds_verify_result_t *result, mds_json_t *problems)
+{
+    const struct {
+        const char *name;
+        uint64_t    value;
+    } counts[] = {
+        { "serial", result->serial },
+        { "generations", result->generations },
+        { "manifests", result->manifests },
+        { "signatures", result->signatures },
+        { "lists", result->lists },
+        { "files", result->files },
+        { "bytes", result->bytes },
+        { "apps", result->apps },
+        { "changes", result->changes },
+        { "windows", result->windows },
+    };
+    mds_json_t  *o = mds_json_object_new();
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(counts); i++) {
+        status = mds_json_set_integer(o, counts[i].name,
+                                      (int64_t) counts[i].value);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_set(o, "keys", key_facts(result->keys));
+    }
+
+    /* Handed over in any case. */
+    if (mds_json_set(o, "problems", problems) != MDS_OK || status != MDS_OK) {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static int
+print_result(const mds_verify_result_t *result, bool keys)
+{
+    printf("serial %llu: %llu generations, %llu manifests, %llu lists, %llu"
+           " files, %llu bytes, %llu apps, %llu changes\n%llu signatures"
+           " %s\n",
+           (unsigned long long) result->serial,
+           (unsigned long long) result->generations,
+           (unsigned long long) result->manifests,
+           (unsigned long long) result->lists,
+           (unsigned long long) result->files,
+           (unsigned long long) result->bytes,
+           (unsigned long long) result->apps,
+           (unsigned long long) result->changes,
+           (unsigned long long) result->signatures,
+           keys ? "looked at" : "looked at in form alone: give --pub");
+
+    for (mds_json_member_t *m = mds_json_first(result->keys); m != NULL;
+         m = mds_json_next(result->keys, m))
+    {
+        printf("key %.*s: %" PRId64 " signatures\n", MDS_STR(mds_json_key(m)),
+               mds_json_integer(mds_json_value(m)));
+    }
+
+    if (result->problems == 0) {
+        printf("no problems\n");
+    }
+
+    return MDSCTL_DONE;
+}
+
+static int
+say_problems(uint64_t count)
+{
+    mds_error_t err;
+
+    if (count == 0) {
+        return MDSCTL_DONE;
+    }
+
+    mds_fail(&err, MDS_DAMAGED, "%llu problem%s", (unsigned long long) count,
+             count > 1 ? "s" : "");
+    return mdsctl_failed(&err);
+}
+
+int
+mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys)
+{
+    mds_error_t err;
+
+    for (size_t i = 0; i < files->count; i++) {
+        if (mds_public_load(files->items[i], &err, &keys[i]) != MDS_OK) {
+            return mdsctl_failed(&err);
+        }
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_verify(mdsctl_t *ctl, int argc, char **argv)
+{
+    static mds_public_t keys[MDSCTL_VALUES_MAX];
+    mdsctl_values_t     files = { 0 };
+    mdsctl_option_t options[] = { { .name = "pub", .values = &files }, { 0 } };
+    findings_t      findings;
+    mds_verify_result_t  result;
+    mds_verify_options_t how
+        = { .keys = keys, .problem = note_problem, .data = &findings };
+    mds_error_t  err;
+    mds_status_t status;
+    int          code;
+
+    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (mdsctl_keys(&files, keys) != MDSCTL_DONE) {
+        return MDSCTL_FAILED;
+    }
+
+    findings
+        = (findings_t){ ctl->json, ctl->json ? mds_json_array_new() : NULL };
+    how.key_count = files.count;
+    how.progress = mdsctl_progress_begin("verifying");
+    status = mds_verify(ctl->depot, &how, &err, &result);
+    mdsctl_progress_end(how.progress);
+
+    if (status != MDS_OK) {
+        mds_json_release(findings.problems);
+        return mdsctl_failed(&err);
+    }
+
+    code = ctl->json ? print_json(&result, findings.problems)
+                     : print_result(&result, files.count > 0);
+    mds_json_release(result.keys);
+
+    return code == MDSCTL_DONE ? say_problems(result.problems) : code;
+}

@@ -1,0 +1,328 @@
+/* versions and devices: what is published, and what devices run. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mds_intern.h"
+#include "base/mds_time.h"
+#include "change.h"
+#include "state/mds_registry.h"
+
+/* Devices by platform and version. */
+typedef struct {
+    mds_intern_t *names;  /* "platform 00 version" */
+    mds_json_t   *counts; /* an object for each, in the order of names */
+} tally_t;
+
+static mds_status_t
+tally_device(void *data, const mds_device_t *device, mds_error_t *err)
+{
+    tally_t *tally = data;
+    char     name[2 * MDS_VALUE_MAX + 2];
+    int      len = snprintf(name, sizeof(name), "%.*s%c%.*s",
+                            MDS_STR(device->platform), 0, MDS_STR(device->version));
+    bool     fresh;
+    uint32_t i
+        = mds_intern(tally->names, (mds_str_t){ (size_t) len, name }, &fresh);
+    mds_json_t *o;
+
+    if (!fresh) {
+        o = mds_json_at(tally->counts, i);
+        return mds_json_done(
+            mds_json_set_integer(o, "devices",
+                                 mds_json_integer(mds_json_get(o, "devices"))
+                                     + 1),
+            err);
+    }
+
+    o = mds_json_object_new();
+
+    if (i == UINT32_MAX
+        || mds_json_set_str(o, "platform", device->platform) != MDS_OK
+        || mds_json_set_str(o, "version", device->version) != MDS_OK
+        || mds_json_set_integer(o, "devices", 1) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mds_json_done(mds_json_append(tally->counts, o), err);
+}
+
+static mds_status_t
+tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
+          mds_json_t **counts)
+{
+    tally_t      tally = { mds_intern_new(), mds_json_array_new() };
+    mds_status_t status = tally.names == NULL || tally.counts == NULL
+                              ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                              : mds_registry_begin(registry, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_devices(registry, app, tally_device, &tally, err);
+        mds_registry_end(registry);
+    }
+
+    mds_intern_free(tally.names);
+
+    if (status != MDS_OK) {
+        mds_json_release(tally.counts);
+        return status;
+    }
+
+    *counts = tally.counts;
+    return MDS_OK;
+}
+
+/* The packages of a state, without what is not about versions. */
+static mds_json_t *
+published(const mds_json_t *state)
+{
+    static const char *const keys[]
+        = { "kind", "name", "platform", "channel", "version", "delivery" };
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(state, "document"), "packages");
+    mds_json_t  *out = mds_json_array_new();
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
+        const mds_json_t *package = mds_json_at(packages, i);
+        mds_json_t       *o = mds_json_object_new();
+
+        for (size_t k = 0; status == MDS_OK && k < mds_nelems(keys); k++) {
+            const mds_json_t *value = mds_json_get(package, keys[k]);
+
+            if (value != NULL) {
+                status = mds_json_set(o, keys[k], mds_json_copy(value));
+            }
+        }
+
+        if (status == MDS_OK) {
+            status = mds_json_append(out, o);
+        } else {
+            mds_json_release(o);
+        }
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(out);
+        return NULL;
+    }
+
+    return out;
+}
+
+static void
+print_words(const mds_json_t *object)
+{
+    mds_json_member_t *m;
+    const char        *separator = "  ";
+
+    for (m = mds_json_first(object); m != NULL; m = mds_json_next(object, m)) {
+        const mds_json_t *value = mds_json_value(m);
+
+        if (mds_json_is_string(value)) {
+            printf("%s%.*s", separator, MDS_STR(mds_json_string(value)));
+            separator = " ";
+        }
+    }
+}
+
+static int
+print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
+{
+    mds_json_t *o;
+
+    if (ctl->json) {
+        o = mds_json_object_new();
+
+        if (mds_json_set(o, "published", mds_json_retain(packages)) != MDS_OK
+            || mds_json_set(o, "installed", mds_json_retain(counts)) != MDS_OK)
+        {
+            mds_json_release(o);
+            o = NULL;
+        }
+
+        return mdsctl_print(o);
+    }
+
+    printf("published:\n");
+
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        print_words(mds_json_at(packages, i));
+        printf("\n");
+    }
+
+    printf("installed:\n");
+
+    for (size_t i = 0; i < mds_json_size(counts); i++) {
+        print_words(mds_json_at(counts, i));
+        printf(": %" PRId64 " devices\n",
+               mds_json_integer(
+                   mds_json_get(mds_json_at(counts, i), "devices")));
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_loader_t   *loader = NULL;
+    mds_registry_t *registry = NULL;
+    mds_json_t     *state = NULL, *counts = NULL, *packages = NULL;
+    mds_error_t     err;
+    int             code;
+
+    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
+        || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state) != MDS_OK
+        || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
+        || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
+    {
+        code = mdsctl_failed(&err);
+    } else {
+        packages = published(state);
+        code = print_versions(ctl, packages, counts);
+    }
+
+    mds_json_release(packages);
+    mds_json_release(counts);
+    mds_json_release(state);
+    mds_registry_close(registry);
+    mds_loader_close(loader);
+
+    return code;
+}
+
+/* devices */
+
+typedef struct {
+    bool        json;
+    mds_json_t *devices;
+} listing_t;
+
+static mds_status_t
+list_device(void *data, const mds_device_t *device, mds_error_t *err)
+{
+    listing_t  *listing = data;
+    char        seen[MDS_TIME_BYTES];
+    mds_json_t *o;
+
+    (void) mds_time_format(device->seen_ms, seen);
+
+    if (!listing->json) {
+        printf("%.*s  %.*s %.*s  seen %s\n", MDS_STR(device->device),
+               MDS_STR(device->platform), MDS_STR(device->version), seen);
+        return MDS_OK;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_str(o, "device", device->device) != MDS_OK
+        || mds_json_set_str(o, "platform", device->platform) != MDS_OK
+        || mds_json_set_str(o, "version", device->version) != MDS_OK
+        || mds_json_set_str(o, "seen", mds_str_of(seen)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mds_json_done(mds_json_append(listing->devices, o), err);
+}
+
+static int
+list_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
+             mds_str_t user)
+{
+    listing_t   listing = { ctl->json, mds_json_array_new() };
+    mds_error_t err;
+
+    if (mds_registry_begin(registry, &err) != MDS_OK
+        || mds_registry_of_user(registry, app, user, list_device, &listing,
+                                &err)
+               != MDS_OK)
+    {
+        mds_json_release(listing.devices);
+        return mdsctl_failed(&err);
+    }
+
+    if (ctl->json) {
+        return mdsctl_print(listing.devices);
+    }
+
+    mds_json_release(listing.devices);
+    return MDSCTL_DONE;
+}
+
+static int
+forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
+               const char *name)
+{
+    mds_json_t *o;
+    mds_error_t err;
+    uint64_t    count;
+
+    if (mds_registry_forget(registry, app, mds_str_of(name), &err, &count)
+        != MDS_OK)
+    {
+        return mdsctl_failed(&err);
+    }
+
+    if (!ctl->json) {
+        printf("forgot %" PRIu64 " device%s\n", count, count == 1 ? "" : "s");
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "forgotten", (int64_t) count) != MDS_OK) {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+int
+mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *forget = NULL;
+    mdsctl_option_t options[]
+        = { { .name = "forget", .value = &forget }, { 0 } };
+    mds_registry_t *registry;
+    mds_str_t       app;
+    mds_error_t     err;
+    int             code;
+
+    if (mdsctl_parse(ctl, options, 1, 2, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if ((forget == NULL) != (argc == 3)) {
+        return mdsctl_usage(forget == NULL
+                                ? "devices: give a user, or --forget with a"
+                                  " device or a user"
+                                : "devices: give --forget or a user, not"
+                                  " both");
+    }
+
+    if (forget != NULL && forget[0] == '\0') {
+        return mdsctl_usage("devices: --forget must name a device or a user");
+    }
+
+    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    app = mds_str_of(argv[1]);
+    code = forget == NULL
+               ? list_devices(ctl, registry, app, mds_str_of(argv[2]))
+               : forget_devices(ctl, registry, app, forget);
+    mds_registry_close(registry);
+
+    return code;
+}

@@ -1,0 +1,159 @@
+#include "device/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mds_file.h"
+#include "mdsctl.h"
+
+#define FIRST_PAUSE_MS 100 /* doubled from try to try */
+
+/* The file on disk, digested while it grows. */
+typedef struct {
+    mdsctl_sink_t      base;
+    int                fd;
+    int                failed; /* errno of a write; 0: none */
+    uint64_t           bytes;
+    uint64_t           size_bytes;
+    mds_sha256_state_t digest;
+    mds_progress_t    *progress;
+} target_t;
+
+static bool
+target_write(mdsctl_sink_t *sink, const void *data, size_t len)
+{
+    target_t   *t = (target_t *) sink;
+    const char *at = data;
+    size_t      left = len;
+    ssize_t     n;
+
+    while (left > 0) {
+        n = write(t->fd, at, left);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            t->failed = errno;
+            return false;
+        }
+        at += n;
+        left -= (size_t) n;
+    }
+
+    mds_sha256_add(&t->digest, data, len);
+    t->bytes += len;
+    t->progress->report(t->progress, t->bytes, t->size_bytes);
+    return true;
+}
+
+static double
+clock_s(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
+}
+
+static void
+pause_ms(long ms)
+{
+    struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep(&ts, NULL);
+}
+
+static mds_status_t
+transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
+         unsigned *tries)
+{
+    mds_status_t status;
+    long         wait_ms = FIRST_PAUSE_MS;
+    int64_t      left_ms = mdsctl_http_deadline_ms(http);
+    double       until_s = clock_s() + (double) left_ms / 1000;
+
+    for (*tries = 1;; *tries += 1) {
+        status = mdsctl_http_download(http, url, left_ms, t->bytes,
+                                      t->size_bytes, &t->base, err);
+
+        /* all of it came, even if the connection ended badly then */
+        if (status == MDS_IO && t->size_bytes > 0 && t->bytes == t->size_bytes)
+        {
+            return MDS_OK;
+        }
+
+        left_ms = (int64_t) ((until_s - clock_s()) * 1000) - wait_ms;
+
+        if (status != MDS_IO || *tries == MDSCTL_FETCH_TRIES || left_ms <= 0) {
+            break;
+        }
+
+        pause_ms(wait_ms);
+        wait_ms *= 2;
+    }
+
+    if (t->failed != 0) {
+        errno = t->failed;
+        return mds_fail_errno(err, "cannot store %s", url);
+    }
+
+    return status;
+}
+
+static mds_status_t
+verify(target_t *t, const char *url, const mds_client_file_t *file,
+       mds_error_t *err)
+{
+    char         hex[2][MDS_SHA256_HEX + 1];
+    mds_sha256_t digest;
+
+    mds_sha256_end(&t->digest, &digest);
+    if (mds_sha256_eq(&digest, &file->sha256)) {
+        return MDS_OK;
+    }
+
+    return mds_fail(err, MDS_DAMAGED, "%s: its SHA-256 is %s, should be %s",
+                    url, mds_sha256_hex(&digest, hex[0]),
+                    mds_sha256_hex(&file->sha256, hex[1]));
+}
+
+mds_status_t
+mdsctl_fetch(mdsctl_http_t *http, const char *url,
+             const mds_client_file_t *file, const char *path, mds_error_t *err,
+             mdsctl_fetched_t *fetched)
+{
+    target_t t = { .base.write = target_write, .size_bytes = file->size_bytes };
+    double   begun_s = clock_s();
+    mds_status_t status;
+
+    *fetched = (mdsctl_fetched_t){ 0 };
+
+    t.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (t.fd < 0) {
+        return mds_fail_errno(err, "cannot make %s", path);
+    }
+
+    mds_sha256_begin(&t.digest);
+    t.progress = mdsctl_progress_begin("download");
+    status = transfer(http, url, &t, err, &fetched->tries);
+    mdsctl_progress_end(t.progress);
+
+    fetched->bytes = t.bytes;
+    fetched->seconds = clock_s() - begun_s;
+
+    if (status == MDS_OK) {
+        status = verify(&t, url, file, err);
+    }
+    if (status == MDS_OK && fsync(t.fd) != 0) {
+        status = mds_fail_errno(err, "cannot store %s", path);
+    }
+
+    close(t.fd);
+    if (status != MDS_OK) {
+        unlink(path);
+    }
+
+    return status;
+}

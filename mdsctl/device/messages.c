@@ -1,0 +1,287 @@
+#include "device/messages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mds_time.h"
+#include "base/mds_version.h"
+
+static mds_str_t
+attribute(const mdsctl_check_t *c, const char *name)
+{
+    return mds_request_get(&c->request, mds_str_of(name));
+}
+
+static mds_status_t
+ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
+{
+    char         n[16];
+    mds_buffer_t query = { 0 }, url = { 0 };
+    mds_status_t status = MDS_NO_MEMORY;
+
+    mds_buffer_add(&query, "messages?app=", 13);
+    mdsctl_http_encode(&query, attribute(c, "app"));
+    mds_buffer_add(&query, "&user=", 6);
+    mdsctl_http_encode(&query, attribute(c, "user"));
+    if (attribute(c, "channel").len > 0) {
+        mds_buffer_add(&query, "&channel=", 9);
+        mdsctl_http_encode(&query, attribute(c, "channel"));
+    }
+    snprintf(n, sizeof(n), "&n=%d", MDS_INBOX_MAX);
+    mds_buffer_add(&query, n, strlen(n) + 1);
+
+    if (!mds_buffer_failed(&query)) {
+        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        status = mdsctl_http_get(c->http, (const char *) url.data,
+                                 MDSCTL_HTTP_BODY_MAX, err, answer);
+    } else {
+        mds_fail(err, status, "no memory for a URL");
+    }
+
+    mds_buffer_free(&query);
+    mds_buffer_free(&url);
+    return status;
+}
+
+/* Room for each message, and one more. */
+static mds_status_t
+make_room(mdsctl_messages_t *m)
+{
+    size_t room = m->inbox.count + 1;
+
+    m->items = calloc(room, sizeof(*m->items));
+    m->runs = calloc(room, sizeof(*m->runs));
+
+    return m->items != NULL && m->runs != NULL
+               ? MDS_OK
+               : mds_fail(&m->err, MDS_NO_MEMORY, "no memory for messages");
+}
+
+static mds_status_t
+understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
+           mdsctl_messages_t *m)
+{
+    mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
+    size_t       count = 0;
+    mds_status_t status;
+    mds_client_triage_device_t device = { .platform = attribute(c, "platform"),
+                                          .version = attribute(c, "version"),
+                                          .now_ms = mds_time_now_ms() };
+
+    status = mds_client_messages_parse(body, &m->err, &m->inbox);
+    if (status == MDS_OK) {
+        status = make_room(m);
+    }
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    /* Whatever the older ones are that were not seen: they may be unread, and
+     * so keep all behind them from being deleted. */
+    if (m->inbox.more) {
+        m->items[count++]
+            = (mds_client_triage_message_t){ .expires_ms = INT64_MAX };
+    }
+    for (size_t i = 0; i < m->inbox.count; i++) {
+        m->items[count++] = m->inbox.messages[i];
+    }
+
+    device.official = mds_client_messages_latest(&m->inbox, device.platform);
+    m->passes = mds_client_triage(m->items, count, &device, m->runs);
+
+    return MDS_OK;
+}
+
+static const mds_client_triage_message_t *
+hit(const mdsctl_messages_t *m)
+{
+    return m->passes.hit == MDS_PASSES_NO_HIT ? NULL : &m->items[m->passes.hit];
+}
+
+static void
+tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    const mds_client_triage_message_t *h = hit(m);
+
+    mdsctl_fact_bytes(&c->story, "messages", m->inbox.count);
+    mdsctl_fact(&c->story, "hit",
+                h != NULL ? mds_json_integer_new((int64_t) h->id)
+                          : mds_json_null_new());
+
+    mdsctl_tell(&c->story, "messages", "%zu in the list%s", m->inbox.count,
+                m->inbox.more
+                    ? ", and more than can be asked for: none is deleted"
+                    : "");
+    if (h != NULL) {
+        mdsctl_tell(&c->story, "hit", "message %" PRIu64 ", version %.*s",
+                    h->id, MDS_STR(h->version));
+    }
+}
+
+void
+mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
+{
+    mdsctl_answer_t answer = { 0 };
+    mds_status_t    status;
+
+    m->passes.hit = MDS_PASSES_NO_HIT;
+    if (!mds_str_eq(attribute(c, "kind"), mds_str("upgrade"))
+        || attribute(c, "user").len == 0)
+    {
+        return;
+    }
+
+    status = ask(c, &answer, &m->err);
+    if (status == MDS_OK && answer.status == 404) {
+        mdsctl_tell(&c->story, "messages", "the service keeps none");
+    } else if (status == MDS_OK) {
+        status = answer.status != 200
+                     ? mdsctl_check_refused(c, &answer, &m->err)
+                     : understand(c, &answer, m);
+        if (status == MDS_OK) {
+            tell(c, m);
+        }
+    }
+
+    mdsctl_answer_free(&answer);
+}
+
+void
+mdsctl_messages_free(mdsctl_messages_t *m)
+{
+    mds_client_messages_free(&m->inbox);
+    free(m->items);
+    free(m->runs);
+    *m = (mdsctl_messages_t){ 0 };
+}
+
+bool
+mdsctl_messages_ahead(const mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    mds_version_t                      version, order;
+    const mds_client_triage_message_t *h = hit(m);
+
+    return h != NULL && mds_version_parse(h->version, &version)
+           && (c->order.json == NULL
+               || (mds_version_parse(c->order.version, &order)
+                   && mds_version_cmp(&version, &order) > 0));
+}
+
+/* 9, or [11,14] */
+static mds_json_t *
+make_run(const mds_client_triage_run_t *run)
+{
+    mds_json_t *pair;
+
+    if (run->first == run->last) {
+        return mds_json_integer_new((int64_t) run->first);
+    }
+
+    pair = mds_json_array_new();
+    if (mds_json_append(pair, mds_json_integer_new((int64_t) run->first))
+            != MDS_OK
+        || mds_json_append(pair, mds_json_integer_new((int64_t) run->last))
+               != MDS_OK)
+    {
+        mds_json_release(pair);
+        return NULL;
+    }
+
+    return pair;
+}
+
+static mds_json_t *
+make_runs(const mdsctl_messages_t *m)
+{
+    mds_json_t *list = mds_json_array_new();
+
+    for (size_t i = 0; i < m->passes.runs; i++) {
+        if (mds_json_append(list, make_run(&m->runs[i])) != MDS_OK) {
+            mds_json_release(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+static mds_status_t
+make_body(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
+{
+    size_t       len;
+    mds_json_t  *json = mds_json_object_new();
+    mds_status_t status;
+
+    status = mds_json_set_str(json, "app", attribute(c, "app"));
+    if (status == MDS_OK) {
+        status = mds_json_set_str(json, "user", attribute(c, "user"));
+    }
+    if (status == MDS_OK && m->passes.delete_through != 0) {
+        status = mds_json_set_integer(json, "delete_through",
+                                      (int64_t) m->passes.delete_through);
+    }
+    if (status == MDS_OK && m->passes.runs > 0) {
+        status = mds_json_set(json, "read", make_runs(m));
+    }
+
+    if (status == MDS_OK) {
+        status = mds_json_dump(json, MDS_JSON_COMPACT, &c->err, body, &len);
+    } else {
+        mds_fail(&c->err, status, "no memory for the marks");
+    }
+
+    mds_json_release(json);
+    return status;
+}
+
+static mds_status_t
+post(mdsctl_check_t *c, const char *body)
+{
+    mds_buffer_t    url = { 0 };
+    mds_status_t    status;
+    mdsctl_answer_t answer = { 0 };
+
+    status = mdsctl_check_url(c, "messages", "", &url);
+    if (status == MDS_OK) {
+        status = mdsctl_http_post(c->http, (const char *) url.data, body,
+                                  MDSCTL_HTTP_BODY_MAX, &c->err, &answer);
+    }
+    if (status == MDS_OK && answer.status != 204) {
+        status = mdsctl_check_refused(c, &answer, &c->err);
+    }
+
+    mdsctl_answer_free(&answer);
+    mds_buffer_free(&url);
+    return status;
+}
+
+mds_status_t
+mdsctl_messages_mark(mdsctl_check_t *c, const mdsctl_messages_t *m)
+{
+    char        *body = NULL;
+    mds_status_t status;
+
+    if (m->err.status != MDS_OK) {
+        return mds_fail(&c->err, m->err.status, "%s", m->err.text);
+    }
+
+    if (m->passes.delete_through == 0 && m->passes.runs == 0) {
+        return MDS_OK;
+    }
+
+    status = make_body(c, m, &body);
+    if (status == MDS_OK) {
+        status = post(c, body);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "marks", "%s", body);
+        mdsctl_fact_str(&c->story, "marks", mds_str_of(body));
+    }
+
+    free(body);
+    return status;
+}

@@ -1,0 +1,275 @@
+/* package: the new package, by its difference or whole, proven and kept. */
+
+#include "device/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mds_file.h"
+#include "device/fetch.h"
+#include "files/mds_delta.h"
+
+#define MINISIG_MAX 4096 /* bytes */
+
+/* A directory of our own beside the target, and what may lie in it. */
+typedef struct {
+    mds_path_t dir; /* empty: not made */
+    mds_path_t delta;
+    mds_path_t package;
+} work_t;
+
+static mds_status_t
+begin_files(mdsctl_check_t *c, work_t *w)
+{
+    const char  *tmp = getenv("TMPDIR");
+    mds_path_t   dir;
+    mds_status_t status;
+
+    if (c->out != NULL) {
+        status = mds_path_dir(c->out, &c->err, &dir);
+    } else {
+        status = mds_path(&dir, &c->err, "%s",
+                          tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+    }
+    if (status == MDS_OK) {
+        status = mds_path(&w->dir, &c->err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",
+                          dir.text);
+    }
+    if (status == MDS_OK && mkdtemp(w->dir.text) == NULL) {
+        status = mds_fail_errno(&c->err, "cannot make a directory in %s",
+                                dir.text);
+        w->dir.text[0] = '\0';
+    }
+    if (status == MDS_OK) {
+        status = mds_path(&w->delta, &c->err, "%s/delta", w->dir.text);
+    }
+    if (status == MDS_OK) {
+        status = mds_path(&w->package, &c->err, "%s/new", w->dir.text);
+    }
+
+    return status;
+}
+
+static void
+drop_files(const work_t *w)
+{
+    if (w->dir.text[0] == '\0') {
+        return;
+    }
+
+    unlink(w->delta.text);
+    unlink(w->package.text);
+    rmdir(w->dir.text);
+}
+
+/* Downloads a file of the order and says what it cost. */
+static mds_status_t
+download(mdsctl_check_t *c, const char *what, const mds_client_file_t *file,
+         const char *path)
+{
+    uint64_t         full = c->order.full.size_bytes;
+    double           saved;
+    mds_buffer_t     url = { 0 };
+    mds_status_t     status;
+    mdsctl_fetched_t f;
+
+    status = mdsctl_check_url(c, file->path, "", &url);
+    if (status == MDS_OK) {
+        status = mdsctl_fetch(c->http, (const char *) url.data, file, path,
+                              &c->err, &f);
+    }
+    mds_buffer_free(&url);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    saved = full > 0 ? 100 - 100 * (double) f.bytes / (double) full : 0;
+
+    if (file == &c->order.delta) {
+        mdsctl_tell(&c->story, "download",
+                    "%s, %" PRIu64 " bytes in %.2f s instead of %" PRIu64
+                    ": %.1f %% saved",
+                    what, f.bytes, f.seconds, full, saved);
+    } else {
+        mdsctl_tell(&c->story, "download", "%s, %" PRIu64 " bytes in %.2f s",
+                    what, f.bytes, f.seconds);
+    }
+    if (f.tries > 1) {
+        mdsctl_tell(&c->story, "", "broke off %u time%s, went on from there",
+                    f.tries - 1, f.tries > 2 ? "s" : "");
+    }
+
+    mdsctl_fact_str(&c->story, "download", mds_str_of(what));
+    mdsctl_fact_bytes(&c->story, "downloaded_bytes", f.bytes);
+    mdsctl_fact_bytes(&c->story, "full_bytes", full);
+    mdsctl_fact(&c->story, "seconds", mds_json_real_new(f.seconds));
+    mdsctl_fact(&c->story, "saved_percent", mds_json_real_new(saved));
+    mdsctl_fact_bytes(&c->story, "tries", f.tries);
+    return MDS_OK;
+}
+
+/* Whether the installed package is what the difference was made from. */
+static bool
+is_base(mdsctl_check_t *c)
+{
+    uint64_t     size_bytes;
+    mds_sha256_t digest;
+
+    if (mds_sha256_file(c->have, NULL, &c->err, &digest, &size_bytes) != MDS_OK)
+    {
+        return false;
+    }
+
+    if (!mds_sha256_eq(&digest, &c->order.delta_from_sha256)) {
+        mds_fail(&c->err, MDS_CONFLICT,
+                 "%s is not the build that the difference is from", c->have);
+        return false;
+    }
+
+    return true;
+}
+
+static mds_status_t
+take_delta(mdsctl_check_t *c, const work_t *w)
+{
+    uint64_t     size_bytes;
+    mds_sha256_t digest;
+    mds_status_t status;
+
+    if (!is_base(c)) {
+        return c->err.status;
+    }
+
+    status = download(c, "difference", &c->order.delta, w->delta.text);
+    if (status == MDS_OK) {
+        status = mds_delta_apply(c->have, w->delta.text, w->package.text,
+                                 c->order.full.size_bytes, &c->err);
+    }
+    if (status == MDS_OK) {
+        status = mds_sha256_file(w->package.text, NULL, &c->err, &digest,
+                                 &size_bytes);
+    }
+    if (status == MDS_OK && !mds_sha256_eq(&digest, &c->order.full.sha256)) {
+        status = mds_fail(&c->err, MDS_DAMAGED,
+                          "the patched file is not the new package");
+    }
+
+    return status;
+}
+
+/* The difference if there is one and it works, otherwise the full file. */
+static mds_status_t
+take(mdsctl_check_t *c, const work_t *w)
+{
+    if (c->order.has_delta && c->have != NULL) {
+        if (take_delta(c, w) == MDS_OK) {
+            mdsctl_tell(&c->story, "patched", "%s from %s", c->order.full.path,
+                        c->have);
+            return MDS_OK;
+        }
+
+        mdsctl_tell(&c->story, "difference", "of no use: %s", c->err.text);
+        mdsctl_tell(&c->story, "", "takes the full file instead");
+        mdsctl_fact_str(&c->story, "delta_failed", mds_str_of(c->err.text));
+        unlink(w->package.text);
+    }
+
+    if (!c->order.has_delta && c->have != NULL) {
+        mdsctl_tell(&c->story, "difference", "none is offered");
+    }
+
+    return download(c, "full", &c->order.full, w->package.text);
+}
+
+/* The package's own signature, which outlives the manifest. */
+static mds_status_t
+verify_package(mdsctl_check_t *c, const work_t *w)
+{
+    char            hex[MDS_SHA256_HEX + 1];
+    mds_buffer_t    url = { 0 };
+    mds_status_t    status;
+    mdsctl_answer_t answer = { 0 };
+
+    /* An older server does not say where it is. */
+    status = c->order.minisig != NULL
+                 ? mdsctl_check_url(c, c->order.minisig, "", &url)
+                 : mdsctl_check_url(c, c->order.full.path, ".minisig", &url);
+    if (status == MDS_OK) {
+        status = mdsctl_http_get(c->http, (const char *) url.data, MINISIG_MAX,
+                                 &c->err, &answer);
+    }
+    if (status == MDS_OK && answer.status != 200) {
+        status = mds_fail(&c->err, MDS_NOT_FOUND, "%s: the server answers %ld",
+                          (const char *) url.data, answer.status);
+    }
+    if (status == MDS_OK) {
+        status = mds_minisign_verify(
+            &c->public_key, w->package.text,
+            (mds_str_t){ answer.body.len, (const char *) answer.body.data },
+            &c->err);
+    }
+
+    mdsctl_answer_free(&answer);
+    mds_buffer_free(&url);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_sha256_hex(&c->order.full.sha256, hex);
+    mdsctl_tell(&c->story, "verified",
+                "SHA-256 %s, and the package's signature", hex);
+    mdsctl_fact_str(&c->story, "sha256", mds_str_of(hex));
+    return MDS_OK;
+}
+
+static mds_status_t
+keep(mdsctl_check_t *c, const work_t *w)
+{
+    mds_path_t   dir;
+    mds_status_t status;
+
+    if (c->out == NULL) {
+        mdsctl_tell(&c->story, "dropped",
+                    "the verified file, since there is no --out");
+        mdsctl_fact(&c->story, "out", mds_json_null_new());
+        return MDS_OK;
+    }
+
+    if (rename(w->package.text, c->out) != 0) {
+        return mds_fail_errno(&c->err, "cannot make %s", c->out);
+    }
+
+    status = mds_path_dir(c->out, &c->err, &dir);
+    if (status == MDS_OK) {
+        status = mds_file_sync_dir(dir.text, &c->err);
+    }
+    if (status == MDS_OK) {
+        mdsctl_tell(&c->story, "kept", "%s", c->out);
+        mdsctl_fact_str(&c->story, "out", mds_str_of(c->out));
+    }
+
+    return status;
+}
+
+mds_status_t
+mdsctl_package_get(mdsctl_check_t *c)
+{
+    work_t       w = { .dir.text = "" };
+    mds_status_t status;
+
+    status = begin_files(c, &w);
+    if (status == MDS_OK) {
+        status = take(c, &w);
+    }
+    if (status == MDS_OK) {
+        status = verify_package(c, &w);
+    }
+    if (status == MDS_OK) {
+        status = keep(c, &w);
+    }
+
+    drop_files(&w);
+    return status;
+}
