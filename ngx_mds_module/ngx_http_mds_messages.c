@@ -1,5 +1,5 @@
 /*
- * mds_user_messages: a user's gray messages, and what becomes of them. GET
+ * mds_messages: a user's gray messages, and what becomes of them. GET
  * lists the newest; POST marks and deletes, and is answered once that is
  * durable.
  */

@@ -81,7 +81,7 @@ static ngx_command_t ngx_http_mds_commands[] = {
     { ngx_string("mds_config"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_config, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("mds_user_messages"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+    { ngx_string("mds_messages"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_messages_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,

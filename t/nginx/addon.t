@@ -55,7 +55,7 @@ is($status, 0, 'make modules') or diag("$out$err");
 
 {
     local $MDS::BUILD = "$t->{dir}/found/objs";
-    ($status, $out) = $t->test_setting_ids('mds_depot %DEPOT%;'
+    ($status, $out) = $t->test_config('mds_depot %DEPOT%;'
         . 'server { listen %LISTEN%; location = /c { mds_check; } }');
     is($status, 0, 'nginx takes it') or diag($out);
 }

@@ -65,7 +65,7 @@ server {
     }
     location = /to/check { internal; mds_check; }
     location = /copy { mds_check; access_log %DIR%/copy.log body; }
-    location = /messages { mds_user_messages; mirror /to; }
+    location = /messages { mds_messages; mirror /to; }
 }
 END
 

@@ -63,7 +63,7 @@ my @wrong = (
 
 for my $case (@wrong) {
     my ($http, $message, $no_line) = @$case;
-    my ($status, $said) = $t->test_setting_ids($http);
+    my ($status, $said) = $t->test_config($http);
 
     my @lines = split /\n/, $t->read('nginx.conf');
     my ($line) = grep { $lines[ $_ - 1 ] =~ /# here/ } 1 .. @lines;
@@ -88,7 +88,7 @@ my @right = (
 );
 
 for my $http (@right) {
-    my ($status, $said) = $t->test_setting_ids($http);
+    my ($status, $said) = $t->test_config($http);
     is($status, 0, 'accepted') or diag($said);
 }
 

@@ -24,7 +24,7 @@ for my $page (glob "$MDS::ROOT/docs/*.md $MDS::ROOT/README.md") {
         $example =~ s{/var/lib/mds}{$t->{dir}/mds}g;
         $example =~ s{/var/log/nginx}{$t->{dir}}g;
 
-        my ($status, $said) = $t->test_setting_ids($example);
+        my ($status, $said) = $t->test_config($example);
         is($status, 0, "$short:$line") or diag($said);
         $examples++;
     }

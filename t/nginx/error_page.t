@@ -39,7 +39,7 @@ server {
     location /paged/ {
         error_page 400 404 405 413 415 503 /page.html;
         location = /paged/check    { mds_check; }
-        location = /paged/messages { mds_user_messages; }
+        location = /paged/messages { mds_messages; }
         location   /paged/files/   { mds_files; }
         location = /paged/none     { mds_check; mds_depot %DIR%/none; }
     }
@@ -64,7 +64,7 @@ server {
         mds_depot %DIR%/none;
         error_page 503 = @other;
         location = /fails/check    { mds_check; mirror /mirror; }
-        location = /fails/messages { mds_user_messages; }
+        location = /fails/messages { mds_messages; }
         location   /fails/files/   { mds_files; }
     }
     location @other {

@@ -63,7 +63,7 @@ mds_depot %DEPOT%;
 server {
     listen %LISTEN%;
     location = /check    { mds_check; }
-    location = /messages { mds_user_messages; }
+    location = /messages { mds_messages; }
     location   /files/   { mds_files; }
     location = /         { return 200 fine; }
 }

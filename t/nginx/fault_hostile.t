@@ -62,7 +62,7 @@ server {
     location = /mds/v1/check    { mds_check; }
     location = /mds/v1/silent   { mds_check; client_body_timeout 1s; }
     location = /mds/v1/config   { mds_config; }
-    location = /mds/v1/messages { mds_user_messages; }
+    location = /mds/v1/messages { mds_messages; }
     location   /mds/v1/files/   { mds_files; }
 }
 EOF2

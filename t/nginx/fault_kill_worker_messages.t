@@ -38,7 +38,7 @@ sub push_one {
 $t->allow(qr/exited on signal 9/);
 $_->start(<<"EOF2") for $t, $u;
 mds_depot @{[ $t->depot_dir ]};
-server { listen %LISTEN%; location = /m { mds_user_messages; } }
+server { listen %LISTEN%; location = /m { mds_messages; } }
 EOF2
 
 sub either { rand > 0.5 ? $t : $u }

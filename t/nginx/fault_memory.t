@@ -68,7 +68,7 @@ server {
     listen %LISTEN%;
     location = /check    { mds_check; }
     location = /config   { mds_config; }
-    location = /messages { mds_user_messages; }
+    location = /messages { mds_messages; }
     location   /files/   { mds_files; }
     location   /page/    {
         mds_attribute app a;

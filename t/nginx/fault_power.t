@@ -97,7 +97,7 @@ mds_depot %DEPOT%;
 server {
     listen %LISTEN%;
     location = /check    { mds_check; }
-    location = /messages { mds_user_messages; }
+    location = /messages { mds_messages; }
 }
 EOF2
 

@@ -65,7 +65,7 @@ server {
     listen %LISTEN% sndbuf=4k;
     location = /check    { mds_check; }
     location = /config   { mds_config; }
-    location = /messages { mds_user_messages; }
+    location = /messages { mds_messages; }
     location   /files/   { mds_files; }
 }
 EOF2

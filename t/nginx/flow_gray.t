@@ -53,7 +53,7 @@ mds_depot %DEPOT%;
 server {
     listen %LISTEN%;
     location = /mds/v1/check     { mds_check; }
-    location = /mds/v1/messages  { mds_user_messages; }
+    location = /mds/v1/messages  { mds_messages; }
     location   /mds/v1/files/    { mds_files; }
 }
 EOF2

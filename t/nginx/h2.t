@@ -52,7 +52,7 @@ server {
     ssl_certificate_key %DIR%/tls.key;
     location = /mds/v1/check    { mds_check; }
     location = /mds/v1/config   { mds_config; }
-    location = /mds/v1/messages { mds_user_messages; }
+    location = /mds/v1/messages { mds_messages; }
     location   /mds/v1/files/   { mds_files; }
 }
 EOF2

@@ -66,9 +66,9 @@ $t->start(<<'EOF2');
 mds_depot %DEPOT%;
 server {
     listen %LISTEN%;
-    location = /m    { mds_user_messages; }
-    location = /own  { mds_user_messages; mds_attribute user $http_x_user; }
-    location = /fix  { mds_user_messages; mds_attribute app s; mds_attribute n 2; }
+    location = /m    { mds_messages; }
+    location = /own  { mds_messages; mds_attribute user $http_x_user; }
+    location = /fix  { mds_messages; mds_attribute app s; mds_attribute n 2; }
     location = /mds/v1/check    { mds_check; }
     location   /mds/v1/files/   { mds_files; }
     location = /why  { mds_check; add_header Why $mds_reason always;
@@ -77,7 +77,7 @@ server {
 server {
     listen %LISTEN%;
     server_name gone;
-    location = /m { mds_depot %DIR%/none; mds_user_messages; }
+    location = /m { mds_depot %DIR%/none; mds_messages; }
 }
 EOF2
 

@@ -39,7 +39,7 @@ server {
     listen %LISTEN%;
     location = /check  { mds_check; }
     location = /config { mds_config; }
-    location = /m      { mds_user_messages; }
+    location = /m      { mds_messages; }
     location = /own    { mds_check; mds_attribute user $http_x_user; }
     location = /page   { mds_resource upgrade; alias %DIR%/$mds_version; }
     location = /log    { return 200 "$mds_version"; }

@@ -322,12 +322,12 @@ my @wrong = (
 );
 for my $case (@wrong) {
     my ($text, $said) = @$case;
-    my ($status, $out) = $t->test_setting_ids(
+    my ($status, $out) = $t->test_config(
         "mds_depot %DEPOT%; server { listen %LISTEN%; $text }");
     ok($status != 0, "refused: $text");
     like($out, $said, '... says why');
 }
-my ($status, $out) = $t->test_setting_ids(
+my ($status, $out) = $t->test_config(
     'server { listen %LISTEN%; location /a { mds_resource bundle x; } }');
 like($out, qr/"mds_resource" has no "mds_depot" that applies to it in /,
     'no depot in the configuration');

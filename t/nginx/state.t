@@ -39,7 +39,7 @@ mds_device_ttl 90d;
 server {
     listen %LISTEN%;
     location = /check    { mds_check; mds_state_timeout 1s; }
-    location = /messages { mds_user_messages; mds_state_timeout 1s; }
+    location = /messages { mds_messages; mds_state_timeout 1s; }
 }
 EOF2
 $t->start($http);
@@ -66,12 +66,12 @@ for my $case (['mds_state_max 1k;', 'must be from 1m to 64g'],
     ['mds_state_timeout 0;', 'must be at least 1ms'],
     ['mds_state_max 2g; mds_state_max 2g;', 'is duplicate'])
 {
-    my ($status, $said) = $t->test_setting_ids("mds_depot %DEPOT%; $case->[0]\n"
+    my ($status, $said) = $t->test_config("mds_depot %DEPOT%; $case->[0]\n"
         . 'server { listen %LISTEN%; location = /c { mds_check; } }');
     isnt($status, 0, "$case->[0]: refused");
     like($said, qr/\Q$case->[1]\E/, '... with a reason');
 }
-my ($status, $said) = $t->test_setting_ids("mds_depot %DEPOT%;\n"
+my ($status, $said) = $t->test_config("mds_depot %DEPOT%;\n"
     . 'server { listen %LISTEN%; location = /c { mds_check; mds_state_max 1g; }'
     . ' location = /d { mds_check; mds_state_max 2g; } }');
 isnt($status, 0, 'one depot with two sizes: refused');

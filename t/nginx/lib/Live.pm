@@ -58,7 +58,7 @@ server {
     listen %LISTEN%;
     location = $BASE/check    { mds_check; }
     location = $BASE/config   { mds_config; }
-    location = $BASE/messages { mds_user_messages; }
+    location = $BASE/messages { mds_messages; }
     location   $BASE/files/   { mds_files; }
 }
 END

@@ -219,7 +219,7 @@ sub environment {
 }
 
 # nginx -t: exit status and what it says.
-sub test_setting_ids {
+sub test_config {
     my ($self, $http) = @_;
 
     my $conf = $self->write_config($http);
