@@ -206,7 +206,8 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
     mds_registration_t registration;
     mds_app_record_t   app;
 
-    if (!request->admits || !mds_registration_of(request, bytes, &registration)
+    if (!request->may_admit
+        || !mds_registration_of(request, bytes, &registration)
         || mds_registration_eq(&registration, &asking->seen))
     {
         return;

@@ -186,7 +186,7 @@ ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
     ngx_http_mds_many_t *many = asking->data;
     mds_status_t status = mds_batch_request(many->batch, i, request, err);
 
-    request->admits = true;
+    request->may_admit = true;
 
     return status;
 }

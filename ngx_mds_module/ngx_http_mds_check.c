@@ -57,7 +57,7 @@ ngx_http_mds_check_ask(ngx_http_mds_asking_t *asking, size_t i,
     }
 
     /* HEAD asks what there is; only GET is told to install it. */
-    request->admits = asking->r->method == NGX_HTTP_GET;
+    request->may_admit = asking->r->method == NGX_HTTP_GET;
 
     return mds_request_validate(request, err);
 }

@@ -1,44 +1,14 @@
+/*
+ * The decision for one resource: the first release that holds for the device,
+ * a rollback of what it has installed, or a gray message for its user.
+ */
+
 #include "evaluate/mds_decide.h"
 
 #include "evaluate/mds_eval.h"
 #include "evaluate/mds_installed.h"
 #include "evaluate/mds_offer.h"
 #include "evaluate/mds_user_messages.h"
-
-static const char *const mds_action_names[] = {
-    [MDS_ACTION_NONE] = "none",
-    [MDS_ACTION_INSTALL] = "install",
-    [MDS_ACTION_ROLLBACK] = "rollback",
-};
-
-/* One a line, whatever a formatter would save. */
-/* clang-format off */
-static const char *const mds_reason_names[] = {
-    [MDS_REASON_UNKNOWN] = "unknown",
-    [MDS_REASON_OUTSIDE] = "outside",
-    [MDS_REASON_CURRENT] = "current",
-    [MDS_REASON_NO_DELTA] = "no_delta",
-    [MDS_REASON_ALL] = "all",
-    [MDS_REASON_LIST] = "list",
-    [MDS_REASON_PERCENT] = "percent",
-    [MDS_REASON_RAMP] = "ramp",
-    [MDS_REASON_WINDOW] = "window",
-    [MDS_REASON_ROLLED_BACK] = "rolled_back",
-    [MDS_REASON_MESSAGE] = "message",
-};
-/* clang-format on */
-
-const char *
-mds_action_name(mds_action_t action)
-{
-    return mds_action_names[action];
-}
-
-const char *
-mds_reason_name(mds_reason_t reason)
-{
-    return mds_reason_names[reason];
-}
 
 static const mds_release_record_t *
 mds_release_at(const mds_record_t *record, uint32_t i)
@@ -48,25 +18,25 @@ mds_release_at(const mds_record_t *record, uint32_t i)
 
 /* Of the version that is installed, and for the device. */
 static bool
-mds_is_installed(mds_eval_t *judge, const mds_release_record_t *release)
+mds_is_installed(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_version_cmp(judge, release->version_key) == 0
-           && mds_eval_scope(judge, release->platforms, release->channels);
+    return mds_eval_version_cmp(eval, release->version_key) == 0
+           && mds_eval_scope(eval, release->platforms, release->channels);
 }
 
 /* Whether one that was not rolled back holds for the device. */
 static bool
-mds_has_other_release(mds_eval_t *judge)
+mds_has_other_release(mds_eval_t *eval)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
 
     for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
         const mds_release_record_t *release = mds_release_at(record, i);
         mds_reason_t                why;
 
         if (release->state != MDS_RELEASE_ROLLED_BACK
-            && mds_is_installed(judge, release)
-            && mds_eval_release(judge, release, MDS_EVAL_SILENT, &why))
+            && mds_is_installed(eval, release)
+            && mds_eval_release(eval, release, MDS_EVAL_SILENT, &why))
         {
             return true;
         }
@@ -80,11 +50,11 @@ mds_has_other_release(mds_eval_t *judge)
  * version, and no running one of the same version holds for the device.
  */
 static const mds_release_record_t *
-mds_find_rolled_back(mds_eval_t *judge)
+mds_find_rolled_back(mds_eval_t *eval)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
 
-    if (judge->installed.len == 0) {
+    if (eval->installed.len == 0) {
         return NULL;
     }
 
@@ -92,9 +62,9 @@ mds_find_rolled_back(mds_eval_t *judge)
         const mds_release_record_t *release = mds_release_at(record, i);
 
         if (release->state == MDS_RELEASE_ROLLED_BACK
-            && mds_is_installed(judge, release))
+            && mds_is_installed(eval, release))
         {
-            return mds_has_other_release(judge) ? NULL : release;
+            return mds_has_other_release(eval) ? NULL : release;
         }
     }
 
@@ -103,22 +73,22 @@ mds_find_rolled_back(mds_eval_t *judge)
 
 /* What the device would be told to install by the release, if anything. */
 static bool
-mds_would_install(mds_eval_t *judge, const mds_release_record_t *release,
+mds_would_install(mds_eval_t *eval, const mds_release_record_t *release,
                   bool recalled, mds_answer_t *answer)
 {
-    return (judge->installed.len == 0
-            || mds_eval_version_cmp(judge, release->version_key) > 0)
-           && mds_offer_install(judge, release, recalled, answer);
+    return (eval->installed.len == 0
+            || mds_eval_version_cmp(eval, release->version_key) > 0)
+           && mds_offer_install(eval, release, recalled, answer);
 }
 
 static void
-mds_chosen_pending(const mds_eval_t *judge, const mds_release_record_t *release,
+mds_chosen_pending(const mds_eval_t *eval, const mds_release_record_t *release,
                    mds_decision_t *decision)
 {
     decision->pending = true;
     decision->admission = (mds_admission_t){
-        .window = mds_record_bytes(judge->record, release->window),
-        .id = judge->ids[release->window_by],
+        .window = mds_record_bytes(eval->record, release->window),
+        .id = eval->ids[release->window_by],
         .limit = release->window_count,
         .until_ms = release->window_until_ms,
     };
@@ -129,9 +99,9 @@ mds_chosen_pending(const mds_eval_t *judge, const mds_release_record_t *release,
  * lets in only whom it then tells to install.
  */
 static const mds_release_record_t *
-mds_choose(mds_eval_t *judge, bool recalled, mds_decision_t *decision)
+mds_choose(mds_eval_t *eval, bool recalled, mds_decision_t *decision)
 {
-    const mds_record_t         *record = judge->record;
+    const mds_record_t         *record = eval->record;
     const mds_release_record_t *chosen = NULL;
 
     for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
@@ -139,9 +109,9 @@ mds_choose(mds_eval_t *judge, bool recalled, mds_decision_t *decision)
         mds_reason_t                why;
         mds_answer_t                answer;
 
-        if (!mds_eval_release(judge, release, MDS_EVAL_OFFER, &why)
-            || (judge->pending
-                && !mds_would_install(judge, release, recalled, &answer)))
+        if (!mds_eval_release(eval, release, MDS_EVAL_OFFER, &why)
+            || (eval->pending
+                && !mds_would_install(eval, release, recalled, &answer)))
         {
             continue;
         }
@@ -150,12 +120,12 @@ mds_choose(mds_eval_t *judge, bool recalled, mds_decision_t *decision)
             chosen = release;
             decision->reason = why;
 
-            if (judge->pending) {
-                mds_chosen_pending(judge, release, decision);
+            if (eval->pending) {
+                mds_chosen_pending(eval, release, decision);
             }
         }
 
-        if (judge->trace == NULL) {
+        if (eval->trace == NULL) {
             break;
         }
     }
@@ -165,16 +135,16 @@ mds_choose(mds_eval_t *judge, bool recalled, mds_decision_t *decision)
 
 /* The highest lower version that the device is entitled to; NULL: none. */
 static const mds_release_record_t *
-mds_find_rollback_target(mds_eval_t *judge)
+mds_find_rollback_target(mds_eval_t *eval)
 {
-    const mds_record_t         *record = judge->record;
+    const mds_record_t         *record = eval->record;
     const mds_release_record_t *best = NULL;
 
     for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
         const mds_release_record_t *release = mds_release_at(record, i);
         mds_reason_t                why;
 
-        if (mds_eval_version_cmp(judge, release->version_key) >= 0
+        if (mds_eval_version_cmp(eval, release->version_key) >= 0
             || (best != NULL
                 && mds_str_cmp(mds_record_bytes(record, release->version_key),
                                mds_record_bytes(record, best->version_key))
@@ -183,7 +153,7 @@ mds_find_rollback_target(mds_eval_t *judge)
             continue;
         }
 
-        if (mds_eval_release(judge, release, MDS_EVAL_ROLLBACK_TARGET, &why)) {
+        if (mds_eval_release(eval, release, MDS_EVAL_ROLLBACK_TARGET, &why)) {
             best = release;
         }
     }
@@ -210,31 +180,31 @@ mds_set_answer(const mds_record_t *record, const mds_answer_t *answer,
 }
 
 static void
-mds_decide_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
+mds_decide_rollback(mds_eval_t *eval, const mds_release_record_t *recalled,
                     mds_decision_t *decision)
 {
-    const mds_release_record_t *target = mds_find_rollback_target(judge);
+    const mds_release_record_t *target = mds_find_rollback_target(eval);
     mds_answer_t                answer;
 
-    if (judge->status == MDS_OK
-        && !mds_offer_rollback(judge, recalled, target, &answer))
+    if (eval->status == MDS_OK
+        && !mds_offer_rollback(eval, recalled, target, &answer))
     {
-        judge->status
-            = mds_fail(judge->err, MDS_DAMAGED,
+        eval->status
+            = mds_fail(eval->err, MDS_DAMAGED,
                        "the catalog lacks a rollback of \"%.*s\"",
-                       MDS_STR(mds_record_bytes(judge->record, recalled->id)));
+                       MDS_STR(mds_record_bytes(eval->record, recalled->id)));
     }
 
-    if (judge->status != MDS_OK) {
+    if (eval->status != MDS_OK) {
         return;
     }
 
-    mds_set_release(judge->record, recalled, decision);
-    mds_set_answer(judge->record, &answer, MDS_ACTION_ROLLBACK, decision);
+    mds_set_release(eval->record, recalled, decision);
+    mds_set_answer(eval->record, &answer, MDS_ACTION_ROLLBACK, decision);
     decision->reason = MDS_REASON_ROLLED_BACK;
     decision->version = target == NULL
                             ? mds_null_str
-                            : mds_record_bytes(judge->record, target->version);
+                            : mds_record_bytes(eval->record, target->version);
 }
 
 /*
@@ -242,10 +212,10 @@ mds_decide_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
  * version wins, and the catalog where they are equal.
  */
 static void
-mds_decide_message(mds_eval_t *judge, mds_decision_t *decision)
+mds_decide_message(mds_eval_t *eval, mds_decision_t *decision)
 {
-    const mds_record_t         *record = judge->record;
-    const mds_message_record_t *message = mds_message_hit(judge);
+    const mds_record_t         *record = eval->record;
+    const mds_message_record_t *message = mds_message_hit(eval);
     mds_version_t               chosen;
     mds_answer_t                answer;
 
@@ -255,7 +225,7 @@ mds_decide_message(mds_eval_t *judge, mds_decision_t *decision)
             && mds_str_cmp(mds_record_bytes(record, message->version_key),
                            mds_version_key(&chosen))
                    <= 0)
-        || !mds_offer_message(judge, message, &answer))
+        || !mds_offer_message(eval, message, &answer))
     {
         return;
     }
@@ -269,31 +239,31 @@ mds_decide_message(mds_eval_t *judge, mds_decision_t *decision)
 
 /* The record is there: what does it hold for the device? */
 static void
-mds_decide_record(mds_eval_t *judge, mds_decision_t *decision)
+mds_decide_record(mds_eval_t *eval, mds_decision_t *decision)
 {
-    const mds_release_record_t *recalled = mds_find_rolled_back(judge);
+    const mds_release_record_t *recalled = mds_find_rolled_back(eval);
     const mds_release_record_t *chosen;
     mds_answer_t                answer;
 
     decision->reason = MDS_REASON_OUTSIDE;
-    chosen = mds_choose(judge, recalled != NULL, decision);
+    chosen = mds_choose(eval, recalled != NULL, decision);
 
     if (chosen != NULL) {
-        mds_set_release(judge->record, chosen, decision);
+        mds_set_release(eval->record, chosen, decision);
     }
 
     if (chosen != NULL
-        && mds_would_install(judge, chosen, recalled != NULL, &answer))
+        && mds_would_install(eval, chosen, recalled != NULL, &answer))
     {
-        mds_set_answer(judge->record, &answer, MDS_ACTION_INSTALL, decision);
+        mds_set_answer(eval->record, &answer, MDS_ACTION_INSTALL, decision);
 
     } else if (recalled != NULL) {
-        mds_decide_rollback(judge, recalled, decision);
+        mds_decide_rollback(eval, recalled, decision);
 
     } else if (chosen != NULL) {
         decision->reason
-            = judge->installed.len > 0
-                      && mds_eval_version_cmp(judge, chosen->version_key) <= 0
+            = eval->installed.len > 0
+                      && mds_eval_version_cmp(eval, chosen->version_key) <= 0
                   ? MDS_REASON_CURRENT
                   : MDS_REASON_NO_DELTA;
     }
@@ -329,18 +299,18 @@ mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
 {
     mds_decision_t decided = { .poll_after_s = record->poll_after_s,
                                .poll_jitter_s = record->poll_jitter_s };
-    mds_eval_t     judge;
+    mds_eval_t     eval;
 
-    mds_eval_begin(&judge, snapshot, record, request, now_ms, trace, err);
-    mds_installed_drop_foreign(&judge);
-    mds_decide_record(&judge, &decided);
-    mds_decide_message(&judge, &decided);
+    mds_eval_init(&eval, snapshot, record, request, now_ms, trace, err);
+    mds_installed_drop_foreign(&eval);
+    mds_decide_record(&eval, &decided);
+    mds_decide_message(&eval, &decided);
 
-    if (judge.status == MDS_OK) {
+    if (eval.status == MDS_OK) {
         *decision = decided;
     }
 
-    return judge.status;
+    return eval.status;
 }
 
 mds_status_t

@@ -9,30 +9,10 @@
 #ifndef MDS_DECIDE_H
 #define MDS_DECIDE_H
 
+#include "evaluate/mds_reason.h"
 #include "evaluate/mds_snapshot.h"
 #include "evaluate/mds_trace.h"
 #include "request/mds_request.h"
-
-typedef enum {
-    MDS_ACTION_NONE,
-    MDS_ACTION_INSTALL,
-    MDS_ACTION_ROLLBACK
-} mds_action_t;
-
-/* Why, in one word: $mds_reason, and the last line of `mdsctl explain`. */
-typedef enum {
-    MDS_REASON_UNKNOWN,     /* nothing is known under this app, kind, name */
-    MDS_REASON_OUTSIDE,     /* no release holds for the device */
-    MDS_REASON_CURRENT,     /* it has what it should have, or newer */
-    MDS_REASON_NO_DELTA,    /* would get it, but by a difference alone */
-    MDS_REASON_ALL,         /* in, since everybody is */
-    MDS_REASON_LIST,        /* in, by a list */
-    MDS_REASON_PERCENT,     /* in, by percent */
-    MDS_REASON_RAMP,        /* in, by ramp */
-    MDS_REASON_WINDOW,      /* in, admitted by the window */
-    MDS_REASON_ROLLED_BACK, /* what it has was rolled back */
-    MDS_REASON_MESSAGE      /* a gray message names its user */
-} mds_reason_t;
 
 typedef struct {
     mds_action_t action;
@@ -67,8 +47,5 @@ mds_status_t
 mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
               const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
               mds_error_t *err, mds_decision_t *decision) MDS_MUST_CHECK;
-
-const char *mds_action_name(mds_action_t action);
-const char *mds_reason_name(mds_reason_t reason);
 
 #endif

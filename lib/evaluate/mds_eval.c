@@ -7,58 +7,56 @@
 
 /* There are no texts yet: those have everything. */
 static void
-mds_scope_begin(mds_scope_t *scope, mds_str_t value)
+mds_scope_init(mds_scope_t *scope, mds_str_t value)
 {
     *scope = (mds_scope_t){ .value = value, .has = true };
 }
 
 void
-mds_eval_begin(mds_eval_t *judge, const mds_snapshot_t *snapshot,
-               const mds_record_t *record, const mds_request_t *request,
-               int64_t now_ms, mds_trace_t *trace, mds_error_t *err)
+mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
+              const mds_record_t *record, const mds_request_t *request,
+              int64_t now_ms, mds_trace_t *trace, mds_error_t *err)
 {
     uint32_t rules = record->tables[MDS_TABLE_RULES].count;
 
-    judge->snapshot = snapshot;
-    judge->record = record;
-    judge->request = request;
-    judge->now_ms = now_ms;
-    judge->trace = trace;
-    judge->err = err;
-    judge->status = MDS_OK;
-    judge->admits = request->admits;
-    judge->pending = false;
-    judge->kind = mds_request_attr(request, MDS_ATTR_KIND);
-    mds_scope_begin(&judge->platform,
-                    mds_request_attr(request, MDS_ATTR_PLATFORM));
-    mds_scope_begin(&judge->channel,
-                    mds_request_attr(request, MDS_ATTR_CHANNEL));
-    judge->refuse = mds_request_attr(request, MDS_ATTR_REFUSE);
-    judge->ids[MDS_BY_DEVICE] = mds_request_attr(request, MDS_ATTR_DEVICE);
-    judge->ids[MDS_BY_USER] = mds_request_attr(request, MDS_ATTR_USER);
-    judge->hashed[MDS_BY_DEVICE] = false;
-    judge->hashed[MDS_BY_USER] = false;
-    judge->built = (mds_range_t){ 0 };
-    judge->build = MDS_RECORD_NONE;
-    judge->made[MDS_BY_DEVICE] = 0;
-    judge->made[MDS_BY_USER] = 0;
-    judge->asked = 0;
-    judge->read = 0;
-    judge->installed_dropped = false;
+    eval->snapshot = snapshot;
+    eval->record = record;
+    eval->request = request;
+    eval->now_ms = now_ms;
+    eval->trace = trace;
+    eval->err = err;
+    eval->status = MDS_OK;
+    eval->may_admit = request->may_admit;
+    eval->pending = false;
+    eval->kind = mds_request_attr(request, MDS_ATTR_KIND);
+    mds_scope_init(&eval->platform,
+                   mds_request_attr(request, MDS_ATTR_PLATFORM));
+    mds_scope_init(&eval->channel, mds_request_attr(request, MDS_ATTR_CHANNEL));
+    eval->refuse = mds_request_attr(request, MDS_ATTR_REFUSE);
+    eval->ids[MDS_BY_DEVICE] = mds_request_attr(request, MDS_ATTR_DEVICE);
+    eval->ids[MDS_BY_USER] = mds_request_attr(request, MDS_ATTR_USER);
+    eval->hashed[MDS_BY_DEVICE] = false;
+    eval->hashed[MDS_BY_USER] = false;
+    eval->build_cache_key = (mds_range_t){ 0 };
+    eval->build_cache = MDS_RECORD_NONE;
+    eval->bucket_count[MDS_BY_DEVICE] = 0;
+    eval->bucket_count[MDS_BY_USER] = 0;
+    eval->attr_known = 0;
+    eval->attr_parsed = 0;
+    eval->installed_dropped = false;
 
     if (!mds_version_parse(mds_request_attr(request, MDS_ATTR_VERSION),
-                           &judge->installed))
+                           &eval->installed))
     {
-        judge->installed.len = 0;
+        eval->installed.len = 0;
     }
 
-    memset(judge->list_verdicts, MDS_MATCH_UNKNOWN,
-           sizeof(judge->list_verdicts));
-    memset(judge->verdicts, MDS_MATCH_UNKNOWN,
+    memset(eval->list_matches, MDS_MATCH_UNKNOWN, sizeof(eval->list_matches));
+    memset(eval->rule_matches, MDS_MATCH_UNKNOWN,
            rules < MDS_RULE_MATCHES_MAX ? rules : MDS_RULE_MATCHES_MAX);
 }
 
-bool(mds_eval_trace)(mds_eval_t *judge, const char *what, mds_str_t subject,
+bool(mds_eval_trace)(mds_eval_t *eval, const char *what, mds_str_t subject,
                      mds_str_t seen, bool holds, const char *format, ...)
 {
     char              detail[MDS_DETAIL_MAX];
@@ -69,14 +67,14 @@ bool(mds_eval_trace)(mds_eval_t *judge, const char *what, mds_str_t subject,
     va_start(args, format);
     vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
-    judge->trace->tell(judge->trace, &event);
+    eval->trace->event(eval->trace, &event);
 
     return holds;
 }
 
 /* A range of texts in one line: "a, b, c". */
 const char *
-mds_eval_join_texts(const mds_eval_t *judge, mds_range_t texts,
+mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
                     const char *suffix, char *buffer, size_t size)
 {
     size_t len = 0;
@@ -84,7 +82,7 @@ mds_eval_join_texts(const mds_eval_t *judge, mds_range_t texts,
     buffer[0] = '\0';
 
     for (uint32_t i = 0; i < texts.count && len < size; i++) {
-        mds_str_t text = mds_record_text(judge->record, texts.first + i);
+        mds_str_t text = mds_record_text(eval->record, texts.first + i);
 
         len += (size_t) snprintf(buffer + len, size - len, "%s%.*s%s",
                                  i > 0 ? ", " : "", MDS_STR(text), suffix);
@@ -94,12 +92,11 @@ mds_eval_join_texts(const mds_eval_t *judge, mds_range_t texts,
 }
 
 bool
-mds_eval_texts_contain(const mds_eval_t *judge, mds_range_t texts,
+mds_eval_texts_contain(const mds_eval_t *eval, mds_range_t texts,
                        mds_str_t value)
 {
     for (uint32_t i = 0; i < texts.count; i++) {
-        if (mds_str_eq(mds_record_text(judge->record, texts.first + i), value))
-        {
+        if (mds_str_eq(mds_record_text(eval->record, texts.first + i), value)) {
             return true;
         }
     }
@@ -108,24 +105,24 @@ mds_eval_texts_contain(const mds_eval_t *judge, mds_range_t texts,
 }
 
 int
-mds_eval_version_cmp(const mds_eval_t *judge, mds_span_t key)
+mds_eval_version_cmp(const mds_eval_t *eval, mds_span_t key)
 {
-    return mds_str_cmp(mds_record_bytes(judge->record, key),
-                       mds_version_key(&judge->installed));
+    return mds_str_cmp(mds_record_bytes(eval->record, key),
+                       mds_version_key(&eval->installed));
 }
 
 static uint32_t
-mds_eval_build_among(mds_eval_t *judge, mds_range_t builds, bool embedded,
+mds_eval_build_among(mds_eval_t *eval, mds_range_t builds, bool embedded,
                      bool own_channel)
 {
     for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
         const mds_build_t *build
-            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
+            = mds_record_item(eval->record, MDS_TABLE_BUILDS, i);
 
         if ((build->channels.count > 0) == own_channel
             && (embedded || !build->embedded)
-            && mds_eval_scope(judge, build->platforms, build->channels)
-            && mds_eval_rules(judge, build->rules, false))
+            && mds_eval_scope(eval, build->platforms, build->channels)
+            && mds_eval_rules(eval, build->rules, false))
         {
             return i;
         }
@@ -135,30 +132,31 @@ mds_eval_build_among(mds_eval_t *judge, mds_range_t builds, bool embedded,
 }
 
 static uint32_t
-mds_eval_build_any(mds_eval_t *judge, mds_range_t builds, bool embedded)
+mds_eval_build_any(mds_eval_t *eval, mds_range_t builds, bool embedded)
 {
-    uint32_t build = mds_eval_build_among(judge, builds, embedded, true);
+    uint32_t build = mds_eval_build_among(eval, builds, embedded, true);
 
     return build != MDS_RECORD_NONE
                ? build
-               : mds_eval_build_among(judge, builds, embedded, false);
+               : mds_eval_build_among(eval, builds, embedded, false);
 }
 
 /* Releases of one version, which stand together, have the same builds. */
 uint32_t
-mds_eval_build(mds_eval_t *judge, mds_range_t builds, bool embedded)
+mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded)
 {
     if (embedded) {
-        return mds_eval_build_any(judge, builds, true);
+        return mds_eval_build_any(eval, builds, true);
     }
 
-    if (judge->built.first != builds.first
-        || judge->built.count != builds.count) {
-        judge->build = mds_eval_build_any(judge, builds, false);
-        judge->built = builds;
+    if (eval->build_cache_key.first != builds.first
+        || eval->build_cache_key.count != builds.count)
+    {
+        eval->build_cache = mds_eval_build_any(eval, builds, false);
+        eval->build_cache_key = builds;
     }
 
-    return judge->build;
+    return eval->build_cache;
 }
 
 /* The tests that a release has to pass */
@@ -171,10 +169,10 @@ static const char *const mds_state_names[] = {
 };
 
 static bool
-mds_test_state(mds_eval_t *judge, const mds_release_record_t *release,
+mds_test_state(mds_eval_t *eval, const mds_release_record_t *release,
                mds_eval_mode_t mode)
 {
-    return mds_eval_trace(judge, "state", mds_null_str,
+    return mds_eval_trace(eval, "state", mds_null_str,
                           mds_str_of(mds_state_names[release->state]),
                           mds_eval_state_fits(release, mode),
                           mode == MDS_EVAL_ROLLBACK_TARGET ? "running or ended"
@@ -182,14 +180,14 @@ mds_test_state(mds_eval_t *judge, const mds_release_record_t *release,
 }
 
 static MDS_COLD bool
-mds_tell_time(mds_eval_t *judge, const mds_release_record_t *release,
-              bool holds)
+mds_trace_time(mds_eval_t *eval, const mds_release_record_t *release,
+               bool holds)
 {
     char now[MDS_TIME_BYTES], start[MDS_TIME_BYTES], end[MDS_TIME_BYTES];
 
-    return mds_eval_trace(judge, "time", mds_null_str,
-                          mds_str_of(mds_time_format(judge->now_ms, now)),
-                          holds, "from %s to %s",
+    return mds_eval_trace(eval, "time", mds_null_str,
+                          mds_str_of(mds_time_format(eval->now_ms, now)), holds,
+                          "from %s to %s",
                           release->start_ms == INT64_MIN
                               ? "ever"
                               : mds_time_format(release->start_ms, start),
@@ -199,46 +197,46 @@ mds_tell_time(mds_eval_t *judge, const mds_release_record_t *release,
 }
 
 static bool
-mds_test_time(mds_eval_t *judge, const mds_release_record_t *release,
+mds_test_time(mds_eval_t *eval, const mds_release_record_t *release,
               mds_eval_mode_t mode)
 {
-    bool holds = mds_eval_time_fits(judge, release, mode);
+    bool holds = mds_eval_time_fits(eval, release, mode);
 
-    return judge->trace == NULL
+    return eval->trace == NULL
                    || (release->start_ms == INT64_MIN
                        && release->end_ms == INT64_MAX)
                ? holds
-               : mds_tell_time(judge, release, holds);
+               : mds_trace_time(eval, release, holds);
 }
 
 static MDS_COLD bool
-mds_tell_scope(mds_eval_t *judge, const char *what, mds_range_t texts,
-               mds_str_t value, bool holds)
+mds_trace_scope(mds_eval_t *eval, const char *what, mds_range_t texts,
+                mds_str_t value, bool holds)
 {
     char shown[MDS_DETAIL_MAX];
 
-    return mds_eval_trace(judge, what, mds_null_str, value, holds, "%s",
-                          mds_eval_join_texts(judge, texts, "", shown,
+    return mds_eval_trace(eval, what, mds_null_str, value, holds, "%s",
+                          mds_eval_join_texts(eval, texts, "", shown,
                                               sizeof(shown)));
 }
 
 static inline bool
-mds_test_scope(mds_eval_t *judge, const char *what, mds_scope_t *scope,
+mds_test_scope(mds_eval_t *eval, const char *what, mds_scope_t *scope,
                mds_range_t texts)
 {
-    bool holds = mds_eval_scope_has(judge, scope, texts);
+    bool holds = mds_eval_scope_has(eval, scope, texts);
 
-    return judge->trace == NULL || texts.count == 0
+    return eval->trace == NULL || texts.count == 0
                ? holds
-               : mds_tell_scope(judge, what, texts, scope->value, holds);
+               : mds_trace_scope(eval, what, texts, scope->value, holds);
 }
 
 /* "1.0,1.2": versions that the device will not take. */
 bool
-mds_eval_version_accepted(mds_eval_t *judge, mds_span_t version_key)
+mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
 {
-    mds_str_t     key = mds_record_bytes(judge->record, version_key);
-    mds_str_t     rest = judge->refuse;
+    mds_str_t     key = mds_record_bytes(eval->record, version_key);
+    mds_str_t     rest = eval->refuse;
     mds_version_t version;
     bool          takes = true;
 
@@ -254,142 +252,141 @@ mds_eval_version_accepted(mds_eval_t *judge, mds_span_t version_key)
                      && mds_str_eq(mds_version_key(&version), key));
     }
 
-    return mds_eval_trace(judge, "refuse", mds_null_str, judge->refuse, takes,
+    return mds_eval_trace(eval, "refuse", mds_null_str, eval->refuse, takes,
                           "not this version");
 }
 
 static bool
-mds_test_refused(mds_eval_t *judge, const mds_release_record_t *release)
+mds_test_refused(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_version_accepted(judge, release->version_key);
+    return mds_eval_version_accepted(eval, release->version_key);
 }
 
 static bool
-mds_test_build(mds_eval_t *judge, const mds_release_record_t *release)
+mds_test_build(mds_eval_t *eval, const mds_release_record_t *release)
 {
     /* A setting is no file. */
     if (release->setting.len > 0) {
         return true;
     }
 
-    return mds_eval_trace(judge, "build", mds_null_str, mds_null_str,
-                          mds_eval_build(judge, release->builds, false)
+    return mds_eval_trace(eval, "build", mds_null_str, mds_null_str,
+                          mds_eval_build(eval, release->builds, false)
                               != MDS_RECORD_NONE,
                           "one for the device");
 }
 
 static bool
-mds_test_except(mds_eval_t *judge, const mds_release_record_t *release)
+mds_test_except(mds_eval_t *eval, const mds_release_record_t *release)
 {
     /* Nobody slips by with an id that no pattern can cope with. */
-    return !mds_eval_lists(judge, release->except, "except", true);
+    return !mds_eval_lists(eval, release->except, "except", true);
 }
 
 static bool
-mds_test_rules(mds_eval_t *judge, const mds_release_record_t *release)
+mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_rules(judge, release->rules, judge->trace != NULL);
+    return mds_eval_rules(eval, release->rules, eval->trace != NULL);
 }
 
 /* Whether the release is out, and nobody wants to hear of further tests. */
 static inline bool
-mds_eval_out(const mds_eval_t *judge, bool test, bool *holds)
+mds_eval_out(const mds_eval_t *eval, bool test, bool *holds)
 {
     *holds = *holds && test;
 
-    return !*holds && judge->trace == NULL;
+    return !*holds && eval->trace == NULL;
 }
 
 /* The tests of when and where, and of the device itself; false: it is out, and
  * nobody wants to hear of further tests. */
 static inline bool
-mds_tests_scope(mds_eval_t *judge, const mds_release_record_t *r,
+mds_tests_scope(mds_eval_t *eval, const mds_release_record_t *r,
                 mds_eval_mode_t mode, bool *holds)
 {
-    return !mds_eval_out(judge, mds_test_state(judge, r, mode), holds)
-           && !mds_eval_out(judge, mds_test_time(judge, r, mode), holds)
-           && !mds_eval_out(judge,
-                            mds_test_scope(judge, "platform", &judge->platform,
+    return !mds_eval_out(eval, mds_test_state(eval, r, mode), holds)
+           && !mds_eval_out(eval, mds_test_time(eval, r, mode), holds)
+           && !mds_eval_out(eval,
+                            mds_test_scope(eval, "platform", &eval->platform,
                                            r->platforms),
                             holds)
-           && !mds_eval_out(judge,
-                            mds_test_scope(judge, "channel", &judge->channel,
+           && !mds_eval_out(eval,
+                            mds_test_scope(eval, "channel", &eval->channel,
                                            r->channels),
                             holds);
 }
 
 static inline bool
-mds_tests_device(mds_eval_t *judge, const mds_release_record_t *r, bool *holds)
+mds_tests_device(mds_eval_t *eval, const mds_release_record_t *r, bool *holds)
 {
-    return !mds_eval_out(judge, mds_test_rules(judge, r), holds)
-           && !mds_eval_out(judge, mds_test_build(judge, r), holds)
-           && !mds_eval_out(judge, mds_test_refused(judge, r), holds)
-           && !mds_eval_out(judge, mds_test_except(judge, r), holds);
+    return !mds_eval_out(eval, mds_test_rules(eval, r), holds)
+           && !mds_eval_out(eval, mds_test_build(eval, r), holds)
+           && !mds_eval_out(eval, mds_test_refused(eval, r), holds)
+           && !mds_eval_out(eval, mds_test_except(eval, r), holds);
 }
 
 /* All tests are made where somebody listens, else up to the first failure. */
 bool
-mds_eval_condition(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
 {
     bool holds = true;
 
-    return mds_tests_scope(judge, release, mode, &holds)
-           && mds_tests_device(judge, release, &holds) && holds;
+    return mds_tests_scope(eval, release, mode, &holds)
+           && mds_tests_device(eval, release, &holds) && holds;
 }
 
 /* Cheaper ones first; the audience, which may take a window's place, last. */
 static bool
-mds_eval_tests(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
                mds_eval_mode_t mode, mds_reason_t *reason)
 {
     bool holds = true;
 
-    return (judge->trace == NULL
-            || mds_tests_scope(judge, release, mode, &holds))
-           && mds_tests_device(judge, release, &holds)
-           && mds_eval_audience(judge, release, reason) && holds;
+    return (eval->trace == NULL || mds_tests_scope(eval, release, mode, &holds))
+           && mds_tests_device(eval, release, &holds)
+           && mds_eval_audience(eval, release, reason) && holds;
 }
 
-void(mds_eval_trace_candidate)(mds_eval_t *judge, mds_trace_type_t type,
+void(mds_eval_trace_candidate)(mds_eval_t *eval, mds_trace_type_t type,
                                const char *what, mds_span_t id,
                                mds_span_t version, bool holds)
 {
     mds_trace_event_t event = {
         .type = type,
         .what = what,
-        .subject = mds_record_bytes(judge->record, id),
+        .subject = mds_record_bytes(eval->record, id),
         .detail = "",
-        .seen = mds_record_bytes(judge->record, version),
+        .seen = mds_record_bytes(eval->record, version),
         .holds = holds,
     };
 
-    judge->trace->tell(judge->trace, &event);
+    eval->trace->event(eval->trace, &event);
 }
 
 bool
-mds_eval_release_full(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
                       mds_eval_mode_t mode, mds_reason_t *reason)
 {
     const char *what
         = mode == MDS_EVAL_ROLLBACK_TARGET ? "entitled" : "release";
-    mds_trace_t *trace = judge->trace;
-    bool         admits = judge->admits;
+    mds_trace_t *trace = eval->trace;
+    bool         may_admit = eval->may_admit;
     bool         holds;
 
     /* Only what is given now can be had through a window's door. */
-    judge->admits = admits && mode == MDS_EVAL_OFFER;
-    judge->trace = mode == MDS_EVAL_SILENT ? NULL : trace;
+    eval->may_admit = may_admit && mode == MDS_EVAL_OFFER;
+    eval->trace = mode == MDS_EVAL_SILENT ? NULL : trace;
 
-    mds_eval_trace_candidate(judge, MDS_TRACE_RELEASE, what, release->id,
+    mds_eval_trace_candidate(eval, MDS_TRACE_RELEASE, what, release->id,
                              release->version, false);
-    holds = mds_eval_tests(judge, release, mode, reason)
-            && judge->status == MDS_OK;
-    mds_eval_trace_candidate(judge, MDS_TRACE_VERDICT, what, release->id,
+    holds
+        = mds_eval_tests(eval, release, mode, reason) && eval->status == MDS_OK;
+    mds_eval_trace_candidate(eval, MDS_TRACE_RESULT, what, release->id,
                              release->version, holds);
 
-    judge->trace = trace;
-    judge->admits = admits;
+    eval->trace = trace;
+    eval->may_admit = may_admit;
 
     return holds;
 }

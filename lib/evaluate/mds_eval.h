@@ -1,6 +1,7 @@
 /*
- * mds_eval: whether a release, or a build, is for a device. One judge lives
- * for one evaluation; it is for mds_decide() and its helpers alone.
+ * mds_eval: the context of one evaluation, and the tests of releases and builds
+ * in it. mds_decide(), mds_settings_evaluate() and mds_user_messages() make one
+ * for each request; only files of this folder use it.
  */
 
 #ifndef MDS_EVAL_H
@@ -8,23 +9,24 @@
 
 #include "base/mds_version.h"
 #include "catalog/mds_record.h"
-#include "evaluate/mds_decide.h"
+#include "evaluate/mds_reason.h"
+#include "evaluate/mds_snapshot.h"
+#include "evaluate/mds_trace.h"
+#include "request/mds_request.h"
 
-/* Rules whose verdict is remembered within an evaluation. */
+/* Results of rules and lists beyond these numbers are not cached. */
 #define MDS_RULE_MATCHES_MAX 256
-
-/* Lists, likewise. */
 #define MDS_LIST_MATCHES_MAX 64
 
-/* Buckets that are made in one go, at most. */
+/* The most buckets that are computed in one call. */
 #define MDS_BUCKETS_MAX 64
 
-#define MDS_DETAIL_MAX 512 /* bytes of a trace's words */
+#define MDS_DETAIL_MAX 512 /* bytes of a trace event's detail */
 
 typedef enum { MDS_MATCH_UNKNOWN, MDS_MATCH_YES, MDS_MATCH_NO } mds_match_t;
 
-/* A value that releases are for, and what was said of the texts that it was
- * looked for in last: most releases have the same. */
+/* The device's platform or channel, with the result for the texts that were
+ * compared last: most releases name the same ones. */
 typedef struct {
     mds_str_t   value;
     mds_range_t texts;
@@ -36,65 +38,69 @@ typedef struct {
     const mds_record_t   *record;
     const mds_request_t  *request;
     int64_t               now_ms;
-    mds_trace_t          *trace; /* NULL: nobody listens */
+    mds_trace_t          *trace; /* may be NULL */
     mds_error_t          *err;
-    mds_status_t          status;  /* the first failure sticks */
-    bool                  admits;  /* a window may let it in */
-    bool                  pending; /* the release holds if one does */
+    mds_status_t          status;    /* the first failure sticks */
+    bool                  may_admit; /* a window may admit the device */
+    bool                  pending;   /* the release holds if a window admits */
 
     mds_str_t     kind;
     mds_scope_t   platform;
     mds_scope_t   channel;
     mds_str_t     refuse;
     mds_str_t     ids[2];    /* by mds_by_t */
-    uint64_t      hashes[2]; /* mds_id_hash() of them, once asked for */
+    uint64_t      hashes[2]; /* mds_id_hash() of ids, where hashed is set */
     bool          hashed[2];
-    mds_version_t installed;         /* len 0: nothing is */
-    bool          installed_dropped; /* what the request names does not count */
+    mds_version_t installed;         /* len 0: nothing is installed */
+    bool          installed_dropped; /* the request's version is ignored */
 
-    /* The buckets made last, by mds_by_t: of so many salts, from that one on,
-     * a multiple of MDS_SIPHASH_LANES. */
-    uint32_t made[2];
-    uint32_t salts[2];
+    /* The buckets computed last, by mds_by_t: those of bucket_count salts from
+     * bucket_first on, which is a multiple of MDS_SIPHASH_LANES. */
+    uint32_t bucket_count[2];
+    uint32_t bucket_first[2];
     uint64_t buckets[2][MDS_BUCKETS_MAX];
 
-    mds_range_t built; /* builds that were looked through last … */
-    uint32_t    build; /* … and the one for the device */
+    /* The builds that were searched last, and the one for the device. */
+    mds_range_t build_cache_key;
+    uint32_t    build_cache;
 
-    uint64_t      asked; /* a bit for each attribute whose value is known */
-    uint64_t      read;  /* the same of its version */
+    /* By attribute, of which a record has at most MDS_RULE_ATTRIBUTES_MAX. */
+    uint64_t      attr_known;  /* a bit for each one in values */
+    uint64_t      attr_parsed; /* a bit for each one in versions */
     mds_str_t     values[MDS_RULE_ATTRIBUTES_MAX];
-    mds_version_t versions[MDS_RULE_ATTRIBUTES_MAX]; /* len 0: it is none */
-    uint8_t       verdicts[MDS_RULE_MATCHES_MAX];    /* mds_match_t, by rule */
-    uint8_t       list_verdicts[MDS_LIST_MATCHES_MAX];
+    mds_version_t versions[MDS_RULE_ATTRIBUTES_MAX]; /* len 0: not a version */
+
+    /* mds_match_t of the first rules and lists. */
+    uint8_t rule_matches[MDS_RULE_MATCHES_MAX];
+    uint8_t list_matches[MDS_LIST_MATCHES_MAX];
 } mds_eval_t;
 
 typedef enum {
-    MDS_EVAL_OFFER,          /* may it be given now: the trace hears of it */
-    MDS_EVAL_SILENT,         /* the same, and the trace does not */
-    MDS_EVAL_ROLLBACK_TARGET /* may a device go back to it: ended ones count */
+    MDS_EVAL_OFFER,          /* may be given now; the trace gets events */
+    MDS_EVAL_SILENT,         /* the same without events */
+    MDS_EVAL_ROLLBACK_TARGET /* may be gone back to: ended ones count */
 } mds_eval_mode_t;
 
-void mds_eval_begin(mds_eval_t *judge, const mds_snapshot_t *snapshot,
-                    const mds_record_t *record, const mds_request_t *request,
-                    int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
+void mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
+                   const mds_record_t *record, const mds_request_t *request,
+                   int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
 
 /* Whether the value is among the texts; all are, if there are none. */
-bool mds_eval_texts_contain(const mds_eval_t *judge, mds_range_t texts,
+bool mds_eval_texts_contain(const mds_eval_t *eval, mds_range_t texts,
                             mds_str_t value);
 
 /* mds_id_hash() of the device or user, made once. */
-uint64_t mds_eval_hash(mds_eval_t *judge, mds_by_t by);
+uint64_t mds_eval_id_hash(mds_eval_t *eval, mds_by_t by);
 
 /* The same of a scope's value, with what was said last. */
 static inline bool
-mds_eval_scope_has(const mds_eval_t *judge, mds_scope_t *scope,
+mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
                    mds_range_t texts)
 {
     if (texts.first != scope->texts.first || texts.count != scope->texts.count)
     {
         scope->texts = texts;
-        scope->has = mds_eval_texts_contain(judge, texts, scope->value);
+        scope->has = mds_eval_texts_contain(eval, texts, scope->value);
     }
 
     return scope->has;
@@ -102,66 +108,66 @@ mds_eval_scope_has(const mds_eval_t *judge, mds_scope_t *scope,
 
 /* Whether the device's platform and channel are among these. */
 static inline bool
-mds_eval_scope(mds_eval_t *judge, mds_range_t platforms, mds_range_t channels)
+mds_eval_scope(mds_eval_t *eval, mds_range_t platforms, mds_range_t channels)
 {
-    return mds_eval_scope_has(judge, &judge->platform, platforms)
-           && mds_eval_scope_has(judge, &judge->channel, channels);
+    return mds_eval_scope_has(eval, &eval->platform, platforms)
+           && mds_eval_scope_has(eval, &eval->channel, channels);
 }
 
 /* A version's key against what is installed (which has to be something). */
-int mds_eval_version_cmp(const mds_eval_t *judge, mds_span_t key);
+int mds_eval_version_cmp(const mds_eval_t *eval, mds_span_t key);
 
 /* Whether the device takes the version: the request does not refuse it. */
-bool mds_eval_version_accepted(mds_eval_t *judge, mds_span_t version_key);
+bool mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key);
 
 /* Whether all rules (REFS) hold; told: the trace hears of each. */
-bool mds_eval_rules(mds_eval_t *judge, mds_range_t rules, bool told);
+bool mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool told);
 
 /* The same of those that ask about the attribute alone; nobody hears of it. */
 bool
-mds_eval_rules_about(mds_eval_t *judge, mds_range_t rules, mds_str_t attribute);
+mds_eval_rules_about(mds_eval_t *eval, mds_range_t rules, mds_str_t attribute);
 
 /* Whether one of the lists (REFS) has the device, or its user. on_match_limit:
  * what counts where a pattern cannot say. */
-bool mds_eval_lists(mds_eval_t *judge, mds_range_t lists, const char *what,
+bool mds_eval_lists(mds_eval_t *eval, mds_range_t lists, const char *what,
                     bool on_match_limit);
 
 /* Whether all holds that a release asks for besides its audience. */
-bool mds_eval_condition(mds_eval_t *judge, const mds_release_record_t *release,
+bool mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                         mds_eval_mode_t mode);
 
 /* The buckets of the salt and of others behind it. */
-void mds_eval_buckets(mds_eval_t *judge, uint32_t salt, mds_by_t by);
+void mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by);
 
 /* The device's or user's bucket. Neighbours' are made in one go: they are
  * likely to be asked for next. */
 static inline uint64_t
-mds_eval_bucket(mds_eval_t *judge, uint32_t salt, mds_by_t by)
+mds_eval_bucket(mds_eval_t *eval, uint32_t salt, mds_by_t by)
 {
-    if (salt - judge->salts[by] >= judge->made[by]) {
-        mds_eval_buckets(judge, salt, by);
+    if (salt - eval->bucket_first[by] >= eval->bucket_count[by]) {
+        mds_eval_buckets(eval, salt, by);
     }
 
-    return judge->buckets[by][salt - judge->salts[by]];
+    return eval->buckets[by][salt - eval->bucket_first[by]];
 }
 
 /* Sticky: the bucket is the device's own, and the threshold only rises. */
 static inline bool
-mds_eval_in_percent(mds_eval_t *judge, uint32_t salt, mds_by_t by,
+mds_eval_in_percent(mds_eval_t *eval, uint32_t salt, mds_by_t by,
                     uint64_t threshold)
 {
-    return judge->ids[by].len > 0
+    return eval->ids[by].len > 0
            && (threshold == UINT64_MAX
-               || mds_eval_bucket(judge, salt, by) < threshold);
+               || mds_eval_bucket(eval, salt, by) < threshold);
 }
 
 /* The threshold that a ramp has reached. */
 uint64_t
-mds_eval_ramp(const mds_eval_t *judge, const mds_release_record_t *release);
+mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release);
 
 /* Whether it is seen without a look-up that no part of the audience does. */
 static inline __attribute__((always_inline)) bool
-mds_eval_no_bucket_hit(mds_eval_t *judge, const mds_release_record_t *release)
+mds_eval_no_bucket_hit(mds_eval_t *eval, const mds_release_record_t *release)
 {
     uint8_t flags = release->flags;
 
@@ -169,11 +175,11 @@ mds_eval_no_bucket_hit(mds_eval_t *judge, const mds_release_record_t *release)
             & (MDS_AUDIENCE_ALL | MDS_AUDIENCE_LISTS | MDS_AUDIENCE_WINDOW))
                == 0
            && !((flags & MDS_AUDIENCE_PERCENT) != 0
-                && mds_eval_in_percent(judge, release->salt, release->by,
+                && mds_eval_in_percent(eval, release->salt, release->by,
                                        release->percent))
            && !((flags & MDS_AUDIENCE_RAMP) != 0
-                && mds_eval_in_percent(judge, release->salt, release->by,
-                                       mds_eval_ramp(judge, release)));
+                && mds_eval_in_percent(eval, release->salt, release->by,
+                                       mds_eval_ramp(eval, release)));
 }
 
 static inline bool
@@ -186,76 +192,76 @@ mds_eval_state_fits(const mds_release_record_t *release, mds_eval_mode_t mode)
 
 /* Who was entitled stays so behind the end. */
 static inline bool
-mds_eval_time_fits(const mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
 {
-    return judge->now_ms >= release->start_ms
-           && (judge->now_ms < release->end_ms
+    return eval->now_ms >= release->start_ms
+           && (eval->now_ms < release->end_ms
                || mode == MDS_EVAL_ROLLBACK_TARGET);
 }
 
 /* Whether a look at the first bytes of a release shows that it is out, as it
  * is for most of them. */
 static inline bool
-mds_eval_prefilter_rejects(mds_eval_t                 *judge,
+mds_eval_prefilter_rejects(mds_eval_t                 *eval,
                            const mds_release_record_t *release,
                            mds_eval_mode_t             mode)
 {
     return !mds_eval_state_fits(release, mode)
-           || !mds_eval_time_fits(judge, release, mode)
-           || !mds_eval_scope(judge, release->platforms, release->channels)
-           || mds_eval_no_bucket_hit(judge, release);
+           || !mds_eval_time_fits(eval, release, mode)
+           || !mds_eval_scope(eval, release->platforms, release->channels)
+           || mds_eval_no_bucket_hit(eval, release);
 }
 
 /* What is not skipped, and what the trace hears of, from the beginning. */
 bool
-mds_eval_release_full(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
                       mds_eval_mode_t mode, mds_reason_t *reason);
 
 /* *reason: what let the device in, or OUTSIDE. */
 static inline bool
-mds_eval_release(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
                  mds_eval_mode_t mode, mds_reason_t *reason)
 {
-    judge->pending = false;
+    eval->pending = false;
 
-    return !((judge->trace == NULL || mode == MDS_EVAL_SILENT)
-             && mds_eval_prefilter_rejects(judge, release, mode))
-           && mds_eval_release_full(judge, release, mode, reason);
+    return !((eval->trace == NULL || mode == MDS_EVAL_SILENT)
+             && mds_eval_prefilter_rejects(eval, release, mode))
+           && mds_eval_release_full(eval, release, mode, reason);
 }
 
 /* Whether any part of the audience lets the device in, and which. */
-bool mds_eval_audience(mds_eval_t *judge, const mds_release_record_t *release,
+bool mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                        mds_reason_t *reason);
 
 /* Tells the trace, if there is one, of a test; returns holds. The other
  * arguments are not looked at where nobody listens. */
-bool mds_eval_trace(mds_eval_t *judge, const char *what, mds_str_t subject,
+bool mds_eval_trace(mds_eval_t *eval, const char *what, mds_str_t subject,
                     mds_str_t seen, bool holds, const char *format, ...)
     MDS_PRINTF(6, 7);
 
-#define mds_eval_trace(judge, what, subject, seen, holds, ...)                 \
-    ((judge)->trace == NULL ? (holds)                                          \
-                            : mds_eval_trace((judge), (what), (subject),       \
-                                             (seen), (holds), __VA_ARGS__))
+#define mds_eval_trace(eval, what, subject, seen, holds, ...)                  \
+    ((eval)->trace == NULL ? (holds)                                           \
+                           : mds_eval_trace((eval), (what), (subject), (seen), \
+                                            (holds), __VA_ARGS__))
 
 /* Tells it that a candidate is taken up, or done with. */
-void mds_eval_trace_candidate(mds_eval_t *judge, mds_trace_type_t type,
+void mds_eval_trace_candidate(mds_eval_t *eval, mds_trace_type_t type,
                               const char *what, mds_span_t id,
                               mds_span_t version, bool holds);
 
-#define mds_eval_trace_candidate(judge, ...)                                   \
-    ((judge)->trace == NULL ? (void) 0                                         \
-                            : mds_eval_trace_candidate((judge), __VA_ARGS__))
+#define mds_eval_trace_candidate(eval, ...)                                    \
+    ((eval)->trace == NULL ? (void) 0                                          \
+                           : mds_eval_trace_candidate((eval), __VA_ARGS__))
 
 /* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
-const char *mds_eval_join_texts(const mds_eval_t *judge, mds_range_t texts,
+const char *mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
                                 const char *suffix, char *buffer, size_t size);
 
 /*
  * The build for the device among builds of one version, as an index of BUILDS;
  * MDS_RECORD_NONE: none. embedded: those count as well.
  */
-uint32_t mds_eval_build(mds_eval_t *judge, mds_range_t builds, bool embedded);
+uint32_t mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded);
 
 #endif

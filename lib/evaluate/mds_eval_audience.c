@@ -7,92 +7,92 @@
 #include "state/mds_window.h"
 
 uint64_t
-mds_eval_hash(mds_eval_t *judge, mds_by_t by)
+mds_eval_id_hash(mds_eval_t *eval, mds_by_t by)
 {
-    if (!judge->hashed[by]) {
-        judge->hashes[by] = mds_id_hash(judge->ids[by]);
-        judge->hashed[by] = true;
+    if (!eval->hashed[by]) {
+        eval->hashes[by] = mds_id_hash(eval->ids[by]);
+        eval->hashed[by] = true;
     }
 
-    return judge->hashes[by];
+    return eval->hashes[by];
 }
 
 /* What was asked for together is likely to be so again: each time twice as
  * many, up to all there is room for. */
 void
-mds_eval_buckets(mds_eval_t *judge, uint32_t salt, mds_by_t by)
+mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by)
 {
     uint32_t first = salt & ~(MDS_SIPHASH_LANES - 1u);
-    uint32_t left = judge->record->tables[MDS_TABLE_SALTS].count - first;
+    uint32_t left = eval->record->tables[MDS_TABLE_SALTS].count - first;
     uint32_t most = left < MDS_BUCKETS_MAX ? left : MDS_BUCKETS_MAX;
-    uint32_t count
-        = judge->made[by] == 0 ? MDS_SIPHASH_LANES : 2 * judge->made[by];
+    uint32_t count = eval->bucket_count[by] == 0 ? MDS_SIPHASH_LANES
+                                                 : 2 * eval->bucket_count[by];
 
     /* Lanes come together; of a salt that is asked for, they are all there. */
     count = (count < most ? count : most) & ~(MDS_SIPHASH_LANES - 1u);
-    mds_siphash_lanes(mds_record_item(judge->record, MDS_TABLE_SALTS, first),
-                      count, judge->ids[by], judge->buckets[by]);
-    judge->salts[by] = first;
-    judge->made[by] = count;
+    mds_siphash_lanes(mds_record_item(eval->record, MDS_TABLE_SALTS, first),
+                      count, eval->ids[by], eval->buckets[by]);
+    eval->bucket_first[by] = first;
+    eval->bucket_count[by] = count;
 }
 
 /* The look-up, made once a request for each list. */
 static bool
-mds_eval_listed(mds_eval_t *judge, uint32_t i, const mds_list_ref_t *list,
-                bool on_match_limit)
+mds_eval_list_match(mds_eval_t *eval, uint32_t i, const mds_list_ref_t *list,
+                    bool on_match_limit)
 {
-    uint8_t *verdict = i < MDS_LIST_MATCHES_MAX && !on_match_limit
-                           ? &judge->list_verdicts[i]
-                           : NULL;
+    uint8_t *match = i < MDS_LIST_MATCHES_MAX && !on_match_limit
+                         ? &eval->list_matches[i]
+                         : NULL;
     bool     in = false;
 
-    if (verdict != NULL && *verdict != MDS_MATCH_UNKNOWN) {
-        return *verdict == MDS_MATCH_YES;
+    if (match != NULL && *match != MDS_MATCH_UNKNOWN) {
+        return *match == MDS_MATCH_YES;
     }
 
-    if (judge->ids[list->by].len > 0 && judge->status == MDS_OK) {
-        judge->status
-            = mds_catalog_list_has(judge->snapshot->catalog,
-                                   mds_record_bytes(judge->record, list->key),
-                                   judge->ids[list->by],
-                                   mds_eval_hash(judge, list->by),
-                                   on_match_limit, judge->err, &in);
+    if (eval->ids[list->by].len > 0 && eval->status == MDS_OK) {
+        eval->status
+            = mds_catalog_list_has(eval->snapshot->catalog,
+                                   mds_record_bytes(eval->record, list->key),
+                                   eval->ids[list->by],
+                                   mds_eval_id_hash(eval, list->by),
+                                   on_match_limit, eval->err, &in);
     }
 
-    if (verdict != NULL) {
-        *verdict = in ? MDS_MATCH_YES : MDS_MATCH_NO;
+    if (match != NULL) {
+        *match = in ? MDS_MATCH_YES : MDS_MATCH_NO;
     }
 
     return in;
 }
 
 static bool
-mds_eval_list(mds_eval_t *judge, uint32_t i, const char *what,
+mds_eval_list(mds_eval_t *eval, uint32_t i, const char *what,
               bool on_match_limit)
 {
     const mds_list_ref_t *list
-        = mds_record_item(judge->record, MDS_TABLE_LISTS, i);
-    bool in = mds_eval_listed(judge, i, list, on_match_limit);
+        = mds_record_item(eval->record, MDS_TABLE_LISTS, i);
+    bool in = mds_eval_list_match(eval, i, list, on_match_limit);
 
-    return mds_eval_trace(judge, what,
-                          mds_record_bytes(judge->record, list->name),
-                          judge->ids[list->by], in, "list of %s",
+    return mds_eval_trace(eval, what,
+                          mds_record_bytes(eval->record, list->name),
+                          eval->ids[list->by], in, "list of %s",
                           list->by == MDS_BY_USER ? "users" : "devices");
 }
 
 /* Whether one of the lists has the device, or its user. */
 bool
-mds_eval_lists(mds_eval_t *judge, mds_range_t lists, const char *what,
+mds_eval_lists(mds_eval_t *eval, mds_range_t lists, const char *what,
                bool on_match_limit)
 {
     bool any = false;
 
     for (uint32_t i = 0; i < lists.count; i++) {
-        if (mds_eval_list(judge, mds_record_ref(judge->record, lists.first + i),
+        if (mds_eval_list(eval, mds_record_ref(eval->record, lists.first + i),
                           what, on_match_limit))
         {
             any = true;
-            if (judge->trace == NULL) {
+            if (eval->trace == NULL) {
                 break;
             }
         }
@@ -108,40 +108,40 @@ mds_percent_of(uint64_t threshold)
 }
 
 static MDS_COLD bool
-mds_tell_threshold(mds_eval_t *judge, const mds_release_record_t *release,
-                   uint64_t threshold, const char *what, bool in)
+mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
+                    uint64_t threshold, const char *what, bool in)
 {
-    mds_str_t id = judge->ids[release->by];
-    uint64_t  bucket = mds_eval_bucket(judge, release->salt, release->by);
+    mds_str_t id = eval->ids[release->by];
+    uint64_t  bucket = mds_eval_bucket(eval, release->salt, release->by);
 
     if (id.len == 0) {
-        return mds_eval_trace(judge, what, mds_null_str, id, false,
+        return mds_eval_trace(eval, what, mds_null_str, id, false,
                               "below %.4f, and there is no %s",
                               mds_percent_of(threshold),
                               release->by == MDS_BY_USER ? "user" : "device");
     }
 
-    return mds_eval_trace(judge, what, mds_null_str, id, in,
+    return mds_eval_trace(eval, what, mds_null_str, id, in,
                           "bucket %.4f, below %.4f", mds_percent_of(bucket),
                           mds_percent_of(threshold));
 }
 
 static inline bool
-mds_eval_threshold(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_threshold(mds_eval_t *eval, const mds_release_record_t *release,
                    uint64_t threshold, const char *what)
 {
-    bool in = mds_eval_in_percent(judge, release->salt, release->by, threshold);
+    bool in = mds_eval_in_percent(eval, release->salt, release->by, threshold);
 
-    return judge->trace == NULL
+    return eval->trace == NULL
                ? in
-               : mds_tell_threshold(judge, release, threshold, what, in);
+               : mds_trace_threshold(eval, release, threshold, what, in);
 }
 
 /* The percentage that the clock has reached, on a straight line. */
 uint64_t
-mds_eval_ramp(const mds_eval_t *judge, const mds_release_record_t *release)
+mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release)
 {
-    int64_t           now_ms = judge->now_ms;
+    int64_t           now_ms = eval->now_ms;
     uint64_t          from = release->ramp_from;
     uint64_t          to = release->ramp_to;
     unsigned __int128 risen;
@@ -163,29 +163,29 @@ mds_eval_ramp(const mds_eval_t *judge, const mds_release_record_t *release)
 }
 
 static bool
-mds_in_all(mds_eval_t *judge)
+mds_in_all(mds_eval_t *eval)
 {
-    return mds_eval_trace(judge, "all", mds_null_str, mds_null_str, true,
+    return mds_eval_trace(eval, "all", mds_null_str, mds_null_str, true,
                           "everybody");
 }
 
 static bool
-mds_in_percent(mds_eval_t *judge, const mds_release_record_t *release)
+mds_in_percent(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_threshold(judge, release, release->percent, "percent");
+    return mds_eval_threshold(eval, release, release->percent, "percent");
 }
 
 static bool
-mds_in_ramp(mds_eval_t *judge, const mds_release_record_t *release)
+mds_in_ramp(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_threshold(judge, release, mds_eval_ramp(judge, release),
+    return mds_eval_threshold(eval, release, mds_eval_ramp(eval, release),
                               "ramp");
 }
 
 static MDS_NOINLINE bool
-mds_in_lists(mds_eval_t *judge, const mds_release_record_t *release)
+mds_in_lists(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    return mds_eval_lists(judge, release->lists, "list", false);
+    return mds_eval_lists(eval, release->lists, "list", false);
 }
 
 static mds_status_t
@@ -204,63 +204,62 @@ mds_window_read(mds_state_t *state, mds_str_t key, mds_str_t id,
 
 /* Who is in, from the state; *open: whether others may still come in. */
 static bool
-mds_window_look(mds_eval_t *judge, const mds_release_record_t *release,
+mds_window_look(mds_eval_t *eval, const mds_release_record_t *release,
                 mds_window_t *window, bool *open)
 {
     mds_error_t  why = { .text = "it cannot be opened" };
-    mds_state_t *state = judge->snapshot->state;
+    mds_state_t *state = eval->snapshot->state;
     bool         in = false;
 
     /* Whatever ails the state ails no catalog. */
     if (state == NULL
         || mds_window_read(state,
-                           mds_record_bytes(judge->record, release->window),
-                           judge->ids[release->window_by], &why, window, &in)
+                           mds_record_bytes(eval->record, release->window),
+                           eval->ids[release->window_by], &why, window, &in)
                != MDS_OK)
     {
-        judge->status
-            = mds_fail(judge->err, MDS_DENIED,
+        eval->status
+            = mds_fail(eval->err, MDS_DENIED,
                        "the state, with the window of \"%.*s\" in it, is not"
                        " to be had: %s",
-                       MDS_STR(mds_record_bytes(judge->record, release->id)),
+                       MDS_STR(mds_record_bytes(eval->record, release->id)),
                        why.text);
         return false;
     }
 
     *open = window->count < release->window_count
-            && judge->now_ms < release->window_until_ms;
+            && eval->now_ms < release->window_until_ms;
 
     return in;
 }
 
 static MDS_NOINLINE bool
-mds_in_window(mds_eval_t *judge, const mds_release_record_t *release)
+mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    mds_str_t    id = judge->ids[release->window_by];
+    mds_str_t    id = eval->ids[release->window_by];
     mds_window_t window = { 0 };
     char         until[MDS_TIME_BYTES] = "it is full";
     bool         open = false, in;
 
-    if (judge->status != MDS_OK) {
+    if (eval->status != MDS_OK) {
         return false;
     }
 
     if (id.len == 0) {
-        return mds_eval_trace(judge, "window", mds_null_str, id, false,
+        return mds_eval_trace(eval, "window", mds_null_str, id, false,
                               "there is no %s",
                               release->window_by == MDS_BY_USER ? "user"
                                                                 : "device");
     }
 
-    in = mds_window_look(judge, release, &window, &open);
-    judge->pending = !in && open && judge->admits;
+    in = mds_window_look(eval, release, &window, &open);
+    eval->pending = !in && open && eval->may_admit;
 
-    if (judge->trace != NULL && release->window_until_ms != INT64_MAX) {
+    if (eval->trace != NULL && release->window_until_ms != INT64_MAX) {
         (void) mds_time_format(release->window_until_ms, until);
     }
 
-    return mds_eval_trace(judge, "window", mds_null_str, id,
-                          in || judge->pending,
+    return mds_eval_trace(eval, "window", mds_null_str, id, in || eval->pending,
                           "%" PRIu64 " of %" PRIu64 ", until %s: %s%s",
                           window.count, release->window_count, until,
                           in ? "is in it" : "is not in it",
@@ -272,30 +271,30 @@ mds_in_window(mds_eval_t *judge, const mds_release_record_t *release)
 }
 
 static inline bool
-mds_eval_part(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_part(mds_eval_t *eval, const mds_release_record_t *release,
               unsigned part, mds_reason_t *reason)
 {
     switch (part) {
     case MDS_AUDIENCE_ALL:
         *reason = MDS_REASON_ALL;
-        return mds_in_all(judge);
+        return mds_in_all(eval);
     case MDS_AUDIENCE_PERCENT:
         *reason = MDS_REASON_PERCENT;
-        return mds_in_percent(judge, release);
+        return mds_in_percent(eval, release);
     case MDS_AUDIENCE_RAMP:
         *reason = MDS_REASON_RAMP;
-        return mds_in_ramp(judge, release);
+        return mds_in_ramp(eval, release);
     case MDS_AUDIENCE_LISTS:
         *reason = MDS_REASON_LIST;
-        return mds_in_lists(judge, release);
+        return mds_in_lists(eval, release);
     default:
         *reason = MDS_REASON_WINDOW;
-        return mds_in_window(judge, release);
+        return mds_in_window(eval, release);
     }
 }
 
 bool
-mds_eval_audience(mds_eval_t *judge, const mds_release_record_t *release,
+mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                   mds_reason_t *reason)
 {
     mds_reason_t why;
@@ -305,8 +304,8 @@ mds_eval_audience(mds_eval_t *judge, const mds_release_record_t *release,
     *reason = MDS_REASON_OUTSIDE;
 
     /* The lowest bit first. */
-    for (; rest != 0 && (!in || judge->trace != NULL); rest &= rest - 1) {
-        if (mds_eval_part(judge, release, rest & -rest, &why) && !in) {
+    for (; rest != 0 && (!in || eval->trace != NULL); rest &= rest - 1) {
+        if (mds_eval_part(eval, release, rest & -rest, &why) && !in) {
             in = true;
             *reason = why;
         }

@@ -2,50 +2,50 @@
 
 /* For kind upgrade, the app's version is the resource's. */
 static mds_str_t
-mds_eval_fetch(const mds_eval_t *judge, mds_str_t name)
+mds_eval_fetch(const mds_eval_t *eval, mds_str_t name)
 {
-    mds_str_t value = mds_request_get(judge->request, name);
+    mds_str_t value = mds_request_get(eval->request, name);
 
-    if (judge->installed_dropped && mds_str_eq(name, mds_str("version"))) {
+    if (eval->installed_dropped && mds_str_eq(name, mds_str("version"))) {
         return mds_null_str;
     }
 
-    if (value.len == 0 && mds_str_eq(judge->kind, mds_str("upgrade"))
+    if (value.len == 0 && mds_str_eq(eval->kind, mds_str("upgrade"))
         && mds_str_eq(name, mds_str("app_version")))
     {
-        value = mds_request_attr(judge->request, MDS_ATTR_VERSION);
+        value = mds_request_attr(eval->request, MDS_ATTR_VERSION);
     }
 
     return value;
 }
 
 static mds_str_t
-mds_eval_value(mds_eval_t *judge, uint32_t attribute)
+mds_eval_value(mds_eval_t *eval, uint32_t attribute)
 {
     const mds_span_t *name
-        = mds_record_item(judge->record, MDS_TABLE_ATTRIBUTES, attribute);
+        = mds_record_item(eval->record, MDS_TABLE_ATTRIBUTES, attribute);
 
-    if ((judge->asked & UINT64_C(1) << attribute) == 0) {
-        judge->values[attribute]
-            = mds_eval_fetch(judge, mds_record_bytes(judge->record, *name));
-        judge->asked |= UINT64_C(1) << attribute;
+    if ((eval->attr_known & UINT64_C(1) << attribute) == 0) {
+        eval->values[attribute]
+            = mds_eval_fetch(eval, mds_record_bytes(eval->record, *name));
+        eval->attr_known |= UINT64_C(1) << attribute;
     }
 
-    return judge->values[attribute];
+    return eval->values[attribute];
 }
 
 /* The same as a version, read once; len 0: it is none. */
 static const mds_version_t *
-mds_eval_version(mds_eval_t *judge, uint32_t attribute)
+mds_eval_version(mds_eval_t *eval, uint32_t attribute)
 {
-    mds_version_t *version = &judge->versions[attribute];
+    mds_version_t *version = &eval->versions[attribute];
 
-    if ((judge->read & UINT64_C(1) << attribute) == 0) {
-        if (!mds_version_parse(mds_eval_value(judge, attribute), version)) {
+    if ((eval->attr_parsed & UINT64_C(1) << attribute) == 0) {
+        if (!mds_version_parse(mds_eval_value(eval, attribute), version)) {
             version->len = 0;
         }
 
-        judge->read |= UINT64_C(1) << attribute;
+        eval->attr_parsed |= UINT64_C(1) << attribute;
     }
 
     return version;
@@ -56,7 +56,7 @@ mds_eval_version(mds_eval_t *judge, uint32_t attribute)
 
 /* Whole values are sorted: halves of them go, until few are left. */
 static bool
-mds_rule_lists(const mds_eval_t *judge, const mds_rule_record_t *rule,
+mds_rule_lists(const mds_eval_t *eval, const mds_rule_record_t *rule,
                mds_str_t value)
 {
     uint32_t low = rule->values.first;
@@ -65,7 +65,7 @@ mds_rule_lists(const mds_eval_t *judge, const mds_rule_record_t *rule,
     while (high - low > MDS_RULE_FEW) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (mds_str_cmp(mds_record_text(judge->record, middle), value) <= 0) {
+        if (mds_str_cmp(mds_record_text(eval->record, middle), value) <= 0) {
             low = middle;
         } else {
             high = middle;
@@ -73,13 +73,13 @@ mds_rule_lists(const mds_eval_t *judge, const mds_rule_record_t *rule,
     }
 
     for (; low < high; low++) {
-        if (mds_str_eq(mds_record_text(judge->record, low), value)) {
+        if (mds_str_eq(mds_record_text(eval->record, low), value)) {
             return true;
         }
     }
 
     for (uint32_t i = 0; i < rule->prefixes.count; i++) {
-        if (mds_str_starts(value, mds_record_text(judge->record,
+        if (mds_str_starts(value, mds_record_text(eval->record,
                                                   rule->prefixes.first + i)))
         {
             return true;
@@ -90,13 +90,13 @@ mds_rule_lists(const mds_eval_t *judge, const mds_rule_record_t *rule,
 }
 
 static bool
-mds_rule_spans(const mds_eval_t *judge, const mds_rule_record_t *rule,
+mds_rule_spans(const mds_eval_t *eval, const mds_rule_record_t *rule,
                const mds_version_t *version)
 {
     mds_str_t key = mds_version_key(version);
-    mds_str_t min = mds_record_bytes(judge->record, rule->min);
-    mds_str_t max = mds_record_bytes(judge->record, rule->max);
-    mds_str_t below = mds_record_bytes(judge->record, rule->below);
+    mds_str_t min = mds_record_bytes(eval->record, rule->min);
+    mds_str_t max = mds_record_bytes(eval->record, rule->max);
+    mds_str_t below = mds_record_bytes(eval->record, rule->below);
 
     return (min.len == 0 || mds_str_cmp(key, min) >= 0)
            && (max.len == 0 || mds_str_cmp(key, max) <= 0)
@@ -105,39 +105,39 @@ mds_rule_spans(const mds_eval_t *judge, const mds_rule_record_t *rule,
 
 /* What the request lacks, or is no version, fails whichever way it is asked. */
 static bool
-mds_rule_holds(mds_eval_t *judge, const mds_rule_record_t *rule)
+mds_rule_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
 {
     const mds_version_t *version;
     mds_str_t            value;
 
     if (rule->op == MDS_OP_IN || rule->op == MDS_OP_NOT_IN) {
-        value = mds_eval_value(judge, rule->attribute);
+        value = mds_eval_value(eval, rule->attribute);
 
         return value.len > 0
-               && mds_rule_lists(judge, rule, value) == (rule->op == MDS_OP_IN);
+               && mds_rule_lists(eval, rule, value) == (rule->op == MDS_OP_IN);
     }
 
-    version = mds_eval_version(judge, rule->attribute);
+    version = mds_eval_version(eval, rule->attribute);
 
     return version->len > 0
-           && mds_rule_spans(judge, rule, version)
-                  == (rule->op == MDS_OP_RANGE);
+           && mds_rule_spans(eval, rule, version) == (rule->op == MDS_OP_RANGE);
 }
 
 static bool
-mds_eval_rule(mds_eval_t *judge, uint32_t i)
+mds_eval_rule(mds_eval_t *eval, uint32_t i)
 {
     bool holds;
 
-    if (i < MDS_RULE_MATCHES_MAX && judge->verdicts[i] != MDS_MATCH_UNKNOWN) {
-        return judge->verdicts[i] == MDS_MATCH_YES;
+    if (i < MDS_RULE_MATCHES_MAX && eval->rule_matches[i] != MDS_MATCH_UNKNOWN)
+    {
+        return eval->rule_matches[i] == MDS_MATCH_YES;
     }
 
-    holds = mds_rule_holds(judge,
-                           mds_record_item(judge->record, MDS_TABLE_RULES, i));
+    holds = mds_rule_holds(eval,
+                           mds_record_item(eval->record, MDS_TABLE_RULES, i));
 
     if (i < MDS_RULE_MATCHES_MAX) {
-        judge->verdicts[i] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
+        eval->rule_matches[i] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
     }
 
     return holds;
@@ -151,35 +151,35 @@ static const char *const mds_op_names[] = {
 };
 
 static MDS_COLD void
-mds_eval_trace_rule(mds_eval_t *judge, uint32_t i, bool holds)
+mds_eval_trace_rule(mds_eval_t *eval, uint32_t i, bool holds)
 {
-    const mds_record_t      *record = judge->record;
+    const mds_record_t      *record = eval->record;
     const mds_rule_record_t *rule = mds_record_item(record, MDS_TABLE_RULES, i);
     const mds_span_t        *name
         = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
     char whole[MDS_DETAIL_MAX / 3], prefixes[MDS_DETAIL_MAX / 3];
 
     (void) mds_eval_trace(
-        judge, "rule", mds_record_bytes(record, *name),
-        mds_eval_value(judge, rule->attribute), holds, "%s%.*s%s%s%s",
+        eval, "rule", mds_record_bytes(record, *name),
+        mds_eval_value(eval, rule->attribute), holds, "%s%.*s%s%s%s",
         mds_op_names[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
-        mds_eval_join_texts(judge, rule->values, "", whole, sizeof(whole)),
+        mds_eval_join_texts(eval, rule->values, "", whole, sizeof(whole)),
         rule->values.count > 0 && rule->prefixes.count > 0 ? ", " : "",
-        mds_eval_join_texts(judge, rule->prefixes, "*", prefixes,
+        mds_eval_join_texts(eval, rule->prefixes, "*", prefixes,
                             sizeof(prefixes)));
 }
 
 bool
-mds_eval_rules(mds_eval_t *judge, mds_range_t rules, bool told)
+mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool told)
 {
     bool all = true;
 
     for (uint32_t i = 0; i < rules.count; i++) {
-        uint32_t rule = mds_record_ref(judge->record, rules.first + i);
-        bool     holds = mds_eval_rule(judge, rule);
+        uint32_t rule = mds_record_ref(eval->record, rules.first + i);
+        bool     holds = mds_eval_rule(eval, rule);
 
         if (told) {
-            mds_eval_trace_rule(judge, rule, holds);
+            mds_eval_trace_rule(eval, rule, holds);
 
         } else if (!holds) {
             return false;
@@ -192,9 +192,9 @@ mds_eval_rules(mds_eval_t *judge, mds_range_t rules, bool told)
 }
 
 bool
-mds_eval_rules_about(mds_eval_t *judge, mds_range_t rules, mds_str_t attribute)
+mds_eval_rules_about(mds_eval_t *eval, mds_range_t rules, mds_str_t attribute)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
 
     for (uint32_t i = 0; i < rules.count; i++) {
         uint32_t index = mds_record_ref(record, rules.first + i);
@@ -204,7 +204,7 @@ mds_eval_rules_about(mds_eval_t *judge, mds_range_t rules, mds_str_t attribute)
             = mds_record_item(record, MDS_TABLE_ATTRIBUTES, rule->attribute);
 
         if (mds_str_eq(mds_record_bytes(record, *name), attribute)
-            && !mds_eval_rule(judge, index))
+            && !mds_eval_rule(eval, index))
         {
             return false;
         }

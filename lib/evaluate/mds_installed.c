@@ -4,9 +4,9 @@
 
 /* BUILDS has higher versions first. */
 mds_range_t
-mds_installed_builds(const mds_eval_t *judge)
+mds_installed_builds(const mds_eval_t *eval)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
     uint32_t            low = 0;
     uint32_t            high = record->tables[MDS_TABLE_BUILDS].count;
     mds_range_t         range = { 0 };
@@ -16,7 +16,7 @@ mds_installed_builds(const mds_eval_t *judge)
         const mds_build_t *build
             = mds_record_item(record, MDS_TABLE_BUILDS, middle);
 
-        if (mds_eval_version_cmp(judge, build->version_key) > 0) {
+        if (mds_eval_version_cmp(eval, build->version_key) > 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -29,7 +29,7 @@ mds_installed_builds(const mds_eval_t *judge)
         const mds_build_t *build = mds_record_item(record, MDS_TABLE_BUILDS,
                                                    range.first + range.count);
 
-        if (mds_eval_version_cmp(judge, build->version_key) != 0) {
+        if (mds_eval_version_cmp(eval, build->version_key) != 0) {
             break;
         }
 
@@ -40,13 +40,13 @@ mds_installed_builds(const mds_eval_t *judge)
 }
 
 bool
-mds_installed_known(mds_eval_t *judge, mds_range_t builds)
+mds_installed_known(mds_eval_t *eval, mds_range_t builds)
 {
     for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
         const mds_build_t *build
-            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
+            = mds_record_item(eval->record, MDS_TABLE_BUILDS, i);
 
-        if (mds_eval_scope(judge, build->platforms, build->channels)) {
+        if (mds_eval_scope(eval, build->platforms, build->channels)) {
             return true;
         }
     }
@@ -61,20 +61,20 @@ mds_installed_known(mds_eval_t *judge, mds_range_t builds)
  * changes.
  */
 static bool
-mds_installed_is_foreign(mds_eval_t *judge)
+mds_installed_is_foreign(mds_eval_t *eval)
 {
-    mds_range_t builds = mds_installed_builds(judge);
+    mds_range_t builds = mds_installed_builds(eval);
     bool        known = false;
 
     for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
         const mds_build_t *build
-            = mds_record_item(judge->record, MDS_TABLE_BUILDS, i);
+            = mds_record_item(eval->record, MDS_TABLE_BUILDS, i);
 
-        if (!mds_eval_scope(judge, build->platforms, build->channels)) {
+        if (!mds_eval_scope(eval, build->platforms, build->channels)) {
             continue;
         }
 
-        if (mds_eval_rules_about(judge, build->rules, mds_str("app_version"))) {
+        if (mds_eval_rules_about(eval, build->rules, mds_str("app_version"))) {
             return false;
         }
 
@@ -85,42 +85,42 @@ mds_installed_is_foreign(mds_eval_t *judge)
 }
 
 static MDS_COLD void
-mds_installed_tell(mds_eval_t *judge, mds_str_t app_version)
+mds_installed_tell(mds_eval_t *eval, mds_str_t app_version)
 {
-    mds_str_t version = mds_request_attr(judge->request, MDS_ATTR_VERSION);
+    mds_str_t version = mds_request_attr(eval->request, MDS_ATTR_VERSION);
     char      words[MDS_DETAIL_MAX];
 
     snprintf(words, sizeof(words),
              "hotfix %.*s is not for app_version %.*s, so the device counts as"
              " having none",
              MDS_STR(version), MDS_STR(app_version));
-    judge->trace->tell(judge->trace, &(mds_trace_event_t){
-                                         .type = MDS_TRACE_INSTALLED,
-                                         .what = "installed",
-                                         .detail = words,
-                                         .seen = version,
-                                     });
+    eval->trace->event(eval->trace, &(mds_trace_event_t){
+                                        .type = MDS_TRACE_INSTALLED,
+                                        .what = "installed",
+                                        .detail = words,
+                                        .seen = version,
+                                    });
 }
 
 void
-mds_installed_drop_foreign(mds_eval_t *judge)
+mds_installed_drop_foreign(mds_eval_t *eval)
 {
     mds_str_t app_version
-        = mds_request_attr(judge->request, MDS_ATTR_APP_VERSION);
+        = mds_request_attr(eval->request, MDS_ATTR_APP_VERSION);
 
     /* Of a request that does not name its app_version it is not known that the
      * hotfix is for another one. */
-    if (judge->installed.len == 0 || app_version.len == 0
-        || !mds_str_eq(judge->kind, mds_str("hotfix"))
-        || !mds_installed_is_foreign(judge))
+    if (eval->installed.len == 0 || app_version.len == 0
+        || !mds_str_eq(eval->kind, mds_str("hotfix"))
+        || !mds_installed_is_foreign(eval))
     {
         return;
     }
 
-    judge->installed.len = 0;
-    judge->installed_dropped = true;
+    eval->installed.len = 0;
+    eval->installed_dropped = true;
 
-    if (judge->trace != NULL) {
-        mds_installed_tell(judge, app_version);
+    if (eval->trace != NULL) {
+        mds_installed_tell(eval, app_version);
     }
 }

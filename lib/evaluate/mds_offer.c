@@ -30,19 +30,18 @@ mds_texts_name(const mds_record_t *record, mds_range_t texts, mds_str_t value)
 
 /* The first rungs: those on which a device takes the full package alone. */
 static bool
-mds_full_alone(mds_eval_t *judge, const mds_release_record_t *release,
+mds_full_alone(mds_eval_t *eval, const mds_release_record_t *release,
                mds_range_t installed, bool recalled)
 {
-    const mds_record_t *record = judge->record;
-    mds_str_t           version = mds_version_key(&judge->installed);
+    const mds_record_t *record = eval->record;
+    mds_str_t           version = mds_version_key(&eval->installed);
 
     return version.len == 0 || recalled
-           || mds_texts_name(record, record->full_channels,
-                             judge->channel.value)
-           || !mds_installed_known(judge, installed)
+           || mds_texts_name(record, record->full_channels, eval->channel.value)
+           || !mds_installed_known(eval, installed)
            || mds_texts_name(record, release->force_full, version)
            || (release->stage.len > 0
-               && mds_eval_version_cmp(judge, release->stage) > 0);
+               && mds_eval_version_cmp(eval, release->stage) > 0);
 }
 
 static const mds_delta_record_t *
@@ -68,12 +67,12 @@ mds_delta_from(const mds_record_t *record, const mds_offer_t *offer,
  * is one; false: none was ever asked for.
  */
 static bool
-mds_offer_delta(mds_eval_t *judge, const mds_offer_t *offer,
+mds_offer_delta(mds_eval_t *eval, const mds_offer_t *offer,
                 mds_range_t installed, mds_answer_t *answer)
 {
     const mds_delta_record_t *delta
-        = mds_delta_from(judge->record, offer,
-                         mds_eval_build(judge, installed, true));
+        = mds_delta_from(eval->record, offer,
+                         mds_eval_build(eval, installed, true));
 
     if (delta != NULL && delta->answer.manifest.len > 0) {
         *answer = delta->answer;
@@ -83,18 +82,18 @@ mds_offer_delta(mds_eval_t *judge, const mds_offer_t *offer,
 }
 
 static const mds_offer_t *
-mds_offer_for(mds_eval_t *judge, mds_range_t builds, mds_range_t offers)
+mds_offer_for(mds_eval_t *eval, mds_range_t builds, mds_range_t offers)
 {
-    return mds_offer_find(judge->record, offers,
-                          mds_eval_build(judge, builds, false));
+    return mds_offer_find(eval->record, offers,
+                          mds_eval_build(eval, builds, false));
 }
 
 bool
-mds_offer_install(mds_eval_t *judge, const mds_release_record_t *release,
+mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
                   bool recalled, mds_answer_t *answer)
 {
     const mds_offer_t *offer
-        = mds_offer_for(judge, release->builds, release->offers);
+        = mds_offer_for(eval, release->builds, release->offers);
     mds_range_t installed = { 0 };
 
     if (offer == NULL) {
@@ -103,21 +102,21 @@ mds_offer_install(mds_eval_t *judge, const mds_release_record_t *release,
 
     *answer = offer->answer;
 
-    if (judge->installed.len > 0) {
-        installed = mds_installed_builds(judge);
+    if (eval->installed.len > 0) {
+        installed = mds_installed_builds(eval);
     }
 
-    return mds_full_alone(judge, release, installed, recalled)
-           || mds_offer_delta(judge, offer, installed, answer)
+    return mds_full_alone(eval, release, installed, recalled)
+           || mds_offer_delta(eval, offer, installed, answer)
            || release->missing == MDS_MISSING_FULL;
 }
 
 bool
-mds_offer_message(mds_eval_t *judge, const mds_message_record_t *message,
+mds_offer_message(mds_eval_t *eval, const mds_message_record_t *message,
                   mds_answer_t *answer)
 {
     const mds_offer_t *offer
-        = mds_offer_for(judge, message->builds, message->offers);
+        = mds_offer_for(eval, message->builds, message->offers);
 
     if (offer == NULL) {
         return false;
@@ -125,26 +124,25 @@ mds_offer_message(mds_eval_t *judge, const mds_message_record_t *message,
 
     *answer = offer->answer;
 
-    if (judge->installed.len > 0
-        && !mds_texts_name(judge->record, judge->record->full_channels,
-                           judge->channel.value))
+    if (eval->installed.len > 0
+        && !mds_texts_name(eval->record, eval->record->full_channels,
+                           eval->channel.value))
     {
-        (void) mds_offer_delta(judge, offer, mds_installed_builds(judge),
-                               answer);
+        (void) mds_offer_delta(eval, offer, mds_installed_builds(eval), answer);
     }
 
     return true;
 }
 
 bool
-mds_offer_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
+mds_offer_rollback(mds_eval_t *eval, const mds_release_record_t *recalled,
                    const mds_release_record_t *target, mds_answer_t *answer)
 {
     uint32_t           build = target == NULL
                                    ? MDS_RECORD_NONE
-                                   : mds_eval_build(judge, target->builds, false);
+                                   : mds_eval_build(eval, target->builds, false);
     const mds_offer_t *offer
-        = mds_offer_find(judge->record, recalled->rollbacks, build);
+        = mds_offer_find(eval->record, recalled->rollbacks, build);
 
     if (offer == NULL) {
         return false;

@@ -13,18 +13,18 @@
  * what it has was rolled back. False: it gets nothing, since a difference is
  * missing and the release says so.
  */
-bool mds_offer_install(mds_eval_t *judge, const mds_release_record_t *release,
+bool mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
                        bool recalled, mds_answer_t *answer);
 
 /* The same for the version of a message, which is never withheld for want of a
  * difference. False: there is no build of it for the device. */
-bool mds_offer_message(mds_eval_t *judge, const mds_message_record_t *message,
+bool mds_offer_message(mds_eval_t *eval, const mds_message_record_t *message,
                        mds_answer_t *answer);
 
 /* The answer to one that goes back to the version of target; NULL: to none.
  * False: the catalog does not have it. */
 bool
-mds_offer_rollback(mds_eval_t *judge, const mds_release_record_t *recalled,
+mds_offer_rollback(mds_eval_t *eval, const mds_release_record_t *recalled,
                    const mds_release_record_t *target, mds_answer_t *answer);
 
 #endif

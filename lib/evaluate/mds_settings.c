@@ -13,7 +13,7 @@ typedef struct {
     const mds_record_t         *record;
     const mds_setting_record_t *settings; /* its tables */
     const mds_release_record_t *releases;
-    mds_eval_t                 *judge;
+    mds_eval_t                 *eval;
     mds_str_t                   only;
     const mds_alloc_t          *alloc;
     mds_error_t                *err;
@@ -77,9 +77,9 @@ mds_settings_condition(mds_settings_eval_t *c, const mds_candidate_t *candidate)
            sizeof(first));
     release = &c->releases[first];
 
-    holds = mds_eval_condition(c->judge, release, MDS_EVAL_OFFER)
+    holds = mds_eval_condition(c->eval, release, MDS_EVAL_OFFER)
             && (candidate->bucket != MDS_BUCKET_NONE
-                || mds_eval_audience(c->judge, release, &reason));
+                || mds_eval_audience(c->eval, release, &reason));
     c->conditions[candidate->condition] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
 
     return holds;
@@ -89,12 +89,12 @@ mds_settings_condition(mds_settings_eval_t *c, const mds_candidate_t *candidate)
 static MDS_NOINLINE bool
 mds_settings_ask(mds_settings_eval_t *c, const mds_candidate_t *candidate)
 {
-    uint8_t      verdict = c->conditions[candidate->condition];
+    uint8_t      match = c->conditions[candidate->condition];
     mds_reason_t reason;
 
-    return (verdict == MDS_MATCH_YES || mds_settings_condition(c, candidate))
+    return (match == MDS_MATCH_YES || mds_settings_condition(c, candidate))
            && (candidate->bucket != MDS_BUCKET_ASK
-               || mds_eval_audience(c->judge, &c->releases[candidate->release],
+               || mds_eval_audience(c->eval, &c->releases[candidate->release],
                                     &reason));
 }
 
@@ -107,26 +107,26 @@ static inline const mds_candidate_t *
 mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
                    const mds_candidate_t *end)
 {
-    const uint8_t *verdicts = c->conditions;
+    const uint8_t *matches = c->conditions;
     uintptr_t      chosen = (uintptr_t) end;
 
     for (const mds_candidate_t *at = first; at < end; at++) {
-        uint8_t   verdict = verdicts[at->condition];
+        uint8_t   match = matches[at->condition];
         uintptr_t in;
 
-        if (verdict == MDS_MATCH_NO) {
+        if (match == MDS_MATCH_NO) {
             continue;
         }
 
         /* Not asked in vain. */
-        if ((verdict == MDS_MATCH_UNKNOWN || at->bucket == MDS_BUCKET_ASK)
+        if ((match == MDS_MATCH_UNKNOWN || at->bucket == MDS_BUCKET_ASK)
             && (chosen != (uintptr_t) end || !mds_settings_ask(c, at)))
         {
             continue;
         }
 
         in = at->bucket != MDS_BUCKET_PERCENT
-             || mds_eval_in_percent(c->judge, at->salt, at->by, at->percent);
+             || mds_eval_in_percent(c->eval, at->salt, at->by, at->percent);
         in = (uintptr_t) at | (in - 1);
         chosen = in < chosen ? in : chosen;
 
@@ -148,7 +148,7 @@ mds_setting_select_traced(mds_settings_eval_t   *c,
     mds_reason_t           reason;
 
     for (; candidate < end; candidate++) {
-        if (mds_eval_release(c->judge, &c->releases[candidate->release],
+        if (mds_eval_release(c->eval, &c->releases[candidate->release],
                              MDS_EVAL_OFFER, &reason)
             && chosen == end)
         {
@@ -178,7 +178,7 @@ mds_settings_select(mds_settings_eval_t *c)
             continue;
         }
 
-        chosen = c->judge->trace == NULL
+        chosen = c->eval->trace == NULL
                      ? mds_setting_select(c, first, end)
                      : mds_setting_select_traced(c, first, end);
 
@@ -187,7 +187,7 @@ mds_settings_select(mds_settings_eval_t *c)
         }
     }
 
-    return c->judge->status;
+    return c->eval->status;
 }
 
 static inline void
@@ -362,7 +362,7 @@ mds_compare_settings(mds_settings_eval_t *c, size_t held)
     return mds_settings_added(c);
 }
 
-/* All of it at once; sets and verdicts are zero: none, and not judged yet. */
+/* All of it at once; sets and match are zero: none, and not judged yet. */
 static mds_status_t
 mds_settings_begin(mds_settings_eval_t *c)
 {
@@ -474,7 +474,7 @@ mds_settings_evaluate(const mds_snapshot_t *snapshot,
         = { .only = only, .alloc = alloc, .err = err, .out = &found };
     mds_str_t    app = mds_request_get(request, mds_str("app"));
     mds_str_t    token = mds_request_get(request, mds_str("state"));
-    mds_eval_t   judge;
+    mds_eval_t   eval;
     mds_status_t status;
 
     status = mds_catalog_resource(snapshot->catalog, app, mds_str("config"),
@@ -486,8 +486,8 @@ mds_settings_evaluate(const mds_snapshot_t *snapshot,
     } else if (status == MDS_OK) {
         found.poll_after_s = c.record->poll_after_s;
         found.poll_jitter_s = c.record->poll_jitter_s;
-        mds_eval_begin(&judge, snapshot, c.record, request, now_ms, trace, err);
-        c.judge = &judge;
+        mds_eval_init(&eval, snapshot, c.record, request, now_ms, trace, err);
+        c.eval = &eval;
         status = mds_settings_record(&c, token);
     }
 

@@ -13,7 +13,7 @@ typedef enum {
                           * detail says why, seen is its version */
     MDS_TRACE_RELEASE,   /* a release is taken up: subject is its id */
     MDS_TRACE_TEST,      /* one test of it: subject, detail, seen, holds */
-    MDS_TRACE_VERDICT    /* the release is done with: holds, detail says why */
+    MDS_TRACE_RESULT     /* the release is done with: holds, detail says why */
 } mds_trace_type_t;
 
 /* Views that are valid during the call only. */
@@ -29,7 +29,7 @@ typedef struct {
 typedef struct mds_trace_s mds_trace_t;
 
 struct mds_trace_s {
-    void (*tell)(mds_trace_t *trace, const mds_trace_event_t *event);
+    void (*event)(mds_trace_t *trace, const mds_trace_event_t *event);
 };
 
 #endif

@@ -16,9 +16,9 @@ mds_message_count(const mds_record_t *record)
 }
 
 const mds_release_record_t *
-mds_official(mds_eval_t *judge, mds_str_t platform)
+mds_official(mds_eval_t *eval, mds_str_t platform)
 {
-    const mds_record_t         *record = judge->record;
+    const mds_record_t         *record = eval->record;
     const mds_release_record_t *best = NULL;
 
     for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
@@ -28,11 +28,11 @@ mds_official(mds_eval_t *judge, mds_str_t platform)
         if ((release->flags & MDS_AUDIENCE_ALL) == 0
             || release->except.count + release->rules.count > 0
             || release->state != MDS_RELEASE_RUNNING
-            || judge->now_ms < release->start_ms
-            || judge->now_ms >= release->end_ms
-            || !mds_eval_texts_contain(judge, release->platforms, platform)
-            || !mds_eval_texts_contain(judge, release->channels,
-                                       judge->channel.value))
+            || eval->now_ms < release->start_ms
+            || eval->now_ms >= release->end_ms
+            || !mds_eval_texts_contain(eval, release->platforms, platform)
+            || !mds_eval_texts_contain(eval, release->channels,
+                                       eval->channel.value))
         {
             continue;
         }
@@ -51,17 +51,17 @@ mds_official(mds_eval_t *judge, mds_str_t platform)
 
 /* What the user has marked; begins the state. */
 static mds_status_t
-mds_message_marks(mds_eval_t *judge, mds_read_marks_t *marks)
+mds_message_marks(mds_eval_t *eval, mds_read_marks_t *marks)
 {
     char         bytes[MDS_APP_MAX + 1 + MDS_VALUE_MAX];
-    mds_str_t    app = mds_request_attr(judge->request, MDS_ATTR_APP);
-    mds_str_t    user = judge->ids[MDS_BY_USER];
+    mds_str_t    app = mds_request_attr(eval->request, MDS_ATTR_APP);
+    mds_str_t    user = eval->ids[MDS_BY_USER];
     mds_str_t    key = { app.len + 1 + user.len, bytes };
     mds_error_t  why = { .text = "it cannot be opened" };
-    mds_state_t *state = judge->snapshot->state;
+    mds_state_t *state = eval->snapshot->state;
 
     if (app.len > MDS_APP_MAX || user.len > MDS_VALUE_MAX) {
-        return mds_fail(judge->err, MDS_INVALID,
+        return mds_fail(eval->err, MDS_INVALID,
                         "the names of app and user must be shorter");
     }
 
@@ -76,7 +76,7 @@ mds_message_marks(mds_eval_t *judge, mds_read_marks_t *marks)
     return state != NULL && mds_state_begin(state, &why) == MDS_OK
                    && mds_state_read_marks(state, key, &why, marks) == MDS_OK
                ? MDS_OK
-               : mds_fail(judge->err, MDS_DENIED,
+               : mds_fail(eval->err, MDS_DENIED,
                           "the state, with what the user has read in it, is"
                           " not to be had: %s",
                           why.text);
@@ -84,38 +84,38 @@ mds_message_marks(mds_eval_t *judge, mds_read_marks_t *marks)
 
 /* Whether the message names the user, and has not been gone for long. */
 static bool
-mds_message_named(mds_eval_t *judge, const mds_message_record_t *message)
+mds_message_named(mds_eval_t *eval, const mds_message_record_t *message)
 {
-    mds_str_t user = judge->ids[MDS_BY_USER];
+    mds_str_t user = eval->ids[MDS_BY_USER];
     bool      in = false;
 
-    if (message->expires_ms <= judge->now_ms - MDS_MESSAGE_KEPT_MS) {
+    if (message->expires_ms <= eval->now_ms - MDS_MESSAGE_KEPT_MS) {
         return false;
     }
 
-    judge->status
-        = mds_catalog_list_has(judge->snapshot->catalog,
-                               mds_record_bytes(judge->record, message->list),
-                               user, mds_eval_hash(judge, MDS_BY_USER), false,
-                               judge->err, &in);
+    eval->status
+        = mds_catalog_list_has(eval->snapshot->catalog,
+                               mds_record_bytes(eval->record, message->list),
+                               user, mds_eval_id_hash(eval, MDS_BY_USER), false,
+                               eval->err, &in);
 
-    return judge->status == MDS_OK && in;
+    return eval->status == MDS_OK && in;
 }
 
 /* The newest of the device's platform in the user's list. */
 static const mds_message_record_t *
-mds_message_newest(mds_eval_t *judge)
+mds_message_newest(mds_eval_t *eval)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
 
     for (uint32_t i = 0;
-         judge->status == MDS_OK && i < mds_message_count(record); i++)
+         eval->status == MDS_OK && i < mds_message_count(record); i++)
     {
         const mds_message_record_t *message = mds_message_at(record, i);
 
         if (mds_str_eq(mds_record_bytes(record, message->platform),
-                       judge->platform.value)
-            && mds_message_named(judge, message))
+                       eval->platform.value)
+            && mds_message_named(eval, message))
         {
             return message;
         }
@@ -125,45 +125,45 @@ mds_message_newest(mds_eval_t *judge)
 }
 
 static bool
-mds_message_fresh(mds_eval_t *judge, const mds_message_record_t *message)
+mds_message_fresh(mds_eval_t *eval, const mds_message_record_t *message)
 {
     char expires[MDS_TIME_BYTES];
 
-    return mds_eval_trace(judge, "expires", mds_null_str, mds_null_str,
-                          judge->now_ms < message->expires_ms, "%s",
+    return mds_eval_trace(eval, "expires", mds_null_str, mds_null_str,
+                          eval->now_ms < message->expires_ms, "%s",
                           mds_time_format(message->expires_ms, expires));
 }
 
 static bool
-mds_message_above_official(mds_eval_t                 *judge,
+mds_message_above_official(mds_eval_t                 *eval,
                            const mds_message_record_t *message)
 {
     const mds_release_record_t *official
-        = mds_official(judge, judge->platform.value);
-    mds_str_t version = mds_record_bytes(judge->record, message->version_key);
+        = mds_official(eval, eval->platform.value);
+    mds_str_t version = mds_record_bytes(eval->record, message->version_key);
 
     if (official == NULL) {
-        return mds_eval_trace(judge, "official", mds_null_str, mds_null_str,
+        return mds_eval_trace(eval, "official", mds_null_str, mds_null_str,
                               true, "there is no official version");
     }
 
-    return mds_eval_trace(judge, "official", mds_null_str,
-                          mds_record_bytes(judge->record, official->version),
+    return mds_eval_trace(eval, "official", mds_null_str,
+                          mds_record_bytes(eval->record, official->version),
                           mds_str_cmp(version,
-                                      mds_record_bytes(judge->record,
+                                      mds_record_bytes(eval->record,
                                                        official->version_key))
                               > 0,
                           "below the message's version");
 }
 
 static bool
-mds_message_above_installed(mds_eval_t                 *judge,
+mds_message_above_installed(mds_eval_t                 *eval,
                             const mds_message_record_t *message)
 {
-    return mds_eval_trace(judge, "installed", mds_null_str,
-                          mds_request_attr(judge->request, MDS_ATTR_VERSION),
-                          judge->installed.len == 0
-                              || mds_eval_version_cmp(judge,
+    return mds_eval_trace(eval, "installed", mds_null_str,
+                          mds_request_attr(eval->request, MDS_ATTR_VERSION),
+                          eval->installed.len == 0
+                              || mds_eval_version_cmp(eval,
                                                       message->version_key)
                                      > 0,
                           "below the message's version");
@@ -171,30 +171,30 @@ mds_message_above_installed(mds_eval_t                 *judge,
 
 /* A device that has crashed on a version is not to be told of it again. */
 static bool
-mds_message_taken(mds_eval_t *judge, const mds_message_record_t *message)
+mds_message_taken(mds_eval_t *eval, const mds_message_record_t *message)
 {
-    return mds_eval_version_accepted(judge, message->version_key);
+    return mds_eval_version_accepted(eval, message->version_key);
 }
 
 static bool
-mds_message_unread(mds_eval_t *judge, const mds_message_record_t *message)
+mds_message_unread(mds_eval_t *eval, const mds_message_record_t *message)
 {
     mds_read_marks_t marks = { 0 };
 
     /* Nobody is told twice, and nobody goes without what the catalog chose
      * because of a state that is not to be had. */
-    if (mds_message_marks(judge, &marks) != MDS_OK) {
-        return mds_eval_trace(judge, "unread", mds_null_str, mds_null_str,
-                              false, "not known: the state is not to be had");
+    if (mds_message_marks(eval, &marks) != MDS_OK) {
+        return mds_eval_trace(eval, "unread", mds_null_str, mds_null_str, false,
+                              "not known: the state is not to be had");
     }
 
-    return mds_eval_trace(judge, "unread", mds_null_str, mds_null_str,
+    return mds_eval_trace(eval, "unread", mds_null_str, mds_null_str,
                           message->id > marks.delete_through
                               && !mds_read_marks_read(&marks, message->id),
                           "neither read nor deleted");
 }
 
-typedef bool (*mds_message_test_t)(mds_eval_t                 *judge,
+typedef bool (*mds_message_test_t)(mds_eval_t                 *eval,
                                    const mds_message_record_t *message);
 
 /* What needs the state comes last: most are done before. */
@@ -204,34 +204,34 @@ static const mds_message_test_t mds_message_tests[] = {
 };
 
 const mds_message_record_t *
-mds_message_hit(mds_eval_t *judge)
+mds_message_hit(mds_eval_t *eval)
 {
     const mds_message_record_t *message;
     bool                        hits = true;
 
     /* Most devices are done here: there is nothing, or nobody to have it. */
-    if (mds_message_count(judge->record) == 0
-        || judge->ids[MDS_BY_USER].len == 0) {
+    if (mds_message_count(eval->record) == 0 || eval->ids[MDS_BY_USER].len == 0)
+    {
         return NULL;
     }
 
-    message = mds_message_newest(judge);
+    message = mds_message_newest(eval);
 
     if (message == NULL) {
         return NULL;
     }
 
-    mds_eval_trace_candidate(judge, MDS_TRACE_RELEASE, "message",
+    mds_eval_trace_candidate(eval, MDS_TRACE_RELEASE, "message",
                              message->release, message->version, false);
 
     for (size_t i = 0;
-         i < mds_nelems(mds_message_tests) && (hits || judge->trace != NULL);
+         i < mds_nelems(mds_message_tests) && (hits || eval->trace != NULL);
          i++)
     {
-        hits = mds_message_tests[i](judge, message) && hits;
+        hits = mds_message_tests[i](eval, message) && hits;
     }
 
-    mds_eval_trace_candidate(judge, MDS_TRACE_VERDICT, "message",
+    mds_eval_trace_candidate(eval, MDS_TRACE_RESULT, "message",
                              message->release, message->version, hits);
 
     return hits ? message : NULL;
@@ -240,11 +240,11 @@ mds_message_hit(mds_eval_t *judge)
 /* The list */
 
 static void
-mds_message_list_add(const mds_eval_t           *judge,
+mds_message_list_add(const mds_eval_t           *eval,
                      const mds_message_record_t *message,
                      const mds_read_marks_t *marks, mds_message_list_t *list)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
 
     list->messages[list->count++] = (mds_listed_message_t){
         .id = message->id,
@@ -269,35 +269,35 @@ mds_message_list_turn(mds_message_list_t *list)
 
 /* Newer ones come first; they are turned round at the end. */
 static mds_status_t
-mds_message_list_fill(mds_eval_t *judge, size_t max, const mds_alloc_t *alloc,
+mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
                       mds_message_list_t *list)
 {
-    uint32_t         count = mds_message_count(judge->record);
+    uint32_t         count = mds_message_count(eval->record);
     mds_read_marks_t marks = { 0 };
-    mds_status_t     status = mds_message_marks(judge, &marks);
+    mds_status_t     status = mds_message_marks(eval, &marks);
 
     max = max < count ? max : count;
     list->messages
         = alloc->alloc(alloc->data, (max + 1) * sizeof(*list->messages));
     if (list->messages == NULL) {
-        return mds_fail(judge->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail(eval->err, MDS_NO_MEMORY, "no memory");
     }
 
     for (uint32_t i = 0; status == MDS_OK && i < count && !list->more; i++) {
-        const mds_message_record_t *message = mds_message_at(judge->record, i);
+        const mds_message_record_t *message = mds_message_at(eval->record, i);
 
         if (message->id <= marks.delete_through) {
             break;
         }
 
-        if (!mds_message_named(judge, message)) {
-            status = judge->status;
+        if (!mds_message_named(eval, message)) {
+            status = eval->status;
 
         } else if (list->count == max) {
             list->more = true;
 
         } else {
-            mds_message_list_add(judge, message, &marks, list);
+            mds_message_list_add(eval, message, &marks, list);
         }
     }
 
@@ -308,7 +308,7 @@ mds_message_list_fill(mds_eval_t *judge, size_t max, const mds_alloc_t *alloc,
 /* Adds the platform's official version, unless it is there already; of at most
  * max. */
 static void
-mds_message_list_official(mds_eval_t *judge, mds_str_t platform, size_t max,
+mds_message_list_official(mds_eval_t *eval, mds_str_t platform, size_t max,
                           mds_message_list_t *list)
 {
     const mds_release_record_t *official;
@@ -319,21 +319,21 @@ mds_message_list_official(mds_eval_t *judge, mds_str_t platform, size_t max,
         }
     }
 
-    official = mds_official(judge, platform);
+    official = mds_official(eval, platform);
 
     if (official != NULL && list->latest_count < max) {
         list->latest[list->latest_count++]
-            = (mds_official_t){ platform, mds_record_bytes(judge->record,
+            = (mds_official_t){ platform, mds_record_bytes(eval->record,
                                                            official->version) };
     }
 }
 
 /* Platforms are those that packages are for. */
 static mds_status_t
-mds_message_list_latest(mds_eval_t *judge, const mds_alloc_t *alloc,
+mds_message_list_latest(mds_eval_t *eval, const mds_alloc_t *alloc,
                         mds_message_list_t *list)
 {
-    const mds_record_t *record = judge->record;
+    const mds_record_t *record = eval->record;
     uint32_t            builds = record->tables[MDS_TABLE_BUILDS].count;
     size_t              names = 0;
 
@@ -346,7 +346,7 @@ mds_message_list_latest(mds_eval_t *judge, const mds_alloc_t *alloc,
     list->latest
         = alloc->alloc(alloc->data, (names + 1) * sizeof(*list->latest));
     if (list->latest == NULL) {
-        return mds_fail(judge->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail(eval->err, MDS_NO_MEMORY, "no memory");
     }
 
     for (uint32_t i = 0; i < builds; i++) {
@@ -354,7 +354,7 @@ mds_message_list_latest(mds_eval_t *judge, const mds_alloc_t *alloc,
 
         for (uint32_t k = 0; k < build->platforms.count; k++) {
             mds_message_list_official(
-                judge, mds_record_text(record, build->platforms.first + k),
+                eval, mds_record_text(record, build->platforms.first + k),
                 names, list);
         }
     }
@@ -363,16 +363,16 @@ mds_message_list_latest(mds_eval_t *judge, const mds_alloc_t *alloc,
 }
 
 static mds_status_t
-mds_message_list(mds_eval_t *judge, size_t max, const mds_alloc_t *alloc,
+mds_message_list(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
                  mds_message_list_t *list)
 {
-    uint32_t     count = mds_message_count(judge->record);
-    mds_status_t status = mds_message_list_fill(judge, max, alloc, list);
+    uint32_t     count = mds_message_count(eval->record);
+    mds_status_t status = mds_message_list_fill(eval, max, alloc, list);
 
-    list->newest = judge->record->newest_message;
-    list->oldest = count > 0 ? mds_message_at(judge->record, count - 1)->id : 0;
+    list->newest = eval->record->newest_message;
+    list->oldest = count > 0 ? mds_message_at(eval->record, count - 1)->id : 0;
 
-    return status == MDS_OK ? mds_message_list_latest(judge, alloc, list)
+    return status == MDS_OK ? mds_message_list_latest(eval, alloc, list)
                             : status;
 }
 
@@ -383,7 +383,7 @@ mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
 {
     mds_message_list_t  found = { 0 };
     const mds_record_t *record;
-    mds_eval_t          judge;
+    mds_eval_t          eval;
     mds_status_t        status;
 
     if (mds_request_attr(request, MDS_ATTR_USER).len == 0) {
@@ -396,8 +396,8 @@ mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
                                mds_str("upgrade"), mds_str(""), err, &record);
 
     if (status == MDS_OK) {
-        mds_eval_begin(&judge, snapshot, record, request, now_ms, NULL, err);
-        status = mds_message_list(&judge, max, alloc, &found);
+        mds_eval_init(&eval, snapshot, record, request, now_ms, NULL, err);
+        status = mds_message_list(&eval, max, alloc, &found);
     }
 
     if (status == MDS_OK || status == MDS_NOT_FOUND) {

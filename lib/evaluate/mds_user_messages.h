@@ -11,19 +11,19 @@
 #include "state/mds_read_marks.h"
 
 /*
- * The message that hits for the judge's device (B5 and the hit condition of
+ * The message that hits for the eval's device (B5 and the hit condition of
  * B7): the newest one of its platform in its user's list, if that is unread,
  * not expired, above both the official version and what is installed, and not a
  * version that the device refuses.
- * NULL: none, or judge->status says why not.
+ * NULL: none, or eval->status says why not.
  */
-const mds_message_record_t *mds_message_hit(mds_eval_t *judge);
+const mds_message_record_t *mds_message_hit(mds_eval_t *eval);
 
 /*
  * The official version of a platform: the highest among the running releases
  * that are for everybody, without exception and rule. NULL: there is none.
  */
-const mds_release_record_t *mds_official(mds_eval_t *judge, mds_str_t platform);
+const mds_release_record_t *mds_official(mds_eval_t *eval, mds_str_t platform);
 
 typedef struct {
     uint64_t  id;

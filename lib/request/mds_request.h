@@ -56,14 +56,14 @@ typedef struct {
 /* All zero: one with no attributes. */
 typedef struct {
     size_t count;
-    bool   admits; /* a window may let it in: it asks to be served,
+    bool   may_admit; /* a window may let it in: it asks to be served,
                     * not just to know */
     uint8_t known[MDS_ATTR_OTHER]; /* which of the attributes it is,
                                     * counted from 1; 0: none */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];
 } mds_request_t;
 
-/* With no attributes, which are not cleared; admits is false. */
+/* With no attributes, which are not cleared; may_admit is false. */
 static inline void
 mds_request_begin(mds_request_t *request)
 {

@@ -524,7 +524,7 @@ static mds_status_t
 ask_in(const mds_snapshot_t *snapshot, const char *query, mds_error_t *err)
 {
     char           buffer[512];
-    mds_request_t  request = { .admits = true };
+    mds_request_t  request = { .may_admit = true };
     mds_decision_t decision = { .poll_after_s = 99 };
     mds_status_t   status
         = mds_request_parse(&request, mds_str_of(query), buffer, err);

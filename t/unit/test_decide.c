@@ -1046,8 +1046,8 @@ tell(mds_trace_t *trace, const mds_trace_event_t *e)
     (void) trace;
     snprintf(told + len, sizeof(told) - len, "%s%s%s%.*s|%s|%.*s|%s\n",
              e->type == MDS_TRACE_TEST ? "  " : "",
-             e->type == MDS_TRACE_VERDICT ? "= " : e->what,
-             e->subject.len > 0 && e->type != MDS_TRACE_VERDICT ? " " : "",
+             e->type == MDS_TRACE_RESULT ? "= " : e->what,
+             e->subject.len > 0 && e->type != MDS_TRACE_RESULT ? " " : "",
              MDS_STR(e->subject),
              e->type == MDS_TRACE_TEST || e->type == MDS_TRACE_INSTALLED
                  ? e->detail
