@@ -58,7 +58,10 @@ ngx_http_mds_open_depots(ngx_array_t *places)
 {
     ngx_http_mds_place_t **place = places->elts;
 
-    ngx_http_mds_guard_init(ngx_cycle->log);
+    if (!mds_fault_guard_install()) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "sigaction(SIGBUS, SIGSEGV) failed");
+    }
 
     for (ngx_uint_t i = 0; i < places->nelts; i++) {
         (void) ngx_http_mds_depot(place[i]);
@@ -237,7 +240,7 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     /* Without a master the cycle, and its log, may be another by now. */
     event->log = ngx_cycle->log;
 
-    if (ngx_http_mds_guard(ngx_http_mds_depot_look, depot) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_depot_look, depot)) {
         (void) ngx_http_mds_depot_lost(depot, &err);
     }
 
@@ -372,7 +375,7 @@ ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot,
     depot->proof = NULL;
 
     /* Others are told of it, in a file. */
-    if (ngx_http_mds_guard(ngx_http_mds_depot_take, &proven) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_depot_take, &proven)) {
         (void) ngx_http_mds_depot_lost(depot, &err);
     }
 }
@@ -426,7 +429,7 @@ ngx_http_mds_depot_reopen(ngx_http_mds_depot_t *depot)
         return;
     }
 
-    if (ngx_http_mds_guard(ngx_http_mds_depot_look, depot) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_depot_look, depot)) {
         mds_error_t err;
 
         (void) ngx_http_mds_depot_lost(depot, &err);
@@ -445,7 +448,7 @@ ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
         return mds_fail(err, MDS_NOT_FOUND, "the depot is not open");
     }
 
-    if (ngx_http_mds_guard(ngx_http_mds_depot_call, &call) == NGX_OK) {
+    if (mds_fault_guard_call(ngx_http_mds_depot_call, &call)) {
         return call.status;
     }
 

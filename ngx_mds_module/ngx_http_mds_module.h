@@ -14,6 +14,7 @@
 #include <ngx_http.h>
 #include <ngx_thread_pool.h>
 
+#include "base/mds_fault_guard.h"
 #include "catalog/mds_depot.h"
 #include "evaluate/mds_decide.h"
 #include "request/mds_request.h"
@@ -324,15 +325,6 @@ ngx_int_t ngx_http_mds_batch_handler(ngx_http_request_t *r);
 
 /* Whether the body is application/json, whatever its parameters are. */
 ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
-
-/* ngx_http_mds_guard.c */
-
-/* To be called once in a process. */
-void ngx_http_mds_guard_init(ngx_log_t *log);
-
-/* Calls look; NGX_ERROR: a fault ended it, wherever it was. Within another
- * guard, and in any thread. */
-ngx_int_t ngx_http_mds_guard(void (*look)(void *data), void *data);
 
 /* ngx_http_mds_answer.c */
 

@@ -24,7 +24,7 @@ ngx_http_mds_proof_run(void *data, ngx_log_t *log)
     ngx_http_mds_proof_t *proof = data;
 
     (void) log;
-    (void) ngx_http_mds_guard(ngx_http_mds_proof_try, proof->proving);
+    (void) mds_fault_guard_call(ngx_http_mds_proof_try, proof->proving);
 }
 
 static void

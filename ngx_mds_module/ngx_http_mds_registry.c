@@ -241,7 +241,7 @@ ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
     }
 
     /* What ails the registry ails nobody else. */
-    if (ngx_http_mds_guard(ngx_http_mds_registry_look_up, &look) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_registry_look_up, &look)) {
         ngx_http_mds_env_suspect(&registry->env);
         return;
     }
@@ -292,11 +292,11 @@ ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
 {
     (void) log;
 
-    if (ngx_http_mds_guard(ngx_http_mds_registry_try, data) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_registry_try, data)) {
         ngx_http_mds_registry_t *registry = data;
 
         /* Other writers wait for the lock that it holds. */
-        (void) ngx_http_mds_guard(ngx_http_mds_registry_abandon, data);
+        (void) mds_fault_guard_call(ngx_http_mds_registry_abandon, data);
         registry->status = mds_fail(&registry->err, MDS_DAMAGED,
                                     "a page of it cannot be read");
     }

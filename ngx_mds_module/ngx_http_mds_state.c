@@ -226,7 +226,7 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
         env->suspect = 0;
     }
 
-    if (ngx_http_mds_guard(ngx_http_mds_env_try, &call) != NGX_OK) {
+    if (!mds_fault_guard_call(ngx_http_mds_env_try, &call)) {
         call.status
             = mds_fail(&err, MDS_DAMAGED, "\"%s/%s\" cannot be read to its end",
                        path, env->kind->dir);

@@ -232,72 +232,6 @@ ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
     return NGX_DONE;
 }
 
-/* The views of a write, which a copy has to take along. */
-static size_t
-ngx_http_mds_write_views(mds_write_t *write, mds_str_t *views[2])
-{
-    if (write->type == MDS_WRITE_MARK) {
-        views[0] = &write->mark.user;
-        return 1;
-    }
-
-    views[0] = &write->admission.window;
-    views[1] = &write->admission.id;
-    return 2;
-}
-
-/* Runs go first: they have to be aligned. */
-static size_t
-ngx_http_mds_write_runs_bytes(const mds_write_t *write)
-{
-    return write->type == MDS_WRITE_MARK
-               ? write->mark.read_count * sizeof(*write->mark.read)
-               : 0;
-}
-
-static size_t
-ngx_http_mds_write_bytes_of(mds_write_t *write)
-{
-    mds_str_t *views[2];
-    size_t     count = ngx_http_mds_write_views(write, views);
-    size_t     bytes = ngx_http_mds_write_runs_bytes(write);
-
-    for (size_t i = 0; i < count; i++) {
-        bytes += views[i]->len;
-    }
-
-    return ngx_align(bytes, sizeof(uint64_t));
-}
-
-/* A write whose bytes are at *p, which is aligned, and moved on. */
-static mds_write_t
-ngx_http_mds_write_copy(mds_write_t *write, u_char **p)
-{
-    u_char     *next = *p + ngx_http_mds_write_bytes_of(write);
-    mds_write_t copy = *write;
-    mds_str_t  *views[2];
-    size_t      runs = ngx_http_mds_write_runs_bytes(write);
-    size_t      count = ngx_http_mds_write_views(&copy, views);
-
-    if (runs > 0) {
-        copy.mark.read = (const mds_run_t *) *p;
-        *p = ngx_cpymem(*p, write->mark.read, runs);
-    }
-
-    for (size_t i = 0; i < count; i++) {
-        u_char *bytes = *p;
-
-        if (views[i]->len > 0) {
-            *p = ngx_cpymem(bytes, views[i]->data, views[i]->len);
-        }
-
-        views[i]->data = (char *) bytes;
-    }
-
-    *p = next;
-    return copy;
-}
-
 /* How many tickets from the head fit, and what they need. */
 static size_t
 ngx_http_mds_queue_measure(ngx_http_mds_queue_t *queue, size_t *count,
@@ -322,7 +256,7 @@ ngx_http_mds_queue_measure(ngx_http_mds_queue_t *queue, size_t *count,
         *count += ticket->count;
 
         for (size_t i = 0; i < ticket->count; i++) {
-            *bytes += ngx_http_mds_write_bytes_of(&ticket->writes[i]);
+            *bytes += mds_write_bytes(&ticket->writes[i]);
         }
     }
 
@@ -347,9 +281,8 @@ ngx_http_mds_batch_take(ngx_http_mds_batch_t *batch, size_t tickets, u_char *p)
             = (ngx_http_mds_seat_t){ ticket, ticket->count };
 
         for (size_t i = 0; i < ticket->count; i++) {
-            batch->writes[batch->count]
-                = ngx_http_mds_write_copy(&ticket->writes[i], &p);
-            batch->count++;
+            p = mds_write_copy(&ticket->writes[i], p,
+                               &batch->writes[batch->count++]);
         }
     }
 }
@@ -379,12 +312,12 @@ ngx_http_mds_batch_write(void *data, ngx_log_t *log)
 
     (void) log;
 
-    if (ngx_http_mds_guard(ngx_http_mds_batch_try, batch) == NGX_OK) {
+    if (mds_fault_guard_call(ngx_http_mds_batch_try, batch)) {
         return;
     }
 
     /* Other writers wait for the lock that it holds. */
-    (void) ngx_http_mds_guard(ngx_http_mds_batch_abandon, batch);
+    (void) mds_fault_guard_call(ngx_http_mds_batch_abandon, batch);
     batch->status
         = mds_fail(&batch->err, MDS_DAMAGED, "a page of it cannot be read");
 }

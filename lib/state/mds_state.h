@@ -55,6 +55,17 @@ typedef struct {
     };
 } mds_write_t;
 
+/* Returns how many bytes a copy of the write needs besides the structure: a
+ * multiple of the alignment that a copy's memory must have. */
+size_t mds_write_bytes(const mds_write_t *write);
+
+/*
+ * Fills *copy with a deep copy of the write. What it points to lies in memory,
+ * which is aligned for mds_run_t and has mds_write_bytes(write) bytes. Returns
+ * the end of those bytes, where the next copy may go.
+ */
+void *mds_write_copy(const mds_write_t *write, void *memory, mds_write_t *copy);
+
 /* An empty state that uid and gid (-1: as it is) may write. */
 mds_status_t mds_state_create(const char *depot, int64_t uid, int64_t gid,
                               mds_error_t *err) MDS_MUST_CHECK;

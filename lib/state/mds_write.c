@@ -1,0 +1,73 @@
+/*
+ * mds_write_copy: deep copies of writes, so that a thread may make them
+ * durable after the request that asked for them has gone.
+ */
+
+#include "state/mds_state.h"
+
+/* Returns the views of a write, whose bytes a copy takes along. */
+static size_t
+mds_write_views(mds_write_t *write, mds_str_t *views[2])
+{
+    if (write->type == MDS_WRITE_MARK) {
+        views[0] = &write->mark.user;
+        return 1;
+    }
+
+    views[0] = &write->admission.window;
+    views[1] = &write->admission.id;
+    return 2;
+}
+
+static size_t
+mds_write_runs_bytes(const mds_write_t *write)
+{
+    return write->type == MDS_WRITE_MARK
+               ? write->mark.read_count * sizeof(*write->mark.read)
+               : 0;
+}
+
+size_t
+mds_write_bytes(const mds_write_t *write)
+{
+    mds_write_t copy = *write;
+    mds_str_t  *views[2];
+    size_t      bytes = mds_write_runs_bytes(write);
+
+    for (size_t i = mds_write_views(&copy, views); i-- > 0;) {
+        bytes += views[i]->len;
+    }
+
+    return (bytes + sizeof(mds_run_t) - 1) & ~(sizeof(mds_run_t) - 1);
+}
+
+void *
+mds_write_copy(const mds_write_t *write, void *memory, mds_write_t *copy)
+{
+    char      *p = memory;
+    mds_str_t *views[2];
+    size_t     runs = mds_write_runs_bytes(write);
+    size_t     count;
+
+    *copy = *write;
+    count = mds_write_views(copy, views);
+
+    /* Runs go first: they have to be aligned. */
+    if (runs > 0) {
+        memcpy(p, write->mark.read, runs);
+        copy->mark.read = memory;
+        p += runs;
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        /* An empty view may point nowhere, which memcpy() does not take. */
+        if (views[i]->len > 0) {
+            memcpy(p, views[i]->data, views[i]->len);
+        }
+
+        views[i]->data = p;
+        p += views[i]->len;
+    }
+
+    return (char *) memory + mds_write_bytes(write);
+}
