@@ -74,7 +74,7 @@ mdsctl_usage(const char *format, ...)
     }
 
     fprintf(stderr, "mdsctl: %s\nusage: %s\n",
-            text != NULL ? text : "no memory", usage_line);
+            text != NULL ? text : "out of memory", usage_line);
     free(text);
 
     return MDSCTL_USAGE;

@@ -31,7 +31,7 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
     {
         mds_json_release(facts);
         mds_json_release(entry);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     mds_json_release(entry);

@@ -170,8 +170,8 @@ mds_error_tidy(char *text)
     }
 }
 
-mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
-                       const char *format, ...)
+void
+mds_error_set(mds_error_t *err, mds_status_t status, const char *format, ...)
 {
     va_list args;
 
@@ -182,8 +182,6 @@ mds_status_t(mds_fail)(mds_error_t *err, mds_status_t status,
         va_end(args);
         mds_error_tidy(err->text);
     }
-
-    return status;
 }
 
 static mds_status_t
@@ -209,7 +207,8 @@ mds_status_of_errno(int number)
     }
 }
 
-mds_status_t(mds_fail_errno)(mds_error_t *err, const char *format, ...)
+mds_status_t
+mds_error_set_errno(mds_error_t *err, const char *format, ...)
 {
     int     number = errno;
     char    words[MDS_ERROR_BYTES / 2];

@@ -156,23 +156,20 @@ bool mds_str_is_utf8(mds_str_t s);
 /* The status in one word, for logs: "not_found". */
 const char *mds_status_name(mds_status_t status);
 
-/* Fills *err, which may be NULL, and returns status. */
-mds_status_t mds_fail(mds_error_t *err, mds_status_t status, const char *format,
-                      ...) MDS_PRINTF(3, 4);
+/* Fills *err, which may be NULL, with a status and one line of words. */
+void mds_error_set(mds_error_t *err, mds_status_t status, const char *format,
+                   ...) MDS_PRINTF(3, 4);
 
-/* So that a compiler sees what is returned, where it can't see the inside. */
+/* Fills *err as errno says: its text follows the words. Returns a failure. */
+mds_status_t
+mds_error_set_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
+
+/* Returns its argument; a result that the caller drops is no warning then. */
 static inline mds_status_t
-mds_failed(mds_status_t status)
+mds_status_failed(mds_status_t status)
 {
     return status;
 }
-
-#define mds_fail(err, status, ...)                                             \
-    mds_failed(((void) mds_fail((err), (status), __VA_ARGS__), (status)))
-
-/* The same from errno: its text goes behind the words, its kind decides. */
-mds_status_t
-mds_fail_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
 
 static inline mds_status_t
 mds_status_or_io(mds_status_t status)
@@ -180,7 +177,16 @@ mds_status_or_io(mds_status_t status)
     return status == MDS_OK ? MDS_IO : status;
 }
 
+/*
+ * Fails a function: fills *err and returns the status. They are macros so that
+ * compilers and analyzers, which do not look into mds_base.c, know the status.
+ */
+#define mds_fail(err, status, ...)                                             \
+    (mds_error_set((err), (status), __VA_ARGS__), mds_status_failed(status))
+
 #define mds_fail_errno(err, ...)                                               \
-    mds_status_or_io(mds_fail_errno((err), __VA_ARGS__))
+    mds_status_or_io(mds_error_set_errno((err), __VA_ARGS__))
+
+#define mds_fail_memory(err) mds_fail((err), MDS_NO_MEMORY, "out of memory")
 
 #endif

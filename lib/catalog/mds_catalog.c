@@ -96,7 +96,7 @@ mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
                             sizeof(*catalog->lists));
 
     return catalog->depot == NULL || catalog->lists == NULL
-               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               ? mds_fail_memory(err)
                : mds_catalog_find_begin(catalog, err);
 }
 
@@ -136,8 +136,7 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
 
     if (status == MDS_OK) {
         opened = calloc(1, sizeof(*opened));
-        status = opened == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                : MDS_OK;
+        status = opened == NULL ? mds_fail_memory(err) : MDS_OK;
     }
 
     if (status == MDS_OK) {
@@ -366,8 +365,7 @@ mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
     bool        *seen = calloc((size_t) catalog->meta.list_count + 1, 1);
     mds_str_t    key, value;
     uint32_t     number, count = 0;
-    mds_status_t status
-        = seen == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory") : MDS_OK;
+    mds_status_t status = seen == NULL ? mds_fail_memory(err) : MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
         status = mds_catalog_try_list(catalog, key, err, &number);

@@ -33,7 +33,7 @@ mds_opened_list_patterns(mds_opened_list_t       *list,
     list->patterns
         = calloc(record->patterns.count + 1, sizeof(*list->patterns));
     if (list->patterns == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     list->pattern_count = record->patterns.count;
@@ -96,7 +96,7 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
 
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (record->has_base) {

@@ -34,8 +34,7 @@ mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err)
     catalog->found
         = calloc(slots + MDS_FOUND_NEAR - 1, sizeof(*catalog->found));
 
-    return catalog->found == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                  : MDS_OK;
+    return catalog->found == NULL ? mds_fail_memory(err) : MDS_OK;
 }
 
 bool

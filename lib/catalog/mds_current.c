@@ -117,7 +117,7 @@ mds_current_open(const char *depot, bool writable, mds_error_t *err,
 
     opened = calloc(1, sizeof(*opened));
     status = opened == NULL
-                 ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                 ? mds_fail_memory(err)
                  : mds_current_map(fd, writable, path.text, err, opened);
     close(fd);
 

@@ -263,13 +263,13 @@ mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
     mds_status_t        status;
 
     if (begun == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     begun->serial = depot->late;
     begun->path = strdup(depot->path);
     status = begun->path == NULL
-                 ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                 ? mds_fail_memory(err)
                  : mds_validated_copy(mds_catalog_validated(depot->catalog),
                                       err, &begun->known);
 

@@ -42,7 +42,7 @@ mds_validated_copy(const mds_validated_t *proof, mds_error_t *err,
     mds_validated_t *made = calloc(1, bytes);
 
     if (made == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (proof != NULL) {
@@ -178,7 +178,7 @@ mds_prove_catalog(mds_catalog_t *catalog, mds_proof_way_t *way,
     mds_validated_t *proof
         = calloc(1, mds_proof_bytes(catalog->meta.list_count));
     mds_status_t status = proof == NULL
-                              ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                              ? mds_fail_memory(err)
                               : mds_prove_lists(catalog, way, err, proof);
 
     if (status != MDS_OK) {

@@ -143,7 +143,7 @@ mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
 
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     }
 
     if (status == MDS_OK) {

@@ -82,8 +82,7 @@ mds_compile_releases(mds_compile_ctx_t *x, mds_error_t *err)
 {
     mds_release_record_t *records
         = calloc(x->release_count + 1, sizeof(*records));
-    mds_status_t status
-        = records == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory") : MDS_OK;
+    mds_status_t status = records == NULL ? mds_fail_memory(err) : MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {
         mds_compile_release_head(x, x->releases[i], &records[i]);
@@ -156,7 +155,7 @@ mds_compile_resource(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t name,
     x->builder = mds_record_builder_new();
 
     if (key.data == NULL || x->sizes == NULL || x->builder == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     } else {
         status = mds_compile_record(x, kind, key, err);
     }
@@ -179,7 +178,7 @@ mds_compile_sort(const mds_model_t *model, mds_error_t *err,
     r = mds_arena_calloc(model->arena, model->release_count + 1, sizeof(*r));
 
     if (p == NULL || r == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < model->package_count; i++) {
@@ -236,7 +235,7 @@ mds_compile_due(const mds_model_t *model, const mds_release_t **releases,
     size_t n = 0, kept = 0;
 
     if (items == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < model->release_count; i++) {

@@ -49,7 +49,7 @@ mds_config_json(mds_compile_ctx_t *x, const mds_json_t *key,
     }
 
     if (status == MDS_OK && mds_buffer_failed(&bytes)) {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     }
 
     if (status == MDS_OK) {
@@ -165,7 +165,7 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     mds_json_release(name);
 
     return status == MDS_OK && candidate.condition == UINT32_MAX
-               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               ? mds_fail_memory(err)
                : status;
 }
 
@@ -182,7 +182,7 @@ mds_config_key(mds_config_t *c, size_t first, mds_error_t *err, size_t *next)
     bool             fresh;
 
     if (mds_intern(c->keys, name, &fresh) == UINT32_MAX) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     key.candidates.first
@@ -217,7 +217,7 @@ mds_config_setting(mds_config_t *c, size_t i, mds_error_t *err)
               ? index
               : MDS_RECORD_NONE;
     c->settings[i].number = setting->number;
-    status = index == UINT32_MAX ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+    status = index == UINT32_MAX ? mds_fail_memory(err)
                                  : mds_config_json(c->x, key, NULL, err,
                                                    &c->settings[i].quoted);
     mds_json_release(key);
@@ -255,7 +255,7 @@ mds_compile_config(mds_compile_ctx_t *x, mds_error_t *err)
     qsort(x->releases, x->release_count, sizeof(*x->releases), mds_config_cmp);
 
     status = c.conditions == NULL || c.keys == NULL || c.settings == NULL
-                 ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                 ? mds_fail_memory(err)
                  : mds_config_tables(&c, err);
 
     mds_intern_free(c.conditions);

@@ -68,7 +68,7 @@ mds_compile_list(const mds_list_t *list, mds_error_t *err, mds_buffer_t *record)
     header.bytes = (uint32_t) record->len;
 
     if (mds_buffer_failed(record)) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     memcpy(record->data, &header, sizeof(header));

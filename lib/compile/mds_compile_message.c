@@ -72,7 +72,7 @@ mds_compile_message(mds_compile_ctx_t *x, const mds_message_t *message,
 
     x->release = mds_message_release(arena, message, id);
     if (x->release == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     record.release = mds_record_builder_text(x->builder, id);

@@ -20,7 +20,7 @@ mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
 
     status = status == MDS_OK
                  ? mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len)
-                 : mds_fail(err, status, "no memory");
+                 : mds_fail(err, status, "out of memory");
 
     /* Other members come before: its own brace goes. */
     if (status == MDS_OK) {
@@ -73,7 +73,7 @@ mds_compile_sign(mds_compile_ctx_t *x, mds_json_t *manifest, mds_error_t *err,
     mds_status_t status;
 
     if (manifest == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = x->c->sign(x->c, manifest, err, &body, signature);

@@ -43,7 +43,7 @@ mds_generation_begin(const char *depot, uint64_t serial, int64_t now_ms,
 
     if (begun == NULL || (begun->depot = strdup(depot)) == NULL) {
         free(begun);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     begun->meta = (mds_catalog_meta_t){ .tag = MDS_CATALOG_TAG,

@@ -456,7 +456,7 @@ mds_record_builder_finish(mds_record_builder_t *builder, mds_error_t *err,
     }
 
     if (mds_record_builder_failed(builder)) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *record = (mds_str_t){ builder->record.len,

@@ -278,7 +278,7 @@ mds_check_ids(const mds_model_check_t *check)
     sorted
         = mds_arena_calloc(model->arena, model->release_count, sizeof(*sorted));
     if (sorted == NULL) {
-        mds_reader_failed(check->r, "no memory");
+        mds_reader_failed(check->r, "out of memory");
         return;
     }
 
@@ -317,7 +317,7 @@ mds_check_sort(mds_model_check_t *check)
     check->packages = mds_arena_calloc(model->arena, model->package_count,
                                        sizeof(*check->packages));
     if (check->packages == NULL) {
-        mds_reader_failed(check->r, "no memory");
+        mds_reader_failed(check->r, "out of memory");
         return;
     }
 

@@ -346,7 +346,7 @@ mds_compare_settings(mds_settings_eval_t *c, size_t held)
     out->removed = mds_settings_alloc(c, (held + 1) * sizeof(*out->removed));
 
     if (out->removed == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(c->err);
     }
 
     mds_mark_keys(c);
@@ -378,7 +378,7 @@ mds_settings_begin(mds_settings_eval_t *c)
                                     + conditions + mds_token_bytes(keys));
 
     if (c->out->values == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(c->err);
     }
 
     c->words = (uint32_t) words;
@@ -444,7 +444,7 @@ mds_settings_none(mds_settings_eval_t *c, const mds_snapshot_t *snapshot,
     mds_status_t     status;
 
     if (text == NULL) {
-        return mds_fail(c->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(c->err);
     }
 
     status = mds_catalog_app(snapshot->catalog, app, c->err, &record);

@@ -280,7 +280,7 @@ mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
     list->messages
         = alloc->alloc(alloc->data, (max + 1) * sizeof(*list->messages));
     if (list->messages == NULL) {
-        return mds_fail(eval->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(eval->err);
     }
 
     for (uint32_t i = 0; status == MDS_OK && i < count && !list->more; i++) {
@@ -346,7 +346,7 @@ mds_message_list_latest(mds_eval_t *eval, const mds_alloc_t *alloc,
     list->latest
         = alloc->alloc(alloc->data, (names + 1) * sizeof(*list->latest));
     if (list->latest == NULL) {
-        return mds_fail(eval->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(eval->err);
     }
 
     for (uint32_t i = 0; i < builds; i++) {

@@ -100,7 +100,7 @@ mds_json_t *mds_json_null_new(void);
 static inline mds_status_t
 mds_json_done(mds_status_t status, mds_error_t *err)
 {
-    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "no memory");
+    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "out of memory");
 }
 
 /* All the way down; shares nothing with the original. */

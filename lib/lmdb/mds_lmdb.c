@@ -256,7 +256,7 @@ mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err, mds_lmdb_t **shared)
     mds_lmdb_t *handle = mds_lmdb_handle(lmdb);
 
     if (handle == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *shared = handle;

@@ -146,12 +146,12 @@ mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
     /* In this order: the document is handed over in any case. */
     if (mds_apply_external(state, mds_json_get(document, "lists")) != MDS_OK) {
         mds_json_release(document);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     return mds_json_set(state, "document", document) == MDS_OK
                ? MDS_OK
-               : mds_fail(err, MDS_NO_MEMORY, "no memory");
+               : mds_fail_memory(err);
 }
 
 mds_status_t
@@ -173,7 +173,7 @@ mds_edit_remove(mds_loader_t *loader, void *data, mds_json_t *state,
         || (messages != NULL
             && mds_json_set(messages, "items", mds_json_array_new()) != MDS_OK))
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     mds_json_delete(state, "config");

@@ -42,7 +42,7 @@ mds_builds_sorted(const mds_model_t *model, mds_error_t *err,
         = calloc(model->package_count + 1, sizeof(*items));
 
     if (items == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < model->package_count; i++) {
@@ -353,7 +353,7 @@ mds_change_before(const mds_change_check_t *check, mds_error_t *err,
             && mds_json_set(alone, "packages", mds_json_copy(packages))
                    != MDS_OK))
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     return mds_document_check(alone, "the document that is there", err, model);

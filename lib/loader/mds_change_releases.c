@@ -313,7 +313,7 @@ mds_change_entries(const mds_change_check_t *check, mds_error_t *err,
     mds_change_entry_t *sorted = calloc(size + 1, sizeof(*sorted));
 
     if (sorted == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < size; i++) {

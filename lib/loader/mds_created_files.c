@@ -33,7 +33,7 @@ mds_created_files_walk(mds_created_files_t *undo, size_t i, bool remove,
     while (status == MDS_OK && (entry = readdir(dir)) != NULL) {
         if (mds_intern(undo->names[i], mds_str_of(entry->d_name), &fresh)
             == UINT32_MAX) {
-            status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+            status = mds_fail_memory(err);
 
         } else if (remove && fresh) {
             (void) unlinkat(dirfd(dir), entry->d_name, 0);
@@ -52,13 +52,13 @@ mds_created_files_new(const char *depot, mds_error_t *err,
     mds_status_t         status = MDS_OK;
 
     if (begun == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; status == MDS_OK && i < MDS_UNDO_DIRS; i++) {
         begun->names[i] = mds_intern_new();
         status = begun->names[i] == NULL
-                     ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                     ? mds_fail_memory(err)
                      : mds_path(&begun->dirs[i], err, "%s/%s", depot,
                                 mds_undo_dirs[i]);
 

@@ -331,7 +331,7 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
 
     if (d.status != MDS_OK || d.changes == NULL) {
         mds_json_release(d.changes);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *changes = d.changes;

@@ -59,7 +59,7 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
 
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     opened->fd = -1;

@@ -69,8 +69,7 @@ mds_lint_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
     (void) key;
     w->record = mds_arena_str(w->model->arena, record);
 
-    return w->record.data == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                  : MDS_OK;
+    return w->record.data == NULL ? mds_fail_memory(err) : MDS_OK;
 }
 
 /* For everybody, so that nothing but the ladder is between it and a device. */
@@ -222,8 +221,7 @@ mds_lint_note(mds_warning_t *w, mds_str_t platform, mds_str_t channel)
 
     w->place_count++;
 
-    return place.data == NULL ? mds_fail(w->err, MDS_NO_MEMORY, "no memory")
-                              : MDS_OK;
+    return place.data == NULL ? mds_fail_memory(w->err) : MDS_OK;
 }
 
 /* One platform and channel, whichever build of the version it would get. */
@@ -320,7 +318,7 @@ mds_lint_say(mds_warning_t *w)
     return text.data == NULL
                    || mds_json_append(w->warnings, mds_json_string_new(text))
                           != MDS_OK
-               ? mds_fail(w->err, MDS_NO_MEMORY, "no memory")
+               ? mds_fail_memory(w->err)
                : MDS_OK;
 }
 
@@ -376,7 +374,7 @@ mds_lint_release(mds_warning_t *w)
     packages = mds_arena_calloc(model->arena, model->package_count + 1,
                                 sizeof(*packages));
     if (packages == NULL) {
-        return mds_fail(w->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(w->err);
     }
 
     for (size_t i = 0; i < model->package_count; i++) {

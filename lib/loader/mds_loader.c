@@ -164,7 +164,7 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
 
     if (opened == NULL || (opened->depot = strdup(depot)) == NULL) {
         free(opened);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (ui != NULL) {
@@ -284,7 +284,7 @@ mds_loader_load_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
         || mds_json_set(state, "external", mds_json_object_new()) != MDS_OK)
     {
         mds_json_release(state);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *before = state;
@@ -325,7 +325,7 @@ mds_app_expand_lists(const mds_json_t *state, mds_error_t *err,
 
     if (status != MDS_OK) {
         mds_json_release(whole);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *document = whole;
@@ -398,7 +398,7 @@ mds_loader_log(mds_loader_t *loader, const mds_change_t *change,
         || mds_json_set(entry, "changes", mds_json_copy(changes)) != MDS_OK)
     {
         mds_json_release(entry);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = mds_journal_put_entry(loader->journal, serial, entry, err);
@@ -592,7 +592,7 @@ mds_loader_after(mds_loader_t *loader, const mds_change_t *change,
     mds_status_t status;
 
     if (state == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = change->edit(loader, change->data, state, err);

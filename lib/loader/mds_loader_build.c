@@ -219,7 +219,7 @@ mds_build_audiences(mds_build_run_t *run, const mds_model_t *model,
                             .base = model->messages[i].users };
         mds_str_t  key = mds_message_list_key(model, &model->messages[i]);
 
-        status = key.data == NULL ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+        status = key.data == NULL ? mds_fail_memory(err)
                                   : mds_compile_list(&list, err, record);
 
         if (status == MDS_OK) {
@@ -244,7 +244,7 @@ mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
                                0, MDS_STR(model->lists[i].name));
 
         status = key.data == NULL
-                     ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                     ? mds_fail_memory(err)
                      : mds_compile_list(&model->lists[i], err, &record);
 
         if (status == MDS_OK) {

@@ -79,7 +79,7 @@ mds_delta_check_warn(mds_loader_t *loader, const mds_delta_pair_t *pair,
                            mds_json_string_new(mds_str_of(text.text)))
                    == MDS_OK
                ? MDS_OK
-               : mds_fail(err, MDS_NO_MEMORY, "no memory");
+               : mds_fail_memory(err);
 }
 
 static mds_status_t

@@ -404,7 +404,7 @@ mds_prepare_sorted(const mds_model_t *model, mds_error_t *err,
     all->items
         = mds_arena_calloc(model->arena, all->count + 1, sizeof(*all->items));
     if (all->items == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < all->count; i++) {

@@ -277,9 +277,7 @@ mds_stale_collect(mds_loader_t *loader, const mds_model_t *model,
         }
     }
 
-    return mds_buffer_failed(&loader->stale)
-               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-               : MDS_OK;
+    return mds_buffer_failed(&loader->stale) ? mds_fail_memory(err) : MDS_OK;
 }
 
 /* By digest, each once: several packages may be the same file. */

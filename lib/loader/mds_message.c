@@ -188,7 +188,7 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
             != MDS_OK
         || mds_json_set_integer(messages, "next", next + 1) != MDS_OK)
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *id = (uint64_t) next;
@@ -283,7 +283,7 @@ mds_message_model(const mds_json_t *state, int64_t now_ms, mds_model_t *model,
     model->messages = mds_arena_calloc(model->arena, mds_json_size(items),
                                        sizeof(*model->messages));
     if (model->messages == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     model->message_count = 0;

@@ -366,7 +366,7 @@ mds_revert_all(mds_revert_t *u, mds_error_t *err)
     }
 
     if (status == MDS_NO_MEMORY) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (status == MDS_OK && mds_json_size(u->stuck) > 0) {

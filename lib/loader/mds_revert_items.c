@@ -408,7 +408,7 @@ mds_revert_places(const mds_json_t *before, mds_json_t *changes,
                             changes)
                != MDS_OK)
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     return MDS_OK;

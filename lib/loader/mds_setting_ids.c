@@ -39,8 +39,7 @@ mds_pair_intern(mds_intern_t *pairs, mds_str_t key, const mds_json_t *value,
     free(text);
     mds_arena_free(arena);
 
-    return *index == UINT32_MAX ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-                                : MDS_OK;
+    return *index == UINT32_MAX ? mds_fail_memory(err) : MDS_OK;
 }
 
 /* Makes the "config" of a state that has none yet. */
@@ -64,11 +63,11 @@ mds_setting_ids_config(mds_json_t *state, mds_error_t *err, mds_json_t **config)
         || mds_json_set(fresh, "settings", mds_json_array_new()) != MDS_OK)
     {
         mds_json_release(fresh);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (mds_json_set(state, "config", fresh) != MDS_OK) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     *config = mds_json_get(state, "config");
@@ -106,14 +105,14 @@ mds_setting_ids_add(mds_setting_ids_t *n, mds_str_t key,
         || mds_json_append(setting, mds_json_copy(value)) != MDS_OK)
     {
         mds_json_release(setting);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     return mds_json_append(n->settings, setting) == MDS_OK
                    && mds_json_set_integer(n->config, "next", next + 1)
                           == MDS_OK
                ? MDS_OK
-               : mds_fail(err, MDS_NO_MEMORY, "no memory");
+               : mds_fail_memory(err);
 }
 
 /* The release's number, a new one if its pair is new. */
@@ -167,7 +166,7 @@ mds_setting_ids_model(const mds_setting_ids_t *n, mds_model_t *model,
     model->settings
         = mds_arena_calloc(model->arena, count, sizeof(*model->settings));
     if (model->settings == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     model->setting_count = count;
@@ -228,7 +227,7 @@ mds_setting_ids_assign(mds_json_t *state, mds_model_t *model, mds_error_t *err)
             = calloc(mds_json_size(n.settings) + configs + 1, sizeof(*n.used));
         n.pairs = mds_intern_new();
         status = n.used == NULL || n.pairs == NULL
-                     ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                     ? mds_fail_memory(err)
                      : mds_setting_ids_run(&n, model, err);
     }
 
@@ -256,7 +255,7 @@ mds_renewal_visit(void *data, mds_str_t app, mds_error_t *err)
         mds_str_t *apps = realloc(r->apps, room * sizeof(*apps));
 
         if (apps == NULL) {
-            return mds_fail(err, MDS_NO_MEMORY, "no memory");
+            return mds_fail_memory(err);
         }
 
         r->apps = apps;
@@ -265,9 +264,7 @@ mds_renewal_visit(void *data, mds_str_t app, mds_error_t *err)
 
     r->apps[r->count++] = mds_arena_str(r->arena, app);
 
-    return mds_arena_failed(r->arena)
-               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
-               : MDS_OK;
+    return mds_arena_failed(r->arena) ? mds_fail_memory(err) : MDS_OK;
 }
 
 static mds_status_t
@@ -322,7 +319,7 @@ mds_setting_ids_renew(const char *depot, mds_error_t *err)
     mds_renewal_t  r = { .arena = mds_arena_new() };
     mds_journal_t *journal = NULL;
     mds_status_t   status = r.arena == NULL
-                                ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                                ? mds_fail_memory(err)
                                 : mds_journal_open(depot, err, &journal);
 
     if (status == MDS_OK) {

@@ -201,7 +201,7 @@ mds_gc_look(mds_gc_t *gc, mds_error_t *err)
     if (status == MDS_OK
         && (mds_buffer_failed(&gc->pairs) || mds_buffer_failed(&gc->sizes)))
     {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     }
 
     return status == MDS_OK ? mds_reachable_status(&gc->between, err) : status;

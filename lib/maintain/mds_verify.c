@@ -413,7 +413,7 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
     if (v.seen == NULL || v.result.keys == NULL) {
         mds_json_release(v.result.keys);
         mds_intern_free(v.seen);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = mds_current_open(depot, false, err, &current);
@@ -430,7 +430,7 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
     }
 
     if (status == MDS_OK && v.starved) {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     }
 
     if (status == MDS_OK) {

@@ -134,7 +134,7 @@ mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
     mds_buffer_add(&text, quoted.data, quoted.len);
 
     status = mds_buffer_failed(&text)
-                 ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                 ? mds_fail_memory(err)
                  : mds_json_parse((mds_str_t){ text.len, (char *) text.data },
                                   "it", err, &json);
 
@@ -183,7 +183,7 @@ mds_verify_manifest(mds_verify_t *v, const char *generation,
     if (mds_intern(v->seen, (mds_str_t){ sizeof(both), (char *) both }, &fresh)
         == UINT32_MAX)
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (!fresh) {

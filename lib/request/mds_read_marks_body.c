@@ -61,7 +61,7 @@ mds_mark_read(const mds_json_t *json, mds_error_t *err,
 
     body->read = calloc(count + 1, sizeof(*body->read));
     if (body->read == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     /* The member comes once: a doubled one is no JSON here. */

@@ -158,7 +158,7 @@ mds_read_marks_store(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
     bool      there;
 
     if (mds_buffer_failed(record)) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     there = mds_lmdb_get(lmdb, MDS_STATE_MARKS, mark->user, &before);
@@ -188,7 +188,7 @@ mds_read_marks_merge(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
 
     runs = mds_runs_both(&marks, mark, &count);
     if (runs == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (mark->delete_through > marks.delete_through) {
@@ -289,7 +289,7 @@ mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
 
     if (prefix.data == NULL) {
         mds_arena_free(arena);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (from = prefix; status == MDS_OK && count == MDS_SWEEP_MAX;) {
@@ -303,7 +303,7 @@ mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
         }
 
         if (status == MDS_OK && mds_arena_failed(arena)) {
-            status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+            status = mds_fail_memory(err);
         }
 
         if (status == MDS_OK && count > 0) {

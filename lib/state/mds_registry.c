@@ -125,7 +125,7 @@ mds_registry_open(const char *depot, mds_error_t *err,
     mds_status_t    status;
 
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     opened->refresh_ms = MDS_DAY_MS;
@@ -376,7 +376,7 @@ mds_device_put(mds_lmdb_t *lmdb, const mds_registration_t *registration,
     mds_buffer_add(&record, registration->user.data, registration->user.len);
 
     if (mds_buffer_failed(&record)) {
-        status = mds_fail(err, MDS_NO_MEMORY, "no memory");
+        status = mds_fail_memory(err);
     } else {
         mds_lmdb_put(lmdb, MDS_REGISTRY_DEVICES, registration->device,
                      (mds_str_t){ record.len, (const char *) record.data });

@@ -190,7 +190,7 @@ mds_sweep_look(mds_registry_t *registry, int64_t now_ms, mds_error_t *err,
     mds_lmdb_abort(lmdb);
 
     return status == MDS_OK && mds_arena_failed(sweep->arena)
-               ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+               ? mds_fail_memory(err)
                : status;
 }
 
@@ -278,7 +278,7 @@ mds_sweep_step(mds_registry_t *registry, uint64_t *passed, int64_t now_ms,
 {
     mds_sweep_t  sweep = { .arena = mds_arena_new() };
     mds_status_t status = sweep.arena == NULL
-                              ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                              ? mds_fail_memory(err)
                               : mds_sweep_look(registry, now_ms, err, &sweep);
 
     *more = sweep.due && sweep.count == MDS_SWEEP_DROPS;
@@ -345,7 +345,7 @@ mds_forget_some(mds_registry_t *registry, mds_str_t app, mds_str_t user,
 
     if (mds_arena_failed(sweep->arena)) {
         mds_lmdb_abort(lmdb);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < sweep->count; i++) {
@@ -370,7 +370,7 @@ mds_forget_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
         mds_sweep_t sweep = { .arena = mds_arena_new() };
 
         status = sweep.arena == NULL
-                     ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                     ? mds_fail_memory(err)
                      : mds_forget_some(registry, app, user, err, &sweep, count);
         dropped = sweep.count;
         mds_arena_free(sweep.arena);

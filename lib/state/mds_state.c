@@ -44,7 +44,7 @@ mds_state_open(const char *depot, mds_error_t *err, mds_state_t **state)
     mds_status_t status;
 
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = mds_state_env_open(depot, &mds_state_kind, err, &opened->env);

@@ -69,7 +69,7 @@ open_reader(const char *path, bool raw, mds_error_t *err,
 
     if (a == NULL || (a->reader = archive_read_new()) == NULL) {
         free(a);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     a->path = path;
@@ -112,7 +112,7 @@ mdsctl_archive_open(const char *path, mds_error_t *err,
     a = calloc(1, sizeof(*a));
     if (a == NULL) {
         mdsctl_zip_close(zip);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     a->path = path;
@@ -234,7 +234,7 @@ next_in_zip(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
     a->name = strndup(name.data, name.len);
 
     if (a->name == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     snprintf(a->shown, sizeof(a->shown), "%s", mdsctl_zip_shown(a->zip, i));

@@ -112,7 +112,7 @@ mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
 
     if (p == NULL || (p->reader = archive_read_new()) == NULL) {
         free(p);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     p->spec = *spec;

@@ -40,7 +40,7 @@ mdsctl_tarball_open(int fd, mds_error_t *err, mdsctl_tarball_t **tarball)
 
     if (t == NULL || (t->writer = archive_write_new()) == NULL) {
         free(t);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     if (archive_write_set_format_pax_restricted(t->writer) != ARCHIVE_OK
@@ -74,7 +74,7 @@ put_header(mdsctl_tarball_t *t, const char *name, uint64_t size_bytes,
     mds_status_t          status = MDS_OK;
 
     if (entry == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     archive_entry_set_pathname(entry, name);
@@ -172,7 +172,7 @@ mdsctl_tarball_finish(mdsctl_tarball_t *tarball, mds_error_t *err)
     mds_status_t status;
 
     if (mds_buffer_failed(&tarball->sums)) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = put_header(tarball, MDSCTL_TARBALL_SUMS, tarball->sums.len, err);

@@ -116,7 +116,7 @@ read_directory(mdsctl_zip_t *zip, mds_error_t *err)
     zip->directory = malloc(len + 1);
     zip->entries = calloc(zip->count + 1, sizeof(*zip->entries));
     if (zip->directory == NULL || zip->entries == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     zip->directory_bytes = len;
@@ -243,7 +243,7 @@ mdsctl_zip_open(const char *path, mds_error_t *err, mdsctl_zip_t **zip)
     mds_status_t  status;
 
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     opened->path = path;
@@ -561,7 +561,7 @@ mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
 
     s.directory = malloc(zip->directory_bytes + 1);
     if (s.directory == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     memcpy(s.directory, zip->directory, zip->directory_bytes);

@@ -305,7 +305,7 @@ explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
     int            code;
 
     if (arena == NULL) {
-        mds_fail(&err, MDS_NO_MEMORY, "no memory");
+        mds_fail_memory(&err);
         return mdsctl_failed(&err);
     }
 

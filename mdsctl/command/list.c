@@ -78,7 +78,7 @@ list_content(mds_json_t *state, const list_edit_t *edit, bool make,
                    != MDS_OK
             || mds_json_set(lists, edit->list, fresh) != MDS_OK)
         {
-            mds_fail(err, MDS_NO_MEMORY, "no memory");
+            mds_fail_memory(err);
             return NULL;
         }
 
@@ -98,7 +98,7 @@ list_content(mds_json_t *state, const list_edit_t *edit, bool make,
     }
 
     if (content == NULL) {
-        mds_fail(err, MDS_NO_MEMORY, "no memory");
+        mds_fail_memory(err);
     }
 
     return content;
@@ -115,7 +115,7 @@ content_ids(mds_json_t *content, const char *key, mds_error_t *err)
     }
 
     if (ids == NULL) {
-        mds_fail(err, MDS_NO_MEMORY, "no memory");
+        mds_fail_memory(err);
     }
 
     return ids;
@@ -170,7 +170,7 @@ ids_views(const mds_json_t *ids, mds_error_t *err, mds_str_t **views)
     mds_str_t *out = calloc(count + 1, sizeof(*out));
 
     if (out == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < count; i++) {
@@ -319,7 +319,7 @@ edit_import(mds_loader_t *loader, void *data, mds_json_t *state,
     if (edit->by != NULL
         && mds_json_set_str(list, "by", mds_str_of(edit->by)) != MDS_OK)
     {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status
@@ -491,7 +491,7 @@ list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
                != MDS_OK)
     {
         mds_json_release(o);
-        mds_fail(err, MDS_NO_MEMORY, "no memory");
+        mds_fail_memory(err);
         return NULL;
     }
 

@@ -35,7 +35,7 @@ sort_ids(const mds_json_t *array, mds_error_t *err, ids_t *ids)
     ids->items = calloc(ids->count + 1, sizeof(*ids->items));
 
     if (ids->items == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < ids->count; i++) {

@@ -262,7 +262,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
         code = MDSCTL_USAGE;
 
     } else if (arena == NULL) {
-        (void) mds_fail(&err, MDS_NO_MEMORY, "no memory");
+        (void) mds_fail_memory(&err);
         code = mdsctl_failed(&err);
 
     } else if (mds_request_set_claimed(&request, mds_str("app"),

@@ -298,7 +298,7 @@ take_sums(restore_t *r, mdsctl_archive_t *archive, mds_error_t *err)
         grown = realloc(text, len + CHUNK_BYTES);
         if (grown == NULL || len > SUMS_BYTES_MAX) {
             free(grown == NULL ? text : grown);
-            return mds_fail(err, MDS_NO_MEMORY, "no memory");
+            return mds_fail_memory(err);
         }
 
         text = grown;

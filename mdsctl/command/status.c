@@ -153,7 +153,7 @@ app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
     mds_json_t              *o = mds_json_object_new();
     mds_status_t code = mds_json_set_str(o, "app", word(document, "app", ""));
 
-    mds_fail(err, MDS_NO_MEMORY, "no memory");
+    mds_fail_memory(err);
 
     if (code == MDS_OK) {
         code = mds_json_set(o, "serial",

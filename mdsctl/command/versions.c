@@ -55,7 +55,7 @@ tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
 {
     tally_t      tally = { mds_intern_new(), mds_json_array_new() };
     mds_status_t status = tally.names == NULL || tally.counts == NULL
-                              ? mds_fail(err, MDS_NO_MEMORY, "no memory")
+                              ? mds_fail_memory(err)
                               : mds_registry_begin(registry, err);
 
     if (status == MDS_OK) {

@@ -26,7 +26,6 @@
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
-#include "json/mds_json.h"
 #include "loader/mds_message.h"
 #include "loader/mds_revert.h"
 #include "loader/mds_setting_ids.h"
@@ -38,6 +37,7 @@
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 #include "workdir.h"
+#include "json/mds_json.h"
 
 #define SHORT 60 /* places of a deed, spread over all */
 #define DEEDS 13
@@ -47,10 +47,10 @@
 /* Does it once more, from nothing to nothing. */
 typedef mds_status_t (*deed_t)(mds_error_t *err);
 
-static const char *depot;
-static mds_key_t   key;
+static const char  *depot;
+static mds_key_t    key;
 static mds_public_t public_key;
-static unsigned    count; /* of deeds, so that each is another */
+static unsigned     count; /* of deeds, so that each is another */
 
 static void
 begin(int64_t from, int64_t to, bool note)
@@ -233,7 +233,8 @@ write_document(void)
     memcpy(noise, &count, sizeof(count));
     workdir_write("new", noise, sizeof(noise));
 
-    snprintf(document_text, sizeof(document_text),
+    snprintf(
+        document_text, sizeof(document_text),
         "{\"app\":\"a\",\"poll\":{\"after_s\":60,\"jitter_s\":5},"
         "\"channels\":{\"mi\":{\"delta\":false}},"
         "\"lists\":{\"staff\":{\"ids\":[\"u1\",\"u2\"]},"
@@ -324,13 +325,12 @@ edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 {
     mds_sha256_t users;
     uint64_t     ids, id;
-    mds_status_t status = mds_idset_import(mds_loader_depot(loader), data,
-                                            NULL, err, &users, &ids);
+    mds_status_t status = mds_idset_import(mds_loader_depot(loader), data, NULL,
+                                           err, &users, &ids);
 
     return status == MDS_OK
                ? mds_message_push(state, mds_str("x"), mds_str("1"),
-                                  mds_time_now_ms() + 1000000, &users, err,
-                                  &id)
+                                  mds_time_now_ms() + 1000000, &users, err, &id)
                : status;
 }
 
@@ -344,10 +344,10 @@ edit_withdraw(mds_loader_t *loader, void *data, mds_json_t *state,
     (void) loader;
     (void) data;
 
-    return mds_message_withdraw(
-        state,
-        (uint64_t) mds_json_integer(mds_json_get(mds_json_at(items, 0), "id")),
-        err);
+    return mds_message_withdraw(state,
+                                (uint64_t) mds_json_integer(
+                                    mds_json_get(mds_json_at(items, 0), "id")),
+                                err);
 }
 
 /* A message more, one less, and that undone. */
@@ -356,8 +356,7 @@ deed_message(mds_error_t *err)
 {
     mds_loader_t *loader;
     uint64_t      serial = 0;
-    mds_status_t  status
-        = change(edit_push, (void *) workdir("ids"), NULL, err);
+    mds_status_t status = change(edit_push, (void *) workdir("ids"), NULL, err);
 
     if (status == MDS_OK) {
         status = change(edit_withdraw, NULL, NULL, err);
@@ -419,7 +418,7 @@ deed_import(mds_error_t *err)
     alloc_fault->pid = pid;
 
     status = mds_idset_import(depot, workdir("other-ids"), NULL, err, &sha256,
-                               &found);
+                              &found);
 
     if (status != MDS_OK) {
         assert_int_equal(found, 77);
@@ -480,8 +479,8 @@ deed_renew(mds_error_t *err)
 static mds_status_t
 deed_keys(mds_error_t *err)
 {
-    char         hex[MDS_KEYID_HEX + 1];
-    mds_key_t    loaded;
+    char      hex[MDS_KEYID_HEX + 1];
+    mds_key_t loaded;
     mds_public_t public;
     int64_t      pid = alloc_fault->pid;
     mds_status_t status = mds_key_generate(workdir("other"), err, hex);
@@ -583,20 +582,20 @@ settings_in(const mds_snapshot_t *snapshot, mds_error_t *err)
     mds_status_t       status;
 
     if (arena == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(err);
     }
 
     status = mds_request_parse(&request, mds_str("app=a&user=id-3&device=d"),
                                buffer, err);
 
     if (status == MDS_OK) {
-        status = mds_settings_evaluate(snapshot, &request, mds_null_str, NOW_MS, NULL,
-                              &alloc, err, &settings);
+        status = mds_settings_evaluate(snapshot, &request, mds_null_str, NOW_MS,
+                                       NULL, &alloc, err, &settings);
     }
 
     if (status == MDS_OK) {
         status = mds_user_messages(snapshot, &request, 20, NOW_MS, &alloc, err,
-                              &list);
+                                   &list);
     }
 
     mds_arena_free(arena);
@@ -650,14 +649,14 @@ deed_settings(mds_error_t *err)
 static mds_status_t
 deed_bodies(mds_error_t *err)
 {
-    mds_request_t   request = { 0 };
+    mds_request_t         request = { 0 };
     mds_read_marks_body_t body = { .highest = 77 };
-    void           *text = NULL;
-    mds_client_messages_t     inbox = { .count = 77 };
-    mds_status_t    status = mds_read_marks_body_parse(
-        mds_str("{\"app\":\"a\",\"user\":\"u\",\"delete_through\":7,"
-                   "\"read\":[9,[11,14]]}"),
-        &request, err, &body, &text);
+    void                 *text = NULL;
+    mds_client_messages_t inbox = { .count = 77 };
+    mds_status_t          status = mds_read_marks_body_parse(
+                 mds_str("{\"app\":\"a\",\"user\":\"u\",\"delete_through\":7,"
+                                  "\"read\":[9,[11,14]]}"),
+                 &request, err, &body, &text);
 
     if (status != MDS_OK) {
         assert_int_equal(body.highest, 77);
@@ -687,12 +686,12 @@ deed_bodies(mds_error_t *err)
 static mds_status_t
 deed_state(mds_error_t *err)
 {
-    char               id[16];
-    static mds_run_t   runs[] = { { 9, 11 }, { 14, 14 }, { 20, 30 } };
-    mds_write_t        writes[2];
-    mds_state_t       *state;
-    uint64_t           windows = 0;
-    mds_status_t       status = mds_state_open(depot, err, &state);
+    char             id[16];
+    static mds_run_t runs[] = { { 9, 11 }, { 14, 14 }, { 20, 30 } };
+    mds_write_t      writes[2];
+    mds_state_t     *state;
+    uint64_t         windows = 0;
+    mds_status_t     status = mds_state_open(depot, err, &state);
 
     if (status != MDS_OK) {
         return status;
@@ -708,10 +707,10 @@ deed_state(mds_error_t *err)
     runs[2].last = 30 + count;
     writes[1].type = MDS_WRITE_MARK;
     writes[1].mark = (mds_read_mark_t){ .user = mds_str("a\0u"),
-                                   .delete_through = 7,
-                                   .read = runs,
-                                   .read_count = 3,
-                                   .oldest = 1 };
+                                        .delete_through = 7,
+                                        .read = runs,
+                                        .read_count = 3,
+                                        .oldest = 1 };
 
     status = mds_state_write(state, writes, 2, NOW_MS, err);
 
@@ -742,7 +741,7 @@ static mds_status_t
 deed_registry(mds_error_t *err)
 {
     char                version[16];
-    mds_registration_t      sightings[2];
+    mds_registration_t  sightings[2];
     mds_registry_t     *registry;
     mds_registry_told_t told = { 0 };
     uint64_t            passed = 1, forgotten = 0;
@@ -755,9 +754,9 @@ deed_registry(mds_error_t *err)
 
     snprintf(version, sizeof(version), "1.%u", count);
     sightings[0] = (mds_registration_t){ .device = mds_str("a\0d"),
-                                     .user = mds_str("u"),
-                                     .platform = mds_str("x"),
-                                     .version = mds_str_of(version) };
+                                         .user = mds_str("u"),
+                                         .platform = mds_str("x"),
+                                         .version = mds_str_of(version) };
     sightings[1] = sightings[0];
     sightings[1].device = mds_str("a\0e");
     mds_registry_bound(registry, 64 << 20, 1000);
@@ -828,10 +827,10 @@ DEED(patch)
 static int
 make(void **state)
 {
-    static char        path[256];
-    char               ids[4096], hex[MDS_KEYID_HEX + 1], noise[3000];
-    size_t             len = 0;
-    mds_error_t        err;
+    static char path[256];
+    char        ids[4096], hex[MDS_KEYID_HEX + 1], noise[3000];
+    size_t      len = 0;
+    mds_error_t err;
 
     /* In memory where that can be: no disk is waited for. */
     if (access("/dev/shm", W_OK) == 0) {
@@ -875,13 +874,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),   cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_init),     cmocka_unit_test(test_registry),
-        cmocka_unit_test(test_decide),   cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_state),    cmocka_unit_test(test_import),
-        cmocka_unit_test(test_patch),    cmocka_unit_test(test_renew),
-        cmocka_unit_test(test_verify),   cmocka_unit_test(test_gc),
-        cmocka_unit_test(test_message),  cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_bodies),  cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_init),    cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_decide),  cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_state),   cmocka_unit_test(test_import),
+        cmocka_unit_test(test_patch),   cmocka_unit_test(test_renew),
+        cmocka_unit_test(test_verify),  cmocka_unit_test(test_gc),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_apply),
     };
 
     return cmocka_run_group_tests(tests, make, workdir_remove);
