@@ -18,7 +18,8 @@ typedef struct {
  * Files are read more than once, so standard input is copied into a file
  * first, in $TMPDIR. *input is to be ended in any case. An exit code.
  */
-int  mdsctl_input_begin(const char *word, mdsctl_input_t *input) MDS_MUST_CHECK;
+int mdsctl_input_begin(const char *word, mdsctl_input_t *input) MDS_MUST_CHECK;
+
 void mdsctl_input_end(const mdsctl_input_t *input);
 
 /* Makes a directory of its own in $TMPDIR; `of` names what it is for. */

@@ -132,7 +132,8 @@ int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
 /* progress.c: a bar on stderr where that is a terminal; otherwise it says
  * nothing. One at a time; label has to outlive it. */
 mds_progress_t *mdsctl_progress_begin(const char *label);
-void            mdsctl_progress_end(mds_progress_t *progress);
+
+void mdsctl_progress_end(mds_progress_t *progress);
 
 /* init.c: whom a depot's state belongs to; -1: whoever runs this. */
 typedef struct {

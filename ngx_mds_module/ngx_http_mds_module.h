@@ -233,7 +233,8 @@ struct ngx_http_mds_ticket_s {
 };
 
 /* A thread pool has to be there before workers start; NULL: it is not. */
-ngx_int_t          ngx_http_mds_pool_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_mds_pool_init(ngx_conf_t *cf);
+
 ngx_thread_pool_t *ngx_http_mds_pool(void);
 
 /*
@@ -248,7 +249,8 @@ ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
 /* Whether a thread is at work on the depot's state, or has to be. NULL is
  * fine. */
 ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
-void       ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue);
+
+void ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue);
 
 /* The writes of a depot, kept with it. */
 ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
@@ -341,7 +343,8 @@ ngx_http_mds_find_header(ngx_http_request_t *r, const char *name);
 
 /* Cache-Control, which then is this one line, whoever has set it before. */
 ngx_int_t
-     ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value);
+ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value);
+
 void ngx_http_mds_clear_cache_control(ngx_http_request_t *r);
 
 /* MDS-Serial, where it is known, and Cache-Control: no-store. */
@@ -413,8 +416,10 @@ void ngx_http_mds_header_filter_init(void);
 /* ngx_http_mds_check.c, ngx_http_mds_files.c */
 
 ngx_int_t ngx_http_mds_check_handler(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_mds_files_handler(ngx_http_request_t *r);
-void      ngx_http_mds_file_filter(ngx_http_request_t *r);
+
+void ngx_http_mds_file_filter(ngx_http_request_t *r);
 
 /* ngx_http_mds_accept.c */
 
@@ -433,7 +438,8 @@ ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
 /* ngx_http_mds_resource.c */
 
 /* mds_resource KIND [NAME]; */
-char     *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 ngx_int_t ngx_http_mds_resource_init(ngx_conf_t *cf);
 
 /* Lets the variables say what the location shows, if they do not yet. */

@@ -14,7 +14,8 @@
 typedef struct mds_arena_s mds_arena_t;
 
 mds_arena_t *mds_arena_new(void);
-void         mds_arena_free(mds_arena_t *arena);
+
+void mds_arena_free(mds_arena_t *arena);
 
 /* Zeroed, aligned for any type; count of zero gives a pointer all the same. */
 void *mds_arena_calloc(mds_arena_t *arena, size_t count, size_t size);

@@ -104,6 +104,7 @@ mds_status_t mds_temp_file_write(mds_temp_file_t *draft, const void *data,
  */
 mds_status_t mds_temp_file_commit(mds_temp_file_t *draft, const char *path,
                                   mode_t mode, mds_error_t *err) MDS_MUST_CHECK;
-void         mds_temp_file_discard(mds_temp_file_t *draft);
+
+void mds_temp_file_discard(mds_temp_file_t *draft);
 
 #endif

@@ -12,7 +12,8 @@ typedef struct mds_intern_s mds_intern_t;
 
 /* NULL: no memory. */
 mds_intern_t *mds_intern_new(void);
-void          mds_intern_free(mds_intern_t *intern);
+
+void mds_intern_free(mds_intern_t *intern);
 
 /*
  * The number of the bytes, which are copied if they are new; *fresh says so.

@@ -59,8 +59,9 @@ void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
  * MDS_NOT_FOUND, MDS_DAMAGED, MDS_INCOMPATIBLE.
  */
 mds_status_t
-     mds_catalog_open(const char *depot, uint64_t serial, bool full,
-                      mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
+mds_catalog_open(const char *depot, uint64_t serial, bool full,
+                 mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
+
 void mds_catalog_close(mds_catalog_t *catalog);
 
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
@@ -78,7 +79,8 @@ mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
 
 /* Look-ups go between these two; what they lend is good until the end. */
 mds_status_t
-     mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+
 void mds_catalog_end(mds_catalog_t *catalog);
 
 /* MDS_NOT_FOUND, without words: nothing is known under these names. */

@@ -19,8 +19,9 @@ mds_current_create(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
 
 /* MDS_NOT_FOUND, MDS_DENIED; MDS_INCOMPATIBLE: not such a file. */
 mds_status_t
-     mds_current_open(const char *depot, bool writable, mds_error_t *err,
-                      mds_current_t **current) MDS_MUST_CHECK;
+mds_current_open(const char *depot, bool writable, mds_error_t *err,
+                 mds_current_t **current) MDS_MUST_CHECK;
+
 void mds_current_close(mds_current_t *current);
 
 uint64_t mds_current_serial(const mds_current_t *current);

@@ -35,7 +35,8 @@ typedef struct mds_depot_s mds_depot_t;
  */
 mds_status_t mds_depot_open(const char *path, mds_error_t *err,
                             mds_depot_t **depot) MDS_MUST_CHECK;
-void         mds_depot_close(mds_depot_t *depot);
+
+void mds_depot_close(mds_depot_t *depot);
 
 /*
  * Begins an evaluation on the newest good generation. A newer one that fails
@@ -45,8 +46,9 @@ void         mds_depot_close(mds_depot_t *depot);
  * Each begin is followed by one mds_depot_end(); nothing waits in between.
  */
 mds_status_t
-     mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
-                     mds_catalog_t **catalog) MDS_MUST_CHECK;
+mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
+                mds_catalog_t **catalog) MDS_MUST_CHECK;
+
 void mds_depot_end(mds_depot_t *depot);
 
 /*
@@ -71,9 +73,11 @@ typedef struct mds_validate_job_s mds_validate_job_t;
 bool mds_depot_needs_job(const mds_depot_t *depot);
 
 mds_status_t
-     mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
-                            mds_validate_job_t **proving) MDS_MUST_CHECK;
+mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
+                       mds_validate_job_t **proving) MDS_MUST_CHECK;
+
 void mds_validate_job_run(mds_validate_job_t *proving);
+
 void mds_validate_job_end(mds_validate_job_t *proving, mds_depot_t *depot);
 
 #endif

@@ -25,8 +25,9 @@ typedef struct mds_validation_hint_s mds_validation_hint_t;
  * who may write to the state. MDS_NOT_FOUND, MDS_DENIED, MDS_INCOMPATIBLE.
  */
 mds_status_t
-     mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
-                              mds_validation_hint_t **proved) MDS_MUST_CHECK;
+mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
+                         mds_validation_hint_t **proved) MDS_MUST_CHECK;
+
 void mds_validation_hint_close(mds_validation_hint_t *proved);
 
 /*

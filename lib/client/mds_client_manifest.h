@@ -46,8 +46,9 @@ typedef struct {
 
 /* MDS_INVALID says which member is wrong. */
 mds_status_t
-     mds_client_manifest_parse(mds_str_t manifest, mds_error_t *err,
-                               mds_client_manifest_t *order) MDS_MUST_CHECK;
+mds_client_manifest_parse(mds_str_t manifest, mds_error_t *err,
+                          mds_client_manifest_t *order) MDS_MUST_CHECK;
+
 void mds_client_manifest_free(mds_client_manifest_t *order);
 
 /*

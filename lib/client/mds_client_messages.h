@@ -23,8 +23,9 @@ typedef struct {
 
 /* MDS_INVALID says which member is wrong; MDS_NO_MEMORY. */
 mds_status_t
-     mds_client_messages_parse(mds_str_t text, mds_error_t *err,
-                               mds_client_messages_t *inbox) MDS_MUST_CHECK;
+mds_client_messages_parse(mds_str_t text, mds_error_t *err,
+                          mds_client_messages_t *inbox) MDS_MUST_CHECK;
+
 void mds_client_messages_free(mds_client_messages_t *inbox);
 
 /* The official version of the platform; empty: there is none. */

@@ -35,8 +35,9 @@ void mds_compile_fill_salts(mds_compile_ctx_t *x);
 /* The answers of the release under way: one for each online build of its
  * version, and where to go back to, if it was rolled back. */
 mds_status_t
-             mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
-                                mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
+mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
+                   mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
+
 mds_status_t mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
                                    mds_range_t *rollbacks) MDS_MUST_CHECK;
 

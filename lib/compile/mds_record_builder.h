@@ -16,7 +16,8 @@ typedef struct mds_record_builder_s mds_record_builder_t;
 
 /* NULL: no memory. */
 mds_record_builder_t *mds_record_builder_new(void);
-void                  mds_record_builder_free(mds_record_builder_t *builder);
+
+void mds_record_builder_free(mds_record_builder_t *builder);
 
 /* The header to be filled in; sums, sizes and tables are the builder's. */
 mds_record_t *mds_record_builder_header(mds_record_builder_t *builder);

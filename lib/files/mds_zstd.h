@@ -21,7 +21,8 @@ typedef struct {
 
 mds_status_t mds_source_open(mds_source_t *source, const char *path,
                              mds_error_t *err) MDS_MUST_CHECK;
-void         mds_source_close(mds_source_t *source);
+
+void mds_source_close(mds_source_t *source);
 
 /* Up to max bytes; *len is zero at the end of the file. */
 mds_status_t mds_source_read(mds_source_t *source, void *data, size_t max,

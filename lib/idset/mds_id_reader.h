@@ -27,8 +27,9 @@ mds_status_t mds_id_check(mds_str_t id, mds_error_t *err) MDS_MUST_CHECK;
  * mds_id_reader_close(), which takes NULL as well.
  */
 mds_status_t
-     mds_id_reader_open(const char *path, const char *name, mds_error_t *err,
-                        mds_id_reader_t **file) MDS_MUST_CHECK;
+mds_id_reader_open(const char *path, const char *name, mds_error_t *err,
+                   mds_id_reader_t **file) MDS_MUST_CHECK;
+
 void mds_id_reader_close(mds_id_reader_t *file);
 
 /*

@@ -31,7 +31,8 @@ typedef struct {
  */
 mds_status_t mds_idset_writer_begin(mds_idset_writer_t *make,
                                     mds_error_t        *err) MDS_MUST_CHECK;
-void         mds_idset_writer_end(mds_idset_writer_t *make);
+
+void mds_idset_writer_end(mds_idset_writer_t *make);
 
 /* Adds an id, of at most MDS_ID_MAX bytes, as a line of the text. */
 mds_status_t mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id,

@@ -81,9 +81,11 @@ bool mds_json_is_object(const mds_json_t *json);
 /* Values; empty, 0 or false where the type is another. The view of a string
  * lives as long as the value and ends with a zero byte. */
 mds_str_t mds_json_string(const mds_json_t *json);
-int64_t   mds_json_integer(const mds_json_t *json);
-double    mds_json_number(const mds_json_t *json); /* of an integer as well */
-bool      mds_json_bool(const mds_json_t *json);
+
+int64_t mds_json_integer(const mds_json_t *json);
+
+double mds_json_number(const mds_json_t *json); /* of an integer as well */
+bool   mds_json_bool(const mds_json_t *json);
 
 /* The same value: the order of keys does not matter; 1 is not 1.0. */
 bool mds_json_equal(const mds_json_t *a, const mds_json_t *b);
@@ -116,15 +118,20 @@ mds_json_t *mds_json_find(const mds_json_t *object, mds_str_t key);
 /* A key that is there keeps its place. put is set for a key that is a view. */
 mds_status_t mds_json_set(mds_json_t *object, const char *key,
                           mds_json_t *value) MDS_MUST_CHECK;
+
 mds_status_t mds_json_put(mds_json_t *object, mds_str_t key,
                           mds_json_t *value) MDS_MUST_CHECK;
+
 mds_status_t mds_json_set_str(mds_json_t *object, const char *key,
                               mds_str_t value) MDS_MUST_CHECK;
+
 mds_status_t mds_json_set_integer(mds_json_t *object, const char *key,
                                   int64_t value) MDS_MUST_CHECK;
+
 mds_status_t mds_json_set_bool(mds_json_t *object, const char *key,
                                bool value) MDS_MUST_CHECK;
-void         mds_json_delete(mds_json_t *object, const char *key);
+
+void mds_json_delete(mds_json_t *object, const char *key);
 
 /*
  * A walk in order; the object may not gain or lose members meanwhile:
@@ -133,9 +140,12 @@ void         mds_json_delete(mds_json_t *object, const char *key);
  *       mds_json_key(m), mds_json_value(m)
  */
 mds_json_member_t *mds_json_first(const mds_json_t *object);
-mds_json_member_t             *
+
+mds_json_member_t *
 mds_json_next(const mds_json_t *object, mds_json_member_t *member);
-mds_str_t   mds_json_key(mds_json_member_t *member);
+
+mds_str_t mds_json_key(mds_json_member_t *member);
+
 mds_json_t *mds_json_value(mds_json_member_t *member);
 
 /* Arrays: the element, or NULL behind the end. */

@@ -81,7 +81,9 @@ void mds_reader_no_memory(mds_reader_t *r);
 
 /* Steps down by a key or an index, and back with what it returned. */
 size_t mds_reader_push(mds_reader_t *r, mds_str_t key);
+
 size_t mds_reader_push_index(mds_reader_t *r, size_t index);
-void   mds_reader_pop(mds_reader_t *r, size_t mark);
+
+void mds_reader_pop(mds_reader_t *r, size_t mark);
 
 #endif

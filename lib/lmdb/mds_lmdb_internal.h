@@ -60,18 +60,27 @@ mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
  * for a handle that has one. */
 mds_status_t mds_lmdb_proxy_do(mds_lmdb_t *lmdb, mds_proxy_op_t op,
                                mds_error_t *err) MDS_MUST_CHECK;
-void         mds_lmdb_proxy_end(mds_lmdb_t *lmdb);
+
+void mds_lmdb_proxy_end(mds_lmdb_t *lmdb);
+
 mds_status_t
 mds_lmdb_proxy_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err) MDS_MUST_CHECK;
+
 uint64_t mds_lmdb_proxy_bytes(const mds_lmdb_t *lmdb);
-bool     mds_lmdb_proxy_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
-                            mds_str_t *value);
-void     mds_lmdb_proxy_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
-                            mds_str_t value);
-void     mds_lmdb_proxy_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key);
+
+bool mds_lmdb_proxy_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                        mds_str_t *value);
+
+void mds_lmdb_proxy_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                        mds_str_t value);
+
+void mds_lmdb_proxy_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key);
+
 uint64_t mds_lmdb_proxy_count(mds_lmdb_t *lmdb, unsigned table);
-bool     mds_lmdb_proxy_next(mds_lmdb_cursor_t *cursor, mds_str_t *key,
-                             mds_str_t *value);
-void     mds_lmdb_proxy_walk_end(mds_lmdb_cursor_t *cursor);
+
+bool mds_lmdb_proxy_next(mds_lmdb_cursor_t *cursor, mds_str_t *key,
+                         mds_str_t *value);
+
+void mds_lmdb_proxy_walk_end(mds_lmdb_cursor_t *cursor);
 
 #endif

@@ -15,7 +15,8 @@ typedef struct mds_undo_s mds_created_files_t;
  * mds_created_files_free(), which takes NULL as well. */
 mds_status_t mds_created_files_new(const char *depot, mds_error_t *err,
                                    mds_created_files_t **undo) MDS_MUST_CHECK;
-void         mds_created_files_free(mds_created_files_t *undo);
+
+void mds_created_files_free(mds_created_files_t *undo);
 
 /* Removes what was not there, as far as it can: what stays is of no harm. */
 void mds_created_files_remove(mds_created_files_t *undo);

@@ -40,7 +40,8 @@ typedef struct {
 
 mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
                               mds_journal_t **journal) MDS_MUST_CHECK;
-void         mds_journal_close(mds_journal_t *journal);
+
+void mds_journal_close(mds_journal_t *journal);
 
 mds_status_t
 mds_journal_read(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
@@ -63,7 +64,8 @@ mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
 
 /* Of the last change; 0 before the first. */
 uint64_t mds_journal_serial(mds_journal_t *journal);
-void     mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
+
+void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
 
 /* A new reference. MDS_NOT_FOUND: there is no such app, or entry. */
 mds_status_t
@@ -118,9 +120,11 @@ typedef mds_status_t (*mds_journal_delta_visit_t)(void                    *data,
                                                   const mds_sha256_t      *to,
                                                   const mds_delta_entry_t *note,
                                                   mds_error_t             *err);
+
 mds_status_t
-     mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
-                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
+                   void *data, mds_error_t *err) MDS_MUST_CHECK;
+
 void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
                               const mds_sha256_t *to);
 

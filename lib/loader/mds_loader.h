@@ -52,8 +52,10 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
 void mds_loader_close(mds_loader_t *loader);
 
 mds_journal_t *mds_loader_journal(mds_loader_t *loader);
-const char    *mds_loader_depot(const mds_loader_t *loader);
-uint64_t       mds_loader_serial(const mds_loader_t *loader); /* in force */
+
+const char *mds_loader_depot(const mds_loader_t *loader);
+
+uint64_t mds_loader_serial(const mds_loader_t *loader); /* in force */
 
 /*
  * With the journal locked: what another has committed, and not put in force

@@ -27,7 +27,8 @@ struct mds_loader_s {
 };
 
 mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
-void            mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress);
+
+void mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress);
 
 /*
  * Files of a document take their places in the depot: each "file" becomes a
@@ -76,8 +77,9 @@ mds_signer_t mds_loader_signer(const mds_json_t *state, const mds_key_t *key);
  * the change is made.
  */
 mds_status_t
-     mds_loader_find_stale(mds_loader_t *loader, const mds_model_t *model,
-                           const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+mds_loader_find_stale(mds_loader_t *loader, const mds_model_t *model,
+                      const mds_key_t *key, mds_error_t *err) MDS_MUST_CHECK;
+
 void mds_loader_replace_stale(mds_loader_t *loader, const mds_key_t *key);
 
 /* Makes the differences that the model asks for, and signs its packages. */

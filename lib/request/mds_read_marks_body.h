@@ -27,9 +27,10 @@ typedef struct {
  * all else that is wrong.
  */
 mds_status_t
-     mds_read_marks_body_parse(mds_str_t bytes, mds_request_t *request,
-                               mds_error_t *err, mds_read_marks_body_t *body,
-                               void **text) MDS_MUST_CHECK;
+mds_read_marks_body_parse(mds_str_t bytes, mds_request_t *request,
+                          mds_error_t *err, mds_read_marks_body_t *body,
+                          void **text) MDS_MUST_CHECK;
+
 void mds_read_marks_body_free(mds_read_marks_body_t *body, void *text);
 
 #endif

@@ -45,7 +45,8 @@ mds_registry_make(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
  * and is not for writing. */
 mds_status_t mds_registry_open(const char *depot, mds_error_t *err,
                                mds_registry_t **registry) MDS_MUST_CHECK;
-void         mds_registry_close(mds_registry_t *registry);
+
+void mds_registry_close(mds_registry_t *registry);
 
 /* Bounds the files to the registry's share of what may be kept in state/, and
  * says after how long a device is forgotten (0: no bound; never). */
@@ -56,9 +57,11 @@ void mds_registry_bound(mds_registry_t *registry, uint64_t max_bytes,
  */
 mds_status_t mds_registry_mark(const char *depot, mds_error_t *err,
                                mds_file_id_t *mark) MDS_MUST_CHECK;
+
 mds_status_t mds_registry_check(const mds_registry_t *registry,
                                 mds_error_t          *err) MDS_MUST_CHECK;
-void         mds_registry_bury(mds_registry_t *registry);
+
+void mds_registry_bury(mds_registry_t *registry);
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t
@@ -139,6 +142,7 @@ mds_registry_audit(mds_registry_t *registry, mds_error_t *err) MDS_MUST_CHECK;
  * that is there. */
 mds_status_t mds_registry_copy(mds_registry_t *registry, int fd,
                                mds_error_t *err) MDS_MUST_CHECK;
-bool         mds_registry_is_there(const mds_registry_t *registry);
+
+bool mds_registry_is_there(const mds_registry_t *registry);
 
 #endif

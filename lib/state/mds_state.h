@@ -74,7 +74,8 @@ mds_status_t mds_state_create(const char *depot, int64_t uid, int64_t gid,
  * whom the windows have let in. */
 mds_status_t mds_state_open(const char *depot, mds_error_t *err,
                             mds_state_t **state) MDS_MUST_CHECK;
-void         mds_state_close(mds_state_t *state);
+
+void mds_state_close(mds_state_t *state);
 
 /* The file of a depot's state as it is now. */
 mds_status_t mds_state_file_id(const char *depot, mds_error_t *err,
@@ -103,7 +104,8 @@ void mds_state_clear_stale_readers(mds_state_t *state);
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t
-     mds_state_begin(mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
+mds_state_begin(mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
+
 void mds_state_end(mds_state_t *state);
 
 /*

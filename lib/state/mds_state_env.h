@@ -54,8 +54,9 @@ mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
 /* An environment that is not there is an error, never a new one. *env need not
  * be closed on failure. */
 mds_status_t
-     mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
-                        mds_error_t *err, mds_state_env_t *env) MDS_MUST_CHECK;
+mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
+                   mds_error_t *err, mds_state_env_t *env) MDS_MUST_CHECK;
+
 void mds_state_env_close(mds_state_env_t *env);
 
 /* The data file of a depot's environment as it is now. */
@@ -73,7 +74,8 @@ mds_status_t mds_state_env_check(const mds_state_env_t *env,
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t
-     mds_state_env_begin(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
+mds_state_env_begin(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
+
 void mds_state_env_end(mds_state_env_t *env);
 
 /* Begins a transaction of the writer, and checks the files. */

@@ -24,7 +24,8 @@ mds_status_t mdsctl_archive_open(const char *path, mds_error_t *err,
 /* Opens the archive as one nameless entry: its bytes, decompressed. */
 mds_status_t mdsctl_archive_open_raw(const char *path, mds_error_t *err,
                                      mdsctl_archive_t **archive) MDS_MUST_CHECK;
-void         mdsctl_archive_close(mdsctl_archive_t *archive);
+
+void mdsctl_archive_close(mdsctl_archive_t *archive);
 
 /*
  * The next entry. *more false: there is none. MDS_INVALID: it is neither a

@@ -25,8 +25,9 @@ typedef struct {
 
 /* All that the spec points to has to outlive it. */
 mds_status_t
-     mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
-                        mdsctl_packed_t **packed) MDS_MUST_CHECK;
+mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
+                   mdsctl_packed_t **packed) MDS_MUST_CHECK;
+
 void mdsctl_packed_close(mdsctl_packed_t *packed);
 
 /* *len 0: that was all, and it is what crc and bytes say. MDS_DAMAGED. */

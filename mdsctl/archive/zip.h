@@ -21,7 +21,8 @@ typedef struct mdsctl_zip_s mdsctl_zip_t;
  */
 mds_status_t mdsctl_zip_open(const char *path, mds_error_t *err,
                              mdsctl_zip_t **zip) MDS_MUST_CHECK;
-void         mdsctl_zip_close(mdsctl_zip_t *zip);
+
+void mdsctl_zip_close(mdsctl_zip_t *zip);
 
 /* Entries by number, in the order in which they lie in the file. */
 size_t mdsctl_zip_count(const mdsctl_zip_t *zip);

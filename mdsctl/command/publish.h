@@ -34,8 +34,9 @@ typedef struct {
 
 /* Repacks the file. *stored, all zero before, is to be ended in any case. An
  * exit code. */
-int  mdsctl_store_begin(const char *file, uint64_t max_bytes,
-                        mdsctl_stored_t *stored) MDS_MUST_CHECK;
+int mdsctl_store_begin(const char *file, uint64_t max_bytes,
+                       mdsctl_stored_t *stored) MDS_MUST_CHECK;
+
 void mdsctl_store_end(const mdsctl_stored_t *stored);
 
 /* Says what was repacked, or that it would pay. */

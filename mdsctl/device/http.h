@@ -52,8 +52,9 @@ struct mdsctl_sink_s {
 
 /* A connection that is used again for the next request; options outlive it. */
 mds_status_t
-     mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
-                      mdsctl_http_t **http) MDS_MUST_CHECK;
+mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
+                 mdsctl_http_t **http) MDS_MUST_CHECK;
+
 void mdsctl_http_close(mdsctl_http_t *http);
 
 /*
