@@ -17,6 +17,11 @@ typedef struct {
     const char     *by;
 } mdsctl_audience_t;
 
+/* Their part of a usage line. */
+#define MDSCTL_AUDIENCE_USAGE                                                  \
+    "--all | --list LIST... | --percent P | --window N --until TIME"           \
+    " [--except LIST] [--by user|device]"
+
 #define MDSCTL_AUDIENCE_OPTIONS(a)                                             \
     { .name = "all", .flag = &(a).all },                                       \
         { .name = "list", .values = &(a).lists },                              \

@@ -338,7 +338,7 @@ mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
         change->key = &key;
     }
 
-    change->command = ctl->words;
+    change->command = ctl->command_line;
 
     if (change->what == NULL) {
         change->what = mdsctl_command_name();

@@ -1,4 +1,9 @@
-/* mdsctl: the table of commands, and the way to the one that is meant. */
+/*
+ * mdsctl: lists the commands, finds the one that is named, and runs it.
+ *
+ * A new command is a file in command/ that defines mdsctl_command_NAME, and a
+ * line in the list below.
+ */
 
 #include <string.h>
 
@@ -7,145 +12,128 @@
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
 
-#define AUDIENCE                                                               \
-    "--all | --list LIST... | --percent P | --window N --until TIME"           \
-    " [--except LIST] [--by user|device]"
+/* The commands, in the order of the help: each is defined in its own file. */
+#define COMMANDS(X)                                                            \
+    X(init)                                                                    \
+    X(keygen)                                                                  \
+    X(publish)                                                                 \
+    X(release)                                                                 \
+    X(promote)                                                                 \
+    X(pause)                                                                   \
+    X(resume)                                                                  \
+    X(end)                                                                     \
+    X(rollback)                                                                \
+    X(rekey)                                                                   \
+    X(list)                                                                    \
+    X(message)                                                                 \
+    X(remove)                                                                  \
+    X(apply)                                                                   \
+    X(export)                                                                  \
+    X(explain)                                                                 \
+    X(check)                                                                   \
+    X(status)                                                                  \
+    X(versions)                                                                \
+    X(devices)                                                                 \
+    X(log)                                                                     \
+    X(revert)                                                                  \
+    X(snapshot)                                                                \
+    X(restore)                                                                 \
+    X(gc)                                                                      \
+    X(verify)
 
-static const mdsctl_command_t commands[] = {
-    { "init", "[--user USER] [--group GROUP]", "make an empty depot",
-      mdsctl_init, NULL },
-    { "keygen", "NAME", "make a key pair, NAME.key and NAME.pub", mdsctl_keygen,
-      NULL },
-    { "publish",
-      "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
-      " [--channel CHANNEL] --version VERSION [--deltas N] [--meta JSON]"
-      " [--store] [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
-      " [--new-app]",
-      "digest, sign and store a package, and make its differences",
-      mdsctl_publish, NULL },
-    { "release",
-      "APP ID --kind KIND [--name NAME] [--platform PLATFORM]"
-      " [--channel CHANNEL] --version VERSION " AUDIENCE
-      " [--rule JSON]... [--meta JSON]",
-      "put a version before an audience", mdsctl_release, NULL },
-    { "promote", "APP ID " AUDIENCE, "give a release another audience",
-      mdsctl_promote, NULL },
-    { "pause", "APP ID", "no new devices, for now", mdsctl_move, NULL },
-    { "resume", "APP ID", "take a paused release up again", mdsctl_move, NULL },
-    { "end", "APP ID", "no new devices, for good", mdsctl_move, NULL },
-    { "rollback", "APP ID", "tell devices that have it to go back", mdsctl_move,
-      NULL },
-    { "rekey", "APP --key FILE", "sign all of an app anew, with another key",
-      mdsctl_rekey, NULL },
-    { "list", "import|add|remove|show ...", "lists of users and devices", NULL,
-      mdsctl_list },
-    { "message", "push|list|withdraw ...", "gray messages to users", NULL,
-      mdsctl_message },
-    { "remove", "app|release|list|package ...", "what nothing needs any more",
-      NULL, mdsctl_remove },
-    { "apply", "FILE [--dry-run] [--force] [--allow-outside]",
-      "make an app's part of the catalog equal to a document", mdsctl_apply,
-      NULL },
-    { "export", "APP", "print an app's document", mdsctl_export, NULL },
-    { "explain", "NAME=VALUE...", "say what a device gets, and why",
-      mdsctl_explain, NULL },
-    { "check",
-      "URL --pub FILE.pub... [--have FILE] [--out FILE] [--deadline SECONDS]"
-      " [--least-rate BYTES[/SECONDS]] [--cacert FILE]"
-      " [--cert FILE [--cert-key FILE]] [--user NAME:PASSWORD]"
-      " [--header \"NAME: VALUE\"]... NAME=VALUE...",
-      "play a device: ask, verify, download, patch", mdsctl_check, NULL },
-    { "status", "[APP]", "what is in force", mdsctl_status, NULL },
-    { "versions", "APP", "published and installed versions", mdsctl_versions,
-      NULL },
-    { "devices", "APP USER | APP --forget DEVICE|USER",
-      "a user's devices, and what they run; or forgets some", mdsctl_devices,
-      NULL },
-    { "log", "[APP]", "who changed what, and when", mdsctl_log, NULL },
-    { "revert", "SERIAL", "undo one change of the log", mdsctl_revert, NULL },
-    { "snapshot", "FILE", "write a copy of the whole depot", mdsctl_snapshot,
-      NULL },
-    { "restore",
-      "FILE [--force] [--user USER] [--group GROUP] [--pub FILE.pub]...",
-      "make the depot what a snapshot says", mdsctl_restore, NULL },
-    { "gc", "[--dry-run] [--keep-generations N] [--grace SECONDS]",
-      "remove files that nothing needs", mdsctl_gc, NULL },
-    { "verify", "[--pub FILE.pub]...",
-      "read everything in the depot, and compare", mdsctl_verify, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
-};
+#define DECLARE(name) extern const mdsctl_command_t mdsctl_command_##name;
+#define ADDRESS(name) &mdsctl_command_##name,
+
+COMMANDS(DECLARE)
+
+static const mdsctl_command_t *const commands[] = { COMMANDS(ADDRESS) NULL };
+
+/* The commands of a family, and the words that stand before their names. */
+typedef struct {
+    const mdsctl_command_t *const *commands;   /* ends with NULL */
+    char                           prefix[64]; /* "", or "list " */
+} family_t;
+
+static family_t
+family_of(const family_t *outer, const mdsctl_command_t *command)
+{
+    family_t inner = { .commands = command->commands };
+
+    (void) snprintf(inner.prefix, sizeof(inner.prefix), "%.31s%.31s ",
+                    outer->prefix, command->name);
+    return inner;
+}
 
 static const mdsctl_command_t *
-find(const mdsctl_command_t *table, const char *name)
+find(const family_t *family, const char *name)
 {
-    for (; table->name != NULL; table++) {
-        if (strcmp(table->name, name) == 0) {
-            return table;
+    for (size_t i = 0; family->commands[i] != NULL; i++) {
+        if (strcmp(family->commands[i]->name, name) == 0) {
+            return family->commands[i];
         }
     }
 
     return NULL;
 }
 
-/* "; did you mean release?"; of a family, what there is. */
+/* Adds "; did you mean release?", and for a family the commands it has. */
 static int
-unknown_command(const mdsctl_command_t *table, const char *family,
-                const char *name)
+unknown_command(const family_t *family, const char *name)
 {
+    bool          is_root = family->prefix[0] == '\0';
     mds_choices_t choices;
     char          text[MDS_CHOICES_BYTES];
 
     mds_choices_begin(&choices, mds_str_of(name));
 
-    for (; table->name != NULL; table++) {
-        mds_choices_add(&choices, mds_str_of(table->name));
+    for (size_t i = 0; family->commands[i] != NULL; i++) {
+        mds_choices_add(&choices, mds_str_of(family->commands[i]->name));
     }
 
-    mds_choices_words(&choices, *family != '\0' ? "want one of" : NULL, text);
+    mds_choices_words(&choices, is_root ? NULL : "want one of", text);
 
-    return mdsctl_usage("unknown command \"%s%s\"%s%s", family, name,
+    return mdsctl_usage("unknown command \"%s%s\"%s%s", family->prefix, name,
                         text[0] != '\0' ? "; " : "", text);
 }
 
 static void
-print_table(const mdsctl_command_t *table, const char *family)
+print_table(const family_t *family)
 {
-    for (; table->name != NULL; table++) {
-        if (table->commands != NULL) {
-            char inner[64];
+    for (size_t i = 0; family->commands[i] != NULL; i++) {
+        const mdsctl_command_t *command = family->commands[i];
 
-            snprintf(inner, sizeof(inner), "%s%s ", family, table->name);
-            print_table(table->commands, inner);
+        if (command->commands != NULL) {
+            family_t inner = family_of(family, command);
+
+            print_table(&inner);
             continue;
         }
-        printf("  %s%s %s\n      %s\n", family, table->name, table->usage,
-               table->summary);
+        printf("  %s%s %s\n      %s\n", family->prefix, command->name,
+               command->usage, command->summary);
     }
 }
 
 static void
-print_help(void)
+print_help(const family_t *root)
 {
     printf("usage: mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...\n\n"
            "DIR defaults to $MDS_DEPOT, then /var/lib/mds; FILE to $MDS_KEY.\n"
            "Exit: 0 done, 1 failed, 2 wrong usage.\n\n");
-    print_table(commands, "");
+    print_table(root);
     printf("  help [COMMAND]\n      this, or the usage of a command\n");
 }
 
-/* family stands before the command's name, as in "list ". */
 static int
-help_on(const mdsctl_command_t *command, const char *family)
+print_command_help(const mdsctl_command_t *command, const family_t *family)
 {
-    char inner[64];
-
     if (command->commands != NULL) {
-        snprintf(inner, sizeof(inner), "%s%s ", family, command->name);
-        print_table(command->commands, inner);
-        return MDSCTL_DONE;
+        family_t inner = family_of(family, command);
+
+        print_table(&inner);
+    } else {
+        printf("usage: %s\n\n%s\n", mdsctl_usage_line(), command->summary);
     }
 
-    printf("usage: %s\n\n%s\n", mdsctl_usage_line(), command->summary);
     return MDSCTL_DONE;
 }
 
@@ -161,30 +149,29 @@ asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* argv[0] is the first word that may name a command of the table. */
+/* argv[0] is the first word that may name a command of the family. */
 static int
-dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
-         bool help, int argc, char **argv)
+dispatch(mdsctl_t *ctl, const family_t *family, bool help, int argc,
+         char **argv)
 {
-    char                    inner[64];
+    family_t                inner;
     const mdsctl_command_t *command;
 
     if (argc == 0) {
-        return mdsctl_usage("%scommand is missing", family);
+        return mdsctl_usage("%scommand is missing", family->prefix);
     }
 
-    command = find(table, argv[0]);
+    command = find(family, argv[0]);
     if (command == NULL) {
-        return unknown_command(table, family, argv[0]);
+        return unknown_command(family, argv[0]);
     }
 
-    mdsctl_usage_of(family, command);
+    mdsctl_set_command(family->prefix, command);
 
     if (command->commands == NULL) {
-        if (help || asks_for_help(argc, argv)) {
-            return help_on(command, family);
-        }
-        return command->run(ctl, argc, argv);
+        return help || asks_for_help(argc, argv)
+                   ? print_command_help(command, family)
+                   : command->run(ctl, argc, argv);
     }
 
     argc--;
@@ -194,57 +181,59 @@ dispatch(mdsctl_t *ctl, const mdsctl_command_t *table, const char *family,
     }
 
     if ((help && argc == 0) || (argc > 0 && strcmp(argv[0], "--help") == 0)) {
-        return help_on(command, family);
+        return print_command_help(command, family);
     }
 
-    snprintf(inner, sizeof(inner), "%s%s ", family, command->name);
-    return dispatch(ctl, command->commands, inner, help, argc, argv);
+    inner = family_of(family, command);
+    return dispatch(ctl, &inner, help, argc, argv);
 }
 
-/* Names, ids and words go into JSON, all of which is UTF-8. */
+/* Checks all words: they may go into JSON, which has to be UTF-8. */
 static int
-check_words(int argc, char **argv)
+check_utf8(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         if (!mds_str_is_utf8(mds_str_of(argv[i]))) {
-            return mdsctl_usage("\"%s\" is no UTF-8", argv[i]);
+            return mdsctl_usage("\"%s\" is not valid UTF-8", argv[i]);
         }
     }
 
     return MDSCTL_DONE;
 }
 
-/* What was typed, before options are taken out of it; cut between two
- * characters where it is too long. */
+/* Keeps what was typed for the log, before options are taken out of it. It is
+ * cut between two characters where it is too long. */
 static void
-note_words(mdsctl_t *ctl, int argc, char **argv)
+keep_command_line(mdsctl_t *ctl, int argc, char **argv)
 {
     size_t len = 0;
 
-    for (int i = 0; i < argc && len < sizeof(ctl->words); i++) {
-        len += (size_t) snprintf(ctl->words + len, sizeof(ctl->words) - len,
-                                 "%s%s", i > 0 ? " " : "", argv[i]);
+    for (int i = 0; i < argc && len < sizeof(ctl->command_line); i++) {
+        len += (size_t) snprintf(ctl->command_line + len,
+                                 sizeof(ctl->command_line) - len, "%s%s",
+                                 i > 0 ? " " : "", argv[i]);
     }
 
-    for (len = strlen(ctl->words);
-         !mds_str_is_utf8((mds_str_t){ len, ctl->words }); len--)
+    for (len = strlen(ctl->command_line);
+         !mds_str_is_utf8((mds_str_t){ len, ctl->command_line }); len--)
     {
-        ctl->words[len - 1] = '\0';
+        ctl->command_line[len - 1] = '\0';
     }
 }
 
 static int
 run(int argc, char **argv)
 {
+    family_t root = { .commands = commands };
     mdsctl_t ctl = { 0 };
 
-    if (check_words(argc, argv) != MDSCTL_DONE
+    if (check_utf8(argc, argv) != MDSCTL_DONE
         || mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
-    note_words(&ctl, argc, argv);
+    keep_command_line(&ctl, argc, argv);
 
     if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         printf("mdsctl %s\n", MDSCTL_VERSION);
@@ -255,13 +244,13 @@ run(int argc, char **argv)
         && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0))
     {
         if (argc == 1) {
-            print_help();
+            print_help(&root);
             return MDSCTL_DONE;
         }
-        return dispatch(&ctl, commands, "", true, argc - 1, argv + 1);
+        return dispatch(&ctl, &root, true, argc - 1, argv + 1);
     }
 
-    return dispatch(&ctl, commands, "", false, argc, argv);
+    return dispatch(&ctl, &root, false, argc, argv);
 }
 
 int
@@ -281,7 +270,7 @@ main(int argc, char **argv)
     if (fflush(stdout) != 0 || ferror(stdout)) {
         mds_error_t err;
 
-        mds_fail_errno(&err, "cannot write to standard output");
+        mds_fail_errno(&err, "failed to write to standard output");
         return mdsctl_failed(&err);
     }
 

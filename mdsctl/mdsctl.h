@@ -1,9 +1,9 @@
 /*
- * mdsctl: the loader. One table of commands (main.c), a file each or for a
- * family that belongs together; each command parses, calls lib/, and prints.
+ * mdsctl: the loader's command line. A command is a file in command/; it parses
+ * its words, calls lib/, and prints.
  *
- * A new command is a file with its run function, a prototype at the end of
- * this header, and a line in the table.
+ * A new command touches two files: its own, which ends with its name, usage,
+ * summary and function as mdsctl_command_NAME, and main.c, which lists it.
  */
 
 #ifndef MDSCTL_H
@@ -23,7 +23,7 @@
 #define MDSCTL_FAILED 1
 #define MDSCTL_USAGE 2
 
-#define MDSCTL_WORDS_MAX 512
+#define MDSCTL_COMMAND_LINE_BYTES 512
 
 /* Whether a command may make the app that it names, if that is not there. */
 typedef enum {
@@ -35,11 +35,13 @@ typedef enum {
 /* What is said before or behind the command, or by the environment; whole
  * once the command has called mdsctl_parse(). */
 typedef struct {
-    const char      *depot;       /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char      *key;         /* --key, MDS_KEY; NULL: none given */
-    bool             json;        /* --json */
-    mdsctl_new_app_t new_app;     /* the command's own */
-    char words[MDSCTL_WORDS_MAX]; /* as they were typed, for the log */
+    const char      *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char      *key;     /* --key, MDS_KEY; NULL: none given */
+    bool             json;    /* --json */
+    mdsctl_new_app_t new_app; /* the command's own */
+
+    /* As it was typed, for the log. */
+    char command_line[MDSCTL_COMMAND_LINE_BYTES];
 } mdsctl_t;
 
 typedef struct mdsctl_command_s mdsctl_command_t;
@@ -50,9 +52,9 @@ struct mdsctl_command_s {
     const char *summary; /* one line for the help */
     int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
 
-    /* A family such as "list" has no run, but a table of its own that ends
-     * with a NULL name. */
-    const mdsctl_command_t *commands;
+    /* A family such as "list" has no run, but commands of its own; NULL is the
+     * last. */
+    const mdsctl_command_t *const *commands;
 };
 
 /* option.c: what stands behind a command. */
@@ -116,8 +118,9 @@ int mdsctl_failed(const mds_error_t *err);
 int mdsctl_built(mds_status_t status);
 int mdsctl_usage(const char *format, ...) MDS_PRINTF(1, 2);
 
-/* The line that mdsctl_usage() adds; family is "" or, say, "list ". */
-void mdsctl_usage_of(const char *family, const mdsctl_command_t *command);
+/* Sets the command that runs, whose usage line mdsctl_usage() adds; family is
+ * "" or, say, "list ". */
+void mdsctl_set_command(const char *family, const mdsctl_command_t *command);
 
 /* The name of the command that runs: "list add". */
 const char *mdsctl_command_name(void);
@@ -152,32 +155,5 @@ int mdsctl_owner(const char *user, const char *group,
 /* verify.c: the public keys of these files; there is room for each. */
 int
 mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys) MDS_MUST_CHECK;
-
-/* The commands, a file each. */
-
-int mdsctl_apply(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_check(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_devices(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_explain(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_export(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_gc(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_init(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_log(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_move(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_promote(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_publish(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_rekey(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_release(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_revert(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_restore(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_snapshot(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_status(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_versions(mdsctl_t *ctl, int argc, char **argv);
-int mdsctl_verify(mdsctl_t *ctl, int argc, char **argv);
-
-extern const mdsctl_command_t mdsctl_list[];
-extern const mdsctl_command_t mdsctl_message[];
-extern const mdsctl_command_t mdsctl_remove[];
 
 #endif

@@ -81,7 +81,7 @@ mdsctl_usage(const char *format, ...)
 }
 
 void
-mdsctl_usage_of(const char *family, const mdsctl_command_t *command)
+mdsctl_set_command(const char *family, const mdsctl_command_t *command)
 {
     snprintf(command_name, sizeof(command_name), "%s%s", family, command->name);
     snprintf(usage_line, sizeof(usage_line), "mdsctl %s%s %s", family,

@@ -85,8 +85,8 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
     return code;
 }
 
-int
-mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_apply(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_apply_t     apply = { 0 };
     mds_change_t    change = { .applies = true,
@@ -115,6 +115,13 @@ mdsctl_apply(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_input_end(&input);
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_apply = {
+    .name = "apply",
+    .usage = "FILE [--dry-run] [--force] [--allow-outside]",
+    .summary = "make an app's part of the catalog equal to a document",
+    .run = run_apply,
+};
 
 /* The document, with the serial that says of when it is. */
 static mds_json_t *
@@ -146,8 +153,8 @@ exported(const mds_json_t *state, uint64_t serial)
     return out;
 }
 
-int
-mdsctl_export(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_export(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_loader_t *loader = NULL;
     mds_json_t   *state = NULL;
@@ -177,3 +184,10 @@ mdsctl_export(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_export = {
+    .name = "export",
+    .usage = "APP",
+    .summary = "print an app's document",
+    .run = run_export,
+};

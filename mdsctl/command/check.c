@@ -327,8 +327,8 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
     return mdsctl_keys(&pubs, c->keys);
 }
 
-int
-mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_check(mdsctl_t *ctl, int argc, char **argv)
 {
     int            code;
     mdsctl_check_t c = { 0 };
@@ -349,3 +349,14 @@ mdsctl_check(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_http_close(c.http);
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_check = {
+    .name = "check",
+    .usage
+    = "URL --pub FILE.pub... [--have FILE] [--out FILE] [--deadline SECONDS]"
+      " [--least-rate BYTES[/SECONDS]] [--cacert FILE]"
+      " [--cert FILE [--cert-key FILE]] [--user NAME:PASSWORD]"
+      " [--header \"NAME: VALUE\"]... NAME=VALUE...",
+    .summary = "play a device: ask, verify, download, patch",
+    .run = run_check,
+};

@@ -372,8 +372,8 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     return code;
 }
 
-int
-mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_explain(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_request_t request = { 0 };
     mds_depot_t  *depot;
@@ -406,3 +406,10 @@ mdsctl_explain(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_explain = {
+    .name = "explain",
+    .usage = "NAME=VALUE...",
+    .summary = "show what a device gets, and why",
+    .run = run_explain,
+};

@@ -109,8 +109,8 @@ collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
     return print_result(heap, &result);
 }
 
-int
-mdsctl_gc(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_gc(mdsctl_t *ctl, int argc, char **argv)
 {
     const char     *keep = NULL, *grace = NULL;
     bool            dry_run = false;
@@ -139,3 +139,10 @@ mdsctl_gc(mdsctl_t *ctl, int argc, char **argv)
 
     return collect(ctl, &how, &heap);
 }
+
+const mdsctl_command_t mdsctl_command_gc = {
+    .name = "gc",
+    .usage = "[--dry-run] [--keep-generations N] [--grace SECONDS]",
+    .summary = "remove files that nothing needs",
+    .run = run_gc,
+};

@@ -40,8 +40,8 @@ mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
     return MDSCTL_DONE;
 }
 
-int
-mdsctl_init(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_init(mdsctl_t *ctl, int argc, char **argv)
 {
     const char     *user = NULL, *group = NULL;
     mdsctl_option_t options[] = { { .name = "user", .value = &user },
@@ -76,3 +76,10 @@ mdsctl_init(mdsctl_t *ctl, int argc, char **argv)
 
     return mdsctl_print(o);
 }
+
+const mdsctl_command_t mdsctl_command_init = {
+    .name = "init",
+    .usage = "[--user USER] [--group GROUP]",
+    .summary = "create an empty depot",
+    .run = run_init,
+};

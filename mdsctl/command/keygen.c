@@ -55,8 +55,8 @@ tell(const mdsctl_t *ctl, const char *name, const char *keyid)
     return mdsctl_print(o);
 }
 
-int
-mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_keygen(mdsctl_t *ctl, int argc, char **argv)
 {
     char        keyid[MDS_KEYID_HEX + 1];
     mds_path_t  dir;
@@ -83,3 +83,10 @@ mdsctl_keygen(mdsctl_t *ctl, int argc, char **argv)
 
     return tell(ctl, argv[1], keyid);
 }
+
+const mdsctl_command_t mdsctl_command_keygen = {
+    .name = "keygen",
+    .usage = "NAME",
+    .summary = "create a key pair, NAME.key and NAME.pub",
+    .run = run_keygen,
+};

@@ -602,12 +602,40 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
-const mdsctl_command_t mdsctl_list[] = {
-    { "import", "APP LIST FILE [--add] [--by user|device] [--new-app]",
-      "make a list of a file of ids, or add them to it", list_import, NULL },
-    { "add", "APP LIST ID... [--by user|device]", "add ids", list_add, NULL },
-    { "remove", "APP LIST ID...", "take ids out", list_remove, NULL },
-    { "show", "APP [LIST]", "print all lists in numbers, or the ids of one",
-      list_show, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+static const mdsctl_command_t command_import = {
+    .name = "import",
+    .usage = "APP LIST FILE [--add] [--by user|device] [--new-app]",
+    .summary = "make a list of a file's ids, or add them to it",
+    .run = list_import,
+};
+
+static const mdsctl_command_t command_add = {
+    .name = "add",
+    .usage = "APP LIST ID... [--by user|device]",
+    .summary = "add ids to a list",
+    .run = list_add,
+};
+
+static const mdsctl_command_t command_remove = {
+    .name = "remove",
+    .usage = "APP LIST ID...",
+    .summary = "remove ids from a list",
+    .run = list_remove,
+};
+
+static const mdsctl_command_t command_show = {
+    .name = "show",
+    .usage = "APP [LIST]",
+    .summary = "show the size of each list, or the ids of one",
+    .run = list_show,
+};
+
+static const mdsctl_command_t *const commands[]
+    = { &command_import, &command_add, &command_remove, &command_show, NULL };
+
+const mdsctl_command_t mdsctl_command_list = {
+    .name = "list",
+    .usage = "import|add|remove|show ...",
+    .summary = "manage lists of users and devices",
+    .commands = commands,
 };

@@ -62,8 +62,8 @@ log_entries(mds_journal_t *journal, const char *app, mds_json_t *out,
     return status;
 }
 
-int
-mdsctl_log(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_log(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_loader_t *loader;
     mds_json_t   *out = NULL;
@@ -99,3 +99,10 @@ mdsctl_log(mdsctl_t *ctl, int argc, char **argv)
 
     return ctl->json ? mdsctl_print(out) : MDSCTL_DONE;
 }
+
+const mdsctl_command_t mdsctl_command_log = {
+    .name = "log",
+    .usage = "[APP]",
+    .summary = "show who changed what, and when",
+    .run = run_log,
+};

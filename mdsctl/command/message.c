@@ -287,10 +287,33 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
-const mdsctl_command_t mdsctl_message[] = {
-    { "push", "APP --users FILE --to PLATFORM=VERSION... --until TIME",
-      "tell users of a version, for all their platforms", message_push, NULL },
-    { "list", "APP USER", "a user's messages", message_list, NULL },
-    { "withdraw", "APP ID", "take a message back", message_withdraw, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+static const mdsctl_command_t command_push = {
+    .name = "push",
+    .usage = "APP --users FILE --to PLATFORM=VERSION... --until TIME",
+    .summary = "offer users a version on all their platforms",
+    .run = message_push,
+};
+
+static const mdsctl_command_t command_list = {
+    .name = "list",
+    .usage = "APP USER",
+    .summary = "show a user's messages",
+    .run = message_list,
+};
+
+static const mdsctl_command_t command_withdraw = {
+    .name = "withdraw",
+    .usage = "APP ID",
+    .summary = "withdraw a message",
+    .run = message_withdraw,
+};
+
+static const mdsctl_command_t *const commands[]
+    = { &command_push, &command_list, &command_withdraw, NULL };
+
+const mdsctl_command_t mdsctl_command_message = {
+    .name = "message",
+    .usage = "push|list|withdraw ...",
+    .summary = "send gray messages to users",
+    .commands = commands,
 };

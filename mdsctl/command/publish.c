@@ -158,8 +158,8 @@ publish(mdsctl_t *ctl, const publish_t *publish, mdsctl_publishing_t *p,
     return code;
 }
 
-int
-mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_publish(mdsctl_t *ctl, int argc, char **argv)
 {
     publish_t           given = { 0 };
     mdsctl_publishing_t p = { .limits = MDSCTL_UNPACK_LIMITS };
@@ -225,3 +225,13 @@ mdsctl_publish(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_input_end(&input);
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_publish = {
+    .name = "publish",
+    .usage = "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
+             " [--channel CHANNEL] --version VERSION [--deltas N] [--meta JSON]"
+             " [--store] [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
+             " [--new-app]",
+    .summary = "sign and store a package, and make its deltas",
+    .run = run_publish,
+};

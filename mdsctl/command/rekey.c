@@ -2,8 +2,8 @@
 
 #include "change.h"
 
-int
-mdsctl_rekey(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_rekey(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_key_t    key;
     mds_change_t change
@@ -31,3 +31,10 @@ mdsctl_rekey(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_rekey = {
+    .name = "rekey",
+    .usage = "APP --key FILE",
+    .summary = "sign everything of an app again, with another key",
+    .run = run_rekey,
+};

@@ -102,8 +102,8 @@ set_meta(mds_json_t *release, const char *text)
     return mdsctl_built(mds_json_set(release, "meta", meta));
 }
 
-int
-mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_release(mdsctl_t *ctl, int argc, char **argv)
 {
     const char       *kind = NULL, *name = NULL, *version = NULL, *meta = NULL;
     mdsctl_values_t   rules = { 0 }, platforms = { 0 }, channels = { 0 };
@@ -167,6 +167,15 @@ mdsctl_release(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
+const mdsctl_command_t mdsctl_command_release = {
+    .name = "release",
+    .usage = "APP ID --kind KIND [--name NAME] [--platform PLATFORM]"
+             " [--channel CHANNEL] --version VERSION " MDSCTL_AUDIENCE_USAGE
+             " [--rule JSON]... [--meta JSON]",
+    .summary = "offer a version to an audience",
+    .run = run_release,
+};
+
 /* promote */
 
 typedef struct {
@@ -202,8 +211,8 @@ edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
                          err);
 }
 
-int
-mdsctl_promote(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_promote(mdsctl_t *ctl, int argc, char **argv)
 {
     mdsctl_audience_t audience = { 0 };
     mdsctl_option_t   options[] = { MDSCTL_AUDIENCE_OPTIONS(audience), { 0 } };
@@ -228,6 +237,13 @@ mdsctl_promote(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_promote = {
+    .name = "promote",
+    .usage = "APP ID " MDSCTL_AUDIENCE_USAGE,
+    .summary = "give a release another audience",
+    .run = run_promote,
+};
 
 /* pause, resume, end, rollback */
 
@@ -290,8 +306,8 @@ edit_state(mds_loader_t *loader, void *data, mds_json_t *state,
                          err);
 }
 
-int
-mdsctl_move(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_set_state(mdsctl_t *ctl, int argc, char **argv)
 {
     move_t       move = { 0 };
     mds_change_t change = { .edit = edit_state, .data = &move };
@@ -311,3 +327,31 @@ mdsctl_move(mdsctl_t *ctl, int argc, char **argv)
 
     return mdsctl_change(ctl, &change);
 }
+
+const mdsctl_command_t mdsctl_command_pause = {
+    .name = "pause",
+    .usage = "APP ID",
+    .summary = "admit no new devices, for now",
+    .run = run_set_state,
+};
+
+const mdsctl_command_t mdsctl_command_resume = {
+    .name = "resume",
+    .usage = "APP ID",
+    .summary = "continue a paused release",
+    .run = run_set_state,
+};
+
+const mdsctl_command_t mdsctl_command_end = {
+    .name = "end",
+    .usage = "APP ID",
+    .summary = "admit no new devices, for good",
+    .run = run_set_state,
+};
+
+const mdsctl_command_t mdsctl_command_rollback = {
+    .name = "rollback",
+    .usage = "APP ID",
+    .summary = "tell devices that have a release to go back",
+    .run = run_set_state,
+};

@@ -401,15 +401,41 @@ remove_package(mdsctl_t *ctl, int argc, char **argv)
     return mdsctl_change(ctl, &change);
 }
 
-const mdsctl_command_t mdsctl_remove[] = {
-    { "app", "APP", "an app that has nothing before anybody", remove_app,
-      NULL },
-    { "release", "APP ID", "a release that is ended or rolled back",
-      remove_release, NULL },
-    { "list", "APP LIST", "a list that no release names", remove_list, NULL },
-    { "package",
-      "APP --kind KIND [--name NAME] [--platform PLATFORM]"
-      " [--channel CHANNEL] --version VERSION",
-      "the packages of a version that nothing needs", remove_package, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+static const mdsctl_command_t command_app = {
+    .name = "app",
+    .usage = "APP",
+    .summary = "remove an app that offers nothing to anybody",
+    .run = remove_app,
+};
+
+static const mdsctl_command_t command_release = {
+    .name = "release",
+    .usage = "APP ID",
+    .summary = "remove a release that is ended or rolled back",
+    .run = remove_release,
+};
+
+static const mdsctl_command_t command_list = {
+    .name = "list",
+    .usage = "APP LIST",
+    .summary = "remove a list that no release names",
+    .run = remove_list,
+};
+
+static const mdsctl_command_t command_package = {
+    .name = "package",
+    .usage = "APP --kind KIND [--name NAME] [--platform PLATFORM]"
+             " [--channel CHANNEL] --version VERSION",
+    .summary = "remove the packages of a version that nothing needs",
+    .run = remove_package,
+};
+
+static const mdsctl_command_t *const commands[]
+    = { &command_app, &command_release, &command_list, &command_package, NULL };
+
+const mdsctl_command_t mdsctl_command_remove = {
+    .name = "remove",
+    .usage = "app|release|list|package ...",
+    .summary = "remove what nothing needs any more",
+    .commands = commands,
 };

@@ -696,8 +696,8 @@ print_result(const mdsctl_t *ctl, const restore_t *r)
     return mdsctl_print(o);
 }
 
-int
-mdsctl_restore(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_restore(mdsctl_t *ctl, int argc, char **argv)
 {
     static restore_t            r;
     static mds_public_t         keys[MDSCTL_VALUES_MAX];
@@ -734,3 +734,10 @@ mdsctl_restore(mdsctl_t *ctl, int argc, char **argv)
 
     return status == MDS_OK ? print_result(ctl, &r) : mdsctl_failed(&err);
 }
+
+const mdsctl_command_t mdsctl_command_restore = {
+    .name = "restore",
+    .usage = "FILE [--force] [--user USER] [--group GROUP] [--pub FILE.pub]...",
+    .summary = "replace the depot by a snapshot",
+    .run = run_restore,
+};

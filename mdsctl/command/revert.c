@@ -39,8 +39,8 @@ find_entry(const char *depot, uint64_t serial, mds_error_t *err,
     return status;
 }
 
-int
-mdsctl_revert(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_revert(mdsctl_t *ctl, int argc, char **argv)
 {
     uint64_t     serial;
     mds_change_t change
@@ -71,3 +71,10 @@ mdsctl_revert(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_revert = {
+    .name = "revert",
+    .usage = "SERIAL",
+    .summary = "undo one change of the log",
+    .run = run_revert,
+};

@@ -506,8 +506,8 @@ take(snapshot_t *s, const char *file, mds_error_t *err)
     return status;
 }
 
-int
-mdsctl_snapshot(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_snapshot(mdsctl_t *ctl, int argc, char **argv)
 {
     snapshot_t   s = { .progress = { report }, .depot = ctl->depot };
     struct stat  st;
@@ -553,3 +553,10 @@ mdsctl_snapshot(mdsctl_t *ctl, int argc, char **argv)
 
     return mdsctl_print(o);
 }
+
+const mdsctl_command_t mdsctl_command_snapshot = {
+    .name = "snapshot",
+    .usage = "FILE",
+    .summary = "write a copy of the whole depot",
+    .run = run_snapshot,
+};

@@ -325,8 +325,8 @@ print_status(const mdsctl_t *ctl, const status_t *status)
     return mdsctl_print(o);
 }
 
-int
-mdsctl_status(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_status(mdsctl_t *ctl, int argc, char **argv)
 {
     status_t    status = { 0 };
     mds_error_t err;
@@ -359,3 +359,10 @@ mdsctl_status(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_status = {
+    .name = "status",
+    .usage = "[APP]",
+    .summary = "show what is in force",
+    .run = run_status,
+};

@@ -175,8 +175,8 @@ mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys)
     return MDSCTL_DONE;
 }
 
-int
-mdsctl_verify(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_verify(mdsctl_t *ctl, int argc, char **argv)
 {
     static mds_public_t keys[MDSCTL_VALUES_MAX];
     mdsctl_values_t     files = { 0 };
@@ -215,3 +215,10 @@ mdsctl_verify(mdsctl_t *ctl, int argc, char **argv)
 
     return code == MDSCTL_DONE ? say_problems(result.problems) : code;
 }
+
+const mdsctl_command_t mdsctl_command_verify = {
+    .name = "verify",
+    .usage = "[--pub FILE.pub]...",
+    .summary = "read and check everything in the depot",
+    .run = run_verify,
+};

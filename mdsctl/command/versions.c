@@ -165,8 +165,8 @@ print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
     return MDSCTL_DONE;
 }
 
-int
-mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_versions(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_loader_t   *loader = NULL;
     mds_registry_t *registry = NULL;
@@ -197,6 +197,13 @@ mdsctl_versions(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_versions = {
+    .name = "versions",
+    .usage = "APP",
+    .summary = "show published and installed versions",
+    .run = run_versions,
+};
 
 /* devices */
 
@@ -287,8 +294,8 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
     return mdsctl_print(o);
 }
 
-int
-mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
+static int
+run_devices(mdsctl_t *ctl, int argc, char **argv)
 {
     const char     *forget = NULL;
     mdsctl_option_t options[]
@@ -326,3 +333,10 @@ mdsctl_devices(mdsctl_t *ctl, int argc, char **argv)
 
     return code;
 }
+
+const mdsctl_command_t mdsctl_command_devices = {
+    .name = "devices",
+    .usage = "APP USER | APP --forget DEVICE|USER",
+    .summary = "show or forget a user's devices",
+    .run = run_devices,
+};

@@ -77,7 +77,7 @@ SKIP: {
     my $build = $ENV{MDS_BUILD} // "$FindBin::Bin/../../build";
     my $err = `'$build/mdsctl' help 2>&1 >/dev/full`;
     is $? >> 8, 1, 'stdout on a full disk: exit 1';
-    like $err, qr/cannot write to standard output/, 'and a message';
+    like $err, qr/failed to write to standard output/, 'and a message';
 }
 
 done_testing;
