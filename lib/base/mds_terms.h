@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/mds_rule_op.h"
+
 /* The longest names; together they leave room in a key of the catalog. */
 #define MDS_APP_MAX 128
 #define MDS_KIND_MAX 32
@@ -28,13 +30,6 @@
 #define MDS_PACKED __attribute__((packed))
 
 typedef enum { MDS_BY_DEVICE, MDS_BY_USER } mds_by_t;
-
-typedef enum {
-    MDS_OP_IN,
-    MDS_OP_NOT_IN,
-    MDS_OP_RANGE,
-    MDS_OP_NOT_RANGE
-} mds_op_t;
 
 typedef enum {
     MDS_RELEASE_RUNNING,

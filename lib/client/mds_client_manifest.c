@@ -1,5 +1,6 @@
 #include "client/mds_client_manifest.h"
 
+#include "base/mds_kind.h"
 #include "base/mds_terms.h"
 #include "base/mds_version.h"
 
@@ -447,7 +448,7 @@ mds_client_manifest_check(const mds_client_manifest_t *order,
                         ": version \"%.*s\" is not above the installed"
                         " \"%.*s\"; an old answer sent again?%s",
                         MDS_STR(order->version), MDS_STR(installed),
-                        mds_str_eq(order->kind, mds_str("hotfix"))
+                        mds_kind_has(order->kind, MDS_KIND_IS_HOTFIX)
                             ? " Or the hotfix is of another version of the app:"
                               " then leave version out"
                             : "");

@@ -1,3 +1,4 @@
+#include "base/mds_kind.h"
 #include "compile/mds_compile_internal.h"
 
 #include <stdlib.h>
@@ -130,7 +131,7 @@ mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
 
     mds_compile_fill_salts(x);
 
-    if (status == MDS_OK && mds_str_eq(kind, mds_str("upgrade"))) {
+    if (status == MDS_OK && mds_kind_has(kind, MDS_KIND_IS_APP)) {
         status = mds_compile_messages(x, err);
     }
 
@@ -201,7 +202,7 @@ mds_compile_sort(const mds_model_t *model, mds_error_t *err,
 static bool
 mds_is_config(mds_str_t kind)
 {
-    return mds_str_eq(kind, mds_str("config"));
+    return mds_kind_has(kind, MDS_KIND_IS_CONFIG);
 }
 
 /* A resource to be compiled. */
@@ -246,11 +247,11 @@ mds_compile_due(const mds_model_t *model, const mds_release_t **releases,
     }
 
     if (model->setting_count > 0) {
-        items[n++] = (mds_resource_id_t){ mds_str("config"), mds_str("") };
+        items[n++] = (mds_resource_id_t){ MDS_KIND_CONFIG, mds_str("") };
     }
 
     if (model->newest_message > 0) {
-        items[n++] = (mds_resource_id_t){ mds_str("upgrade"), mds_str("") };
+        items[n++] = (mds_resource_id_t){ MDS_KIND_APP, mds_str("") };
     }
 
     qsort(items, n, sizeof(*items), mds_due_cmp);

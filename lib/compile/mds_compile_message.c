@@ -3,6 +3,7 @@
  * manifests of their own. Whom it is for is a list in the catalog.
  */
 
+#include "base/mds_kind.h"
 #include "compile/mds_compile_internal.h"
 
 /* What manifests say it is; NULL: no memory. */
@@ -18,7 +19,7 @@ mds_message_release(mds_arena_t *arena, const mds_message_t *message,
 
     *release = (mds_release_t){
         .id = id,
-        .kind = mds_str("upgrade"),
+        .kind = MDS_KIND_APP,
         .platforms = { (mds_str_t *) &message->platform, 1 },
         .version = message->version,
         .key = message->key,

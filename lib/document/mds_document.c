@@ -1,5 +1,6 @@
 #include "document/mds_document.h"
 
+#include "base/mds_kind.h"
 #include "base/mds_name.h"
 #include "document/mds_document_internal.h"
 #include "document/mds_model_check.h"
@@ -48,11 +49,11 @@ void
 mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_kind_valid(mds_json_string(json))) {
-        mds_reader_expected(r, json,
-                            "upgrade, hotfix, bundle, config, sdk, data, or"
-                            " a kind of your own: a lower-case letter, then up"
-                            " to %d letters, digits, _ and -",
-                            MDS_KIND_MAX - 1);
+        mds_reader_expected(
+            r, json,
+            "%s, or a kind of your own: a lower-case letter, then"
+            " up to %d letters, digits, _ and -",
+            mds_kind_names, MDS_KIND_MAX - 1);
         return;
     }
 

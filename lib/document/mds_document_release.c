@@ -1,3 +1,4 @@
+#include "base/mds_kind.h"
 #include "document/mds_document.h"
 #include "document/mds_document_internal.h"
 
@@ -196,8 +197,9 @@ mds_read_release(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     release->start_ms = INT64_MIN;
     release->end_ms = INT64_MAX;
-    release->missing = mds_str_eq(kind, mds_str("sdk")) ? MDS_MISSING_NONE
-                                                        : MDS_MISSING_FULL;
+    release->missing = mds_kind_has(kind, MDS_KIND_DELTA_ONLY)
+                           ? MDS_MISSING_NONE
+                           : MDS_MISSING_FULL;
 
     mds_read_object(r, json, mds_release_fields, mds_nelems(mds_release_fields),
                     release);

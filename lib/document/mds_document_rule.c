@@ -19,7 +19,7 @@ mds_read_attribute(mds_reader_t *r, const mds_json_t *json, void *dest)
 static void
 mds_read_op(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    static const char *const names[] = { "in", "not_in", "range", "not_range" };
+    static const char *const names[] = { MDS_RULE_OPS(MDS_RULE_OP_NAME) };
 
     *(mds_op_t *) dest = mds_read_name(r, json, names, mds_nelems(names));
 }
@@ -33,8 +33,7 @@ static const mds_field_t mds_bounds_fields[] = {
 static const mds_field_t mds_rule_fields[] = {
     { "attribute", mds_read_attribute, offsetof(mds_rule_t, attribute),
       "the name of an attribute" },
-    { "op", mds_read_op, offsetof(mds_rule_t, op),
-      "\"in\", \"not_in\", \"range\" or \"not_range\"" },
+    { "op", mds_read_op, offsetof(mds_rule_t, op), MDS_RULE_OP_WANTED },
     { "values", mds_read_strs, offsetof(mds_rule_t, values), NULL },
     { "min", mds_read_version, offsetof(mds_rule_t, min), NULL },
     { "max", mds_read_version, offsetof(mds_rule_t, max), NULL },
@@ -76,6 +75,8 @@ mds_rule_check_bounds(mds_reader_t *r, const mds_json_t *json,
 static void
 mds_read_rule(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
+    static const mds_operand_t operands[]
+        = { MDS_RULE_OPS(MDS_RULE_OP_OPERAND) };
     mds_rule_t *rule = dest;
     bool        bounded;
 
@@ -88,7 +89,7 @@ mds_read_rule(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     bounded = rule->min.len + rule->max.len + rule->below.len > 0;
 
-    if (rule->op == MDS_OP_RANGE || rule->op == MDS_OP_NOT_RANGE) {
+    if (operands[rule->op] == MDS_OPERAND_RANGE) {
         if (rule->values.count > 0) {
             mds_reader_expected_in(r, json, "values", "none beside a range");
         }

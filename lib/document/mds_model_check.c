@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mds_kind.h"
 #include "document/mds_document.h"
 #include "document/mds_model_missing.h"
 
@@ -97,12 +98,6 @@ mds_packages_have(const mds_model_check_t *check, mds_str_t kind,
     return false;
 }
 
-static bool
-mds_kind_is(mds_str_t kind, const char *name)
-{
-    return mds_str_eq(kind, mds_str_of(name));
-}
-
 /* What is wrong with a member of what the reader is at. */
 static void
 mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
@@ -122,20 +117,17 @@ mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
 static void
 mds_check_name(mds_reader_t *r, mds_str_t kind, mds_str_t name)
 {
-    bool nameless = mds_kind_is(kind, "upgrade") || mds_kind_is(kind, "hotfix");
-    bool named = mds_kind_is(kind, "bundle") || mds_kind_is(kind, "config")
-                 || mds_kind_is(kind, "sdk") || mds_kind_is(kind, "data");
-
-    if (nameless && name.len > 0) {
+    if (mds_kind_has(kind, MDS_KIND_NAMELESS) && name.len > 0) {
         mds_check_failed(r, "name",
                          "found \"%.*s\"; want it left out: %.*s has no"
                          " names",
                          MDS_STR(name), MDS_STR(kind));
 
-    } else if (named && name.len == 0) {
+    } else if (mds_kind_has(kind, MDS_KIND_NAMED) && name.len == 0) {
         mds_reader_failed(r, "\"name\" is missing; want the name of the %.*s",
-                          MDS_STR(mds_kind_is(kind, "config") ? mds_str("key")
-                                                              : kind));
+                          MDS_STR(mds_kind_has(kind, MDS_KIND_IS_CONFIG)
+                                      ? mds_str("key")
+                                      : kind));
     }
 }
 
@@ -168,7 +160,7 @@ mds_check_package(const mds_model_check_t *check, const mds_package_t *package)
 {
     mds_check_name(check->r, package->kind, package->name);
 
-    if (mds_kind_is(package->kind, "config")) {
+    if (mds_kind_has(package->kind, MDS_KIND_IS_CONFIG)) {
         mds_check_failed(check->r, "kind",
                          "found \"config\"; want another kind: a config's"
                          " value is in a release");
@@ -245,7 +237,7 @@ mds_check_versioned(const mds_model_check_t *check,
         mds_model_missing(check->model, release, check->r);
 
     } else if (release->state == MDS_RELEASE_ROLLED_BACK
-               && mds_kind_is(release->kind, "upgrade"))
+               && mds_kind_has(release->kind, MDS_KIND_IS_APP))
     {
         mds_check_failed(check->r, "state",
                          "found \"rolled_back\"; want \"ended\", and a higher"
@@ -258,7 +250,7 @@ mds_check_release(const mds_model_check_t *check, const mds_release_t *release)
 {
     mds_check_name(check->r, release->kind, release->name);
 
-    if (mds_kind_is(release->kind, "config")) {
+    if (mds_kind_has(release->kind, MDS_KIND_IS_CONFIG)) {
         mds_check_config(check->r, release);
     } else {
         mds_check_versioned(check, release);

@@ -28,7 +28,6 @@ mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
     eval->status = MDS_OK;
     eval->may_admit = request->may_admit;
     eval->pending = false;
-    eval->kind = mds_request_attr(request, MDS_ATTR_KIND);
     mds_scope_init(&eval->platform,
                    mds_request_attr(request, MDS_ATTR_PLATFORM));
     mds_scope_init(&eval->channel, mds_request_attr(request, MDS_ATTR_CHANNEL));
@@ -92,8 +91,7 @@ mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
 }
 
 bool
-mds_eval_texts_contain(const mds_eval_t *eval, mds_range_t texts,
-                       mds_str_t value)
+mds_eval_texts_name(const mds_eval_t *eval, mds_range_t texts, mds_str_t value)
 {
     for (uint32_t i = 0; i < texts.count; i++) {
         if (mds_str_eq(mds_record_text(eval->record, texts.first + i), value)) {
@@ -101,7 +99,7 @@ mds_eval_texts_contain(const mds_eval_t *eval, mds_range_t texts,
         }
     }
 
-    return texts.count == 0;
+    return false;
 }
 
 int

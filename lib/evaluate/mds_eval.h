@@ -44,7 +44,6 @@ typedef struct {
     bool                  may_admit; /* a window may admit the device */
     bool                  pending;   /* the release holds if a window admits */
 
-    mds_str_t     kind;
     mds_scope_t   platform;
     mds_scope_t   channel;
     mds_str_t     refuse;
@@ -85,9 +84,16 @@ void mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
                    const mds_record_t *record, const mds_request_t *request,
                    int64_t now_ms, mds_trace_t *trace, mds_error_t *err);
 
-/* Whether the value is among the texts; all are, if there are none. */
-bool mds_eval_texts_contain(const mds_eval_t *eval, mds_range_t texts,
-                            mds_str_t value);
+/* Returns whether the value is one of the texts. */
+bool
+mds_eval_texts_name(const mds_eval_t *eval, mds_range_t texts, mds_str_t value);
+
+/* Returns the same, or true if there are no texts. */
+static inline bool
+mds_eval_texts_allow(const mds_eval_t *eval, mds_range_t texts, mds_str_t value)
+{
+    return texts.count == 0 || mds_eval_texts_name(eval, texts, value);
+}
 
 /* mds_id_hash() of the device or user, made once. */
 uint64_t mds_eval_id_hash(mds_eval_t *eval, mds_by_t by);
@@ -100,7 +106,7 @@ mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
     if (texts.first != scope->texts.first || texts.count != scope->texts.count)
     {
         scope->texts = texts;
-        scope->has = mds_eval_texts_contain(eval, texts, scope->value);
+        scope->has = mds_eval_texts_allow(eval, texts, scope->value);
     }
 
     return scope->has;

@@ -1,3 +1,9 @@
+/*
+ * The audience of a release: everybody, a percentage, a ramp, lists, a window.
+ * A part with a percentage compares the device's bucket, a hash of its id under
+ * the release's salt, with a threshold.
+ */
+
 #include <inttypes.h>
 
 #include "base/mds_digest.h"
@@ -17,8 +23,8 @@ mds_eval_id_hash(mds_eval_t *eval, mds_by_t by)
     return eval->hashes[by];
 }
 
-/* What was asked for together is likely to be so again: each time twice as
- * many, up to all there is room for. */
+/* Neighbouring salts are likely to be needed together, so that each call
+ * computes twice as many as the one before, up to MDS_BUCKETS_MAX. */
 void
 mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by)
 {
@@ -28,7 +34,7 @@ mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by)
     uint32_t count = eval->bucket_count[by] == 0 ? MDS_SIPHASH_LANES
                                                  : 2 * eval->bucket_count[by];
 
-    /* Lanes come together; of a salt that is asked for, they are all there. */
+    /* Records have salts up to a multiple of the lanes. */
     count = (count < most ? count : most) & ~(MDS_SIPHASH_LANES - 1u);
     mds_siphash_lanes(mds_record_item(eval->record, MDS_TABLE_SALTS, first),
                       count, eval->ids[by], eval->buckets[by]);
@@ -36,7 +42,7 @@ mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by)
     eval->bucket_count[by] = count;
 }
 
-/* The look-up, made once a request for each list. */
+/* Looks the device or user up in the list, once a request. */
 static bool
 mds_eval_list_match(mds_eval_t *eval, uint32_t i, const mds_list_ref_t *list,
                     bool on_match_limit)
@@ -80,7 +86,6 @@ mds_eval_list(mds_eval_t *eval, uint32_t i, const char *what,
                           list->by == MDS_BY_USER ? "users" : "devices");
 }
 
-/* Whether one of the lists has the device, or its user. */
 bool
 mds_eval_lists(mds_eval_t *eval, mds_range_t lists, const char *what,
                bool on_match_limit)
@@ -137,7 +142,7 @@ mds_eval_threshold(mds_eval_t *eval, const mds_release_record_t *release,
                : mds_trace_threshold(eval, release, threshold, what, in);
 }
 
-/* The percentage that the clock has reached, on a straight line. */
+/* Returns the threshold on the straight line between the ramp's two ends. */
 uint64_t
 mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release)
 {
@@ -163,8 +168,10 @@ mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release)
 }
 
 static bool
-mds_in_all(mds_eval_t *eval)
+mds_in_all(mds_eval_t *eval, const mds_release_record_t *release)
 {
+    (void) release;
+
     return mds_eval_trace(eval, "all", mds_null_str, mds_null_str, true,
                           "everybody");
 }
@@ -189,8 +196,8 @@ mds_in_lists(mds_eval_t *eval, const mds_release_record_t *release)
 }
 
 static mds_status_t
-mds_window_read(mds_state_t *state, mds_str_t key, mds_str_t id,
-                mds_error_t *err, mds_window_t *window, bool *in)
+mds_read_admission(mds_state_t *state, mds_str_t key, mds_str_t id,
+                   mds_error_t *err, mds_window_t *window, bool *in)
 {
     mds_status_t status = mds_state_begin(state, err);
 
@@ -202,26 +209,27 @@ mds_window_read(mds_state_t *state, mds_str_t key, mds_str_t id,
                             : status;
 }
 
-/* Who is in, from the state; *open: whether others may still come in. */
+/* Returns whether the window has admitted the device or user. *open is set to
+ * whether it still admits others. */
 static bool
-mds_window_look(mds_eval_t *eval, const mds_release_record_t *release,
+mds_read_window(mds_eval_t *eval, const mds_release_record_t *release,
                 mds_window_t *window, bool *open)
 {
     mds_error_t  why = { .text = "it cannot be opened" };
     mds_state_t *state = eval->snapshot->state;
     bool         in = false;
 
-    /* Whatever ails the state ails no catalog. */
+    /* Not MDS_DAMAGED: the catalog is not at fault. */
     if (state == NULL
-        || mds_window_read(state,
-                           mds_record_bytes(eval->record, release->window),
-                           eval->ids[release->window_by], &why, window, &in)
+        || mds_read_admission(state,
+                              mds_record_bytes(eval->record, release->window),
+                              eval->ids[release->window_by], &why, window, &in)
                != MDS_OK)
     {
         eval->status
             = mds_fail(eval->err, MDS_DENIED,
-                       "the state, with the window of \"%.*s\" in it, is not"
-                       " to be had: %s",
+                       "failed to read the window of \"%.*s\" from the"
+                       " state: %s",
                        MDS_STR(mds_record_bytes(eval->record, release->id)),
                        why.text);
         return false;
@@ -252,7 +260,7 @@ mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
                                                                 : "device");
     }
 
-    in = mds_window_look(eval, release, &window, &open);
+    in = mds_read_window(eval, release, &window, &open);
     eval->pending = !in && open && eval->may_admit;
 
     if (eval->trace != NULL && release->window_until_ms != INT64_MAX) {
@@ -270,44 +278,34 @@ mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
                               : ", and its time is over");
 }
 
-static inline bool
-mds_eval_part(mds_eval_t *eval, const mds_release_record_t *release,
-              unsigned part, mds_reason_t *reason)
-{
-    switch (part) {
-    case MDS_AUDIENCE_ALL:
-        *reason = MDS_REASON_ALL;
-        return mds_in_all(eval);
-    case MDS_AUDIENCE_PERCENT:
-        *reason = MDS_REASON_PERCENT;
-        return mds_in_percent(eval, release);
-    case MDS_AUDIENCE_RAMP:
-        *reason = MDS_REASON_RAMP;
-        return mds_in_ramp(eval, release);
-    case MDS_AUDIENCE_LISTS:
-        *reason = MDS_REASON_LIST;
-        return mds_in_lists(eval, release);
-    default:
-        *reason = MDS_REASON_WINDOW;
-        return mds_in_window(eval, release);
-    }
-}
+/* The parts of an audience by the bit of their flag, MDS_AUDIENCE_*. */
+static const struct {
+    mds_reason_t reason;
+    bool (*test)(mds_eval_t *eval, const mds_release_record_t *release);
+} mds_audience_parts[] = {
+    { MDS_REASON_ALL, mds_in_all },
+    { MDS_REASON_PERCENT, mds_in_percent },
+    { MDS_REASON_RAMP, mds_in_ramp },
+    { MDS_REASON_LIST, mds_in_lists },
+    { MDS_REASON_WINDOW, mds_in_window },
+};
 
 bool
 mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                   mds_reason_t *reason)
 {
-    mds_reason_t why;
-    unsigned     rest = release->flags;
-    bool         in = false;
+    unsigned rest = release->flags;
+    bool     in = false;
 
     *reason = MDS_REASON_OUTSIDE;
 
-    /* The lowest bit first. */
+    /* From the lowest bit on: cheaper parts have lower ones. */
     for (; rest != 0 && (!in || eval->trace != NULL); rest &= rest - 1) {
-        if (mds_eval_part(eval, release, rest & -rest, &why) && !in) {
+        unsigned part = (unsigned) __builtin_ctz(rest);
+
+        if (mds_audience_parts[part].test(eval, release) && !in) {
             in = true;
-            *reason = why;
+            *reason = mds_audience_parts[part].reason;
         }
     }
 

@@ -1,6 +1,14 @@
+/*
+ * Rules: whether the value of an attribute, or its version, is one that the
+ * rule names. An operator (base/mds_rule_op.h) has its test here. Values,
+ * versions and results are cached in the evaluation.
+ */
+
+#include "base/mds_kind.h"
 #include "evaluate/mds_eval.h"
 
-/* For kind upgrade, the app's version is the resource's. */
+/* Returns the value that the request has. Where the resource is the app itself,
+ * its version is the app's. */
 static mds_str_t
 mds_eval_fetch(const mds_eval_t *eval, mds_str_t name)
 {
@@ -10,8 +18,9 @@ mds_eval_fetch(const mds_eval_t *eval, mds_str_t name)
         return mds_null_str;
     }
 
-    if (value.len == 0 && mds_str_eq(eval->kind, mds_str("upgrade"))
-        && mds_str_eq(name, mds_str("app_version")))
+    if (value.len == 0 && mds_str_eq(name, mds_str("app_version"))
+        && mds_kind_has(mds_request_attr(eval->request, MDS_ATTR_KIND),
+                        MDS_KIND_IS_APP))
     {
         value = mds_request_attr(eval->request, MDS_ATTR_VERSION);
     }
@@ -34,7 +43,7 @@ mds_eval_value(mds_eval_t *eval, uint32_t attribute)
     return eval->values[attribute];
 }
 
-/* The same as a version, read once; len 0: it is none. */
+/* Returns the value as a version, parsed once; len 0: it is not one. */
 static const mds_version_t *
 mds_eval_version(mds_eval_t *eval, uint32_t attribute)
 {
@@ -51,13 +60,14 @@ mds_eval_version(mds_eval_t *eval, uint32_t attribute)
     return version;
 }
 
-/* As few as these are looked through as they stand. */
+/* So few values are searched one by one. */
 #define MDS_RULE_FEW 8
 
-/* Whole values are sorted: halves of them go, until few are left. */
+/* Returns whether the rule names the value: a binary search of the whole
+ * values, which are sorted, then the prefixes. */
 static bool
-mds_rule_lists(const mds_eval_t *eval, const mds_rule_record_t *rule,
-               mds_str_t value)
+mds_rule_has_value(const mds_eval_t *eval, const mds_rule_record_t *rule,
+                   mds_str_t value)
 {
     uint32_t low = rule->values.first;
     uint32_t high = low + rule->values.count;
@@ -90,8 +100,8 @@ mds_rule_lists(const mds_eval_t *eval, const mds_rule_record_t *rule,
 }
 
 static bool
-mds_rule_spans(const mds_eval_t *eval, const mds_rule_record_t *rule,
-               const mds_version_t *version)
+mds_rule_has_version(const mds_eval_t *eval, const mds_rule_record_t *rule,
+                     const mds_version_t *version)
 {
     mds_str_t key = mds_version_key(version);
     mds_str_t min = mds_record_bytes(eval->record, rule->min);
@@ -103,24 +113,38 @@ mds_rule_spans(const mds_eval_t *eval, const mds_rule_record_t *rule,
            && (below.len == 0 || mds_str_cmp(key, below) < 0);
 }
 
-/* What the request lacks, or is no version, fails whichever way it is asked. */
+/* A rule does not hold for a value that the request lacks, or that is not a
+ * version, whether the operator is negated or not. */
+static bool
+mds_rule_in(mds_eval_t *eval, const mds_rule_record_t *rule, bool wanted)
+{
+    mds_str_t value = mds_eval_value(eval, rule->attribute);
+
+    return value.len > 0 && mds_rule_has_value(eval, rule, value) == wanted;
+}
+
+static bool
+mds_rule_range(mds_eval_t *eval, const mds_rule_record_t *rule, bool wanted)
+{
+    const mds_version_t *version = mds_eval_version(eval, rule->attribute);
+
+    return version->len > 0
+           && mds_rule_has_version(eval, rule, version) == wanted;
+}
+
 static bool
 mds_rule_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
 {
-    const mds_version_t *version;
-    mds_str_t            value;
-
-    if (rule->op == MDS_OP_IN || rule->op == MDS_OP_NOT_IN) {
-        value = mds_eval_value(eval, rule->attribute);
-
-        return value.len > 0
-               && mds_rule_lists(eval, rule, value) == (rule->op == MDS_OP_IN);
+    switch (rule->op) {
+    case MDS_OP_IN:
+        return mds_rule_in(eval, rule, true);
+    case MDS_OP_NOT_IN:
+        return mds_rule_in(eval, rule, false);
+    case MDS_OP_RANGE:
+        return mds_rule_range(eval, rule, true);
+    default:
+        return mds_rule_range(eval, rule, false);
     }
-
-    version = mds_eval_version(eval, rule->attribute);
-
-    return version->len > 0
-           && mds_rule_spans(eval, rule, version) == (rule->op == MDS_OP_RANGE);
 }
 
 static bool
@@ -143,12 +167,7 @@ mds_eval_rule(mds_eval_t *eval, uint32_t i)
     return holds;
 }
 
-static const char *const mds_op_names[] = {
-    [MDS_OP_IN] = "in ",
-    [MDS_OP_NOT_IN] = "not in ",
-    [MDS_OP_RANGE] = "in the range",
-    [MDS_OP_NOT_RANGE] = "not in the range",
-};
+static const char *const mds_op_words[] = { MDS_RULE_OPS(MDS_RULE_OP_WORDS) };
 
 static MDS_COLD void
 mds_eval_trace_rule(mds_eval_t *eval, uint32_t i, bool holds)
@@ -162,7 +181,7 @@ mds_eval_trace_rule(mds_eval_t *eval, uint32_t i, bool holds)
     (void) mds_eval_trace(
         eval, "rule", mds_record_bytes(record, *name),
         mds_eval_value(eval, rule->attribute), holds, "%s%.*s%s%s%s",
-        mds_op_names[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
+        mds_op_words[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
         mds_eval_join_texts(eval, rule->values, "", whole, sizeof(whole)),
         rule->values.count > 0 && rule->prefixes.count > 0 ? ", " : "",
         mds_eval_join_texts(eval, rule->prefixes, "*", prefixes,

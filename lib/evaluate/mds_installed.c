@@ -1,8 +1,15 @@
+/*
+ * The builds of the installed version, by which offers choose a delta, and the
+ * hotfix that is ignored since it was made for another version of the app.
+ */
+
 #include "evaluate/mds_installed.h"
 
 #include <stdio.h>
 
-/* BUILDS has higher versions first. */
+#include "base/mds_kind.h"
+
+/* Searches BUILDS, which has higher versions first. */
 mds_range_t
 mds_installed_builds(const mds_eval_t *eval)
 {
@@ -55,9 +62,9 @@ mds_installed_known(mds_eval_t *eval, mds_range_t builds)
 }
 
 /*
- * Whether the catalog knows the installed version for the device's platform
- * and channel, but none of its builds is for the device's app_version. Rules
- * about anything else say nothing: a device keeps a hotfix when its network
+ * Returns whether the catalog has the installed version for the device's
+ * platform and channel, but no build of it for the device's app_version. Rules
+ * about other attributes are ignored: a device keeps a hotfix when its network
  * changes.
  */
 static bool
@@ -85,7 +92,7 @@ mds_installed_is_foreign(mds_eval_t *eval)
 }
 
 static MDS_COLD void
-mds_installed_tell(mds_eval_t *eval, mds_str_t app_version)
+mds_installed_trace(mds_eval_t *eval, mds_str_t app_version)
 {
     mds_str_t version = mds_request_attr(eval->request, MDS_ATTR_VERSION);
     char      words[MDS_DETAIL_MAX];
@@ -108,10 +115,10 @@ mds_installed_drop_foreign(mds_eval_t *eval)
     mds_str_t app_version
         = mds_request_attr(eval->request, MDS_ATTR_APP_VERSION);
 
-    /* Of a request that does not name its app_version it is not known that the
-     * hotfix is for another one. */
+    /* A request without app_version gives no reason to drop the hotfix. */
     if (eval->installed.len == 0 || app_version.len == 0
-        || !mds_str_eq(eval->kind, mds_str("hotfix"))
+        || !mds_kind_has(mds_request_attr(eval->request, MDS_ATTR_KIND),
+                         MDS_KIND_IS_HOTFIX)
         || !mds_installed_is_foreign(eval))
     {
         return;
@@ -121,6 +128,6 @@ mds_installed_drop_foreign(mds_eval_t *eval)
     eval->installed_dropped = true;
 
     if (eval->trace != NULL) {
-        mds_installed_tell(eval, app_version);
+        mds_installed_trace(eval, app_version);
     }
 }

@@ -1,3 +1,9 @@
+/*
+ * Chooses the signed answer for a version: with a delta from the installed
+ * build where there is one and the device may take it, else with the full
+ * package.
+ */
+
 #include "evaluate/mds_offer.h"
 
 #include "evaluate/mds_installed.h"
@@ -16,30 +22,19 @@ mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
     return NULL;
 }
 
+/* Returns whether the device gets the full package without a delta. */
 static bool
-mds_texts_name(const mds_record_t *record, mds_range_t texts, mds_str_t value)
-{
-    for (uint32_t i = 0; i < texts.count; i++) {
-        if (mds_str_eq(mds_record_text(record, texts.first + i), value)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-/* The first rungs: those on which a device takes the full package alone. */
-static bool
-mds_full_alone(mds_eval_t *eval, const mds_release_record_t *release,
-               mds_range_t installed, bool recalled)
+mds_offer_full_only(mds_eval_t *eval, const mds_release_record_t *release,
+                    mds_range_t installed, bool recalled)
 {
     const mds_record_t *record = eval->record;
     mds_str_t           version = mds_version_key(&eval->installed);
 
     return version.len == 0 || recalled
-           || mds_texts_name(record, record->full_channels, eval->channel.value)
+           || mds_eval_texts_name(eval, record->full_channels,
+                                  eval->channel.value)
            || !mds_installed_known(eval, installed)
-           || mds_texts_name(record, release->force_full, version)
+           || mds_eval_texts_name(eval, release->force_full, version)
            || (release->stage.len > 0
                && mds_eval_version_cmp(eval, release->stage) > 0);
 }
@@ -63,12 +58,12 @@ mds_delta_from(const mds_record_t *record, const mds_offer_t *offer,
 }
 
 /*
- * Beside the full package, the difference from the installed build, if there
- * is one; false: none was ever asked for.
+ * Adds the delta from the installed build to the answer, if there is one.
+ * Returns false if the document does not ask for one.
  */
 static bool
-mds_offer_delta(mds_eval_t *eval, const mds_offer_t *offer,
-                mds_range_t installed, mds_answer_t *answer)
+mds_offer_add_delta(mds_eval_t *eval, const mds_offer_t *offer,
+                    mds_range_t installed, mds_answer_t *answer)
 {
     const mds_delta_record_t *delta
         = mds_delta_from(eval->record, offer,
@@ -106,8 +101,8 @@ mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
         installed = mds_installed_builds(eval);
     }
 
-    return mds_full_alone(eval, release, installed, recalled)
-           || mds_offer_delta(eval, offer, installed, answer)
+    return mds_offer_full_only(eval, release, installed, recalled)
+           || mds_offer_add_delta(eval, offer, installed, answer)
            || release->missing == MDS_MISSING_FULL;
 }
 
@@ -125,10 +120,11 @@ mds_offer_message(mds_eval_t *eval, const mds_message_record_t *message,
     *answer = offer->answer;
 
     if (eval->installed.len > 0
-        && !mds_texts_name(eval->record, eval->record->full_channels,
-                           eval->channel.value))
+        && !mds_eval_texts_name(eval, eval->record->full_channels,
+                                eval->channel.value))
     {
-        (void) mds_offer_delta(eval, offer, mds_installed_builds(eval), answer);
+        (void) mds_offer_add_delta(eval, offer, mds_installed_builds(eval),
+                                   answer);
     }
 
     return true;

@@ -1,5 +1,6 @@
 /*
- * The names of actions and reasons, as requests and logs have them.
+ * The names of actions and reasons, as requests, logs and `mdsctl explain` have
+ * them.
  */
 
 #include "evaluate/mds_reason.h"
@@ -10,21 +11,11 @@ static const char *const mds_action_names[] = {
     [MDS_ACTION_ROLLBACK] = "rollback",
 };
 
-/* clang-format off */
-static const char *const mds_reason_names[] = {
-    [MDS_REASON_UNKNOWN] = "unknown",
-    [MDS_REASON_OUTSIDE] = "outside",
-    [MDS_REASON_CURRENT] = "current",
-    [MDS_REASON_NO_DELTA] = "no_delta",
-    [MDS_REASON_ALL] = "all",
-    [MDS_REASON_LIST] = "list",
-    [MDS_REASON_PERCENT] = "percent",
-    [MDS_REASON_RAMP] = "ramp",
-    [MDS_REASON_WINDOW] = "window",
-    [MDS_REASON_ROLLED_BACK] = "rolled_back",
-    [MDS_REASON_MESSAGE] = "message",
-};
-/* clang-format on */
+#define MDS_REASON_NAME(reason, name, words) name,
+#define MDS_REASON_WORDS(reason, name, words) words,
+
+static const char *const mds_reason_names[] = { MDS_REASONS(MDS_REASON_NAME) };
+static const char *const mds_reason_texts[] = { MDS_REASONS(MDS_REASON_WORDS) };
 
 const char *
 mds_action_name(mds_action_t action)
@@ -36,4 +27,10 @@ const char *
 mds_reason_name(mds_reason_t reason)
 {
     return mds_reason_names[reason];
+}
+
+const char *
+mds_reason_words(mds_reason_t reason)
+{
+    return mds_reason_texts[reason];
 }

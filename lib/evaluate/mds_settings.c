@@ -1,5 +1,6 @@
 #include "evaluate/mds_settings.h"
 
+#include "base/mds_kind.h"
 #include "evaluate/mds_eval.h"
 #include "request/mds_token.h"
 
@@ -477,7 +478,7 @@ mds_settings_evaluate(const mds_snapshot_t *snapshot,
     mds_eval_t   eval;
     mds_status_t status;
 
-    status = mds_catalog_resource(snapshot->catalog, app, mds_str("config"),
+    status = mds_catalog_resource(snapshot->catalog, app, MDS_KIND_CONFIG,
                                   mds_str(""), err, &c.record);
 
     if (status == MDS_NOT_FOUND) {

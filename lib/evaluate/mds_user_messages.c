@@ -1,5 +1,11 @@
+/*
+ * Gray messages: the one that hits in a check, and the list of a user's
+ * messages for GET messages. Records have newer messages first.
+ */
+
 #include "evaluate/mds_user_messages.h"
 
+#include "base/mds_kind.h"
 #include "base/mds_time.h"
 #include "idset/mds_idset.h"
 
@@ -16,7 +22,7 @@ mds_message_count(const mds_record_t *record)
 }
 
 const mds_release_record_t *
-mds_official(mds_eval_t *eval, mds_str_t platform)
+mds_find_official(mds_eval_t *eval, mds_str_t platform)
 {
     const mds_record_t         *record = eval->record;
     const mds_release_record_t *best = NULL;
@@ -30,9 +36,9 @@ mds_official(mds_eval_t *eval, mds_str_t platform)
             || release->state != MDS_RELEASE_RUNNING
             || eval->now_ms < release->start_ms
             || eval->now_ms >= release->end_ms
-            || !mds_eval_texts_contain(eval, release->platforms, platform)
-            || !mds_eval_texts_contain(eval, release->channels,
-                                       eval->channel.value))
+            || !mds_eval_texts_allow(eval, release->platforms, platform)
+            || !mds_eval_texts_allow(eval, release->channels,
+                                     eval->channel.value))
         {
             continue;
         }
@@ -49,7 +55,7 @@ mds_official(mds_eval_t *eval, mds_str_t platform)
     return best;
 }
 
-/* What the user has marked; begins the state. */
+/* Begins the state, and reads the user's read marks. */
 static mds_status_t
 mds_message_marks(mds_eval_t *eval, mds_read_marks_t *marks)
 {
@@ -72,19 +78,19 @@ mds_message_marks(mds_eval_t *eval, mds_read_marks_t *marks)
     bytes[app.len] = '\0';
     memcpy(bytes + app.len + 1, user.data, user.len);
 
-    /* Whatever ails the state ails no catalog. */
+    /* Not MDS_DAMAGED: the catalog is not at fault. */
     return state != NULL && mds_state_begin(state, &why) == MDS_OK
                    && mds_state_read_marks(state, key, &why, marks) == MDS_OK
                ? MDS_OK
                : mds_fail(eval->err, MDS_DENIED,
-                          "the state, with what the user has read in it, is"
-                          " not to be had: %s",
+                          "failed to read the user's read marks from the"
+                          " state: %s",
                           why.text);
 }
 
-/* Whether the message names the user, and has not been gone for long. */
+/* Returns whether the message names the user, and is still kept. */
 static bool
-mds_message_named(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_is_listed(mds_eval_t *eval, const mds_message_record_t *message)
 {
     mds_str_t user = eval->ids[MDS_BY_USER];
     bool      in = false;
@@ -102,7 +108,7 @@ mds_message_named(mds_eval_t *eval, const mds_message_record_t *message)
     return eval->status == MDS_OK && in;
 }
 
-/* The newest of the device's platform in the user's list. */
+/* Returns the newest message of the device's platform in the user's list. */
 static const mds_message_record_t *
 mds_message_newest(mds_eval_t *eval)
 {
@@ -115,7 +121,7 @@ mds_message_newest(mds_eval_t *eval)
 
         if (mds_str_eq(mds_record_bytes(record, message->platform),
                        eval->platform.value)
-            && mds_message_named(eval, message))
+            && mds_message_is_listed(eval, message))
         {
             return message;
         }
@@ -125,7 +131,7 @@ mds_message_newest(mds_eval_t *eval)
 }
 
 static bool
-mds_message_fresh(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_not_expired(mds_eval_t *eval, const mds_message_record_t *message)
 {
     char expires[MDS_TIME_BYTES];
 
@@ -139,7 +145,7 @@ mds_message_above_official(mds_eval_t                 *eval,
                            const mds_message_record_t *message)
 {
     const mds_release_record_t *official
-        = mds_official(eval, eval->platform.value);
+        = mds_find_official(eval, eval->platform.value);
     mds_str_t version = mds_record_bytes(eval->record, message->version_key);
 
     if (official == NULL) {
@@ -169,9 +175,9 @@ mds_message_above_installed(mds_eval_t                 *eval,
                           "below the message's version");
 }
 
-/* A device that has crashed on a version is not to be told of it again. */
+/* A device refuses a version that has crashed on it. */
 static bool
-mds_message_taken(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_accepted(mds_eval_t *eval, const mds_message_record_t *message)
 {
     return mds_eval_version_accepted(eval, message->version_key);
 }
@@ -181,11 +187,11 @@ mds_message_unread(mds_eval_t *eval, const mds_message_record_t *message)
 {
     mds_read_marks_t marks = { 0 };
 
-    /* Nobody is told twice, and nobody goes without what the catalog chose
-     * because of a state that is not to be had. */
+    /* Without the state the message does not hit, so that it is not shown
+     * twice; the catalog's choice stands. */
     if (mds_message_marks(eval, &marks) != MDS_OK) {
         return mds_eval_trace(eval, "unread", mds_null_str, mds_null_str, false,
-                              "not known: the state is not to be had");
+                              "unknown, since the state cannot be read");
     }
 
     return mds_eval_trace(eval, "unread", mds_null_str, mds_null_str,
@@ -197,10 +203,11 @@ mds_message_unread(mds_eval_t *eval, const mds_message_record_t *message)
 typedef bool (*mds_message_test_t)(mds_eval_t                 *eval,
                                    const mds_message_record_t *message);
 
-/* What needs the state comes last: most are done before. */
+/* The test that needs the state is last: few messages get that far. */
 static const mds_message_test_t mds_message_tests[] = {
-    mds_message_fresh, mds_message_above_official, mds_message_above_installed,
-    mds_message_taken, mds_message_unread,
+    mds_message_not_expired,     mds_message_above_official,
+    mds_message_above_installed, mds_message_accepted,
+    mds_message_unread,
 };
 
 const mds_message_record_t *
@@ -209,7 +216,7 @@ mds_message_hit(mds_eval_t *eval)
     const mds_message_record_t *message;
     bool                        hits = true;
 
-    /* Most devices are done here: there is nothing, or nobody to have it. */
+    /* Most requests end here. */
     if (mds_message_count(eval->record) == 0 || eval->ids[MDS_BY_USER].len == 0)
     {
         return NULL;
@@ -257,7 +264,7 @@ mds_message_list_add(const mds_eval_t           *eval,
 }
 
 static void
-mds_message_list_turn(mds_message_list_t *list)
+mds_message_list_reverse(mds_message_list_t *list)
 {
     for (size_t i = 0; i < list->count / 2; i++) {
         mds_listed_message_t swap = list->messages[i];
@@ -267,7 +274,7 @@ mds_message_list_turn(mds_message_list_t *list)
     }
 }
 
-/* Newer ones come first; they are turned round at the end. */
+/* Adds newer messages first, and reverses their order at the end. */
 static mds_status_t
 mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
                       mds_message_list_t *list)
@@ -290,7 +297,7 @@ mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
             break;
         }
 
-        if (!mds_message_named(eval, message)) {
+        if (!mds_message_is_listed(eval, message)) {
             status = eval->status;
 
         } else if (list->count == max) {
@@ -301,12 +308,12 @@ mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
         }
     }
 
-    mds_message_list_turn(list);
+    mds_message_list_reverse(list);
     return status;
 }
 
-/* Adds the platform's official version, unless it is there already; of at most
- * max. */
+/* Adds the platform's official version, unless the list has it. latest has room
+ * for max. */
 static void
 mds_message_list_official(mds_eval_t *eval, mds_str_t platform, size_t max,
                           mds_message_list_t *list)
@@ -319,7 +326,7 @@ mds_message_list_official(mds_eval_t *eval, mds_str_t platform, size_t max,
         }
     }
 
-    official = mds_official(eval, platform);
+    official = mds_find_official(eval, platform);
 
     if (official != NULL && list->latest_count < max) {
         list->latest[list->latest_count++]
@@ -328,7 +335,7 @@ mds_message_list_official(mds_eval_t *eval, mds_str_t platform, size_t max,
     }
 }
 
-/* Platforms are those that packages are for. */
+/* Adds the official versions of all platforms that packages are for. */
 static mds_status_t
 mds_message_list_latest(mds_eval_t *eval, const mds_alloc_t *alloc,
                         mds_message_list_t *list)
@@ -390,10 +397,9 @@ mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
         return mds_fail(err, MDS_INVALID, "parameter \"user\" is missing");
     }
 
-    status
-        = mds_catalog_resource(snapshot->catalog,
-                               mds_request_attr(request, MDS_ATTR_APP),
-                               mds_str("upgrade"), mds_str(""), err, &record);
+    status = mds_catalog_resource(snapshot->catalog,
+                                  mds_request_attr(request, MDS_ATTR_APP),
+                                  MDS_KIND_APP, mds_str(""), err, &record);
 
     if (status == MDS_OK) {
         mds_eval_init(&eval, snapshot, record, request, now_ms, NULL, err);

@@ -11,19 +11,19 @@
 #include "state/mds_read_marks.h"
 
 /*
- * The message that hits for the eval's device (B5 and the hit condition of
- * B7): the newest one of its platform in its user's list, if that is unread,
- * not expired, above both the official version and what is installed, and not a
- * version that the device refuses.
- * NULL: none, or eval->status says why not.
+ * Returns the message that hits for the device: the newest one of its platform
+ * in its user's list, if that is unread, not expired, above both the official
+ * and the installed version, and not a version that the device refuses. Returns
+ * NULL if there is none, or if eval->status has a failure.
  */
 const mds_message_record_t *mds_message_hit(mds_eval_t *eval);
 
 /*
- * The official version of a platform: the highest among the running releases
- * that are for everybody, without exception and rule. NULL: there is none.
+ * Returns the official version of a platform: the highest among the running
+ * releases that are for everybody, without exception and rule; or NULL.
  */
-const mds_release_record_t *mds_official(mds_eval_t *eval, mds_str_t platform);
+const mds_release_record_t *
+mds_find_official(mds_eval_t *eval, mds_str_t platform);
 
 typedef struct {
     uint64_t  id;
@@ -51,8 +51,8 @@ typedef struct {
 } mds_message_list_t;
 
 /*
- * The newest max messages of the user that the request names. MDS_INVALID:
- * it names none. MDS_DENIED: the state is not to be had.
+ * Lists the newest max messages of the user that the request names.
+ * MDS_INVALID: it names none. MDS_DENIED: the state cannot be read.
  */
 mds_status_t
 mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mds_kind.h"
 #include "loader/mds_change_check_internal.h"
 
 bool
@@ -89,7 +90,7 @@ mds_change_official(const mds_change_check_t *check, mds_str_t platform)
     for (size_t i = 0; i < model->release_count; i++) {
         const mds_release_t *release = &model->releases[i];
 
-        if (mds_str_eq(release->kind, mds_str("upgrade"))
+        if (mds_kind_has(release->kind, MDS_KIND_IS_APP)
             && release->state == MDS_RELEASE_RUNNING && release->audience.all
             && release->audience.except.count == 0 && release->rules.count == 0
             && release->start_ms <= check->now_ms

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mds_choices.h"
+#include "base/mds_kind.h"
 #include "compile/mds_delta_plan.h"
 #include "document/mds_document.h"
 #include "loader/mds_change_check_internal.h"
@@ -285,15 +286,13 @@ static mds_status_t
 mds_change_kind(const mds_change_check_t *check, const mds_package_t *package,
                 mds_error_t *err)
 {
-    static const char *const kinds[]
-        = { "upgrade", "hotfix", "bundle", "config", "sdk", "data" };
     mds_choices_t choices;
     mds_str_t     nearest;
 
     mds_choices_begin(&choices, package->kind);
 
-    for (size_t i = 0; i < mds_nelems(kinds); i++) {
-        mds_choices_add(&choices, mds_str_of(kinds[i]));
+    for (const mds_kind_t *kind = mds_kinds; kind->name.len > 0; kind++) {
+        mds_choices_add(&choices, kind->name);
     }
 
     nearest = mds_choices_nearest(&choices);

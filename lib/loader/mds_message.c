@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mds_choices.h"
+#include "base/mds_kind.h"
 #include "base/mds_time.h"
 
 /* The state's "messages", made if it is not there; NULL: no memory. */
@@ -60,8 +61,8 @@ mds_message_published(const mds_json_t *state, mds_str_t platform,
         mds_str_t     text = mds_json_string(mds_json_get(package, "version"));
         mds_version_t published;
 
-        if (mds_str_eq(mds_json_string(mds_json_get(package, "kind")),
-                       mds_str("upgrade"))
+        if (mds_kind_has(mds_json_string(mds_json_get(package, "kind")),
+                         MDS_KIND_IS_APP)
             && !mds_str_eq(mds_json_string(mds_json_get(package, "delivery")),
                            mds_str("embedded"))
             && mds_scope_names(mds_json_get(package, "platform"), platform)
@@ -119,8 +120,8 @@ mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
         mds_str_t text_of = mds_json_string(mds_json_get(package, "version"));
         mds_version_t own;
 
-        if (!mds_str_eq(mds_json_string(mds_json_get(package, "kind")),
-                        mds_str("upgrade"))
+        if (!mds_kind_has(mds_json_string(mds_json_get(package, "kind")),
+                          MDS_KIND_IS_APP)
             || !mds_version_parse(text_of, &own))
         {
             continue;

@@ -1,5 +1,7 @@
 #include "request/mds_registration.h"
 
+#include "base/mds_kind.h"
+
 bool
 mds_registration_of(const mds_request_t *request,
                     char                 bytes[MDS_DEVICE_KEY_MAX],
@@ -10,8 +12,8 @@ mds_registration_of(const mds_request_t *request,
     mds_str_t version = mds_request_attr(request, MDS_ATTR_APP_VERSION);
 
     if (version.len == 0
-        && mds_str_eq(mds_request_attr(request, MDS_ATTR_KIND),
-                      mds_str("upgrade")))
+        && mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
+                        MDS_KIND_IS_APP))
     {
         version = mds_request_attr(request, MDS_ATTR_VERSION);
     }

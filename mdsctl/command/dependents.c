@@ -1,5 +1,7 @@
 #include "command/dependents.h"
 
+#include "base/mds_kind.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -220,7 +222,7 @@ mdsctl_dependents_of_package(const mds_model_t   *model,
     add_releases_of(dependents, model, package);
     add_wishes_for(dependents, model, package);
 
-    if (mds_str_eq(package->kind, mds_str("upgrade"))) {
+    if (mds_kind_has(package->kind, MDS_KIND_IS_APP)) {
         add_messages(dependents, model, package, now_ms);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "base/mds_arena.h"
 #include "base/mds_buffer.h"
+#include "base/mds_kind.h"
 #include "base/mds_time.h"
 #include "catalog/mds_depot.h"
 #include "evaluate/mds_settings.h"
@@ -189,20 +190,6 @@ print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
     return mdsctl_print(o);
 }
 
-static const char *const reason_words[] = {
-    [MDS_REASON_UNKNOWN] = "nothing is released under these names",
-    [MDS_REASON_OUTSIDE] = "no release holds for the device",
-    [MDS_REASON_CURRENT] = "it has what it should have, or newer",
-    [MDS_REASON_NO_DELTA] = "there is no difference, and nothing else is given",
-    [MDS_REASON_ALL] = "the release is for everybody",
-    [MDS_REASON_LIST] = "it is on a list",
-    [MDS_REASON_PERCENT] = "its bucket is below the percentage",
-    [MDS_REASON_RAMP] = "its bucket is below what the ramp has reached",
-    [MDS_REASON_WINDOW] = "the window has admitted it",
-    [MDS_REASON_ROLLED_BACK] = "what it has was rolled back",
-    [MDS_REASON_MESSAGE] = "a gray message names its user",
-};
-
 static int
 print_words(const mds_decision_t *decision, uint64_t serial)
 {
@@ -220,7 +207,7 @@ print_words(const mds_decision_t *decision, uint64_t serial)
     }
 
     printf("\nreason: %s (%s)\n", mds_reason_name(decision->reason),
-           reason_words[decision->reason]);
+           mds_reason_words(decision->reason));
 
     return MDSCTL_DONE;
 }
@@ -356,8 +343,8 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
 
     explain.releases = mds_json_array_new();
 
-    code = mds_str_eq(mds_request_attr(request, MDS_ATTR_KIND),
-                      mds_str("config"))
+    code = mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
+                        MDS_KIND_IS_CONFIG)
                ? explain_settings(&explain, &snapshot, request)
                : explain_decision(&explain, &snapshot, request);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mds_kind.h"
 #include "base/mds_time.h"
 #include "base/mds_version.h"
 
@@ -129,7 +130,7 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     mds_status_t    status;
 
     m->passes.hit = MDS_PASSES_NO_HIT;
-    if (!mds_str_eq(attribute(c, "kind"), mds_str("upgrade"))
+    if (!mds_kind_has(attribute(c, "kind"), MDS_KIND_IS_APP)
         || attribute(c, "user").len == 0)
     {
         return;
