@@ -207,7 +207,7 @@ ngx_http_mds_notice(ngx_http_mds_asking_t *asking,
     mds_app_record_t   app;
 
     if (!request->may_admit
-        || !mds_registration_of(request, bytes, &registration)
+        || !mds_registration_from_request(request, bytes, &registration)
         || mds_registration_eq(&registration, &asking->seen))
     {
         return;
@@ -235,7 +235,7 @@ ngx_http_mds_settle(ngx_http_mds_asking_t *asking, size_t i,
     mds_request_t            request;
     mds_status_t             status;
 
-    mds_request_begin(&request);
+    mds_request_init(&request);
 
     status = asking->ask(asking, i, &request, err);
     if (status == MDS_INVALID) {

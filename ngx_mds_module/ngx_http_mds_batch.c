@@ -100,7 +100,7 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    mds_request_begin(&fixed);
+    mds_request_init(&fixed);
     status = ngx_http_mds_fix_attributes(r, &fixed, err);
 
     return status == MDS_OK ? mds_batch_parse(ngx_http_mds_view(body), &fixed,

@@ -147,7 +147,7 @@ ngx_http_mds_config_evaluate(const mds_snapshot_t *snapshot, void *data,
         return MDS_OK;
     }
 
-    mds_request_begin(&request);
+    mds_request_init(&request);
 
     status = ngx_http_mds_read_attributes(r, &request, err);
 

@@ -327,13 +327,13 @@ ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
     }
 
     write = (mds_write_t *) (ticket + 1);
-    write->type = MDS_WRITE_MARK;
-    write->mark.delete_through = m->marks.delete_through;
-    write->mark.read = m->marks.read;
-    write->mark.read_count = m->marks.read_count;
-    write->mark.oldest = m->list.oldest;
+    write->type = MDS_WRITE_READ_MARK;
+    write->read_mark.delete_through = m->marks.delete_through;
+    write->read_mark.read = m->marks.read;
+    write->read_mark.read_count = m->marks.read_count;
+    write->read_mark.oldest = m->list.oldest;
 
-    if (ngx_http_mds_messages_key(m, &write->mark.user) != NGX_OK) {
+    if (ngx_http_mds_messages_key(m, &write->read_mark.user) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -61,7 +61,7 @@ struct ngx_http_mds_registry_s {
     const mds_registration_t *sightings;
     size_t                    count; /* 0: it tends the registry */
     uint64_t                  kept;  /* of those passed over, to be counted */
-    mds_registry_told_t       told;
+    mds_registry_result_t     told;
     mds_status_t              status;
     mds_error_t               err;
 };
@@ -275,8 +275,8 @@ ngx_http_mds_registry_try(void *data)
               ? mds_registry_write(registry->registry, registry->sightings,
                                    registry->count, mds_time_now_ms(),
                                    &registry->err, &registry->told)
-              : mds_registry_tend(registry->registry, &registry->kept,
-                                  mds_time_now_ms(), &registry->err);
+              : mds_registry_expire(registry->registry, &registry->kept,
+                                    mds_time_now_ms(), &registry->err);
 }
 
 static void
@@ -284,7 +284,7 @@ ngx_http_mds_registry_abandon(void *data)
 {
     ngx_http_mds_registry_t *registry = data;
 
-    mds_registry_abandon(registry->registry);
+    mds_registry_abort_write(registry->registry);
 }
 
 static void
@@ -313,7 +313,7 @@ ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
     registry->sightings = sightings;
     registry->count = count;
     registry->kept = 0;
-    registry->told = (mds_registry_told_t){ 0 };
+    registry->told = (mds_registry_result_t){ 0 };
 
     /* Each time a little later: a flood is not to be a flood of writes. */
     if (count == 0
@@ -411,8 +411,8 @@ ngx_http_mds_registry_log(ngx_http_mds_registry_t *registry)
         ngx_http_mds_registry_pass(registry, registry->count,
                                    "they cannot be written");
 
-    } else if (registry->told.passed > 0) {
-        ngx_http_mds_registry_pass(registry, registry->told.passed,
+    } else if (registry->told.dropped > 0) {
+        ngx_http_mds_registry_pass(registry, registry->told.dropped,
                                    "the registry has all the room that"
                                    " \"mds_state_max\" leaves it");
     }

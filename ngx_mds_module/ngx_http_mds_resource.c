@@ -190,7 +190,7 @@ ngx_http_mds_resource_look(ngx_http_request_t *r)
 
     look.r = r;
     look.ctx = ctx;
-    mds_request_begin(&look.request);
+    mds_request_init(&look.request);
     depot = ngx_http_mds_depot(mlcf->place);
 
     ctx->shown_status

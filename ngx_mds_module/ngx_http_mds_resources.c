@@ -62,7 +62,7 @@ ngx_http_mds_resources_count(ngx_http_request_t *r, ngx_str_t *body)
         return count;
     }
 
-    mds_request_begin(&none);
+    mds_request_init(&none);
 
     if (mds_batch_parse(ngx_http_mds_view(body), &none, memory, NULL, &batch)
         == MDS_OK)

@@ -11,8 +11,8 @@
 struct ngx_http_mds_env_kind_s {
     const char *dir;  /* in the depot */
     const char *lost; /* what it means that it cannot be had */
-    mds_status_t (*mark)(const char *depot, mds_error_t *err,
-                         mds_file_id_t *mark);
+    mds_status_t (*file_id)(const char *depot, mds_error_t *err,
+                            mds_file_id_t *file_id);
     mds_status_t (*open)(const char *depot, mds_error_t *err, void **handle);
     mds_status_t (*audit)(void *handle, mds_error_t *err); /* NULL: none */
     mds_status_t (*check)(void *handle, mds_error_t *err);
@@ -60,7 +60,7 @@ ngx_http_mds_state_check(void *handle, mds_error_t *err)
 static void
 ngx_http_mds_state_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 {
-    mds_state_bound(handle, bounds->state_max);
+    mds_state_set_limit(handle, bounds->state_max);
 }
 
 static void
@@ -92,7 +92,7 @@ static mds_status_t
 ngx_http_mds_registry_open(const char *depot, mds_error_t *err, void **handle)
 {
     mds_registry_t *registry;
-    mds_status_t    status = mds_registry_make(depot, err);
+    mds_status_t    status = mds_registry_ensure(depot, err);
 
     if (status == MDS_OK) {
         status = mds_registry_open(depot, err, &registry);
@@ -114,14 +114,14 @@ ngx_http_mds_registry_check(void *handle, mds_error_t *err)
 static void
 ngx_http_mds_registry_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 {
-    mds_registry_bound(handle, bounds->state_max,
-                       (int64_t) bounds->device_ttl * 1000);
+    mds_registry_set_limits(handle, bounds->state_max,
+                            (int64_t) bounds->device_ttl * 1000);
 }
 
 static void
 ngx_http_mds_registry_bury(void *handle)
 {
-    mds_registry_bury(handle);
+    mds_registry_clear_stale_readers(handle);
 }
 
 static void
@@ -133,7 +133,7 @@ ngx_http_mds_registry_close(void *handle)
 const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind = {
     "state/devices",
     "devices are not registered",
-    mds_registry_mark,
+    mds_registry_file_id,
     ngx_http_mds_registry_open,
     NULL,
     ngx_http_mds_registry_check,
@@ -195,11 +195,11 @@ ngx_http_mds_env_try(void *data)
 /* Whether it is still the file that failed. */
 static ngx_uint_t
 ngx_http_mds_env_is_bad(const ngx_http_mds_env_t *env,
-                        const mds_file_id_t      *mark)
+                        const mds_file_id_t      *file_id)
 {
-    return env->kind->audit == NULL ? mark->device == env->bad.device
-                                          && mark->inode == env->bad.inode
-                                    : mds_file_mark_eq(mark, &env->bad);
+    return env->kind->audit == NULL ? file_id->device == env->bad.device
+                                          && file_id->inode == env->bad.inode
+                                    : mds_file_id_eq(file_id, &env->bad);
 }
 
 /* Decisions that need no state go on without it. */
@@ -208,12 +208,12 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
                       const ngx_http_mds_bounds_t *bounds)
 {
     mds_error_t             err;
-    mds_file_id_t           mark = { 0 };
+    mds_file_id_t           file_id = { 0 };
     ngx_http_mds_env_call_t call = { .env = env, .path = path, .err = &err };
 
     /* Where there is none, opening it will say so. */
-    if (env->kind->mark(path, &err, &mark) == MDS_OK) {
-        if (ngx_http_mds_env_is_bad(env, &mark)) {
+    if (env->kind->file_id(path, &err, &file_id) == MDS_OK) {
+        if (ngx_http_mds_env_is_bad(env, &file_id)) {
             return;
         }
 
@@ -247,7 +247,7 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
         env->suspect = env->suspect || call.status == MDS_DAMAGED;
 
         if (call.status == MDS_DAMAGED) {
-            env->bad = mark;
+            env->bad = file_id;
         }
     }
 

@@ -301,7 +301,7 @@ ngx_http_mds_batch_abandon(void *data)
 {
     ngx_http_mds_batch_t *batch = data;
 
-    mds_state_abandon(batch->state);
+    mds_state_abort_write(batch->state);
 }
 
 /* In a thread: the batch is all that it may touch. */

@@ -72,7 +72,7 @@ mds_file_open(const char *path, mds_error_t *err, int *fd, uint64_t *size_bytes)
 }
 
 mds_status_t
-mds_file_id(int fd, const char *path, mds_error_t *err, mds_file_id_t *mark)
+mds_file_id(int fd, const char *path, mds_error_t *err, mds_file_id_t *file_id)
 {
     struct stat st;
 
@@ -80,7 +80,7 @@ mds_file_id(int fd, const char *path, mds_error_t *err, mds_file_id_t *mark)
         return mds_fail_errno(err, "stat \"%s\"", path);
     }
 
-    *mark = (mds_file_id_t){
+    *file_id = (mds_file_id_t){
         .device = st.st_dev,
         .inode = st.st_ino,
         .bytes = (uint64_t) st.st_size,

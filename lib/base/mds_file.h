@@ -41,12 +41,12 @@ typedef struct {
     int64_t  written_ns;
 } mds_file_id_t;
 
-/* The mark of what is open; path is for the message. */
+/* The file_id of what is open; path is for the message. */
 mds_status_t mds_file_id(int fd, const char *path, mds_error_t *err,
-                         mds_file_id_t *mark) MDS_MUST_CHECK;
+                         mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 static inline bool
-mds_file_mark_eq(const mds_file_id_t *a, const mds_file_id_t *b)
+mds_file_id_eq(const mds_file_id_t *a, const mds_file_id_t *b)
 {
     return a->device == b->device && a->inode == b->inode
            && a->bytes == b->bytes && a->written_ns == b->written_ns;

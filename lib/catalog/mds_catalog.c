@@ -21,7 +21,7 @@ mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
 }
 
 bool
-mds_catalog_name(const char *name, uint64_t *serial)
+mds_catalog_parse_name(const char *name, uint64_t *serial)
 {
     char     canonical[64];
     uint64_t number = strtoull(name, NULL, 10);
@@ -97,22 +97,24 @@ mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
 
     return catalog->depot == NULL || catalog->lists == NULL
                ? mds_fail_memory(err)
-               : mds_catalog_find_begin(catalog, err);
+               : mds_catalog_cache_init(catalog, err);
 }
 
 mds_status_t
-mds_catalog_same(const mds_file_id_t *opened, const mds_file_id_t *known,
-                 const char *path, mds_error_t *err)
+mds_catalog_check_opened(const mds_file_id_t *opened,
+                         const mds_file_id_t *known, const char *path,
+                         mds_error_t *err)
 {
-    return mds_file_mark_eq(opened, known)
+    return mds_file_id_eq(opened, known)
                ? MDS_OK
                : mds_fail(err, MDS_DAMAGED,
                           "\"%s\" was changed while it was opened", path);
 }
 
 mds_status_t
-mds_catalog_look(const char *depot, uint64_t serial, bool full,
-                 mds_error_t *err, mds_path_t *path, mds_file_id_t *mark)
+mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
+                       mds_error_t *err, mds_path_t *path,
+                       mds_file_id_t *file_id)
 {
     uint8_t      identity[MDS_SEAL_IDENTITY];
     mds_status_t status = mds_catalog_path(depot, serial, err, path);
@@ -120,7 +122,7 @@ mds_catalog_look(const char *depot, uint64_t serial, bool full,
     mds_catalog_identity(serial, identity);
 
     return status == MDS_OK
-               ? mds_seal_check(path->text, identity, full, err, mark)
+               ? mds_seal_check(path->text, identity, full, err, file_id)
                : status;
 }
 
@@ -129,10 +131,10 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog)
 {
     mds_path_t     path;
-    mds_file_id_t  mark;
+    mds_file_id_t  file_id;
     mds_catalog_t *opened = NULL;
     mds_status_t   status
-        = mds_catalog_look(depot, serial, full, err, &path, &mark);
+        = mds_catalog_check_file(depot, serial, full, err, &path, &file_id);
 
     if (status == MDS_OK) {
         opened = calloc(1, sizeof(*opened));
@@ -145,8 +147,8 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_same(mds_lmdb_file_id(opened->lmdb), &mark,
-                                  path.text, err);
+        status = mds_catalog_check_opened(mds_lmdb_file_id(opened->lmdb),
+                                          &file_id, path.text, err);
     }
 
     if (status == MDS_OK) {
@@ -391,7 +393,7 @@ mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
 }
 
 mds_status_t
-mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err)
+mds_catalog_check_records(mds_catalog_t *catalog, mds_error_t *err)
 {
     mds_status_t status = mds_catalog_begin(catalog, err);
 

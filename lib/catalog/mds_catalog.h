@@ -50,7 +50,7 @@ mds_status_t
 mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
                  mds_path_t *path) MDS_MUST_CHECK;
 /* The serial of a generation's file name, "SERIAL.mdb"; false: it is none. */
-bool mds_catalog_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
+bool mds_catalog_parse_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
 void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
 
 /*
@@ -108,7 +108,7 @@ mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);
 
 /* Checks every record, and opens every list in turn. MDS_DAMAGED names the
  * first that is wrong. */
-mds_status_t
-mds_catalog_walk(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_catalog_check_records(mds_catalog_t *catalog,
+                                       mds_error_t   *err) MDS_MUST_CHECK;
 
 #endif

@@ -37,21 +37,23 @@ struct mds_catalog_s {
 };
 
 mds_status_t
-mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 
 /* As mds_lmdb_get(); the view is good as long as the catalog. */
 bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
                       mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
 /* Where the generation is, and its seal: mds_seal_check(). */
-mds_status_t mds_catalog_look(const char *depot, uint64_t serial, bool full,
-                              mds_error_t *err, mds_path_t *path,
-                              mds_file_id_t *mark) MDS_MUST_CHECK;
+mds_status_t
+mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
+                       mds_error_t *err, mds_path_t *path,
+                       mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 /* MDS_DAMAGED: what was opened is not what was known. */
 mds_status_t
-mds_catalog_same(const mds_file_id_t *opened, const mds_file_id_t *known,
-                 const char *path, mds_error_t *err) MDS_MUST_CHECK;
+mds_catalog_check_opened(const mds_file_id_t *opened,
+                         const mds_file_id_t *known, const char *path,
+                         mds_error_t *err) MDS_MUST_CHECK;
 
 /* NULL is fine. */
 void mds_opened_list_free(mds_opened_list_t *list);

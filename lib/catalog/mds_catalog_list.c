@@ -63,7 +63,7 @@ mds_catalog_open_base(mds_catalog_t *catalog, const mds_sha256_t *sha256,
 
     if (catalog->proof != NULL
         && (proved == NULL
-            || !mds_file_mark_eq(proved, mds_idset_file_id(opened))))
+            || !mds_file_id_eq(proved, mds_idset_file_id(opened))))
     {
         mds_idset_close(opened);
         return mds_fail(err, MDS_DAMAGED,

@@ -19,7 +19,7 @@ struct mds_found_s {
 
 /* Half of them stay free at least, and are never touched. */
 mds_status_t
-mds_catalog_find_begin(mds_catalog_t *catalog, mds_error_t *err)
+mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err)
 {
     uint64_t count
         = (uint64_t) catalog->meta.resource_count + catalog->meta.list_count;

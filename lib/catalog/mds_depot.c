@@ -52,7 +52,7 @@ mds_depot_first(mds_depot_t *depot, mds_error_t *err)
 
     if (status != MDS_OK) {
         status = mds_validate_generation(depot->path, serial, NULL, INT64_MIN,
-                                         MDS_PROOF_NO_BUDGET, err,
+                                         MDS_VALIDATE_NO_BUDGET, err,
                                          &depot->catalog);
     }
 
@@ -291,7 +291,7 @@ mds_validate_job_run(mds_validate_job_t *proving)
 {
     proving->status = mds_validate_generation(proving->path, proving->serial,
                                               proving->known, INT64_MIN,
-                                              MDS_PROOF_NO_BUDGET,
+                                              MDS_VALIDATE_NO_BUDGET,
                                               &proving->err, &proving->catalog);
 }
 

@@ -25,7 +25,7 @@ mds_validated_find_list(const mds_validated_t *proof,
                         : bsearch(&key, proof->lists, proof->count, sizeof(key),
                                   mds_validation_hint_list_cmp);
 
-    return list == NULL ? NULL : &list->mark;
+    return list == NULL ? NULL : &list->file_id;
 }
 
 static size_t
@@ -70,7 +70,7 @@ typedef struct {
 static mds_status_t
 mds_prove_bytes(mds_proof_way_t *way, const char *path,
                 const uint8_t identity[MDS_SEAL_IDENTITY], uint64_t bytes,
-                mds_error_t *err, mds_file_id_t *mark)
+                mds_error_t *err, mds_file_id_t *file_id)
 {
     if (bytes > way->budget_bytes) {
         return mds_fail(err, MDS_AGAIN, "\"%s\" takes long to be read", path);
@@ -78,12 +78,12 @@ mds_prove_bytes(mds_proof_way_t *way, const char *path,
 
     way->budget_bytes -= bytes;
 
-    return mds_seal_check(path, identity, true, err, mark);
+    return mds_seal_check(path, identity, true, err, file_id);
 }
 
 static mds_status_t
 mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
-               mds_error_t *err, mds_file_id_t *mark)
+               mds_error_t *err, mds_file_id_t *file_id)
 {
     const mds_file_id_t *known = mds_validated_find_list(way->known, sha256);
     mds_file_id_t        seen;
@@ -96,7 +96,7 @@ mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
     }
 
     if (status == MDS_OK
-        && (known != NULL ? !mds_file_mark_eq(known, &seen)
+        && (known != NULL ? !mds_file_id_eq(known, &seen)
                           : seen.written_ns > way->trusted_ns))
     {
         status = mds_prove_bytes(way, path.text, sha256->bytes, seen.bytes, err,
@@ -104,7 +104,7 @@ mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
     }
 
     if (status == MDS_OK) {
-        *mark = seen;
+        *file_id = seen;
     }
 
     return status;
@@ -124,7 +124,7 @@ mds_prove_record(mds_proof_way_t *way, mds_str_t value, mds_error_t *err,
     }
 
     memcpy(list->sha256.bytes, record->base, sizeof(list->sha256.bytes));
-    status = mds_prove_list(way, &list->sha256, err, &list->mark);
+    status = mds_prove_list(way, &list->sha256, err, &list->file_id);
 
     if (status == MDS_OK) {
         proof->count++;
@@ -238,7 +238,7 @@ mds_validate_generation(const char *depot, uint64_t serial,
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_walk(opened, err);
+        status = mds_catalog_check_records(opened, err);
     }
 
     if (status != MDS_OK) {
@@ -256,15 +256,16 @@ mds_validate_next(const char *depot, uint64_t serial,
                   const mds_validation_hint_t *proved, mds_error_t *err,
                   mds_catalog_t **catalog)
 {
-    mds_proof_way_t way = { depot, known, .budget_bytes = MDS_PROOF_NO_BUDGET };
-    mds_catalog_t  *opened = NULL;
-    mds_path_t      path;
-    mds_file_id_t   mark;
-    mds_status_t    status
-        = mds_catalog_look(depot, serial, false, err, &path, &mark);
+    mds_proof_way_t way
+        = { depot, known, .budget_bytes = MDS_VALIDATE_NO_BUDGET };
+    mds_catalog_t *opened = NULL;
+    mds_path_t     path;
+    mds_file_id_t  file_id;
+    mds_status_t   status
+        = mds_catalog_check_file(depot, serial, false, err, &path, &file_id);
 
-    if (status == MDS_OK && !mds_validation_hint_matches(proved, serial, &mark))
-    {
+    if (status == MDS_OK
+        && !mds_validation_hint_matches(proved, serial, &file_id)) {
         status
             = mds_fail(err, MDS_CONFLICT,
                        "generation %" PRIu64 " is not what was proved", serial);
@@ -275,12 +276,12 @@ mds_validate_next(const char *depot, uint64_t serial,
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_same(mds_catalog_file_id(opened), &mark, path.text,
-                                  err);
+        status = mds_catalog_check_opened(mds_catalog_file_id(opened), &file_id,
+                                          path.text, err);
     }
 
     if (status == MDS_OK) {
-        way.trusted_ns = mark.written_ns;
+        way.trusted_ns = file_id.written_ns;
         status = mds_prove_catalog(opened, &way, err);
     }
 

@@ -19,11 +19,11 @@
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_validation_hint.h"
 
-#define MDS_PROOF_NO_BUDGET UINT64_MAX
+#define MDS_VALIDATE_NO_BUDGET UINT64_MAX
 
 typedef struct {
     mds_sha256_t  sha256;
-    mds_file_id_t mark;
+    mds_file_id_t file_id;
 } mds_validated_list_t;
 
 /* In one piece of memory: free() it. */

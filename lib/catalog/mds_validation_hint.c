@@ -9,9 +9,9 @@
 
 #include "base/mds_digest.h"
 
-#define MDS_PROVED_NAME "PROVED"
-#define MDS_PROVED_TAG "mdsprv1"
-#define MDS_PROVED_BOOT 36 /* characters of a UUID */
+#define MDS_HINT_NAME "PROVED"
+#define MDS_HINT_TAG "mdsprv1"
+#define MDS_HINT_BOOT 36 /* characters of a UUID */
 
 typedef struct {
     char     tag[8];
@@ -24,13 +24,13 @@ _Static_assert(sizeof(mds_validation_hint_file_t) == 16, "as drawn");
  * file under a mapping. */
 struct mds_validation_hint_s {
     int  fd;
-    char boot[MDS_PROVED_BOOT];
+    char boot[MDS_HINT_BOOT];
 };
 
 /* What it says of an earlier life of the machine is not known any more: who
  * knows what became of the disk. */
 static mds_status_t
-mds_validation_hint_read_boot(char boot[MDS_PROVED_BOOT], mds_error_t *err)
+mds_validation_hint_read_boot(char boot[MDS_HINT_BOOT], mds_error_t *err)
 {
     static const char path[] = "/proc/sys/kernel/random/boot_id";
     char             *text;
@@ -41,10 +41,10 @@ mds_validation_hint_read_boot(char boot[MDS_PROVED_BOOT], mds_error_t *err)
         return status;
     }
 
-    if (len < MDS_PROVED_BOOT) {
+    if (len < MDS_HINT_BOOT) {
         status = mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" is too short", path);
     } else {
-        memcpy(boot, text, MDS_PROVED_BOOT);
+        memcpy(boot, text, MDS_HINT_BOOT);
     }
 
     free(text);
@@ -56,8 +56,8 @@ mds_validation_hint_read_boot(char boot[MDS_PROVED_BOOT], mds_error_t *err)
 static int
 mds_validation_hint_make(int dir, const struct stat *owner)
 {
-    const mds_validation_hint_file_t empty = { .tag = MDS_PROVED_TAG };
-    int                              fd = openat(dir, MDS_PROVED_NAME,
+    const mds_validation_hint_file_t empty = { .tag = MDS_HINT_TAG };
+    int                              fd = openat(dir, MDS_HINT_NAME,
                                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd >= 0
@@ -86,7 +86,7 @@ mds_validation_hint_is_one(int fd, const struct stat *owner)
                || (st.st_uid == owner->st_uid && st.st_nlink == 1))
            && st.st_size == sizeof(file)
            && pread(fd, &file, sizeof(file), 0) == sizeof(file)
-           && memcmp(file.tag, MDS_PROVED_TAG, sizeof(file.tag)) == 0;
+           && memcmp(file.tag, MDS_HINT_TAG, sizeof(file.tag)) == 0;
 }
 
 static mds_status_t
@@ -105,18 +105,18 @@ mds_validation_hint_open_in(int dir, const char *path, bool make,
     }
 
     if (opened < 0) {
-        opened = openat(dir, MDS_PROVED_NAME,
+        opened = openat(dir, MDS_HINT_NAME,
                         O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     }
 
     if (opened < 0) {
-        return mds_fail_errno(err, "open \"%s/" MDS_PROVED_NAME "\"", path);
+        return mds_fail_errno(err, "open \"%s/" MDS_HINT_NAME "\"", path);
     }
 
     if (!mds_validation_hint_is_one(opened, &owner)) {
         close(opened);
         return mds_fail(err, MDS_INCOMPATIBLE,
-                        "\"%s/" MDS_PROVED_NAME "\" is not a depot's", path);
+                        "\"%s/" MDS_HINT_NAME "\" is not a depot's", path);
     }
 
     *fd = opened;
@@ -177,14 +177,14 @@ mds_validation_hint_close(mds_validation_hint_t *proved)
 
 static uint64_t
 mds_validation_hint_word(const mds_validation_hint_t *proved, uint64_t serial,
-                         const mds_file_id_t *mark)
+                         const mds_file_id_t *file_id)
 {
     static const uint8_t key[MDS_SIPHASH_KEY] = "mds proved mark";
     struct {
         uint64_t      serial;
-        mds_file_id_t mark;
+        mds_file_id_t file_id;
         char          boot[40];
-    } all = { .serial = serial, .mark = *mark };
+    } all = { .serial = serial, .file_id = *file_id };
 
     memcpy(all.boot, proved->boot, sizeof(proved->boot));
 
@@ -208,7 +208,7 @@ mds_validation_hint_told(const mds_validation_hint_t *proved)
 
 void
 mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
-                            uint64_t current, const mds_file_id_t *mark)
+                            uint64_t current, const mds_file_id_t *file_id)
 {
     uint64_t word, told;
     ssize_t  n;
@@ -217,7 +217,7 @@ mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
         return;
     }
 
-    word = mds_validation_hint_word(proved, serial, mark);
+    word = mds_validation_hint_word(proved, serial, file_id);
     told = mds_validation_hint_told(proved);
 
     /* What is beyond the one in force is of another depot's life. Where two
@@ -238,9 +238,9 @@ mds_validation_hint_serial(const mds_validation_hint_t *proved)
 
 bool
 mds_validation_hint_matches(const mds_validation_hint_t *proved,
-                            uint64_t serial, const mds_file_id_t *mark)
+                            uint64_t serial, const mds_file_id_t *file_id)
 {
     return proved != NULL
            && mds_validation_hint_told(proved)
-                  == mds_validation_hint_word(proved, serial, mark);
+                  == mds_validation_hint_word(proved, serial, file_id);
 }

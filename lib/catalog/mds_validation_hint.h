@@ -35,14 +35,15 @@ void mds_validation_hint_close(mds_validation_hint_t *proved);
  * What was told of a later one stays: who has followed it does not go back.
  * Here, and below, proved may be NULL: nobody is told, and nothing known.
  */
-void mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
-                                 uint64_t current, const mds_file_id_t *mark);
+void
+mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
+                            uint64_t current, const mds_file_id_t *file_id);
 
 /* Of the generation that was told of, in 32 bits. */
 uint32_t mds_validation_hint_serial(const mds_validation_hint_t *proved);
 
 /* Whether it is this one, and this very file. */
 bool mds_validation_hint_matches(const mds_validation_hint_t *proved,
-                                 uint64_t serial, const mds_file_id_t *mark);
+                                 uint64_t serial, const mds_file_id_t *file_id);
 
 #endif

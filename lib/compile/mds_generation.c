@@ -179,17 +179,17 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
 static mds_status_t
 mds_generation_prove(const char *depot, uint64_t serial,
                      const mds_catalog_t *before, mds_error_t *err,
-                     mds_file_id_t *mark)
+                     mds_file_id_t *file_id)
 {
     mds_catalog_t *catalog;
     int64_t        trusted_ns
         = before == NULL ? INT64_MIN : mds_catalog_file_id(before)->written_ns;
     mds_status_t status
         = mds_validate_generation(depot, serial, NULL, trusted_ns,
-                                  MDS_PROOF_NO_BUDGET, err, &catalog);
+                                  MDS_VALIDATE_NO_BUDGET, err, &catalog);
 
     if (status == MDS_OK) {
-        *mark = *mds_catalog_file_id(catalog);
+        *file_id = *mds_catalog_file_id(catalog);
         mds_catalog_close(catalog);
     }
 
@@ -214,7 +214,7 @@ mds_generation_close(mds_generation_t *generation, mds_error_t *err)
 
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
-                      mds_error_t *err, mds_file_id_t *mark)
+                      mds_error_t *err, mds_file_id_t *file_id)
 {
     const char  *depot = generation->depot;
     uint64_t     serial = generation->meta.serial;
@@ -242,7 +242,7 @@ mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
         return status;
     }
 
-    status = mds_generation_prove(depot, serial, before, err, mark);
+    status = mds_generation_prove(depot, serial, before, err, file_id);
 
     if (status == MDS_OK) {
         status = mds_path(&dir, err, "%s/catalog", depot);
@@ -270,7 +270,7 @@ mds_generation_old(const char *name, uint64_t serial, unsigned keep)
         return true;
     }
 
-    return mds_catalog_name(name, &number)
+    return mds_catalog_parse_name(name, &number)
            && (number > serial || number + keep <= serial);
 }
 

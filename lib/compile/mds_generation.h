@@ -33,13 +33,13 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
 
 /*
  * Seals the file, proves it (mds_validate.h), and gives it its name, durably;
- * *mark is what was proved. before (may be NULL): the generation that was
+ * *file_id is what was proved. before (may be NULL): the generation that was
  * proved last, with all lists that are older. The generation is gone in any
  * case; on failure, so is its file.
  */
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
-                      mds_error_t *err, mds_file_id_t *mark) MDS_MUST_CHECK;
+                      mds_error_t *err, mds_file_id_t *file_id) MDS_MUST_CHECK;
 void mds_generation_abort(mds_generation_t *generation);
 
 /* Removes generations but for the `keep` newest up to `serial`, and what a

@@ -202,10 +202,10 @@ mds_read_admission(mds_state_t *state, mds_str_t key, mds_str_t id,
     mds_status_t status = mds_state_begin(state, err);
 
     if (status == MDS_OK) {
-        status = mds_state_window(state, key, err, window);
+        status = mds_state_get_window(state, key, err, window);
     }
 
-    return status == MDS_OK ? mds_state_admitted(state, window, id, err, in)
+    return status == MDS_OK ? mds_state_is_admitted(state, window, id, err, in)
                             : status;
 }
 

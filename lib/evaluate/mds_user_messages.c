@@ -80,7 +80,8 @@ mds_message_marks(mds_eval_t *eval, mds_read_marks_t *marks)
 
     /* Not MDS_DAMAGED: the catalog is not at fault. */
     return state != NULL && mds_state_begin(state, &why) == MDS_OK
-                   && mds_state_read_marks(state, key, &why, marks) == MDS_OK
+                   && mds_state_get_read_marks(state, key, &why, marks)
+                          == MDS_OK
                ? MDS_OK
                : mds_fail(eval->err, MDS_DENIED,
                           "failed to read the user's read marks from the"
@@ -196,7 +197,7 @@ mds_message_unread(mds_eval_t *eval, const mds_message_record_t *message)
 
     return mds_eval_trace(eval, "unread", mds_null_str, mds_null_str,
                           message->id > marks.delete_through
-                              && !mds_read_marks_read(&marks, message->id),
+                              && !mds_read_marks_has_read(&marks, message->id),
                           "neither read nor deleted");
 }
 
@@ -259,7 +260,7 @@ mds_message_list_add(const mds_eval_t           *eval,
         .version = mds_record_bytes(record, message->version),
         .url = mds_record_bytes(record, message->url),
         .expires_ms = message->expires_ms,
-        .read = mds_read_marks_read(marks, message->id),
+        .read = mds_read_marks_has_read(marks, message->id),
     };
 }
 

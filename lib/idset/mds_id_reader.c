@@ -7,7 +7,7 @@
 #include "base/mds_file.h"
 #include "base/mds_text.h"
 
-#define MDS_IDFILE_CHUNK (256 * 1024)
+#define MDS_ID_READER_CHUNK (256 * 1024)
 
 struct mds_id_reader_s {
     int         fd;
@@ -17,7 +17,7 @@ struct mds_id_reader_s {
     uint64_t    line; /* of the id given out last, from 1 */
     size_t      next; /* where in data the next line begins */
     size_t      len;
-    char        data[MDS_IDFILE_CHUNK];
+    char        data[MDS_ID_READER_CHUNK];
 };
 
 static bool

@@ -5,16 +5,16 @@
 #include "lmdb/mds_lmdb.h"
 #include "lmdb/mds_seal.h"
 
-#define MDS_IDLIST_BITS_MAX 12
-#define MDS_IDLIST_CHUNK 8192 /* fewer hashes than this need no second one */
+#define MDS_IDSET_BITS_MAX 12
+#define MDS_IDSET_CHUNK 8192 /* fewer hashes than this need no second one */
 
 /* So often the place is computed; bytes that mislead cost no more than that. */
-#define MDS_IDLIST_GUESSES 16
+#define MDS_IDSET_GUESSES 16
 
 /* What the pages of one transaction may take in memory. */
-#define MDS_IDLIST_COMMIT (16 * 1024 * 1024)
+#define MDS_IDSET_COMMIT (16 * 1024 * 1024)
 
-enum { MDS_IDLIST_INFO, MDS_IDLIST_HASH };
+enum { MDS_IDSET_INFO, MDS_IDSET_HASH };
 
 static const char *const mds_idset_tables[] = { "info", "hash" };
 
@@ -94,7 +94,7 @@ mds_idset_read_info(mds_idset_t *list, const char *path, mds_error_t *err)
 {
     mds_str_t value;
 
-    if (!mds_lmdb_get(list->lmdb, MDS_IDLIST_INFO, mds_str("list"), &value)
+    if (!mds_lmdb_get(list->lmdb, MDS_IDSET_INFO, mds_str("list"), &value)
         || value.len != sizeof(list->info))
     {
         return mds_idset_no_list(path, err);
@@ -102,9 +102,8 @@ mds_idset_read_info(mds_idset_t *list, const char *path, mds_error_t *err)
 
     memcpy(&list->info, value.data, sizeof(list->info));
 
-    return list->info.bits <= MDS_IDLIST_BITS_MAX
-               ? MDS_OK
-               : mds_idset_no_list(path, err);
+    return list->info.bits <= MDS_IDSET_BITS_MAX ? MDS_OK
+                                                 : mds_idset_no_list(path, err);
 }
 
 /* The file is immutable and stays mapped: nobody need look for them again. */
@@ -122,7 +121,7 @@ mds_idset_read_chunks(mds_idset_t *list, const char *path, mds_error_t *err)
         return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
     }
 
-    cursor = mds_lmdb_walk(list->lmdb, MDS_IDLIST_HASH, mds_null_str);
+    cursor = mds_lmdb_walk(list->lmdb, MDS_IDSET_HASH, mds_null_str);
 
     while (good && mds_lmdb_next(cursor, &key, &value)) {
         size_t chunk = key.len != sizeof(mds_idset_key_t)
@@ -253,7 +252,7 @@ mds_idset_search(mds_str_t chunk, unsigned bits, uint64_t hash, bool *in)
     /* Each turn leaves fewer between low and high, whatever the bytes are. */
     for (unsigned turn = 0; low < high; turn++) {
 
-        if (turn >= MDS_IDLIST_GUESSES || at < low || at >= high) {
+        if (turn >= MDS_IDSET_GUESSES || at < low || at >= high) {
             at = low + (high - low) / 2;
         }
 
@@ -303,13 +302,13 @@ mds_idset_flush(mds_idset_writer_t *writer, mds_error_t *err)
         return MDS_OK;
     }
 
-    mds_lmdb_append(writer->lmdb, MDS_IDLIST_HASH,
+    mds_lmdb_append(writer->lmdb, MDS_IDSET_HASH,
                     mds_idset_key(writer->chunk, &key), value);
 
     writer->len = 0;
     writer->uncommitted += value.len;
 
-    if (writer->uncommitted >= MDS_IDLIST_COMMIT) {
+    if (writer->uncommitted >= MDS_IDSET_COMMIT) {
         writer->uncommitted = 0;
         status = mds_lmdb_commit(writer->lmdb, err);
 
@@ -337,7 +336,7 @@ mds_idset_append(mds_idset_writer_t *writer, uint64_t hash, mds_error_t *err)
     }
 
     if (writer->len == writer->room) {
-        size_t    room = writer->room * 2 + MDS_IDLIST_CHUNK;
+        size_t    room = writer->room * 2 + MDS_IDSET_CHUNK;
         uint64_t *more = realloc(writer->hashes, room * sizeof(*more));
 
         if (more == NULL) {
@@ -382,7 +381,7 @@ mds_idset_write(mds_idset_writer_t *writer, mds_u64_sort_t *sort,
         return status;
     }
 
-    mds_lmdb_append(writer->lmdb, MDS_IDLIST_INFO, mds_str("list"),
+    mds_lmdb_append(writer->lmdb, MDS_IDSET_INFO, mds_str("list"),
                     (mds_str_t){ sizeof(writer->info),
                                  (const char *) &writer->info });
 
@@ -395,8 +394,8 @@ mds_idset_bits(uint64_t count)
 {
     uint8_t bits = 0;
 
-    while (bits < MDS_IDLIST_BITS_MAX
-           && count >> bits >= (uint64_t) 2 * MDS_IDLIST_CHUNK)
+    while (bits < MDS_IDSET_BITS_MAX
+           && count >> bits >= (uint64_t) 2 * MDS_IDSET_CHUNK)
     {
         bits++;
     }
@@ -409,7 +408,7 @@ static uint64_t
 mds_idset_map_bytes(uint64_t count)
 {
     return 2 * count * sizeof(uint64_t)
-           + (((uint64_t) 2 << MDS_IDLIST_BITS_MAX) + 256) * 4096;
+           + (((uint64_t) 2 << MDS_IDSET_BITS_MAX) + 256) * 4096;
 }
 
 mds_status_t

@@ -9,7 +9,7 @@
 #include "idset/mds_id_reader.h"
 #include "lmdb/mds_seal.h"
 
-#define MDS_IDMAKE_BUFFER (256 * 1024)
+#define MDS_IDSET_WRITER_BUFFER (256 * 1024)
 
 /* Progress of a later step in terms of the whole. */
 typedef struct {
@@ -28,7 +28,7 @@ mds_idset_writer_begin(mds_idset_writer_t *make, mds_error_t *err)
     make->set = MDS_NO_DRAFT;
     make->bytes = 0;
     make->len = 0;
-    make->buffer = malloc(MDS_IDMAKE_BUFFER);
+    make->buffer = malloc(MDS_IDSET_WRITER_BUFFER);
 
     if (status == MDS_OK && make->buffer == NULL) {
         status = mds_fail(err, MDS_NO_MEMORY, "make a list: no memory");
@@ -70,7 +70,7 @@ mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
-    if (make->len + id.len + 1 > MDS_IDMAKE_BUFFER) {
+    if (make->len + id.len + 1 > MDS_IDSET_WRITER_BUFFER) {
         status = mds_idset_writer_flush(make, err);
     }
 
@@ -107,7 +107,7 @@ mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
     }
 
     do {
-        n = read(fd, make->buffer, MDS_IDMAKE_BUFFER);
+        n = read(fd, make->buffer, MDS_IDSET_WRITER_BUFFER);
 
         if (n > 0) {
             make->len = (size_t) n;
@@ -193,7 +193,7 @@ mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
 
     step.outer = make->progress;
 
-    status = mds_u64_sort_new(make->dir.text, MDS_IDSORT_RUN, err, &sort);
+    status = mds_u64_sort_new(make->dir.text, MDS_U64_SORT_RUN, err, &sort);
 
     if (status == MDS_OK) {
         status = mds_idset_writer_hash(make, sort, err);
@@ -346,7 +346,7 @@ mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
                                 .set = MDS_NO_DRAFT,
                                 .name = path,
                                 .measures = true,
-                                .buffer = malloc(MDS_IDMAKE_BUFFER),
+                                .buffer = malloc(MDS_IDSET_WRITER_BUFFER),
                                 .progress = progress };
 
     if (make.buffer == NULL) {

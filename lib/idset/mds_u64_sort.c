@@ -17,22 +17,22 @@ typedef struct {
     uint64_t *window;
     uint64_t  offset; /* in the file, bytes, of what comes behind the window */
     uint64_t  left;   /* values behind the window */
-} mds_idrun_t;
+} mds_sort_run_t;
 
 struct mds_u64_sort_s {
-    const char     *dir;
-    size_t          run;    /* values that the array holds */
-    size_t          count;  /* of them used */
-    uint64_t        added;  /* in all */
-    uint64_t       *values; /* the array, and behind it the one to sort into */
-    mds_temp_file_t spill;  /* full runs, one behind the other */
-    size_t          run_count;
-    size_t          heap_count; /* runs that are not at their end */
-    mds_idrun_t    *runs;
-    mds_idrun_t   **heap; /* by their next values, the lowest on top */
-    size_t          window;
-    bool            begun;
-    uint64_t        last; /* given out */
+    const char      *dir;
+    size_t           run;    /* values that the array holds */
+    size_t           count;  /* of them used */
+    uint64_t         added;  /* in all */
+    uint64_t        *values; /* the array, and behind it the one to sort into */
+    mds_temp_file_t  spill;  /* full runs, one behind the other */
+    size_t           run_count;
+    size_t           heap_count; /* runs that are not at their end */
+    mds_sort_run_t  *runs;
+    mds_sort_run_t **heap; /* by their next values, the lowest on top */
+    size_t           window;
+    bool             begun;
+    uint64_t         last; /* given out */
 };
 
 mds_status_t
@@ -172,7 +172,7 @@ mds_u64_sort_count(const mds_u64_sort_t *sort)
 
 /* Reads the run's next window. */
 static mds_status_t
-mds_idrun_fill(mds_u64_sort_t *sort, mds_idrun_t *run, mds_error_t *err)
+mds_sort_run_fill(mds_u64_sort_t *sort, mds_sort_run_t *run, mds_error_t *err)
 {
     size_t count = run->left < sort->window ? run->left : sort->window;
     size_t done = 0, bytes = count * sizeof(uint64_t);
@@ -202,8 +202,8 @@ mds_idrun_fill(mds_u64_sort_t *sort, mds_idrun_t *run, mds_error_t *err)
 static void
 mds_u64_sort_sink(mds_u64_sort_t *sort, size_t place)
 {
-    mds_idrun_t **heap = sort->heap;
-    mds_idrun_t  *run = heap[place];
+    mds_sort_run_t **heap = sort->heap;
+    mds_sort_run_t  *run = heap[place];
 
     for (;;) {
         size_t child = 2 * place + 1;
@@ -237,15 +237,15 @@ mds_u64_sort_open_runs(mds_u64_sort_t *sort, mds_error_t *err)
     }
 
     for (size_t i = 0; i < sort->run_count; i++) {
-        mds_idrun_t *run = &sort->runs[i];
-        mds_status_t status;
+        mds_sort_run_t *run = &sort->runs[i];
+        mds_status_t    status;
 
         run->window = sort->values + i * sort->window;
         run->offset = (uint64_t) i * sort->run * sizeof(uint64_t);
         run->left = left < sort->run ? left : sort->run;
         left -= run->left;
 
-        status = mds_idrun_fill(sort, run, err);
+        status = mds_sort_run_fill(sort, run, err);
         if (status != MDS_OK) {
             return status;
         }
@@ -311,7 +311,7 @@ mds_u64_sort_begin(mds_u64_sort_t *sort, mds_error_t *err)
 static mds_status_t
 mds_u64_sort_take(mds_u64_sort_t *sort, mds_error_t *err, uint64_t *value)
 {
-    mds_idrun_t *run;
+    mds_sort_run_t *run;
 
     if (sort->heap_count == 0) {
         return MDS_NOT_FOUND;
@@ -321,7 +321,7 @@ mds_u64_sort_take(mds_u64_sort_t *sort, mds_error_t *err, uint64_t *value)
     *value = *run->next++;
 
     if (run->next == run->end && run->left > 0) {
-        mds_status_t status = mds_idrun_fill(sort, run, err);
+        mds_status_t status = mds_sort_run_fill(sort, run, err);
 
         if (status != MDS_OK) {
             return status;

@@ -18,13 +18,13 @@
 #include "base/mds_base.h"
 
 /* 128 MiB in all. */
-#define MDS_IDSORT_RUN (8 * 1024 * 1024)
+#define MDS_U64_SORT_RUN (8 * 1024 * 1024)
 
 typedef struct mds_u64_sort_s mds_u64_sort_t;
 
 /*
  * dir: where the temporary file goes, if there has to be one; used until
- * mds_u64_sort_free(). run: values in memory at once, MDS_IDSORT_RUN but in
+ * mds_u64_sort_free(). run: values in memory at once, MDS_U64_SORT_RUN but in
  * tests.
  */
 mds_status_t mds_u64_sort_new(const char *dir, size_t run, mds_error_t *err,

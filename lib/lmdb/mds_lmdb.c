@@ -121,12 +121,12 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
 
 static mds_status_t
 mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
-             mds_file_id_t *mark)
+             mds_file_id_t *file_id)
 {
     mdb_filehandle_t fd;
     int              code = mdb_env_get_fd(lmdb->env, &fd);
 
-    return code == 0 ? mds_file_id(fd, path, err, mark)
+    return code == 0 ? mds_file_id(fd, path, err, file_id)
                      : mds_lmdb_fail(err, code, "look at", path);
 }
 
@@ -283,7 +283,7 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
     int          code = mds_lmdb_open_env(opened, path, how, map_bytes);
 
     if (code == 0 && opened->mode == MDS_LMDB_IMMUTABLE) {
-        status = mds_lmdb_now(opened, path, err, &opened->mark);
+        status = mds_lmdb_now(opened, path, err, &opened->file_id);
     }
 
     if (code == 0 && status == MDS_OK && opened->mode == MDS_LMDB_IMMUTABLE) {
@@ -396,17 +396,17 @@ mds_lmdb_path(const mds_lmdb_t *lmdb)
 const mds_file_id_t *
 mds_lmdb_file_id(const mds_lmdb_t *lmdb)
 {
-    return &lmdb->mark;
+    return &lmdb->file_id;
 }
 
 mds_status_t
 mds_lmdb_check(const mds_lmdb_t *lmdb, mds_error_t *err)
 {
     const char   *path = mds_lmdb_path(lmdb);
-    mds_file_id_t mark = { 0 };
-    mds_status_t  status = mds_lmdb_now(lmdb, path, err, &mark);
+    mds_file_id_t file_id = { 0 };
+    mds_status_t  status = mds_lmdb_now(lmdb, path, err, &file_id);
 
-    if (status == MDS_OK && !mds_file_mark_eq(&mark, &lmdb->mark)) {
+    if (status == MDS_OK && !mds_file_id_eq(&file_id, &lmdb->file_id)) {
         return mds_fail(err, MDS_DAMAGED,
                         "\"%s\" was written to while it was served", path);
     }

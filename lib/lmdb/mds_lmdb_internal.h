@@ -25,8 +25,8 @@ struct mds_lmdb_s {
     MDB_txn        *txn;     /* under way, NULL: none */
     MDB_txn        *reader;  /* kept between reads, NULL: none yet */
     mds_lmdb_mode_t mode;
-    int             code; /* the transaction's first failure */
-    mds_file_id_t   mark; /* of the file; IMMUTABLE alone */
+    int             code;    /* the transaction's first failure */
+    mds_file_id_t   file_id; /* of the file; IMMUTABLE alone */
     unsigned        table_count;
     MDB_dbi         tables[MDS_LMDB_TABLES_MAX];
 

@@ -260,7 +260,7 @@ mds_seal_check_fd(int fd, const char *path, uint64_t size,
 
 mds_status_t
 mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
-               bool full, mds_error_t *err, mds_file_id_t *mark)
+               bool full, mds_error_t *err, mds_file_id_t *file_id)
 {
     int           fd;
     uint64_t      size;
@@ -279,8 +279,8 @@ mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
 
     close(fd);
 
-    if (status == MDS_OK && mark != NULL) {
-        *mark = seen;
+    if (status == MDS_OK && file_id != NULL) {
+        *file_id = seen;
     }
 
     return status;

@@ -43,14 +43,16 @@ mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
  * Whether the file is whole, of a machine like this one, and has this
  * identity. That much takes a few system calls, and finds every truncation;
  * with full, all bytes are read and compared with the digest, which finds all
- * else (and leaves the file in the page cache, ready to be served). *mark, if
- * it is asked for, is what the file was before the first byte of it was read.
+ * else (and leaves the file in the page cache, ready to be served). *file_id,
+ * if it is asked for, is what the file was before the first byte of it was
+ * read.
  *
  * MDS_DAMAGED: cut, changed, or of another identity than its name says.
  * MDS_INCOMPATIBLE: made by another format or on another kind of machine.
  */
 mds_status_t
 mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
-               bool full, mds_error_t *err, mds_file_id_t *mark) MDS_MUST_CHECK;
+               bool full, mds_error_t *err,
+               mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 #endif

@@ -183,7 +183,7 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
     mds_journal_t    *journal;
     mds_generation_t *generation;
-    mds_file_id_t     mark;
+    mds_file_id_t     file_id;
     mds_status_t      status = mds_journal_open(depot, err, &journal);
 
     if (status != MDS_OK) {
@@ -207,7 +207,7 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_generation_commit(generation, NULL, err, &mark);
+        status = mds_generation_commit(generation, NULL, err, &file_id);
     }
 
     if (status == MDS_OK) {

@@ -427,7 +427,7 @@ mds_loader_sweep_messages(mds_loader_t *loader, mds_str_t app,
         return;
     }
 
-    swept = mds_state_sweep_marks(marks, app, oldest, &err);
+    swept = mds_state_sweep_read_marks(marks, app, oldest, &err);
     (void) swept;
     mds_state_close(marks);
 }

@@ -292,7 +292,7 @@ mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
 
     if (status == MDS_OK) {
         v->result.generations++;
-        status = mds_catalog_walk(catalog, err);
+        status = mds_catalog_check_records(catalog, err);
 
         if (status == MDS_OK) {
             status = mds_verify_records(v, where, catalog, err);
@@ -321,7 +321,7 @@ mds_verify_generation(mds_verify_t *v, const char *name, uint64_t size_bytes,
 
     snprintf(where, sizeof(where), "catalog/%s", name);
 
-    if (!mds_catalog_name(name, &serial)) {
+    if (!mds_catalog_parse_name(name, &serial)) {
         mds_verify_problem(v, where, "does not belong here");
 
     } else if (serial <= v->result.serial) {

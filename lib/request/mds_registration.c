@@ -3,9 +3,9 @@
 #include "base/mds_kind.h"
 
 bool
-mds_registration_of(const mds_request_t *request,
-                    char                 bytes[MDS_DEVICE_KEY_MAX],
-                    mds_registration_t  *registration)
+mds_registration_from_request(const mds_request_t *request,
+                              char                 bytes[MDS_DEVICE_KEY_MAX],
+                              mds_registration_t  *registration)
 {
     mds_str_t app = mds_request_attr(request, MDS_ATTR_APP);
     mds_str_t device = mds_request_attr(request, MDS_ATTR_DEVICE);

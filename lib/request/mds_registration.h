@@ -15,9 +15,10 @@
  * is installed, of others app_version. False: it names no device, or does not
  * say. Views are of the request; the key is in bytes.
  */
-bool mds_registration_of(const mds_request_t *request,
-                         char                 bytes[MDS_DEVICE_KEY_MAX],
-                         mds_registration_t  *registration) MDS_MUST_CHECK;
+bool
+mds_registration_from_request(const mds_request_t *request,
+                              char                 bytes[MDS_DEVICE_KEY_MAX],
+                              mds_registration_t  *registration) MDS_MUST_CHECK;
 
 /* Whether they say the same. */
 bool

@@ -7,7 +7,7 @@
 #include "base/mds_version.h"
 
 /* Shorter ones first. */
-static const mds_str_t mds_known_names[] = {
+static const mds_str_t mds_attr_names[] = {
     [MDS_ATTR_N] = mds_str("n"),
     [MDS_ATTR_APP] = mds_str("app"),
     [MDS_ATTR_NET] = mds_str("net"),
@@ -35,11 +35,11 @@ static const mds_str_t mds_known_names[] = {
 mds_str_t
 mds_attribute_name(mds_attr_id_t known)
 {
-    return mds_known_names[known];
+    return mds_attr_names[known];
 }
 
 /* Where those of a length begin; the last one ends those before it. */
-static const uint8_t mds_known_from[] = {
+static const uint8_t mds_attr_first[] = {
     [0] = MDS_ATTR_N,           [1] = MDS_ATTR_N,
     [2] = MDS_ATTR_APP,         [3] = MDS_ATTR_APP,
     [4] = MDS_ATTR_KIND,        [5] = MDS_ATTR_BRAND,
@@ -50,16 +50,16 @@ static const uint8_t mds_known_from[] = {
 };
 
 static inline __attribute__((always_inline)) mds_attr_id_t
-mds_known_of(mds_str_t name)
+mds_attr_id_of(mds_str_t name)
 {
-    if (name.len >= mds_nelems(mds_known_from) - 1) {
+    if (name.len >= mds_nelems(mds_attr_first) - 1) {
         return MDS_ATTR_OTHER;
     }
 
-    for (unsigned known = mds_known_from[name.len];
-         known < mds_known_from[name.len + 1]; known++)
+    for (unsigned known = mds_attr_first[name.len];
+         known < mds_attr_first[name.len + 1]; known++)
     {
-        if (mds_bytes_eq(mds_known_names[known].data, name.data, name.len)) {
+        if (mds_bytes_eq(mds_attr_names[known].data, name.data, name.len)) {
             return known;
         }
     }
@@ -70,7 +70,7 @@ mds_known_of(mds_str_t name)
 mds_attr_id_t
 mds_attr_id(mds_str_t name)
 {
-    return mds_known_of(name);
+    return mds_attr_id_of(name);
 }
 
 /* Its number, counted from 1; 0: it is not there. */
@@ -143,7 +143,7 @@ mds_request_add(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
     }
 
     added->name = name;
-    added->fixed = false;
+    added->trusted = false;
     added->claimed = false;
     request->count++;
 
@@ -161,7 +161,7 @@ mds_request_set_trusted(mds_request_t *request, mds_str_t name, mds_str_t value,
                         mds_error_t *err)
 {
     mds_attribute_t *attribute;
-    mds_attr_id_t    known = mds_known_of(name);
+    mds_attr_id_t    known = mds_attr_id_of(name);
     mds_status_t     status
         = mds_request_check_value(known, name, value, false, err);
 
@@ -171,7 +171,7 @@ mds_request_set_trusted(mds_request_t *request, mds_str_t name, mds_str_t value,
 
     if (status == MDS_OK) {
         attribute->value = value;
-        attribute->fixed = true;
+        attribute->trusted = true;
     }
 
     return status;
@@ -195,7 +195,7 @@ mds_request_say(mds_attribute_t *attribute, mds_str_t value)
 {
     attribute->claimed = true;
 
-    if (!attribute->fixed) {
+    if (!attribute->trusted) {
         attribute->value = value;
     }
 }
@@ -368,7 +368,7 @@ mds_query_take(mds_query_t *query, const char *end)
                                query->err);
     }
 
-    return mds_request_take(query->request, mds_known_of(name), name, value,
+    return mds_request_take(query->request, mds_attr_id_of(name), name, value,
                             query->plain, query->err);
 }
 
@@ -419,7 +419,7 @@ mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
 mds_str_t
 mds_request_get(const mds_request_t *request, mds_str_t name)
 {
-    size_t number = mds_request_find(request, mds_known_of(name), name);
+    size_t number = mds_request_find(request, mds_attr_id_of(name), name);
 
     return number == 0 ? mds_null_str : request->attributes[number - 1].value;
 }
@@ -430,7 +430,7 @@ mds_request_need(const mds_request_t *request, mds_attr_id_t known,
 {
     if (mds_request_attr(request, known).len == 0) {
         return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" is missing",
-                        MDS_STR(mds_known_names[known]));
+                        MDS_STR(mds_attr_names[known]));
     }
 
     return MDS_OK;
@@ -461,13 +461,13 @@ mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(versions); i++) {
         status
-            = mds_request_check_version(mds_known_names[versions[i]],
+            = mds_request_check_version(mds_attr_names[versions[i]],
                                         mds_request_attr(request, versions[i]),
                                         err);
     }
 
     while (status == MDS_OK && refuse.len > 0) {
-        status = mds_request_check_version(mds_known_names[MDS_ATTR_REFUSE],
+        status = mds_request_check_version(mds_attr_names[MDS_ATTR_REFUSE],
                                            mds_str_cut(&refuse, ','), err);
     }
 

@@ -19,7 +19,7 @@
 #define MDS_ATTRIBUTES_MAX 64 /* in one request */
 #define MDS_TOKEN_MAX 4096    /* bytes of "state" (mds_token.h) */
 
-/* By length: mds_known_names has the same order. */
+/* By length: mds_attr_names has the same order. */
 typedef enum {
     MDS_ATTR_N,
     MDS_ATTR_APP,
@@ -49,7 +49,7 @@ typedef enum {
 typedef struct {
     mds_str_t name;
     mds_str_t value;
-    bool      fixed;   /* set by the operator */
+    bool      trusted; /* set by the operator */
     bool      claimed; /* named by the device, once is all it may */
 } mds_attribute_t;
 
@@ -57,7 +57,7 @@ typedef struct {
 typedef struct {
     size_t count;
     bool   may_admit; /* a window may let it in: it asks to be served,
-                    * not just to know */
+                       * not just to know */
     uint8_t known[MDS_ATTR_OTHER]; /* which of the attributes it is,
                                     * counted from 1; 0: none */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];
@@ -65,7 +65,7 @@ typedef struct {
 
 /* With no attributes, which are not cleared; may_admit is false. */
 static inline void
-mds_request_begin(mds_request_t *request)
+mds_request_init(mds_request_t *request)
 {
     memset(request, 0, offsetof(mds_request_t, attributes));
 }

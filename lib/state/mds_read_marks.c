@@ -43,14 +43,14 @@ mds_read_marks_get(mds_lmdb_t *lmdb, mds_str_t user, mds_error_t *err,
 }
 
 mds_status_t
-mds_state_read_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
-                     mds_read_marks_t *marks)
+mds_state_get_read_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
+                         mds_read_marks_t *marks)
 {
     return mds_read_marks_get(state->env.reader, user, err, marks);
 }
 
 bool
-mds_read_marks_read(const mds_read_marks_t *marks, uint64_t id)
+mds_read_marks_has_read(const mds_read_marks_t *marks, uint64_t id)
 {
     size_t low = 0;
     size_t high = marks->runs.len / MDS_RUN_BYTES;
@@ -273,8 +273,8 @@ mds_read_marks_drop(mds_lmdb_t *lmdb, const mds_str_t *keys, size_t count,
 }
 
 mds_status_t
-mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
-                      mds_error_t *err)
+mds_state_sweep_read_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
+                           mds_error_t *err)
 {
     mds_arena_t *arena = mds_arena_new();
     mds_str_t    prefix = { 0 }, from, keys[MDS_SWEEP_MAX];

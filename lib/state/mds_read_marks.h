@@ -21,10 +21,10 @@ typedef struct {
 
 /* A user who has marked nothing has marks of nothing. */
 mds_status_t
-mds_state_read_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
-                     mds_read_marks_t *marks) MDS_MUST_CHECK;
+mds_state_get_read_marks(mds_state_t *state, mds_str_t user, mds_error_t *err,
+                         mds_read_marks_t *marks) MDS_MUST_CHECK;
 
-bool mds_read_marks_read(const mds_read_marks_t *marks, uint64_t id);
+bool mds_read_marks_has_read(const mds_read_marks_t *marks, uint64_t id);
 
 /*
  * Drops the marks of an app's users that speak of nothing any more: all their
@@ -32,7 +32,7 @@ bool mds_read_marks_read(const mds_read_marks_t *marks, uint64_t id);
  * that other writers need not wait for long.
  */
 mds_status_t
-mds_state_sweep_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
-                      mds_error_t *err) MDS_MUST_CHECK;
+mds_state_sweep_read_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
+                           mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

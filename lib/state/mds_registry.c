@@ -33,9 +33,10 @@ mds_registry_create(const char *depot, int64_t uid, int64_t gid,
 }
 
 mds_status_t
-mds_registry_mark(const char *depot, mds_error_t *err, mds_file_id_t *mark)
+mds_registry_file_id(const char *depot, mds_error_t *err,
+                     mds_file_id_t *file_id)
 {
-    return mds_state_env_mark(depot, &mds_registry_kind, err, mark);
+    return mds_state_env_file_id(depot, &mds_registry_kind, err, file_id);
 }
 
 /* Whether there is a file to open. */
@@ -74,7 +75,7 @@ mds_registry_give(const char *path, const struct stat *owner, mds_error_t *err)
 }
 
 mds_status_t
-mds_registry_make(const char *depot, mds_error_t *err)
+mds_registry_ensure(const char *depot, mds_error_t *err)
 {
     mds_path_t   state, data, path;
     struct stat  st;
@@ -155,20 +156,21 @@ mds_registry_close(mds_registry_t *registry)
 }
 
 bool
-mds_registry_is_there(const mds_registry_t *registry)
+mds_registry_exists(const mds_registry_t *registry)
 {
     return registry->there;
 }
 
 void
-mds_registry_bound(mds_registry_t *registry, uint64_t max_bytes, int64_t ttl_ms)
+mds_registry_set_limits(mds_registry_t *registry, uint64_t max_bytes,
+                        int64_t ttl_ms)
 {
     registry->max_bytes = max_bytes;
     registry->limit_bytes = max_bytes - max_bytes / MDS_STATE_SHARE;
     registry->ttl_ms = ttl_ms;
     registry->refresh_ms
         = ttl_ms == 0 || ttl_ms / 4 > MDS_DAY_MS ? MDS_DAY_MS : ttl_ms / 4;
-    registry->told = false;
+    registry->limits_saved = false;
 }
 
 mds_status_t
@@ -178,7 +180,7 @@ mds_registry_check(const mds_registry_t *registry, mds_error_t *err)
 }
 
 void
-mds_registry_bury(mds_registry_t *registry)
+mds_registry_clear_stale_readers(mds_registry_t *registry)
 {
     mds_lmdb_clear_stale_readers(registry->env.reader);
 }
@@ -196,7 +198,7 @@ mds_registry_end(mds_registry_t *registry)
 }
 
 void
-mds_registry_abandon(mds_registry_t *registry)
+mds_registry_abort_write(mds_registry_t *registry)
 {
     mds_lmdb_abort(registry->env.writer);
 }
@@ -390,7 +392,7 @@ mds_device_put(mds_lmdb_t *lmdb, const mds_registration_t *registration,
 mds_status_t
 mds_registry_record(mds_registry_t           *registry,
                     const mds_registration_t *registration, int64_t now_ms,
-                    bool room, mds_error_t *err, mds_registry_told_t *told,
+                    bool room, mds_error_t *err, mds_registry_result_t *result,
                     bool *changed)
 {
     mds_lmdb_t  *lmdb = registry->env.writer;
@@ -406,7 +408,7 @@ mds_registry_record(mds_registry_t           *registry,
     }
 
     if (!known && !room) {
-        told->passed++;
+        result->dropped++;
         return MDS_OK;
     }
 
@@ -422,11 +424,11 @@ static mds_status_t
 mds_registry_write_some(mds_registry_t           *registry,
                         const mds_registration_t *sightings, size_t count,
                         int64_t now_ms, bool room, mds_error_t *err,
-                        mds_registry_told_t *told)
+                        mds_registry_result_t *result)
 {
-    mds_registry_told_t before = *told;
-    bool                changed = false;
-    mds_status_t        status = mds_state_env_write(&registry->env, err);
+    mds_registry_result_t before = *result;
+    bool                  changed = false;
+    mds_status_t          status = mds_state_env_write(&registry->env, err);
 
     if (status != MDS_OK) {
         return status;
@@ -434,11 +436,11 @@ mds_registry_write_some(mds_registry_t           *registry,
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
         status = mds_registry_record(registry, &sightings[i], now_ms, room, err,
-                                     told, &changed);
+                                     result, &changed);
 
         /* What ails one record is no business of the others. */
         if (status == MDS_DAMAGED) {
-            told->damaged++;
+            result->damaged++;
             status = mds_lmdb_status(registry->env.writer, err);
         }
     }
@@ -450,7 +452,7 @@ mds_registry_write_some(mds_registry_t           *registry,
     }
 
     if (status != MDS_OK) {
-        *told = before;
+        *result = before;
     }
 
     return status;
@@ -459,7 +461,8 @@ mds_registry_write_some(mds_registry_t           *registry,
 mds_status_t
 mds_registry_write(mds_registry_t           *registry,
                    const mds_registration_t *sightings, size_t count,
-                   int64_t now_ms, mds_error_t *err, mds_registry_told_t *told)
+                   int64_t now_ms, mds_error_t *err,
+                   mds_registry_result_t *result)
 {
     size_t       done = 0, fit;
     bool         spare;
@@ -471,13 +474,13 @@ mds_registry_write(mds_registry_t           *registry,
                                    &fit, &spare);
 
         if (status == MDS_OK && fit == 0) {
-            told->passed += count - done;
+            result->dropped += count - done;
             return MDS_OK;
         }
 
         if (status == MDS_OK) {
             status = mds_registry_write_some(registry, sightings + done, fit,
-                                             now_ms, !spare, err, told);
+                                             now_ms, !spare, err, result);
             done += fit;
         }
     }

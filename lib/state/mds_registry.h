@@ -39,7 +39,7 @@ mds_status_t mds_registry_create(const char *depot, int64_t uid, int64_t gid,
 /* Makes the registry of a depot that has none, directory included; fine where
  * there is one. */
 mds_status_t
-mds_registry_make(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
+mds_registry_ensure(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
 
 /* A depot of an older format has no registry: what is opened then is empty,
  * and is not for writing. */
@@ -50,18 +50,18 @@ void mds_registry_close(mds_registry_t *registry);
 
 /* Bounds the files to the registry's share of what may be kept in state/, and
  * says after how long a device is forgotten (0: no bound; never). */
-void mds_registry_bound(mds_registry_t *registry, uint64_t max_bytes,
-                        int64_t ttl_ms);
+void mds_registry_set_limits(mds_registry_t *registry, uint64_t max_bytes,
+                             int64_t ttl_ms);
 
 /* As mds_state_file_id(), mds_state_check(), mds_state_clear_stale_readers().
  */
-mds_status_t mds_registry_mark(const char *depot, mds_error_t *err,
-                               mds_file_id_t *mark) MDS_MUST_CHECK;
+mds_status_t mds_registry_file_id(const char *depot, mds_error_t *err,
+                                  mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 mds_status_t mds_registry_check(const mds_registry_t *registry,
                                 mds_error_t          *err) MDS_MUST_CHECK;
 
-void mds_registry_bury(mds_registry_t *registry);
+void mds_registry_clear_stale_readers(mds_registry_t *registry);
 
 /* Reading goes between these two; begun twice is begun once. */
 mds_status_t
@@ -76,29 +76,30 @@ mds_registry_is_stale(mds_registry_t           *registry,
 
 /* What became of sightings. */
 typedef struct {
-    uint64_t passed;  /* over: there was no room for the device */
+    uint64_t dropped; /* over: there was no room for the device */
     uint64_t damaged; /* the device's record is: left alone */
-} mds_registry_told_t;
+} mds_registry_result_t;
 
 /*
  * Registers what is news among count sightings, in one transaction, or in a
  * few where there is not much room left. Known devices are kept up to date
  * where new ones find no room any more. May wait for other writers and for the
- * disk. Adds to *told, for what was written.
+ * disk. Adds to *result, for what was written.
  */
 mds_status_t mds_registry_write(mds_registry_t           *registry,
                                 const mds_registration_t *sightings,
                                 size_t count, int64_t now_ms, mds_error_t *err,
-                                mds_registry_told_t *told) MDS_MUST_CHECK;
+                                mds_registry_result_t *result) MDS_MUST_CHECK;
 
 /*
  * Does what falls due, a bounded part at a time: forgets devices that were not
- * seen for long, and keeps count of those that were passed over (*passed,
+ * seen for long, and keeps count of those that were passed over (*dropped,
  * which is zero afterwards). Each process may call it as often as it likes;
  * where another was here a moment ago, nothing is written.
  */
-mds_status_t mds_registry_tend(mds_registry_t *registry, uint64_t *passed,
-                               int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_registry_expire(mds_registry_t *registry, uint64_t *dropped, int64_t now_ms,
+                    mds_error_t *err) MDS_MUST_CHECK;
 
 /* Forgets the device of that name, and all devices of the user of that name;
  * *count is how many. */
@@ -107,7 +108,7 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
                     mds_error_t *err, uint64_t *count) MDS_MUST_CHECK;
 
 /* Ends a write that a fault has ended (mds_lmdb.h); in the same thread. */
-void mds_registry_abandon(mds_registry_t *registry);
+void mds_registry_abort_write(mds_registry_t *registry);
 
 /* Calls back for each device of an app, or of one user; views are good during
  * the call. The first status that is not MDS_OK ends it. */
@@ -115,24 +116,25 @@ typedef mds_status_t (*mds_device_visit_t)(void               *data,
                                            const mds_device_t *device,
                                            mds_error_t        *err);
 
-mds_status_t mds_registry_devices(mds_registry_t *registry, mds_str_t app,
-                                  mds_device_visit_t visit, void *data,
-                                  mds_error_t *err) MDS_MUST_CHECK;
-mds_status_t mds_registry_of_user(mds_registry_t *registry, mds_str_t app,
-                                  mds_str_t user, mds_device_visit_t visit,
-                                  void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_registry_visit_devices(mds_registry_t *registry, mds_str_t app,
+                                        mds_device_visit_t visit, void *data,
+                                        mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
+                        mds_device_visit_t visit, void *data,
+                        mds_error_t *err) MDS_MUST_CHECK;
 
 typedef struct {
     uint64_t devices;
     uint64_t bytes;     /* of the files */
-    uint64_t passed;    /* over, for want of room, since the depot was made */
+    uint64_t dropped;   /* over, for want of room, since the depot was made */
     uint64_t max_bytes; /* of all that is kept in state/, as the workers have
                          * it; 0: not known */
     int64_t ttl_ms;     /* as they have it; 0: not known */
-} mds_registry_facts_t;
+} mds_registry_stat_t;
 
-mds_status_t mds_registry_facts(mds_registry_t *registry, mds_error_t *err,
-                                mds_registry_facts_t *facts) MDS_MUST_CHECK;
+mds_status_t mds_registry_stat(mds_registry_t *registry, mds_error_t *err,
+                               mds_registry_stat_t *facts) MDS_MUST_CHECK;
 
 /* Reads everything. MDS_DAMAGED says what is wrong. */
 mds_status_t
@@ -143,6 +145,6 @@ mds_registry_audit(mds_registry_t *registry, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_registry_copy(mds_registry_t *registry, int fd,
                                mds_error_t *err) MDS_MUST_CHECK;
 
-bool mds_registry_is_there(const mds_registry_t *registry);
+bool mds_registry_exists(const mds_registry_t *registry);
 
 #endif

@@ -37,7 +37,7 @@ typedef enum {
 struct mds_registry_s {
     mds_state_env_t env;
     bool            there;
-    bool            told; /* the notes have the bounds that were set */
+    bool            limits_saved; /* the record has the limits that were set */
     uint64_t        max_bytes;
     uint64_t        limit_bytes; /* 0: none */
     int64_t         ttl_ms;      /* 0: none */
@@ -47,7 +47,7 @@ struct mds_registry_s {
 /* What the workers have in common, as it was when it was read. */
 typedef struct {
     int64_t   stepped_ms; /* when it was swept last */
-    uint64_t  passed;
+    uint64_t  dropped;
     uint64_t  max_bytes;
     int64_t   ttl_ms;
     mds_str_t at; /* the device that was looked at last; empty: none yet */
@@ -80,7 +80,7 @@ void mds_device_drop(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t user);
 mds_status_t
 mds_registry_record(mds_registry_t           *registry,
                     const mds_registration_t *registration, int64_t now_ms,
-                    bool room, mds_error_t *err, mds_registry_told_t *told,
+                    bool room, mds_error_t *err, mds_registry_result_t *result,
                     bool *changed) MDS_MUST_CHECK;
 
 #endif

@@ -34,8 +34,9 @@ mds_devices_walk(mds_registry_t *registry, mds_str_t prefix,
 }
 
 mds_status_t
-mds_registry_devices(mds_registry_t *registry, mds_str_t app,
-                     mds_device_visit_t visit, void *data, mds_error_t *err)
+mds_registry_visit_devices(mds_registry_t *registry, mds_str_t app,
+                           mds_device_visit_t visit, void *data,
+                           mds_error_t *err)
 {
     char      bytes[MDS_DEVICE_KEY_BYTES];
     mds_str_t prefix = mds_device_key(app, mds_null_str, bytes);
@@ -70,8 +71,8 @@ mds_owner_visit(mds_registry_t *registry, mds_str_t app, mds_str_t user,
 }
 
 mds_status_t
-mds_registry_of_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
-                     mds_device_visit_t visit, void *data, mds_error_t *err)
+mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
+                        mds_device_visit_t visit, void *data, mds_error_t *err)
 {
     char               bytes[MDS_OWNER_KEY_BYTES];
     mds_lmdb_t        *lmdb = registry->env.reader;
@@ -100,8 +101,8 @@ mds_registry_of_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
 }
 
 mds_status_t
-mds_registry_facts(mds_registry_t *registry, mds_error_t *err,
-                   mds_registry_facts_t *facts)
+mds_registry_stat(mds_registry_t *registry, mds_error_t *err,
+                  mds_registry_stat_t *facts)
 {
     mds_lmdb_t          *lmdb = registry->env.reader;
     mds_registry_notes_t notes;
@@ -109,7 +110,7 @@ mds_registry_facts(mds_registry_t *registry, mds_error_t *err,
     mds_status_t         status;
 
     if (!registry->there) {
-        *facts = (mds_registry_facts_t){ 0 };
+        *facts = (mds_registry_stat_t){ 0 };
         return MDS_OK;
     }
 
@@ -121,10 +122,10 @@ mds_registry_facts(mds_registry_t *registry, mds_error_t *err,
     }
 
     if (status == MDS_OK) {
-        *facts = (mds_registry_facts_t){
+        *facts = (mds_registry_stat_t){
             .devices = devices,
-            .bytes = mds_lmdb_file_bytes(lmdb) + MDS_ENV_LOCK_BYTES,
-            .passed = notes.passed,
+            .bytes = mds_lmdb_file_bytes(lmdb) + MDS_STATE_ENV_LOCK_BYTES,
+            .dropped = notes.dropped,
             .max_bytes = notes.max_bytes,
             .ttl_ms = notes.ttl_ms,
         };

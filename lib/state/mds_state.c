@@ -26,9 +26,9 @@ mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 }
 
 mds_status_t
-mds_state_file_id(const char *depot, mds_error_t *err, mds_file_id_t *mark)
+mds_state_file_id(const char *depot, mds_error_t *err, mds_file_id_t *file_id)
 {
-    return mds_state_env_mark(depot, &mds_state_kind, err, mark);
+    return mds_state_env_file_id(depot, &mds_state_kind, err, file_id);
 }
 
 mds_status_t
@@ -68,7 +68,7 @@ mds_state_close(mds_state_t *state)
 }
 
 void
-mds_state_bound(mds_state_t *state, uint64_t max_bytes)
+mds_state_set_limit(mds_state_t *state, uint64_t max_bytes)
 {
     state->limit_bytes = max_bytes / MDS_STATE_SHARE;
 }
@@ -76,7 +76,7 @@ mds_state_bound(mds_state_t *state, uint64_t max_bytes)
 uint64_t
 mds_state_bytes(mds_state_t *state)
 {
-    return mds_lmdb_file_bytes(state->env.reader) + MDS_ENV_LOCK_BYTES;
+    return mds_lmdb_file_bytes(state->env.reader) + MDS_STATE_ENV_LOCK_BYTES;
 }
 
 void
@@ -134,7 +134,7 @@ mds_state_write_one(mds_state_t *state, mds_write_t *write, int64_t now_ms,
     return write->type == MDS_WRITE_ADMISSION
                ? mds_window_admit(state->env.writer, &write->admission, now_ms,
                                   err, changed)
-               : mds_read_marks_merge(state->env.writer, &write->mark, err,
+               : mds_read_marks_merge(state->env.writer, &write->read_mark, err,
                                       changed);
 }
 
@@ -172,7 +172,7 @@ static uint64_t
 mds_state_write_pages(const mds_write_t *writes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (writes[i].type == MDS_WRITE_MARK) {
+        if (writes[i].type == MDS_WRITE_READ_MARK) {
             return MDS_STATE_MARKS_PAGES;
         }
     }
@@ -211,7 +211,7 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 }
 
 void
-mds_state_abandon(mds_state_t *state)
+mds_state_abort_write(mds_state_t *state)
 {
     mds_lmdb_abort(state->env.writer);
 }

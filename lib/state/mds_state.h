@@ -44,14 +44,14 @@ typedef struct {
                               * is gone, and need not be kept */
 } mds_read_mark_t;
 
-typedef enum { MDS_WRITE_ADMISSION, MDS_WRITE_MARK } mds_write_type_t;
+typedef enum { MDS_WRITE_ADMISSION, MDS_WRITE_READ_MARK } mds_write_type_t;
 
 typedef struct {
     mds_write_type_t type;
     mds_status_t     status; /* out: its own record is damaged, or MDS_OK */
     union {
         mds_admission_t admission;
-        mds_read_mark_t mark;
+        mds_read_mark_t read_mark;
     };
 } mds_write_t;
 
@@ -79,7 +79,7 @@ void mds_state_close(mds_state_t *state);
 
 /* The file of a depot's state as it is now. */
 mds_status_t mds_state_file_id(const char *depot, mds_error_t *err,
-                               mds_file_id_t *mark) MDS_MUST_CHECK;
+                               mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 /*
  * Whether the depot's state is still the one that was opened, and can be read
@@ -93,7 +93,7 @@ mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 #define MDS_STATE_SHARE 4
 
 /* Bounds the files to their share of max_bytes (0: no bound). */
-void mds_state_bound(mds_state_t *state, uint64_t max_bytes);
+void mds_state_set_limit(mds_state_t *state, uint64_t max_bytes);
 
 /* Bytes that its files take. */
 uint64_t mds_state_bytes(mds_state_t *state);
@@ -111,17 +111,17 @@ void mds_state_end(mds_state_t *state);
 /*
  * Writes all, in order, in one transaction, or in a few where there is not much
  * room left; all is durable when this returns MDS_OK. MDS_NO_SPACE: they do
- * not fit into what mds_state_bound() said. May wait for other writers and for
- * the disk: not for an event loop. Where nothing is new, nothing is written. A
- * write whose own record turns out to be damaged is left out, says so in its
- * status, and *err has the words.
+ * not fit into what mds_state_set_limit() said. May wait for other writers and
+ * for the disk: not for an event loop. Where nothing is new, nothing is
+ * written. A write whose own record turns out to be damaged is left out, says
+ * so in its status, and *err has the words.
  */
 mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
                 int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Ends a write that a fault has ended (mds_lmdb.h); in the same thread. */
-void mds_state_abandon(mds_state_t *state);
+void mds_state_abort_write(mds_state_t *state);
 
 /*
  * Reads everything: each window has let in as many as it says, and all tables

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 /* A transaction dirties these besides: the roots and the list of free pages. */
-#define MDS_ENV_COMMIT_PAGES 8
+#define MDS_STATE_ENV_COMMIT_PAGES 8
 
 static mds_status_t
 mds_state_env_open_lmdb(const char *depot, const mds_state_env_kind_t *kind,
@@ -164,8 +164,8 @@ mds_state_env_close(mds_state_env_t *env)
 }
 
 mds_status_t
-mds_state_env_mark(const char *depot, const mds_state_env_kind_t *kind,
-                   mds_error_t *err, mds_file_id_t *mark)
+mds_state_env_file_id(const char *depot, const mds_state_env_kind_t *kind,
+                      mds_error_t *err, mds_file_id_t *file_id)
 {
     mds_path_t   path;
     uint64_t     bytes;
@@ -178,7 +178,7 @@ mds_state_env_mark(const char *depot, const mds_state_env_kind_t *kind,
     }
 
     if (status == MDS_OK) {
-        status = mds_file_id(fd, path.text, err, mark);
+        status = mds_file_id(fd, path.text, err, file_id);
         close(fd);
     }
 
@@ -243,7 +243,7 @@ mds_state_env_pages(const mds_lmdb_room_t *room, uint64_t write_pages,
     uint64_t touched = write_pages * count;
     uint64_t all = room->used_pages + touched / 2;
 
-    return (touched < all ? touched : all) + MDS_ENV_COMMIT_PAGES;
+    return (touched < all ? touched : all) + MDS_STATE_ENV_COMMIT_PAGES;
 }
 
 mds_status_t
@@ -260,11 +260,12 @@ mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
         return MDS_OK;
     }
 
-    limit_bytes
-        -= limit_bytes < MDS_ENV_LOCK_BYTES ? limit_bytes : MDS_ENV_LOCK_BYTES;
-    status
-        = mds_lmdb_room(env->writer, limit_bytes, MDS_ENV_SPARE,
-                        write_pages * count + MDS_ENV_COMMIT_PAGES, err, &room);
+    limit_bytes -= limit_bytes < MDS_STATE_ENV_LOCK_BYTES
+                       ? limit_bytes
+                       : MDS_STATE_ENV_LOCK_BYTES;
+    status = mds_lmdb_room(env->writer, limit_bytes, MDS_STATE_ENV_SPARE,
+                           write_pages * count + MDS_STATE_ENV_COMMIT_PAGES,
+                           err, &room);
 
     if (status != MDS_OK) {
         return status;
@@ -277,7 +278,7 @@ mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
 
     *fit = count;
     *spare = room.used_pages
-             >= room.limit_pages - room.limit_pages / MDS_ENV_SPARE;
+             >= room.limit_pages - room.limit_pages / MDS_STATE_ENV_SPARE;
 
     return MDS_OK;
 }

@@ -19,7 +19,7 @@
 #include "lmdb/mds_lmdb.h"
 
 /* What LMDB's table of readers takes on the disk, beside the data. */
-#define MDS_ENV_LOCK_BYTES (UINT64_C(72) * 1024)
+#define MDS_STATE_ENV_LOCK_BYTES (UINT64_C(72) * 1024)
 
 /* What one of the environments is made of. */
 typedef struct {
@@ -61,8 +61,8 @@ void mds_state_env_close(mds_state_env_t *env);
 
 /* The data file of a depot's environment as it is now. */
 mds_status_t
-mds_state_env_mark(const char *depot, const mds_state_env_kind_t *kind,
-                   mds_error_t *err, mds_file_id_t *mark) MDS_MUST_CHECK;
+mds_state_env_file_id(const char *depot, const mds_state_env_kind_t *kind,
+                      mds_error_t *err, mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 /*
  * Whether both files are still those that were opened, and can be read; if
@@ -84,13 +84,13 @@ mds_state_env_write(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
 /* How much of a file may be used by what can be done without: this part is
  * left for what has to be kept up to date. */
-#define MDS_ENV_SPARE 8
+#define MDS_STATE_ENV_SPARE 8
 
 /*
  * How many of count writes, of which each dirties at most write_pages pages,
  * fit into a file of limit_bytes (0: no limit), lock.mdb included: *fit is 0
- * where it is full. *spare: all but one part in MDS_ENV_SPARE is used. For the
- * writer, outside a transaction.
+ * where it is full. *spare: all but one part in MDS_STATE_ENV_SPARE is used.
+ * For the writer, outside a transaction.
  */
 mds_status_t
 mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,

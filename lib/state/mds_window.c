@@ -98,15 +98,15 @@ mds_admission_find(mds_lmdb_t *lmdb, uint32_t number, mds_str_t id,
 }
 
 mds_status_t
-mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
-                 mds_window_t *found)
+mds_state_get_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
+                     mds_window_t *found)
 {
     return mds_window_get(state->env.reader, window, err, found);
 }
 
 mds_status_t
-mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
-                   mds_error_t *err, bool *in)
+mds_state_is_admitted(mds_state_t *state, const mds_window_t *window,
+                      mds_str_t id, mds_error_t *err, bool *in)
 {
     return mds_admission_find(state->env.reader, window->number, id, err, in);
 }

@@ -21,11 +21,11 @@ typedef struct {
 } mds_window_t;
 
 mds_status_t
-mds_state_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
-                 mds_window_t *found) MDS_MUST_CHECK;
+mds_state_get_window(mds_state_t *state, mds_str_t window, mds_error_t *err,
+                     mds_window_t *found) MDS_MUST_CHECK;
 
 mds_status_t
-mds_state_admitted(mds_state_t *state, const mds_window_t *window, mds_str_t id,
-                   mds_error_t *err, bool *in) MDS_MUST_CHECK;
+mds_state_is_admitted(mds_state_t *state, const mds_window_t *window,
+                      mds_str_t id, mds_error_t *err, bool *in) MDS_MUST_CHECK;
 
 #endif

@@ -9,8 +9,8 @@
 static size_t
 mds_write_views(mds_write_t *write, mds_str_t *views[2])
 {
-    if (write->type == MDS_WRITE_MARK) {
-        views[0] = &write->mark.user;
+    if (write->type == MDS_WRITE_READ_MARK) {
+        views[0] = &write->read_mark.user;
         return 1;
     }
 
@@ -22,8 +22,8 @@ mds_write_views(mds_write_t *write, mds_str_t *views[2])
 static size_t
 mds_write_runs_bytes(const mds_write_t *write)
 {
-    return write->type == MDS_WRITE_MARK
-               ? write->mark.read_count * sizeof(*write->mark.read)
+    return write->type == MDS_WRITE_READ_MARK
+               ? write->read_mark.read_count * sizeof(*write->read_mark.read)
                : 0;
 }
 
@@ -54,8 +54,8 @@ mds_write_copy(const mds_write_t *write, void *memory, mds_write_t *copy)
 
     /* Runs go first: they have to be aligned. */
     if (runs > 0) {
-        memcpy(p, write->mark.read, runs);
-        copy->mark.read = memory;
+        memcpy(p, write->read_mark.read, runs);
+        copy->read_mark.read = memory;
         p += runs;
     }
 

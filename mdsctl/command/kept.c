@@ -7,7 +7,7 @@
 #include "state/mds_registry.h"
 
 static mds_status_t
-registry_facts(const char *depot, mds_error_t *err, mds_registry_facts_t *facts)
+registry_facts(const char *depot, mds_error_t *err, mds_registry_stat_t *facts)
 {
     mds_registry_t *registry;
     mds_status_t    status = mds_registry_open(depot, err, &registry);
@@ -16,7 +16,7 @@ registry_facts(const char *depot, mds_error_t *err, mds_registry_facts_t *facts)
         status = mds_registry_begin(registry, err);
 
         if (status == MDS_OK) {
-            status = mds_registry_facts(registry, err, facts);
+            status = mds_registry_stat(registry, err, facts);
         }
 
         mds_registry_close(registry);
@@ -29,16 +29,16 @@ registry_facts(const char *depot, mds_error_t *err, mds_registry_facts_t *facts)
 mds_json_t *
 mdsctl_kept(const char *depot, mds_state_t *state)
 {
-    mds_json_t          *o = mds_json_object_new();
-    mds_registry_facts_t facts;
-    mds_error_t          err;
-    uint64_t             bytes = mds_state_bytes(state);
-    bool                 known = registry_facts(depot, &err, &facts) == MDS_OK;
-    mds_status_t         status;
+    mds_json_t         *o = mds_json_object_new();
+    mds_registry_stat_t facts;
+    mds_error_t         err;
+    uint64_t            bytes = mds_state_bytes(state);
+    bool                known = registry_facts(depot, &err, &facts) == MDS_OK;
+    mds_status_t        status;
 
     if (!known) {
         fprintf(stderr, "mdsctl: the registry of devices: %s\n", err.text);
-        facts = (mds_registry_facts_t){ 0 };
+        facts = (mds_registry_stat_t){ 0 };
     }
 
     status = mds_json_set_integer(o, "bytes", (int64_t) (bytes + facts.bytes));
@@ -62,7 +62,8 @@ mdsctl_kept(const char *depot, mds_state_t *state)
     }
 
     if (status == MDS_OK && known) {
-        status = mds_json_set_integer(o, "passed_over", (int64_t) facts.passed);
+        status
+            = mds_json_set_integer(o, "passed_over", (int64_t) facts.dropped);
     }
 
     if (status != MDS_OK) {

@@ -104,7 +104,7 @@ take_generation(restore_t *r, const char *name)
         return false;
     }
 
-    r->generation = mds_catalog_name(name + 8, &r->serial);
+    r->generation = mds_catalog_parse_name(name + 8, &r->serial);
 
     return r->generation;
 }

@@ -86,7 +86,7 @@ look_registry(const snapshot_t *s, mds_error_t *err, bool *there)
     mds_status_t    status = mds_registry_open(s->depot, err, &registry);
 
     if (status == MDS_OK) {
-        *there = mds_registry_is_there(registry);
+        *there = mds_registry_exists(registry);
         mds_registry_close(registry);
     }
 

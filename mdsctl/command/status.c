@@ -92,7 +92,7 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
     bytes[app.len] = '\0';
     memcpy(bytes + app.len + 1, id.data, id.len);
 
-    code = mds_state_window(status->state, key, err, &found);
+    code = mds_state_get_window(status->state, key, err, &found);
     if (code != MDS_OK) {
         return code;
     }

@@ -59,7 +59,8 @@ tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
                               : mds_registry_begin(registry, err);
 
     if (status == MDS_OK) {
-        status = mds_registry_devices(registry, app, tally_device, &tally, err);
+        status = mds_registry_visit_devices(registry, app, tally_device, &tally,
+                                            err);
         mds_registry_end(registry);
     }
 
@@ -249,8 +250,8 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry, mds_str_t app,
     mds_error_t err;
 
     if (mds_registry_begin(registry, &err) != MDS_OK
-        || mds_registry_of_user(registry, app, user, list_device, &listing,
-                                &err)
+        || mds_registry_visit_user(registry, app, user, list_device, &listing,
+                                   &err)
                != MDS_OK)
     {
         mds_json_release(listing.devices);

@@ -101,7 +101,7 @@ hashes_of(uint64_t count)
 {
     mds_u64_sort_t *sort;
 
-    must(mds_u64_sort_new(depot, MDS_IDSORT_RUN, NULL, &sort) == MDS_OK, "sort");
+    must(mds_u64_sort_new(depot, MDS_U64_SORT_RUN, NULL, &sort) == MDS_OK, "sort");
 
     for (uint64_t i = 0; i < count; i++) {
         must(mds_u64_sort_add(sort, hash_of(i), NULL) == MDS_OK, "sort");

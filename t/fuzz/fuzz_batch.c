@@ -41,7 +41,7 @@ compare(const mds_request_t *request, const mds_json_t *body,
                                        ? MDS_TOKEN_MAX
                                        : MDS_VALUE_MAX)
                   && mds_str_is_utf8(a->value));
-        fuzz_must(a->fixed
+        fuzz_must(a->trusted
                   || mds_str_eq(a->value, said(body, resource, a->name)));
     }
 

@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     catalog = (mds_catalog_t){ .lmdb = fuzz_table(), .depot = depot };
     catalog.meta.list_count = catalog.meta.resource_count = 1;
     catalog.lists = lists;
-    fuzz_must(mds_catalog_find_begin(&catalog, NULL) == MDS_OK);
+    fuzz_must(mds_catalog_cache_init(&catalog, NULL) == MDS_OK);
 
     fuzz_table_put(MDS_CATALOG_APPS, mds_str("a"),
                    (mds_str_t){ size, (const char *) data });

@@ -31,7 +31,7 @@ name(const uint8_t *data, size_t size)
         memcpy(text, data, size);
         text[size] = '\0';
 
-        if (mds_catalog_name(text, &serial)) {
+        if (mds_catalog_parse_name(text, &serial)) {
             snprintf(again, sizeof(again), "%" PRIu64 ".mdb", serial);
             fuzz_must(strcmp(text, again) == 0);
         }

@@ -30,7 +30,7 @@ write_one(mds_write_t write, mds_write_t *done, bool *changed)
     status = write.type == MDS_WRITE_ADMISSION
                  ? mds_window_admit(fuzz_table(), &done->admission, NOW_MS,
                                     &err, changed)
-                 : mds_read_marks_merge(fuzz_table(), &write.mark, &err, changed);
+                 : mds_read_marks_merge(fuzz_table(), &write.read_mark, &err, changed);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
     return status == MDS_OK;
@@ -61,16 +61,16 @@ admit(uint64_t limit)
                                          .limit = limit,
                                          .until_ms = NOW_MS + 1 };
 
-    if (mds_state_window(&state, window, NULL, &before) != MDS_OK
-        || mds_state_admitted(&state, &before, mds_str("d"), NULL, &was)
+    if (mds_state_get_window(&state, window, NULL, &before) != MDS_OK
+        || mds_state_is_admitted(&state, &before, mds_str("d"), NULL, &was)
                != MDS_OK)
     {
         return;
     }
 
     fuzz_must(write_twice(write, &done));
-    fuzz_must(mds_state_window(&state, window, NULL, &after) == MDS_OK
-              && mds_state_admitted(&state, &after, mds_str("d"), NULL, &is)
+    fuzz_must(mds_state_get_window(&state, window, NULL, &after) == MDS_OK
+              && mds_state_is_admitted(&state, &after, mds_str("d"), NULL, &is)
                      == MDS_OK);
     fuzz_must(is == done.admission.admitted);
     fuzz_must(is == (was || before.count < limit));
@@ -81,10 +81,10 @@ static void
 mark(uint64_t first, uint64_t last, uint64_t delete_through)
 {
     mds_run_t   run = { first, last };
-    mds_write_t write = { .type = MDS_WRITE_MARK }, done;
+    mds_write_t write = { .type = MDS_WRITE_READ_MARK }, done;
     mds_read_marks_t marks;
 
-    write.mark = (mds_read_mark_t){ .user = user,
+    write.read_mark = (mds_read_mark_t){ .user = user,
                                .delete_through = delete_through,
                                .read = &run,
                                .read_count = 1 };
@@ -93,16 +93,16 @@ mark(uint64_t first, uint64_t last, uint64_t delete_through)
         return;
     }
 
-    fuzz_must(mds_state_read_marks(&state, user, NULL, &marks) == MDS_OK);
+    fuzz_must(mds_state_get_read_marks(&state, user, NULL, &marks) == MDS_OK);
     fuzz_must(marks.delete_through >= delete_through);
 
     if (first <= last) {
         fuzz_must(first <= marks.delete_through
-                  || mds_read_marks_read(&marks, first));
-        fuzz_must(last <= marks.delete_through || mds_read_marks_read(&marks, last));
+                  || mds_read_marks_has_read(&marks, first));
+        fuzz_must(last <= marks.delete_through || mds_read_marks_has_read(&marks, last));
     }
 
-    (void) !mds_state_sweep_marks(&state, mds_str("a"), last, NULL);
+    (void) !mds_state_sweep_read_marks(&state, mds_str("a"), last, NULL);
 }
 
 static mds_status_t
@@ -120,7 +120,7 @@ visit(void *data, const mds_device_t *seen, mds_error_t *err)
 static bool
 see_one(const mds_registration_t *registration, bool *changed)
 {
-    mds_registry_told_t told = { 0 };
+    mds_registry_result_t told = { 0 };
     mds_error_t         err;
     mds_status_t        status;
 
@@ -129,7 +129,7 @@ see_one(const mds_registration_t *registration, bool *changed)
                               changed);
 
     fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
-    fuzz_must(told.passed == 0);
+    fuzz_must(told.dropped == 0);
     return status == MDS_OK;
 }
 
@@ -151,11 +151,11 @@ see(mds_str_t name)
     fuzz_must(mds_registry_is_stale(&registry, &registration, NOW_MS, NULL, &news)
                   == MDS_OK
               && !news);
-    fuzz_must(mds_registry_devices(&registry, mds_str("a"), visit, &devices,
+    fuzz_must(mds_registry_visit_devices(&registry, mds_str("a"), visit, &devices,
                                    NULL)
                   == MDS_OK
               && devices == 1);
-    fuzz_must(mds_registry_of_user(&registry, mds_str("a"), name, visit,
+    fuzz_must(mds_registry_visit_user(&registry, mds_str("a"), name, visit,
                                    &of_user, NULL)
                   == MDS_OK
               && (name.len == 0 || of_user == 1));

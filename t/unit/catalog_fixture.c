@@ -355,7 +355,7 @@ fixture_request(const char *query, mds_request_t *request)
     mds_error_t err;
 
     assert_true(strlen(query) < sizeof(buffer));
-    mds_request_begin(request);
+    mds_request_init(request);
 
     if (mds_request_parse(request, mds_str_of(query), buffer, &err) != MDS_OK
         || mds_request_validate(request, &err) != MDS_OK)

@@ -705,8 +705,8 @@ deed_state(mds_error_t *err)
                                              .limit = 1000000,
                                              .until_ms = INT64_MAX };
     runs[2].last = 30 + count;
-    writes[1].type = MDS_WRITE_MARK;
-    writes[1].mark = (mds_read_mark_t){ .user = mds_str("a\0u"),
+    writes[1].type = MDS_WRITE_READ_MARK;
+    writes[1].read_mark = (mds_read_mark_t){ .user = mds_str("a\0u"),
                                         .delete_through = 7,
                                         .read = runs,
                                         .read_count = 3,
@@ -720,7 +720,7 @@ deed_state(mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_state_sweep_marks(state, mds_str("a"), 1000000, err);
+        status = mds_state_sweep_read_marks(state, mds_str("a"), 1000000, err);
     }
 
     mds_state_close(state);
@@ -743,7 +743,7 @@ deed_registry(mds_error_t *err)
     char                version[16];
     mds_registration_t  sightings[2];
     mds_registry_t     *registry;
-    mds_registry_told_t told = { 0 };
+    mds_registry_result_t told = { 0 };
     uint64_t            passed = 1, forgotten = 0;
     unsigned            devices = 0;
     mds_status_t        status = mds_registry_open(depot, err, &registry);
@@ -759,7 +759,7 @@ deed_registry(mds_error_t *err)
                                          .version = mds_str_of(version) };
     sightings[1] = sightings[0];
     sightings[1].device = mds_str("a\0e");
-    mds_registry_bound(registry, 64 << 20, 1000);
+    mds_registry_set_limits(registry, 64 << 20, 1000);
 
     status = mds_registry_write(registry, sightings, 2, NOW_MS, err, &told);
 
@@ -768,12 +768,12 @@ deed_registry(mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_registry_devices(registry, mds_str("a"), visit_device,
+        status = mds_registry_visit_devices(registry, mds_str("a"), visit_device,
                                       &devices, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_registry_of_user(registry, mds_str("a"), mds_str("u"),
+        status = mds_registry_visit_user(registry, mds_str("a"), mds_str("u"),
                                       visit_device, &devices, err);
         assert_true(status != MDS_OK || devices == 4);
     }
@@ -788,7 +788,7 @@ deed_registry(mds_error_t *err)
 
     /* The other has not been seen for as long as may be. */
     if (status == MDS_OK) {
-        status = mds_registry_tend(registry, &passed, NOW_MS + 100000, err);
+        status = mds_registry_expire(registry, &passed, NOW_MS + 100000, err);
         assert_true(status != MDS_OK || passed == 0);
     }
 

@@ -359,8 +359,8 @@ write_marks(const play_t *play)
         }
 
         writes[u] = (mds_write_t){
-            .type = MDS_WRITE_MARK,
-            .mark = { .user = { (size_t) len, keys[u] },
+            .type = MDS_WRITE_READ_MARK,
+            .read_mark = { .user = { (size_t) len, keys[u] },
                       .delete_through = play->deleted[u],
                       .read = runs[u],
                       .read_count = count,

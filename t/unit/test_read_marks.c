@@ -45,8 +45,8 @@ static void
 mark(const char *user, uint64_t delete_through, const mds_run_t *read,
      size_t count, uint64_t oldest)
 {
-    mds_write_t write = { .type = MDS_WRITE_MARK,
-                          .mark = { .user = mds_str_of(user),
+    mds_write_t write = { .type = MDS_WRITE_READ_MARK,
+                          .read_mark = { .user = mds_str_of(user),
                                     .delete_through = delete_through,
                                     .read = read,
                                     .read_count = count,
@@ -61,7 +61,7 @@ look(mds_str_t user)
     mds_read_marks_t marks;
 
     assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_state_read_marks(state, user, &err, &marks), MDS_OK);
+    assert_int_equal(mds_state_get_read_marks(state, user, &err, &marks), MDS_OK);
 
     return marks;
 }
@@ -95,12 +95,12 @@ compare(mds_str_t user, const model_t *model, uint64_t oldest)
     assert_int_equal(marks.delete_through, model->delete_through);
 
     for (uint64_t id = floor + 1; id <= IDS; id++) {
-        assert_int_equal(mds_read_marks_read(&marks, id), model->read[id]);
+        assert_int_equal(mds_read_marks_has_read(&marks, id), model->read[id]);
         runs += model->read[id] && !before;
         before = model->read[id];
     }
 
-    assert_false(mds_read_marks_read(&marks, IDS + 1));
+    assert_false(mds_read_marks_has_read(&marks, IDS + 1));
     assert_int_equal(marks.runs.len, 16 * runs);
     mds_state_end(state);
 }
@@ -150,8 +150,8 @@ shuffle(prng_t *prng, const mds_read_mark_t *ops, size_t count, mds_str_t user,
 
     for (size_t i = 0; i < len; i++) {
         writes[i]
-            = (mds_write_t){ .type = MDS_WRITE_MARK, .mark = ops[order[i]] };
-        writes[i].mark.user = user;
+            = (mds_write_t){ .type = MDS_WRITE_READ_MARK, .read_mark = ops[order[i]] };
+        writes[i].read_mark.user = user;
     }
 
     return len;
@@ -222,10 +222,10 @@ test_runs(void **unused)
     mark("runs", 0, even, 2, 1);
     marks = look(mds_str("runs"));
     assert_int_equal(marks.runs.len, 16);
-    assert_false(mds_read_marks_read(&marks, 4));
-    assert_true(mds_read_marks_read(&marks, 5));
-    assert_true(mds_read_marks_read(&marks, 9));
-    assert_false(mds_read_marks_read(&marks, 10));
+    assert_false(mds_read_marks_has_read(&marks, 4));
+    assert_true(mds_read_marks_has_read(&marks, 5));
+    assert_true(mds_read_marks_has_read(&marks, 9));
+    assert_false(mds_read_marks_has_read(&marks, 10));
     mds_state_end(state);
 
     /* The point takes what is below it away, and does not fall again. */
@@ -234,17 +234,17 @@ test_runs(void **unused)
     marks = look(mds_str("runs"));
     assert_int_equal(marks.delete_through, 6);
     assert_int_equal(marks.runs.len, 16);
-    assert_false(mds_read_marks_read(&marks, 6));
-    assert_true(mds_read_marks_read(&marks, 7));
-    assert_true(mds_read_marks_read(&marks, 100));
+    assert_false(mds_read_marks_has_read(&marks, 6));
+    assert_true(mds_read_marks_has_read(&marks, 7));
+    assert_true(mds_read_marks_has_read(&marks, 100));
     mds_state_end(state);
 
     /* So do the messages that are gone. */
     mark("runs", 0, odd, 1, 90);
     marks = look(mds_str("runs"));
     assert_int_equal(marks.delete_through, 6);
-    assert_false(mds_read_marks_read(&marks, 89));
-    assert_true(mds_read_marks_read(&marks, 90));
+    assert_false(mds_read_marks_has_read(&marks, 89));
+    assert_true(mds_read_marks_has_read(&marks, 90));
     mds_state_end(state);
 }
 
@@ -260,8 +260,8 @@ test_ends(void **unused)
     mark("ends", 0, last, 2, 1);
     marks = look(mds_str("ends"));
     assert_int_equal(marks.runs.len, 16);
-    assert_true(mds_read_marks_read(&marks, UINT64_MAX));
-    assert_false(mds_read_marks_read(&marks, UINT64_MAX - 2));
+    assert_true(mds_read_marks_has_read(&marks, UINT64_MAX));
+    assert_false(mds_read_marks_has_read(&marks, UINT64_MAX - 2));
     mds_state_end(state);
 
     mark("ends", UINT64_MAX, NULL, 0, 1);
@@ -342,18 +342,18 @@ test_swept(void **unused)
     (void) unused;
 
     for (unsigned i = 0; i < users; i++) {
-        mds_write_t write = { .type = MDS_WRITE_MARK,
-                              .mark = { .user = sweep_key("ap", i, bytes),
+        mds_write_t write = { .type = MDS_WRITE_READ_MARK,
+                              .read_mark = { .user = sweep_key("ap", i, bytes),
                                         .delete_through = 1 + i % 3,
                                         .read = &(mds_run_t){ 5, 5 + i % 2 },
                                         .read_count = i % 5 == 0 } };
 
         assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
-        write.mark.user = sweep_key("app", i, bytes);
+        write.read_mark.user = sweep_key("app", i, bytes);
         assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
     }
 
-    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 3, &err),
+    assert_int_equal(mds_state_sweep_read_marks(state, mds_str("ap"), 3, &err),
                      MDS_OK);
 
     for (unsigned i = 0; i < users; i++) {
@@ -361,14 +361,14 @@ test_swept(void **unused)
         assert_true(sweep_has("app", i));
     }
 
-    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 6, &err),
+    assert_int_equal(mds_state_sweep_read_marks(state, mds_str("ap"), 6, &err),
                      MDS_OK);
 
     for (unsigned i = 0; i < users; i++) {
         assert_int_equal(sweep_has("ap", i), i % 5 == 0 && i % 2 == 1);
     }
 
-    assert_int_equal(mds_state_sweep_marks(state, mds_str("ap"), 7, &err),
+    assert_int_equal(mds_state_sweep_read_marks(state, mds_str("ap"), 7, &err),
                      MDS_OK);
     assert_false(sweep_has("ap", 5));
 }
@@ -381,8 +381,8 @@ test_hostile(void **unused)
     uint8_t             bytes[8 + 16 * 250];
     mds_read_marks_t         marks;
     mds_write_t         write
-        = { .type = MDS_WRITE_MARK,
-            .mark = { .user = mds_str("hostile"), .delete_through = 1 } };
+        = { .type = MDS_WRITE_READ_MARK,
+            .read_mark = { .user = mds_str("hostile"), .delete_through = 1 } };
     prng_t prng;
 
     (void) unused;
@@ -392,7 +392,7 @@ test_hostile(void **unused)
     for (size_t i = 0; i < mds_nelems(wrong); i++) {
         put("hostile", bytes, wrong[i]);
         assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-        assert_int_equal(mds_state_read_marks(state, mds_str("hostile"), &err,
+        assert_int_equal(mds_state_get_read_marks(state, mds_str("hostile"), &err,
                                          &marks),
                          MDS_DAMAGED);
         mds_state_end(state);
@@ -403,8 +403,8 @@ test_hostile(void **unused)
 
         snprintf(whole[0], sizeof(whole[0]), "before-%zu", i);
         snprintf(whole[1], sizeof(whole[1]), "behind-%zu", i);
-        writes[0].mark.user = mds_str_of(whole[0]);
-        writes[2].mark.user = mds_str_of(whole[1]);
+        writes[0].read_mark.user = mds_str_of(whole[0]);
+        writes[2].read_mark.user = mds_str_of(whole[1]);
         err.text[0] = '\0';
         assert_int_equal(mds_state_write(state, writes, 3, 1, &err), MDS_OK);
         assert_int_equal(writes[0].status, MDS_OK);
@@ -430,7 +430,7 @@ test_hostile(void **unused)
 
         put("hostile", bytes, 8 + 16 * runs);
         marks = look(mds_str("hostile"));
-        (void) mds_read_marks_read(&marks, prng_below(&prng, 1000));
+        (void) mds_read_marks_has_read(&marks, prng_below(&prng, 1000));
         mds_state_end(state);
         assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
 

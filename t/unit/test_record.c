@@ -293,7 +293,7 @@ test_walked(void **state)
     fixture_open();
     catalog = fixture_snapshot().catalog;
     mds_catalog_end(catalog);
-    assert_int_equal(mds_catalog_walk(catalog, &err), MDS_DAMAGED);
+    assert_int_equal(mds_catalog_check_records(catalog, &err), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "the checksum differs"));
     assert_int_equal(mds_catalog_begin(catalog, &err), MDS_OK);
 }

@@ -19,9 +19,9 @@ static int
 make(void **unused)
 {
     if (workdir_make(unused) != 0 || !shell("mkdir state")
-        || mds_registry_make(workdir("."), &err) != MDS_NOT_FOUND
+        || mds_registry_ensure(workdir("."), &err) != MDS_NOT_FOUND
         || mds_state_create(workdir("."), -1, -1, &err) != MDS_OK
-        || mds_registry_make(workdir("."), &err) != MDS_OK)
+        || mds_registry_ensure(workdir("."), &err) != MDS_OK)
     {
         return -1;
     }
@@ -55,7 +55,7 @@ see(const char *device, const char *user, const char *version, int64_t now_ms)
     char                key[64];
     bool                news, same;
     mds_registration_t      s = registration(device, user, version, key);
-    mds_registry_told_t told = { 0 };
+    mds_registry_result_t told = { 0 };
 
     assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
     assert_int_equal(mds_registry_is_stale(registry, &s, now_ms, &err, &news),
@@ -65,7 +65,7 @@ see(const char *device, const char *user, const char *version, int64_t now_ms)
     assert_true(shell("cp state/devices/data.mdb before"));
     assert_int_equal(mds_registry_write(registry, &s, 1, now_ms, &err, &told),
                      MDS_OK);
-    assert_int_equal(told.passed + told.damaged, 0);
+    assert_int_equal(told.dropped + told.damaged, 0);
     same = workdir_same("before", "state/devices/data.mdb");
     assert_int_equal(news, !same);
 
@@ -91,7 +91,7 @@ of_user(const char *user)
 {
     said[0] = '\0';
     assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
-    assert_int_equal(mds_registry_of_user(registry, mds_str("app"),
+    assert_int_equal(mds_registry_visit_user(registry, mds_str("app"),
                                           mds_str_of(user), say, NULL, &err),
                      MDS_OK);
     mds_registry_end(registry);
@@ -104,7 +104,7 @@ of_app(const char *app)
 {
     said[0] = '\0';
     assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
-    assert_int_equal(mds_registry_devices(registry, mds_str_of(app), say, NULL,
+    assert_int_equal(mds_registry_visit_devices(registry, mds_str_of(app), say, NULL,
                                           &err),
                      MDS_OK);
     mds_registry_end(registry);
@@ -193,7 +193,7 @@ test_hostile(void **unused)
 
         said[0] = '\0';
         assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
-        assert_int_equal(mds_registry_devices(registry, mds_str("bad"), say, NULL,
+        assert_int_equal(mds_registry_visit_devices(registry, mds_str("bad"), say, NULL,
                                               &err),
                          len < 8 ? MDS_DAMAGED : MDS_OK);
         assert_int_equal(mds_registry_is_stale(registry, &seen, NOW, &err, &news),
@@ -214,7 +214,7 @@ sighted(const char *query, mds_registration_t *s)
                      MDS_OK);
     assert_int_equal(mds_request_validate(&request, &err), MDS_OK);
 
-    return mds_registration_of(&request, bytes, s);
+    return mds_registration_from_request(&request, bytes, s);
 }
 
 static void

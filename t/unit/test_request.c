@@ -28,7 +28,7 @@ parse(const char *query, size_t len, mds_request_t *request, char **buffer)
     assert_non_null(exact);
     assert_non_null(*buffer);
     memcpy(exact + 1, query, len);
-    mds_request_begin(request);
+    mds_request_init(request);
 
     status = mds_request_parse(request, (mds_str_t){ len, exact + 1 },
                                *buffer + 1, &err);
@@ -297,7 +297,7 @@ test_fixed(void **state)
     assert_string_equal(err.text, "parameter \"city\" comes twice");
 
     /* What is dropped is still looked at. */
-    mds_request_begin(&request);
+    mds_request_init(&request);
     memset(value, 'v', sizeof(value));
     assert_int_equal(mds_request_set_trusted(&request, mds_str("city"), mds_str("B"),
                                      &err),

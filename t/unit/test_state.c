@@ -83,7 +83,7 @@ look(mds_state_t *state, const char *name)
     mds_window_t window;
 
     assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_state_window(state, mds_str_of(name), &err, &window),
+    assert_int_equal(mds_state_get_window(state, mds_str_of(name), &err, &window),
                      MDS_OK);
     mds_state_end(state);
 
@@ -97,9 +97,9 @@ is_in(mds_state_t *state, const char *name, mds_str_t id)
     bool         in;
 
     assert_int_equal(mds_state_begin(state, &err), MDS_OK);
-    assert_int_equal(mds_state_window(state, mds_str_of(name), &err, &window),
+    assert_int_equal(mds_state_get_window(state, mds_str_of(name), &err, &window),
                      MDS_OK);
-    assert_int_equal(mds_state_admitted(state, &window, id, &err, &in), MDS_OK);
+    assert_int_equal(mds_state_is_admitted(state, &window, id, &err, &in), MDS_OK);
     mds_state_end(state);
 
     return in;
@@ -249,7 +249,7 @@ test_moments(void **unused)
     assert_int_equal(mds_state_begin(reader, &err), MDS_OK);
     assert_true(admit(writer, "w", "a", 1));
     assert_int_equal(mds_state_begin(reader, &err), MDS_OK);
-    assert_int_equal(mds_state_window(reader, mds_str("w"), &err, &window),
+    assert_int_equal(mds_state_get_window(reader, mds_str("w"), &err, &window),
                      MDS_OK);
     assert_int_equal(window.count, 0);
     mds_state_end(reader);

@@ -331,7 +331,7 @@ test_followed(void **state)
                      MDS_CONFLICT);
 
     assert_int_equal(mds_validate_generation(workdir("."), 2, NULL, INT64_MIN,
-                                    MDS_PROOF_NO_BUDGET, &err, &catalog),
+                                    MDS_VALIDATE_NO_BUDGET, &err, &catalog),
                      MDS_OK);
     mds_validation_hint_publish(proved, 2, 2, mds_catalog_file_id(catalog));
     assert_int_equal(mds_validation_hint_serial(other), 2);

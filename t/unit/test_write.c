@@ -16,13 +16,13 @@ copies_of_writes_own_their_bytes(void **unused)
                          .id = { sizeof(id) - 1, id },
                          .limit = 5,
                          .until_ms = 6 } },
-        { .type = MDS_WRITE_MARK,
-          .mark = { .user = { sizeof(user) - 1, user },
+        { .type = MDS_WRITE_READ_MARK,
+          .read_mark = { .user = { sizeof(user) - 1, user },
                     .delete_through = 9,
                     .read = runs,
                     .read_count = 2,
                     .oldest = 4 } },
-        { .type = MDS_WRITE_MARK },
+        { .type = MDS_WRITE_READ_MARK },
     };
     mds_write_t copies[3];
     size_t      bytes = 0;
@@ -58,16 +58,16 @@ copies_of_writes_own_their_bytes(void **unused)
     assert_int_equal(copies[0].admission.until_ms, 6);
 
     assert_true(
-        mds_str_eq(copies[1].mark.user, (mds_str_t){ 6, "app\0me" }));
-    assert_int_equal(copies[1].mark.read_count, 2);
-    assert_int_equal(copies[1].mark.read[0].first, 1);
-    assert_int_equal(copies[1].mark.read[0].last, 3);
-    assert_int_equal(copies[1].mark.read[1].first, 7);
-    assert_int_equal(copies[1].mark.delete_through, 9);
-    assert_int_equal(copies[1].mark.oldest, 4);
+        mds_str_eq(copies[1].read_mark.user, (mds_str_t){ 6, "app\0me" }));
+    assert_int_equal(copies[1].read_mark.read_count, 2);
+    assert_int_equal(copies[1].read_mark.read[0].first, 1);
+    assert_int_equal(copies[1].read_mark.read[0].last, 3);
+    assert_int_equal(copies[1].read_mark.read[1].first, 7);
+    assert_int_equal(copies[1].read_mark.delete_through, 9);
+    assert_int_equal(copies[1].read_mark.oldest, 4);
 
-    assert_int_equal(copies[2].mark.user.len, 0);
-    assert_int_equal(copies[2].mark.read_count, 0);
+    assert_int_equal(copies[2].read_mark.user.len, 0);
+    assert_int_equal(copies[2].read_mark.read_count, 0);
 
     free(memory);
 }

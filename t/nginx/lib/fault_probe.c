@@ -35,10 +35,10 @@ expect_in(mds_state_t *state, char **word)
     mds_window_t window;
     bool         in = false;
 
-    if (mds_state_window(state, key_of(word[1], word[2], bytes, sizeof(bytes)),
+    if (mds_state_get_window(state, key_of(word[1], word[2], bytes, sizeof(bytes)),
                          &err, &window)
             != MDS_OK
-        || mds_state_admitted(state, &window, mds_str_of(word[3]), &err, &in)
+        || mds_state_is_admitted(state, &window, mds_str_of(word[3]), &err, &in)
                != MDS_OK)
     {
         printf("%s\n", err.text);
@@ -57,7 +57,7 @@ expect_marked(mds_state_t *state, char **word)
 
     if (sscanf(word[3], "%" SCNu64, &through) != 1
         || sscanf(word[4], "%" SCNu64, &id) != 1
-        || mds_state_read_marks(state,
+        || mds_state_get_read_marks(state,
                            key_of(word[1], word[2], bytes, sizeof(bytes)), &err,
                            &marks)
                != MDS_OK)
@@ -65,7 +65,7 @@ expect_marked(mds_state_t *state, char **word)
         printf("%s\n", err.text);
 
     } else if (marks.delete_through < through
-               || (id > marks.delete_through && !mds_read_marks_read(&marks, id)))
+               || (id > marks.delete_through && !mds_read_marks_has_read(&marks, id)))
     {
         printf("marks of %s are lost: through %s, %s\n", word[2], word[3],
                word[4]);

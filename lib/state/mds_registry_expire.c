@@ -22,7 +22,7 @@
 /* Numbers are big-endian. */
 typedef struct MDS_PACKED {
     uint8_t stepped_ms[8];
-    uint8_t passed[8];
+    uint8_t dropped[8];
     uint8_t max_bytes[8];
     uint8_t ttl_ms[8];
 } mds_notes_record_t;
@@ -64,7 +64,7 @@ mds_registry_notes(mds_lmdb_t *lmdb, mds_error_t *err,
     memcpy(&record, value.data, sizeof(record));
     *notes = (mds_registry_notes_t){
         .stepped_ms = (int64_t) mds_load_be64(record.stepped_ms),
-        .passed = mds_load_be64(record.passed),
+        .dropped = mds_load_be64(record.dropped),
         .max_bytes = mds_load_be64(record.max_bytes),
         .ttl_ms = (int64_t) mds_load_be64(record.ttl_ms),
         .at = { value.len - sizeof(record), value.data + sizeof(record) },
@@ -80,7 +80,7 @@ mds_notes_put(mds_lmdb_t *lmdb, const mds_registry_notes_t *notes)
     mds_notes_record_t record;
 
     mds_store_be64(record.stepped_ms, (uint64_t) notes->stepped_ms);
-    mds_store_be64(record.passed, notes->passed);
+    mds_store_be64(record.dropped, notes->dropped);
     mds_store_be64(record.max_bytes, notes->max_bytes);
     mds_store_be64(record.ttl_ms, (uint64_t) notes->ttl_ms);
     memcpy(bytes, &record, sizeof(record));
@@ -236,7 +236,7 @@ mds_sweep_drop(mds_registry_t *registry, const mds_sweep_t *sweep,
 
 static mds_status_t
 mds_sweep_write(mds_registry_t *registry, const mds_sweep_t *sweep,
-                uint64_t passed, int64_t now_ms, mds_error_t *err)
+                uint64_t dropped, int64_t now_ms, mds_error_t *err)
 {
     mds_lmdb_t          *lmdb = registry->env.writer;
     mds_registry_notes_t notes;
@@ -263,7 +263,7 @@ mds_sweep_write(mds_registry_t *registry, const mds_sweep_t *sweep,
         return status;
     }
 
-    notes.passed += passed;
+    notes.dropped += dropped;
     notes.max_bytes = registry->max_bytes;
     notes.ttl_ms = registry->ttl_ms;
     mds_notes_put(lmdb, &notes);
@@ -273,7 +273,7 @@ mds_sweep_write(mds_registry_t *registry, const mds_sweep_t *sweep,
 
 /* *more: as many as may be were dropped, and there may be others. */
 static mds_status_t
-mds_sweep_step(mds_registry_t *registry, uint64_t *passed, int64_t now_ms,
+mds_sweep_step(mds_registry_t *registry, uint64_t *dropped, int64_t now_ms,
                mds_error_t *err, bool *more)
 {
     mds_sweep_t  sweep = { .arena = mds_arena_new() };
@@ -287,12 +287,13 @@ mds_sweep_step(mds_registry_t *registry, uint64_t *passed, int64_t now_ms,
         status = mds_sweep_fit(registry, err, &sweep);
     }
 
-    if (status == MDS_OK && (sweep.due || *passed > 0 || !registry->told)) {
-        status = mds_sweep_write(registry, &sweep, *passed, now_ms, err);
+    if (status == MDS_OK
+        && (sweep.due || *dropped > 0 || !registry->limits_saved)) {
+        status = mds_sweep_write(registry, &sweep, *dropped, now_ms, err);
 
         if (status == MDS_OK) {
-            registry->told = true;
-            *passed = 0;
+            registry->limits_saved = true;
+            *dropped = 0;
         }
     }
 
@@ -301,14 +302,14 @@ mds_sweep_step(mds_registry_t *registry, uint64_t *passed, int64_t now_ms,
 }
 
 mds_status_t
-mds_registry_tend(mds_registry_t *registry, uint64_t *passed, int64_t now_ms,
-                  mds_error_t *err)
+mds_registry_expire(mds_registry_t *registry, uint64_t *dropped, int64_t now_ms,
+                    mds_error_t *err)
 {
     bool         more = true;
     mds_status_t status = MDS_OK;
 
     for (int i = 0; status == MDS_OK && more && i < MDS_SWEEP_STEPS; i++) {
-        status = mds_sweep_step(registry, passed, now_ms, err, &more);
+        status = mds_sweep_step(registry, dropped, now_ms, err, &more);
     }
 
     return status;
