@@ -428,10 +428,15 @@ is($alice->told, 'install 3.0 full delta:1.0 by android-3',
     "equal: the catalog's");
 push_to('alice', $until, 'android=4.0');
 is($alice->told, 'install 4.0 full delta:1.0 by message-15', 'higher: wins');
+# mdsctl refuses a message at the official version: 2.0 becomes official later.
+$t->mdsctl('pause', 's', 'android-2');
 push_to('alice', $until, 'android=2.0');
+$t->mdsctl('resume', 's', 'android-2');
 is($alice->told(), 'install 3.0 full delta:1.0 by android-3',
     'as high as what is official: does not hit');
+$t->mdsctl('pause', 's', 'android-2');
 push_to('alice', $until, 'android=2.0', 'tv=2.0');
+$t->mdsctl('resume', 's', 'android-2');
 is($alice->told(platform => 'tv'), 'install 2.0 full delta:1.0 by message-18',
     'nothing official');
 
