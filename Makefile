@@ -1,19 +1,23 @@
-# make            build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
-# make install    puts them where nginx and the shell look for them
-# make demo       installs what is missing, builds, tells a story
-# make test       installs what is missing, builds, runs all tests
-# make prove PROVE=t/nginx/check.t   builds, runs one test (or several)
-# make unit       the library's tests alone; no nginx needed
-# make soak       the long forms of all fault tests, in SOAK_MINUTES (20)
-# make bench      how fast it is; BENCH=REGEX: only such rows
+# make            builds build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
+# make install    installs the module and mdsctl
+# make demo       installs missing packages, builds, and runs a demonstration
+# make test       installs missing packages, builds, and runs all tests
+# make prove PROVE=t/nginx/check.t   builds and runs one test (or several)
+# make unit       runs the library's tests only; needs no nginx
+# make lint       checks includes, formatting, cppcheck and clang-tidy
+# make asan       runs the tests under ASan and UBSan
+# make memcheck   runs the library's tests under valgrind
+# make fuzz       runs each fuzzer for FUZZ_SECONDS (60)
+# make soak       runs the long forms of all fault tests, in SOAK_MINUTES (20)
+# make bench      measures speed and memory; BENCH=REGEX selects rows
 # make help       prints these lines
 #
-# What is missing is installed by apt-get: "make deps" for building, and no more;
-# deps-demo, deps-test, deps-tools (lint, fuzz, memcheck) and deps-bench for the
-# rest, which test, demo, lint, fuzz, memcheck and bench call by themselves.
+# Missing packages are installed by apt-get. "make deps" installs those that the
+# build needs, and no others. deps-demo, deps-test, deps-tools (lint, fuzz,
+# memcheck) and deps-bench install the rest; the targets call them themselves.
 #
-# NGINX_SRC=DIR   any nginx source tree (default: that of Debian's nginx-dev)
-# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR as everywhere
+# NGINX_SRC=DIR   uses another nginx source tree than Debian's nginx-dev
+# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and MODULESDIR have their usual meaning.
 
 BUILD     ?= build
 ABS_BUILD  = $(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))
@@ -28,13 +32,14 @@ SANITIZE   =
 LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8
 CTL_LIBS   = -lcurl -larchive
 
-# Nobody is to replace a function of the module's: calls need no detour, and
-# small ones no call.
+# -fno-semantic-interposition: no other library replaces our functions, so the
+# compiler may call them without the PLT and may inline them.
 ALL_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread \
              $(WARNINGS) $(CFLAGS) $(SANITIZE) -MMD -MP -Ilib -Imdsctl
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
-# What the module sees of nginx, in nginx's own order; ours are the warnings.
+# These are nginx's include directories in nginx's order. -isystem keeps our
+# warnings away from nginx's headers.
 NGINX_DIRS = src/core src/event src/event/modules src/event/quic src/os/unix \
              src/http src/http/modules src/http/v2 src/http/v3
 NGX_CFLAGS = -Wno-unused-parameter -Ingx_mds_module \
@@ -47,19 +52,19 @@ CTL_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mdsctl/*.c mdsctl/*/*.c)
 NGX_OBJS   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard ngx_mds_module/*.c))
 UNIT_SOURCES = $(wildcard t/unit/test_*.c)
 UNIT_TESTS = $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/unit/%)
-UNIT_MORE  = $(patsubst %.c,$(BUILD)/obj/%.o, \
+UNIT_HELPERS  = $(patsubst %.c,$(BUILD)/obj/%.o, \
                $(filter-out $(wildcard t/unit/test_*.c),$(wildcard t/unit/*.c)))
 BENCHES    = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 FUZZ_NAMES = $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 FUZZERS    = $(FUZZ_NAMES:%=$(BUILD)/fuzz/fuzz_%)
 REPLAYS    = $(FUZZ_NAMES:%=$(BUILD)/replay/%)
-FUZZ_MORE  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
+FUZZ_HELPERS  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
              $(filter-out %/main.o,$(CTL_OBJS))
 PRODUCT    = $(wildcard lib/*/*.[ch] mdsctl/*.[ch] mdsctl/*/*.[ch] ngx_mds_module/*.[ch])
 
-# What building takes, and what demo, tests and tools take beside that.
-# libnginx-mod-http-lua enables itself in the nginx of the machine: nothing but
-# deps-bench installs it.
+# These Debian packages are needed for the build, the demo, the tests, the tools
+# and the benchmarks. libnginx-mod-http-lua enables itself in the machine's nginx,
+# so only deps-bench installs it.
 BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
                  libssl-dev liblmdb-dev libjansson-dev libsodium-dev \
                  libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
@@ -91,19 +96,19 @@ $(BUILD)/libmds.a: $(LIB_OBJS)
 $(BUILD)/mdsctl: $(CTL_OBJS) $(BUILD)/libmds.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
 
-$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_MORE) $(BUILD)/libmds.a
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_HELPERS) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 $(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/alloc_fault.o
 
-# The kept inputs of the fuzzers, once each.
+# A replay program runs each input of a fuzzer's corpus once.
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
 
-$(BUILD)/libfuzz.a: $(FUZZ_MORE)
+$(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 	rm -f $@
 	ar rcs $@ $^
 
@@ -111,20 +116,20 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# It stands in for malloc() before a sanitizer has begun.
+# alloc_fault replaces malloc() before the sanitizer's runtime has started.
 $(BUILD)/obj/t/lib/alloc_fault.o: override SANITIZE =
 
-# A change of compiler or flags rebuilds everything.
+# A changed compiler or flag rebuilds everything.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ \
 	    || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
 
-# Says what is missing by the name of its package, before a compiler does.
+# Reports a missing header with the package that contains it.
 $(BUILD)/headers:
 	@mkdir -p $(@D)
 	@command -v $(firstword $(CC)) > /dev/null \
-	    || { echo 'mds: no compiler $(CC); run "make deps"' >&2; exit 1; }
+	    || { echo 'mds: compiler $(CC) not found; run "make deps"' >&2; exit 1; }
 	@for pair in lmdb.h:liblmdb-dev jansson.h:libjansson-dev \
 	    sodium.h:libsodium-dev zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
 	    curl/curl.h:libcurl4-openssl-dev archive.h:libarchive-dev; do \
@@ -136,12 +141,12 @@ $(BUILD)/headers:
 	@touch $@
 
 
-# --- the module: nginx is configured in a copy of its tree, for its headers
+# --- the module; nginx is configured in a copy of its tree to get its headers
 
 $(BUILD)/nginx/Makefile: config
 	@test -x "$(NGINX_SRC)/configure" \
 	    || test -x "$(NGINX_SRC)/auto/configure" \
-	    || { echo 'mds: no nginx source in $(NGINX_SRC); run "make deps",' \
+	    || { echo 'mds: nginx source not found in $(NGINX_SRC); run "make deps",' \
 	         'apt-get install nginx-dev, or give NGINX_SRC=DIR' >&2; exit 1; }
 	@rm -rf $(BUILD)/nginx-src $(BUILD)/nginx
 	@mkdir -p $(BUILD)/nginx-src
@@ -156,7 +161,7 @@ $(BUILD)/nginx/Makefile: config
 	            --builddir=../nginx' \
 	        > ../nginx-configure.log \
 	    || { grep -B 1 -A 4 'error:' ../nginx-configure.log >&2; \
-	         echo 'mds: nginx does not configure; see' \
+	         echo 'mds: failed to configure nginx; see' \
 	              '$(BUILD)/nginx-configure.log' >&2; exit 1; }
 	@touch $@
 
@@ -177,10 +182,10 @@ $(BUILD)/$(MODULE).so: $(NGX_OBJS) $(BUILD)/nginx/$(MODULE)_modules.o \
 
 unit: $(UNIT_TESTS) $(REPLAYS)
 	@for test in $(UNIT_TESTS); do \
-	    echo "$$test"; $(CHECKER) $$test || exit 1; \
+	    echo "$$test"; $(TEST_WRAPPER) $$test || exit 1; \
 	done
 	@for name in $(FUZZ_NAMES); do \
-	    $(CHECKER) $(BUILD)/replay/$$name t/fuzz/corpus/$$name || exit 1; \
+	    $(TEST_WRAPPER) $(BUILD)/replay/$$name t/fuzz/corpus/$$name || exit 1; \
 	done
 
 test: deps-test
@@ -194,13 +199,14 @@ prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
-SANITIZE_MORE = -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE_OPTIONS = -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# Everything under ASan and UBSan. nginx itself is the stock one, so that the
-# sanitizers come in by LD_PRELOAD, and its own leaks at exit are not counted.
+# Builds and tests everything with ASan and UBSan. nginx itself is the packaged
+# binary, so the runtimes are loaded by LD_PRELOAD, and leak detection is off
+# because nginx does not free its memory at exit.
 asan:
 	$(MAKE) asan-run BUILD=$(BUILD)/asan CFLAGS='-O1 -g' \
-	    SANITIZE='-fsanitize=address,undefined $(SANITIZE_MORE)'
+	    SANITIZE='-fsanitize=address,undefined $(SANITIZE_OPTIONS)'
 
 asan-run: export UBSAN_OPTIONS = print_stacktrace=1
 asan-run: all
@@ -209,15 +215,15 @@ asan-run: all
 	    libasan.so libubsan.so,$(shell $(CC) -print-file-name=$(lib)))" \
 	    $(MAKE) prove
 
-# The library's tests and the kept inputs of the fuzzers under valgrind, which
-# sees what ASan does not: reads of what was never written. Tests that roll dice
-# compare a hundred thousand answers, and are for ASan alone, as is the one that
-# has an allocator of its own.
+# Runs the library's tests and the fuzzers' corpus under valgrind, which finds
+# reads of uninitialized memory; ASan does not. Randomized tests compare a hundred
+# thousand answers and would be too slow, and test_alloc has its own allocator:
+# both run under ASan only.
 memcheck: deps-tools
 	$(MAKE) unit BUILD=$(BUILD)/memcheck \
 	    UNIT_SOURCES='$(shell grep -LE '(prng|alloc_fault)\.h"' t/unit/test_*.c)' \
 	    CFLAGS='-O1 -g -DMDS_LMDB_MAP_BYTES=4294967296u' \
-	    CHECKER='valgrind --quiet --error-exitcode=9 --leak-check=full \
+	    TEST_WRAPPER='valgrind --quiet --error-exitcode=9 --leak-check=full \
 	        --errors-for-leak-kinds=definite,indirect \
 	        --suppressions=t/unit/valgrind.supp'
 
@@ -226,17 +232,17 @@ FUZZ         ?= $(FUZZ_NAMES)
 
 fuzz: deps-tools
 	$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
-	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_MORE)'
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_OPTIONS)'
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/mutate.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CTL_LIBS)
 
-# What is found new goes to the build directory, not to the kept corpus: that
-# gets what is worth it by "$(BUILD)/fuzz/fuzz_NAME -merge=1 KEPT FOUND", and
-# the input of each mistake under a name that says which it was. Inputs may be
-# as long as what an edge takes, and a byte more, from the beginning.
+# New inputs are written to the build directory, not to t/fuzz/corpus. To keep the
+# useful ones, run "$(BUILD)/fuzz/fuzz_NAME -merge=1 KEPT FOUND"; add the input
+# that found a bug under a name that describes the bug. -max_len is one byte more
+# than an edge accepts, and -len_control=0 tries long inputs from the start.
 fuzz-run: $(FUZZERS)
 	@for name in $(FUZZ); do \
 	    mkdir -p $(BUILD)/corpus/$$name; \
@@ -287,8 +293,8 @@ demo-stop:
 
 # --- the system
 
-# Installs those that are missing, and changes nothing where none is; a package's
-# own services stay as they are, stopped or running.
+# Installs the missing packages of $(DEPS). If none is missing, nothing changes.
+# policy-rc.d keeps apt from starting or stopping services meanwhile.
 define install_missing
 	@missing=; for name in $(DEPS); do \
 	    dpkg-query -W -f='$${db:Status-Status}\n' $$name 2> /dev/null \
@@ -296,10 +302,10 @@ define install_missing
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if ! command -v apt-get > /dev/null; then \
-	    echo 'mds: no apt-get here; install what these are in Debian 12:' \
+	    echo 'mds: apt-get not found; install the equivalents of these Debian 12 packages:' \
 	         "$$missing" >&2; exit 1; fi; \
 	if [ "$$(id -u)" != 0 ]; then \
-	    echo "mds: root has to install:$$missing; run \"make $@\" as root" >&2; \
+	    echo "mds: only root can install:$$missing; run \"make $@\" as root" >&2; \
 	    exit 1; fi; \
 	policy=$(POLICY); \
 	if [ ! -e $$policy ]; then \
