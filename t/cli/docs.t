@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Every example of docs/mdsctl.md works, in the order of the page, and says
-# what the page says.
+# Runs every example of docs/mdsctl.md in the order of the page and compares its
+# output with the page; then checks that the files and sections that all pages
+# name exist.
 
 use strict;
 use warnings;
@@ -94,6 +95,44 @@ for my $name (sort keys %usage) {
 }
 for my $name ($page =~ /^    mdsctl ((?:list )?[a-z]+) /mg) {
     ok exists $usage{$name}, "$name: is a command";
+}
+
+# Each file, page and section that a page names exists. A page names files from
+# the root of the tree; a README of a folder names them from that folder, too.
+my $root = "$FindBin::Bin/../..";
+for my $name (map { substr $_, 1 + length $root }
+    glob "$root/README.md $root/docs/*.md $root/lib/README.md $root/t/README.md")
+{
+    my $text = Ctl::read_file("$root/$name");
+    my ($folder) = $name =~ m{^(.*/)?};
+    $folder //= '';
+
+    my @missing = grep { !file_exists('', $_) && !file_exists($folder, $_) }
+        $text =~ m{`((?:[\w.]+/)+\w+\.(?:[cht]|md|pm|lua))`}g,
+        $text =~ m{`((?:t|lib|docs|mdsctl|ngx_mds_module)/[\w./]*)`}g;
+    push @missing, grep { !target_exists($name, $folder, $_) }
+        $text =~ m{\]\((?!\w+:)([^)]+)\)}g;
+    is join(' ', @missing), '', "$name: the files that it names exist";
+}
+
+sub file_exists {
+    my ($folder, $name) = @_;
+    return -e "$root/$folder$name";
+}
+
+# Whether the target of a link exists: a page, a section, or both.
+sub target_exists {
+    my ($page, $folder, $target) = @_;
+    my ($file, $section) = split /#/, $target;
+    my $path = "$root/" . (length $file ? "$folder$file" : $page);
+
+    return 0 if !-e $path;
+    return 1 if !defined $section;
+
+    # GitHub makes a heading's anchor like this.
+    my @anchors = map { lc =~ s/[^\w -]//gr =~ s/ /-/gr }
+        Ctl::read_file($path) =~ /^#+ (.*)$/mg;
+    return scalar grep { $_ eq $section } @anchors;
 }
 
 done_testing;

@@ -1,6 +1,6 @@
-# What README and docs show can be typed: the `sh` blocks of a page are run one
-# after the other, on a machine that looks like a Debian with nginx, two builds
-# of an app, and nothing else.
+# Runs the `sh` blocks of README and docs, page by page, on a simulated Debian
+# machine with nginx and two builds of an app; then checks that each message that
+# the operations page explains exists.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ END {
     $? = $status;
 }
 
-# What the one who runs the tests has set must not decide them.
+# The environment of the person who runs the tests must not affect them.
 delete @ENV{qw(MDS_DEPOT MDS_KEY MAKEFLAGS MFLAGS NGINX)};
 
 sub program {
@@ -31,7 +31,7 @@ sub program {
     chmod 0755, $t->write("bin/$name", "#!/bin/sh -e\n$text\n");
 }
 
-# The machine. Folders that begin a path in the pages lie in its own folder.
+# Creates the machine. Absolute folders of the pages are mapped into its directory.
 sub machine {
     my $t   = MDS->new;
     my $dir = $t->{dir};
@@ -52,7 +52,7 @@ sub machine {
 
     program($t, 'make', "exec /usr/bin/make -s -C '$MDS::ROOT' -o all"
         . " BUILD='$MDS::BUILD' DESTDIR='$dir/root' MODULESDIR=$MODULES \"\$@\"");
-    # A reload is over once the old workers have gone: people are not as fast.
+    # Waits until the old workers have exited: a person types more slowly.
     program($t, 'nginx', <<"END");
 nginx() { $MDS::NGINX -p $dir/share/ -c $dir/etc/nginx/nginx.conf \\
     -e $dir/log/error.log "\$@"; }
@@ -82,7 +82,7 @@ case "\$*" in
 esac
 END
 
-    # Two builds that have much in common, as builds do.
+    # Two builds with much common content, as real builds have.
     my @part = map { join '', map { chr int rand 256 } 1 .. 50_000 } 1 .. 3;
     $t->write('work/shop-3.1.0.apk', "$part[0]$part[1]");
     $t->write('work/shop-3.2.0.apk', "$part[0]$part[2]");
@@ -90,7 +90,7 @@ END
     return $t;
 }
 
-# The blocks of a page as one script that says where it is.
+# Returns the blocks of a page as one script that prints its position.
 sub script {
     my ($t, $page) = @_;
     my $dir  = $t->{dir};
@@ -112,8 +112,7 @@ sub script {
     return $script;
 }
 
-# Runs a page, where nginx is running already or not; the machine afterwards, and
-# what was said.
+# Runs a page, with nginx running before or not; returns the machine and the output.
 sub follow {
     my ($page, %is) = @_;
     my $t   = machine();
@@ -127,7 +126,7 @@ sub follow {
         MDS_DEPOT => "$dir/mds", %{ $is{env} // {} },
     }, 'bash', '-c', "cd $dir/work && exec bash $dir/page.sh");
     is($status, 0, "$page can be followed") or diag($out, $err);
-    # The one who reloads an nginx that does not run is told so, and 429 is said.
+    # Expected: reloading an nginx that does not run, and 429.
     unlike(join("\n", grep { !/invalid PID number ""|limiting requests/ }
         split /\n/, $t->read('log/error.log')),
         qr/\[(?:error|crit|alert|emerg)\]/,
@@ -143,8 +142,8 @@ sub end {
     $t->wait_for(sub { !kill 0, $pid }) or kill 'KILL', $pid;
 }
 
-# Behind a demo: the shell still has what the demo has said, and 8080 is the
-# demo's.
+# Runs README after a demo: the shell still has the demo's variables, and the demo
+# uses port 8080.
 my ($t, $out);
 for my $is ({}, { running => 0, env => { MDS_DEPOT => '/nonexistent/demo/depot',
     MDS_KEY => '/nonexistent/demo/demo.key' } })
@@ -168,57 +167,32 @@ SKIP: {
     end($t);
 }
 
-# What a page names is there: other pages, their sections, tests, headers.
-for my $page ('README.md', map { s{^\Q$MDS::ROOT\E/}{}r }
-    glob "$MDS::ROOT/docs/*.md")
-{
-    my $text = MDS->read("$MDS::ROOT/$page");
-    my ($folder) = $page =~ m{^(.*/)?};
-    my @named = map { [ '', $_ ] } $text =~ m{`((?:t|lib)/[\w./]+)`}g;
-    push @named, map { [ $folder // '', $_ ] }
-        $text =~ m{\]\((?!\w+:)([^)]+)\)}g;
-
-    my @missing = grep { !is_there($page, @$_) } @named;
-    is(join(' ', map { $_->[1] } @missing), '', "$page names what is there");
-}
-
-sub is_there {
-    my ($page, $folder, $name) = @_;
-    my ($file, $section) = split /#/, $name;
-    my $path = "$MDS::ROOT/" . (length $file ? "$folder$file" : $page);
-
-    return 0 if !-e $path;
-    return 1 if !defined $section;
-
-    # As GitHub makes them of headings.
-    my @anchors = map { lc =~ s/[^\w -]//gr =~ s/ /-/gr }
-        MDS->read($path) =~ /^#+ (.*)$/mg;
-    return scalar grep { $_ eq $section } @anchors;
-}
-
-# Each line of the error log that the operations page explains is one that
-# there is: here, or in a test of nginx's that looks for it.
+# Each message of the error log that the operations page explains exists: it is
+# provoked here, or a test of nginx looks for it, or the module's source has it.
 {
     my ($table) = MDS->read("$MDS::ROOT/docs/operations.md")
-        =~ /^## What the error log says\n(.*?)^## /ms;
-    my @lines = $table =~ /^\| `(.*?)` \|/mg;
+        =~ /^## Error log messages\n(.*?)^## /ms;
+    my @lines = map { split /`, `/ } $table =~ /^\| `(.*?)` \|/mg;
     my $log = provoke();
 
     my $tests = join '', map { MDS->read($_) } glob "$MDS::ROOT/t/nginx/*.t";
+    my $source = join '', map { MDS->read($_) =~ s/"\s*\n\s*"//gr }
+        glob "$MDS::ROOT/ngx_mds_module/*.c";
     my $here = 0;
 
     for my $line (@lines) {
         my ($words) = $line =~ /^((?:\w+ )+\w+)/;
         next if defined $words && $log !~ /\Q$words\E/
-            && $tests =~ m{qr/\Q$words\E};
+            && ($tests =~ m{qr/\Q$words\E}
+                || $source =~ m{"mds depot \\"%V\\": \Q$words\E});
         $here++;
         my $pattern = join '.*', map { quotemeta } split / ?… ?/, $line;
-        like($log, qr/\Qmds depot "\E.*$pattern/, "there is: $line");
+        like($log, qr/\Qmds depot "\E.*$pattern/, "the log has: $line");
     }
     cmp_ok($here, '>', 10, 'and nearly all were provoked');
 }
 
-# All that can be wrong with a depot, and the log of it.
+# Damages a depot in each way and returns the error log.
 sub provoke {
     my $t     = MDS->new;
     my $depot = $t->depot_dir;
@@ -269,7 +243,7 @@ sub provoke {
     kill 'CONT', $worker;
     $until->(204);
 
-    # Written to under the worker: the same byte, and then none.
+    # Writes to files under a running worker: the same byte, then an empty CURRENT.
     chmod 0644, "$depot/catalog/1.mdb";
     $t->write("$depot/catalog/1.mdb", $good);
     $t->reload;
