@@ -320,7 +320,7 @@ mds_proxy_send_request(int sock, const mds_proxy_request_t *request, int fd)
 }
 
 /* What the other end says is bounded here, whoever it has become. */
-static bool
+static mds_status_t
 mds_proxy_take_answer(int sock, mds_proxy_answer_t *answer, char **payload)
 {
     char *bytes;
@@ -329,19 +329,22 @@ mds_proxy_take_answer(int sock, mds_proxy_answer_t *answer, char **payload)
         || answer->len > MDS_PROXY_VALUE_MAX || answer->status < MDS_OK
         || answer->status > MDS_IO)
     {
-        return false;
+        return MDS_DAMAGED;
     }
 
     bytes = malloc((size_t) answer->len + 1);
+    if (bytes == NULL) {
+        return MDS_NO_MEMORY;
+    }
 
-    if (bytes == NULL || !mds_proxy_take(sock, bytes, answer->len)) {
+    if (!mds_proxy_take(sock, bytes, answer->len)) {
         free(bytes);
-        return false;
+        return MDS_DAMAGED;
     }
 
     bytes[answer->len] = '\0';
     *payload = bytes;
-    return true;
+    return MDS_OK;
 }
 
 mds_status_t
@@ -362,13 +365,17 @@ mds_proxy_ask(mds_proxy_t *proxy, const mds_proxy_request_t *request,
     whole.key_len = (uint32_t) key.len;
     whole.value_len = (uint32_t) value.len;
 
-    if (!mds_proxy_send_request(proxy->fd, &whole, fd)
-        || !mds_proxy_send(proxy->fd, key.data, key.len)
-        || !mds_proxy_send(proxy->fd, value.data, value.len)
-        || !mds_proxy_take_answer(proxy->fd, &got, &bytes))
-    {
-        return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" cannot be read to its end, as its owner",
+    status = mds_proxy_send_request(proxy->fd, &whole, fd)
+                     && mds_proxy_send(proxy->fd, key.data, key.len)
+                     && mds_proxy_send(proxy->fd, value.data, value.len)
+                 ? mds_proxy_take_answer(proxy->fd, &got, &bytes)
+                 : MDS_DAMAGED;
+
+    if (status != MDS_OK) {
+        return mds_fail(err, status,
+                        status == MDS_NO_MEMORY
+                            ? "\"%s\": no memory"
+                            : "\"%s\" cannot be read to its end, as its owner",
                         proxy->path);
     }
 

@@ -49,6 +49,25 @@ mds_serve_become_owner(void)
            && (st.st_uid == 0 || setuid(0) != 0);
 }
 
+/* Reads a value that there is no memory for, so that the other end is not
+ * stopped while it sends. */
+static bool
+mds_serve_skip(size_t len)
+{
+    char   bytes[4096];
+    size_t n;
+
+    for (; len > 0; len -= n) {
+        n = len < sizeof(bytes) ? len : sizeof(bytes);
+
+        if (!mds_proxy_take(MDS_PROXY_FD, bytes, n)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
 static bool
 mds_serve_take_request(mds_serve_t *s)
 {
@@ -75,15 +94,18 @@ mds_serve_take_request(mds_serve_t *s)
         memcpy(&s->fd, CMSG_DATA(header), sizeof(s->fd));
     }
 
+    if (!mds_proxy_take(MDS_PROXY_FD, s->key, s->request.key_len)) {
+        return false;
+    }
+
     s->value = malloc((size_t) s->request.value_len + 1);
     if (s->value == NULL) {
-        return false;
+        return mds_serve_skip(s->request.value_len);
     }
 
     s->value[s->request.value_len] = '\0';
 
-    return mds_proxy_take(MDS_PROXY_FD, s->key, s->request.key_len)
-           && mds_proxy_take(MDS_PROXY_FD, s->value, s->request.value_len);
+    return mds_proxy_take(MDS_PROXY_FD, s->value, s->request.value_len);
 }
 
 static mds_status_t
@@ -125,7 +147,7 @@ mds_serve_get(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t key)
 }
 
 /* As many pairs as fit, and one at least. */
-static void
+static mds_status_t
 mds_serve_walk(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t from)
 {
     mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, s->request.table, from);
@@ -152,7 +174,10 @@ mds_serve_walk(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t from)
         }
 
         if (s->pairs == NULL || bytes > MDS_PROXY_VALUE_MAX) {
-            _exit(1);
+            mds_lmdb_walk_end(cursor);
+            return s->pairs == NULL
+                       ? mds_fail(&s->err, MDS_NO_MEMORY, "no memory")
+                       : mds_fail(&s->err, MDS_DAMAGED, "a record is too long");
         }
 
         memcpy(s->pairs + len, lens, sizeof(lens));
@@ -164,14 +189,20 @@ mds_serve_walk(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t from)
     mds_lmdb_walk_end(cursor);
     s->answer.len = (uint32_t) len;
     s->payload = s->pairs;
+    return MDS_OK;
 }
 
 static mds_status_t
 mds_serve_do(mds_serve_t *s)
 {
-    mds_lmdb_t *lmdb = s->lmdb[s->request.handle];
-    mds_str_t   key = { s->request.key_len, s->key };
-    mds_str_t   value = { s->request.value_len, s->value };
+    mds_lmdb_t  *lmdb = s->lmdb[s->request.handle];
+    mds_str_t    key = { s->request.key_len, s->key };
+    mds_str_t    value = { s->request.value_len, s->value };
+    mds_status_t status = MDS_OK;
+
+    if (s->value == NULL) {
+        return mds_fail(&s->err, MDS_NO_MEMORY, "no memory");
+    }
 
     if (s->request.op == MDS_PROXY_OPEN) {
         return mds_serve_open(s);
@@ -208,7 +239,7 @@ mds_serve_do(mds_serve_t *s)
         s->answer.number = mds_lmdb_count(lmdb, s->request.table);
         break;
     case MDS_PROXY_WALK:
-        mds_serve_walk(s, lmdb, key);
+        status = mds_serve_walk(s, lmdb, key);
         break;
     case MDS_PROXY_BYTES:
         s->answer.number = mds_lmdb_file_bytes(lmdb);
@@ -218,7 +249,7 @@ mds_serve_do(mds_serve_t *s)
     }
 
     s->answer.code = mds_lmdb_code(lmdb);
-    return MDS_OK;
+    return status;
 }
 
 static bool

@@ -105,14 +105,17 @@ mds_change_official(const mds_change_check_t *check, mds_str_t platform)
     return best;
 }
 
-/* A message whose version the official one has reached never hits. */
+/* Warns of a message whose version the official one has reached: it does not
+ * hit unless the release that is in its way is paused. */
 static mds_status_t
 mds_change_messages(const mds_change_check_t *check, mds_error_t *err)
 {
     int64_t next = mds_json_integer(
         mds_json_get(mds_json_get(check->before, "messages"), "next"));
+    mds_status_t status = MDS_OK;
 
-    for (size_t i = 0; i < check->model->message_count; i++) {
+    for (size_t i = 0; status == MDS_OK && i < check->model->message_count; i++)
+    {
         const mds_message_t *message = &check->model->messages[i];
         const mds_release_t *official;
 
@@ -124,17 +127,18 @@ mds_change_messages(const mds_change_check_t *check, mds_error_t *err)
 
         if (official != NULL
             && mds_version_cmp(&official->key, &message->key) >= 0) {
-            return mds_fail(err, MDS_INVALID,
-                            "the message to %.*s=%.*s would never hit:"
-                            " release \"%.*s\" gives %.*s to everybody; want a"
-                            " version above it",
-                            MDS_STR(message->platform),
-                            MDS_STR(message->version), MDS_STR(official->id),
-                            MDS_STR(official->version));
+            status = mds_change_warn(check, err,
+                                     "the message to %.*s=%.*s does not hit"
+                                     " while release \"%.*s\" gives %.*s to"
+                                     " everybody",
+                                     MDS_STR(message->platform),
+                                     MDS_STR(message->version),
+                                     MDS_STR(official->id),
+                                     MDS_STR(official->version));
         }
     }
 
-    return MDS_OK;
+    return status;
 }
 
 mds_status_t

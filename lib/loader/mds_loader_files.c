@@ -19,12 +19,12 @@ typedef struct {
 } mds_storing_t;
 
 static mds_status_t
-mds_storing_outside(const char *why, mds_error_t *err)
+mds_storing_outside(mds_str_t file, const char *why, mds_error_t *err)
 {
     return mds_fail(err, MDS_INVALID,
-                    "the file must lie in the document's folder, and %s"
-                    " (--allow-outside takes it)",
-                    why);
+                    "the file \"%.*s\" must lie in the document's folder, and"
+                    " %s (--allow-outside takes it)",
+                    MDS_STR(file), why);
 }
 
 /* Whether the path has "..", whatever stands before it. */
@@ -43,27 +43,29 @@ mds_storing_climbs(mds_str_t path)
 /* Where it leads, which may be through links; the path without any is what is
  * opened. */
 static mds_status_t
-mds_storing_within(const char *base_dir, mds_error_t *err, mds_path_t *path)
+mds_storing_within(const char *base_dir, mds_str_t file, mds_error_t *err,
+                   mds_path_t *path)
 {
     char        *folder = realpath(base_dir, NULL);
-    char        *file = folder == NULL ? NULL : realpath(path->text, NULL);
+    char        *real = folder == NULL ? NULL : realpath(path->text, NULL);
     size_t       len = folder == NULL ? 0 : strlen(folder);
     mds_status_t status;
 
-    if (file == NULL) {
+    if (real == NULL) {
         status = mds_fail_errno(err, "open \"%s\"", path->text);
 
-    } else if (strncmp(file, folder, len) != 0
-               || (file[len] != '\0' && file[len] != '/'
+    } else if (strncmp(real, folder, len) != 0
+               || (real[len] != '\0' && real[len] != '/'
                    && strcmp(folder, "/") != 0))
     {
-        status = mds_storing_outside("a symbolic link leads out of it", err);
+        status
+            = mds_storing_outside(file, "a symbolic link leads out of it", err);
 
     } else {
-        status = mds_path(path, err, "%s", file);
+        status = mds_path(path, err, "%s", real);
     }
 
-    free(file);
+    free(real);
     free(folder);
     return status;
 }
@@ -79,19 +81,20 @@ mds_storing_path(const mds_storing_t *s, mds_str_t file, mds_error_t *err,
     mds_status_t status;
 
     if (bound && file.data[0] == '/') {
-        return mds_storing_outside("its path is absolute", err);
+        return mds_storing_outside(file, "its path is absolute", err);
     }
 
     if (bound && mds_storing_climbs(file)) {
-        return mds_storing_outside("its path has \"..\"", err);
+        return mds_storing_outside(file, "its path has \"..\"", err);
     }
 
     status = file.data[0] == '/' || base_dir == NULL
                  ? mds_path(path, err, "%.*s", MDS_STR(file))
                  : mds_path(path, err, "%s/%.*s", base_dir, MDS_STR(file));
 
-    return status == MDS_OK && bound ? mds_storing_within(base_dir, err, path)
-                                     : status;
+    return status == MDS_OK && bound
+               ? mds_storing_within(base_dir, file, err, path)
+               : status;
 }
 
 /* How many ids a file of ids has, for the warnings of this change. */

@@ -122,7 +122,7 @@ sub wrong_with {
         ($code, undef, $said) = $d->run(@command);
         return "not when there is room again: $said" if $code ne '0';
     }
-    $d->must(qw(list add other probe), "u$code");
+    $d->must(qw(list add other probe --new-app), "u$code");
     my @left = grep { /^\.tmp/ } map { $d->files($_) } qw(files lists catalog);
     return @left ? "left behind: @left" : '';
 }

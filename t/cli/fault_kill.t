@@ -60,7 +60,7 @@ $base->must(qw(release a fix), @hotfix, '--all');
 $base->must(qw(pause a r4));
 my $pause = $base->serial;
 $base->must(qw(message push a --to any=2 --users), "$dir/users", @until);
-$base->must(qw(list add other y), "u$_") for 1 .. 4;
+$base->must(qw(list add other y --new-app), "u$_") for 1 .. 4;
 
 $base->put_json('doc.json', {
     app => 'a', serial => $base->serial,
@@ -149,7 +149,7 @@ sub wrong_with {
     return 'done again, it is not the same' if $export ne $after;
 
     # and leaves nothing of the killed one
-    $d->must(qw(list add other probe x));
+    $d->must(qw(list add other probe --new-app x));
     my @left = temps($d);
     return "left behind: @left" if @left;
     return 'CURRENT does not follow' if current($d) != ($export =~

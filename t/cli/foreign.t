@@ -125,11 +125,15 @@ tool('bspatch', "echo called >>$d->{dir}/log; cp \$3 \$2");
 ($depot, $file, my $document) = document('bsdiff', $new);
 $depot->must('apply', $file);
 unlink "$d->{dir}/log";
-$depot->put('old', 'another base');
+$depot->put('base', 'another base');
+splice @{ $document->{packages} }, 1, 0,
+    { kind => 'sdk', name => 'core', version => '1.1', file => 'base' };
+$document->{packages}[2]{deltas}[0]{from} = '1.1';
+$file = $depot->put_json('doc.json', $document);
 $depot->must('apply', $file);
 is Ctl::read_file("$d->{dir}/log"), "called\n", 'another base is another matter';
 $depot->put('delta', 'wrong');
-$depot->refuses('/packages/1/deltas/0: ', 'apply', $file);
+$depot->refuses('/packages/2/deltas/0: ', 'apply', $file);
 
 # --- tools that fail, make nothing, or too much
 
