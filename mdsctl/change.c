@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mds_choices.h"
-#include "newapp.h"
+#include "new_app.h"
 
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mds_choices.h"
+#include "base/mds_fault_guard.h"
 #include "lmdb/mds_proxy.h"
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
@@ -222,18 +223,17 @@ keep_command_line(mdsctl_t *ctl, int argc, char **argv)
 }
 
 static int
-run(int argc, char **argv)
+run(mdsctl_t *ctl, int argc, char **argv)
 {
     family_t root = { .commands = commands };
-    mdsctl_t ctl = { 0 };
 
     if (check_utf8(argc, argv) != MDSCTL_DONE
-        || mdsctl_parse_leading(&ctl, &argc, &argv) != MDSCTL_DONE)
+        || mdsctl_parse_leading(ctl, &argc, &argv) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
-    keep_command_line(&ctl, argc, argv);
+    keep_command_line(ctl, argc, argv);
 
     if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         printf("mdsctl %s\n", MDSCTL_VERSION);
@@ -247,32 +247,63 @@ run(int argc, char **argv)
             print_help(&root);
             return MDSCTL_DONE;
         }
-        return dispatch(&ctl, &root, true, argc - 1, argv + 1);
+        return dispatch(ctl, &root, true, argc - 1, argv + 1);
     }
 
-    return dispatch(&ctl, &root, false, argc, argv);
+    return dispatch(ctl, &root, false, argc, argv);
+}
+
+typedef struct {
+    mdsctl_t ctl;
+    int      argc;
+    char   **argv;
+    int      code;
+} invocation_t;
+
+static void
+run_guarded(void *data)
+{
+    invocation_t *invocation = data;
+
+    invocation->code
+        = run(&invocation->ctl, invocation->argc, invocation->argv);
 }
 
 int
 main(int argc, char **argv)
 {
-    int code;
+    invocation_t invocation = { .argc = argc - 1, .argv = argv + 1 };
+    mds_error_t  err;
 
-    if (argc > 0 && strcmp(argv[0], MDS_PROXY_NAME) == 0) {
+    if (argc == 0) {
+        return MDSCTL_USAGE;
+    }
+
+    if (strcmp(argv[0], MDS_PROXY_NAME) == 0) {
         return mds_proxy_serve();
     }
 
     mds_proxy_enable();
     mds_journal_on_wait(mdsctl_waits);
-    code = argc > 0 ? run(argc - 1, argv + 1) : MDSCTL_USAGE;
 
-    /* a full disk shows here at the latest */
+    if (!mds_fault_guard_install()) {
+        mds_fail_errno(&err, "failed to handle SIGBUS and SIGSEGV");
+        return mdsctl_failed(&err);
+    }
+
+    if (!mds_fault_guard_call(run_guarded, &invocation)) {
+        mds_fail(&err, MDS_DAMAGED,
+                 "failed to read \"%s\": a file of it was cut or damaged"
+                 " while it was read",
+                 invocation.ctl.depot);
+        return mdsctl_failed(&err);
+    }
+
+    /* A full disk shows here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        mds_error_t err;
-
         mds_fail_errno(&err, "failed to write to standard output");
         return mdsctl_failed(&err);
     }
 
-    return code;
+    return invocation.code;
 }

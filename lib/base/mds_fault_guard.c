@@ -145,8 +145,13 @@ mds_fault_guard_handler(int signo, siginfo_t *info, void *context)
         siglongjmp(*mds_fault_guard_return, 1);
     }
 
-    /* On return the access is made once more, and ends the process. */
+    /* On return the access is made once more, and ends the process; a signal
+     * that was sent comes from no access. */
     (void) signal(signo, SIG_DFL);
+
+    if (info->si_code <= 0) {
+        (void) raise(signo);
+    }
 }
 
 bool

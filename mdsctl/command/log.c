@@ -1,8 +1,9 @@
-/* log: who changed what, and when. */
+/* log: prints the journal: who changed what, and when. */
 
 #include <inttypes.h>
 
 #include "change.h"
+#include "new_app.h"
 
 static mds_str_t
 word(const mds_json_t *object, const char *key)
@@ -23,10 +24,34 @@ print_entry(const mds_json_t *entry)
     mdsctl_changes_print(mds_json_get(entry, "changes"));
 }
 
-/* Newest first; for machines, one array. */
+typedef struct {
+    const char *app; /* NULL: all apps */
+    mds_json_t *out; /* NULL: entries are printed */
+    size_t      count;
+} log_t;
+
 static mds_status_t
-log_entries(mds_journal_t *journal, const char *app, mds_json_t *out,
-            mds_error_t *err)
+log_entry(log_t *log, mds_json_t *entry, mds_error_t *err)
+{
+    if (log->app != NULL
+        && !mds_str_eq(word(entry, "app"), mds_str_of(log->app))) {
+        return MDS_OK;
+    }
+
+    log->count++;
+
+    if (log->out == NULL) {
+        print_entry(entry);
+        return MDS_OK;
+    }
+
+    return mds_json_done(mds_json_append(log->out, mds_json_retain(entry)),
+                         err);
+}
+
+/* Visits the entries, the newest first. */
+static mds_status_t
+log_entries(mds_journal_t *journal, log_t *log, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
@@ -37,67 +62,65 @@ log_entries(mds_journal_t *journal, const char *app, mds_json_t *out,
 
         status = mds_journal_entry(journal, serial, err, &entry);
 
-        if (status == MDS_NOT_FOUND) {
-            status = MDS_OK;
-            continue;
-        }
-
-        if (status == MDS_OK
-            && (app == NULL || mds_str_eq(word(entry, "app"), mds_str_of(app))))
-        {
-            if (out == NULL) {
-                print_entry(entry);
-            } else {
-                status = mds_json_done(mds_json_append(out,
-                                                       mds_json_retain(entry)),
-                                       err);
-            }
-        }
-
         if (status == MDS_OK) {
+            status = log_entry(log, entry, err);
             mds_json_release(entry);
+        } else if (status == MDS_NOT_FOUND) {
+            status = MDS_OK;
         }
     }
 
     return status;
 }
 
+static mds_status_t
+log_depot(const char *depot, log_t *log, mds_error_t *err)
+{
+    mds_loader_t *loader;
+    mds_status_t  status = mds_loader_open(depot, NULL, err, &loader);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_journal_read(mds_loader_journal(loader), err);
+
+    if (status == MDS_OK) {
+        status = log_entries(mds_loader_journal(loader), log, err);
+        mds_journal_abort(mds_loader_journal(loader));
+    }
+
+    /* An app that was removed has entries still. */
+    if (status == MDS_OK && log->app != NULL && log->count == 0) {
+        status = mdsctl_app_exists(loader, log->app, err);
+    }
+
+    mds_loader_close(loader);
+    return status;
+}
+
 static int
 run_log(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_loader_t *loader;
-    mds_json_t   *out = NULL;
-    mds_error_t   err;
-    mds_status_t  status;
+    log_t       log = { 0 };
+    mds_error_t err;
 
     if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK) {
-        return mdsctl_failed(&err);
-    }
+    log.app = argc > 1 ? argv[1] : NULL;
 
     if (ctl->json) {
-        out = mds_json_array_new();
+        log.out = mds_json_array_new();
     }
 
-    status = mds_journal_read(mds_loader_journal(loader), &err);
-
-    if (status == MDS_OK) {
-        status = log_entries(mds_loader_journal(loader),
-                             argc > 1 ? argv[1] : NULL, out, &err);
-        mds_journal_abort(mds_loader_journal(loader));
-    }
-
-    mds_loader_close(loader);
-
-    if (status != MDS_OK) {
-        mds_json_release(out);
+    if (log_depot(ctl->depot, &log, &err) != MDS_OK) {
+        mds_json_release(log.out);
         return mdsctl_failed(&err);
     }
 
-    return ctl->json ? mdsctl_print(out) : MDSCTL_DONE;
+    return ctl->json ? mdsctl_print(log.out) : MDSCTL_DONE;
 }
 
 const mdsctl_command_t mdsctl_command_log = {

@@ -4,7 +4,7 @@
 #include "audience.h"
 #include "change.h"
 #include "input.h"
-#include "newapp.h"
+#include "new_app.h"
 
 /* The same file again is no change, but for the options given with it. */
 static mds_status_t

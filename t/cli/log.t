@@ -59,7 +59,8 @@ like $out, qr/^4  .*  a: promote a r --all  key \w{16}\n  ~ release r: audience\
     'with what changed';
 is_deeply [map { $_->{serial} } @{ $d->asks(qw(log a)) }], [4, 3, 1],
     'of one app';
-is_deeply $d->asks(qw(log none)), [], 'of an app that nobody touched';
+$d->refuses('there is no app "none"; apps: ', qw(log none));
+$d->refuses('there is no app "none"; apps: ', qw(--json log none));
 $d->misused('one argument too many', qw(log a b));
 
 # Behind sudo, the person in front of it.

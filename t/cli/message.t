@@ -171,6 +171,9 @@ $d->refuses(qr/there is no app "none"/, qw(versions none));
 $d->misused(qr/./, qw(versions));
 is $d->does(qw(devices shop alice)), '', 'devices: none yet';
 is_deeply $d->asks(qw(devices shop alice)), [], '... for machines';
+$d->refuses(qr/there is no app "none"/, qw(devices none alice));
+$d->refuses(qr/there is no app "none"/, qw(--json devices none alice));
+$d->refuses(qr/there is no app "none"/, qw(devices none --forget alice));
 $d->misused(qr/./, qw(devices shop));
 
 done_testing;

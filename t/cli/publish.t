@@ -171,13 +171,13 @@ $d->does('publish', $d->put('none', ''), qw(--app b --kind hotfix --version 1));
     my $fresh = Depot->new(key => $d->{key});
     my @p = (qw(publish), $d->put('p', 'p'), qw(--kind upgrade --version 1 --app));
     $fresh->does(@p, 'com.example.shop');
-    $fresh->refuses('there is no app "com\.example\.shpo": did you mean '
-        . '"com\.example\.shop"\? --new-app makes a new one', @p,
-        'com.example.shpo');
-    $fresh->refuses('there is no app "org\.other"\. Apps that are there: '
-        . 'com\.example\.shop\. --new-app makes', @p, 'org.other');
-    $fresh->refuses('there is no app "com\.example\.shpo": did you mean '
-        . '"com\.example\.shop"\?', @$_)
+    my $shop = 'com\.example\.shop';
+    $fresh->refuses('there is no app "com\.example\.shpo" \(--new-app makes it\);'
+        . " apps: $shop; did you mean $shop\\?", @p, 'com.example.shpo');
+    $fresh->refuses('there is no app "org\.other" \(--new-app makes it\);'
+        . " apps: $shop", @p, 'org.other');
+    $fresh->refuses('there is no app "com\.example\.shpo"(?: \(--new-app makes it\))?;'
+        . " apps: $shop; did you mean $shop\\?", @$_)
         for ['release', 'com.example.shpo', 'r', qw(--kind upgrade --version 1
                 --all)],
             ['end', 'com.example.shpo', 'r'],

@@ -1,0 +1,163 @@
+/* devices: shows a user's devices and what they run, or forgets some. */
+
+#include <inttypes.h>
+
+#include "base/mds_time.h"
+#include "change.h"
+#include "new_app.h"
+#include "state/mds_registry.h"
+
+typedef struct {
+    bool        json;
+    size_t      count;
+    mds_json_t *devices; /* for --json */
+} listing_t;
+
+static mds_status_t
+list_device(void *data, const mds_device_t *device, mds_error_t *err)
+{
+    listing_t  *listing = data;
+    char        seen[MDS_TIME_BYTES];
+    mds_json_t *o;
+
+    (void) mds_time_format(device->seen_ms, seen);
+    listing->count++;
+
+    if (!listing->json) {
+        printf("%.*s  %.*s %.*s  seen %s\n", MDS_STR(device->device),
+               MDS_STR(device->platform), MDS_STR(device->version), seen);
+        return MDS_OK;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_str(o, "device", device->device) != MDS_OK
+        || mds_json_set_str(o, "platform", device->platform) != MDS_OK
+        || mds_json_set_str(o, "version", device->version) != MDS_OK
+        || mds_json_set_str(o, "seen", mds_str_of(seen)) != MDS_OK)
+    {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mds_json_done(mds_json_append(listing->devices, o), err);
+}
+
+/* Fails if the app does not exist; an app that was removed may have devices
+ * still, so this is for an app that has none. */
+static mds_status_t
+check_app(const mdsctl_t *ctl, const char *app, mds_error_t *err)
+{
+    mds_loader_t *loader;
+    mds_status_t  status = mds_loader_open(ctl->depot, NULL, err, &loader);
+
+    if (status == MDS_OK) {
+        status = mdsctl_app_exists(loader, app, err);
+        mds_loader_close(loader);
+    }
+
+    return status;
+}
+
+static int
+list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
+             const char *user)
+{
+    listing_t    listing = { .json = ctl->json };
+    mds_error_t  err;
+    mds_status_t status = mds_registry_begin(registry, &err);
+
+    listing.devices = mds_json_array_new();
+
+    if (status == MDS_OK) {
+        status = mds_registry_visit_user(registry, mds_str_of(app),
+                                         mds_str_of(user), list_device,
+                                         &listing, &err);
+    }
+
+    if (status == MDS_OK && listing.count == 0) {
+        status = check_app(ctl, app, &err);
+    }
+
+    if (status == MDS_OK && ctl->json) {
+        return mdsctl_print(listing.devices);
+    }
+
+    mds_json_release(listing.devices);
+    return status == MDS_OK ? MDSCTL_DONE : mdsctl_failed(&err);
+}
+
+static int
+forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
+               const char *name)
+{
+    mds_json_t *o;
+    mds_error_t err;
+    uint64_t    count;
+
+    if (mds_registry_forget(registry, mds_str_of(app), mds_str_of(name), &err,
+                            &count)
+            != MDS_OK
+        || (count == 0 && check_app(ctl, app, &err) != MDS_OK))
+    {
+        return mdsctl_failed(&err);
+    }
+
+    if (!ctl->json) {
+        printf("forgot %" PRIu64 " device%s\n", count, count == 1 ? "" : "s");
+        return MDSCTL_DONE;
+    }
+
+    o = mds_json_object_new();
+
+    if (mds_json_set_integer(o, "forgotten", (int64_t) count) != MDS_OK) {
+        mds_json_release(o);
+        o = NULL;
+    }
+
+    return mdsctl_print(o);
+}
+
+static int
+run_devices(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char     *forget = NULL;
+    mdsctl_option_t options[]
+        = { { .name = "forget", .value = &forget }, { 0 } };
+    mds_registry_t *registry;
+    mds_error_t     err;
+    int             code;
+
+    if (mdsctl_parse(ctl, options, 1, 2, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if ((forget == NULL) != (argc == 3)) {
+        return mdsctl_usage(forget == NULL
+                                ? "devices: give a user, or --forget with a"
+                                  " device or a user"
+                                : "devices: give --forget or a user, not"
+                                  " both");
+    }
+
+    if (forget != NULL && forget[0] == '\0') {
+        return mdsctl_usage("devices: --forget must name a device or a user");
+    }
+
+    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK) {
+        return mdsctl_failed(&err);
+    }
+
+    code = forget == NULL ? list_devices(ctl, registry, argv[1], argv[2])
+                          : forget_devices(ctl, registry, argv[1], forget);
+    mds_registry_close(registry);
+
+    return code;
+}
+
+const mdsctl_command_t mdsctl_command_devices = {
+    .name = "devices",
+    .usage = "APP USER | APP --forget DEVICE|USER",
+    .summary = "show or forget a user's devices",
+    .run = run_devices,
+};
