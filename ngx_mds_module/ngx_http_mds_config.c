@@ -6,6 +6,7 @@
 #include "ngx_http_mds_writer.h"
 
 #include "base/mds_time.h"
+#include "evaluate/mds_decide.h"
 #include "evaluate/mds_settings.h"
 
 typedef struct {

@@ -1,20 +1,22 @@
+/*
+ * Parses a manifest, and checks that it answers the request of the device.
+ */
+
 #include "client/mds_client_manifest.h"
 
 #include "base/mds_kind.h"
 #include "base/mds_terms.h"
 #include "base/mds_version.h"
 
-#define MDS_ORDER_WHAT "manifest"
-
 static mds_status_t
 mds_client_manifest_wrong(const char *object, const char *key, const char *want,
                           mds_error_t *err)
 {
-    return mds_fail(err, MDS_INVALID, MDS_ORDER_WHAT ": /%s%s%s is not %s",
-                    object, object[0] != '\0' ? "/" : "", key, want);
+    return mds_fail(err, MDS_INVALID, "manifest: /%s%s%s is not %s", object,
+                    object[0] != '\0' ? "/" : "", key, want);
 }
 
-/* A string member; object names where json is, "" for the manifest itself. */
+/* Reads a string member. object is the key of json, "" for the manifest. */
 static mds_status_t
 mds_client_manifest_str(const mds_json_t *json, const char *object,
                         const char *key, mds_error_t *err, mds_str_t *value)
@@ -45,7 +47,8 @@ mds_client_manifest_digest(const mds_json_t *json, const char *object,
     return status;
 }
 
-/* Stays below the service's URL, and is safe to put behind it. */
+/* Returns whether the path stays below the service's URL, and needs no escapes.
+ */
 static bool
 mds_client_manifest_path_valid(mds_str_t path)
 {
@@ -103,9 +106,10 @@ mds_client_manifest_read_file(const mds_json_t *json, const char *object,
 }
 
 static mds_status_t
-mds_client_manifest_read_delta(mds_client_manifest_t *order, mds_error_t *err)
+mds_client_manifest_read_delta(mds_client_manifest_t *manifest,
+                               mds_error_t           *err)
 {
-    const mds_json_t *json = mds_json_get(order->json, "delta");
+    const mds_json_t *json = mds_json_get(manifest->json, "delta");
     mds_str_t         format = mds_null_str;
     mds_status_t      status;
 
@@ -113,46 +117,49 @@ mds_client_manifest_read_delta(mds_client_manifest_t *order, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_client_manifest_read_file(json, "delta", err, &order->delta);
+    status
+        = mds_client_manifest_read_file(json, "delta", err, &manifest->delta);
     if (status != MDS_OK) {
         return status;
     }
 
     status = mds_client_manifest_str(json, "delta", "from", err,
-                                     &order->delta_from);
+                                     &manifest->delta_from);
     if (status != MDS_OK) {
         return status;
     }
 
     status = mds_client_manifest_digest(json, "delta", "from_sha256", err,
-                                        &order->delta_from_sha256);
+                                        &manifest->delta_from_sha256);
     if (status != MDS_OK) {
         return status;
     }
 
     status = mds_client_manifest_str(json, "delta", "format", err, &format);
     if (status == MDS_OK) {
-        order->has_delta = mds_str_eq(format, mds_str(MDS_DELTA_FORMAT));
+        manifest->has_delta = mds_str_eq(format, mds_str(MDS_DELTA_FORMAT));
     }
 
     return status;
 }
 
 static mds_status_t
-mds_client_manifest_read_action(mds_client_manifest_t *order, mds_error_t *err)
+mds_client_manifest_read_action(mds_client_manifest_t *manifest,
+                                mds_error_t           *err)
 {
     mds_str_t    action = mds_null_str;
     mds_status_t status;
 
-    status = mds_client_manifest_str(order->json, "", "action", err, &action);
+    status
+        = mds_client_manifest_str(manifest->json, "", "action", err, &action);
     if (status != MDS_OK) {
         return status;
     }
 
-    order->rollback = mds_str_eq(action, mds_str("rollback"));
-    if (order->rollback) {
-        return mds_client_manifest_str(order->json, "", "from", err,
-                                       &order->from);
+    manifest->rollback = mds_str_eq(action, mds_str("rollback"));
+    if (manifest->rollback) {
+        return mds_client_manifest_str(manifest->json, "", "from", err,
+                                       &manifest->from);
     }
 
     if (!mds_str_eq(action, mds_str("install"))) {
@@ -164,12 +171,13 @@ mds_client_manifest_read_action(mds_client_manifest_t *order, mds_error_t *err)
 }
 
 /* The signature by the app's key has a name of its own, since other apps may
- * have the same file. Manifests of older servers do not tell it. */
+ * have the same file. Manifests of older servers lack it. */
 static mds_status_t
-mds_client_manifest_read_minisig(mds_client_manifest_t *order, mds_error_t *err)
+mds_client_manifest_read_minisig(mds_client_manifest_t *manifest,
+                                 mds_error_t           *err)
 {
     const mds_json_t *json
-        = mds_json_get(mds_json_get(order->json, "full"), "minisig");
+        = mds_json_get(mds_json_get(manifest->json, "full"), "minisig");
 
     if (json == NULL) {
         return MDS_OK;
@@ -182,46 +190,47 @@ mds_client_manifest_read_minisig(mds_client_manifest_t *order, mds_error_t *err)
                                          err);
     }
 
-    order->minisig = mds_json_string(json).data;
+    manifest->minisig = mds_json_string(json).data;
     return MDS_OK;
 }
 
 static mds_status_t
-mds_client_manifest_read_version(mds_client_manifest_t *order, mds_error_t *err)
+mds_client_manifest_read_version(mds_client_manifest_t *manifest,
+                                 mds_error_t           *err)
 {
-    const mds_json_t *version = mds_json_get(order->json, "version");
+    const mds_json_t *version = mds_json_get(manifest->json, "version");
     mds_version_t     parsed;
 
-    if (order->rollback && mds_json_is_null(version)) {
+    if (manifest->rollback && mds_json_is_null(version)) {
         return MDS_OK;
     }
 
-    order->version = mds_json_string(version);
-    if (!mds_version_parse(order->version, &parsed)) {
+    manifest->version = mds_json_string(version);
+    if (!mds_version_parse(manifest->version, &parsed)) {
         return mds_client_manifest_wrong("", "version", "a version", err);
     }
 
-    order->has_full = true;
-    return mds_client_manifest_read_file(mds_json_get(order->json, "full"),
-                                         "full", err, &order->full);
+    manifest->has_full = true;
+    return mds_client_manifest_read_file(mds_json_get(manifest->json, "full"),
+                                         "full", err, &manifest->full);
 }
 
 static mds_status_t
-mds_client_manifest_read(mds_client_manifest_t *order, mds_error_t *err)
+mds_client_manifest_read(mds_client_manifest_t *manifest, mds_error_t *err)
 {
-    const mds_json_t *serial = mds_json_get(order->json, "serial");
+    const mds_json_t *serial = mds_json_get(manifest->json, "serial");
     mds_status_t      status;
     struct {
         const char *key;
         mds_str_t  *to;
-    } strings[] = { { "app", &order->app },
-                    { "kind", &order->kind },
-                    { "name", &order->name },
-                    { "release", &order->release } };
+    } strings[] = { { "app", &manifest->app },
+                    { "kind", &manifest->kind },
+                    { "name", &manifest->name },
+                    { "release", &manifest->release } };
 
     for (size_t i = 0; i < mds_nelems(strings); i++) {
-        status = mds_client_manifest_str(order->json, "", strings[i].key, err,
-                                         strings[i].to);
+        status = mds_client_manifest_str(manifest->json, "", strings[i].key,
+                                         err, strings[i].to);
         if (status != MDS_OK) {
             return status;
         }
@@ -230,30 +239,30 @@ mds_client_manifest_read(mds_client_manifest_t *order, mds_error_t *err)
     if (!mds_json_is_integer(serial)) {
         return mds_client_manifest_wrong("", "serial", "a number", err);
     }
-    order->serial = mds_json_integer(serial);
+    manifest->serial = mds_json_integer(serial);
 
-    status = mds_client_manifest_read_action(order, err);
+    status = mds_client_manifest_read_action(manifest, err);
     if (status == MDS_OK) {
-        status = mds_client_manifest_read_version(order, err);
+        status = mds_client_manifest_read_version(manifest, err);
     }
-    if (status == MDS_OK && order->has_full) {
-        status = mds_client_manifest_read_minisig(order, err);
+    if (status == MDS_OK && manifest->has_full) {
+        status = mds_client_manifest_read_minisig(manifest, err);
     }
-    if (status == MDS_OK && order->has_full) {
-        status = mds_client_manifest_read_delta(order, err);
+    if (status == MDS_OK && manifest->has_full) {
+        status = mds_client_manifest_read_delta(manifest, err);
     }
 
     return status;
 }
 
 mds_status_t
-mds_client_manifest_parse(mds_str_t manifest, mds_error_t *err,
-                          mds_client_manifest_t *order)
+mds_client_manifest_parse(mds_str_t text, mds_error_t *err,
+                          mds_client_manifest_t *manifest)
 {
     mds_client_manifest_t o = { 0 };
     mds_status_t          status;
 
-    status = mds_json_parse(manifest, MDS_ORDER_WHAT, err, &o.json);
+    status = mds_json_parse(text, "manifest", err, &o.json);
     if (status == MDS_OK) {
         status = mds_client_manifest_read(&o, err);
     }
@@ -263,18 +272,18 @@ mds_client_manifest_parse(mds_str_t manifest, mds_error_t *err,
         return status;
     }
 
-    *order = o;
+    *manifest = o;
     return MDS_OK;
 }
 
 void
-mds_client_manifest_free(mds_client_manifest_t *order)
+mds_client_manifest_free(mds_client_manifest_t *manifest)
 {
-    mds_json_release(order->json);
-    *order = (mds_client_manifest_t){ 0 };
+    mds_json_release(manifest->json);
+    *manifest = (mds_client_manifest_t){ 0 };
 }
 
-/* "*", the platform, or a list that has it. */
+/* Returns whether platforms is "*", the platform, or a list that has it. */
 static bool
 mds_client_manifest_is_for(const mds_json_t *platforms, mds_str_t platform)
 {
@@ -289,51 +298,51 @@ mds_client_manifest_is_for(const mds_json_t *platforms, mds_str_t platform)
 }
 
 static mds_status_t
-mds_client_manifest_check_resource(const mds_client_manifest_t *order,
+mds_client_manifest_check_resource(const mds_client_manifest_t *manifest,
                                    const mds_request_t         *request,
                                    mds_error_t                 *err)
 {
     mds_str_t platform = mds_request_attr(request, MDS_ATTR_PLATFORM);
     struct {
         mds_str_t what;
-        mds_str_t told;
-    } names[] = { { mds_str("app"), order->app },
-                  { mds_str("kind"), order->kind },
-                  { mds_str("name"), order->name } };
+        mds_str_t found;
+    } names[] = { { mds_str("app"), manifest->app },
+                  { mds_str("kind"), manifest->kind },
+                  { mds_str("name"), manifest->name } };
 
     for (size_t i = 0; i < mds_nelems(names); i++) {
         mds_str_t asked = mds_request_get(request, names[i].what);
 
-        if (!mds_str_eq(asked, names[i].told)) {
-            return mds_fail(err, MDS_CONFLICT,
-                            MDS_ORDER_WHAT
-                            ": it is for %.*s \"%.*s\", asked was \"%.*s\"",
-                            MDS_STR(names[i].what), MDS_STR(names[i].told),
-                            MDS_STR(asked));
+        if (!mds_str_eq(asked, names[i].found)) {
+            return mds_fail(
+                err, MDS_CONFLICT,
+                "manifest: it is for %.*s \"%.*s\", asked was \"%.*s\"",
+                MDS_STR(names[i].what), MDS_STR(names[i].found),
+                MDS_STR(asked));
         }
     }
 
     if (platform.len > 0
-        && !mds_client_manifest_is_for(mds_json_get(order->json, "platform"),
+        && !mds_client_manifest_is_for(mds_json_get(manifest->json, "platform"),
                                        platform))
     {
         return mds_fail(err, MDS_CONFLICT,
-                        MDS_ORDER_WHAT ": it is not for platform \"%.*s\"",
+                        "manifest: it is not for platform \"%.*s\"",
                         MDS_STR(platform));
     }
 
     return MDS_OK;
 }
 
-/* "*", or a list that has the channel. A build for every channel is fine for a
- * device that has none; one for certain channels is not. */
+/* Fails unless the manifest is for the channel. A device without a channel
+ * takes only a build for every channel. */
 static mds_status_t
-mds_client_manifest_check_channel(const mds_client_manifest_t *order,
+mds_client_manifest_check_channel(const mds_client_manifest_t *manifest,
                                   const mds_request_t         *request,
                                   mds_error_t                 *err)
 {
     mds_str_t   channel = mds_request_attr(request, MDS_ATTR_CHANNEL);
-    mds_json_t *channels = mds_json_get(order->json, "channel");
+    mds_json_t *channels = mds_json_get(manifest->json, "channel");
 
     if (channels == NULL
         || (channel.len == 0
@@ -345,24 +354,24 @@ mds_client_manifest_check_channel(const mds_client_manifest_t *order,
 
     return channel.len > 0
                ? mds_fail(err, MDS_CONFLICT,
-                          MDS_ORDER_WHAT ": it is not for channel \"%.*s\"",
+                          "manifest: it is not for channel \"%.*s\"",
                           MDS_STR(channel))
-               : mds_fail(err, MDS_CONFLICT,
-                          MDS_ORDER_WHAT
-                          ": it is for certain channels, and no channel was"
-                          " asked for");
+               : mds_fail(
+                   err, MDS_CONFLICT,
+                   "manifest: it is for certain channels, and no channel was"
+                   " asked for");
 }
 
-/* What the device has refused, it does not take all the same. */
+/* Fails if the request refuses the version. */
 static mds_status_t
-mds_client_manifest_check_refused(const mds_client_manifest_t *order,
+mds_client_manifest_check_refused(const mds_client_manifest_t *manifest,
                                   const mds_request_t         *request,
                                   mds_error_t                 *err)
 {
     mds_str_t     list = mds_request_attr(request, MDS_ATTR_REFUSE);
     mds_version_t refused, gets;
 
-    if (!order->has_full || !mds_version_parse(order->version, &gets)) {
+    if (!manifest->has_full || !mds_version_parse(manifest->version, &gets)) {
         return MDS_OK;
     }
 
@@ -372,10 +381,9 @@ mds_client_manifest_check_refused(const mds_client_manifest_t *order,
         if (mds_version_parse(word, &refused)
             && mds_version_cmp(&refused, &gets) == 0) {
             return mds_fail(err, MDS_CONFLICT,
-                            MDS_ORDER_WHAT
-                            ": version \"%.*s\" is one that the request"
+                            "manifest: version \"%.*s\" is one that the request"
                             " refuses (refuse=%.*s)",
-                            MDS_STR(order->version),
+                            MDS_STR(manifest->version),
                             MDS_STR(
                                 mds_request_attr(request, MDS_ATTR_REFUSE)));
         }
@@ -385,70 +393,68 @@ mds_client_manifest_check_refused(const mds_client_manifest_t *order,
 }
 
 static mds_status_t
-mds_client_manifest_check_rollback(const mds_client_manifest_t *order,
+mds_client_manifest_check_rollback(const mds_client_manifest_t *manifest,
                                    mds_str_t installed, mds_error_t *err)
 {
     mds_version_t has, from, to;
 
     if (!mds_version_parse(installed, &has)
-        || !mds_version_parse(order->from, &from)
+        || !mds_version_parse(manifest->from, &from)
         || mds_version_cmp(&has, &from) != 0)
     {
         return mds_fail(err, MDS_CONFLICT,
-                        MDS_ORDER_WHAT
-                        ": it takes back version \"%.*s\", installed is"
+                        "manifest: it takes back version \"%.*s\", installed is"
                         " \"%.*s\"",
-                        MDS_STR(order->from), MDS_STR(installed));
+                        MDS_STR(manifest->from), MDS_STR(installed));
     }
 
-    if (order->has_full
-        && (!mds_version_parse(order->version, &to)
+    if (manifest->has_full
+        && (!mds_version_parse(manifest->version, &to)
             || mds_version_cmp(&to, &has) >= 0))
     {
-        return mds_fail(err, MDS_CONFLICT,
-                        MDS_ORDER_WHAT
-                        ": it goes back to \"%.*s\", which is not below the"
-                        " installed \"%.*s\"",
-                        MDS_STR(order->version), MDS_STR(installed));
+        return mds_fail(
+            err, MDS_CONFLICT,
+            "manifest: it goes back to \"%.*s\", which is not below the"
+            " installed \"%.*s\"",
+            MDS_STR(manifest->version), MDS_STR(installed));
     }
 
     return MDS_OK;
 }
 
 mds_status_t
-mds_client_manifest_check(const mds_client_manifest_t *order,
+mds_client_manifest_check(const mds_client_manifest_t *manifest,
                           const mds_request_t *request, mds_error_t *err)
 {
     mds_str_t     installed = mds_request_attr(request, MDS_ATTR_VERSION);
     mds_version_t has, gets;
     mds_status_t  status;
 
-    status = mds_client_manifest_check_resource(order, request, err);
+    status = mds_client_manifest_check_resource(manifest, request, err);
     if (status == MDS_OK) {
-        status = mds_client_manifest_check_channel(order, request, err);
+        status = mds_client_manifest_check_channel(manifest, request, err);
     }
     if (status == MDS_OK) {
-        status = mds_client_manifest_check_refused(order, request, err);
+        status = mds_client_manifest_check_refused(manifest, request, err);
     }
     if (status != MDS_OK) {
         return status;
     }
 
-    if (order->rollback) {
-        return mds_client_manifest_check_rollback(order, installed, err);
+    if (manifest->rollback) {
+        return mds_client_manifest_check_rollback(manifest, installed, err);
     }
 
     if (installed.len > 0
         && (!mds_version_parse(installed, &has)
-            || !mds_version_parse(order->version, &gets)
+            || !mds_version_parse(manifest->version, &gets)
             || mds_version_cmp(&gets, &has) <= 0))
     {
         return mds_fail(err, MDS_CONFLICT,
-                        MDS_ORDER_WHAT
-                        ": version \"%.*s\" is not above the installed"
+                        "manifest: version \"%.*s\" is not above the installed"
                         " \"%.*s\"; an old answer sent again?%s",
-                        MDS_STR(order->version), MDS_STR(installed),
-                        mds_kind_has(order->kind, MDS_KIND_IS_HOTFIX)
+                        MDS_STR(manifest->version), MDS_STR(installed),
+                        mds_kind_has(manifest->kind, MDS_KIND_IS_HOTFIX)
                             ? " Or the hotfix is of another version of the app:"
                               " then leave version out"
                             : "");

@@ -1,10 +1,9 @@
 /*
- * mds_client_manifest: a manifest as the device reads it: what it is told to
- * do.
+ * mds_client_manifest: a manifest as the device reads it.
  *
- * For bytes whose signature has been verified (mds_dsse_verify()); nothing
- * in an order is to be believed before. Members that are not known are passed
- * over, so that manifests can grow.
+ * The caller has verified the signature of the bytes (mds_dsse_verify()):
+ * nothing in a manifest is to be trusted before. Unknown members are ignored,
+ * so that manifests can grow.
  */
 
 #ifndef MDS_CLIENT_MANIFEST_H
@@ -37,7 +36,7 @@ typedef struct {
     mds_client_file_t full;
     const char       *minisig; /* the path of its signature; NULL: not named */
 
-    /* A difference of a format that is not known here is left out. */
+    /* A delta of an unknown format is left out. */
     bool              has_delta;
     mds_client_file_t delta;
     mds_str_t         delta_from; /* the version */
@@ -46,21 +45,20 @@ typedef struct {
 
 /* MDS_INVALID says which member is wrong. */
 mds_status_t
-mds_client_manifest_parse(mds_str_t manifest, mds_error_t *err,
-                          mds_client_manifest_t *order) MDS_MUST_CHECK;
+mds_client_manifest_parse(mds_str_t text, mds_error_t *err,
+                          mds_client_manifest_t *manifest) MDS_MUST_CHECK;
 
-void mds_client_manifest_free(mds_client_manifest_t *order);
+void mds_client_manifest_free(mds_client_manifest_t *manifest);
 
 /*
- * Whether the order answers the request: a signature alone does not tell an
- * old answer, or somebody else's, from a true one. App, kind, name and
- * platform are those of the request; what is to be installed is above the
- * installed version; what is rolled back is the installed one, to one below.
- * Nothing is for another channel than the request's, or is a version that the
- * request refuses.
- * MDS_CONFLICT says what is not so.
+ * Checks that the manifest answers the request: a valid signature may be on an
+ * old answer, or on one for another device. App, kind, name and platform are
+ * those of the request; an install is above the installed version; a rollback
+ * is of the installed version, to one below. Nothing is for another channel
+ * than the request's, or is a version that the request refuses. MDS_CONFLICT
+ * says what differs.
  */
-mds_status_t mds_client_manifest_check(const mds_client_manifest_t *order,
+mds_status_t mds_client_manifest_check(const mds_client_manifest_t *manifest,
                                        const mds_request_t         *request,
                                        mds_error_t *err) MDS_MUST_CHECK;
 

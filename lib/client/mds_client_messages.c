@@ -1,3 +1,7 @@
+/*
+ * Parses the answer to GET messages, and checks every member that is used.
+ */
+
 #include "client/mds_client_messages.h"
 
 #include <stdlib.h>
@@ -6,16 +10,13 @@
 #include "base/mds_version.h"
 #include "request/mds_request.h"
 
-#define MDS_INBOX_WHAT "messages"
-
-/* A member of the i-th message that is not what it should be. */
+/* Fails for a member of the i-th message. */
 static mds_status_t
 mds_client_messages_wrong(size_t i, const char *key, const char *want,
                           mds_error_t *err)
 {
-    return mds_fail(err, MDS_INVALID,
-                    MDS_INBOX_WHAT ": /messages/%zu/%s is not %s", i, key,
-                    want);
+    return mds_fail(err, MDS_INVALID, "messages: /messages/%zu/%s is not %s", i,
+                    key, want);
 }
 
 static mds_status_t
@@ -62,76 +63,77 @@ mds_client_messages_read_message(const mds_json_t *json, size_t i,
 }
 
 static mds_status_t
-mds_client_messages_read_messages(mds_client_messages_t *inbox,
+mds_client_messages_read_messages(mds_client_messages_t *messages,
                                   mds_error_t           *err)
 {
-    const mds_json_t *list = mds_json_get(inbox->json, "messages");
+    const mds_json_t *list = mds_json_get(messages->json, "messages");
     int64_t           last_id = 0;
     mds_status_t      status;
 
-    if (!mds_json_is_array(list) || mds_json_size(list) > MDS_INBOX_MAX) {
+    if (!mds_json_is_array(list)
+        || mds_json_size(list) > MDS_CLIENT_MESSAGES_MAX) {
         return mds_fail(err, MDS_INVALID,
-                        MDS_INBOX_WHAT
-                        ": /messages is not a list of at most %d",
-                        MDS_INBOX_MAX);
+                        "messages: /messages is not a list of at most %d",
+                        MDS_CLIENT_MESSAGES_MAX);
     }
 
-    inbox->messages = calloc(mds_json_size(list) + 1, sizeof(*inbox->messages));
-    if (inbox->messages == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory for messages");
+    messages->messages
+        = calloc(mds_json_size(list) + 1, sizeof(*messages->messages));
+    if (messages->messages == NULL) {
+        return mds_fail_memory(err);
     }
 
     for (size_t i = 0; i < mds_json_size(list); i++) {
         status
             = mds_client_messages_read_message(mds_json_at(list, i), i, last_id,
-                                               err, &inbox->messages[i]);
+                                               err, &messages->messages[i]);
         if (status != MDS_OK) {
             return status;
         }
-        last_id = (int64_t) inbox->messages[i].id;
-        inbox->count = i + 1;
+        last_id = (int64_t) messages->messages[i].id;
+        messages->count = i + 1;
     }
 
     return MDS_OK;
 }
 
 static mds_status_t
-mds_client_messages_read(mds_client_messages_t *inbox, mds_error_t *err)
+mds_client_messages_read(mds_client_messages_t *messages, mds_error_t *err)
 {
-    const mds_json_t  *more = mds_json_get(inbox->json, "more");
-    const mds_json_t  *latest = mds_json_get(inbox->json, "latest");
+    const mds_json_t  *more = mds_json_get(messages->json, "more");
+    const mds_json_t  *latest = mds_json_get(messages->json, "latest");
     mds_json_member_t *m;
     mds_version_t      version;
 
     if (!mds_json_is_bool(more)) {
         return mds_fail(err, MDS_INVALID,
-                        MDS_INBOX_WHAT ": /more is not true or false");
+                        "messages: /more is not true or false");
     }
-    inbox->more = mds_json_bool(more);
+    messages->more = mds_json_bool(more);
 
     if (!mds_json_is_object(latest)) {
-        return mds_fail(err, MDS_INVALID,
-                        MDS_INBOX_WHAT ": /latest is not an object");
+        return mds_fail(err, MDS_INVALID, "messages: /latest is not an object");
     }
 
     for (m = mds_json_first(latest); m != NULL; m = mds_json_next(latest, m)) {
         if (!mds_version_parse(mds_json_string(mds_json_value(m)), &version)) {
-            return mds_fail(err, MDS_INVALID,
-                            MDS_INBOX_WHAT ": /latest has what is no version");
+            return mds_fail(
+                err, MDS_INVALID,
+                "messages: /latest has a value that is not a version");
         }
     }
 
-    return mds_client_messages_read_messages(inbox, err);
+    return mds_client_messages_read_messages(messages, err);
 }
 
 mds_status_t
 mds_client_messages_parse(mds_str_t text, mds_error_t *err,
-                          mds_client_messages_t *inbox)
+                          mds_client_messages_t *messages)
 {
     mds_client_messages_t read = { 0 };
     mds_status_t          status;
 
-    status = mds_json_parse(text, MDS_INBOX_WHAT, err, &read.json);
+    status = mds_json_parse(text, "messages", err, &read.json);
     if (status == MDS_OK) {
         status = mds_client_messages_read(&read, err);
     }
@@ -141,22 +143,22 @@ mds_client_messages_parse(mds_str_t text, mds_error_t *err,
         return status;
     }
 
-    *inbox = read;
+    *messages = read;
     return MDS_OK;
 }
 
 void
-mds_client_messages_free(mds_client_messages_t *inbox)
+mds_client_messages_free(mds_client_messages_t *messages)
 {
-    mds_json_release(inbox->json);
-    free(inbox->messages);
-    *inbox = (mds_client_messages_t){ 0 };
+    mds_json_release(messages->json);
+    free(messages->messages);
+    *messages = (mds_client_messages_t){ 0 };
 }
 
 mds_str_t
-mds_client_messages_latest(const mds_client_messages_t *inbox,
+mds_client_messages_latest(const mds_client_messages_t *messages,
                            mds_str_t                    platform)
 {
     return mds_json_string(
-        mds_json_find(mds_json_get(inbox->json, "latest"), platform));
+        mds_json_find(mds_json_get(messages->json, "latest"), platform));
 }

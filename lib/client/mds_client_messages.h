@@ -1,9 +1,9 @@
 /*
- * mds_client_messages: a user's list of gray messages as the device reads it,
- * which is the answer to GET messages.
+ * mds_client_messages: a user's list of gray messages, which is the answer to
+ * GET messages.
  *
- * Nobody has signed it: all that is read is checked, links are not read at
- * all. Members that are not known are passed over, so that answers can grow.
+ * It is not signed: every member that is read is checked, and links are not
+ * read. Unknown members are ignored, so that answers can grow.
  */
 
 #ifndef MDS_CLIENT_MESSAGES_H
@@ -12,10 +12,10 @@
 #include "client/mds_client_triage.h"
 #include "json/mds_json.h"
 
-#define MDS_INBOX_MAX 1000 /* messages in an answer */
+#define MDS_CLIENT_MESSAGES_MAX 1000 /* messages in an answer */
 
 typedef struct {
-    mds_json_t                  *json;     /* what views are into */
+    mds_json_t                  *json;     /* owns the strings */
     mds_client_triage_message_t *messages; /* ids strictly ascending, from 1 */
     size_t                       count;
     bool                         more; /* there are older ones */
@@ -24,12 +24,12 @@ typedef struct {
 /* MDS_INVALID says which member is wrong; MDS_NO_MEMORY. */
 mds_status_t
 mds_client_messages_parse(mds_str_t text, mds_error_t *err,
-                          mds_client_messages_t *inbox) MDS_MUST_CHECK;
+                          mds_client_messages_t *messages) MDS_MUST_CHECK;
 
-void mds_client_messages_free(mds_client_messages_t *inbox);
+void mds_client_messages_free(mds_client_messages_t *messages);
 
-/* The official version of the platform; empty: there is none. */
-mds_str_t mds_client_messages_latest(const mds_client_messages_t *inbox,
+/* Returns the official version of the platform, or an empty string. */
+mds_str_t mds_client_messages_latest(const mds_client_messages_t *messages,
                                      mds_str_t                    platform);
 
 #endif

@@ -1,3 +1,8 @@
+/*
+ * The two passes over a user's gray messages that mds_client_triage.h
+ * describes.
+ */
+
 #include "client/mds_client_triage.h"
 
 #include "base/mds_version.h"
@@ -22,7 +27,7 @@ mds_client_triage_above(const mds_version_t *version, mds_str_t other)
            && mds_version_cmp(version, &parsed) > 0;
 }
 
-/* For the newest message of the platform. */
+/* Returns whether the newest message of the platform hits. */
 static bool
 mds_client_triage_hits(const mds_client_triage_message_t *m,
                        const mds_client_triage_device_t  *d)
@@ -42,16 +47,16 @@ mds_client_triage_hit(const mds_client_triage_message_t *messages, size_t count,
     for (size_t i = count; i-- > 0;) {
         if (mds_str_eq(messages[i].platform, d->platform)) {
             return mds_client_triage_hits(&messages[i], d) ? i
-                                                           : MDS_PASSES_NO_HIT;
+                                                           : MDS_TRIAGE_NO_HIT;
         }
     }
 
-    return MDS_PASSES_NO_HIT;
+    return MDS_TRIAGE_NO_HIT;
 }
 
-/* Whether the first pass, which has found this hit, notes the message. */
+/* Returns whether the first pass notes the message, given its hit. */
 static bool
-mds_client_triage_noted(const mds_client_triage_message_t *messages, size_t i,
+mds_client_triage_notes(const mds_client_triage_message_t *messages, size_t i,
                         size_t hit, const mds_client_triage_device_t *d)
 {
     const mds_client_triage_message_t *m = &messages[i];
@@ -61,7 +66,7 @@ mds_client_triage_noted(const mds_client_triage_message_t *messages, size_t i,
     }
 
     return mds_client_triage_expired(m, d)
-           || (hit != MDS_PASSES_NO_HIT
+           || (hit != MDS_TRIAGE_NO_HIT
                && mds_str_eq(m->platform, d->platform));
 }
 
@@ -77,7 +82,7 @@ mds_client_triage(const mds_client_triage_message_t *messages, size_t count,
     p.hit = mds_client_triage_hit(messages, count, device);
 
     for (i = 0; i < count; i++) {
-        noted = mds_client_triage_noted(messages, i, p.hit, device);
+        noted = mds_client_triage_notes(messages, i, p.hit, device);
         if (!messages[i].read && !noted) {
             break;
         }
@@ -85,9 +90,10 @@ mds_client_triage(const mds_client_triage_message_t *messages, size_t count,
     }
 
     for (; i < count; i++) {
-        if (!mds_client_triage_noted(messages, i, p.hit, device)) {
+        if (!mds_client_triage_notes(messages, i, p.hit, device)) {
             continue;
         }
+        /* n <= i < count, which is the room in runs. */
         if (n == 0 || runs[n - 1].last + 1 != messages[i].id) {
             runs[n++].first = messages[i].id;
         }

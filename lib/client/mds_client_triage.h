@@ -19,7 +19,7 @@
  *
  * The newest message of a platform is the newest in the list, whatever became
  * of it: one that has expired, or was read, still stands before the older ones.
- * What is read already is not noted again, there being nothing to say of it.
+ * A message that is read already is not noted.
  */
 
 #ifndef MDS_CLIENT_TRIAGE_H
@@ -35,8 +35,8 @@ typedef struct {
     bool      read;
 } mds_client_triage_message_t;
 
-/* Who goes over the list. A version that is empty is below every other; with
- * one that is neither empty nor a version nothing hits. */
+/* The device. An empty version is below every other; nothing hits with a string
+ * that is neither empty nor a version. */
 typedef struct {
     mds_str_t platform;
     mds_str_t official; /* version of the platform */
@@ -44,16 +44,16 @@ typedef struct {
     int64_t   now_ms;
 } mds_client_triage_device_t;
 
-/* Neighbouring ids, first and last among them. */
+/* Consecutive messages from first to last, both included. */
 typedef struct {
     uint64_t first;
     uint64_t last;
 } mds_client_triage_run_t;
 
-#define MDS_PASSES_NO_HIT SIZE_MAX
+#define MDS_TRIAGE_NO_HIT SIZE_MAX
 
 typedef struct {
-    size_t   hit;            /* index in the list, or MDS_PASSES_NO_HIT */
+    size_t   hit;            /* index in the list, or MDS_TRIAGE_NO_HIT */
     uint64_t delete_through; /* the boundary; 0: there is none */
     size_t   runs;           /* to mark as read */
 } mds_client_triage_t;

@@ -1,9 +1,15 @@
+/*
+ * Compiles a model, resource by resource: packages become builds, releases get
+ * their offers, and each record is emitted in the order of keys.
+ */
+
 #include "base/mds_kind.h"
 #include "compile/mds_compile_internal.h"
 
 #include <stdlib.h>
 
-/* Higher priority, then higher version, then the newer release. */
+/* The order of choice: higher priority, higher version, later in the document.
+ */
 static int
 mds_choice_cmp(const void *a, const void *b)
 {
@@ -77,7 +83,8 @@ mds_compile_release(mds_compile_ctx_t *x, const mds_release_t *release,
     return status;
 }
 
-/* All that is to be judged lies together; long manifests come behind it. */
+/* Writes all releases before their manifests, so that an evaluation reads few
+ * pages. */
 static mds_status_t
 mds_compile_releases(mds_compile_ctx_t *x, mds_error_t *err)
 {
@@ -167,7 +174,7 @@ mds_compile_resource(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t name,
     return status;
 }
 
-/* All packages and all releases of the model, by resource. */
+/* Sorts all packages and all releases of the model by resource. */
 static mds_status_t
 mds_compile_sort(const mds_model_t *model, mds_error_t *err,
                  mds_builds_t *builds, const mds_release_t ***releases)
@@ -212,23 +219,23 @@ typedef struct {
 } mds_resource_id_t;
 
 static int
-mds_due_cmp(const void *a, const void *b)
+mds_resource_id_cmp(const void *a, const void *b)
 {
-    const mds_resource_id_t *da = a;
-    const mds_resource_id_t *db = b;
+    const mds_resource_id_t *ra = a;
+    const mds_resource_id_t *rb = b;
 
-    return mds_resource_cmp(da->kind, da->name, db->kind, db->name);
+    return mds_resource_cmp(ra->kind, ra->name, rb->kind, rb->name);
 }
 
 /*
- * Due is what has releases; an app's configuration, all of it as one resource,
- * as long as clients may hold some of it: that a key no longer applies is an
- * answer; and the upgrades of an app with messages. In ascending order, each
- * once.
+ * Lists the resources to compile, in ascending order: those with releases; the
+ * app's configuration, as one resource, as long as clients may hold settings;
+ * and the upgrades of an app with messages.
  */
 static mds_status_t
-mds_compile_due(const mds_model_t *model, const mds_release_t **releases,
-                mds_error_t *err, mds_resource_id_t **due, size_t *count)
+mds_compile_list_resources(const mds_model_t    *model,
+                           const mds_release_t **releases, mds_error_t *err,
+                           mds_resource_id_t **resources, size_t *count)
 {
     mds_resource_id_t *items
         = mds_arena_calloc(model->arena, model->release_count + 2,
@@ -254,79 +261,87 @@ mds_compile_due(const mds_model_t *model, const mds_release_t **releases,
         items[n++] = (mds_resource_id_t){ MDS_KIND_APP, mds_str("") };
     }
 
-    qsort(items, n, sizeof(*items), mds_due_cmp);
+    qsort(items, n, sizeof(*items), mds_resource_id_cmp);
 
     for (size_t i = 0; i < n; i++) {
-        if (kept == 0 || mds_due_cmp(&items[kept - 1], &items[i]) != 0) {
+        if (kept == 0 || mds_resource_id_cmp(&items[kept - 1], &items[i]) != 0)
+        {
             items[kept++] = items[i];
         }
     }
 
-    *due = items;
+    *resources = items;
     *count = kept;
 
     return MDS_OK;
 }
 
-/* Whether the release belongs to the resource; below zero: to one before. */
+/* Compares the release's resource with another. */
 static int
-mds_release_cmp_due(const mds_release_t *release, const mds_resource_id_t *due)
+mds_release_cmp_resource(const mds_release_t     *release,
+                         const mds_resource_id_t *resources)
 {
     return mds_resource_cmp(release->kind,
                             mds_is_config(release->kind) ? mds_str("")
                                                          : release->name,
-                            due->kind, due->name);
+                            resources->kind, resources->name);
 }
 
 static int
-mds_package_cmp_due(const mds_package_t *package, const mds_resource_id_t *due)
+mds_package_cmp_resource(const mds_package_t     *package,
+                         const mds_resource_id_t *resources)
 {
-    return mds_resource_cmp(package->kind, package->name, due->kind, due->name);
+    return mds_resource_cmp(package->kind, package->name, resources->kind,
+                            resources->name);
 }
 
-/* Resources, packages and releases are walked side by side. */
+/* Walks resources, packages and releases side by side: all are sorted. */
 mds_status_t
 mds_compile(mds_compile_t *c, const mds_model_t *model, mds_error_t *err)
 {
     mds_builds_t          all = { 0 };
     const mds_release_t **releases = NULL;
-    mds_resource_id_t    *due = NULL;
+    mds_resource_id_t    *resources = NULL;
     size_t                p = 0, r = 0, count = 0;
     mds_status_t          status;
 
     status = mds_compile_sort(model, err, &all, &releases);
 
     if (status == MDS_OK) {
-        status = mds_compile_due(model, releases, err, &due, &count);
+        status = mds_compile_list_resources(model, releases, err, &resources,
+                                            &count);
     }
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
         mds_compile_ctx_t x = { .c = c,
                                 .model = model,
-                                .config = mds_is_config(due[i].kind),
+                                .config = mds_is_config(resources[i].kind),
                                 .releases = releases + r };
 
-        while (p < all.count && mds_package_cmp_due(all.items[p], &due[i]) < 0)
+        while (p < all.count
+               && mds_package_cmp_resource(all.items[p], &resources[i]) < 0)
         {
             p++;
         }
 
         x.builds.items = all.items + p;
 
-        while (p < all.count && mds_package_cmp_due(all.items[p], &due[i]) == 0)
+        while (p < all.count
+               && mds_package_cmp_resource(all.items[p], &resources[i]) == 0)
         {
             x.builds.count++;
             p++;
         }
 
         while (r < model->release_count
-               && mds_release_cmp_due(releases[r], &due[i]) == 0)
+               && mds_release_cmp_resource(releases[r], &resources[i]) == 0)
         {
             x.release_count++;
             r++;
         }
 
-        status = mds_compile_resource(&x, due[i].kind, due[i].name, err);
+        status = mds_compile_resource(&x, resources[i].kind, resources[i].name,
+                                      err);
     }
 
     return status;

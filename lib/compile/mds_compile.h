@@ -1,8 +1,8 @@
 /*
- * mds_compile: a model becomes the records of a generation.
+ * mds_compile: turns a model into the records of a generation.
  *
- * All that is decided here is not decided on a request: who may follow whom,
- * which difference there is, what the signed answer says.
+ * The compiler decides all that does not depend on a request: the order of
+ * releases, the deltas that exist, the signed manifests.
  */
 
 #ifndef MDS_COMPILE_H
@@ -13,20 +13,20 @@
 #include "document/mds_model.h"
 #include "sign/mds_sign.h"
 
-/* What came of a difference that was asked for. */
+/* A delta that was made, or that was not worth it. */
 typedef struct {
-    bool            worth; /* false: nothing else here counts */
+    bool            worth; /* false: file is not set */
     mds_file_info_t file;
 } mds_delta_outcome_t;
 
-/* Where the compiler gets its facts, and where its records go. */
+/* The compiler's callbacks. */
 typedef struct mds_compile_s mds_compile_t;
 
 struct mds_compile_s {
     mds_status_t (*package_size)(mds_compile_t *c, const mds_sha256_t *sha256,
                                  mds_error_t *err, uint64_t *size_bytes);
 
-    /* MDS_NOT_FOUND: there is none, and none was refused. */
+    /* MDS_NOT_FOUND: there is no delta of the pair. */
     mds_status_t (*delta)(mds_compile_t *c, const mds_delta_pair_t *pair,
                           mds_error_t *err, mds_delta_outcome_t *outcome);
 
@@ -37,7 +37,8 @@ struct mds_compile_s {
     mds_status_t (*sign)(mds_compile_t *c, mds_json_t *manifest,
                          mds_error_t *err, mds_str_t *body, char *signature);
 
-    /* In ascending order of keys; number and check are not yet set. */
+    /* Takes records in ascending order of keys; number and check are not set.
+     */
     mds_status_t (*emit)(mds_compile_t *c, mds_str_t key, mds_str_t record,
                          mds_error_t *err);
 };

@@ -1,13 +1,13 @@
 /*
- * All configuration of an app is one record, whose releases are in order of
- * their keys, and of choice below a key: a client asks for all of it.
+ * Compiles the configuration of an app into one record, since a client asks for
+ * all of it. Its releases are in order of their keys, and then of choice.
  */
 
 #include <stdlib.h>
 
 #include "compile/mds_compile_internal.h"
 
-/* By key, then as ever. */
+/* Orders by key, then by choice. */
 static int
 mds_config_cmp(const void *a, const void *b)
 {
@@ -23,7 +23,7 @@ mds_config_cmp(const void *a, const void *b)
                       : (ra->index < rb->index) - (ra->index > rb->index);
 }
 
-/* A string as JSON, in bytes of the record; what follows it is added. */
+/* Adds key, or "key":value, to the bytes of the record as JSON. */
 static mds_status_t
 mds_config_json(mds_compile_ctx_t *x, const mds_json_t *key,
                 const mds_json_t *value, mds_error_t *err, mds_span_t *span)
@@ -61,8 +61,8 @@ mds_config_json(mds_compile_ctx_t *x, const mds_json_t *key,
     return status;
 }
 
-/* What two releases have to have in common to be for the same devices. All
- * zero but for that: it is compared as bytes. */
+/* The members that are equal in releases for the same devices. Keys are
+ * compared as bytes: members that do not count are zero. */
 typedef struct MDS_PACKED {
     mds_range_t platforms;
     mds_range_t channels;
@@ -78,9 +78,9 @@ typedef struct MDS_PACKED {
 
 typedef struct {
     mds_compile_ctx_t *x;
-    mds_intern_t      *conditions;  /* numbers are indexes of the table */
-    mds_intern_t      *keys;        /* the same, and then those of settings
-                                     * that no release has any more */
+    mds_intern_t      *conditions;  /* numbers are indexes of CONDITIONS */
+    mds_intern_t      *keys;        /* numbers are indexes of KEYS; keys that
+                                     * only settings have come behind */
     mds_setting_record_t *settings; /* of the model, in their order */
 } mds_config_t;
 
@@ -115,7 +115,7 @@ mds_config_condition(mds_config_t *c, const mds_release_record_t *release,
     return number;
 }
 
-/* The place of a number, which mds_setting_ids_assign() has given. */
+/* Returns the place of a setting by its number. */
 static uint32_t
 mds_config_place(const mds_model_t *model, uint32_t number)
 {
@@ -169,7 +169,7 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
                : status;
 }
 
-/* All releases of the key that begin there; *next: the first of another. */
+/* Adds all releases of the key of releases[first]; *next is behind them. */
 static mds_status_t
 mds_config_key(mds_config_t *c, size_t first, mds_error_t *err, size_t *next)
 {

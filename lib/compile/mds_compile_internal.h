@@ -1,5 +1,5 @@
 /*
- * mds_compile_internal: what the files mds_compile*.c share, and nobody else.
+ * mds_compile_internal: the context that the files mds_compile*.c share.
  */
 
 #ifndef MDS_COMPILE_INTERNAL_H
@@ -8,7 +8,7 @@
 #include "compile/mds_compile.h"
 #include "compile/mds_record_builder.h"
 
-/* One resource under way. */
+/* The resource that is being compiled. */
 typedef struct {
     mds_compile_t        *c;
     const mds_model_t    *model;
@@ -19,21 +19,22 @@ typedef struct {
     uint64_t             *sizes;  /* of the builds */
     bool                  config; /* it is the app's configuration */
 
-    /* An offer under way, for the visit of its differences. */
+    /* The offer that is being compiled, for the visit of its deltas. */
     const mds_release_t *release;
     size_t               to;
 } mds_compile_ctx_t;
 
-/* What every release has: id, scope, rules, audience, times. */
+/* Fills the members that every release has: id, scope, rules, audience, times.
+ */
 void
 mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
                          mds_release_record_t *record);
 
-/* Once all releases have theirs: salts up to a multiple of the lanes. */
+/* Pads the salts to a multiple of the lanes. */
 void mds_compile_fill_salts(mds_compile_ctx_t *x);
 
-/* The answers of the release under way: one for each online build of its
- * version, and where to go back to, if it was rolled back. */
+/* Adds the answers of x->release: one for each online build of its version, and
+ * those of a rollback, if it was rolled back. */
 mds_status_t
 mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
                    mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
@@ -41,15 +42,15 @@ mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
 mds_status_t mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
                                    mds_range_t *rollbacks) MDS_MUST_CHECK;
 
-/* The app's messages: part of what is known of its upgrades. */
+/* Adds the app's messages to the record of its upgrades. */
 mds_status_t
 mds_compile_messages(mds_compile_ctx_t *x, mds_error_t *err) MDS_MUST_CHECK;
 
-/* The builds of a version lie side by side. */
+/* Returns the builds of a version, which are neighbours. */
 mds_range_t
 mds_compile_builds_of(const mds_compile_ctx_t *x, const mds_version_t *version);
 
-/* Releases and settings of an app's configuration. */
+/* Adds the releases and settings of an app's configuration. */
 mds_status_t
 mds_compile_config(mds_compile_ctx_t *x, mds_error_t *err) MDS_MUST_CHECK;
 

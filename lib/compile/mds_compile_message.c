@@ -1,12 +1,13 @@
 /*
- * A gray message is answered as a release would be: its version's builds, with
- * manifests of their own. Whom it is for is a list in the catalog.
+ * Compiles gray messages. A message has offers as a release has: the builds of
+ * its version, with manifests of their own. Its users are a list of the
+ * catalog.
  */
 
 #include "base/mds_kind.h"
 #include "compile/mds_compile_internal.h"
 
-/* What manifests say it is; NULL: no memory. */
+/* Makes a release of the message, for its manifests; NULL: no memory. */
 static const mds_release_t *
 mds_message_release(mds_arena_t *arena, const mds_message_t *message,
                     mds_str_t id)
@@ -28,8 +29,8 @@ mds_message_release(mds_arena_t *arena, const mds_message_t *message,
     return release;
 }
 
-/* "files/SHA256" of the first build that everybody on the platform may take;
- * where there is none, of any. */
+/* Returns "files/SHA256" of the first build for everybody on the platform, or
+ * of the first build if there is none. */
 static mds_str_t
 mds_message_url(const mds_compile_ctx_t *x, const mds_range_t *builds,
                 const mds_message_t *message)

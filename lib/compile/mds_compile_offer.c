@@ -1,10 +1,15 @@
+/*
+ * Compiles the offers of a release: the signed manifests for each of its
+ * builds, for each delta towards it, and for a rollback.
+ */
+
 #include "compile/mds_compile_internal.h"
 
 #include <stdlib.h>
 
 #include "json/mds_json.h"
 
-/* Both as members of an object in JSON, with the brace that closes it. */
+/* Adds both as the last members of an object in JSON, with its brace. */
 static mds_status_t
 mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
                    mds_str_t signature, mds_error_t *err, mds_span_t *span)
@@ -22,7 +27,7 @@ mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
                  ? mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len)
                  : mds_fail(err, status, "out of memory");
 
-    /* Other members come before: its own brace goes. */
+    /* Leaves out the first brace: other members come before. */
     if (status == MDS_OK) {
         *span = mds_record_builder_bytes(builder,
                                          (mds_str_t){ len - 1, text + 1 });
@@ -34,8 +39,8 @@ mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
     return status;
 }
 
-/* What the release and its package say to the app may be too much together,
- * which can only be where all of the manifest is that long. */
+/* Fails if the metas of release and package are too long together; only a long
+ * manifest can have such a meta. */
 static mds_status_t
 mds_compile_check_meta(const mds_compile_ctx_t *x, const mds_json_t *manifest,
                        size_t manifest_bytes, mds_error_t *err)
@@ -62,7 +67,7 @@ mds_compile_check_meta(const mds_compile_ctx_t *x, const mds_json_t *manifest,
                           x->release->index, bytes, MDS_META_MAX);
 }
 
-/* Signs the manifest, which is released here, and keeps both. */
+/* Signs the manifest, adds both to the record, and releases the manifest. */
 static mds_status_t
 mds_compile_sign(mds_compile_ctx_t *x, mds_json_t *manifest, mds_error_t *err,
                  mds_answer_t *answer)
@@ -106,7 +111,7 @@ mds_build_index(const mds_compile_ctx_t *x, const mds_package_t *package)
     return MDS_RECORD_NONE;
 }
 
-/* One difference of the offer under way. */
+/* Adds one delta to the offer that is being compiled. */
 static mds_status_t
 mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 {
@@ -126,7 +131,7 @@ mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
         fact.file = outcome.file;
         fact.format = pair->wish != NULL && pair->wish->format.len > 0
                           ? pair->wish->format
-                          : mds_str("dcz");
+                          : mds_str(MDS_DELTA_FORMAT);
 
         status = mds_compile_sign(x,
                                   mds_manifest_install(x->model->app,
@@ -142,7 +147,7 @@ mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     return status;
 }
 
-/* One build of the release's version, and the differences towards it. */
+/* Adds the offer of one build, with the deltas towards it. */
 static mds_status_t
 mds_compile_offer(mds_compile_ctx_t *x, size_t i, mds_error_t *err)
 {
@@ -197,7 +202,7 @@ mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
     return status;
 }
 
-/* Whether a device may be entitled to the version: some release offers it. */
+/* Returns whether a release of the version may entitle a device to it. */
 static bool
 mds_version_released(const mds_compile_ctx_t *x, const mds_version_t *version)
 {
@@ -232,7 +237,7 @@ mds_compile_rollback(mds_compile_ctx_t *x, const mds_package_t *package,
     return status;
 }
 
-/* Back to none, or to any lower version that a device may be entitled to. */
+/* Adds rollbacks to none, and to each lower version that was released. */
 mds_status_t
 mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
                       mds_range_t *rollbacks)

@@ -1,15 +1,19 @@
+/*
+ * Compiles the head of a release: its scope, rules, audience and times.
+ */
+
 #include <math.h>
 
 #include "compile/mds_compile_internal.h"
 
-/* A percentage as a fraction of 2^64; all of it is UINT64_MAX. */
+/* Returns a percentage as a fraction of 2^64; 100 is UINT64_MAX. */
 static uint64_t
 mds_threshold(double percent)
 {
     return percent >= 100 ? UINT64_MAX : (uint64_t) ldexp(percent / 100, 64);
 }
 
-/* What makes the buckets of two releases independent. */
+/* Adds the release's salt, which makes its buckets independent of others'. */
 static uint32_t
 mds_compile_salt(mds_compile_ctx_t *x, mds_str_t id)
 {

@@ -1,3 +1,8 @@
+/*
+ * Plans deltas: from the builds of the next lower versions, or from the
+ * versions that the package names, to builds that a device may get after them.
+ */
+
 #include "compile/mds_delta_plan.h"
 
 int
@@ -27,9 +32,10 @@ mds_strs_have(const mds_strs_t *strs, mds_str_t value)
     return false;
 }
 
-/* Two "in" rules of one attribute with no value in common. */
+/* Returns whether both are "in" rules of one attribute without a common value.
+ */
 static bool
-mds_rules_part(const mds_rule_t *a, const mds_rule_t *b)
+mds_rules_exclude(const mds_rule_t *a, const mds_rule_t *b)
 {
     if (a->op != MDS_OP_IN || b->op != MDS_OP_IN
         || !mds_str_eq(a->attribute, b->attribute))
@@ -58,12 +64,12 @@ mds_rules_part(const mds_rule_t *a, const mds_rule_t *b)
 }
 
 /*
- * Whether a device that has the one build may get the other. Builds for
- * different processors, say, never meet on a device, and their differences
- * would be made for nobody.
+ * Returns whether a device that has the one build may get the other. Builds for
+ * different processors, say, are never on one device, and a delta between them
+ * would be useless.
  */
 static bool
-mds_builds_meet(const mds_package_t *from, const mds_package_t *to)
+mds_builds_share_device(const mds_package_t *from, const mds_package_t *to)
 {
     if (!mds_scopes_meet(&from->platforms, &to->platforms)
         || !mds_scopes_meet(&from->channels, &to->channels))
@@ -73,7 +79,7 @@ mds_builds_meet(const mds_package_t *from, const mds_package_t *to)
 
     for (size_t i = 0; i < from->rules.count; i++) {
         for (size_t j = 0; j < to->rules.count; j++) {
-            if (mds_rules_part(&from->rules.items[i], &to->rules.items[j])) {
+            if (mds_rules_exclude(&from->rules.items[i], &to->rules.items[j])) {
                 return false;
             }
         }
@@ -99,7 +105,7 @@ mds_delta_plan_wishes(const mds_builds_t *builds, const mds_package_t *to,
             mds_delta_pair_t pair = { builds->items[j], to, &to->wishes[i] };
 
             if (mds_version_cmp(&pair.from->key, &from) == 0
-                && mds_builds_meet(pair.from, to))
+                && mds_builds_share_device(pair.from, to))
             {
                 status = visit(data, &pair, err);
             }
@@ -109,7 +115,7 @@ mds_delta_plan_wishes(const mds_builds_t *builds, const mds_package_t *to,
     return status;
 }
 
-/* From every build of the next lower versions on the platform. */
+/* Visits the deltas from every build of the next lower versions. */
 static mds_status_t
 mds_delta_plan_lower(const mds_builds_t *builds, size_t index,
                      mds_pair_visit_t visit, void *data, mds_error_t *err)
@@ -135,7 +141,7 @@ mds_delta_plan_lower(const mds_builds_t *builds, size_t index,
             }
         }
 
-        if (mds_builds_meet(pair.from, to)) {
+        if (mds_builds_share_device(pair.from, to)) {
             status = visit(data, &pair, err);
         }
     }

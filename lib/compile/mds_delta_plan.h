@@ -1,5 +1,5 @@
 /*
- * mds_delta_plan: which differences a document asks for.
+ * mds_delta_plan: the deltas that a document asks for.
  */
 
 #ifndef MDS_DELTA_PLAN_H
@@ -17,7 +17,7 @@ typedef struct {
 /* The order above, over (kind, name) first: for qsort() of pointers. */
 int mds_builds_cmp(const void *a, const void *b);
 
-/* One difference; wish is NULL where it follows from a count. */
+/* One delta; wish is NULL if it follows from a count of versions. */
 typedef struct {
     const mds_package_t    *from;
     const mds_package_t    *to;
@@ -25,8 +25,8 @@ typedef struct {
 } mds_delta_pair_t;
 
 /*
- * Calls back for each difference towards build `to`, an index of builds; the
- * first status that is not MDS_OK ends it and is returned.
+ * Calls visit for each delta towards build `to`, an index of builds; the first
+ * status that is not MDS_OK ends this and is returned.
  */
 typedef mds_status_t (*mds_pair_visit_t)(void                   *data,
                                          const mds_delta_pair_t *pair,

@@ -1,3 +1,8 @@
+/*
+ * Writes a generation of the catalog to a temporary file, and renames it once
+ * it is validated.
+ */
+
 #include "compile/mds_generation.h"
 
 #include <dirent.h>

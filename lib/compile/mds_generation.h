@@ -1,8 +1,8 @@
 /*
- * mds_generation: writes the next generation of the catalog, aside, and gives
- * it its name once it is whole.
+ * mds_generation: writes the next generation of the catalog to a temporary
+ * file, and renames it once it is validated.
  *
- * Apps are put in ascending order; of one app, lists and resources in theirs.
+ * Apps are added in ascending order, and so are the lists and resources of one.
  */
 
 #ifndef MDS_GENERATION_H
@@ -13,12 +13,12 @@
 
 typedef struct mds_generation_s mds_generation_t;
 
-/* The caller owns *generation until it is finished or dropped. */
+/* The caller owns *generation until it is committed or aborted. */
 mds_status_t mds_generation_begin(const char *depot, uint64_t serial,
                                   int64_t now_ms, mds_error_t *err,
                                   mds_generation_t **generation) MDS_MUST_CHECK;
 
-/* Failures stick: mds_generation_commit() tells. */
+/* The first failure sticks: mds_generation_commit() returns it. */
 void mds_generation_app(mds_generation_t *generation, mds_str_t app,
                         const mds_app_record_t *record);
 void mds_generation_list(mds_generation_t *generation, mds_str_t key,
@@ -26,7 +26,7 @@ void mds_generation_list(mds_generation_t *generation, mds_str_t key,
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                              mds_str_t bytes);
 
-/* All of an app as another generation has it (nothing, if it has not). */
+/* Copies all records of an app from another generation, which may lack it. */
 mds_status_t
 mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
                     mds_str_t app, mds_error_t *err) MDS_MUST_CHECK;
@@ -42,8 +42,8 @@ mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
                       mds_error_t *err, mds_file_id_t *file_id) MDS_MUST_CHECK;
 void mds_generation_abort(mds_generation_t *generation);
 
-/* Removes generations but for the `keep` newest up to `serial`, and what a
- * killed loader left unfinished. */
+/* Removes generations except the `keep` newest up to `serial`, and temporary
+ * files of a killed loader. */
 mds_status_t
 mds_generation_prune(const char *depot, uint64_t serial, unsigned keep,
                      mds_error_t *err) MDS_MUST_CHECK;

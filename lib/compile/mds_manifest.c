@@ -1,10 +1,14 @@
+/*
+ * Builds manifests as JSON. docs/client.md describes their members.
+ */
+
 #include "compile/mds_manifest.h"
 
 #include <stdio.h>
 
 #include "sign/mds_sign.h"
 
-/* Platforms or channels: "*", the one, or a list. */
+/* Returns platforms or channels: "*", the only one, or a list. */
 static mds_json_t *
 mds_manifest_scope(const mds_strs_t *scope)
 {
@@ -30,7 +34,7 @@ mds_manifest_scope(const mds_strs_t *scope)
     return array;
 }
 
-/* path, size, sha256: what begins both "full" and "delta". */
+/* Returns path, size and sha256, which both "full" and "delta" have. */
 static mds_json_t *
 mds_manifest_file(const mds_sha256_t *sha256, uint64_t size_bytes)
 {
@@ -72,7 +76,7 @@ mds_manifest_delta(const mds_delta_fact_t *delta)
     return file;
 }
 
-/* The package's, with the release's keys over it. */
+/* Returns the package's meta, overridden by the release's. */
 static mds_json_t *
 mds_manifest_meta(const mds_release_t *release, const mds_package_t *package)
 {
@@ -95,11 +99,11 @@ mds_manifest_meta(const mds_release_t *release, const mds_package_t *package)
     return meta;
 }
 
-/* What both kinds begin with. */
+/* Returns the members that both actions have first. */
 static mds_json_t *
-mds_manifest_begin(mds_str_t app, const mds_release_t *release,
-                   const mds_strs_t *platforms, const mds_strs_t *channels,
-                   const char *action)
+mds_manifest_new(mds_str_t app, const mds_release_t *release,
+                 const mds_strs_t *platforms, const mds_strs_t *channels,
+                 const char *action)
 {
     mds_json_t *json = mds_json_object_new();
 
@@ -125,8 +129,8 @@ mds_manifest_install(mds_str_t app, const mds_release_t *release,
                      const mds_package_t *package, uint64_t size_bytes,
                      const mds_delta_fact_t *delta)
 {
-    mds_json_t *json = mds_manifest_begin(app, release, &package->platforms,
-                                          &package->channels, "install");
+    mds_json_t *json = mds_manifest_new(app, release, &package->platforms,
+                                        &package->channels, "install");
 
     if (mds_json_set_str(json, "version", package->version) != MDS_OK
         || mds_json_set_str(json, "release", release->id) != MDS_OK
@@ -155,7 +159,7 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
     const mds_strs_t *channels
         = package != NULL ? &package->channels : &release->channels;
     mds_json_t *json
-        = mds_manifest_begin(app, release, platforms, channels, "rollback");
+        = mds_manifest_new(app, release, platforms, channels, "rollback");
 
     if (mds_json_set_str(json, "from", release->version) != MDS_OK
         || mds_json_set(json, "version",

@@ -22,17 +22,15 @@ typedef struct {
 } mds_delta_fact_t;
 
 /*
- * Both return a new reference (NULL: no memory) with "serial" 0: whoever signs
- * says which change made it.
- *
- * delta may be NULL: the full package alone.
+ * Both return a new reference (NULL: no memory) with "serial" 0, which is set
+ * before it is signed. delta may be NULL: the full package alone.
  */
 mds_json_t *
 mds_manifest_install(mds_str_t app, const mds_release_t *release,
                      const mds_package_t *package, uint64_t size_bytes,
                      const mds_delta_fact_t *delta);
 
-/* package may be NULL: back to none. */
+/* package may be NULL: the rollback is to none. */
 mds_json_t *
 mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
                       const mds_package_t *package, uint64_t size_bytes);

@@ -1,3 +1,8 @@
+/*
+ * Builds a record: tables in buffers of their own, with equal texts, ranges,
+ * rules and lists stored once.
+ */
+
 #include "compile/mds_record_builder.h"
 
 #include <stdio.h>
@@ -140,7 +145,7 @@ mds_record_builder_add(mds_record_builder_t *builder, mds_table_id_t table,
     mds_buffer_add(&builder->tables[table], item, mds_table_item_bytes[table]);
 }
 
-/* What was just added goes again, if it is there already. */
+/* Removes the items just added if the table has an equal range already. */
 mds_range_t
 mds_record_builder_range(mds_record_builder_t *builder, mds_table_id_t table,
                          uint32_t first)
@@ -209,7 +214,7 @@ mds_str_cmp_items(const void *a, const void *b)
     return mds_str_cmp(*(const mds_str_t *) a, *(const mds_str_t *) b);
 }
 
-/* Whole values sorted, so that a long list is searched by halves. */
+/* Adds prefixes, and whole values in order, for a binary search. */
 static void
 mds_record_builder_values(mds_record_builder_t *builder,
                           const mds_strs_t *values, mds_rule_record_t *rule)
@@ -252,7 +257,7 @@ mds_record_builder_bound(mds_record_builder_t *builder, mds_str_t text)
                : (mds_span_t){ 0 };
 }
 
-/* A range as people say it: "from 9 to 14", "below 3". */
+/* Adds a range in words: "from 9 to 14", "below 3". */
 static mds_span_t
 mds_record_builder_words(mds_record_builder_t *builder, const mds_rule_t *rule)
 {
@@ -273,7 +278,7 @@ mds_scratch_str(mds_buffer_t *scratch, mds_str_t s)
     mds_buffer_add(scratch, s.data, s.len);
 }
 
-/* What makes two rules the same one. */
+/* Returns bytes that are equal for equal rules. */
 static mds_str_t
 mds_record_builder_rule_key(mds_record_builder_t *builder,
                             const mds_rule_t     *rule)

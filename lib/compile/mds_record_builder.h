@@ -1,7 +1,7 @@
 /*
  * mds_record_builder: writes a record (mds_record.h), table by table.
  *
- * The first failure sticks: mds_record_builder_finish() tells.
+ * The first failure sticks: mds_record_builder_finish() returns it.
  */
 
 #ifndef MDS_RECORD_BUILDER_H
@@ -19,10 +19,11 @@ mds_record_builder_t *mds_record_builder_new(void);
 
 void mds_record_builder_free(mds_record_builder_t *builder);
 
-/* The header to be filled in; sums, sizes and tables are the builder's. */
+/* Returns the header, whose sums, sizes and tables the builder sets. */
 mds_record_t *mds_record_builder_header(mds_record_builder_t *builder);
 
-/* Bytes; equal ones are there once (texts), or always anew (manifests). */
+/* Add bytes. Equal texts are stored once; others, such as manifests, each time.
+ */
 mds_span_t
 mds_record_builder_text(mds_record_builder_t *builder, mds_str_t text);
 mds_span_t
@@ -30,31 +31,32 @@ mds_record_builder_bytes(mds_record_builder_t *builder, mds_str_t bytes);
 mds_span_t mds_record_builder_version(mds_record_builder_t *builder,
                                       const mds_version_t  *version);
 
-/* The next free index of a table, and one more item in it. */
+/* Return the number of items of a table, and add one. */
 uint32_t mds_record_builder_count(const mds_record_builder_t *builder,
                                   mds_table_id_t              table);
 void mds_record_builder_add(mds_record_builder_t *builder, mds_table_id_t table,
                             const void *item);
 
-/* All from first to the end of the table; equal ranges are there once. */
+/* Returns the items from first to the end of the table; equal ranges are stored
+ * once. */
 mds_range_t mds_record_builder_range(mds_record_builder_t *builder,
                                      mds_table_id_t table, uint32_t first);
 
-/* Strings as items of TEXTS. */
+/* Adds strings to TEXTS. */
 mds_range_t
 mds_record_builder_texts(mds_record_builder_t *builder, const mds_strs_t *strs);
 
-/* The index of the rule, new or known; and rules as a range of REFS. */
+/* Adds rules, and returns them as a range of REFS. */
 mds_range_t mds_record_builder_rules(mds_record_builder_t *builder,
                                      const mds_rules_t    *rules);
 
-/* Lists of the model by name, as a range of REFS. */
+/* Adds lists of the model by name, and returns them as a range of REFS. */
 mds_range_t
 mds_record_builder_lists(mds_record_builder_t *builder,
                          const mds_model_t *model, const mds_strs_t *names);
 
 /*
- * The finished record; lives as long as the builder, or until the next call.
+ * Returns the finished record, which lives until the builder is freed.
  * MDS_NO_MEMORY; MDS_INVALID: over 4 GiB, or more than
  * MDS_RULE_ATTRIBUTES_MAX attributes.
  */

@@ -1,3 +1,7 @@
+/*
+ * The reader of a whole document, and readers that several of its parts use.
+ */
+
 #include "document/mds_document.h"
 
 #include "base/mds_kind.h"
@@ -36,7 +40,7 @@ mds_read_key(mds_reader_t *r, mds_str_t name, size_t max)
     }
 }
 
-/* An empty name is the same as none. */
+/* Reads a name, which may be empty. */
 void
 mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
@@ -107,7 +111,7 @@ mds_read_channel(mds_reader_t *r, const mds_json_t *json, void *dest)
                     dest);
 }
 
-/* Keeps the names of those that take no differences. */
+/* Keeps the names of channels that take no deltas. */
 static void
 mds_read_channels(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
@@ -141,7 +145,7 @@ mds_read_channels(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 }
 
-/* What the serial is good for is for the journal to say. */
+/* Checks the type alone: the journal gives the serial its meaning. */
 static void
 mds_read_serial(mds_reader_t *r, const mds_json_t *json, void *dest)
 {

@@ -1,9 +1,9 @@
 /*
- * mds_document: one app's catalog document, checked.
+ * mds_document: checks one app's catalog document.
  *
- * This is the form (which keys, which types, which values), and what its
- * parts say of each other (a release's version is a package's, a list that is
- * named is there). Files that it names are not looked at.
+ * The check covers the form (keys, types, values), and references between the
+ * parts (a release's version is a package's, a named list exists). Files that
+ * the document names are not opened.
  */
 
 #ifndef MDS_DOCUMENT_H
@@ -13,9 +13,9 @@
 #include "json/mds_json.h"
 
 /*
- * Checks the document and makes a model of it, to be freed by the caller with
+ * Checks the document and makes a model of it, which the caller frees with
  * mds_model_free(). json has to outlive the model. what names the document in
- * messages. MDS_INVALID: "WHAT: POINTER: what was found; what would be right".
+ * messages. MDS_INVALID: "WHAT: POINTER: found …; want …".
  */
 mds_status_t
 mds_document_check(const mds_json_t *json, const char *what, mds_error_t *err,

@@ -1,6 +1,6 @@
 /*
- * mds_document_internal: readers of the parts of a document, shared by the
- * files mds_document*.c and by nobody else. What dest points to is said beside.
+ * mds_document_internal: readers of the parts of a document, for the files
+ * mds_document*.c alone. dest points to the member that a reader fills.
  */
 
 #ifndef MDS_DOCUMENT_INTERNAL_H
@@ -9,18 +9,17 @@
 #include "document/mds_model.h"
 #include "json/mds_json_reader.h"
 
-/* No control characters, and 1 to max bytes. */
-
+/* Reads a string of 1 to max bytes without control characters. */
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest);
-/* The name of a channel or list, which is a key of its object. */
+/* Checks the name of a channel or list, which is a key of its object. */
 void mds_read_key(mds_reader_t *r, mds_str_t name, size_t max);
 void mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest);
 void
 mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_by(mds_reader_t *r, const mds_json_t *json, void *dest);
 
-/* "rules"; and "app_version", which is short for one. */
+/* Read "rules", and "app_version", which is short for a rule. */
 void mds_read_rules(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_app_version(mds_reader_t *r, const mds_json_t *json, void *dest);
 

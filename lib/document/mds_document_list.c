@@ -1,3 +1,7 @@
+/*
+ * The readers of "lists": ids, patterns, and the files of lists.
+ */
+
 #include "base/mds_pattern.h"
 #include "document/mds_document.h"
 #include "document/mds_document_internal.h"
@@ -45,7 +49,7 @@ mds_read_list_id(mds_reader_t *r, const mds_json_t *json, void *dest)
     mds_read_text(r, json, MDS_VALUE_MAX, dest);
 }
 
-/* May be empty: a list of nobody, to be filled later. */
+/* Reads ids. The list may be empty, and be filled later. */
 static void
 mds_read_ids(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
@@ -108,7 +112,7 @@ mds_read_list(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 }
 
-/* An object by name: the names are filled in behind. */
+/* Reads an object of lists by name; the names are set at the end. */
 void
 mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
@@ -131,7 +135,7 @@ mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     model->lists = items;
 
-    for (member = mds_json_first(json); member != NULL;
+    for (member = mds_json_first(json); member != NULL && i < model->list_count;
          member = mds_json_next(json, member))
     {
         mds_read_key(r, mds_json_key(member), MDS_RELEASE_ID_MAX);

@@ -1,3 +1,7 @@
+/*
+ * The readers of "packages": a package, and the deltas that it wants.
+ */
+
 #include "document/mds_document_internal.h"
 
 #define MDS_DELTAS_MAX 1000
@@ -66,7 +70,7 @@ mds_read_deltas(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 }
 
-/* What is read of a package before its parts are put together. */
+/* A package as it is read; app_version then becomes one of its rules. */
 typedef struct {
     mds_package_t package;
     mds_rule_t    app_version;
@@ -146,7 +150,7 @@ mds_read_package(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     if (!mds_version_parse(package->version, &package->key)) {
-        mds_reader_failed(r, "no version");
+        mds_reader_expected_in(r, json, "version", "a version");
         return;
     }
 

@@ -1,3 +1,7 @@
+/*
+ * The readers of "releases": a release, its audience, its rules for deltas.
+ */
+
 #include "base/mds_kind.h"
 #include "document/mds_document.h"
 #include "document/mds_document_internal.h"
@@ -107,8 +111,8 @@ mds_read_audience(mds_reader_t *r, const mds_json_t *json, void *dest)
         && !audience->has_window)
     {
         mds_reader_expected(r, json,
-                            "somebody in it: at least one of all,"
-                            " lists, percent, ramp and window");
+                            "at least one of all, lists, percent, ramp and"
+                            " window");
     }
 }
 
@@ -207,7 +211,7 @@ mds_read_release(mds_reader_t *r, const mds_json_t *json, void *dest)
     if (r->status == MDS_OK && release->version.len > 0
         && !mds_version_parse(release->version, &release->key))
     {
-        mds_reader_failed(r, "no version");
+        mds_reader_expected_in(r, json, "version", "a version");
     }
 }
 

@@ -1,3 +1,7 @@
+/*
+ * The readers of "rules" and "app_version".
+ */
+
 #include "document/mds_document_internal.h"
 
 #include "base/mds_name.h"
@@ -40,7 +44,7 @@ static const mds_field_t mds_rule_fields[] = {
     { "below", mds_read_version, offsetof(mds_rule_t, below), NULL },
 };
 
-/* Whether the range holds for nothing at all: 0 where an end is open. */
+/* Returns whether no version is in the range. An open end never crosses. */
 static bool
 mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive)
 {

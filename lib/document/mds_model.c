@@ -1,3 +1,7 @@
+/*
+ * Look-ups in a model, and comparisons of its parts.
+ */
+
 #include "document/mds_model.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * Checks references between the parts of a document: releases need packages,
+ * lists and ids of their own; kinds have names or none.
+ */
+
 #include "document/mds_model_check.h"
 
 #include <stdarg.h>
@@ -52,7 +57,7 @@ mds_release_cmp_id(const void *a, const void *b)
                       : (ra->index > rb->index) - (ra->index < rb->index);
 }
 
-/* The first package of the version or behind it, as an index. */
+/* Returns the index of the first package that is not before the version. */
 static size_t
 mds_packages_seek(const mds_model_check_t *check, mds_str_t kind,
                   mds_str_t name, const mds_version_t *version)
@@ -73,7 +78,8 @@ mds_packages_seek(const mds_model_check_t *check, mds_str_t kind,
     return low;
 }
 
-/* Whether there is a package of the version that meets the platforms. */
+/* Returns whether a package of the version is for the platforms and channels.
+ */
 static bool
 mds_packages_have(const mds_model_check_t *check, mds_str_t kind,
                   mds_str_t name, const mds_version_t *version,
@@ -98,7 +104,7 @@ mds_packages_have(const mds_model_check_t *check, mds_str_t kind,
     return false;
 }
 
-/* What is wrong with a member of what the reader is at. */
+/* Fails for a member of the object that the reader is at. */
 static void
 mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
 {
@@ -260,7 +266,7 @@ mds_check_release(const mds_model_check_t *check, const mds_release_t *release)
     mds_check_lists(check, &release->audience.except, "except");
 }
 
-/* Two releases of one id: the later one is the mistake. */
+/* Fails if two releases have one id; the error names the later one. */
 static void
 mds_check_ids(const mds_model_check_t *check)
 {

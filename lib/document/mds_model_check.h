@@ -1,5 +1,5 @@
 /*
- * mds_model_check: what the parts of a document say of each other.
+ * mds_model_check: checks the references between the parts of a document.
  */
 
 #ifndef MDS_MODEL_CHECK_H
@@ -8,7 +8,7 @@
 #include "document/mds_model.h"
 #include "json/mds_json_reader.h"
 
-/* Failures go to the reader, with pointers into the document. */
+/* Fails the reader, with a pointer into the document. */
 void mds_model_check(mds_model_t *model, mds_reader_t *r);
 
 #endif

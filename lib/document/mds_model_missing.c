@@ -1,3 +1,8 @@
+/*
+ * Explains why a release has no package: finds the packages that agree with
+ * most of its words, and suggests theirs for the first word that differs.
+ */
+
 #include "document/mds_model_missing.h"
 
 #include <stdio.h>
@@ -16,7 +21,7 @@ typedef enum {
 static const char *const mds_missing_keys[]
     = { "kind", "name", "version", "platform", "channel" };
 
-/* How many of the words the package has. */
+/* Returns the first word in which the package differs. */
 static mds_missing_word_t
 mds_missing_word(const mds_package_t *package, const mds_release_t *release)
 {
@@ -71,7 +76,7 @@ mds_missing_found(const mds_release_t *release, mds_missing_word_t word)
     }
 }
 
-/* "versions of bundle home", "platforms of 3.2.0". */
+/* Writes the choices' name: "versions of bundle home", "platforms of 3.2.0". */
 static void
 mds_missing_what(const mds_release_t *release, mds_missing_word_t word,
                  char *what, size_t size)

@@ -1,6 +1,6 @@
 /*
- * mds_model_missing: why a release finds no package: which of its words is
- * the one that nothing has, and what there is in its place.
+ * mds_model_missing: explains why a release has no package: which word no
+ * package has, and which words there are.
  */
 
 #ifndef MDS_MODEL_MISSING_H
@@ -13,7 +13,7 @@
 void mds_model_missing(const mds_model_t *model, const mds_release_t *release,
                        mds_reader_t *r);
 
-/* The same of a list that is named in an audience; the reader is there. */
+/* Fails the reader for a list that an audience names and the model lacks. */
 void
 mds_model_no_list(const mds_model_t *model, mds_str_t name, mds_reader_t *r);
 

@@ -16,7 +16,8 @@ mds_release_at(const mds_record_t *record, uint32_t i)
     return mds_record_item(record, MDS_TABLE_RELEASES, i);
 }
 
-/* Of the version that is installed, and for the device. */
+/* Returns whether the release is of the installed version, and for the device.
+ */
 static bool
 mds_is_installed(mds_eval_t *eval, const mds_release_record_t *release)
 {
@@ -24,7 +25,8 @@ mds_is_installed(mds_eval_t *eval, const mds_release_record_t *release)
            && mds_eval_scope(eval, release->platforms, release->channels);
 }
 
-/* Whether one that was not rolled back holds for the device. */
+/* Returns whether a release of the installed version that was not rolled back
+ * holds for the device. */
 static bool
 mds_has_other_release(mds_eval_t *eval)
 {
@@ -46,8 +48,9 @@ mds_has_other_release(mds_eval_t *eval)
 }
 
 /*
- * The release whose rollback concerns what is installed: rolled back, of that
- * version, and no running one of the same version holds for the device.
+ * Returns the release that was rolled back, and whose version is installed;
+ * NULL if there is none, or if another release of the version holds for the
+ * device.
  */
 static const mds_release_record_t *
 mds_find_rolled_back(mds_eval_t *eval)
@@ -71,19 +74,20 @@ mds_find_rolled_back(mds_eval_t *eval)
     return NULL;
 }
 
-/* What the device would be told to install by the release, if anything. */
+/* Returns whether the device would install the release's version; sets the
+ * answer. */
 static bool
 mds_would_install(mds_eval_t *eval, const mds_release_record_t *release,
-                  bool recalled, mds_answer_t *answer)
+                  bool rolled_back, mds_answer_t *answer)
 {
     return (eval->installed.len == 0
             || mds_eval_version_cmp(eval, release->version_key) > 0)
-           && mds_offer_install(eval, release, recalled, answer);
+           && mds_offer_install(eval, release, rolled_back, answer);
 }
 
 static void
-mds_chosen_pending(const mds_eval_t *eval, const mds_release_record_t *release,
-                   mds_decision_t *decision)
+mds_set_pending(const mds_eval_t *eval, const mds_release_record_t *release,
+                mds_decision_t *decision)
 {
     decision->pending = true;
     decision->admission = (mds_admission_t){
@@ -95,11 +99,11 @@ mds_chosen_pending(const mds_eval_t *eval, const mds_release_record_t *release,
 }
 
 /*
- * The first release that holds, in order of choice; NULL: none does. A window
- * lets in only whom it then tells to install.
+ * Returns the first release that holds, in order of choice, or NULL. A window
+ * admits only devices that then install.
  */
 static const mds_release_record_t *
-mds_choose(mds_eval_t *eval, bool recalled, mds_decision_t *decision)
+mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
 {
     const mds_record_t         *record = eval->record;
     const mds_release_record_t *chosen = NULL;
@@ -111,7 +115,7 @@ mds_choose(mds_eval_t *eval, bool recalled, mds_decision_t *decision)
 
         if (!mds_eval_release(eval, release, MDS_EVAL_OFFER, &why)
             || (eval->pending
-                && !mds_would_install(eval, release, recalled, &answer)))
+                && !mds_would_install(eval, release, rolled_back, &answer)))
         {
             continue;
         }
@@ -121,7 +125,7 @@ mds_choose(mds_eval_t *eval, bool recalled, mds_decision_t *decision)
             decision->reason = why;
 
             if (eval->pending) {
-                mds_chosen_pending(eval, release, decision);
+                mds_set_pending(eval, release, decision);
             }
         }
 
@@ -133,7 +137,8 @@ mds_choose(mds_eval_t *eval, bool recalled, mds_decision_t *decision)
     return chosen;
 }
 
-/* The highest lower version that the device is entitled to; NULL: none. */
+/* Returns the release of the highest lower version that the device is entitled
+ * to, or NULL. */
 static const mds_release_record_t *
 mds_find_rollback_target(mds_eval_t *eval)
 {
@@ -180,26 +185,27 @@ mds_set_answer(const mds_record_t *record, const mds_answer_t *answer,
 }
 
 static void
-mds_decide_rollback(mds_eval_t *eval, const mds_release_record_t *recalled,
+mds_decide_rollback(mds_eval_t *eval, const mds_release_record_t *rolled_back,
                     mds_decision_t *decision)
 {
     const mds_release_record_t *target = mds_find_rollback_target(eval);
     mds_answer_t                answer;
 
     if (eval->status == MDS_OK
-        && !mds_offer_rollback(eval, recalled, target, &answer))
+        && !mds_offer_rollback(eval, rolled_back, target, &answer))
     {
         eval->status
             = mds_fail(eval->err, MDS_DAMAGED,
-                       "the catalog lacks a rollback of \"%.*s\"",
-                       MDS_STR(mds_record_bytes(eval->record, recalled->id)));
+                       "the catalog has no manifest for a rollback of \"%.*s\"",
+                       MDS_STR(
+                           mds_record_bytes(eval->record, rolled_back->id)));
     }
 
     if (eval->status != MDS_OK) {
         return;
     }
 
-    mds_set_release(eval->record, recalled, decision);
+    mds_set_release(eval->record, rolled_back, decision);
     mds_set_answer(eval->record, &answer, MDS_ACTION_ROLLBACK, decision);
     decision->reason = MDS_REASON_ROLLED_BACK;
     decision->version = target == NULL
@@ -237,28 +243,28 @@ mds_decide_message(mds_eval_t *eval, mds_decision_t *decision)
     mds_set_answer(record, &answer, MDS_ACTION_INSTALL, decision);
 }
 
-/* The record is there: what does it hold for the device? */
+/* Decides by the releases of the record. */
 static void
 mds_decide_record(mds_eval_t *eval, mds_decision_t *decision)
 {
-    const mds_release_record_t *recalled = mds_find_rolled_back(eval);
+    const mds_release_record_t *rolled_back = mds_find_rolled_back(eval);
     const mds_release_record_t *chosen;
     mds_answer_t                answer;
 
     decision->reason = MDS_REASON_OUTSIDE;
-    chosen = mds_choose(eval, recalled != NULL, decision);
+    chosen = mds_choose(eval, rolled_back != NULL, decision);
 
     if (chosen != NULL) {
         mds_set_release(eval->record, chosen, decision);
     }
 
     if (chosen != NULL
-        && mds_would_install(eval, chosen, recalled != NULL, &answer))
+        && mds_would_install(eval, chosen, rolled_back != NULL, &answer))
     {
         mds_set_answer(eval->record, &answer, MDS_ACTION_INSTALL, decision);
 
-    } else if (recalled != NULL) {
-        mds_decide_rollback(eval, recalled, decision);
+    } else if (rolled_back != NULL) {
+        mds_decide_rollback(eval, rolled_back, decision);
 
     } else if (chosen != NULL) {
         decision->reason
@@ -269,7 +275,7 @@ mds_decide_record(mds_eval_t *eval, mds_decision_t *decision)
     }
 }
 
-/* Nothing is known of the resource, but perhaps of its app. */
+/* Decides for a resource that the catalog lacks; the app may have intervals. */
 static MDS_NOINLINE mds_status_t
 mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
                    mds_error_t *err, mds_decision_t *decision)

@@ -1,9 +1,8 @@
 /*
  * mds_decide: which version of a resource a device gets, and why.
  *
- * The one place that knows: nginx, `mdsctl explain` and the tests call it.
- * It looks things up in a snapshot of the catalog, allocates nothing, locks
- * nothing, and waits for nothing.
+ * nginx, `mdsctl explain` and the tests all call this. It only looks things up
+ * in a snapshot: it does not allocate, lock or wait.
  */
 
 #ifndef MDS_DECIDE_H
@@ -32,17 +31,17 @@ typedef struct {
 /*
  * Decides for the resource that the request names. The views in *decision
  * point into the snapshot and die with it. trace may be NULL; with one, the
- * releases behind the one that hits are judged as well.
+ * releases behind the one that hits are evaluated as well.
  *
  * MDS_DAMAGED: a record or list of the snapshot fails its check. MDS_DENIED:
- * it takes a window to decide, and the state is not to be had.
+ * the decision depends on a window, and the state cannot be read.
  */
 mds_status_t
 mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
            int64_t now_ms, mds_trace_t *trace, mds_error_t *err,
            mds_decision_t *decision) MDS_MUST_CHECK;
 
-/* The same of a resource's record in hand, which was checked. */
+/* Decides by a resource's record, which was validated. */
 mds_status_t
 mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
               const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,

@@ -1,3 +1,8 @@
+/*
+ * One evaluation: its context, its trace, and the tests that a release has to
+ * pass. With a trace all tests are run, else those up to the first failure.
+ */
+
 #include "evaluate/mds_eval.h"
 
 #include <stdarg.h>
@@ -5,7 +10,7 @@
 
 #include "base/mds_time.h"
 
-/* There are no texts yet: those have everything. */
+/* No texts allow every value. */
 static void
 mds_scope_init(mds_scope_t *scope, mds_str_t value)
 {
@@ -71,7 +76,6 @@ bool(mds_eval_trace)(mds_eval_t *eval, const char *what, mds_str_t subject,
     return holds;
 }
 
-/* A range of texts in one line: "a, b, c". */
 const char *
 mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
                     const char *suffix, char *buffer, size_t size)
@@ -139,7 +143,8 @@ mds_eval_build_any(mds_eval_t *eval, mds_range_t builds, bool embedded)
                : mds_eval_build_among(eval, builds, embedded, false);
 }
 
-/* Releases of one version, which stand together, have the same builds. */
+/* Caches the last result: releases of one version, which are neighbours, have
+ * the same builds. */
 uint32_t
 mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded)
 {
@@ -229,14 +234,14 @@ mds_test_scope(mds_eval_t *eval, const char *what, mds_scope_t *scope,
                : mds_trace_scope(eval, what, texts, scope->value, holds);
 }
 
-/* "1.0,1.2": versions that the device will not take. */
+/* The request's refuse is a list of versions: "1.0,1.2". */
 bool
 mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
 {
     mds_str_t     key = mds_record_bytes(eval->record, version_key);
     mds_str_t     rest = eval->refuse;
     mds_version_t version;
-    bool          takes = true;
+    bool          accepted = true;
 
     if (rest.len == 0) {
         return true;
@@ -245,12 +250,12 @@ mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
     while (rest.len > 0) {
         mds_str_t one = mds_str_cut(&rest, ',');
 
-        takes = takes
-                && !(mds_version_parse(one, &version)
-                     && mds_str_eq(mds_version_key(&version), key));
+        accepted = accepted
+                   && !(mds_version_parse(one, &version)
+                        && mds_str_eq(mds_version_key(&version), key));
     }
 
-    return mds_eval_trace(eval, "refuse", mds_null_str, eval->refuse, takes,
+    return mds_eval_trace(eval, "refuse", mds_null_str, eval->refuse, accepted,
                           "not this version");
 }
 
@@ -263,7 +268,7 @@ mds_test_refused(mds_eval_t *eval, const mds_release_record_t *release)
 static bool
 mds_test_build(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    /* A setting is no file. */
+    /* A setting has no builds. */
     if (release->setting.len > 0) {
         return true;
     }
@@ -277,7 +282,7 @@ mds_test_build(mds_eval_t *eval, const mds_release_record_t *release)
 static bool
 mds_test_except(mds_eval_t *eval, const mds_release_record_t *release)
 {
-    /* Nobody slips by with an id that no pattern can cope with. */
+    /* A pattern that gives up on an id excludes it. */
     return !mds_eval_lists(eval, release->except, "except", true);
 }
 
@@ -287,43 +292,44 @@ mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release)
     return mds_eval_rules(eval, release->rules, eval->trace != NULL);
 }
 
-/* Whether the release is out, and nobody wants to hear of further tests. */
+/* Returns whether to stop: the release does not hold, and no trace wants to
+ * hear of the remaining tests. */
 static inline bool
-mds_eval_out(const mds_eval_t *eval, bool test, bool *holds)
+mds_eval_stop(const mds_eval_t *eval, bool test, bool *holds)
 {
     *holds = *holds && test;
 
     return !*holds && eval->trace == NULL;
 }
 
-/* The tests of when and where, and of the device itself; false: it is out, and
- * nobody wants to hear of further tests. */
+/* Runs the tests of state, time and scope, in the order of
+ * mds_eval_prefilter_rejects(). Returns false to stop. */
 static inline bool
 mds_tests_scope(mds_eval_t *eval, const mds_release_record_t *r,
                 mds_eval_mode_t mode, bool *holds)
 {
-    return !mds_eval_out(eval, mds_test_state(eval, r, mode), holds)
-           && !mds_eval_out(eval, mds_test_time(eval, r, mode), holds)
-           && !mds_eval_out(eval,
-                            mds_test_scope(eval, "platform", &eval->platform,
-                                           r->platforms),
-                            holds)
-           && !mds_eval_out(eval,
-                            mds_test_scope(eval, "channel", &eval->channel,
-                                           r->channels),
-                            holds);
+    return !mds_eval_stop(eval, mds_test_state(eval, r, mode), holds)
+           && !mds_eval_stop(eval, mds_test_time(eval, r, mode), holds)
+           && !mds_eval_stop(eval,
+                             mds_test_scope(eval, "platform", &eval->platform,
+                                            r->platforms),
+                             holds)
+           && !mds_eval_stop(eval,
+                             mds_test_scope(eval, "channel", &eval->channel,
+                                            r->channels),
+                             holds);
 }
 
+/* Runs the tests of the device: rules, build, refused versions, exceptions. */
 static inline bool
 mds_tests_device(mds_eval_t *eval, const mds_release_record_t *r, bool *holds)
 {
-    return !mds_eval_out(eval, mds_test_rules(eval, r), holds)
-           && !mds_eval_out(eval, mds_test_build(eval, r), holds)
-           && !mds_eval_out(eval, mds_test_refused(eval, r), holds)
-           && !mds_eval_out(eval, mds_test_except(eval, r), holds);
+    return !mds_eval_stop(eval, mds_test_rules(eval, r), holds)
+           && !mds_eval_stop(eval, mds_test_build(eval, r), holds)
+           && !mds_eval_stop(eval, mds_test_refused(eval, r), holds)
+           && !mds_eval_stop(eval, mds_test_except(eval, r), holds);
 }
 
-/* All tests are made where somebody listens, else up to the first failure. */
 bool
 mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
@@ -334,7 +340,8 @@ mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
            && mds_tests_device(eval, release, &holds) && holds;
 }
 
-/* Cheaper ones first; the audience, which may take a window's place, last. */
+/* Without a trace the prefilter has run the tests of scope. The audience is
+ * last, since it may use up a place of a window. */
 static bool
 mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
                mds_eval_mode_t mode, mds_reason_t *reason)
@@ -372,7 +379,7 @@ mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
     bool         may_admit = eval->may_admit;
     bool         holds;
 
-    /* Only what is given now can be had through a window's door. */
+    /* A window admits only to what is offered now. */
     eval->may_admit = may_admit && mode == MDS_EVAL_OFFER;
     eval->trace = mode == MDS_EVAL_SILENT ? NULL : trace;
 

@@ -95,10 +95,10 @@ mds_eval_texts_allow(const mds_eval_t *eval, mds_range_t texts, mds_str_t value)
     return texts.count == 0 || mds_eval_texts_name(eval, texts, value);
 }
 
-/* mds_id_hash() of the device or user, made once. */
+/* Returns mds_id_hash() of the device or user, computed once. */
 uint64_t mds_eval_id_hash(mds_eval_t *eval, mds_by_t by);
 
-/* The same of a scope's value, with what was said last. */
+/* Returns whether the texts allow the scope's value; caches the result. */
 static inline bool
 mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
                    mds_range_t texts)
@@ -112,7 +112,7 @@ mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
     return scope->has;
 }
 
-/* Whether the device's platform and channel are among these. */
+/* Returns whether these allow the device's platform and channel. */
 static inline bool
 mds_eval_scope(mds_eval_t *eval, mds_range_t platforms, mds_range_t channels)
 {
@@ -120,33 +120,33 @@ mds_eval_scope(mds_eval_t *eval, mds_range_t platforms, mds_range_t channels)
            && mds_eval_scope_has(eval, &eval->channel, channels);
 }
 
-/* A version's key against what is installed (which has to be something). */
+/* Compares a version's key with the installed version, which there has to be.
+ */
 int mds_eval_version_cmp(const mds_eval_t *eval, mds_span_t key);
 
-/* Whether the device takes the version: the request does not refuse it. */
+/* Returns whether the request does not refuse the version. */
 bool mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key);
 
-/* Whether all rules (REFS) hold; told: the trace hears of each. */
-bool mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool told);
+/* Returns whether all rules (REFS) hold. traced: the trace gets all of them. */
+bool mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool traced);
 
-/* The same of those that ask about the attribute alone; nobody hears of it. */
+/* Returns whether those rules hold that are about the attribute. */
 bool
 mds_eval_rules_about(mds_eval_t *eval, mds_range_t rules, mds_str_t attribute);
 
-/* Whether one of the lists (REFS) has the device, or its user. on_match_limit:
- * what counts where a pattern cannot say. */
+/* Returns whether one of the lists (REFS) has the device, or its user.
+ * on_match_limit: the result for a pattern that PCRE2 gives up on. */
 bool mds_eval_lists(mds_eval_t *eval, mds_range_t lists, const char *what,
                     bool on_match_limit);
 
-/* Whether all holds that a release asks for besides its audience. */
+/* Returns whether all tests of a release hold, except that of its audience. */
 bool mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                         mds_eval_mode_t mode);
 
-/* The buckets of the salt and of others behind it. */
+/* Computes the buckets of the salt and of others behind it. */
 void mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by);
 
-/* The device's or user's bucket. Neighbours' are made in one go: they are
- * likely to be asked for next. */
+/* Returns the device's or user's bucket under the salt. */
 static inline uint64_t
 mds_eval_bucket(mds_eval_t *eval, uint32_t salt, mds_by_t by)
 {
@@ -157,7 +157,8 @@ mds_eval_bucket(mds_eval_t *eval, uint32_t salt, mds_by_t by)
     return eval->buckets[by][salt - eval->bucket_first[by]];
 }
 
-/* Sticky: the bucket is the device's own, and the threshold only rises. */
+/* Returns whether the bucket is below the threshold. A device that is in stays
+ * in while the threshold rises: its bucket does not change. */
 static inline bool
 mds_eval_in_percent(mds_eval_t *eval, uint32_t salt, mds_by_t by,
                     uint64_t threshold)
@@ -167,11 +168,12 @@ mds_eval_in_percent(mds_eval_t *eval, uint32_t salt, mds_by_t by,
                || mds_eval_bucket(eval, salt, by) < threshold);
 }
 
-/* The threshold that a ramp has reached. */
+/* Returns the threshold that a ramp has reached. */
 uint64_t
 mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release);
 
-/* Whether it is seen without a look-up that no part of the audience does. */
+/* Returns whether the audience consists of percentages alone, and the device is
+ * in none of them: that needs no look-up. */
 static inline __attribute__((always_inline)) bool
 mds_eval_no_bucket_hit(mds_eval_t *eval, const mds_release_record_t *release)
 {
@@ -196,7 +198,7 @@ mds_eval_state_fits(const mds_release_record_t *release, mds_eval_mode_t mode)
                && release->state == MDS_RELEASE_ENDED);
 }
 
-/* Who was entitled stays so behind the end. */
+/* A rollback may go to a release after its end. */
 static inline bool
 mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
@@ -206,8 +208,7 @@ mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
                || mode == MDS_EVAL_ROLLBACK_TARGET);
 }
 
-/* Whether a look at the first bytes of a release shows that it is out, as it
- * is for most of them. */
+/* Rejects most releases by the first bytes of their records. */
 static inline bool
 mds_eval_prefilter_rejects(mds_eval_t                 *eval,
                            const mds_release_record_t *release,
@@ -219,12 +220,13 @@ mds_eval_prefilter_rejects(mds_eval_t                 *eval,
            || mds_eval_no_bucket_hit(eval, release);
 }
 
-/* What is not skipped, and what the trace hears of, from the beginning. */
+/* Runs all tests. It is called if the prefilter passes, or with a trace. */
 bool
 mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
                       mds_eval_mode_t mode, mds_reason_t *reason);
 
-/* *reason: what let the device in, or OUTSIDE. */
+/* Returns whether the release holds for the device. *reason is set to the part
+ * of the audience that has it, or to OUTSIDE. */
 static inline bool
 mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
                  mds_eval_mode_t mode, mds_reason_t *reason)
@@ -236,7 +238,7 @@ mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
            && mds_eval_release_full(eval, release, mode, reason);
 }
 
-/* Whether any part of the audience lets the device in, and which. */
+/* Returns whether a part of the audience has the device. *reason says which. */
 bool mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                        mds_reason_t *reason);
 
@@ -251,7 +253,7 @@ bool mds_eval_trace(mds_eval_t *eval, const char *what, mds_str_t subject,
                            : mds_eval_trace((eval), (what), (subject), (seen), \
                                             (holds), __VA_ARGS__))
 
-/* Tells it that a candidate is taken up, or done with. */
+/* Tells the trace of the begin or the result of a candidate. */
 void mds_eval_trace_candidate(mds_eval_t *eval, mds_trace_type_t type,
                               const char *what, mds_span_t id,
                               mds_span_t version, bool holds);
@@ -260,13 +262,13 @@ void mds_eval_trace_candidate(mds_eval_t *eval, mds_trace_type_t type,
     ((eval)->trace == NULL ? (void) 0                                          \
                            : mds_eval_trace_candidate((eval), __VA_ARGS__))
 
-/* Texts in one line: "a, b, c", each with the suffix; returns buffer. */
+/* Joins texts in one line, "a, b, c", each with the suffix; returns buffer. */
 const char *mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
                                 const char *suffix, char *buffer, size_t size);
 
 /*
- * The build for the device among builds of one version, as an index of BUILDS;
- * MDS_RECORD_NONE: none. embedded: those count as well.
+ * Returns the build for the device among builds of one version, as an index of
+ * BUILDS, or MDS_RECORD_NONE. embedded: whether embedded builds count.
  */
 uint32_t mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded);
 

@@ -189,7 +189,7 @@ mds_eval_trace_rule(mds_eval_t *eval, uint32_t i, bool holds)
 }
 
 bool
-mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool told)
+mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool traced)
 {
     bool all = true;
 
@@ -197,7 +197,7 @@ mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool told)
         uint32_t rule = mds_record_ref(eval->record, rules.first + i);
         bool     holds = mds_eval_rule(eval, rule);
 
-        if (told) {
+        if (traced) {
             mds_eval_trace_rule(eval, rule, holds);
 
         } else if (!holds) {

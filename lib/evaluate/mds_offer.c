@@ -25,12 +25,12 @@ mds_offer_find(const mds_record_t *record, mds_range_t offers, uint32_t build)
 /* Returns whether the device gets the full package without a delta. */
 static bool
 mds_offer_full_only(mds_eval_t *eval, const mds_release_record_t *release,
-                    mds_range_t installed, bool recalled)
+                    mds_range_t installed, bool rolled_back)
 {
     const mds_record_t *record = eval->record;
     mds_str_t           version = mds_version_key(&eval->installed);
 
-    return version.len == 0 || recalled
+    return version.len == 0 || rolled_back
            || mds_eval_texts_name(eval, record->full_channels,
                                   eval->channel.value)
            || !mds_installed_known(eval, installed)
@@ -85,7 +85,7 @@ mds_offer_for(mds_eval_t *eval, mds_range_t builds, mds_range_t offers)
 
 bool
 mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
-                  bool recalled, mds_answer_t *answer)
+                  bool rolled_back, mds_answer_t *answer)
 {
     const mds_offer_t *offer
         = mds_offer_for(eval, release->builds, release->offers);
@@ -101,7 +101,7 @@ mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
         installed = mds_installed_builds(eval);
     }
 
-    return mds_offer_full_only(eval, release, installed, recalled)
+    return mds_offer_full_only(eval, release, installed, rolled_back)
            || mds_offer_add_delta(eval, offer, installed, answer)
            || release->missing == MDS_MISSING_FULL;
 }
@@ -131,14 +131,14 @@ mds_offer_message(mds_eval_t *eval, const mds_message_record_t *message,
 }
 
 bool
-mds_offer_rollback(mds_eval_t *eval, const mds_release_record_t *recalled,
+mds_offer_rollback(mds_eval_t *eval, const mds_release_record_t *rolled_back,
                    const mds_release_record_t *target, mds_answer_t *answer)
 {
     uint32_t           build = target == NULL
                                    ? MDS_RECORD_NONE
                                    : mds_eval_build(eval, target->builds, false);
     const mds_offer_t *offer
-        = mds_offer_find(eval->record, recalled->rollbacks, build);
+        = mds_offer_find(eval->record, rolled_back->rollbacks, build);
 
     if (offer == NULL) {
         return false;

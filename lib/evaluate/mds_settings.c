@@ -1,3 +1,10 @@
+/*
+ * The configuration of an app for a device. Each key has candidates, in order
+ * of choice; a candidate is a release with a value. Candidates share
+ * conditions, so that each condition is evaluated once. The client's token says
+ * which settings it holds, and only changes since are in the answer.
+ */
+
 #include "evaluate/mds_settings.h"
 
 #include "base/mds_kind.h"
@@ -18,18 +25,18 @@ typedef struct {
     mds_str_t                   only;
     const mds_alloc_t          *alloc;
     mds_error_t                *err;
-    uint32_t                    words;       /* of a set of settings */
-    uint64_t                   *chosen;      /* settings */
-    uint64_t                   *held;        /* settings */
-    uint64_t                   *keys;        /* that have a value */
-    uint8_t                    *conditions;  /* mds_match_t */
-    uint32_t                   *numbers;     /* of a token: one a setting */
-    char                       *text;        /* of the new one */
-    size_t                      text_bytes;  /* that there are for it */
-    size_t                      values_max;  /* of out: one a key */
-    size_t                      removed_max; /* of out: one a setting held */
-    bool                        overrun;     /* there were more */
-    mds_settings_t             *out;
+    uint32_t                    words;      /* in a set of settings */
+    uint64_t                   *chosen;     /* settings */
+    uint64_t                   *held;       /* settings */
+    uint64_t                   *keys;       /* keys that have a value */
+    uint8_t                    *conditions; /* mds_match_t */
+    uint32_t                   *numbers; /* of a token, at most one a setting */
+    char                       *text;    /* of the new token */
+    size_t                      text_bytes; /* the room in text */
+    size_t                      values_max; /* room in out: one a key */
+    size_t          removed_max; /* room in out: one a setting held */
+    bool            overrun;     /* out had no room */
+    mds_settings_t *out;
 } mds_settings_eval_t;
 
 static void *
@@ -50,7 +57,7 @@ mds_bit_set(uint64_t *set, uint32_t i)
     set[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-/* Of the lowest bit of a word. */
+/* Returns the place of the lowest bit of a word. */
 static uint32_t
 mds_bit_place(uint32_t word, uint64_t bits)
 {
@@ -63,7 +70,7 @@ mds_bit_is_set(const uint64_t *set, uint32_t i)
     return (set[i / 64] >> i % 64 & 1) != 0;
 }
 
-/* Judged by the first release that has it, for all of them. */
+/* Evaluates the first release with the condition, for all that have it. */
 static MDS_NOINLINE bool
 mds_settings_condition(mds_settings_eval_t *c, const mds_candidate_t *candidate)
 {
@@ -86,9 +93,9 @@ mds_settings_condition(mds_settings_eval_t *c, const mds_candidate_t *candidate)
     return holds;
 }
 
-/* What is not known yet; of a percentage, all but that. */
+/* Tests what is not known yet of a candidate, except its percentage. */
 static MDS_NOINLINE bool
-mds_settings_ask(mds_settings_eval_t *c, const mds_candidate_t *candidate)
+mds_settings_test(mds_settings_eval_t *c, const mds_candidate_t *candidate)
 {
     uint8_t      match = c->conditions[candidate->condition];
     mds_reason_t reason;
@@ -100,10 +107,20 @@ mds_settings_ask(mds_settings_eval_t *c, const mds_candidate_t *candidate)
 }
 
 /*
- * The first candidate that holds; end: none does. Percentages are as good as
- * random, which a branch for each would pay for: who is in one is a number,
- * and the candidate behind is looked at as well.
+ * Returns the lower address of chosen and candidate if in is 1, chosen if it is
+ * 0: min(chosen, candidate | (in - 1)), where in - 1 is zero or all ones. This
+ * has no branch on purpose: whether a device is in a percentage is as good as
+ * random, and a branch on it would be mispredicted half of the time.
  */
+static inline uintptr_t
+mds_select_min(uintptr_t chosen, uintptr_t candidate, uintptr_t in)
+{
+    candidate |= in - 1;
+    return candidate < chosen ? candidate : chosen;
+}
+
+/* Returns the first candidate that holds, or end. With percentages, candidates
+ * behind the one chosen are tested as well, up to one without. */
 static inline const mds_candidate_t *
 mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
                    const mds_candidate_t *end)
@@ -119,17 +136,16 @@ mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
             continue;
         }
 
-        /* Not asked in vain. */
+        /* Nothing is evaluated once a candidate is chosen. */
         if ((match == MDS_MATCH_UNKNOWN || at->bucket == MDS_BUCKET_ASK)
-            && (chosen != (uintptr_t) end || !mds_settings_ask(c, at)))
+            && (chosen != (uintptr_t) end || !mds_settings_test(c, at)))
         {
             continue;
         }
 
         in = at->bucket != MDS_BUCKET_PERCENT
              || mds_eval_in_percent(c->eval, at->salt, at->by, at->percent);
-        in = (uintptr_t) at | (in - 1);
-        chosen = in < chosen ? in : chosen;
+        chosen = mds_select_min(chosen, (uintptr_t) at, in);
 
         if (at->bucket != MDS_BUCKET_PERCENT) {
             break;
@@ -139,7 +155,7 @@ mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
     return (const mds_candidate_t *) chosen;
 }
 
-/* The same where somebody listens: each release is judged by itself. */
+/* Does the same with a trace: each release is evaluated in full. */
 static MDS_COLD const mds_candidate_t *
 mds_setting_select_traced(mds_settings_eval_t   *c,
                           const mds_candidate_t *candidate,
@@ -205,14 +221,14 @@ mds_settings_add(mds_settings_eval_t *c, mds_span_t item, mds_str_t *items,
 }
 
 static mds_status_t
-mds_settings_added(const mds_settings_eval_t *c)
+mds_settings_check_overrun(const mds_settings_eval_t *c)
 {
     return c->overrun ? mds_fail(c->err, MDS_DAMAGED,
                                  "the configuration has more values than keys")
                       : MDS_OK;
 }
 
-/* Of all that are chosen, the numbers and the values. */
+/* Lists the values of all chosen settings, and their numbers. */
 static mds_status_t
 mds_list_settings(mds_settings_eval_t *c)
 {
@@ -232,11 +248,11 @@ mds_list_settings(mds_settings_eval_t *c)
         }
     }
 
-    return mds_settings_added(c);
+    return mds_settings_check_overrun(c);
 }
 
 static void
-mds_settings_token(mds_settings_eval_t *c)
+mds_settings_write_token(mds_settings_eval_t *c)
 {
     mds_settings_t *out = c->out;
 
@@ -244,15 +260,15 @@ mds_settings_token(mds_settings_eval_t *c)
                                      out->value_count, c->text, c->text_bytes);
     out->token.data = c->text;
 
-    /* What could not be said in a request gets all each time. */
+    /* A request has no room for it: the client gets all values each time. */
     if (out->token.len > MDS_TOKEN_MAX) {
         out->token.len = 0;
     }
 }
 
 /*
- * The place of a number behind others, which ascend: at is the first that may
- * be it. MDS_RECORD_NONE: it is none of this app's.
+ * Returns the place of the setting with the number, searching from `at` on, or
+ * MDS_RECORD_NONE if the app has none.
  */
 static uint32_t
 mds_setting_find(const mds_settings_eval_t *c, uint32_t at, uint32_t number)
@@ -278,9 +294,10 @@ mds_setting_find(const mds_settings_eval_t *c, uint32_t at, uint32_t number)
     return MDS_RECORD_NONE;
 }
 
-/* The settings of a token; *count untouched: it is not understood. */
+/* Marks the settings of a token as held. Returns false if the token is not
+ * valid; *count is then unchanged. */
 static bool
-mds_hold_settings(mds_settings_eval_t *c, mds_str_t token, size_t *count)
+mds_settings_read_token(mds_settings_eval_t *c, mds_str_t token, size_t *count)
 {
     uint32_t most = mds_settings_count(c, MDS_TABLE_SETTINGS);
     uint32_t place = 0;
@@ -304,7 +321,7 @@ mds_hold_settings(mds_settings_eval_t *c, mds_str_t token, size_t *count)
     return true;
 }
 
-/* Keys of what is chosen. */
+/* Marks the keys of the chosen settings. */
 static void
 mds_mark_keys(mds_settings_eval_t *c)
 {
@@ -333,8 +350,8 @@ mds_compare_setting(mds_settings_eval_t *c, uint32_t place)
     }
 }
 
-/* What is chosen and not held is news; what is held, and whose key has no
- * value now, is to be removed. */
+/* Lists settings that are chosen and not held as values, and those that are
+ * held, and whose key has no value now, as removed. */
 static mds_status_t
 mds_compare_settings(mds_settings_eval_t *c, size_t held)
 {
@@ -360,12 +377,12 @@ mds_compare_settings(mds_settings_eval_t *c, size_t held)
         }
     }
 
-    return mds_settings_added(c);
+    return mds_settings_check_overrun(c);
 }
 
-/* All of it at once; sets and match are zero: none, and not judged yet. */
+/* Allocates all arrays in one block. Sets are empty, conditions unknown. */
 static mds_status_t
-mds_settings_begin(mds_settings_eval_t *c)
+mds_settings_init(mds_settings_eval_t *c)
 {
     size_t settings = mds_settings_count(c, MDS_TABLE_SETTINGS);
     size_t keys = mds_settings_count(c, MDS_TABLE_KEYS);
@@ -404,7 +421,7 @@ static mds_status_t
 mds_settings_record(mds_settings_eval_t *c, mds_str_t token)
 {
     size_t       held;
-    mds_status_t status = mds_settings_begin(c);
+    mds_status_t status = mds_settings_init(c);
 
     if (status == MDS_OK) {
         status = mds_settings_select(c);
@@ -418,9 +435,9 @@ mds_settings_record(mds_settings_eval_t *c, mds_str_t token)
         return status;
     }
 
-    mds_settings_token(c);
+    mds_settings_write_token(c);
 
-    /* A set has one token: with the same there is nothing to compare. */
+    /* Equal sets have equal tokens: nothing has changed. */
     if (token.len > 0 && mds_str_eq(token, c->out->token)) {
         c->out->value_count = 0;
         c->out->bytes = 0;
@@ -429,12 +446,13 @@ mds_settings_record(mds_settings_eval_t *c, mds_str_t token)
 
     c->out->full = true;
 
-    return token.len > 0 && mds_hold_settings(c, token, &held)
+    return token.len > 0 && mds_settings_read_token(c, token, &held)
                ? mds_compare_settings(c, held)
                : MDS_OK;
 }
 
-/* An app that has no configuration: nothing, and a token that says so. */
+/* Answers for an app without configuration: no values, and a token that says
+ * so. */
 static mds_status_t
 mds_settings_none(mds_settings_eval_t *c, const mds_snapshot_t *snapshot,
                   mds_str_t app, mds_str_t token)

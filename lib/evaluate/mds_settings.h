@@ -1,31 +1,34 @@
 /*
- * mds_settings: an app's configuration for a device: of each key the value of
- * the first release that holds, and what of that a client lacks.
+ * mds_settings: an app's configuration for a device: the value that the first
+ * matching release gives each key, and the changes since the client's token.
  */
 
 #ifndef MDS_SETTINGS_H
 #define MDS_SETTINGS_H
 
-#include "evaluate/mds_decide.h"
+#include "evaluate/mds_snapshot.h"
+#include "evaluate/mds_trace.h"
+#include "request/mds_request.h"
 
-/* Views are of the snapshot, arrays and the token of the allocator. */
+/* Values and keys are views into the snapshot; the arrays and the token are
+ * from the allocator. */
 typedef struct {
-    bool       full;   /* values are all there are */
+    bool       full;   /* values has all of them, not only changes */
     mds_str_t *values; /* "key":value, as JSON */
     size_t     value_count;
     mds_str_t *removed; /* keys that no longer apply, as JSON */
     size_t     removed_count;
-    size_t     bytes; /* of both, with a comma behind each */
-    mds_str_t  token; /* what the client then holds (mds_token.h) */
+    size_t     bytes; /* of values and removed, with a comma each */
+    mds_str_t  token; /* names the settings that it then holds */
     uint32_t   poll_after_s;
     uint32_t   poll_jitter_s;
 } mds_settings_t;
 
 /*
- * For the app that the request names; its "state" is the token that the client
- * has, where it has one: then only changes since are in the answer. A token
- * that is not understood gets all. only: one key, or empty for all. trace may
- * be NULL.
+ * Evaluates the configuration of the app that the request names. The request's
+ * "state" is the client's token: the answer has only changes since. Without a
+ * valid token it has all values. only: one key, or empty for all. trace may be
+ * NULL.
  */
 mds_status_t mds_settings_evaluate(const mds_snapshot_t *snapshot,
                                    const mds_request_t *request, mds_str_t only,

@@ -1,6 +1,6 @@
 /*
- * mds_snapshot: what an evaluation sees, from its begin to its end: a
- * generation of the catalog, and the state beside it.
+ * mds_snapshot: the data that an evaluation reads: one generation of the
+ * catalog, and the state.
  */
 
 #ifndef MDS_SNAPSHOT_H
@@ -11,7 +11,7 @@
 
 typedef struct {
     mds_catalog_t *catalog; /* of mds_depot_begin() */
-    mds_state_t   *state;   /* the caller's, who ends it; NULL: there is none */
+    mds_state_t   *state;   /* the caller ends it; NULL: there is none */
 } mds_snapshot_t;
 
 #endif

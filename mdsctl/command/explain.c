@@ -8,6 +8,7 @@
 #include "base/mds_kind.h"
 #include "base/mds_time.h"
 #include "catalog/mds_depot.h"
+#include "evaluate/mds_decide.h"
 #include "evaluate/mds_settings.h"
 #include "mdsctl.h"
 

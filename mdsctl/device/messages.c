@@ -29,7 +29,7 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
         mds_buffer_add(&query, "&channel=", 9);
         mdsctl_http_encode(&query, attribute(c, "channel"));
     }
-    snprintf(n, sizeof(n), "&n=%d", MDS_INBOX_MAX);
+    snprintf(n, sizeof(n), "&n=%d", MDS_CLIENT_MESSAGES_MAX);
     mds_buffer_add(&query, n, strlen(n) + 1);
 
     if (!mds_buffer_failed(&query)) {
@@ -100,7 +100,7 @@ understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
 static const mds_client_triage_message_t *
 hit(const mdsctl_messages_t *m)
 {
-    return m->passes.hit == MDS_PASSES_NO_HIT ? NULL : &m->items[m->passes.hit];
+    return m->passes.hit == MDS_TRIAGE_NO_HIT ? NULL : &m->items[m->passes.hit];
 }
 
 static void
@@ -129,7 +129,7 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     mdsctl_answer_t answer = { 0 };
     mds_status_t    status;
 
-    m->passes.hit = MDS_PASSES_NO_HIT;
+    m->passes.hit = MDS_TRIAGE_NO_HIT;
     if (!mds_kind_has(attribute(c, "kind"), MDS_KIND_IS_APP)
         || attribute(c, "user").len == 0)
     {

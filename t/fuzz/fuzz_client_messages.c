@@ -9,7 +9,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mds_str_t           text = { size, (const char *) data };
     mds_client_messages_t         inbox;
     mds_client_triage_t        passes;
-    mds_client_triage_run_t    runs[MDS_INBOX_MAX];
+    mds_client_triage_run_t    runs[MDS_CLIENT_MESSAGES_MAX];
     mds_client_triage_device_t device = { .platform = mds_str("a"), .now_ms = 0 };
     uint64_t            last;
 

@@ -4,6 +4,7 @@
  * catalog around it is not there.
  */
 
+#include "evaluate/mds_decide.h"
 #include "evaluate/mds_settings.h"
 #include "evaluate/mds_user_messages.h"
 #include "fuzz.h"

@@ -71,7 +71,7 @@ print(const list_t *list, mds_client_triage_t p, const mds_client_triage_run_t *
     int n = 0;
 
     *text = '\0';
-    if (p.hit != MDS_PASSES_NO_HIT) {
+    if (p.hit != MDS_TRIAGE_NO_HIT) {
         n += sprintf(text + n, "hit %lu, ",
                      (unsigned long) list->messages[p.hit].id);
     }
@@ -237,7 +237,7 @@ test_expiry(void **state)
     for (int ms = -1; ms <= 1; ms++) {
         device.now_ms = list.messages[0].expires_ms + ms;
         assert_int_equal(mds_client_triage(list.messages, 1, &device, runs).hit,
-                         ms < 0 ? 0 : MDS_PASSES_NO_HIT);
+                         ms < 0 ? 0 : MDS_TRIAGE_NO_HIT);
     }
 }
 
@@ -366,7 +366,7 @@ compare(const list_t *list, mds_client_triage_t p, const mds_client_triage_run_t
     bool     mark[64] = { false };
     uint64_t last = p.delete_through;
 
-    assert_int_equal(p.hit == MDS_PASSES_NO_HIT ? 0 : list->messages[p.hit].id,
+    assert_int_equal(p.hit == MDS_TRIAGE_NO_HIT ? 0 : list->messages[p.hit].id,
                      w->hit);
     assert_int_equal(p.delete_through, w->boundary);
     assert_true(p.runs <= list->count);
@@ -406,7 +406,7 @@ test_second_reading(void **state)
         p = mds_client_triage(list.messages, list.count, &device, runs);
         compare(&list, p, runs, &w);
 
-        hits += p.hit != MDS_PASSES_NO_HIT;
+        hits += p.hit != MDS_TRIAGE_NO_HIT;
         deleted += p.delete_through != 0;
         marked += p.runs > 0;
     }
@@ -447,7 +447,7 @@ test_settled(void **state)
                 list.messages[kept++] = m;
             }
         }
-        hit -= hit == MDS_PASSES_NO_HIT ? 0 : list.count - kept;
+        hit -= hit == MDS_TRIAGE_NO_HIT ? 0 : list.count - kept;
         p = mds_client_triage(list.messages, kept, &device, runs);
 
         assert_int_equal(p.hit, hit);

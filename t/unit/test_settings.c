@@ -15,6 +15,7 @@
 #include "base/mds_digest.h"
 #include "base/mds_time.h"
 #include "prng.h"
+#include "evaluate/mds_decide.h"
 #include "evaluate/mds_settings.h"
 #include "reference_version.h"
 #include "catalog_fixture.h"
