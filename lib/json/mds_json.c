@@ -2,6 +2,8 @@
 
 #include "json/mds_json.h"
 
+#include <stdarg.h>
+
 #include <jansson.h>
 
 /* A mds_json_t is the library's value under another name. */
@@ -28,6 +30,19 @@ void
 mds_json_release(mds_json_t *json)
 {
     json_decref(inner(json));
+}
+
+mds_json_t *
+mds_json_pack(const char *format, ...)
+{
+    json_t *json;
+    va_list args;
+
+    va_start(args, format);
+    json = json_vpack_ex(NULL, 0, format, args);
+    va_end(args);
+
+    return outer(json);
 }
 
 mds_json_type_t

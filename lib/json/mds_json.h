@@ -98,6 +98,14 @@ mds_json_t *mds_json_real_new(double value); /* NULL for what is not finite */
 mds_json_t *mds_json_bool_new(bool value);
 mds_json_t *mds_json_null_new(void);
 
+/*
+ * Builds a value from a format, as json_pack() of jansson does: "{s:I, s:o}".
+ * A string is "o" with mds_json_string_new(), which is taken, as every "o" is;
+ * an integer is "I" with an int64_t. NULL: no memory, also where an "o" is
+ * NULL.
+ */
+mds_json_t *mds_json_pack(const char *format, ...);
+
 /* What setting or appending said, with words where memory was short. */
 static inline mds_status_t
 mds_json_done(mds_status_t status, mds_error_t *err)

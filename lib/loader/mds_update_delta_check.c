@@ -1,9 +1,14 @@
+/*
+ * Differences that were made elsewhere: each is undone once, where a tool for
+ * its format is here, before a device has to.
+ */
+
 #include <stdio.h>
 
 #include "base/mds_file.h"
 #include "files/mds_delta_check.h"
 #include "files/mds_store.h"
-#include "loader/mds_loader_internal.h"
+#include "loader/mds_update.h"
 
 static bool
 mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
@@ -62,28 +67,22 @@ mds_delta_check_place(const mds_delta_pair_t *pair, char *pointer, size_t size)
 }
 
 static mds_status_t
-mds_delta_check_warn(mds_loader_t *loader, const mds_delta_pair_t *pair,
+mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
                      mds_error_t *err)
 {
-    char        pointer[64];
-    mds_error_t text;
+    char pointer[64];
 
     mds_delta_check_place(pair, pointer, sizeof(pointer));
-    (void) mds_fail(&text, MDS_OK,
-                    "%s: the difference (%.*s) from version %.*s was not"
-                    " checked: there is nothing here that undoes it",
-                    pointer, MDS_STR(pair->wish->format),
-                    MDS_STR(pair->from->version));
 
-    return mds_json_append(loader->warnings,
-                           mds_json_string_new(mds_str_of(text.text)))
-                   == MDS_OK
-               ? MDS_OK
-               : mds_fail_memory(err);
+    return mds_update_warn(u, err,
+                           "%s: the difference (%.*s) from version %.*s was not"
+                           " checked: there is nothing here that undoes it",
+                           pointer, MDS_STR(pair->wish->format),
+                           MDS_STR(pair->from->version));
 }
 
 static mds_status_t
-mds_delta_check_try(mds_loader_t *loader, const mds_delta_pair_t *pair,
+mds_delta_check_try(const mds_loader_t *loader, const mds_delta_pair_t *pair,
                     mds_error_t *err, bool *checked)
 {
     mds_delta_check_t foreign
@@ -109,8 +108,8 @@ mds_delta_check_try(mds_loader_t *loader, const mds_delta_pair_t *pair,
 }
 
 mds_status_t
-mds_loader_foreign(mds_loader_t *loader, const mds_delta_pair_t *pair,
-                   mds_error_t *err)
+mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
+                       mds_error_t *err)
 {
     mds_progress_t *progress;
     char            pointer[64];
@@ -118,19 +117,19 @@ mds_loader_foreign(mds_loader_t *loader, const mds_delta_pair_t *pair,
     mds_error_t     why;
     mds_status_t    status;
 
-    if (mds_delta_check_known(loader->before, pair)) {
+    if (mds_delta_check_known(u->before, pair)) {
         return MDS_OK;
     }
 
-    progress = mds_loader_busy(loader, "checking a difference");
-    status = mds_delta_check_try(loader, pair, &why, &checked);
-    mds_loader_idle(loader, progress);
+    progress = mds_loader_busy(u->loader, "checking a difference");
+    status = mds_delta_check_try(u->loader, pair, &why, &checked);
+    mds_loader_idle(u->loader, progress);
 
     if (status != MDS_OK) {
         mds_delta_check_place(pair, pointer, sizeof(pointer));
-        return mds_fail(err, status, "%s: %s: %s", loader->what, pointer,
+        return mds_fail(err, status, "%s: %s: %s", u->change->what, pointer,
                         why.text);
     }
 
-    return checked ? MDS_OK : mds_delta_check_warn(loader, pair, err);
+    return checked ? MDS_OK : mds_delta_check_warn(u, pair, err);
 }

@@ -9,7 +9,7 @@
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_record.h"
 #include "files/mds_store.h"
-#include "loader/mds_loader_internal.h"
+#include "loader/mds_update.h"
 
 /* What an older program has signed */
 
@@ -169,7 +169,7 @@ mds_key_take_over(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
 }
 
 mds_signer_t
-mds_loader_signer(const mds_json_t *state, const mds_key_t *key)
+mds_app_signer(const mds_json_t *state, const mds_key_t *key)
 {
     mds_str_t    known = mds_json_string(mds_json_get(state, "key"));
     mds_signer_t signer = { .key = key };
@@ -187,18 +187,19 @@ mds_loader_signer(const mds_json_t *state, const mds_key_t *key)
 }
 
 mds_status_t
-mds_loader_check_key(mds_loader_t *loader, const mds_change_t *change,
-                     mds_json_t *state, mds_error_t *err)
+mds_update_check_key(mds_update_t *u, mds_error_t *err)
 {
-    char         hex[MDS_KEYID_HEX + 1];
-    mds_signer_t signer;
-    mds_status_t status = mds_key_take_over(loader, change->app, state, err);
+    const mds_change_t *change = u->change;
+    char                hex[MDS_KEYID_HEX + 1];
+    mds_signer_t        signer;
+    mds_status_t        status
+        = mds_key_take_over(u->loader, change->app, u->before, err);
 
     if (status != MDS_OK || change->key == NULL || change->rekeys) {
         return status;
     }
 
-    signer = mds_loader_signer(state, change->key);
+    signer = mds_app_signer(u->before, change->key);
 
     return signer.key != NULL
                ? MDS_OK
@@ -246,11 +247,6 @@ typedef struct {
     bool         needed;                   /* by another app of that key */
 } mds_stale_t;
 
-typedef struct {
-    mds_loader_t *loader;
-    mds_str_t     app; /* that changes */
-} mds_stale_walk_t;
-
 static int
 mds_stale_cmp(const void *a, const void *b)
 {
@@ -261,23 +257,25 @@ mds_stale_cmp(const void *a, const void *b)
 
 /* The signatures of the model's packages that are by another key. */
 static mds_status_t
-mds_stale_collect(mds_loader_t *loader, const mds_model_t *model,
-                  const mds_key_t *key, mds_error_t *err)
+mds_stale_collect(mds_update_t *u, mds_error_t *err)
 {
+    const mds_model_t *model = u->model;
+    const mds_key_t   *key = u->change->key;
+
     for (size_t i = 0; i < model->package_count; i++) {
         mds_stale_t stale = { .sha256 = model->packages[i].sha256 };
         uint8_t     keyid[MDS_KEYID_BYTES];
 
-        if (mds_store_signer(loader->depot, &stale.sha256, NULL, keyid)
+        if (mds_store_signer(u->loader->depot, &stale.sha256, NULL, keyid)
                 == MDS_OK
             && memcmp(keyid, key->keyid, sizeof(keyid)) != 0)
         {
             (void) mds_keyid_hex(keyid, stale.keyid);
-            mds_buffer_add(&loader->stale, &stale, sizeof(stale));
+            mds_buffer_add(&u->stale, &stale, sizeof(stale));
         }
     }
 
-    return mds_buffer_failed(&loader->stale) ? mds_fail_memory(err) : MDS_OK;
+    return mds_buffer_failed(&u->stale) ? mds_fail_memory(err) : MDS_OK;
 }
 
 /* By digest, each once: several packages may be the same file. */
@@ -303,18 +301,18 @@ mds_stale_sort(mds_buffer_t *buffer)
 static mds_status_t
 mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
 {
-    mds_stale_walk_t *walk = data;
-    mds_buffer_t     *stale = &walk->loader->stale;
+    mds_update_t     *u = data;
+    mds_buffer_t     *stale = &u->stale;
     const mds_json_t *packages;
     mds_json_t       *state;
     mds_str_t         keyid;
     mds_status_t      status;
 
-    if (mds_str_eq(app, walk->app)) {
+    if (mds_str_eq(app, u->change->app)) {
         return MDS_OK;
     }
 
-    status = mds_journal_app(walk->loader->journal, app, err, &state);
+    status = mds_journal_app(u->loader->journal, app, err, &state);
     if (status != MDS_OK) {
         return status;
     }
@@ -346,36 +344,39 @@ mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
 }
 
 mds_status_t
-mds_loader_find_stale(mds_loader_t *loader, const mds_model_t *model,
-                      const mds_key_t *key, mds_error_t *err)
+mds_update_find_stale(mds_update_t *u, mds_error_t *err)
 {
-    mds_stale_walk_t walk = { loader, model->app };
-    mds_status_t     status = mds_stale_collect(loader, model, key, err);
+    mds_status_t status;
 
-    if (status != MDS_OK || loader->stale.len == 0) {
+    if (u->change->key == NULL) {
+        return MDS_OK;
+    }
+
+    status = mds_stale_collect(u, err);
+
+    if (status != MDS_OK || u->stale.len == 0) {
         return status;
     }
 
-    mds_stale_sort(&loader->stale);
-    return mds_journal_apps(loader->journal, mds_stale_ask_app, &walk, err);
+    mds_stale_sort(&u->stale);
+    return mds_journal_apps(u->loader->journal, mds_stale_ask_app, u, err);
 }
 
 /* The change is in force: what fails here is left for the next one. */
 void
-mds_loader_replace_stale(mds_loader_t *loader, const mds_key_t *key)
+mds_update_replace_stale(mds_update_t *u)
 {
-    const mds_stale_t *stale = (const void *) loader->stale.data;
+    const mds_stale_t *stale = (const void *) u->stale.data;
     mds_error_t        err;
     mds_status_t       told = MDS_OK;
 
-    for (size_t i = 0; i < loader->stale.len / sizeof(*stale); i++) {
+    for (size_t i = 0; i < u->stale.len / sizeof(*stale); i++) {
         if (!stale[i].needed
-            && mds_store_set_signature(loader->depot, &stale[i].sha256,
-                                       key->keyid, &err)
+            && mds_store_set_signature(u->loader->depot, &stale[i].sha256,
+                                       u->change->key->keyid, &err)
                    != MDS_OK)
         {
-            told = mds_json_append(loader->warnings,
-                                   mds_json_string_new(mds_str_of(err.text)));
+            told = mds_update_warn(u, &err, "%s", err.text);
         }
     }
 

@@ -1,3 +1,9 @@
+/*
+ * Building a generation: one app compiled from its model, all others copied
+ * from the generation in force; or, where that is of another format, all of
+ * them compiled from the journal.
+ */
+
 #include <stdlib.h>
 
 #include "base/mds_endian.h"
@@ -7,9 +13,10 @@
 #include "compile/mds_generation.h"
 #include "document/mds_document.h"
 #include "files/mds_store.h"
-#include "loader/mds_loader_internal.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_message.h"
 #include "loader/mds_setting_ids.h"
+#include "loader/mds_update.h"
 
 typedef struct {
     mds_compile_t      compile; /* first: the callbacks get its address */
@@ -23,6 +30,7 @@ typedef struct {
     mds_catalog_t     *before; /* NULL: nothing of it can be taken over */
     char              *body;   /* of the manifest signed last */
     bool               compiled;
+    mds_file_id_t      file_id; /* of the generation, once it is validated */
 } mds_build_run_t;
 
 static mds_status_t
@@ -280,7 +288,7 @@ mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
         = mds_journal_app(run->loader->journal, app, err, &state);
 
     if (status == MDS_OK) {
-        status = mds_app_expand_lists(state, err, &whole);
+        status = mds_app_state_expand_lists(state, err, &whole);
     }
 
     if (status == MDS_OK) {
@@ -296,7 +304,7 @@ mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        run->signer = mds_loader_signer(state, run->key);
+        run->signer = mds_app_signer(state, run->key);
         status = mds_build_model(run, model, err);
     }
 
@@ -359,7 +367,7 @@ mds_build_run(mds_build_run_t *run, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_generation_commit(run->generation, run->before, err,
-                                       &run->loader->proved);
+                                       &run->file_id);
     } else {
         mds_generation_abort(run->generation);
     }
@@ -384,20 +392,23 @@ mds_build_of(mds_loader_t *loader, const mds_model_t *model, uint64_t serial,
 }
 
 mds_status_t
-mds_loader_build(mds_loader_t *loader, const mds_model_t *model,
-                 const mds_signer_t *signer, uint64_t serial, int64_t now_ms,
-                 mds_error_t *err)
+mds_update_build(mds_update_t *u, mds_error_t *err)
 {
-    mds_build_run_t run = mds_build_of(loader, model, serial, now_ms);
+    mds_loader_t   *loader = u->loader;
+    mds_build_run_t run = mds_build_of(loader, u->model, u->serial, u->now_ms);
     mds_status_t    status;
 
-    run.signer = *signer;
+    run.signer = u->signer;
     status
         = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
                            true, err, &run.before);
 
     if (status == MDS_OK) {
         status = mds_build_run(&run, err);
+    }
+
+    if (status == MDS_OK) {
+        u->file_id = run.file_id;
     }
 
     mds_catalog_close(run.before);
@@ -418,7 +429,7 @@ mds_loader_upgrade_format(mds_loader_t *loader, const mds_key_t *key,
     mds_catalog_close(catalog);
     run.key = key;
 
-    /* Whatever else ails it is found, and told, by who opens it. */
+    /* Any other fault is found, with a message, when it is opened for use. */
     if (status != MDS_INCOMPATIBLE) {
         return MDS_OK;
     }

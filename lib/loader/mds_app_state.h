@@ -1,0 +1,27 @@
+/*
+ * mds_app_state: the JSON state of one app, as the journal keeps it (drawn in
+ * mds_loader.h).
+ */
+
+#ifndef MDS_APP_STATE_H
+#define MDS_APP_STATE_H
+
+#include "loader/mds_journal.h"
+#include "json/mds_json.h"
+
+/*
+ * Loads the state of an app from the journal, within one of its transactions.
+ * A removed app comes as it was left; one that was never there as an empty
+ * document with its name. *state is a new reference.
+ */
+mds_status_t
+mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                   mds_json_t **state) MDS_MUST_CHECK;
+
+/* Copies the state's document and puts the contents of its external lists into
+ * it. *document is a new reference. */
+mds_status_t
+mds_app_state_expand_lists(const mds_json_t *state, mds_error_t *err,
+                           mds_json_t **document) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * The update sequence: how one change of the catalog is made, step by step
+ * (docs/design.md). mds_loader_change(), at the end, is the sequence; the
+ * steps that are longer than a screen have files of their own, mds_update_*.c.
+ */
+
+#include "loader/mds_update.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mds_time.h"
+#include "catalog/mds_validation_hint.h"
+#include "document/mds_document.h"
+#include "loader/mds_app_state.h"
+#include "loader/mds_change_check.h"
+#include "loader/mds_diff.h"
+#include "loader/mds_lint.h"
+#include "loader/mds_message.h"
+#include "loader/mds_revert.h"
+#include "loader/mds_setting_ids.h"
+#include "state/mds_read_marks.h"
+
+mds_status_t
+mds_update_warn(mds_update_t *update, mds_error_t *err, const char *format, ...)
+{
+    char    words[MDS_ERROR_BYTES + 64];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    return mds_json_done(mds_json_append(update->warnings,
+                                         mds_json_string_new(
+                                             mds_str_of(words))),
+                         err);
+}
+
+/* A dry run leaves even what is old as it is. */
+static mds_status_t
+mds_update_begin(mds_update_t *u, mds_error_t *err)
+{
+    mds_loader_t *loader = u->loader;
+    mds_status_t  status = MDS_OK;
+
+    if (!u->change->dry_run) {
+        status = mds_loader_recover(loader, u->change->key, err);
+    }
+
+    u->serial = mds_journal_serial(loader->journal) + 1;
+    u->now_ms = mds_time_now_ms();
+    u->warnings = mds_json_array_new();
+    u->list_counts = mds_json_object_new();
+
+    return status == MDS_OK
+               ? mds_created_files_new(loader->depot, err, &u->created)
+               : status;
+}
+
+/* Edits a copy of the app's state. */
+static mds_status_t
+mds_update_edit(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+    mds_status_t        status
+        = mds_app_state_load(u->loader->journal, change->app, err, &u->before);
+
+    if (status == MDS_OK) {
+        status = mds_update_check_key(u, err);
+    }
+
+    if (status == MDS_OK && (u->after = mds_json_copy(u->before)) == NULL) {
+        status = mds_fail_memory(err);
+    }
+
+    if (status == MDS_OK) {
+        status = change->edit(u->loader, change->data, u->after, err);
+    }
+
+    /* A removed app is there again, unless the edit removes it. */
+    if (status == MDS_OK && mds_json_bool(mds_json_get(u->before, "removed"))) {
+        mds_json_delete(u->after, "removed");
+    }
+
+    return status;
+}
+
+/* Checks the edited document, and reads it into the model. */
+static mds_status_t
+mds_update_check(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status;
+
+    mds_model_free(u->model);
+    u->model = NULL;
+    mds_json_release(u->document);
+    u->document = NULL;
+
+    status = mds_app_state_expand_lists(u->after, err, &u->document);
+
+    return status == MDS_OK ? mds_document_check(u->document, u->change->what,
+                                                 err, &u->model)
+                            : status;
+}
+
+/* Stores the document's files, and checks it once more with their digests. */
+static mds_status_t
+mds_update_store_files(mds_update_t *u, mds_error_t *err)
+{
+    size_t       stored = 0;
+    mds_status_t status = mds_update_store(u, err, &stored);
+
+    return status == MDS_OK && stored > 0 ? mds_update_check(u, err) : status;
+}
+
+/* Fills the model with all that is not in the document. */
+static mds_status_t
+mds_update_complete_model(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status = mds_setting_ids_assign(u->after, u->model, err);
+
+    u->model->removed = mds_json_bool(mds_json_get(u->after, "removed"));
+
+    return status == MDS_OK
+               ? mds_message_model(u->after, u->now_ms, u->model, err)
+               : status;
+}
+
+/* Finds out what changes, and whether it may. */
+static mds_status_t
+mds_update_compare(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+    mds_change_check_t  check = {
+         .what = change->what,
+         .applies = change->applies,
+         .reverts = change->reverts,
+         .before = u->before,
+         .after = u->after,
+         .model = u->model,
+         .now_ms = u->now_ms,
+         .warnings = u->warnings,
+    };
+    mds_status_t status = mds_update_complete_model(u, err);
+
+    if (status == MDS_OK) {
+        status = mds_diff(u->before, u->after, err, &u->changes);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_revert_places(u->before, u->changes, err);
+    }
+
+    if (status == MDS_OK && mds_json_size(u->changes) > 0
+        && change->guard != NULL) {
+        status = change->guard(u->loader, change->data, u->before, err);
+    }
+
+    check.changes = u->changes;
+
+    return status == MDS_OK ? mds_change_check(&check, err) : status;
+}
+
+/* Nothing is made where nothing changes, not even a serial. */
+static bool
+mds_update_is_made(const mds_update_t *u)
+{
+    return mds_json_size(u->changes) > 0 && !u->change->dry_run;
+}
+
+/*
+ * Removes messages that have expired long ago, and what users have marked of
+ * them, with whatever change comes. Should that fail, there is nothing but a
+ * few bytes too many, and the next change comes by here again.
+ */
+static void
+mds_update_sweep_messages(mds_update_t *u)
+{
+    mds_state_t *marks;
+    uint64_t     oldest;
+    mds_status_t swept;
+    mds_error_t  err;
+
+    if (!mds_message_prune(u->after, u->now_ms, &oldest)
+        || mds_state_open(u->loader->depot, &err, &marks) != MDS_OK)
+    {
+        return;
+    }
+
+    swept = mds_state_sweep_read_marks(marks, u->change->app, oldest, &err);
+    (void) swept;
+    mds_state_close(marks);
+}
+
+/* The first package that is signed decides on the app's key. */
+static mds_status_t
+mds_update_choose_signer(mds_update_t *u, mds_error_t *err)
+{
+    mds_signer_t *signer = &u->signer;
+
+    *signer = mds_app_signer(u->after, u->change->key);
+
+    if (signer->keyid[0] != '\0' || signer->key == NULL
+        || u->model->package_count == 0)
+    {
+        return MDS_OK;
+    }
+
+    (void) mds_keyid_hex(signer->key->keyid, signer->keyid);
+
+    return mds_json_done(mds_json_set_str(u->after, "key",
+                                          mds_str_of(signer->keyid)),
+                         err);
+}
+
+/* Makes what the next generation needs beside it. */
+static mds_status_t
+mds_update_prepare(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status;
+
+    mds_update_sweep_messages(u);
+    status = mds_update_choose_signer(u, err);
+
+    if (status == MDS_OK) {
+        status = mds_update_make_deltas(u, err);
+    }
+
+    return status == MDS_OK ? mds_update_find_stale(u, err) : status;
+}
+
+/* A list that is kept up to date is no occasion to lint. */
+static bool
+mds_update_is_linted(const mds_update_t *u)
+{
+    for (size_t i = 0; i < mds_json_size(u->changes); i++) {
+        mds_str_t what
+            = mds_json_string(mds_json_get(mds_json_at(u->changes, i), "what"));
+
+        if (mds_str_eq(what, mds_str("package"))
+            || mds_str_eq(what, mds_str("release")))
+        {
+            return true;
+        }
+    }
+
+    return u->change->applies;
+}
+
+/* Warns of what is allowed, but is probably a mistake. */
+static mds_status_t
+mds_update_lint(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    if (mds_json_size(u->changes) > 0) {
+        status = mds_update_warn_lists(u, err);
+    }
+
+    return status == MDS_OK && mds_update_is_linted(u)
+               ? mds_lint(u->model, err, u->warnings)
+               : status;
+}
+
+/* Tells workers on this machine that the generation was validated, so that
+ * they need not read it again. Who may not write to the state does not. */
+static void
+mds_update_publish_hint(const mds_update_t *u)
+{
+    mds_validation_hint_t *hint;
+    mds_error_t            err;
+
+    if (mds_validation_hint_open(u->loader->depot, true, &err, &hint) == MDS_OK)
+    {
+        mds_validation_hint_publish(hint, u->serial,
+                                    mds_current_serial(u->loader->current),
+                                    &u->file_id);
+        mds_validation_hint_close(hint);
+    }
+}
+
+/*
+ * The change is committed, and workers see it at once. If only the disk does
+ * not take its number, the change has not failed, but the caller is warned:
+ * after a power cut workers would see the one before, until a loader comes.
+ */
+static void
+mds_update_switch(mds_update_t *u)
+{
+    mds_error_t  err;
+    mds_status_t told = MDS_OK;
+
+    if (mds_current_advance(u->loader->current, u->serial, &err) != MDS_OK) {
+        told = mds_update_warn(u, &err,
+                               "the change is in force, but not safe: %s",
+                               err.text);
+    }
+
+    (void) told;
+    mds_update_publish_hint(u);
+    mds_update_replace_stale(u);
+}
+
+/* From here on the change may be there, even where this fails: its files
+ * stay. */
+static mds_status_t
+mds_update_commit(mds_update_t *u, mds_error_t *err)
+{
+    mds_created_files_free(u->created);
+    u->created = NULL;
+
+    return mds_journal_commit(u->loader->journal, err);
+}
+
+static void
+mds_update_free(mds_update_t *u)
+{
+    mds_model_free(u->model);
+    mds_json_release(u->before);
+    mds_json_release(u->after);
+    mds_json_release(u->document);
+    mds_json_release(u->changes);
+    mds_json_release(u->warnings);
+    mds_json_release(u->list_counts);
+    mds_created_files_free(u->created);
+    mds_buffer_free(&u->stale);
+}
+
+/* The numbers are those of "Update sequence" in docs/design.md. */
+mds_status_t
+mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
+                  mds_error_t *err, mds_change_result_t *result)
+{
+    mds_update_t u = { .loader = loader, .change = change };
+    mds_status_t status;
+
+    if ((status = mds_journal_write(loader->journal, err)) != MDS_OK /* 1 */
+        || (status = mds_update_begin(&u, err)) != MDS_OK            /* 2 */
+        || (status = mds_update_edit(&u, err)) != MDS_OK             /* 3 */
+        || (status = mds_update_check(&u, err)) != MDS_OK            /* 4 */
+        || (status = mds_update_store_files(&u, err)) != MDS_OK      /* 5 */
+        || (status = mds_update_compare(&u, err)) != MDS_OK)
+    {
+        goto failed;
+    }
+
+    if (!mds_update_is_made(&u)) {
+        if ((status = mds_update_lint(&u, err)) != MDS_OK) {
+            goto failed;
+        }
+
+        result->serial = u.serial - 1;
+        mds_journal_abort(loader->journal);
+
+    } else {
+        if ((status = mds_update_prepare(&u, err)) != MDS_OK  /* 6 */
+            || (status = mds_update_build(&u, err)) != MDS_OK /* 7, 8 */
+            || (status = mds_update_record(&u, err)) != MDS_OK
+            || (status = mds_update_lint(&u, err)) != MDS_OK
+            || (status = mds_update_commit(&u, err)) != MDS_OK) /* 9 */
+        {
+            goto failed;
+        }
+
+        result->serial = u.serial;
+        mds_update_switch(&u); /* 10 */
+    }
+
+    result->changes = mds_json_retain(u.changes);
+    result->warnings = mds_json_retain(u.warnings);
+    mds_update_free(&u);
+
+    return MDS_OK;
+
+failed:
+    mds_created_files_remove(u.created);
+    mds_journal_abort(loader->journal);
+    mds_update_free(&u);
+
+    return status;
+}

@@ -1,0 +1,104 @@
+/*
+ * mds_update: one change of the catalog under way.
+ *
+ * mds_loader_change() (mds_update.c) runs the steps that docs/design.md draws
+ * under "Update sequence"; each is a function that takes this context. All that
+ * a change needs for itself is here, and nothing of it in the loader, which
+ * lives longer.
+ */
+
+#ifndef MDS_UPDATE_H
+#define MDS_UPDATE_H
+
+#include "base/mds_buffer.h"
+#include "base/mds_file.h"
+#include "compile/mds_delta_plan.h"
+#include "loader/mds_created_files.h"
+#include "loader/mds_loader_internal.h"
+
+/* Which key signs an app, and whether it was given. */
+typedef struct {
+    char             keyid[MDS_KEYID_HEX + 1]; /* empty: nothing was signed */
+    const mds_key_t *key;                      /* that one; NULL: not given */
+} mds_signer_t;
+
+typedef struct {
+    mds_loader_t       *loader;
+    const mds_change_t *change; /* what the caller wants */
+    int64_t             now_ms;
+    uint64_t            serial; /* of the next generation */
+
+    mds_json_t  *before;   /* the app's state */
+    mds_json_t  *after;    /* the same, edited */
+    mds_json_t  *document; /* of after, with the contents of its lists */
+    mds_model_t *model;    /* of document: has views into it */
+    mds_json_t  *changes;  /* from before to after, see mds_diff.h */
+    mds_json_t  *warnings; /* strings */
+
+    mds_signer_t         signer;
+    mds_created_files_t *created;     /* removed where the change fails */
+    mds_json_t          *list_counts; /* of ids, by SHA-256 of files read */
+    mds_buffer_t         stale;       /* see mds_update_find_stale() */
+    mds_file_id_t        file_id;     /* of the generation that was validated */
+} mds_update_t;
+
+/* Appends a warning for the caller. */
+mds_status_t mds_update_warn(mds_update_t *update, mds_error_t *err,
+                             const char *format, ...) MDS_PRINTF(3, 4);
+
+/*
+ * Puts the files of the edited document into the depot: each "file" becomes a
+ * "sha256". A dry run only digests them. *stored is how many there were.
+ */
+mds_status_t mds_update_store(mds_update_t *update, mds_error_t *err,
+                              size_t *stored) MDS_MUST_CHECK;
+
+/* Warns of lists that become empty, or lose more than half of their ids. */
+mds_status_t
+mds_update_warn_lists(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Sets "key" of the state before where an older program has not, from the
+ * signatures that are there. MDS_DENIED: the change comes with another key than
+ * the app's.
+ */
+mds_status_t
+mds_update_check_key(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Returns who signs the app as the state has it. */
+mds_signer_t mds_app_signer(const mds_json_t *state, const mds_key_t *key);
+
+/*
+ * Finds each SHA256.minisig of the model's packages whose key signs that file
+ * for no app any more, that of the change aside, and notes it in
+ * update->stale. What was noted is replaced by the app's own signature once
+ * the change is made.
+ */
+mds_status_t
+mds_update_find_stale(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+void mds_update_replace_stale(mds_update_t *update);
+
+/* Makes the differences that the model asks for, and signs its packages. */
+mds_status_t
+mds_update_make_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Checks a difference that was made elsewhere, unless that was done when it
+ * came; where that cannot be done, a warning says so.
+ */
+mds_status_t
+mds_update_check_delta(mds_update_t *update, const mds_delta_pair_t *pair,
+                       mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Builds, seals and validates the next generation: the model's app compiled,
+ * all others as the one in force has them.
+ */
+mds_status_t
+mds_update_build(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Writes the edited state and an entry of the log into the journal. */
+mds_status_t
+mds_update_record(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,262 @@
+/*
+ * Preparing what the next generation needs beside it: differences between
+ * packages, and each package's minisign file.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mds_endian.h"
+#include "files/mds_delta.h"
+#include "files/mds_store.h"
+#include "loader/mds_update.h"
+
+static mds_status_t
+mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
+                 mds_error_t *err, uint64_t *compressed_bytes)
+{
+    mds_progress_t *progress;
+    mds_path_t      path;
+    mds_status_t    status;
+
+    if (mds_journal_size(loader->journal, sha256, compressed_bytes)) {
+        return MDS_OK;
+    }
+
+    status = mds_store_path(loader->depot, sha256, err, &path);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    progress = mds_loader_busy(loader, "compressing");
+    status = mds_compressed_size(path.text, progress, err, compressed_bytes);
+    mds_loader_idle(loader, progress);
+
+    if (status == MDS_OK) {
+        mds_journal_put_size(loader->journal, sha256, *compressed_bytes);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                 mds_error_t *err, mds_delta_entry_t *note)
+{
+    const mds_sha256_t *from = &pair->from->sha256;
+    const mds_sha256_t *to = &pair->to->sha256;
+    char                label[2 * MDS_VERSION_MAX + 8];
+    mds_progress_t     *progress;
+    mds_sha256_t        sha256 = { { 0 } };
+    uint64_t            compressed, size = 0;
+    bool                worth = false;
+    mds_status_t        status = mds_prepare_size(loader, to, err, &compressed);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    snprintf(label, sizeof(label), "%.*s -> %.*s", MDS_STR(pair->from->version),
+             MDS_STR(pair->to->version));
+    progress = mds_loader_busy(loader, label);
+    status = mds_store_delta(loader->depot, from, to, compressed, progress, err,
+                             &sha256, &size, &worth);
+    mds_loader_idle(loader, progress);
+
+    note->worth = worth;
+    memcpy(note->sha256, sha256.bytes, sizeof(note->sha256));
+    mds_store_be64(note->size, size);
+
+    return status;
+}
+
+/* Whether both files can have a difference between them at all. */
+static mds_status_t
+mds_prepare_possible(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                     mds_error_t *err, bool *possible)
+{
+    uint64_t     from, to;
+    mds_status_t status;
+
+    status = mds_store_has(loader->depot, &pair->from->sha256, err, &from);
+
+    if (status == MDS_OK) {
+        status = mds_store_has(loader->depot, &pair->to->sha256, err, &to);
+    }
+
+    if (status == MDS_OK) {
+        *possible = mds_delta_possible(from, to);
+    }
+
+    return status;
+}
+
+/* Warns once, when the difference would be made. */
+static mds_status_t
+mds_prepare_warn_impossible(mds_update_t *u, const mds_delta_pair_t *pair,
+                            mds_error_t *err)
+{
+    const mds_package_t *to = pair->to;
+
+    return mds_update_warn(u, err,
+                           "package %.*s%s%.*s %.*s: there is no difference"
+                           " from %.*s, since one of the files is over %llu"
+                           " MiB; devices get it in full",
+                           MDS_STR(to->kind), to->name.len > 0 ? " " : "",
+                           MDS_STR(to->name), MDS_STR(to->version),
+                           MDS_STR(pair->from->version),
+                           (unsigned long long) (MDS_DELTA_FILE_MAX >> 20));
+}
+
+static mds_status_t
+mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
+{
+    mds_update_t     *u = data;
+    mds_loader_t     *loader = u->loader;
+    mds_delta_entry_t note = { 0 };
+    bool              possible = false;
+    mds_status_t      status;
+
+    if (pair->wish != NULL && pair->wish->has_sha256) {
+        return mds_update_check_delta(u, pair, err);
+    }
+
+    if (mds_journal_delta(loader->journal, &pair->from->sha256,
+                          &pair->to->sha256, &note))
+    {
+        return MDS_OK;
+    }
+
+    status = mds_prepare_possible(loader, pair, err, &possible);
+
+    if (status == MDS_OK) {
+        status = possible ? mds_prepare_make(loader, pair, err, &note)
+                          : mds_prepare_warn_impossible(u, pair, err);
+    }
+
+    if (status == MDS_OK) {
+        mds_journal_put_delta(loader->journal, &pair->from->sha256,
+                              &pair->to->sha256, &note);
+    }
+
+    return status;
+}
+
+/* All packages, by resource, higher versions first. */
+static mds_status_t
+mds_prepare_sort(const mds_model_t *model, mds_error_t *err, mds_builds_t *all)
+{
+    all->count = model->package_count;
+    all->items
+        = mds_arena_calloc(model->arena, all->count + 1, sizeof(*all->items));
+    if (all->items == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; i < all->count; i++) {
+        all->items[i] = &model->packages[i];
+    }
+
+    qsort(all->items, all->count, sizeof(*all->items), mds_builds_cmp);
+    return MDS_OK;
+}
+
+/* Whether the app had the package before the change. */
+static bool
+mds_prepare_had_package(const mds_update_t *u, const mds_package_t *package)
+{
+    const mds_json_t *packages
+        = mds_json_get(mds_json_get(u->before, "document"), "packages");
+    char      hex[MDS_SHA256_HEX + 1];
+    mds_str_t sha256 = mds_str_of(mds_sha256_hex(&package->sha256, hex));
+
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        if (mds_str_eq(mds_json_string(
+                           mds_json_get(mds_json_at(packages, i), "sha256")),
+                       sha256))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Without a key, what is new cannot be signed. What an older program let
+ * another app's key sign does not keep anybody from a `pause`. */
+static mds_status_t
+mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
+                         mds_error_t *err)
+{
+    const char  *keyid = u->signer.keyid;
+    uint8_t      bytes[MDS_KEYID_BYTES];
+    mds_status_t status = MDS_NOT_FOUND;
+
+    if (mds_keyid_parse(mds_str_of(keyid), bytes)) {
+        status
+            = mds_store_signed(u->loader->depot, &package->sha256, bytes, err);
+    }
+
+    if (status == MDS_NOT_FOUND && mds_prepare_had_package(u, package)) {
+        return MDS_OK;
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_fail(err, MDS_DENIED,
+                          "package %.*s %.*s has to be signed: give --key"
+                          " FILE, or its path in MDS_KEY%s%s",
+                          MDS_STR(package->kind), MDS_STR(package->version),
+                          keyid[0] != '\0' ? "; the app's key is " : "", keyid)
+               : status;
+}
+
+static mds_status_t
+mds_prepare_sign(mds_update_t *u, const mds_package_t *package,
+                 mds_error_t *err)
+{
+    char label[MDS_ERROR_BYTES];
+
+    if (u->signer.key == NULL) {
+        return mds_prepare_check_signed(u, package, err);
+    }
+
+    snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s",
+             MDS_STR(u->model->app), MDS_STR(package->kind),
+             package->name.len > 0 ? " " : "", MDS_STR(package->name),
+             MDS_STR(package->version));
+
+    return mds_store_minisign(u->loader->depot, &package->sha256, u->signer.key,
+                              label, err);
+}
+
+mds_status_t
+mds_update_make_deltas(mds_update_t *u, mds_error_t *err)
+{
+    mds_builds_t all;
+    mds_status_t status = mds_prepare_sort(u->model, err, &all);
+
+    for (size_t first = 0; status == MDS_OK && first < all.count;) {
+        const mds_package_t *head = all.items[first];
+        mds_builds_t         builds = { all.items + first, 0 };
+
+        while (first < all.count
+               && mds_resource_cmp(all.items[first]->kind,
+                                   all.items[first]->name, head->kind,
+                                   head->name)
+                      == 0)
+        {
+            builds.count++;
+            first++;
+        }
+
+        for (size_t i = 0; status == MDS_OK && i < builds.count; i++) {
+            status = mds_prepare_sign(u, builds.items[i], err);
+            if (status == MDS_OK) {
+                status = mds_delta_plan_deltas(&builds, i, mds_prepare_pair, u,
+                                               err);
+            }
+        }
+    }
+
+    return status;
+}

@@ -1,0 +1,150 @@
+/*
+ * What a change leaves in the journal: the app's state, and an entry of the
+ * log.
+ */
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mds_time.h"
+#include "loader/mds_update.h"
+
+/* Returns who runs this: behind sudo, the person in front of it. */
+static mds_str_t
+mds_update_user(char who[128])
+{
+    const char    *sudo = getenv("SUDO_USER");
+    struct passwd *user = getpwuid(getuid());
+    char           host[64] = "";
+
+    (void) gethostname(host, sizeof(host) - 1);
+    snprintf(who, 128, "%.48s@%s",
+             sudo != NULL   ? sudo
+             : user != NULL ? user->pw_name
+                            : "?",
+             host);
+
+    return mds_str_of(who);
+}
+
+/* Whether the document itself is touched: a later one would put that back. */
+static bool
+mds_update_is_step(const mds_json_t *changes)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        mds_str_t what
+            = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
+
+        if (!mds_str_eq(what, mds_str("external"))
+            && !mds_str_eq(what, mds_str("message"))
+            && !mds_str_eq(what, mds_str("key")))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static mds_status_t
+mds_update_log(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+    char                who[128], time[MDS_TIME_BYTES];
+    char                keyid[MDS_KEYID_HEX + 1];
+    bool         step = !change->applies && mds_update_is_step(u->changes);
+    mds_json_t  *entry;
+    mds_status_t status;
+
+    entry = mds_json_pack("{s:I, s:s, s:o, s:o, s:o, s:b, s:s*, s:O}", "serial",
+                          (int64_t) u->serial, "time",
+                          mds_time_format(u->now_ms, time), "who",
+                          mds_json_string_new(mds_update_user(who)), "app",
+                          mds_json_string_new(change->app), "command",
+                          mds_json_string_new(mds_str_of(change->command)),
+                          "step", (int) step, "keyid",
+                          change->key == NULL
+                              ? NULL
+                              : mds_keyid_hex(change->key->keyid, keyid),
+                          "changes", u->changes);
+
+    if (entry == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    status = mds_journal_put_entry(u->loader->journal, u->serial, entry, err);
+    mds_json_release(entry);
+
+    return status;
+}
+
+/*
+ * "since" of a state: the serial of the last change of each release, by its
+ * id, so that whoever asks since when it is so need not read the whole log.
+ */
+static mds_status_t
+mds_update_since(mds_json_t *state, const mds_json_t *changes, uint64_t serial)
+{
+    mds_status_t status = MDS_OK;
+
+    if (mds_json_get(state, "since") == NULL) {
+        status = mds_json_set(state, "since", mds_json_object_new());
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(changes); i++) {
+        const mds_json_t *change = mds_json_at(changes, i);
+        mds_str_t         id = mds_json_string(mds_json_get(change, "id"));
+
+        if (!mds_str_eq(mds_json_string(mds_json_get(change, "what")),
+                        mds_str("release")))
+        {
+            continue;
+        }
+
+        if (mds_json_get(change, "after") == NULL) {
+            mds_json_delete(mds_json_get(state, "since"), id.data);
+        } else {
+            status = mds_json_put(mds_json_get(state, "since"), id,
+                                  mds_json_integer_new((int64_t) serial));
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_update_record(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+    mds_journal_t      *journal = u->loader->journal;
+    mds_status_t        status
+        = mds_json_set_integer(u->after, "serial", (int64_t) u->serial);
+
+    if (status == MDS_OK && change->applies) {
+        status = mds_json_set_integer(u->after, "applied", (int64_t) u->serial);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_update_since(u->after, u->changes, u->serial);
+    }
+
+    if (status != MDS_OK) {
+        return mds_fail_memory(err);
+    }
+
+    status = u->model->removed
+                 ? mds_journal_remove_app(journal, change->app, u->after, err)
+                 : mds_journal_put_app(journal, change->app, u->after, err);
+
+    if (status == MDS_OK) {
+        status = mds_update_log(u, err);
+    }
+
+    if (status == MDS_OK) {
+        mds_journal_set_serial(journal, u->serial);
+    }
+
+    return status;
+}
