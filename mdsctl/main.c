@@ -287,7 +287,7 @@ main(int argc, char **argv)
     mds_journal_on_wait(mdsctl_waits);
 
     if (!mds_fault_guard_install()) {
-        mds_fail_errno(&err, "failed to handle SIGBUS and SIGSEGV");
+        mds_fail_errno(&err, "handle SIGBUS and SIGSEGV");
         return mdsctl_failed(&err);
     }
 
@@ -301,7 +301,7 @@ main(int argc, char **argv)
 
     /* A full disk shows here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        mds_fail_errno(&err, "failed to write to standard output");
+        mds_fail_errno(&err, "write to standard output");
         return mdsctl_failed(&err);
     }
 

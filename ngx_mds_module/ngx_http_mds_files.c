@@ -161,7 +161,7 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
 
     default:
         ngx_set_errno(of->err);
-        return mds_fail_errno(err, "failed to read a file in \"%s\"", dir);
+        return mds_fail_errno(err, "read a file in \"%s\"", dir);
     }
 }
 

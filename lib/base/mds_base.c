@@ -218,6 +218,6 @@ mds_error_set_errno(mds_error_t *err, const char *format, ...)
     vsnprintf(words, sizeof(words), format, args);
     va_end(args);
 
-    return mds_fail(err, mds_status_of_errno(number), "%s: %s", words,
+    return mds_fail(err, mds_status_of_errno(number), "failed to %s: %s", words,
                     strerror(number));
 }

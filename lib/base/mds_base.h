@@ -160,7 +160,9 @@ const char *mds_status_name(mds_status_t status);
 void mds_error_set(mds_error_t *err, mds_status_t status, const char *format,
                    ...) MDS_PRINTF(3, 4);
 
-/* Fills *err as errno says: its text follows the words. Returns a failure. */
+/* Fills *err with "failed to WORDS: TEXT", the words beginning with a verb and
+ * the text being that of errno, and returns the status that errno stands for.
+ */
 mds_status_t
 mds_error_set_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
 

@@ -63,7 +63,8 @@ mds_file_open(const char *path, mds_error_t *err, int *fd, uint64_t *size_bytes)
 
     if (!S_ISREG(st.st_mode)) {
         close(opened);
-        return mds_fail(err, MDS_INVALID, "\"%s\" is no regular file", path);
+        return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
+                        path);
     }
 
     *fd = opened;
@@ -130,7 +131,8 @@ mds_file_read_rest(int fd, const char *path, size_t room, size_t max_bytes,
     for (;; room *= 2) {
         grown = realloc(*bytes, room);
         if (grown == NULL) {
-            return mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
+            return mds_fail(err, MDS_NO_MEMORY,
+                            "failed to read \"%s\": out of memory", path);
         }
 
         *bytes = grown;
@@ -358,7 +360,7 @@ mds_dir_make(const char *path, mode_t mode, mds_error_t *err)
     }
 
     if (!S_ISDIR(st.st_mode)) {
-        return mds_fail(err, MDS_EXISTS, "\"%s\" is there, but no directory",
+        return mds_fail(err, MDS_EXISTS, "\"%s\" exists and is not a directory",
                         path);
     }
 

@@ -53,13 +53,15 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
         = pcre2_compile(text, pattern.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
                         &number, &offset, NULL);
     if (parsed == NULL && number == PCRE2_ERROR_HEAP_FAILED) {
-        return mds_fail(err, MDS_NO_MEMORY, "pattern: no memory");
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to compile the pattern: out of memory");
     }
 
     if (parsed == NULL) {
         (void) pcre2_get_error_message(number, words, sizeof(words));
 
-        return mds_fail(err, MDS_INVALID, "pattern is wrong at byte %zu: %s",
+        return mds_fail(err, MDS_INVALID,
+                        "pattern is wrong at byte %zu: %s",
                         (size_t) offset, (const char *) words);
     }
 
@@ -88,7 +90,8 @@ mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
     mds_pattern_t *p = calloc(1, sizeof(*p));
 
     if (p == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "pattern: no memory");
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to compile the pattern: out of memory");
     }
 
     status = mds_pattern_parse(pattern, err, &p->code);
@@ -104,7 +107,8 @@ mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
     p->limits = pcre2_match_context_create(NULL);
 
     if (p->data == NULL || p->limits == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "pattern: no memory");
+        status = mds_fail(err, MDS_NO_MEMORY,
+                          "failed to compile the pattern: out of memory");
         goto failed;
     }
 

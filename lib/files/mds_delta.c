@@ -136,7 +136,8 @@ mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
     }
 
     if (n < sizeof(magic) || memcmp(magic, mds_delta_magic, n) != 0) {
-        return mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" is no dcz difference",
+        return mds_fail(err, MDS_INCOMPATIBLE,
+                        "\"%s\" is not a difference in the dcz format",
                         delta->path);
     }
 
@@ -146,12 +147,12 @@ mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
     }
 
     if (n < sizeof(sha256.bytes)) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" ends early", delta->path);
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is truncated", delta->path);
     }
 
     if (!mds_sha256_eq(&sha256, &old->sha256)) {
         return mds_fail(err, MDS_INCOMPATIBLE,
-                        "\"%s\" is made for an old file with SHA-256 %s, not "
+                        "\"%s\" was made for an old file with SHA-256 %s, not "
                         "for one with %s",
                         delta->path, mds_sha256_hex(&sha256, theirs),
                         mds_sha256_hex(&old->sha256, ours));
@@ -190,7 +191,7 @@ mds_delta_prove(const mds_old_t *old, const char *delta_path,
     }
 
     if (sink.sink.bytes != source.size_bytes) {
-        status = mds_fail(err, MDS_CONFLICT, "\"%s\" changed while being read",
+        status = mds_fail(err, MDS_CONFLICT, "\"%s\" changed while it was read",
                           new_path);
     }
 

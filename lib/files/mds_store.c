@@ -45,7 +45,7 @@ mds_store_has(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
     }
 
     if (!S_ISREG(st.st_mode)) {
-        return mds_fail(err, MDS_INVALID, "\"%s\" is no regular file",
+        return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
                         path.text);
     }
 
@@ -243,10 +243,11 @@ mds_store_copy_signature(const char *from, const char *to,
         return status;
     }
 
-    status = memcmp(found, keyid, sizeof(found)) == 0
-                 ? mds_file_write(to, 0444, text, len, err)
-                 : mds_fail(err, MDS_NOT_FOUND, "\"%s\" is not by key %s", from,
-                            mds_keyid_hex(keyid, hex));
+    status
+        = memcmp(found, keyid, sizeof(found)) == 0
+              ? mds_file_write(to, 0444, text, len, err)
+              : mds_fail(err, MDS_NOT_FOUND, "\"%s\" was not signed by key %s",
+                         from, mds_keyid_hex(keyid, hex));
     free(text);
     return status;
 }
@@ -288,7 +289,7 @@ mds_store_signed(const char *depot, const mds_sha256_t *sha256,
 
     /* Whatever is broken there is no signature by this key. */
     return status == MDS_INVALID
-               ? mds_fail(err, MDS_NOT_FOUND, "\"%s\" is no signature",
+               ? mds_fail(err, MDS_NOT_FOUND, "\"%s\" is not a signature",
                           common.text)
                : status;
 }

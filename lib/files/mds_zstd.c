@@ -52,7 +52,7 @@ mds_zstd_fail(mds_error_t *err, mds_status_t status, size_t code,
         status = MDS_NO_MEMORY;
     }
 
-    return mds_fail(err, status, "%s \"%s\": %s", what, path,
+    return mds_fail(err, status, "failed to %s \"%s\": %s", what, path,
                     ZSTD_getErrorName(code));
 }
 
@@ -114,7 +114,8 @@ failed:
 static mds_status_t
 mds_source_changed(const char *path, mds_error_t *err)
 {
-    return mds_fail(err, MDS_CONFLICT, "\"%s\" changed while being read", path);
+    return mds_fail(err, MDS_CONFLICT, "\"%s\" changed while it was read",
+                    path);
 }
 
 /* Packs in, and with `end` all that is left; what comes out goes to sink. */
@@ -157,7 +158,8 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
     mds_status_t status;
 
     if (zstd == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "compress \"%s\": no memory",
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to compress \"%s\": out of memory",
                         source->path);
     }
 
@@ -212,7 +214,8 @@ mds_zstd_unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, const char *path,
     ZSTD_outBuffer out = { room, sizeof(room), 0 };
 
     if (!*more) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" goes on behind its end",
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" has bytes after the end of its zstd frame",
                         path);
     }
 
@@ -231,7 +234,8 @@ mds_zstd_unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, const char *path,
              && (in->pos < in->size || out.pos == out.size));
 
     if (status == MDS_OK && left == 0 && in->pos < in->size) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" goes on behind its end",
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"%s\" has bytes after the end of its zstd frame",
                         path);
     }
 
@@ -264,14 +268,14 @@ mds_zstd_unpack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
     }
 
     if (!mds_zstd_is_frame(chunk, n)) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" holds no zstd frame",
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is not a zstd frame",
                         source->path);
     }
 
     zstd = mds_zstd_unpacker(prefix);
     if (zstd == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "unpack \"%s\": no memory",
-                        source->path);
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to unpack \"%s\": out of memory", source->path);
     }
 
     while (status == MDS_OK && n > 0) {
@@ -284,7 +288,8 @@ mds_zstd_unpack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
     }
 
     if (status == MDS_OK && more) {
-        status = mds_fail(err, MDS_DAMAGED, "\"%s\" ends early", source->path);
+        status
+            = mds_fail(err, MDS_DAMAGED, "\"%s\" is truncated", source->path);
     }
 
     ZSTD_freeDCtx(zstd);

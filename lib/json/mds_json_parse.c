@@ -155,12 +155,11 @@ mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
     /* Behind a number or a word the library overlooks one. */
     if (value != NULL) {
         json_decref(value);
-        return mds_fail(err, MDS_INVALID, "%s: there is a zero byte in it",
-                        what);
+        return mds_fail(err, MDS_INVALID, "%s: the text has a zero byte", what);
     }
 
     if (text.reserve == NULL || text.used > 0) {
-        return mds_fail(err, MDS_NO_MEMORY, "%s: no memory", what);
+        return mds_fail(err, MDS_NO_MEMORY, "%s: out of memory", what);
     }
 
     if (is_empty(bytes)) {

@@ -83,7 +83,8 @@ void
 mds_reader_no_memory(mds_reader_t *r)
 {
     if (r->status == MDS_OK) {
-        r->status = mds_fail(r->err, MDS_NO_MEMORY, "%s: no memory", r->what);
+        r->status
+            = mds_fail(r->err, MDS_NO_MEMORY, "%s: out of memory", r->what);
     }
 }
 

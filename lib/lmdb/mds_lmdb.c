@@ -68,8 +68,8 @@ mds_lmdb_fail(mds_error_t *err, int code, const char *what, const char *path)
 {
     code = mds_lmdb_cause(code, path);
 
-    return mds_fail(err, mds_lmdb_status_of(code), "%s \"%s\": %s", what, path,
-                    mdb_strerror(code));
+    return mds_fail(err, mds_lmdb_status_of(code), "failed to %s \"%s\": %s",
+                    what, path, mdb_strerror(code));
 }
 
 /*
@@ -87,8 +87,8 @@ mds_lmdb_check_length(mds_lmdb_t *lmdb, const char *path, mds_error_t *err)
 
     if ((uint64_t) st.st_size < mds_lmdb_file_bytes(lmdb)) {
         return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" is cut short: %llu bytes, and its pages take"
-                        " %llu",
+                        "\"%s\" is truncated: it has %llu bytes, and its"
+                        " pages take %llu",
                         path, (unsigned long long) st.st_size,
                         (unsigned long long) mds_lmdb_file_bytes(lmdb));
     }
@@ -110,9 +110,9 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
     }
 
     if (!S_ISREG(st.st_mode) || st.st_size < 2 * 4096) {
-        return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" is no LMDB file: it lacks its first pages",
-                        path);
+        return mds_fail(
+            err, MDS_DAMAGED,
+            "\"%s\" is not an LMDB file: its first pages are missing", path);
     }
 
     *map_bytes = (uint64_t) st.st_size;
@@ -127,7 +127,7 @@ mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
     int              code = mdb_env_get_fd(lmdb->env, &fd);
 
     return code == 0 ? mds_file_id(fd, path, err, file_id)
-                     : mds_lmdb_fail(err, code, "look at", path);
+                     : mds_lmdb_fail(err, code, "stat", path);
 }
 
 static unsigned
@@ -332,7 +332,8 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     opened = mds_lmdb_handle(NULL);
 
     if (opened == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+        status = mds_fail(err, MDS_NO_MEMORY,
+                          "failed to open \"%s\": out of memory", path);
 
     } else {
         opened->mode = mode;

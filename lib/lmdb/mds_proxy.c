@@ -240,7 +240,8 @@ mds_proxy_open(const char *path, int dir, mds_lmdb_mode_t mode,
 
     if (opened == NULL || (opened->path = strdup(path)) == NULL) {
         free(opened);
-        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to open \"%s\": out of memory", path);
     }
 
     opened->fd = -1;

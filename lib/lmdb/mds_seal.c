@@ -66,7 +66,7 @@ mds_seal_read(int fd, const char *path, uint64_t offset, void *data, size_t len,
                   (off_t) (offset + done));
 
         if (n == 0) {
-            return mds_fail(err, MDS_DAMAGED, "\"%s\" is cut short", path);
+            return mds_fail(err, MDS_DAMAGED, "\"%s\" is truncated", path);
         }
 
         if (n > 0) {
@@ -91,7 +91,8 @@ mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
     mds_status_t  status = MDS_OK;
 
     if (chunk == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "digest \"%s\": no memory", path);
+        return mds_fail(err, MDS_NO_MEMORY,
+                        "failed to digest \"%s\": out of memory", path);
     }
 
     mds_blake2b_begin(&state, MDS_SEAL_DIGEST);
@@ -163,7 +164,7 @@ mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
                || (uint64_t) st.st_size % mds_seal_page_bytes() != 0)
     {
         status = mds_fail(err, MDS_INVALID,
-                          "\"%s\" cannot be sealed: its %lld bytes are no"
+                          "\"%s\" cannot be sealed: its %lld bytes are not"
                           " whole pages",
                           path, (long long) st.st_size);
     } else {
@@ -185,7 +186,7 @@ mds_seal_compare(const char *path, const uint8_t seal[MDS_SEAL_BYTES],
 {
     if (memcmp(seal, head, sizeof(MDS_SEAL_TAG)) != 0) {
         return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" has no seal at its end: it is cut short, or"
+                        "\"%s\" has no seal at its end: it is truncated, or"
                         " was never finished",
                         path);
     }
@@ -204,7 +205,8 @@ mds_seal_compare(const char *path, const uint8_t seal[MDS_SEAL_BYTES],
 
     if (memcmp(seal + MDS_SEAL_AT_BYTES, head + MDS_SEAL_AT_BYTES, 8) != 0) {
         return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" has another length than its seal says", path);
+                        "\"%s\" does not have the length that its seal states",
+                        path);
     }
 
     if (memcmp(seal, head, MDS_SEAL_HEAD) != 0) {
@@ -229,7 +231,7 @@ mds_seal_check_fd(int fd, const char *path, uint64_t size,
 
     if (size < MDS_SEAL_BYTES) {
         return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" is cut short: %llu bytes hold no seal", path,
+                        "\"%s\" is truncated: %llu bytes hold no seal", path,
                         (unsigned long long) size);
     }
 

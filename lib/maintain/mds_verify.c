@@ -167,7 +167,7 @@ mds_verify_folder(mds_verify_t *v, const char *folder, mds_verify_visit_t visit,
     count = scandir(path.text, &names, mds_verify_wanted, alphasort);
 
     if (count < 0) {
-        (void) mds_fail_errno(err, "cannot be read");
+        (void) mds_fail_errno(err, "read it");
         mds_verify_failed(v, folder, err);
         return MDS_OK;
     }

@@ -69,15 +69,16 @@ mds_key_parse(const uint8_t bytes[MDS_SECRET_BYTES], const char *path,
         return mds_fail(
             err, MDS_INCOMPATIBLE,
             "key \"%s\" is encrypted with a password; mds needs one "
-            "without (minisign -C -W takes it off)",
+            "without (minisign -C -W removes it)",
             path);
     }
 
     if (memcmp(bytes + MDS_SECRET_KDF, "\0\0", 2) != 0
         || memcmp(bytes + MDS_SECRET_CHECKSUM, "B2", 2) != 0)
     {
-        return mds_fail(err, MDS_INCOMPATIBLE,
-                        "key \"%s\" is of a kind that mds does not know", path);
+        return mds_fail(
+            err, MDS_INCOMPATIBLE,
+            "key \"%s\" uses an algorithm that mds does not support", path);
     }
 
     crypto_sign_seed_keypair(public_key, secret, bytes + MDS_SECRET_KEY);
@@ -110,8 +111,9 @@ mds_key_load(const char *path, mds_error_t *err, mds_key_t *key)
     }
 
     if (!mds_key_file_parse((mds_str_t){ text_len, text }, bytes, &len)) {
-        status = mds_fail(err, MDS_INCOMPATIBLE,
-                          "\"%s\" is no secret key in minisign's format", path);
+        status
+            = mds_fail(err, MDS_INCOMPATIBLE,
+                       "\"%s\" is not a secret key in minisign's format", path);
 
     } else if (len == MDS_PUBLIC_BYTES) {
         status = mds_fail(err, MDS_INCOMPATIBLE,
@@ -150,8 +152,9 @@ mds_public_parse(mds_str_t text, const char *what, mds_error_t *err,
     mds_status_t status = MDS_OK;
 
     if (!mds_key_file_parse(text, bytes, &len)) {
-        status = mds_fail(err, MDS_INCOMPATIBLE,
-                          "\"%s\" is no public key in minisign's format", what);
+        status
+            = mds_fail(err, MDS_INCOMPATIBLE,
+                       "\"%s\" is not a public key in minisign's format", what);
 
     } else if (len == MDS_SECRET_BYTES) {
         status = mds_fail(err, MDS_INCOMPATIBLE,

@@ -33,7 +33,7 @@ mds_dsse_pae(mds_str_t body, mds_error_t *err, char **pae, size_t *len)
 
     bytes = malloc((size_t) n + body.len);
     if (bytes == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "no memory for %zu bytes to sign",
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory: %zu bytes to sign",
                         body.len);
     }
 
@@ -244,7 +244,7 @@ mds_dsse_parse(mds_str_t header, mds_error_t *err,
 
     if (header.len == 0 || !mds_dsse_members(header, &id_item, &sig_item)) {
         return mds_fail(err, MDS_INVALID,
-                        "the signature is no structured field");
+                        "the signature is not a structured field");
     }
 
     if (id_item.type != MDS_ITEM_STRING || !mds_keyid_parse(id_item.text, id)) {

@@ -151,12 +151,12 @@ mds_minisign_parse(mds_str_t text, mds_error_t *err, mds_minisign_t *sig)
                              &global_len)
         || global_len != sizeof(sig->global))
     {
-        return mds_fail(err, MDS_INVALID, "not a signature of minisign");
+        return mds_fail(err, MDS_INVALID, "not a minisign signature");
     }
 
     if (memcmp(sig->line, "ED", 2) != 0) {
         return mds_fail(err, MDS_INVALID,
-                        "a signature of minisign, but not a prehashed one");
+                        "a minisign signature, but not a prehashed one");
     }
 
     return MDS_OK;

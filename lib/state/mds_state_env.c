@@ -73,7 +73,7 @@ mds_state_env_check_file(const mds_state_env_file_t *file, mds_error_t *err)
     struct stat st;
 
     if (stat(file->path.text, &st) != 0) {
-        return mds_fail_errno(err, "\"%s\"", file->path.text);
+        return mds_fail_errno(err, "write \"%s\"", file->path.text);
     }
 
     return st.st_dev == file->device && st.st_ino == file->inode

@@ -161,7 +161,7 @@ descend(unpacking_t *u, mds_str_t component, const char *name, int *at)
     if (mkdirat(*at, text, 0755) == 0) {
         status = count_entry(u);
     } else if (errno != EEXIST) {
-        status = mds_fail_errno(u->err, "\"%s\": make \"%s\"", u->path, name);
+        status = mds_fail_errno(u->err, "make \"%s\" of \"%s\"", name, u->path);
     }
 
     if (status != MDS_OK) {
@@ -172,8 +172,8 @@ descend(unpacking_t *u, mds_str_t component, const char *name, int *at)
     if (fd < 0) {
         return errno == ENOTDIR || errno == ELOOP
                    ? bad_name(u, name, "lies in what is a file")
-                   : mds_fail_errno(u->err, "\"%s\": open \"%s\"", u->path,
-                                    name);
+                   : mds_fail_errno(u->err, "open \"%s\" of \"%s\"", name,
+                                    u->path);
     }
 
     close(*at);
@@ -190,8 +190,8 @@ write_all(const unpacking_t *u, int fd, const char *data, size_t len,
         ssize_t n = write(fd, data, len);
 
         if (n < 0 && errno != EINTR) {
-            return mds_fail_errno(u->err, "\"%s\": write \"%s\"", u->path,
-                                  name);
+            return mds_fail_errno(u->err, "write \"%s\" of \"%s\"", name,
+                                  u->path);
         }
 
         data += n > 0 ? n : 0;
@@ -220,7 +220,8 @@ copy_file(unpacking_t *u, int fd, const char *name)
     } while (status == MDS_OK && len > 0);
 
     if (status == MDS_OK && futimens(fd, u->times) != 0) {
-        status = mds_fail_errno(u->err, "\"%s\": \"%s\"", u->path, name);
+        status
+            = mds_fail_errno(u->err, "finish \"%s\" of \"%s\"", name, u->path);
     }
 
     return status;
@@ -242,8 +243,8 @@ make_file(unpacking_t *u, int at, mds_str_t component, const char *name)
                 0644);
     if (fd < 0) {
         return errno == EEXIST ? bad_name(u, name, "comes twice")
-                               : mds_fail_errno(u->err, "\"%s\": make \"%s\"",
-                                                u->path, name);
+                               : mds_fail_errno(u->err, "make \"%s\" of \"%s\"",
+                                                name, u->path);
     }
 
     status = copy_file(u, fd, name);

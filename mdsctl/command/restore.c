@@ -618,7 +618,7 @@ look(restore_t *r, const char *depot, mds_error_t *err)
 
     if (lstat(depot, &st) == 0) {
         if (realpath(depot, r->depot) == NULL) {
-            return mds_fail_errno(err, "\"%s\"", depot);
+            return mds_fail_errno(err, "stat \"%s\"", depot);
         }
 
     } else {

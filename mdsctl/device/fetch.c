@@ -96,7 +96,7 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
 
     if (t->failed != 0) {
         errno = t->failed;
-        return mds_fail_errno(err, "cannot store %s", url);
+        return mds_fail_errno(err, "store %s", url);
     }
 
     return status;
@@ -132,7 +132,7 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
 
     t.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (t.fd < 0) {
-        return mds_fail_errno(err, "cannot make %s", path);
+        return mds_fail_errno(err, "make %s", path);
     }
 
     mds_sha256_begin(&t.digest);
@@ -147,7 +147,7 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
         status = verify(&t, url, file, err);
     }
     if (status == MDS_OK && fsync(t.fd) != 0) {
-        status = mds_fail_errno(err, "cannot store %s", path);
+        status = mds_fail_errno(err, "store %s", path);
     }
 
     close(t.fd);

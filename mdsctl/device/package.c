@@ -38,8 +38,7 @@ begin_files(mdsctl_check_t *c, work_t *w)
                           dir.text);
     }
     if (status == MDS_OK && mkdtemp(w->dir.text) == NULL) {
-        status = mds_fail_errno(&c->err, "cannot make a directory in %s",
-                                dir.text);
+        status = mds_fail_errno(&c->err, "make a directory in %s", dir.text);
         w->dir.text[0] = '\0';
     }
     if (status == MDS_OK) {
@@ -238,7 +237,7 @@ keep(mdsctl_check_t *c, const work_t *w)
     }
 
     if (rename(w->package.text, c->out) != 0) {
-        return mds_fail_errno(&c->err, "cannot make %s", c->out);
+        return mds_fail_errno(&c->err, "make %s", c->out);
     }
 
     status = mds_path_dir(c->out, &c->err, &dir);

@@ -132,7 +132,7 @@ for my $case (
             platform => 'android', version => '4', file => 'v4' }, { kind =>
             'upgrade', platform => 'android', version => '5',
             file => 'v-none' } ], releases => []],
-    ['a file is a directory', '/packages/0/file: .*no regular file',
+    ['a file is a directory', '/packages/0/file: .*must be a regular file',
         packages => [ { kind => 'upgrade', version => '1', file => '.' } ],
         releases => []],
     ['a digest is not stored', '/packages/0/sha256: .*is not stored',

@@ -217,7 +217,7 @@ $d->refuses('none\.key": No such file', @new, '--key', "$d->{dir}/none.key");
 $d->refuses('key', @new, '--key', $public);
 $d->refuses('new" is too long', @new, '--key', $file);
 $d->refuses('no-such-file', 'publish', "$d->{dir}/no-such-file", @new[2 .. 7]);
-$d->refuses('no regular file', 'publish', $d->{dir}, @new[2 .. 7]);
+$d->refuses('must be a regular file', 'publish', $d->{dir}, @new[2 .. 7]);
 $d->refuses('kind', 'publish', $file, qw(--app a --kind Upgrade --version 7));
 $d->refuses('version', 'publish', $file, qw(--app a --kind upgrade --version
     seven));

@@ -185,7 +185,7 @@ finds('a generation under a wrong name', sub {
     system 'cp', "$_[0]/catalog/6.mdb", "$_[0]/catalog/7.mdb"
 }, qr/^catalog\/7\.mdb: .*identity/m);
 finds('a generation cut short', sub { cut("$_[0]/catalog/7.mdb", 5000) },
-    qr/^catalog\/7\.mdb: .*cut short/m);
+    qr/^catalog\/7\.mdb: .*truncated/m);
 finds('no generation', sub { unlink "$_[0]/catalog/7.mdb" },
     qr/^catalog\/7\.mdb: is in force: .*No such file/m);
 

@@ -159,7 +159,7 @@ test_fail(void **state)
         errno = cases[i].number;
         assert_int_equal(mds_fail_errno(&err, "open \"%s\"", "f"),
                          cases[i].status);
-        assert_int_equal(strncmp(err.text, "open \"f\": ", 10), 0);
+        assert_int_equal(strncmp(err.text, "failed to open \"f\": ", 20), 0);
         assert_true(strlen(err.text) > 10);
     }
 

@@ -70,7 +70,7 @@ test_refused(void **state)
     expect_error(mds_str("\"\xff\""), "doc:1:1: unable to decode byte 0xff");
     expect_error(mds_str("\"\\u0000\""), "doc:1:");
     expect_error(mds_str("\"a\0b\""), "doc:1:");
-    expect_error(mds_str("[1\0]"), "doc: there is a zero byte");
+    expect_error(mds_str("[1\0]"), "doc: the text has a zero byte");
     expect_error(mds_str("\"a\nb\""), "doc:");
     expect_error(mds_str("9223372036854775808"), "doc:1:19: too big integer");
     expect_error(mds_str("1e999"), "doc:1:5: real number overflow");

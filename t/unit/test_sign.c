@@ -176,7 +176,7 @@ test_key_errors(void **state)
 
     (void) state;
     write_changed_key("unknown", 2, 'S');
-    assert_key_fails("unknown", MDS_INCOMPATIBLE, "does not know");
+    assert_key_fails("unknown", MDS_INCOMPATIBLE, "does not support");
 
     /* "Ed", "Sc" (scrypt), "B2" */
     memcpy(strchr(text, '\n') + 1, "RWRTY0Iy", 8);
@@ -187,11 +187,11 @@ test_key_errors(void **state)
     write_changed_key("halves", 62, (uint8_t) (seed + 1));
     assert_key_fails("halves", MDS_DAMAGED, "damaged");
     write_changed_key("kind", 0, 'X');
-    assert_key_fails("kind", MDS_INCOMPATIBLE, "no secret key");
+    assert_key_fails("kind", MDS_INCOMPATIBLE, "not a secret key");
     assert_key_fails("a.pub", MDS_INCOMPATIBLE, "is a public key");
     assert_key_fails("none", MDS_NOT_FOUND, "No such file");
     workdir_write("words", "untrusted comment: x\nwords\n", 27);
-    assert_key_fails("words", MDS_INCOMPATIBLE, "no secret key");
+    assert_key_fails("words", MDS_INCOMPATIBLE, "not a secret key");
 }
 
 static void
