@@ -1,8 +1,8 @@
 /*
- * mds_model: one app's part of the catalog as structures: what a document
- * says, once it has been checked (mds_document.h), and what is compiled
- * (mds_compile.h). Everything in it lives in the model's arena, but for the
- * mds_json_t, which belong to the document that it was made from.
+ * mds_model: one app's part of the catalog as structures. mds_document_check()
+ * makes it of a document, and mds_compile() makes records of it. Everything in
+ * it lives in the model's arena, except for mds_json_t, which belong to the
+ * document.
  */
 
 #ifndef MDS_MODEL_H
@@ -30,8 +30,8 @@ typedef struct {
 } mds_rules_t;
 
 /*
- * A list is (base and ids) without `without`, and whatever its patterns
- * find. An external list's base, ids and without are the loader's.
+ * A list has the ids of base and ids except those of without, and all that its
+ * patterns match. The loader sets base, ids and without of an external list.
  */
 typedef struct {
     mds_str_t    name;
@@ -45,7 +45,7 @@ typedef struct {
     mds_strs_t   patterns;
 } mds_list_t;
 
-/* A difference that the document names; file empty: to be made. */
+/* A delta that the document names; file empty: the loader makes it. */
 typedef struct {
     mds_str_t    from;
     mds_str_t    format;
@@ -65,7 +65,7 @@ typedef struct {
     mds_sha256_t      sha256;
     mds_rules_t       rules; /* app_version is one of them */
     bool              embedded;
-    unsigned          delta_count; /* from that many lower versions */
+    unsigned          delta_count; /* deltas from so many lower versions */
     mds_delta_spec_t *wishes;      /* instead of them */
     size_t            wish_count;
     const mds_json_t *meta;  /* NULL: none */
@@ -114,8 +114,8 @@ typedef struct {
 } mds_release_t;
 
 /*
- * A key with one of the values that it has or had, numbered for good: what a
- * client holds is said by numbers (mds_token.h).
+ * A key with one of the values that it has or had. Its number never changes:
+ * tokens name the settings that a client holds by numbers (mds_token.h).
  */
 typedef struct {
     uint32_t  number;
@@ -149,22 +149,23 @@ typedef struct {
     size_t         setting_count;
     mds_message_t *messages; /* ascending ids */
     size_t         message_count;
-    bool           removed;        /* the catalog is to have nothing of it */
+    bool           removed;        /* the catalog drops all of its records */
     uint64_t       newest_message; /* the id given last; 0: none yet */
 } mds_model_t;
 
-/* The list of that name, or NULL. */
+/* Returns the list of that name, or NULL. */
 mds_list_t *mds_model_list(const mds_model_t *model, mds_str_t name);
 
-/* Key of the record of a message's users: app 00 01 id (8 bytes, big-endian):
- * no list of a document has such a name. In the model's arena. */
+/* Returns the key of the record of a message's users, in the model's arena: app
+ * 00 01 id (8 bytes, big-endian), which no list of a document can have. */
 mds_str_t
 mds_message_list_key(const mds_model_t *model, const mds_message_t *message);
 
-/* Whether two sets of platforms (or channels) have one in common. */
+/* Returns whether two sets of platforms (or channels) have one in common; an
+ * empty set has every one. */
 bool mds_scopes_meet(const mds_strs_t *a, const mds_strs_t *b);
 
-/* The order of (kind, name). */
+/* Compares resources by kind, then by name. */
 int mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
                      mds_str_t name_b);
 

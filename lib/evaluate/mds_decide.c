@@ -308,7 +308,7 @@ mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
     mds_eval_t     eval;
 
     mds_eval_init(&eval, snapshot, record, request, now_ms, trace, err);
-    mds_installed_drop_foreign(&eval);
+    mds_installed_drop_hotfix(&eval);
     mds_decide_record(&eval, &decided);
     mds_decide_message(&eval, &decided);
 

@@ -47,7 +47,7 @@ mds_installed_builds(const mds_eval_t *eval)
 }
 
 bool
-mds_installed_known(mds_eval_t *eval, mds_range_t builds)
+mds_installed_has_build(mds_eval_t *eval, mds_range_t builds)
 {
     for (uint32_t i = builds.first; i < builds.first + builds.count; i++) {
         const mds_build_t *build
@@ -68,7 +68,7 @@ mds_installed_known(mds_eval_t *eval, mds_range_t builds)
  * changes.
  */
 static bool
-mds_installed_is_foreign(mds_eval_t *eval)
+mds_installed_hotfix_is_foreign(mds_eval_t *eval)
 {
     mds_range_t builds = mds_installed_builds(eval);
     bool        known = false;
@@ -110,7 +110,7 @@ mds_installed_trace(mds_eval_t *eval, mds_str_t app_version)
 }
 
 void
-mds_installed_drop_foreign(mds_eval_t *eval)
+mds_installed_drop_hotfix(mds_eval_t *eval)
 {
     mds_str_t app_version
         = mds_request_attr(eval->request, MDS_ATTR_APP_VERSION);
@@ -119,7 +119,7 @@ mds_installed_drop_foreign(mds_eval_t *eval)
     if (eval->installed.len == 0 || app_version.len == 0
         || !mds_kind_has(mds_request_attr(eval->request, MDS_ATTR_KIND),
                          MDS_KIND_IS_HOTFIX)
-        || !mds_installed_is_foreign(eval))
+        || !mds_installed_hotfix_is_foreign(eval))
     {
         return;
     }

@@ -1,6 +1,5 @@
 /*
- * mds_installed: what the device says that it has installed, against what the
- * catalog knows of it.
+ * mds_installed: looks the device's installed version up in the catalog.
  */
 
 #ifndef MDS_INSTALLED_H
@@ -9,15 +8,16 @@
 #include "evaluate/mds_eval.h"
 
 /*
- * Drops an installed hotfix that is for another version of the app: the device
- * counts as having none from here on, and the trace hears of it.
+ * Ignores an installed hotfix that is for another version of the app: the
+ * device then counts as having none, and the trace gets an event.
  */
-void mds_installed_drop_foreign(mds_eval_t *eval);
+void mds_installed_drop_hotfix(mds_eval_t *eval);
 
-/* The builds of the installed version (there has to be one). */
+/* Returns the builds of the installed version, which there has to be. */
 mds_range_t mds_installed_builds(const mds_eval_t *eval);
 
-/* Whether any of them is for the device's platform and channel. */
-bool mds_installed_known(mds_eval_t *eval, mds_range_t builds);
+/* Returns whether one of the builds is for the device's platform and channel.
+ */
+bool mds_installed_has_build(mds_eval_t *eval, mds_range_t builds);
 
 #endif

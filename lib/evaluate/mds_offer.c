@@ -33,7 +33,7 @@ mds_offer_full_only(mds_eval_t *eval, const mds_release_record_t *release,
     return version.len == 0 || rolled_back
            || mds_eval_texts_name(eval, record->full_channels,
                                   eval->channel.value)
-           || !mds_installed_known(eval, installed)
+           || !mds_installed_has_build(eval, installed)
            || mds_eval_texts_name(eval, release->force_full, version)
            || (release->stage.len > 0
                && mds_eval_version_cmp(eval, release->stage) > 0);
