@@ -191,10 +191,13 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
     }
 
     mds_journal_close(journal);
-    status = mds_state_create(depot, uid, gid, err);
+
+    /* A worker that finds a state without a registry makes one: it must not
+     * find that here. */
+    status = mds_registry_create(depot, uid, gid, err);
 
     if (status == MDS_OK) {
-        status = mds_registry_create(depot, uid, gid, err);
+        status = mds_state_create(depot, uid, gid, err);
     }
 
     if (status == MDS_OK) {

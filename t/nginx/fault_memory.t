@@ -101,12 +101,14 @@ my %deeds = (
     nothing  => sub { $t->get('/check?app=a&kind=none') },
     window   => sub { $t->get('/check?app=a&kind=bundle&name=b&device=d'
                         . $number++) },
+    # Three devices that change, so that what is kept of them does not grow.
     device   => sub { $t->get('/check?app=a&kind=upgrade&platform=x&user=u7'
-                        . '&version=1&device=e' . $number++) },
+                        . '&version=1.' . $number . '&device=e'
+                        . $number++ % 3) },
     batch    => sub { post('/check', $JSON->encode({ app => 'a', user => 'u7',
-                        platform => 'x', resources => [ { kind => 'upgrade' },
-                        { kind => 'bundle', name => 'b',
-                          device => 'f' . $number++ } ] })) },
+                        device => 'f' . $number++, platform => 'x',
+                        resources => [ { kind => 'upgrade' },
+                        { kind => 'bundle', name => 'b' } ] })) },
     config   => sub { $t->get('/config?app=a&device=d') },
     messages => sub { $t->get('/messages?app=a&user=u7') },
     marks    => sub { post('/messages', $JSON->encode({ app => 'a',
