@@ -116,8 +116,8 @@ ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
 }
 
 mds_status_t
-ngx_http_mds_fix_attributes(ngx_http_request_t *r, mds_request_t *request,
-                            mds_error_t *err)
+ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
+                                    mds_request_t *request, mds_error_t *err)
 {
     ngx_http_mds_loc_conf_t  *mlcf;
     ngx_http_mds_attribute_t *attribute;
@@ -153,7 +153,7 @@ ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
     mds_status_t status;
     char        *buffer;
 
-    status = ngx_http_mds_fix_attributes(r, request, err);
+    status = ngx_http_mds_set_trusted_attributes(r, request, err);
     if (status != MDS_OK) {
         return status;
     }

@@ -8,7 +8,7 @@
  * each question that is still to be told.
  */
 
-#include "ngx_http_mds_writer.h"
+#include "ngx_http_mds_json.h"
 
 #include "request/mds_batch.h"
 
@@ -37,55 +37,33 @@ typedef struct {
     size_t                 size;    /* of data: the bound of len */
     size_t                 kept;    /* room for questions not told yet */
     ngx_http_mds_result_t *results; /* by question: one for each */
-    ngx_uint_t             told;
-    ngx_uint_t             mixed; /* not told in the order asked */
+    ngx_uint_t             delivered;
+    ngx_uint_t             out_of_order; /* not told in the order asked */
     uint32_t               poll_after_s;
     uint32_t               poll_jitter_s;
-} ngx_http_mds_many_t;
+} ngx_http_mds_batch_response_t;
 
 static void ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body);
-static ngx_int_t ngx_http_mds_batch_ask(ngx_http_request_t *r, ngx_str_t *body);
+static ngx_int_t
+ngx_http_mds_batch_evaluate(ngx_http_request_t *r, ngx_str_t *body);
 static mds_status_t
-ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
+ngx_http_mds_batch_request(ngx_http_mds_evaluation_t *e, size_t i,
                            mds_request_t *request, mds_error_t *err);
-static mds_status_t ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking,
-                                            size_t i, mds_error_t *err);
-static ngx_int_t    ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking);
-
-/* "application/json", whatever its parameters are. */
-ngx_uint_t
-ngx_http_mds_is_json(ngx_http_request_t *r)
-{
-    static ngx_str_t json = ngx_string("application/json");
-    ngx_table_elt_t *type = r->headers_in.content_type;
-
-    return type != NULL && type->value.len >= json.len
-           && ngx_strncasecmp(type->value.data, json.data, json.len) == 0
-           && (type->value.len == json.len || type->value.data[json.len] == ';'
-               || type->value.data[json.len] == ' ');
-}
+static mds_status_t ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e,
+                                                 size_t i, mds_error_t *err);
+static ngx_int_t    ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e);
 
 ngx_int_t
 ngx_http_mds_batch_handler(ngx_http_request_t *r)
 {
-    ngx_int_t rc;
-
-    if (!ngx_http_mds_is_json(r)) {
-        rc = ngx_http_discard_request_body(r);
-        return rc != NGX_OK
-                   ? rc
-                   : ngx_http_mds_refuse(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                         "the body has to be application/json");
-    }
-
-    return ngx_http_mds_read_body(r, MDS_BATCH_BYTES_MAX,
-                                  ngx_http_mds_batch_begin);
+    return ngx_http_mds_read_json_body(r, MDS_BATCH_BYTES_MAX,
+                                       ngx_http_mds_batch_begin);
 }
 
 static void
 ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body)
 {
-    ngx_http_finalize_request(r, ngx_http_mds_batch_ask(r, body));
+    ngx_http_finalize_request(r, ngx_http_mds_batch_evaluate(r, body));
 }
 
 static mds_status_t
@@ -101,7 +79,7 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
     }
 
     mds_request_init(&fixed);
-    status = ngx_http_mds_fix_attributes(r, &fixed, err);
+    status = ngx_http_mds_set_trusted_attributes(r, &fixed, err);
 
     return status == MDS_OK ? mds_batch_parse(ngx_http_mds_view(body), &fixed,
                                               memory, err, batch)
@@ -126,65 +104,71 @@ ngx_http_mds_beyond_bytes(const mds_batch_t *batch, size_t i)
     return ngx_http_mds_result_bytes(batch, i, 0, ngx_http_mds_beyond.len);
 }
 
-static ngx_http_mds_many_t *
-ngx_http_mds_many(ngx_pool_t *pool, mds_batch_t *batch)
+static ngx_http_mds_batch_response_t *
+ngx_http_mds_batch_response_create(ngx_pool_t *pool, mds_batch_t *batch)
 {
-    size_t               count = mds_batch_count(batch);
-    ngx_http_mds_many_t *many = ngx_pcalloc(pool, sizeof(*many));
+    size_t                         count = mds_batch_count(batch);
+    ngx_http_mds_batch_response_t *response
+        = ngx_pcalloc(pool, sizeof(*response));
 
-    if (many == NULL) {
+    if (response == NULL) {
         return NULL;
     }
 
-    many->batch = batch;
-    many->len = NGX_HTTP_MDS_HEAD_BYTES;
-    many->size = many->len + (count + 1) * NGX_HTTP_MDS_RESULT_BYTES;
-    many->data = ngx_pnalloc(pool, many->size);
-    many->results = ngx_palloc(pool, (count + 1) * sizeof(*many->results));
+    response->batch = batch;
+    response->len = NGX_HTTP_MDS_HEAD_BYTES;
+    response->size = response->len + (count + 1) * NGX_HTTP_MDS_RESULT_BYTES;
+    response->data = ngx_pnalloc(pool, response->size);
+    response->results
+        = ngx_palloc(pool, (count + 1) * sizeof(*response->results));
 
     for (size_t i = 0; i < count; i++) {
-        many->kept += ngx_http_mds_beyond_bytes(batch, i);
+        response->kept += ngx_http_mds_beyond_bytes(batch, i);
     }
 
-    return many->data == NULL || many->results == NULL ? NULL : many;
+    return response->data == NULL || response->results == NULL ? NULL
+                                                               : response;
 }
 
 static ngx_int_t
-ngx_http_mds_batch_ask(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_mds_batch_evaluate(ngx_http_request_t *r, ngx_str_t *body)
 {
-    ngx_http_mds_asking_t *asking;
-    mds_batch_t           *batch;
-    mds_status_t           status;
-    mds_error_t            err;
+    ngx_http_mds_evaluation_t *e;
+    mds_batch_t               *batch;
+    mds_status_t               status;
+    mds_error_t                err;
 
     status = ngx_http_mds_batch_read(r, body, &err, &batch);
     if (status != MDS_OK) {
-        return ngx_http_mds_problem(r, status, err.text);
+        return ngx_http_mds_fail(r, status, err.text);
     }
 
-    asking = ngx_http_mds_asking(r, mds_batch_count(batch));
-    if (asking == NULL) {
+    e = ngx_pcalloc(r->pool, sizeof(*e));
+    if (e == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    asking->data = ngx_http_mds_many(r->pool, batch);
-    if (asking->data == NULL) {
+    e->r = r;
+    e->count = mds_batch_count(batch);
+    e->questions = ngx_pcalloc(r->pool, sizeof(*e->questions) * (e->count + 1));
+    e->data = ngx_http_mds_batch_response_create(r->pool, batch);
+    if (e->questions == NULL || e->data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    asking->ask = ngx_http_mds_batch_request;
-    asking->tell = ngx_http_mds_batch_tell;
-    asking->answer = ngx_http_mds_batch_answer;
+    e->next_request = ngx_http_mds_batch_request;
+    e->on_result = ngx_http_mds_batch_on_result;
+    e->respond = ngx_http_mds_batch_respond;
 
-    return ngx_http_mds_ask(asking);
+    return ngx_http_mds_evaluate(e);
 }
 
 static mds_status_t
-ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
+ngx_http_mds_batch_request(ngx_http_mds_evaluation_t *e, size_t i,
                            mds_request_t *request, mds_error_t *err)
 {
-    ngx_http_mds_many_t *many = asking->data;
-    mds_status_t status = mds_batch_request(many->batch, i, request, err);
+    ngx_http_mds_batch_response_t *response = e->data;
+    mds_status_t status = mds_batch_request(response->batch, i, request, err);
 
     request->may_admit = true;
 
@@ -192,46 +176,46 @@ ngx_http_mds_batch_request(ngx_http_mds_asking_t *asking, size_t i,
 }
 
 static void
-ngx_http_mds_write_result(ngx_http_mds_writer_t *w, const mds_batch_t *batch,
+ngx_http_mds_write_result(ngx_http_mds_json_t *w, const mds_batch_t *batch,
                           size_t i, const ngx_http_mds_question_t *question)
 {
     const mds_decision_t *decision = &question->decision;
 
-    ngx_http_mds_write(w, i > 0 ? ",{\"kind\":\"" : "{\"kind\":\"");
-    ngx_http_mds_write_quoted(w, mds_batch_kind(batch, i));
-    ngx_http_mds_write(w, "\",\"name\":\"");
-    ngx_http_mds_write_quoted(w, mds_batch_name(batch, i));
-    ngx_http_mds_write(w, "\",\"action\":\"");
+    ngx_http_mds_json_raw(w, i > 0 ? ",{\"kind\":\"" : "{\"kind\":\"");
+    ngx_http_mds_json_quoted(w, mds_batch_kind(batch, i));
+    ngx_http_mds_json_raw(w, "\",\"name\":\"");
+    ngx_http_mds_json_quoted(w, mds_batch_name(batch, i));
+    ngx_http_mds_json_raw(w, "\",\"action\":\"");
 
     if (question->status != MDS_OK) {
-        ngx_http_mds_write(w, "error\",\"detail\":\"");
-        ngx_http_mds_write_quoted(w, (mds_str_t){
-                                         question->detail.len,
-                                         (char *) question->detail.data });
+        ngx_http_mds_json_raw(w, "error\",\"detail\":\"");
+        ngx_http_mds_json_quoted(w,
+                                 (mds_str_t){ question->detail.len,
+                                              (char *) question->detail.data });
 
     } else {
-        ngx_http_mds_write(w, mds_action_name(decision->action));
+        ngx_http_mds_json_raw(w, mds_action_name(decision->action));
     }
 
     if (question->status == MDS_OK && decision->quoted.len > 0) {
-        ngx_http_mds_write(w, "\",");
-        ngx_http_mds_write_bytes(w, decision->quoted.data,
-                                 decision->quoted.len);
+        ngx_http_mds_json_raw(w, "\",");
+        ngx_http_mds_json_bytes(w, decision->quoted.data, decision->quoted.len);
     } else {
-        ngx_http_mds_write(w, "\"}");
+        ngx_http_mds_json_raw(w, "\"}");
     }
 }
 
 /* Room for that many bytes, which the answer may still have. */
 static mds_status_t
-ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
-                        size_t bytes, mds_error_t *err)
+ngx_http_mds_batch_grow(ngx_pool_t                    *pool,
+                        ngx_http_mds_batch_response_t *response, size_t bytes,
+                        mds_error_t *err)
 {
     size_t size
-        = ngx_min(2 * many->size + bytes, NGX_HTTP_MDS_BATCH_ANSWER_MAX);
+        = ngx_min(2 * response->size + bytes, NGX_HTTP_MDS_BATCH_ANSWER_MAX);
     u_char *data;
 
-    if (bytes <= many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES) {
+    if (bytes <= response->size - response->len - NGX_HTTP_MDS_TAIL_BYTES) {
         return MDS_OK;
     }
 
@@ -240,26 +224,26 @@ ngx_http_mds_batch_grow(ngx_pool_t *pool, ngx_http_mds_many_t *many,
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    ngx_memcpy(data, many->data, many->len);
-    many->data = data;
-    many->size = size;
+    ngx_memcpy(data, response->data, response->len);
+    response->data = data;
+    response->size = size;
 
     return MDS_OK;
 }
 
 /* How much the result takes, which is an error now if that is too much. */
 static size_t
-ngx_http_mds_batch_fit(ngx_http_mds_many_t *many, size_t i,
+ngx_http_mds_batch_fit(ngx_http_mds_batch_response_t *response, size_t i,
                        ngx_http_mds_question_t *question)
 {
-    size_t beyond = ngx_http_mds_beyond_bytes(many->batch, i);
-    size_t bytes = ngx_http_mds_result_bytes(many->batch, i,
+    size_t beyond = ngx_http_mds_beyond_bytes(response->batch, i);
+    size_t bytes = ngx_http_mds_result_bytes(response->batch, i,
                                              question->decision.quoted.len,
                                              question->detail.len);
 
-    many->kept -= beyond;
+    response->kept -= beyond;
 
-    if (many->len + bytes + many->kept + NGX_HTTP_MDS_TAIL_BYTES
+    if (response->len + bytes + response->kept + NGX_HTTP_MDS_TAIL_BYTES
         <= NGX_HTTP_MDS_BATCH_ANSWER_MAX)
     {
         return bytes;
@@ -272,35 +256,37 @@ ngx_http_mds_batch_fit(ngx_http_mds_many_t *many, size_t i,
 }
 
 static mds_status_t
-ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
-                        mds_error_t *err)
+ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
+                             mds_error_t *err)
 {
-    ngx_http_mds_question_t *question = &asking->questions[i];
-    ngx_http_mds_many_t     *many = asking->data;
-    ngx_http_mds_writer_t    w;
-    size_t                   bytes = ngx_http_mds_batch_fit(many, i, question);
+    ngx_http_mds_question_t       *question = &e->questions[i];
+    ngx_http_mds_batch_response_t *response = e->data;
+    ngx_http_mds_json_t            w;
+    size_t bytes = ngx_http_mds_batch_fit(response, i, question);
 
-    if (ngx_http_mds_batch_grow(asking->r->pool, many, bytes, err) != MDS_OK) {
+    if (ngx_http_mds_batch_grow(e->r->pool, response, bytes, err) != MDS_OK) {
         return MDS_NO_MEMORY;
     }
 
-    w = ngx_http_mds_writer(many->data + many->len,
-                            many->size - many->len - NGX_HTTP_MDS_TAIL_BYTES);
-    ngx_http_mds_write_result(&w, many->batch, i, question);
+    w = ngx_http_mds_json_into(response->data + response->len,
+                               response->size - response->len
+                                   - NGX_HTTP_MDS_TAIL_BYTES);
+    ngx_http_mds_write_result(&w, response->batch, i, question);
 
-    if (w.room.overrun) {
+    if (w.out.overrun) {
         return mds_fail(err, MDS_NO_MEMORY, "a result is longer than its room");
     }
 
-    many->results[i].offset = many->len;
-    many->results[i].len = (u_char *) w.room.p - (many->data + many->len);
-    many->len += many->results[i].len;
-    many->mixed |= many->told++ != i;
+    response->results[i].offset = response->len;
+    response->results[i].len
+        = (u_char *) w.out.p - (response->data + response->len);
+    response->len += response->results[i].len;
+    response->out_of_order |= response->delivered++ != i;
 
     /* All resources of a body are of one app as a rule: the first that says. */
-    if (many->poll_after_s == 0) {
-        many->poll_after_s = question->decision.poll_after_s;
-        many->poll_jitter_s = question->decision.poll_jitter_s;
+    if (response->poll_after_s == 0) {
+        response->poll_after_s = question->decision.poll_after_s;
+        response->poll_jitter_s = question->decision.poll_jitter_s;
     }
 
     return MDS_OK;
@@ -308,11 +294,11 @@ ngx_http_mds_batch_tell(ngx_http_mds_asking_t *asking, size_t i,
 
 /* Puts the results into the order asked, behind room for the head. */
 static ngx_int_t
-ngx_http_mds_batch_sort(ngx_http_mds_asking_t *asking)
+ngx_http_mds_batch_sort(ngx_http_mds_evaluation_t *e)
 {
-    ngx_http_mds_many_t *many = asking->data;
-    u_char              *data = ngx_pnalloc(asking->r->pool, many->size);
-    u_char              *p;
+    ngx_http_mds_batch_response_t *response = e->data;
+    u_char *data = ngx_pnalloc(e->r->pool, response->size);
+    u_char *p;
 
     if (data == NULL) {
         return NGX_ERROR;
@@ -320,20 +306,20 @@ ngx_http_mds_batch_sort(ngx_http_mds_asking_t *asking)
 
     p = data + NGX_HTTP_MDS_HEAD_BYTES;
 
-    for (size_t i = 0; i < asking->count; i++) {
-        p = ngx_cpymem(p, many->data + many->results[i].offset,
-                       many->results[i].len);
+    for (size_t i = 0; i < e->count; i++) {
+        p = ngx_cpymem(p, response->data + response->results[i].offset,
+                       response->results[i].len);
     }
 
-    many->data = data;
+    response->data = data;
 
     return NGX_OK;
 }
 
 /* The head, which was not known before, right before the first result. */
 static u_char *
-ngx_http_mds_batch_head(ngx_http_mds_many_t *many, ngx_str_t *serial,
-                        uint64_t poll_after_s)
+ngx_http_mds_batch_head(ngx_http_mds_batch_response_t *response,
+                        ngx_str_t *serial, uint64_t poll_after_s)
 {
     u_char  head[NGX_HTTP_MDS_HEAD_BYTES];
     u_char *end, *first;
@@ -341,36 +327,33 @@ ngx_http_mds_batch_head(ngx_http_mds_many_t *many, ngx_str_t *serial,
     end = ngx_snprintf(head, sizeof(head),
                        "{\"serial\":%V,\"poll_after\":%uL,\"results\":[",
                        serial, poll_after_s);
-    first = many->data + sizeof(head) - (end - head);
+    first = response->data + sizeof(head) - (end - head);
     ngx_memcpy(first, head, end - head);
 
     return first;
 }
 
 static ngx_int_t
-ngx_http_mds_batch_answer(ngx_http_mds_asking_t *asking)
+ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e)
 {
-    static ngx_str_t     json = ngx_string("application/json");
-    ngx_http_request_t  *r = asking->r;
-    ngx_http_mds_many_t *many = asking->data;
-    ngx_str_t            body;
-    u_char              *end;
-    uint64_t             poll_after_s;
+    ngx_http_mds_batch_response_t *response = e->data;
+    ngx_http_mds_response_t        answer = { .type = &ngx_http_mds_json_type };
+    u_char                        *end;
 
-    if (ngx_http_mds_tell_actions(asking) != NGX_OK
-        || ngx_http_mds_add_common_headers(r) != NGX_OK
-        || ngx_http_mds_add_poll_after(r, many->poll_after_s,
-                                       many->poll_jitter_s, &poll_after_s)
-               != NGX_OK
-        || (many->mixed && ngx_http_mds_batch_sort(asking) != NGX_OK))
+    answer.poll_after_s = ngx_http_mds_poll_after(response->poll_after_s,
+                                                  response->poll_jitter_s);
+
+    if (ngx_http_mds_set_actions(e) != NGX_OK
+        || (response->out_of_order && ngx_http_mds_batch_sort(e) != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    body.data
-        = ngx_http_mds_batch_head(many, &asking->ctx->serial, poll_after_s);
-    end = ngx_cpymem(many->data + many->len, "]}", NGX_HTTP_MDS_TAIL_BYTES);
-    body.len = end - body.data;
+    answer.body.data = ngx_http_mds_batch_head(response, &e->ctx->serial,
+                                               answer.poll_after_s);
+    end = ngx_cpymem(response->data + response->len, "]}",
+                     NGX_HTTP_MDS_TAIL_BYTES);
+    answer.body.len = end - answer.body.data;
 
-    return ngx_http_mds_send(r, NGX_HTTP_OK, &json, &body);
+    return ngx_http_mds_respond(e->r, &answer);
 }

@@ -236,3 +236,34 @@ ngx_http_mds_body_rest(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
         }
     }
 }
+
+ngx_uint_t
+ngx_http_mds_is_json(ngx_http_request_t *r)
+{
+    ngx_str_t       *json = &ngx_http_mds_json_type;
+    ngx_table_elt_t *type = r->headers_in.content_type;
+
+    return type != NULL && type->value.len >= json->len
+           && ngx_strncasecmp(type->value.data, json->data, json->len) == 0
+           && (type->value.len == json->len
+               || type->value.data[json->len] == ';'
+               || type->value.data[json->len] == ' ');
+}
+
+ngx_int_t
+ngx_http_mds_read_json_body(ngx_http_request_t *r, size_t max,
+                            ngx_http_mds_body_pt done)
+{
+    ngx_int_t rc;
+
+    if (ngx_http_mds_is_json(r)) {
+        return ngx_http_mds_read_body(r, max, done);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    return rc != NGX_OK
+               ? rc
+               : ngx_http_mds_refuse(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                     "the body must be application/json");
+}

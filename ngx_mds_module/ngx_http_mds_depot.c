@@ -10,20 +10,21 @@
 #define NGX_HTTP_MDS_LOOK_MS 1000
 
 struct ngx_http_mds_depot_s {
-    ngx_str_t                path;    /* zero-terminated */
-    mds_depot_t             *depot;   /* NULL: not open */
-    mds_status_t             status;  /* why not; as it was logged last */
-    uint32_t                 warned;  /* checksum of the last warning logged */
-    ngx_msec_t               opened;  /* when that was tried last */
-    ngx_uint_t               opening; /* counts these */
-    ngx_http_mds_proof_t    *proof; /* of a generation; NULL: none under way */
-    ngx_uint_t               proving; /* which opening it is for */
-    ngx_http_mds_bounds_t    bounds;
-    ngx_http_mds_env_t       state;
-    ngx_http_mds_queue_t    *queue; /* of writes; NULL: none yet */
-    ngx_http_mds_registry_t *registry;
-    ngx_event_t              timer;
-    ngx_http_mds_depot_t    *next;
+    ngx_str_t    path;    /* zero-terminated */
+    mds_depot_t *depot;   /* NULL: not open */
+    mds_status_t status;  /* why not; as it was logged last */
+    uint32_t     warned;  /* checksum of the last warning logged */
+    ngx_msec_t   opened;  /* when that was tried last */
+    ngx_uint_t   opening; /* counts these */
+    ngx_http_mds_validation_t
+              *validation; /* of a generation; NULL: none under way */
+    ngx_uint_t job;        /* which opening it is for */
+    ngx_http_mds_bounds_t        bounds;
+    ngx_http_mds_env_t           state;
+    ngx_http_mds_commit_queue_t *queue; /* of writes; NULL: none yet */
+    ngx_http_mds_registry_t     *registry;
+    ngx_event_t                  timer;
+    ngx_http_mds_depot_t        *next;
 };
 
 /* An evaluation, for the guard. */
@@ -35,36 +36,36 @@ typedef struct {
     mds_status_t             status;
 } ngx_http_mds_call_t;
 
-/* A proof that is taken in, for the guard. */
+/* A validation that is taken in, for the guard. */
 typedef struct {
     ngx_http_mds_depot_t *depot;
-    mds_validate_job_t   *proving;
-} ngx_http_mds_proven_t;
+    mds_validate_job_t   *job;
+} ngx_http_mds_adoption_t;
 
 /* Lives as long as the process: with no master, longer than a cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
 static ngx_http_mds_depot_t             *
-ngx_http_mds_depot_create(ngx_http_mds_place_t *place);
+ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf);
 static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
 static void
 ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
                          const mds_error_t *err);
 static void ngx_http_mds_depot_timer(ngx_event_t *event);
-static void ngx_http_mds_depot_keep_up(ngx_http_mds_depot_t *depot);
+static void ngx_http_mds_depot_poll(ngx_http_mds_depot_t *depot);
 
 void
-ngx_http_mds_open_depots(ngx_array_t *places)
+ngx_http_mds_open_depots(ngx_array_t *depot_confs)
 {
-    ngx_http_mds_place_t **place = places->elts;
+    ngx_http_mds_depot_conf_t **depot_conf = depot_confs->elts;
 
     if (!mds_fault_guard_install()) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
                       "sigaction(SIGBUS, SIGSEGV) failed");
     }
 
-    for (ngx_uint_t i = 0; i < places->nelts; i++) {
-        (void) ngx_http_mds_depot(place[i]);
+    for (ngx_uint_t i = 0; i < depot_confs->nelts; i++) {
+        (void) ngx_http_mds_depot_find(depot_conf[i]);
     }
 }
 
@@ -82,7 +83,7 @@ ngx_http_mds_close_depots(void)
 
         mds_depot_close(depot->depot);
         ngx_http_mds_env_close(&depot->state);
-        ngx_http_mds_queue_free(depot->queue);
+        ngx_http_mds_commit_queue_free(depot->queue);
         ngx_http_mds_registry_free(depot->registry);
         ngx_free(depot);
     }
@@ -91,37 +92,37 @@ ngx_http_mds_close_depots(void)
 }
 
 ngx_http_mds_depot_t *
-ngx_http_mds_depot(ngx_http_mds_place_t *place)
+ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf)
 {
     ngx_http_mds_depot_t *depot;
 
-    if (place->depot != NULL) {
-        return place->depot;
+    if (depot_conf->depot != NULL) {
+        return depot_conf->depot;
     }
 
     for (depot = ngx_http_mds_depots; depot != NULL; depot = depot->next) {
-        if (ngx_strcmp(depot->path.data, place->path.data) == 0) {
+        if (ngx_strcmp(depot->path.data, depot_conf->path.data) == 0) {
             break;
         }
     }
 
     if (depot == NULL) {
-        depot = ngx_http_mds_depot_create(place);
+        depot = ngx_http_mds_depot_create(depot_conf);
 
     } else {
         /* Without a master, another cycle may say otherwise. */
-        depot->bounds = place->bounds;
+        depot->bounds = depot_conf->bounds;
     }
 
-    place->depot = depot;
+    depot_conf->depot = depot;
 
     return depot;
 }
 
 static ngx_http_mds_depot_t *
-ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
+ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
 {
-    ngx_str_t            *path = &place->path;
+    ngx_str_t            *path = &depot_conf->path;
     ngx_http_mds_depot_t *depot;
 
     depot = ngx_calloc(sizeof(*depot) + path->len + 1, ngx_cycle->log);
@@ -135,7 +136,7 @@ ngx_http_mds_depot_create(ngx_http_mds_place_t *place)
         return NULL;
     }
 
-    depot->bounds = place->bounds;
+    depot->bounds = depot_conf->bounds;
     depot->state.kind = &ngx_http_mds_state_kind;
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
@@ -196,20 +197,20 @@ ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
  * be proved again, and the state to be read whole before it is used.
  */
 static mds_status_t
-ngx_http_mds_depot_lost(ngx_http_mds_depot_t *depot, mds_error_t *err)
+ngx_http_mds_depot_on_fault(ngx_http_mds_depot_t *depot, mds_error_t *err)
 {
     mds_status_t status = mds_fail(err, MDS_DAMAGED,
                                    "a file of it was damaged while it was"
                                    " read");
 
     ngx_http_mds_depot_close(depot, status, err);
-    ngx_http_mds_depot_suspect(depot);
+    ngx_http_mds_depot_quarantine_state(depot);
 
     return status;
 }
 
 static void
-ngx_http_mds_depot_look(void *data)
+ngx_http_mds_depot_check(void *data)
 {
     ngx_http_mds_depot_t *depot = data;
     mds_error_t           err = { .status = MDS_OK };
@@ -227,7 +228,7 @@ ngx_http_mds_depot_look(void *data)
     }
 
     if (depot->depot != NULL) {
-        ngx_http_mds_depot_keep_up(depot);
+        ngx_http_mds_depot_poll(depot);
     }
 }
 
@@ -240,19 +241,19 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     /* Without a master the cycle, and its log, may be another by now. */
     event->log = ngx_cycle->log;
 
-    if (!mds_fault_guard_call(ngx_http_mds_depot_look, depot)) {
-        (void) ngx_http_mds_depot_lost(depot, &err);
+    if (!mds_fault_guard_call(ngx_http_mds_depot_check, depot)) {
+        (void) ngx_http_mds_depot_on_fault(depot, &err);
     }
 
-    ngx_http_mds_env_bury(&depot->state);
+    ngx_http_mds_env_clear_stale_readers(&depot->state);
 
-    if (!ngx_http_mds_queue_is_busy(depot->queue)) {
-        ngx_http_mds_env_look(&depot->state, (char *) depot->path.data,
-                              &depot->bounds);
+    if (!ngx_http_mds_commit_queue_is_busy(depot->queue)) {
+        ngx_http_mds_env_refresh(&depot->state, (char *) depot->path.data,
+                                 &depot->bounds);
     }
 
-    ngx_http_mds_registry_look(depot->registry, (char *) depot->path.data,
-                               &depot->bounds);
+    ngx_http_mds_registry_refresh(depot->registry, (char *) depot->path.data,
+                                  &depot->bounds);
 
     ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
 }
@@ -278,7 +279,7 @@ ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot)
 ngx_uint_t
 ngx_http_mds_depot_is_writing(ngx_http_mds_depot_t *depot)
 {
-    return ngx_http_mds_queue_is_busy(depot->queue);
+    return ngx_http_mds_commit_queue_is_busy(depot->queue);
 }
 
 ngx_http_mds_registry_t *
@@ -288,24 +289,25 @@ ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot)
 }
 
 void
-ngx_http_mds_depot_complain(ngx_http_mds_depot_t *depot, const mds_error_t *err)
+ngx_http_mds_depot_log_state_error(ngx_http_mds_depot_t *depot,
+                                   const mds_error_t    *err)
 {
     /* Where there is none, that was logged when it could not be opened. */
-    if (!depot->state.complained && ngx_http_mds_env_get(&depot->state) != NULL)
-    {
-        depot->state.complained = 1;
+    if (!depot->state.error_logged
+        && ngx_http_mds_env_get(&depot->state) != NULL) {
+        depot->state.error_logged = 1;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
                       &depot->path, err->text);
     }
 }
 
 void
-ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot)
+ngx_http_mds_depot_quarantine_state(ngx_http_mds_depot_t *depot)
 {
-    ngx_http_mds_env_suspect(&depot->state);
+    ngx_http_mds_env_quarantine(&depot->state);
 }
 
-ngx_http_mds_queue_t **
+ngx_http_mds_commit_queue_t **
 ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot)
 {
     return &depot->queue;
@@ -346,43 +348,41 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
         ngx_http_mds_depot_warn(depot, err);
     }
 
-    if (depot->proof == NULL && mds_depot_needs_job(depot->depot)) {
-        depot->proof = ngx_http_mds_proof_begin(depot, depot->depot);
-        depot->proving = depot->opening;
+    if (depot->validation == NULL && mds_depot_needs_job(depot->depot)) {
+        depot->validation = ngx_http_mds_validation_start(depot, depot->depot);
+        depot->job = depot->opening;
     }
 
     return MDS_OK;
 }
 
 static void
-ngx_http_mds_depot_take(void *data)
+ngx_http_mds_depot_adopt_guarded(void *data)
 {
-    ngx_http_mds_proven_t *proven = data;
-    ngx_http_mds_depot_t  *depot = proven->depot;
+    ngx_http_mds_adoption_t *adoption = data;
+    ngx_http_mds_depot_t    *depot = adoption->depot;
 
-    mds_validate_job_end(proven->proving, depot->proving == depot->opening
-                                              ? depot->depot
-                                              : NULL);
+    mds_validate_job_end(adoption->job,
+                         depot->job == depot->opening ? depot->depot : NULL);
 }
 
 void
-ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot,
-                          mds_validate_job_t   *proving)
+ngx_http_mds_depot_adopt(ngx_http_mds_depot_t *depot, mds_validate_job_t *job)
 {
-    ngx_http_mds_proven_t proven = { depot, proving };
-    mds_error_t           err;
+    ngx_http_mds_adoption_t adoption = { depot, job };
+    mds_error_t             err;
 
-    depot->proof = NULL;
+    depot->validation = NULL;
 
     /* Others are told of it, in a file. */
-    if (!mds_fault_guard_call(ngx_http_mds_depot_take, &proven)) {
-        (void) ngx_http_mds_depot_lost(depot, &err);
+    if (!mds_fault_guard_call(ngx_http_mds_depot_adopt_guarded, &adoption)) {
+        (void) ngx_http_mds_depot_on_fault(depot, &err);
     }
 }
 
 /* So that a worker whom nobody asks anything does not fall behind. */
 static void
-ngx_http_mds_depot_keep_up(ngx_http_mds_depot_t *depot)
+ngx_http_mds_depot_poll(ngx_http_mds_depot_t *depot)
 {
     mds_error_t    err;
     mds_catalog_t *catalog;
@@ -429,10 +429,10 @@ ngx_http_mds_depot_reopen(ngx_http_mds_depot_t *depot)
         return;
     }
 
-    if (!mds_fault_guard_call(ngx_http_mds_depot_look, depot)) {
+    if (!mds_fault_guard_call(ngx_http_mds_depot_check, depot)) {
         mds_error_t err;
 
-        (void) ngx_http_mds_depot_lost(depot, &err);
+        (void) ngx_http_mds_depot_on_fault(depot, &err);
     }
 }
 
@@ -452,7 +452,7 @@ ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
         return call.status;
     }
 
-    call.status = ngx_http_mds_depot_lost(depot, err);
+    call.status = ngx_http_mds_depot_on_fault(depot, err);
     ngx_http_mds_depot_reopen(depot);
 
     return call.status;

@@ -35,13 +35,12 @@ static ngx_str_t ngx_http_mds_files_allowed = ngx_string("GET, HEAD");
 ngx_int_t
 ngx_http_mds_files_handler(ngx_http_request_t *r)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_http_mds_file_t      file;
-    ngx_open_file_info_t     of;
-    mds_status_t             status;
-    mds_error_t              err;
-    ngx_str_t                path;
-    ngx_int_t                rc;
+    ngx_http_mds_file_t  file;
+    ngx_open_file_info_t of;
+    mds_status_t         status;
+    mds_error_t          err;
+    ngx_str_t            path;
+    ngx_int_t            rc;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -49,24 +48,22 @@ ngx_http_mds_files_handler(ngx_http_request_t *r)
     }
 
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return ngx_http_mds_not_allowed(r, &ngx_http_mds_files_allowed);
+        return ngx_http_mds_refuse_method(r, &ngx_http_mds_files_allowed);
     }
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-
-    if (!ngx_http_mds_depot_is_open(ngx_http_mds_depot(mlcf->place))) {
-        return ngx_http_mds_unavailable(r);
+    if (!ngx_http_mds_depot_is_open(ngx_http_mds_get_depot(r))) {
+        return ngx_http_mds_refuse_unavailable(r);
     }
 
     if (ngx_http_mds_file_name(r, &file) != NGX_OK) {
-        return ngx_http_mds_problem(r, MDS_NOT_FOUND,
-                                    "a file is named by its SHA-256, in 64"
-                                    " lower-case hexadecimal digits");
+        return ngx_http_mds_fail(r, MDS_NOT_FOUND,
+                                 "a file is named by its SHA-256, in 64"
+                                 " lower-case hexadecimal digits");
     }
 
     status = ngx_http_mds_file_open(r, &file, &path, &of, &err);
     if (status != MDS_OK) {
-        return ngx_http_mds_problem(r, status, err.text);
+        return ngx_http_mds_fail(r, status, err.text);
     }
 
     if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK) {
@@ -232,13 +229,14 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 
     ngx_memzero(of, sizeof(*of));
 
-    path->len = mlcf->place->path.len + dir.len + file->name.len;
+    path->len = mlcf->depot_conf->path.len + dir.len + file->name.len;
     path->data = ngx_pnalloc(r->pool, path->len + 1);
     if (path->data == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    p = ngx_cpymem(path->data, mlcf->place->path.data, mlcf->place->path.len);
+    p = ngx_cpymem(path->data, mlcf->depot_conf->path.data,
+                   mlcf->depot_conf->path.len);
     p = ngx_cpymem(p, dir.data, dir.len);
 
     of->read_ahead = clcf->read_ahead;
@@ -291,7 +289,7 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
     }
 
     etag.data = p;
-    repr.data = ngx_sprintf(p, "\"%V\"", hex);
+    repr.data = ngx_slprintf(p, p + etag.len, "\"%V\"", hex);
 
     p = ngx_cpymem(repr.data, "sha-256=:", sizeof("sha-256=:") - 1);
     ngx_encode_base64(&(ngx_str_t){ 0, p }, &raw);

@@ -1,10 +1,9 @@
 /*
- * mds_messages: a user's gray messages, and what becomes of them. GET
- * lists the newest; POST marks and deletes, and is answered once that is
- * durable.
+ * mds_user_messages: a user's gray messages. GET lists the newest; POST marks
+ * some as read and deletes others, and is answered once that is durable.
  */
 
-#include "ngx_http_mds_writer.h"
+#include "ngx_http_mds_json.h"
 
 #include "base/mds_time.h"
 #include "document/mds_document.h"
@@ -15,44 +14,48 @@
 #define NGX_HTTP_MDS_MESSAGES_MAX 1000
 
 typedef struct {
-    ngx_http_request_t   *r;
-    ngx_http_mds_depot_t *depot;
-    ngx_str_t             body; /* of the answer, or of the request */
-    mds_read_marks_body_t marks;
-    void                 *text; /* that marks and request view */
-    mds_request_t         request;
-    mds_message_list_t    list;
+    ngx_http_request_t     *r;
+    ngx_http_mds_ctx_t     *ctx;
+    ngx_http_mds_depot_t   *depot;
+    mds_alloc_t             alloc; /* from the request's pool */
+    ngx_http_mds_response_t response;
+    size_t                  max; /* messages to list */
+    mds_read_marks_body_t   marks;
+    void                   *text; /* that marks and request view */
+    mds_request_t           request;
+    mds_message_list_t      list;
 } ngx_http_mds_messages_t;
 
-static ngx_int_t ngx_http_mds_messages_get(ngx_http_mds_messages_t *m);
+static ngx_int_t ngx_http_mds_messages_get(ngx_http_request_t *r);
 static void ngx_http_mds_messages_post(ngx_http_request_t *r, ngx_str_t *body);
 
 static ngx_http_mds_messages_t *
 ngx_http_mds_messages_create(ngx_http_request_t *r)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
     ngx_http_mds_messages_t *m = ngx_pcalloc(r->pool, sizeof(*m));
 
-    if (m == NULL || ngx_http_mds_get_ctx(r) == NULL) {
+    if (m == NULL) {
         return NULL;
     }
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     m->r = r;
-    m->depot = ngx_http_mds_depot(mlcf->place);
+    m->depot = ngx_http_mds_get_depot(r);
+    m->ctx = ngx_http_mds_get_ctx(r);
+    m->alloc = (mds_alloc_t){ ngx_http_mds_pool_alloc, r->pool };
+    m->response.type = &ngx_http_mds_json_type;
 
-    return m;
+    return m->ctx == NULL ? NULL : m;
 }
 
 ngx_int_t
 ngx_http_mds_messages_handler(ngx_http_request_t *r)
 {
-    ngx_http_mds_messages_t *m;
-    ngx_int_t                rc;
+    static ngx_str_t allowed = ngx_string("GET, HEAD, POST");
+    ngx_int_t        rc;
 
-    if (r->method == NGX_HTTP_POST && ngx_http_mds_is_json(r)) {
-        return ngx_http_mds_read_body(r, MDS_MARK_BYTES_MAX,
-                                      ngx_http_mds_messages_post);
+    if (r->method == NGX_HTTP_POST) {
+        return ngx_http_mds_read_json_body(r, MDS_MARK_BYTES_MAX,
+                                           ngx_http_mds_messages_post);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -60,26 +63,14 @@ ngx_http_mds_messages_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (r->method == NGX_HTTP_POST) {
-        return ngx_http_mds_refuse(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                   "the body has to be application/json");
-    }
-
-    m = ngx_http_mds_messages_create(r);
-
-    return m == NULL ? NGX_HTTP_INTERNAL_SERVER_ERROR
-                     : ngx_http_mds_messages_get(m);
+    return r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)
+               ? ngx_http_mds_messages_get(r)
+               : ngx_http_mds_refuse_method(r, &allowed);
 }
 
 /* GET */
 
-static void *
-ngx_http_mds_messages_alloc(void *data, size_t bytes)
-{
-    return ngx_palloc(data, bytes);
-}
-
-/* "n": how many at most. */
+/* Reads "n": how many messages at most. */
 static mds_status_t
 ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
                         size_t *n)
@@ -92,9 +83,10 @@ ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
     }
 
     if (value < 1 || value > NGX_HTTP_MDS_MESSAGES_MAX) {
-        return mds_fail(err, MDS_INVALID,
-                        "parameter \"n\": \"%.*s\" is no number from 1 to %d",
-                        MDS_STR(text), NGX_HTTP_MDS_MESSAGES_MAX);
+        return mds_fail(
+            err, MDS_INVALID,
+            "parameter \"n\": \"%.*s\" is not a number from 1 to %d",
+            MDS_STR(text), NGX_HTTP_MDS_MESSAGES_MAX);
     }
 
     *n = (size_t) value;
@@ -102,43 +94,43 @@ ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
 }
 
 static void
-ngx_http_mds_messages_write(ngx_http_mds_writer_t    *w,
+ngx_http_mds_messages_write(ngx_http_mds_json_t      *w,
                             const mds_message_list_t *list)
 {
     char time[MDS_TIME_BYTES];
 
-    ngx_http_mds_write(w, "{\"latest\":{");
+    ngx_http_mds_json_raw(w, "{\"latest\":{");
 
     for (size_t i = 0; i < list->latest_count; i++) {
         const mds_official_t *latest = &list->latest[i];
 
-        ngx_http_mds_write_string(w, i > 0 ? ",\"" : "\"",
-                                  latest->platform.data, latest->platform.len);
-        ngx_http_mds_write_string(w, ":\"", latest->version.data,
-                                  latest->version.len);
+        ngx_http_mds_json_string(w, i > 0 ? ",\"" : "\"", latest->platform.data,
+                                 latest->platform.len);
+        ngx_http_mds_json_string(w, ":\"", latest->version.data,
+                                 latest->version.len);
     }
 
-    ngx_http_mds_write(w, list->more ? "},\"more\":true,\"messages\":["
-                                     : "},\"more\":false,\"messages\":[");
+    ngx_http_mds_json_raw(w, list->more ? "},\"more\":true,\"messages\":["
+                                        : "},\"more\":false,\"messages\":[");
 
     for (size_t i = 0; i < list->count; i++) {
         const mds_listed_message_t *message = &list->messages[i];
 
-        ngx_http_mds_write(w, i > 0 ? ",{\"id\":" : "{\"id\":");
-        ngx_http_mds_write_number(w, message->id);
-        ngx_http_mds_write_string(w, ",\"platform\":\"", message->platform.data,
-                                  message->platform.len);
-        ngx_http_mds_write_string(w, ",\"version\":\"", message->version.data,
-                                  message->version.len);
+        ngx_http_mds_json_raw(w, i > 0 ? ",{\"id\":" : "{\"id\":");
+        ngx_http_mds_json_number(w, message->id);
+        ngx_http_mds_json_string(w, ",\"platform\":\"", message->platform.data,
+                                 message->platform.len);
+        ngx_http_mds_json_string(w, ",\"version\":\"", message->version.data,
+                                 message->version.len);
         (void) mds_time_format(message->expires_ms, time);
-        ngx_http_mds_write_string(w, ",\"expires\":\"", time, ngx_strlen(time));
-        ngx_http_mds_write_string(w, ",\"url\":\"", message->url.data,
-                                  message->url.len);
-        ngx_http_mds_write(w, message->read ? ",\"read\":true}"
-                                            : ",\"read\":false}");
+        ngx_http_mds_json_string(w, ",\"expires\":\"", time, ngx_strlen(time));
+        ngx_http_mds_json_string(w, ",\"url\":\"", message->url.data,
+                                 message->url.len);
+        ngx_http_mds_json_raw(w, message->read ? ",\"read\":true}"
+                                               : ",\"read\":false}");
     }
 
-    ngx_http_mds_write(w, "]}");
+    ngx_http_mds_json_raw(w, "]}");
 }
 
 static mds_status_t
@@ -146,118 +138,79 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
                            mds_error_t *err)
 {
     ngx_http_mds_messages_t *m = data;
-    ngx_http_request_t      *r = m->r;
-    mds_alloc_t              alloc = { ngx_http_mds_messages_alloc, r->pool };
-    ngx_http_mds_writer_t    w = { .len = 0 };
-    size_t                   n;
+    ngx_str_t               *body = &m->response.body;
+    ngx_http_mds_json_t      w = { .len = 0 };
     mds_status_t             status;
 
-    ngx_http_mds_tell_serial(ngx_http_mds_get_ctx(r),
-                             mds_catalog_serial(snapshot->catalog));
+    ngx_http_mds_set_serial(m->ctx, mds_catalog_serial(snapshot->catalog));
 
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return MDS_OK;
-    }
-
-    status = ngx_http_mds_read_attributes(r, &m->request, err);
-
-    if (status == MDS_OK) {
-        status = mds_request_validate_app(&m->request, err);
-    }
-
-    if (status == MDS_OK) {
-        status = ngx_http_mds_messages_n(&m->request, err, &n);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_user_messages(snapshot, &m->request, n, mds_time_now_ms(),
-                                   &alloc, err, &m->list);
-    }
-
+    status = mds_user_messages(snapshot, &m->request, m->max, mds_time_now_ms(),
+                               &m->alloc, err, &m->list);
     if (status != MDS_OK) {
         return status;
     }
 
     ngx_http_mds_messages_write(&w, &m->list);
-    m->body.len = w.len;
-    m->body.data = ngx_pnalloc(r->pool, w.len);
-    if (m->body.data == NULL) {
+    body->len = w.len;
+    body->data = ngx_pnalloc(m->r->pool, w.len);
+    if (body->data == NULL) {
         return mds_fail(err, MDS_NO_MEMORY, "out of memory");
     }
 
-    w = ngx_http_mds_writer(m->body.data, m->body.len);
+    w = ngx_http_mds_json_into(body->data, body->len);
     ngx_http_mds_messages_write(&w, &m->list);
 
-    return w.room.overrun
+    return w.out.overrun
                ? mds_fail(err, MDS_NO_MEMORY,
-                          "the list of messages is longer than its room")
+                          "the list of messages is longer than was measured")
                : MDS_OK;
 }
 
-/* A state that is not to be had is logged once, not for each who asks. */
 static ngx_int_t
-ngx_http_mds_messages_failed(ngx_http_mds_messages_t *m, mds_status_t status,
-                             const mds_error_t *err)
+ngx_http_mds_messages_get(ngx_http_request_t *r)
 {
-    if (status != MDS_DENIED) {
-        return ngx_http_mds_problem(m->r, status, err->text);
+    ngx_http_mds_messages_t *m = ngx_http_mds_messages_create(r);
+    mds_status_t             status;
+    mds_error_t              err;
+
+    if (m == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_mds_depot_complain(m->depot, err);
-    return ngx_http_mds_unavailable(m->r);
-}
+    status = ngx_http_mds_read_attributes(r, &m->request, &err);
+    if (status == MDS_OK) {
+        status = mds_request_validate_app(&m->request, &err);
+    }
 
-static ngx_int_t
-ngx_http_mds_messages_get(ngx_http_mds_messages_t *m)
-{
-    static ngx_str_t    json = ngx_string("application/json");
-    static ngx_str_t    allowed = ngx_string("GET, HEAD, POST");
-    ngx_http_request_t *r = m->r;
-    mds_status_t        status;
-    mds_error_t         err;
+    if (status == MDS_OK) {
+        status = ngx_http_mds_messages_n(&m->request, &err, &m->max);
+    }
+
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail(r, status, err.text);
+    }
 
     status = ngx_http_mds_depot_evaluate(m->depot, ngx_http_mds_messages_list,
                                          m, &err);
 
-    if (!ngx_http_mds_depot_is_open(m->depot)) {
-        return ngx_http_mds_unavailable(r);
-    }
-
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return ngx_http_mds_not_allowed(r, &allowed);
-    }
-
-    if (status != MDS_OK) {
-        return ngx_http_mds_messages_failed(m, status, &err);
-    }
-
-    if (ngx_http_mds_add_common_headers(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_mds_send(r, NGX_HTTP_OK, &json, &m->body);
+    return status == MDS_OK ? ngx_http_mds_respond(r, &m->response)
+                            : ngx_http_mds_fail_evaluation(r, status, &err);
 }
 
 /* POST */
 
-/* What the catalog says of the app's messages; the marks have to fit. */
+/* Looks up what the catalog says of the app's messages: the marks must fit. */
 static mds_status_t
-ngx_http_mds_messages_look(const mds_snapshot_t *snapshot, void *data,
-                           mds_error_t *err)
+ngx_http_mds_messages_check(const mds_snapshot_t *snapshot, void *data,
+                            mds_error_t *err)
 {
     ngx_http_mds_messages_t *m = data;
-    mds_alloc_t  alloc = { ngx_http_mds_messages_alloc, m->r->pool };
-    mds_status_t status;
+    mds_status_t             status;
 
-    ngx_http_mds_tell_serial(ngx_http_mds_get_ctx(m->r),
-                             mds_catalog_serial(snapshot->catalog));
+    ngx_http_mds_set_serial(m->ctx, mds_catalog_serial(snapshot->catalog));
 
-    status = mds_request_validate_app(&m->request, err);
-
-    if (status == MDS_OK) {
-        status = mds_user_messages(snapshot, &m->request, 0, mds_time_now_ms(),
-                                   &alloc, err, &m->list);
-    }
+    status = mds_user_messages(snapshot, &m->request, 0, mds_time_now_ms(),
+                               &m->alloc, err, &m->list);
 
     if (status == MDS_OK && m->marks.highest > m->list.newest) {
         status = mds_fail(err, MDS_INVALID,
@@ -270,28 +223,24 @@ ngx_http_mds_messages_look(const mds_snapshot_t *snapshot, void *data,
 }
 
 static void
-ngx_http_mds_messages_marked(ngx_http_mds_ticket_t *ticket)
+ngx_http_mds_messages_marked(ngx_http_mds_write_req_t *write_req)
 {
-    ngx_http_mds_messages_t *m = ticket->data;
+    ngx_http_mds_messages_t *m = write_req->data;
     ngx_http_request_t      *r = m->r;
     ngx_connection_t        *c = r->connection;
     ngx_int_t                rc;
 
     ngx_http_set_log_request(c->log, r);
 
-    if (ticket->writes->status != MDS_OK) {
-        rc = ngx_http_mds_unavailable(r);
-    } else if (ngx_http_mds_add_common_headers(r) != NGX_OK) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-    } else {
-        rc = ngx_http_mds_send_no_content(r);
-    }
+    rc = write_req->writes->status == MDS_OK
+             ? ngx_http_mds_respond(r, &m->response)
+             : ngx_http_mds_refuse_unavailable(r);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }
 
-/* app 00 user, in the request's pool. */
+/* Makes the key app 00 user in the request's pool. */
 static ngx_int_t
 ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
 {
@@ -318,15 +267,15 @@ ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
 static ngx_int_t
 ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
 {
-    ngx_http_mds_ticket_t *ticket;
-    mds_write_t           *write;
+    ngx_http_mds_write_req_t *write_req;
+    mds_write_t              *write;
 
-    ticket = ngx_pcalloc(m->r->pool, sizeof(*ticket) + sizeof(*write));
-    if (ticket == NULL) {
+    write_req = ngx_pcalloc(m->r->pool, sizeof(*write_req) + sizeof(*write));
+    if (write_req == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    write = (mds_write_t *) (ticket + 1);
+    write = (mds_write_t *) (write_req + 1);
     write->type = MDS_WRITE_READ_MARK;
     write->read_mark.delete_through = m->marks.delete_through;
     write->read_mark.read = m->marks.read;
@@ -337,13 +286,13 @@ ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ticket->r = m->r;
-    ticket->writes = write;
-    ticket->count = 1;
-    ticket->done = ngx_http_mds_messages_marked;
-    ticket->data = m;
+    write_req->r = m->r;
+    write_req->writes = write;
+    write_req->count = 1;
+    write_req->done = ngx_http_mds_messages_marked;
+    write_req->data = m;
 
-    return ngx_http_mds_write_state(m->depot, ticket);
+    return ngx_http_mds_write_state(m->depot, write_req);
 }
 
 static void
@@ -369,25 +318,25 @@ ngx_http_mds_messages_posted(ngx_http_request_t *r, ngx_str_t *body)
     cleanup->handler = ngx_http_mds_messages_cleanup;
     cleanup->data = m;
 
-    status = ngx_http_mds_fix_attributes(r, &m->request, &err);
-
+    status = ngx_http_mds_set_trusted_attributes(r, &m->request, &err);
     if (status == MDS_OK) {
         status = mds_read_marks_body_parse(ngx_http_mds_view(body), &m->request,
                                            &err, &m->marks, &m->text);
     }
 
     if (status == MDS_OK) {
-        status
-            = ngx_http_mds_depot_evaluate(m->depot, ngx_http_mds_messages_look,
-                                          m, &err);
-
-        if (!ngx_http_mds_depot_is_open(m->depot)) {
-            return ngx_http_mds_unavailable(r);
-        }
+        status = mds_request_validate_app(&m->request, &err);
     }
 
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail(r, status, err.text);
+    }
+
+    status = ngx_http_mds_depot_evaluate(m->depot, ngx_http_mds_messages_check,
+                                         m, &err);
+
     return status == MDS_OK ? ngx_http_mds_messages_mark(m)
-                            : ngx_http_mds_messages_failed(m, status, &err);
+                            : ngx_http_mds_fail_evaluation(r, status, &err);
 }
 
 static void

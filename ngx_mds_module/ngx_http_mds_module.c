@@ -121,17 +121,18 @@ ngx_module_t ngx_http_mds_module
         NULL,                      /* exit master */
         NGX_MODULE_V1_PADDING };
 
-/* The place of this path, shared by all that name it; NULL: no memory. */
-static ngx_http_mds_place_t *
-ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
+/* Returns the depot_conf of this path, which all that name it share; NULL: no
+ * memory. */
+static ngx_http_mds_depot_conf_t *
+ngx_http_mds_depot_conf(ngx_conf_t *cf, ngx_str_t *path)
 {
-    ngx_http_mds_main_conf_t *mcf;
-    ngx_http_mds_place_t     *place, **slot;
+    ngx_http_mds_main_conf_t  *mcf;
+    ngx_http_mds_depot_conf_t *depot_conf, **slot;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
 
-    slot = mcf->places.elts;
-    for (ngx_uint_t i = 0; i < mcf->places.nelts; i++) {
+    slot = mcf->depot_confs.elts;
+    for (ngx_uint_t i = 0; i < mcf->depot_confs.nelts; i++) {
         if (slot[i]->path.len == path->len
             && ngx_memcmp(slot[i]->path.data, path->data, path->len) == 0)
         {
@@ -139,24 +140,24 @@ ngx_http_mds_place(ngx_conf_t *cf, ngx_str_t *path)
         }
     }
 
-    place = ngx_pcalloc(cf->pool, sizeof(*place));
-    slot = ngx_array_push(&mcf->places);
-    if (place == NULL || slot == NULL) {
+    depot_conf = ngx_pcalloc(cf->pool, sizeof(*depot_conf));
+    slot = ngx_array_push(&mcf->depot_confs);
+    if (depot_conf == NULL || slot == NULL) {
         return NULL;
     }
 
-    place->path.data = ngx_pnalloc(cf->pool, path->len + 1);
-    if (place->path.data == NULL) {
+    depot_conf->path.data = ngx_pnalloc(cf->pool, path->len + 1);
+    if (depot_conf->path.data == NULL) {
         return NULL;
     }
 
-    place->bounds.state_max = NGX_CONF_UNSET;
-    place->bounds.device_ttl = NGX_CONF_UNSET;
-    place->path.len = path->len;
-    ngx_cpystrn(place->path.data, path->data, path->len + 1);
-    *slot = place;
+    depot_conf->bounds.state_max = NGX_CONF_UNSET;
+    depot_conf->bounds.device_ttl = NGX_CONF_UNSET;
+    depot_conf->path.len = path->len;
+    ngx_cpystrn(depot_conf->path.data, path->data, path->len + 1);
+    *slot = depot_conf;
 
-    return place;
+    return depot_conf;
 }
 
 static char *
@@ -200,7 +201,7 @@ ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_mds_loc_conf_t *mlcf = conf;
     ngx_str_t                path;
 
-    if (mlcf->place != NGX_CONF_UNSET_PTR) {
+    if (mlcf->depot_conf != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
@@ -217,15 +218,15 @@ ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         path.len--;
     }
 
-    mlcf->place = ngx_http_mds_place(cf, &path);
+    mlcf->depot_conf = ngx_http_mds_depot_conf(cf, &path);
 
-    return mlcf->place == NULL || ngx_http_mds_pool_init(cf) != NGX_OK
+    return mlcf->depot_conf == NULL || ngx_http_mds_pool_init(cf) != NGX_OK
                ? NGX_CONF_ERROR
                : NGX_CONF_OK;
 }
 
 char *
-ngx_http_mds_take_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf)
+ngx_http_mds_claim_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf)
 {
     ngx_str_t *args = cf->args->elts;
 
@@ -254,7 +255,7 @@ ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
         return "is duplicate";
     }
 
-    if (ngx_http_mds_take_location(cf, mlcf) != NGX_CONF_OK) {
+    if (ngx_http_mds_claim_location(cf, mlcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -274,7 +275,7 @@ ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    return ngx_http_mds_handle(cf, conf, ngx_http_mds_config_handler);
+    return ngx_http_mds_handle(cf, conf, ngx_http_mds_settings_handler);
 }
 
 static char *
@@ -310,8 +311,8 @@ ngx_http_mds_create_main_conf(ngx_conf_t *cf)
 
     mcf = ngx_pcalloc(cf->pool, sizeof(*mcf));
     if (mcf == NULL
-        || ngx_array_init(&mcf->places, cf->pool, 1,
-                          sizeof(ngx_http_mds_place_t *))
+        || ngx_array_init(&mcf->depot_confs, cf->pool, 1,
+                          sizeof(ngx_http_mds_depot_conf_t *))
                != NGX_OK)
     {
         return NULL;
@@ -333,7 +334,7 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
     /* set by ngx_pcalloc(): attributes, handler, resource, directive, file,
      * line */
 
-    mlcf->place = NGX_CONF_UNSET_PTR;
+    mlcf->depot_conf = NGX_CONF_UNSET_PTR;
     mlcf->bounds.state_max = NGX_CONF_UNSET;
     mlcf->bounds.device_ttl = NGX_CONF_UNSET;
     mlcf->state_timeout = NGX_CONF_UNSET_MSEC;
@@ -363,16 +364,16 @@ ngx_http_mds_merge_handler(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
 static void
 ngx_http_mds_init_bounds(ngx_conf_t *cf)
 {
-    ngx_http_mds_main_conf_t *mcf;
-    ngx_http_mds_place_t    **place;
+    ngx_http_mds_main_conf_t   *mcf;
+    ngx_http_mds_depot_conf_t **depot_conf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
-    place = mcf->places.elts;
+    depot_conf = mcf->depot_confs.elts;
 
-    for (ngx_uint_t i = 0; i < mcf->places.nelts; i++) {
-        ngx_conf_init_value(place[i]->bounds.state_max,
+    for (ngx_uint_t i = 0; i < mcf->depot_confs.nelts; i++) {
+        ngx_conf_init_value(depot_conf[i]->bounds.state_max,
                             NGX_HTTP_MDS_STATE_DEFAULT);
-        ngx_conf_init_value(place[i]->bounds.device_ttl,
+        ngx_conf_init_value(depot_conf[i]->bounds.device_ttl,
                             NGX_HTTP_MDS_DEVICE_TTL);
     }
 }
@@ -425,7 +426,7 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_mds_loc_conf_t *conf = child;
 
     ngx_http_mds_merge_handler(cf, prev, conf);
-    ngx_conf_merge_ptr_value(conf->place, prev->place, NULL);
+    ngx_conf_merge_ptr_value(conf->depot_conf, prev->depot_conf, NULL);
     ngx_conf_merge_off_value(conf->bounds.state_max, prev->bounds.state_max,
                              NGX_CONF_UNSET);
     ngx_conf_merge_sec_value(conf->bounds.device_ttl, prev->bounds.device_ttl,
@@ -433,8 +434,9 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->state_timeout, prev->state_timeout,
                               NGX_HTTP_MDS_STATE_TIMEOUT);
 
-    if (conf->place != NULL
-        && ngx_http_mds_bound_place(cf, &conf->bounds, &conf->place->bounds)
+    if (conf->depot_conf != NULL
+        && ngx_http_mds_bound_place(cf, &conf->bounds,
+                                    &conf->depot_conf->bounds)
                != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -451,7 +453,7 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->resource = prev->resource;
     }
 
-    if (conf->directive.len != 0 && conf->place == NULL) {
+    if (conf->directive.len != 0 && conf->depot_conf == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%V\" has no \"mds_depot\" that applies to it in"
                       " %V:%ui",
@@ -488,7 +490,7 @@ ngx_http_mds_init_process(ngx_cycle_t *cycle)
 
     /* NULL: there is no http {}. A failure here would be the worker's end. */
     if (mcf != NULL) {
-        ngx_http_mds_open_depots(&mcf->places);
+        ngx_http_mds_open_depots(&mcf->depot_confs);
     }
 
     return NGX_OK;

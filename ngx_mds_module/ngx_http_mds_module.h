@@ -22,11 +22,13 @@
 #include "state/mds_state.h"
 
 /* A depot as a worker has it: open, or waiting to be (ngx_http_mds_depot.c). */
-typedef struct ngx_http_mds_depot_s    ngx_http_mds_depot_t;
-typedef struct ngx_http_mds_queue_s    ngx_http_mds_queue_t; /* of writes */
-typedef struct ngx_http_mds_batch_s    ngx_http_mds_batch_t;
-typedef struct ngx_http_mds_reading_s  ngx_http_mds_reading_t;
-typedef struct ngx_http_mds_proof_s    ngx_http_mds_proof_t; /* under way */
+typedef struct ngx_http_mds_depot_s ngx_http_mds_depot_t;
+typedef struct ngx_http_mds_commit_queue_s
+    ngx_http_mds_commit_queue_t; /* of writes */
+typedef struct ngx_http_mds_commit_s  ngx_http_mds_commit_t;
+typedef struct ngx_http_mds_reading_s ngx_http_mds_reading_t;
+typedef struct ngx_http_mds_validation_s
+    ngx_http_mds_validation_t; /* under way */
 typedef struct ngx_http_mds_registry_s ngx_http_mds_registry_t;
 
 /* What bounds a depot's state; NGX_CONF_UNSET: not said. */
@@ -40,7 +42,7 @@ typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
     ngx_http_mds_depot_t *depot; /* found at first use in this process */
     ngx_http_mds_bounds_t bounds;
-} ngx_http_mds_place_t;
+} ngx_http_mds_depot_conf_t;
 
 typedef struct {
     ngx_str_t                name;
@@ -54,14 +56,14 @@ typedef struct {
 } ngx_http_mds_resource_t;
 
 typedef struct {
-    ngx_array_t places; /* of ngx_http_mds_place_t * */
+    ngx_array_t depot_confs; /* of ngx_http_mds_depot_conf_t * */
 } ngx_http_mds_main_conf_t;
 
 typedef struct {
-    ngx_http_mds_place_t *place;      /* mds_depot; NULL: none */
-    ngx_array_t          *attributes; /* of ngx_http_mds_attribute_t */
-    ngx_http_mds_bounds_t bounds;     /* of the place */
-    ngx_msec_t            state_timeout;
+    ngx_http_mds_depot_conf_t *depot_conf; /* mds_depot; NULL: none */
+    ngx_array_t               *attributes; /* of ngx_http_mds_attribute_t */
+    ngx_http_mds_bounds_t      bounds;     /* of the depot */
+    ngx_msec_t                 state_timeout;
 
     ngx_http_handler_pt      handler;   /* mds_check, ...; NULL: none */
     ngx_http_mds_resource_t *resource;  /* mds_resource; NULL: none */
@@ -91,7 +93,8 @@ extern ngx_module_t ngx_http_mds_module;
 /* ngx_http_mds_module.c */
 
 /* The directive that is read is what its location is for; there can be one. */
-char *ngx_http_mds_take_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf);
+char *
+ngx_http_mds_claim_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf);
 
 /* ngx_http_mds_attribute.c */
 
@@ -104,8 +107,8 @@ ngx_int_t ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
 
 /* The operator's attributes. */
 mds_status_t
-ngx_http_mds_fix_attributes(ngx_http_request_t *r, mds_request_t *request,
-                            mds_error_t *err);
+ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
+                                    mds_request_t *request, mds_error_t *err);
 
 /* The operator's attributes, then the query's. */
 mds_status_t
@@ -114,12 +117,27 @@ ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
 
 /* ngx_http_mds_depot.c */
 
-/* Opens the depots of all places in a worker; what fails is tried again. */
-void ngx_http_mds_open_depots(ngx_array_t *places);
+/* Opens the depots of all depot_confs in a worker; what fails is tried again.
+ */
+void ngx_http_mds_open_depots(ngx_array_t *depot_confs);
 void ngx_http_mds_close_depots(void);
 
-/* The depot of a place in this process; NULL only if memory is out. */
-ngx_http_mds_depot_t *ngx_http_mds_depot(ngx_http_mds_place_t *place);
+/* Returns the depot of a path in this process, and creates it at first use;
+ * NULL: no memory. */
+ngx_http_mds_depot_t *
+ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf);
+
+/* The same of the request's location. */
+static inline ngx_http_mds_depot_t *
+ngx_http_mds_get_depot(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf
+        = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    return mlcf->depot_conf->depot != NULL
+               ? mlcf->depot_conf->depot
+               : ngx_http_mds_depot_find(mlcf->depot_conf);
+}
 
 ngx_uint_t ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot);
 ngx_str_t *ngx_http_mds_depot_path(ngx_http_mds_depot_t *depot);
@@ -142,12 +160,12 @@ mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
 mds_state_t *ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot);
 
 /* Something was wrong in it: not to be had until it was read whole. */
-void ngx_http_mds_depot_suspect(ngx_http_mds_depot_t *depot);
+void ngx_http_mds_depot_quarantine_state(ngx_http_mds_depot_t *depot);
 
 /* The state cannot be read: a line in the log, but once until it is opened
  * anew. */
-void ngx_http_mds_depot_complain(ngx_http_mds_depot_t *depot,
-                                 const mds_error_t    *err);
+void ngx_http_mds_depot_log_state_error(ngx_http_mds_depot_t *depot,
+                                        const mds_error_t    *err);
 
 /* Whether requests wait for writes, or a thread is at work on them. */
 ngx_uint_t ngx_http_mds_depot_is_writing(ngx_http_mds_depot_t *depot);
@@ -156,8 +174,8 @@ ngx_http_mds_registry_t *
 ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot);
 
 /* Takes in what was proved aside. */
-void ngx_http_mds_depot_proved(ngx_http_mds_depot_t *depot,
-                               mds_validate_job_t   *proving);
+void
+ngx_http_mds_depot_adopt(ngx_http_mds_depot_t *depot, mds_validate_job_t *job);
 
 /* ngx_http_mds_state.c */
 
@@ -170,24 +188,28 @@ extern const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind;
 typedef struct {
     const ngx_http_mds_env_kind_t *kind;
     void                          *handle; /* mds_state_t or mds_registry_t */
-    ngx_uint_t                     suspect;
-    ngx_uint_t                     complained; /* of what cannot be read */
+    ngx_uint_t                     quarantined;
+    ngx_uint_t                     error_logged; /* of what cannot be read */
     mds_file_id_t bad;    /* which file it was that failed; zero: none */
     mds_status_t  status; /* as it was logged last */
 } ngx_http_mds_env_t;
 
-/* The handle; NULL: not to be had. */
-void *ngx_http_mds_env_get(ngx_http_mds_env_t *env);
+/* Returns the handle; NULL: it is not open, or quarantined. */
+static inline void *
+ngx_http_mds_env_get(const ngx_http_mds_env_t *env)
+{
+    return env->quarantined ? NULL : env->handle;
+}
 
 /* Closes what is not to be used, opens what may be again; while no thread is
  * at work on it. */
-void ngx_http_mds_env_look(ngx_http_mds_env_t *env, const char *path,
-                           const ngx_http_mds_bounds_t *bounds);
+void ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
+                              const ngx_http_mds_bounds_t *bounds);
 
-void ngx_http_mds_env_suspect(ngx_http_mds_env_t *env);
+void ngx_http_mds_env_quarantine(ngx_http_mds_env_t *env);
 
 /* Clears what killed readers hold; at any time. */
-void ngx_http_mds_env_bury(ngx_http_mds_env_t *env);
+void ngx_http_mds_env_clear_stale_readers(ngx_http_mds_env_t *env);
 void ngx_http_mds_env_close(ngx_http_mds_env_t *env);
 
 /* ngx_http_mds_registry.c */
@@ -198,62 +220,63 @@ ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot);
 void ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry);
 
 /* Keeps it open, and lets it forget; every second. */
-void
-ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry, const char *path,
-                           const ngx_http_mds_bounds_t *bounds);
+void ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
+                                   const char                  *path,
+                                   const ngx_http_mds_bounds_t *bounds);
 
 /* Registers a device some time soon, if it is news, and if it can. */
-void ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
-                               const mds_registration_t *registration,
-                               int64_t                   now_ms);
+void ngx_http_mds_registry_record(ngx_http_mds_depot_t     *depot,
+                                  const mds_registration_t *registration,
+                                  int64_t                   now_ms);
 
-/* ngx_http_mds_proof.c */
+/* ngx_http_mds_validate.c */
 
 /* Proves in a thread what `of` is late with, and hands it to
- * ngx_http_mds_depot_proved(). NULL: it could not begin. */
-ngx_http_mds_proof_t *
-ngx_http_mds_proof_begin(ngx_http_mds_depot_t *depot, mds_depot_t *of);
+ * ngx_http_mds_depot_adopt(). NULL: it could not begin. */
+ngx_http_mds_validation_t *
+ngx_http_mds_validation_start(ngx_http_mds_depot_t *depot, mds_depot_t *of);
 
-/* ngx_http_mds_write.c */
+/* ngx_http_mds_commit.c */
 
 /* One request's writes, under way or done. The bytes that they point to
  * are the request's. */
-typedef struct ngx_http_mds_ticket_s ngx_http_mds_ticket_t;
+typedef struct ngx_http_mds_write_req_s ngx_http_mds_write_req_t;
 
-struct ngx_http_mds_ticket_s {
-    ngx_queue_t           queue;
-    ngx_http_request_t   *r;
-    mds_write_t          *writes; /* each has its status, once done */
-    size_t                count;
-    ngx_http_mds_batch_t *batch; /* that it is in; NULL: it waits, or is done */
-    void (*done)(ngx_http_mds_ticket_t *ticket);
-    void                 *data;    /* for done */
-    ngx_http_mds_queue_t *pending; /* where it is; NULL: done */
-    ngx_event_t           timeout;
+struct ngx_http_mds_write_req_s {
+    ngx_queue_t         queue;
+    ngx_http_request_t *r;
+    mds_write_t        *writes; /* each has its status, once done */
+    size_t              count;
+    ngx_http_mds_commit_t
+        *commit; /* that it is in; NULL: it waits, or is done */
+    void (*done)(ngx_http_mds_write_req_t *write_req);
+    void                        *data;    /* for done */
+    ngx_http_mds_commit_queue_t *pending; /* where it is; NULL: done */
+    ngx_event_t                  timeout;
 };
 
 /* A thread pool has to be there before workers start; NULL: it is not. */
-ngx_int_t ngx_http_mds_pool_init(ngx_conf_t *cf);
-
+ngx_int_t          ngx_http_mds_pool_init(ngx_conf_t *cf);
 ngx_thread_pool_t *ngx_http_mds_pool(void);
 
 /*
- * Asks for what the ticket says; done is called from the event loop once it
+ * Asks for what the write_req says; done is called from the event loop once it
  * is durable, or has failed, or the location's mds_state_timeout is over
  * (MDS_AGAIN: it may yet be written). The request waits: return NGX_DONE. If
  * it goes away before, done is not called.
  */
-ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t  *depot,
-                                   ngx_http_mds_ticket_t *ticket);
+ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
+                                   ngx_http_mds_write_req_t *write_req);
 
 /* Whether a thread is at work on the depot's state, or has to be. NULL is
  * fine. */
-ngx_uint_t ngx_http_mds_queue_is_busy(ngx_http_mds_queue_t *queue);
-
-void ngx_http_mds_queue_free(ngx_http_mds_queue_t *queue);
+ngx_uint_t
+     ngx_http_mds_commit_queue_is_busy(ngx_http_mds_commit_queue_t *queue);
+void ngx_http_mds_commit_queue_free(ngx_http_mds_commit_queue_t *queue);
 
 /* The writes of a depot, kept with it. */
-ngx_http_mds_queue_t **ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
+ngx_http_mds_commit_queue_t **
+ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot);
 
 /* ngx_http_mds_body.c */
 
@@ -267,68 +290,87 @@ typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
 ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
                                  ngx_http_mds_body_pt done);
 
-/* ngx_http_mds_asking.c */
+/* Reads a body of application/json, or answers 415. */
+ngx_int_t ngx_http_mds_read_json_body(ngx_http_request_t *r, size_t max,
+                                      ngx_http_mds_body_pt done);
 
-/* What is asked, and what came of it; all in the request's pool. */
+/* Whether the body is application/json, whatever its parameters are. */
+ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
+
+/* ngx_http_mds_evaluation.c */
+
+/* One question of a request, and its result. */
 typedef struct {
     mds_decision_t decision;
-    mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window without a
-                            * state to ask), MDS_NO_SPACE (a result beyond what
-                            * one answer may have): see detail */
+    mds_status_t   status; /* MDS_INVALID, MDS_DENIED (a window, while the state
+                            * is unavailable), MDS_NO_SPACE (a result beyond
+                            * what one answer may have): see detail */
     ngx_str_t detail;
-    unsigned  settled : 1; /* no more to be asked */
-    unsigned  told : 1;
+    unsigned  done : 1;      /* decided for good */
+    unsigned  delivered : 1; /* on_result was called */
 } ngx_http_mds_question_t;
 
-typedef struct ngx_http_mds_asking_s ngx_http_mds_asking_t;
+/* A registration that was collected during an evaluation. */
+typedef struct ngx_http_mds_report_s ngx_http_mds_report_t;
 
-struct ngx_http_mds_asking_s {
-    ngx_http_request_t      *r;
-    ngx_http_mds_ctx_t      *ctx;
-    ngx_http_mds_depot_t    *depot;
-    ngx_http_mds_question_t *questions;
-    size_t                   count;
-    ngx_uint_t               rounds;
-    mds_registration_t       seen; /* of many questions: the device's last */
-    void                    *data;
-
-    /* The i-th question, the operator's attributes first. */
-    mds_status_t (*ask)(ngx_http_mds_asking_t *asking, size_t i,
-                        mds_request_t *request, mds_error_t *err);
-    /* The i-th is settled; the views of its decision are good during the call.
-     * NULL: they are kept until the answer. */
-    mds_status_t (*tell)(ngx_http_mds_asking_t *asking, size_t i,
-                         mds_error_t *err);
-    /* Answers, once all are settled. */
-    ngx_int_t (*answer)(ngx_http_mds_asking_t *asking);
+struct ngx_http_mds_report_s {
+    mds_registration_t     registration;
+    ngx_http_mds_report_t *next;
 };
 
-/* The request's context, made if it is not there; NULL: no memory. */
+typedef struct ngx_http_mds_evaluation_s ngx_http_mds_evaluation_t;
+
+/*
+ * What a request asks, in the request's pool. The caller sets r, questions and
+ * count, respond, and either request or next_request; the rest is zeroed.
+ */
+struct ngx_http_mds_evaluation_s {
+    ngx_http_request_t      *r;
+    ngx_http_mds_question_t *questions;
+    size_t                   count;
+    void                    *data; /* the caller's */
+
+    /* The only question; NULL: next_request fills in the i-th of many. */
+    const mds_request_t *request;
+    mds_status_t (*next_request)(ngx_http_mds_evaluation_t *evaluation,
+                                 size_t i, mds_request_t *request,
+                                 mds_error_t *err);
+
+    /* The i-th question is done; the views of its decision are good during the
+     * call. NULL: they are copied, and kept until respond. */
+    mds_status_t (*on_result)(ngx_http_mds_evaluation_t *evaluation, size_t i,
+                              mds_error_t *err);
+
+    /* Answers the request, once all questions are done. */
+    ngx_int_t (*respond)(ngx_http_mds_evaluation_t *evaluation);
+
+    ngx_http_mds_ctx_t    *ctx;
+    ngx_http_mds_depot_t  *depot;
+    ngx_uint_t             rounds;
+    ngx_http_mds_report_t *reports; /* to be recorded after the evaluation */
+    ngx_http_mds_report_t *last_report; /* recorded or not; NULL: none yet */
+};
+
+/* Returns the request's context, made if it is not there; NULL: no memory. */
 ngx_http_mds_ctx_t *ngx_http_mds_get_ctx(ngx_http_request_t *r);
 
-/* A context for the request, and an asking for that many questions; NULL: no
- * memory. */
-ngx_http_mds_asking_t *ngx_http_mds_asking(ngx_http_request_t *r, size_t count);
-
-/* Asks them all, waits for windows if need be, and answers. */
-ngx_int_t ngx_http_mds_ask(ngx_http_mds_asking_t *asking);
+/* Evaluates all questions in one snapshot, waits for windows if need be, and
+ * responds. */
+ngx_int_t ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *evaluation);
 
 /* ngx_http_mds_messages.c */
 
 ngx_int_t ngx_http_mds_messages_handler(ngx_http_request_t *r);
 
-/* ngx_http_mds_config.c */
+/* ngx_http_mds_settings.c */
 
-ngx_int_t ngx_http_mds_config_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mds_settings_handler(ngx_http_request_t *r);
 
 /* ngx_http_mds_batch.c */
 
 ngx_int_t ngx_http_mds_batch_handler(ngx_http_request_t *r);
 
-/* Whether the body is application/json, whatever its parameters are. */
-ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
-
-/* ngx_http_mds_answer.c */
+/* ngx_http_mds_respond.c */
 
 /* A header line; the value is not copied. NULL: no memory. */
 ngx_table_elt_t *ngx_http_mds_push_header(ngx_http_request_t *r,
@@ -343,24 +385,31 @@ ngx_http_mds_find_header(ngx_http_request_t *r, const char *name);
 
 /* Cache-Control, which then is this one line, whoever has set it before. */
 ngx_int_t
-ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value);
-
+     ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value);
 void ngx_http_mds_clear_cache_control(ngx_http_request_t *r);
 
-/* MDS-Serial, where it is known, and Cache-Control: no-store. */
-ngx_int_t ngx_http_mds_add_common_headers(ngx_http_request_t *r);
+/* Draws the seconds until the next poll: after_s and up to jitter_s more; 0
+ * where the app asks for no interval. */
+uint64_t ngx_http_mds_poll_after(uint64_t after_s, uint64_t jitter_s);
 
-/* MDS-Poll-After, where it is asked for; *seconds is what it says, jitter
- * added (0: nothing). */
-ngx_int_t ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t after_s,
-                                      uint64_t jitter_s, uint64_t *seconds);
+/* An answer with status 200, or 204 where the body is empty. */
+typedef struct {
+    ngx_str_t *type;
+    ngx_str_t  body;         /* is not copied */
+    ngx_str_t  signature;    /* MDS-Signature; empty: none */
+    uint64_t   poll_after_s; /* MDS-Poll-After; 0: none */
+} ngx_http_mds_response_t;
 
-/* 204 */
-ngx_int_t ngx_http_mds_send_no_content(ngx_http_request_t *r);
+extern ngx_str_t ngx_http_mds_json_type; /* application/json */
 
-/* Status, content type, and the body, which is not copied; empty: none. */
+/* Sends the answer with MDS-Serial, where it is known, and Cache-Control:
+ * no-store. */
+ngx_int_t ngx_http_mds_respond(ngx_http_request_t            *r,
+                               const ngx_http_mds_response_t *response);
+
+/* Sends status, content type and the body, which is not copied. */
 ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
-                            ngx_str_t *type, ngx_str_t *body);
+                            ngx_str_t *type, const ngx_str_t *body);
 
 /* ngx_http_mds_problem.c */
 
@@ -372,19 +421,30 @@ ngx_int_t ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status,
 void ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
                               const char *text);
 
-/* Logs and answers a problem (RFC 9457) that fits the status. */
-ngx_int_t ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
-                               const char *detail);
+/*
+ * Refusals are problems (RFC 9457). All but those of mds_files have MDS-Serial,
+ * which is looked up here if it is not known yet, and are 503 while the depot
+ * is not open.
+ */
 
-/* 405; allowed as in Allow: "GET, HEAD". */
-ngx_int_t ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed);
+/* Answers a request that has failed, by its status, and logs why. */
+ngx_int_t ngx_http_mds_fail(ngx_http_request_t *r, mds_status_t status,
+                            const char *detail);
 
-/* A problem of HTTP's own: 413, 415. */
+/* Answers a request whose evaluation has failed. */
+ngx_int_t
+ngx_http_mds_fail_evaluation(ngx_http_request_t *r, mds_status_t status,
+                             const mds_error_t *err);
+
+/* Answers with a status of HTTP's own: 400, 413, 415. */
 ngx_int_t ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
                               const char *detail);
 
-/* 503 with Retry-After. */
-ngx_int_t ngx_http_mds_unavailable(ngx_http_request_t *r);
+/* Answers 405; allowed as in Allow: "GET, HEAD". */
+ngx_int_t ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allowed);
+
+/* Answers 503 with Retry-After. */
+ngx_int_t ngx_http_mds_refuse_unavailable(ngx_http_request_t *r);
 
 /* ngx_http_mds_error_page.c */
 
@@ -416,34 +476,23 @@ void ngx_http_mds_header_filter_init(void);
 /* ngx_http_mds_check.c, ngx_http_mds_files.c */
 
 ngx_int_t ngx_http_mds_check_handler(ngx_http_request_t *r);
-
 ngx_int_t ngx_http_mds_files_handler(ngx_http_request_t *r);
+void      ngx_http_mds_file_filter(ngx_http_request_t *r);
 
-void ngx_http_mds_file_filter(ngx_http_request_t *r);
+/* ngx_http_mds_manifest.c */
 
-/* ngx_http_mds_accept.c */
-
-/* Whether the request's Accept would rather have type than the usual one, or
- * names it and likes it as much. */
-ngx_uint_t
-ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual);
-
-/* ngx_http_mds_envelope.c */
-
-/* The DSSE envelope (JSON) of a decision's manifest. */
-ngx_int_t
-ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
-                      ngx_str_t *envelope);
+/* Sends the manifest of a decision, in the form that the client prefers. */
+ngx_int_t ngx_http_mds_send_manifest(ngx_http_request_t   *r,
+                                     const mds_decision_t *decision);
 
 /* ngx_http_mds_resource.c */
 
 /* mds_resource KIND [NAME]; */
-char *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
+char     *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_mds_resource_init(ngx_conf_t *cf);
 
 /* Lets the variables say what the location shows, if they do not yet. */
-void ngx_http_mds_resource_look(ngx_http_request_t *r);
+void ngx_http_mds_resource_evaluate(ngx_http_request_t *r);
 
 /* ngx_http_mds_resources.c */
 
@@ -454,15 +503,19 @@ ngx_int_t ngx_http_mds_resources_init(ngx_conf_t *cf);
 /* ngx_http_mds_variable.c */
 
 /* Lets $mds_serial say it. */
-void ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
+void ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
 
 /* Lets the variables say what was decided; the views are the request's. */
-void ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision);
+void ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
+                                const mds_decision_t *decision);
 
 /* Lets $mds_action list what was decided for each question. */
-ngx_int_t ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking);
+ngx_int_t ngx_http_mds_set_actions(ngx_http_mds_evaluation_t *evaluation);
 
 ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
+
+/* Allocates from a pool, as mds_alloc_t wants it. */
+void *ngx_http_mds_pool_alloc(void *pool, size_t bytes);
 
 static inline mds_str_t
 ngx_http_mds_view(ngx_str_t *s)

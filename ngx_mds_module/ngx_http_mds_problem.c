@@ -1,13 +1,13 @@
 /*
- * Errors: one table from what the library says to what HTTP says and how
- * loud the log is, and the answer, application/problem+json (RFC 9457).
+ * Refusals: one table from the library's status to the HTTP status and the
+ * level of the log, and the answer, application/problem+json (RFC 9457).
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_json.h"
 
 typedef struct {
     ngx_uint_t http;
-    ngx_uint_t level; /* a device's mistake is no operator's concern */
+    ngx_uint_t level; /* low for mistakes of devices */
 } ngx_http_mds_problem_t;
 
 static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
@@ -25,8 +25,8 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
     [MDS_IO] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
 };
 
-/* A failure is new when it was not seen for so many seconds; more than so many
- * at a time are not told apart. */
+/* A failure is new when it was not seen for so many seconds; at most so many
+ * are remembered. */
 #define NGX_HTTP_MDS_FAILURE_OVER_S 60
 #define NGX_HTTP_MDS_FAILURES_MAX 8
 
@@ -38,7 +38,7 @@ typedef struct {
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allowed, ngx_uint_t level,
-                          const char *text);
+                          const char *detail);
 
 void
 ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
@@ -74,15 +74,15 @@ ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
 }
 
 ngx_int_t
-ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
-                     const char *detail)
+ngx_http_mds_fail(ngx_http_request_t *r, mds_status_t status,
+                  const char *detail)
 {
     const ngx_http_mds_problem_t *problem = &ngx_http_mds_problems[status];
 
-    /* What ails the edge is for its log, not for the other side. */
+    /* The edge's own failures are for its log, not for the client. */
     if (problem->http == NGX_HTTP_SERVICE_UNAVAILABLE) {
         ngx_http_mds_log_failure(r, problem->level, detail);
-        return ngx_http_mds_unavailable(r);
+        return ngx_http_mds_refuse_unavailable(r);
     }
 
     if (problem->http == NGX_HTTP_BAD_REQUEST) {
@@ -94,60 +94,100 @@ ngx_http_mds_problem(ngx_http_request_t *r, mds_status_t status,
 }
 
 ngx_int_t
-ngx_http_mds_not_allowed(ngx_http_request_t *r, ngx_str_t *allowed)
+ngx_http_mds_fail_evaluation(ngx_http_request_t *r, mds_status_t status,
+                             const mds_error_t *err)
 {
-    return ngx_http_mds_send_problem(r, NGX_HTTP_NOT_ALLOWED, allowed,
-                                     NGX_LOG_INFO,
-                                     "the method is not one of those that are"
-                                     " answered here");
+    ngx_http_mds_depot_t *depot = ngx_http_mds_get_depot(r);
+
+    /* The reason was logged when the depot was closed. */
+    if (!ngx_http_mds_depot_is_open(depot)) {
+        return ngx_http_mds_refuse_unavailable(r);
+    }
+
+    /* An unavailable state is logged once, not for each request. */
+    if (status == MDS_DENIED) {
+        ngx_http_mds_depot_log_state_error(depot, err);
+        return ngx_http_mds_refuse_unavailable(r);
+    }
+
+    return ngx_http_mds_fail(r, status, err->text);
 }
 
 static mds_status_t
 ngx_http_mds_read_serial(const mds_snapshot_t *snapshot, void *data,
                          mds_error_t *err)
 {
-    (void) err;
-    ngx_http_mds_tell_serial(data, mds_catalog_serial(snapshot->catalog));
+    ngx_http_mds_set_serial(data, mds_catalog_serial(snapshot->catalog));
 
     return MDS_OK;
 }
 
-/* Where nothing was looked up, the answer has the serial all the same. */
+/* Sets the serial where no evaluation has done so; NGX_DECLINED: the depot is
+ * not open. */
+static ngx_int_t
+ngx_http_mds_require_serial(ngx_http_request_t *r)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_get_ctx(r);
+    mds_error_t         err;
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->serial.len != 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_mds_depot_evaluate(ngx_http_mds_get_depot(r),
+                                       ngx_http_mds_read_serial, ctx, &err)
+                   == MDS_OK
+               ? NGX_OK
+               : NGX_DECLINED;
+}
+
+static ngx_int_t
+ngx_http_mds_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
+                          ngx_str_t *allowed, const char *detail)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+    ngx_int_t                rc = NGX_OK;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    if (mlcf->handler != ngx_http_mds_files_handler) {
+        rc = ngx_http_mds_require_serial(r);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return rc == NGX_DECLINED ? ngx_http_mds_refuse_unavailable(r)
+                              : ngx_http_mds_send_problem(r, status, allowed,
+                                                          NGX_LOG_INFO, detail);
+}
+
 ngx_int_t
 ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
                     const char *detail)
 {
-    ngx_http_mds_ctx_t      *ctx = ngx_http_mds_get_ctx(r);
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_http_mds_depot_t    *depot;
-    mds_error_t              err;
-
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-    depot = ngx_http_mds_depot(mlcf->place);
-
-    if (ctx->serial.len == 0
-        && (ngx_http_mds_depot_evaluate(depot, ngx_http_mds_read_serial, ctx,
-                                        &err)
-                != MDS_OK
-            || !ngx_http_mds_depot_is_open(depot)))
-    {
-        return ngx_http_mds_unavailable(r);
-    }
-
-    return ngx_http_mds_send_problem(r, status, NULL, NGX_LOG_INFO, detail);
+    return ngx_http_mds_send_refusal(r, status, NULL, detail);
 }
 
-/* Why is in the log already: once for all requests, or from above. */
 ngx_int_t
-ngx_http_mds_unavailable(ngx_http_request_t *r)
+ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allowed)
+{
+    return ngx_http_mds_send_refusal(r, NGX_HTTP_NOT_ALLOWED, allowed,
+                                     "the method is not allowed here");
+}
+
+/* The reason is in the log already: once for all requests, or by the caller. */
+ngx_int_t
+ngx_http_mds_refuse_unavailable(ngx_http_request_t *r)
 {
     return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
                                      NGX_LOG_DEBUG,
-                                     "nothing can be read here at present");
+                                     "the service is unavailable at present");
 }
 
 static const char *
@@ -178,62 +218,72 @@ ngx_http_mds_problem_title(ngx_uint_t status)
     }
 }
 
-/* As the inside of a JSON string, which is fit for a line of a log as well. */
-static ngx_int_t
-ngx_http_mds_escape(ngx_pool_t *pool, const char *text, ngx_str_t *escaped)
+static void
+ngx_http_mds_problem_write(ngx_http_mds_json_t *w, ngx_uint_t status,
+                           mds_str_t detail)
 {
-    u_char *from = (u_char *) text;
-    size_t  len = ngx_strlen(text);
-
-    escaped->len = len + ngx_escape_json(NULL, from, len);
-    escaped->data = ngx_pnalloc(pool, escaped->len);
-    if (escaped->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_escape_json(escaped->data, from, len);
-
-    return NGX_OK;
+    ngx_http_mds_json_raw(w, "{\"type\":\"about:blank\",\"title\":\"");
+    ngx_http_mds_json_raw(w, ngx_http_mds_problem_title(status));
+    ngx_http_mds_json_raw(w, "\",\"status\":");
+    ngx_http_mds_json_number(w, status);
+    ngx_http_mds_json_raw(w, ",\"detail\":\"");
+    ngx_http_mds_json_quoted(w, detail);
+    ngx_http_mds_json_raw(w, "\"}");
 }
 
 static ngx_int_t
 ngx_http_mds_problem_body(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_str_t *detail, ngx_str_t *body)
+                          mds_str_t detail, ngx_str_t *body)
 {
-    static const char format[]
-        = "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%ui,"
-          "\"detail\":\"%V\"}";
-    const char *title = ngx_http_mds_problem_title(status);
-    u_char     *p;
+    ngx_http_mds_json_t w = { .len = 0 };
 
-    p = ngx_pnalloc(r->pool, sizeof(format) + ngx_strlen(title) + NGX_INT_T_LEN
-                                 + detail->len);
-    if (p == NULL) {
+    ngx_http_mds_problem_write(&w, status, detail);
+    body->len = w.len;
+    body->data = ngx_pnalloc(r->pool, w.len);
+    if (body->data == NULL) {
         return NGX_ERROR;
     }
 
-    body->data = p;
-    body->len = ngx_sprintf(p, format, title, status, detail) - p;
+    w = ngx_http_mds_json_into(body->data, body->len);
+    ngx_http_mds_problem_write(&w, status, detail);
+
+    return w.out.overrun ? NGX_ERROR : NGX_OK;
+}
+
+/* Logs the detail, escaped as in JSON: a client may have chosen parts of it. */
+static ngx_int_t
+ngx_http_mds_log_detail(ngx_http_request_t *r, ngx_uint_t level,
+                        mds_str_t detail)
+{
+    size_t              size = mds_quote_bytes(detail);
+    u_char             *text = ngx_pnalloc(r->pool, size + 1);
+    ngx_http_mds_json_t w;
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = ngx_http_mds_json_into(text, size);
+    ngx_http_mds_json_quoted(&w, detail);
+    ngx_log_error(level, r->connection->log, 0, "mds: %*s", size, text);
 
     return NGX_OK;
 }
 
-/* What the operator has put in its place comes first. */
+/* A page that the operator has set by error_page comes first. */
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allowed, ngx_uint_t level,
-                          const char *text)
+                          const char *detail)
 {
     static ngx_str_t       type = ngx_string("application/problem+json");
     ngx_http_mds_refusal_t refusal = { .status = status };
     ngx_http_mds_ctx_t    *ctx;
-    ngx_str_t              detail, body;
+    ngx_str_t              body;
 
-    if (ngx_http_mds_escape(r->pool, text, &detail) != NGX_OK) {
+    if (ngx_http_mds_log_detail(r, level, mds_str_of(detail)) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_log_error(level, r->connection->log, 0, "mds: %V", &detail);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     if (ctx != NULL) {
@@ -250,11 +300,12 @@ ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* It is not what somebody has said of another answer before. */
+    /* A value set for another answer before does not apply to this one. */
     ngx_http_mds_clear_cache_control(r);
 
     return ngx_http_mds_add_refusal_headers(r, &refusal) == NGX_OK
-                   && ngx_http_mds_problem_body(r, status, &detail, &body)
+                   && ngx_http_mds_problem_body(r, status, mds_str_of(detail),
+                                                &body)
                           == NGX_OK
                ? ngx_http_mds_send(r, status, &type, &body)
                : NGX_HTTP_INTERNAL_SERVER_ERROR;

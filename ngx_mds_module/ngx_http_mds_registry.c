@@ -1,6 +1,6 @@
 /*
  * Registrations: what checks tell of devices is noted in memory, and a thread
- * of the pool writes the notes, a few at a time and behind the writes that
+ * of the pool writes the writes, a few at a time and behind the writes that
  * requests wait for. Nobody waits for these: what there is no room for is
  * passed over and counted, and is noted again with the device's next check.
  */
@@ -12,17 +12,17 @@
 /* Notes gather so long, so that a transaction is worth it. */
 #define NGX_HTTP_MDS_GATHER_MS 250
 
-/* As long as requests wait for their writes, notes do: so long, and that many
+/* As long as requests wait for their writes, writes do: so long, and that many
  * times. */
 #define NGX_HTTP_MDS_YIELD_MS 20
 #define NGX_HTTP_MDS_YIELDS_MAX 50
 
 /* Of one transaction: its writes hold up those of the state on the disk. */
-#define NGX_HTTP_MDS_NOTES_AT_ONCE 256
+#define NGX_HTTP_MDS_ASYNC_AT_ONCE 256
 
 /* That gather at most, and their bytes. */
-#define NGX_HTTP_MDS_NOTES_MAX 8192
-#define NGX_HTTP_MDS_NOTES_BYTES ((size_t) 1024 * 1024)
+#define NGX_HTTP_MDS_ASYNC_MAX 8192
+#define NGX_HTTP_MDS_ASYNC_BYTES ((size_t) 1024 * 1024)
 
 /* Without a timer, a worker that is to go would not wait for its thread. */
 #define NGX_HTTP_MDS_THREAD_MS 60000
@@ -35,30 +35,30 @@
 typedef struct {
     size_t             count;
     size_t             bytes_used;
-    mds_registration_t sightings[NGX_HTTP_MDS_NOTES_MAX];
-    u_char             bytes[NGX_HTTP_MDS_NOTES_BYTES];
-} ngx_http_mds_notes_t;
+    mds_registration_t registrations[NGX_HTTP_MDS_ASYNC_MAX];
+    u_char             bytes[NGX_HTTP_MDS_ASYNC_BYTES];
+} ngx_http_mds_async_writes_t;
 
 struct ngx_http_mds_registry_s {
-    ngx_http_mds_env_t    env;
-    ngx_http_mds_depot_t *depot;
-    ngx_http_mds_notes_t *gathering; /* NULL: no memory yet */
-    ngx_http_mds_notes_t *writing;
-    size_t                written; /* of those */
-    ngx_event_t           timer;   /* to write what has gathered */
-    ngx_uint_t            yields;
-    uint64_t              passed;    /* over, and not kept yet */
-    uint64_t              total;     /* over, since the log was told */
-    ngx_msec_t            passed_at; /* the last one */
-    ngx_msec_t            counted;   /* when `passed` was kept last */
-    ngx_uint_t            passes;    /* as the log was told */
-    mds_status_t          failed;    /* as the log was told */
+    ngx_http_mds_env_t           env;
+    ngx_http_mds_depot_t        *depot;
+    ngx_http_mds_async_writes_t *gathering; /* NULL: no memory yet */
+    ngx_http_mds_async_writes_t *writing;
+    size_t                       written; /* of those */
+    ngx_event_t                  timer;   /* to write what has gathered */
+    ngx_uint_t                   yields;
+    uint64_t                     passed;    /* over, and not kept yet */
+    uint64_t                     total;     /* over, since the log was told */
+    ngx_msec_t                   passed_at; /* the last one */
+    ngx_msec_t                   counted;   /* when `passed` was kept last */
+    ngx_uint_t                   passes;    /* as the log was told */
+    mds_status_t                 failed;    /* as the log was told */
 
     /* What the thread has, while it is busy. */
     ngx_thread_task_t         task;
     ngx_uint_t                busy;
     mds_registry_t           *registry;
-    const mds_registration_t *sightings;
+    const mds_registration_t *registrations;
     size_t                    count; /* 0: it tends the registry */
     uint64_t                  kept;  /* of those passed over, to be counted */
     mds_registry_result_t     told;
@@ -72,7 +72,7 @@ typedef struct {
     const mds_registration_t *registration;
     int64_t                   now_ms;
     bool                      news;
-} ngx_http_mds_news_t;
+} ngx_http_mds_stale_call_t;
 
 static void ngx_http_mds_registry_timer(ngx_event_t *event);
 static void ngx_http_mds_registry_thread(void *data, ngx_log_t *log);
@@ -115,9 +115,9 @@ ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry)
     ngx_free(registry);
 }
 
-/* Memory for the notes, and for what writes them. */
+/* Memory for the writes, and for what writes them. */
 static ngx_int_t
-ngx_http_mds_registry_room(ngx_http_mds_registry_t *registry)
+ngx_http_mds_registry_alloc(ngx_http_mds_registry_t *registry)
 {
     ngx_log_t *log = ngx_cycle->log;
 
@@ -143,8 +143,8 @@ ngx_http_mds_registry_room(ngx_http_mds_registry_t *registry)
 
 /* The log has a line when it begins, and one when it is over. */
 static void
-ngx_http_mds_registry_pass(ngx_http_mds_registry_t *registry, uint64_t count,
-                           const char *why)
+ngx_http_mds_registry_count_dropped(ngx_http_mds_registry_t *registry,
+                                    uint64_t count, const char *why)
 {
     registry->passed += count;
     registry->total += count;
@@ -159,7 +159,7 @@ ngx_http_mds_registry_pass(ngx_http_mds_registry_t *registry, uint64_t count,
 }
 
 static void
-ngx_http_mds_registry_tell(ngx_http_mds_registry_t *registry)
+ngx_http_mds_registry_log_recovery(ngx_http_mds_registry_t *registry)
 {
     if (registry->passes
         && ngx_current_msec - registry->passed_at >= NGX_HTTP_MDS_QUIET_MS)
@@ -175,44 +175,46 @@ ngx_http_mds_registry_tell(ngx_http_mds_registry_t *registry)
 }
 
 static void
-ngx_http_mds_note_view(ngx_http_mds_notes_t *notes, mds_str_t *view)
+ngx_http_mds_async_writes_copy(ngx_http_mds_async_writes_t *writes,
+                               mds_str_t                   *view)
 {
-    u_char *copy = notes->bytes + notes->bytes_used;
+    u_char *copy = writes->bytes + writes->bytes_used;
 
     if (view->len > 0) {
         ngx_memcpy(copy, view->data, view->len);
     }
 
-    notes->bytes_used += view->len;
+    writes->bytes_used += view->len;
     view->data = (char *) copy;
 }
 
 /* False: there is no room for it now. */
 static ngx_uint_t
-ngx_http_mds_note(ngx_http_mds_notes_t *notes, mds_registration_t registration)
+ngx_http_mds_async_writes_add(ngx_http_mds_async_writes_t *writes,
+                              mds_registration_t           registration)
 {
     size_t bytes = registration.device.len + registration.user.len
                    + registration.platform.len + registration.version.len;
 
-    if (notes->count == NGX_HTTP_MDS_NOTES_MAX
-        || bytes > NGX_HTTP_MDS_NOTES_BYTES - notes->bytes_used)
+    if (writes->count == NGX_HTTP_MDS_ASYNC_MAX
+        || bytes > NGX_HTTP_MDS_ASYNC_BYTES - writes->bytes_used)
     {
         return 0;
     }
 
-    ngx_http_mds_note_view(notes, &registration.device);
-    ngx_http_mds_note_view(notes, &registration.user);
-    ngx_http_mds_note_view(notes, &registration.platform);
-    ngx_http_mds_note_view(notes, &registration.version);
-    notes->sightings[notes->count++] = registration;
+    ngx_http_mds_async_writes_copy(writes, &registration.device);
+    ngx_http_mds_async_writes_copy(writes, &registration.user);
+    ngx_http_mds_async_writes_copy(writes, &registration.platform);
+    ngx_http_mds_async_writes_copy(writes, &registration.version);
+    writes->registrations[writes->count++] = registration;
 
     return 1;
 }
 
 static void
-ngx_http_mds_registry_look_up(void *data)
+ngx_http_mds_registry_is_stale_guarded(void *data)
 {
-    ngx_http_mds_news_t *look = data;
+    ngx_http_mds_stale_call_t *look = data;
 
     if (mds_registry_begin(look->registry, NULL) != MDS_OK
         || mds_registry_is_stale(look->registry, look->registration,
@@ -226,12 +228,12 @@ ngx_http_mds_registry_look_up(void *data)
 }
 
 void
-ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
-                          const mds_registration_t *registration,
-                          int64_t                   now_ms)
+ngx_http_mds_registry_record(ngx_http_mds_depot_t     *depot,
+                             const mds_registration_t *registration,
+                             int64_t                   now_ms)
 {
-    ngx_http_mds_registry_t *registry = ngx_http_mds_depot_registry(depot);
-    ngx_http_mds_news_t      look
+    ngx_http_mds_registry_t  *registry = ngx_http_mds_depot_registry(depot);
+    ngx_http_mds_stale_call_t look
         = { .registration = registration, .now_ms = now_ms, .news = false };
 
     look.registry = ngx_http_mds_env_get(&registry->env);
@@ -241,8 +243,8 @@ ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
     }
 
     /* What ails the registry ails nobody else. */
-    if (!mds_fault_guard_call(ngx_http_mds_registry_look_up, &look)) {
-        ngx_http_mds_env_suspect(&registry->env);
+    if (!mds_fault_guard_call(ngx_http_mds_registry_is_stale_guarded, &look)) {
+        ngx_http_mds_env_quarantine(&registry->env);
         return;
     }
 
@@ -250,9 +252,9 @@ ngx_http_mds_registry_see(ngx_http_mds_depot_t     *depot,
         return;
     }
 
-    if (!ngx_http_mds_note(registry->gathering, *registration)) {
-        ngx_http_mds_registry_pass(registry, 1,
-                                   "more are new than can be written");
+    if (!ngx_http_mds_async_writes_add(registry->gathering, *registration)) {
+        ngx_http_mds_registry_count_dropped(registry, 1,
+                                            "more are new than can be written");
         return;
     }
 
@@ -272,7 +274,7 @@ ngx_http_mds_registry_try(void *data)
 
     registry->status
         = registry->count > 0
-              ? mds_registry_write(registry->registry, registry->sightings,
+              ? mds_registry_write(registry->registry, registry->registrations,
                                    registry->count, mds_time_now_ms(),
                                    &registry->err, &registry->told)
               : mds_registry_expire(registry->registry, &registry->kept,
@@ -305,12 +307,13 @@ ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
 /* Sends the thread after it; NGX_ERROR: there is none, or no registry. */
 static ngx_int_t
 ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
-                           const mds_registration_t *sightings, size_t count)
+                           const mds_registration_t *registrations,
+                           size_t                    count)
 {
     ngx_thread_pool_t *pool = ngx_http_mds_pool();
 
     registry->registry = ngx_http_mds_env_get(&registry->env);
-    registry->sightings = sightings;
+    registry->registrations = registrations;
     registry->count = count;
     registry->kept = 0;
     registry->told = (mds_registry_result_t){ 0 };
@@ -337,20 +340,20 @@ ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
     return NGX_OK;
 }
 
-/* The next few notes, of those that are being written or have gathered. */
+/* The next few writes, of those that are being written or have gathered. */
 static void
 ngx_http_mds_registry_run(ngx_http_mds_registry_t *registry)
 {
-    ngx_http_mds_notes_t *notes;
-    size_t                count;
+    ngx_http_mds_async_writes_t *writes;
+    size_t                       count;
 
     if (registry->written == registry->writing->count) {
-        notes = registry->writing;
+        writes = registry->writing;
         registry->writing = registry->gathering;
-        registry->gathering = notes;
+        registry->gathering = writes;
         registry->written = 0;
-        notes->count = 0;
-        notes->bytes_used = 0;
+        writes->count = 0;
+        writes->bytes_used = 0;
     }
 
     count = registry->writing->count - registry->written;
@@ -358,16 +361,18 @@ ngx_http_mds_registry_run(ngx_http_mds_registry_t *registry)
         return;
     }
 
-    count = ngx_min(count, NGX_HTTP_MDS_NOTES_AT_ONCE);
+    count = ngx_min(count, NGX_HTTP_MDS_ASYNC_AT_ONCE);
 
-    if (ngx_http_mds_registry_post(
-            registry, registry->writing->sightings + registry->written, count)
+    if (ngx_http_mds_registry_post(registry,
+                                   registry->writing->registrations
+                                       + registry->written,
+                                   count)
         != NGX_OK)
     {
-        ngx_http_mds_registry_pass(registry,
-                                   registry->writing->count - registry->written,
-                                   "the registry or its thread pool cannot be"
-                                   " had");
+        ngx_http_mds_registry_count_dropped(
+            registry, registry->writing->count - registry->written,
+            "the registry or its thread pool cannot be"
+            " had");
         registry->written = registry->writing->count;
         return;
     }
@@ -408,13 +413,13 @@ ngx_http_mds_registry_log(ngx_http_mds_registry_t *registry)
     registry->failed = registry->status;
 
     if (registry->status != MDS_OK) {
-        ngx_http_mds_registry_pass(registry, registry->count,
-                                   "they cannot be written");
+        ngx_http_mds_registry_count_dropped(registry, registry->count,
+                                            "they cannot be written");
 
     } else if (registry->told.dropped > 0) {
-        ngx_http_mds_registry_pass(registry, registry->told.dropped,
-                                   "the registry has all the room that"
-                                   " \"mds_state_max\" leaves it");
+        ngx_http_mds_registry_count_dropped(registry, registry->told.dropped,
+                                            "the registry has all the room that"
+                                            " \"mds_state_max\" leaves it");
     }
 }
 
@@ -437,7 +442,7 @@ ngx_http_mds_registry_done(ngx_event_t *event)
     registry->busy = 0;
 
     if (registry->status == MDS_DAMAGED) {
-        ngx_http_mds_env_suspect(&registry->env);
+        ngx_http_mds_env_quarantine(&registry->env);
     }
 
     registry->passed += registry->kept;
@@ -456,21 +461,22 @@ ngx_http_mds_registry_done(ngx_event_t *event)
 }
 
 void
-ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry, const char *path,
-                           const ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
+                              const char                  *path,
+                              const ngx_http_mds_bounds_t *bounds)
 {
-    ngx_http_mds_env_bury(&registry->env);
+    ngx_http_mds_env_clear_stale_readers(&registry->env);
 
     if (registry->busy
         || (registry->writing == NULL
-            && ngx_http_mds_registry_room(registry) != NGX_OK))
+            && ngx_http_mds_registry_alloc(registry) != NGX_OK))
     {
         return;
     }
 
-    ngx_http_mds_registry_tell(registry);
+    ngx_http_mds_registry_log_recovery(registry);
 
-    ngx_http_mds_env_look(&registry->env, path, bounds);
+    ngx_http_mds_env_refresh(&registry->env, path, bounds);
 
     if (!ngx_http_mds_depot_is_writing(registry->depot)
         && !registry->timer.timer_set)

@@ -18,7 +18,7 @@ typedef struct {
     ngx_http_request_t *r;
     ngx_http_mds_ctx_t *ctx;
     mds_request_t       request;
-} ngx_http_mds_look_t;
+} ngx_http_mds_resource_call_t;
 
 static ngx_int_t ngx_http_mds_resource_handler(ngx_http_request_t *r);
 static mds_status_t
@@ -56,7 +56,7 @@ ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a kind";
     }
 
-    if (ngx_http_mds_take_location(cf, mlcf) != NGX_CONF_OK) {
+    if (ngx_http_mds_claim_location(cf, mlcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -118,7 +118,7 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
         ctx->shown = NULL;
     }
 
-    ngx_http_mds_resource_look(r);
+    ngx_http_mds_resource_evaluate(r);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     if (ctx == NULL) {
@@ -137,7 +137,7 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
 }
 
 static void
-ngx_http_mds_resource_forget(ngx_http_mds_ctx_t *ctx)
+ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
 {
     ngx_str_null(&ctx->action);
     ngx_str_null(&ctx->release);
@@ -157,7 +157,7 @@ ngx_http_mds_resource_failed(ngx_http_request_t *r, mds_status_t status,
                       err->text);
 
     } else if (status == MDS_DENIED) {
-        ngx_http_mds_depot_complain(depot, err);
+        ngx_http_mds_depot_log_state_error(depot, err);
 
     } else if (ngx_http_mds_depot_is_open(depot)) {
         ngx_http_mds_log_failure(r, NGX_LOG_ERR, err->text);
@@ -165,13 +165,13 @@ ngx_http_mds_resource_failed(ngx_http_request_t *r, mds_status_t status,
 }
 
 void
-ngx_http_mds_resource_look(ngx_http_request_t *r)
+ngx_http_mds_resource_evaluate(ngx_http_request_t *r)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_http_mds_depot_t    *depot;
-    ngx_http_mds_look_t      look;
-    ngx_http_mds_ctx_t      *ctx;
-    mds_error_t              err;
+    ngx_http_mds_loc_conf_t     *mlcf;
+    ngx_http_mds_depot_t        *depot;
+    ngx_http_mds_resource_call_t look;
+    ngx_http_mds_ctx_t          *ctx;
+    mds_error_t                  err;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     if (mlcf->resource == NULL) {
@@ -186,12 +186,12 @@ ngx_http_mds_resource_look(ngx_http_request_t *r)
 
     /* At once: an attribute may be made of the variables that it decides. */
     ctx->shown = mlcf;
-    ngx_http_mds_resource_forget(ctx);
+    ngx_http_mds_clear_variables(ctx);
 
     look.r = r;
     look.ctx = ctx;
     mds_request_init(&look.request);
-    depot = ngx_http_mds_depot(mlcf->place);
+    depot = ngx_http_mds_get_depot(r);
 
     ctx->shown_status
         = ngx_http_mds_resource_attributes(r, &look.request, &err);
@@ -208,9 +208,10 @@ ngx_http_mds_resource_look(ngx_http_request_t *r)
 }
 
 static mds_status_t
-ngx_http_mds_resource_fix(ngx_http_request_t *r, mds_request_t *request,
-                          mds_str_t name, ngx_http_complex_value_t *value,
-                          mds_error_t *err)
+ngx_http_mds_resource_set_attribute(ngx_http_request_t *r,
+                                    mds_request_t *request, mds_str_t name,
+                                    ngx_http_complex_value_t *value,
+                                    mds_error_t              *err)
 {
     ngx_str_t text = ngx_null_string;
 
@@ -224,8 +225,8 @@ ngx_http_mds_resource_fix(ngx_http_request_t *r, mds_request_t *request,
 
 /* A page has parameters of its own: one that is no attribute is none. */
 static mds_status_t
-ngx_http_mds_resource_claim(ngx_http_request_t *r, mds_request_t *request,
-                            mds_error_t *err)
+ngx_http_mds_resource_read_query(ngx_http_request_t *r, mds_request_t *request,
+                                 mds_error_t *err)
 {
     mds_str_t    query = ngx_http_mds_view(&r->args);
     mds_status_t status;
@@ -256,29 +257,31 @@ ngx_http_mds_resource_attributes(ngx_http_request_t *r, mds_request_t *request,
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    status = ngx_http_mds_resource_fix(r, request, mds_str("kind"),
-                                       &mlcf->resource->kind, err);
+    status = ngx_http_mds_resource_set_attribute(r, request, mds_str("kind"),
+                                                 &mlcf->resource->kind, err);
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_resource_fix(r, request, mds_str("name"),
-                                           &mlcf->resource->name, err);
+        status
+            = ngx_http_mds_resource_set_attribute(r, request, mds_str("name"),
+                                                  &mlcf->resource->name, err);
     }
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_fix_attributes(r, request, err);
+        status = ngx_http_mds_set_trusted_attributes(r, request, err);
     }
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_resource_fix(r, request, mds_str("version"), NULL,
-                                           err);
+        status = ngx_http_mds_resource_set_attribute(r, request,
+                                                     mds_str("version"), NULL,
+                                                     err);
     }
 
-    return status == MDS_OK ? ngx_http_mds_resource_claim(r, request, err)
+    return status == MDS_OK ? ngx_http_mds_resource_read_query(r, request, err)
                             : status;
 }
 
 static mds_status_t
-ngx_http_mds_resource_keep(ngx_pool_t *pool, mds_str_t *view, mds_error_t *err)
+ngx_http_mds_resource_copy(ngx_pool_t *pool, mds_str_t *view, mds_error_t *err)
 {
     ngx_str_t bytes = { view->len, (u_char *) view->data };
 
@@ -296,27 +299,27 @@ static mds_status_t
 ngx_http_mds_resource_decide(const mds_snapshot_t *snapshot, void *data,
                              mds_error_t *err)
 {
-    ngx_http_mds_look_t *look = data;
-    mds_decision_t       decision;
-    mds_status_t         status;
+    ngx_http_mds_resource_call_t *look = data;
+    mds_decision_t                decision;
+    mds_status_t                  status;
 
     status = mds_decide(snapshot, &look->request, mds_time_now_ms(), NULL, err,
                         &decision);
 
     if (status == MDS_OK) {
         status
-            = ngx_http_mds_resource_keep(look->r->pool, &decision.release, err);
+            = ngx_http_mds_resource_copy(look->r->pool, &decision.release, err);
     }
 
     if (status == MDS_OK) {
         status
-            = ngx_http_mds_resource_keep(look->r->pool, &decision.version, err);
+            = ngx_http_mds_resource_copy(look->r->pool, &decision.version, err);
     }
 
     if (status == MDS_OK) {
-        ngx_http_mds_tell_serial(look->ctx,
-                                 mds_catalog_serial(snapshot->catalog));
-        ngx_http_mds_tell(look->ctx, &decision);
+        ngx_http_mds_set_serial(look->ctx,
+                                mds_catalog_serial(snapshot->catalog));
+        ngx_http_mds_set_variables(look->ctx, &decision);
     }
 
     return status;

@@ -17,7 +17,7 @@ struct ngx_http_mds_env_kind_s {
     mds_status_t (*audit)(void *handle, mds_error_t *err); /* NULL: none */
     mds_status_t (*check)(void *handle, mds_error_t *err);
     void (*bound)(void *handle, const ngx_http_mds_bounds_t *bounds);
-    void (*bury)(void *handle);
+    void (*clear_stale_readers)(void *handle);
     void (*close)(void *handle);
 };
 
@@ -64,7 +64,7 @@ ngx_http_mds_state_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 }
 
 static void
-ngx_http_mds_state_bury(void *handle)
+ngx_http_mds_state_clear_stale_readers(void *handle)
 {
     mds_state_clear_stale_readers(handle);
 }
@@ -83,7 +83,7 @@ const ngx_http_mds_env_kind_t ngx_http_mds_state_kind = {
     ngx_http_mds_state_audit,
     ngx_http_mds_state_check,
     ngx_http_mds_state_bound,
-    ngx_http_mds_state_bury,
+    ngx_http_mds_state_clear_stale_readers,
     ngx_http_mds_state_close,
 };
 
@@ -119,7 +119,7 @@ ngx_http_mds_registry_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
 }
 
 static void
-ngx_http_mds_registry_bury(void *handle)
+ngx_http_mds_registry_clear_stale_readers(void *handle)
 {
     mds_registry_clear_stale_readers(handle);
 }
@@ -138,27 +138,21 @@ const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind = {
     NULL,
     ngx_http_mds_registry_check,
     ngx_http_mds_registry_bound,
-    ngx_http_mds_registry_bury,
+    ngx_http_mds_registry_clear_stale_readers,
     ngx_http_mds_registry_close,
 };
 
-void *
-ngx_http_mds_env_get(ngx_http_mds_env_t *env)
+void
+ngx_http_mds_env_quarantine(ngx_http_mds_env_t *env)
 {
-    return env->suspect ? NULL : env->handle;
+    env->quarantined = 1;
 }
 
 void
-ngx_http_mds_env_suspect(ngx_http_mds_env_t *env)
-{
-    env->suspect = 1;
-}
-
-void
-ngx_http_mds_env_bury(ngx_http_mds_env_t *env)
+ngx_http_mds_env_clear_stale_readers(ngx_http_mds_env_t *env)
 {
     if (ngx_http_mds_env_get(env) != NULL) {
-        env->kind->bury(env->handle);
+        env->kind->clear_stale_readers(env->handle);
     }
 }
 
@@ -177,7 +171,7 @@ ngx_http_mds_env_try(void *data)
     ngx_http_mds_env_call_t *call = data;
     ngx_http_mds_env_t      *env = call->env;
 
-    if (env->suspect && env->kind->audit == NULL) {
+    if (env->quarantined && env->kind->audit == NULL) {
         call->status = mds_fail(call->err, MDS_DAMAGED,
                                 "\"%s/%s\" is damaged; without that directory"
                                 " it begins anew",
@@ -187,7 +181,7 @@ ngx_http_mds_env_try(void *data)
 
     call->status = env->kind->open(call->path, call->err, &call->handle);
 
-    if (call->status == MDS_OK && env->suspect) {
+    if (call->status == MDS_OK && env->quarantined) {
         call->status = env->kind->audit(call->handle, call->err);
     }
 }
@@ -219,11 +213,11 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
 
         /* Another than the one that was. */
         if (env->bad.inode != 0 && env->kind->audit == NULL) {
-            env->suspect = 0;
+            env->quarantined = 0;
         }
 
     } else if (env->kind->audit == NULL) {
-        env->suspect = 0;
+        env->quarantined = 0;
     }
 
     if (!mds_fault_guard_call(ngx_http_mds_env_try, &call)) {
@@ -234,8 +228,8 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
 
     if (call.status == MDS_OK) {
         env->handle = call.handle;
-        env->suspect = 0;
-        env->complained = 0;
+        env->quarantined = 0;
+        env->error_logged = 0;
         env->kind->bound(env->handle, bounds);
         ngx_memzero(&env->bad, sizeof(env->bad));
 
@@ -244,7 +238,7 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
             env->kind->close(call.handle);
         }
 
-        env->suspect = env->suspect || call.status == MDS_DAMAGED;
+        env->quarantined = env->quarantined || call.status == MDS_DAMAGED;
 
         if (call.status == MDS_DAMAGED) {
             env->bad = file_id;
@@ -261,13 +255,13 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
 }
 
 void
-ngx_http_mds_env_look(ngx_http_mds_env_t *env, const char *path,
-                      const ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
+                         const ngx_http_mds_bounds_t *bounds)
 {
     mds_error_t err;
 
     if (env->handle != NULL
-        && (env->suspect || env->kind->check(env->handle, &err) != MDS_OK))
+        && (env->quarantined || env->kind->check(env->handle, &err) != MDS_OK))
     {
         ngx_http_mds_env_close(env);
     }

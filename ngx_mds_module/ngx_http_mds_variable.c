@@ -39,7 +39,7 @@ ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ngx_http_mds_ctx_t *ctx;
     ngx_str_t          *value;
 
-    ngx_http_mds_resource_look(r);
+    ngx_http_mds_resource_evaluate(r);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     value = ctx == NULL ? NULL : (ngx_str_t *) ((char *) ctx + data);
@@ -58,40 +58,20 @@ ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return NGX_OK;
 }
 
-static ngx_str_t
-ngx_http_mds_str(const char *data, size_t len)
-{
-    return (ngx_str_t){ len, (u_char *) data };
-}
-
-void
-ngx_http_mds_tell(ngx_http_mds_ctx_t *ctx, const mds_decision_t *decision)
-{
-    const char *action = mds_action_name(decision->action);
-    const char *reason = mds_reason_name(decision->reason);
-
-    ctx->action = ngx_http_mds_str(action, ngx_strlen(action));
-    ctx->reason = ngx_http_mds_str(reason, ngx_strlen(reason));
-    ctx->release
-        = ngx_http_mds_str(decision->release.data, decision->release.len);
-    ctx->version
-        = ngx_http_mds_str(decision->version.data, decision->version.len);
-}
-
 ngx_int_t
-ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking)
+ngx_http_mds_set_actions(ngx_http_mds_evaluation_t *evaluation)
 {
     static const char longest[] = "rollback,";
     static const char more[] = "...,";
-    size_t            count = ngx_min(asking->count, NGX_HTTP_MDS_ACTIONS_MAX);
-    size_t            size = count * (sizeof(longest) - 1) + sizeof(more) - 1;
-    u_char           *data, *p, *last;
+    size_t  count = ngx_min(evaluation->count, NGX_HTTP_MDS_ACTIONS_MAX);
+    size_t  size = count * (sizeof(longest) - 1) + sizeof(more) - 1;
+    u_char *data, *p, *last;
 
-    if (asking->count == 0) {
+    if (evaluation->count == 0) {
         return NGX_OK;
     }
 
-    data = ngx_pnalloc(asking->r->pool, size);
+    data = ngx_pnalloc(evaluation->r->pool, size);
     if (data == NULL) {
         return NGX_ERROR;
     }
@@ -100,7 +80,7 @@ ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking)
     last = data + size;
 
     for (size_t i = 0; i < count; i++) {
-        ngx_http_mds_question_t *question = &asking->questions[i];
+        ngx_http_mds_question_t *question = &evaluation->questions[i];
 
         p = ngx_slprintf(p, last, "%s,",
                          question->status == MDS_OK
@@ -108,25 +88,15 @@ ngx_http_mds_tell_actions(ngx_http_mds_asking_t *asking)
                              : "error");
     }
 
-    if (count < asking->count) {
+    if (count < evaluation->count) {
         p = ngx_slprintf(p, last, "%s", more);
     }
 
     /* All but the last comma. */
-    asking->ctx->action.data = data;
-    asking->ctx->action.len = p - 1 - data;
+    evaluation->ctx->action.data = data;
+    evaluation->ctx->action.len = p - 1 - data;
 
     return NGX_OK;
-}
-
-void
-ngx_http_mds_tell_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
-{
-    /* Behind the context: ngx_http_mds_get_ctx() has made room. */
-    ctx->serial.data = (u_char *) (ctx + 1);
-    ctx->serial.len
-        = ngx_snprintf(ctx->serial.data, NGX_INT64_LEN, "%uL", serial)
-          - ctx->serial.data;
 }
 
 ngx_int_t

@@ -1,8 +1,16 @@
 /*
- * What all answers have in common: header lines, and a body from memory.
+ * Answers: their header lines, and a body from memory.
  */
 
 #include "ngx_http_mds_module.h"
+
+ngx_str_t ngx_http_mds_json_type = ngx_string("application/json");
+
+void *
+ngx_http_mds_pool_alloc(void *pool, size_t bytes)
+{
+    return ngx_palloc(pool, bytes);
+}
 
 ngx_table_elt_t *
 ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
@@ -57,7 +65,7 @@ ngx_http_mds_find_header(ngx_http_request_t *r, const char *name)
 }
 
 /* nginx keeps the lines of Cache-Control in a list, and before 1.23.0 in an
- * array: whoever changes it looks there. */
+ * array: modules that change it look there. */
 void
 ngx_http_mds_clear_cache_control(ngx_http_request_t *r)
 {
@@ -116,59 +124,64 @@ ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value)
     return NGX_OK;
 }
 
-ngx_int_t
-ngx_http_mds_add_common_headers(ngx_http_request_t *r)
+uint64_t
+ngx_http_mds_poll_after(uint64_t after_s, uint64_t jitter_s)
 {
-    static ngx_str_t    no_store = ngx_string("no-store");
-    ngx_http_mds_ctx_t *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
-
-    if (ctx != NULL && ctx->serial.len != 0
-        && ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_mds_set_cache_control(r, &no_store);
+    return after_s == 0 ? 0
+                        : after_s + (uint64_t) ngx_random() % (jitter_s + 1);
 }
 
-ngx_int_t
-ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t after_s,
-                            uint64_t jitter_s, uint64_t *seconds)
+static ngx_int_t
+ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t seconds)
 {
     ngx_str_t value;
-
-    *seconds = 0;
-
-    if (after_s == 0) {
-        return NGX_OK;
-    }
 
     value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
     if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    *seconds = after_s + (uint64_t) ngx_random() % (jitter_s + 1);
     value.len
-        = ngx_snprintf(value.data, NGX_INT64_LEN, "%uL", *seconds) - value.data;
+        = ngx_snprintf(value.data, NGX_INT64_LEN, "%uL", seconds) - value.data;
 
     return ngx_http_mds_add_header(r, "MDS-Poll-After", &value);
 }
 
 ngx_int_t
-ngx_http_mds_send_no_content(ngx_http_request_t *r)
+ngx_http_mds_respond(ngx_http_request_t            *r,
+                     const ngx_http_mds_response_t *response)
 {
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->header_only = 1;
+    static ngx_str_t    no_store = ngx_string("no-store");
+    ngx_http_mds_ctx_t *ctx;
+    ngx_str_t           signature = response->signature;
 
-    return ngx_http_send_header(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+
+    if ((ctx != NULL && ctx->serial.len != 0
+         && ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK)
+        || ngx_http_mds_set_cache_control(r, &no_store) != NGX_OK
+        || (response->poll_after_s != 0
+            && ngx_http_mds_add_poll_after(r, response->poll_after_s) != NGX_OK)
+        || (signature.len != 0
+            && ngx_http_mds_add_header(r, "MDS-Signature", &signature)
+                   != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (response->body.len == 0) {
+        r->headers_out.status = NGX_HTTP_NO_CONTENT;
+        r->header_only = 1;
+
+        return ngx_http_send_header(r);
+    }
+
+    return ngx_http_mds_send(r, NGX_HTTP_OK, response->type, &response->body);
 }
 
 ngx_int_t
 ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
-                  ngx_str_t *body)
+                  const ngx_str_t *body)
 {
     ngx_int_t   rc;
     ngx_buf_t  *b;
@@ -183,7 +196,7 @@ ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
     /* There is no validator: "If-None-Match: *" must not make it a 304. */
     r->disable_not_modified = 1;
 
-    /* First, while a failure can still become a 500. */
+    /* Allocated before the header is sent, while a failure can become a 500. */
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -1,14 +1,21 @@
 /*
- * Which of two media types a client would rather have: Accept, with weights,
- * by RFC 9110, 12.5.1. Parameters of a media range other than q are not
- * looked at. What is malformed counts for nothing.
+ * A decision's manifest with its signature, in the form that the client would
+ * rather have: JSON with the signature in MDS-Signature, or a DSSE envelope
+ * that holds both.
+ *
+ * Accept is read with its weights, by RFC 9110, 12.5.1. Parameters of a media
+ * range other than q are ignored, and so is what is malformed.
  */
 
 #include "ngx_http_mds_module.h"
 
+#include "ngx_http_mds_json.h"
+
+#define NGX_HTTP_MDS_PAYLOAD_TYPE "application/vnd.mds.manifest+json"
+
 #define NGX_HTTP_MDS_Q_MAX 1000 /* weights are counted in thousandths */
 
-/* How close a range comes to a type; the closest one says the weight. */
+/* How close a range comes to a type; the closest one has the weight. */
 enum {
     NGX_HTTP_MDS_RANGE_OTHER,
     NGX_HTTP_MDS_RANGE_ALL,  /* any type at all */
@@ -21,7 +28,8 @@ typedef struct {
     ngx_uint_t q;
 } ngx_http_mds_weight_t;
 
-/* Up to the next separator that no quotes hold; moves *text behind it. */
+/* Cuts the text up to the next separator outside quotes; moves *text behind
+ * it. */
 static ngx_str_t
 ngx_http_mds_accept_cut(ngx_str_t *text, u_char separator)
 {
@@ -62,7 +70,7 @@ ngx_http_mds_accept_cut(ngx_str_t *text, u_char separator)
     return piece;
 }
 
-/* "0", "0.5", "1.000": at most three decimals, at most one. */
+/* Reads a weight, "0", "0.5", "1.000": at most three decimals, at most 1. */
 static ngx_int_t
 ngx_http_mds_accept_q(ngx_str_t text, ngx_uint_t *q)
 {
@@ -118,7 +126,7 @@ ngx_http_mds_accept_range(ngx_str_t *range, ngx_str_t *type)
                : NGX_HTTP_MDS_RANGE_OTHER;
 }
 
-/* One line of the header. */
+/* Reads one line of the header. */
 static void
 ngx_http_mds_accept_line(ngx_str_t line, ngx_str_t *type,
                          ngx_http_mds_weight_t *weight)
@@ -156,7 +164,9 @@ ngx_http_mds_accept_line(ngx_str_t line, ngx_str_t *type,
     }
 }
 
-ngx_uint_t
+/* Whether the request's Accept prefers type to the usual one, or names it and
+ * likes it as much. */
+static ngx_uint_t
 ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
 {
     ngx_http_mds_weight_t wanted = { NGX_HTTP_MDS_RANGE_OTHER, 0 };
@@ -183,4 +193,102 @@ ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
     return wanted.q > other.q
            || (wanted.q == other.q && wanted.q > 0
                && wanted.range == NGX_HTTP_MDS_RANGE_TYPE);
+}
+
+/* Returns what stands between open and close in text; empty: not there. */
+static ngx_str_t
+ngx_http_mds_between(mds_str_t text, const char *open, u_char close)
+{
+    u_char   *end = (u_char *) text.data + text.len, *p;
+    ngx_str_t found = ngx_null_string;
+
+    p = ngx_strnstr((u_char *) text.data, (char *) open, text.len);
+    if (p == NULL) {
+        return found;
+    }
+
+    p += ngx_strlen(open);
+    end = ngx_strlchr(p, end, close);
+    if (end != NULL) {
+        found.data = p;
+        found.len = end - p;
+    }
+
+    return found;
+}
+
+static void
+ngx_http_mds_envelope_write(ngx_http_mds_json_t *w, ngx_str_t *payload,
+                            ngx_str_t *keyid, ngx_str_t *sig)
+{
+    ngx_http_mds_json_string(w, "{\"payload\":\"", (char *) payload->data,
+                             payload->len);
+    ngx_http_mds_json_raw(w,
+                          ",\"payloadType\":\"" NGX_HTTP_MDS_PAYLOAD_TYPE "\"");
+    ngx_http_mds_json_string(w, ",\"signatures\":[{\"keyid\":\"",
+                             (char *) keyid->data, keyid->len);
+    ngx_http_mds_json_string(w, ",\"sig\":\"", (char *) sig->data, sig->len);
+    ngx_http_mds_json_raw(w, "}]}");
+}
+
+/* Makes the body a DSSE 1.0.2 envelope: the same signature, the same bytes. */
+static ngx_int_t
+ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
+                      ngx_str_t *body)
+{
+    ngx_http_mds_json_t w = { .len = 0 };
+    ngx_str_t           manifest = *body, payload;
+    ngx_str_t           keyid, sig;
+
+    keyid = ngx_http_mds_between(decision->signature, "keyid=\"", '"');
+    sig = ngx_http_mds_between(decision->signature, "sig=:", ':');
+
+    payload.data
+        = ngx_pnalloc(r->pool, ngx_base64_encoded_length(manifest.len));
+    if (payload.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&payload, &manifest);
+
+    ngx_http_mds_envelope_write(&w, &payload, &keyid, &sig);
+    body->len = w.len;
+    body->data = ngx_pnalloc(r->pool, w.len);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = ngx_http_mds_json_into(body->data, body->len);
+    ngx_http_mds_envelope_write(&w, &payload, &keyid, &sig);
+
+    return w.out.overrun ? NGX_ERROR : NGX_OK;
+}
+
+ngx_int_t
+ngx_http_mds_send_manifest(ngx_http_request_t   *r,
+                           const mds_decision_t *decision)
+{
+    static ngx_str_t dsse = ngx_string("application/vnd.dsse.envelope.v1+json");
+    ngx_http_mds_response_t response
+        = { .type = &ngx_http_mds_json_type,
+            .poll_after_s = ngx_http_mds_poll_after(decision->poll_after_s,
+                                                    decision->poll_jitter_s) };
+
+    if (decision->action == MDS_ACTION_NONE) {
+        return ngx_http_mds_respond(r, &response);
+    }
+
+    response.signature.data = (u_char *) decision->signature.data;
+    response.signature.len = decision->signature.len;
+    response.body.data = (u_char *) decision->manifest.data;
+    response.body.len = decision->manifest.len;
+
+    if (ngx_http_mds_accepts(r, &dsse, &ngx_http_mds_json_type)) {
+        response.type = &dsse;
+        if (ngx_http_mds_envelope(r, decision, &response.body) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_mds_respond(r, &response);
 }

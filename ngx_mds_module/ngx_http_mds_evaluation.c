@@ -1,0 +1,393 @@
+/*
+ * The evaluation of a request's questions, one or many, in one snapshot. What
+ * goes out is copied, so that nothing of the catalog is held afterwards. Where
+ * a window has to admit the device first, the request waits for that, without
+ * the depot; if the window refuses, the question is evaluated once more.
+ *
+ * The part within the fault guard only reads the snapshot and copies from it;
+ * registrations are collected there and recorded after it.
+ */
+
+#include "ngx_http_mds_module.h"
+
+#include "base/mds_time.h"
+#include "request/mds_registration.h"
+
+/* A window that refuses is closed in the next round: there are no more rounds
+ * than releases with windows in a row. */
+#define NGX_HTTP_MDS_ROUNDS_MAX 64
+
+static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
+                                              void *data, mds_error_t *err);
+static void         ngx_http_mds_record_reports(ngx_http_mds_evaluation_t *e);
+static ngx_int_t
+            ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending);
+static void ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req);
+
+ngx_http_mds_ctx_t *
+ngx_http_mds_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(*ctx) + NGX_INT64_LEN);
+        if (ctx != NULL) {
+            ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
+        }
+    }
+
+    return ctx;
+}
+
+void
+ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
+{
+    /* Behind the context: ngx_http_mds_get_ctx() has made room. */
+    ctx->serial.data = (u_char *) (ctx + 1);
+    ctx->serial.len
+        = ngx_snprintf(ctx->serial.data, NGX_INT64_LEN, "%uL", serial)
+          - ctx->serial.data;
+}
+
+static ngx_str_t
+ngx_http_mds_str(const char *data, size_t len)
+{
+    return (ngx_str_t){ len, (u_char *) data };
+}
+
+void
+ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
+                           const mds_decision_t *decision)
+{
+    const char *action = mds_action_name(decision->action);
+    const char *reason = mds_reason_name(decision->reason);
+
+    ctx->action = ngx_http_mds_str(action, ngx_strlen(action));
+    ctx->reason = ngx_http_mds_str(reason, ngx_strlen(reason));
+    ctx->release
+        = ngx_http_mds_str(decision->release.data, decision->release.len);
+    ctx->version
+        = ngx_http_mds_str(decision->version.data, decision->version.len);
+}
+
+ngx_int_t
+ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
+{
+    size_t       pending = 0;
+    mds_status_t status;
+    mds_error_t  err;
+
+    e->ctx = ngx_http_mds_get_ctx(e->r);
+    if (e->ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    e->depot = ngx_http_mds_get_depot(e->r);
+    status = ngx_http_mds_depot_evaluate(e->depot, ngx_http_mds_evaluate_all, e,
+                                         &err);
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail_evaluation(e->r, status, &err);
+    }
+
+    ngx_http_mds_record_reports(e);
+
+    for (size_t i = 0; i < e->count; i++) {
+        pending += e->questions[i].decision.pending ? 1 : 0;
+    }
+
+    if (pending > 0) {
+        return ngx_http_mds_wait(e, pending);
+    }
+
+    if (e->on_result == NULL && e->questions->status == MDS_OK) {
+        ngx_http_mds_set_variables(e->ctx, &e->questions->decision);
+    }
+
+    return e->respond(e);
+}
+
+/* Copies what a view shows to *p, moves *p on, and points the view there. */
+static void
+ngx_http_mds_copy_view(mds_str_t *view, u_char **p)
+{
+    u_char *copy = *p;
+
+    /* An empty one may point nowhere, which memcpy() does not take. */
+    if (view->len != 0) {
+        *p = ngx_cpymem(copy, view->data, view->len);
+    }
+
+    view->data = (char *) copy;
+}
+
+/* Copies what the snapshot owns and the answer needs into the request's pool:
+ * an answer by itself has the manifest as it is, one of many has it quoted. */
+static mds_status_t
+ngx_http_mds_copy_decision(ngx_http_mds_evaluation_t *e,
+                           mds_decision_t *decision, mds_error_t *err)
+{
+    mds_str_t *views[] = { &decision->release,     &decision->version,
+                           &decision->manifest,    &decision->signature,
+                           &decision->quoted,      &decision->admission.window,
+                           &decision->admission.id };
+    size_t     bytes = 1;
+    u_char    *p;
+
+    if (e->on_result == NULL) {
+        decision->quoted = mds_null_str;
+    } else {
+        decision->manifest = mds_null_str;
+        decision->signature = mds_null_str;
+    }
+
+    for (size_t i = 0; i < mds_nelems(views); i++) {
+        bytes += views[i]->len;
+    }
+
+    p = ngx_pnalloc(e->r->pool, bytes);
+    if (p == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    for (size_t i = 0; i < mds_nelems(views); i++) {
+        ngx_http_mds_copy_view(views[i], &p);
+    }
+
+    return MDS_OK;
+}
+
+/* The state is unavailable, so the tentative decision is dropped. */
+static void
+ngx_http_mds_fail_window(ngx_http_mds_question_t *question)
+{
+    static ngx_str_t detail
+        = ngx_string("its window is unavailable at present");
+
+    ngx_memzero(&question->decision, sizeof(question->decision));
+    question->detail = detail;
+    question->status = MDS_DENIED;
+    question->done = 1;
+}
+
+/* Fails one question, which is wrong; the others go on. */
+static mds_status_t
+ngx_http_mds_fail_question(ngx_pool_t *pool, ngx_http_mds_question_t *question,
+                           mds_error_t *err)
+{
+    ngx_str_t text = ngx_http_mds_str(err->text, ngx_strlen(err->text));
+
+    question->detail.data = ngx_pstrdup(pool, &text);
+    if (question->detail.data == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    question->detail.len = text.len;
+    question->status = MDS_INVALID;
+    question->done = 1;
+
+    return MDS_OK;
+}
+
+/* Collects what the request says of its device. Many questions are of one
+ * device as a rule, which is collected once. */
+static mds_status_t
+ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
+                            const mds_snapshot_t      *snapshot,
+                            const mds_decision_t      *decision,
+                            const mds_request_t *request, mds_error_t *err)
+{
+    char                   key[MDS_DEVICE_KEY_MAX];
+    mds_registration_t     registration;
+    mds_app_record_t       app;
+    ngx_http_mds_report_t *report;
+
+    if (!request->may_admit
+        || !mds_registration_from_request(request, key, &registration)
+        || (e->last_report != NULL
+            && mds_registration_eq(&registration,
+                                   &e->last_report->registration)))
+    {
+        return MDS_OK;
+    }
+
+    /* Clients can make up names: only devices of existing apps count. */
+    if (decision->reason == MDS_REASON_UNKNOWN
+        && mds_catalog_app(snapshot->catalog,
+                           mds_request_attr(request, MDS_ATTR_APP), NULL, &app)
+               != MDS_OK)
+    {
+        return MDS_OK;
+    }
+
+    report = ngx_palloc(e->r->pool, sizeof(*report) + registration.device.len);
+    if (report == NULL) {
+        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+    }
+
+    /* The other views are of the request's own memory, which stays. */
+    ngx_memcpy(report + 1, registration.device.data, registration.device.len);
+    registration.device.data = (char *) (report + 1);
+    report->registration = registration;
+    report->next = NULL;
+
+    if (e->reports == NULL) {
+        e->reports = report;
+    } else {
+        e->last_report->next = report;
+    }
+
+    e->last_report = report;
+
+    return MDS_OK;
+}
+
+static void
+ngx_http_mds_record_reports(ngx_http_mds_evaluation_t *e)
+{
+    for (; e->reports != NULL; e->reports = e->reports->next) {
+        ngx_http_mds_registry_record(e->depot, &e->reports->registration,
+                                     mds_time_now_ms());
+    }
+}
+
+static mds_status_t
+ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
+                          const mds_snapshot_t *snapshot, int64_t now_ms,
+                          mds_error_t *err)
+{
+    ngx_http_mds_question_t *question = &e->questions[i];
+    const mds_request_t     *request = e->request;
+    mds_request_t            next;
+    mds_status_t             status;
+
+    if (request == NULL) {
+        mds_request_init(&next);
+        request = &next;
+
+        status = e->next_request(e, i, &next, err);
+        if (status == MDS_INVALID) {
+            return ngx_http_mds_fail_question(e->r->pool, question, err);
+        }
+
+        if (status != MDS_OK) {
+            return status;
+        }
+    }
+
+    status
+        = mds_decide(snapshot, request, now_ms, NULL, err, &question->decision);
+    if (status == MDS_DENIED) {
+        ngx_http_mds_depot_log_state_error(e->depot, err);
+        ngx_http_mds_fail_window(question);
+        return MDS_OK;
+    }
+
+    if (status == MDS_OK
+        && (e->on_result == NULL || question->decision.pending)) {
+        status = ngx_http_mds_copy_decision(e, &question->decision, err);
+    }
+
+    if (status == MDS_OK) {
+        status = ngx_http_mds_collect_report(e, snapshot, &question->decision,
+                                             request, err);
+    }
+
+    question->done = status == MDS_OK && !question->decision.pending;
+
+    return status;
+}
+
+static mds_status_t
+ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
+                          mds_error_t *err)
+{
+    ngx_http_mds_evaluation_t *e = data;
+    int64_t                    now_ms = mds_time_now_ms();
+    mds_status_t               status = MDS_OK;
+
+    ngx_http_mds_set_serial(e->ctx, mds_catalog_serial(snapshot->catalog));
+
+    for (size_t i = 0; status == MDS_OK && i < e->count; i++) {
+        ngx_http_mds_question_t *question = &e->questions[i];
+
+        if (!question->done) {
+            status = ngx_http_mds_evaluate_one(e, i, snapshot, now_ms, err);
+        }
+
+        if (status == MDS_OK && question->done && !question->delivered
+            && e->on_result != NULL)
+        {
+            question->delivered = 1;
+            status = e->on_result(e, i, err);
+        }
+    }
+
+    return status;
+}
+
+/* Asks all windows of the request at once, and waits. */
+static ngx_int_t
+ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
+{
+    ngx_http_mds_write_req_t *write_req;
+    size_t                    n = 0;
+
+    if (e->rounds++ == NGX_HTTP_MDS_ROUNDS_MAX) {
+        return ngx_http_mds_fail(e->r, MDS_CONFLICT,
+                                 "windows open and close without end");
+    }
+
+    write_req
+        = ngx_pcalloc(e->r->pool, sizeof(*write_req)
+                                      + pending * sizeof(*write_req->writes));
+    if (write_req == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    write_req->r = e->r;
+    write_req->writes = (mds_write_t *) (write_req + 1);
+    write_req->count = pending;
+    write_req->done = ngx_http_mds_admitted;
+    write_req->data = e;
+
+    for (size_t i = 0; i < e->count && n < pending; i++) {
+        if (e->questions[i].decision.pending) {
+            write_req->writes[n].type = MDS_WRITE_ADMISSION;
+            write_req->writes[n++].admission
+                = e->questions[i].decision.admission;
+        }
+    }
+
+    return ngx_http_mds_write_state(e->depot, write_req);
+}
+
+static void
+ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_mds_evaluation_t *e = write_req->data;
+    ngx_http_request_t        *r = e->r;
+    ngx_connection_t          *c = r->connection;
+    size_t                     n = 0;
+
+    ngx_http_set_log_request(c->log, r);
+
+    for (size_t i = 0; i < e->count; i++) {
+        ngx_http_mds_question_t *question = &e->questions[i];
+
+        if (!question->decision.pending || n == write_req->count) {
+            continue;
+        }
+
+        if (write_req->writes[n].status == MDS_OK) {
+            question->done = write_req->writes[n].admission.admitted;
+            question->decision.pending = false;
+        } else {
+            ngx_http_mds_fail_window(question);
+        }
+
+        n++;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_mds_evaluate(e));
+    ngx_http_run_posted_requests(c);
+}
