@@ -1,3 +1,7 @@
+/*
+ * Makes the registry's record from the attributes of a check.
+ */
+
 #include "request/mds_registration.h"
 
 #include "base/mds_kind.h"
@@ -10,6 +14,7 @@ mds_registration_from_request(const mds_request_t *request,
     mds_str_t app = mds_request_attr(request, MDS_ATTR_APP);
     mds_str_t device = mds_request_attr(request, MDS_ATTR_DEVICE);
     mds_str_t version = mds_request_attr(request, MDS_ATTR_APP_VERSION);
+    mds_str_t key = mds_device_key(app, device, bytes);
 
     if (version.len == 0
         && mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
@@ -18,18 +23,12 @@ mds_registration_from_request(const mds_request_t *request,
         version = mds_request_attr(request, MDS_ATTR_VERSION);
     }
 
-    if (app.len == 0 || app.len > MDS_APP_MAX || device.len == 0
-        || device.len > MDS_VALUE_MAX || version.len == 0)
-    {
+    if (app.len == 0 || device.len == 0 || key.len == 0 || version.len == 0) {
         return false;
     }
 
-    memcpy(bytes, app.data, app.len);
-    bytes[app.len] = '\0';
-    memcpy(bytes + app.len + 1, device.data, device.len);
-
     *registration = (mds_registration_t){
-        .device = { app.len + 1 + device.len, bytes },
+        .device = key,
         .user = mds_request_attr(request, MDS_ATTR_USER),
         .platform = mds_request_attr(request, MDS_ATTR_PLATFORM),
         .version = version,

@@ -1,5 +1,5 @@
 /*
- * mds_registration: what a check tells of the device that asks.
+ * mds_registration: the registry's record of the device that sends a check.
  */
 
 #ifndef MDS_REGISTRATION_H
@@ -7,8 +7,6 @@
 
 #include "request/mds_request.h"
 #include "state/mds_registry.h"
-
-#define MDS_DEVICE_KEY_MAX 512 /* bytes of app 00 device */
 
 /*
  * The device with the version of the app that it runs: of kind upgrade, what

@@ -1,3 +1,8 @@
+/*
+ * The registry's environment, its records, and writing to it. Reading is in
+ * mds_registry_read.c, forgetting in mds_registry_expire.c.
+ */
+
 #include "state/mds_registry_internal.h"
 
 #include <errno.h>
@@ -54,8 +59,8 @@ mds_registry_find(const char *depot, mds_error_t *err, bool *there)
     return status;
 }
 
-/* Whoever makes the folder, it belongs to whom the state's folder belongs,
- * who may have put something else under its name meanwhile. */
+/* Gives the directory to the owner of the state's directory, who may have put
+ * something else under its name meanwhile: no link is followed. */
 static mds_status_t
 mds_registry_give(const char *path, const struct stat *owner, mds_error_t *err)
 {
@@ -247,23 +252,29 @@ mds_status_t
 mds_device_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                mds_device_t *device, bool *known)
 {
-    mds_str_t value;
+    mds_str_t    value;
+    bool         found = mds_lmdb_get(lmdb, MDS_REGISTRY_DEVICES, key, &value);
+    mds_status_t status = found ? mds_device_parse(value, err, device)
+                                : mds_lmdb_status(lmdb, err);
 
-    *known = mds_lmdb_get(lmdb, MDS_REGISTRY_DEVICES, key, &value);
+    if (status == MDS_OK) {
+        *known = found;
+    }
 
-    return *known ? mds_device_parse(value, err, device)
-                  : mds_lmdb_status(lmdb, err);
+    return status;
 }
 
 mds_str_t
-mds_device_key(mds_str_t app, mds_str_t device,
-               char bytes[MDS_DEVICE_KEY_BYTES])
+mds_device_key(mds_str_t app, mds_str_t device, char bytes[MDS_DEVICE_KEY_MAX])
 {
     if (app.len > MDS_APP_MAX || device.len > MDS_VALUE_MAX) {
         return mds_null_str;
     }
 
-    memcpy(bytes, app.data, app.len);
+    if (app.len > 0) {
+        memcpy(bytes, app.data, app.len);
+    }
+
     bytes[app.len] = '\0';
 
     if (device.len > 0) {
@@ -275,10 +286,14 @@ mds_device_key(mds_str_t app, mds_str_t device,
 
 mds_str_t
 mds_owner_key(mds_str_t app, mds_str_t user, mds_str_t device,
-              char bytes[MDS_OWNER_KEY_BYTES])
+              char bytes[MDS_OWNER_KEY_MAX])
 {
     mds_sha256_t digest;
     char        *p = bytes;
+
+    if (app.len > MDS_APP_MAX || device.len > MDS_VALUE_MAX) {
+        return mds_null_str;
+    }
 
     mds_sha256(user.data, user.len, &digest);
 
@@ -328,27 +343,35 @@ mds_registry_is_stale(mds_registry_t           *registry,
     return status;
 }
 
-/* The owner's record is the same as long as the user is. */
+/* Moves the owner's record from the user before to the user after. A damaged
+ * file can have a key that is too long; it has no owner's record. */
 static void
 mds_owner_change(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t before,
                  mds_str_t after)
 {
-    char      bytes[MDS_OWNER_KEY_BYTES];
+    char      bytes[MDS_OWNER_KEY_MAX];
     mds_str_t device = key;
     mds_str_t app = mds_str_cut(&device, '\0');
+    mds_str_t owner;
 
     if (mds_str_eq(before, after)) {
         return;
     }
 
     if (before.len > 0) {
-        mds_lmdb_delete(lmdb, MDS_REGISTRY_OWNERS,
-                        mds_owner_key(app, before, device, bytes));
+        owner = mds_owner_key(app, before, device, bytes);
+
+        if (owner.len > 0) {
+            mds_lmdb_delete(lmdb, MDS_REGISTRY_OWNERS, owner);
+        }
     }
 
     if (after.len > 0) {
-        mds_lmdb_put(lmdb, MDS_REGISTRY_OWNERS,
-                     mds_owner_key(app, after, device, bytes), mds_str("1"));
+        owner = mds_owner_key(app, after, device, bytes);
+
+        if (owner.len > 0) {
+            mds_lmdb_put(lmdb, MDS_REGISTRY_OWNERS, owner, mds_str("1"));
+        }
     }
 }
 
@@ -419,7 +442,7 @@ mds_registry_record(mds_registry_t           *registry,
     return mds_device_put(lmdb, registration, now_ms, err);
 }
 
-/* In one transaction. */
+/* Registers some of the devices, in one transaction. */
 static mds_status_t
 mds_registry_write_some(mds_registry_t           *registry,
                         const mds_registration_t *sightings, size_t count,
@@ -438,7 +461,7 @@ mds_registry_write_some(mds_registry_t           *registry,
         status = mds_registry_record(registry, &sightings[i], now_ms, room, err,
                                      result, &changed);
 
-        /* What ails one record is no business of the others. */
+        /* Damage to one record does not concern the others. */
         if (status == MDS_DAMAGED) {
             result->damaged++;
             status = mds_lmdb_status(registry->env.writer, err);

@@ -12,8 +12,16 @@
 #define MDS_REGISTRY_H
 
 #include "base/mds_file.h"
+#include "base/mds_terms.h"
 
 typedef struct mds_registry_s mds_registry_t;
+
+#define MDS_DEVICE_KEY_MAX (MDS_APP_MAX + 1 + MDS_VALUE_MAX)
+
+/* Writes the key of a device, app 00 device, to bytes. The result is empty
+ * where app or device is too long for a key. */
+mds_str_t
+mds_device_key(mds_str_t app, mds_str_t device, char bytes[MDS_DEVICE_KEY_MAX]);
 
 /* A device that was seen. */
 typedef struct {

@@ -1,7 +1,7 @@
 /*
- * What the registry forgets: by itself, a part at a time, and when asked. All
- * workers have one place to go on from, in the registry itself, so that it
- * does not matter which of them is there, or for how long.
+ * Forgetting devices: those that were not seen for long, a bounded part of the
+ * table at a time, and those that a command names. The registry itself records
+ * how far the sweep has come, so that any worker can continue it.
  */
 
 #include "state/mds_registry_internal.h"
@@ -56,9 +56,10 @@ mds_registry_notes(mds_lmdb_t *lmdb, mds_error_t *err,
     }
 
     if (value.len < sizeof(record)
-        || value.len > sizeof(record) + MDS_DEVICE_KEY_BYTES)
+        || value.len > sizeof(record) + MDS_DEVICE_KEY_MAX)
     {
-        return mds_fail(err, MDS_DAMAGED, "the registry: its notes are none");
+        return mds_fail(err, MDS_DAMAGED,
+                        "the registry: the record of the sweep is damaged");
     }
 
     memcpy(&record, value.data, sizeof(record));
@@ -76,8 +77,12 @@ mds_registry_notes(mds_lmdb_t *lmdb, mds_error_t *err,
 static void
 mds_notes_put(mds_lmdb_t *lmdb, const mds_registry_notes_t *notes)
 {
-    uint8_t            bytes[sizeof(mds_notes_record_t) + MDS_DEVICE_KEY_BYTES];
+    uint8_t            bytes[sizeof(mds_notes_record_t) + MDS_DEVICE_KEY_MAX];
     mds_notes_record_t record;
+    size_t             len = notes->at.len;
+
+    /* Only a damaged file has a longer key; its beginning sorts before it. */
+    len = len > MDS_DEVICE_KEY_MAX ? MDS_DEVICE_KEY_MAX : len;
 
     mds_store_be64(record.stepped_ms, (uint64_t) notes->stepped_ms);
     mds_store_be64(record.dropped, notes->dropped);
@@ -85,13 +90,12 @@ mds_notes_put(mds_lmdb_t *lmdb, const mds_registry_notes_t *notes)
     mds_store_be64(record.ttl_ms, (uint64_t) notes->ttl_ms);
     memcpy(bytes, &record, sizeof(record));
 
-    if (notes->at.len > 0) {
-        memcpy(bytes + sizeof(record), notes->at.data, notes->at.len);
+    if (len > 0) {
+        memcpy(bytes + sizeof(record), notes->at.data, len);
     }
 
     mds_lmdb_put(lmdb, MDS_REGISTRY_NOTES, mds_notes_key,
-                 (mds_str_t){ sizeof(record) + notes->at.len,
-                              (const char *) bytes });
+                 (mds_str_t){ sizeof(record) + len, (const char *) bytes });
 }
 
 /* How long it is from one step to the next. */
@@ -113,13 +117,13 @@ mds_sweep_is_due(const mds_registry_t *registry, uint64_t devices,
 {
     int64_t pause_ms = mds_sweep_pause(registry, devices);
 
-    /* A clock that was ahead holds nothing up. */
+    /* A clock that was ahead once must not stop the sweep. */
     return registry->ttl_ms > 0
            && (now_ms >= notes->stepped_ms + pause_ms
                || now_ms < notes->stepped_ms - pause_ms);
 }
 
-/* What was seen since, but less than a refresh ago, may not be written. */
+/* Allows for a refresh: a device seen again within one is not written. */
 static bool
 mds_device_is_stale(const mds_registry_t *registry, const mds_device_t *device,
                     int64_t now_ms)
@@ -160,7 +164,8 @@ mds_sweep_collect(const mds_registry_t *registry, mds_lmdb_t *lmdb,
     mds_lmdb_walk_end(cursor);
 }
 
-/* Looks, without the lock that writers take. */
+/* Reads the record of the sweep and, if a step is due, the next devices,
+ * without the lock that writers take. */
 static mds_status_t
 mds_sweep_look(mds_registry_t *registry, int64_t now_ms, mds_error_t *err,
                mds_sweep_t *sweep)
@@ -194,7 +199,7 @@ mds_sweep_look(mds_registry_t *registry, int64_t now_ms, mds_error_t *err,
                : status;
 }
 
-/* No more than there is room for: what is left is for the next step. */
+/* Cuts the step to the room that there is; the next one takes the rest. */
 static mds_status_t
 mds_sweep_fit(mds_registry_t *registry, mds_error_t *err, mds_sweep_t *sweep)
 {
@@ -213,7 +218,8 @@ mds_sweep_fit(mds_registry_t *registry, mds_error_t *err, mds_sweep_t *sweep)
     return status;
 }
 
-/* What was seen meanwhile stays. */
+/* Removes the devices that are still stale: one may have been seen meanwhile.
+ */
 static void
 mds_sweep_drop(mds_registry_t *registry, const mds_sweep_t *sweep,
                int64_t now_ms)
@@ -271,7 +277,8 @@ mds_sweep_write(mds_registry_t *registry, const mds_sweep_t *sweep,
     return mds_lmdb_commit(lmdb, err);
 }
 
-/* *more: as many as may be were dropped, and there may be others. */
+/* Sets *more if the step removed as many as one may, so that more may be due.
+ */
 static mds_status_t
 mds_sweep_step(mds_registry_t *registry, uint64_t *dropped, int64_t now_ms,
                mds_error_t *err, bool *more)
@@ -315,13 +322,13 @@ mds_registry_expire(mds_registry_t *registry, uint64_t *dropped, int64_t now_ms,
     return status;
 }
 
-/* Up to MDS_SWEEP_DROPS devices of a user, which are collected first: a walk
- * does not outlive what is removed under it. */
+/* Forgets up to MDS_SWEEP_DROPS devices of a user. They are collected first: a
+ * walk does not survive deletions. */
 static mds_status_t
 mds_forget_some(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                 mds_error_t *err, mds_sweep_t *sweep, uint64_t *count)
 {
-    char               bytes[MDS_OWNER_KEY_BYTES];
+    char               bytes[MDS_OWNER_KEY_MAX];
     mds_lmdb_t        *lmdb = registry->env.writer;
     mds_str_t          prefix, key, value;
     mds_lmdb_cursor_t *cursor;
@@ -350,10 +357,12 @@ mds_forget_some(mds_registry_t *registry, mds_str_t app, mds_str_t user,
     }
 
     for (size_t i = 0; i < sweep->count; i++) {
-        char device[MDS_DEVICE_KEY_BYTES];
+        char      device[MDS_DEVICE_KEY_MAX];
+        mds_str_t id = mds_device_key(app, sweep->keys[i], device);
 
-        mds_device_drop(lmdb, mds_device_key(app, sweep->keys[i], device),
-                        user);
+        if (id.len > 0) {
+            mds_device_drop(lmdb, id, user);
+        }
     }
 
     *count += sweep->count;
@@ -393,7 +402,7 @@ mds_forget_device(mds_registry_t *registry, mds_str_t key, mds_error_t *err,
         return status;
     }
 
-    /* What is damaged goes as well. */
+    /* A damaged record is removed as well. */
     if (mds_device_get(lmdb, key, err, &device, &known) == MDS_OK && !known) {
         mds_lmdb_abort(lmdb);
         return MDS_OK;
@@ -409,7 +418,7 @@ mds_status_t
 mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
                     mds_error_t *err, uint64_t *count)
 {
-    char         bytes[MDS_DEVICE_KEY_BYTES];
+    char         bytes[MDS_DEVICE_KEY_MAX];
     mds_str_t    key = mds_device_key(app, name, bytes);
     uint64_t     forgotten = 0;
     mds_status_t status = MDS_OK;

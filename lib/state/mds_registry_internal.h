@@ -1,5 +1,6 @@
 /*
- * mds_registry_internal: what the parts of the registry share, and nobody else.
+ * mds_registry_internal: the tables and types that only the files
+ * mds_registry*.c share.
  *
  *   devices  app 00 device       seen_ms (8 bytes, big-endian), then platform
  *                                00 version 00 user
@@ -28,8 +29,7 @@ typedef enum {
 } mds_registry_table_t;
 
 #define MDS_OWNER_HASH 16
-#define MDS_DEVICE_KEY_BYTES (MDS_APP_MAX + 1 + MDS_VALUE_MAX)
-#define MDS_OWNER_KEY_BYTES (MDS_DEVICE_KEY_BYTES + MDS_OWNER_HASH)
+#define MDS_OWNER_KEY_MAX (MDS_DEVICE_KEY_MAX + MDS_OWNER_HASH)
 
 /* Pages that one device dirties at most: three paths from a root to a leaf. */
 #define MDS_REGISTRY_WRITE_PAGES 24
@@ -64,13 +64,10 @@ mds_status_t mds_device_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
 mds_status_t mds_device_parse(mds_str_t value, mds_error_t *err,
                               mds_device_t *device) MDS_MUST_CHECK;
 
-/* The device's key, in bytes. */
-mds_str_t mds_device_key(mds_str_t app, mds_str_t device,
-                         char bytes[MDS_DEVICE_KEY_BYTES]);
-
-/* The key of a user's device; without one, the prefix of them all. */
+/* Writes the key of a user's device; without a device, the prefix of all of the
+ * user's. The result is empty where app or device is too long for a key. */
 mds_str_t mds_owner_key(mds_str_t app, mds_str_t user, mds_str_t device,
-                        char bytes[MDS_OWNER_KEY_BYTES]);
+                        char bytes[MDS_OWNER_KEY_MAX]);
 
 /* Removes a device and its owner's record. */
 void mds_device_drop(mds_lmdb_t *lmdb, mds_str_t key, mds_str_t user);

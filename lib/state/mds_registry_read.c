@@ -1,5 +1,5 @@
 /*
- * What the registry tells: of an app's devices, of a user's, of itself.
+ * Reading the registry: the devices of an app, those of a user, and figures.
  */
 
 #include "state/mds_registry_internal.h"
@@ -38,7 +38,7 @@ mds_registry_visit_devices(mds_registry_t *registry, mds_str_t app,
                            mds_device_visit_t visit, void *data,
                            mds_error_t *err)
 {
-    char      bytes[MDS_DEVICE_KEY_BYTES];
+    char      bytes[MDS_DEVICE_KEY_MAX];
     mds_str_t prefix = mds_device_key(app, mds_null_str, bytes);
 
     return prefix.len == 0 || !registry->there
@@ -52,7 +52,7 @@ mds_owner_visit(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                 mds_str_t id, mds_device_visit_t visit, void *data,
                 mds_error_t *err)
 {
-    char         bytes[MDS_DEVICE_KEY_BYTES];
+    char         bytes[MDS_DEVICE_KEY_MAX];
     mds_str_t    key = mds_device_key(app, id, bytes);
     mds_device_t device = { .device = id };
     bool         known;
@@ -74,17 +74,18 @@ mds_status_t
 mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                         mds_device_visit_t visit, void *data, mds_error_t *err)
 {
-    char               bytes[MDS_OWNER_KEY_BYTES];
+    char               bytes[MDS_OWNER_KEY_MAX];
     mds_lmdb_t        *lmdb = registry->env.reader;
     mds_lmdb_cursor_t *cursor;
     mds_str_t          prefix, key, value;
     mds_status_t       status = MDS_OK;
 
-    if (app.len > MDS_APP_MAX || !registry->there) {
+    prefix = mds_owner_key(app, user, mds_null_str, bytes);
+
+    if (prefix.len == 0 || !registry->there) {
         return MDS_OK;
     }
 
-    prefix = mds_owner_key(app, user, mds_null_str, bytes);
     cursor = mds_lmdb_walk(lmdb, MDS_REGISTRY_OWNERS, prefix);
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)

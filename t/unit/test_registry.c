@@ -202,6 +202,42 @@ test_hostile(void **unused)
     }
 }
 
+/* A file that is damaged has keys that no device has: they are removed as others
+ * are, and no key of them is made, nor kept as the place of the sweep. */
+static void
+test_long_keys(void **unused)
+{
+    static const char   value[] = "\0\0\0\0\0\0\0\1ios\0" "1\0user";
+    char                key[501];
+    uint64_t            dropped = 0;
+    mds_registry_stat_t before, stat;
+
+    (void) unused;
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    assert_int_equal(mds_registry_stat(registry, &err, &before), MDS_OK);
+    mds_registry_end(registry);
+
+    assert_int_equal(mds_lmdb_write(registry->env.writer, &err), MDS_OK);
+
+    for (int i = 0; i < 600; i++) {
+        snprintf(key, sizeof(key), "big%c%0496d", 0, i);
+        mds_lmdb_put(registry->env.writer, MDS_REGISTRY_DEVICES,
+                     (mds_str_t){ 500, key },
+                     (mds_str_t){ sizeof(value) - 1, value });
+    }
+
+    assert_int_equal(mds_lmdb_commit(registry->env.writer, &err), MDS_OK);
+
+    mds_registry_set_limits(registry, 0, 10 * DAY);
+    assert_int_equal(mds_registry_expire(registry, &dropped, NOW, &err),
+                     MDS_OK);
+
+    assert_int_equal(mds_registry_begin(registry, &err), MDS_OK);
+    assert_int_equal(mds_registry_stat(registry, &err, &stat), MDS_OK);
+    mds_registry_end(registry);
+    assert_true(stat.devices <= before.devices);
+}
+
 static bool
 sighted(const char *query, mds_registration_t *s)
 {
@@ -247,6 +283,7 @@ main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_sighting),
+        cmocka_unit_test(test_long_keys),
     };
 
     return cmocka_run_group_tests(tests, make, unmake);
