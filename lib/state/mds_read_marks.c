@@ -1,3 +1,8 @@
+/*
+ * Read marks: look-ups, merging what a user says, and removing marks of
+ * messages that no longer exist.
+ */
+
 #include "state/mds_read_marks.h"
 
 #include <stdlib.h>
@@ -147,7 +152,7 @@ mds_runs_both(const mds_read_marks_t *marks, const mds_read_mark_t *mark,
     return runs;
 }
 
-/* Stores the record where it says something, and differs. */
+/* Stores the record if it differs from the stored one. */
 static mds_status_t
 mds_read_marks_store(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
                      const mds_buffer_t *record, mds_error_t *err,
@@ -249,7 +254,7 @@ mds_read_marks_collect(mds_lmdb_t *lmdb, mds_str_t prefix, uint64_t oldest,
     return count;
 }
 
-/* What was marked meanwhile stays. */
+/* Deletes those that are still stale: a user may have marked more meanwhile. */
 static mds_status_t
 mds_read_marks_drop(mds_lmdb_t *lmdb, const mds_str_t *keys, size_t count,
                     uint64_t oldest, mds_error_t *err)

@@ -1,6 +1,6 @@
 /*
- * mds_state: what requests change and wait for, DEPOT/state/, an environment
- * (mds_state_env.h) that the workers of all nginx instances on the depot write.
+ * mds_state: the data that requests change and wait for, in DEPOT/state/: an
+ * environment (mds_state_env.h) that the workers of all nginx instances write.
  *
  *   mds_window.h     whom the windows have let in
  *   mds_read_marks.h      what users have read and deleted of their messages
@@ -98,8 +98,8 @@ void mds_state_set_limit(mds_state_t *state, uint64_t max_bytes);
 /* Bytes that its files take. */
 uint64_t mds_state_bytes(mds_state_t *state);
 
-/* Of readers that were killed, nothing stays: to be called now and then by who
- * writes, at any time. */
+/* Clears reader slots that killed processes have left. Call it periodically,
+ * from any thread. */
 void mds_state_clear_stale_readers(mds_state_t *state);
 
 /* Reading goes between these two; begun twice is begun once. */
@@ -120,7 +120,8 @@ mds_status_t
 mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
                 int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Ends a write that a fault has ended (mds_lmdb.h); in the same thread. */
+/* Aborts a write that a fault has interrupted (mds_lmdb.h); in the same
+ * thread. */
 void mds_state_abort_write(mds_state_t *state);
 
 /*

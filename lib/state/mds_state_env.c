@@ -1,3 +1,8 @@
+/*
+ * Opens, checks, measures and audits one environment of LMDB for the state or
+ * the registry.
+ */
+
 #include "state/mds_state_env.h"
 
 #include <sys/stat.h>

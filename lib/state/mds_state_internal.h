@@ -1,5 +1,6 @@
 /*
- * mds_state_internal: what the parts of the state share, and nobody else.
+ * mds_state_internal: the tables and types that only the files of the state
+ * share.
  */
 
 #ifndef MDS_STATE_INTERNAL_H
@@ -7,6 +8,7 @@
 
 #include "state/mds_state.h"
 #include "state/mds_state_env.h"
+#include "state/mds_window.h"
 
 typedef enum {
     MDS_STATE_WINDOWS,
@@ -21,8 +23,13 @@ struct mds_state_s {
     bool            dropped; /* nothing of an older depot's registry is left */
 };
 
-/* Each within a writing transaction; *changed is set where there is something
- * to commit, and left alone where there is not. */
+/* Reads a window's record; a window without admissions has none, which is one
+ * of zeros. */
+mds_status_t mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
+                            mds_window_t *window) MDS_MUST_CHECK;
+
+/* Each runs within a writing transaction; *changed is set where there is
+ * something to commit, and left alone where there is not. */
 mds_status_t
 mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
                  mds_error_t *err, bool *changed) MDS_MUST_CHECK;

@@ -1,3 +1,8 @@
+/*
+ * Windows and their admissions: look-ups for requests, and the admission of one
+ * device or user within a transaction.
+ */
+
 #include "state/mds_window.h"
 
 #include "base/mds_endian.h"
@@ -14,7 +19,7 @@ typedef struct MDS_PACKED {
 #define MDS_ADMISSION_KEY_BYTES (4 + MDS_VALUE_MAX)
 
 /* A window that nobody was let into yet has no record. */
-static mds_status_t
+mds_status_t
 mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                mds_window_t *window)
 {
@@ -170,105 +175,6 @@ mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
 
     if (status == MDS_OK) {
         admission->admitted = in;
-    }
-
-    return status;
-}
-
-/* How many a window has let in: admissions lie by its number. */
-static uint64_t
-mds_window_admissions(mds_lmdb_t *lmdb, uint32_t number)
-{
-    uint8_t            prefix[4];
-    mds_str_t          from = { sizeof(prefix), (const char *) prefix };
-    mds_str_t          key, when;
-    mds_lmdb_cursor_t *cursor;
-    uint64_t           count = 0;
-
-    mds_store_be32(prefix, number);
-    cursor = mds_lmdb_walk(lmdb, MDS_STATE_ADMISSIONS, from);
-
-    while (mds_lmdb_next(cursor, &key, &when) && mds_str_starts(key, from)
-           && when.len == 8)
-    {
-        count++;
-    }
-
-    mds_lmdb_walk_end(cursor);
-    return count;
-}
-
-static mds_status_t
-mds_window_audit(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
-                 uint64_t *admissions)
-{
-    mds_window_t window;
-    uint64_t     count;
-    mds_str_t    app = mds_str_cut(&key, '\0');
-    mds_status_t status;
-    mds_str_t    whole = { app.len + 1 + key.len, app.data };
-
-    status = mds_window_get(lmdb, whole, err, &window);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    count = mds_window_admissions(lmdb, window.number);
-    *admissions += count;
-    status = mds_lmdb_status(lmdb, err);
-
-    return status != MDS_OK || count == window.count
-               ? status
-               : mds_fail(err, MDS_DAMAGED,
-                          "state: the window of release %.*s of %.*s has let"
-                          " in %llu, and says %llu",
-                          MDS_STR(key), MDS_STR(app),
-                          (unsigned long long) count,
-                          (unsigned long long) window.count);
-}
-
-mds_status_t
-mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
-{
-    mds_lmdb_t        *lmdb = state->env.reader;
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    uint64_t           count = 0, admissions = 0;
-    mds_status_t       status = mds_state_begin(state, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    cursor = mds_lmdb_walk(lmdb, MDS_STATE_WINDOWS, mds_null_str);
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_window_audit(lmdb, key, err, &admissions);
-        count++;
-    }
-
-    mds_lmdb_walk_end(cursor);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(lmdb, err);
-    }
-
-    if (status == MDS_OK
-        && admissions != mds_lmdb_count(lmdb, MDS_STATE_ADMISSIONS))
-    {
-        status = mds_fail(err, MDS_DAMAGED,
-                          "state: somebody was let in by no window");
-    }
-
-    if (status == MDS_OK) {
-        status = mds_state_env_audit(&state->env, MDS_STATE_TABLES, err);
-    }
-
-    mds_state_end(state);
-
-    if (status == MDS_OK) {
-        *windows = count;
     }
 
     return status;
