@@ -1,3 +1,8 @@
+/*
+ * The attributes of a request: adding them, finding them, and parsing a query.
+ * This is on the path of every request, and allocates nothing.
+ */
+
 #include "request/mds_request.h"
 
 #include <endian.h>
@@ -317,11 +322,10 @@ mds_query_word(mds_str_t query, size_t i)
     return le64toh(word);
 }
 
-/* Where something is to be done: the high bit of each byte that is '=', below
- * ',' (as '&', '%' and '+' are), or no ASCII. A '<' behind a '=' may have it
- * too. */
+/* Returns the high bit of each byte that is special: '=', below ',' (as '&',
+ * '%' and '+' are), or not ASCII. A '<' behind a '=' may have it too. */
 static inline uint64_t
-mds_query_marks(uint64_t word)
+mds_query_special_bits(uint64_t word)
 {
     static const uint64_t ones = UINT64_C(0x0101010101010101);
     static const uint64_t high = UINT64_C(0x8080808080808080);
@@ -341,7 +345,48 @@ mds_query_wrong(mds_str_t pair, mds_error_t *err)
                     mds_str_is_utf8(shown) ? (int) shown.len : 0, shown.data);
 }
 
-/* A query that is read, and the pair that it is at. */
+/* The position of a scan for special bytes, eight bytes at a time. */
+typedef struct {
+    mds_str_t query;
+    size_t    at; /* of the word in the query */
+    uint64_t  word;
+    uint64_t  bits; /* of the special bytes of the word that are left */
+} mds_query_scan_t;
+
+static inline __attribute__((always_inline)) void
+mds_query_scan_init(mds_query_scan_t *scan, mds_str_t query)
+{
+    scan->query = query;
+    scan->at = 0;
+    scan->word = mds_query_word(query, 0);
+    scan->bits = mds_query_special_bits(scan->word);
+}
+
+/* Returns the next special byte; one '&' or more follow the query's end. */
+static inline __attribute__((always_inline)) const char *
+mds_query_next_special(mds_query_scan_t *scan, char *c)
+{
+    unsigned bit;
+
+    while (scan->bits == 0) {
+        scan->at += sizeof(scan->word);
+
+        if (scan->at > scan->query.len) {
+            return NULL;
+        }
+
+        scan->word = mds_query_word(scan->query, scan->at);
+        scan->bits = mds_query_special_bits(scan->word);
+    }
+
+    bit = (unsigned) __builtin_ctzll(scan->bits) & ~7u;
+    scan->bits &= scan->bits - 1;
+    *c = (char) (scan->word >> bit);
+
+    return scan->query.data + scan->at + bit / 8;
+}
+
+/* The parser of a query, and the pair that it is at. */
 typedef struct {
     mds_request_t       *request;
     const char          *name;
@@ -351,8 +396,9 @@ typedef struct {
     mds_error_t         *err;
 } mds_query_t;
 
+/* Adds the pair that ends there to the request. */
 static MDS_NOINLINE mds_status_t
-mds_query_take(mds_query_t *query, const char *end)
+mds_query_add_pair(mds_query_t *query, const char *end)
 {
     const char *equals = query->equals != NULL ? query->equals : end;
     const char *from = query->equals != NULL ? equals + 1 : end;
@@ -378,38 +424,36 @@ mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
 {
     mds_bounded_output_t room = { .p = buffer, .end = buffer + text.len };
     mds_query_t          query = { request, text.data, NULL, true, room, err };
+    mds_query_scan_t     scan;
+    const char          *at;
+    char                 c;
 
-    /* What is empty may point nowhere. */
+    /* The data of an empty query may be NULL. */
     if (text.len == 0) {
         return MDS_OK;
     }
 
-    for (size_t i = 0; i <= text.len; i += 8) {
-        uint64_t word = mds_query_word(text, i);
-        uint64_t marks = mds_query_marks(word);
+    mds_query_scan_init(&scan, text);
 
-        for (; marks != 0; marks &= marks - 1) {
-            unsigned    bit = (unsigned) __builtin_ctzll(marks) & ~7u;
-            const char *at = text.data + i + bit / 8;
-            char        c = (char) (word >> bit);
+    while ((at = mds_query_next_special(&scan, &c)) != NULL) {
+        if (c == '&') {
+            if (query.name < at) {
+                mds_status_t status = mds_query_add_pair(&query, at);
 
-            if (c == '&') {
-                mds_status_t status
-                    = query.name < at ? mds_query_take(&query, at) : MDS_OK;
                 if (status != MDS_OK) {
                     return status;
                 }
-
-                query.name = at + 1;
-                query.equals = NULL;
-                query.plain = true;
-
-            } else if (c != '=') {
-                query.plain = false;
-
-            } else if (query.equals == NULL) {
-                query.equals = at;
             }
+
+            query.name = at + 1;
+            query.equals = NULL;
+            query.plain = true;
+
+        } else if (c != '=') {
+            query.plain = false;
+
+        } else if (query.equals == NULL) {
+            query.equals = at;
         }
     }
 
