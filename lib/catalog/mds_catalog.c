@@ -62,7 +62,8 @@ mds_catalog_read_meta(mds_catalog_t *catalog, uint64_t serial, const char *path,
                       &value)
         || value.len != sizeof(catalog->meta))
     {
-        status = mds_fail(err, MDS_DAMAGED, "\"%s\" is no catalog", path);
+        status = mds_fail(err, MDS_DAMAGED,
+                          "\"%s\" is not a generation of the catalog", path);
     } else {
         memcpy(&catalog->meta, value.data, sizeof(catalog->meta));
     }
@@ -184,7 +185,7 @@ mds_catalog_close(mds_catalog_t *catalog)
     mds_lmdb_close(catalog->lmdb);
     free(catalog->lists);
     free(catalog->found);
-    free(catalog->proof);
+    free(catalog->validated);
     free(catalog->depot);
     free(catalog);
 }

@@ -1,5 +1,6 @@
 /*
- * mds_catalog_internal: what the files mds_catalog*.c share, and nobody else.
+ * mds_catalog_internal: the catalog's own structure, which only the files
+ * mds_catalog*.c and mds_validate.c share.
  */
 
 #ifndef MDS_CATALOG_INTERNAL_H
@@ -8,7 +9,7 @@
 #include "base/mds_pattern.h"
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_list_record.h"
-#include "catalog/mds_validate.h"
+#include "catalog/mds_validated.h"
 #include "idset/mds_idset.h"
 
 /* A list that was asked for once, and is ready for the next time. */
@@ -27,8 +28,8 @@ struct mds_catalog_s {
     char               *depot;
     mds_catalog_meta_t  meta;
     uint64_t            tick;
-    mds_opened_list_t **lists; /* by number; NULL: not asked about yet */
-    mds_validated_t    *proof; /* NULL: nobody needs one */
+    mds_opened_list_t **lists;     /* by number; NULL: not asked about yet */
+    mds_validated_t    *validated; /* NULL: opened without validation */
 
     /* What was looked up already: mds_catalog_lookup.c */
     uint8_t      secret[MDS_SIPHASH_KEY];

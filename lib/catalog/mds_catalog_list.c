@@ -46,12 +46,13 @@ mds_opened_list_patterns(mds_opened_list_t       *list,
     return status;
 }
 
-/* The very file that was proved, where there is a proof. */
+/* Opens the base; in a validated generation, only the file that was validated.
+ */
 static mds_status_t
 mds_catalog_open_base(mds_catalog_t *catalog, const mds_sha256_t *sha256,
                       mds_error_t *err, mds_idset_t **base)
 {
-    const mds_file_id_t *proved;
+    const mds_file_id_t *validated;
     mds_idset_t         *opened;
     mds_status_t status = mds_idset_open(catalog->depot, sha256, err, &opened);
 
@@ -59,15 +60,15 @@ mds_catalog_open_base(mds_catalog_t *catalog, const mds_sha256_t *sha256,
         return status;
     }
 
-    proved = mds_validated_find_list(catalog->proof, sha256);
+    validated = mds_validated_find_list(catalog->validated, sha256);
 
-    if (catalog->proof != NULL
-        && (proved == NULL
-            || !mds_file_id_eq(proved, mds_idset_file_id(opened))))
+    if (catalog->validated != NULL
+        && (validated == NULL
+            || !mds_file_id_eq(validated, mds_idset_file_id(opened))))
     {
         mds_idset_close(opened);
         return mds_fail(err, MDS_DAMAGED,
-                        "its file is not the one that was proved");
+                        "its file is not the one that was validated");
     }
 
     *base = opened;
@@ -141,7 +142,7 @@ mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
 
     if (!mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
         return mds_catalog_list_fail(catalog, key, MDS_NOT_FOUND,
-                                     "it is not there", err);
+                                     "it does not exist", err);
     }
 
     *record = (const mds_list_record_t *) value.data;

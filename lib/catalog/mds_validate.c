@@ -1,3 +1,8 @@
+/*
+ * Validates generations: by their bytes, by what was validated before, and by
+ * what another process has published.
+ */
+
 #include "catalog/mds_validate.h"
 
 #include <inttypes.h>
@@ -7,56 +12,10 @@
 #include "catalog/mds_catalog_internal.h"
 #include "lmdb/mds_seal.h"
 
-static int
-mds_validation_hint_list_cmp(const void *a, const void *b)
-{
-    const mds_validated_list_t *x = a, *y = b;
-
-    return memcmp(x->sha256.bytes, y->sha256.bytes, sizeof(x->sha256.bytes));
-}
-
-const mds_file_id_t *
-mds_validated_find_list(const mds_validated_t *proof,
-                        const mds_sha256_t    *sha256)
-{
-    mds_validated_list_t  key = { .sha256 = *sha256 };
-    mds_validated_list_t *list
-        = proof == NULL ? NULL
-                        : bsearch(&key, proof->lists, proof->count, sizeof(key),
-                                  mds_validation_hint_list_cmp);
-
-    return list == NULL ? NULL : &list->file_id;
-}
-
-static size_t
-mds_proof_bytes(size_t count)
-{
-    return sizeof(mds_validated_t) + count * sizeof(mds_validated_list_t);
-}
-
-mds_status_t
-mds_validated_copy(const mds_validated_t *proof, mds_error_t *err,
-                   mds_validated_t **copy)
-{
-    size_t           bytes = mds_proof_bytes(proof == NULL ? 0 : proof->count);
-    mds_validated_t *made = calloc(1, bytes);
-
-    if (made == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    if (proof != NULL) {
-        memcpy(made, proof, bytes);
-    }
-
-    *copy = made;
-    return MDS_OK;
-}
-
 const mds_validated_t *
 mds_catalog_validated(const mds_catalog_t *catalog)
 {
-    return catalog->proof;
+    return catalog->validated;
 }
 
 /* How a list is proved: by what is known, by its age, or by its bytes. */
@@ -65,31 +24,31 @@ typedef struct {
     const mds_validated_t *known;
     int64_t                trusted_ns; /* others that are as old are good */
     uint64_t               budget_bytes;
-} mds_proof_way_t;
+} mds_validate_ctx_t;
 
 static mds_status_t
-mds_prove_bytes(mds_proof_way_t *way, const char *path,
-                const uint8_t identity[MDS_SEAL_IDENTITY], uint64_t bytes,
-                mds_error_t *err, mds_file_id_t *file_id)
+mds_validate_bytes(mds_validate_ctx_t *ctx, const char *path,
+                   const uint8_t identity[MDS_SEAL_IDENTITY], uint64_t bytes,
+                   mds_error_t *err, mds_file_id_t *file_id)
 {
-    if (bytes > way->budget_bytes) {
+    if (bytes > ctx->budget_bytes) {
         return mds_fail(err, MDS_AGAIN, "\"%s\" takes long to be read", path);
     }
 
-    way->budget_bytes -= bytes;
+    ctx->budget_bytes -= bytes;
 
     return mds_seal_check(path, identity, true, err, file_id);
 }
 
 static mds_status_t
-mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
-               mds_error_t *err, mds_file_id_t *file_id)
+mds_validate_list(mds_validate_ctx_t *ctx, const mds_sha256_t *sha256,
+                  mds_error_t *err, mds_file_id_t *file_id)
 {
-    const mds_file_id_t *known = mds_validated_find_list(way->known, sha256);
+    const mds_file_id_t *known = mds_validated_find_list(ctx->known, sha256);
     mds_file_id_t        seen;
     mds_path_t           path;
     mds_status_t         status
-        = mds_idset_path(way->depot, sha256, ".mdb", err, &path);
+        = mds_idset_path(ctx->depot, sha256, ".mdb", err, &path);
 
     if (status == MDS_OK) {
         status = mds_seal_check(path.text, sha256->bytes, false, err, &seen);
@@ -97,10 +56,10 @@ mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
 
     if (status == MDS_OK
         && (known != NULL ? !mds_file_id_eq(known, &seen)
-                          : seen.written_ns > way->trusted_ns))
+                          : seen.written_ns > ctx->trusted_ns))
     {
-        status = mds_prove_bytes(way, path.text, sha256->bytes, seen.bytes, err,
-                                 &seen);
+        status = mds_validate_bytes(ctx, path.text, sha256->bytes, seen.bytes,
+                                    err, &seen);
     }
 
     if (status == MDS_OK) {
@@ -110,13 +69,13 @@ mds_prove_list(mds_proof_way_t *way, const mds_sha256_t *sha256,
     return status;
 }
 
-/* Adds the list's base, if it has one, to the proof, which has room. */
+/* Adds the list's base, if it has one, to the validated, which has room. */
 static mds_status_t
-mds_prove_record(mds_proof_way_t *way, mds_str_t value, mds_error_t *err,
-                 mds_validated_t *proof)
+mds_validate_record(mds_validate_ctx_t *ctx, mds_str_t value, mds_error_t *err,
+                    mds_validated_t *validated)
 {
     const mds_list_record_t *record = (const mds_list_record_t *) value.data;
-    mds_validated_list_t    *list = &proof->lists[proof->count];
+    mds_validated_list_t    *list = &validated->lists[validated->count];
     mds_status_t             status = mds_list_record_check(value, err);
 
     if (status != MDS_OK || !record->has_base) {
@@ -124,18 +83,18 @@ mds_prove_record(mds_proof_way_t *way, mds_str_t value, mds_error_t *err,
     }
 
     memcpy(list->sha256.bytes, record->base, sizeof(list->sha256.bytes));
-    status = mds_prove_list(way, &list->sha256, err, &list->file_id);
+    status = mds_validate_list(ctx, &list->sha256, err, &list->file_id);
 
     if (status == MDS_OK) {
-        proof->count++;
+        validated->count++;
     }
 
     return status;
 }
 
 static mds_status_t
-mds_prove_lists(mds_catalog_t *catalog, mds_proof_way_t *way, mds_error_t *err,
-                mds_validated_t *proof)
+mds_validate_lists(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
+                   mds_error_t *err, mds_validated_t *validated)
 {
     uint32_t           room = catalog->meta.list_count;
     mds_lmdb_cursor_t *cursor;
@@ -151,7 +110,7 @@ mds_prove_lists(mds_catalog_t *catalog, mds_proof_way_t *way, mds_error_t *err,
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
         status = room-- == 0 ? MDS_DAMAGED
-                             : mds_prove_record(way, value, &why, proof);
+                             : mds_validate_record(ctx, value, &why, validated);
 
         if (status != MDS_OK) {
             status = mds_fail(err, status, "catalog %" PRIu64 ": list %.*s: %s",
@@ -170,33 +129,32 @@ mds_prove_lists(mds_catalog_t *catalog, mds_proof_way_t *way, mds_error_t *err,
     return status;
 }
 
-/* The proof of its lists, which it then has. */
+/* The validated of its lists, which it then has. */
 static mds_status_t
-mds_prove_catalog(mds_catalog_t *catalog, mds_proof_way_t *way,
-                  mds_error_t *err)
+mds_validate_catalog(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
+                     mds_error_t *err)
 {
-    mds_validated_t *proof
-        = calloc(1, mds_proof_bytes(catalog->meta.list_count));
-    mds_status_t status = proof == NULL
-                              ? mds_fail_memory(err)
-                              : mds_prove_lists(catalog, way, err, proof);
+    mds_validated_t *validated
+        = calloc(1, mds_validated_bytes(catalog->meta.list_count));
+    mds_status_t status
+        = validated == NULL ? mds_fail_memory(err)
+                            : mds_validate_lists(catalog, ctx, err, validated);
 
     if (status != MDS_OK) {
-        free(proof);
+        free(validated);
         return status;
     }
 
-    qsort(proof->lists, proof->count, sizeof(*proof->lists),
-          mds_validation_hint_list_cmp);
-    catalog->proof = proof;
+    mds_validated_sort(validated);
+    catalog->validated = validated;
 
     return MDS_OK;
 }
 
 /* Whether its bytes may be read now. */
 static mds_status_t
-mds_prove_budget(const char *depot, uint64_t serial, mds_proof_way_t *way,
-                 mds_error_t *err)
+mds_validate_charge(const char *depot, uint64_t serial, mds_validate_ctx_t *ctx,
+                    mds_error_t *err)
 {
     struct stat  st;
     mds_path_t   path;
@@ -210,12 +168,12 @@ mds_prove_budget(const char *depot, uint64_t serial, mds_proof_way_t *way,
         return mds_fail_errno(err, "open \"%s\"", path.text);
     }
 
-    if ((uint64_t) st.st_size > way->budget_bytes) {
+    if ((uint64_t) st.st_size > ctx->budget_bytes) {
         return mds_fail(err, MDS_AGAIN, "\"%s\" takes long to be read",
                         path.text);
     }
 
-    way->budget_bytes -= (uint64_t) st.st_size;
+    ctx->budget_bytes -= (uint64_t) st.st_size;
     return MDS_OK;
 }
 
@@ -225,16 +183,16 @@ mds_validate_generation(const char *depot, uint64_t serial,
                         uint64_t budget_bytes, mds_error_t *err,
                         mds_catalog_t **catalog)
 {
-    mds_proof_way_t way = { depot, known, trusted_ns, budget_bytes };
-    mds_catalog_t  *opened = NULL;
-    mds_status_t    status = mds_prove_budget(depot, serial, &way, err);
+    mds_validate_ctx_t ctx = { depot, known, trusted_ns, budget_bytes };
+    mds_catalog_t     *opened = NULL;
+    mds_status_t       status = mds_validate_charge(depot, serial, &ctx, err);
 
     if (status == MDS_OK) {
         status = mds_catalog_open(depot, serial, true, err, &opened);
     }
 
     if (status == MDS_OK) {
-        status = mds_prove_catalog(opened, &way, err);
+        status = mds_validate_catalog(opened, &ctx, err);
     }
 
     if (status == MDS_OK) {
@@ -256,7 +214,7 @@ mds_validate_next(const char *depot, uint64_t serial,
                   const mds_validation_hint_t *proved, mds_error_t *err,
                   mds_catalog_t **catalog)
 {
-    mds_proof_way_t way
+    mds_validate_ctx_t ctx
         = { depot, known, .budget_bytes = MDS_VALIDATE_NO_BUDGET };
     mds_catalog_t *opened = NULL;
     mds_path_t     path;
@@ -266,9 +224,10 @@ mds_validate_next(const char *depot, uint64_t serial,
 
     if (status == MDS_OK
         && !mds_validation_hint_matches(proved, serial, &file_id)) {
-        status
-            = mds_fail(err, MDS_CONFLICT,
-                       "generation %" PRIu64 " is not what was proved", serial);
+        status = mds_fail(err, MDS_CONFLICT,
+                          "generation %" PRIu64
+                          " is not the file that was validated",
+                          serial);
     }
 
     if (status == MDS_OK) {
@@ -281,8 +240,8 @@ mds_validate_next(const char *depot, uint64_t serial,
     }
 
     if (status == MDS_OK) {
-        way.trusted_ns = file_id.written_ns;
-        status = mds_prove_catalog(opened, &way, err);
+        ctx.trusted_ns = file_id.written_ns;
+        status = mds_validate_catalog(opened, &ctx, err);
     }
 
     if (status != MDS_OK) {

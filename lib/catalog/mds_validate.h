@@ -15,30 +15,11 @@
 #ifndef MDS_VALIDATE_H
 #define MDS_VALIDATE_H
 
-#include "base/mds_digest.h"
 #include "catalog/mds_catalog.h"
+#include "catalog/mds_validated.h"
 #include "catalog/mds_validation_hint.h"
 
 #define MDS_VALIDATE_NO_BUDGET UINT64_MAX
-
-typedef struct {
-    mds_sha256_t  sha256;
-    mds_file_id_t file_id;
-} mds_validated_list_t;
-
-/* In one piece of memory: free() it. */
-typedef struct {
-    size_t               count;
-    mds_validated_list_t lists[]; /* by sha256 */
-} mds_validated_t;
-
-/* A list's file, as it was proved; NULL: it was not. proof may be NULL. */
-const mds_file_id_t *mds_validated_find_list(const mds_validated_t *proof,
-                                             const mds_sha256_t    *sha256);
-
-/* A proof of its own with the same in it. proof may be NULL. */
-mds_status_t mds_validated_copy(const mds_validated_t *proof, mds_error_t *err,
-                                mds_validated_t **copy) MDS_MUST_CHECK;
 
 /*
  * Proves and opens a generation; the caller closes *catalog. known (may be

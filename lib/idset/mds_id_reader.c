@@ -51,7 +51,7 @@ mds_id_check(mds_str_t id, mds_error_t *err)
     }
 
     if (!mds_str_is_utf8(id)) {
-        return mds_fail(err, MDS_INVALID, "the id is no UTF-8");
+        return mds_fail(err, MDS_INVALID, "the id is not valid UTF-8");
     }
 
     if (mds_text_mark(id) > 0) {

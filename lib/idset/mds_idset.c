@@ -84,9 +84,9 @@ mds_idset_chunk(uint64_t hash, unsigned bits)
 }
 
 static mds_status_t
-mds_idset_no_list(const char *path, mds_error_t *err)
+mds_idset_fail_format(const char *path, mds_error_t *err)
 {
-    return mds_fail(err, MDS_DAMAGED, "\"%s\" is no list of ids", path);
+    return mds_fail(err, MDS_DAMAGED, "\"%s\" is not a set of ids", path);
 }
 
 static mds_status_t
@@ -97,13 +97,13 @@ mds_idset_read_info(mds_idset_t *list, const char *path, mds_error_t *err)
     if (!mds_lmdb_get(list->lmdb, MDS_IDSET_INFO, mds_str("list"), &value)
         || value.len != sizeof(list->info))
     {
-        return mds_idset_no_list(path, err);
+        return mds_idset_fail_format(path, err);
     }
 
     memcpy(&list->info, value.data, sizeof(list->info));
 
     return list->info.bits <= MDS_IDSET_BITS_MAX ? MDS_OK
-                                                 : mds_idset_no_list(path, err);
+                                                 : mds_idset_fail_format(path, err);
 }
 
 /* The file is immutable and stays mapped: nobody need look for them again. */
@@ -139,7 +139,7 @@ mds_idset_read_chunks(mds_idset_t *list, const char *path, mds_error_t *err)
     mds_lmdb_walk_end(cursor);
     status = mds_lmdb_status(list->lmdb, err);
 
-    return status == MDS_OK && !good ? mds_idset_no_list(path, err) : status;
+    return status == MDS_OK && !good ? mds_idset_fail_format(path, err) : status;
 }
 
 static mds_status_t

@@ -415,7 +415,7 @@ mds_batch_explain(mds_str_t body, bool read, mds_error_t *err)
     }
 
     return status == MDS_OK && !read
-               ? mds_fail(err, MDS_INVALID, "body: it is no JSON")
+               ? mds_fail(err, MDS_INVALID, "body: it is not valid JSON")
                : status;
 }
 

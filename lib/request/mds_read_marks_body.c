@@ -10,8 +10,8 @@ mds_mark_id(const mds_json_t *json, const char *where, mds_error_t *err,
 {
     if (!mds_json_is_integer(json) || mds_json_integer(json) < 1) {
         return mds_fail(err, MDS_INVALID,
-                        "%s: %s is no message's id; want a whole number from"
-                        " 1",
+                        "%s: %s is not a message id, which must be a whole"
+                        " number from 1",
                         where, mds_json_type_name(mds_json_type(json)));
     }
 

@@ -188,7 +188,7 @@ mds_request_wrong_name(mds_str_t name, mds_error_t *err)
     name = mds_shown(name);
 
     return mds_fail(err, MDS_INVALID,
-                    "\"%.*s\" is no name of a parameter: it takes a lower"
+                    "\"%.*s\" is not a parameter name, which has a lower"
                     "-case letter, then up to %d letters, digits and _",
                     mds_str_is_utf8(name) ? (int) name.len : 0, name.data,
                     MDS_ATTRIBUTE_NAME_MAX - 1);
@@ -487,7 +487,7 @@ mds_request_check_version(mds_str_t name, mds_str_t value, mds_error_t *err)
 
     if (value.len != 0 && !mds_version_parse(value, &version)) {
         return mds_fail(err, MDS_INVALID,
-                        "parameter \"%.*s\": \"%.*s\" is no version; one"
+                        "parameter \"%.*s\": \"%.*s\" is not a version, which"
                         " looks like 3.2.0 or 3.2.0-rc.1",
                         MDS_STR(name), MDS_STR(value));
     }

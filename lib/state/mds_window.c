@@ -131,8 +131,9 @@ mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
 
     if (!mds_admission_key(window->number, admission->id, bytes, &key)) {
         return mds_fail(err, MDS_INVALID,
-                        "state: nobody is let in under %zu bytes",
-                        admission->id.len);
+                        "state: the id has %zu bytes, at most %d are"
+                        " allowed",
+                        admission->id.len, MDS_VALUE_MAX);
     }
 
     window->count++;

@@ -124,7 +124,7 @@ is $d->asks(qw(list show b p))->{patterns}, 1, 'patterns are counted';
 my @import = qw(list import a users);
 $d->refuses('none": No such file', @import, "$d->{dir}/no/none");
 $d->refuses('must be a regular file', @import, $d->{dir});
-$d->refuses('line 3: the id is no UTF-8', @import, @$_,
+$d->refuses('line 3: the id is not valid UTF-8', @import, @$_,
     $d->put('bad', "ok\n\nb\xff\n")) for [], ['--add'];
 $d->refuses('line 2: the id is too long', @import, @$_,
     $d->put('long', "ok\n" . ('x' x 257) . "\n")) for [], ['--add'];

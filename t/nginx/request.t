@@ -69,7 +69,7 @@ my @bad = (
             [ "app=a&kind=k&refuse=$_",      qr/"refuse": .*no version/s ] ) }
         'x', '1.', '.1', '1..2', '1.x', '-1', '1.0-', '1%0a2', '%20', 'vv1',
         '1_0', '1.0-%C3%A9'),
-    [ 'app=a&kind=k&refuse=1.0,x,2.0', qr/"refuse": "x" is no version/ ],
+    [ 'app=a&kind=k&refuse=1.0,x,2.0', qr/"refuse": "x" is not a version/ ],
 );
 
 for my $case (@bad) {

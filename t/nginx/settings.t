@@ -83,7 +83,7 @@ is($t->get('/mds/v1/check?app=types&kind=config&name=yes')->status, 204,
 for my $case (
     [ '',                         400, qr/"app" is missing/ ],
     [ 'app=types&app=types',      400, qr/twice/ ],
-    [ 'app=types&version=x',      400, qr/is no version/ ],
+    [ 'app=types&version=x',      400, qr/is not a version/ ],
     [ 'app=types&state=' . 'A' x 4097, 400, qr/4097 bytes, at most 4096/ ],
     [ 'app=types&state=%ff',      400, qr/not UTF-8/ ],
 ) {

@@ -167,7 +167,7 @@ text_errors(void **state)
         mds_str_t   bytes;
         const char *words;
     } cases[] = {
-        { mds_str("a\n\nb\xff\n"), "\"beta.txt\", line 3: the id is no UTF-8" },
+        { mds_str("a\n\nb\xff\n"), "\"beta.txt\", line 3: the id is not valid UTF-8" },
         { mds_str("a\nb\0c\n"), "\"beta.txt\", line 2: the line has a zero"
                                 " byte, as UTF-16 does; want UTF-8" },
         { mds_str("a\rb\n"), "\"beta.txt\", line 1: a carriage return (CR)"
@@ -584,7 +584,7 @@ import_failures(void **state)
     assert_int_equal(mds_idset_import(depot, text, NULL, &err, &sha256,
                                        &count),
                      MDS_INVALID);
-    assert_non_null(strstr(err.text, "ids.txt\", line 2: the id is no UTF-8"));
+    assert_non_null(strstr(err.text, "ids.txt\", line 2: the id is not valid UTF-8"));
     assert_int_equal(mds_idset_import(depot, "/nowhere/ids", NULL, &err,
                                        &sha256, &count),
                      MDS_NOT_FOUND);

@@ -142,7 +142,7 @@ test_decoded(void **state)
 }
 
 #define NO_NAME                                                                \
-    "is no name of a parameter: it takes a lower-case letter, then up to 31"   \
+    "is not a parameter name, which has a lower-case letter, then up to 31"   \
     " letters, digits and _"
 #define NO_HEX "a % is not followed by two hexadecimal digits"
 
@@ -357,19 +357,19 @@ test_validated(void **state)
         { "app=a", "parameter \"kind\" is missing" },
         { "app=a&kind=", "parameter \"kind\" is missing" },
         { "app=a&kind=k&version=latest",
-          "parameter \"version\": \"latest\" is no version; one looks like"
+          "parameter \"version\": \"latest\" is not a version, which looks like"
           " 3.2.0 or 3.2.0-rc.1" },
         { "app=a&kind=k&app_version=1.x",
-          "parameter \"app_version\": \"1.x\" is no version; one looks like"
+          "parameter \"app_version\": \"1.x\" is not a version, which looks like"
           " 3.2.0 or 3.2.0-rc.1" },
         { "app=a&kind=k&refuse=x",
-          "parameter \"refuse\": \"x\" is no version; one looks like 3.2.0"
+          "parameter \"refuse\": \"x\" is not a version, which looks like 3.2.0"
           " or 3.2.0-rc.1" },
         { "app=a&kind=k&refuse=1,x,2",
-          "parameter \"refuse\": \"x\" is no version; one looks like 3.2.0"
+          "parameter \"refuse\": \"x\" is not a version, which looks like 3.2.0"
           " or 3.2.0-rc.1" },
         { "app=a&kind=k&refuse=1,%202",
-          "parameter \"refuse\": \" 2\" is no version; one looks like 3.2.0"
+          "parameter \"refuse\": \" 2\" is not a version, which looks like 3.2.0"
           " or 3.2.0-rc.1" },
     };
     mds_request_t request;
