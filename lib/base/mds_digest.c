@@ -1,6 +1,5 @@
 #include "base/mds_digest.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -184,78 +183,6 @@ mds_blake2b_file(const char *path, size_t len, mds_error_t *err,
     }
 
     return status;
-}
-
-/* The state of SipHash. */
-typedef struct {
-    uint64_t v0, v1, v2, v3;
-} mds_sip_t;
-
-static inline uint64_t
-mds_rotate(uint64_t number, unsigned bits)
-{
-    return number << bits | number >> (64 - bits);
-}
-
-static inline void
-mds_sip_rounds(mds_sip_t *s, int rounds)
-{
-    for (int i = 0; i < rounds; i++) {
-        s->v0 += s->v1;
-        s->v2 += s->v3;
-        s->v1 = mds_rotate(s->v1, 13) ^ s->v0;
-        s->v3 = mds_rotate(s->v3, 16) ^ s->v2;
-        s->v0 = mds_rotate(s->v0, 32) + s->v3;
-        s->v2 += s->v1;
-        s->v1 = mds_rotate(s->v1, 17) ^ s->v2;
-        s->v3 = mds_rotate(s->v3, 21) ^ s->v0;
-        s->v2 = mds_rotate(s->v2, 32);
-    }
-}
-
-static inline void
-mds_sip_word(mds_sip_t *s, uint64_t word)
-{
-    s->v3 ^= word;
-    mds_sip_rounds(s, 2);
-    s->v0 ^= word;
-}
-
-static inline uint64_t
-mds_sip_read(const void *bytes, size_t len)
-{
-    uint64_t word = 0;
-
-    memcpy(&word, bytes, len);
-    return le64toh(word);
-}
-
-/* Aumasson and Bernstein, SipHash, 2012, 2.: with c = 2, d = 4. Made some ten
- * times in a check, and of short ids: the calls would take longer. */
-uint64_t
-mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data)
-{
-    uint64_t  k0 = mds_sip_read(key, 8);
-    uint64_t  k1 = mds_sip_read(key + 8, 8);
-    uint64_t  last = (uint64_t) data.len << 56;
-    mds_sip_t s = { k0 ^ UINT64_C(0x736f6d6570736575),
-                    k1 ^ UINT64_C(0x646f72616e646f6d),
-                    k0 ^ UINT64_C(0x6c7967656e657261),
-                    k1 ^ UINT64_C(0x7465646279746573) };
-
-    for (; data.len >= 8; data.data += 8, data.len -= 8) {
-        mds_sip_word(&s, mds_sip_read(data.data, 8));
-    }
-
-    for (size_t i = 0; i < data.len; i++) {
-        last |= (uint64_t) (uint8_t) data.data[i] << (8 * i);
-    }
-
-    mds_sip_word(&s, last);
-    s.v2 ^= 0xff;
-    mds_sip_rounds(&s, 4);
-
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
 const char *
