@@ -1,5 +1,5 @@
 /*
- * mds_lmdb_internal: what the two files of the border to LMDB share.
+ * mds_lmdb_internal: what the files of the border to LMDB share.
  */
 
 #ifndef MDS_LMDB_INTERNAL_H
@@ -51,6 +51,13 @@ struct mds_lmdb_cursor_s {
     char     last[MDS_LMDB_KEY_MAX];
     bool     more;
 };
+
+/* mds_lmdb.c: fails with LMDB's code: "failed to VERB PATH". */
+mds_status_t
+mds_lmdb_fail(mds_error_t *err, int code, const char *verb, const char *path);
+
+/* mds_lmdb.c: the path that the environment was opened by. */
+const char *mds_lmdb_path(const mds_lmdb_t *lmdb);
 
 /* mds_lmdb_files.c: MDS_INVALID, something else is under a file's name. */
 mds_status_t
