@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# explain: every candidate in its order, what was looked at, and why.
+# Checks that mdsctl explain prints every candidate in order, each test and its result.
 
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A disk that is full, a depot that may not be written, and what is missing:
-# said in words, with the depot as it was, and all is well again afterwards.
+# Runs mdsctl on a full disk, a read-only depot, and with files missing: each command
+# reports the error, leaves the depot unchanged, and works again afterwards.
 
 use strict;
 use warnings;

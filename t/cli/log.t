@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# log: who changed what and when, the newest first.
+# Checks that mdsctl log prints who changed what and when, newest first.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# status: what is in force.
+# Checks what mdsctl status prints about the catalog in force.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Every configuration in the documentation is one that nginx takes.
+# Checks that nginx accepts every configuration in the documentation.
 
 use strict;
 use warnings;

@@ -1,6 +1,5 @@
-# Files of the catalog that go bad while they are served: whatever happens to
-# them, no worker dies, nothing wrong is answered, and what is mended is served
-# again by itself.
+# Damages catalog files while they are served: no worker dies, no wrong answer is sent,
+# and a repaired file is served again without help.
 
 use strict;
 use warnings;

@@ -1,7 +1,6 @@
-# An edge whose disk is full, fails, or may not be written to, and whose
-# directories are taken away, replaced, or not for it to read: what needs
-# nothing of that goes on, the rest says 503, the log has a line, no worker
-# dies, and all works again by itself.
+# Runs an edge whose disk is full, fails or is read-only, and whose directories are
+# removed, replaced or unreadable. Requests that do not need them are answered, others
+# get 503, the log has a line, no worker dies, and the edge recovers without help.
 
 use strict;
 use warnings;

@@ -1,8 +1,7 @@
-# Who means harm: bodies that never end, lie or drip, heads without measure,
-# JSON to choke on, tricks with paths, ranges and conditions, crowds that sit
-# and crowds that will not read. Each is answered with what it deserves, others
-# do not notice, and the worker is the same at the end, and no bigger.
-# MDS_SOAK=SECONDS: more of the same.
+# Attacks a worker with endless, false and slow bodies, huge headers, deep JSON, crafted
+# paths, ranges and conditions, and with many clients that send or read nothing. Each
+# request gets the right error, other clients are not disturbed, and the same worker is
+# alive at the end and has not grown. MDS_SOAK=SECONDS runs longer.
 
 use strict;
 use warnings;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# Memory runs short in a worker, at one call after the other of each sort of
-# request: the client gets a 500 or 503, or a closed connection, the worker
-# lives, the next request is answered, and neither memory nor descriptors are
-# lost. The same while a worker begins. MDS_SOAK=SECONDS for more calls.
+# Fails memory allocations in a worker, one after the other, for each type of request:
+# the client gets 500, 503 or a closed connection, the worker survives, the next request
+# is answered, and no memory or descriptor leaks. The same is done while a worker starts.
+# MDS_SOAK=SECONDS fails more calls.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# Power cuts: whatever a disk may hold after one, what the world was told is
-# there (who was let in, what was marked, changes that mdsctl said were done),
-# and everything is whole or absent. MDS_SOAK=SECONDS for more of them.
+# Replays power cuts: in every state that a disk may have after one, everything that was
+# confirmed is there (admissions, read marks, changes of mdsctl), and every file is
+# complete or absent. MDS_SOAK=SECONDS replays more of them.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# What clients send wrong, and what is merely unusual.
+# Sends invalid and unusual requests.
 
 use strict;
 use warnings;
