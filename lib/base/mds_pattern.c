@@ -60,8 +60,7 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
     if (parsed == NULL) {
         (void) pcre2_get_error_message(number, words, sizeof(words));
 
-        return mds_fail(err, MDS_INVALID,
-                        "pattern is wrong at byte %zu: %s",
+        return mds_fail(err, MDS_INVALID, "pattern is wrong at byte %zu: %s",
                         (size_t) offset, (const char *) words);
     }
 

@@ -17,8 +17,9 @@ mds_reachable_free(mds_reachable_t *needs)
 mds_status_t
 mds_reachable_status(const mds_reachable_t *needs, mds_error_t *err)
 {
-    return needs->status == MDS_OK ? MDS_OK
-                                   : mds_fail(err, needs->status, "out of memory");
+    return needs->status == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, needs->status, "out of memory");
 }
 
 static int
