@@ -54,8 +54,9 @@ fail(const mdsctl_archive_t *a, mds_status_t status, mds_error_t *err)
 static mds_status_t
 fail_foreign(const mdsctl_archive_t *a, mds_error_t *err)
 {
-    return mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" is no zip and no tar: %s",
-                    a->path, archive_error_string(a->reader));
+    return mds_fail(err, MDS_INCOMPATIBLE,
+                    "\"%s\" is neither a zip nor a tar: %s", a->path,
+                    archive_error_string(a->reader));
 }
 
 static mds_status_t
@@ -204,9 +205,10 @@ check_name(const mdsctl_archive_t *a, const char *name, mds_error_t *err)
 {
     return mds_str_is_utf8(mds_str_of(name))
                ? MDS_OK
-               : mds_fail(err, MDS_INVALID,
-                          "\"%s\": the name of entry %zu, \"%s\", is no UTF-8",
-                          a->path, a->entries, a->shown);
+               : mds_fail(
+                   err, MDS_INVALID,
+                   "\"%s\": the name of entry %zu, \"%s\", is not valid UTF-8",
+                   a->path, a->entries, a->shown);
 }
 
 static mds_status_t

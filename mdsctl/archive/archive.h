@@ -29,7 +29,7 @@ void mdsctl_archive_close(mdsctl_archive_t *archive);
 
 /*
  * The next entry. *more false: there is none. MDS_INVALID: it is neither a
- * file nor a folder, or its name is no UTF-8; MDS_DAMAGED.
+ * file nor a folder, or its name is not valid UTF-8; MDS_DAMAGED.
  */
 mds_status_t
 mdsctl_archive_next(mdsctl_archive_t *archive, mds_error_t *err,

@@ -475,7 +475,7 @@ mdsctl_unpack(const char *archive, const char *dir, const char *version,
     mds_status_t      status;
 
     if (!mds_version_parse(mds_str_of(version), &key)) {
-        return mds_fail(err, MDS_INVALID, "\"%s\" is no version", version);
+        return mds_fail(err, MDS_INVALID, "\"%s\" is not a version", version);
     }
 
     status = mds_path(&done.dir, err, "%s", dir);

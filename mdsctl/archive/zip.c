@@ -88,8 +88,9 @@ read_end(mdsctl_zip_t *zip, mds_error_t *err)
         }
     }
 
-    return status == MDS_OK ? wrong(zip, MDS_INCOMPATIBLE, "it is no zip", err)
-                            : status;
+    return status == MDS_OK
+               ? wrong(zip, MDS_INCOMPATIBLE, "it is not a zip", err)
+               : status;
 }
 
 static mds_status_t

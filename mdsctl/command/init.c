@@ -62,7 +62,7 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (!ctl->json) {
-        printf("an empty depot: %s\n", ctl->depot);
+        printf("created an empty depot: %s\n", ctl->depot);
         return MDSCTL_DONE;
     }
 

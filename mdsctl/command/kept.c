@@ -37,7 +37,8 @@ mdsctl_kept(const char *depot, mds_state_t *state)
     mds_status_t        status;
 
     if (!known) {
-        fprintf(stderr, "mdsctl: the registry of devices: %s\n", err.text);
+        fprintf(stderr, "mdsctl: failed to read the registry of devices: %s\n",
+                err.text);
         facts = (mds_registry_stat_t){ 0 };
     }
 

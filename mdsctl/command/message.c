@@ -99,7 +99,7 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (!mds_time_parse(mds_str_of(until), &push.until_ms)) {
-        return mdsctl_usage("--until %s is no time such as"
+        return mdsctl_usage("--until %s is not a time such as"
                             " 2026-12-01T00:00:00Z",
                             until);
     }
@@ -151,7 +151,7 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
     id = strtoull(argv[2], &end, 10);
 
     if (end == argv[2] || *end != '\0') {
-        return mdsctl_usage("\"%s\" is no message's id", argv[2]);
+        return mdsctl_usage("\"%s\" is not the id of a message", argv[2]);
     }
 
     change.app = mds_str_of(argv[1]);

@@ -54,8 +54,8 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (!parse_serial(argv[1], &serial)) {
-        return mdsctl_usage("\"%s\" is no serial: want the number of a change,"
-                            " as `mdsctl log` shows it",
+        return mdsctl_usage("\"%s\" is not a serial; it must be the number of a"
+                            " change, as `mdsctl log` shows it",
                             argv[1]);
     }
 

@@ -23,7 +23,7 @@ parse_limit(const char *option, const char *text, uint64_t *limit)
     value = strtoull(text, &end, 10);
 
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) {
-        return mdsctl_usage("--%s: \"%s\" is no number", option, text);
+        return mdsctl_usage("--%s: \"%s\" is not a number", option, text);
     }
 
     *limit = value;

@@ -28,12 +28,12 @@ note_problem(void *data, const char *where, const char *words)
     if (mds_json_set_str(problem, "where",
                          mds_str_is_utf8(mds_str_of(where))
                              ? mds_str_of(where)
-                             : mds_str("a name that is no UTF-8"))
+                             : mds_str("a name that is not valid UTF-8"))
             != MDS_OK
         || mds_json_set_str(problem, "problem",
                             mds_str_is_utf8(mds_str_of(words))
                                 ? mds_str_of(words)
-                                : mds_str("words that are no UTF-8"))
+                                : mds_str("a message that is not valid UTF-8"))
                != MDS_OK)
     {
         mds_json_release(problem);

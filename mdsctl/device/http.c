@@ -395,7 +395,7 @@ receive(char *data, size_t size, size_t count, void *arg)
     d->at += len;
 
     if (len > skip && !d->sink->write(d->sink, data + skip, len - skip)) {
-        mds_fail(&d->err, MDS_NO_SPACE, "cannot be stored");
+        mds_fail(&d->err, MDS_NO_SPACE, "failed to store it");
         return 0;
     }
 

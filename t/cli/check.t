@@ -187,7 +187,7 @@ Edge::spew("$dir/foreign", 'another build');
 serve(order(delta => delta_of($delta)));
 $said = installs('another build installed', 'full', 'version=3.1.0', '--have',
     "$dir/foreign");
-like $said, qr/of no use: .*foreign/, 'says so';
+like $said, qr/not usable: .*foreign/, 'says so';
 is_deeply asked(), ['check', path($new), path($new) . '.minisig'],
     'the difference is not even downloaded';
 
@@ -198,21 +198,21 @@ installs('installed file is missing', 'full', 'version=3.1.0', '--have',
 my $broken = $delta;
 substr($broken, length($broken) / 2, 1) ^= "\x10";
 serve(order(delta => delta_of($broken)), path($broken) => { body => $broken });
-like installs('a broken difference', 'full', @have), qr/of no use: /,
+like installs('a broken difference', 'full', @have), qr/not usable: /,
     'says so';
 
 serve(order(delta => delta_of($delta)), path($delta) => { body => $broken });
 like installs('another difference than announced', 'full', @have),
-    qr/of no use: .*SHA-256/, 'says so';
+    qr/not usable: .*SHA-256/, 'says so';
 
 my $wrong = $edge->delta($old, $new ^ "\x01");
 serve(order(delta => delta_of($wrong)), path($wrong) => { body => $wrong });
 like installs('a difference to something else', 'full', @have),
-    qr/of no use: .*not the new package/, 'says so';
+    qr/not usable: .*not the new package/, 'says so';
 
 my $bomb = $edge->delta($old, $new . 'x' x 5_000_000);
 serve(order(delta => delta_of($bomb)), path($bomb) => { body => $bomb });
-like installs('a difference to far more', 'full', @have), qr/of no use: /,
+like installs('a difference to far more', 'full', @have), qr/not usable: /,
     'says so';
 
 serve(order(delta => delta_of($delta)), path($delta) => { status => 404 });

@@ -95,14 +95,14 @@ $d->misused(qr/--to is missing/, qw(message push shop --users), $users,
     '--until', $until);
 $d->misused(qr/--until is missing/, qw(message push shop --users), $users,
     qw(--to android=2.0));
-$d->misused(qr/--until soon is no time/, qw(message push shop --users), $users,
+$d->misused(qr/--until soon is not a time/, qw(message push shop --users), $users,
     qw(--to android=2.0 --until soon));
 $d->misused(qr/--until 2020-01-01T00:00:00Z is over/, qw(message push shop
     --users), $users, qw(--to android=2.0 --until 2020-01-01T00:00:00Z));
 $d->misused(qr/--to android is not PLATFORM=VERSION/, push_args('android'));
 $d->misused(qr/--to =2\.0 is not PLATFORM=VERSION/, push_args('=2.0'));
-$d->misused(qr/"x" is no message's id/, qw(message withdraw shop x));
-$d->misused(qr/"1x" is no message's id/, qw(message withdraw shop 1x));
+$d->misused(qr/"x" is not the id of a message/, qw(message withdraw shop x));
+$d->misused(qr/"1x" is not the id of a message/, qw(message withdraw shop 1x));
 $d->misused(qr/message/, qw(message));
 $d->misused(qr/unknown command "message pull"/, qw(message pull shop));
 $d->misused(qr/./, qw(message list shop));

@@ -286,7 +286,7 @@ SKIP: {
 
 $d->refuses(qr/there is no change 9999 in the log; the last one is \d+/,
     qw(revert 9999));
-$d->misused(qr/"$_" is no serial/, 'revert', $_)
+$d->misused(qr/"$_" is not a serial/, 'revert', $_)
     for '0', 'x', '1x', '', '9' x 19;
 $d->misused(qr/./, 'revert');
 $d->misused(qr/./, 'revert', 1, 2);

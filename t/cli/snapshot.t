@@ -282,27 +282,30 @@ refused('the same twice', tarball("$sums $all"
     . " tar --zstd --hard-dereference -cf ../evil --no-recursion -T ../n2"),
     qr/"files\/\w+" is in the archive twice/);
 refused('a file too much', tarball("$sums echo x > files/" . 'a' x 64
-    . "; $all $pack"), qr/does not know all files/);
+    . "; $all $pack"), qr/does not name all files/);
+refused('a sum twice, another not at all', tarball("$sums"
+    . " sed -i '\$d' SNAPSHOT; sed -n 1p SNAPSHOT >> SNAPSHOT; $all $pack"),
+    qr/names \S+ twice/);
 refused('a file too few', tarball("$sums rm lists/*.ids; $all $pack"),
     qr/is not in the archive/);
 refused('another file', tarball("$sums echo x >> state/data.mdb; $all $pack"),
     qr/state\/data\.mdb is damaged/);
 refused('sums and file changed', tarball('f=$(ls files/* | grep -v minisig | '
     . "head -1); chmod u+w \$f; echo x >> \$f; $sums $all $pack"),
-    qr/not whole: \d+ problem/);
+    qr/not complete: \d+ problem/);
 refused('no journal', tarball("rm journal/data.mdb; $sums $all $pack"),
-    qr/is no snapshot/);
+    qr/is not a snapshot/);
 refused('no generation', tarball("rm catalog/*; $sums $all $pack"),
-    qr/is no snapshot/);
+    qr/is not a snapshot/);
 refused('no end', tarball("$sums $all sed -i '/SNAPSHOT/d' ../names; $pack"),
     qr/cut short/);
 refused('behind the end', tarball("$sums $all sed -i '/SNAPSHOT/d' ../names;"
     . " { head -1 ../names; echo SNAPSHOT; sed 1d ../names; } > ../n2;"
-    . " mv ../n2 ../names; $pack"), qr/does not know|not in the archive/);
+    . " mv ../n2 ../names; $pack"), qr/does not name|not in the archive/);
 refused('a bomb', tarball("head -c 1200M /dev/zero > files/" . 'b' x 64
     . "; printf 'files/" . 'b' x 64 . "\\n' > ../names; $pack"),
     qr/grows to more than 1024 times/) if $ENV{MDS_SLOW};
-refused('no archive', "$dir/v1", qr/no zip and no tar/);
+refused('no archive', "$dir/v1", qr/neither a zip nor a tar/);
 refused('nothing', "$dir/none", qr/No such file/);
 
 # By another's key.

@@ -201,9 +201,9 @@ sub break_data {
 # --- what cannot be repacked
 
 my @wrong = (
-    [ 'no zip and no tar', 'neither' ],
-    [ 'no zip and no tar', '' ],
-    [ 'no zip and no tar', substr($deflated, 0, -30) ],
+    [ 'neither a zip nor a tar', 'neither' ],
+    [ 'neither a zip nor a tar', '' ],
+    [ 'neither a zip nor a tar', substr($deflated, 0, -30) ],
     [ 'entry "a":? .*(bad CRC|not what the directory says)',
         Pack::zip([ 'a', 'x' x 99, { crc => 7 } ]) ],
     [ 'entry "a" is encrypted', Pack::zip([ 'a', 'x' x 99, { flags => 1 } ]) ],

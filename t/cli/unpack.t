@@ -219,16 +219,16 @@ ok !-e "$d->{dir}/x", 'nothing is written through a link';
 
 $d->refuses('zero byte in its name', args($d->put('wrong', Pack::zip(
     [ "a\0b", 'x' ])), '9.0', '--unpack', $web));
-$d->refuses('entry 1, "[^"]+", is no UTF-8', args($d->put('wrong',
+$d->refuses('entry 1, "[^"]+", is not valid UTF-8', args($d->put('wrong',
     Pack::tar([ "\xff", 'x' ])), '9.0', '--unpack', $web));
-$d->refuses('entry 2, "caf\\\\xe9", is no UTF-8', args($d->put('wrong',
+$d->refuses('entry 2, "caf\\\\xe9", is not valid UTF-8', args($d->put('wrong',
     Pack::zip([ 'ok', 'x' ], [ "caf\xe9", 'x', { flags => 0 } ])), '9.0',
     '--unpack', $web));
 $d->refuses('entry "bad": ', args($d->put('wrong', Pack::zip([ 'ok', 'x' ],
     [ 'bad', 'x' x 99, { crc => 1 } ])), '9.0', '--unpack', $web));
-$d->refuses('no zip and no tar', args($d->put('wrong', 'neither'), '9.0',
+$d->refuses('neither a zip nor a tar', args($d->put('wrong', 'neither'), '9.0',
     '--unpack', $web));
-$d->refuses('no zip and no tar', args($d->put('wrong', ''), '9.0', '--unpack',
+$d->refuses('neither a zip nor a tar', args($d->put('wrong', ''), '9.0', '--unpack',
     $web));
 $d->refuses('', args($d->put('wrong', substr Pack::zip(@home), 0, 300), '9.0',
     '--unpack', $web));
@@ -236,7 +236,7 @@ $d->refuses('', args($d->put('wrong', substr $tar, 0, 2600), '9.0', '--unpack',
     $web));
 $d->refuses('', args($d->put('wrong', Pack::zip([ 'a', 'x' x 99,
     { crc => 1 } ])), '9.0', '--unpack', $web));
-$d->refuses('is no version', args($zip, '../x', '--unpack', $web));
+$d->refuses('is not a version', args($zip, '../x', '--unpack', $web));
 $d->refuses('Not a directory', args($zip, '9.0', '--unpack', $zip));
 $d->refuses('No such file', args($zip, '9.0', '--unpack', "$web/no/such"));
 
@@ -255,7 +255,7 @@ $d->refuses('over 3 files and folders', args($d->put('wrong', Pack::zip(
     '--unpack-entries', 3));
 $d->must(args($d->put('right', Pack::zip([ 'a/b/c', 'x' ], [ 'd', 'x' ])),
     '6.0', '--unpack', $web, '--unpack-entries', 4));
-$d->misused('--unpack-bytes: "1k" is no number', args($zip, '9.0', '--unpack',
+$d->misused('--unpack-bytes: "1k" is not a number', args($zip, '9.0', '--unpack',
     $web, '--unpack-bytes', '1k'));
 
 # --- a change that fails afterwards takes the files with it

@@ -1,0 +1,84 @@
+/* restore_names: the names that a snapshot may have, and no others. */
+
+#include "catalog/mds_catalog.h"
+#include "command/restore.h"
+#include "files/mds_store.h"
+
+static bool
+is_hex_name(const char *name, const char *folder, const char *const *suffixes,
+            size_t count)
+{
+    mds_sha256_t sha256;
+    size_t       len = strlen(folder);
+
+    if (strncmp(name, folder, len) != 0 || strlen(name) < len + MDS_SHA256_HEX
+        || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name + len },
+                             &sha256))
+    {
+        return false;
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name + len + MDS_SHA256_HEX, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Whether the name is that of a stored file or of its signature. */
+static bool
+is_stored_name(const char *name)
+{
+    uint8_t      keyid[MDS_KEYID_BYTES];
+    mds_sha256_t sha256;
+
+    return strncmp(name, "files/", 6) == 0
+           && mds_store_name(mds_str_of(name + 6), &sha256, keyid)
+                  != MDS_STORE_OTHER;
+}
+
+/* Accepts "catalog/SERIAL.mdb" once, and keeps its serial. */
+static bool
+accept_generation(mdsctl_restore_t *r, const char *name)
+{
+    if (r->generation || strncmp(name, "catalog/", 8) != 0) {
+        return false;
+    }
+
+    r->generation = mds_catalog_parse_name(name + 8, &r->serial);
+
+    return r->generation;
+}
+
+mode_t
+mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
+{
+    static const char *const sets[] = { ".mdb" };
+    static const char *const texts[] = { ".ids" };
+
+    if (strcmp(name, "journal/data.mdb") == 0) {
+        r->journal = true;
+        return 0640;
+    }
+
+    if (strcmp(name, "state/data.mdb") == 0) {
+        r->state = true;
+        return 0660;
+    }
+
+    /* An older snapshot has none: the registry begins empty then. */
+    if (strcmp(name, "state/devices/data.mdb") == 0) {
+        return 0660;
+    }
+
+    if (is_stored_name(name)
+        || is_hex_name(name, "lists/", sets, mds_nelems(sets))
+        || accept_generation(r, name))
+    {
+        return 0444;
+    }
+
+    return is_hex_name(name, "lists/", texts, mds_nelems(texts)) ? 0600 : 0;
+}

@@ -1,0 +1,105 @@
+/* restore_stage: makes a depot of what a snapshot brings, and verifies it. */
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "catalog/mds_current.h"
+#include "command/restore.h"
+#include "loader/mds_loader.h"
+#include "state/mds_registry.h"
+#include "state/mds_state.h"
+
+mds_status_t
+mdsctl_restore_stage_create(mdsctl_restore_t *r, mds_error_t *err)
+{
+    static const char *const brought[]
+        = { "journal/data.mdb",       "journal/lock.mdb",
+            "state/data.mdb",         "state/lock.mdb",
+            "state/devices/data.mdb", "state/devices/lock.mdb",
+            "catalog/0.mdb" };
+    mds_status_t status
+        = mds_depot_init(r->stage.text, r->owner.uid, r->owner.gid, err);
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(brought); i++) {
+        mds_path_t path;
+
+        status = mds_path(&path, err, "%s/%s", r->stage.text, brought[i]);
+
+        if (status == MDS_OK && unlink(path.text) != 0) {
+            status = mds_fail_errno(err, "remove \"%s\"", path.text);
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
+{
+    static const char *const folders[]
+        = { "files",         "lists", "catalog", "journal",
+            "state/devices", "state", "." };
+    mds_current_t *current;
+    mds_status_t   status
+        = mds_state_create(r->stage.text, r->owner.uid, r->owner.gid, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_create(r->stage.text, r->owner.uid, r->owner.gid,
+                                     err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_current_open(r->stage.text, true, err, &current);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_current_advance(current, r->serial, err);
+        mds_current_close(current);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < mds_nelems(folders); i++) {
+        mds_path_t path;
+
+        status = mds_path(&path, err, "%s/%s", r->stage.text, folders[i]);
+
+        if (status == MDS_OK) {
+            status = mds_file_sync_dir(path.text, err);
+        }
+    }
+
+    return status;
+}
+
+static void
+report_problem(void *data, const char *where, const char *words)
+{
+    mdsctl_restore_t *r = data;
+
+    if (r->problems++ == 0) {
+        fprintf(stderr, "mdsctl: %s: %s\n", where, words);
+    }
+}
+
+mds_status_t
+mdsctl_restore_stage_verify(mdsctl_restore_t *r, mds_error_t *err)
+{
+    mds_verify_options_t how = *r->verify;
+    mds_verify_result_t  result;
+    mds_status_t         status;
+
+    how.progress = r->bar;
+    how.saved = true;
+    how.problem = report_problem;
+    how.data = r;
+    status = mds_verify(r->stage.text, &how, err, &result);
+
+    if (status == MDS_OK) {
+        mds_json_release(result.keys);
+    }
+
+    return status == MDS_OK && result.problems > 0
+               ? mds_fail(err, MDS_DAMAGED,
+                          "the snapshot is not complete: %" PRIu64 " problem%s",
+                          result.problems, result.problems > 1 ? "s" : "")
+               : status;
+}
