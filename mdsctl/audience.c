@@ -1,3 +1,5 @@
+/* audience: makes a release's audience of its options. */
+
 #include "audience.h"
 
 #include "base/mds_time.h"
@@ -9,7 +11,7 @@ mdsctl_json_option(const char *name, const char *text, mds_json_t **json)
 
     return mds_json_parse(mds_str_of(text), name, &err, json) == MDS_OK
                ? MDSCTL_DONE
-               : mdsctl_usage("%s", err.text);
+               : mdsctl_fail_usage("%s", err.text);
 }
 
 static mds_status_t
@@ -61,15 +63,17 @@ set_percent(mds_json_t *audience, const char *text)
                 == MDS_OK
             && mds_json_number(number) <= 100)
         {
-            return mdsctl_built(mds_json_set(audience, "percent", number));
+            return mdsctl_json_status(
+                mds_json_set(audience, "percent", number));
         }
     }
 
     mds_json_release(number);
 
-    return mdsctl_usage("--percent \"%s\": want a number from 0 to 100, such"
-                        " as 5, 5%%, 2.5 or .5",
-                        text);
+    return mdsctl_fail_usage(
+        "--percent \"%s\": want a number from 0 to 100, such"
+        " as 5, 5%%, 2.5 or .5",
+        text);
 }
 
 static int
@@ -81,14 +85,15 @@ set_count(mds_json_t *window, const char *text)
         && mds_json_parse(mds_str_of(text), "--window", NULL, &number) == MDS_OK
         && mds_json_integer(number) > 0)
     {
-        return mdsctl_built(mds_json_set(window, "count", number));
+        return mdsctl_json_status(mds_json_set(window, "count", number));
     }
 
     mds_json_release(number);
 
-    return mdsctl_usage("--window \"%s\": want how many devices or users it"
-                        " lets in, such as 5000",
-                        text);
+    return mdsctl_fail_usage(
+        "--window \"%s\": want how many devices or users it"
+        " lets in, such as 5000",
+        text);
 }
 
 static mds_status_t
@@ -107,27 +112,27 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
     if (a->window == NULL) {
         return a->until == NULL
                    ? MDSCTL_DONE
-                   : mdsctl_usage("--until is the end of a --window");
+                   : mdsctl_fail_usage("--until is the end of a --window");
     }
 
     if (a->until != NULL && !mds_time_parse(mds_str_of(a->until), &until_ms)) {
-        return mdsctl_usage("--until \"%s\": want a time such as"
-                            " 2026-12-01T00:00:00Z",
-                            a->until);
+        return mdsctl_fail_usage("--until \"%s\": want a time such as"
+                                 " 2026-12-01T00:00:00Z",
+                                 a->until);
     }
 
     window = mds_json_object_new();
 
     code = set_count(window, a->window)
-               ?: mdsctl_built(set_word(window, "until", a->until))
-               ?: mdsctl_built(set_word(window, "by", a->by));
+               ?: mdsctl_json_status(set_word(window, "until", a->until))
+               ?: mdsctl_json_status(set_word(window, "by", a->by));
 
     if (code != MDSCTL_DONE) {
         mds_json_release(window);
         return code;
     }
 
-    return mdsctl_built(mds_json_set(audience, "window", window));
+    return mdsctl_json_status(mds_json_set(audience, "window", window));
 }
 
 int
@@ -138,27 +143,27 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
 
     if (!a->all && a->lists.count == 0 && a->percent == NULL
         && a->window == NULL) {
-        return mdsctl_usage("an audience is missing: --all, --list LIST,"
-                            " --percent P or --window N --until T");
+        return mdsctl_fail_usage("an audience is missing: --all, --list LIST,"
+                                 " --percent P or --window N --until T");
     }
 
     if (a->all
         && (a->lists.count > 0 || a->percent != NULL || a->window != NULL)) {
-        return mdsctl_usage("--all is everybody; want it without --%s",
-                            a->lists.count > 0   ? "list"
-                            : a->percent != NULL ? "percent"
-                                                 : "window");
+        return mdsctl_fail_usage("--all is everybody; want it without --%s",
+                                 a->lists.count > 0   ? "list"
+                                 : a->percent != NULL ? "percent"
+                                                      : "window");
     }
 
     audience = mds_json_object_new();
 
-    code = mdsctl_built(
+    code = mdsctl_json_status(
                a->all ? mds_json_set_bool(audience, "all", true) : MDS_OK)
-               ?: mdsctl_built(set_names(audience, "lists", &a->lists))
-               ?: mdsctl_built(set_names(audience, "except", &a->except))
+               ?: mdsctl_json_status(set_names(audience, "lists", &a->lists))
+               ?: mdsctl_json_status(set_names(audience, "except", &a->except))
                ?: set_percent(audience, a->percent)
                ?: set_window(audience, a)
-               ?: mdsctl_built(set_word(audience, "by", a->by));
+               ?: mdsctl_json_status(set_word(audience, "by", a->by));
 
     if (code != MDSCTL_DONE) {
         mds_json_release(audience);

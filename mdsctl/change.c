@@ -1,3 +1,6 @@
+/* change: makes a change of the catalog for a command, and prints the result.
+ */
+
 #include "change.h"
 
 #include <stdlib.h>
@@ -145,7 +148,7 @@ mdsctl_changes_print(const mds_json_t *changes)
 
 static int
 print_result(const mdsctl_t *ctl, const mds_change_t *change,
-             const mds_change_result_t *result, mdsctl_tell_t tell)
+             const mds_change_result_t *result, mdsctl_change_report_t tell)
 {
     size_t      count = mds_json_size(result->changes);
     mds_json_t *o;
@@ -161,7 +164,7 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
             mdsctl_changes_print(result->changes);
         }
         return tell == NULL ? MDSCTL_DONE
-                            : mdsctl_built(tell(change->data, NULL));
+                            : mdsctl_json_status(tell(change->data, NULL));
     }
 
     o = mds_json_object_new();
@@ -294,7 +297,7 @@ failed(const mds_change_t *change, mds_error_t *err)
     if (change->applies || strncmp(err->text, change->what, len) != 0
         || strncmp(err->text + len, ": /", 3) != 0)
     {
-        return mdsctl_failed(err);
+        return mdsctl_fail(err);
     }
 
     key = key_of(words);
@@ -307,11 +310,11 @@ failed(const mds_change_t *change, mds_error_t *err)
             && (*rest == ':' || *rest == '/')) {
             mds_fail(&named, err->status, "%s%s%s", places[i].option,
                      *rest == '/' ? ": " : "", rest);
-            return mdsctl_failed(&named);
+            return mdsctl_fail(&named);
         }
     }
 
-    return mdsctl_failed(err);
+    return mdsctl_fail(err);
 }
 
 /* Of the one command that runs. */
@@ -320,11 +323,12 @@ static mds_key_t key;
 int
 mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 {
-    return mdsctl_change_tell(ctl, change, NULL);
+    return mdsctl_change_report(ctl, change, NULL);
 }
 
 int
-mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
+mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
+                     mdsctl_change_report_t tell)
 {
     mds_loader_t       *loader = NULL;
     mds_change_result_t result;
@@ -333,7 +337,7 @@ mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell)
 
     if (ctl->key != NULL) {
         if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
-            return mdsctl_failed(&err);
+            return mdsctl_fail(&err);
         }
         change->key = &key;
     }

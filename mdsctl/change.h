@@ -17,9 +17,10 @@ int mdsctl_change(mdsctl_t *ctl, mds_change_t *change);
 
 /* What a command tells beside the change: added to the object, or, where that
  * is NULL, printed. data is the change's. */
-typedef mds_status_t (*mdsctl_tell_t)(void *data, mds_json_t *json);
+typedef mds_status_t (*mdsctl_change_report_t)(void *data, mds_json_t *json);
 
-int mdsctl_change_tell(mdsctl_t *ctl, mds_change_t *change, mdsctl_tell_t tell);
+int mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
+                         mdsctl_change_report_t tell);
 
 /* The release of that id in a state's document; NULL: none. */
 mds_json_t *mdsctl_release_find(const mds_json_t *state, const char *id);

@@ -1,3 +1,5 @@
+/* input: copies standard input to a file, for commands that read it twice. */
+
 #include "input.h"
 
 #include <errno.h>
@@ -87,8 +89,7 @@ mdsctl_input_begin(const char *word, mdsctl_input_t *input)
     input->path = input->copy.text;
     input->name = "standard input";
 
-    return take_stdin(&err, input) == MDS_OK ? MDSCTL_DONE
-                                             : mdsctl_failed(&err);
+    return take_stdin(&err, input) == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
 }
 
 void

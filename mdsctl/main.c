@@ -93,8 +93,8 @@ unknown_command(const family_t *family, const char *name)
 
     mds_choices_words(&choices, is_root ? NULL : "want one of", text);
 
-    return mdsctl_usage("unknown command \"%s%s\"%s%s", family->prefix, name,
-                        text[0] != '\0' ? "; " : "", text);
+    return mdsctl_fail_usage("unknown command \"%s%s\"%s%s", family->prefix,
+                             name, text[0] != '\0' ? "; " : "", text);
 }
 
 static void
@@ -159,7 +159,7 @@ dispatch(mdsctl_t *ctl, const family_t *family, bool help, int argc,
     const mdsctl_command_t *command;
 
     if (argc == 0) {
-        return mdsctl_usage("%scommand is missing", family->prefix);
+        return mdsctl_fail_usage("%scommand is missing", family->prefix);
     }
 
     command = find(family, argv[0]);
@@ -195,7 +195,7 @@ check_utf8(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         if (!mds_str_is_utf8(mds_str_of(argv[i]))) {
-            return mdsctl_usage("\"%s\" is not valid UTF-8", argv[i]);
+            return mdsctl_fail_usage("\"%s\" is not valid UTF-8", argv[i]);
         }
     }
 
@@ -284,11 +284,11 @@ main(int argc, char **argv)
     }
 
     mds_proxy_enable();
-    mds_journal_on_wait(mdsctl_waits);
+    mds_journal_on_wait(mdsctl_report_wait);
 
     if (!mds_fault_guard_install()) {
         mds_fail_errno(&err, "handle SIGBUS and SIGSEGV");
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (!mds_fault_guard_call(run_guarded, &invocation)) {
@@ -296,13 +296,13 @@ main(int argc, char **argv)
                  "failed to read \"%s\": a file of it was cut or damaged"
                  " while it was read",
                  invocation.ctl.depot);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     /* A full disk shows here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         mds_fail_errno(&err, "write to standard output");
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     return invocation.code;

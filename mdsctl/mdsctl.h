@@ -25,15 +25,15 @@
 
 #define MDSCTL_COMMAND_LINE_BYTES 512
 
-/* Whether a command may make the app that it names, if that is not there. */
+/* Whether a command may create the app that it names. */
 typedef enum {
     MDSCTL_APP_KNOWN, /* no */
     MDSCTL_APP_FIRST, /* as the depot's first one; another takes --new-app */
     MDSCTL_APP_ANY    /* yes */
 } mdsctl_new_app_t;
 
-/* What is said before or behind the command, or by the environment; whole
- * once the command has called mdsctl_parse(). */
+/* The global options, from the command line or the environment; complete once
+ * the command has called mdsctl_parse(). */
 typedef struct {
     const char      *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
     const char      *key;     /* --key, MDS_KEY; NULL: none given */
@@ -57,7 +57,7 @@ struct mdsctl_command_s {
     const mdsctl_command_t *const *commands;
 };
 
-/* option.c: what stands behind a command. */
+/* option.c: the words of a command. */
 
 #define MDSCTL_VALUES_MAX 256
 
@@ -103,22 +103,23 @@ int mdsctl_attributes(int count, char **words,
 int mdsctl_number(const char *option, const char *text, int64_t least,
                   int64_t *number) MDS_MUST_CHECK;
 
-/* output.c: what is said to people. No password is: what stands before an "@"
- * in a URL is left out of every message. */
+/* output.c: messages. The user and password of a URL, before its "@", are left
+ * out of each. */
 
-/* Says on stderr that another loader is in the middle of a change. */
-void mdsctl_waits(int64_t pid);
+/* Reports on stderr that another loader is in the middle of a change. */
+void mdsctl_report_wait(int64_t pid);
 
 /* Prints "mdsctl: WORDS" to stderr and returns MDSCTL_FAILED or _USAGE; the
  * latter with the usage line of the command that runs. */
-int mdsctl_failed(const mds_error_t *err);
+int mdsctl_fail(const mds_error_t *err);
 
-/* Of what was put into JSON: MDSCTL_DONE, or that there was no memory. Joined
- * by ?:, the first that is not done is what comes of them all. */
-int mdsctl_built(mds_status_t status);
-int mdsctl_usage(const char *format, ...) MDS_PRINTF(1, 2);
+/* Returns the exit code for a status of JSON building; prints that memory ran
+ * out. Calls can be joined by ?:, which gives the first that is not done. */
+int mdsctl_json_status(mds_status_t status);
+int mdsctl_fail_usage(const char *format, ...) MDS_PRINTF(1, 2);
 
-/* Sets the command that runs, whose usage line mdsctl_usage() adds; family is
+/* Sets the command that runs, whose usage line mdsctl_fail_usage() adds; family
+ * is
  * "" or, say, "list ". */
 void mdsctl_set_command(const char *family, const mdsctl_command_t *command);
 
@@ -132,13 +133,13 @@ const char *mdsctl_usage_line(void);
  * memory that ran out. MDSCTL_DONE or MDSCTL_FAILED. */
 int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
 
-/* progress.c: a bar on stderr where that is a terminal; otherwise it says
- * nothing. One at a time; label has to outlive it. */
+/* progress.c: a bar on stderr, where that is a terminal. One at a time; label
+ * has to outlive it. */
 mds_progress_t *mdsctl_progress_begin(const char *label);
 
 void mdsctl_progress_end(mds_progress_t *progress);
 
-/* init.c: whom a depot's state belongs to; -1: whoever runs this. */
+/* init.c: the owner of a depot's state; -1: the user that runs mdsctl. */
 typedef struct {
     int64_t uid;
     int64_t gid;

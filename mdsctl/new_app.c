@@ -103,7 +103,7 @@ mdsctl_app_ask(mdsctl_t *ctl, const char *app)
         status = MDS_OK;
     }
 
-    return status == MDS_OK ? MDSCTL_DONE : mdsctl_failed(&err);
+    return status == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
 }
 
 mds_status_t

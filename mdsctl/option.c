@@ -1,4 +1,4 @@
-/* mdsctl: options, positional words and attributes of all commands. */
+/* option: parses the options, words and attributes of all commands. */
 
 #include "mdsctl.h"
 
@@ -42,7 +42,7 @@ store(const mdsctl_option_t *option, const char *value)
 {
     if (option->value != NULL) {
         if (*option->value != NULL) {
-            return mdsctl_usage("--%s is given twice", option->name);
+            return mdsctl_fail_usage("--%s is given twice", option->name);
         }
         *option->value = value;
         return MDSCTL_DONE;
@@ -51,8 +51,8 @@ store(const mdsctl_option_t *option, const char *value)
     /* An option has a flag, a value, or values. */
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     if (option->values->count == MDSCTL_VALUES_MAX) {
-        return mdsctl_usage("--%s is given more than %d times", option->name,
-                            MDSCTL_VALUES_MAX);
+        return mdsctl_fail_usage("--%s is given more than %d times",
+                                 option->name, MDSCTL_VALUES_MAX);
     }
 
     option->values->items[option->values->count++] = value;
@@ -67,7 +67,7 @@ take(const mdsctl_option_t *option, int argc, char **argv, int *i)
 
     if (option->flag != NULL) {
         if (equals != NULL) {
-            return mdsctl_usage("--%s takes no value", option->name);
+            return mdsctl_fail_usage("--%s takes no value", option->name);
         }
         *option->flag = true;
         return MDSCTL_DONE;
@@ -78,7 +78,7 @@ take(const mdsctl_option_t *option, int argc, char **argv, int *i)
     }
 
     if (*i + 1 == argc) {
-        return mdsctl_usage("--%s needs a value", option->name);
+        return mdsctl_fail_usage("--%s needs a value", option->name);
     }
 
     *i += 1;
@@ -116,11 +116,11 @@ unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
 
     nearest = mds_choices_nearest(&choices);
 
-    return nearest.len > 0
-               ? mdsctl_usage("unknown option \"%.*s\"; did you mean --%.*s?",
-                              (int) strcspn(word, "="), word, MDS_STR(nearest))
-               : mdsctl_usage("unknown option \"%.*s\"",
-                              (int) strcspn(word, "="), word);
+    return nearest.len > 0 ? mdsctl_fail_usage(
+               "unknown option \"%.*s\"; did you mean --%.*s?",
+               (int) strcspn(word, "="), word, MDS_STR(nearest))
+                           : mdsctl_fail_usage("unknown option \"%.*s\"",
+                                               (int) strcspn(word, "="), word);
 }
 
 static int
@@ -183,11 +183,11 @@ mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min, int max,
     }
 
     if (*argc - 1 < min) {
-        return mdsctl_usage("%s: an argument is missing", argv[0]);
+        return mdsctl_fail_usage("%s: an argument is missing", argv[0]);
     }
     if (max >= 0 && *argc - 1 > max) {
-        return mdsctl_usage("%s: \"%s\" is one argument too many", argv[0],
-                            argv[max + 1]);
+        return mdsctl_fail_usage("%s: \"%s\" is one argument too many", argv[0],
+                                 argv[max + 1]);
     }
 
     return MDSCTL_DONE;
@@ -238,8 +238,8 @@ mdsctl_attributes(int count, char **words, mds_request_t *request)
     for (int i = 0; i < count; i++) {
         equals = strchr(words[i], '=');
         if (equals == NULL) {
-            return mdsctl_usage("\"%s\" is not of the form NAME=VALUE",
-                                words[i]);
+            return mdsctl_fail_usage("\"%s\" is not of the form NAME=VALUE",
+                                     words[i]);
         }
 
         name = (mds_str_t){ (size_t) (equals - words[i]), words[i] };
@@ -249,9 +249,9 @@ mdsctl_attributes(int count, char **words, mds_request_t *request)
             != MDS_OK)
         {
             return nearest.len > 0
-                       ? mdsctl_usage("\"%s\": %s; did you mean %.*s?",
-                                      words[i], err.text, MDS_STR(nearest))
-                       : mdsctl_usage("\"%s\": %s", words[i], err.text);
+                       ? mdsctl_fail_usage("\"%s\": %s; did you mean %.*s?",
+                                           words[i], err.text, MDS_STR(nearest))
+                       : mdsctl_fail_usage("\"%s\": %s", words[i], err.text);
         }
 
         if (nearest.len > 0) {
@@ -281,8 +281,9 @@ mdsctl_number(const char *option, const char *text, int64_t least,
     }
 
     if (*text == '\0' || value < least || value > NUMBER_MAX) {
-        return mdsctl_usage("%s: found \"%s\"; want a number from %lld to %d",
-                            option, text, (long long) least, NUMBER_MAX);
+        return mdsctl_fail_usage(
+            "%s: found \"%s\"; want a number from %lld to %d", option, text,
+            (long long) least, NUMBER_MAX);
     }
 
     *number = value;

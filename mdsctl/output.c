@@ -1,4 +1,4 @@
-/* mdsctl: errors, usage and JSON, in one form for all commands. */
+/* output: prints errors, usage and JSON in one form for all commands. */
 
 #define _GNU_SOURCE /* vasprintf() */
 
@@ -32,7 +32,7 @@ hide_users(char *text)
 static char command_name[64];
 
 int
-mdsctl_failed(const mds_error_t *err)
+mdsctl_fail(const mds_error_t *err)
 {
     mds_error_t shown = *err;
 
@@ -43,7 +43,7 @@ mdsctl_failed(const mds_error_t *err)
 }
 
 void
-mdsctl_waits(int64_t pid)
+mdsctl_report_wait(int64_t pid)
 {
     if (pid == 0) {
         fprintf(stderr, "mdsctl: waiting for another loader\n");
@@ -55,7 +55,7 @@ mdsctl_waits(int64_t pid)
 }
 
 int
-mdsctl_usage(const char *format, ...)
+mdsctl_fail_usage(const char *format, ...)
 {
     va_list args;
     char   *text = NULL;
@@ -101,12 +101,12 @@ mdsctl_usage_line(void)
 }
 
 int
-mdsctl_built(mds_status_t status)
+mdsctl_json_status(mds_status_t status)
 {
     mds_error_t err;
 
     return mds_json_done(status, &err) == MDS_OK ? MDSCTL_DONE
-                                                 : mdsctl_failed(&err);
+                                                 : mdsctl_fail(&err);
 }
 
 int
@@ -118,7 +118,7 @@ mdsctl_print(mds_json_t *json)
 
     if (mds_json_dump(json, MDS_JSON_PRETTY, &err, &text, &len) != MDS_OK) {
         mds_json_release(json);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     printf("%s\n", text);

@@ -1,3 +1,5 @@
+/* archive: reads zips and tars by libarchive. */
+
 #include "archive/archive.h"
 
 #include <archive.h>
@@ -15,13 +17,13 @@
 /* A zip is read by its directory: libarchive would make other names of some,
  * and tells of links and their targets alone. */
 struct mdsctl_archive_s {
-    const char      *path;   /* the caller's */
-    struct archive  *reader; /* of a tar; NULL: it is a zip */
-    mdsctl_zip_t    *zip;
-    mdsctl_packed_t *packed;
-    size_t           entries; /* that were told */
-    char            *name;    /* of the last one, of a zip */
-    char             shown[MDSCTL_ZIP_SHOWN + 1]; /* the same for messages */
+    const char          *path;   /* the caller's */
+    struct archive      *reader; /* of a tar; NULL: it is a zip */
+    mdsctl_zip_t        *zip;
+    mdsctl_zip_reader_t *packed;
+    size_t               entries;     /* that were told */
+    char                *name;        /* of the last one, of a zip */
+    char shown[MDSCTL_ZIP_SHOWN + 1]; /* the same for messages */
 };
 
 /* Libarchive takes both from the process. Where it could convert the names in
@@ -162,7 +164,7 @@ mdsctl_archive_close(mdsctl_archive_t *archive)
         if (archive->reader != NULL) {
             archive_read_free(archive->reader);
         }
-        mdsctl_packed_close(archive->packed);
+        mdsctl_zip_reader_close(archive->packed);
         mdsctl_zip_close(archive->zip);
         free(archive->name);
         free(archive);
@@ -220,7 +222,7 @@ next_in_zip(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
     unsigned     mode;
     mds_status_t status;
 
-    mdsctl_packed_close(a->packed);
+    mdsctl_zip_reader_close(a->packed);
     a->packed = NULL;
     free(a->name);
     a->name = NULL;
@@ -315,7 +317,7 @@ mdsctl_archive_read(mdsctl_archive_t *archive, void *data, size_t size,
     la_ssize_t n;
 
     if (archive->zip != NULL) {
-        return mdsctl_packed_read(archive->packed, data, size, err, len);
+        return mdsctl_zip_reader_read(archive->packed, data, size, err, len);
     }
 
     n = archive_read_data(archive->reader, data, size);

@@ -1,3 +1,5 @@
+/* repack: stores what a package holds compressed, where that pays. */
+
 #include "archive/repack.h"
 
 #include <inttypes.h>

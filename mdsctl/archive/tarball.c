@@ -1,3 +1,5 @@
+/* tarball: writes a tar by libarchive, and the checksums of its entries. */
+
 #include "archive/tarball.h"
 
 #include <archive.h>

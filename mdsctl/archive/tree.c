@@ -1,3 +1,5 @@
+/* tree: removes and compares directories with all that is in them. */
+
 #include "archive/tree.h"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+/* unpack: unpacks a package into a directory that nginx serves. */
+
 #define _GNU_SOURCE /* syncfs */
 
 #include "archive/unpack.h"

@@ -1,3 +1,5 @@
+/* zip: writes a zip again with its entries stored, not compressed. */
+
 #include "archive/zip.h"
 
 #include "archive/entry.h"
@@ -9,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/packed.h"
+#include "archive/zip_reader.h"
 #include "archive/zipform.h"
 
 #define CHUNK_BYTES 65536
@@ -386,11 +388,11 @@ find_data(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
 
 mds_status_t
 mdsctl_zip_unpack(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
-                  mdsctl_packed_t **packed)
+                  mdsctl_zip_reader_t **packed)
 {
-    const uint8_t       *entry = entry_at(zip, i);
-    uint8_t              local[LOCAL_BYTES];
-    mdsctl_packed_spec_t spec = {
+    const uint8_t    *entry = entry_at(zip, i);
+    uint8_t           local[LOCAL_BYTES];
+    mdsctl_zip_data_t spec = {
         .path = zip->path,
         .entry = shown(zip, entry),
         .fd = zip->fd,
@@ -401,7 +403,8 @@ mdsctl_zip_unpack(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
     };
     mds_status_t status = find_data(zip, i, err, local, &spec.offset);
 
-    return status == MDS_OK ? mdsctl_packed_open(&spec, err, packed) : status;
+    return status == MDS_OK ? mdsctl_zip_reader_open(&spec, err, packed)
+                            : status;
 }
 
 /* --- writing */
@@ -483,20 +486,21 @@ emit_header(storing_t *s, size_t i, const uint8_t *entry, bool folder)
 static mds_status_t
 emit_data(storing_t *s, size_t i)
 {
-    mdsctl_packed_t *packed = NULL;
-    uint8_t          chunk[CHUNK_BYTES];
-    size_t           len = 1;
-    mds_status_t     status = mdsctl_zip_unpack(s->zip, i, s->err, &packed);
+    mdsctl_zip_reader_t *packed = NULL;
+    uint8_t              chunk[CHUNK_BYTES];
+    size_t               len = 1;
+    mds_status_t         status = mdsctl_zip_unpack(s->zip, i, s->err, &packed);
 
     while (status == MDS_OK && len > 0) {
-        status = mdsctl_packed_read(packed, chunk, sizeof(chunk), s->err, &len);
+        status = mdsctl_zip_reader_read(packed, chunk, sizeof(chunk), s->err,
+                                        &len);
 
         if (status == MDS_OK) {
             status = emit(s, chunk, len);
         }
     }
 
-    mdsctl_packed_close(packed);
+    mdsctl_zip_reader_close(packed);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #ifndef MDSCTL_ZIP_H
 #define MDSCTL_ZIP_H
 
-#include "archive/packed.h"
+#include "archive/zip_reader.h"
 #include "base/mds_file.h"
 
 #define MDSCTL_ZIP_SHOWN 200 /* bytes of a name in messages */
@@ -39,7 +39,7 @@ unsigned mdsctl_zip_mode(const mdsctl_zip_t *zip, size_t i);
 /* What is in it: of a symbolic link, where it leads. The zip has to outlive
  * *packed, and its entry's name is the last one that was shown. */
 mds_status_t mdsctl_zip_unpack(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
-                               mdsctl_packed_t **packed) MDS_MUST_CHECK;
+                               mdsctl_zip_reader_t **packed) MDS_MUST_CHECK;
 
 /* How many entries are not stored as they are. */
 size_t mdsctl_zip_compressed(const mdsctl_zip_t *zip);

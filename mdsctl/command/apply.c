@@ -1,4 +1,4 @@
-/* apply and export: a whole document, in and out. */
+/* apply and export: take in a whole document, and print it. */
 
 #include <stdlib.h>
 
@@ -70,7 +70,7 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
         || mds_path_dir(word, &err, &dir) != MDS_OK)
     {
         mds_json_release(document);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     apply->document = document;
@@ -177,7 +177,7 @@ run_export(mdsctl_t *ctl, int argc, char **argv)
     }
 
     code = status == MDS_OK ? mdsctl_print(exported(state, serial))
-                            : mdsctl_failed(&err);
+                            : mdsctl_fail(&err);
 
     mds_json_release(state);
     mds_loader_close(loader);

@@ -1,4 +1,4 @@
-/* mdsctl check: a device, as careful as a device has to be. */
+/* check: plays a device, as careful as a device has to be. */
 
 #include "device/check.h"
 
@@ -61,7 +61,7 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
         status = mdsctl_check_url(c, (const char *) query.data, "", &url);
     }
     if (status == MDS_OK) {
-        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        mdsctl_report_line(&c->report, "asks", "%s", (const char *) url.data);
         status = mdsctl_http_get(c->http, (const char *) url.data,
                                  MDSCTL_HTTP_BODY_MAX, &c->err, answer);
     }
@@ -166,38 +166,40 @@ tell_order(mdsctl_check_t *c)
     mds_json_t            *json = mds_json_get(o->json, "meta");
 
     mds_keyid_hex(c->public_key.keyid, keyid);
-    mdsctl_fact_str(&c->story, "action",
-                    mds_str_of(o->rollback ? "rollback" : "install"));
+    mdsctl_report_set_str(&c->report, "action",
+                          mds_str_of(o->rollback ? "rollback" : "install"));
     if (o->rollback) {
-        mdsctl_fact_str(&c->story, "from", o->from);
+        mdsctl_report_set_str(&c->report, "from", o->from);
     }
-    mdsctl_fact(&c->story, "version",
-                o->has_full ? mds_json_string_new(o->version)
-                            : mds_json_null_new());
-    mdsctl_fact_str(&c->story, "release", o->release);
-    mdsctl_fact(&c->story, "serial", mds_json_integer_new(o->serial));
-    mdsctl_fact_str(&c->story, "keyid", mds_str_of(keyid));
+    mdsctl_report_set(&c->report, "version",
+                      o->has_full ? mds_json_string_new(o->version)
+                                  : mds_json_null_new());
+    mdsctl_report_set_str(&c->report, "release", o->release);
+    mdsctl_report_set(&c->report, "serial", mds_json_integer_new(o->serial));
+    mdsctl_report_set_str(&c->report, "keyid", mds_str_of(keyid));
 
     if (!o->rollback) {
-        mdsctl_tell(&c->story, "told", "install version %.*s",
-                    MDS_STR(o->version));
+        mdsctl_report_line(&c->report, "told", "install version %.*s",
+                           MDS_STR(o->version));
     } else if (o->has_full) {
-        mdsctl_tell(&c->story, "told",
-                    "roll back version %.*s, to version %.*s", MDS_STR(o->from),
-                    MDS_STR(o->version));
+        mdsctl_report_line(&c->report, "told",
+                           "roll back version %.*s, to version %.*s",
+                           MDS_STR(o->from), MDS_STR(o->version));
     } else {
-        mdsctl_tell(&c->story, "told", "roll back version %.*s: remove it",
-                    MDS_STR(o->from));
+        mdsctl_report_line(&c->report, "told",
+                           "roll back version %.*s: remove it",
+                           MDS_STR(o->from));
     }
-    mdsctl_tell(&c->story, "release", "%.*s, change %" PRId64,
-                MDS_STR(o->release), o->serial);
-    mdsctl_tell(&c->story, "signed by", "%s: the signature holds", keyid);
+    mdsctl_report_line(&c->report, "release", "%.*s, change %" PRId64,
+                       MDS_STR(o->release), o->serial);
+    mdsctl_report_line(&c->report, "signed by", "%s: the signature holds",
+                       keyid);
 
     if (json != NULL
         && mds_json_dump(json, MDS_JSON_COMPACT, NULL, &meta, &len) == MDS_OK)
     {
-        mdsctl_tell(&c->story, "meta", "%s", meta);
-        mdsctl_fact(&c->story, "meta", mds_json_retain(json));
+        mdsctl_report_line(&c->report, "meta", "%s", meta);
+        mdsctl_report_set(&c->report, "meta", mds_json_retain(json));
         free(meta);
     }
 }
@@ -217,7 +219,8 @@ get_order(mdsctl_check_t *c)
     }
 
     if (answer.poll_after[0] != '\0') {
-        mdsctl_fact_str(&c->story, "poll_after", mds_str_of(answer.poll_after));
+        mdsctl_report_set_str(&c->report, "poll_after",
+                              mds_str_of(answer.poll_after));
     }
 
     if (answer.status == 200) {
@@ -243,7 +246,8 @@ follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
 
     status = get_order(c);
     if (status == MDS_OK && mdsctl_messages_ahead(c, messages)) {
-        mdsctl_tell(&c->story, "", "which no manifest orders: not followed");
+        mdsctl_report_line(&c->report, "",
+                           "which no manifest orders: not followed");
     }
 
     return status;
@@ -266,8 +270,8 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
     }
 
     if (c->order.json == NULL) {
-        mdsctl_tell(&c->story, "told", "nothing to do");
-        mdsctl_fact_str(&c->story, "action", mds_str("none"));
+        mdsctl_report_line(&c->report, "told", "nothing to do");
+        mdsctl_report_set_str(&c->report, "action", mds_str("none"));
         return MDS_OK;
     }
 
@@ -287,13 +291,13 @@ run(mdsctl_check_t *c)
     status = upgrade(c, &messages);
     if (status == MDS_OK) {
         status = mdsctl_messages_mark(c, &messages);
-        if (c->story.json) {
-            code = mdsctl_print(mds_json_retain(c->story.facts));
+        if (c->report.json) {
+            code = mdsctl_print(mds_json_retain(c->report.object));
         }
     }
 
     mdsctl_messages_free(&messages);
-    return status == MDS_OK ? code : mdsctl_failed(&c->err);
+    return status == MDS_OK ? code : mdsctl_fail(&c->err);
 }
 
 static int
@@ -316,11 +320,11 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
     c->base = argv[1];
 
     if (pubs.count == 0) {
-        return mdsctl_usage("--pub is missing: whom to believe?");
+        return mdsctl_fail_usage("--pub is missing: whom to believe?");
     }
 
     if (mds_request_validate(&c->request, &c->err) != MDS_OK) {
-        return mdsctl_usage("%s", c->err.text);
+        return mdsctl_fail_usage("%s", c->err.text);
     }
 
     c->key_count = pubs.count;
@@ -338,13 +342,13 @@ run_check(mdsctl_t *ctl, int argc, char **argv)
         return code;
     }
 
-    c.story.json = ctl->json;
-    c.story.facts = mds_json_object_new();
+    c.report.json = ctl->json;
+    c.report.object = mds_json_object_new();
     code = mdsctl_http_open(&c.how, &c.err, &c.http) == MDS_OK
                ? run(&c)
-               : mdsctl_failed(&c.err);
+               : mdsctl_fail(&c.err);
 
-    mds_json_release(c.story.facts);
+    mds_json_release(c.report.object);
     mds_client_manifest_free(&c.order);
     mdsctl_http_close(c.http);
     return code;

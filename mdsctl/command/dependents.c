@@ -1,3 +1,5 @@
+/* dependents: finds what still needs a release, a list or a package. */
+
 #include "command/dependents.h"
 
 #include "base/mds_kind.h"

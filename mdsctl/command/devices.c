@@ -84,7 +84,7 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
     }
 
     mds_json_release(listing.devices);
-    return status == MDS_OK ? MDSCTL_DONE : mdsctl_failed(&err);
+    return status == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
 }
 
 static int
@@ -100,7 +100,7 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
             != MDS_OK
         || (count == 0 && check_app(ctl, app, &err) != MDS_OK))
     {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (!ctl->json) {
@@ -133,19 +133,20 @@ run_devices(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if ((forget == NULL) != (argc == 3)) {
-        return mdsctl_usage(forget == NULL
-                                ? "devices: give a user, or --forget with a"
-                                  " device or a user"
-                                : "devices: give --forget or a user, not"
-                                  " both");
+        return mdsctl_fail_usage(
+            forget == NULL ? "devices: give a user, or --forget with a"
+                             " device or a user"
+                           : "devices: give --forget or a user, not"
+                             " both");
     }
 
     if (forget != NULL && forget[0] == '\0') {
-        return mdsctl_usage("devices: --forget must name a device or a user");
+        return mdsctl_fail_usage(
+            "devices: --forget must name a device or a user");
     }
 
     if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     code = forget == NULL ? list_devices(ctl, registry, argv[1], argv[2])

@@ -1,4 +1,4 @@
-/* explain: why does this device get that? By the code that nginx runs. */
+/* explain: shows what a device gets, and why. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -294,7 +294,7 @@ explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
 
     if (arena == NULL) {
         mds_fail_memory(&err);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     code = mds_settings_evaluate(snapshot, request,
@@ -302,7 +302,7 @@ explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
                                  mds_time_now_ms(), &explain->trace, &alloc,
                                  &err, &settings)
                    != MDS_OK
-               ? mdsctl_failed(&err)
+               ? mdsctl_fail(&err)
                : print_settings(explain, &settings,
                                 mds_catalog_serial(snapshot->catalog));
 
@@ -322,7 +322,7 @@ explain_decision(explain_t *explain, const mds_snapshot_t *snapshot,
                    &decision)
         != MDS_OK)
     {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     return explain->json ? print_json(explain, &decision, serial)
@@ -339,7 +339,7 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     int            code;
 
     if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     explain.releases = mds_json_array_new();
@@ -376,11 +376,11 @@ run_explain(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (mds_request_validate(&request, &err) != MDS_OK) {
-        return mdsctl_usage("%s", err.text);
+        return mdsctl_fail_usage("%s", err.text);
     }
 
     if (mds_depot_open(ctl->depot, &err, &depot) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     /* Only a window's release needs it, and says so. */

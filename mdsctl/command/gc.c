@@ -1,8 +1,8 @@
-/* gc: removes what nothing needs. */
+/* gc: removes files that nothing needs. */
 
 #include "maintain/mds_gc.h"
 
-#include "archive/stage.h"
+#include "archive/work_dir.h"
 #include "mdsctl.h"
 
 typedef struct {
@@ -89,10 +89,10 @@ collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
     heap->files = heap->json ? mds_json_array_new() : NULL;
 
     if (status == MDS_OK && !heap->dry_run
-        && mds_path(&stage, NULL, "%s/" MDSCTL_SNAPSHOT_STAGE, ctl->depot)
+        && mds_path(&stage, NULL, "%s/" MDSCTL_SNAPSHOT_WORK_DIR, ctl->depot)
                == MDS_OK)
     {
-        mdsctl_stage_sweep(&stage);
+        mdsctl_work_dir_sweep(&stage);
     }
 
     if (status == MDS_OK) {
@@ -103,7 +103,7 @@ collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
 
     if (status != MDS_OK) {
         mds_json_release(heap->files);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     return print_result(heap, &result);

@@ -24,7 +24,7 @@ mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
     if (wanted != NULL) {
         passwd = getpwnam(wanted);
         if (passwd == NULL) {
-            return mdsctl_usage("there is no user \"%s\"", wanted);
+            return mdsctl_fail_usage("there is no user \"%s\"", wanted);
         }
         *owner = (mdsctl_owner_t){ passwd->pw_uid, passwd->pw_gid };
     }
@@ -32,7 +32,7 @@ mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
     if (group != NULL) {
         entry = getgrnam(group);
         if (entry == NULL) {
-            return mdsctl_usage("there is no group \"%s\"", group);
+            return mdsctl_fail_usage("there is no group \"%s\"", group);
         }
         owner->gid = entry->gr_gid;
     }
@@ -58,7 +58,7 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (mds_depot_init(ctl->depot, owner.uid, owner.gid, &err) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (!ctl->json) {

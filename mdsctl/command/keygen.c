@@ -1,4 +1,4 @@
-/* mdsctl keygen: a key pair, made where no edge will ever see it. */
+/* keygen: creates a key pair, away from the depot. */
 
 #include "mdsctl.h"
 
@@ -67,18 +67,18 @@ run_keygen(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (mds_path_dir(argv[1], &err, &dir) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (is_in_depot(dir.text, ctl->depot)) {
         mds_fail(&err, MDS_INVALID,
                  "%s: a secret key has no place in the depot, %s", argv[1],
                  ctl->depot);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (mds_key_generate(argv[1], &err, keyid) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     return tell(ctl, argv[1], keyid);

@@ -379,7 +379,7 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
 
     if (code == MDSCTL_DONE) {
         edit.file = input.path;
-        code = mdsctl_change_tell(ctl, &change, tell_import);
+        code = mdsctl_change_report(ctl, &change, tell_import);
     }
 
     mdsctl_input_end(&input);
@@ -513,7 +513,7 @@ show_all(const mdsctl_t *ctl, const mds_json_t *state)
         if (o == NULL || mds_json_append(out, mds_json_retain(o)) != MDS_OK) {
             mds_json_release(o);
             mds_json_release(out);
-            return mdsctl_failed(&err);
+            return mdsctl_fail(&err);
         }
 
         if (!ctl->json) {
@@ -562,17 +562,17 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 
     if (mds_json_get(lists, name) == NULL) {
         (void) no_list(state, name, &err);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (ctl->json) {
         o = list_summary(ctl, state, mds_str_of(name), &err);
-        return o == NULL ? mdsctl_failed(&err) : mdsctl_print(o);
+        return o == NULL ? mdsctl_fail(&err) : mdsctl_print(o);
     }
 
     return mdsctl_listing(ctl->depot, content, print_id, NULL, &err) == MDS_OK
                ? MDSCTL_DONE
-               : mdsctl_failed(&err);
+               : mdsctl_fail(&err);
 }
 
 static int
@@ -591,7 +591,7 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
         || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state)
                != MDS_OK)
     {
-        code = mdsctl_failed(&err);
+        code = mdsctl_fail(&err);
     } else {
         code = argc == 2 ? show_all(ctl, state) : show_one(ctl, state, argv[2]);
     }

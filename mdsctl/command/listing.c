@@ -1,3 +1,5 @@
+/* listing: visits the ids of a list, and adds those of a file. */
+
 #include "command/listing.h"
 
 #include <stdlib.h>

@@ -117,7 +117,7 @@ run_log(mdsctl_t *ctl, int argc, char **argv)
 
     if (log_depot(ctl->depot, &log, &err) != MDS_OK) {
         mds_json_release(log.out);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     return ctl->json ? mdsctl_print(log.out) : MDSCTL_DONE;

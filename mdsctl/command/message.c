@@ -93,27 +93,28 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (users == NULL || push.to.count == 0 || until == NULL) {
-        return mdsctl_usage("--%s is missing", users == NULL        ? "users"
-                                               : push.to.count == 0 ? "to"
-                                                                    : "until");
+        return mdsctl_fail_usage("--%s is missing", users == NULL ? "users"
+                                                    : push.to.count == 0
+                                                        ? "to"
+                                                        : "until");
     }
 
     if (!mds_time_parse(mds_str_of(until), &push.until_ms)) {
-        return mdsctl_usage("--until %s is not a time such as"
-                            " 2026-12-01T00:00:00Z",
-                            until);
+        return mdsctl_fail_usage("--until %s is not a time such as"
+                                 " 2026-12-01T00:00:00Z",
+                                 until);
     }
 
     if (push.until_ms <= mds_time_now_ms()) {
-        return mdsctl_usage("--until %s is over", until);
+        return mdsctl_fail_usage("--until %s is over", until);
     }
 
     for (size_t i = 0; i < push.to.count; i++) {
         const char *equals = strchr(push.to.items[i], '=');
 
         if (equals == NULL || equals == push.to.items[i]) {
-            return mdsctl_usage("--to %s is not PLATFORM=VERSION",
-                                push.to.items[i]);
+            return mdsctl_fail_usage("--to %s is not PLATFORM=VERSION",
+                                     push.to.items[i]);
         }
     }
 
@@ -151,7 +152,7 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
     id = strtoull(argv[2], &end, 10);
 
     if (end == argv[2] || *end != '\0') {
-        return mdsctl_usage("\"%s\" is not the id of a message", argv[2]);
+        return mdsctl_fail_usage("\"%s\" is not the id of a message", argv[2]);
     }
 
     change.app = mds_str_of(argv[1]);
@@ -233,14 +234,14 @@ list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     int                code;
 
     if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     code = mds_user_messages(&snapshot, request, SIZE_MAX - 1,
                              mds_time_now_ms(), &alloc, &err, &list)
                    == MDS_OK
                ? print_list(ctl, &list)
-               : mdsctl_failed(&err);
+               : mdsctl_fail(&err);
 
     mds_state_end(state);
     mds_depot_end(depot);
@@ -263,7 +264,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
 
     } else if (arena == NULL) {
         (void) mds_fail_memory(&err);
-        code = mdsctl_failed(&err);
+        code = mdsctl_fail(&err);
 
     } else if (mds_request_set_claimed(&request, mds_str("app"),
                                        mds_str_of(argv[1]), &err)
@@ -274,7 +275,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
                || mds_depot_open(ctl->depot, &err, &depot) != MDS_OK
                || mds_state_open(ctl->depot, &err, &state) != MDS_OK)
     {
-        code = mdsctl_failed(&err);
+        code = mdsctl_fail(&err);
 
     } else {
         code = list_in(ctl, depot, state, &request, arena);

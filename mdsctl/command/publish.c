@@ -8,7 +8,7 @@
 
 /* The same file again is no change, but for the options given with it. */
 static mds_status_t
-publish_again(mds_json_t *twin, const mds_json_t *package, mds_error_t *err)
+update_published(mds_json_t *twin, const mds_json_t *package, mds_error_t *err)
 {
     static const char *const options[] = { "deltas", "meta" };
     const char  *file = mds_json_string(mds_json_get(package, "file")).data;
@@ -77,7 +77,7 @@ edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
     (void) loader;
 
     status = twin != NULL
-                 ? publish_again(twin, p->package, err)
+                 ? update_published(twin, p->package, err)
                  : mds_json_done(mds_json_append(packages,
                                                  mds_json_copy(p->package)),
                                  err);
@@ -119,18 +119,18 @@ set_json(mds_json_t *package, const char *key, const char *option,
         return MDSCTL_USAGE;
     }
 
-    return mdsctl_built(mds_json_set(package, key, value));
+    return mdsctl_json_status(mds_json_set(package, key, value));
 }
 
 static int
 make_package(const publish_t *publish, const char *file, mds_json_t *package)
 {
-    return mdsctl_built(set_word(package, "kind", publish->kind))
-               ?: mdsctl_built(set_word(package, "name", publish->name))
-               ?: mdsctl_built(set_word(package, "platform", publish->platform))
-               ?: mdsctl_built(set_word(package, "channel", publish->channel))
-               ?: mdsctl_built(set_word(package, "version", publish->version))
-               ?: mdsctl_built(set_word(package, "file", file))
+    return mdsctl_json_status(set_word(package, "kind", publish->kind))
+               ?: mdsctl_json_status(set_word(package, "name", publish->name))
+               ?: mdsctl_json_status(set_word(package, "platform", publish->platform))
+               ?: mdsctl_json_status(set_word(package, "channel", publish->channel))
+               ?: mdsctl_json_status(set_word(package, "version", publish->version))
+               ?: mdsctl_json_status(set_word(package, "file", file))
                ?: set_json(package, "deltas", "--deltas", publish->deltas)
                ?: set_json(package, "meta", "--meta", publish->meta);
 }
@@ -190,10 +190,10 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (given.app == NULL || given.kind == NULL || given.version == NULL) {
-        return mdsctl_usage("--%s is missing", given.app == NULL ? "app"
-                                               : given.kind == NULL
-                                                   ? "kind"
-                                                   : "version");
+        return mdsctl_fail_usage("--%s is missing", given.app == NULL ? "app"
+                                                    : given.kind == NULL
+                                                        ? "kind"
+                                                        : "version");
     }
 
     if (mdsctl_unpack_limits(bytes, entries, &p.limits) != MDSCTL_DONE) {

@@ -1,4 +1,4 @@
-/* rekey: another key for an app, which signs all of it anew. */
+/* rekey: signs everything of an app again, with another key. */
 
 #include "change.h"
 
@@ -16,13 +16,14 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (ctl->key == NULL) {
-        return mdsctl_usage("--key is missing: which key signs \"%s\" from now"
-                            " on?",
-                            argv[1]);
+        return mdsctl_fail_usage(
+            "--key is missing: which key signs \"%s\" from now"
+            " on?",
+            argv[1]);
     }
 
     if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     change.app = mds_str_of(argv[1]);

@@ -83,7 +83,7 @@ set_rules(mds_json_t *release, const mdsctl_values_t *rules)
         }
     }
 
-    return mdsctl_built(mds_json_set(release, "rules", array));
+    return mdsctl_json_status(mds_json_set(release, "rules", array));
 }
 
 static int
@@ -99,7 +99,7 @@ set_meta(mds_json_t *release, const char *text)
         return MDSCTL_USAGE;
     }
 
-    return mdsctl_built(mds_json_set(release, "meta", meta));
+    return mdsctl_json_status(mds_json_set(release, "meta", meta));
 }
 
 static int
@@ -128,8 +128,8 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (kind == NULL || version == NULL) {
-        return mdsctl_usage("--%s is missing",
-                            kind == NULL ? "kind" : "version");
+        return mdsctl_fail_usage("--%s is missing",
+                                 kind == NULL ? "kind" : "version");
     }
 
     code = mdsctl_audience(&options_audience, &audience);
@@ -139,18 +139,18 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
 
     release = mds_json_object_new();
 
-    code = mdsctl_built(mds_json_set_str(release, "id", mds_str_of(argv[2])))
-               ?: mdsctl_built(
+    code = mdsctl_json_status(mds_json_set_str(release, "id", mds_str_of(argv[2])))
+               ?: mdsctl_json_status(
                    mds_json_set_str(release, "kind", mds_str_of(kind)))
-               ?: mdsctl_built(name == NULL
+               ?: mdsctl_json_status(name == NULL
                                    ? MDS_OK
                                    : mds_json_set_str(release, "name",
                                                       mds_str_of(name)))
-               ?: mdsctl_built(set_scope(release, "platform", &platforms))
-               ?: mdsctl_built(set_scope(release, "channel", &channels))
-               ?: mdsctl_built(
+               ?: mdsctl_json_status(set_scope(release, "platform", &platforms))
+               ?: mdsctl_json_status(set_scope(release, "channel", &channels))
+               ?: mdsctl_json_status(
                    mds_json_set_str(release, "version", mds_str_of(version)))
-               ?: mdsctl_built(mds_json_set(release, "audience",
+               ?: mdsctl_json_status(mds_json_set(release, "audience",
                                             mds_json_retain(audience)))
                ?: set_rules(release, &rules)
                ?: set_meta(release, meta);

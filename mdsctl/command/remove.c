@@ -392,8 +392,8 @@ remove_package(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (packages.kind == NULL || packages.version == NULL) {
-        return mdsctl_usage("--%s is missing",
-                            packages.kind == NULL ? "kind" : "version");
+        return mdsctl_fail_usage("--%s is missing",
+                                 packages.kind == NULL ? "kind" : "version");
     }
 
     change.app = mds_str_of(argv[1]);

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/stage.h"
 #include "archive/tree.h"
+#include "archive/work_dir.h"
 #include "loader/mds_setting_ids.h"
 
 static mds_status_t
@@ -80,7 +80,7 @@ find_places(mdsctl_restore_t *r, const char *depot, mds_error_t *err)
 
     return status == MDS_OK
                ? mds_path(&r->stage, err,
-                          "%s/" MDS_TEMP_PREFIX "%s-" MDSCTL_STAGE_ANY,
+                          "%s/" MDS_TEMP_PREFIX "%s-" MDSCTL_WORK_DIR_ANY,
                           parent.text, base)
                : status;
 }
@@ -100,7 +100,7 @@ run(mdsctl_restore_t *r, const char *depot, const char *file, mds_error_t *err)
     status = find_places(r, depot, err);
 
     if (status == MDS_OK) {
-        status = mdsctl_stage_make(&r->stage, err, &lock);
+        status = mdsctl_work_dir_create(&r->stage, err, &lock);
     }
 
     if (status != MDS_OK) {
@@ -177,7 +177,7 @@ run_restore(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_progress_end(r.bar);
     mds_json_release(r.digests);
 
-    return status == MDS_OK ? print_result(ctl, &r) : mdsctl_failed(&err);
+    return status == MDS_OK ? print_result(ctl, &r) : mdsctl_fail(&err);
 }
 
 const mdsctl_command_t mdsctl_command_restore = {

@@ -54,13 +54,14 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (!parse_serial(argv[1], &serial)) {
-        return mdsctl_usage("\"%s\" is not a serial; it must be the number of a"
-                            " change, as `mdsctl log` shows it",
-                            argv[1]);
+        return mdsctl_fail_usage(
+            "\"%s\" is not a serial; it must be the number of a"
+            " change, as `mdsctl log` shows it",
+            argv[1]);
     }
 
     if (find_entry(ctl->depot, serial, &err, &entry) != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     /* It may have been removed. */

@@ -1,4 +1,4 @@
-/* snapshot: a copy of the whole depot, in one file. */
+/* snapshot: writes a copy of the whole depot to one file. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/stage.h"
 #include "archive/tarball.h"
 #include "archive/tree.h"
+#include "archive/work_dir.h"
 #include "base/mds_endian.h"
 #include "base/mds_file.h"
 #include "catalog/mds_catalog.h"
@@ -477,10 +477,10 @@ take(snapshot_t *s, const char *file, mds_error_t *err)
 {
     int          held;
     mds_status_t status
-        = mds_path(&s->dir, err, "%s/" MDSCTL_SNAPSHOT_STAGE, s->depot);
+        = mds_path(&s->dir, err, "%s/" MDSCTL_SNAPSHOT_WORK_DIR, s->depot);
 
     if (status == MDS_OK) {
-        status = mdsctl_stage_make(&s->dir, err, &held);
+        status = mdsctl_work_dir_create(&s->dir, err, &held);
     }
 
     if (status != MDS_OK) {
@@ -525,7 +525,7 @@ run_snapshot(mdsctl_t *ctl, int argc, char **argv)
     mdsctl_progress_end(s.bar);
 
     if (status != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     if (stat(argv[1], &st) != 0) {

@@ -1,13 +1,14 @@
-/* status: what is in force, and how far it has come. */
+/* status: shows what is in force, and how many devices each window has
+ * admitted. */
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/mds_time.h"
 #include "change.h"
-#include "command/kept.h"
+#include "command/state_size.h"
 #include "document/mds_document.h"
-#include "since.h"
+#include "last_change.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 
@@ -19,15 +20,15 @@ word(const mds_json_t *object, const char *key, const char *otherwise)
     return s.len > 0 ? s : mds_str_of(otherwise);
 }
 
-/* Everything is gathered as facts first, and printed from them. */
+/* Everything is gathered first, and printed as text or JSON afterwards. */
 typedef struct {
     mds_loader_t *loader;
-    mds_state_t  *state; /* NULL: not to be had */
-    mds_json_t   *kept;
+    mds_state_t  *state; /* NULL: it cannot be read */
+    mds_json_t   *state_size;
     mds_json_t   *apps;
 } status_t;
 
-/* How a window stands: open, or why it closed, and when. */
+/* Sets "closed" and "closed_at" of a window that is closed. */
 static mds_status_t
 set_window_state(mds_json_t *facts, const mds_json_t *window,
                  const mds_window_t *found)
@@ -45,8 +46,8 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
 
     over = now_ms >= until_ms;
 
-    /* Full before its time was over is full, whatever the time is now. Where
-     * the count was lowered to less than were in, it never filled. */
+    /* A window that filled before its time was over stays "full". Where the
+     * count was lowered to less than were admitted, it never filled. */
     if (full && (!over || (found->full_ms > 0 && found->full_ms < until_ms))) {
         if (mds_json_set_str(facts, "closed", mds_str("full")) != MDS_OK) {
             return MDS_NO_MEMORY;
@@ -70,7 +71,7 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
     return MDS_OK;
 }
 
-/* "window": the count that is real, beside what the document says of it. */
+/* Sets "window" of a release: how many it has admitted, of how many. */
 static mds_status_t
 set_window(const status_t *status, mds_str_t app, mds_json_t *release,
            mds_error_t *err)
@@ -112,7 +113,7 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
     return mds_json_done(mds_json_set(release, "window", facts), err);
 }
 
-/* The releases as the document has them, with what is left out there. */
+/* Returns the document's releases, with the members that it leaves out. */
 static mds_json_t *
 release_facts(const status_t *status, const mds_json_t *state_of,
               mds_error_t *err)
@@ -137,7 +138,8 @@ release_facts(const status_t *status, const mds_json_t *state_of,
         }
     }
 
-    if (mdsctl_since(status->loader, state_of, releases, err) != MDS_OK) {
+    if (mdsctl_last_change_add(status->loader, state_of, releases, err)
+        != MDS_OK) {
         mds_json_release(releases);
         return NULL;
     }
@@ -249,7 +251,7 @@ print_window(const mds_json_t *window)
     }
 }
 
-/* One release as a line: what, where, before whom. */
+/* Prints a release as one or two lines. */
 static void
 print_release(const mds_json_t *release)
 {
@@ -273,7 +275,7 @@ print_release(const mds_json_t *release)
 
     print_window(mds_json_get(release, "window"));
     printf("\n");
-    mdsctl_since_print(release);
+    mdsctl_last_change_print(release);
 }
 
 static void
@@ -307,7 +309,7 @@ print_status(const mdsctl_t *ctl, const status_t *status)
 
     if (!ctl->json) {
         printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
-        mdsctl_kept_print(status->kept);
+        mdsctl_state_size_print(status->state_size);
         print_apps(status->apps);
         return MDSCTL_DONE;
     }
@@ -315,7 +317,8 @@ print_status(const mdsctl_t *ctl, const status_t *status)
     o = mds_json_object_new();
 
     if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
-        || mds_json_set(o, "state", mds_json_retain(status->kept)) != MDS_OK
+        || mds_json_set(o, "state", mds_json_retain(status->state_size))
+               != MDS_OK
         || mds_json_set(o, "apps", mds_json_retain(status->apps)) != MDS_OK)
     {
         mds_json_release(o);
@@ -343,16 +346,18 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
         || mds_state_begin(status.state, &err) != MDS_OK
         || status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK)
     {
-        code = mdsctl_failed(&err);
+        code = mdsctl_fail(&err);
 
-    } else if ((status.kept = mdsctl_kept(ctl->depot, status.state)) == NULL) {
-        code = mdsctl_built(MDS_NO_MEMORY);
+    } else if ((status.state_size = mdsctl_state_size(ctl->depot, status.state))
+               == NULL)
+    {
+        code = mdsctl_json_status(MDS_NO_MEMORY);
 
     } else {
         code = print_status(ctl, &status);
     }
 
-    mds_json_release(status.kept);
+    mds_json_release(status.state_size);
     mds_json_release(status.apps);
     mds_state_close(status.state);
     mds_loader_close(status.loader);

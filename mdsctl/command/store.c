@@ -1,4 +1,4 @@
-/* publish --store: the package repacked, so that differences come out small. */
+/* publish --store: repacks a package, so that its deltas come out small. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +23,7 @@ parse_limit(const char *option, const char *text, uint64_t *limit)
     value = strtoull(text, &end, 10);
 
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) {
-        return mdsctl_usage("--%s: \"%s\" is not a number", option, text);
+        return mdsctl_fail_usage("--%s: \"%s\" is not a number", option, text);
     }
 
     *limit = value;
@@ -99,7 +99,7 @@ mdsctl_store_begin(const char *file, uint64_t max_bytes,
     }
 
     if (status != MDS_OK) {
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     stored->file = repacked ? stored->path.text : file;

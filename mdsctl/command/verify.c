@@ -1,4 +1,4 @@
-/* verify: everything in the depot, read and compared. */
+/* verify: reads and checks everything in the depot. */
 
 #include "maintain/mds_verify.h"
 
@@ -158,7 +158,7 @@ say_problems(uint64_t count)
 
     mds_fail(&err, MDS_DAMAGED, "%llu problem%s", (unsigned long long) count,
              count > 1 ? "s" : "");
-    return mdsctl_failed(&err);
+    return mdsctl_fail(&err);
 }
 
 int
@@ -168,7 +168,7 @@ mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys)
 
     for (size_t i = 0; i < files->count; i++) {
         if (mds_public_load(files->items[i], &err, &keys[i]) != MDS_OK) {
-            return mdsctl_failed(&err);
+            return mdsctl_fail(&err);
         }
     }
 
@@ -206,7 +206,7 @@ run_verify(mdsctl_t *ctl, int argc, char **argv)
 
     if (status != MDS_OK) {
         mds_json_release(findings.problems);
-        return mdsctl_failed(&err);
+        return mdsctl_fail(&err);
     }
 
     code = ctl->json ? print_json(&result, findings.problems)

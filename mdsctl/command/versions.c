@@ -183,7 +183,7 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
         || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
         || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
     {
-        code = mdsctl_failed(&err);
+        code = mdsctl_fail(&err);
     } else {
         packages = published(state);
         code = print_versions(ctl, packages, counts);

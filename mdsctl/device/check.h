@@ -11,8 +11,8 @@
 #include "device/http.h"
 #include "device/service.h"
 #include "mdsctl.h"
+#include "report.h"
 #include "sign/mds_sign.h"
-#include "story.h"
 
 typedef struct {
     const char           *base; /* URL, as given */
@@ -26,7 +26,7 @@ typedef struct {
     mdsctl_service_t      service;
     mdsctl_http_t        *http;
     mds_client_manifest_t order; /* verified, once its json is not NULL */
-    mdsctl_story_t        story;
+    mdsctl_report_t       report;
     mds_error_t           err; /* what went wrong last */
 } mdsctl_check_t;
 

@@ -1,3 +1,5 @@
+/* fetch: downloads a file and verifies its digest. */
+
 #include "device/fetch.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* messages: fetches a user's messages, shows them, and marks them as read. */
+
 #include "device/messages.h"
 
 #include <inttypes.h>
@@ -36,7 +38,7 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
         status = mdsctl_check_url(c, (const char *) query.data, "", &url);
     }
     if (status == MDS_OK) {
-        mdsctl_tell(&c->story, "asks", "%s", (const char *) url.data);
+        mdsctl_report_line(&c->report, "asks", "%s", (const char *) url.data);
         status = mdsctl_http_get(c->http, (const char *) url.data,
                                  MDSCTL_HTTP_BODY_MAX, err, answer);
     } else {
@@ -108,18 +110,20 @@ tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
 {
     const mds_client_triage_message_t *h = hit(m);
 
-    mdsctl_fact_bytes(&c->story, "messages", m->inbox.count);
-    mdsctl_fact(&c->story, "hit",
-                h != NULL ? mds_json_integer_new((int64_t) h->id)
-                          : mds_json_null_new());
+    mdsctl_report_set_bytes(&c->report, "messages", m->inbox.count);
+    mdsctl_report_set(&c->report, "hit",
+                      h != NULL ? mds_json_integer_new((int64_t) h->id)
+                                : mds_json_null_new());
 
-    mdsctl_tell(&c->story, "messages", "%zu in the list%s", m->inbox.count,
-                m->inbox.more
-                    ? ", and more than can be asked for: none is deleted"
-                    : "");
+    mdsctl_report_line(&c->report, "messages", "%zu in the list%s",
+                       m->inbox.count,
+                       m->inbox.more
+                           ? ", and more than can be asked for: none is deleted"
+                           : "");
     if (h != NULL) {
-        mdsctl_tell(&c->story, "hit", "message %" PRIu64 ", version %.*s",
-                    h->id, MDS_STR(h->version));
+        mdsctl_report_line(&c->report, "hit",
+                           "message %" PRIu64 ", version %.*s", h->id,
+                           MDS_STR(h->version));
     }
 }
 
@@ -138,7 +142,7 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
 
     status = ask(c, &answer, &m->err);
     if (status == MDS_OK && answer.status == 404) {
-        mdsctl_tell(&c->story, "messages", "the service keeps none");
+        mdsctl_report_line(&c->report, "messages", "the service keeps none");
     } else if (status == MDS_OK) {
         status = answer.status != 200
                      ? mdsctl_check_refused(c, &answer, &m->err)
@@ -279,8 +283,8 @@ mdsctl_messages_mark(mdsctl_check_t *c, const mdsctl_messages_t *m)
         status = post(c, body);
     }
     if (status == MDS_OK) {
-        mdsctl_tell(&c->story, "marks", "%s", body);
-        mdsctl_fact_str(&c->story, "marks", mds_str_of(body));
+        mdsctl_report_line(&c->report, "marks", "%s", body);
+        mdsctl_report_set_str(&c->report, "marks", mds_str_of(body));
     }
 
     free(body);

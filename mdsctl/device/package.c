@@ -87,25 +87,27 @@ download(mdsctl_check_t *c, const char *what, const mds_client_file_t *file,
     saved = full > 0 ? 100 - 100 * (double) f.bytes / (double) full : 0;
 
     if (file == &c->order.delta) {
-        mdsctl_tell(&c->story, "download",
-                    "%s, %" PRIu64 " bytes in %.2f s instead of %" PRIu64
-                    ": %.1f %% saved",
-                    what, f.bytes, f.seconds, full, saved);
+        mdsctl_report_line(&c->report, "download",
+                           "%s, %" PRIu64 " bytes in %.2f s instead of %" PRIu64
+                           ": %.1f %% saved",
+                           what, f.bytes, f.seconds, full, saved);
     } else {
-        mdsctl_tell(&c->story, "download", "%s, %" PRIu64 " bytes in %.2f s",
-                    what, f.bytes, f.seconds);
+        mdsctl_report_line(&c->report, "download",
+                           "%s, %" PRIu64 " bytes in %.2f s", what, f.bytes,
+                           f.seconds);
     }
     if (f.tries > 1) {
-        mdsctl_tell(&c->story, "", "broke off %u time%s, went on from there",
-                    f.tries - 1, f.tries > 2 ? "s" : "");
+        mdsctl_report_line(&c->report, "",
+                           "broke off %u time%s, went on from there",
+                           f.tries - 1, f.tries > 2 ? "s" : "");
     }
 
-    mdsctl_fact_str(&c->story, "download", mds_str_of(what));
-    mdsctl_fact_bytes(&c->story, "downloaded_bytes", f.bytes);
-    mdsctl_fact_bytes(&c->story, "full_bytes", full);
-    mdsctl_fact(&c->story, "seconds", mds_json_real_new(f.seconds));
-    mdsctl_fact(&c->story, "saved_percent", mds_json_real_new(saved));
-    mdsctl_fact_bytes(&c->story, "tries", f.tries);
+    mdsctl_report_set_str(&c->report, "download", mds_str_of(what));
+    mdsctl_report_set_bytes(&c->report, "downloaded_bytes", f.bytes);
+    mdsctl_report_set_bytes(&c->report, "full_bytes", full);
+    mdsctl_report_set(&c->report, "seconds", mds_json_real_new(f.seconds));
+    mdsctl_report_set(&c->report, "saved_percent", mds_json_real_new(saved));
+    mdsctl_report_set_bytes(&c->report, "tries", f.tries);
     return MDS_OK;
 }
 
@@ -164,19 +166,21 @@ take(mdsctl_check_t *c, const work_t *w)
 {
     if (c->order.has_delta && c->have != NULL) {
         if (take_delta(c, w) == MDS_OK) {
-            mdsctl_tell(&c->story, "patched", "%s from %s", c->order.full.path,
-                        c->have);
+            mdsctl_report_line(&c->report, "patched", "%s from %s",
+                               c->order.full.path, c->have);
             return MDS_OK;
         }
 
-        mdsctl_tell(&c->story, "difference", "of no use: %s", c->err.text);
-        mdsctl_tell(&c->story, "", "takes the full file instead");
-        mdsctl_fact_str(&c->story, "delta_failed", mds_str_of(c->err.text));
+        mdsctl_report_line(&c->report, "difference", "not usable: %s",
+                           c->err.text);
+        mdsctl_report_line(&c->report, "", "takes the full file instead");
+        mdsctl_report_set_str(&c->report, "delta_failed",
+                              mds_str_of(c->err.text));
         unlink(w->package.text);
     }
 
     if (!c->order.has_delta && c->have != NULL) {
-        mdsctl_tell(&c->story, "difference", "none is offered");
+        mdsctl_report_line(&c->report, "difference", "none is offered");
     }
 
     return download(c, "full", &c->order.full, w->package.text);
@@ -217,9 +221,9 @@ verify_package(mdsctl_check_t *c, const work_t *w)
     }
 
     mds_sha256_hex(&c->order.full.sha256, hex);
-    mdsctl_tell(&c->story, "verified",
-                "SHA-256 %s, and the package's signature", hex);
-    mdsctl_fact_str(&c->story, "sha256", mds_str_of(hex));
+    mdsctl_report_line(&c->report, "verified",
+                       "SHA-256 %s, and the package's signature", hex);
+    mdsctl_report_set_str(&c->report, "sha256", mds_str_of(hex));
     return MDS_OK;
 }
 
@@ -230,9 +234,9 @@ keep(mdsctl_check_t *c, const work_t *w)
     mds_status_t status;
 
     if (c->out == NULL) {
-        mdsctl_tell(&c->story, "dropped",
-                    "the verified file, since there is no --out");
-        mdsctl_fact(&c->story, "out", mds_json_null_new());
+        mdsctl_report_line(&c->report, "dropped",
+                           "the verified file, since there is no --out");
+        mdsctl_report_set(&c->report, "out", mds_json_null_new());
         return MDS_OK;
     }
 
@@ -245,8 +249,8 @@ keep(mdsctl_check_t *c, const work_t *w)
         status = mds_file_sync_dir(dir.text, &c->err);
     }
     if (status == MDS_OK) {
-        mdsctl_tell(&c->story, "kept", "%s", c->out);
-        mdsctl_fact_str(&c->story, "out", mds_str_of(c->out));
+        mdsctl_report_line(&c->report, "kept", "%s", c->out);
+        mdsctl_report_set_str(&c->report, "out", mds_str_of(c->out));
     }
 
     return status;

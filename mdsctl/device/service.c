@@ -1,3 +1,5 @@
+/* service: the options that say where and how to reach a service. */
+
 #include "device/service.h"
 
 #include <stdlib.h>
@@ -54,13 +56,14 @@ take_user(char *url, mdsctl_http_options_t *options)
     }
 
     if (options->user != NULL) {
-        return mdsctl_usage("the user is given twice: by --user, and in the"
-                            " URL");
+        return mdsctl_fail_usage(
+            "the user is given twice: by --user, and in the"
+            " URL");
     }
 
     if (user_len > sizeof(user)) {
-        return mdsctl_usage("the user in the URL is over %zu bytes",
-                            sizeof(user) - 1);
+        return mdsctl_fail_usage("the user in the URL is over %zu bytes",
+                                 sizeof(user) - 1);
     }
 
     memcpy(user, host, user_len - 1);
@@ -69,7 +72,7 @@ take_user(char *url, mdsctl_http_options_t *options)
     memmove(host, host + user_len, rest_len + 1);
 
     if (!decode(user)) {
-        return mdsctl_usage("the user in the URL is not percent-encoded");
+        return mdsctl_fail_usage("the user in the URL is not percent-encoded");
     }
 
     /* It is no longer than what went: there is room behind the zero byte. */
@@ -85,9 +88,9 @@ check_url(const char *url)
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         || strpbrk(url, "?#") != NULL)
     {
-        return mdsctl_usage("\"%s\" is not the URL of a service, such as"
-                            " http://HOST/mds/v1/",
-                            url);
+        return mdsctl_fail_usage("\"%s\" is not the URL of a service, such as"
+                                 " http://HOST/mds/v1/",
+                                 url);
     }
 
     return MDSCTL_DONE;
@@ -106,7 +109,7 @@ parse_rate(const char *text, mdsctl_http_options_t *options)
     }
 
     if (len >= sizeof(bytes)) {
-        return mdsctl_usage("--least-rate must be BYTES or BYTES/SECONDS");
+        return mdsctl_fail_usage("--least-rate must be BYTES or BYTES/SECONDS");
     }
 
     memcpy(bytes, text, len);
@@ -149,19 +152,21 @@ static int
 check_options(const mdsctl_service_t *service)
 {
     if (service->cert_key != NULL && service->cert == NULL) {
-        return mdsctl_usage("--cert is missing: --cert-key is the key of what"
-                            " certificate?");
+        return mdsctl_fail_usage(
+            "--cert is missing: --cert-key is the key of what"
+            " certificate?");
     }
 
     if (service->user != NULL && strchr(service->user, ':') == NULL) {
-        return mdsctl_usage("--user must be NAME:PASSWORD");
+        return mdsctl_fail_usage("--user must be NAME:PASSWORD");
     }
 
     for (size_t i = 0; i < service->headers.count; i++) {
         if (!is_header(service->headers.items[i])) {
-            return mdsctl_usage("--header, number %zu: must be \"NAME: VALUE\","
-                                " in one line",
-                                i + 1);
+            return mdsctl_fail_usage(
+                "--header, number %zu: must be \"NAME: VALUE\","
+                " in one line",
+                i + 1);
         }
     }
 

@@ -1,4 +1,7 @@
-#include "since.h"
+/* last_change: looks up in the journal which change made a release what it is.
+ */
+
+#include "last_change.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,8 +44,8 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 }
 
 mds_status_t
-mdsctl_since(mds_loader_t *loader, const mds_json_t *state,
-             mds_json_t *releases, mds_error_t *err)
+mdsctl_last_change_add(mds_loader_t *loader, const mds_json_t *state,
+                       mds_json_t *releases, mds_error_t *err)
 {
     const mds_json_t *serials = mds_json_get(state, "since");
     mds_json_t       *since = NULL;
@@ -99,7 +102,7 @@ print_word(const char *label, const mds_json_t *json)
 }
 
 void
-mdsctl_since_print(const mds_json_t *release)
+mdsctl_last_change_print(const mds_json_t *release)
 {
     const mds_json_t *since = mds_json_get(release, "since");
 

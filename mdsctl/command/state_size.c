@@ -1,6 +1,6 @@
-/* What is kept in a depot's state, and how large it is; part of status. */
+/* state_size: how large a depot's state is; a part of status. */
 
-#include "command/kept.h"
+#include "command/state_size.h"
 
 #include <inttypes.h>
 
@@ -27,7 +27,7 @@ registry_facts(const char *depot, mds_error_t *err, mds_registry_stat_t *facts)
 
 /* A registry that is damaged is no reason to tell nothing of windows. */
 mds_json_t *
-mdsctl_kept(const char *depot, mds_state_t *state)
+mdsctl_state_size(const char *depot, mds_state_t *state)
 {
     mds_json_t         *o = mds_json_object_new();
     mds_registry_stat_t facts;
@@ -76,29 +76,29 @@ mdsctl_kept(const char *depot, mds_state_t *state)
 }
 
 static int64_t
-number(const mds_json_t *kept, const char *name)
+number(const mds_json_t *size, const char *name)
 {
-    return mds_json_integer(mds_json_get(kept, name));
+    return mds_json_integer(mds_json_get(size, name));
 }
 
 void
-mdsctl_kept_print(const mds_json_t *kept)
+mdsctl_state_size_print(const mds_json_t *size)
 {
-    printf("state: %" PRId64 " bytes", number(kept, "bytes"));
+    printf("state: %" PRId64 " bytes", number(size, "bytes"));
 
-    if (mds_json_get(kept, "max_bytes") != NULL) {
-        printf(" of %" PRId64, number(kept, "max_bytes"));
+    if (mds_json_get(size, "max_bytes") != NULL) {
+        printf(" of %" PRId64, number(size, "max_bytes"));
     }
 
-    printf("; windows and marks %" PRId64, number(kept, "windows_bytes"));
+    printf("; windows and marks %" PRId64, number(size, "windows_bytes"));
 
-    if (mds_json_get(kept, "devices") != NULL) {
-        printf(", %" PRId64 " devices %" PRId64, number(kept, "devices"),
-               number(kept, "devices_bytes"));
+    if (mds_json_get(size, "devices") != NULL) {
+        printf(", %" PRId64 " devices %" PRId64, number(size, "devices"),
+               number(size, "devices_bytes"));
     }
 
-    if (number(kept, "passed_over") > 0) {
-        printf(", %" PRId64 " passed over", number(kept, "passed_over"));
+    if (number(size, "passed_over") > 0) {
+        printf(", %" PRId64 " passed over", number(size, "passed_over"));
     }
 
     printf("\n");

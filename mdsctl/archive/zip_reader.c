@@ -1,4 +1,6 @@
-#include "archive/packed.h"
+/* zip_reader: hands an entry to libarchive as a zip of one file. */
+
+#include "archive/zip_reader.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -11,26 +13,26 @@
 #define CHUNK_BYTES 65536
 #define HEAD_BYTES (LOCAL_BYTES + 1) /* with a name of one byte */
 
-struct mdsctl_packed_s {
-    mdsctl_packed_spec_t spec;
-    struct archive      *reader;
-    uint8_t              head[HEAD_BYTES];
-    bool                 begun; /* the head has been given */
-    uint64_t             given; /* bytes of the data */
-    uint64_t             read;
-    uint32_t             crc;
-    uint8_t              chunk[CHUNK_BYTES];
+struct mdsctl_zip_reader_s {
+    mdsctl_zip_data_t spec;
+    struct archive   *reader;
+    uint8_t           head[HEAD_BYTES];
+    bool              begun; /* the head has been given */
+    uint64_t          given; /* bytes of the data */
+    uint64_t          read;
+    uint32_t          crc;
+    uint8_t           chunk[CHUNK_BYTES];
 };
 
 static mds_status_t
-damaged(const mdsctl_packed_t *p, const char *why, mds_error_t *err)
+damaged(const mdsctl_zip_reader_t *p, const char *why, mds_error_t *err)
 {
     return mds_fail(err, MDS_DAMAGED, "\"%s\": entry \"%s\": %.*s",
                     p->spec.path, p->spec.entry, (int) strcspn(why, "\n"), why);
 }
 
 static mds_status_t
-failed(const mdsctl_packed_t *p, mds_error_t *err)
+failed(const mdsctl_zip_reader_t *p, mds_error_t *err)
 {
     const char *words = archive_error_string(p->reader);
 
@@ -60,7 +62,7 @@ crc32_add(uint32_t crc, const uint8_t *data, size_t len)
 
 /* A local header of a file that has a name of one byte, and nothing more. */
 static void
-make_head(mdsctl_packed_t *p)
+make_head(mdsctl_zip_reader_t *p)
 {
     mdsctl_zip_put(p->head, 4, LOCAL_TAG);
     mdsctl_zip_put(p->head + LOCAL_NEEDS, 2, 20);
@@ -75,9 +77,9 @@ make_head(mdsctl_packed_t *p)
 static la_ssize_t
 give(struct archive *reader, void *data, const void **bytes)
 {
-    mdsctl_packed_t *p = data;
-    uint64_t         left = p->spec.packed_bytes - p->given;
-    ssize_t          n;
+    mdsctl_zip_reader_t *p = data;
+    uint64_t             left = p->spec.packed_bytes - p->given;
+    ssize_t              n;
 
     if (!p->begun) {
         p->begun = true;
@@ -103,10 +105,10 @@ give(struct archive *reader, void *data, const void **bytes)
 }
 
 mds_status_t
-mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
-                   mdsctl_packed_t **packed)
+mdsctl_zip_reader_open(const mdsctl_zip_data_t *spec, mds_error_t *err,
+                       mdsctl_zip_reader_t **packed)
 {
-    mdsctl_packed_t      *p = calloc(1, sizeof(*p));
+    mdsctl_zip_reader_t  *p = calloc(1, sizeof(*p));
     struct archive_entry *entry;
     mds_status_t          status = MDS_OK;
 
@@ -123,7 +125,7 @@ mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
         || archive_read_next_header(p->reader, &entry) != ARCHIVE_OK)
     {
         status = failed(p, err);
-        mdsctl_packed_close(p);
+        mdsctl_zip_reader_close(p);
         return status;
     }
 
@@ -132,7 +134,7 @@ mdsctl_packed_open(const mdsctl_packed_spec_t *spec, mds_error_t *err,
 }
 
 void
-mdsctl_packed_close(mdsctl_packed_t *packed)
+mdsctl_zip_reader_close(mdsctl_zip_reader_t *packed)
 {
     if (packed != NULL) {
         archive_read_free(packed->reader);
@@ -141,8 +143,8 @@ mdsctl_packed_close(mdsctl_packed_t *packed)
 }
 
 mds_status_t
-mdsctl_packed_read(mdsctl_packed_t *packed, void *data, size_t size,
-                   mds_error_t *err, size_t *len)
+mdsctl_zip_reader_read(mdsctl_zip_reader_t *packed, void *data, size_t size,
+                       mds_error_t *err, size_t *len)
 {
     la_ssize_t n = 0;
 

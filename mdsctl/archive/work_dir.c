@@ -1,4 +1,6 @@
-#include "archive/stage.h"
+/* work_dir: temporary directories, and the removal of abandoned ones. */
+
+#include "archive/work_dir.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,9 +11,9 @@
 
 #include "archive/tree.h"
 
-#define ANY_BYTES (sizeof(MDSCTL_STAGE_ANY) - 1)
+#define ANY_BYTES (sizeof(MDSCTL_WORK_DIR_ANY) - 1)
 
-/* Below zero: it is no folder, or somebody else's. */
+/* Opens and locks a directory; below zero: it is none, or it is held. */
 static int
 open_folder(int at, const char *name, int how)
 {
@@ -39,7 +41,7 @@ sweep_name(int at, const char *name)
 }
 
 void
-mdsctl_stage_sweep(const mds_path_t *path)
+mdsctl_work_dir_sweep(const mds_path_t *path)
 {
     const char    *slash = strrchr(path->text, '/');
     const char    *base = slash == NULL ? path->text : slash + 1;
@@ -66,26 +68,26 @@ mdsctl_stage_sweep(const mds_path_t *path)
 }
 
 mds_status_t
-mdsctl_stage_make(mds_path_t *path, mds_error_t *err, int *held)
+mdsctl_work_dir_create(mds_path_t *path, mds_error_t *err, int *lock)
 {
     const mds_path_t any = *path;
     struct stat      st;
     int              fd;
 
-    mdsctl_stage_sweep(path);
+    mdsctl_work_dir_sweep(path);
 
-    /* Somebody may sweep it before it is held. */
+    /* Another process may remove it before it is locked. */
     for (;;) {
         *path = any;
 
         if (mkdtemp(path->text) == NULL) {
-            return mds_fail_errno(err, "make \"%s\"", path->text);
+            return mds_fail_errno(err, "create \"%s\"", path->text);
         }
 
         fd = open_folder(AT_FDCWD, path->text, LOCK_EX);
 
         if (fd >= 0 && stat(path->text, &st) == 0) {
-            *held = fd;
+            *lock = fd;
             return MDS_OK;
         }
 
