@@ -128,14 +128,16 @@ mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
 }
 
 mds_status_t
-mds_catalog_open(const char *depot, uint64_t serial, bool full,
-                 mds_error_t *err, mds_catalog_t **catalog)
+mds_catalog_open_file(const char *depot, const char *path, uint64_t serial,
+                      bool full, mds_error_t *err, mds_catalog_t **catalog)
 {
-    mds_path_t     path;
+    uint8_t        identity[MDS_SEAL_IDENTITY];
     mds_file_id_t  file_id;
     mds_catalog_t *opened = NULL;
-    mds_status_t   status
-        = mds_catalog_check_file(depot, serial, full, err, &path, &file_id);
+    mds_status_t   status;
+
+    mds_catalog_identity(serial, identity);
+    status = mds_seal_check(path, identity, full, err, &file_id);
 
     if (status == MDS_OK) {
         opened = calloc(1, sizeof(*opened));
@@ -143,17 +145,17 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
     }
 
     if (status == MDS_OK) {
-        status = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE, mds_catalog_names,
+        status = mds_lmdb_open(path, MDS_LMDB_IMMUTABLE, mds_catalog_names,
                                MDS_CATALOG_TABLES, 0, err, &opened->lmdb);
     }
 
     if (status == MDS_OK) {
         status = mds_catalog_check_opened(mds_lmdb_file_id(opened->lmdb),
-                                          &file_id, path.text, err);
+                                          &file_id, path, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_read_meta(opened, serial, path.text, err);
+        status = mds_catalog_read_meta(opened, serial, path, err);
     }
 
     if (status == MDS_OK) {
@@ -167,6 +169,18 @@ mds_catalog_open(const char *depot, uint64_t serial, bool full,
 
     *catalog = opened;
     return MDS_OK;
+}
+
+mds_status_t
+mds_catalog_open(const char *depot, uint64_t serial, bool full,
+                 mds_error_t *err, mds_catalog_t **catalog)
+{
+    mds_path_t   path;
+    mds_status_t status = mds_catalog_path(depot, serial, err, &path);
+
+    return status == MDS_OK ? mds_catalog_open_file(depot, path.text, serial,
+                                                    full, err, catalog)
+                            : status;
 }
 
 void

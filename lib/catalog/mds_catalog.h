@@ -62,6 +62,11 @@ mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
 
+/* The same, of a file that does not have its name yet. */
+mds_status_t mds_catalog_open_file(const char *depot, const char *path,
+                                   uint64_t serial, bool full, mds_error_t *err,
+                                   mds_catalog_t **catalog) MDS_MUST_CHECK;
+
 void mds_catalog_close(mds_catalog_t *catalog);
 
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);

@@ -209,6 +209,34 @@ mds_validate_generation(const char *depot, uint64_t serial,
 }
 
 mds_status_t
+mds_validate_file(const char *depot, const char *path, uint64_t serial,
+                  int64_t trusted_ns, mds_error_t *err, mds_file_id_t *file_id)
+{
+    mds_validate_ctx_t ctx
+        = { depot, NULL, trusted_ns, MDS_VALIDATE_NO_BUDGET };
+    mds_catalog_t *opened;
+    mds_status_t   status
+        = mds_catalog_open_file(depot, path, serial, true, err, &opened);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_validate_catalog(opened, &ctx, err);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_check_records(opened, err);
+    }
+
+    if (status == MDS_OK) {
+        *file_id = *mds_catalog_file_id(opened);
+    }
+
+    mds_catalog_close(opened);
+    return status;
+}
+
+mds_status_t
 mds_validate_next(const char *depot, uint64_t serial,
                   const mds_validated_t       *known,
                   const mds_validation_hint_t *proved, mds_error_t *err,

@@ -34,6 +34,13 @@ mds_validate_generation(const char *depot, uint64_t serial,
                         uint64_t budget_bytes, mds_error_t *err,
                         mds_catalog_t **catalog) MDS_MUST_CHECK;
 
+/* Validates a generation's file before it gets its name. *file_id, which a
+ * rename does not change, is what was validated. */
+mds_status_t
+mds_validate_file(const char *depot, const char *path, uint64_t serial,
+                  int64_t trusted_ns, mds_error_t *err,
+                  mds_file_id_t *file_id) MDS_MUST_CHECK;
+
 /*
  * Opens what another process has proved, at the price of a look at each file.
  * MDS_CONFLICT: it is not what was proved. Lists that were written since, or

@@ -180,27 +180,6 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
     return status == MDS_NOT_FOUND ? MDS_OK : status;
 }
 
-/* Reads it as an edge would. */
-static mds_status_t
-mds_generation_prove(const char *depot, uint64_t serial,
-                     const mds_catalog_t *before, mds_error_t *err,
-                     mds_file_id_t *file_id)
-{
-    mds_catalog_t *catalog;
-    int64_t        trusted_ns
-        = before == NULL ? INT64_MIN : mds_catalog_file_id(before)->written_ns;
-    mds_status_t status
-        = mds_validate_generation(depot, serial, NULL, trusted_ns,
-                                  MDS_VALIDATE_NO_BUDGET, err, &catalog);
-
-    if (status == MDS_OK) {
-        *file_id = *mds_catalog_file_id(catalog);
-        mds_catalog_close(catalog);
-    }
-
-    return status;
-}
-
 static mds_status_t
 mds_generation_close(mds_generation_t *generation, mds_error_t *err)
 {
@@ -217,51 +196,63 @@ mds_generation_close(mds_generation_t *generation, mds_error_t *err)
     return status;
 }
 
+/* Seals the unfinished file, and reads it as an edge would. */
+static mds_status_t
+mds_generation_validate(mds_generation_t    *generation,
+                        const mds_catalog_t *before, mds_error_t *err,
+                        mds_file_id_t *file_id)
+{
+    uint64_t serial = generation->meta.serial;
+    int64_t  trusted_ns
+        = before == NULL ? INT64_MIN : mds_catalog_file_id(before)->written_ns;
+    uint8_t      identity[32];
+    mds_status_t status;
+
+    mds_catalog_identity(serial, identity);
+    status = mds_seal_write(generation->path.text, identity, err);
+
+    return status == MDS_OK
+               ? mds_validate_file(generation->depot, generation->path.text,
+                                   serial, trusted_ns, err, file_id)
+               : status;
+}
+
+/* The name is given last: who sees it sees a generation that is valid. */
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
                       mds_error_t *err, mds_file_id_t *file_id)
 {
-    const char  *depot = generation->depot;
-    uint64_t     serial = generation->meta.serial;
-    uint8_t      identity[32];
     mds_path_t   path, dir;
     mds_status_t status;
 
-    mds_catalog_identity(serial, identity);
-    status = mds_generation_close(generation, err);
-
-    if (status == MDS_OK) {
-        status = mds_seal_write(generation->path.text, identity, err);
+    if ((status = mds_generation_close(generation, err)) != MDS_OK
+        || (status = mds_generation_validate(generation, before, err, file_id))
+               != MDS_OK
+        || (status = mds_path(&dir, err, "%s/catalog", generation->depot))
+               != MDS_OK
+        || (status = mds_catalog_path(generation->depot,
+                                      generation->meta.serial, err, &path))
+               != MDS_OK)
+    {
+        goto failed;
     }
 
-    if (status == MDS_OK) {
-        status = mds_catalog_path(depot, serial, err, &path);
-    }
-
-    if (status == MDS_OK && rename(generation->path.text, path.text) != 0) {
+    if (rename(generation->path.text, path.text) != 0) {
         status = mds_fail_errno(err, "rename to \"%s\"", path.text);
+        goto failed;
     }
 
-    if (status != MDS_OK) {
-        mds_generation_abort(generation);
-        return status;
-    }
-
-    status = mds_generation_prove(depot, serial, before, err, file_id);
-
-    if (status == MDS_OK) {
-        status = mds_path(&dir, err, "%s/catalog", depot);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_file_sync_dir(dir.text, err);
-    }
+    status = mds_file_sync_dir(dir.text, err);
 
     if (status != MDS_OK) {
         (void) unlink(path.text);
     }
 
     mds_generation_free(generation);
+    return status;
+
+failed:
+    mds_generation_abort(generation);
     return status;
 }
 

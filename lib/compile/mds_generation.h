@@ -32,9 +32,9 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
                     mds_str_t app, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Seals the file, proves it (mds_validate.h), and gives it its name, durably;
- * *file_id is what was proved. before (may be NULL): the generation that was
- * proved last, with all lists that are older. The generation is gone in any
+ * Seals the file, validates it (mds_validate.h), and only then gives it its
+ * name, durably; *file_id is what was validated. before (may be NULL): the
+ * generation that was validated last, with all lists that are older. The generation is gone in any
  * case; on failure, so is its file.
  */
 mds_status_t

@@ -20,6 +20,8 @@
 #include "catalog/mds_current.h"
 #include "catalog/mds_depot.h"
 #include "catalog/mds_validate.h"
+#include "compile/mds_compile_list.h"
+#include "compile/mds_generation.h"
 #include "prng.h"
 #include "lmdb/mds_seal.h"
 #include "catalog_fixture.h"
@@ -421,13 +423,50 @@ test_aside(void **state)
     mds_depot_close(depot);
 }
 
+/* A generation that is written again, as after an upgrade, and is not valid:
+ * the one that has the name stays, and so does what is served. */
+static void
+test_named_last(void **state)
+{
+    const uint64_t    serial = 900000;
+    mds_list_t        list = { .by = MDS_BY_USER, .has_base = true };
+    mds_buffer_t      record = { 0 };
+    mds_generation_t *generation;
+    mds_catalog_t    *catalog;
+    mds_file_id_t     first, second;
+    mds_error_t       err;
+
+    (void) state;
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
+                                          &generation),
+                     MDS_OK);
+    assert_int_equal(mds_generation_commit(generation, NULL, &err, &first),
+                     MDS_OK);
+
+    /* Its list has a base that is not there. */
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
+                                          &generation),
+                     MDS_OK);
+    assert_int_equal(mds_compile_list(&list, &err, &record), MDS_OK);
+    mds_generation_list(generation, (mds_str_t){ 3, "a\0b" }, &record);
+    assert_int_equal(mds_generation_commit(generation, NULL, &err, &second),
+                     MDS_NOT_FOUND);
+    mds_buffer_free(&record);
+
+    assert_int_equal(mds_catalog_open(workdir("."), serial, true, &err,
+                                      &catalog),
+                     MDS_OK);
+    assert_true(mds_file_id_eq(mds_catalog_file_id(catalog), &first));
+    mds_catalog_close(catalog);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offered),    cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_written_to), cmocka_unit_test(test_followed),
-        cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_aside),      cmocka_unit_test(test_named_last),
     };
 
     return cmocka_run_group_tests(tests, make, remove_all);
