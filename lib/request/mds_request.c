@@ -345,47 +345,6 @@ mds_query_wrong(mds_str_t pair, mds_error_t *err)
                     mds_str_is_utf8(shown) ? (int) shown.len : 0, shown.data);
 }
 
-/* The position of a scan for special bytes, eight bytes at a time. */
-typedef struct {
-    mds_str_t query;
-    size_t    at; /* of the word in the query */
-    uint64_t  word;
-    uint64_t  bits; /* of the special bytes of the word that are left */
-} mds_query_scan_t;
-
-static inline __attribute__((always_inline)) void
-mds_query_scan_init(mds_query_scan_t *scan, mds_str_t query)
-{
-    scan->query = query;
-    scan->at = 0;
-    scan->word = mds_query_word(query, 0);
-    scan->bits = mds_query_special_bits(scan->word);
-}
-
-/* Returns the next special byte; one '&' or more follow the query's end. */
-static inline __attribute__((always_inline)) const char *
-mds_query_next_special(mds_query_scan_t *scan, char *c)
-{
-    unsigned bit;
-
-    while (scan->bits == 0) {
-        scan->at += sizeof(scan->word);
-
-        if (scan->at > scan->query.len) {
-            return NULL;
-        }
-
-        scan->word = mds_query_word(scan->query, scan->at);
-        scan->bits = mds_query_special_bits(scan->word);
-    }
-
-    bit = (unsigned) __builtin_ctzll(scan->bits) & ~7u;
-    scan->bits &= scan->bits - 1;
-    *c = (char) (scan->word >> bit);
-
-    return scan->query.data + scan->at + bit / 8;
-}
-
 /* The parser of a query, and the pair that it is at. */
 typedef struct {
     mds_request_t       *request;
@@ -424,36 +383,38 @@ mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
 {
     mds_bounded_output_t room = { .p = buffer, .end = buffer + text.len };
     mds_query_t          query = { request, text.data, NULL, true, room, err };
-    mds_query_scan_t     scan;
-    const char          *at;
-    char                 c;
 
     /* The data of an empty query may be NULL. */
     if (text.len == 0) {
         return MDS_OK;
     }
 
-    mds_query_scan_init(&scan, text);
+    for (size_t i = 0; i <= text.len; i += 8) {
+        uint64_t word = mds_query_word(text, i);
+        uint64_t bits = mds_query_special_bits(word);
 
-    while ((at = mds_query_next_special(&scan, &c)) != NULL) {
-        if (c == '&') {
-            if (query.name < at) {
-                mds_status_t status = mds_query_add_pair(&query, at);
+        for (; bits != 0; bits &= bits - 1) {
+            unsigned    bit = (unsigned) __builtin_ctzll(bits) & ~7u;
+            const char *at = text.data + i + bit / 8;
+            char        c = (char) (word >> bit);
 
+            if (c == '&') {
+                mds_status_t status
+                    = query.name < at ? mds_query_add_pair(&query, at) : MDS_OK;
                 if (status != MDS_OK) {
                     return status;
                 }
+
+                query.name = at + 1;
+                query.equals = NULL;
+                query.plain = true;
+
+            } else if (c != '=') {
+                query.plain = false;
+
+            } else if (query.equals == NULL) {
+                query.equals = at;
             }
-
-            query.name = at + 1;
-            query.equals = NULL;
-            query.plain = true;
-
-        } else if (c != '=') {
-            query.plain = false;
-
-        } else if (query.equals == NULL) {
-            query.equals = at;
         }
     }
 
