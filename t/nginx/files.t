@@ -219,7 +219,7 @@ SKIP: {
     $r = $t->get("/mds/v1/files/$hidden");
     is($r->status, 503, 'not readable: 503');
     unlike($r->body, qr/ermission/, '... which is nobody else\'s business');
-    like($t->error_log, qr/\[error\].*$hidden.*Permission denied/,
+    like($t->error_log, qr/\[error\].*Permission denied.*$hidden/,
         '... but the log\'s');
 }
 

@@ -108,7 +108,10 @@ is_deeply($m, {
     release => 'fix-2', serial => $m->{serial},
     full => { path => 'files/' . sha256_hex($t->read('fix-1.patch')),
         sha256 => sha256_hex($t->read('fix-1.patch')),
-        size => -s "$t->{dir}/fix-1.patch" } }, '... in these words');
+        size => -s "$t->{dir}/fix-1.patch",
+        minisig => $m->{full}{minisig} } }, '... in these words');
+like($m->{full}{minisig}, qr/\A\Q$m->{full}{path}\E\.[0-9A-F]{16}\.minisig\z/,
+    '... and its signature by this app\'s key');
 is($t->get("/mds/v1/$m->{full}{path}")->body, $t->read('fix-1.patch'),
     '... with the file');
 my $said = $device->check('--out', "$t->{dir}/got", version => 2);
@@ -137,7 +140,8 @@ is_deeply([ map { $_->{action} } @{ $batch->{results} } ],
 ok($device->verifies($batch->{results}[0]{manifest},
     $batch->{results}[0]{signature}), '... signed');
 
-# What it goes back to: what the device is entitled to, ended ones too.
+# What it goes back to: what the device is entitled to, ended ones too. An
+# ended release is final, so that each state below is of a release of its own.
 $t->mdsctl('end', $app, 'fix-1');
 told('back to an ended one', 'rollback 1 full by fix-2', version => 2);
 told('... which others do not get', 'nothing');
@@ -145,7 +149,7 @@ told('... and whoever has it keeps', 'nothing', version => 1);
 told('not to one that it refuses', 'rollback none by fix-2', version => 2,
     refuse => '1');
 
-$document{releases} = [ release_of('fix-1', 1, state => 'paused'),
+$document{releases} = [ release_of('fix-1b', 1, state => 'paused'),
     release_of('fix-2', 2, state => 'rolled_back') ];
 apply();
 told('not to a paused one: to none', 'rollback none by fix-2', version => 2);
@@ -156,14 +160,14 @@ $said = $device->check(version => 2);
 like($said, qr/\Aexit 0\n.*^told +roll back version 2: remove it\n/ms, '... mdsctl check')
     or diag($said);
 
-$document{releases}[0] = release_of('fix-1', 1, state => 'rolled_back');
+$document{releases}[0] = release_of('fix-1b', 1, state => 'rolled_back');
 apply();
 told('not to one that was rolled back itself', 'rollback none by fix-2',
     version => 2);
-told('... which goes, too', 'rollback none by fix-1', version => 1);
+told('... which goes, too', 'rollback none by fix-1b', version => 1);
 
 # A running release of the same version keeps it, for whom it holds.
-$document{releases} = [ release_of('fix-1', 1),
+$document{releases} = [ release_of('fix-1c', 1),
     release_of('fix-2', 2, state => 'rolled_back'),
     release_of('fix-2-staff', 2, audience => { lists => ['staff'] }) ];
 apply();

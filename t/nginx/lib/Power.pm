@@ -200,6 +200,17 @@ sub step {
 
 # --- what is left after a cut
 
+# Files of the state are made by a process of the workers' user, who owns them
+# from the beginning, and the folder that they are in.
+my @WORKERS = grep { defined } (getpwnam 'www-data')[2, 3];
+@WORKERS = (getpwnam 'nobody')[2, 3] if !@WORKERS;
+
+sub give {
+    my ($path) = @_;
+    return if $> != 0 || $path !~ m{/state(?:/devices)?/[^/]+\z};
+    chown @WORKERS, $path, dirname($path);
+}
+
 sub lay_out {
     my ($what, $to, $chance) = @_;
 
@@ -216,6 +227,7 @@ sub lay_out {
     open my $file, '>:raw', $to or die "$to: $!";
     print $file $bytes;
     close $file or die "$to: $!";
+    give($to);
 }
 
 # So many points, some of them more than once: anywhere, or not far before or
