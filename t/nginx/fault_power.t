@@ -187,7 +187,7 @@ sub wrong_with {
     return "verify: $out$err" if $status != 0;
 
     ($status, $out, $err) = $t->run({}, "$MDS::BUILD/mdsctl", '--depot', $of,
-        qw(list add b probe u)) if $played % 4 == 0;
+        qw(list add b probe --new-app u)) if $played % 4 == 0;
     return $status == 0 ? '' : "nothing can be changed: $err";
 }
 
