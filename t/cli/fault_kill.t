@@ -207,6 +207,12 @@ for my $command (shuffle @commands) {
     cmp_ok $at, '>', 10, "$name: has calls";
 }
 
+# An app that no key has signed yet, to try a new key on.
+$base->put_json('fresh.json', { app => 'fresh',
+    packages => [ { kind => 'upgrade', version => '1', file => 'v1' } ],
+    releases => [ { id => 'r', kind => 'upgrade', version => '1',
+        audience => { all => JSON::PP::true } } ] });
+
 # keygen overwrites nothing: what it left behind is named, and a pair that looks
 # whole is one.
 {
@@ -222,7 +228,7 @@ for my $command (shuffle @commands) {
             push @wrong, "call $at, again: $err" if $code ne 0;
         }
         local $base->{key} = "$dir/new.key";
-        ($code, undef, $err) = $base->run(qw(apply --dry-run), "$dir/doc.json");
+        ($code, undef, $err) = $base->run(qw(apply --dry-run), "$dir/fresh.json");
         push @wrong, "call $at: cannot sign: $err" if $code ne 0;
         push @wrong, map { "call $at: left: $_" } glob "$dir/.tmp-*";
         unlink "$dir/new.key", "$dir/new.pub";
