@@ -142,6 +142,9 @@ my %quiet = (
 for my $title (sort keys %quiet) {
     $quiet{$title}->();
     settled();
+    $t->mdsctl('apply', $t->document({ app => 'made-up',
+        poll => { after_s => 60, jitter_s => 0 } }, 'made-up.json'))
+        if $title =~ /made up/;
     is(devices_of('quiet', $title =~ /made up/ ? 'made-up' : 's'), '',
         "not registered: $title");
 }

@@ -73,7 +73,6 @@ sub start {
     return if $self->{pid};
 
     $SIG{PIPE} = 'IGNORE';
-    $SIG{TERM} = sub { require POSIX; POSIX::_exit(0) };
     while (1) {
         my $client = $listen->accept or next;
         $self->serve($client);
@@ -85,7 +84,9 @@ sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
     local $?;
-    kill 'TERM', $pid;
+
+    # Perl puts other signals off, and may be in accept() by then.
+    kill 'KILL', $pid;
     waitpid $pid, 0;
 }
 
