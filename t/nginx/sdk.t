@@ -177,13 +177,15 @@ base_is('xiaomi, told to take full ones', '4.9', 'xiaomi', undef,
     '5.2-xiaomi');
 delete $document{channels}{xiaomi};
 
-# Builds by rule: the first in the document that holds.
+# Builds by rule: the first in the document that holds. Their versions are
+# new: what is published stays as it is.
 sub cpu { (rules => [ { attribute => 'cpu', op => 'in', values => [@_] } ]) }
 $document{packages} = [
-    sdk('5.1', file => 'core-5.1-arm64.zip', cpu('arm64-v8a')),
-    sdk('5.2', file => 'core-5.2-arm64.zip', cpu('arm64*'), deltas => 2),
-    sdk('5.2', file => 'core-5.2-x86.zip', cpu('x86', 'x86_64'),
+    sdk('7.1', file => 'core-5.1-arm64.zip', cpu('arm64-v8a')),
+    sdk('7.2', file => 'core-5.2-arm64.zip', cpu('arm64*'), deltas => 2),
+    sdk('7.2', file => 'core-5.2-x86.zip', cpu('x86', 'x86_64'),
         deltas => 2) ];
+$document{releases}[0]{version} = '7.2';
 $document{releases}[0]{delta} = { missing => 'full' };
 apply();
 
@@ -191,14 +193,14 @@ for my $case ([ 'arm64-v8a', '5.2-arm64', '5.1-arm64' ],
     [ 'arm64-v9', '5.2-arm64', undef ], [ 'x86_64', '5.2-x86', undef ])
 {
     my ($cpu, $to, $from) = @$case;
-    my $m = $device->ask(version => '5.1', cpu => $cpu);
+    my $m = $device->ask(version => '7.1', cpu => $cpu);
     is($m->{full}{sha256}, sha256_hex($t->read("core-$to.zip")),
         "$cpu: its build");
     is(($m->{delta} // {})->{from_sha256}, defined $from
         ? sha256_hex($t->read("core-$from.zip")) : undef, '... and its base');
 }
-told('a cpu without a build', 'nothing', cpu => 'mips', version => '5.1');
-told('no cpu', 'nothing', version => '5.1');
+told('a cpu without a build', 'nothing', cpu => 'mips', version => '7.1');
+told('no cpu', 'nothing', version => '7.1');
 
 # Data packages have versions of their own, and say which SDKs they are for.
 sub voice {
@@ -240,7 +242,7 @@ sub batch {
 }
 my $answer = batch(qq({"app":"$app","platform":"android","cpu":"arm64-v8a",)
     . '"sdk_version":"5.1","resources":['
-    . '{"kind":"sdk","name":"core","version":"5.1"},'
+    . '{"kind":"sdk","name":"core","version":"7.1"},'
     . '{"kind":"data","name":"voice","version":"1"},'
     . '{"kind":"data","name":"maps"}]}')->json;
 is_deeply([ map { "$_->{kind} $_->{name} $_->{action}" }
