@@ -44,11 +44,16 @@ $t->write('users', "u\n");
 my %meta = (notes => { en => 'x' x 60_000 });
 $t->mdsctl('apply', $t->document({
     app => 'a',
-    packages => [ map { { kind => 'upgrade', platform => 'p', version => "$_",
-        file => "v$_", meta => \%meta } } 1, 2 ],
+    packages => [ map({ { kind => 'upgrade', platform => 'p', version => "$_",
+        file => "v$_", meta => \%meta } } 1, 2),
+        { kind => 'bundle', name => 'w', platform => 'p', version => '1',
+          file => 'v1' } ],
     releases => [
         { id => 'r', kind => 'upgrade', platform => 'p', version => '2',
             audience => { all => JSON::PP::true } },
+        { id => 'w', kind => 'bundle', name => 'w', platform => 'p',
+            version => '1', audience => { window => { count => 1_000_000_000,
+                until => $until } } },
         map { { id => "c$_", kind => 'config', name => "key$_",
             value => 'v' x 20_000, audience => { all => JSON::PP::true } } }
             1 .. 5,
@@ -73,12 +78,11 @@ EOF2
 my $state = $t->depot_dir . '/state/data.mdb';
 my $load_gen = LoadGen->new;
 
-# One device whose version is another one each time: a write for each answer,
-# and nothing that is more than before.
+# Another device each time is let into a window: a write for each answer.
 sub load {
     return $load_gen->start(ports => [ $t->port ], connections => 8,
-        devices => 1000, answers => 1_000_000_000,
-        target => '/check?app=a&kind=none&platform=p&device=d&app_version=1.#');
+        devices => 1_000_000_000, answers => 1_000_000_000,
+        target => '/check?app=a&kind=bundle&name=w&platform=p&device=d#');
 }
 
 sub unload {

@@ -119,11 +119,11 @@ $t->write('clock', 0);
 
 # --- a write that hangs: somebody holds the lock of LMDB
 
-my $reader_holder = "$t->{dir}/reader_holder";
+my $lock_holder = "$t->{dir}/lock_holder";
 SKIP: {
-    skip 'no compiler', 12 if system('cc', '-o', $reader_holder,
-        "$FindBin::Bin/lib/reader_holder.c", '-llmdb', '-lpthread') != 0;
-    my $pid = open my $held, '-|', $reader_holder, $t->depot_dir . '/state' or die $!;
+    skip 'no compiler', 12 if system('cc', '-o', $lock_holder,
+        "$FindBin::Bin/lib/lock_holder.c", '-llmdb', '-lpthread') != 0;
+    my $pid = open my $held, '-|', $lock_holder, $t->depot_dir . '/state' or die $!;
     is(scalar(<$held>), "held\n", 'the lock of the state is held');
 
     my $began = time;
