@@ -81,7 +81,7 @@ my $load_gen = LoadGen->new;
 # Another device each time is let into a window: a write for each answer.
 sub load {
     return $load_gen->start(ports => [ $t->port ], connections => 8,
-        devices => 1_000_000_000, answers => 1_000_000_000,
+        devices => 1_000_000, answers => 1_000_000_000,
         target => '/check?app=a&kind=bundle&name=w&platform=p&device=d#');
 }
 
