@@ -20,7 +20,7 @@ ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (!mds_attribute_name_valid(ngx_http_mds_view(&args[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no name of an attribute: it takes a"
+                           "\"%V\" is not the name of an attribute: it takes a"
                            " lower-case letter, then up to %d letters, digits"
                            " and _",
                            &args[1], MDS_ATTRIBUTE_NAME_MAX - 1);

@@ -83,6 +83,7 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
     }
 
     e->depot = ngx_http_mds_get_depot(e->r);
+    e->now_ms = mds_time_now_ms();
     status = ngx_http_mds_depot_evaluate(e->depot, ngx_http_mds_evaluate_all, e,
                                          &err);
     if (status != MDS_OK) {
@@ -246,14 +247,13 @@ ngx_http_mds_record_reports(ngx_http_mds_evaluation_t *e)
 {
     for (; e->reports != NULL; e->reports = e->reports->next) {
         ngx_http_mds_registry_record(e->depot, &e->reports->registration,
-                                     mds_time_now_ms());
+                                     e->now_ms);
     }
 }
 
 static mds_status_t
 ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
-                          const mds_snapshot_t *snapshot, int64_t now_ms,
-                          mds_error_t *err)
+                          const mds_snapshot_t *snapshot, mds_error_t *err)
 {
     ngx_http_mds_question_t *question = &e->questions[i];
     const mds_request_t     *request = e->request;
@@ -274,8 +274,8 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         }
     }
 
-    status
-        = mds_decide(snapshot, request, now_ms, NULL, err, &question->decision);
+    status = mds_decide(snapshot, request, e->now_ms, NULL, err,
+                        &question->decision);
     if (status == MDS_DENIED) {
         ngx_http_mds_depot_log_state_error(e->depot, err);
         ngx_http_mds_fail_window(question);
@@ -302,7 +302,6 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
                           mds_error_t *err)
 {
     ngx_http_mds_evaluation_t *e = data;
-    int64_t                    now_ms = mds_time_now_ms();
     mds_status_t               status = MDS_OK;
 
     ngx_http_mds_set_serial(e->ctx, mds_catalog_serial(snapshot->catalog));
@@ -311,7 +310,7 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
         ngx_http_mds_question_t *question = &e->questions[i];
 
         if (!question->done) {
-            status = ngx_http_mds_evaluate_one(e, i, snapshot, now_ms, err);
+            status = ngx_http_mds_evaluate_one(e, i, snapshot, err);
         }
 
         if (status == MDS_OK && question->done && !question->delivered

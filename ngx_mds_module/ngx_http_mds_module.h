@@ -346,6 +346,7 @@ struct ngx_http_mds_evaluation_s {
 
     ngx_http_mds_ctx_t    *ctx;
     ngx_http_mds_depot_t  *depot;
+    int64_t                now_ms; /* of this round */
     ngx_uint_t             rounds;
     ngx_http_mds_report_t *reports; /* to be recorded after the evaluation */
     ngx_http_mds_report_t *last_report; /* recorded or not; NULL: none yet */

@@ -269,17 +269,27 @@ mds_store_is_signature(const char *path, const uint8_t keyid[MDS_KEYID_BYTES])
     return status == MDS_OK && memcmp(found, keyid, sizeof(found)) == 0;
 }
 
+/* The two names of a file's signature: by the key, and the common one. */
+static mds_status_t
+mds_store_signature_paths(const char *depot, const mds_sha256_t *sha256,
+                          const uint8_t keyid[MDS_KEYID_BYTES],
+                          mds_error_t *err, mds_path_t *own, mds_path_t *common)
+{
+    mds_status_t status
+        = mds_store_signature_path(depot, sha256, keyid, err, own);
+
+    return status == MDS_OK
+               ? mds_store_signature_path(depot, sha256, NULL, err, common)
+               : status;
+}
+
 mds_status_t
 mds_store_signed(const char *depot, const mds_sha256_t *sha256,
                  const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
 {
     mds_path_t   own, common;
     mds_status_t status
-        = mds_store_signature_path(depot, sha256, keyid, err, &own);
-
-    if (status == MDS_OK) {
-        status = mds_store_signature_path(depot, sha256, NULL, err, &common);
-    }
+        = mds_store_signature_paths(depot, sha256, keyid, err, &own, &common);
 
     if (status != MDS_OK || mds_store_is_signature(own.text, keyid)) {
         return status;
@@ -321,11 +331,7 @@ mds_store_set_signature(const char *depot, const mds_sha256_t *sha256,
 {
     mds_path_t   own, common;
     mds_status_t status
-        = mds_store_signature_path(depot, sha256, keyid, err, &own);
-
-    if (status == MDS_OK) {
-        status = mds_store_signature_path(depot, sha256, NULL, err, &common);
-    }
+        = mds_store_signature_paths(depot, sha256, keyid, err, &own, &common);
 
     return status == MDS_OK
                ? mds_store_copy_signature(own.text, common.text, keyid, err)

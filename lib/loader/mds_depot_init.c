@@ -142,7 +142,7 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
 
     return vacant ? MDS_OK
                   : mds_fail(err, MDS_EXISTS,
-                             "\"%s\" is no depot, and not empty; want an"
+                             "\"%s\" is not a depot, and not empty; want an"
                              " empty or a new directory",
                              depot);
 }

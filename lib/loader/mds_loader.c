@@ -160,7 +160,7 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
 
     if (status == MDS_NOT_FOUND) {
         status = mds_fail(err, MDS_NOT_FOUND,
-                          "\"%s\" is no depot; `mdsctl init` makes one", depot);
+                          "\"%s\" is not a depot; `mdsctl init` makes one", depot);
     }
 
     if (status == MDS_OK) {

@@ -161,7 +161,7 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
     mds_version_t key;
 
     if (!mds_version_parse(version, &key)) {
-        return mds_fail(err, MDS_INVALID, "\"%.*s\" is no version",
+        return mds_fail(err, MDS_INVALID, "\"%.*s\" is not a version",
                         MDS_STR(version));
     }
 

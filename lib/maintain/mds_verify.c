@@ -419,8 +419,9 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
     status = mds_current_open(depot, false, err, &current);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_fail(err, MDS_NOT_FOUND,
-                          "\"%s\" is no depot; `mdsctl init` makes one", depot);
+        status
+            = mds_fail(err, MDS_NOT_FOUND,
+                       "\"%s\" is not a depot; `mdsctl init` makes one", depot);
     }
 
     if (status == MDS_OK) {

@@ -363,7 +363,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
         || mds_json_size(mds_json_get(entry, "changes")) == 0
         || !mds_time_parse(mds_json_string(mds_json_get(entry, "time")), &ms))
     {
-        mds_verify_problem(v, where, "is no entry of the log");
+        mds_verify_problem(v, where, "is not an entry of the log");
     }
 
     v->result.changes++;

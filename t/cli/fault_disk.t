@@ -211,7 +211,7 @@ for my $missing (qw(files lists catalog journal)) {
     my ($code, $out, $err) = $d->run(qw(list add a x more));
     is $code, 1, "no $missing: exit 1";
     like $err, qr/\Amdsctl: [^\n]*\Q$missing\E/, "no $missing: names it";
-    unlike $err, qr/no depot/, "no $missing: a depot all the same";
+    unlike $err, qr/not a depot/, "no $missing: a depot all the same";
     ok !-e "$dir/trial/$missing", "no $missing: nor is it made";
     rename "$dir/away", "$dir/trial/$missing" or die;
     is_as_before($d, "$missing is back");

@@ -74,7 +74,7 @@ is list('bob'), '1 android 2.0 unread, 2 ios 3.0 unread, 3 android 3.0 unread',
 for my $case (
     ['android=9.0', qr/no upgrade 9\.0 for platform "android"; publish it/],
     ['tv=2.0', qr/no upgrade 2\.0 for platform "tv"; publish it/],
-    ['android=new', qr/"new" is no version/],
+    ['android=new', qr/"new" is not a version/],
 ) {
     my ($to, $words) = @$case;
     $d->refuses($words, push_args('ios=1.0', $to));

@@ -252,7 +252,7 @@ my $none = Depot->new(dir => $dir, depot => "$dir/good");
 $none->{depot} = "$dir/none";
 ($code, $out, $err) = $none->run('verify');
 is "$code:$out", '1:', 'no depot';
-like $err, qr/is no depot/, 'no depot: said';
+like $err, qr/is not a depot/, 'no depot: said';
 $good->refuses(qr/none\.pub/, 'verify', '--pub', "$dir/none.pub");
 $good->misused(qr/./, 'verify', 'x');
 

@@ -1,4 +1,4 @@
-# Windows under a load_gen: 64 connections to two nginx on one depot, reloads,
+# Windows under load: 64 connections to two nginx on one depot, reloads,
 # workers and whole instances killed in between. Never one more than the count,
 # and who was told yes is told yes for ever. MDS_SOAK=SECONDS for more kills.
 
@@ -14,7 +14,7 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# A load_gen goes on for a minute at most.
+# The load goes on for a minute at most.
 my $KILLS = ($ENV{MDS_SOAK} // 0) > 60 ? 400 : 5 * ($ENV{MDS_SOAK} // 5);
 my $load_gen = LoadGen->new;
 my $JSON  = JSON::PP->new->utf8;

@@ -1,5 +1,5 @@
 /*
- * A load_gen of devices: many connections that ask at once, again and again, for
+ * A load of devices: many connections that ask at once, again and again, for
  * devices at random, and keep what each was told.
  *
  *   load_gen PORTS CONNECTIONS ANSWERS DEVICES LEAVE TARGET
