@@ -34,8 +34,8 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
 /*
  * Seals the file, validates it (mds_validate.h), and only then gives it its
  * name, durably; *file_id is what was validated. before (may be NULL): the
- * generation that was validated last, with all lists that are older. The generation is gone in any
- * case; on failure, so is its file.
+ * generation that was validated last, with all lists that are older. The
+ * generation is gone in any case; on failure, so is its file.
  */
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,

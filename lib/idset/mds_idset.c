@@ -102,8 +102,9 @@ mds_idset_read_info(mds_idset_t *list, const char *path, mds_error_t *err)
 
     memcpy(&list->info, value.data, sizeof(list->info));
 
-    return list->info.bits <= MDS_IDSET_BITS_MAX ? MDS_OK
-                                                 : mds_idset_fail_format(path, err);
+    return list->info.bits <= MDS_IDSET_BITS_MAX
+               ? MDS_OK
+               : mds_idset_fail_format(path, err);
 }
 
 /* The file is immutable and stays mapped: nobody need look for them again. */
@@ -139,7 +140,8 @@ mds_idset_read_chunks(mds_idset_t *list, const char *path, mds_error_t *err)
     mds_lmdb_walk_end(cursor);
     status = mds_lmdb_status(list->lmdb, err);
 
-    return status == MDS_OK && !good ? mds_idset_fail_format(path, err) : status;
+    return status == MDS_OK && !good ? mds_idset_fail_format(path, err)
+                                     : status;
 }
 
 static mds_status_t

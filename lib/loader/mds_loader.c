@@ -159,8 +159,9 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
     status = mds_current_open(depot, true, err, &opened->current);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_fail(err, MDS_NOT_FOUND,
-                          "\"%s\" is not a depot; `mdsctl init` makes one", depot);
+        status
+            = mds_fail(err, MDS_NOT_FOUND,
+                       "\"%s\" is not a depot; `mdsctl init` makes one", depot);
     }
 
     if (status == MDS_OK) {
