@@ -46,7 +46,7 @@ mdsctl_release_of(mds_loader_t *loader, const mds_json_t *state, const char *id,
 
     /* no change has made it yet */
     if (mds_json_get(state, "serial") == NULL) {
-        (void) mds_loader_no_app(loader, app, err);
+        (void) mds_loader_fail_no_app(loader, app, err);
         return NULL;
     }
 
@@ -219,14 +219,14 @@ edit_checked(mds_loader_t *loader, void *data, mds_json_t *state,
 }
 
 static mds_status_t
-guard_checked(mds_loader_t *loader, void *data, const mds_json_t *before,
-              mds_error_t *err)
+check_precondition(mds_loader_t *loader, void *data, const mds_json_t *before,
+                   mds_error_t *err)
 {
     const mds_change_t *change = ((const checked_t *) data)->change;
 
-    return change->guard == NULL
+    return change->precondition == NULL
                ? MDS_OK
-               : change->guard(loader, change->data, before, err);
+               : change->precondition(loader, change->data, before, err);
 }
 
 static mds_status_t
@@ -238,7 +238,7 @@ make_change(const mdsctl_t *ctl, mds_loader_t *loader,
     mds_change_t outer = *change;
 
     outer.edit = edit_checked;
-    outer.guard = guard_checked;
+    outer.precondition = check_precondition;
     outer.data = &checked;
 
     return mds_loader_change(loader, &outer, err, result);

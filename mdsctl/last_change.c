@@ -15,7 +15,7 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 {
     mds_json_t  *entry;
     mds_json_t  *facts;
-    mds_status_t status = mds_journal_entry(journal, serial, err, &entry);
+    mds_status_t status = mds_journal_get_entry(journal, serial, err, &entry);
 
     *since = NULL;
 

@@ -44,7 +44,7 @@ mdsctl_app_check(mds_journal_t *journal, mds_str_t app, mdsctl_new_app_t policy,
     }
 
     mds_choices_begin(&search.choices, app);
-    status = mds_journal_apps(journal, visit_app, &search, err);
+    status = mds_journal_visit_apps(journal, visit_app, &search, err);
 
     if (status != MDS_OK || search.found
         || (policy == MDSCTL_APP_FIRST && search.count == 0))
@@ -111,7 +111,7 @@ mdsctl_app_exists(mds_loader_t *loader, const char *app, mds_error_t *err)
 {
     mds_json_t  *state;
     mds_status_t status
-        = mds_loader_state(loader, mds_str_of(app), err, &state);
+        = mds_loader_get_state(loader, mds_str_of(app), err, &state);
 
     if (status == MDS_OK) {
         mds_json_release(state);

@@ -179,31 +179,21 @@ static mds_status_t
 mds_compile_sort(const mds_model_t *model, mds_error_t *err,
                  mds_builds_t *builds, const mds_release_t ***releases)
 {
-    const mds_package_t **p;
     const mds_release_t **r;
 
-    p = mds_arena_calloc(model->arena, model->package_count + 1, sizeof(*p));
     r = mds_arena_calloc(model->arena, model->release_count + 1, sizeof(*r));
-
-    if (p == NULL || r == NULL) {
+    if (r == NULL) {
         return mds_fail_memory(err);
-    }
-
-    for (size_t i = 0; i < model->package_count; i++) {
-        p[i] = &model->packages[i];
     }
 
     for (size_t i = 0; i < model->release_count; i++) {
         r[i] = &model->releases[i];
     }
 
-    qsort(p, model->package_count, sizeof(*p), mds_builds_cmp);
     qsort(r, model->release_count, sizeof(*r), mds_choice_cmp);
-
-    *builds = (mds_builds_t){ p, model->package_count };
     *releases = r;
 
-    return MDS_OK;
+    return mds_builds_sort(model, err, builds);
 }
 
 static bool

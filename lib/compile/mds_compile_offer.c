@@ -129,8 +129,8 @@ mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 
     if (status == MDS_OK && outcome.worth) {
         fact.file = outcome.file;
-        fact.format = pair->wish != NULL && pair->wish->format.len > 0
-                          ? pair->wish->format
+        fact.format = pair->spec != NULL && pair->spec->format.len > 0
+                          ? pair->spec->format
                           : mds_str(MDS_DELTA_FORMAT);
 
         status = mds_compile_sign(x,

@@ -5,6 +5,8 @@
 
 #include "compile/mds_delta_plan.h"
 
+#include <stdlib.h>
+
 int
 mds_builds_cmp(const void *a, const void *b)
 {
@@ -18,6 +20,28 @@ mds_builds_cmp(const void *a, const void *b)
 
     return order != 0 ? order
                       : (pa->index > pb->index) - (pa->index < pb->index);
+}
+
+mds_status_t
+mds_builds_sort(const mds_model_t *model, mds_error_t *err,
+                mds_builds_t *builds)
+{
+    size_t                count = model->package_count;
+    const mds_package_t **items
+        = mds_arena_calloc(model->arena, count + 1, sizeof(*items));
+
+    if (items == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        items[i] = &model->packages[i];
+    }
+
+    qsort(items, count, sizeof(*items), mds_builds_cmp);
+    *builds = (mds_builds_t){ items, count };
+
+    return MDS_OK;
 }
 
 static bool
@@ -89,20 +113,20 @@ mds_builds_share_device(const mds_package_t *from, const mds_package_t *to)
 }
 
 static mds_status_t
-mds_delta_plan_wishes(const mds_builds_t *builds, const mds_package_t *to,
-                      mds_pair_visit_t visit, void *data, mds_error_t *err)
+mds_delta_plan_specs(const mds_builds_t *builds, const mds_package_t *to,
+                     mds_pair_visit_t visit, void *data, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
-    for (size_t i = 0; i < to->wish_count; i++) {
+    for (size_t i = 0; i < to->spec_count; i++) {
         mds_version_t from;
 
-        if (!mds_version_parse(to->wishes[i].from, &from)) {
+        if (!mds_version_parse(to->specs[i].from, &from)) {
             continue;
         }
 
         for (size_t j = 0; status == MDS_OK && j < builds->count; j++) {
-            mds_delta_pair_t pair = { builds->items[j], to, &to->wishes[i] };
+            mds_delta_pair_t pair = { builds->items[j], to, &to->specs[i] };
 
             if (mds_version_cmp(&pair.from->key, &from) == 0
                 && mds_builds_share_device(pair.from, to))
@@ -159,7 +183,7 @@ mds_delta_plan_deltas(const mds_builds_t *builds, size_t to,
         return MDS_OK;
     }
 
-    return package->wish_count > 0
-               ? mds_delta_plan_wishes(builds, package, visit, data, err)
+    return package->spec_count > 0
+               ? mds_delta_plan_specs(builds, package, visit, data, err)
                : mds_delta_plan_lower(builds, to, visit, data, err);
 }

@@ -17,11 +17,15 @@ typedef struct {
 /* The order above, over (kind, name) first: for qsort() of pointers. */
 int mds_builds_cmp(const void *a, const void *b);
 
-/* One delta; wish is NULL if it follows from a count of versions. */
+/* Sorts all packages of the model in that order. */
+mds_status_t mds_builds_sort(const mds_model_t *model, mds_error_t *err,
+                             mds_builds_t *builds) MDS_MUST_CHECK;
+
+/* One delta; spec is NULL if it follows from a count of versions. */
 typedef struct {
     const mds_package_t    *from;
     const mds_package_t    *to;
-    const mds_delta_spec_t *wish;
+    const mds_delta_spec_t *spec;
 } mds_delta_pair_t;
 
 /*

@@ -15,7 +15,7 @@ mds_read_delivery(mds_reader_t *r, const mds_json_t *json, void *dest)
     *(bool *) dest = mds_read_name(r, json, names, mds_nelems(names)) == 1;
 }
 
-static const mds_field_t mds_delta_wish_fields[] = {
+static const mds_field_t mds_delta_spec_fields[] = {
     { "from", mds_read_version, offsetof(mds_delta_spec_t, from),
       "the version that it starts from" },
     { "format", mds_read_str, offsetof(mds_delta_spec_t, format), NULL },
@@ -24,23 +24,23 @@ static const mds_field_t mds_delta_wish_fields[] = {
 };
 
 static void
-mds_read_delta_wish(mds_reader_t *r, const mds_json_t *json, void *dest)
+mds_read_delta_spec(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    mds_delta_spec_t *wish = dest;
+    mds_delta_spec_t *spec = dest;
     bool              made;
 
-    mds_read_object(r, json, mds_delta_wish_fields,
-                    mds_nelems(mds_delta_wish_fields), wish);
+    mds_read_object(r, json, mds_delta_spec_fields,
+                    mds_nelems(mds_delta_spec_fields), spec);
 
     if (r->status != MDS_OK) {
         return;
     }
 
-    wish->has_sha256 = mds_json_get(json, "sha256") != NULL;
-    made = wish->has_sha256 || wish->file.len > 0;
+    spec->has_sha256 = mds_json_get(json, "sha256") != NULL;
+    made = spec->has_sha256 || spec->file.len > 0;
 
-    if (made != (wish->format.len > 0)
-        || (wish->has_sha256 && wish->file.len > 0)) {
+    if (made != (spec->format.len > 0)
+        || (spec->has_sha256 && spec->file.len > 0)) {
         mds_reader_expected(r, json,
                             "\"from\" alone, or \"from\", \"format\""
                             " and one of \"file\" and \"sha256\"");
@@ -55,9 +55,9 @@ mds_read_deltas(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     if (mds_json_is_array(json)) {
         package->delta_count = 0;
-        mds_read_items(r, json, mds_read_delta_wish, sizeof(mds_delta_spec_t),
-                       &items, &package->wish_count);
-        package->wishes = items;
+        mds_read_items(r, json, mds_read_delta_spec, sizeof(mds_delta_spec_t),
+                       &items, &package->spec_count);
+        package->specs = items;
 
     } else if (mds_json_is_integer(json)) {
         package->delta_count

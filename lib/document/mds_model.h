@@ -66,8 +66,8 @@ typedef struct {
     mds_rules_t       rules; /* app_version is one of them */
     bool              embedded;
     unsigned          delta_count; /* deltas from so many lower versions */
-    mds_delta_spec_t *wishes;      /* instead of them */
-    size_t            wish_count;
+    mds_delta_spec_t *specs;       /* instead of them */
+    size_t            spec_count;
     const mds_json_t *meta;  /* NULL: none */
     size_t            index; /* in the document */
 } mds_package_t;

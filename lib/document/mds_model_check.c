@@ -138,15 +138,15 @@ mds_check_name(mds_reader_t *r, mds_str_t kind, mds_str_t name)
 }
 
 static void
-mds_check_wishes(const mds_model_check_t *check, const mds_package_t *package)
+mds_check_specs(const mds_model_check_t *check, const mds_package_t *package)
 {
-    for (size_t i = 0; i < package->wish_count; i++) {
+    for (size_t i = 0; i < package->spec_count; i++) {
         mds_version_t from;
         size_t        mark = mds_reader_push(check->r, mds_str("deltas"));
 
         (void) mds_reader_push_index(check->r, i);
 
-        if (mds_version_parse(package->wishes[i].from, &from)
+        if (mds_version_parse(package->specs[i].from, &from)
             && !mds_packages_have(check, package->kind, package->name, &from,
                                   &package->platforms, &package->channels))
         {
@@ -154,7 +154,7 @@ mds_check_wishes(const mds_model_check_t *check, const mds_package_t *package)
                              "found \"%.*s\", which no package for the same"
                              " platforms and channels has; want one of"
                              " /packages",
-                             MDS_STR(package->wishes[i].from));
+                             MDS_STR(package->specs[i].from));
         }
 
         mds_reader_pop(check->r, mark);
@@ -172,7 +172,7 @@ mds_check_package(const mds_model_check_t *check, const mds_package_t *package)
                          " value is in a release");
     }
 
-    mds_check_wishes(check, package);
+    mds_check_specs(check, package);
 }
 
 static void

@@ -123,6 +123,26 @@ size_t mds_json_size(const mds_json_t *json);
 mds_json_t *mds_json_get(const mds_json_t *object, const char *key);
 mds_json_t *mds_json_find(const mds_json_t *object, mds_str_t key);
 
+/* The value of a member, as mds_json_string(), _integer() and _bool() give it;
+ * an absent member is empty, 0 or false. */
+static inline mds_str_t
+mds_json_get_string(const mds_json_t *object, const char *key)
+{
+    return mds_json_string(mds_json_get(object, key));
+}
+
+static inline int64_t
+mds_json_get_integer(const mds_json_t *object, const char *key)
+{
+    return mds_json_integer(mds_json_get(object, key));
+}
+
+static inline bool
+mds_json_get_bool(const mds_json_t *object, const char *key)
+{
+    return mds_json_bool(mds_json_get(object, key));
+}
+
 /* A key that is there keeps its place. put is set for a key that is a view. */
 mds_status_t mds_json_set(mds_json_t *object, const char *key,
                           mds_json_t *value) MDS_MUST_CHECK;

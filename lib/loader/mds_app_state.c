@@ -18,10 +18,10 @@ mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
                    mds_json_t **state)
 {
     mds_json_t  *loaded;
-    mds_status_t status = mds_journal_app(journal, app, err, &loaded);
+    mds_status_t status = mds_journal_get_app(journal, app, err, &loaded);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_journal_removed_app(journal, app, err, &loaded);
+        status = mds_journal_get_removed_app(journal, app, err, &loaded);
     }
 
     if (status == MDS_NOT_FOUND) {

@@ -22,8 +22,8 @@ mds_apply_steps(mds_loader_t *loader, const mds_json_t *state, char *words,
     for (; *status == MDS_OK && serial > applied; serial--) {
         mds_json_t *entry;
 
-        *status = mds_journal_entry(mds_loader_journal(loader), serial, err,
-                                    &entry);
+        *status = mds_journal_get_entry(mds_loader_journal(loader), serial, err,
+                                        &entry);
 
         if (*status == MDS_NOT_FOUND) {
             *status = MDS_OK;
@@ -107,7 +107,7 @@ mds_precondition_apply(mds_loader_t *loader, void *data,
     const mds_json_t  *json = mds_json_get(apply->document, "serial");
     int64_t            serial = mds_json_integer(json);
 
-    uint64_t now = mds_journal_serial(mds_loader_journal(loader));
+    uint64_t now = mds_journal_get_serial(mds_loader_journal(loader));
 
     /* There are no steps to lose of an app that is not there. */
     if (apply->force || mds_json_bool(mds_json_get(before, "removed"))) {

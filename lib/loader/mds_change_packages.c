@@ -35,27 +35,6 @@ mds_builds_meet(const mds_package_t *a, const mds_package_t *b)
            && mds_scopes_meet(&a->channels, &b->channels);
 }
 
-static mds_status_t
-mds_builds_sorted(const mds_model_t *model, mds_error_t *err,
-                  mds_builds_t *builds)
-{
-    const mds_package_t **items
-        = calloc(model->package_count + 1, sizeof(*items));
-
-    if (items == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    for (size_t i = 0; i < model->package_count; i++) {
-        items[i] = &model->packages[i];
-    }
-
-    qsort(items, model->package_count, sizeof(*items), mds_builds_cmp);
-    *builds = (mds_builds_t){ items, model->package_count };
-
-    return MDS_OK;
-}
-
 /* Where the builds of the package's version begin, or would. */
 static size_t
 mds_builds_seek(const mds_builds_t *builds, const mds_package_t *package)
@@ -188,15 +167,15 @@ mds_change_bytes(const mds_change_builds_t *b, const mds_package_t *package,
 
 /* A difference from "1.0+6" where the package is 1.0+5. */
 static mds_status_t
-mds_change_wishes(const mds_change_builds_t *b, const mds_package_t *package,
-                  mds_error_t *err)
+mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
+                 mds_error_t *err)
 {
-    for (size_t i = 0; i < package->wish_count; i++) {
+    for (size_t i = 0; i < package->spec_count; i++) {
         mds_package_t        from = *package;
         const mds_package_t *other;
         char                 key[64];
 
-        from.version = package->wishes[i].from;
+        from.version = package->specs[i].from;
 
         if (mds_version_build(from.version).len == 0
             || !mds_version_parse(from.version, &from.key)
@@ -233,7 +212,7 @@ mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
 
         if (mds_str_eq(was->version, package->version)
             && mds_build_bytes_same(was, package)
-            && was->wish_count == package->wish_count
+            && was->spec_count == package->spec_count
             && was->platforms.count == package->platforms.count
             && was->channels.count == package->channels.count)
         {
@@ -322,7 +301,7 @@ mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
         }
 
         if (status == MDS_OK) {
-            status = mds_change_wishes(b, package, err);
+            status = mds_change_specs(b, package, err);
         }
     }
 
@@ -367,11 +346,11 @@ mds_change_packages(const mds_change_check_t *check, mds_error_t *err)
     mds_status_t status = mds_change_before(check, err, &document, &model);
 
     if (status == MDS_OK) {
-        status = mds_builds_sorted(model, err, &b.before);
+        status = mds_builds_sort(model, err, &b.before);
     }
 
     if (status == MDS_OK) {
-        status = mds_builds_sorted(check->model, err, &b.after);
+        status = mds_builds_sort(check->model, err, &b.after);
     }
 
     for (size_t i = 0; status == MDS_OK && i < check->model->package_count; i++)
@@ -379,8 +358,6 @@ mds_change_packages(const mds_change_check_t *check, mds_error_t *err)
         status = mds_change_package(&b, &check->model->packages[i], err);
     }
 
-    free(b.before.items);
-    free(b.after.items);
     mds_model_free(model);
     mds_json_release(document);
 

@@ -11,7 +11,7 @@ static const char *const mds_undo_dirs[] = { "files", "lists" };
 
 #define MDS_UNDO_DIRS mds_nelems(mds_undo_dirs)
 
-struct mds_undo_s {
+struct mds_created_files_s {
     mds_path_t    dirs[MDS_UNDO_DIRS];
     mds_intern_t *names[MDS_UNDO_DIRS];
 };

@@ -9,7 +9,7 @@
 
 #include "base/mds_base.h"
 
-typedef struct mds_undo_s mds_created_files_t;
+typedef struct mds_created_files_s mds_created_files_t;
 
 /* Notes what is there. The caller gives *undo back with
  * mds_created_files_free(), which takes NULL as well. */

@@ -225,7 +225,7 @@ mds_journal_get(mds_journal_t *journal, unsigned table, mds_str_t key,
 }
 
 uint64_t
-mds_journal_serial(mds_journal_t *journal)
+mds_journal_get_serial(mds_journal_t *journal)
 {
     uint8_t serial[8] = { 0 };
 
@@ -278,8 +278,8 @@ mds_journal_put_json(mds_journal_t *journal, unsigned table, mds_str_t key,
 }
 
 mds_status_t
-mds_journal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                mds_json_t **state)
+mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                    mds_json_t **state)
 {
     return mds_journal_get_json(journal, MDS_JOURNAL_APPS, app, err, state);
 }
@@ -294,8 +294,8 @@ mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
 }
 
 mds_status_t
-mds_journal_removed_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                        mds_json_t **state)
+mds_journal_get_removed_app(mds_journal_t *journal, mds_str_t app,
+                            mds_error_t *err, mds_json_t **state)
 {
     return mds_journal_get_json(journal, MDS_JOURNAL_REMOVED, app, err, state);
 }
@@ -310,8 +310,8 @@ mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
 }
 
 mds_status_t
-mds_journal_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
-                  mds_json_t **entry)
+mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
+                      mds_json_t **entry)
 {
     uint8_t key[8];
 
@@ -332,8 +332,8 @@ mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
 }
 
 mds_status_t
-mds_journal_apps(mds_journal_t *journal, mds_journal_visit_t visit, void *data,
-                 mds_error_t *err)
+mds_journal_visit_apps(mds_journal_t *journal, mds_journal_visit_t visit,
+                       void *data, mds_error_t *err)
 {
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_APPS, mds_null_str);
@@ -350,8 +350,8 @@ mds_journal_apps(mds_journal_t *journal, mds_journal_visit_t visit, void *data,
 }
 
 bool
-mds_journal_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
-                   mds_signed_t *made)
+mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          mds_manifest_signature_t *made)
 {
     return mds_journal_get(journal, MDS_JOURNAL_MANIFESTS,
                            mds_bytes(manifest, sizeof(*manifest)), made,
@@ -359,8 +359,8 @@ mds_journal_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
 }
 
 void
-mds_journal_put_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
-                       const mds_signed_t *made)
+mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          const mds_manifest_signature_t *made)
 {
     mds_lmdb_put(journal->lmdb, MDS_JOURNAL_MANIFESTS,
                  mds_bytes(manifest, sizeof(*manifest)),
@@ -377,8 +377,8 @@ mds_delta_key(const mds_sha256_t *from, const mds_sha256_t *to, uint8_t key[64])
 }
 
 bool
-mds_journal_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                  const mds_sha256_t *to, mds_delta_entry_t *note)
+mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                      const mds_sha256_t *to, mds_delta_entry_t *note)
 {
     uint8_t key[64];
 
@@ -397,8 +397,8 @@ mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
 }
 
 bool
-mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                 uint64_t *compressed_bytes)
+mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                     uint64_t *compressed_bytes)
 {
     uint8_t bytes[8];
 
@@ -426,8 +426,9 @@ mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
 }
 
 mds_status_t
-mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
-                   void *data, mds_error_t *err)
+mds_journal_visit_deltas(mds_journal_t            *journal,
+                         mds_journal_delta_visit_t visit, void *data,
+                         mds_error_t *err)
 {
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_DELTAS, mds_null_str);
@@ -465,8 +466,8 @@ mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
 }
 
 mds_status_t
-mds_journal_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
-                  void *data, mds_error_t *err)
+mds_journal_visit_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
+                        void *data, mds_error_t *err)
 {
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_SIZES, mds_null_str);

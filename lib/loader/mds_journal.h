@@ -9,7 +9,7 @@
  *                                       that was removed
  *   log        serial, big-endian       the entry, JSON
  *   manifests  SHA-256 of the manifest with "serial" 0
- *                                       mds_signed_t
+ *                                       mds_manifest_signature_t
  *   deltas     SHA-256 from, SHA-256 to mds_delta_entry_t
  *   sizes      SHA-256                  size under zstd, 8 bytes big-endian
  *
@@ -30,7 +30,7 @@ typedef struct mds_journal_s mds_journal_t;
 typedef struct {
     uint8_t serial[8]; /* big-endian: which change made it */
     char    signature[MDS_SIGNATURE_BYTES];
-} mds_signed_t;
+} mds_manifest_signature_t;
 
 typedef struct {
     uint8_t worth; /* 0: made once, and not worth it */
@@ -63,17 +63,17 @@ mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
                               mds_error_t *err) MDS_MUST_CHECK;
 
 /* Of the last change; 0 before the first. */
-uint64_t mds_journal_serial(mds_journal_t *journal);
+uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
 
 /* A new reference. MDS_NOT_FOUND: there is no such app, or entry. */
 mds_status_t
-mds_journal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                mds_json_t **state) MDS_MUST_CHECK;
+mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
+                    mds_json_t **state) MDS_MUST_CHECK;
 mds_status_t
-mds_journal_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
-                  mds_json_t **entry) MDS_MUST_CHECK;
+mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
+                      mds_json_t **entry) MDS_MUST_CHECK;
 
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
@@ -86,9 +86,9 @@ mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
 mds_status_t mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
                                     const mds_json_t *state,
                                     mds_error_t      *err) MDS_MUST_CHECK;
-mds_status_t
-mds_journal_removed_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                        mds_json_t **state) MDS_MUST_CHECK;
+mds_status_t mds_journal_get_removed_app(mds_journal_t *journal, mds_str_t app,
+                                         mds_error_t *err,
+                                         mds_json_t **state) MDS_MUST_CHECK;
 
 mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
@@ -98,18 +98,20 @@ mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
  * that is not MDS_OK ends it. The view is good during the call. */
 typedef mds_status_t (*mds_journal_visit_t)(void *data, mds_str_t app,
                                             mds_error_t *err);
-mds_status_t mds_journal_apps(mds_journal_t *journal, mds_journal_visit_t visit,
-                              void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_visit_apps(mds_journal_t *journal, mds_journal_visit_t visit,
+                       void *data, mds_error_t *err) MDS_MUST_CHECK;
 
 /* False: not noted. */
-bool mds_journal_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
-                        mds_signed_t *made);
+bool
+mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          mds_manifest_signature_t *made);
 void
-mds_journal_put_signed(mds_journal_t *journal, const mds_sha256_t *manifest,
-                       const mds_signed_t *made);
+mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          const mds_manifest_signature_t *made);
 
-bool mds_journal_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                       const mds_sha256_t *to, mds_delta_entry_t *note);
+bool mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                           const mds_sha256_t *to, mds_delta_entry_t *note);
 void
 mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
                       const mds_sha256_t *to, const mds_delta_entry_t *note);
@@ -122,14 +124,15 @@ typedef mds_status_t (*mds_journal_delta_visit_t)(void                    *data,
                                                   mds_error_t             *err);
 
 mds_status_t
-mds_journal_deltas(mds_journal_t *journal, mds_journal_delta_visit_t visit,
-                   void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_journal_visit_deltas(mds_journal_t            *journal,
+                         mds_journal_delta_visit_t visit, void *data,
+                         mds_error_t *err) MDS_MUST_CHECK;
 
 void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
                               const mds_sha256_t *to);
 
-bool mds_journal_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                      uint64_t *compressed_bytes);
+bool mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                          uint64_t *compressed_bytes);
 void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                           uint64_t compressed_bytes);
 
@@ -138,8 +141,8 @@ typedef mds_status_t (*mds_journal_size_visit_t)(void               *data,
                                                  const mds_sha256_t *sha256,
                                                  mds_error_t        *err);
 mds_status_t
-mds_journal_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
-                  void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_journal_visit_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
 void
 mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256);
 

@@ -26,8 +26,8 @@ mds_list_shared(mds_idset_t *base, const mds_json_t *ids, mds_error_t *err,
 }
 
 mds_status_t
-mds_list_count(const char *depot_dir, const mds_json_t *content,
-               mds_error_t *err, uint64_t *count)
+mds_list_count_ids(const char *depot_dir, const mds_json_t *content,
+                   mds_error_t *err, uint64_t *count)
 {
     const mds_json_t *ids = mds_json_get(content, "ids");
     mds_idset_t      *base = NULL;
@@ -62,7 +62,7 @@ mds_list_count(const char *depot_dir, const mds_json_t *content,
 }
 
 const mds_json_t *
-mds_list_content(const mds_json_t *state, mds_str_t name)
+mds_list_find_content(const mds_json_t *state, mds_str_t name)
 {
     const mds_json_t *list
         = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),

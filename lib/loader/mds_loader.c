@@ -14,13 +14,13 @@
 #include "loader/mds_loader_internal.h"
 
 mds_progress_t *
-mds_loader_busy(mds_loader_t *loader, const char *label)
+mds_loader_begin_progress(mds_loader_t *loader, const char *label)
 {
     return loader->ui.begin == NULL ? NULL : loader->ui.begin(label);
 }
 
 void
-mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress)
+mds_loader_end_progress(mds_loader_t *loader, mds_progress_t *progress)
 {
     if (progress != NULL) {
         loader->ui.end(progress);
@@ -63,7 +63,7 @@ mds_loader_check_depot(const mds_loader_t *loader, mds_error_t *err)
 mds_status_t
 mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err)
 {
-    uint64_t     serial = mds_journal_serial(loader->journal);
+    uint64_t     serial = mds_journal_get_serial(loader->journal);
     mds_status_t status = mds_loader_check_depot(loader, err);
 
     if (status != MDS_OK) {
@@ -107,7 +107,7 @@ mds_loader_recover(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
 
     return status == MDS_OK
                ? mds_generation_prune(loader->depot,
-                                      mds_journal_serial(loader->journal),
+                                      mds_journal_get_serial(loader->journal),
                                       MDS_GENERATIONS_KEPT, err)
                : status;
 }
@@ -123,7 +123,7 @@ mds_loader_finish_other(mds_loader_t *loader, mds_error_t *err)
         return status;
     }
 
-    serial = mds_journal_serial(loader->journal);
+    serial = mds_journal_get_serial(loader->journal);
     mds_journal_abort(loader->journal);
 
     if (serial <= mds_current_serial(loader->current)) {
@@ -204,15 +204,15 @@ mds_loader_add_app(void *data, mds_str_t app, mds_error_t *err)
 }
 
 mds_status_t
-mds_loader_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+mds_loader_fail_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err)
 {
     mds_choices_t choices;
     char          text[MDS_CHOICES_BYTES];
     mds_status_t  status;
 
     mds_choices_begin(&choices, app);
-    status
-        = mds_journal_apps(loader->journal, mds_loader_add_app, &choices, err);
+    status = mds_journal_visit_apps(loader->journal, mds_loader_add_app,
+                                    &choices, err);
 
     if (status != MDS_OK) {
         return status;
@@ -225,8 +225,8 @@ mds_loader_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err)
 }
 
 mds_status_t
-mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
-                 mds_json_t **state)
+mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                     mds_json_t **state)
 {
     mds_status_t status = mds_journal_read(loader->journal, err);
 
@@ -234,10 +234,10 @@ mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
         return status;
     }
 
-    status = mds_journal_app(loader->journal, app, err, state);
+    status = mds_journal_get_app(loader->journal, app, err, state);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_loader_no_app(loader, app, err);
+        status = mds_loader_fail_no_app(loader, app, err);
     }
 
     mds_journal_abort(loader->journal);

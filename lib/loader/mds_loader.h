@@ -81,20 +81,25 @@ typedef mds_status_t (*mds_precondition_t)(mds_loader_t *loader, void *data,
 
 typedef struct {
     mds_str_t        app;
-    const char      *command;   /* for the log: "pause a-3.2.0" */
-    bool             applies;   /* by a whole document, not by a step */
-    bool             reverts;   /* undoes a change: what was final is not */
-    bool             dry_run;   /* tell the changes, make none */
-    bool             rekeys;    /* the key may be another than the app's */
-    const mds_key_t *key;       /* NULL: what is new cannot be signed */
-    const char      *what;      /* names the document in messages */
-    const char      *base_dir;  /* files are relative to it, and lie in it;
-                                 * NULL: they are the caller's own words */
-    bool               outside; /* they may lie elsewhere, too */
-    mds_edit_t         edit;
-    mds_precondition_t guard; /* NULL, or asked where the edit would change
-                               * something: before is the state as it is */
-    void *data;
+    const char      *command; /* for the log: "pause a-3.2.0" */
+    bool             applies; /* applies a whole document: this is no step */
+    bool             reverts; /* undoes a change: what was final is not */
+    bool             dry_run; /* tells the changes, and makes none */
+    bool             rekeys;  /* the key may be another than the app's */
+    const mds_key_t *key;     /* NULL: what is new cannot be signed */
+    const char      *what;    /* names the document in messages */
+
+    /* The directory that holds the document: relative paths of files begin and
+     * end in it, unless `outside` is set. NULL: the paths are the caller's. */
+    const char *base_dir;
+    bool        outside;
+
+    /* Checked, unless NULL, where the edit would change something; `before` is
+     * the state as it is. */
+    mds_precondition_t precondition;
+
+    mds_edit_t edit;
+    void      *data; /* for both */
 } mds_change_t;
 
 typedef struct {
@@ -117,12 +122,12 @@ mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
 /* Fails with "there is no app", and those that there are; within one of the
  * journal's transactions. */
 mds_status_t
-mds_loader_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err);
+mds_loader_fail_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err);
 
 /* The app's state now; a new reference. MDS_NOT_FOUND has words. */
 mds_status_t
-mds_loader_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
-                 mds_json_t **state) MDS_MUST_CHECK;
+mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                     mds_json_t **state) MDS_MUST_CHECK;
 
 /*
  * The edit of `apply`: data is a mds_apply_t. The document takes the place of

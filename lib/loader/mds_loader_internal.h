@@ -15,8 +15,9 @@ struct mds_loader_s {
     mds_loader_ui_t ui;
 };
 
-mds_progress_t *mds_loader_busy(mds_loader_t *loader, const char *label);
-void            mds_loader_idle(mds_loader_t *loader, mds_progress_t *progress);
+mds_progress_t      *
+mds_loader_begin_progress(mds_loader_t *loader, const char *label);
+void mds_loader_end_progress(mds_loader_t *loader, mds_progress_t *progress);
 
 /*
  * With the journal locked: puts into force what a killed loader had committed,

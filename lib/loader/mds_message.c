@@ -268,8 +268,8 @@ mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest)
 }
 
 mds_status_t
-mds_message_model(const mds_json_t *state, int64_t now_ms, mds_model_t *model,
-                  mds_error_t *err)
+mds_message_fill_model(const mds_json_t *state, int64_t now_ms,
+                       mds_model_t *model, mds_error_t *err)
 {
     const mds_json_t *messages = mds_json_get(state, "messages");
     const mds_json_t *items = mds_json_get(messages, "items");

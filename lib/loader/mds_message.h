@@ -35,7 +35,7 @@ bool mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest);
 
 /* Puts all into the model but those that have expired long ago. */
 mds_status_t
-mds_message_model(const mds_json_t *state, int64_t now_ms, mds_model_t *model,
-                  mds_error_t *err) MDS_MUST_CHECK;
+mds_message_fill_model(const mds_json_t *state, int64_t now_ms,
+                       mds_model_t *model, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

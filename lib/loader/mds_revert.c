@@ -62,7 +62,7 @@ mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
                  size_t size, mds_error_t *err, size_t *count)
 {
     mds_journal_t *journal = mds_loader_journal(u->loader);
-    uint64_t       last = mds_journal_serial(journal);
+    uint64_t       last = mds_journal_get_serial(journal);
     mds_str_t app = mds_revert_word(mds_json_get(u->state, "document"), "app");
     size_t    found = 0, len = 0;
     mds_status_t status = MDS_OK;
@@ -70,7 +70,7 @@ mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
     for (uint64_t s = u->serial + 1; status == MDS_OK && s <= last; s++) {
         mds_json_t *entry;
 
-        status = mds_journal_entry(journal, s, err, &entry);
+        status = mds_journal_get_entry(journal, s, err, &entry);
 
         if (status != MDS_OK) {
             status = status == MDS_NOT_FOUND ? MDS_OK : status;
@@ -388,8 +388,8 @@ mds_edit_revert(mds_loader_t *loader, void *data, mds_json_t *state,
     uint64_t     serial = *(const uint64_t *) data;
     mds_json_t  *entry;
     mds_revert_t u = { .loader = loader, .serial = serial, .state = state };
-    mds_status_t status
-        = mds_journal_entry(mds_loader_journal(loader), serial, err, &entry);
+    mds_status_t status = mds_journal_get_entry(mds_loader_journal(loader),
+                                                serial, err, &entry);
 
     if (status != MDS_OK) {
         return status;
@@ -406,8 +406,8 @@ mds_edit_revert(mds_loader_t *loader, void *data, mds_json_t *state,
 }
 
 mds_status_t
-mds_revert_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
-                 mds_json_t **entry)
+mds_revert_find_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
+                      mds_json_t **entry)
 {
     mds_journal_t *journal = mds_loader_journal(loader);
     uint64_t       last;
@@ -417,8 +417,8 @@ mds_revert_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
         return status;
     }
 
-    status = mds_journal_entry(journal, serial, err, entry);
-    last = mds_journal_serial(journal);
+    status = mds_journal_get_entry(journal, serial, err, entry);
+    last = mds_journal_get_serial(journal);
     mds_journal_abort(journal);
 
     if (status != MDS_NOT_FOUND) {

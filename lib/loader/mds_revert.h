@@ -14,8 +14,8 @@
 
 /* The entry of the log; a new reference. MDS_NOT_FOUND has words. */
 mds_status_t
-mds_revert_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
-                 mds_json_t **entry) MDS_MUST_CHECK;
+mds_revert_find_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
+                      mds_json_t **entry) MDS_MUST_CHECK;
 
 /*
  * The edit (mds_loader.h): data is the serial, a uint64_t of a change of the
@@ -29,7 +29,8 @@ mds_status_t mds_edit_revert(mds_loader_t *loader, void *data,
  * or releases gets a "behind", the id of the one before it; null: it was the
  * first. MDS_NO_MEMORY.
  */
-mds_status_t mds_revert_places(const mds_json_t *before, mds_json_t *changes,
-                               mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_revert_add_places(const mds_json_t *before, mds_json_t *changes,
+                      mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

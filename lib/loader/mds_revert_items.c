@@ -397,8 +397,8 @@ mds_revert_place(const mds_json_t *array, const char *what, mds_json_t *changes)
 }
 
 mds_status_t
-mds_revert_places(const mds_json_t *before, mds_json_t *changes,
-                  mds_error_t *err)
+mds_revert_add_places(const mds_json_t *before, mds_json_t *changes,
+                      mds_error_t *err)
 {
     const mds_json_t *document = mds_json_get(before, "document");
 

@@ -272,7 +272,7 @@ mds_renewal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
 {
     mds_json_t  *state = NULL, *config;
     uint32_t     epoch;
-    mds_status_t status = mds_journal_app(journal, app, err, &state);
+    mds_status_t status = mds_journal_get_app(journal, app, err, &state);
 
     config = mds_json_get(state, "config");
 
@@ -299,7 +299,7 @@ mds_renewal_run(mds_journal_t *journal, mds_renewal_t *r, mds_error_t *err)
         return status;
     }
 
-    status = mds_journal_apps(journal, mds_renewal_visit, r, err);
+    status = mds_journal_visit_apps(journal, mds_renewal_visit, r, err);
 
     for (size_t i = 0; status == MDS_OK && i < r->count; i++) {
         status = mds_renewal_app(journal, r->apps[i], err);

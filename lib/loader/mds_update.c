@@ -48,7 +48,7 @@ mds_update_begin(mds_update_t *u, mds_error_t *err)
         status = mds_loader_recover(loader, u->change->key, err);
     }
 
-    u->serial = mds_journal_serial(loader->journal) + 1;
+    u->serial = mds_journal_get_serial(loader->journal) + 1;
     u->now_ms = mds_time_now_ms();
     u->warnings = mds_json_array_new();
     u->list_counts = mds_json_object_new();
@@ -123,7 +123,7 @@ mds_update_complete_model(mds_update_t *u, mds_error_t *err)
     u->model->removed = mds_json_bool(mds_json_get(u->after, "removed"));
 
     return status == MDS_OK
-               ? mds_message_model(u->after, u->now_ms, u->model, err)
+               ? mds_message_fill_model(u->after, u->now_ms, u->model, err)
                : status;
 }
 
@@ -149,12 +149,13 @@ mds_update_compare(mds_update_t *u, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_revert_places(u->before, u->changes, err);
+        status = mds_revert_add_places(u->before, u->changes, err);
     }
 
     if (status == MDS_OK && mds_json_size(u->changes) > 0
-        && change->guard != NULL) {
-        status = change->guard(u->loader, change->data, u->before, err);
+        && change->precondition != NULL)
+    {
+        status = change->precondition(u->loader, change->data, u->before, err);
     }
 
     check.changes = u->changes;

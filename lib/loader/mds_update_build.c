@@ -50,15 +50,15 @@ mds_build_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
     mds_delta_outcome_t found = { .worth = true };
     mds_delta_entry_t   note;
 
-    if (pair->wish != NULL && pair->wish->has_sha256) {
-        found.file.sha256 = pair->wish->sha256;
+    if (pair->spec != NULL && pair->spec->has_sha256) {
+        found.file.sha256 = pair->spec->sha256;
         *outcome = found;
-        return mds_store_has(run->loader->depot, &pair->wish->sha256, err,
+        return mds_store_has(run->loader->depot, &pair->spec->sha256, err,
                              &outcome->file.size_bytes);
     }
 
-    if (!mds_journal_delta(run->loader->journal, &pair->from->sha256,
-                           &pair->to->sha256, &note))
+    if (!mds_journal_get_delta(run->loader->journal, &pair->from->sha256,
+                               &pair->to->sha256, &note))
     {
         return MDS_NOT_FOUND;
     }
@@ -74,12 +74,12 @@ mds_build_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
 /* The signature that is noted, unless it is of another key than the app's. */
 static bool
 mds_build_signed(const mds_build_run_t *run, const mds_sha256_t *digest,
-                 mds_signed_t *made)
+                 mds_manifest_signature_t *made)
 {
     char    hex[MDS_KEYID_HEX + 1];
     uint8_t keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
 
-    return mds_journal_signed(run->loader->journal, digest, made)
+    return mds_journal_get_signature(run->loader->journal, digest, made)
            && (run->signer.keyid[0] == '\0'
                || (mds_dsse_parse((mds_str_t){ sizeof(made->signature),
                                                made->signature },
@@ -122,7 +122,7 @@ static mds_status_t
 mds_build_take(mds_build_run_t *run, mds_json_t *manifest, mds_error_t *err,
                mds_str_t *body, char *signature, mds_sha256_t *digest)
 {
-    mds_signed_t made;
+    mds_manifest_signature_t made;
     mds_status_t status = mds_build_body(run, manifest, 0, err, body);
 
     if (status != MDS_OK) {
@@ -145,9 +145,9 @@ mds_build_fresh(mds_build_run_t *run, mds_json_t *manifest,
                 const mds_sha256_t *digest, mds_error_t *err, mds_str_t *body,
                 char *signature)
 {
-    const mds_signer_t *signer = &run->signer;
-    mds_signed_t        made;
-    mds_status_t        status;
+    const mds_signer_t      *signer = &run->signer;
+    mds_manifest_signature_t made;
+    mds_status_t             status;
 
     if (signer->key == NULL) {
         return mds_fail(err, MDS_DENIED,
@@ -168,7 +168,7 @@ mds_build_fresh(mds_build_run_t *run, mds_json_t *manifest,
     if (status == MDS_OK) {
         mds_store_be64(made.serial, run->serial);
         memcpy(made.signature, signature, sizeof(made.signature));
-        mds_journal_put_signed(run->loader->journal, digest, &made);
+        mds_journal_put_signature(run->loader->journal, digest, &made);
     }
 
     return status;
@@ -285,7 +285,7 @@ mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     mds_json_t  *state = NULL, *whole = NULL;
     mds_model_t *model = NULL;
     mds_status_t status
-        = mds_journal_app(run->loader->journal, app, err, &state);
+        = mds_journal_get_app(run->loader->journal, app, err, &state);
 
     if (status == MDS_OK) {
         status = mds_app_state_expand_lists(state, err, &whole);
@@ -300,7 +300,7 @@ mds_build_again(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_message_model(state, run->now_ms, model, err);
+        status = mds_message_fill_model(state, run->now_ms, model, err);
     }
 
     if (status == MDS_OK) {
@@ -347,8 +347,8 @@ mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
 static mds_status_t
 mds_build_apps(mds_build_run_t *run, mds_error_t *err)
 {
-    mds_status_t status
-        = mds_journal_apps(run->loader->journal, mds_build_visit, run, err);
+    mds_status_t status = mds_journal_visit_apps(run->loader->journal,
+                                                 mds_build_visit, run, err);
 
     return status == MDS_OK && !run->compiled ? mds_build_changed(run, err)
                                               : status;
@@ -419,7 +419,7 @@ mds_status_t
 mds_loader_upgrade_format(mds_loader_t *loader, const mds_key_t *key,
                           mds_error_t *err)
 {
-    uint64_t        serial = mds_journal_serial(loader->journal);
+    uint64_t        serial = mds_journal_get_serial(loader->journal);
     mds_build_run_t run = mds_build_of(loader, NULL, serial, mds_time_now_ms());
     mds_catalog_t  *catalog = NULL;
     mds_error_t     why;

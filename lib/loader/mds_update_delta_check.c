@@ -21,16 +21,16 @@ mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
 
 /* Whether the package names the difference. */
 static bool
-mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *wish)
+mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *spec)
 {
     const mds_json_t *deltas = mds_json_get(package, "deltas");
 
     for (size_t i = 0; mds_json_at(deltas, i) != NULL; i++) {
         const mds_json_t *delta = mds_json_at(deltas, i);
 
-        if (mds_delta_check_is(delta, &wish->sha256)
+        if (mds_delta_check_is(delta, &spec->sha256)
             && mds_str_eq(mds_json_string(mds_json_get(delta, "format")),
-                          wish->format))
+                          spec->format))
         {
             return true;
         }
@@ -53,7 +53,7 @@ mds_delta_check_known(const mds_json_t *before, const mds_delta_pair_t *pair)
         from = from || mds_delta_check_is(package, &pair->from->sha256);
         to = to
              || (mds_delta_check_is(package, &pair->to->sha256)
-                 && mds_delta_check_named(package, pair->wish));
+                 && mds_delta_check_named(package, pair->spec));
     }
 
     return from && to;
@@ -63,7 +63,7 @@ static void
 mds_delta_check_place(const mds_delta_pair_t *pair, char *pointer, size_t size)
 {
     snprintf(pointer, size, "/packages/%zu/deltas/%zu", pair->to->index,
-             (size_t) (pair->wish - pair->to->wishes));
+             (size_t) (pair->spec - pair->to->specs));
 }
 
 static mds_status_t
@@ -77,7 +77,7 @@ mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
     return mds_update_warn(u, err,
                            "%s: the difference (%.*s) from version %.*s was not"
                            " checked: there is nothing here that undoes it",
-                           pointer, MDS_STR(pair->wish->format),
+                           pointer, MDS_STR(pair->spec->format),
                            MDS_STR(pair->from->version));
 }
 
@@ -86,13 +86,13 @@ mds_delta_check_try(const mds_loader_t *loader, const mds_delta_pair_t *pair,
                     mds_error_t *err, bool *checked)
 {
     mds_delta_check_t foreign
-        = { .format = pair->wish->format, .made = pair->to->sha256 };
+        = { .format = pair->spec->format, .made = pair->to->sha256 };
     mds_path_t   old_path, delta_path;
     mds_status_t status
         = mds_store_path(loader->depot, &pair->from->sha256, err, &old_path);
 
     if (status == MDS_OK) {
-        status = mds_store_path(loader->depot, &pair->wish->sha256, err,
+        status = mds_store_path(loader->depot, &pair->spec->sha256, err,
                                 &delta_path);
     }
 
@@ -121,9 +121,9 @@ mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
         return MDS_OK;
     }
 
-    progress = mds_loader_busy(u->loader, "checking a difference");
+    progress = mds_loader_begin_progress(u->loader, "checking a difference");
     status = mds_delta_check_try(u->loader, pair, &why, &checked);
-    mds_loader_idle(u->loader, progress);
+    mds_loader_end_progress(u->loader, progress);
 
     if (status != MDS_OK) {
         mds_delta_check_place(pair, pointer, sizeof(pointer));

@@ -223,7 +223,7 @@ mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
     char hex[MDS_KEYID_HEX + 1];
 
     if (mds_json_get(state, "serial") == NULL) {
-        return mds_loader_no_app(loader, app, err);
+        return mds_loader_fail_no_app(loader, app, err);
     }
 
     if (mds_json_get(state, "key") == NULL) {
@@ -312,7 +312,7 @@ mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_journal_app(u->loader->journal, app, err, &state);
+    status = mds_journal_get_app(u->loader->journal, app, err, &state);
     if (status != MDS_OK) {
         return status;
     }
@@ -359,7 +359,8 @@ mds_update_find_stale(mds_update_t *u, mds_error_t *err)
     }
 
     mds_stale_sort(&u->stale);
-    return mds_journal_apps(u->loader->journal, mds_stale_ask_app, u, err);
+    return mds_journal_visit_apps(u->loader->journal, mds_stale_ask_app, u,
+                                  err);
 }
 
 /* The change is in force: what fails here is left for the next one. */

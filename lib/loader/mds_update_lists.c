@@ -14,7 +14,8 @@ static mds_status_t
 mds_update_list_count(const mds_update_t *u, const mds_json_t *content,
                       mds_error_t *err, uint64_t *count)
 {
-    mds_status_t status = mds_list_count(u->loader->depot, content, err, count);
+    mds_status_t status
+        = mds_list_count_ids(u->loader->depot, content, err, count);
     const mds_json_t *found;
 
     if (status != MDS_NOT_FOUND) {
@@ -37,8 +38,8 @@ mds_update_list_count(const mds_update_t *u, const mds_json_t *content,
 static mds_status_t
 mds_update_warn_list(mds_update_t *u, mds_str_t name, mds_error_t *err)
 {
-    const mds_json_t *old = mds_list_content(u->before, name);
-    const mds_json_t *new = mds_list_content(u->after, name);
+    const mds_json_t *old = mds_list_find_content(u->before, name);
+    const mds_json_t *new = mds_list_find_content(u->after, name);
     uint64_t     had = 0, has = 0;
     mds_status_t status;
 

@@ -19,7 +19,7 @@ mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
     mds_path_t      path;
     mds_status_t    status;
 
-    if (mds_journal_size(loader->journal, sha256, compressed_bytes)) {
+    if (mds_journal_get_size(loader->journal, sha256, compressed_bytes)) {
         return MDS_OK;
     }
 
@@ -28,9 +28,9 @@ mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
         return status;
     }
 
-    progress = mds_loader_busy(loader, "compressing");
+    progress = mds_loader_begin_progress(loader, "compressing");
     status = mds_compressed_size(path.text, progress, err, compressed_bytes);
-    mds_loader_idle(loader, progress);
+    mds_loader_end_progress(loader, progress);
 
     if (status == MDS_OK) {
         mds_journal_put_size(loader->journal, sha256, *compressed_bytes);
@@ -58,10 +58,10 @@ mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
 
     snprintf(label, sizeof(label), "%.*s -> %.*s", MDS_STR(pair->from->version),
              MDS_STR(pair->to->version));
-    progress = mds_loader_busy(loader, label);
+    progress = mds_loader_begin_progress(loader, label);
     status = mds_store_delta(loader->depot, from, to, compressed, progress, err,
                              &sha256, &size, &worth);
-    mds_loader_idle(loader, progress);
+    mds_loader_end_progress(loader, progress);
 
     note->worth = worth;
     memcpy(note->sha256, sha256.bytes, sizeof(note->sha256));
@@ -117,12 +117,12 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     bool              possible = false;
     mds_status_t      status;
 
-    if (pair->wish != NULL && pair->wish->has_sha256) {
+    if (pair->spec != NULL && pair->spec->has_sha256) {
         return mds_update_check_delta(u, pair, err);
     }
 
-    if (mds_journal_delta(loader->journal, &pair->from->sha256,
-                          &pair->to->sha256, &note))
+    if (mds_journal_get_delta(loader->journal, &pair->from->sha256,
+                              &pair->to->sha256, &note))
     {
         return MDS_OK;
     }
@@ -140,25 +140,6 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     }
 
     return status;
-}
-
-/* All packages, by resource, higher versions first. */
-static mds_status_t
-mds_prepare_sort(const mds_model_t *model, mds_error_t *err, mds_builds_t *all)
-{
-    all->count = model->package_count;
-    all->items
-        = mds_arena_calloc(model->arena, all->count + 1, sizeof(*all->items));
-    if (all->items == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    for (size_t i = 0; i < all->count; i++) {
-        all->items[i] = &model->packages[i];
-    }
-
-    qsort(all->items, all->count, sizeof(*all->items), mds_builds_cmp);
-    return MDS_OK;
 }
 
 /* Whether the app had the package before the change. */
@@ -233,7 +214,7 @@ mds_status_t
 mds_update_make_deltas(mds_update_t *u, mds_error_t *err)
 {
     mds_builds_t all;
-    mds_status_t status = mds_prepare_sort(u->model, err, &all);
+    mds_status_t status = mds_builds_sort(u->model, err, &all);
 
     for (size_t first = 0; status == MDS_OK && first < all.count;) {
         const mds_package_t *head = all.items[first];

@@ -116,7 +116,7 @@ mds_storing_take(const mds_update_t *u, mds_str_t file, bool is_list,
         return status;
     }
 
-    progress = mds_loader_busy(u->loader, path.text);
+    progress = mds_loader_begin_progress(u->loader, path.text);
 
     if (u->change->dry_run && is_list) {
         status = mds_idset_measure(path.text, progress, err, sha256, &count);
@@ -130,7 +130,7 @@ mds_storing_take(const mds_update_t *u, mds_str_t file, bool is_list,
                                sha256, &count);
     }
 
-    mds_loader_idle(u->loader, progress);
+    mds_loader_end_progress(u->loader, progress);
 
     return status == MDS_OK && is_list
                ? mds_storing_set_count(u, sha256, count, err)

@@ -36,7 +36,7 @@ mds_gc_app(void *data, mds_str_t app, mds_error_t *err)
 {
     mds_gc_t    *gc = data;
     mds_json_t  *state;
-    mds_status_t status = mds_journal_app(gc->journal, app, err, &state);
+    mds_status_t status = mds_journal_get_app(gc->journal, app, err, &state);
 
     if (status == MDS_OK) {
         mds_reachable_json(&gc->needs, state);
@@ -59,7 +59,7 @@ mds_gc_recent(const mds_gc_t *gc, const mds_json_t *entry)
 static mds_status_t
 mds_gc_log(mds_gc_t *gc, mds_error_t *err)
 {
-    uint64_t     serial = mds_journal_serial(gc->journal);
+    uint64_t     serial = mds_journal_get_serial(gc->journal);
     bool         more = true;
     mds_status_t status = MDS_OK;
 
@@ -67,7 +67,7 @@ mds_gc_log(mds_gc_t *gc, mds_error_t *err)
     {
         mds_json_t *entry;
 
-        status = mds_journal_entry(gc->journal, serial, err, &entry);
+        status = mds_journal_get_entry(gc->journal, serial, err, &entry);
 
         if (status == MDS_OK) {
             more = n < MDS_GC_CHANGES || mds_gc_recent(gc, entry);
@@ -88,7 +88,7 @@ mds_gc_log(mds_gc_t *gc, mds_error_t *err)
 static mds_status_t
 mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
 {
-    uint64_t     serial = mds_journal_serial(gc->journal);
+    uint64_t     serial = mds_journal_get_serial(gc->journal);
     mds_status_t status = MDS_OK;
 
     for (unsigned n = 0; status == MDS_OK && n < gc->options->generations; n++)
@@ -176,7 +176,7 @@ mds_gc_look(mds_gc_t *gc, mds_error_t *err)
         return status;
     }
 
-    status = mds_journal_apps(gc->journal, mds_gc_app, gc, err);
+    status = mds_journal_visit_apps(gc->journal, mds_gc_app, gc, err);
 
     if (status == MDS_OK) {
         status = mds_gc_log(gc, err);
@@ -191,11 +191,11 @@ mds_gc_look(mds_gc_t *gc, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_journal_deltas(gc->journal, mds_gc_delta, gc, err);
+        status = mds_journal_visit_deltas(gc->journal, mds_gc_delta, gc, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_journal_sizes(gc->journal, mds_gc_size, gc, err);
+        status = mds_journal_visit_sizes(gc->journal, mds_gc_size, gc, err);
     }
 
     if (status == MDS_OK
@@ -388,7 +388,7 @@ static mds_status_t
 mds_gc_sweep(mds_gc_t *gc, mds_error_t *err)
 {
     mds_status_t status
-        = mds_generation_prune(gc->depot, mds_journal_serial(gc->journal),
+        = mds_generation_prune(gc->depot, mds_journal_get_serial(gc->journal),
                                gc->options->generations, err);
 
     if (status == MDS_OK) {

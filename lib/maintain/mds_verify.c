@@ -285,7 +285,7 @@ mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
         status = mds_journal_read(journal, err);
 
         if (status == MDS_OK) {
-            last = mds_journal_serial(journal);
+            last = mds_journal_get_serial(journal);
             serial = mds_current_serial(current);
             mds_journal_abort(journal);
         }

@@ -40,11 +40,11 @@ mds_verify_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
     mds_delta_outcome_t found = { .worth = true };
     mds_delta_entry_t   note;
 
-    if (pair->wish != NULL && pair->wish->has_sha256) {
-        found.file.sha256 = pair->wish->sha256;
+    if (pair->spec != NULL && pair->spec->has_sha256) {
+        found.file.sha256 = pair->spec->sha256;
 
-    } else if (!mds_journal_delta(run->journal, &pair->from->sha256,
-                                  &pair->to->sha256, &note))
+    } else if (!mds_journal_get_delta(run->journal, &pair->from->sha256,
+                                      &pair->to->sha256, &note))
     {
         return MDS_NOT_FOUND;
 
@@ -64,7 +64,7 @@ mds_verify_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
 static mds_status_t
 mds_verify_noted(const mds_verify_run_t *run, mds_json_t *manifest,
                  mds_str_t keyid, mds_error_t *err, bool *noted,
-                 mds_signed_t *made)
+                 mds_manifest_signature_t *made)
 {
     mds_sha256_t digest;
     char        *text;
@@ -84,7 +84,7 @@ mds_verify_noted(const mds_verify_run_t *run, mds_json_t *manifest,
     if (status == MDS_OK) {
         mds_sha256(text, len, &digest);
         free(text);
-        *noted = mds_journal_signed(run->journal, &digest, made);
+        *noted = mds_journal_get_signature(run->journal, &digest, made);
     }
 
     return status;
@@ -116,7 +116,7 @@ mds_verify_common(const mds_verify_run_t *run, const mds_json_t *full,
 /* By the app's key, and no other. */
 static void
 mds_verify_made(const mds_verify_run_t *run, const mds_json_t *manifest,
-                const mds_signed_t *made)
+                const mds_manifest_signature_t *made)
 {
     uint8_t   keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
     char      hex[MDS_KEYID_HEX + 1];
@@ -148,9 +148,9 @@ static mds_status_t
 mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                 mds_str_t *body, char *signature)
 {
-    mds_verify_run_t *run = (mds_verify_run_t *) c;
-    mds_signed_t      made = { .signature = "" };
-    bool              noted = false;
+    mds_verify_run_t        *run = (mds_verify_run_t *) c;
+    mds_manifest_signature_t made = { .signature = "" };
+    bool                     noted = false;
     mds_str_t    release = mds_json_string(mds_json_get(manifest, "release"));
     mds_status_t status
         = mds_verify_noted(run, manifest, run->keyid, err, &noted, &made);
@@ -288,14 +288,14 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
     run->where = where;
     run->v->result.apps++;
 
-    if (mds_journal_app(run->journal, app, err, &state) != MDS_OK) {
+    if (mds_journal_get_app(run->journal, app, err, &state) != MDS_OK) {
         mds_verify_failed(run->v, where, err);
         return MDS_OK;
     }
 
     serial = (uint64_t) mds_json_integer(mds_json_get(state, "serial"));
 
-    if (serial == 0 || serial > mds_journal_serial(run->journal)) {
+    if (serial == 0 || serial > mds_journal_get_serial(run->journal)) {
         mds_verify_problem(run->v, where, "its last change would be %" PRIu64,
                            serial);
     }
@@ -344,7 +344,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
     mds_error_t  err;
     char         where[64];
     int64_t      ms;
-    mds_status_t status = mds_journal_entry(journal, serial, &err, &entry);
+    mds_status_t status = mds_journal_get_entry(journal, serial, &err, &entry);
 
     snprintf(where, sizeof(where), "journal, change %" PRIu64, serial);
 
@@ -373,7 +373,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
 static mds_status_t
 mds_verify_log(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
 {
-    uint64_t     last = mds_journal_serial(journal);
+    uint64_t     last = mds_journal_get_serial(journal);
     mds_json_t  *entry;
     mds_status_t status;
 
@@ -381,7 +381,7 @@ mds_verify_log(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
         mds_verify_entry(v, journal, serial);
     }
 
-    status = mds_journal_entry(journal, last + 1, err, &entry);
+    status = mds_journal_get_entry(journal, last + 1, err, &entry);
 
     if (status != MDS_OK && status != MDS_NOT_FOUND) {
         mds_verify_failed(v, "journal", err);
@@ -410,11 +410,13 @@ mds_verify_journal(mds_verify_t *v, mds_error_t *err)
         status = mds_journal_read(run.journal, err);
 
         if (status == MDS_OK) {
-            status = mds_journal_apps(run.journal, mds_verify_app, &run, err);
+            status = mds_journal_visit_apps(run.journal, mds_verify_app, &run,
+                                            err);
         }
 
         if (status == MDS_OK) {
-            status = mds_journal_deltas(run.journal, mds_verify_note, v, err);
+            status = mds_journal_visit_deltas(run.journal, mds_verify_note, v,
+                                              err);
         }
 
         if (status == MDS_OK) {

@@ -91,7 +91,7 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
     mds_apply_t     apply = { 0 };
     mds_change_t    change = { .applies = true,
                                .edit = mds_edit_apply,
-                               .guard = mds_precondition_apply };
+                               .precondition = mds_precondition_apply };
     mdsctl_option_t options[]
         = { { .name = "dry-run", .flag = &change.dry_run },
             { .name = "force", .flag = &apply.force },
@@ -173,7 +173,8 @@ run_export(mdsctl_t *ctl, int argc, char **argv)
         /* Before the state: of a change in between, the document would claim
          * to know. */
         serial = mds_loader_serial(loader);
-        status = mds_loader_state(loader, mds_str_of(argv[1]), &err, &state);
+        status
+            = mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state);
     }
 
     code = status == MDS_OK ? mdsctl_print(exported(state, serial))

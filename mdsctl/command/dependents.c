@@ -190,8 +190,8 @@ add_releases_of(mdsctl_dependents_t *d, const mds_model_t *model,
 
 /* Packages that ask for a difference from the version by its name. */
 static void
-add_wishes_for(mdsctl_dependents_t *d, const mds_model_t *model,
-               const mds_package_t *package)
+add_specs_for(mdsctl_dependents_t *d, const mds_model_t *model,
+              const mds_package_t *package)
 {
     for (size_t i = 0; i < model->package_count; i++) {
         const mds_package_t *other = &model->packages[i];
@@ -206,8 +206,8 @@ add_wishes_for(mdsctl_dependents_t *d, const mds_model_t *model,
             continue;
         }
 
-        for (size_t k = 0; k < other->wish_count; k++) {
-            if (mds_version_parse(other->wishes[k].from, &from)
+        for (size_t k = 0; k < other->spec_count; k++) {
+            if (mds_version_parse(other->specs[k].from, &from)
                 && mds_version_cmp(&from, &package->key) == 0)
             {
                 add(d, "the deltas of version %.*s", MDS_STR(other->version));
@@ -222,7 +222,7 @@ mdsctl_dependents_of_package(const mds_model_t   *model,
                              mdsctl_dependents_t *dependents)
 {
     add_releases_of(dependents, model, package);
-    add_wishes_for(dependents, model, package);
+    add_specs_for(dependents, model, package);
 
     if (mds_kind_has(package->kind, MDS_KIND_IS_APP)) {
         add_messages(dependents, model, package, now_ms);

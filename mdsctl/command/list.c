@@ -250,10 +250,11 @@ edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
     mds_status_t       status;
 
     if (!edit->add && !known) {
-        return mds_loader_no_app(loader,
-                                 mds_json_string(mds_json_get(
-                                     mds_json_get(state, "document"), "app")),
-                                 err);
+        return mds_loader_fail_no_app(
+            loader,
+            mds_json_string(
+                mds_json_get(mds_json_get(state, "document"), "app")),
+            err);
     }
 
     content = list_content(state, edit, edit->add, err);
@@ -322,8 +323,8 @@ edit_import(mds_loader_t *loader, void *data, mds_json_t *state,
         return mds_fail_memory(err);
     }
 
-    status
-        = mds_list_count(mds_loader_depot(loader), content, err, &edit->before);
+    status = mds_list_count_ids(mds_loader_depot(loader), content, err,
+                                &edit->before);
 
     return status == MDS_OK ? import_file(loader, edit, content, err) : status;
 }
@@ -461,7 +462,7 @@ list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
     const mds_json_t *list
         = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
                         name);
-    const mds_json_t *content = mds_list_content(state, name);
+    const mds_json_t *content = mds_list_find_content(state, name);
     mds_str_t         by = mds_json_string(mds_json_get(list, "by"));
     uint64_t          count;
     mds_json_t       *o;
@@ -556,7 +557,7 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 {
     const mds_json_t *lists
         = mds_json_get(mds_json_get(state, "document"), "lists");
-    const mds_json_t *content = mds_list_content(state, mds_str_of(name));
+    const mds_json_t *content = mds_list_find_content(state, mds_str_of(name));
     mds_json_t       *o;
     mds_error_t       err;
 
@@ -588,7 +589,7 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state)
+        || mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state)
                != MDS_OK)
     {
         code = mdsctl_fail(&err);

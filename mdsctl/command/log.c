@@ -55,12 +55,12 @@ log_entries(mds_journal_t *journal, log_t *log, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
-    for (uint64_t serial = mds_journal_serial(journal);
+    for (uint64_t serial = mds_journal_get_serial(journal);
          status == MDS_OK && serial > 0; serial--)
     {
         mds_json_t *entry;
 
-        status = mds_journal_entry(journal, serial, err, &entry);
+        status = mds_journal_get_entry(journal, serial, err, &entry);
 
         if (status == MDS_OK) {
             status = log_entry(log, entry, err);

@@ -12,10 +12,11 @@ edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
 
     /* no change has made the app yet */
     if (mds_json_get(state, "serial") == NULL) {
-        return mds_loader_no_app(loader,
-                                 mds_json_string(mds_json_get(
-                                     mds_json_get(state, "document"), "app")),
-                                 err);
+        return mds_loader_fail_no_app(
+            loader,
+            mds_json_string(
+                mds_json_get(mds_json_get(state, "document"), "app")),
+            err);
     }
 
     if (mdsctl_release_find(state, id) != NULL) {

@@ -29,7 +29,7 @@ read_model(const mds_json_t *state, mds_error_t *err, mds_model_t **model)
                                              "the document", err, &read);
 
     if (status == MDS_OK) {
-        status = mds_message_model(state, mds_time_now_ms(), read, err);
+        status = mds_message_fill_model(state, mds_time_now_ms(), read, err);
     }
 
     if (status != MDS_OK) {

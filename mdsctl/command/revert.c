@@ -32,7 +32,7 @@ find_entry(const char *depot, uint64_t serial, mds_error_t *err,
     mds_status_t  status = mds_loader_open(depot, NULL, err, &loader);
 
     if (status == MDS_OK) {
-        status = mds_revert_entry(loader, serial, err, entry);
+        status = mds_revert_find_entry(loader, serial, err, entry);
         mds_loader_close(loader);
     }
 

@@ -150,7 +150,7 @@ read_serial(snapshot_t *s, mds_error_t *err)
         status = mds_journal_read(journal, err);
 
         if (status == MDS_OK) {
-            s->serial = mds_journal_serial(journal);
+            s->serial = mds_journal_get_serial(journal);
         }
         mds_journal_close(journal);
     }
@@ -321,7 +321,7 @@ check_journal(snapshot_t *s, mds_error_t *err)
         status = mds_journal_read(journal, err);
 
         if (status == MDS_OK) {
-            status = mds_journal_deltas(journal, check_delta, s, err);
+            status = mds_journal_visit_deltas(journal, check_delta, s, err);
         }
         mds_journal_close(journal);
     }

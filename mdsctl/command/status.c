@@ -194,11 +194,11 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
     status_t    *status = data;
     mds_json_t  *state;
     mds_json_t  *facts;
-    mds_status_t code
-        = mds_journal_app(mds_loader_journal(status->loader), app, err, &state);
+    mds_status_t code = mds_journal_get_app(mds_loader_journal(status->loader),
+                                            app, err, &state);
 
     if (code == MDS_NOT_FOUND) {
-        return mds_loader_no_app(status->loader, app, err);
+        return mds_loader_fail_no_app(status->loader, app, err);
     }
 
     if (code != MDS_OK) {
@@ -223,8 +223,9 @@ status_apps(status_t *status, const char *app, mds_error_t *err)
         return code;
     }
 
-    code = app != NULL ? status_app(status, mds_str_of(app), err)
-                       : mds_journal_apps(journal, status_app, status, err);
+    code = app != NULL
+               ? status_app(status, mds_str_of(app), err)
+               : mds_journal_visit_apps(journal, status_app, status, err);
 
     mds_journal_abort(journal);
     return code;

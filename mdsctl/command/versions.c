@@ -179,7 +179,8 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
     }
 
     if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_loader_state(loader, mds_str_of(argv[1]), &err, &state) != MDS_OK
+        || mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state)
+               != MDS_OK
         || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
         || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
     {

@@ -31,7 +31,7 @@ notes(mds_journal_t *journal, mds_str_t value)
 {
     static const mds_sha256_t zero = { { 0 } };
     const mds_str_t keys[] = { { 32, (const char *) &zero }, mds_str("short") };
-    mds_signed_t    made;
+    mds_manifest_signature_t    made;
     mds_delta_entry_t note;
     uint64_t         bytes;
 
@@ -40,17 +40,17 @@ notes(mds_journal_t *journal, mds_str_t value)
         fuzz_table_put(SIZES, keys[i], value);
     }
 
-    fuzz_must(mds_journal_signed(journal, &zero, &made)
+    fuzz_must(mds_journal_get_signature(journal, &zero, &made)
               == (value.len == sizeof(made)));
-    fuzz_must(mds_journal_size(journal, &zero, &bytes) == (value.len == 8));
+    fuzz_must(mds_journal_get_size(journal, &zero, &bytes) == (value.len == 8));
 
     if (value.len >= 64) {
         fuzz_table_put(DELTAS, (mds_str_t){ 64, value.data },
                        (mds_str_t){ value.len - 64, value.data + 64 });
-        fuzz_must(mds_journal_delta(journal, (const void *) value.data,
+        fuzz_must(mds_journal_get_delta(journal, (const void *) value.data,
                                     (const void *) (value.data + 32), &note)
                   == (value.len - 64 == sizeof(note)));
-        (void) !mds_journal_deltas(journal, visit_delta, NULL, NULL);
+        (void) !mds_journal_visit_deltas(journal, visit_delta, NULL, NULL);
     }
 }
 
@@ -71,7 +71,7 @@ messages(mds_json_t *state, mds_model_t *model)
     }
 
     if (model != NULL) {
-        (void) !mds_message_model(state, NOW_MS, model, NULL);
+        (void) !mds_message_fill_model(state, NOW_MS, model, NULL);
     }
 }
 
@@ -103,12 +103,12 @@ app(mds_journal_t *journal)
     mds_json_t  *state, *again, *changes;
     mds_model_t *model = NULL;
 
-    if (mds_journal_app(journal, mds_str("a"), NULL, &state) != MDS_OK) {
+    if (mds_journal_get_app(journal, mds_str("a"), NULL, &state) != MDS_OK) {
         return;
     }
 
     fuzz_must(mds_journal_put_entry(journal, 7, state, NULL) == MDS_OK);
-    fuzz_must(mds_journal_entry(journal, 7, NULL, &again) == MDS_OK
+    fuzz_must(mds_journal_get_entry(journal, 7, NULL, &again) == MDS_OK
               && mds_json_equal(state, again));
 
     if (mds_json_is_object(state)) {
@@ -140,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_table_put(META, mds_str("serial"), value);
     fuzz_table_put(APPS, mds_str("a"), value);
 
-    fuzz_must(size == 8 || mds_journal_serial(journal) == 0);
+    fuzz_must(size == 8 || mds_journal_get_serial(journal) == 0);
     notes(journal, value);
     app(journal);
 

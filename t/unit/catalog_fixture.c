@@ -299,7 +299,7 @@ fixture_add(const char *document, mds_error_t *err)
 
     if (good && fixture_state != NULL) {
         assert_int_equal(mds_setting_ids_assign(fixture_state, model, err), MDS_OK);
-        assert_int_equal(mds_message_model(fixture_state, fixture_now_ms, model,
+        assert_int_equal(mds_message_fill_model(fixture_state, fixture_now_ms, model,
                                            err),
                          MDS_OK);
     }

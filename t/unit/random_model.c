@@ -164,7 +164,7 @@ meet(const random_set_t *a, const random_set_t *b)
 
 /* Differences can be asked for from versions for the same devices alone. */
 static void
-roll_wishes(prng_t *prng, const random_model_t *model, random_package_t *package)
+roll_specs(prng_t *prng, const random_model_t *model, random_package_t *package)
 {
     for (unsigned i = 0; i < model->package_count; i++) {
         const random_package_t *from = &model->packages[i];
@@ -173,9 +173,9 @@ roll_wishes(prng_t *prng, const random_model_t *model, random_package_t *package
             && strcmp(from->name, package->name) == 0
             && meet(&from->platforms, &package->platforms)
             && meet(&from->channels, &package->channels)
-            && package->wishes.count < RANDOM_FEW && prng_one_in(prng, 2))
+            && package->specs.count < RANDOM_FEW && prng_one_in(prng, 2))
         {
-            package->wishes.items[package->wishes.count++] = from->version;
+            package->specs.items[package->specs.count++] = from->version;
         }
     }
 }
@@ -206,7 +206,7 @@ roll_package(prng_t *prng, const random_model_t *model, random_package_t *packag
     roll_range(prng, versions, count_of(versions), &package->range);
 
     if (prng_one_in(prng, 4)) {
-        roll_wishes(prng, model, package);
+        roll_specs(prng, model, package);
     }
 }
 
@@ -462,11 +462,11 @@ print_package(FILE *out, const random_package_t *p)
         fprintf(out, ",\"delivery\":\"embedded\"");
     }
 
-    if (p->wishes.count > 0) {
+    if (p->specs.count > 0) {
         fprintf(out, ",\"deltas\":[");
-        for (unsigned i = 0; i < p->wishes.count; i++) {
+        for (unsigned i = 0; i < p->specs.count; i++) {
             fprintf(out, "%s{\"from\":\"%s\"}", i > 0 ? "," : "",
-                    p->wishes.items[i]);
+                    p->specs.items[i]);
         }
         fprintf(out, "]");
 

@@ -55,7 +55,7 @@ typedef struct {
     random_rule_t  range;
     bool          embedded;
     int           deltas; /* below zero: not said */
-    random_set_t   wishes; /* instead of deltas */
+    random_set_t   specs; /* instead of deltas */
 } random_package_t;
 
 typedef struct {

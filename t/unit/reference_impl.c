@@ -372,8 +372,8 @@ asked_for(const random_model_t *w, const random_package_t *from,
     unsigned    count = 0;
     int         most = to->deltas < 0 ? 3 : to->deltas;
 
-    if (to->wishes.count > 0) {
-        return has_version(&to->wishes, from->version);
+    if (to->specs.count > 0) {
+        return has_version(&to->specs, from->version);
     }
 
     if (reference_version_cmp(from->version, to->version) >= 0) {

@@ -27,7 +27,7 @@ note(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 
     (void) err;
     snprintf(line + len, 512 - len, "%s%.*s%s", len > 0 ? " " : "",
-             MDS_STR(pair->from->file), pair->wish != NULL ? "!" : "");
+             MDS_STR(pair->from->file), pair->spec != NULL ? "!" : "");
 
     return MDS_OK;
 }
@@ -161,7 +161,7 @@ test_rules(void **state)
 }
 
 static void
-test_wishes(void **state)
+test_specs(void **state)
 {
     (void) state;
     check(JOIN(FIVE,
@@ -213,7 +213,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts), cmocka_unit_test(test_builds),
         cmocka_unit_test(test_scopes), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_wishes), cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_specs), cmocka_unit_test(test_stops),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -79,7 +79,7 @@ epoch(mds_loader_t *loader)
     mds_error_t err;
     int64_t     epoch;
 
-    assert_int_equal(mds_loader_state(loader, mds_str("c"), &err, &state),
+    assert_int_equal(mds_loader_get_state(loader, mds_str("c"), &err, &state),
                      MDS_OK);
     epoch = mds_json_integer(
         mds_json_get(mds_json_get(state, "config"), "epoch"));

@@ -184,14 +184,14 @@ test_kept(void **unused)
     (void) pushed(app, "android", "1.0");
 
     assert_int_equal(mds_document_check(json, "test", &err, &model), MDS_OK);
-    assert_int_equal(mds_message_model(app, fixture_now_ms + 30 * DAY - 1, model,
+    assert_int_equal(mds_message_fill_model(app, fixture_now_ms + 30 * DAY - 1, model,
                                        &err),
                      MDS_OK);
     assert_int_equal(model->message_count, 1);
     assert_int_equal(model->newest_message, 1);
     assert_int_equal(model->messages[0].id, 1);
     assert_int_equal(model->messages[0].expires_ms, fixture_now_ms);
-    assert_int_equal(mds_message_model(app, fixture_now_ms + 30 * DAY, model,
+    assert_int_equal(mds_message_fill_model(app, fixture_now_ms + 30 * DAY, model,
                                        &err),
                      MDS_OK);
     assert_int_equal(model->message_count, 0);
