@@ -4,21 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const char *const mds_status_names[] = {
-    [MDS_OK] = "ok",
-    [MDS_NOT_FOUND] = "not_found",
-    [MDS_INVALID] = "invalid",
-    [MDS_EXISTS] = "exists",
-    [MDS_CONFLICT] = "conflict",
-    [MDS_DENIED] = "denied",
-    [MDS_NO_SPACE] = "no_space",
-    [MDS_NO_MEMORY] = "no_memory",
-    [MDS_AGAIN] = "later",
-    [MDS_DAMAGED] = "damaged",
-    [MDS_INCOMPATIBLE] = "foreign",
-    [MDS_IO] = "io",
-};
-
 int
 mds_str_cmp(mds_str_t a, mds_str_t b)
 {
@@ -139,12 +124,6 @@ mds_str_is_utf8(mds_str_t s)
     }
 
     return true;
-}
-
-const char *
-mds_status_name(mds_status_t status)
-{
-    return mds_status_names[status];
 }
 
 /*

@@ -153,9 +153,6 @@ mds_str_t mds_str_cut(mds_str_t *text, char c);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
 bool mds_str_is_utf8(mds_str_t s);
 
-/* The status in one word, for logs: "not_found". */
-const char *mds_status_name(mds_status_t status);
-
 /* Fills *err, which may be NULL, with a status and one line of words. */
 void mds_error_set(mds_error_t *err, mds_status_t status, const char *format,
                    ...) MDS_PRINTF(3, 4);

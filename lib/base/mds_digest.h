@@ -1,8 +1,8 @@
 /*
  * mds_digest: digests, and digests and bytes as text.
  *
- * SHA-256 (FIPS 180-4) names files, BLAKE2b (RFC 7693) is under minisign's
- * signatures, SipHash-2-4 gives 64 bits under a key.
+ * SHA-256 (FIPS 180-4) names files, and minisign signs a file's BLAKE2b (RFC
+ * 7693). SipHash is in mds_siphash.h.
  */
 
 #ifndef MDS_DIGEST_H
@@ -12,7 +12,6 @@
 
 #define MDS_SHA256_HEX 64 /* characters, without a zero byte */
 #define MDS_BLAKE2B_MAX 64
-#define MDS_SIPHASH_KEY 16
 
 /* Characters of n bytes in base64, without a zero byte. */
 #define mds_base64_len(n) (((n) + 2) / 3 * 4)
@@ -62,9 +61,6 @@ void mds_blake2b_end(mds_blake2b_t *state, uint8_t *digest, size_t len);
 /* As mds_sha256_file(), of len bytes. */
 mds_status_t mds_blake2b_file(const char *path, size_t len, mds_error_t *err,
                               uint8_t *digest) MDS_MUST_CHECK;
-
-/* The eight bytes of the digest, read as a little-endian number. */
-uint64_t mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data);
 
 /* Writes 2 * len lower-case digits and a zero byte; returns text. */
 const char *mds_hex(const void *data, size_t len, char *text);

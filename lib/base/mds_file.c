@@ -131,8 +131,7 @@ mds_file_read_rest(int fd, const char *path, size_t room, size_t max_bytes,
     for (;; room *= 2) {
         grown = realloc(*bytes, room);
         if (grown == NULL) {
-            return mds_fail(err, MDS_NO_MEMORY,
-                            "failed to read \"%s\": out of memory", path);
+            return mds_fail_memory(err);
         }
 
         *bytes = grown;

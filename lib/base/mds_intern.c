@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mds_arena.h"
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 
 #define MDS_INTERN_FIRST_SLOTS 64 /* a power of two */
 

@@ -45,12 +45,6 @@ mds_text_valid(mds_str_t text, size_t max)
 }
 
 bool
-mds_app_valid(mds_str_t app)
-{
-    return mds_text_valid(app, MDS_APP_MAX);
-}
-
-bool
 mds_kind_valid(mds_str_t kind)
 {
     return mds_name_has_form(kind, MDS_KIND_MAX, '-');

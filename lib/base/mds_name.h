@@ -11,8 +11,6 @@
 /* Whether the text has 1 to max bytes, and no control character. */
 bool mds_text_valid(mds_str_t text, size_t max);
 
-bool mds_app_valid(mds_str_t app);
-
 /* Whether the kind has the form [a-z][a-z0-9_-]{0,31}. */
 bool mds_kind_valid(mds_str_t kind);
 

@@ -53,8 +53,7 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
         = pcre2_compile(text, pattern.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
                         &number, &offset, NULL);
     if (parsed == NULL && number == PCRE2_ERROR_HEAP_FAILED) {
-        return mds_fail(err, MDS_NO_MEMORY,
-                        "failed to compile the pattern: out of memory");
+        return mds_fail_memory(err);
     }
 
     if (parsed == NULL) {
@@ -89,8 +88,7 @@ mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
     mds_pattern_t *p = calloc(1, sizeof(*p));
 
     if (p == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY,
-                        "failed to compile the pattern: out of memory");
+        return mds_fail_memory(err);
     }
 
     status = mds_pattern_parse(pattern, err, &p->code);
@@ -106,8 +104,7 @@ mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
     p->limits = pcre2_match_context_create(NULL);
 
     if (p->data == NULL || p->limits == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY,
-                          "failed to compile the pattern: out of memory");
+        status = mds_fail_memory(err);
         goto failed;
     }
 

@@ -7,6 +7,7 @@
 #define MDS_CATALOG_INTERNAL_H
 
 #include "base/mds_pattern.h"
+#include "base/mds_siphash.h"
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_list_record.h"
 #include "catalog/mds_validated.h"

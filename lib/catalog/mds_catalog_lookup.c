@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "catalog/mds_catalog_internal.h"
 
 /* Neighbours in which a key may be; the first gives way where all are taken. */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "idset/mds_idset.h"
 
 static const uint8_t mds_list_sum_key[MDS_SIPHASH_KEY] = "mds-list-sum-v1.";

@@ -1,6 +1,6 @@
 #include "catalog/mds_record.h"
 
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 
 /* A public key: the sum is against accidents. */
 static const uint8_t mds_record_sum_key[MDS_SIPHASH_KEY] = "mds-record-sum-1";

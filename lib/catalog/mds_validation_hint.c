@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 
 #define MDS_HINT_NAME "PROVED"
 #define MDS_HINT_TAG "mdsprv1"

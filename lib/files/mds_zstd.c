@@ -158,9 +158,7 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
     mds_status_t status;
 
     if (zstd == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY,
-                        "failed to compress \"%s\": out of memory",
-                        source->path);
+        return mds_fail_memory(err);
     }
 
     do {
@@ -274,8 +272,7 @@ mds_zstd_unpack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
 
     zstd = mds_zstd_unpacker(prefix);
     if (zstd == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY,
-                        "failed to unpack \"%s\": out of memory", source->path);
+        return mds_fail_memory(err);
     }
 
     while (status == MDS_OK && n > 0) {

@@ -72,7 +72,7 @@ mds_id_reader_open(const char *path, const char *name, mds_error_t *err,
     mds_id_reader_t *opened = malloc(sizeof(*opened));
 
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", name);
+        return mds_fail_memory(err);
     }
 
     status = mds_file_open(path, err, &opened->fd, &size);

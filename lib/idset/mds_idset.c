@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mds_siphash.h"
 #include "lmdb/mds_lmdb.h"
 #include "lmdb/mds_seal.h"
 
@@ -119,7 +120,7 @@ mds_idset_read_chunks(mds_idset_t *list, const char *path, mds_error_t *err)
 
     list->chunks = calloc(most, sizeof(*list->chunks));
     if (list->chunks == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory", path);
+        return mds_fail_memory(err);
     }
 
     cursor = mds_lmdb_walk(list->lmdb, MDS_IDSET_HASH, mds_null_str);
@@ -182,8 +183,7 @@ mds_idset_open(const char *depot_dir, const mds_sha256_t *sha256,
 
     opened = calloc(1, sizeof(*opened));
     if (opened == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "open \"%s\": no memory",
-                        path.text);
+        return mds_fail_memory(err);
     }
 
     status = mds_lmdb_open(path.text, MDS_LMDB_IMMUTABLE | MDS_LMDB_SCATTERED,
@@ -342,7 +342,7 @@ mds_idset_append(mds_idset_writer_t *writer, uint64_t hash, mds_error_t *err)
         uint64_t *more = realloc(writer->hashes, room * sizeof(*more));
 
         if (more == NULL) {
-            return mds_fail(err, MDS_NO_MEMORY, "write ids: no memory");
+            return mds_fail_memory(err);
         }
 
         writer->hashes = more;

@@ -91,7 +91,7 @@ mds_idchanges_make(mds_idchanges_t *set, const mds_str_t *added,
 
     set->changes = calloc(total + 1, sizeof(*set->changes));
     if (set->changes == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "change a list: no memory");
+        return mds_fail_memory(err);
     }
 
     mds_idchanges_put(set, added, added_count, true);

@@ -31,7 +31,7 @@ mds_idset_writer_begin(mds_idset_writer_t *make, mds_error_t *err)
     make->buffer = malloc(MDS_IDSET_WRITER_BUFFER);
 
     if (status == MDS_OK && make->buffer == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY, "make a list: no memory");
+        status = mds_fail_memory(err);
     }
 
     if (status == MDS_OK) {
@@ -350,7 +350,7 @@ mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
                                 .progress = progress };
 
     if (make.buffer == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "read \"%s\": no memory", path);
+        return mds_fail_memory(err);
     }
 
     mds_sha256_begin(&make.digest);

@@ -42,7 +42,7 @@ mds_u64_sort_new(const char *dir, size_t run, mds_error_t *err,
     mds_u64_sort_t *made = calloc(1, sizeof(*made));
 
     if (made == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "sort ids: no memory");
+        return mds_fail_memory(err);
     }
 
     made->dir = dir;
@@ -54,7 +54,7 @@ mds_u64_sort_new(const char *dir, size_t run, mds_error_t *err,
 
     if (made->values == NULL) {
         mds_u64_sort_free(made);
-        return mds_fail(err, MDS_NO_MEMORY, "sort ids: no memory");
+        return mds_fail_memory(err);
     }
 
     *sort = made;
@@ -281,7 +281,7 @@ mds_u64_sort_begin(mds_u64_sort_t *sort, mds_error_t *err)
     sort->heap = calloc(sort->run_count + 1, sizeof(*sort->heap));
 
     if (sort->runs == NULL || sort->heap == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "sort ids: no memory");
+        return mds_fail_memory(err);
     }
 
     if (sort->run_count == 0) {

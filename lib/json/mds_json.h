@@ -110,7 +110,7 @@ mds_json_t *mds_json_pack(const char *format, ...);
 static inline mds_status_t
 mds_json_done(mds_status_t status, mds_error_t *err)
 {
-    return status == MDS_OK ? MDS_OK : mds_fail(err, status, "out of memory");
+    return status == MDS_OK ? MDS_OK : mds_fail_memory(err);
 }
 
 /* All the way down; shares nothing with the original. */

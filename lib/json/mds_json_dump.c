@@ -221,7 +221,7 @@ mds_json_dump(const mds_json_t *json, unsigned flags, mds_error_t *err,
 
     if (d.failed) {
         free(d.data);
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     *text = d.data;

@@ -159,7 +159,7 @@ mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
     }
 
     if (text.reserve == NULL || text.used > 0) {
-        return mds_fail(err, MDS_NO_MEMORY, "%s: out of memory", what);
+        return mds_fail_memory(err);
     }
 
     if (is_empty(bytes)) {

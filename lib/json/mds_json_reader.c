@@ -83,8 +83,7 @@ void
 mds_reader_no_memory(mds_reader_t *r)
 {
     if (r->status == MDS_OK) {
-        r->status
-            = mds_fail(r->err, MDS_NO_MEMORY, "%s: out of memory", r->what);
+        r->status = mds_fail_memory(r->err);
     }
 }
 

@@ -151,10 +151,6 @@ mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from);
 bool mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value);
 void mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor);
 
-/* The same downwards, from the last record of the table. */
-bool
-mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value);
-
 /*
  * Writes the environment as it is now, without its free pages, to fd, while
  * others go on reading and writing it. Not within a transaction of it.

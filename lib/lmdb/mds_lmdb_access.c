@@ -165,20 +165,29 @@ mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from)
     return cursor;
 }
 
-static bool
-mds_lmdb_move(mds_lmdb_cursor_t *cursor, MDB_cursor_op op, mds_str_t *key,
-              mds_str_t *value)
+bool
+mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
 {
-    MDB_val k = cursor->from;
-    MDB_val v;
-    int     code;
+    MDB_val       k, v;
+    MDB_cursor_op op;
+    int           code;
+
+    if (cursor == NULL) {
+        return false;
+    }
+
+    if (cursor->lmdb->proxy != NULL) {
+        return mds_lmdb_proxy_next(cursor, key, value);
+    }
 
     if (cursor->cursor == NULL || cursor->lmdb->code != 0) {
         return false;
     }
 
-    cursor->begun = true;
+    k = cursor->from;
+    op = cursor->begun ? MDB_NEXT : k.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST;
     code = mdb_cursor_get(cursor->cursor, &k, &v, op);
+    cursor->begun = true;
 
     if (code != 0) {
         cursor->lmdb->code = code == MDB_NOTFOUND ? 0 : code;
@@ -189,32 +198,6 @@ mds_lmdb_move(mds_lmdb_cursor_t *cursor, MDB_cursor_op op, mds_str_t *key,
     *value = mds_lmdb_str(v);
 
     return true;
-}
-
-bool
-mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
-{
-    if (cursor == NULL) {
-        return false;
-    }
-
-    if (cursor->lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_next(cursor, key, value);
-    }
-
-    return mds_lmdb_move(cursor,
-                         cursor->begun              ? MDB_NEXT
-                         : cursor->from.mv_size > 0 ? MDB_SET_RANGE
-                                                    : MDB_FIRST,
-                         key, value);
-}
-
-bool
-mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
-{
-    return cursor != NULL
-           && mds_lmdb_move(cursor, cursor->begun ? MDB_PREV : MDB_LAST, key,
-                            value);
 }
 
 void

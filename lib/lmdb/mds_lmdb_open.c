@@ -272,8 +272,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     opened = mds_lmdb_handle(NULL);
 
     if (opened == NULL) {
-        status = mds_fail(err, MDS_NO_MEMORY,
-                          "failed to open \"%s\": out of memory", path);
+        status = mds_fail_memory(err);
 
     } else {
         opened->mode = mode;

@@ -91,8 +91,7 @@ mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
     mds_status_t  status = MDS_OK;
 
     if (chunk == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY,
-                        "failed to digest \"%s\": out of memory", path);
+        return mds_fail_memory(err);
     }
 
     mds_blake2b_begin(&state, MDS_SEAL_DIGEST);

@@ -1,7 +1,7 @@
 #include "request/mds_token.h"
 
 #include "base/mds_bounded_output.h"
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 
 #define MDS_TOKEN_VERSION 1
 #define MDS_TOKEN_CHECK 4 /* digits at the end */

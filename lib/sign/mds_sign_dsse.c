@@ -33,8 +33,7 @@ mds_dsse_pae(mds_str_t body, mds_error_t *err, char **pae, size_t *len)
 
     bytes = malloc((size_t) n + body.len);
     if (bytes == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory: %zu bytes to sign",
-                        body.len);
+        return mds_fail_memory(err);
     }
 
     memcpy(bytes, head, (size_t) n);

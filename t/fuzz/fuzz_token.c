@@ -1,7 +1,7 @@
 /* Tokens, with a check that holds, so that what is behind it gets its turn;
  * what is understood can be written and read again. */
 
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "fuzz.h"
 #include "request/mds_token.h"
 

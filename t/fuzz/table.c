@@ -303,13 +303,6 @@ mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
     return true;
 }
 
-bool
-mds_lmdb_previous(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
-{
-    (void) cursor, (void) key, (void) value;
-    return false;
-}
-
 void
 mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "reference_version.h"
 #include "catalog_fixture.h"
 #include "random_model.h"

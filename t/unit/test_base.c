@@ -207,19 +207,6 @@ test_fail_with_names(void **state)
 }
 
 static void
-test_status_names(void **state)
-{
-    (void) state;
-    assert_string_equal(mds_status_name(MDS_OK), "ok");
-    assert_string_equal(mds_status_name(MDS_NOT_FOUND), "not_found");
-    assert_string_equal(mds_status_name(MDS_IO), "io");
-
-    for (int i = MDS_OK; i <= MDS_IO; i++) {
-        assert_non_null(mds_status_name((mds_status_t) i));
-    }
-}
-
-static void
 test_arena(void **state)
 {
     mds_arena_t *arena = mds_arena_new();
@@ -330,7 +317,6 @@ main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_fail),
         cmocka_unit_test(test_fail_with_names),
-        cmocka_unit_test(test_status_names),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_arena_fails),
         cmocka_unit_test(test_buffer),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "base/mds_time.h"
 #include "idset/mds_idset.h"
 #include "join.h"

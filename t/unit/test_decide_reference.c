@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "prng.h"
 #include "catalog_fixture.h"
 #include "random_model.h"

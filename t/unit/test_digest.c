@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 
 static mds_error_t err;
 

@@ -297,16 +297,16 @@ static void
 test_names(void **state)
 {
     (void) state;
-    assert_true(mds_app_valid(mds_str("com.example.shop")));
-    assert_true(mds_app_valid(mds_str("\xe6\x9b\xb4 a/b")));
-    assert_false(mds_app_valid(mds_str("")));
-    assert_false(mds_app_valid(mds_str("a\x1f")));
-    assert_false(mds_app_valid(mds_str("a\x7f")));
+    assert_true(mds_text_valid(mds_str("com.example.shop"), MDS_APP_MAX));
+    assert_true(mds_text_valid(mds_str("\xe6\x9b\xb4 a/b"), MDS_APP_MAX));
+    assert_false(mds_text_valid(mds_str(""), MDS_APP_MAX));
+    assert_false(mds_text_valid(mds_str("a\x1f"), MDS_APP_MAX));
+    assert_false(mds_text_valid(mds_str("a\x7f"), MDS_APP_MAX));
     assert_true(mds_kind_valid(mds_str("x-own_kind9")));
     assert_true(mds_kind_valid(mds_str("a")));
     assert_true(mds_kind_valid(mds_str("zaz09")));
-    assert_false(mds_app_valid(mds_str("\x1f"
-                                       "a")));
+    assert_false(mds_text_valid(mds_str("\x1f"
+                                       "a"), MDS_APP_MAX));
     assert_false(mds_kind_valid(mds_str("{")));
     assert_false(mds_kind_valid(mds_str("`")));
     assert_false(mds_kind_valid(mds_str("a{")));

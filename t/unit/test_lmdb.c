@@ -267,18 +267,8 @@ walks(void **state)
         mds_lmdb_walk_end(cursor);
     }
 
-    cursor = mds_lmdb_walk(lmdb, FIRST, mds_null_str);
-    n = 300;
-
-    while (mds_lmdb_previous(cursor, &key, &value)) {
-        assert_int_equal(number_of(key), --n);
-    }
-
-    assert_int_equal(n, 0);
-    mds_lmdb_walk_end(cursor);
     mds_lmdb_walk_end(NULL);
     assert_false(mds_lmdb_next(NULL, &key, &value));
-    assert_false(mds_lmdb_previous(NULL, &key, &value));
 
     assert_int_equal(mds_lmdb_status(lmdb, &err), MDS_OK);
     mds_lmdb_close(lmdb);

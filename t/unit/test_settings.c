@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/mds_digest.h"
+#include "base/mds_siphash.h"
 #include "base/mds_time.h"
 #include "prng.h"
 #include "evaluate/mds_decide.h"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/mds_digest.h"
 #include "base/mds_siphash.h"
 
 #define KEYS (3 * MDS_SIPHASH_LANES)
