@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/mds_kind.h"
+
 int
 mds_builds_cmp(const void *a, const void *b)
 {
@@ -87,6 +89,42 @@ mds_rules_exclude(const mds_rule_t *a, const mds_rule_t *b)
     return true;
 }
 
+/* Returns whether no version is in both ranges. */
+static bool
+mds_ranges_exclude(const mds_rule_t *a, const mds_rule_t *b)
+{
+    return mds_bounds_cross(a->min, b->max, true)
+           || mds_bounds_cross(a->min, b->below, false)
+           || mds_bounds_cross(b->min, a->max, true)
+           || mds_bounds_cross(b->min, a->below, false);
+}
+
+/* Returns whether both are hotfixes, and for different versions of the app: the
+ * device that has the one counts as having none when it may get the other. */
+static bool
+mds_hotfixes_exclude(const mds_package_t *a, const mds_package_t *b)
+{
+    mds_str_t attribute = mds_str("app_version");
+
+    for (size_t i = 0; i < a->rules.count; i++) {
+        for (size_t j = 0; j < b->rules.count; j++) {
+            const mds_rule_t *x = &a->rules.items[i];
+            const mds_rule_t *y = &b->rules.items[j];
+
+            if (mds_str_eq(x->attribute, attribute)
+                && mds_str_eq(y->attribute, attribute)
+                && (mds_rules_exclude(x, y)
+                    || (x->op == MDS_OP_RANGE && y->op == MDS_OP_RANGE
+                        && mds_ranges_exclude(x, y))))
+            {
+                return mds_kind_has(a->kind, MDS_KIND_IS_HOTFIX);
+            }
+        }
+    }
+
+    return false;
+}
+
 /*
  * Returns whether a device that has the one build may get the other. Builds for
  * different processors, say, are never on one device, and a delta between them
@@ -153,7 +191,8 @@ mds_delta_plan_lower(const mds_builds_t *builds, size_t index,
         mds_delta_pair_t pair = { builds->items[i], to, NULL };
 
         if (mds_version_cmp(&pair.from->key, &to->key) == 0
-            || !mds_scopes_meet(&pair.from->platforms, &to->platforms))
+            || !mds_scopes_meet(&pair.from->platforms, &to->platforms)
+            || mds_hotfixes_exclude(pair.from, to))
         {
             continue;
         }

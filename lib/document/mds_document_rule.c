@@ -44,23 +44,6 @@ static const mds_field_t mds_rule_fields[] = {
     { "below", mds_read_version, offsetof(mds_rule_t, below), NULL },
 };
 
-/* Returns whether no version is in the range. An open end never crosses. */
-static bool
-mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive)
-{
-    mds_version_t a, b;
-    int           order;
-
-    if (low.len == 0 || high.len == 0 || !mds_version_parse(low, &a)
-        || !mds_version_parse(high, &b))
-    {
-        return false;
-    }
-
-    order = mds_version_cmp(&a, &b);
-    return inclusive ? order > 0 : order >= 0;
-}
-
 static void
 mds_rule_check_bounds(mds_reader_t *r, const mds_json_t *json,
                       const mds_rule_t *rule)

@@ -61,6 +61,20 @@ mds_scopes_meet(const mds_strs_t *a, const mds_strs_t *b)
     return false;
 }
 
+bool
+mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive)
+{
+    mds_version_t a, b;
+    int           order;
+
+    if (!mds_version_parse(low, &a) || !mds_version_parse(high, &b)) {
+        return false;
+    }
+
+    order = mds_version_cmp(&a, &b);
+    return inclusive ? order > 0 : order >= 0;
+}
+
 int
 mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
                  mds_str_t name_b)

@@ -165,6 +165,12 @@ mds_message_list_key(const mds_model_t *model, const mds_message_t *message);
  * empty set has every one. */
 bool mds_scopes_meet(const mds_strs_t *a, const mds_strs_t *b);
 
+/*
+ * Returns whether no version lies between the two; an empty text is open.
+ * inclusive: high itself does.
+ */
+bool mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive);
+
 /* Compares resources by kind, then by name. */
 int mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
                      mds_str_t name_b);

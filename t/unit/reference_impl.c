@@ -361,6 +361,57 @@ meet(const random_set_t *a, const random_set_t *b)
     return a->count == 0 || b->count == 0;
 }
 
+/* The ranges of app_version that a package has. */
+static unsigned
+app_ranges(const random_package_t *p, const random_rule_t *ranges[])
+{
+    unsigned count = 0;
+
+    if (p->has_range) {
+        ranges[count++] = &p->range;
+    }
+
+    for (unsigned i = 0; i < p->rules.count; i++) {
+        const random_rule_t *rule = &p->rules.items[i];
+
+        if (same(rule->attribute, "app_version") && same(rule->op, "range")) {
+            ranges[count++] = rule;
+        }
+    }
+
+    return count;
+}
+
+/* Whether one begins behind the end of the other. */
+static bool
+is_behind(const random_rule_t *one, const random_rule_t *other)
+{
+    return one->min != NULL
+           && ((other->max != NULL
+                && reference_version_cmp(one->min, other->max) > 0)
+               || (other->below != NULL
+                   && reference_version_cmp(one->min, other->below) >= 0));
+}
+
+/* "Of a hotfix, only versions for the same app_version count." */
+static bool
+counts_for(const random_package_t *from, const random_package_t *to)
+{
+    const random_rule_t *a[RANDOM_FEW + 1], *b[RANDOM_FEW + 1];
+    unsigned             a_count = app_ranges(from, a);
+    unsigned             b_count = app_ranges(to, b);
+
+    for (unsigned i = 0; i < a_count; i++) {
+        for (unsigned j = 0; j < b_count; j++) {
+            if (is_behind(a[i], b[j]) || is_behind(b[j], a[i])) {
+                return !same(to->kind, "hotfix");
+            }
+        }
+    }
+
+    return true;
+}
+
 /*
  * "from how many of the next lower versions of the resource on that platform
  * (default 3), or a list of {"from":V}"
@@ -377,7 +428,9 @@ asked_for(const random_model_t *w, const random_package_t *from,
         return has_version(&to->specs, from->version);
     }
 
-    if (reference_version_cmp(from->version, to->version) >= 0) {
+    if (reference_version_cmp(from->version, to->version) >= 0
+        || !counts_for(from, to))
+    {
         return false;
     }
 
@@ -391,7 +444,7 @@ asked_for(const random_model_t *w, const random_package_t *from,
         }
 
         if (!seen && same(p->kind, to->kind) && same(p->name, to->name)
-            && meet(&p->platforms, &to->platforms)
+            && meet(&p->platforms, &to->platforms) && counts_for(p, to)
             && reference_version_cmp(p->version, to->version) < 0
             && reference_version_cmp(p->version, from->version) > 0)
         {

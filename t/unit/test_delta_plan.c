@@ -160,6 +160,29 @@ test_rules(void **state)
           "y", "a");
 }
 
+#define FIX(version, file, app_versions, more)                                 \
+    "{\"kind\":\"hotfix\",\"version\":\"" version "\",\"file\":\"" file           \
+    "\",\"app_version\":{" app_versions "}" more "}"
+#define APP(version) "\"min\":\"" version "\",\"max\":\"" version "\""
+
+/* Of hotfixes, those for another version of the app are neither bases nor
+ * counted: a device that has one counts as having none. */
+static void
+test_hotfixes(void **state)
+{
+    (void) state;
+    check(JOIN(FIX("1", "a", APP("3.1"), ""), FIX("2", "b", APP("3.2"), ""),
+               FIX("3", "c", APP("3.0"), ""), FIX("4", "d", APP("3.1.0"), ""),
+               FIX("5", "x", APP("3.1"), ",\"deltas\":2")),
+          "x", "d a");
+    check(JOIN(FIX("1", "a", "\"below\":\"3.1\"", ""),
+               FIX("2", "b", "\"min\":\"3.2\"", ""),
+               FIX("3", "c", "\"min\":\"3.0\",\"below\":\"3.2\"", ""),
+               FIX("4", "d", "\"max\":\"3.1\"", ""),
+               FIX("5", "x", APP("3.1"), ",\"deltas\":2")),
+          "x", "d c");
+}
+
 static void
 test_specs(void **state)
 {
@@ -213,7 +236,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts), cmocka_unit_test(test_builds),
         cmocka_unit_test(test_scopes), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_specs), cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_hotfixes), cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_stops),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
