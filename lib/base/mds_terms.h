@@ -16,6 +16,7 @@
 #define MDS_NAME_MAX 256
 #define MDS_RELEASE_ID_MAX 128
 #define MDS_META_MAX 65536 /* of what a manifest says to the app, as JSON */
+#define MDS_CONFIG_VALUE_MAX 65536 /* of a configuration's value, as JSON */
 
 #define MDS_ATTRIBUTE_NAME_MAX 32
 #define MDS_VALUE_MAX 256 /* of an attribute */

@@ -4,6 +4,8 @@
 
 #include "document/mds_document.h"
 
+#include <stdlib.h>
+
 #include "base/mds_kind.h"
 #include "base/mds_name.h"
 #include "document/mds_document_internal.h"
@@ -62,6 +64,25 @@ mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     mds_read_str(r, json, dest);
+}
+
+void
+mds_check_json_bytes(mds_reader_t *r, const mds_json_t *json, size_t max)
+{
+    char  *text;
+    size_t bytes;
+
+    if (mds_json_dump(json, MDS_JSON_COMPACT, NULL, &text, &bytes) != MDS_OK) {
+        mds_reader_no_memory(r);
+        return;
+    }
+
+    free(text);
+
+    if (bytes > max) {
+        mds_reader_failed(r, "found %zu bytes of JSON; must be at most %zu",
+                          bytes, max);
+    }
 }
 
 void
@@ -174,7 +195,7 @@ mds_document_check(const mds_json_t *json, const char *what, mds_error_t *err,
 
     if (read == NULL) {
         mds_arena_free(arena);
-        return mds_fail(err, MDS_NO_MEMORY, "%s: no memory", what);
+        return mds_fail_memory(err);
     }
 
     read->arena = arena;

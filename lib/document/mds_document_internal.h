@@ -14,6 +14,10 @@ void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest);
 /* Checks the name of a channel or list, which is a key of its object. */
 void mds_read_key(mds_reader_t *r, mds_str_t name, size_t max);
+/* Fails if the value takes more bytes as compact JSON: answers have it whole.
+ */
+void mds_check_json_bytes(mds_reader_t *r, const mds_json_t *json, size_t max);
+
 void mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest);
 void
 mds_read_resource_name(mds_reader_t *r, const mds_json_t *json, void *dest);

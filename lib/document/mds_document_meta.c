@@ -5,8 +5,6 @@
 
 #include "document/mds_document_internal.h"
 
-#include <stdlib.h>
-
 #define MDS_REMIND_MAX_H (366 * 24)
 
 static void
@@ -105,26 +103,6 @@ static const mds_field_t mds_meta_fields[] = {
     { "fallback", mds_read_url, 0, NULL },
 };
 
-/* It goes out with each answer to each device. */
-static void
-mds_read_meta_bytes(mds_reader_t *r, const mds_json_t *json)
-{
-    char  *text;
-    size_t bytes;
-
-    if (mds_json_dump(json, MDS_JSON_COMPACT, NULL, &text, &bytes) != MDS_OK) {
-        mds_reader_no_memory(r);
-        return;
-    }
-
-    free(text);
-
-    if (bytes > MDS_META_MAX) {
-        mds_reader_failed(r, "found %zu bytes of JSON; must be at most %d",
-                          bytes, MDS_META_MAX);
-    }
-}
-
 void
 mds_read_meta(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
@@ -146,7 +124,7 @@ mds_read_meta(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     if (r->status == MDS_OK) {
-        mds_read_meta_bytes(r, json);
+        mds_check_json_bytes(r, json, MDS_META_MAX);
     }
 
     *(const mds_json_t **) dest = json;

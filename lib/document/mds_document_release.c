@@ -117,6 +117,13 @@ mds_read_audience(mds_reader_t *r, const mds_json_t *json, void *dest)
 }
 
 static void
+mds_read_value(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_check_json_bytes(r, json, MDS_CONFIG_VALUE_MAX);
+    *(const mds_json_t **) dest = json;
+}
+
+static void
 mds_read_priority(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     *(int *) dest = (int) mds_read_integer(r, json, INT32_MIN, INT32_MAX);
@@ -181,7 +188,7 @@ static const mds_field_t mds_release_fields[] = {
     { "channel", mds_read_one_or_strs, offsetof(mds_release_t, channels),
       NULL },
     { "version", mds_read_version, offsetof(mds_release_t, version), NULL },
-    { "value", mds_read_json, offsetof(mds_release_t, value), NULL },
+    { "value", mds_read_value, offsetof(mds_release_t, value), NULL },
     { "audience", mds_read_audience, offsetof(mds_release_t, audience),
       "an audience such as {\"all\": true}" },
     { "rules", mds_read_rules, offsetof(mds_release_t, rules), NULL },
