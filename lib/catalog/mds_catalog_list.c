@@ -136,30 +136,36 @@ mds_status_t
 mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                  const mds_list_record_t **record, mds_opened_list_t **list)
 {
-    mds_error_t  why;
-    mds_str_t    value;
-    mds_status_t status;
+    const mds_list_record_t *found;
+    mds_opened_list_t       *opened = NULL;
+    mds_error_t              why;
+    mds_str_t                value;
+    mds_status_t             status;
 
     if (!mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
         return mds_catalog_list_fail(catalog, key, MDS_NOT_FOUND,
                                      "it does not exist", err);
     }
 
-    *record = (const mds_list_record_t *) value.data;
-    *list = value.len >= sizeof(**record)
-                    && (*record)->number < catalog->meta.list_count
-                ? catalog->lists[(*record)->number]
-                : NULL;
+    found = (const mds_list_record_t *) value.data;
 
-    if (*list != NULL && (*list)->record == value.data) {
-        return MDS_OK;
+    if (value.len >= sizeof(*found) && found->number < catalog->meta.list_count)
+    {
+        opened = catalog->lists[found->number];
     }
 
-    status = mds_catalog_open_list(catalog, value, &why, list);
+    if (opened == NULL || opened->record != value.data) {
+        status = mds_catalog_open_list(catalog, value, &why, &opened);
 
-    return status == MDS_OK
-               ? MDS_OK
-               : mds_catalog_list_fail(catalog, key, status, why.text, err);
+        if (status != MDS_OK) {
+            return mds_catalog_list_fail(catalog, key, status, why.text, err);
+        }
+    }
+
+    *record = found;
+    *list = opened;
+
+    return MDS_OK;
 }
 
 mds_status_t

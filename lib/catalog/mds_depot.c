@@ -72,7 +72,7 @@ mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
 
     if (opened == NULL || (opened->path = strdup(path)) == NULL) {
         free(opened);
-        return mds_fail(err, MDS_NO_MEMORY, "depot \"%s\": no memory", path);
+        return mds_fail_memory(err);
     }
 
     if (mds_validation_hint_open(path, false, &alone, &opened->proved)

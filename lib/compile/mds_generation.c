@@ -222,11 +222,13 @@ mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
                       mds_error_t *err, mds_file_id_t *file_id)
 {
-    mds_path_t   path, dir;
-    mds_status_t status;
+    mds_path_t    path, dir;
+    mds_file_id_t validated;
+    mds_status_t  status;
 
     if ((status = mds_generation_close(generation, err)) != MDS_OK
-        || (status = mds_generation_validate(generation, before, err, file_id))
+        || (status
+            = mds_generation_validate(generation, before, err, &validated))
                != MDS_OK
         || (status = mds_path(&dir, err, "%s/catalog", generation->depot))
                != MDS_OK
@@ -244,7 +246,9 @@ mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
 
     status = mds_file_sync_dir(dir.text, err);
 
-    if (status != MDS_OK) {
+    if (status == MDS_OK) {
+        *file_id = validated;
+    } else {
         (void) unlink(path.text);
     }
 

@@ -460,6 +460,29 @@ test_named_last(void **state)
     mds_catalog_close(catalog);
 }
 
+/* A generation whose name is taken by a directory: what the caller knew of the
+ * one before stays. */
+static void
+test_not_named(void **state)
+{
+    const uint64_t    serial = 900001;
+    const char       *taken = "catalog/900001.mdb";
+    mds_generation_t *generation;
+    mds_file_id_t     before = { .inode = 7 }, file_id = before;
+    mds_error_t       err;
+
+    (void) state;
+    assert_int_equal(mkdir(workdir(taken), 0755), 0);
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
+                                          &generation),
+                     MDS_OK);
+    assert_int_not_equal(mds_generation_commit(generation, NULL, &err,
+                                               &file_id),
+                         MDS_OK);
+    assert_true(mds_file_id_eq(&file_id, &before));
+    assert_int_equal(rmdir(workdir(taken)), 0);
+}
+
 int
 main(void)
 {
@@ -467,6 +490,7 @@ main(void)
         cmocka_unit_test(test_offered),    cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_written_to), cmocka_unit_test(test_followed),
         cmocka_unit_test(test_aside),      cmocka_unit_test(test_named_last),
+        cmocka_unit_test(test_not_named),
     };
 
     return cmocka_run_group_tests(tests, make, remove_all);
