@@ -44,12 +44,7 @@ mdsctl_release_of(mds_loader_t *loader, const mds_json_t *state, const char *id,
         return release;
     }
 
-    /* no change has made it yet */
-    if (mds_json_get(state, "serial") == NULL) {
-        (void) mds_loader_fail_no_app(loader, app, err);
-        return NULL;
-    }
-
+    (void) loader;
     mds_choices_begin(&choices, mds_str_of(id));
 
     for (size_t i = 0; i < mds_json_size(releases); i++) {
@@ -193,57 +188,6 @@ print_warnings(const mds_json_t *warnings)
     }
 }
 
-/* A change that is made only where the app may be there. */
-typedef struct {
-    const mds_change_t *change;
-    mdsctl_new_app_t    policy;
-} checked_t;
-
-static mds_status_t
-edit_checked(mds_loader_t *loader, void *data, mds_json_t *state,
-             mds_error_t *err)
-{
-    const checked_t    *checked = data;
-    const mds_change_t *change = checked->change;
-    mds_status_t        status = MDS_OK;
-
-    if (mds_json_get(state, "serial") == NULL
-        || mds_json_bool(mds_json_get(state, "removed")))
-    {
-        status = mdsctl_app_check(mds_loader_journal(loader), change->app,
-                                  checked->policy, err);
-    }
-
-    return status == MDS_OK ? change->edit(loader, change->data, state, err)
-                            : status;
-}
-
-static mds_status_t
-check_precondition(mds_loader_t *loader, void *data, const mds_json_t *before,
-                   mds_error_t *err)
-{
-    const mds_change_t *change = ((const checked_t *) data)->change;
-
-    return change->precondition == NULL
-               ? MDS_OK
-               : change->precondition(loader, change->data, before, err);
-}
-
-static mds_status_t
-make_change(const mdsctl_t *ctl, mds_loader_t *loader,
-            const mds_change_t *change, mds_error_t *err,
-            mds_change_result_t *result)
-{
-    checked_t    checked = { change, ctl->new_app };
-    mds_change_t outer = *change;
-
-    outer.edit = edit_checked;
-    outer.precondition = check_precondition;
-    outer.data = &checked;
-
-    return mds_loader_change(loader, &outer, err, result);
-}
-
 /* What stands in a document under a key comes from an option of a command. */
 static const struct {
     const char *key;
@@ -343,14 +287,16 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
     }
 
     change->command = ctl->command_line;
+    change->new_app = ctl->new_app;
 
     if (change->what == NULL) {
         change->what = mdsctl_command_name();
     }
 
     if (mds_loader_open(ctl->depot, &ui, &err, &loader) != MDS_OK
-        || make_change(ctl, loader, change, &err, &result) != MDS_OK)
+        || mds_loader_change(loader, change, &err, &result) != MDS_OK)
     {
+        mdsctl_app_hint(ctl, change->app, &err);
         (void) failed(change, &err);
     } else {
         code = print_result(ctl, change, &result, tell);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/mds_base.h"
+#include "loader/mds_loader.h"
 #include "request/mds_request.h"
 #include "sign/mds_sign.h"
 #include "json/mds_json.h"
@@ -25,20 +26,13 @@
 
 #define MDSCTL_COMMAND_LINE_BYTES 512
 
-/* Whether a command may create the app that it names. */
-typedef enum {
-    MDSCTL_APP_KNOWN, /* no */
-    MDSCTL_APP_FIRST, /* as the depot's first one; another takes --new-app */
-    MDSCTL_APP_ANY    /* yes */
-} mdsctl_new_app_t;
-
 /* The global options, from the command line or the environment; complete once
  * the command has called mdsctl_parse(). */
 typedef struct {
-    const char      *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char      *key;     /* --key, MDS_KEY; NULL: none given */
-    bool             json;    /* --json */
-    mdsctl_new_app_t new_app; /* the command's own */
+    const char   *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char   *key;     /* --key, MDS_KEY; NULL: none given */
+    bool          json;    /* --json */
+    mds_new_app_t new_app; /* the command's own */
 
     /* As it was typed, for the log. */
     char command_line[MDSCTL_COMMAND_LINE_BYTES];

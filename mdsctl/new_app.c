@@ -8,56 +8,22 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/mds_choices.h"
-
-/* The apps of a depot, searched for one. */
-typedef struct {
-    mds_str_t     app;
-    bool          found;
-    size_t        count;
-    mds_choices_t choices;
-} search_t;
-
-static mds_status_t
-visit_app(void *data, mds_str_t app, mds_error_t *err)
+void
+mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
 {
-    search_t *search = data;
+    char        words[MDS_ERROR_BYTES];
+    mds_error_t plain = *err;
+    size_t      len;
 
-    (void) err;
-    search->found = search->found || mds_str_eq(app, search->app);
-    search->count++;
-    mds_choices_add(&search->choices, app);
+    (void) snprintf(words, sizeof(words), "there is no app \"%.*s\"",
+                    MDS_STR(app));
+    len = strlen(words);
 
-    return MDS_OK;
-}
-
-mds_status_t
-mdsctl_app_check(mds_journal_t *journal, mds_str_t app, mdsctl_new_app_t policy,
-                 mds_error_t *err)
-{
-    search_t     search = { .app = app };
-    char         text[MDS_CHOICES_BYTES];
-    mds_status_t status;
-
-    if (policy == MDSCTL_APP_ANY) {
-        return MDS_OK;
+    if (ctl->new_app == MDS_NEW_APP_FIRST
+        && strncmp(plain.text, words, len) == 0) {
+        mds_fail(err, plain.status, "%s (--new-app makes it)%s", words,
+                 plain.text + len);
     }
-
-    mds_choices_begin(&search.choices, app);
-    status = mds_journal_visit_apps(journal, visit_app, &search, err);
-
-    if (status != MDS_OK || search.found
-        || (policy == MDSCTL_APP_FIRST && search.count == 0))
-    {
-        return status;
-    }
-
-    mds_choices_words(&search.choices, "apps", text);
-
-    return mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"%s%s%s",
-                    MDS_STR(app),
-                    policy == MDSCTL_APP_FIRST ? " (--new-app makes it)" : "",
-                    text[0] != '\0' ? "; " : "", text);
 }
 
 /* Asks the person at the terminal, if there is one. */
@@ -89,17 +55,22 @@ mdsctl_app_ask(mdsctl_t *ctl, const char *app)
     }
 
     if (status == MDS_OK) {
-        status = mdsctl_app_check(mds_loader_journal(loader), mds_str_of(app),
-                                  ctl->new_app, &err);
+        status
+            = mds_loader_check_app(loader, mds_str_of(app), ctl->new_app, &err);
         mds_journal_abort(mds_loader_journal(loader));
     }
 
     /* The depot is closed while the person thinks. */
     mds_loader_close(loader);
 
-    if (status == MDS_NOT_FOUND && ctl->new_app == MDSCTL_APP_FIRST
-        && agrees(&err)) {
-        ctl->new_app = MDSCTL_APP_ANY;
+    if (status == MDS_NOT_FOUND) {
+        mdsctl_app_hint(ctl, mds_str_of(app), &err);
+    }
+
+    if (status == MDS_NOT_FOUND && ctl->new_app == MDS_NEW_APP_FIRST
+        && agrees(&err))
+    {
+        ctl->new_app = MDS_NEW_APP_ALWAYS;
         status = MDS_OK;
     }
 

@@ -9,14 +9,12 @@
 #include "loader/mds_loader.h"
 #include "mdsctl.h"
 
-/* Checks that the app exists or may be made, within a transaction of the
- * journal. MDS_NOT_FOUND names the apps that there are. */
-mds_status_t
-mdsctl_app_check(mds_journal_t *journal, mds_str_t app, mdsctl_new_app_t policy,
-                 mds_error_t *err) MDS_MUST_CHECK;
+/* Adds to "there is no app" which option makes it. */
+void mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err);
 
-/* Checks the same ahead of the change; on a terminal it asks the person, and
- * keeps the answer in ctl->new_app. Returns an exit code. */
+/* Checks, ahead of the change, that the app exists or may be made; on a
+ * terminal it asks the person, and keeps the answer in ctl->new_app. Returns an
+ * exit code. */
 int mdsctl_app_ask(mdsctl_t *ctl, const char *app) MDS_MUST_CHECK;
 
 /* Checks that the app exists, outside of a transaction. */

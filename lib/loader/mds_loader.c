@@ -194,31 +194,50 @@ mds_loader_close(mds_loader_t *loader)
     free(loader);
 }
 
+/* The apps of a depot, searched for one. */
+typedef struct {
+    mds_str_t     app;
+    bool          found;
+    size_t        count;
+    mds_choices_t choices;
+} mds_app_search_t;
+
 static mds_status_t
-mds_loader_add_app(void *data, mds_str_t app, mds_error_t *err)
+mds_app_search_add(void *data, mds_str_t app, mds_error_t *err)
 {
+    mds_app_search_t *search = data;
+
     (void) err;
-    mds_choices_add(data, app);
+    search->found = search->found || mds_str_eq(app, search->app);
+    search->count++;
+    mds_choices_add(&search->choices, app);
 
     return MDS_OK;
 }
 
 mds_status_t
-mds_loader_fail_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
+                     mds_error_t *err)
 {
-    mds_choices_t choices;
-    char          text[MDS_CHOICES_BYTES];
-    mds_status_t  status;
+    mds_app_search_t search = { .app = app };
+    char             text[MDS_CHOICES_BYTES];
+    mds_status_t     status;
 
-    mds_choices_begin(&choices, app);
-    status = mds_journal_visit_apps(loader->journal, mds_loader_add_app,
-                                    &choices, err);
+    if (new_app == MDS_NEW_APP_ALWAYS) {
+        return MDS_OK;
+    }
 
-    if (status != MDS_OK) {
+    mds_choices_begin(&search.choices, app);
+    status = mds_journal_visit_apps(loader->journal, mds_app_search_add,
+                                    &search, err);
+
+    if (status != MDS_OK || search.found
+        || (new_app == MDS_NEW_APP_FIRST && search.count == 0))
+    {
         return status;
     }
 
-    mds_choices_words(&choices, "apps", text);
+    mds_choices_words(&search.choices, "apps", text);
 
     return mds_fail(err, MDS_NOT_FOUND, "there is no app \"%.*s\"%s%s",
                     MDS_STR(app), text[0] != '\0' ? "; " : "", text);
@@ -237,7 +256,7 @@ mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
     status = mds_journal_get_app(loader->journal, app, err, state);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_loader_fail_no_app(loader, app, err);
+        status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
     }
 
     mds_journal_abort(loader->journal);

@@ -79,8 +79,16 @@ typedef mds_status_t (*mds_precondition_t)(mds_loader_t *loader, void *data,
                                            const mds_json_t *before,
                                            mds_error_t      *err);
 
+/* Whether a change may make the app that it names. */
+typedef enum {
+    MDS_NEW_APP_NEVER, /* the app has to exist */
+    MDS_NEW_APP_FIRST, /* only where the depot has no app yet */
+    MDS_NEW_APP_ALWAYS
+} mds_new_app_t;
+
 typedef struct {
     mds_str_t        app;
+    mds_new_app_t    new_app;
     const char      *command; /* for the log: "pause a-3.2.0" */
     bool             applies; /* applies a whole document: this is no step */
     bool             reverts; /* undoes a change: what was final is not */
@@ -119,10 +127,11 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
 
-/* Fails with "there is no app", and those that there are; within one of the
- * journal's transactions. */
+/* Checks, within one of the journal's transactions, that the app exists or may
+ * be made. MDS_NOT_FOUND: "there is no app", and those that there are. */
 mds_status_t
-mds_loader_fail_no_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err);
+mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
+                     mds_error_t *err) MDS_MUST_CHECK;
 
 /* The app's state now; a new reference. MDS_NOT_FOUND has words. */
 mds_status_t

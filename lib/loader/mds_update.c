@@ -58,17 +58,31 @@ mds_update_begin(mds_update_t *u, mds_error_t *err)
                : status;
 }
 
-/* Edits a copy of the app's state. */
+/* Loads the state of the app, which exists or may be made. */
 static mds_status_t
-mds_update_edit(mds_update_t *u, mds_error_t *err)
+mds_update_load(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
     mds_status_t        status
         = mds_app_state_load(u->loader->journal, change->app, err, &u->before);
 
-    if (status == MDS_OK) {
-        status = mds_update_check_key(u, err);
+    if (status == MDS_OK
+        && (mds_json_get(u->before, "serial") == NULL
+            || mds_json_bool(mds_json_get(u->before, "removed"))))
+    {
+        status = mds_loader_check_app(u->loader, change->app, change->new_app,
+                                      err);
     }
+
+    return status == MDS_OK ? mds_update_check_key(u, err) : status;
+}
+
+/* Edits a copy of the app's state. */
+static mds_status_t
+mds_update_edit(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+    mds_status_t        status = mds_update_load(u, err);
 
     if (status == MDS_OK && (u->after = mds_json_copy(u->before)) == NULL) {
         status = mds_fail_memory(err);

@@ -222,9 +222,7 @@ mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
         = mds_json_string(mds_json_get(mds_json_get(state, "document"), "app"));
     char hex[MDS_KEYID_HEX + 1];
 
-    if (mds_json_get(state, "serial") == NULL) {
-        return mds_loader_fail_no_app(loader, app, err);
-    }
+    (void) loader;
 
     if (mds_json_get(state, "key") == NULL) {
         return mds_fail(err, MDS_NOT_FOUND,

@@ -105,7 +105,7 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
     }
 
     /* A document names its app on purpose. */
-    ctl->new_app = MDSCTL_APP_ANY;
+    ctl->new_app = MDS_NEW_APP_ALWAYS;
     code = mdsctl_input_begin(argv[1], &input);
 
     if (code == MDSCTL_DONE) {

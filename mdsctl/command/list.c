@@ -245,17 +245,8 @@ static mds_status_t
 edit_ids(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
 {
     const list_edit_t *edit = data;
-    bool               known = mds_json_get(state, "serial") != NULL;
     mds_json_t        *content;
     mds_status_t       status;
-
-    if (!edit->add && !known) {
-        return mds_loader_fail_no_app(
-            loader,
-            mds_json_string(
-                mds_json_get(mds_json_get(state, "document"), "app")),
-            err);
-    }
 
     content = list_content(state, edit, edit->add, err);
     status = content == NULL ? MDS_NOT_FOUND : MDS_OK;
@@ -373,7 +364,7 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
+    ctl->new_app = new_app ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
     change.app = mds_str_of(argv[1]);
     edit.list = argv[2];
     code = mdsctl_input_begin(argv[3], &input);
@@ -403,7 +394,7 @@ list_change(mdsctl_t *ctl, bool add, int argc, char **argv)
     }
 
     if (add) {
-        ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
+        ctl->new_app = new_app ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
     }
 
     change.app = mds_str_of(argv[1]);

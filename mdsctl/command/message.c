@@ -47,15 +47,6 @@ edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
     uint64_t        count;
     mds_status_t    status;
 
-    if (mds_json_get(state, "serial") == NULL) {
-        mdsctl_progress_end(progress);
-        return mds_loader_fail_no_app(
-            loader,
-            mds_json_string(
-                mds_json_get(mds_json_get(state, "document"), "app")),
-            err);
-    }
-
     status = mds_idset_import(mds_loader_depot(loader), push->users, progress,
                               err, &users, &count);
 

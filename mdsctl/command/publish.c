@@ -200,7 +200,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = new_app ? MDSCTL_APP_ANY : MDSCTL_APP_FIRST;
+    ctl->new_app = new_app ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
     code = mdsctl_app_ask(ctl, given.app);
 
     if (code != MDSCTL_DONE) {

@@ -10,14 +10,7 @@ edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
     const mds_json_t *release = data;
     const char       *id = mds_json_string(mds_json_get(release, "id")).data;
 
-    /* no change has made the app yet */
-    if (mds_json_get(state, "serial") == NULL) {
-        return mds_loader_fail_no_app(
-            loader,
-            mds_json_string(
-                mds_json_get(mds_json_get(state, "document"), "app")),
-            err);
-    }
+    (void) loader;
 
     if (mdsctl_release_find(state, id) != NULL) {
         return mds_fail(err, MDS_EXISTS,

@@ -198,7 +198,8 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
                                             app, err, &state);
 
     if (code == MDS_NOT_FOUND) {
-        return mds_loader_fail_no_app(status->loader, app, err);
+        return mds_loader_check_app(status->loader, app, MDS_NEW_APP_NEVER,
+                                    err);
     }
 
     if (code != MDS_OK) {

@@ -272,6 +272,7 @@ static mds_status_t
 change(mds_edit_t edit, void *data, const char *base_dir, mds_error_t *err)
 {
     mds_change_t        how = { .app = mds_str("a"),
+                                .new_app = MDS_NEW_APP_ALWAYS,
                                 .command = "test",
                                 .key = &key,
                                 .what = "test",

@@ -31,7 +31,8 @@ static void
 test_restored(void **state)
 {
     const mds_change_t change = {
-        .app = mds_str("a"), .command = "test", .what = "test", .edit = edit
+        .app = mds_str("a"), .new_app = MDS_NEW_APP_ALWAYS,
+        .command = "test", .what = "test", .edit = edit
     };
     mds_gc_options_t    options = { .generations = 1, .removed = removed };
     mds_gc_result_t     collected;
@@ -93,6 +94,7 @@ static void
 test_renewed(void **state)
 {
     const mds_change_t  change = { .app = mds_str("c"),
+                                   .new_app = MDS_NEW_APP_ALWAYS,
                                    .command = "test",
                                    .what = "test",
                                    .edit = edit_config };
