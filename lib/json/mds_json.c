@@ -156,7 +156,7 @@ mds_json_bool(const mds_json_t *json)
 bool
 mds_json_equal(const mds_json_t *a, const mds_json_t *b)
 {
-    return json_equal(inner(a), inner(b));
+    return a == NULL || b == NULL ? a == b : json_equal(inner(a), inner(b));
 }
 
 mds_json_t *

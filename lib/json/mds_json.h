@@ -87,7 +87,8 @@ int64_t mds_json_integer(const mds_json_t *json);
 double mds_json_number(const mds_json_t *json); /* of an integer as well */
 bool   mds_json_bool(const mds_json_t *json);
 
-/* The same value: the order of keys does not matter; 1 is not 1.0. */
+/* Returns whether both are the same value, or both absent: the order of keys
+ * does not matter, and 1 is not 1.0. */
 bool mds_json_equal(const mds_json_t *a, const mds_json_t *b);
 
 mds_json_t *mds_json_object_new(void);

@@ -6,31 +6,46 @@
 
 #include "loader/mds_app_state.h"
 
-static mds_json_t *
-mds_app_state_new(mds_str_t app)
-{
-    return mds_json_pack("{s:{s:o}, s:{}}", "document", "app",
-                         mds_json_string_new(app), "external");
-}
-
 mds_status_t
 mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
                    mds_json_t **state)
 {
-    mds_json_t  *loaded;
-    mds_status_t status = mds_journal_get_app(journal, app, err, &loaded);
+    mds_json_t  *empty;
+    mds_status_t status = mds_journal_get_app(journal, app, err, state);
 
     if (status == MDS_NOT_FOUND) {
-        status = mds_journal_get_removed_app(journal, app, err, &loaded);
+        status = mds_journal_get_removed_app(journal, app, err, state);
     }
 
-    if (status == MDS_NOT_FOUND) {
-        loaded = mds_app_state_new(app);
-        status = loaded == NULL ? mds_fail_memory(err) : MDS_OK;
+    if (status != MDS_NOT_FOUND) {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        *state = loaded;
+    empty = mds_json_pack("{s:{s:o}, s:{}}", "document", "app",
+                          mds_json_string_new(app), "external");
+    if (empty == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    *state = empty;
+    return MDS_OK;
+}
+
+/* Replaces the mark of an external list by the list's content. */
+static mds_status_t
+mds_app_state_expand_list(mds_json_t *list, const mds_json_t *content)
+{
+    mds_json_member_t *m;
+    mds_status_t       status;
+
+    mds_json_delete(list, "external");
+    status = mds_json_set(list, "ids", mds_json_array_new());
+
+    for (m = mds_json_first(content); status == MDS_OK && m != NULL;
+         m = mds_json_next(content, m))
+    {
+        status = mds_json_put(list, mds_json_key(m),
+                              mds_json_copy(mds_json_value(m)));
     }
 
     return status;
@@ -49,22 +64,12 @@ mds_app_state_expand_lists(const mds_json_t *state, mds_error_t *err,
     for (m = mds_json_first(lists); status == MDS_OK && m != NULL;
          m = mds_json_next(lists, m))
     {
-        mds_json_t        *list = mds_json_value(m);
-        mds_json_t        *content = mds_json_find(external, mds_json_key(m));
-        mds_json_member_t *c;
+        mds_json_t *list = mds_json_value(m);
 
-        if (!mds_json_bool(mds_json_get(list, "external"))) {
-            continue;
-        }
-
-        mds_json_delete(list, "external");
-        status = mds_json_set(list, "ids", mds_json_array_new());
-
-        for (c = mds_json_first(content); status == MDS_OK && c != NULL;
-             c = mds_json_next(content, c))
-        {
-            status = mds_json_put(list, mds_json_key(c),
-                                  mds_json_copy(mds_json_value(c)));
+        if (mds_json_get_bool(list, "external")) {
+            status = mds_app_state_expand_list(list,
+                                               mds_json_find(external,
+                                                             mds_json_key(m)));
         }
     }
 

@@ -18,6 +18,13 @@ mds_status_t
 mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
                    mds_json_t **state) MDS_MUST_CHECK;
 
+/* Returns a part of the state's document, such as "packages", or NULL. */
+static inline mds_json_t *
+mds_app_state_get(const mds_json_t *state, const char *key)
+{
+    return mds_json_get(mds_json_get(state, "document"), key);
+}
+
 /* Copies the state's document and puts the contents of its external lists into
  * it. *document is a new reference. */
 mds_status_t

@@ -1,26 +1,16 @@
+/*
+ * Checks a change: its packages, its releases, its messages; and what these
+ * checks share.
+ */
+
 #include "loader/mds_change_check.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/mds_kind.h"
 #include "loader/mds_change_check_internal.h"
-
-bool
-mds_change_is_of(const mds_change_check_t *check, const char *what)
-{
-    for (size_t i = 0; i < mds_json_size(check->changes); i++) {
-        if (mds_str_eq(mds_json_string(mds_json_get(
-                           mds_json_at(check->changes, i), "what")),
-                       mds_str_of(what)))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
+#include "loader/mds_diff.h"
 
 mds_status_t
 mds_change_fail(const mds_change_check_t *check, mds_status_t status,
@@ -66,7 +56,7 @@ mds_change_warn(const mds_change_check_t *check, mds_error_t *err,
 }
 
 mds_str_t
-mds_change_comma(const mds_strs_t *names)
+mds_change_find_comma(const mds_strs_t *names)
 {
     for (size_t i = 0; i < names->count; i++) {
         if (memchr(names->items[i].data, ',', names->items[i].len) != NULL) {
@@ -77,11 +67,9 @@ mds_change_comma(const mds_strs_t *names)
     return mds_null_str;
 }
 
-/* --- messages */
-
-/* The highest version of the platform that is official; NULL: none. */
+/* Returns the release of the platform's official version, or NULL. */
 static const mds_release_t *
-mds_change_official(const mds_change_check_t *check, mds_str_t platform)
+mds_change_find_official(const mds_change_check_t *check, mds_str_t platform)
 {
     const mds_model_t   *model = check->model;
     const mds_strs_t     wanted = { &platform, 1 };
@@ -105,25 +93,25 @@ mds_change_official(const mds_change_check_t *check, mds_str_t platform)
     return best;
 }
 
-/* Warns of a message whose version the official one has reached: it does not
- * hit unless the release that is in its way is paused. */
+/* Warns of each new message whose version the official one has reached: it does
+ * not hit unless the release of the official version is paused. */
 static mds_status_t
 mds_change_messages(const mds_change_check_t *check, mds_error_t *err)
 {
-    int64_t next = mds_json_integer(
-        mds_json_get(mds_json_get(check->before, "messages"), "next"));
+    const mds_model_t *model = check->model;
+    int64_t            next
+        = mds_json_get_integer(mds_json_get(check->before, "messages"), "next");
     mds_status_t status = MDS_OK;
 
-    for (size_t i = 0; status == MDS_OK && i < check->model->message_count; i++)
-    {
-        const mds_message_t *message = &check->model->messages[i];
+    for (size_t i = 0; status == MDS_OK && i < model->message_count; i++) {
+        const mds_message_t *message = &model->messages[i];
         const mds_release_t *official;
 
         if ((int64_t) message->id < next) {
             continue;
         }
 
-        official = mds_change_official(check, message->platform);
+        official = mds_change_find_official(check, message->platform);
 
         if (official != NULL
             && mds_version_cmp(&official->key, &message->key) >= 0) {
@@ -144,19 +132,22 @@ mds_change_messages(const mds_change_check_t *check, mds_error_t *err)
 mds_status_t
 mds_change_check(const mds_change_check_t *check, mds_error_t *err)
 {
-    mds_status_t status = MDS_OK;
+    const mds_json_t *changes = check->changes;
+    mds_status_t      status = MDS_OK;
 
-    if (mds_change_is_of(check, "package") || check->applies) {
+    if (check->applies || mds_diff_has(changes, "package")) {
         status = mds_change_packages(check, err);
     }
 
     if (status == MDS_OK
-        && (mds_change_is_of(check, "release") || check->applies)) {
+        && (check->applies || mds_diff_has(changes, "release"))) {
         status = mds_change_releases(check, err);
     }
 
-    return status == MDS_OK && mds_change_is_of(check, "message")
-                   && !check->reverts
-               ? mds_change_messages(check, err)
-               : status;
+    if (status == MDS_OK && !check->reverts && mds_diff_has(changes, "message"))
+    {
+        status = mds_change_messages(check, err);
+    }
+
+    return status;
 }

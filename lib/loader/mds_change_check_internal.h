@@ -1,6 +1,5 @@
 /*
- * mds_change_check_internal: what the files mds_change_*.c share, and nobody
- * else.
+ * mds_change_check_internal: what the files mds_change_*.c share.
  */
 
 #ifndef MDS_CHANGE_CHECK_INTERNAL_H
@@ -8,13 +7,10 @@
 
 #include "loader/mds_change_check.h"
 
-/* Warnings of one kind of check that a change gives at most. */
+/* A change gives no more warnings than this. */
 #define MDS_CHANGE_WARNINGS_MAX 50
 
-/* Whether one of the changes is of a package, a release, a message. */
-bool mds_change_is_of(const mds_change_check_t *check, const char *what);
-
-/* "WHAT: /PART/INDEX/KEY: WORDS", with the status. */
+/* Fails with "WHAT: /PART/INDEX/KEY: WORDS". */
 mds_status_t
 mds_change_fail(const mds_change_check_t *check, mds_status_t status,
                 const char *part, size_t index, const char *key,
@@ -24,14 +20,14 @@ mds_change_fail(const mds_change_check_t *check, mds_status_t status,
 mds_status_t mds_change_warn(const mds_change_check_t *check, mds_error_t *err,
                              const char *format, ...) MDS_PRINTF(3, 4);
 
-/* The name with a comma among them; empty: none. */
-mds_str_t mds_change_comma(const mds_strs_t *names);
+/* Returns the first name that has a comma in it, or an empty one. */
+mds_str_t mds_change_find_comma(const mds_strs_t *names);
 
-/* The packages: build numbers, bytes, commas. */
+/* Checks the packages: build numbers, bytes, names. */
 mds_status_t mds_change_packages(const mds_change_check_t *check,
                                  mds_error_t              *err) MDS_MUST_CHECK;
 
-/* The releases: what is final, times, audiences, build numbers. */
+/* Checks the releases: what is final, times, audiences, build numbers. */
 mds_status_t mds_change_releases(const mds_change_check_t *check,
                                  mds_error_t              *err) MDS_MUST_CHECK;
 

@@ -1,9 +1,9 @@
 /*
- * A version is its bytes, and one text: neither is another after a change.
+ * Checks the packages of a change: a version that is published keeps its bytes
+ * and its build number.
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/mds_choices.h"
 #include "base/mds_kind.h"
@@ -11,7 +11,7 @@
 #include "document/mds_document.h"
 #include "loader/mds_change_check_internal.h"
 
-/* Both sides' packages by resource and version. */
+/* The packages of both sides, by resource and version. */
 typedef struct {
     const mds_change_check_t *check;
     mds_builds_t              before;
@@ -19,29 +19,29 @@ typedef struct {
 } mds_change_builds_t;
 
 static bool
-mds_same_version(const mds_package_t *a, const mds_package_t *b)
+mds_is_same_version(const mds_package_t *a, const mds_package_t *b)
 {
     return mds_resource_cmp(a->kind, a->name, b->kind, b->name) == 0
            && mds_version_cmp(&a->key, &b->key) == 0;
 }
 
-/* Whether a device can be meant by both: of one version, for a platform and
- * channel in common. */
+/* Returns whether two builds of a version are for one platform and channel, so
+ * that a device may get either. */
 static bool
 mds_builds_meet(const mds_package_t *a, const mds_package_t *b)
 {
-    return mds_same_version(a, b)
-           && mds_scopes_meet(&a->platforms, &b->platforms)
+    return mds_scopes_meet(&a->platforms, &b->platforms)
            && mds_scopes_meet(&a->channels, &b->channels);
 }
 
-/* Where the builds of the package's version begin, or would. */
-static size_t
-mds_builds_seek(const mds_builds_t *builds, const mds_package_t *package)
+/* Returns those builds that are of the package's version. */
+static mds_builds_t
+mds_builds_of_version(const mds_builds_t *builds, const mds_package_t *package)
 {
     mds_package_t        first = *package;
     const mds_package_t *key = &first;
     size_t               low = 0, high = builds->count;
+    mds_builds_t         found;
 
     first.index = 0;
 
@@ -55,24 +55,32 @@ mds_builds_seek(const mds_builds_t *builds, const mds_package_t *package)
         }
     }
 
-    return low;
+    found = (mds_builds_t){ builds->items + low, 0 };
+
+    while (low + found.count < builds->count
+           && mds_is_same_version(found.items[found.count], package))
+    {
+        found.count++;
+    }
+
+    return found;
 }
 
 typedef bool (*mds_build_test_t)(const mds_package_t *build,
                                  const mds_package_t *package);
 
-/* The first build that meets the package and passes the test; NULL: none. */
+/* Returns the first build that meets the package and passes the test, or NULL.
+ */
 static const mds_package_t *
 mds_builds_find(const mds_builds_t *builds, const mds_package_t *package,
                 mds_build_test_t test)
 {
-    for (size_t i = mds_builds_seek(builds, package);
-         i < builds->count && mds_same_version(builds->items[i], package); i++)
-    {
-        if (mds_builds_meet(builds->items[i], package)
-            && test(builds->items[i], package))
-        {
-            return builds->items[i];
+    mds_builds_t same = mds_builds_of_version(builds, package);
+
+    for (size_t i = 0; i < same.count; i++) {
+        if (mds_builds_meet(same.items[i], package)
+            && test(same.items[i], package)) {
+            return same.items[i];
         }
     }
 
@@ -80,39 +88,39 @@ mds_builds_find(const mds_builds_t *builds, const mds_package_t *package,
 }
 
 static bool
-mds_build_text_same(const mds_package_t *a, const mds_package_t *b)
+mds_has_same_text(const mds_package_t *a, const mds_package_t *b)
 {
     return mds_str_eq(mds_version_build(a->version),
                       mds_version_build(b->version));
 }
 
 static bool
-mds_build_text_other(const mds_package_t *a, const mds_package_t *b)
+mds_has_other_text(const mds_package_t *a, const mds_package_t *b)
 {
-    return !mds_build_text_same(a, b);
+    return !mds_has_same_text(a, b);
 }
 
 static bool
-mds_build_bytes_same(const mds_package_t *a, const mds_package_t *b)
+mds_has_same_bytes(const mds_package_t *a, const mds_package_t *b)
 {
     return mds_sha256_eq(&a->sha256, &b->sha256);
 }
 
-/* "1.0+5" and "1.0+6" are one version, which is there under one of them. */
+/* "1.0+5" and "1.0+6" are one version, which is published as one of them. */
 static mds_status_t
 mds_change_build_text(const mds_change_builds_t *b,
                       const mds_package_t *package, mds_error_t *err)
 {
     const mds_package_t *other;
 
-    if (mds_builds_find(&b->before, package, mds_build_text_same) != NULL) {
+    if (mds_builds_find(&b->before, package, mds_has_same_text) != NULL) {
         return MDS_OK;
     }
 
-    other = mds_builds_find(&b->before, package, mds_build_text_other);
+    other = mds_builds_find(&b->before, package, mds_has_other_text);
 
     if (other == NULL) {
-        other = mds_builds_find(&b->after, package, mds_build_text_other);
+        other = mds_builds_find(&b->after, package, mds_has_other_text);
     }
 
     return other == NULL
@@ -128,27 +136,25 @@ mds_change_build_text(const mds_change_builds_t *b,
 }
 
 /*
- * Bytes that are new to a version may come beside those that it has, for
- * other devices; they may not take their place.
+ * Bytes that are new to a version may be added for other devices, but must not
+ * replace those that it has.
  */
 static mds_status_t
 mds_change_bytes(const mds_change_builds_t *b, const mds_package_t *package,
                  mds_error_t *err)
 {
-    char old[MDS_SHA256_HEX + 1], new[MDS_SHA256_HEX + 1];
+    mds_builds_t same = mds_builds_of_version(&b->before, package);
+    char         old[MDS_SHA256_HEX + 1], new[MDS_SHA256_HEX + 1];
 
-    if (mds_builds_find(&b->before, package, mds_build_bytes_same) != NULL) {
+    if (mds_builds_find(&b->before, package, mds_has_same_bytes) != NULL) {
         return MDS_OK;
     }
 
-    for (size_t i = mds_builds_seek(&b->before, package);
-         i < b->before.count && mds_same_version(b->before.items[i], package);
-         i++)
-    {
-        const mds_package_t *was = b->before.items[i];
+    for (size_t i = 0; i < same.count; i++) {
+        const mds_package_t *was = same.items[i];
 
         if (mds_builds_meet(was, package)
-            && mds_builds_find(&b->after, was, mds_build_bytes_same) == NULL)
+            && mds_builds_find(&b->after, was, mds_has_same_bytes) == NULL)
         {
             return mds_change_fail(b->check, MDS_CONFLICT, "packages",
                                    package->index, "sha256", err,
@@ -165,7 +171,7 @@ mds_change_bytes(const mds_change_builds_t *b, const mds_package_t *package,
     return MDS_OK;
 }
 
-/* A difference from "1.0+6" where the package is 1.0+5. */
+/* Refuses a delta from "1.0+6" if the package is 1.0+5. */
 static mds_status_t
 mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
                  mds_error_t *err)
@@ -179,12 +185,12 @@ mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
 
         if (mds_version_build(from.version).len == 0
             || !mds_version_parse(from.version, &from.key)
-            || mds_builds_find(&b->after, &from, mds_build_text_same) != NULL)
+            || mds_builds_find(&b->after, &from, mds_has_same_text) != NULL)
         {
             continue;
         }
 
-        other = mds_builds_find(&b->after, &from, mds_build_text_other);
+        other = mds_builds_find(&b->after, &from, mds_has_other_text);
 
         if (other != NULL) {
             snprintf(key, sizeof(key), "deltas/%zu/from", i);
@@ -200,18 +206,17 @@ mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
     return MDS_OK;
 }
 
-/* A package that was not there as it is, by its text and bytes. */
+/* Returns whether the package was not there as it is, by its text and bytes. */
 static bool
 mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
 {
-    for (size_t i = mds_builds_seek(&b->before, package);
-         i < b->before.count && mds_same_version(b->before.items[i], package);
-         i++)
-    {
-        const mds_package_t *was = b->before.items[i];
+    mds_builds_t same = mds_builds_of_version(&b->before, package);
+
+    for (size_t i = 0; i < same.count; i++) {
+        const mds_package_t *was = same.items[i];
 
         if (mds_str_eq(was->version, package->version)
-            && mds_build_bytes_same(was, package)
+            && mds_has_same_bytes(was, package)
             && was->spec_count == package->spec_count
             && was->platforms.count == package->platforms.count
             && was->channels.count == package->channels.count)
@@ -223,6 +228,7 @@ mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
     return true;
 }
 
+/* A name with a comma in it was probably meant as several. */
 static mds_status_t
 mds_change_commas(const mds_change_check_t *check, const mds_package_t *package,
                   bool is_new, mds_error_t *err)
@@ -231,7 +237,7 @@ mds_change_commas(const mds_change_check_t *check, const mds_package_t *package,
     const char       *keys[] = { "platform", "channel" };
 
     for (size_t i = 0; i < mds_nelems(scopes); i++) {
-        mds_str_t    name = mds_change_comma(scopes[i]);
+        mds_str_t    name = mds_change_find_comma(scopes[i]);
         mds_status_t status;
 
         if (name.len == 0) {
@@ -260,7 +266,7 @@ mds_change_commas(const mds_change_check_t *check, const mds_package_t *package,
     return MDS_OK;
 }
 
-/* "upgrde" is a kind of one's own, and hardly meant as one. */
+/* Warns of a kind that resembles a built-in one, such as "upgrde". */
 static mds_status_t
 mds_change_kind(const mds_change_check_t *check, const mds_package_t *package,
                 mds_error_t *err)
@@ -290,60 +296,46 @@ static mds_status_t
 mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
                    mds_error_t *err)
 {
-    bool         is_new = mds_change_is_new(b, package);
-    mds_status_t status = MDS_OK;
+    const mds_change_check_t *check = b->check;
+    bool                      is_new = mds_change_is_new(b, package);
+    mds_status_t              status = MDS_OK;
 
-    if (is_new && !b->check->reverts) {
-        status = mds_change_build_text(b, package, err);
-
-        if (status == MDS_OK) {
-            status = mds_change_bytes(b, package, err);
-        }
-
-        if (status == MDS_OK) {
-            status = mds_change_specs(b, package, err);
-        }
-    }
-
-    if (status == MDS_OK && is_new) {
-        status = mds_change_kind(b->check, package, err);
-    }
-
-    return status == MDS_OK && (is_new || b->check->applies)
-               ? mds_change_commas(b->check, package, is_new, err)
-               : status;
-}
-
-/* The packages that were there, as a document of their own. */
-static mds_status_t
-mds_change_before(const mds_change_check_t *check, mds_error_t *err,
-                  mds_json_t **document, mds_model_t **model)
-{
-    const mds_json_t *before = mds_json_get(check->before, "document");
-    const mds_json_t *packages = mds_json_get(before, "packages");
-    mds_json_t       *alone = mds_json_object_new();
-
-    *document = alone;
-
-    if (mds_json_set(alone, "app", mds_json_copy(mds_json_get(before, "app")))
-            != MDS_OK
-        || (packages != NULL
-            && mds_json_set(alone, "packages", mds_json_copy(packages))
-                   != MDS_OK))
+    if (is_new && !check->reverts
+        && ((status = mds_change_build_text(b, package, err)) != MDS_OK
+            || (status = mds_change_bytes(b, package, err)) != MDS_OK
+            || (status = mds_change_specs(b, package, err)) != MDS_OK))
     {
-        return mds_fail_memory(err);
+        return status;
     }
 
-    return mds_document_check(alone, "the document that is there", err, model);
+    if (is_new) {
+        status = mds_change_kind(check, package, err);
+    }
+
+    return status == MDS_OK && (is_new || check->applies)
+               ? mds_change_commas(check, package, is_new, err)
+               : status;
 }
 
 mds_status_t
 mds_change_packages(const mds_change_check_t *check, mds_error_t *err)
 {
+    const mds_json_t   *before = mds_json_get(check->before, "document");
     mds_change_builds_t b = { .check = check };
-    mds_json_t         *document = NULL;
     mds_model_t        *model = NULL;
-    mds_status_t status = mds_change_before(check, err, &document, &model);
+    mds_status_t        status;
+
+    /* The packages that were there, as a document of their own. */
+    mds_json_t *document
+        = mds_json_pack("{s:O, s:O*}", "app", mds_json_get(before, "app"),
+                        "packages", mds_json_get(before, "packages"));
+
+    if (document == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    status = mds_document_check(document, "the document that is there", err,
+                                &model);
 
     if (status == MDS_OK) {
         status = mds_builds_sort(model, err, &b.before);

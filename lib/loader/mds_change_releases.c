@@ -1,6 +1,6 @@
 /*
- * Releases that a change touches: what is final stays so, and what nobody can
- * mean is refused, or, in a document, warned of.
+ * Checks the releases that a change touches: a final state stays as it is, and
+ * what makes no sense is refused, or, in a document, warned of.
  */
 
 #include <stdio.h>
@@ -8,30 +8,32 @@
 
 #include "base/mds_time.h"
 #include "loader/mds_change_check_internal.h"
+#include "loader/mds_diff.h"
 #include "request/mds_request.h"
 
 typedef struct {
     const mds_change_check_t *check;
     const mds_release_t      *release;
-    const mds_json_t         *before; /* NULL: a new one */
-    const mds_json_t         *after;  /* NULL: it is as it was */
+    const mds_json_t         *before; /* NULL: the release is new */
+    const mds_json_t         *after;  /* NULL: the release is unchanged */
     mds_error_t              *err;
 } mds_change_release_t;
 
 static const char *const mds_change_states[]
     = { "running", "paused", "ended", "rolled_back" };
 
+/* A release that has ended may only be rolled back, and then nothing more. */
 static mds_status_t
 mds_change_final(const mds_change_release_t *c)
 {
     const mds_release_t *release = c->release;
-    mds_str_t was = mds_json_string(mds_json_get(c->before, "state"));
-    bool      ended = mds_str_eq(was, mds_str("ended"));
-    bool      recalled = mds_str_eq(was, mds_str("rolled_back"));
+    mds_str_t            was = mds_json_get_string(c->before, "state");
+    bool                 ended = mds_str_eq(was, mds_str("ended"));
+    bool                 rolled_back = mds_str_eq(was, mds_str("rolled_back"));
 
     if (release->state == MDS_RELEASE_ROLLED_BACK
-        || (release->state == MDS_RELEASE_ENDED && !recalled)
-        || (!ended && !recalled))
+        || (release->state == MDS_RELEASE_ENDED && !rolled_back)
+        || (!ended && !rolled_back))
     {
         return MDS_OK;
     }
@@ -45,6 +47,7 @@ mds_change_final(const mds_change_release_t *c)
                            MDS_STR(release->id), MDS_STR(was));
 }
 
+/* "end" is after "start". */
 static mds_status_t
 mds_change_order(const mds_change_release_t *c)
 {
@@ -61,7 +64,7 @@ mds_change_order(const mds_change_release_t *c)
                                  mds_time_format(release->start_ms, start));
 }
 
-/* A release of "1.0+6" would give out 1.0+5. */
+/* Refuses a release of "1.0+6" if the package is 1.0+5. */
 static mds_status_t
 mds_change_build(const mds_change_release_t *c)
 {
@@ -96,26 +99,25 @@ mds_change_build(const mds_change_release_t *c)
 }
 
 static bool
-mds_change_touches(const mds_change_release_t *c, const char *a, const char *b,
-                   const char *key)
+mds_change_touches(const mds_change_release_t *c, const char *key)
 {
-    const mds_json_t *was = c->before, *is = c->after;
-    const char       *keys[] = { a, b, key };
-
-    for (size_t i = 0; i < mds_nelems(keys); i++) {
-        if (keys[i] != NULL) {
-            was = mds_json_get(was, keys[i]);
-            is = mds_json_get(is, keys[i]);
-        }
-    }
-
-    return c->after != NULL && !mds_json_equal(was, is);
+    return c->after != NULL
+           && !mds_json_equal(mds_json_get(c->before, key),
+                              mds_json_get(c->after, key));
 }
 
-/* A time that is over: an error in a step that says so, else a warning, since
- * what has ended stays in documents. */
+static const mds_json_t *
+mds_change_until(const mds_json_t *release)
+{
+    const mds_json_t *audience = mds_json_get(release, "audience");
+
+    return mds_json_get(mds_json_get(audience, "window"), "until");
+}
+
+/* Checks that a time is to come. One that this step has set is an error; else
+ * it is a warning, since releases that have ended stay in documents. */
 static mds_status_t
-mds_change_over(const mds_change_release_t *c, int64_t time_ms, bool said,
+mds_change_over(const mds_change_release_t *c, int64_t time_ms, bool is_set,
                 const char *key, const char *words)
 {
     const mds_release_t *release = c->release;
@@ -127,7 +129,7 @@ mds_change_over(const mds_change_release_t *c, int64_t time_ms, bool said,
 
     mds_time_format(time_ms, time);
 
-    if (said && !c->check->applies && !c->check->reverts) {
+    if (is_set && !c->check->applies && !c->check->reverts) {
         return mds_change_fail(c->check, MDS_INVALID, "releases",
                                release->index, key, c->err,
                                "found %s, which is over; want a time to come",
@@ -145,19 +147,21 @@ mds_change_times(const mds_change_release_t *c)
 {
     const mds_audience_t *audience = &c->release->audience;
     mds_status_t          status
-        = mds_change_over(c, c->release->end_ms,
-                          mds_change_touches(c, "end", NULL, NULL), "end",
-                          "its end");
+        = mds_change_over(c, c->release->end_ms, mds_change_touches(c, "end"),
+                          "end", "its end");
+    bool is_set = c->after != NULL
+                  && !mds_json_equal(mds_change_until(c->before),
+                                     mds_change_until(c->after));
 
     if (status != MDS_OK || !audience->has_window) {
         return status;
     }
 
-    return mds_change_over(c, audience->window_until_ms,
-                           mds_change_touches(c, "audience", "window", "until"),
+    return mds_change_over(c, audience->window_until_ms, is_set,
                            "audience/window/until", "its window's until");
 }
 
+/* Warns if "all" makes the rest of the audience void. */
 static mds_status_t
 mds_change_all(const mds_change_release_t *c)
 {
@@ -187,18 +191,18 @@ mds_change_all(const mds_change_release_t *c)
                                  MDS_STR(c->release->id), words);
 }
 
+/* A name with a comma in it was probably meant as several. */
 static mds_status_t
 mds_change_names(const mds_change_release_t *c, const mds_strs_t *names,
                  const char *key)
 {
-    mds_str_t name = mds_change_comma(names);
+    mds_str_t name = mds_change_find_comma(names);
 
     if (name.len == 0) {
         return MDS_OK;
     }
 
-    if (mds_change_touches(c, key, NULL, NULL) && !c->check->applies
-        && !c->check->reverts)
+    if (mds_change_touches(c, key) && !c->check->applies && !c->check->reverts)
     {
         return mds_change_fail(c->check, MDS_INVALID, "releases",
                                c->release->index, key, c->err,
@@ -213,7 +217,8 @@ mds_change_names(const mds_change_release_t *c, const mds_strs_t *names,
                            MDS_STR(c->release->id), key, MDS_STR(name));
 }
 
-/* A rule about an attribute that no request has holds for nobody. */
+/* Warns of an attribute that resembles a built-in one: a rule about an
+ * attribute that no request has holds for nobody. */
 static mds_status_t
 mds_change_rules(const mds_change_release_t *c)
 {
@@ -237,7 +242,7 @@ mds_change_rules(const mds_change_release_t *c)
     return status;
 }
 
-/* Errors: of what is new alone. */
+/* Refuses errors, but only in what the change has touched. */
 static mds_status_t
 mds_change_refuse(const mds_change_release_t *c)
 {
@@ -250,16 +255,15 @@ mds_change_refuse(const mds_change_release_t *c)
     status = mds_change_final(c);
 
     if (status == MDS_OK
-        && (mds_change_touches(c, "start", NULL, NULL)
-            || mds_change_touches(c, "end", NULL, NULL)))
+        && (mds_change_touches(c, "start") || mds_change_touches(c, "end")))
     {
         status = mds_change_order(c);
     }
 
     return status == MDS_OK
-                   && (mds_change_touches(c, "version", NULL, NULL)
-                       || mds_change_touches(c, "platform", NULL, NULL)
-                       || mds_change_touches(c, "channel", NULL, NULL))
+                   && (mds_change_touches(c, "version")
+                       || mds_change_touches(c, "platform")
+                       || mds_change_touches(c, "channel"))
                ? mds_change_build(c)
                : status;
 }
@@ -267,30 +271,25 @@ mds_change_refuse(const mds_change_release_t *c)
 static mds_status_t
 mds_change_release(const mds_change_release_t *c)
 {
-    mds_status_t status = mds_change_refuse(c);
+    const mds_release_t *release = c->release;
+    mds_status_t         status = mds_change_refuse(c);
 
-    if (status == MDS_OK && mds_change_touches(c, "rules", NULL, NULL)) {
+    if (status == MDS_OK && mds_change_touches(c, "rules")) {
         status = mds_change_rules(c);
     }
 
-    if (status == MDS_OK) {
-        status = mds_change_names(c, &c->release->platforms, "platform");
+    if (status != MDS_OK
+        || (status = mds_change_names(c, &release->platforms, "platform"))
+               != MDS_OK
+        || (status = mds_change_names(c, &release->channels, "channel"))
+               != MDS_OK
+        || (status = mds_change_times(c)) != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_change_names(c, &c->release->channels, "channel");
-    }
-
-    if (status == MDS_OK) {
-        status = mds_change_times(c);
-    }
-
-    return status == MDS_OK && c->release->state == MDS_RELEASE_RUNNING
-               ? mds_change_all(c)
-               : status;
+    return release->state == MDS_RELEASE_RUNNING ? mds_change_all(c) : MDS_OK;
 }
-
-/* --- which of them */
 
 typedef struct {
     mds_str_t         id;
@@ -304,7 +303,7 @@ mds_change_entry_cmp(const void *a, const void *b)
                        ((const mds_change_entry_t *) b)->id);
 }
 
-/* The changes of releases, by id; free(*entries). */
+/* Collects the releases that are new or changed, by id; free(*entries). */
 static mds_status_t
 mds_change_entries(const mds_change_check_t *check, mds_error_t *err,
                    mds_change_entry_t **entries, size_t *count)
@@ -319,12 +318,11 @@ mds_change_entries(const mds_change_check_t *check, mds_error_t *err,
     for (size_t i = 0; i < size; i++) {
         const mds_json_t *change = mds_json_at(check->changes, i);
 
-        if (mds_str_eq(mds_json_string(mds_json_get(change, "what")),
-                       mds_str("release"))
-            && mds_json_get(change, "after") != NULL)
-        {
-            sorted[n].id = mds_json_string(mds_json_get(change, "id"));
-            sorted[n++].change = change;
+        if (mds_diff_is(change, "release")
+            && mds_json_get(change, "after") != NULL) {
+            sorted[n++]
+                = (mds_change_entry_t){ mds_json_get_string(change, "id"),
+                                        change };
         }
     }
 

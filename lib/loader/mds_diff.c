@@ -1,17 +1,25 @@
+/*
+ * Compares two states of an app. Packages, releases and messages are matched by
+ * id; equal ids of one side are numbered, so that the same package twice is two
+ * items.
+ */
+
 #include "loader/mds_diff.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mds_intern.h"
+#include "loader/mds_app_state.h"
 
 #define MDS_DIFF_TWIN_MAX (MDS_DIFF_ID_MAX + 16)
 
-/* One side of a list of packages or releases. */
+/* One side of a list of packages, releases or messages. */
 typedef struct {
-    const mds_json_t *array;
-    size_t            count;
-    uint32_t         *numbers; /* of the items' ids, in the common intern */
+    const mds_json_t  *array;
+    size_t             count;
+    uint32_t          *numbers; /* of the items' ids, in the common intern */
+    const mds_json_t **items;   /* by number; NULL: the side has none */
 } mds_diff_side_t;
 
 typedef struct {
@@ -19,35 +27,35 @@ typedef struct {
     mds_status_t status;
 } mds_diff_t;
 
+bool
+mds_diff_has(const mds_json_t *changes, const char *what)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        if (mds_diff_is(mds_json_at(changes, i), what)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Adds a change, which shares both values, unless they are equal. */
 static void
 mds_diff_add(mds_diff_t *d, const char *what, mds_str_t id,
              const mds_json_t *before, const mds_json_t *after)
 {
-    mds_json_t *change;
-
-    if (d->status != MDS_OK || (before == NULL && after == NULL)
-        || mds_json_equal(before, after))
-    {
+    if (d->status != MDS_OK || mds_json_equal(before, after)) {
         return;
     }
 
-    change = mds_json_object_new();
-
-    if (mds_json_set_str(change, "what", mds_str_of(what)) != MDS_OK
-        || mds_json_set_str(change, "id", id) != MDS_OK
-        || (before != NULL
-            && mds_json_set(change, "before", mds_json_copy(before)) != MDS_OK)
-        || (after != NULL
-            && mds_json_set(change, "after", mds_json_copy(after)) != MDS_OK))
-    {
-        mds_json_release(change);
-        change = NULL;
-    }
-
-    d->status = mds_json_append(d->changes, change);
+    d->status
+        = mds_json_append(d->changes,
+                          mds_json_pack("{s:s, s:o, s:O*, s:O*}", "what", what,
+                                        "id", mds_json_string_new(id), "before",
+                                        before, "after", after));
 }
 
-/* Objects by name: channels, lists. */
+/* Compares objects, member by member. */
 static void
 mds_diff_members(mds_diff_t *d, const char *what, const mds_json_t *before,
                  const mds_json_t *after)
@@ -66,8 +74,9 @@ mds_diff_members(mds_diff_t *d, const char *what, const mds_json_t *before,
     }
 }
 
+/* Appends a value to an id of len bytes, and returns the new length. */
 static size_t
-mds_diff_word(char *id, size_t len, const mds_json_t *value)
+mds_diff_add_to_id(char *id, size_t len, const mds_json_t *value)
 {
     char  *text = NULL;
     size_t text_len;
@@ -92,51 +101,50 @@ mds_diff_word(char *id, size_t len, const mds_json_t *value)
     return len + (size_t) n;
 }
 
-/* A release or a message has its id; a package is what it is for. */
+/* The id of a package is what it is for. */
 mds_str_t
 mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
 {
-    static const char *const words[]
+    static const char *const keys[]
         = { "kind", "name", "version", "platform", "channel", "rules" };
-    size_t len = 0;
+    const mds_json_t *own = mds_json_get(item, "id");
+    size_t            len = 0;
 
-    if (mds_json_is_string(mds_json_get(item, "id"))) {
-        return mds_json_string(mds_json_get(item, "id"));
+    if (mds_json_is_string(own)) {
+        return mds_json_string(own);
     }
 
-    if (mds_json_is_integer(mds_json_get(item, "id"))) {
-        len = (size_t) snprintf(id, MDS_DIFF_ID_MAX, "%lld",
-                                (long long) mds_json_integer(
-                                    mds_json_get(item, "id")));
+    if (mds_json_is_integer(own)) {
+        len = mds_diff_add_to_id(id, 0, own);
         return (mds_str_t){ len, id };
     }
 
-    for (size_t i = 0; i < mds_nelems(words); i++) {
-        len = mds_diff_word(id, len, mds_json_get(item, words[i]));
+    for (size_t i = 0; i < mds_nelems(keys); i++) {
+        len = mds_diff_add_to_id(id, len, mds_json_get(item, keys[i]));
     }
 
-    if (len < MDS_DIFF_ID_MAX) {
-        return (mds_str_t){ len, id };
-    }
+    /* A long id is cut, but not in the middle of a character. */
+    if (len >= MDS_DIFF_ID_MAX) {
+        len = MDS_DIFF_ID_MAX - 1;
 
-    /* Cut, but not in the middle of a character. */
-    len = MDS_DIFF_ID_MAX - 1;
-    while (len > 0 && !mds_str_is_utf8((mds_str_t){ len, id })) {
-        len--;
+        while (len > 0 && !mds_str_is_utf8((mds_str_t){ len, id })) {
+            len--;
+        }
     }
 
     return (mds_str_t){ len, id };
 }
 
-/* The id, with " #2" behind it where the side has had it already. */
+/* Returns the id, with " #2" behind it if the side has had it already. */
 static mds_str_t
-mds_diff_own_id(mds_intern_t *own, mds_str_t id, char twin[MDS_DIFF_TWIN_MAX])
+mds_diff_number_twin(mds_intern_t *seen, mds_str_t id,
+                     char twin[MDS_DIFF_TWIN_MAX])
 {
     mds_str_t name = id;
     bool      fresh;
 
     for (unsigned n = 2;; n++) {
-        if (mds_intern(own, name, &fresh) == UINT32_MAX || fresh) {
+        if (mds_intern(seen, name, &fresh) == UINT32_MAX || fresh) {
             return name;
         }
 
@@ -146,43 +154,41 @@ mds_diff_own_id(mds_intern_t *own, mds_str_t id, char twin[MDS_DIFF_TWIN_MAX])
     }
 }
 
-/* Twins (the same package twice) get numbers of their own. */
-static bool
-mds_diff_number(mds_diff_side_t *side, mds_intern_t *ids)
+/* Numbers the items of a side; room is for the items of both. */
+static mds_status_t
+mds_diff_number(mds_diff_side_t *side, mds_intern_t *ids, size_t room)
 {
-    mds_intern_t *own = mds_intern_new();
+    mds_intern_t *seen = mds_intern_new();
     char          id[MDS_DIFF_ID_MAX], twin[MDS_DIFF_TWIN_MAX];
-    bool          fresh, done = own != NULL;
+    bool          fresh;
+    mds_status_t  status = MDS_OK;
 
     side->numbers = calloc(side->count + 1, sizeof(*side->numbers));
-    done = done && side->numbers != NULL;
+    side->items = calloc(room + 1, sizeof(*side->items));
 
-    for (size_t i = 0; done && i < side->count; i++) {
-        mds_str_t name = mds_diff_id(mds_json_at(side->array, i), id);
-
-        side->numbers[i]
-            = mds_intern(ids, mds_diff_own_id(own, name, twin), &fresh);
-        done = side->numbers[i] != UINT32_MAX;
+    if (seen == NULL || side->numbers == NULL || side->items == NULL) {
+        status = MDS_NO_MEMORY;
     }
 
-    mds_intern_free(own);
-    return done;
-}
+    for (size_t i = 0; status == MDS_OK && i < side->count; i++) {
+        const mds_json_t *item = mds_json_at(side->array, i);
+        mds_str_t         name = mds_diff_id(item, id);
+        uint32_t          number
+            = mds_intern(ids, mds_diff_number_twin(seen, name, twin), &fresh);
 
-/* Items by number, NULL where the side has none. */
-static const mds_json_t **
-mds_diff_table(const mds_diff_side_t *side, size_t count)
-{
-    const mds_json_t **table = calloc(count + 1, sizeof(*table));
-
-    for (size_t i = 0; table != NULL && i < side->count; i++) {
-        table[side->numbers[i]] = mds_json_at(side->array, i);
+        if (number == UINT32_MAX) {
+            status = MDS_NO_MEMORY;
+        } else {
+            side->numbers[i] = number;
+            side->items[number] = item;
+        }
     }
 
-    return table;
+    mds_intern_free(seen);
+    return status;
 }
 
-/* The ids in their order. */
+/* Returns the ids in their order. */
 static mds_json_t *
 mds_diff_order(const mds_json_t *array)
 {
@@ -202,18 +208,19 @@ mds_diff_order(const mds_json_t *array)
     return order;
 }
 
-/* Whether what both sides have comes in another order. */
+/* Returns whether the items that both sides have come in another order. */
 static bool
-mds_diff_moved(const mds_diff_side_t *before, const mds_diff_side_t *after,
-               const mds_json_t **in_before, const mds_json_t **in_after)
+mds_diff_is_reordered(const mds_diff_side_t *before,
+                      const mds_diff_side_t *after)
 {
     size_t i = 0, j = 0;
 
     for (;;) {
-        while (i < before->count && in_after[before->numbers[i]] == NULL) {
+        while (i < before->count && after->items[before->numbers[i]] == NULL) {
             i++;
         }
-        while (j < after->count && in_before[after->numbers[j]] == NULL) {
+
+        while (j < after->count && before->items[after->numbers[j]] == NULL) {
             j++;
         }
 
@@ -231,32 +238,24 @@ static void
 mds_diff_items(mds_diff_t *d, const char *what, const char *whats,
                const mds_diff_side_t *before, const mds_diff_side_t *after)
 {
-    size_t             count = before->count + after->count;
-    const mds_json_t **in_before = mds_diff_table(before, count);
-    const mds_json_t **in_after = mds_diff_table(after, count);
-    char               id[MDS_DIFF_ID_MAX];
-
-    if (in_before == NULL || in_after == NULL) {
-        d->status = MDS_NO_MEMORY;
-        goto done;
-    }
+    char id[MDS_DIFF_ID_MAX];
 
     for (size_t i = 0; i < before->count; i++) {
         const mds_json_t *item = mds_json_at(before->array, i);
 
         mds_diff_add(d, what, mds_diff_id(item, id), item,
-                     in_after[before->numbers[i]]);
+                     after->items[before->numbers[i]]);
     }
 
     for (size_t i = 0; i < after->count; i++) {
         const mds_json_t *item = mds_json_at(after->array, i);
 
-        if (in_before[after->numbers[i]] == NULL) {
+        if (before->items[after->numbers[i]] == NULL) {
             mds_diff_add(d, what, mds_diff_id(item, id), NULL, item);
         }
     }
 
-    if (mds_diff_moved(before, after, in_before, in_after)) {
+    if (mds_diff_is_reordered(before, after)) {
         mds_json_t *old = mds_diff_order(before->array);
         mds_json_t *new = mds_diff_order(after->array);
 
@@ -264,40 +263,39 @@ mds_diff_items(mds_diff_t *d, const char *what, const char *whats,
         mds_json_release(old);
         mds_json_release(new);
     }
-
-done:
-
-    free(in_before);
-    free(in_after);
 }
 
 static void
 mds_diff_arrays(mds_diff_t *d, const char *what, const char *whats,
                 const mds_json_t *before, const mds_json_t *after)
 {
-    mds_diff_side_t old = { before, mds_json_size(before), NULL };
-    mds_diff_side_t new = { after, mds_json_size(after), NULL };
+    mds_diff_side_t old = { .array = before, .count = mds_json_size(before) };
+    mds_diff_side_t new = { .array = after, .count = mds_json_size(after) };
+    size_t        room = old.count + new.count;
     mds_intern_t *ids = mds_intern_new();
 
-    if (ids == NULL || !mds_diff_number(&old, ids)
-        || !mds_diff_number(&new, ids)) {
+    if (ids == NULL || mds_diff_number(&old, ids, room) != MDS_OK
+        || mds_diff_number(&new, ids, room) != MDS_OK)
+    {
         d->status = MDS_NO_MEMORY;
     } else {
         mds_diff_items(d, what, whats, &old, &new);
     }
 
     free(old.numbers);
+    free(old.items);
     free(new.numbers);
+    free(new.items);
     mds_intern_free(ids);
 }
 
-/* The app of a state; NULL: it was removed. */
+/* Returns the app's name, or NULL if the app was removed. */
 static const mds_json_t *
 mds_diff_app(const mds_json_t *state)
 {
-    return mds_json_bool(mds_json_get(state, "removed"))
+    return mds_json_get_bool(state, "removed")
                ? NULL
-               : mds_json_get(mds_json_get(state, "document"), "app");
+               : mds_app_state_get(state, "app");
 }
 
 mds_status_t
@@ -308,7 +306,7 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
     const mds_json_t *new = mds_json_get(after, "document");
     mds_diff_t d = { .changes = mds_json_array_new() };
 
-    mds_diff_add(&d, "app", mds_json_string(mds_json_get(new, "app")),
+    mds_diff_add(&d, "app", mds_json_get_string(new, "app"),
                  mds_diff_app(before), mds_diff_app(after));
     mds_diff_add(&d, "poll", mds_str(""), mds_json_get(old, "poll"),
                  mds_json_get(new, "poll"));
@@ -324,7 +322,6 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
                     mds_json_get(new, "packages"));
     mds_diff_arrays(&d, "release", "releases", mds_json_get(old, "releases"),
                     mds_json_get(new, "releases"));
-
     mds_diff_arrays(&d, "message", "messages",
                     mds_json_get(mds_json_get(before, "messages"), "items"),
                     mds_json_get(mds_json_get(after, "messages"), "items"));

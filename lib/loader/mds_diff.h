@@ -1,10 +1,10 @@
 /*
- * mds_diff: what changed between two states of an app, part by part.
+ * mds_diff: lists what changed between two states of an app, part by part.
  *
- * A part is known by what it is and an id: {"what": "release", "id": "core",
- * "before": {…}, "after": {…}}; without "before" it is new, without "after"
- * gone. Where only the order of packages or releases changed, what is
- * "packages" or "releases", and before and after are lists of ids.
+ * A part is known by its kind and an id: {"what": "release", "id": "core",
+ * "before": {…}, "after": {…}}. A new part has no "before", a removed one no
+ * "after". If only the order of packages or releases changed, "what" is
+ * "packages" or "releases", and "before" and "after" are lists of ids.
  */
 
 #ifndef MDS_DIFF_H
@@ -14,16 +14,26 @@
 
 #define MDS_DIFF_ID_MAX 2048
 
-/* What an item of packages or releases is known by; a view into it, or into
- * id. */
+/* Returns the id of a package, a release or a message, as a view into the item
+ * or into id. */
 mds_str_t mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX]);
 
 /*
- * before and after are states as the loader keeps them ({"document": …,
- * "external": …}); before may be NULL. *changes is a new reference to an
- * array, empty where nothing changed. MDS_NO_MEMORY.
+ * Compares two states as the loader keeps them ({"document": …, "external":
+ * …}); before may be NULL. *changes is a new reference to an array, which is
+ * empty if nothing changed. MDS_NO_MEMORY.
  */
 mds_status_t mds_diff(const mds_json_t *before, const mds_json_t *after,
                       mds_error_t *err, mds_json_t **changes) MDS_MUST_CHECK;
+
+/* Returns whether the change is of a "release", say. */
+static inline bool
+mds_diff_is(const mds_json_t *change, const char *what)
+{
+    return mds_str_eq(mds_json_get_string(change, "what"), mds_str_of(what));
+}
+
+/* Returns whether one of the changes is. */
+bool mds_diff_has(const mds_json_t *changes, const char *what);
 
 #endif

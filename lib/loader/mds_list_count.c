@@ -1,4 +1,5 @@
 #include "loader/mds_list_count.h"
+#include "loader/mds_app_state.h"
 
 #include "idset/mds_idset.h"
 
@@ -35,9 +36,7 @@ mds_list_count_ids(const char *depot_dir, const mds_json_t *content,
     uint64_t          beside = 0, without = 0;
     mds_status_t      status;
 
-    if (!mds_sha256_parse(mds_json_string(mds_json_get(content, "sha256")),
-                          &sha256))
-    {
+    if (!mds_sha256_parse(mds_json_get_string(content, "sha256"), &sha256)) {
         *count = mds_json_size(ids);
         return MDS_OK;
     }
@@ -65,10 +64,9 @@ const mds_json_t *
 mds_list_find_content(const mds_json_t *state, mds_str_t name)
 {
     const mds_json_t *list
-        = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
-                        name);
+        = mds_json_find(mds_app_state_get(state, "lists"), name);
 
-    return mds_json_bool(mds_json_get(list, "external"))
+    return mds_json_get_bool(list, "external")
                ? mds_json_find(mds_json_get(state, "external"), name)
                : list;
 }

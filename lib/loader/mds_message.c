@@ -1,4 +1,5 @@
 #include "loader/mds_message.h"
+#include "loader/mds_app_state.h"
 
 #include <stdio.h>
 
@@ -53,17 +54,15 @@ static mds_str_t
 mds_message_published(const mds_json_t *state, mds_str_t platform,
                       const mds_version_t *version)
 {
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(state, "document"), "packages");
+    const mds_json_t *packages = mds_app_state_get(state, "packages");
 
     for (size_t i = 0; i < mds_json_size(packages); i++) {
         const mds_json_t *package = mds_json_at(packages, i);
-        mds_str_t     text = mds_json_string(mds_json_get(package, "version"));
-        mds_version_t published;
+        mds_str_t         text = mds_json_get_string(package, "version");
+        mds_version_t     published;
 
-        if (mds_kind_has(mds_json_string(mds_json_get(package, "kind")),
-                         MDS_KIND_IS_APP)
-            && !mds_str_eq(mds_json_string(mds_json_get(package, "delivery")),
+        if (mds_kind_has(mds_json_get_string(package, "kind"), MDS_KIND_IS_APP)
+            && !mds_str_eq(mds_json_get_string(package, "delivery"),
                            mds_str("embedded"))
             && mds_scope_names(mds_json_get(package, "platform"), platform)
             && mds_version_parse(text, &published)
@@ -106,10 +105,9 @@ mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
                         mds_str_t version, const mds_version_t *key,
                         mds_error_t *err)
 {
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(state, "document"), "packages");
-    mds_choices_t platforms, versions;
-    char          text[MDS_CHOICES_BYTES], what[MDS_VERSION_MAX + 16];
+    const mds_json_t *packages = mds_app_state_get(state, "packages");
+    mds_choices_t     platforms, versions;
+    char              text[MDS_CHOICES_BYTES], what[MDS_VERSION_MAX + 16];
 
     mds_choices_begin(&platforms, platform);
     mds_choices_begin(&versions, version);
@@ -117,11 +115,10 @@ mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
     for (size_t i = 0; i < mds_json_size(packages); i++) {
         const mds_json_t *package = mds_json_at(packages, i);
         const mds_json_t *scope = mds_json_get(package, "platform");
-        mds_str_t text_of = mds_json_string(mds_json_get(package, "version"));
-        mds_version_t own;
+        mds_str_t         text_of = mds_json_get_string(package, "version");
+        mds_version_t     own;
 
-        if (!mds_kind_has(mds_json_string(mds_json_get(package, "kind")),
-                          MDS_KIND_IS_APP)
+        if (!mds_kind_has(mds_json_get_string(package, "kind"), MDS_KIND_IS_APP)
             || !mds_version_parse(text_of, &own))
         {
             continue;
@@ -156,7 +153,7 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
                  mds_error_t *err, uint64_t *id)
 {
     mds_json_t   *messages = mds_messages_of(state);
-    int64_t       next = mds_json_integer(mds_json_get(messages, "next"));
+    int64_t       next = mds_json_get_integer(messages, "next");
     mds_str_t     published;
     mds_version_t key;
 
@@ -204,7 +201,7 @@ mds_message_withdraw(mds_json_t *state, uint64_t id, mds_error_t *err)
     for (size_t i = 0; i < mds_json_size(items); i++) {
         const mds_json_t *message = mds_json_at(items, i);
 
-        if (mds_json_integer(mds_json_get(message, "id")) == (int64_t) id) {
+        if (mds_json_get_integer(message, "id") == (int64_t) id) {
             mds_json_remove(items, i);
             return MDS_OK;
         }
@@ -218,21 +215,21 @@ static mds_status_t
 mds_message_read(const mds_json_t *json, mds_arena_t *arena, mds_error_t *err,
                  mds_message_t *message)
 {
-    mds_str_t version = mds_json_string(mds_json_get(json, "version"));
+    mds_str_t version = mds_json_get_string(json, "version");
 
     if (!mds_version_parse(version, &message->key)
-        || !mds_time_parse(mds_json_string(mds_json_get(json, "expires")),
+        || !mds_time_parse(mds_json_get_string(json, "expires"),
                            &message->expires_ms)
-        || !mds_sha256_parse(mds_json_string(mds_json_get(json, "users")),
+        || !mds_sha256_parse(mds_json_get_string(json, "users"),
                              &message->users))
     {
         return mds_fail(err, MDS_DAMAGED, "journal: not a message");
     }
 
-    message->id = (uint64_t) mds_json_integer(mds_json_get(json, "id"));
+    message->id = (uint64_t) mds_json_get_integer(json, "id");
     message->version = mds_arena_str(arena, version);
     message->platform
-        = mds_arena_str(arena, mds_json_string(mds_json_get(json, "platform")));
+        = mds_arena_str(arena, mds_json_get_string(json, "platform"));
 
     return MDS_OK;
 }
@@ -242,8 +239,7 @@ mds_message_gone(const mds_json_t *message, int64_t now_ms)
 {
     int64_t expires_ms;
 
-    return mds_time_parse(mds_json_string(mds_json_get(message, "expires")),
-                          &expires_ms)
+    return mds_time_parse(mds_json_get_string(message, "expires"), &expires_ms)
            && now_ms - expires_ms >= MDS_MESSAGE_KEPT_MS;
 }
 
@@ -280,7 +276,7 @@ mds_message_fill_model(const mds_json_t *state, int64_t now_ms,
     }
 
     model->newest_message
-        = (uint64_t) mds_json_integer(mds_json_get(messages, "next")) - 1;
+        = (uint64_t) mds_json_get_integer(messages, "next") - 1;
     model->messages = mds_arena_calloc(model->arena, mds_json_size(items),
                                        sizeof(*model->messages));
     if (model->messages == NULL) {

@@ -12,19 +12,6 @@
 /* What the document is called while it is checked: a pointer follows. */
 #define MDS_REVERT_WHAT "the document"
 
-mds_str_t
-mds_revert_word(const mds_json_t *object, const char *key)
-{
-    return mds_json_string(mds_json_get(object, key));
-}
-
-/* Absent is like absent. */
-static bool
-mds_revert_same(const mds_json_t *a, const mds_json_t *b)
-{
-    return a == NULL || b == NULL ? a == b : mds_json_equal(a, b);
-}
-
 mds_status_t
 mds_revert_stuck(mds_revert_t *u, mds_json_t *change)
 {
@@ -44,10 +31,10 @@ mds_revert_touches(const mds_json_t *entry, const mds_json_t *parts)
         for (size_t j = 0; j < mds_json_size(parts); j++) {
             const mds_json_t *part = mds_json_at(parts, j);
 
-            if (mds_str_eq(mds_revert_word(change, "what"),
-                           mds_revert_word(part, "what"))
-                && mds_str_eq(mds_revert_word(change, "id"),
-                              mds_revert_word(part, "id")))
+            if (mds_str_eq(mds_json_get_string(change, "what"),
+                           mds_json_get_string(part, "what"))
+                && mds_str_eq(mds_json_get_string(change, "id"),
+                              mds_json_get_string(part, "id")))
             {
                 return true;
             }
@@ -63,8 +50,9 @@ mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
 {
     mds_journal_t *journal = mds_loader_journal(u->loader);
     uint64_t       last = mds_journal_get_serial(journal);
-    mds_str_t app = mds_revert_word(mds_json_get(u->state, "document"), "app");
-    size_t    found = 0, len = 0;
+    mds_str_t      app
+        = mds_json_get_string(mds_json_get(u->state, "document"), "app");
+    size_t       found = 0, len = 0;
     mds_status_t status = MDS_OK;
 
     for (uint64_t s = u->serial + 1; status == MDS_OK && s <= last; s++) {
@@ -77,15 +65,15 @@ mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
             continue;
         }
 
-        if (mds_str_eq(mds_revert_word(entry, "app"), app)
+        if (mds_str_eq(mds_json_get_string(entry, "app"), app)
             && mds_revert_touches(entry, parts) && found++ < MDS_REVERT_TOLD
             && len < size)
         {
-            len += (size_t) snprintf(words + len, size - len,
-                                     "%s%" PRIu64 " %.*s (%.*s)",
-                                     found > 1 ? "; " : "", s,
-                                     MDS_STR(mds_revert_word(entry, "command")),
-                                     MDS_STR(mds_revert_word(entry, "who")));
+            len += (size_t)
+                snprintf(words + len, size - len, "%s%" PRIu64 " %.*s (%.*s)",
+                         found > 1 ? "; " : "", s,
+                         MDS_STR(mds_json_get_string(entry, "command")),
+                         MDS_STR(mds_json_get_string(entry, "who")));
         }
 
         mds_json_release(entry);
@@ -102,10 +90,11 @@ mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
 static const char *
 mds_revert_name(const mds_json_t *part, char name[256])
 {
-    mds_str_t id = mds_revert_word(part, "id");
+    mds_str_t id = mds_json_get_string(part, "id");
 
-    snprintf(name, 256, "%.*s%s%.*s", MDS_STR(mds_revert_word(part, "what")),
-             id.len > 0 ? " " : "", MDS_STR(id));
+    snprintf(name, 256, "%.*s%s%.*s",
+             MDS_STR(mds_json_get_string(part, "what")), id.len > 0 ? " " : "",
+             MDS_STR(id));
     return name;
 }
 
@@ -151,8 +140,8 @@ mds_revert_member(mds_revert_t *u, mds_json_t *object, const char *key,
 {
     const mds_json_t *before = mds_json_get(change, "before");
 
-    if (!mds_revert_same(mds_json_get(object, key),
-                         mds_json_get(change, "after"))) {
+    if (!mds_json_equal(mds_json_get(object, key),
+                        mds_json_get(change, "after"))) {
         return mds_revert_stuck(u, change);
     }
 
@@ -173,7 +162,8 @@ mds_revert_inner(mds_revert_t *u, mds_json_t *parent, const char *key,
     mds_status_t status
         = object == NULL
               ? MDS_NO_MEMORY
-              : mds_revert_member(u, object, mds_revert_word(change, "id").data,
+              : mds_revert_member(u, object,
+                                  mds_json_get_string(change, "id").data,
                                   change);
 
     if (status == MDS_OK && mds_json_size(object) == 0) {
@@ -191,7 +181,7 @@ mds_revert_members(mds_revert_t *u)
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes); i++) {
         mds_json_t *change = mds_json_at(u->changes, i);
-        mds_str_t   what = mds_revert_word(change, "what");
+        mds_str_t   what = mds_json_get_string(change, "what");
 
         if (mds_str_eq(what, mds_str("poll"))) {
             status = mds_revert_member(u, document, "poll", change);
@@ -205,7 +195,8 @@ mds_revert_members(mds_revert_t *u)
         } else if (mds_str_eq(what, mds_str("external"))) {
             status
                 = mds_revert_member(u, mds_revert_object(u->state, "external"),
-                                    mds_revert_word(change, "id").data, change);
+                                    mds_json_get_string(change, "id").data,
+                                    change);
         }
     }
 
@@ -296,14 +287,14 @@ mds_revert_no_key(const mds_revert_t *u, mds_error_t *err)
     for (size_t i = 0; i < mds_json_size(u->changes); i++) {
         const mds_json_t *change = mds_json_at(u->changes, i);
 
-        if (mds_str_eq(mds_revert_word(change, "what"), mds_str("key"))) {
+        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("key"))) {
             return mds_fail(err, MDS_CONFLICT,
                             "change %" PRIu64 " cannot be undone: it gave the"
                             " app another key, %.*s. `mdsctl rekey` with key"
                             " %.*s changes it back",
                             u->serial,
-                            MDS_STR(mds_revert_word(change, "after")),
-                            MDS_STR(mds_revert_word(change, "before")));
+                            MDS_STR(mds_json_get_string(change, "after")),
+                            MDS_STR(mds_json_get_string(change, "before")));
         }
     }
 
@@ -317,7 +308,7 @@ mds_revert_made_app(const mds_revert_t *u)
     for (size_t i = 0; i < mds_json_size(u->changes); i++) {
         const mds_json_t *change = mds_json_at(u->changes, i);
 
-        if (mds_str_eq(mds_revert_word(change, "what"), mds_str("app"))) {
+        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("app"))) {
             return mds_json_get(change, "before") == NULL;
         }
     }

@@ -17,9 +17,6 @@ typedef struct {
     size_t            near;  /* behind the item that was undone last */
 } mds_revert_t;
 
-/* A member that is a string. */
-mds_str_t mds_revert_word(const mds_json_t *object, const char *key);
-
 /* Notes that the change cannot be undone, for the words at the end. */
 mds_status_t
 mds_revert_stuck(mds_revert_t *u, mds_json_t *change) MDS_MUST_CHECK;

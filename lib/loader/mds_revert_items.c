@@ -97,7 +97,7 @@ mds_revert_in_way(mds_revert_t *u, mds_json_t *array, mds_json_t *change,
 
     *count = 0;
 
-    if (mds_revert_find_id(array, mds_revert_word(change, "id"))
+    if (mds_revert_find_id(array, mds_json_get_string(change, "id"))
         == mds_json_size(array))
     {
         return MDS_OK;
@@ -289,7 +289,7 @@ mds_revert_array(mds_revert_t *u, const char *what, const char *whats,
         for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes);
              i++) {
             mds_json_t *change = mds_json_at(u->changes, i);
-            mds_str_t   of = mds_revert_word(change, "what");
+            mds_str_t   of = mds_json_get_string(change, "what");
             bool        item = mds_str_eq(of, mds_str_of(what));
             bool        there = mds_json_get(change, "after") != NULL;
 
@@ -320,7 +320,7 @@ mds_revert_message_at(const mds_json_t *items, int64_t id)
     size_t i = 0;
 
     while (i < mds_json_size(items)
-           && mds_json_integer(mds_json_get(mds_json_at(items, i), "id")) < id)
+           && mds_json_get_integer(mds_json_at(items, i), "id") < id)
     {
         i++;
     }
@@ -340,13 +340,12 @@ mds_revert_messages(mds_revert_t *u)
         const mds_json_t *before = mds_json_get(change, "before");
         const mds_json_t *item
             = before == NULL ? mds_json_get(change, "after") : before;
-        int64_t id = mds_json_integer(mds_json_get(item, "id"));
+        int64_t id = mds_json_get_integer(item, "id");
         size_t  at = mds_revert_message_at(items, id);
-        bool    there
-            = mds_json_integer(mds_json_get(mds_json_at(items, at), "id"))
-              == id;
+        bool there = mds_json_get_integer(mds_json_at(items, at), "id") == id;
 
-        if (!mds_str_eq(mds_revert_word(change, "what"), mds_str("message"))) {
+        if (!mds_str_eq(mds_json_get_string(change, "what"),
+                        mds_str("message"))) {
             continue;
         }
 
@@ -376,7 +375,8 @@ mds_revert_place(const mds_json_t *array, const char *what, mds_json_t *changes)
         mds_json_t *before = mds_json_get(change, "before");
 
         if (before == NULL || mds_json_get(change, "after") != NULL
-            || !mds_str_eq(mds_revert_word(change, "what"), mds_str_of(what)))
+            || !mds_str_eq(mds_json_get_string(change, "what"),
+                           mds_str_of(what)))
         {
             continue;
         }

@@ -97,7 +97,7 @@ static mds_status_t
 mds_setting_ids_add(mds_setting_ids_t *n, mds_str_t key,
                     const mds_json_t *value, mds_error_t *err)
 {
-    int64_t     next = mds_json_integer(mds_json_get(n->config, "next"));
+    int64_t     next = mds_json_get_integer(n->config, "next");
     mds_json_t *setting = mds_json_array_new();
 
     if (mds_json_append(setting, mds_json_integer_new(next)) != MDS_OK
@@ -161,8 +161,7 @@ mds_setting_ids_model(const mds_setting_ids_t *n, mds_model_t *model,
 {
     size_t count = mds_json_size(n->settings);
 
-    model->epoch
-        = (uint32_t) mds_json_integer(mds_json_get(n->config, "epoch"));
+    model->epoch = (uint32_t) mds_json_get_integer(n->config, "epoch");
     model->settings
         = mds_arena_calloc(model->arena, count, sizeof(*model->settings));
     if (model->settings == NULL) {

@@ -93,7 +93,7 @@ mds_update_edit(mds_update_t *u, mds_error_t *err)
     }
 
     /* A removed app is there again, unless the edit removes it. */
-    if (status == MDS_OK && mds_json_bool(mds_json_get(u->before, "removed"))) {
+    if (status == MDS_OK && mds_json_get_bool(u->before, "removed")) {
         mds_json_delete(u->after, "removed");
     }
 
@@ -134,7 +134,7 @@ mds_update_complete_model(mds_update_t *u, mds_error_t *err)
 {
     mds_status_t status = mds_setting_ids_assign(u->after, u->model, err);
 
-    u->model->removed = mds_json_bool(mds_json_get(u->after, "removed"));
+    u->model->removed = mds_json_get_bool(u->after, "removed");
 
     return status == MDS_OK
                ? mds_message_fill_model(u->after, u->now_ms, u->model, err)
@@ -251,7 +251,7 @@ mds_update_is_linted(const mds_update_t *u)
 {
     for (size_t i = 0; i < mds_json_size(u->changes); i++) {
         mds_str_t what
-            = mds_json_string(mds_json_get(mds_json_at(u->changes, i), "what"));
+            = mds_json_get_string(mds_json_at(u->changes, i), "what");
 
         if (mds_str_eq(what, mds_str("package"))
             || mds_str_eq(what, mds_str("release")))

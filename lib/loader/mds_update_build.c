@@ -153,8 +153,7 @@ mds_build_fresh(mds_build_run_t *run, mds_json_t *manifest,
         return mds_fail(err, MDS_DENIED,
                         "release \"%.*s\" has to be signed: give --key FILE,"
                         " or its path in MDS_KEY%s%s",
-                        MDS_STR(
-                            mds_json_string(mds_json_get(manifest, "release"))),
+                        MDS_STR(mds_json_get_string(manifest, "release")),
                         signer->keyid[0] != '\0' ? "; the app's key is " : "",
                         signer->keyid);
     }

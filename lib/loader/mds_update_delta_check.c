@@ -8,6 +8,7 @@
 #include "base/mds_file.h"
 #include "files/mds_delta_check.h"
 #include "files/mds_store.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 static bool
@@ -15,7 +16,7 @@ mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
 {
     char hex[MDS_SHA256_HEX + 1];
 
-    return mds_str_eq(mds_json_string(mds_json_get(item, "sha256")),
+    return mds_str_eq(mds_json_get_string(item, "sha256"),
                       mds_str_of(mds_sha256_hex(sha256, hex)));
 }
 
@@ -29,8 +30,7 @@ mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *spec)
         const mds_json_t *delta = mds_json_at(deltas, i);
 
         if (mds_delta_check_is(delta, &spec->sha256)
-            && mds_str_eq(mds_json_string(mds_json_get(delta, "format")),
-                          spec->format))
+            && mds_str_eq(mds_json_get_string(delta, "format"), spec->format))
         {
             return true;
         }
@@ -43,9 +43,8 @@ mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *spec)
 static bool
 mds_delta_check_known(const mds_json_t *before, const mds_delta_pair_t *pair)
 {
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(before, "document"), "packages");
-    bool from = false, to = false;
+    const mds_json_t *packages = mds_app_state_get(before, "packages");
+    bool              from = false, to = false;
 
     for (size_t i = 0; mds_json_at(packages, i) != NULL; i++) {
         const mds_json_t *package = mds_json_at(packages, i);

@@ -9,6 +9,7 @@
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_record.h"
 #include "files/mds_store.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 /* What an older program has signed */
@@ -38,7 +39,7 @@ mds_key_see_manifest(mds_key_search_t *search, const mds_record_t *record,
         return status;
     }
 
-    serial = mds_json_integer(mds_json_get(manifest, "serial"));
+    serial = mds_json_get_integer(manifest, "serial");
     mds_json_release(manifest);
 
     if (search->found && serial <= search->serial) {
@@ -125,12 +126,11 @@ static void
 mds_key_see_packages(mds_loader_t *loader, const mds_json_t *state,
                      mds_key_search_t *search)
 {
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(state, "document"), "packages");
+    const mds_json_t *packages = mds_app_state_get(state, "packages");
 
     for (size_t i = mds_json_size(packages); i > 0 && !search->found; i--) {
-        mds_str_t hex = mds_json_string(
-            mds_json_get(mds_json_at(packages, i - 1), "sha256"));
+        mds_str_t hex
+            = mds_json_get_string(mds_json_at(packages, i - 1), "sha256");
         mds_sha256_t sha256;
 
         search->found
@@ -171,7 +171,7 @@ mds_key_take_over(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
 mds_signer_t
 mds_app_signer(const mds_json_t *state, const mds_key_t *key)
 {
-    mds_str_t    known = mds_json_string(mds_json_get(state, "key"));
+    mds_str_t    known = mds_json_get_string(state, "key");
     mds_signer_t signer = { .key = key };
     char         hex[MDS_KEYID_HEX + 1];
 
@@ -218,9 +218,8 @@ mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                mds_error_t *err)
 {
     const mds_key_t *key = data;
-    mds_str_t        app
-        = mds_json_string(mds_json_get(mds_json_get(state, "document"), "app"));
-    char hex[MDS_KEYID_HEX + 1];
+    mds_str_t app = mds_json_get_string(mds_json_get(state, "document"), "app");
+    char      hex[MDS_KEYID_HEX + 1];
 
     (void) loader;
 
@@ -315,12 +314,11 @@ mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
         return status;
     }
 
-    keyid = mds_json_string(mds_json_get(state, "key"));
-    packages = mds_json_get(mds_json_get(state, "document"), "packages");
+    keyid = mds_json_get_string(state, "key");
+    packages = mds_app_state_get(state, "packages");
 
     for (size_t i = 0; i < mds_json_size(packages); i++) {
-        mds_str_t hex
-            = mds_json_string(mds_json_get(mds_json_at(packages, i), "sha256"));
+        mds_str_t hex = mds_json_get_string(mds_json_at(packages, i), "sha256");
         mds_stale_t wanted, *found;
 
         if (!mds_sha256_parse(hex, &wanted.sha256)) {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "loader/mds_app_state.h"
 #include "loader/mds_list_count.h"
 #include "loader/mds_update.h"
 
@@ -22,8 +23,8 @@ mds_update_list_count(const mds_update_t *u, const mds_json_t *content,
         return status;
     }
 
-    found = mds_json_find(u->list_counts,
-                          mds_json_string(mds_json_get(content, "sha256")));
+    found
+        = mds_json_find(u->list_counts, mds_json_get_string(content, "sha256"));
 
     if (found == NULL) {
         return status;
@@ -80,8 +81,7 @@ mds_update_warn_list(mds_update_t *u, mds_str_t name, mds_error_t *err)
 mds_status_t
 mds_update_warn_lists(mds_update_t *u, mds_error_t *err)
 {
-    const mds_json_t *lists
-        = mds_json_get(mds_json_get(u->after, "document"), "lists");
+    const mds_json_t  *lists = mds_app_state_get(u->after, "lists");
     mds_json_member_t *m;
     mds_status_t       status = MDS_OK;
 

@@ -9,6 +9,7 @@
 #include "base/mds_endian.h"
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 static mds_status_t
@@ -146,16 +147,13 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 static bool
 mds_prepare_had_package(const mds_update_t *u, const mds_package_t *package)
 {
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(u->before, "document"), "packages");
-    char      hex[MDS_SHA256_HEX + 1];
+    const mds_json_t *packages = mds_app_state_get(u->before, "packages");
+    char              hex[MDS_SHA256_HEX + 1];
     mds_str_t sha256 = mds_str_of(mds_sha256_hex(&package->sha256, hex));
 
     for (size_t i = 0; i < mds_json_size(packages); i++) {
-        if (mds_str_eq(mds_json_string(
-                           mds_json_get(mds_json_at(packages, i), "sha256")),
-                       sha256))
-        {
+        if (mds_str_eq(mds_json_get_string(mds_json_at(packages, i), "sha256"),
+                       sha256)) {
             return true;
         }
     }

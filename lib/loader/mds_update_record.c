@@ -34,8 +34,7 @@ static bool
 mds_update_is_step(const mds_json_t *changes)
 {
     for (size_t i = 0; i < mds_json_size(changes); i++) {
-        mds_str_t what
-            = mds_json_string(mds_json_get(mds_json_at(changes, i), "what"));
+        mds_str_t what = mds_json_get_string(mds_json_at(changes, i), "what");
 
         if (!mds_str_eq(what, mds_str("external"))
             && !mds_str_eq(what, mds_str("message"))
@@ -95,11 +94,10 @@ mds_update_since(mds_json_t *state, const mds_json_t *changes, uint64_t serial)
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(changes); i++) {
         const mds_json_t *change = mds_json_at(changes, i);
-        mds_str_t         id = mds_json_string(mds_json_get(change, "id"));
+        mds_str_t         id = mds_json_get_string(change, "id");
 
-        if (!mds_str_eq(mds_json_string(mds_json_get(change, "what")),
-                        mds_str("release")))
-        {
+        if (!mds_str_eq(mds_json_get_string(change, "what"),
+                        mds_str("release"))) {
             continue;
         }
 

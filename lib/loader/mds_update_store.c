@@ -173,8 +173,8 @@ static mds_status_t
 mds_storing_item(const mds_update_t *u, mds_json_t *item, bool is_list,
                  const char *pointer, mds_error_t *err, size_t *stored)
 {
-    mds_str_t    file = mds_json_string(mds_json_get(item, "file"));
-    mds_str_t    known = mds_json_string(mds_json_get(item, "sha256"));
+    mds_str_t    file = mds_json_get_string(item, "file");
+    mds_str_t    known = mds_json_get_string(item, "sha256");
     char         hex[MDS_SHA256_HEX + 1];
     mds_sha256_t sha256;
     mds_error_t  why;

@@ -52,7 +52,7 @@ mds_gc_recent(const mds_gc_t *gc, const mds_json_t *entry)
 {
     int64_t ms;
 
-    return !mds_time_parse(mds_json_string(mds_json_get(entry, "time")), &ms)
+    return !mds_time_parse(mds_json_get_string(entry, "time"), &ms)
            || ms > gc->now_ms - 1000 * gc->options->grace_s;
 }
 

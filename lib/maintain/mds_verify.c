@@ -87,7 +87,7 @@ mds_verify_key(const mds_verify_t *v, const uint8_t keyid[MDS_KEYID_BYTES])
 static void
 mds_verify_count_key(mds_verify_t *v, const char *keyid)
 {
-    int64_t count = mds_json_integer(mds_json_get(v->result.keys, keyid));
+    int64_t count = mds_json_get_integer(v->result.keys, keyid);
 
     if (mds_json_set_integer(v->result.keys, keyid, count + 1) != MDS_OK) {
         v->starved = true;

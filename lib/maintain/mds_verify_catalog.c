@@ -15,8 +15,8 @@ mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
                 const char *which)
 {
     const mds_json_t *fact = mds_json_get(manifest, which);
-    mds_str_t         hex = mds_json_string(mds_json_get(fact, "sha256"));
-    mds_str_t         path = mds_json_string(mds_json_get(fact, "path"));
+    mds_str_t         hex = mds_json_get_string(fact, "sha256");
+    mds_str_t         path = mds_json_get_string(fact, "path");
     mds_sha256_t      sha256;
     mds_error_t       err;
     uint64_t          size;
@@ -34,13 +34,12 @@ mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
     } else if (mds_store_has(v->depot, &sha256, &err, &size) != MDS_OK) {
         mds_verify_problem(v, where, "%s: %s", which, err.text);
 
-    } else if (size != (uint64_t) mds_json_integer(mds_json_get(fact, "size")))
-    {
+    } else if (size != (uint64_t) mds_json_get_integer(fact, "size")) {
         mds_verify_problem(v, where,
                            "%s: files/%.*s has %" PRIu64 " bytes, should have"
                            " %" PRId64,
                            which, MDS_STR(hex), size,
-                           mds_json_integer(mds_json_get(fact, "size")));
+                           mds_json_get_integer(fact, "size"));
     }
 }
 
@@ -51,8 +50,8 @@ mds_verify_named_minisig(mds_verify_t *v, const char *where,
                          const uint8_t     keyid[MDS_KEYID_BYTES])
 {
     const mds_json_t *full = mds_json_get(manifest, "full");
-    mds_str_t         hex = mds_json_string(mds_json_get(full, "sha256"));
-    mds_str_t         text = mds_json_string(mds_json_get(full, "minisig"));
+    mds_str_t         hex = mds_json_get_string(full, "sha256");
+    mds_str_t         text = mds_json_get_string(full, "minisig");
     uint8_t           named[MDS_KEYID_BYTES];
     mds_path_t        path;
     mds_sha256_t      sha256, signed_file;
@@ -112,7 +111,7 @@ mds_verify_whose(mds_verify_t *v, const char *where, const mds_json_t *manifest,
     static const char *const words[] = { "app", "kind", "name" };
 
     for (size_t i = 0; i < mds_nelems(words); i++) {
-        mds_str_t has = mds_json_string(mds_json_get(manifest, words[i]));
+        mds_str_t has = mds_json_get_string(manifest, words[i]);
 
         if (!mds_str_eq(has, mds_str_cut(&key, '\0'))) {
             mds_verify_problem(v, where, "is of %s \"%.*s\"", words[i],
@@ -143,9 +142,8 @@ mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
     }
 
     if (status == MDS_OK
-        && (!mds_str_eq(mds_json_string(mds_json_get(json, "manifest")), body)
-            || !mds_str_eq(mds_json_string(mds_json_get(json, "signature")),
-                           signature)))
+        && (!mds_str_eq(mds_json_get_string(json, "manifest"), body)
+            || !mds_str_eq(mds_json_get_string(json, "signature"), signature)))
     {
         mds_verify_problem(v, where, "a batch would get another one");
     }
@@ -198,7 +196,7 @@ mds_verify_manifest(mds_verify_t *v, const char *generation,
     }
 
     snprintf(where, sizeof(where), "%s, manifest of %.*s", generation,
-             MDS_STR(mds_json_string(mds_json_get(manifest, "release"))));
+             MDS_STR(mds_json_get_string(manifest, "release")));
     mds_verify_whose(v, where, manifest, key);
     mds_verify_fact(v, where, manifest, "full");
     mds_verify_fact(v, where, manifest, "delta");

@@ -9,6 +9,7 @@
 #include "document/mds_document.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_journal.h"
 #include "loader/mds_setting_ids.h"
 #include "maintain/mds_verify_internal.h"
@@ -95,7 +96,7 @@ static void
 mds_verify_common(const mds_verify_run_t *run, const mds_json_t *full,
                   const uint8_t keyid[MDS_KEYID_BYTES])
 {
-    mds_str_t    sha256 = mds_json_string(mds_json_get(full, "sha256"));
+    mds_str_t    sha256 = mds_json_get_string(full, "sha256");
     uint8_t      signer[MDS_KEYID_BYTES];
     char         theirs[MDS_KEYID_HEX + 1], ours[MDS_KEYID_HEX + 1];
     mds_sha256_t digest;
@@ -120,7 +121,7 @@ mds_verify_made(const mds_verify_run_t *run, const mds_json_t *manifest,
 {
     uint8_t   keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
     char      hex[MDS_KEYID_HEX + 1];
-    mds_str_t release = mds_json_string(mds_json_get(manifest, "release"));
+    mds_str_t release = mds_json_get_string(manifest, "release");
     mds_str_t signature = { sizeof(made->signature), made->signature };
 
     if (mds_dsse_parse(signature, NULL, keyid, raw) != MDS_OK) {
@@ -151,8 +152,8 @@ mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
     mds_verify_run_t        *run = (mds_verify_run_t *) c;
     mds_manifest_signature_t made = { .signature = "" };
     bool                     noted = false;
-    mds_str_t    release = mds_json_string(mds_json_get(manifest, "release"));
-    mds_status_t status
+    mds_str_t                release = mds_json_get_string(manifest, "release");
+    mds_status_t             status
         = mds_verify_noted(run, manifest, run->keyid, err, &noted, &made);
 
     if (status == MDS_OK && !noted && run->keyid.len > 0) {
@@ -230,8 +231,7 @@ mds_verify_bases(mds_verify_t *v, const char *where, const mds_json_t *lists)
     mds_json_member_t *m;
 
     for (m = mds_json_first(lists); m != NULL; m = mds_json_next(lists, m)) {
-        mds_str_t hex
-            = mds_json_string(mds_json_get(mds_json_value(m), "sha256"));
+        mds_str_t    hex = mds_json_get_string(mds_json_value(m), "sha256");
         mds_sha256_t sha256;
         mds_idset_t *list;
         mds_error_t  err;
@@ -293,17 +293,16 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
         return MDS_OK;
     }
 
-    serial = (uint64_t) mds_json_integer(mds_json_get(state, "serial"));
+    serial = (uint64_t) mds_json_get_integer(state, "serial");
 
     if (serial == 0 || serial > mds_journal_get_serial(run->journal)) {
         mds_verify_problem(run->v, where, "its last change would be %" PRIu64,
                            serial);
     }
 
-    mds_verify_bases(run->v, where,
-                     mds_json_get(mds_json_get(state, "document"), "lists"));
+    mds_verify_bases(run->v, where, mds_app_state_get(state, "lists"));
     mds_verify_bases(run->v, where, mds_json_get(state, "external"));
-    run->keyid = mds_json_string(mds_json_get(state, "key"));
+    run->keyid = mds_json_get_string(state, "key");
     mds_verify_document(run, state);
     mds_json_release(state);
 
@@ -358,10 +357,10 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
         return;
     }
 
-    if ((uint64_t) mds_json_integer(mds_json_get(entry, "serial")) != serial
-        || mds_json_string(mds_json_get(entry, "app")).len == 0
+    if ((uint64_t) mds_json_get_integer(entry, "serial") != serial
+        || mds_json_get_string(entry, "app").len == 0
         || mds_json_size(mds_json_get(entry, "changes")) == 0
-        || !mds_time_parse(mds_json_string(mds_json_get(entry, "time")), &ms))
+        || !mds_time_parse(mds_json_get_string(entry, "time"), &ms))
     {
         mds_verify_problem(v, where, "is not an entry of the log");
     }
