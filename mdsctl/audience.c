@@ -110,9 +110,8 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
     int         code;
 
     if (a->window == NULL) {
-        return a->until == NULL
-                   ? MDSCTL_DONE
-                   : mdsctl_fail_usage("--until is the end of a --window");
+        return a->until == NULL ? MDSCTL_DONE
+                                : mdsctl_fail_usage("--until needs --window");
     }
 
     if (a->until != NULL && !mds_time_parse(mds_str_of(a->until), &until_ms)) {
@@ -149,10 +148,11 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
 
     if (a->all
         && (a->lists.count > 0 || a->percent != NULL || a->window != NULL)) {
-        return mdsctl_fail_usage("--all is everybody; want it without --%s",
-                                 a->lists.count > 0   ? "list"
-                                 : a->percent != NULL ? "percent"
-                                                      : "window");
+        return mdsctl_fail_usage(
+            "--all includes everybody; want it without --%s",
+            a->lists.count > 0   ? "list"
+            : a->percent != NULL ? "percent"
+                                 : "window");
     }
 
     audience = mds_json_object_new();

@@ -293,7 +293,7 @@ main(int argc, char **argv)
 
     if (!mds_fault_guard_call(run_guarded, &invocation)) {
         mds_fail(&err, MDS_DAMAGED,
-                 "failed to read \"%s\": a file of it was cut or damaged"
+                 "failed to read \"%s\": a file was truncated or damaged"
                  " while it was read",
                  invocation.ctl.depot);
         return mdsctl_fail(&err);

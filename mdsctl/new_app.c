@@ -21,7 +21,7 @@ mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
 
     if (ctl->new_app == MDS_NEW_APP_FIRST
         && strncmp(plain.text, words, len) == 0) {
-        mds_fail(err, plain.status, "%s (--new-app makes it)%s", words,
+        mds_fail(err, plain.status, "%s (--new-app creates it)%s", words,
                  plain.text + len);
     }
 }
@@ -36,7 +36,7 @@ agrees(const mds_error_t *err)
         return false;
     }
 
-    fprintf(stderr, "mdsctl: %s\nMake it? [y/N] ", err->text);
+    fprintf(stderr, "mdsctl: %s\nCreate it? [y/N] ", err->text);
     fflush(stderr);
 
     return fgets(line, sizeof(line), stdin) != NULL

@@ -20,7 +20,7 @@ typedef enum {
     ROW(MDS_REASON_OUTSIDE, "outside", "no release holds for the device") \
     ROW(MDS_REASON_CURRENT, "current", "it has what it should have, or newer") \
     ROW(MDS_REASON_NO_DELTA, "no_delta", \
-        "there is no difference, and nothing else is given") \
+        "there is no delta, and nothing else is offered") \
     ROW(MDS_REASON_ALL, "all", "the release is for everybody") \
     ROW(MDS_REASON_LIST, "list", "it is on a list") \
     ROW(MDS_REASON_PERCENT, "percent", "its bucket is below the percentage") \

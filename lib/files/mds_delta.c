@@ -43,7 +43,7 @@ mds_sink_draft(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
 
     if (len > to->max_bytes - sink->bytes) {
         return mds_fail(err, MDS_INVALID,
-                        "the difference unpacks to more than %llu bytes",
+                        "the delta unpacks to more than %llu bytes",
                         (unsigned long long) to->max_bytes);
     }
 
@@ -71,8 +71,8 @@ mds_sink_compare(mds_sink_t *sink, const void *data, size_t len,
 
         if (n == 0 || memcmp(chunk, next, n) != 0) {
             return mds_fail(err, MDS_CONFLICT,
-                            "the difference does not give \"%s\" back; did it "
-                            "change meanwhile?",
+                            "the delta does not produce \"%s\"; did the file"
+                            " change meanwhile?",
                             to->source->path);
         }
     }
@@ -137,8 +137,7 @@ mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
 
     if (n < sizeof(magic) || memcmp(magic, mds_delta_magic, n) != 0) {
         return mds_fail(err, MDS_INCOMPATIBLE,
-                        "\"%s\" is not a difference in the dcz format",
-                        delta->path);
+                        "\"%s\" is not a delta in the dcz format", delta->path);
     }
 
     status = mds_delta_read(delta, sha256.bytes, sizeof(sha256.bytes), err, &n);
@@ -230,7 +229,7 @@ mds_delta_check_size(const mds_source_t *source, mds_error_t *err)
 {
     if (source->size_bytes > MDS_DELTA_FILE_MAX) {
         return mds_fail(err, MDS_INVALID,
-                        "\"%s\" is too long for a difference: at most %llu "
+                        "\"%s\" is too long for a delta: at most %llu "
                         "bytes",
                         source->path, (unsigned long long) MDS_DELTA_FILE_MAX);
     }

@@ -130,7 +130,7 @@ mds_delta_check_wrong(const mds_delta_check_run_t *run, const char *why,
                       mds_error_t *err)
 {
     return mds_fail(err, MDS_INVALID,
-                    "the difference (%.*s) does not make this package from"
+                    "the delta (%.*s) does not produce this package from"
                     " that version: %s",
                     MDS_STR(run->foreign->format), why);
 }

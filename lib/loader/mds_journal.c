@@ -440,8 +440,9 @@ mds_journal_visit_deltas(mds_journal_t            *journal,
         mds_delta_entry_t note;
 
         if (key.len != sizeof(ends) || value.len != sizeof(note)) {
-            status = mds_fail(err, MDS_DAMAGED,
-                              "journal: no note of a difference");
+            status
+                = mds_fail(err, MDS_DAMAGED,
+                           "journal: an entry of a delta has a wrong length");
             break;
         }
 

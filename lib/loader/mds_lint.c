@@ -310,7 +310,7 @@ mds_lint_say(mds_warning_t *w)
     text = mds_arena_printf(
         w->model->arena,
         "release \"%.*s\": version %.*s%.*s%s would get nothing: there is no"
-        " difference from it to %.*s, and \"missing\" is \"none\"",
+        " delta from it to %.*s, and \"missing\" is \"none\"",
         MDS_STR(release->id), MDS_STR(w->from->version), MDS_STR(places),
         w->place_count > MDS_WARN_PLACES_MAX ? ", ..." : "",
         MDS_STR(release->version));

@@ -74,8 +74,8 @@ mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
     mds_delta_check_place(pair, pointer, sizeof(pointer));
 
     return mds_update_warn(u, err,
-                           "%s: the difference (%.*s) from version %.*s was not"
-                           " checked: there is nothing here that undoes it",
+                           "%s: the delta (%.*s) from version %.*s was not"
+                           " checked: no tool here can apply it",
                            pointer, MDS_STR(pair->spec->format),
                            MDS_STR(pair->from->version));
 }
@@ -120,7 +120,7 @@ mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
         return MDS_OK;
     }
 
-    progress = mds_loader_begin_progress(u->loader, "checking a difference");
+    progress = mds_loader_begin_progress(u->loader, "checking a delta");
     status = mds_delta_check_try(u->loader, pair, &why, &checked);
     mds_loader_end_progress(u->loader, progress);
 

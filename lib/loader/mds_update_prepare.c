@@ -100,8 +100,8 @@ mds_prepare_warn_impossible(mds_update_t *u, const mds_delta_pair_t *pair,
     const mds_package_t *to = pair->to;
 
     return mds_update_warn(u, err,
-                           "package %.*s%s%.*s %.*s: there is no difference"
-                           " from %.*s, since one of the files is over %llu"
+                           "package %.*s%s%.*s %.*s: there is no delta"
+                           " from %.*s, because one of the files is over %llu"
                            " MiB; devices get it in full",
                            MDS_STR(to->kind), to->name.len > 0 ? " " : "",
                            MDS_STR(to->name), MDS_STR(to->version),

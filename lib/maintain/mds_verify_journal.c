@@ -328,7 +328,7 @@ mds_verify_note(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
     memcpy(sha256.bytes, note->sha256, sizeof(sha256.bytes));
 
     if (mds_store_has(v->depot, &sha256, err, &size) != MDS_OK) {
-        mds_verify_problem(v, "journal", "difference to %s: %s",
+        mds_verify_problem(v, "journal", "delta to %s: %s",
                            mds_sha256_hex(to, hex), err->text);
     }
 

@@ -187,19 +187,18 @@ kind_of(unsigned mode)
     case S_IFIFO:
         return "a pipe";
     default:
-        return "of no known kind";
+        return "of an unknown type";
     }
 }
 
 static mds_status_t
 check_kind(const mdsctl_archive_t *a, const char *kind, mds_error_t *err)
 {
-    return kind == NULL
-               ? MDS_OK
-               : mds_fail(err, MDS_INVALID,
-                          "\"%s\": entry \"%s\" is %s; want files and folders"
-                          " alone",
-                          a->path, a->shown, kind);
+    return kind == NULL ? MDS_OK
+                        : mds_fail(err, MDS_INVALID,
+                                   "\"%s\": entry \"%s\" is %s; only files and"
+                                   " directories are allowed",
+                                   a->path, a->shown, kind);
 }
 
 static mds_status_t

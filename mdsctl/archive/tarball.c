@@ -122,7 +122,8 @@ put_file(mdsctl_tarball_t *t, int fd, const char *path, uint64_t size_bytes,
         }
 
         if (n == 0) {
-            return mds_fail(err, MDS_DAMAGED, "\"%s\" was cut meanwhile", path);
+            return mds_fail(err, MDS_DAMAGED, "\"%s\" was truncated meanwhile",
+                            path);
         }
 
         status = put_bytes(t, t->chunk, (size_t) n, err);

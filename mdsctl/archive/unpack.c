@@ -105,7 +105,7 @@ check_name(const unpacking_t *u, const mdsctl_entry_t *entry, mds_str_t *name)
     } while (why == NULL && rest.len > 0 && ++depth < MDSCTL_TREE_DEPTH);
 
     if (why == NULL && rest.len > 0) {
-        why = "lies in over 64 folders";
+        why = "lies in over 64 directories";
     }
 
     return why == NULL ? MDS_OK : bad_name(u, entry->name, why);
@@ -117,10 +117,11 @@ static mds_status_t
 count_entry(unpacking_t *u)
 {
     if (++u->entries > u->limits->entries) {
-        return mds_fail(u->err, MDS_INVALID,
-                        "\"%s\" has over %" PRIu64
-                        " files and folders; --unpack-entries N allows more",
-                        u->path, u->limits->entries);
+        return mds_fail(
+            u->err, MDS_INVALID,
+            "\"%s\" has over %" PRIu64
+            " files and directories; --unpack-entries N allows more",
+            u->path, u->limits->entries);
     }
 
     return MDS_OK;
@@ -173,7 +174,7 @@ descend(unpacking_t *u, mds_str_t component, const char *name, int *at)
     fd = openat(*at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         return errno == ENOTDIR || errno == ELOOP
-                   ? bad_name(u, name, "lies in what is a file")
+                   ? bad_name(u, name, "lies below a file")
                    : mds_fail_errno(u->err, "open \"%s\" of \"%s\"", name,
                                     u->path);
     }
@@ -244,7 +245,7 @@ make_file(unpacking_t *u, int at, mds_str_t component, const char *name)
     fd = openat(at, text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                 0644);
     if (fd < 0) {
-        return errno == EEXIST ? bad_name(u, name, "comes twice")
+        return errno == EEXIST ? bad_name(u, name, "occurs twice")
                                : mds_fail_errno(u->err, "make \"%s\" of \"%s\"",
                                                 name, u->path);
     }
@@ -403,8 +404,7 @@ put_in_place(int dir, const char *aside, const char *version, const char *place,
 
     if (status == MDS_OK && !same) {
         status = mds_fail(err, MDS_EXISTS,
-                          "\"%s\" is there already, and is not what is in the"
-                          " package",
+                          "\"%s\" exists already and differs from the package",
                           place);
     }
 

@@ -55,7 +55,7 @@ read_at(const mdsctl_zip_t *zip, uint64_t offset, void *data, size_t len,
         ssize_t n = pread(zip->fd, p, len, (off_t) offset);
 
         if (n == 0) {
-            return wrong(zip, MDS_DAMAGED, "the zip is cut", err);
+            return wrong(zip, MDS_DAMAGED, "the zip is truncated", err);
         }
 
         if (n < 0 && errno != EINTR) {
@@ -104,7 +104,7 @@ read_directory(mdsctl_zip_t *zip, mds_error_t *err)
     zip->count = mdsctl_zip_get(zip->end + END_COUNT, 2);
 
     if (mdsctl_zip_get(zip->end + END_DISKS, 4) != 0) {
-        return wrong(zip, MDS_INVALID, "the zip is in parts", err);
+        return wrong(zip, MDS_INVALID, "the zip has several parts", err);
     }
 
     if (zip->count == 0xffff || offset == UINT32_MAX || len > DIRECTORY_MAX) {
@@ -113,7 +113,7 @@ read_directory(mdsctl_zip_t *zip, mds_error_t *err)
     }
 
     if ((uint64_t) offset + len + zip->end_bytes > zip->bytes) {
-        return wrong(zip, MDS_DAMAGED, "the zip's directory is cut", err);
+        return wrong(zip, MDS_DAMAGED, "the zip's directory is truncated", err);
     }
 
     zip->directory = malloc(len + 1);
@@ -201,7 +201,7 @@ check_entry(mdsctl_zip_t *zip, const uint8_t *entry, size_t rest,
                    || mdsctl_zip_get(entry + ENTRY_SIZE, 4) == UINT32_MAX
                    || mdsctl_zip_get(entry + ENTRY_PACKED, 4) == UINT32_MAX
                ? wrong_entry(zip, entry, MDS_INVALID,
-                             "is of a zip64, which is too large", err)
+                             "is in zip64 format, which is too large", err)
                : MDS_OK;
 }
 
@@ -362,7 +362,8 @@ find_data(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
     mds_status_t   status;
 
     if (at + LOCAL_BYTES > end) {
-        return wrong_entry(zip, entry, MDS_DAMAGED, "lies outside", err);
+        return wrong_entry(zip, entry, MDS_DAMAGED, "lies outside of the zip",
+                           err);
     }
 
     status = read_at(zip, at, local, LOCAL_BYTES, err);
@@ -379,7 +380,7 @@ find_data(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
           + mdsctl_zip_get(local + LOCAL_EXTRA, 2);
 
     if (at + mdsctl_zip_get(entry + ENTRY_PACKED, 4) > end) {
-        return wrong_entry(zip, entry, MDS_DAMAGED, "is cut", err);
+        return wrong_entry(zip, entry, MDS_DAMAGED, "is truncated", err);
     }
 
     *offset = at;

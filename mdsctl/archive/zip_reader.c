@@ -164,7 +164,7 @@ mdsctl_zip_reader_read(mdsctl_zip_reader_t *packed, void *data, size_t size,
         && (packed->crc != packed->spec.crc
             || packed->read != packed->spec.bytes))
     {
-        return damaged(packed, "it is not what the directory says", err);
+        return damaged(packed, "its data differs from the directory", err);
     }
 
     *len = (size_t) n;

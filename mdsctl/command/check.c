@@ -61,7 +61,8 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
         status = mdsctl_check_url(c, (const char *) query.data, "", &url);
     }
     if (status == MDS_OK) {
-        mdsctl_report_line(&c->report, "asks", "%s", (const char *) url.data);
+        mdsctl_report_line(&c->report, "request", "%s",
+                           (const char *) url.data);
         status = mdsctl_http_get(c->http, (const char *) url.data,
                                  MDSCTL_HTTP_BODY_MAX, &c->err, answer);
     }
@@ -179,20 +180,20 @@ tell_order(mdsctl_check_t *c)
     mdsctl_report_set_str(&c->report, "keyid", mds_str_of(keyid));
 
     if (!o->rollback) {
-        mdsctl_report_line(&c->report, "told", "install version %.*s",
+        mdsctl_report_line(&c->report, "answer", "install version %.*s",
                            MDS_STR(o->version));
     } else if (o->has_full) {
-        mdsctl_report_line(&c->report, "told",
-                           "roll back version %.*s, to version %.*s",
+        mdsctl_report_line(&c->report, "answer",
+                           "roll back version %.*s to version %.*s",
                            MDS_STR(o->from), MDS_STR(o->version));
     } else {
-        mdsctl_report_line(&c->report, "told",
+        mdsctl_report_line(&c->report, "answer",
                            "roll back version %.*s: remove it",
                            MDS_STR(o->from));
     }
-    mdsctl_report_line(&c->report, "release", "%.*s, change %" PRId64,
+    mdsctl_report_line(&c->report, "release", "%.*s, serial %" PRId64,
                        MDS_STR(o->release), o->serial);
-    mdsctl_report_line(&c->report, "signed by", "%s: the signature holds",
+    mdsctl_report_line(&c->report, "signed by", "%s: the signature is valid",
                        keyid);
 
     if (json != NULL
@@ -247,7 +248,7 @@ follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
     status = get_order(c);
     if (status == MDS_OK && mdsctl_messages_ahead(c, messages)) {
         mdsctl_report_line(&c->report, "",
-                           "which no manifest orders: not followed");
+                           "no manifest names this version: not followed");
     }
 
     return status;
@@ -270,7 +271,7 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
     }
 
     if (c->order.json == NULL) {
-        mdsctl_report_line(&c->report, "told", "nothing to do");
+        mdsctl_report_line(&c->report, "answer", "nothing to do");
         mdsctl_report_set_str(&c->report, "action", mds_str("none"));
         return MDS_OK;
     }
@@ -320,7 +321,7 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
     c->base = argv[1];
 
     if (pubs.count == 0) {
-        return mdsctl_fail_usage("--pub is missing: whom to believe?");
+        return mdsctl_fail_usage("--pub is missing");
     }
 
     if (mds_request_validate(&c->request, &c->err) != MDS_OK) {

@@ -117,10 +117,10 @@ mdsctl_store_tell(const char *file, const mdsctl_stored_t *stored)
                 " file";
 
     } else if (stored->file != NULL) {
-        words = "is not compressed inside; it is published as it is";
+        words = "is not compressed inside; it is published unchanged";
 
     } else if (mdsctl_repack_pays(file)) {
-        words = "is compressed inside, so that differences come out large;"
+        words = "is compressed inside, so deltas of it are large;"
                 " --store repacks it (not for what is signed inside, such as an"
                 " APK)";
     }

@@ -360,7 +360,7 @@ begin(download_t *d)
         return is_our_range(d)
                    ? MDS_OK
                    : mds_fail(&d->err, MDS_INVALID,
-                              "the answer is another range than was asked for");
+                              "the answer has another range than the request");
     case 404:
         return mds_fail(&d->err, MDS_NOT_FOUND, "not found (404)");
     default:

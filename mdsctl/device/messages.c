@@ -38,7 +38,8 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
         status = mdsctl_check_url(c, (const char *) query.data, "", &url);
     }
     if (status == MDS_OK) {
-        mdsctl_report_line(&c->report, "asks", "%s", (const char *) url.data);
+        mdsctl_report_line(&c->report, "request", "%s",
+                           (const char *) url.data);
         status = mdsctl_http_get(c->http, (const char *) url.data,
                                  MDSCTL_HTTP_BODY_MAX, err, answer);
     } else {
@@ -118,7 +119,7 @@ tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
     mdsctl_report_line(&c->report, "messages", "%zu in the list%s",
                        m->inbox.count,
                        m->inbox.more
-                           ? ", and more than can be asked for: none is deleted"
+                           ? ", and more than can be requested: none is deleted"
                            : "");
     if (h != NULL) {
         mdsctl_report_line(&c->report, "hit",
@@ -142,7 +143,7 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
 
     status = ask(c, &answer, &m->err);
     if (status == MDS_OK && answer.status == 404) {
-        mdsctl_report_line(&c->report, "messages", "the service keeps none");
+        mdsctl_report_line(&c->report, "messages", "the service has none");
     } else if (status == MDS_OK) {
         status = answer.status != 200
                      ? mdsctl_check_refused(c, &answer, &m->err)

@@ -65,9 +65,10 @@ drop_files(const work_t *w)
 
 /* Downloads a file of the order and says what it cost. */
 static mds_status_t
-download(mdsctl_check_t *c, const char *what, const mds_client_file_t *file,
-         const char *path)
+download(mdsctl_check_t *c, const mds_client_file_t *file, const char *path)
 {
+    bool             is_delta = file == &c->order.delta;
+    const char      *what = is_delta ? "delta" : "full";
     uint64_t         full = c->order.full.size_bytes;
     double           saved;
     mds_buffer_t     url = { 0 };
@@ -86,7 +87,7 @@ download(mdsctl_check_t *c, const char *what, const mds_client_file_t *file,
 
     saved = full > 0 ? 100 - 100 * (double) f.bytes / (double) full : 0;
 
-    if (file == &c->order.delta) {
+    if (is_delta) {
         mdsctl_report_line(&c->report, "download",
                            "%s, %" PRIu64 " bytes in %.2f s instead of %" PRIu64
                            ": %.1f %% saved",
@@ -98,11 +99,13 @@ download(mdsctl_check_t *c, const char *what, const mds_client_file_t *file,
     }
     if (f.tries > 1) {
         mdsctl_report_line(&c->report, "",
-                           "broke off %u time%s, went on from there",
-                           f.tries - 1, f.tries > 2 ? "s" : "");
+                           "interrupted %u time%s, and continued", f.tries - 1,
+                           f.tries > 2 ? "s" : "");
     }
 
-    mdsctl_report_set_str(&c->report, "download", mds_str_of(what));
+    /* The value for machines has had this name from the beginning. */
+    mdsctl_report_set_str(&c->report, "download",
+                          is_delta ? mds_str("difference") : mds_str("full"));
     mdsctl_report_set_bytes(&c->report, "downloaded_bytes", f.bytes);
     mdsctl_report_set_bytes(&c->report, "full_bytes", full);
     mdsctl_report_set(&c->report, "seconds", mds_json_real_new(f.seconds));
@@ -125,7 +128,7 @@ is_base(mdsctl_check_t *c)
 
     if (!mds_sha256_eq(&digest, &c->order.delta_from_sha256)) {
         mds_fail(&c->err, MDS_CONFLICT,
-                 "%s is not the build that the difference is from", c->have);
+                 "%s is not the build that the delta is from", c->have);
         return false;
     }
 
@@ -143,7 +146,7 @@ take_delta(mdsctl_check_t *c, const work_t *w)
         return c->err.status;
     }
 
-    status = download(c, "difference", &c->order.delta, w->delta.text);
+    status = download(c, &c->order.delta, w->delta.text);
     if (status == MDS_OK) {
         status = mds_delta_apply(c->have, w->delta.text, w->package.text,
                                  c->order.full.size_bytes, &c->err);
@@ -171,19 +174,18 @@ take(mdsctl_check_t *c, const work_t *w)
             return MDS_OK;
         }
 
-        mdsctl_report_line(&c->report, "difference", "not usable: %s",
-                           c->err.text);
-        mdsctl_report_line(&c->report, "", "takes the full file instead");
+        mdsctl_report_line(&c->report, "delta", "not usable: %s", c->err.text);
+        mdsctl_report_line(&c->report, "", "downloads the full file instead");
         mdsctl_report_set_str(&c->report, "delta_failed",
                               mds_str_of(c->err.text));
         unlink(w->package.text);
     }
 
     if (!c->order.has_delta && c->have != NULL) {
-        mdsctl_report_line(&c->report, "difference", "none is offered");
+        mdsctl_report_line(&c->report, "delta", "none is offered");
     }
 
-    return download(c, "full", &c->order.full, w->package.text);
+    return download(c, &c->order.full, w->package.text);
 }
 
 /* The package's own signature, which outlives the manifest. */
@@ -234,8 +236,8 @@ keep(mdsctl_check_t *c, const work_t *w)
     mds_status_t status;
 
     if (c->out == NULL) {
-        mdsctl_report_line(&c->report, "dropped",
-                           "the verified file, since there is no --out");
+        mdsctl_report_line(&c->report, "deleted",
+                           "the verified file, because there is no --out");
         mdsctl_report_set(&c->report, "out", mds_json_null_new());
         return MDS_OK;
     }
@@ -249,7 +251,7 @@ keep(mdsctl_check_t *c, const work_t *w)
         status = mds_file_sync_dir(dir.text, &c->err);
     }
     if (status == MDS_OK) {
-        mdsctl_report_line(&c->report, "kept", "%s", c->out);
+        mdsctl_report_line(&c->report, "stored", "%s", c->out);
         mdsctl_report_set_str(&c->report, "out", mds_str_of(c->out));
     }
 

@@ -57,8 +57,7 @@ take_user(char *url, mdsctl_http_options_t *options)
 
     if (options->user != NULL) {
         return mdsctl_fail_usage(
-            "the user is given twice: by --user, and in the"
-            " URL");
+            "the user is given twice: by --user and in the URL");
     }
 
     if (user_len > sizeof(user)) {
@@ -152,9 +151,7 @@ static int
 check_options(const mdsctl_service_t *service)
 {
     if (service->cert_key != NULL && service->cert == NULL) {
-        return mdsctl_fail_usage(
-            "--cert is missing: --cert-key is the key of what"
-            " certificate?");
+        return mdsctl_fail_usage("--cert-key needs --cert");
     }
 
     if (service->user != NULL && strchr(service->user, ':') == NULL) {

@@ -186,9 +186,9 @@ my $all = document('all', releases => [ release_of(audience => {
     all => JSON::PP::true, percent => 5, window => { count => 1 } }) ]);
 is_deeply warns($all), ['release "r": "all" is everybody, and the rest of its'
     . ' audience (percent, window) says nothing'], '"all" beside others';
-$d->misused('--all is everybody; want it without --percent', qw(promote all r
+$d->misused('--all includes everybody; want it without --percent', qw(promote all r
     --all --percent 5));
-$d->misused('--all is everybody; want it without --list', qw(promote all r
+$d->misused('--all includes everybody; want it without --list', qw(promote all r
     --all --list l));
 $d->does(qw(list add all l u));
 $d->does(qw(promote all r --all --except l));
@@ -243,7 +243,7 @@ for my $v (1, 2) {
     my ($code, undef, $err) = $d->run('publish', "$d->{dir}/big", qw(--new-app --app big
         --kind bundle --name b --version), $v);
     is_deeply [$code, warned($err)], [0, $v == 1 ? [] : ['package bundle b 2:'
-        . ' there is no difference from 1, since one of the files is over'
+        . ' there is no delta from 1, because one of the files is over'
         . ' 128 MiB; devices get it in full']], "a large file, version $v";
 }
 unlink "$d->{dir}/big";

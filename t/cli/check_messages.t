@@ -180,7 +180,7 @@ is_deeply [@{ decode_json($said) }{qw(action release hit)}],
 
 serve([order('a-3.2.0', '3.2.0'), order('message-7', '3.3.0')], $hit);
 ($code, $said) = check(@user);
-like $said, qr/^told +install version 3\.3\.0$/m, '... above another version';
+like $said, qr/^answer +install version 3\.3\.0$/m, '... above another version';
 unlike $said, qr/3\.2\.0/, '... which is not heard of';
 
 serve(order('a-3.4.0', '3.4.0'), $hit);

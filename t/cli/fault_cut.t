@@ -60,7 +60,7 @@ is $status & 127, 11, 'a fault that is not of a file: a crash';
     = log_while(sub { truncate $journal, 8192 or die "truncate: $!" });
 is $status, 1 << 8, 'a file that is cut: exit 1';
 cmp_ok $lines, '<', $whole, 'while it was read';
-is $err, "mdsctl: failed to read \"$d->{depot}\": a file of it was cut or"
+is $err, "mdsctl: failed to read \"$d->{depot}\": a file was truncated or"
     . " damaged while it was read\n", 'and why';
 
 done_testing;

@@ -77,8 +77,8 @@ for my $case ([ 'dcz', $dcz ], [ 'zstd', $zst ]) {
 
     my $wrong = substr($delta, 0, -9) . 'x' x 9;
     ($depot, $file) = document($format, $wrong);
-    $depot->refuses("doc\\.json: /packages/1/deltas/0: the difference"
-        . " \\($format\\) does not make this package from that version: ",
+    $depot->refuses("doc\\.json: /packages/1/deltas/0: the delta"
+        . " \\($format\\) does not produce this package from that version: ",
         'apply', $file);
     clean();
 }
@@ -165,8 +165,8 @@ for my $format ('bsdiff', 'xdelta3', 'vcdiff', 'zstd', 'own; rm -rf /') {
     my ($depot, $file) = document($format, 'who knows');
     my ($code, $out, $err) = $depot->run('apply', $file);
     is $code, 0, "$format: done";
-    is $err, "mdsctl: warning: /packages/1/deltas/0: the difference ($format)"
-        . " from version 1 was not checked: there is nothing here that undoes"
+    is $err, "mdsctl: warning: /packages/1/deltas/0: the delta ($format)"
+        . " from version 1 was not checked: no tool here can apply"
         . " it\n", '... and not checked';
     carried($depot, $format, 'who knows', $format);
     $depot->does(qw(pause a r));

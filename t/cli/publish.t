@@ -172,11 +172,11 @@ $d->does('publish', $d->put('none', ''), qw(--app b --kind hotfix --version 1));
     my @p = (qw(publish), $d->put('p', 'p'), qw(--kind upgrade --version 1 --app));
     $fresh->does(@p, 'com.example.shop');
     my $shop = 'com\.example\.shop';
-    $fresh->refuses('there is no app "com\.example\.shpo" \(--new-app makes it\);'
+    $fresh->refuses('there is no app "com\.example\.shpo" \(--new-app creates it\);'
         . " apps: $shop; did you mean $shop\\?", @p, 'com.example.shpo');
-    $fresh->refuses('there is no app "org\.other" \(--new-app makes it\);'
+    $fresh->refuses('there is no app "org\.other" \(--new-app creates it\);'
         . " apps: $shop", @p, 'org.other');
-    $fresh->refuses('there is no app "com\.example\.shpo"(?: \(--new-app makes it\))?;'
+    $fresh->refuses('there is no app "com\.example\.shpo"(?: \(--new-app creates it\))?;'
         . " apps: $shop; did you mean $shop\\?", @$_)
         for ['release', 'com.example.shpo', 'r', qw(--kind upgrade --version 1
                 --all)],
@@ -195,7 +195,7 @@ $d->does('publish', $d->put('none', ''), qw(--app b --kind hotfix --version 1));
         local $ENV{MDS_KEY}   = $fresh->{key};
         my $said = qx(script -qec "$Ctl::build/mdsctl @p[0 .. 6] org.third" /dev/null <$typed);
         is $? >> 8, $code, "answered '$answer': exit $code";
-        like $said, qr/there is no app "org\.third".*Make it\? \[y\/N\]/s,
+        like $said, qr/there is no app "org\.third".*Create it\? \[y\/N\]/s,
             '... to a question';
         is scalar @{ $fresh->asks('status')->{apps} }, $apps, "... $apps apps";
     }

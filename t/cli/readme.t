@@ -149,7 +149,7 @@ for my $is ({}, { running => 0, env => { MDS_DEPOT => '/nonexistent/demo/depot',
     MDS_KEY => '/nonexistent/demo/demo.key' } })
 {
     ($t, $out) = follow('README.md', %$is);
-    like($out, qr/^download +difference/m, '... a device gets the difference');
+    like($out, qr/^download +delta/m, '... a device gets the difference');
     like($out, qr/^HTTP.* 200 .*"version":"3\.2\.0"/ms, '... curl is told of it');
     end($t);
 }

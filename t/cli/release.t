@@ -218,7 +218,7 @@ $d->refuses('there is no list "l"', qw(promote a ruled --list l));
 $d->misused('an audience is missing', @wrong);
 $d->misused('an audience is missing', qw(promote a r));
 $d->misused('an audience is missing', @wrong, '--except', 'staff');
-$d->misused('--until is the end of a --window', @wrong, '--all', '--until',
+$d->misused('--until needs --window', @wrong, '--all', '--until',
     '2036-01-01T00:00:00Z');
 $d->misused('--kind is missing', qw(release a w --version 1 --all));
 $d->misused('--version is missing', qw(release a w --kind upgrade --all));

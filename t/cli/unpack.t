@@ -109,7 +109,7 @@ for my $case (
     $break->();
     rename "$web/2.%s", "$web/$version" or die $!;
     my $before = laid_out($web);
-    $d->refuses("web/$version\" is there already, and is not what",
+    $d->refuses("web/$version\" exists already and differs",
         args($zip, $version, '--unpack', $web));
     is_deeply laid_out($web), $before, "$what: it is left alone";
 }
@@ -174,11 +174,11 @@ my @wrong = (
     [ 'component "\."',      [ '././x', 'x' ] ],
     [ 'empty component',     [ 'a//x', 'x' ] ],
     [ 'over 255 bytes',      [ "a/$long", 'x' ] ],
-    [ 'over 64 folders',     [ "$deep/x", 'x' ] ],
-    [ 'comes twice',         [ 'x', '1' ], [ 'x', '2' ] ],
-    [ 'comes twice',         [ 'x', '1' ], [ './x', '2' ] ],
-    [ 'lies in what is a file', [ 'x', '1' ], [ 'x/y', '2' ] ],
-    [ 'comes twice',         [ 'x/y', '2' ], [ 'x', '1' ] ],
+    [ 'over 64 directories',     [ "$deep/x", 'x' ] ],
+    [ 'occurs twice',        [ 'x', '1' ], [ 'x', '2' ] ],
+    [ 'occurs twice',        [ 'x', '1' ], [ './x', '2' ] ],
+    [ 'lies below a file', [ 'x', '1' ], [ 'x/y', '2' ] ],
+    [ 'occurs twice',        [ 'x/y', '2' ], [ 'x', '1' ] ],
 );
 for my $case (@wrong) {
     my ($words, @entries) = @$case;
@@ -250,7 +250,7 @@ is -s "$web/5.0/bomb", 20 << 20, '... unless it is allowed';
 $d->refuses('over 2999 bytes; --unpack-bytes N allows more',
     args($d->put('wrong', Pack::tar([ 'a', 'x' x 1500 ], [ 'b', 'x' x 1500 ])),
     '9.0', '--unpack', $web, '--unpack-bytes', 2999));
-$d->refuses('over 3 files and folders', args($d->put('wrong', Pack::zip(
+$d->refuses('over 3 files and directories', args($d->put('wrong', Pack::zip(
     [ 'a/b/c', 'x' ], [ 'd', 'x' ])), '9.0', '--unpack', $web,
     '--unpack-entries', 3));
 $d->must(args($d->put('right', Pack::zip([ 'a/b/c', 'x' ], [ 'd', 'x' ])),

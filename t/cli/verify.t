@@ -135,9 +135,9 @@ finds('a package cut short', sub { cut("$_[0]/files/$sha", 10) },
     qr/^files\/$sha: damaged/m);
 finds('a difference that is gone', sub { unlink "$_[0]/files/$delta" },
     qr/^catalog\/\d\.mdb, manifest of r: delta: .*$delta.*No such file/m,
-    qr/^journal: difference to \w{64}: .*$delta/m);
+    qr/^journal: delta to \w{64}: .*$delta/m);
 finds('one that no release uses', sub { unlink "$_[0]/files/$unused" },
-    qr/^journal: difference to \w{64}: .*$unused/m);
+    qr/^journal: delta to \w{64}: .*$unused/m);
 finds('a package that is gone', sub { unlink "$_[0]/files/$sha" },
     qr/^files\/$sha\.minisig: is the signature of nothing/m);
 finds('a signature that is gone', sub { unlink "$_[0]/files/$sha.minisig" },

@@ -40,13 +40,13 @@ my @all = (map({ package_of($_) } qw(4.0 4.6 4.7 4.8 4.9)),
     package_of('5.2', deltas => 2, platform => [ 'android', 'ios' ]));
 
 # What is warned of: release, version, and where.
-sub warned { map { [ /^release "(\S+)": version (\S+)(?: on (.*?))? would get nothing: there is no difference from it to \S+, and "missing" is "none"$/ ] } @_ }
+sub warned { map { [ /^release "(\S+)": version (\S+)(?: on (.*?))? would get nothing: there is no delta from it to \S+, and "missing" is "none"$/ ] } @_ }
 
 my $file = document({ stage => '4.5', force_full => ['4.7'] }, @all);
 my ($code, $out, $err) = $d->run('apply', $file, '--dry-run');
 is $code, 0, 'a dry run is done';
 is $err, join('', map { "mdsctl: warning: release \"core\": version $_ on"
-    . " android would get nothing: there is no difference from it to 5.2, and"
+    . " android would get nothing: there is no delta from it to 5.2, and"
     . " \"missing\" is \"none\"\n" } '4.9', '4.8', '4.6'), '... and warns';
 is $d->serial, 0, '... and changes nothing';
 

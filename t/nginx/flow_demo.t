@@ -42,7 +42,7 @@ sub demo {
 sub check_story {
     my ($said) = @_;
 
-    my @told = $said =~ /^ +told +(.*)$/mg;
+    my @told = $said =~ /^ +answer +(.*)$/mg;
     is_deeply(\@told, [
         'nothing to do', 'install version 1.1.0',    # carol, alice
         ('install version 1.1.0') x 3,               # all: carol, bob, dave
@@ -50,7 +50,7 @@ sub check_story {
     ], '... who was told what');
 
     my @got = $said =~ /^ +download +(\w+)/mg;
-    is_deeply(\@got, [ ('difference') x 3, 'full' ], '... and got what');
+    is_deeply(\@got, [ ('delta') x 3, 'full' ], '... and got what');
 
     my $new = $t->read("$demo/perl-1.1.0.tar");
     cmp_ok(length $new, '>', 4e6, '... a package of several megabytes');

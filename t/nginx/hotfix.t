@@ -115,7 +115,7 @@ like($m->{full}{minisig}, qr/\A\Q$m->{full}{path}\E\.[0-9A-F]{16}\.minisig\z/,
 is($t->get("/mds/v1/$m->{full}{path}")->body, $t->read('fix-1.patch'),
     '... with the file');
 my $said = $device->check('--out', "$t->{dir}/got", version => 2);
-like($said, qr/\Aexit 0\n.*^told +roll back .* to version 1\n.*^verified /ms,
+like($said, qr/\Aexit 0\n.*^answer +roll back .* to version 1\n.*^verified /ms,
     '... and mdsctl check goes back') or diag($said);
 is($t->read('got'), $t->read('fix-1.patch'), '... to that file');
 
@@ -157,7 +157,7 @@ $m = $device->ask(version => 2);
 is(exists $m->{version} ? $m->{version} : 'absent', undef, '... said by null');
 ok(!exists $m->{full}, '... with no file');
 $said = $device->check(version => 2);
-like($said, qr/\Aexit 0\n.*^told +roll back version 2: remove it\n/ms, '... mdsctl check')
+like($said, qr/\Aexit 0\n.*^answer +roll back version 2: remove it\n/ms, '... mdsctl check')
     or diag($said);
 
 $document{releases}[0] = release_of('fix-1b', 1, state => 'rolled_back');

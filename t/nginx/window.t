@@ -120,7 +120,7 @@ is_deeply(window_of('plain'), { admitted => 0, count => 3 },
     '... and none was taken');
 
 is($t->get("/check?app=w&kind=sdk&name=core&version=1.0&device=d1")->status,
-    204, 'there is no difference, and nothing else is given');
+    204, 'there is no delta, and nothing else is offered');
 is(window_of('core')->{admitted}, 0, '... so no place is taken');
 is($t->get("/check?app=w&kind=sdk&name=core&device=d1")->status, 200,
     'nothing installed: the full one');
