@@ -20,4 +20,11 @@ void mds_buffer_free(mds_buffer_t *buffer);
 void mds_buffer_add(mds_buffer_t *buffer, const void *data, size_t len);
 bool mds_buffer_failed(const mds_buffer_t *buffer);
 
+/* Returns the bytes, a view that the next mds_buffer_add() may end. */
+static inline mds_str_t
+mds_buffer_str(const mds_buffer_t *buffer)
+{
+    return (mds_str_t){ buffer->len, (const char *) buffer->data };
+}
+
 #endif

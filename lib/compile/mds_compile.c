@@ -38,7 +38,7 @@ mds_compile_build(mds_compile_ctx_t *x, const mds_package_t *package)
     build.version_key = mds_record_builder_version(x->builder, &package->key);
     build.platforms = mds_record_builder_texts(x->builder, &package->platforms);
     build.channels = mds_record_builder_texts(x->builder, &package->channels);
-    build.rules = mds_record_builder_rules(x->builder, &package->rules);
+    build.rules = mds_compile_rules(x, &package->rules);
     memcpy(build.sha256, package->sha256.bytes, sizeof(build.sha256));
 
     mds_record_builder_add(x->builder, MDS_TABLE_BUILDS, &build);
@@ -63,24 +63,24 @@ static mds_status_t
 mds_compile_release(mds_compile_ctx_t *x, const mds_release_t *release,
                     mds_release_record_t *record, mds_error_t *err)
 {
-    mds_range_t  offers = { 0 }, rollbacks = { 0 };
-    mds_range_t  builds = mds_compile_builds_of(x, &release->key);
+    mds_range_t  offers, rollbacks = { 0 };
     mds_status_t status;
 
     x->release = release;
-    record->builds = builds;
+    record->builds = mds_compile_builds_of(x, &release->key);
 
-    status = mds_compile_offers(x, &builds, err, &offers);
-
-    if (status == MDS_OK) {
-        status = mds_compile_rollbacks(x, err, &rollbacks);
+    if ((status = mds_compile_offers(x, &record->builds, err, &offers))
+            != MDS_OK
+        || (status = mds_compile_rollbacks(x, err, &rollbacks)) != MDS_OK)
+    {
+        return status;
     }
 
     record->offers = offers;
     record->rollbacks = rollbacks;
     mds_record_builder_add(x->builder, MDS_TABLE_RELEASES, record);
 
-    return status;
+    return MDS_OK;
 }
 
 /* Writes all releases before their manifests, so that an evaluation reads few
@@ -90,9 +90,13 @@ mds_compile_releases(mds_compile_ctx_t *x, mds_error_t *err)
 {
     mds_release_record_t *records
         = calloc(x->release_count + 1, sizeof(*records));
-    mds_status_t status = records == NULL ? mds_fail_memory(err) : MDS_OK;
+    mds_status_t status = MDS_OK;
 
-    for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {
+    if (records == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; i < x->release_count; i++) {
         mds_compile_release_head(x, x->releases[i], &records[i]);
     }
 
@@ -117,13 +121,9 @@ mds_compile_header(mds_compile_ctx_t *x, mds_str_t key)
 }
 
 static mds_status_t
-mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
-                   mds_error_t *err)
+mds_compile_builds(mds_compile_ctx_t *x, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
-    mds_str_t    record;
-
-    mds_compile_header(x, key);
 
     for (size_t i = 0; status == MDS_OK && i < x->builds.count; i++) {
         mds_compile_build(x, x->builds.items[i]);
@@ -131,20 +131,40 @@ mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
                                     &x->sizes[i]);
     }
 
-    if (status == MDS_OK) {
-        status = x->config ? mds_compile_config(x, err)
-                           : mds_compile_releases(x, err);
+    return status;
+}
+
+static mds_status_t
+mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
+                   mds_error_t *err)
+{
+    mds_status_t status;
+    mds_str_t    record;
+
+    mds_compile_header(x, key);
+
+    if ((status = mds_compile_builds(x, err)) != MDS_OK
+        || (status = x->config ? mds_compile_config(x, err)
+                               : mds_compile_releases(x, err))
+               != MDS_OK)
+    {
+        return status;
     }
 
     mds_compile_fill_salts(x);
 
-    if (status == MDS_OK && mds_kind_has(kind, MDS_KIND_IS_APP)) {
-        status = mds_compile_messages(x, err);
+    if (mds_kind_has(kind, MDS_KIND_IS_APP)
+        && (status = mds_compile_messages(x, err)) != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_record_builder_finish(x->builder, err, &record);
+    /* Keys and sorted values come from the arena without a check of each. */
+    if (mds_arena_failed(x->model->arena) || mds_buffer_failed(&x->key)) {
+        return mds_fail_memory(err);
     }
+
+    status = mds_record_builder_finish(x->builder, err, &record);
 
     return status == MDS_OK ? x->c->emit(x->c, key, record, err) : status;
 }
@@ -153,10 +173,9 @@ static mds_status_t
 mds_compile_resource(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t name,
                      mds_error_t *err)
 {
-    mds_arena_t *arena = x->model->arena;
-    mds_str_t    key
-        = mds_arena_printf(arena, "%.*s%c%.*s%c%.*s", MDS_STR(x->model->app), 0,
-                           MDS_STR(kind), 0, MDS_STR(name));
+    mds_str_t    key = mds_arena_printf(x->model->arena, "%.*s%c%.*s%c%.*s",
+                                        MDS_STR(x->model->app), 0, MDS_STR(kind),
+                                        0, MDS_STR(name));
     mds_status_t status;
 
     x->sizes = calloc(x->builds.count + 1, sizeof(*x->sizes));
@@ -169,6 +188,7 @@ mds_compile_resource(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t name,
     }
 
     free(x->sizes);
+    mds_buffer_free(&x->key);
     mds_record_builder_free(x->builder);
 
     return status;

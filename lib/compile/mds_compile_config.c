@@ -7,45 +7,35 @@
 
 #include "compile/mds_compile_internal.h"
 
-/* Orders by key, then by choice. */
-static int
-mds_config_cmp(const void *a, const void *b)
+static mds_status_t
+mds_config_add_json(mds_buffer_t *bytes, const mds_json_t *json,
+                    mds_error_t *err)
 {
-    const mds_release_t *ra = *(const mds_release_t *const *) a;
-    const mds_release_t *rb = *(const mds_release_t *const *) b;
-    int                  order = mds_str_cmp(ra->name, rb->name);
+    char        *text;
+    size_t       len;
+    mds_status_t status
+        = mds_json_dump(json, MDS_JSON_COMPACT, err, &text, &len);
 
-    if (order == 0) {
-        order = (ra->priority < rb->priority) - (ra->priority > rb->priority);
+    if (status == MDS_OK) {
+        mds_buffer_add(bytes, text, len);
+        free(text);
     }
 
-    return order != 0 ? order
-                      : (ra->index < rb->index) - (ra->index > rb->index);
+    return status;
 }
 
 /* Adds key, or "key":value, to the bytes of the record as JSON. */
 static mds_status_t
-mds_config_json(mds_compile_ctx_t *x, const mds_json_t *key,
-                const mds_json_t *value, mds_error_t *err, mds_span_t *span)
+mds_config_json(mds_compile_ctx_t *x, mds_str_t key, const mds_json_t *value,
+                mds_error_t *err, mds_span_t *span)
 {
+    mds_json_t  *name = mds_json_string_new(key);
     mds_buffer_t bytes = { 0 };
-    char        *text = NULL;
-    size_t       len;
-    mds_status_t status
-        = mds_json_dump(key, MDS_JSON_COMPACT, err, &text, &len);
-
-    if (status == MDS_OK) {
-        mds_buffer_add(&bytes, text, len);
-        free(text);
-    }
+    mds_status_t status = mds_config_add_json(&bytes, name, err);
 
     if (status == MDS_OK && value != NULL) {
-        status = mds_json_dump(value, MDS_JSON_COMPACT, err, &text, &len);
-        if (status == MDS_OK) {
-            mds_buffer_add(&bytes, ":", 1);
-            mds_buffer_add(&bytes, text, len);
-            free(text);
-        }
+        mds_buffer_add(&bytes, ":", 1);
+        status = mds_config_add_json(&bytes, value, err);
     }
 
     if (status == MDS_OK && mds_buffer_failed(&bytes)) {
@@ -53,11 +43,12 @@ mds_config_json(mds_compile_ctx_t *x, const mds_json_t *key,
     }
 
     if (status == MDS_OK) {
-        *span = mds_record_builder_text(
-            x->builder, (mds_str_t){ bytes.len, (const char *) bytes.data });
+        *span = mds_record_builder_text(x->builder, mds_buffer_str(&bytes));
     }
 
     mds_buffer_free(&bytes);
+    mds_json_release(name);
+
     return status;
 }
 
@@ -143,9 +134,6 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     mds_candidate_t      candidate
         = { .release = mds_record_builder_count(x->builder, MDS_TABLE_RELEASES),
             .setting = mds_config_place(x->model, release->number) };
-    mds_setting_record_t *setting = &c->settings[candidate.setting];
-    mds_json_t           *name = mds_json_string_new(release->name);
-    mds_status_t          status;
 
     mds_compile_release_head(x, release, &record);
     record.setting = mds_record_builder_text(x->builder, release->name);
@@ -161,12 +149,10 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     candidate.condition = mds_config_condition(c, &record, candidate.release);
     mds_record_builder_add(x->builder, MDS_TABLE_CANDIDATES, &candidate);
 
-    status = mds_config_json(x, name, release->value, err, &setting->member);
-    mds_json_release(name);
-
-    return status == MDS_OK && candidate.condition == UINT32_MAX
+    return candidate.condition == UINT32_MAX
                ? mds_fail_memory(err)
-               : status;
+               : mds_config_json(x, release->name, release->value, err,
+                                 &c->settings[candidate.setting].member);
 }
 
 /* Adds all releases of the key of releases[first]; *next is behind them. */
@@ -205,23 +191,23 @@ mds_config_key(mds_config_t *c, size_t first, mds_error_t *err, size_t *next)
 static mds_status_t
 mds_config_setting(mds_config_t *c, size_t i, mds_error_t *err)
 {
-    const mds_setting_t *setting = &c->x->model->settings[i];
-    mds_json_t          *key = mds_json_string_new(setting->key);
-    uint32_t             index;
-    mds_status_t         status;
-    bool                 fresh;
+    mds_record_builder_t *builder = c->x->builder;
+    const mds_setting_t  *setting = &c->x->model->settings[i];
+    mds_setting_record_t *record = &c->settings[i];
+    bool                  fresh;
+    uint32_t              key = mds_intern(c->keys, setting->key, &fresh);
+    mds_status_t          status;
 
-    index = mds_intern(c->keys, setting->key, &fresh);
-    c->settings[i].key
-        = index < mds_record_builder_count(c->x->builder, MDS_TABLE_KEYS)
-              ? index
-              : MDS_RECORD_NONE;
-    c->settings[i].number = setting->number;
-    status = index == UINT32_MAX ? mds_fail_memory(err)
-                                 : mds_config_json(c->x, key, NULL, err,
-                                                   &c->settings[i].quoted);
-    mds_json_release(key);
-    mds_record_builder_add(c->x->builder, MDS_TABLE_SETTINGS, &c->settings[i]);
+    if (key == UINT32_MAX) {
+        return mds_fail_memory(err);
+    }
+
+    record->number = setting->number;
+    record->key = key < mds_record_builder_count(builder, MDS_TABLE_KEYS)
+                      ? key
+                      : MDS_RECORD_NONE;
+    status = mds_config_json(c->x, setting->key, NULL, err, &record->quoted);
+    mds_record_builder_add(builder, MDS_TABLE_SETTINGS, record);
 
     return status;
 }
@@ -252,7 +238,6 @@ mds_compile_config(mds_compile_ctx_t *x, mds_error_t *err)
 
     c.settings = calloc(x->model->setting_count + 1, sizeof(*c.settings));
     mds_record_builder_header(x->builder)->epoch = x->model->epoch;
-    qsort(x->releases, x->release_count, sizeof(*x->releases), mds_config_cmp);
 
     status = c.conditions == NULL || c.keys == NULL || c.settings == NULL
                  ? mds_fail_memory(err)

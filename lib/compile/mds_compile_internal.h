@@ -13,6 +13,7 @@ typedef struct {
     mds_compile_t        *c;
     const mds_model_t    *model;
     mds_record_builder_t *builder;
+    mds_buffer_t          key;      /* of a rule or list that is looked up */
     mds_builds_t          builds;   /* by index of the table BUILDS */
     const mds_release_t **releases; /* in order of choice */
     size_t                release_count;
@@ -29,6 +30,11 @@ typedef struct {
 void
 mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
                          mds_release_record_t *record);
+
+/* Add rules, and lists of the model by name; return them as a range of REFS. */
+mds_range_t mds_compile_rules(mds_compile_ctx_t *x, const mds_rules_t *rules);
+mds_range_t
+mds_compile_list_refs(mds_compile_ctx_t *x, const mds_strs_t *names);
 
 /* Pads the salts to a multiple of the lanes. */
 void mds_compile_fill_salts(mds_compile_ctx_t *x);

@@ -89,9 +89,11 @@ mds_compile_message(mds_compile_ctx_t *x, const mds_message_t *message,
 
     status = mds_compile_offers(x, &builds, err, &offers);
 
-    record.builds = builds;
-    record.offers = offers;
-    mds_record_builder_add(x->builder, MDS_TABLE_MESSAGES, &record);
+    if (status == MDS_OK) {
+        record.builds = builds;
+        record.offers = offers;
+        mds_record_builder_add(x->builder, MDS_TABLE_MESSAGES, &record);
+    }
 
     return status;
 }

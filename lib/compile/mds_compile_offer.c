@@ -14,18 +14,15 @@ static mds_status_t
 mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
                    mds_str_t signature, mds_error_t *err, mds_span_t *span)
 {
-    mds_json_t  *members = mds_json_object_new();
-    mds_status_t status = mds_json_set_str(members, "manifest", body);
+    mds_json_t *members
+        = mds_json_pack("{s:o, s:o}", "manifest", mds_json_string_new(body),
+                        "signature", mds_json_string_new(signature));
     char        *text;
     size_t       len;
+    mds_status_t status
+        = mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len);
 
-    if (status == MDS_OK) {
-        status = mds_json_set_str(members, "signature", signature);
-    }
-
-    status = status == MDS_OK
-                 ? mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len)
-                 : mds_fail(err, status, "out of memory");
+    mds_json_release(members);
 
     /* Leaves out the first brace: other members come before. */
     if (status == MDS_OK) {
@@ -33,8 +30,6 @@ mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
                                          (mds_str_t){ len - 1, text + 1 });
         free(text);
     }
-
-    mds_json_release(members);
 
     return status;
 }
@@ -45,21 +40,24 @@ static mds_status_t
 mds_compile_check_meta(const mds_compile_ctx_t *x, const mds_json_t *manifest,
                        size_t manifest_bytes, mds_error_t *err)
 {
-    char        *text;
-    size_t       bytes = 0;
-    mds_status_t status = MDS_OK;
+    const mds_json_t *meta = mds_json_get(manifest, "meta");
+    char             *text;
+    size_t            bytes;
+    mds_status_t      status;
 
-    if (manifest_bytes > MDS_META_MAX && mds_json_get(manifest, "meta") != NULL)
-    {
-        status = mds_json_dump(mds_json_get(manifest, "meta"), MDS_JSON_COMPACT,
-                               err, &text, &bytes);
-        if (status == MDS_OK) {
-            free(text);
-        }
+    if (manifest_bytes <= MDS_META_MAX || meta == NULL) {
+        return MDS_OK;
     }
 
+    status = mds_json_dump(meta, MDS_JSON_COMPACT, err, &text, &bytes);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    free(text);
+
     return bytes <= MDS_META_MAX
-               ? status
+               ? MDS_OK
                : mds_fail(err, MDS_INVALID,
                           "/releases/%zu/meta: found %zu bytes of JSON together"
                           " with the \"meta\" of its package; must be at most"
@@ -198,7 +196,10 @@ mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
         }
     }
 
-    *offers = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    if (status == MDS_OK) {
+        *offers = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    }
+
     return status;
 }
 
@@ -262,6 +263,10 @@ mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
         }
     }
 
-    *rollbacks = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    if (status == MDS_OK) {
+        *rollbacks
+            = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    }
+
     return status;
 }

@@ -52,12 +52,8 @@ mds_compile_versions(mds_compile_ctx_t *x, const mds_strs_t *versions)
     uint32_t first = mds_record_builder_count(x->builder, MDS_TABLE_TEXTS);
 
     for (size_t i = 0; i < versions->count; i++) {
-        mds_version_t version;
-        mds_span_t    span = { 0 };
-
-        if (mds_version_parse(versions->items[i], &version)) {
-            span = mds_record_builder_version(x->builder, &version);
-        }
+        mds_span_t span
+            = mds_record_builder_parsed_version(x->builder, versions->items[i]);
 
         mds_record_builder_add(x->builder, MDS_TABLE_TEXTS, &span);
     }
@@ -69,10 +65,8 @@ static void
 mds_compile_audience(mds_compile_ctx_t *x, const mds_audience_t *audience,
                      mds_release_record_t *record)
 {
-    record->lists
-        = mds_record_builder_lists(x->builder, x->model, &audience->lists);
-    record->except
-        = mds_record_builder_lists(x->builder, x->model, &audience->except);
+    record->lists = mds_compile_list_refs(x, &audience->lists);
+    record->except = mds_compile_list_refs(x, &audience->except);
     record->flags
         = (uint8_t) ((audience->all ? MDS_AUDIENCE_ALL : 0)
                      | (audience->has_percent ? MDS_AUDIENCE_PERCENT : 0)
@@ -106,16 +100,6 @@ mds_compile_window(mds_compile_ctx_t *x, const mds_release_t *release,
     record->window_until_ms = audience->window_until_ms;
 }
 
-static mds_span_t
-mds_compile_stage(mds_compile_ctx_t *x, mds_str_t stage)
-{
-    mds_version_t version;
-
-    return mds_version_parse(stage, &version)
-               ? mds_record_builder_version(x->builder, &version)
-               : (mds_span_t){ 0 };
-}
-
 void
 mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
                          mds_release_record_t *record)
@@ -132,9 +116,9 @@ mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
     record->version_key = mds_record_builder_version(builder, &release->key);
     record->platforms = mds_record_builder_texts(builder, &release->platforms);
     record->channels = mds_record_builder_texts(builder, &release->channels);
-    record->rules = mds_record_builder_rules(builder, &release->rules);
+    record->rules = mds_compile_rules(x, &release->rules);
     record->force_full = mds_compile_versions(x, &release->force_full);
-    record->stage = mds_compile_stage(x, release->stage);
+    record->stage = mds_record_builder_parsed_version(builder, release->stage);
     record->salt = release->audience.has_percent || release->audience.has_ramp
                        ? mds_compile_salt(x, release->id)
                        : MDS_RECORD_NONE;

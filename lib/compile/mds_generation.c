@@ -88,28 +88,28 @@ mds_generation_app(mds_generation_t *generation, mds_str_t app,
                     (mds_str_t){ sizeof(*record), (const char *) record });
 }
 
-static void
-mds_generation_list_bytes(mds_generation_t *generation, mds_str_t key,
-                          mds_str_t bytes)
+/* Adds a copy of the record, and returns it; NULL after a failure. */
+static void *
+mds_generation_add(mds_generation_t *generation, mds_catalog_table_t table,
+                   mds_str_t key, mds_str_t bytes)
 {
-    mds_list_record_t *record
-        = mds_lmdb_append_room(generation->lmdb, MDS_CATALOG_LISTS, key,
-                               bytes.len);
+    void *record
+        = mds_lmdb_append_room(generation->lmdb, table, key, bytes.len);
 
-    if (record != NULL) {
-        memcpy(record, bytes.data, bytes.len);
-        record->number = generation->meta.list_count++;
-        record->check = mds_list_record_sum(record);
-    }
+    return record == NULL ? NULL : memcpy(record, bytes.data, bytes.len);
 }
 
 void
 mds_generation_list(mds_generation_t *generation, mds_str_t key,
-                    const mds_buffer_t *record)
+                    mds_str_t bytes)
 {
-    mds_generation_list_bytes(generation, key,
-                              (mds_str_t){ record->len,
-                                           (const char *) record->data });
+    mds_list_record_t *record
+        = mds_generation_add(generation, MDS_CATALOG_LISTS, key, bytes);
+
+    if (record != NULL) {
+        record->number = generation->meta.list_count++;
+        record->check = mds_list_record_sum(record);
+    }
 }
 
 void
@@ -117,11 +117,9 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                         mds_str_t bytes)
 {
     mds_record_t *record
-        = mds_lmdb_append_room(generation->lmdb, MDS_CATALOG_RESOURCES, key,
-                               bytes.len);
+        = mds_generation_add(generation, MDS_CATALOG_RESOURCES, key, bytes);
 
     if (record != NULL) {
-        memcpy(record, bytes.data, bytes.len);
         record->number = generation->meta.resource_count++;
         record->check = mds_record_sum(record);
     }
@@ -130,7 +128,7 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
 typedef void (*mds_generation_put_t)(mds_generation_t *generation,
                                      mds_str_t key, mds_str_t bytes);
 
-/* All records whose key begins with app 00. */
+/* Copies all records whose key begins with app 00. */
 static void
 mds_generation_copy_table(mds_generation_t *generation, mds_lmdb_t *from,
                           unsigned table, mds_str_t app,
@@ -169,7 +167,7 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
     if (status == MDS_OK) {
         mds_generation_app(generation, app, &record);
         mds_generation_copy_table(generation, lmdb, MDS_CATALOG_LISTS, app,
-                                  mds_generation_list_bytes);
+                                  mds_generation_list);
         mds_generation_copy_table(generation, lmdb, MDS_CATALOG_RESOURCES, app,
                                   mds_generation_resource);
         status = mds_lmdb_status(lmdb, err);
@@ -217,7 +215,6 @@ mds_generation_validate(mds_generation_t    *generation,
                : status;
 }
 
-/* The name is given last: who sees it sees a generation that is valid. */
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,
                       mds_error_t *err, mds_file_id_t *file_id)
@@ -260,9 +257,9 @@ failed:
     return status;
 }
 
-/* Whether the name is "SERIAL.mdb" of one to be removed, or unfinished. */
+/* Returns whether the file is unfinished, or a generation to be removed. */
 static bool
-mds_generation_old(const char *name, uint64_t serial, unsigned keep)
+mds_generation_is_old(const char *name, uint64_t serial, unsigned keep)
 {
     uint64_t number;
 
@@ -293,7 +290,7 @@ mds_generation_prune(const char *depot, uint64_t serial, unsigned keep,
     }
 
     while ((entry = readdir(dir)) != NULL) {
-        if (mds_generation_old(entry->d_name, serial, keep)) {
+        if (mds_generation_is_old(entry->d_name, serial, keep)) {
             (void) unlinkat(dirfd(dir), entry->d_name, 0);
         }
     }

@@ -8,7 +8,6 @@
 #ifndef MDS_GENERATION_H
 #define MDS_GENERATION_H
 
-#include "base/mds_buffer.h"
 #include "catalog/mds_catalog.h"
 
 typedef struct mds_generation_s mds_generation_t;
@@ -18,11 +17,12 @@ mds_status_t mds_generation_begin(const char *depot, uint64_t serial,
                                   int64_t now_ms, mds_error_t *err,
                                   mds_generation_t **generation) MDS_MUST_CHECK;
 
-/* The first failure sticks: mds_generation_commit() returns it. */
+/* Add records; their numbers and checksums are set here. The first failure
+ * sticks: mds_generation_commit() returns it. */
 void mds_generation_app(mds_generation_t *generation, mds_str_t app,
                         const mds_app_record_t *record);
 void mds_generation_list(mds_generation_t *generation, mds_str_t key,
-                         const mds_buffer_t *record);
+                         mds_str_t bytes);
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                              mds_str_t bytes);
 
@@ -33,9 +33,9 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
 
 /*
  * Seals the file, validates it (mds_validate.h), and only then gives it its
- * name, durably; *file_id is what was validated. before (may be NULL): the
- * generation that was validated last, with all lists that are older. The
- * generation is gone in any case; on failure, so is its file.
+ * name, durably; *file_id is the file that was validated. before (may be NULL)
+ * is the generation that was validated last: lists that are not newer count as
+ * validated. Frees the generation in any case; on failure, removes the file.
  */
 mds_status_t
 mds_generation_commit(mds_generation_t *generation, const mds_catalog_t *before,

@@ -38,22 +38,14 @@ mds_manifest_scope(const mds_strs_t *scope)
 static mds_json_t *
 mds_manifest_file(const mds_sha256_t *sha256, uint64_t size_bytes)
 {
-    char        hex[MDS_SHA256_HEX + 1];
-    char        path[sizeof("files/") + MDS_SHA256_HEX];
-    mds_json_t *file = mds_json_object_new();
+    char hex[MDS_SHA256_HEX + 1];
+    char path[sizeof("files/") + MDS_SHA256_HEX];
 
     (void) mds_sha256_hex(sha256, hex);
     snprintf(path, sizeof(path), "files/%s", hex);
 
-    if (mds_json_set_str(file, "path", mds_str_of(path)) != MDS_OK
-        || mds_json_set_integer(file, "size", (int64_t) size_bytes) != MDS_OK
-        || mds_json_set_str(file, "sha256", mds_str_of(hex)) != MDS_OK)
-    {
-        mds_json_release(file);
-        return NULL;
-    }
-
-    return file;
+    return mds_json_pack("{s:s, s:I, s:s}", "path", path, "size",
+                         (int64_t) size_bytes, "sha256", hex);
 }
 
 static mds_json_t *
@@ -105,23 +97,17 @@ mds_manifest_new(mds_str_t app, const mds_release_t *release,
                  const mds_strs_t *platforms, const mds_strs_t *channels,
                  const char *action)
 {
-    mds_json_t *json = mds_json_object_new();
+    mds_str_t name = release->name.len > 0 ? release->name : mds_str("");
 
-    if (mds_json_set_str(json, "app", app) != MDS_OK
-        || mds_json_set_str(json, "kind", release->kind) != MDS_OK
-        || mds_json_set_str(json, "name",
-                            release->name.len > 0 ? release->name : mds_str(""))
-               != MDS_OK
-        || mds_json_set(json, "platform", mds_manifest_scope(platforms))
-               != MDS_OK
-        || mds_json_set(json, "channel", mds_manifest_scope(channels)) != MDS_OK
-        || mds_json_set_str(json, "action", mds_str_of(action)) != MDS_OK)
-    {
-        mds_json_release(json);
-        return NULL;
-    }
-
-    return json;
+    /* clang-format off */
+    return mds_json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}",
+                         "app", mds_json_string_new(app),
+                         "kind", mds_json_string_new(release->kind),
+                         "name", mds_json_string_new(name),
+                         "platform", mds_manifest_scope(platforms),
+                         "channel", mds_manifest_scope(channels),
+                         "action", action);
+    /* clang-format on */
 }
 
 mds_json_t *

@@ -9,8 +9,8 @@
 
 #include "base/mds_buffer.h"
 #include "base/mds_intern.h"
+#include "base/mds_version.h"
 #include "catalog/mds_record.h"
-#include "document/mds_model.h"
 
 typedef struct mds_record_builder_s mds_record_builder_t;
 
@@ -31,6 +31,10 @@ mds_record_builder_bytes(mds_record_builder_t *builder, mds_str_t bytes);
 mds_span_t mds_record_builder_version(mds_record_builder_t *builder,
                                       const mds_version_t  *version);
 
+/* Adds the version that the text is; the span of other texts is empty. */
+mds_span_t mds_record_builder_parsed_version(mds_record_builder_t *builder,
+                                             mds_str_t             text);
+
 /* Return the number of items of a table, and add one. */
 uint32_t mds_record_builder_count(const mds_record_builder_t *builder,
                                   mds_table_id_t              table);
@@ -42,18 +46,22 @@ void mds_record_builder_add(mds_record_builder_t *builder, mds_table_id_t table,
 mds_range_t mds_record_builder_range(mds_record_builder_t *builder,
                                      mds_table_id_t table, uint32_t first);
 
+/*
+ * Returns the index of the item that was found by an equal key before, of the
+ * ATTRIBUTES, RULES or LISTS. *fresh: it is the next one, which the caller adds
+ * now.
+ */
+uint32_t
+mds_record_builder_find(mds_record_builder_t *builder, mds_table_id_t table,
+                        mds_str_t key, bool *fresh);
+
+/* Adds the span of a text to TEXTS or ATTRIBUTES. */
+void mds_record_builder_add_text(mds_record_builder_t *builder,
+                                 mds_table_id_t table, mds_str_t text);
+
 /* Adds strings to TEXTS. */
 mds_range_t
 mds_record_builder_texts(mds_record_builder_t *builder, const mds_strs_t *strs);
-
-/* Adds rules, and returns them as a range of REFS. */
-mds_range_t mds_record_builder_rules(mds_record_builder_t *builder,
-                                     const mds_rules_t    *rules);
-
-/* Adds lists of the model by name, and returns them as a range of REFS. */
-mds_range_t
-mds_record_builder_lists(mds_record_builder_t *builder,
-                         const mds_model_t *model, const mds_strs_t *names);
 
 /*
  * Returns the finished record, which lives until the builder is freed.

@@ -230,7 +230,7 @@ mds_build_audiences(mds_build_run_t *run, const mds_model_t *model,
                                   : mds_compile_list(&list, err, record);
 
         if (status == MDS_OK) {
-            mds_generation_list(run->generation, key, record);
+            mds_generation_list(run->generation, key, mds_buffer_str(record));
         }
     }
 
@@ -255,7 +255,7 @@ mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
                      : mds_compile_list(&model->lists[i], err, &record);
 
         if (status == MDS_OK) {
-            mds_generation_list(run->generation, key, &record);
+            mds_generation_list(run->generation, key, mds_buffer_str(&record));
         }
     }
 

@@ -222,7 +222,7 @@ fixture_add_list(const mds_model_t *model, const mds_list_t *list)
         fail_msg("%s", err.text);
     }
 
-    mds_generation_list(generation, (mds_str_t){ (size_t) len, key }, &record);
+    mds_generation_list(generation, (mds_str_t){ (size_t) len, key }, mds_buffer_str(&record));
     mds_buffer_free(&record);
 }
 
@@ -244,7 +244,7 @@ fixture_add_audiences(const mds_model_t *model)
 
         mds_generation_list(generation,
                             mds_message_list_key(model, &model->messages[i]),
-                            &record);
+                            mds_buffer_str(&record));
     }
 
     mds_buffer_free(&record);

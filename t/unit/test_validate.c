@@ -448,7 +448,7 @@ test_named_last(void **state)
                                           &generation),
                      MDS_OK);
     assert_int_equal(mds_compile_list(&list, &err, &record), MDS_OK);
-    mds_generation_list(generation, (mds_str_t){ 3, "a\0b" }, &record);
+    mds_generation_list(generation, (mds_str_t){ 3, "a\0b" }, mds_buffer_str(&record));
     assert_int_equal(mds_generation_commit(generation, NULL, &err, &second),
                      MDS_NOT_FOUND);
     mds_buffer_free(&record);
