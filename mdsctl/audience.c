@@ -3,42 +3,7 @@
 #include "audience.h"
 
 #include "base/mds_time.h"
-
-int
-mdsctl_json_option(const char *name, const char *text, mds_json_t **json)
-{
-    mds_error_t err;
-
-    return mds_json_parse(mds_str_of(text), name, &err, json) == MDS_OK
-               ? MDSCTL_DONE
-               : mdsctl_fail_usage("%s", err.text);
-}
-
-static mds_status_t
-set_names(mds_json_t *audience, const char *key, const mdsctl_values_t *names)
-{
-    mds_json_t  *array;
-    mds_status_t status = MDS_OK;
-
-    if (names->count == 0) {
-        return MDS_OK;
-    }
-
-    array = mds_json_array_new();
-
-    for (size_t i = 0; status == MDS_OK && i < names->count; i++) {
-        status
-            = mds_json_append(array,
-                              mds_json_string_new(mds_str_of(names->items[i])));
-    }
-
-    if (status != MDS_OK) {
-        mds_json_release(array);
-        return status;
-    }
-
-    return mds_json_set(audience, key, array);
-}
+#include "member.h"
 
 /* "5", "5%", "2.5" and ".5", as people write them. */
 static int
@@ -96,12 +61,6 @@ set_count(mds_json_t *window, const char *text)
         text);
 }
 
-static mds_status_t
-set_word(mds_json_t *o, const char *key, const char *word)
-{
-    return word == NULL ? MDS_OK : mds_json_set_str(o, key, mds_str_of(word));
-}
-
 static int
 set_window(mds_json_t *audience, const mdsctl_audience_t *a)
 {
@@ -123,8 +82,8 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
     window = mds_json_object_new();
 
     code = set_count(window, a->window)
-               ?: mdsctl_json_status(set_word(window, "until", a->until))
-               ?: mdsctl_json_status(set_word(window, "by", a->by));
+               ?: mdsctl_set_word(window, "until", a->until)
+               ?: mdsctl_set_word(window, "by", a->by);
 
     if (code != MDSCTL_DONE) {
         mds_json_release(window);
@@ -135,7 +94,7 @@ set_window(mds_json_t *audience, const mdsctl_audience_t *a)
 }
 
 int
-mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
+mdsctl_set_audience(mds_json_t *object, const mdsctl_audience_t *a)
 {
     mds_json_t *audience;
     int         code;
@@ -159,17 +118,16 @@ mdsctl_audience(const mdsctl_audience_t *a, mds_json_t **json)
 
     code = mdsctl_json_status(
                a->all ? mds_json_set_bool(audience, "all", true) : MDS_OK)
-               ?: mdsctl_json_status(set_names(audience, "lists", &a->lists))
-               ?: mdsctl_json_status(set_names(audience, "except", &a->except))
+               ?: mdsctl_set_words(audience, "lists", &a->lists)
+               ?: mdsctl_set_words(audience, "except", &a->except)
                ?: set_percent(audience, a->percent)
                ?: set_window(audience, a)
-               ?: mdsctl_json_status(set_word(audience, "by", a->by));
+               ?: mdsctl_set_word(audience, "by", a->by);
 
     if (code != MDSCTL_DONE) {
         mds_json_release(audience);
         return code;
     }
 
-    *json = audience;
-    return MDSCTL_DONE;
+    return mdsctl_json_status(mds_json_set(object, "audience", audience));
 }

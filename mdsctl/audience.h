@@ -34,15 +34,11 @@ typedef struct {
     }
 
 /*
- * The audience as a document has it, a new reference; what is in it is for
- * the document's checks to judge. MDSCTL_DONE, or MDSCTL_USAGE with the
- * mistake printed.
+ * Sets the object's "audience", as a document has it; what is in it is for the
+ * document's checks to judge. MDSCTL_DONE, or MDSCTL_USAGE with the mistake
+ * printed.
  */
-int mdsctl_audience(const mdsctl_audience_t *audience,
-                    mds_json_t             **json) MDS_MUST_CHECK;
-
-/* Text as JSON, for options that take it: --rule, --meta. */
-int mdsctl_json_option(const char *name, const char *text,
-                       mds_json_t **json) MDS_MUST_CHECK;
+int mdsctl_set_audience(mds_json_t              *object,
+                        const mdsctl_audience_t *audience) MDS_MUST_CHECK;
 
 #endif

@@ -5,87 +5,10 @@
 
 #include <stdlib.h>
 
-#include "base/mds_choices.h"
 #include "new_app.h"
 
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
-
-mds_json_t *
-mdsctl_release_find(const mds_json_t *state, const char *id)
-{
-    const mds_json_t *releases
-        = mds_json_get(mds_json_get(state, "document"), "releases");
-
-    for (size_t i = 0; i < mds_json_size(releases); i++) {
-        mds_json_t *release = mds_json_at(releases, i);
-
-        if (mds_str_eq(mds_json_string(mds_json_get(release, "id")),
-                       mds_str_of(id))) {
-            return release;
-        }
-    }
-
-    return NULL;
-}
-
-mds_json_t *
-mdsctl_release_of(mds_loader_t *loader, const mds_json_t *state, const char *id,
-                  mds_error_t *err)
-{
-    const mds_json_t *document = mds_json_get(state, "document");
-    const mds_json_t *releases = mds_json_get(document, "releases");
-    mds_json_t       *release = mdsctl_release_find(state, id);
-    mds_str_t         app = mds_json_string(mds_json_get(document, "app"));
-    mds_choices_t     choices;
-    char              text[MDS_CHOICES_BYTES];
-
-    if (release != NULL) {
-        return release;
-    }
-
-    (void) loader;
-    mds_choices_begin(&choices, mds_str_of(id));
-
-    for (size_t i = 0; i < mds_json_size(releases); i++) {
-        mds_choices_add(&choices,
-                        mds_json_string(
-                            mds_json_get(mds_json_at(releases, i), "id")));
-    }
-
-    mds_choices_words(&choices, "releases", text);
-    mds_fail(err, MDS_NOT_FOUND, "app \"%.*s\" has no release \"%s\"%s%s",
-             MDS_STR(app), id, text[0] != '\0' ? "; " : "", text);
-    return NULL;
-}
-
-static mds_json_t *
-document_part(mds_json_t *state, const char *key, mds_json_t *fresh)
-{
-    mds_json_t *document = mds_json_get(state, "document");
-    mds_json_t *part = mds_json_get(document, key);
-
-    if (part != NULL) {
-        mds_json_release(fresh);
-        return part;
-    }
-
-    return mds_json_set(document, key, fresh) == MDS_OK
-               ? mds_json_get(document, key)
-               : NULL;
-}
-
-mds_json_t *
-mdsctl_document_array(mds_json_t *state, const char *key)
-{
-    return document_part(state, key, mds_json_array_new());
-}
-
-mds_json_t *
-mdsctl_document_object(mds_json_t *state, const char *key)
-{
-    return document_part(state, key, mds_json_object_new());
-}
 
 /* Names of the members that differ, for a part that was there before. */
 static void
@@ -188,7 +111,8 @@ print_warnings(const mds_json_t *warnings)
     }
 }
 
-/* What stands in a document under a key comes from an option of a command. */
+/* The options and words of commands that become a member of a document, or of
+ * the data of an edit. */
 static const struct {
     const char *key;
     const char *option;
@@ -210,43 +134,45 @@ static const struct {
     { "audience/by", "--by" },
     { "id", "ID" },
     { "by", "--by" },
+    { "users", "--users" },
 };
 
-/* Behind "/releases/0/"; NULL: the words begin otherwise. */
+/* Returns what follows "WHAT: /releases/0/", or the "/" of an edit's own
+ * member; NULL: the words begin otherwise. */
 static const char *
-key_of(const char *words)
+key_of(const char *words, const char *what)
 {
-    const char *key = words;
+    size_t len = strlen(what);
 
-    for (int i = 0; i < 3 && key != NULL; i++) {
-        key = strchr(key, '/');
-        key = key == NULL ? NULL : key + 1;
+    if (*words == '/') {
+        return words + 1;
     }
 
-    return *words == '/' ? key : NULL;
+    if (strncmp(words, what, len) != 0 || strncmp(words + len, ": /", 3) != 0) {
+        return NULL;
+    }
+
+    words += len + 3;
+
+    for (int i = 0; i < 2 && words != NULL; i++) {
+        words = strchr(words, '/');
+        words = words == NULL ? NULL : words + 1;
+    }
+
+    return words;
 }
 
-/*
- * A command has no document: where one is named as "WHAT: /releases/0/KEY: ",
- * its option is named in its place.
- */
+/* A command has no document: where the words begin with a place in one, the
+ * option is named in its stead. */
 static int
 failed(const mds_change_t *change, mds_error_t *err)
 {
-    size_t      len = strlen(change->what);
-    const char *words = err->text + len + 2;
-    const char *key;
+    const char *key = key_of(err->text, change->what);
     mds_error_t named;
 
-    if (change->applies || strncmp(err->text, change->what, len) != 0
-        || strncmp(err->text + len, ": /", 3) != 0)
+    for (size_t i = 0;
+         !change->applies && key != NULL && i < mds_nelems(places); i++)
     {
-        return mdsctl_fail(err);
-    }
-
-    key = key_of(words);
-
-    for (size_t i = 0; key != NULL && i < mds_nelems(places); i++) {
         size_t      key_len = strlen(places[i].key);
         const char *rest = key + key_len;
 
@@ -268,6 +194,15 @@ int
 mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 {
     return mdsctl_change_report(ctl, change, NULL);
+}
+
+int
+mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data)
+{
+    mds_change_t change
+        = { .app = mds_str_of(app), .edit = edit, .data = data };
+
+    return mdsctl_change(ctl, &change);
 }
 
 int

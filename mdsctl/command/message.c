@@ -8,134 +8,83 @@
 #include "catalog/mds_depot.h"
 #include "change.h"
 #include "evaluate/mds_user_messages.h"
-#include "idset/mds_idset.h"
 #include "input.h"
-#include "loader/mds_message.h"
-
-typedef struct {
-    const char     *users; /* file */
-    mdsctl_values_t to;    /* PLATFORM=VERSION */
-    int64_t         until_ms;
-    uint64_t        first; /* out: ids that were given */
-    uint64_t        last;
-} push_t;
+#include "loader/mds_edit.h"
 
 /* "android=3.2.0" */
-static mds_status_t
-push_one(mds_json_t *state, push_t *push, const char *word,
-         const mds_sha256_t *users, mds_error_t *err)
+static int
+parse_target(const char *word, mds_message_target_t *target)
 {
-    mds_str_t    version = mds_str_of(word);
-    mds_str_t    platform = mds_str_cut(&version, '=');
-    mds_status_t status
-        = mds_message_push(state, platform, version, push->until_ms, users, err,
-                           &push->last);
+    target->version = mds_str_of(word);
+    target->platform = mds_str_cut(&target->version, '=');
 
-    if (status == MDS_OK && push->first == 0) {
-        push->first = push->last;
-    }
-
-    return status;
-}
-
-static mds_status_t
-edit_push(mds_loader_t *loader, void *data, mds_json_t *state, mds_error_t *err)
-{
-    push_t         *push = data;
-    mds_progress_t *progress = mdsctl_progress_begin(push->users);
-    mds_sha256_t    users;
-    uint64_t        count;
-    mds_status_t    status;
-
-    status = mds_idset_import(mds_loader_depot(loader), push->users, progress,
-                              err, &users, &count);
-
-    mdsctl_progress_end(progress);
-
-    if (status == MDS_OK && count == 0) {
-        status = mds_fail(err, MDS_INVALID,
-                          "--users \"%s\" has no ids: the message would be for"
-                          " nobody",
-                          push->users);
-    }
-
-    for (size_t i = 0; status == MDS_OK && i < push->to.count; i++) {
-        status = push_one(state, push, push->to.items[i], &users, err);
-    }
-
-    return status;
+    return target->platform.len == 0 || strchr(word, '=') == NULL
+               ? mdsctl_fail_usage("--to %s is not PLATFORM=VERSION", word)
+               : MDSCTL_DONE;
 }
 
 static int
-message_push(mdsctl_t *ctl, int argc, char **argv)
+parse_until(const char *until, int64_t *until_ms)
 {
-    const char     *until = NULL;
-    const char     *users = NULL;
-    push_t          push = { 0 };
-    mdsctl_input_t  input;
-    int             code;
-    mdsctl_option_t options[] = { { .name = "users", .value = &users },
-                                  { .name = "to", .values = &push.to },
-                                  { .name = "until", .value = &until },
-                                  { 0 } };
-    mds_change_t    change = { .edit = edit_push, .data = &push };
-
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
-    }
-
-    if (users == NULL || push.to.count == 0 || until == NULL) {
-        return mdsctl_fail_usage("--%s is missing", users == NULL ? "users"
-                                                    : push.to.count == 0
-                                                        ? "to"
-                                                        : "until");
-    }
-
-    if (!mds_time_parse(mds_str_of(until), &push.until_ms)) {
+    if (!mds_time_parse(mds_str_of(until), until_ms)) {
         return mdsctl_fail_usage("--until %s is not a time such as"
                                  " 2026-12-01T00:00:00Z",
                                  until);
     }
 
-    if (push.until_ms <= mds_time_now_ms()) {
-        return mdsctl_fail_usage("--until %s is over", until);
+    return *until_ms <= mds_time_now_ms()
+               ? mdsctl_fail_usage("--until %s is over", until)
+               : MDSCTL_DONE;
+}
+
+static int
+message_push(mdsctl_t *ctl, int argc, char **argv)
+{
+    const char          *until = NULL, *users = NULL;
+    mdsctl_values_t      to = { 0 };
+    mds_message_target_t targets[MDSCTL_VALUES_MAX];
+    mds_message_push_t   push = { .targets = targets };
+    mdsctl_input_t       input = { .path = NULL };
+    int                  code;
+    mdsctl_option_t      options[] = { { .name = "users", .value = &users },
+                                       { .name = "to", .values = &to },
+                                       { .name = "until", .value = &until },
+                                       { 0 } };
+
+    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
     }
 
-    for (size_t i = 0; i < push.to.count; i++) {
-        const char *equals = strchr(push.to.items[i], '=');
-
-        if (equals == NULL || equals == push.to.items[i]) {
-            return mdsctl_fail_usage("--to %s is not PLATFORM=VERSION",
-                                     push.to.items[i]);
-        }
+    if (users == NULL || to.count == 0 || until == NULL) {
+        return mdsctl_fail_usage("--%s is missing", users == NULL   ? "users"
+                                                    : to.count == 0 ? "to"
+                                                                    : "until");
     }
 
-    change.app = mds_str_of(argv[1]);
-    code = mdsctl_input_begin(users, &input);
+    code = parse_until(until, &push.until_ms);
+
+    for (; code == MDSCTL_DONE && push.target_count < to.count;
+         push.target_count++) {
+        code = parse_target(to.items[push.target_count],
+                            &targets[push.target_count]);
+    }
+
+    code = code ?: mdsctl_input_begin(users, &input);
 
     if (code == MDSCTL_DONE) {
         push.users = input.path;
-        code = mdsctl_change(ctl, &change);
+        code = mdsctl_edit(ctl, argv[1], mds_edit_message_push, &push);
     }
 
     mdsctl_input_end(&input);
     return code;
 }
 
-static mds_status_t
-edit_withdraw(mds_loader_t *loader, void *data, mds_json_t *state,
-              mds_error_t *err)
-{
-    (void) loader;
-    return mds_message_withdraw(state, *(const uint64_t *) data, err);
-}
-
 static int
 message_withdraw(mdsctl_t *ctl, int argc, char **argv)
 {
-    uint64_t     id;
-    char        *end;
-    mds_change_t change = { .edit = edit_withdraw, .data = &id };
+    uint64_t id;
+    char    *end;
 
     if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -147,9 +96,7 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail_usage("\"%s\" is not the id of a message", argv[2]);
     }
 
-    change.app = mds_str_of(argv[1]);
-
-    return mdsctl_change(ctl, &change);
+    return mdsctl_edit(ctl, argv[1], mds_edit_message_withdraw, &id);
 }
 
 /* list: the user's, as an edge would say it. */
@@ -163,24 +110,16 @@ list_alloc(void *data, size_t bytes)
 static mds_json_t *
 message_facts(const mds_listed_message_t *message)
 {
-    char        time[MDS_TIME_BYTES];
-    mds_json_t *o = mds_json_object_new();
+    char time[MDS_TIME_BYTES];
 
-    if (mds_json_set_integer(o, "id", (int64_t) message->id) != MDS_OK
-        || mds_json_set_str(o, "platform", message->platform) != MDS_OK
-        || mds_json_set_str(o, "version", message->version) != MDS_OK
-        || mds_json_set_str(o, "expires",
-                            mds_str_of(
-                                mds_time_format(message->expires_ms, time)))
-               != MDS_OK
-        || mds_json_set_str(o, "url", message->url) != MDS_OK
-        || mds_json_set_bool(o, "read", message->read) != MDS_OK)
-    {
-        mds_json_release(o);
-        return NULL;
-    }
-
-    return o;
+    return mds_json_pack("{s:I, s:o, s:o, s:o, s:o, s:b}", "id",
+                         (int64_t) message->id, "platform",
+                         mds_json_string_new(message->platform), "version",
+                         mds_json_string_new(message->version), "expires",
+                         mds_json_string_new(mds_str_of(
+                             mds_time_format(message->expires_ms, time))),
+                         "url", mds_json_string_new(message->url), "read",
+                         (int) message->read);
 }
 
 static int

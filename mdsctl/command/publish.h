@@ -8,19 +8,6 @@
 #include "archive/unpack.h"
 #include "mdsctl.h"
 
-/* A package on its way into a document. */
-typedef struct {
-    mds_json_t            *package;
-    const char            *unpack_dir; /* NULL: it is not unpacked */
-    mdsctl_unpack_limits_t limits;
-    mdsctl_unpacked_t      unpacked; /* all zero: it was not */
-} mdsctl_publishing_t;
-
-/* The build that would hide the package from every device; NULL: none. One
- * with rules, a range, or that is embedded, does not. */
-mds_json_t *
-mdsctl_package_twin(const mds_json_t *packages, const mds_json_t *package);
-
 /* Sets the limits that are given (not NULL): an exit code. */
 int mdsctl_unpack_limits(const char *bytes, const char *entries,
                          mdsctl_unpack_limits_t *limits) MDS_MUST_CHECK;

@@ -226,7 +226,7 @@ for (1, 2) {
         . ' "two" gives 2 to everybody'], '... with a warning';
 }
 $d->does(@push, 'android=3');
-$d->refuses('has no ids: the message would be for nobody', qw(message push m
+$d->refuses('--users: "[^"]+" has no ids: the message would be for nobody', qw(message push m
     --users), $d->put('none', "\n"), '--to', 'android=3', '--until', $LATER);
 $d->must(qw(release m three --kind upgrade --platform android --version 3
     --all));

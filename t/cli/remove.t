@@ -91,7 +91,7 @@ $d->refuses('list "crew" is needed by release "r2" \(running\)',
     qw(remove list a crew));
 $d->refuses('list "staff" is needed by release "r1" \(ended, in except\)',
     qw(remove list a staff));
-$d->refuses('no list "staf"; lists that are there: staff, crew',
+$d->refuses('no list "staf" of app "a"; lists: staff, crew; did you mean staff\?',
     qw(remove list a staf));
 removes('a', ['release r1'], qw(release a r1));
 removes('a', ['list staff', 'external staff'], qw(list a staff));
@@ -103,12 +103,13 @@ is $d->must(qw(list show a staff)), "carol\n", 'one of that name begins anew';
 
 $d->refuses('package hotfix 2 is needed by release "r2" \(running\)',
     qw(remove package a), @fix, 2);
-$d->refuses('no such package: --kind hotfix --version 9; packages of it that are there: 1; 2; 3',
+$d->refuses('there is no package hotfix 9; packages of it: 1, 2, 3$',
     qw(remove package a), @fix, 9);
-$d->refuses('--kind hotfix --name n --version 1; packages of it that are there: none',
+$d->refuses('there is no package hotfix n 1$',
     qw(remove package a --name n), @fix, 1);
-$d->refuses('not a version', qw(remove package a), @fix, 'x');
-$d->refuses('no such package', qw(remove package a), @fix, '3+7');
+$d->refuses('--version: "x" is not a version', qw(remove package a), @fix, 'x');
+$d->refuses('there is no package hotfix 3\+7; packages of it: 1, 2, 3',
+    qw(remove package a), @fix, '3+7');
 removes('a', ['package hotfix 3'], qw(package a), @fix, '3.0');
 is join(' ', map { $_->{version} } @{ $d->asks('export', 'a')->{packages} }),
     '1 2', 'the others stay';
@@ -123,7 +124,8 @@ $d->must('publish', "$d->{dir}/v$_->[1]", '--app', 'a', '--platform', $_->[0],
     for ['ios', 4], ['android', 5];
 $d->must('publish', "$d->{dir}/v1", qw(--app a --kind bundle --name b --platform
     ios --channel mi --version 1.0));
-$d->refuses('are there: 1\.0 for ios; 1\.0 for android; 1\.0 for ios of channel mi',
+$d->refuses('there is no package bundle b 1\.0 for web; packages of it:'
+    . ' 1\.0 for ios, 1\.0 for android, 1\.0 for ios of channel mi',
     qw(remove package a --kind bundle --name b --platform web --version 1.0));
 removes('a', ['package bundle b 1.0 ios mi'], qw(package a --kind bundle --name b
     --channel mi --version 1.0));

@@ -1,0 +1,167 @@
+/*
+ * mds_edit: the edits, one for each step that changes an app's part of the
+ * catalog.
+ *
+ * An edit is a mds_edit_t (mds_loader.h): mds_loader_change() runs it within a
+ * change, on a copy of the app's state, and drops that copy where the edit
+ * fails. The edit checks only what the step itself needs; the document that it
+ * leaves is checked afterwards, as one of `apply` is. The app exists, or
+ * mds_change_t.new_app allows the change to make it.
+ *
+ * The data of an edit is the structure that its comment names. All in it
+ * belongs to the caller and is copied where it is kept; what an edit tells
+ * beside the state is marked "out". Strings end with a zero byte.
+ *
+ * Where the words of an error are about a member of that structure, they begin
+ * with its name, as in "/version: \"x\" is not a version"; a front end may put
+ * its own name, such as an option's, in its place.
+ *
+ * Whole documents have mds_edit_apply() (mds_loader.h); `revert` has
+ * mds_edit_revert() (mds_revert.h).
+ */
+
+#ifndef MDS_EDIT_H
+#define MDS_EDIT_H
+
+#include "loader/mds_loader.h"
+
+/* Releases (mds_edit_release.c) */
+
+/* Adds a release; data is it as a document has it, a mds_json_t with an "id".
+ * MDS_EXISTS: the app has a release of that id. */
+mds_status_t mds_edit_release(mds_loader_t *loader, void *data,
+                              mds_json_t *state, mds_error_t *err);
+
+typedef struct {
+    const char       *id;
+    const mds_json_t *audience; /* as a document has it */
+} mds_promotion_t;
+
+/* Gives a release another audience; data is a mds_promotion_t. MDS_NOT_FOUND;
+ * MDS_CONFLICT: the release is over. */
+mds_status_t mds_edit_promote(mds_loader_t *loader, void *data,
+                              mds_json_t *state, mds_error_t *err);
+
+/*
+ *              pause               end
+ *   running ───────────▶ paused ─────────▶ ended
+ *      │  ◀───────────     │                 │
+ *      │     resume        │                 │     rollback
+ *      └───────────────────┴─────────────────┴──────────────▶ rolled_back
+ *
+ * (`end` takes a running release as well.)
+ */
+typedef struct {
+    const char *id;
+    const char *action; /* "pause", "resume", "end" or "rollback" */
+} mds_transition_t;
+
+/* Moves a release to another state; data is a mds_transition_t. MDS_NOT_FOUND;
+ * MDS_INVALID: there is no such action; MDS_CONFLICT: the release is in a state
+ * that the action does not take. */
+mds_status_t mds_edit_transition(mds_loader_t *loader, void *data,
+                                 mds_json_t *state, mds_error_t *err);
+
+/* Packages (mds_edit_package.c) */
+
+typedef struct {
+    const mds_json_t *package; /* as a document has it, with a "file" */
+    mds_str_t         version; /* out: as it is published; a view into the
+                                * state */
+} mds_publication_t;
+
+/*
+ * Adds a package; data is a mds_publication_t. The file of a build that is
+ * published already changes nothing but the build's "deltas" and "meta", where
+ * they are given. MDS_EXISTS: that build is published with another file.
+ */
+mds_status_t mds_edit_publish(mds_loader_t *loader, void *data,
+                              mds_json_t *state, mds_error_t *err);
+
+/* Lists (mds_edit_list.c) */
+
+typedef struct {
+    const char        *list;
+    const char        *by; /* "user" or "device" for a new list; NULL: user */
+    const char *const *ids;
+    size_t             count;
+} mds_list_edit_t;
+
+/* Adds ids to a list, which is made where it does not exist; data is a
+ * mds_list_edit_t. MDS_INVALID: an id breaks the rules. */
+mds_status_t mds_edit_list_add(mds_loader_t *loader, void *data,
+                               mds_json_t *state, mds_error_t *err);
+
+/* Takes ids out of a list. MDS_NOT_FOUND names the lists that there are. */
+mds_status_t mds_edit_list_remove(mds_loader_t *loader, void *data,
+                                  mds_json_t *state, mds_error_t *err);
+
+typedef struct {
+    const char *list;
+    const char *by;     /* as above; of a list that exists, too */
+    const char *file;   /* an id a line */
+    bool        add;    /* to the ids that the list has, instead of them */
+    uint64_t    before; /* out: ids that it had */
+    uint64_t    after;  /* out: ids that it has */
+} mds_list_import_t;
+
+/* Makes a list of a file's ids; data is a mds_list_import_t. MDS_INVALID: an id
+ * breaks the rules, and on which line. */
+mds_status_t mds_edit_list_import(mds_loader_t *loader, void *data,
+                                  mds_json_t *state, mds_error_t *err);
+
+/* Gray messages (mds_edit_message.c) */
+
+typedef struct {
+    mds_str_t platform;
+    mds_str_t version;
+} mds_message_target_t;
+
+typedef struct {
+    const char                 *users; /* a file, an id a line */
+    int64_t                     until_ms;
+    const mds_message_target_t *targets; /* one message for each */
+    size_t                      target_count;
+} mds_message_push_t;
+
+/* Sends messages to the users of a file; data is a mds_message_push_t.
+ * MDS_INVALID: the file has no ids; MDS_NOT_FOUND: a target is not published.
+ */
+mds_status_t mds_edit_message_push(mds_loader_t *loader, void *data,
+                                   mds_json_t *state, mds_error_t *err);
+
+/* Withdraws a message; data is its id, a uint64_t. MDS_NOT_FOUND. */
+mds_status_t mds_edit_message_withdraw(mds_loader_t *loader, void *data,
+                                       mds_json_t *state, mds_error_t *err);
+
+/* Removal of what nothing needs (mds_edit_remove.c). MDS_CONFLICT: something
+ * needs it, and what. */
+
+/* Removes the app; data is not looked at. */
+mds_status_t mds_edit_remove_app(mds_loader_t *loader, void *data,
+                                 mds_json_t *state, mds_error_t *err);
+
+/* Removes a release that is ended or rolled back; data is its id, a string. */
+mds_status_t mds_edit_remove_release(mds_loader_t *loader, void *data,
+                                     mds_json_t *state, mds_error_t *err);
+
+/* Removes a list; data is its name, a string. */
+mds_status_t mds_edit_remove_list(mds_loader_t *loader, void *data,
+                                  mds_json_t *state, mds_error_t *err);
+
+/* The packages of a version. name NULL: the empty one; platform or channel
+ * NULL: any; else only packages that are for that one alone. */
+typedef struct {
+    const char *kind;
+    const char *name;
+    const char *platform;
+    const char *channel;
+    const char *version;
+} mds_package_selection_t;
+
+/* Removes packages; data is a mds_package_selection_t. MDS_NOT_FOUND names the
+ * packages that there are. */
+mds_status_t mds_edit_remove_packages(mds_loader_t *loader, void *data,
+                                      mds_json_t *state, mds_error_t *err);
+
+#endif

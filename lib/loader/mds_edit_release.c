@@ -1,0 +1,145 @@
+/* Edits of a release: adding it, another audience, and its state machine. */
+
+#include "loader/mds_edit_internal.h"
+
+mds_status_t
+mds_edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
+                 mds_error_t *err)
+{
+    const mds_json_t *release = data;
+    mds_str_t         id = mds_json_get_string(release, "id");
+
+    (void) loader;
+
+    if (mds_edit_find_release(state, id.data, err) != NULL) {
+        return mds_fail(err, MDS_EXISTS,
+                        "there is a release \"%s\" already; `mdsctl promote`"
+                        " gives it another audience",
+                        id.data);
+    }
+
+    return mds_json_done(mds_json_append(mds_edit_array(state, "releases"),
+                                         mds_json_copy(release)),
+                         err);
+}
+
+/* A running release has no "state", as in a document. */
+static mds_str_t
+mds_release_state_of(const mds_json_t *release)
+{
+    mds_str_t state = mds_json_get_string(release, "state");
+
+    return state.len > 0 ? state : mds_str("running");
+}
+
+mds_status_t
+mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
+                 mds_error_t *err)
+{
+    const mds_promotion_t *promotion = data;
+    mds_json_t *release = mds_edit_find_release(state, promotion->id, err);
+    mds_str_t   now = mds_release_state_of(release);
+
+    (void) loader;
+
+    if (release == NULL) {
+        return MDS_NOT_FOUND;
+    }
+
+    if (mds_str_eq(now, mds_str("ended"))
+        || mds_str_eq(now, mds_str("rolled_back")))
+    {
+        return mds_fail(err, MDS_CONFLICT,
+                        "release \"%s\" is %.*s; only one that is running or"
+                        " paused gets an audience",
+                        promotion->id, MDS_STR(now));
+    }
+
+    return mds_json_done(mds_json_set(release, "audience",
+                                      mds_json_copy(promotion->audience)),
+                         err);
+}
+
+#define MDS_FROM_MAX 3
+
+typedef struct {
+    const char *action;
+    const char *from[MDS_FROM_MAX]; /* states that it takes */
+    const char *words;              /* the same, for an error */
+    const char *to;
+} mds_release_action_t;
+
+/* An ended release can still be recalled. */
+static const mds_release_action_t mds_release_actions[] = {
+    { "pause", { "running" }, "running", "paused" },
+    { "resume", { "paused" }, "paused", "running" },
+    { "end", { "running", "paused" }, "running or paused", "ended" },
+    { "rollback",
+      { "running", "paused", "ended" },
+      "running, paused or ended",
+      "rolled_back" },
+};
+
+static const mds_release_action_t *
+mds_release_action_find(const char *name)
+{
+    for (size_t i = 0; i < mds_nelems(mds_release_actions); i++) {
+        if (strcmp(mds_release_actions[i].action, name) == 0) {
+            return &mds_release_actions[i];
+        }
+    }
+
+    return NULL;
+}
+
+static bool
+mds_release_action_takes(const mds_release_action_t *action, mds_str_t state)
+{
+    for (size_t i = 0; i < MDS_FROM_MAX && action->from[i] != NULL; i++) {
+        if (mds_str_eq(state, mds_str_of(action->from[i]))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+mds_status_t
+mds_edit_transition(mds_loader_t *loader, void *data, mds_json_t *state,
+                    mds_error_t *err)
+{
+    const mds_transition_t     *transition = data;
+    const mds_release_action_t *action
+        = mds_release_action_find(transition->action);
+    mds_json_t *release = mds_edit_find_release(state, transition->id, err);
+    mds_str_t   now = mds_release_state_of(release);
+
+    (void) loader;
+
+    if (action == NULL) {
+        return mds_fail(err, MDS_INVALID,
+                        "/action: must be pause, resume, end or rollback, not"
+                        " \"%s\"",
+                        transition->action);
+    }
+
+    if (release == NULL) {
+        return MDS_NOT_FOUND;
+    }
+
+    if (!mds_release_action_takes(action, now)) {
+        return mds_fail(err, MDS_CONFLICT,
+                        "release \"%s\" is %.*s; `%s` takes one that is %s",
+                        transition->id, MDS_STR(now), action->action,
+                        action->words);
+    }
+
+    if (strcmp(action->to, "running") == 0) {
+        mds_json_delete(release, "state");
+        return MDS_OK;
+    }
+
+    return mds_json_done(mds_json_set_str(release, "state",
+                                          mds_str_of(action->to)),
+                         err);
+}
