@@ -9,9 +9,9 @@
 
 #include "base/mds_choices.h"
 #include "base/mds_fault_guard.h"
-#include "lmdb/mds_proxy.h"
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
+#include "proxy/mds_proxy.h"
 
 /* The commands, in the order of the help: each is defined in its own file. */
 #define COMMANDS(X)                                                            \

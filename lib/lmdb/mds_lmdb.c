@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
+_Static_assert(MDS_LMDB_NOT_FOUND == MDB_NOTFOUND
+                   && MDS_LMDB_CORRUPTED == MDB_CORRUPTED,
+               "codes as in LMDB");
+
 static mds_status_t
 mds_lmdb_status_of(int code)
 {
@@ -74,8 +78,8 @@ mds_lmdb_path(const mds_lmdb_t *lmdb)
 {
     const char *path = "";
 
-    if (lmdb->proxy != NULL) {
-        return mds_proxy_path(lmdb->proxy);
+    if (lmdb->remote != NULL) {
+        return lmdb->remote->path;
     }
 
     (void) mdb_env_get_path(lmdb->env, &path);
@@ -83,12 +87,20 @@ mds_lmdb_path(const mds_lmdb_t *lmdb)
 }
 
 mds_status_t
+mds_lmdb_call_remote(const mds_lmdb_t *lmdb, mds_lmdb_op_t op, int fd,
+                     mds_error_t *err, uint64_t *number)
+{
+    return lmdb->remote->ops->call(lmdb->remote, op, fd, err, number);
+}
+
+mds_status_t
 mds_lmdb_read(mds_lmdb_t *lmdb, mds_error_t *err)
 {
     int code = 0, dead;
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_READ, err);
+    if (lmdb->remote != NULL) {
+        lmdb->code = 0;
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_READ, -1, err, NULL);
     }
 
     if (lmdb->reader == NULL) {
@@ -119,8 +131,9 @@ mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
 {
     int code;
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_WRITE, err);
+    if (lmdb->remote != NULL) {
+        lmdb->code = 0;
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_WRITE, -1, err, NULL);
     }
 
     code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
@@ -137,16 +150,16 @@ mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
 void
 mds_lmdb_abort(mds_lmdb_t *lmdb)
 {
-    if (lmdb->proxy != NULL) {
-        mds_lmdb_proxy_end(lmdb);
-        return;
-    }
+    mds_status_t status;
 
-    if (lmdb->txn == NULL) {
-        return;
-    }
+    if (lmdb->remote != NULL) {
+        status = mds_lmdb_call_remote(lmdb, MDS_LMDB_ABORT, -1, NULL, NULL);
+        (void) status; /* a process that is gone has no transaction */
 
-    if (lmdb->txn != lmdb->reader) {
+    } else if (lmdb->txn == NULL) {
+        return;
+
+    } else if (lmdb->txn != lmdb->reader) {
         mdb_txn_abort(lmdb->txn);
 
     } else if (lmdb->mode != MDS_LMDB_IMMUTABLE) {
@@ -159,17 +172,14 @@ mds_lmdb_abort(mds_lmdb_t *lmdb)
 mds_status_t
 mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err)
 {
-    int          code = lmdb->code;
-    mds_status_t status;
-
-    if (lmdb->proxy != NULL && code == 0) {
-        status = mds_lmdb_proxy_do(lmdb, MDS_PROXY_COMMIT, err);
-        mds_lmdb_abort(lmdb);
-        return status;
-    }
+    int code = lmdb->code;
 
     if (code != 0) {
         mds_lmdb_abort(lmdb);
+
+    } else if (lmdb->remote != NULL) {
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_COMMIT, -1, err, NULL);
+
     } else {
         code = mdb_txn_commit(lmdb->txn);
         lmdb->txn = NULL;
@@ -198,9 +208,13 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
 {
     MDB_envinfo info;
     MDB_stat    stat;
+    uint64_t    bytes;
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_bytes(lmdb);
+    if (lmdb->remote != NULL) {
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_FILE_BYTES, -1, NULL, &bytes)
+                       == MDS_OK
+                   ? bytes
+                   : 0;
     }
 
     (void) mdb_env_info(lmdb->env, &info);
@@ -263,8 +277,13 @@ mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
     MDB_stat     stat;
     uint64_t     file, limit, grows, all = 0, unseen = 0;
     int          code = 0;
-    mds_status_t status = mds_lmdb_read(lmdb, err);
+    mds_status_t status;
 
+    if (lmdb->remote != NULL) {
+        return mds_lmdb_fail(err, ENOTSUP, "measure", mds_lmdb_path(lmdb));
+    }
+
+    status = mds_lmdb_read(lmdb, err);
     if (status != MDS_OK) {
         return status;
     }
@@ -293,8 +312,8 @@ mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err)
 {
     int code;
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_copy(lmdb, fd, err);
+    if (lmdb->remote != NULL) {
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_COPY, fd, err, NULL);
     }
 
     code = mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT);

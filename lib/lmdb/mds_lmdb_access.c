@@ -19,26 +19,44 @@ mds_lmdb_str(MDB_val v)
     return (mds_str_t){ v.mv_size, v.mv_data };
 }
 
+static int
+mds_lmdb_record(mds_lmdb_t *lmdb, mds_lmdb_op_t op, unsigned table,
+                mds_str_t key, mds_str_t value, uint64_t *number)
+{
+    return lmdb->remote->ops->record(lmdb->remote, op, table, key, value,
+                                     number);
+}
+
+/* Keeps a failure in the transaction; that nothing was found is none. */
+static bool
+mds_lmdb_found(mds_lmdb_t *lmdb, int code)
+{
+    if (code == 0) {
+        return true;
+    }
+
+    lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+    return false;
+}
+
 bool
 mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
 {
     MDB_val k = mds_lmdb_val(key);
     MDB_val v;
-    int     code;
 
     /* LMDB takes neither an empty key nor a long one: none such is stored. */
     if (lmdb->code != 0 || key.len == 0 || key.len > MDS_LMDB_KEY_MAX) {
         return false;
     }
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_get(lmdb, table, key, value);
+    if (lmdb->remote != NULL) {
+        return mds_lmdb_found(lmdb, lmdb->remote->ops->get(lmdb->remote, table,
+                                                           key, value));
     }
 
-    code = mdb_get(lmdb->txn, lmdb->tables[table], &k, &v);
-
-    if (code != 0) {
-        lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+    if (!mds_lmdb_found(lmdb, mdb_get(lmdb->txn, lmdb->tables[table], &k, &v)))
+    {
         return false;
     }
 
@@ -46,64 +64,62 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
     return true;
 }
 
+void
+mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
+{
+    MDB_val k = mds_lmdb_val(key);
+    MDB_val v = mds_lmdb_val(value);
+
+    if (lmdb->code == 0) {
+        lmdb->code
+            = lmdb->remote != NULL
+                  ? mds_lmdb_record(lmdb, MDS_LMDB_PUT, table, key, value, NULL)
+                  : mdb_put(lmdb->txn, lmdb->tables[table], &k, &v, 0);
+    }
+}
+
 static void *
-mds_lmdb_store(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, MDB_val *value,
-               unsigned flags)
+mds_lmdb_append_val(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                    MDB_val value, unsigned flags)
 {
     MDB_val k = mds_lmdb_val(key);
 
     if (lmdb->code == 0) {
-        lmdb->code = mdb_put(lmdb->txn, lmdb->tables[table], &k, value, flags);
+        lmdb->code = lmdb->remote != NULL
+                         ? ENOTSUP
+                         : mdb_put(lmdb->txn, lmdb->tables[table], &k, &value,
+                                   MDB_APPEND | flags);
     }
 
-    return lmdb->code == 0 ? value->mv_data : NULL;
-}
-
-void
-mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
-{
-    MDB_val v = mds_lmdb_val(value);
-
-    if (lmdb->proxy != NULL) {
-        mds_lmdb_proxy_put(lmdb, table, key, value);
-        return;
-    }
-
-    (void) mds_lmdb_store(lmdb, table, key, &v, 0);
+    return lmdb->code == 0 ? value.mv_data : NULL;
 }
 
 void
 mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                 mds_str_t value)
 {
-    MDB_val v = mds_lmdb_val(value);
-
-    (void) mds_lmdb_store(lmdb, table, key, &v, MDB_APPEND);
+    (void) mds_lmdb_append_val(lmdb, table, key, mds_lmdb_val(value), 0);
 }
 
 void *
 mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                      size_t value_bytes)
 {
-    MDB_val v = { value_bytes, NULL };
-
-    return mds_lmdb_store(lmdb, table, key, &v, MDB_APPEND | MDB_RESERVE);
+    return mds_lmdb_append_val(lmdb, table, key, (MDB_val){ value_bytes, NULL },
+                               MDB_RESERVE);
 }
 
 void
 mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
 {
     MDB_val k = mds_lmdb_val(key);
-    int     code;
-
-    if (lmdb->proxy != NULL) {
-        mds_lmdb_proxy_delete(lmdb, table, key);
-        return;
-    }
 
     if (lmdb->code == 0) {
-        code = mdb_del(lmdb->txn, lmdb->tables[table], &k, NULL);
-        lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+        (void) mds_lmdb_found(
+            lmdb, lmdb->remote != NULL
+                      ? mds_lmdb_record(lmdb, MDS_LMDB_DELETE, table, key,
+                                        mds_null_str, NULL)
+                      : mdb_del(lmdb->txn, lmdb->tables[table], &k, NULL));
     }
 }
 
@@ -112,35 +128,36 @@ mds_lmdb_drop(mds_lmdb_t *lmdb, const char *name, bool *changed)
 {
     MDB_dbi dbi;
 
-    if (lmdb->code == 0) {
-        lmdb->code = mdb_dbi_open(lmdb->txn, name, 0, &dbi);
-
-        if (lmdb->code == MDB_NOTFOUND) {
-            lmdb->code = 0;
-            return;
-        }
+    if (lmdb->code != 0
+        || !mds_lmdb_found(lmdb, lmdb->remote != NULL
+                                     ? ENOTSUP
+                                     : mdb_dbi_open(lmdb->txn, name, 0, &dbi)))
+    {
+        return;
     }
 
-    if (lmdb->code == 0) {
-        lmdb->code = mdb_drop(lmdb->txn, dbi, 1);
-        *changed = true;
-    }
+    lmdb->code = mdb_drop(lmdb->txn, dbi, 1);
+    *changed = true;
 }
 
 uint64_t
 mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table)
 {
-    MDB_stat stat;
+    MDB_stat stat = { 0 };
+    uint64_t count = 0;
 
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_count(lmdb, table);
+    if (lmdb->code != 0) {
+        return 0;
     }
 
-    if (lmdb->code == 0) {
-        lmdb->code = mdb_stat(lmdb->txn, lmdb->tables[table], &stat);
+    if (lmdb->remote != NULL) {
+        lmdb->code = mds_lmdb_record(lmdb, MDS_LMDB_COUNT, table, mds_null_str,
+                                     mds_null_str, &count);
+        return count;
     }
 
-    return lmdb->code == 0 ? stat.ms_entries : 0;
+    lmdb->code = mdb_stat(lmdb->txn, lmdb->tables[table], &stat);
+    return stat.ms_entries;
 }
 
 mds_lmdb_cursor_t *
@@ -155,12 +172,19 @@ mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from)
 
     cursor->lmdb = lmdb;
     cursor->from = mds_lmdb_val(from);
-    cursor->table = table;
 
-    if (lmdb->code == 0 && lmdb->proxy == NULL) {
+    if (lmdb->code != 0) {
+        return cursor;
+    }
+
+    if (lmdb->remote == NULL) {
         lmdb->code
             = mdb_cursor_open(lmdb->txn, lmdb->tables[table], &cursor->cursor);
+        return cursor;
     }
+
+    cursor->remote = lmdb->remote->ops->walk(lmdb->remote, table, from);
+    lmdb->code = cursor->remote == NULL ? ENOMEM : 0;
 
     return cursor;
 }
@@ -170,27 +194,28 @@ mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
 {
     MDB_val       k, v;
     MDB_cursor_op op;
-    int           code;
+    mds_lmdb_t   *lmdb;
 
-    if (cursor == NULL) {
+    if (cursor == NULL || cursor->lmdb->code != 0) {
         return false;
     }
 
-    if (cursor->lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_next(cursor, key, value);
+    lmdb = cursor->lmdb;
+
+    if (cursor->remote != NULL) {
+        return mds_lmdb_found(lmdb, lmdb->remote->ops->next(cursor->remote, key,
+                                                            value));
     }
 
-    if (cursor->cursor == NULL || cursor->lmdb->code != 0) {
+    if (cursor->cursor == NULL) {
         return false;
     }
 
     k = cursor->from;
     op = cursor->begun ? MDB_NEXT : k.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST;
-    code = mdb_cursor_get(cursor->cursor, &k, &v, op);
     cursor->begun = true;
 
-    if (code != 0) {
-        cursor->lmdb->code = code == MDB_NOTFOUND ? 0 : code;
+    if (!mds_lmdb_found(lmdb, mdb_cursor_get(cursor->cursor, &k, &v, op))) {
         return false;
     }
 
@@ -211,6 +236,9 @@ mds_lmdb_walk_end(mds_lmdb_cursor_t *cursor)
         mdb_cursor_close(cursor->cursor);
     }
 
-    mds_lmdb_proxy_walk_end(cursor);
+    if (cursor->remote != NULL) {
+        cursor->lmdb->remote->ops->walk_end(cursor->remote);
+    }
+
     free(cursor);
 }

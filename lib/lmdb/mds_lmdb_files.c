@@ -75,9 +75,8 @@ mds_lmdb_give(mds_lmdb_t *lmdb, int64_t uid, int64_t gid, mds_error_t *err)
     mds_status_t status = MDS_OK;
     int          dir;
 
-    /* They are made by their owner there, with the folder's group. */
-    if (lmdb->proxy != NULL) {
-        return mds_lmdb_proxy_do(lmdb, MDS_PROXY_GIVE, err);
+    if (lmdb->remote != NULL) {
+        return mds_lmdb_call_remote(lmdb, MDS_LMDB_GIVE, -1, err, NULL);
     }
 
     (void) mdb_env_get_path(lmdb->env, &path);

@@ -14,6 +14,8 @@
  * environment sets it for all. */
 #define MDS_LMDB_READERS 1024
 
+static mds_lmdb_remote_open_t mds_lmdb_remote_open; /* NULL: none is set */
+
 /* Compares the file's length with its pages before anything is looked up: LMDB
  * opens a truncated file, and the first access past its end is SIGBUS. */
 static mds_status_t
@@ -160,45 +162,30 @@ mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, mds_lmdb_mode_t mode,
                : mdb_env_open(lmdb->env, path, mds_lmdb_flags(mode), 0640);
 }
 
-/* Creates a handle of a new environment, or of that of another handle. */
-static mds_lmdb_t *
-mds_lmdb_handle(const mds_lmdb_t *of)
-{
-    mds_lmdb_t *lmdb = calloc(1, sizeof(*lmdb));
-
-    if (lmdb == NULL) {
-        return NULL;
-    }
-
-    if (of != NULL) {
-        *lmdb = *of;
-        lmdb->txn = NULL;
-        lmdb->reader = NULL;
-        lmdb->handle = of->handle + 1;
-        lmdb->kept = NULL;
-        atomic_fetch_add(lmdb->handles, 1);
-        return lmdb;
-    }
-
-    lmdb->handles = calloc(1, sizeof(*lmdb->handles));
-    if (lmdb->handles == NULL) {
-        free(lmdb);
-        return NULL;
-    }
-
-    atomic_init(lmdb->handles, 1);
-    return lmdb;
-}
-
 mds_status_t
 mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err, mds_lmdb_t **shared)
 {
-    mds_lmdb_t *handle = mds_lmdb_handle(lmdb);
+    mds_status_t status = MDS_OK;
+    mds_lmdb_t  *handle = malloc(sizeof(*handle));
 
     if (handle == NULL) {
         return mds_fail_memory(err);
     }
 
+    *handle = *lmdb;
+    handle->txn = NULL;
+    handle->reader = NULL;
+
+    if (lmdb->remote != NULL) {
+        status = lmdb->remote->ops->share(lmdb->remote, err, &handle->remote);
+    }
+
+    if (status != MDS_OK) {
+        free(handle);
+        return status;
+    }
+
+    atomic_fetch_add(lmdb->handles, 1);
     *shared = handle;
     return MDS_OK;
 }
@@ -208,7 +195,7 @@ mds_lmdb_clear_stale_readers(mds_lmdb_t *lmdb)
 {
     int dead;
 
-    if (lmdb->proxy == NULL) {
+    if (lmdb->remote == NULL) {
         (void) mdb_reader_check(lmdb->env, &dead);
     }
 }
@@ -241,50 +228,57 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
     return code == 0 ? status : mds_lmdb_fail(err, code, "open", path);
 }
 
+void
+mds_lmdb_set_remote(mds_lmdb_remote_open_t opener)
+{
+    mds_lmdb_remote_open = opener;
+}
+
+/* Checks what lies under the path, and has the opener open it, if it does. */
+static mds_status_t
+mds_lmdb_open_shared(const char *path, mds_lmdb_mode_t how,
+                     const char *const *names, uint64_t map_bytes,
+                     mds_error_t *err, mds_lmdb_t *opened)
+{
+    mds_status_t status = mds_lmdb_check_files(path, err);
+
+    if (status == MDS_OK && mds_lmdb_remote_open != NULL) {
+        status = mds_lmdb_remote_open(path, how, names, opened->table_count,
+                                      map_bytes, err, &opened->remote);
+    }
+
+    return status;
+}
+
 mds_status_t
 mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               unsigned table_count, uint64_t map_bytes, mds_error_t *err,
               mds_lmdb_t **lmdb)
 {
-    mds_lmdb_mode_t how = mode;
-    mds_lmdb_t     *opened;
-    mds_status_t    status = MDS_OK;
-    bool            aside = false;
-    int             dir;
+    mds_status_t status = MDS_OK;
+    mds_lmdb_t  *opened = calloc(1, sizeof(*opened));
 
-    mode = how & MDS_LMDB_MODES;
+    if (opened == NULL
+        || (opened->handles = calloc(1, sizeof(*opened->handles))) == NULL)
+    {
+        free(opened);
+        return mds_fail_memory(err);
+    }
 
-    if (mode == MDS_LMDB_IMMUTABLE) {
+    atomic_init(opened->handles, 1);
+    opened->mode = mode & MDS_LMDB_MODES;
+    opened->table_count = table_count;
+
+    if (opened->mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_check_meta(path, err, &map_bytes);
 
-    } else if (mode == MDS_LMDB_SHARED) {
-        status = mds_lmdb_check_files(path, err);
+    } else if (opened->mode == MDS_LMDB_SHARED) {
+        status
+            = mds_lmdb_open_shared(path, mode, names, map_bytes, err, opened);
     }
 
-    if (status == MDS_OK && mode == MDS_LMDB_SHARED) {
-        status = mds_proxy_wanted(path, err, &dir, &aside);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    opened = mds_lmdb_handle(NULL);
-
-    if (opened == NULL) {
-        status = mds_fail_memory(err);
-
-    } else {
-        opened->mode = mode;
-        opened->table_count = table_count;
-        status = aside ? mds_proxy_open(path, dir, how, names, table_count,
-                                        map_bytes, err, &opened->proxy)
-                       : mds_lmdb_open_here(path, how, names, map_bytes, err,
-                                            opened);
-    }
-
-    if (aside) {
-        close(dir);
+    if (status == MDS_OK && opened->remote == NULL) {
+        status = mds_lmdb_open_here(path, mode, names, map_bytes, err, opened);
     }
 
     if (status != MDS_OK) {
@@ -309,11 +303,12 @@ mds_lmdb_close(mds_lmdb_t *lmdb)
         mdb_txn_abort(lmdb->reader);
     }
 
+    if (lmdb->remote != NULL) {
+        lmdb->remote->ops->close(lmdb->remote);
+    }
+
     if (atomic_fetch_sub(lmdb->handles, 1) == 1) {
-        if (lmdb->env != NULL) {
-            mdb_env_close(lmdb->env);
-        }
-        mds_proxy_close(lmdb->proxy);
+        mdb_env_close(lmdb->env); /* NULL is fine */
         free(lmdb->handles);
     }
 

@@ -7,8 +7,8 @@
 #include "base/mds_time.h"
 #include "catalog/mds_current.h"
 #include "compile/mds_generation.h"
-#include "lmdb/mds_proxy.h"
 #include "loader/mds_loader.h"
+#include "proxy/mds_proxy.h"
 #include "state/mds_registry.h"
 #include "state/mds_state.h"
 
@@ -60,7 +60,7 @@ mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
 {
     mds_path_t   path;
     bool         workers = mds_depot_dirs[i].workers;
-    bool         early = workers && mds_proxy_enabled();
+    bool         early = workers && mds_proxy_is_enabled();
     mds_status_t status
         = mds_path(&path, err, "%s%s", depot, mds_depot_dirs[i].name);
 

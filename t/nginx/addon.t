@@ -53,6 +53,18 @@ is($status, 0, 'configure') or diag("$out$err");
     '-f', 'objs/Makefile', 'modules');
 is($status, 0, 'make modules') or diag("$out$err");
 
+# An edge has no document, no compiler and no signing, and its workers start no
+# process and become no other user: that is what mdsctl does.
+my %folders = map { m{/addon/(\w+)/} ? ($1 => 1) : () }
+    glob "$t->{dir}/found/objs/addon/*/*.o";
+is_deeply [sort { $a cmp $b } keys %folders],
+    [qw(base catalog evaluate idset json lmdb ngx_mds_module request state)],
+    'it has these folders';
+my $symbols = `nm -u '$t->{dir}/found/objs/ngx_http_mds_module.so'`;
+like($symbols, qr/ mdb_get\b/, 'its undefined symbols are read');
+unlike($symbols, qr/ (?:fork|execv|setresuid|setgroups|socketpair|ZSTD_\w+)\b/,
+    '... and none starts a process, becomes a user, or compresses');
+
 {
     local $MDS::BUILD = "$t->{dir}/found/objs";
     ($status, $out) = $t->test_config('mds_depot %DEPOT%;'

@@ -1,8 +1,11 @@
-/* The end of a proxy that has the environment, as the owner of its folder. */
+/*
+ * The second process: it becomes the owner of its working directory, and makes
+ * the calls of mds_lmdb.h that it is sent.
+ */
 
 #define _GNU_SOURCE /* setresuid() */
 
-#include "lmdb/mds_proxy_internal.h"
+#include "proxy/mds_proxy_internal.h"
 
 #include <grp.h>
 #include <stdlib.h>
@@ -12,8 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mds_buffer.h"
+
 typedef struct {
-    mds_lmdb_t         *lmdb[2]; /* and its twin; NULL: not opened yet */
+    mds_lmdb_t         *lmdb[2]; /* two handles; NULL: not opened yet */
     mds_proxy_request_t request;
     mds_proxy_answer_t  answer;
     mds_error_t         err;
@@ -21,10 +26,11 @@ typedef struct {
     char                key[MDS_LMDB_KEY_MAX];
     char               *value;
     const char         *payload;
-    char               *pairs;
+    mds_buffer_t        pairs;
 } mds_serve_t;
 
-/* The working directory is the environment's. Nothing of root is left. */
+/* Becomes the owner of the working directory, which is the environment's, and
+ * gives up all privileges of root. */
 static bool
 mds_serve_become_owner(void)
 {
@@ -60,7 +66,7 @@ mds_serve_skip(size_t len)
     for (; len > 0; len -= n) {
         n = len < sizeof(bytes) ? len : sizeof(bytes);
 
-        if (!mds_proxy_take(MDS_PROXY_FD, bytes, n)) {
+        if (!mds_proxy_receive(MDS_PROXY_FD, bytes, n)) {
             return false;
         }
     }
@@ -69,7 +75,7 @@ mds_serve_skip(size_t len)
 }
 
 static bool
-mds_serve_take_request(mds_serve_t *s)
+mds_serve_receive(mds_serve_t *s)
 {
     union {
         struct cmsghdr align;
@@ -94,7 +100,7 @@ mds_serve_take_request(mds_serve_t *s)
         memcpy(&s->fd, CMSG_DATA(header), sizeof(s->fd));
     }
 
-    if (!mds_proxy_take(MDS_PROXY_FD, s->key, s->request.key_len)) {
+    if (!mds_proxy_receive(MDS_PROXY_FD, s->key, s->request.key_len)) {
         return false;
     }
 
@@ -105,7 +111,7 @@ mds_serve_take_request(mds_serve_t *s)
 
     s->value[s->request.value_len] = '\0';
 
-    return mds_proxy_take(MDS_PROXY_FD, s->value, s->request.value_len);
+    return mds_proxy_receive(MDS_PROXY_FD, s->value, s->request.value_len);
 }
 
 static mds_status_t
@@ -115,8 +121,8 @@ mds_serve_open(mds_serve_t *s)
     const char  *next = s->value, *end = s->value + s->request.value_len;
     mds_status_t status;
 
-    if (s->lmdb[0] != NULL || s->request.table > MDS_LMDB_TABLES_MAX) {
-        return mds_fail(&s->err, MDS_INVALID, "a wrong request");
+    if (s->request.table > MDS_LMDB_TABLES_MAX) {
+        return mds_fail(&s->err, MDS_INVALID, "the request is not valid");
     }
 
     for (unsigned i = 0; i < s->request.table; i++) {
@@ -146,50 +152,42 @@ mds_serve_get(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t key)
     }
 }
 
-/* As many pairs as fit, and one at least. */
+/* Answers with as many pairs as fit, and one at least. */
 static mds_status_t
 mds_serve_walk(mds_serve_t *s, mds_lmdb_t *lmdb, mds_str_t from)
 {
     mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, s->request.table, from);
     mds_str_t          key, value;
-    size_t             room = 0, len = 0;
+    mds_status_t       status = MDS_OK;
 
     while (mds_lmdb_next(cursor, &key, &value)) {
-        uint32_t lens[2] = { (uint32_t) key.len, (uint32_t) value.len };
-        size_t   bytes = sizeof(lens) + key.len + value.len;
+        uint32_t len[2] = { (uint32_t) key.len, (uint32_t) value.len };
+        size_t   bytes = sizeof(len) + key.len + value.len;
 
         if (s->request.flags != 0 && mds_str_eq(key, from)) {
             continue;
         }
 
-        if (len > 0 && len + bytes > MDS_PROXY_BATCH_BYTES) {
+        if (bytes > MDS_PROXY_VALUE_MAX) {
+            status = mds_fail(&s->err, MDS_DAMAGED, "the record is too long");
+            break;
+        }
+
+        if (s->pairs.len > 0 && s->pairs.len + bytes > MDS_PROXY_PAIRS_BYTES) {
             s->answer.number = 1;
             break;
         }
 
-        if (len + bytes > room) {
-            room
-                = bytes > MDS_PROXY_BATCH_BYTES ? bytes : MDS_PROXY_BATCH_BYTES;
-            s->pairs = realloc(s->pairs, room);
-        }
-
-        if (s->pairs == NULL || bytes > MDS_PROXY_VALUE_MAX) {
-            mds_lmdb_walk_end(cursor);
-            return s->pairs == NULL
-                       ? mds_fail(&s->err, MDS_NO_MEMORY, "no memory")
-                       : mds_fail(&s->err, MDS_DAMAGED, "a record is too long");
-        }
-
-        memcpy(s->pairs + len, lens, sizeof(lens));
-        memcpy(s->pairs + len + sizeof(lens), key.data, key.len);
-        memcpy(s->pairs + len + sizeof(lens) + key.len, value.data, value.len);
-        len += bytes;
+        mds_buffer_add(&s->pairs, len, sizeof(len));
+        mds_buffer_add(&s->pairs, key.data, key.len);
+        mds_buffer_add(&s->pairs, value.data, value.len);
     }
 
     mds_lmdb_walk_end(cursor);
-    s->answer.len = (uint32_t) len;
-    s->payload = s->pairs;
-    return MDS_OK;
+    s->answer.len = (uint32_t) s->pairs.len;
+    s->payload = (const char *) s->pairs.data;
+
+    return mds_buffer_failed(&s->pairs) ? mds_fail_memory(&s->err) : status;
 }
 
 static mds_status_t
@@ -201,51 +199,50 @@ mds_serve_do(mds_serve_t *s)
     mds_status_t status = MDS_OK;
 
     if (s->value == NULL) {
-        return mds_fail(&s->err, MDS_NO_MEMORY, "no memory");
+        return mds_fail_memory(&s->err);
     }
 
-    if (s->request.op == MDS_PROXY_OPEN) {
+    if (s->request.op > MDS_LMDB_WALK
+        || (lmdb == NULL) != (s->request.op == MDS_LMDB_OPEN))
+    {
+        return mds_fail(&s->err, MDS_INVALID, "the request is not valid");
+    }
+
+    /* Without a default, so that the compiler finds a function left out. */
+    switch ((mds_lmdb_op_t) s->request.op) {
+    case MDS_LMDB_OPEN:
         return mds_serve_open(s);
-    }
-
-    if (lmdb == NULL) {
-        return mds_fail(&s->err, MDS_INVALID, "a wrong request");
-    }
-
-    switch (s->request.op) {
-    case MDS_PROXY_READ:
+    case MDS_LMDB_READ:
         return mds_lmdb_read(lmdb, &s->err);
-    case MDS_PROXY_WRITE:
+    case MDS_LMDB_WRITE:
         return mds_lmdb_write(lmdb, &s->err);
-    case MDS_PROXY_COMMIT:
+    case MDS_LMDB_COMMIT:
         return mds_lmdb_commit(lmdb, &s->err);
-    case MDS_PROXY_COPY:
+    case MDS_LMDB_COPY:
         return mds_lmdb_copy(lmdb, s->fd, &s->err);
-    case MDS_PROXY_GIVE:
+    case MDS_LMDB_GIVE:
         return mds_lmdb_give(lmdb, -1, -1, &s->err);
-    case MDS_PROXY_ABORT:
+    case MDS_LMDB_ABORT:
         mds_lmdb_abort(lmdb);
         break;
-    case MDS_PROXY_GET:
-        mds_serve_get(s, lmdb, key);
-        break;
-    case MDS_PROXY_PUT:
-        mds_lmdb_put(lmdb, s->request.table, key, value);
-        break;
-    case MDS_PROXY_DELETE:
-        mds_lmdb_delete(lmdb, s->request.table, key);
-        break;
-    case MDS_PROXY_COUNT:
-        s->answer.number = mds_lmdb_count(lmdb, s->request.table);
-        break;
-    case MDS_PROXY_WALK:
-        status = mds_serve_walk(s, lmdb, key);
-        break;
-    case MDS_PROXY_BYTES:
+    case MDS_LMDB_FILE_BYTES:
         s->answer.number = mds_lmdb_file_bytes(lmdb);
         break;
-    default:
-        return mds_fail(&s->err, MDS_INVALID, "a wrong request");
+    case MDS_LMDB_GET:
+        mds_serve_get(s, lmdb, key);
+        break;
+    case MDS_LMDB_PUT:
+        mds_lmdb_put(lmdb, s->request.table, key, value);
+        break;
+    case MDS_LMDB_DELETE:
+        mds_lmdb_delete(lmdb, s->request.table, key);
+        break;
+    case MDS_LMDB_COUNT:
+        s->answer.number = mds_lmdb_count(lmdb, s->request.table);
+        break;
+    case MDS_LMDB_WALK:
+        status = mds_serve_walk(s, lmdb, key);
+        break;
     }
 
     s->answer.code = mds_lmdb_code(lmdb);
@@ -272,9 +269,8 @@ static void
 mds_serve_clean(mds_serve_t *s)
 {
     free(s->value);
-    free(s->pairs);
+    mds_buffer_free(&s->pairs);
     s->value = NULL;
-    s->pairs = NULL;
 
     if (s->fd >= 0) {
         close(s->fd);
@@ -290,7 +286,7 @@ mds_proxy_serve(void)
     int                code = more ? 0 : 1;
 
     while (more) {
-        more = mds_serve_take_request(&s) && mds_serve_answer(&s);
+        more = mds_serve_receive(&s) && mds_serve_answer(&s);
         mds_serve_clean(&s);
     }
 
