@@ -1,12 +1,9 @@
 /*
- * One evaluation: its context, its trace, and the tests that a release has to
- * pass. With a trace all tests are run, else those up to the first failure.
+ * One evaluation: its context, and the tests that a release has to pass. With a
+ * trace all tests are run, else those up to the first failure.
  */
 
 #include "evaluate/mds_eval.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "base/mds_time.h"
 
@@ -58,40 +55,6 @@ mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
     memset(eval->list_matches, MDS_MATCH_UNKNOWN, sizeof(eval->list_matches));
     memset(eval->rule_matches, MDS_MATCH_UNKNOWN,
            rules < MDS_RULE_MATCHES_MAX ? rules : MDS_RULE_MATCHES_MAX);
-}
-
-bool(mds_eval_trace)(mds_eval_t *eval, const char *what, mds_str_t subject,
-                     mds_str_t seen, bool holds, const char *format, ...)
-{
-    char              detail[MDS_DETAIL_MAX];
-    mds_trace_event_t event
-        = { MDS_TRACE_TEST, what, subject, detail, seen, holds };
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(detail, sizeof(detail), format, args);
-    va_end(args);
-    eval->trace->event(eval->trace, &event);
-
-    return holds;
-}
-
-const char *
-mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
-                    const char *suffix, char *buffer, size_t size)
-{
-    size_t len = 0;
-
-    buffer[0] = '\0';
-
-    for (uint32_t i = 0; i < texts.count && len < size; i++) {
-        mds_str_t text = mds_record_text(eval->record, texts.first + i);
-
-        len += (size_t) snprintf(buffer + len, size - len, "%s%.*s%s",
-                                 i > 0 ? ", " : "", MDS_STR(text), suffix);
-    }
-
-    return buffer;
 }
 
 bool
@@ -234,6 +197,25 @@ mds_test_scope(mds_eval_t *eval, const char *what, mds_scope_t *scope,
                : mds_trace_scope(eval, what, texts, scope->value, holds);
 }
 
+static bool
+mds_test_platform(mds_eval_t *eval, const mds_release_record_t *release,
+                  mds_eval_mode_t mode)
+{
+    (void) mode;
+
+    return mds_test_scope(eval, "platform", &eval->platform,
+                          release->platforms);
+}
+
+static bool
+mds_test_channel(mds_eval_t *eval, const mds_release_record_t *release,
+                 mds_eval_mode_t mode)
+{
+    (void) mode;
+
+    return mds_test_scope(eval, "channel", &eval->channel, release->channels);
+}
+
 /* The request's refuse is a list of versions: "1.0,1.2". */
 bool
 mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
@@ -260,14 +242,20 @@ mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
 }
 
 static bool
-mds_test_refused(mds_eval_t *eval, const mds_release_record_t *release)
+mds_test_refused(mds_eval_t *eval, const mds_release_record_t *release,
+                 mds_eval_mode_t mode)
 {
+    (void) mode;
+
     return mds_eval_version_accepted(eval, release->version_key);
 }
 
 static bool
-mds_test_build(mds_eval_t *eval, const mds_release_record_t *release)
+mds_test_build(mds_eval_t *eval, const mds_release_record_t *release,
+               mds_eval_mode_t mode)
 {
+    (void) mode;
+
     /* A setting has no builds. */
     if (release->setting.len > 0) {
         return true;
@@ -280,93 +268,60 @@ mds_test_build(mds_eval_t *eval, const mds_release_record_t *release)
 }
 
 static bool
-mds_test_except(mds_eval_t *eval, const mds_release_record_t *release)
+mds_test_except(mds_eval_t *eval, const mds_release_record_t *release,
+                mds_eval_mode_t mode)
 {
+    (void) mode;
+
     /* A pattern that gives up on an id excludes it. */
     return !mds_eval_lists(eval, release->except, "except", true);
 }
 
 static bool
-mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release)
+mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release,
+               mds_eval_mode_t mode)
 {
+    (void) mode;
+
     return mds_eval_rules(eval, release->rules, eval->trace != NULL);
 }
 
-/* Returns whether to stop: the release does not hold, and no trace wants to
- * hear of the remaining tests. */
-static inline bool
-mds_eval_stop(const mds_eval_t *eval, bool test, bool *holds)
-{
-    *holds = *holds && test;
+/*
+ * The tests of a release, but for its audience, in their order: those that
+ * mds_eval_prefilter_rejects() runs as well, then those that look further. Each
+ * tells the trace of its result.
+ */
+static bool (*const mds_release_tests[])(mds_eval_t                 *eval,
+                                         const mds_release_record_t *release,
+                                         mds_eval_mode_t             mode)
+    = { mds_test_state, mds_test_time,  mds_test_platform, mds_test_channel,
+        mds_test_rules, mds_test_build, mds_test_refused,  mds_test_except };
 
-    return !*holds && eval->trace == NULL;
-}
+#define MDS_TESTS_PREFILTERED 4
 
-/* Runs the tests of state, time and scope, in the order of
- * mds_eval_prefilter_rejects(). Returns false to stop. */
-static inline bool
-mds_tests_scope(mds_eval_t *eval, const mds_release_record_t *r,
-                mds_eval_mode_t mode, bool *holds)
+/* Runs the tests from the first on; without a trace, up to one that fails. */
+static bool
+mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
+               mds_eval_mode_t mode, size_t first)
 {
-    return !mds_eval_stop(eval, mds_test_state(eval, r, mode), holds)
-           && !mds_eval_stop(eval, mds_test_time(eval, r, mode), holds)
-           && !mds_eval_stop(eval,
-                             mds_test_scope(eval, "platform", &eval->platform,
-                                            r->platforms),
-                             holds)
-           && !mds_eval_stop(eval,
-                             mds_test_scope(eval, "channel", &eval->channel,
-                                            r->channels),
-                             holds);
-}
+    bool holds = true;
 
-/* Runs the tests of the device: rules, build, refused versions, exceptions. */
-static inline bool
-mds_tests_device(mds_eval_t *eval, const mds_release_record_t *r, bool *holds)
-{
-    return !mds_eval_stop(eval, mds_test_rules(eval, r), holds)
-           && !mds_eval_stop(eval, mds_test_build(eval, r), holds)
-           && !mds_eval_stop(eval, mds_test_refused(eval, r), holds)
-           && !mds_eval_stop(eval, mds_test_except(eval, r), holds);
+    for (size_t i = first; i < mds_nelems(mds_release_tests); i++) {
+        holds = mds_release_tests[i](eval, release, mode) && holds;
+
+        if (!holds && eval->trace == NULL) {
+            break;
+        }
+    }
+
+    return holds;
 }
 
 bool
 mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
 {
-    bool holds = true;
-
-    return mds_tests_scope(eval, release, mode, &holds)
-           && mds_tests_device(eval, release, &holds) && holds;
-}
-
-/* Without a trace the prefilter has run the tests of scope. The audience is
- * last, since it may use up a place of a window. */
-static bool
-mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
-               mds_eval_mode_t mode, mds_reason_t *reason)
-{
-    bool holds = true;
-
-    return (eval->trace == NULL || mds_tests_scope(eval, release, mode, &holds))
-           && mds_tests_device(eval, release, &holds)
-           && mds_eval_audience(eval, release, reason) && holds;
-}
-
-void(mds_eval_trace_candidate)(mds_eval_t *eval, mds_trace_type_t type,
-                               const char *what, mds_span_t id,
-                               mds_span_t version, bool holds)
-{
-    mds_trace_event_t event = {
-        .type = type,
-        .what = what,
-        .subject = mds_record_bytes(eval->record, id),
-        .detail = "",
-        .seen = mds_record_bytes(eval->record, version),
-        .holds = holds,
-    };
-
-    eval->trace->event(eval->trace, &event);
+    return mds_eval_tests(eval, release, mode, 0);
 }
 
 bool
@@ -385,8 +340,15 @@ mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
 
     mds_eval_trace_candidate(eval, MDS_TRACE_RELEASE, what, release->id,
                              release->version, false);
-    holds
-        = mds_eval_tests(eval, release, mode, reason) && eval->status == MDS_OK;
+    holds = mds_eval_tests(eval, release, mode,
+                           eval->trace == NULL ? MDS_TESTS_PREFILTERED : 0);
+
+    /* The audience is last, since it may use up a place of a window. */
+    if (holds || eval->trace != NULL) {
+        holds = mds_eval_audience(eval, release, reason) && holds
+                && eval->status == MDS_OK;
+    }
+
     mds_eval_trace_candidate(eval, MDS_TRACE_RESULT, what, release->id,
                              release->version, holds);
 
