@@ -1,22 +1,38 @@
 /*
- * The attributes of a request. What mds_attribute sets is the operator's word
- * and the only source of that value; all else is the device's, in the query.
+ * The attributes of a request. The operator's come from mds_attribute; the
+ * device cannot set an attribute that the operator sets, even to nothing.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_request.h"
 
 #include "base/mds_name.h"
 
 static ngx_http_mds_attribute_t *
-ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name);
+ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name)
+{
+    ngx_http_mds_attribute_t *attribute;
+
+    if (in == NULL) {
+        return NULL;
+    }
+
+    attribute = in->elts;
+    for (ngx_uint_t i = 0; i < in->nelts; i++) {
+        if (mds_str_eq(ngx_http_mds_view(&attribute[i].name),
+                       ngx_http_mds_view(name))) {
+            return &attribute[i];
+        }
+    }
+
+    return NULL;
+}
 
 char *
 ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_mds_loc_conf_t         *mlcf = conf;
-    ngx_http_mds_attribute_t        *attribute;
-    ngx_http_compile_complex_value_t compile;
-    ngx_str_t                       *args = cf->args->elts;
+    ngx_http_mds_loc_conf_t  *mlcf = conf;
+    ngx_http_mds_attribute_t *attribute;
+    ngx_str_t                *args = cf->args->elts;
 
     if (!mds_attribute_name_valid(ngx_http_mds_view(&args[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -46,36 +62,11 @@ ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_memzero(attribute, sizeof(*attribute));
-    ngx_memzero(&compile, sizeof(compile));
-
     attribute->name = args[1];
-    compile.cf = cf;
-    compile.value = &args[2];
-    compile.complex_value = &attribute->value;
 
-    return ngx_http_compile_complex_value(&compile) == NGX_OK ? NGX_CONF_OK
-                                                              : NGX_CONF_ERROR;
-}
-
-static ngx_http_mds_attribute_t *
-ngx_http_mds_find_attribute(ngx_array_t *in, ngx_str_t *name)
-{
-    ngx_http_mds_attribute_t *attribute;
-
-    if (in == NULL) {
-        return NULL;
-    }
-
-    attribute = in->elts;
-    for (ngx_uint_t i = 0; i < in->nelts; i++) {
-        if (attribute[i].name.len == name->len
-            && ngx_memcmp(attribute[i].name.data, name->data, name->len) == 0)
-        {
-            return &attribute[i];
-        }
-    }
-
-    return NULL;
+    return ngx_http_mds_compile_value(cf, &args[2], &attribute->value) == NGX_OK
+               ? NGX_CONF_OK
+               : NGX_CONF_ERROR;
 }
 
 ngx_int_t
@@ -135,7 +126,7 @@ ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
     for (ngx_uint_t i = 0; status == MDS_OK && i < mlcf->attributes->nelts; i++)
     {
         if (ngx_http_complex_value(r, &attribute[i].value, &value) != NGX_OK) {
-            return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+            return mds_fail_memory(err);
         }
 
         status = mds_request_set_trusted(request,
@@ -147,11 +138,14 @@ ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
 }
 
 mds_status_t
-ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
-                             mds_error_t *err)
+ngx_http_mds_read_query(ngx_http_request_t      *r,
+                        ngx_http_mds_validate_pt validate,
+                        mds_request_t *request, mds_error_t *err)
 {
     mds_status_t status;
     char        *buffer;
+
+    mds_request_init(request);
 
     status = ngx_http_mds_set_trusted_attributes(r, request, err);
     if (status != MDS_OK) {
@@ -160,8 +154,11 @@ ngx_http_mds_read_attributes(ngx_http_request_t *r, mds_request_t *request,
 
     buffer = ngx_pnalloc(r->pool, r->args.len + 1);
     if (buffer == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
-    return mds_request_parse(request, ngx_http_mds_view(&r->args), buffer, err);
+    status
+        = mds_request_parse(request, ngx_http_mds_view(&r->args), buffer, err);
+
+    return status == MDS_OK ? validate(request, err) : status;
 }

@@ -1,27 +1,32 @@
 /*
- * Many questions in one POST, many answers in one body. Each stands alone: a
- * mistake in one is told in its place. A result is written as soon as it is
- * known, from where the catalog has it; one that waits for its window comes
- * later, and the body is put together in the order asked.
+ * A batch: many questions in one POST, and their results in one body. An
+ * invalid question is an error in its place; the others stand. A result is
+ * written as soon as it is known, directly from the catalog. If one had to wait
+ * for its window, the body is put into the order asked at the end.
  *
- * An answer has a most: results beyond are errors. Room for those is kept for
- * each question that is still to be told.
+ * The size of an answer is limited: results beyond it are errors, for which
+ * room is reserved until the question is done.
  */
 
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_json.h"
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_respond.h"
 
 #include "request/mds_batch.h"
 
-/* The results' first guess, and what each has in names and braces; what comes
- * before them: two numbers, and words. */
-#define NGX_HTTP_MDS_RESULT_BYTES 640
-#define NGX_HTTP_MDS_WORDS_BYTES 64
-#define NGX_HTTP_MDS_HEAD_BYTES 128
-#define NGX_HTTP_MDS_TAIL_BYTES 2
+#define NGX_HTTP_MDS_RESULT_BYTES 640 /* of a result, at first */
+#define NGX_HTTP_MDS_WORDS_BYTES 64   /* of its names and braces, at most */
+#define NGX_HTTP_MDS_HEAD_BYTES 128   /* before the results */
+#define NGX_HTTP_MDS_TAIL_BYTES 2     /* behind them */
 
 #define NGX_HTTP_MDS_BATCH_ANSWER_MAX (4 * 1024 * 1024)
 
-static ngx_str_t ngx_http_mds_beyond = ngx_string(
+/* $mds_action lists so many actions of a batch, in at most 292 bytes. */
+#define NGX_HTTP_MDS_ACTIONS_MAX 32
+
+static ngx_str_t ngx_http_mds_too_large = ngx_string(
     "one answer is at most 4 MiB, and this result is beyond: ask for it in"
     " another request");
 
@@ -32,39 +37,16 @@ typedef struct {
 
 typedef struct {
     mds_batch_t           *batch;
-    u_char                *data; /* room for what comes before, results */
+    u_char                *data; /* room for the head, then the results */
     size_t                 len;
-    size_t                 size;    /* of data: the bound of len */
-    size_t                 kept;    /* room for questions not told yet */
-    ngx_http_mds_result_t *results; /* by question: one for each */
+    size_t                 size;     /* of data */
+    size_t                 reserved; /* for errors of questions not done */
+    ngx_http_mds_result_t *results;  /* one for each question */
     ngx_uint_t             delivered;
-    ngx_uint_t             out_of_order; /* not told in the order asked */
+    ngx_uint_t             out_of_order;
     uint32_t               poll_after_s;
     uint32_t               poll_jitter_s;
 } ngx_http_mds_batch_response_t;
-
-static void ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body);
-static ngx_int_t
-ngx_http_mds_batch_evaluate(ngx_http_request_t *r, ngx_str_t *body);
-static mds_status_t
-ngx_http_mds_batch_request(ngx_http_mds_evaluation_t *e, size_t i,
-                           mds_request_t *request, mds_error_t *err);
-static mds_status_t ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e,
-                                                 size_t i, mds_error_t *err);
-static ngx_int_t    ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e);
-
-ngx_int_t
-ngx_http_mds_batch_handler(ngx_http_request_t *r)
-{
-    return ngx_http_mds_read_json_body(r, MDS_BATCH_BYTES_MAX,
-                                       ngx_http_mds_batch_begin);
-}
-
-static void
-ngx_http_mds_batch_begin(ngx_http_request_t *r, ngx_str_t *body)
-{
-    ngx_http_finalize_request(r, ngx_http_mds_batch_evaluate(r, body));
-}
 
 static mds_status_t
 ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
@@ -75,7 +57,7 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
     mds_status_t  status;
 
     if (memory == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     mds_request_init(&fixed);
@@ -86,7 +68,7 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
                             : status;
 }
 
-/* What a result takes at most; a byte becomes six if it is a control. */
+/* Returns the bytes of a result at most: a control character becomes six. */
 static size_t
 ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i, size_t quoted,
                           size_t detail)
@@ -97,11 +79,11 @@ ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i, size_t quoted,
                     + detail);
 }
 
-/* The same of one that is beyond. */
+/* Returns the bytes of the error that replaces a result that is too large. */
 static size_t
-ngx_http_mds_beyond_bytes(const mds_batch_t *batch, size_t i)
+ngx_http_mds_too_large_bytes(const mds_batch_t *batch, size_t i)
 {
-    return ngx_http_mds_result_bytes(batch, i, 0, ngx_http_mds_beyond.len);
+    return ngx_http_mds_result_bytes(batch, i, 0, ngx_http_mds_too_large.len);
 }
 
 static ngx_http_mds_batch_response_t *
@@ -123,44 +105,11 @@ ngx_http_mds_batch_response_create(ngx_pool_t *pool, mds_batch_t *batch)
         = ngx_palloc(pool, (count + 1) * sizeof(*response->results));
 
     for (size_t i = 0; i < count; i++) {
-        response->kept += ngx_http_mds_beyond_bytes(batch, i);
+        response->reserved += ngx_http_mds_too_large_bytes(batch, i);
     }
 
     return response->data == NULL || response->results == NULL ? NULL
                                                                : response;
-}
-
-static ngx_int_t
-ngx_http_mds_batch_evaluate(ngx_http_request_t *r, ngx_str_t *body)
-{
-    ngx_http_mds_evaluation_t *e;
-    mds_batch_t               *batch;
-    mds_status_t               status;
-    mds_error_t                err;
-
-    status = ngx_http_mds_batch_read(r, body, &err, &batch);
-    if (status != MDS_OK) {
-        return ngx_http_mds_fail(r, status, err.text);
-    }
-
-    e = ngx_pcalloc(r->pool, sizeof(*e));
-    if (e == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    e->r = r;
-    e->count = mds_batch_count(batch);
-    e->questions = ngx_pcalloc(r->pool, sizeof(*e->questions) * (e->count + 1));
-    e->data = ngx_http_mds_batch_response_create(r->pool, batch);
-    if (e->questions == NULL || e->data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    e->next_request = ngx_http_mds_batch_request;
-    e->on_result = ngx_http_mds_batch_on_result;
-    e->respond = ngx_http_mds_batch_respond;
-
-    return ngx_http_mds_evaluate(e);
 }
 
 static mds_status_t
@@ -189,9 +138,7 @@ ngx_http_mds_write_result(ngx_http_mds_json_t *w, const mds_batch_t *batch,
 
     if (question->status != MDS_OK) {
         ngx_http_mds_json_raw(w, "error\",\"detail\":\"");
-        ngx_http_mds_json_quoted(w,
-                                 (mds_str_t){ question->detail.len,
-                                              (char *) question->detail.data });
+        ngx_http_mds_json_quoted(w, ngx_http_mds_view(&question->detail));
 
     } else {
         ngx_http_mds_json_raw(w, mds_action_name(decision->action));
@@ -205,7 +152,7 @@ ngx_http_mds_write_result(ngx_http_mds_json_t *w, const mds_batch_t *batch,
     }
 }
 
-/* Room for that many bytes, which the answer may still have. */
+/* Makes room for so many more bytes. */
 static mds_status_t
 ngx_http_mds_batch_grow(ngx_pool_t                    *pool,
                         ngx_http_mds_batch_response_t *response, size_t bytes,
@@ -221,7 +168,7 @@ ngx_http_mds_batch_grow(ngx_pool_t                    *pool,
 
     data = ngx_pnalloc(pool, size);
     if (data == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     ngx_memcpy(data, response->data, response->len);
@@ -231,28 +178,29 @@ ngx_http_mds_batch_grow(ngx_pool_t                    *pool,
     return MDS_OK;
 }
 
-/* How much the result takes, which is an error now if that is too much. */
+/* Returns the bytes of the result at most. A result that is too large becomes
+ * an error. */
 static size_t
 ngx_http_mds_batch_fit(ngx_http_mds_batch_response_t *response, size_t i,
                        ngx_http_mds_question_t *question)
 {
-    size_t beyond = ngx_http_mds_beyond_bytes(response->batch, i);
+    size_t too_large = ngx_http_mds_too_large_bytes(response->batch, i);
     size_t bytes = ngx_http_mds_result_bytes(response->batch, i,
                                              question->decision.quoted.len,
                                              question->detail.len);
 
-    response->kept -= beyond;
+    response->reserved -= too_large;
 
-    if (response->len + bytes + response->kept + NGX_HTTP_MDS_TAIL_BYTES
+    if (response->len + bytes + response->reserved + NGX_HTTP_MDS_TAIL_BYTES
         <= NGX_HTTP_MDS_BATCH_ANSWER_MAX)
     {
         return bytes;
     }
 
     question->status = MDS_NO_SPACE;
-    question->detail = ngx_http_mds_beyond;
+    question->detail = ngx_http_mds_too_large;
 
-    return beyond;
+    return too_large;
 }
 
 static mds_status_t
@@ -283,7 +231,7 @@ ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
     response->len += response->results[i].len;
     response->out_of_order |= response->delivered++ != i;
 
-    /* All resources of a body are of one app as a rule: the first that says. */
+    /* Most bodies ask about one app; the first interval counts. */
     if (response->poll_after_s == 0) {
         response->poll_after_s = question->decision.poll_after_s;
         response->poll_jitter_s = question->decision.poll_jitter_s;
@@ -292,7 +240,7 @@ ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
     return MDS_OK;
 }
 
-/* Puts the results into the order asked, behind room for the head. */
+/* Copies the results in the order asked, behind the room for the head. */
 static ngx_int_t
 ngx_http_mds_batch_sort(ngx_http_mds_evaluation_t *e)
 {
@@ -316,7 +264,7 @@ ngx_http_mds_batch_sort(ngx_http_mds_evaluation_t *e)
     return NGX_OK;
 }
 
-/* The head, which was not known before, right before the first result. */
+/* Writes the head directly before the first result. */
 static u_char *
 ngx_http_mds_batch_head(ngx_http_mds_batch_response_t *response,
                         ngx_str_t *serial, uint64_t poll_after_s)
@@ -333,6 +281,46 @@ ngx_http_mds_batch_head(ngx_http_mds_batch_response_t *response,
     return first;
 }
 
+/* Lets $mds_action list the actions of all questions. */
+static ngx_int_t
+ngx_http_mds_batch_set_actions(ngx_http_mds_evaluation_t *e)
+{
+    size_t  count = ngx_min(e->count, NGX_HTTP_MDS_ACTIONS_MAX);
+    size_t  size = count * (sizeof("rollback,") - 1) + sizeof("...,") - 1;
+    u_char *data, *p, *last;
+
+    if (e->count == 0) {
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(e->r->pool, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data;
+    last = data + size;
+
+    for (size_t i = 0; i < count; i++) {
+        ngx_http_mds_question_t *question = &e->questions[i];
+
+        p = ngx_slprintf(p, last, "%s,",
+                         question->status == MDS_OK
+                             ? mds_action_name(question->decision.action)
+                             : "error");
+    }
+
+    if (count < e->count) {
+        p = ngx_slprintf(p, last, "...,");
+    }
+
+    /* The last comma is left out. */
+    e->ctx->action.data = data;
+    e->ctx->action.len = p - 1 - data;
+
+    return NGX_OK;
+}
+
 static ngx_int_t
 ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e)
 {
@@ -343,7 +331,7 @@ ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e)
     answer.poll_after_s = ngx_http_mds_poll_after(response->poll_after_s,
                                                   response->poll_jitter_s);
 
-    if (ngx_http_mds_set_actions(e) != NGX_OK
+    if (ngx_http_mds_batch_set_actions(e) != NGX_OK
         || (response->out_of_order && ngx_http_mds_batch_sort(e) != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -356,4 +344,32 @@ ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e)
     answer.body.len = end - answer.body.data;
 
     return ngx_http_mds_respond(e->r, &answer);
+}
+
+ngx_int_t
+ngx_http_mds_batch_post(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_http_mds_evaluation_t e;
+    mds_batch_t              *batch;
+    mds_status_t              status;
+    mds_error_t               err;
+
+    status = ngx_http_mds_batch_read(r, body, &err, &batch);
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail(r, status, err.text);
+    }
+
+    ngx_http_mds_evaluation_init(&e, r);
+    e.count = mds_batch_count(batch);
+    e.questions = ngx_pcalloc(r->pool, sizeof(*e.questions) * (e.count + 1));
+    e.data = ngx_http_mds_batch_response_create(r->pool, batch);
+    if (e.questions == NULL || e.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    e.next_request = ngx_http_mds_batch_request;
+    e.on_result = ngx_http_mds_batch_on_result;
+    e.respond = ngx_http_mds_batch_respond;
+
+    return ngx_http_mds_evaluate(&e);
 }

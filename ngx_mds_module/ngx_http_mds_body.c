@@ -1,23 +1,24 @@
 /*
- * Bodies of requests. One that nobody has read before goes into memory and no
- * further: what is too long is refused as soon as that is known. One that
- * something else has read, or wants in a file, is taken from where nginx has
- * put it, memory or a temporary file. Either way r->request_body->bufs has
- * all of it afterwards, for $request_body and whoever sends it on: mirrors
- * and other subrequests share it.
+ * Bodies of requests. A body is read into memory without buffering, so that one
+ * that is too long is refused as soon as that is known. If another module has
+ * read it, or wants it in a file, it is taken from where nginx has put it:
+ * memory or a temporary file. In both cases r->request_body->bufs holds the
+ * whole body afterwards, for $request_body, mirrors and other subrequests.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_respond.h"
 
-struct ngx_http_mds_reading_s {
+struct ngx_http_mds_body_reading_s {
     ngx_str_t            body;
     size_t               max;
     ngx_http_mds_body_pt done;
 };
 
-static void ngx_http_mds_body_read(ngx_http_request_t *r);
-static ngx_int_t
-ngx_http_mds_body_rest(ngx_http_request_t *r, ngx_http_mds_reading_t *reading);
+static void      ngx_http_mds_body_read(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mds_body_rest(ngx_http_request_t          *r,
+                                        ngx_http_mds_body_reading_t *reading);
 
 static ngx_int_t
 ngx_http_mds_body_too_large(ngx_http_request_t *r)
@@ -30,9 +31,9 @@ ngx_int_t
 ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
                        ngx_http_mds_body_pt done)
 {
-    ngx_http_mds_ctx_t     *ctx = ngx_http_mds_get_ctx(r);
-    ngx_http_mds_reading_t *reading;
-    ngx_int_t               rc;
+    ngx_http_mds_ctx_t          *ctx = ngx_http_mds_get_ctx(r);
+    ngx_http_mds_body_reading_t *reading;
+    ngx_int_t                    rc;
 
     if (r->headers_in.content_length_n > (off_t) max) {
         rc = ngx_http_discard_request_body(r);
@@ -48,7 +49,7 @@ ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
     reading->done = done;
     ctx->reading = reading;
 
-    /* Ignored where the body has been read, or is there already. */
+    /* nginx ignores this if the body has been read. */
     r->request_body_no_buffering = r->request_body_in_file_only ? 0 : 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_mds_body_read);
@@ -56,10 +57,10 @@ ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
-/* Appends the bytes of a buffer, which is left as it is. NGX_DECLINED: the
- * body gets longer than max. */
+/* Appends the bytes of a buffer, which is not changed. NGX_DECLINED: the body
+ * would be longer than max. */
 static ngx_int_t
-ngx_http_mds_body_append(ngx_http_mds_reading_t *reading, ngx_buf_t *b)
+ngx_http_mds_body_append(ngx_http_mds_body_reading_t *reading, ngx_buf_t *b)
 {
     ngx_str_t *body = &reading->body;
     off_t      len = ngx_buf_size(b);
@@ -84,9 +85,10 @@ ngx_http_mds_body_append(ngx_http_mds_reading_t *reading, ngx_buf_t *b)
     return NGX_OK;
 }
 
-/* The body as nginx has it. It is not copied where it is in one piece. */
+/* Takes the body that nginx has read; copies it unless it is in one piece. */
 static ngx_int_t
-ngx_http_mds_body_gather(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+ngx_http_mds_body_gather(ngx_http_request_t          *r,
+                         ngx_http_mds_body_reading_t *reading)
 {
     ngx_chain_t *cl, *bufs;
     ngx_int_t    rc = NGX_OK;
@@ -120,13 +122,13 @@ ngx_http_mds_body_gather(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
     return rc;
 }
 
-/* Called once with a body that is there, or whenever more of it has come. */
+/* Handles a body that has been read, or the part that has arrived. */
 static void
 ngx_http_mds_body_read(ngx_http_request_t *r)
 {
-    ngx_http_mds_ctx_t     *ctx;
-    ngx_http_mds_reading_t *reading;
-    ngx_int_t               rc;
+    ngx_http_mds_ctx_t          *ctx;
+    ngx_http_mds_body_reading_t *reading;
+    ngx_int_t                    rc;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     reading = ctx->reading;
@@ -155,10 +157,11 @@ ngx_http_mds_body_read(ngx_http_request_t *r)
     ngx_http_finalize_request(r, rc);
 }
 
-/* What has come of a body that is read without buffering; nginx fills those
- * buffers again whose pos has been moved to their end. */
+/* Appends what has arrived of a body that is read without buffering. nginx uses
+ * a buffer again when its pos has reached its end. */
 static ngx_int_t
-ngx_http_mds_body_take(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+ngx_http_mds_body_take(ngx_http_request_t          *r,
+                       ngx_http_mds_body_reading_t *reading)
 {
     ngx_chain_t *cl = r->request_body->bufs;
     ngx_int_t    rc = NGX_OK;
@@ -173,10 +176,10 @@ ngx_http_mds_body_take(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
     return rc;
 }
 
-/* Whoever looks for the body now finds it whole. */
+/* Makes the whole body the request's only buffer. */
 static ngx_int_t
-ngx_http_mds_body_put_back(ngx_http_request_t     *r,
-                           ngx_http_mds_reading_t *reading)
+ngx_http_mds_body_put_back(ngx_http_request_t          *r,
+                           ngx_http_mds_body_reading_t *reading)
 {
     ngx_chain_t *cl = ngx_alloc_chain_link(r->pool);
     ngx_buf_t   *b = ngx_calloc_buf(r->pool);
@@ -199,14 +202,15 @@ ngx_http_mds_body_put_back(ngx_http_request_t     *r,
     return NGX_OK;
 }
 
-/* NGX_AGAIN: there is more to come. */
+/* Reads as much as has arrived; NGX_AGAIN: the body is not complete. */
 static ngx_int_t
-ngx_http_mds_body_rest(ngx_http_request_t *r, ngx_http_mds_reading_t *reading)
+ngx_http_mds_body_rest(ngx_http_request_t          *r,
+                       ngx_http_mds_body_reading_t *reading)
 {
     ngx_int_t rc;
 
     if (reading->body.data == NULL) {
-        /* Its length is known, or it may be anything up to max. */
+        /* A chunked body can be as long as max. */
         if (!r->headers_in.chunked) {
             reading->max = (size_t) r->headers_in.content_length_n;
         }
@@ -248,22 +252,4 @@ ngx_http_mds_is_json(ngx_http_request_t *r)
            && (type->value.len == json->len
                || type->value.data[json->len] == ';'
                || type->value.data[json->len] == ' ');
-}
-
-ngx_int_t
-ngx_http_mds_read_json_body(ngx_http_request_t *r, size_t max,
-                            ngx_http_mds_body_pt done)
-{
-    ngx_int_t rc;
-
-    if (ngx_http_mds_is_json(r)) {
-        return ngx_http_mds_read_body(r, max, done);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-
-    return rc != NGX_OK
-               ? rc
-               : ngx_http_mds_refuse(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                     "the body must be application/json");
 }

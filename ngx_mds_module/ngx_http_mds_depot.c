@@ -1,58 +1,33 @@
 /*
- * The depots of a worker, by path. One is opened after the fork, and once in
- * a process however many locations or, without a master, cycles name it. A
- * timer looks at each: it opens what is not open, and closes what has gone
- * bad. The error log has a line for every change of that, not for a request.
+ * The depots of a worker, by path. A depot is opened after the fork, and only
+ * once in a process, however many locations (or, without a master, cycles) name
+ * it. A timer opens depots that are not open and closes those that were
+ * damaged. The error log has a line for each change of that, not for each
+ * request.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_depot.h"
 
-#define NGX_HTTP_MDS_LOOK_MS 1000
+#include "base/mds_fault_guard.h"
 
-struct ngx_http_mds_depot_s {
-    ngx_str_t    path;    /* zero-terminated */
-    mds_depot_t *depot;   /* NULL: not open */
-    mds_status_t status;  /* why not; as it was logged last */
-    uint32_t     warned;  /* checksum of the last warning logged */
-    ngx_msec_t   opened;  /* when that was tried last */
-    ngx_uint_t   opening; /* counts these */
-    ngx_http_mds_validation_t
-              *validation; /* of a generation; NULL: none under way */
-    ngx_uint_t job;        /* which opening it is for */
-    ngx_http_mds_bounds_t        bounds;
-    ngx_http_mds_env_t           state;
-    ngx_http_mds_commit_queue_t *queue; /* of writes; NULL: none yet */
-    ngx_http_mds_registry_t     *registry;
-    ngx_event_t                  timer;
-    ngx_http_mds_depot_t        *next;
-};
+#define NGX_HTTP_MDS_DEPOT_TIMER_MS 1000
 
-/* An evaluation, for the guard. */
+/* The arguments and the result of a guarded evaluation. */
 typedef struct {
     ngx_http_mds_depot_t    *depot;
     ngx_http_mds_evaluate_pt evaluate;
     void                    *data;
     mds_error_t             *err;
     mds_status_t             status;
-} ngx_http_mds_call_t;
+} ngx_http_mds_depot_call_t;
 
-/* A validation that is taken in, for the guard. */
-typedef struct {
-    ngx_http_mds_depot_t *depot;
-    mds_validate_job_t   *job;
-} ngx_http_mds_adoption_t;
-
-/* Lives as long as the process: with no master, longer than a cycle. */
+/* The list lives as long as the process: without a master, longer than a
+ * cycle. */
 static ngx_http_mds_depot_t *ngx_http_mds_depots;
 
 static ngx_http_mds_depot_t             *
 ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf);
-static void ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot);
-static void
-ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
-                         const mds_error_t *err);
 static void ngx_http_mds_depot_timer(ngx_event_t *event);
-static void ngx_http_mds_depot_poll(ngx_http_mds_depot_t *depot);
 
 void
 ngx_http_mds_open_depots(ngx_array_t *depot_confs)
@@ -81,9 +56,12 @@ ngx_http_mds_close_depots(void)
             ngx_del_timer(&depot->timer);
         }
 
-        mds_depot_close(depot->depot);
+        if (depot->queue.retry.timer_set) {
+            ngx_del_timer(&depot->queue.retry);
+        }
+
+        mds_depot_close(depot->handle);
         ngx_http_mds_env_close(&depot->state);
-        ngx_http_mds_commit_queue_free(depot->queue);
         ngx_http_mds_registry_free(depot->registry);
         ngx_free(depot);
     }
@@ -110,7 +88,7 @@ ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf)
         depot = ngx_http_mds_depot_create(depot_conf);
 
     } else {
-        /* Without a master, another cycle may say otherwise. */
+        /* Without a master, a new cycle can have other bounds. */
         depot->bounds = depot_conf->bounds;
     }
 
@@ -141,10 +119,10 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
+    ngx_http_mds_commit_queue_init(&depot->queue, depot);
 
     depot->timer.handler = ngx_http_mds_depot_timer;
     depot->timer.data = depot;
-    depot->timer.log = ngx_cycle->log;
     depot->timer.cancelable = 1;
 
     depot->next = ngx_http_mds_depots;
@@ -156,14 +134,29 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
 }
 
 static void
+ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
+                         const mds_error_t *err)
+{
+    mds_depot_close(depot->handle);
+    depot->handle = NULL;
+
+    if (depot->status != status) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\" is not served: %s", &depot->path,
+                      err->text);
+        depot->status = status;
+    }
+}
+
+static void
 ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
 {
     mds_error_t  err = { .status = MDS_OK };
     mds_status_t status;
 
     depot->opened = ngx_current_msec;
-    depot->opening++;
-    status = mds_depot_open((char *) depot->path.data, &err, &depot->depot);
+    depot->openings++;
+    status = mds_depot_open((char *) depot->path.data, &err, &depot->handle);
 
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, &err);
@@ -177,143 +170,8 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
     }
 }
 
-static void
-ngx_http_mds_depot_close(ngx_http_mds_depot_t *depot, mds_status_t status,
-                         const mds_error_t *err)
-{
-    mds_depot_close(depot->depot);
-    depot->depot = NULL;
-
-    if (depot->status != status) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\" is not served: %s", &depot->path,
-                      err->text);
-        depot->status = status;
-    }
-}
-
-/*
- * A fault ended a look. Nobody knows in which file it was: the catalog is to
- * be proved again, and the state to be read whole before it is used.
- */
-static mds_status_t
-ngx_http_mds_depot_on_fault(ngx_http_mds_depot_t *depot, mds_error_t *err)
-{
-    mds_status_t status = mds_fail(err, MDS_DAMAGED,
-                                   "a file of it was damaged while it was"
-                                   " read");
-
-    ngx_http_mds_depot_close(depot, status, err);
-    ngx_http_mds_depot_quarantine_state(depot);
-
-    return status;
-}
-
-static void
-ngx_http_mds_depot_check(void *data)
-{
-    ngx_http_mds_depot_t *depot = data;
-    mds_error_t           err = { .status = MDS_OK };
-    mds_status_t          status;
-
-    if (depot->depot != NULL) {
-        status = mds_depot_check(depot->depot, &err);
-        if (status != MDS_OK) {
-            ngx_http_mds_depot_close(depot, status, &err);
-        }
-    }
-
-    if (depot->depot == NULL) {
-        ngx_http_mds_depot_open(depot);
-    }
-
-    if (depot->depot != NULL) {
-        ngx_http_mds_depot_poll(depot);
-    }
-}
-
-static void
-ngx_http_mds_depot_timer(ngx_event_t *event)
-{
-    ngx_http_mds_depot_t *depot = event->data;
-    mds_error_t           err;
-
-    /* Without a master the cycle, and its log, may be another by now. */
-    event->log = ngx_cycle->log;
-
-    if (!mds_fault_guard_call(ngx_http_mds_depot_check, depot)) {
-        (void) ngx_http_mds_depot_on_fault(depot, &err);
-    }
-
-    ngx_http_mds_env_clear_stale_readers(&depot->state);
-
-    if (!ngx_http_mds_commit_queue_is_busy(depot->queue)) {
-        ngx_http_mds_env_refresh(&depot->state, (char *) depot->path.data,
-                                 &depot->bounds);
-    }
-
-    ngx_http_mds_registry_refresh(depot->registry, (char *) depot->path.data,
-                                  &depot->bounds);
-
-    ngx_add_timer(event, NGX_HTTP_MDS_LOOK_MS);
-}
-
-ngx_str_t *
-ngx_http_mds_depot_path(ngx_http_mds_depot_t *depot)
-{
-    return &depot->path;
-}
-
-ngx_uint_t
-ngx_http_mds_depot_is_open(ngx_http_mds_depot_t *depot)
-{
-    return depot != NULL && depot->depot != NULL;
-}
-
-mds_state_t *
-ngx_http_mds_depot_state(ngx_http_mds_depot_t *depot)
-{
-    return ngx_http_mds_env_get(&depot->state);
-}
-
-ngx_uint_t
-ngx_http_mds_depot_is_writing(ngx_http_mds_depot_t *depot)
-{
-    return ngx_http_mds_commit_queue_is_busy(depot->queue);
-}
-
-ngx_http_mds_registry_t *
-ngx_http_mds_depot_registry(ngx_http_mds_depot_t *depot)
-{
-    return depot->registry;
-}
-
-void
-ngx_http_mds_depot_log_state_error(ngx_http_mds_depot_t *depot,
-                                   const mds_error_t    *err)
-{
-    /* Where there is none, that was logged when it could not be opened. */
-    if (!depot->state.error_logged
-        && ngx_http_mds_env_get(&depot->state) != NULL) {
-        depot->state.error_logged = 1;
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
-                      &depot->path, err->text);
-    }
-}
-
-void
-ngx_http_mds_depot_quarantine_state(ngx_http_mds_depot_t *depot)
-{
-    ngx_http_mds_env_quarantine(&depot->state);
-}
-
-ngx_http_mds_commit_queue_t **
-ngx_http_mds_depot_queue(ngx_http_mds_depot_t *depot)
-{
-    return &depot->queue;
-}
-
-/* A generation that fails is tried again and again, but told of once. */
+/* Logs a generation that failed validation; it is retried often, but logged
+ * once. */
 static void
 ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
 {
@@ -330,15 +188,15 @@ ngx_http_mds_depot_warn(ngx_http_mds_depot_t *depot, const mds_error_t *warning)
                   &depot->path, warning->text);
 }
 
-/* The newest good generation, or none: then the depot is closed. */
+/* Begins an evaluation on the newest good generation; a failure closes the
+ * depot. */
 static mds_status_t
 ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
                          mds_catalog_t **catalog)
 {
     mds_status_t status;
 
-    status = mds_depot_begin(depot->depot, ngx_current_msec, err, catalog);
-
+    status = mds_depot_begin(depot->handle, ngx_current_msec, err, catalog);
     if (status != MDS_OK) {
         ngx_http_mds_depot_close(depot, status, err);
         return status;
@@ -348,56 +206,107 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
         ngx_http_mds_depot_warn(depot, err);
     }
 
-    if (depot->validation == NULL && mds_depot_needs_job(depot->depot)) {
-        depot->validation = ngx_http_mds_validation_start(depot, depot->depot);
-        depot->job = depot->opening;
+    if (!depot->validating && mds_depot_needs_job(depot->handle)) {
+        ngx_http_mds_validation_start(depot);
     }
 
     return MDS_OK;
 }
 
+/* Checks that the depot is still the one that was opened, opens it otherwise,
+ * and follows CURRENT even if no request comes. */
 static void
-ngx_http_mds_depot_adopt_guarded(void *data)
+ngx_http_mds_depot_check(void *data)
 {
-    ngx_http_mds_adoption_t *adoption = data;
-    ngx_http_mds_depot_t    *depot = adoption->depot;
+    ngx_http_mds_depot_t *depot = data;
+    mds_error_t           err = { .status = MDS_OK };
+    mds_catalog_t        *catalog;
+    mds_status_t          status;
 
-    mds_validate_job_end(adoption->job,
-                         depot->job == depot->opening ? depot->depot : NULL);
+    if (depot->handle != NULL) {
+        status = mds_depot_check(depot->handle, &err);
+        if (status != MDS_OK) {
+            ngx_http_mds_depot_close(depot, status, &err);
+        }
+    }
+
+    if (depot->handle == NULL) {
+        ngx_http_mds_depot_open(depot);
+    }
+
+    if (depot->handle != NULL
+        && ngx_http_mds_depot_begin(depot, &err, &catalog) == MDS_OK)
+    {
+        mds_depot_end(depot->handle);
+    }
+}
+
+/* Closes the depot after a fault. The damaged file is not known, so the catalog
+ * is validated again, and the state is read completely before it is used. */
+static mds_status_t
+ngx_http_mds_depot_on_fault(ngx_http_mds_depot_t *depot, mds_error_t *err)
+{
+    mds_status_t status = mds_fail(err, MDS_DAMAGED,
+                                   "a file of it was damaged while it was"
+                                   " read");
+
+    ngx_http_mds_depot_close(depot, status, err);
+    ngx_http_mds_env_quarantine(&depot->state);
+
+    return status;
 }
 
 void
-ngx_http_mds_depot_adopt(ngx_http_mds_depot_t *depot, mds_validate_job_t *job)
+ngx_http_mds_depot_guard_call(ngx_http_mds_depot_t *depot,
+                              void (*call)(void *data), void *data)
 {
-    ngx_http_mds_adoption_t adoption = { depot, job };
-    mds_error_t             err;
+    mds_error_t err;
 
-    depot->validation = NULL;
-
-    /* Others are told of it, in a file. */
-    if (!mds_fault_guard_call(ngx_http_mds_depot_adopt_guarded, &adoption)) {
+    if (!mds_fault_guard_call(call, data)) {
         (void) ngx_http_mds_depot_on_fault(depot, &err);
     }
 }
 
-/* So that a worker whom nobody asks anything does not fall behind. */
 static void
-ngx_http_mds_depot_poll(ngx_http_mds_depot_t *depot)
+ngx_http_mds_depot_timer(ngx_event_t *event)
 {
-    mds_error_t    err;
-    mds_catalog_t *catalog;
+    ngx_http_mds_depot_t *depot = event->data;
+    char                 *path = (char *) depot->path.data;
 
-    if (ngx_http_mds_depot_begin(depot, &err, &catalog) == MDS_OK) {
-        mds_depot_end(depot->depot);
+    /* Without a master, a new cycle has another log. */
+    event->log = ngx_cycle->log;
+
+    ngx_http_mds_depot_guard_call(depot, ngx_http_mds_depot_check, depot);
+    ngx_http_mds_env_clear_stale_readers(&depot->state);
+
+    if (!ngx_http_mds_commit_queue_is_busy(&depot->queue)) {
+        ngx_http_mds_env_refresh(&depot->state, path, &depot->bounds);
+    }
+
+    ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds);
+
+    ngx_add_timer(event, NGX_HTTP_MDS_DEPOT_TIMER_MS);
+}
+
+void
+ngx_http_mds_depot_log_state_error(ngx_http_mds_depot_t *depot,
+                                   const mds_error_t    *err)
+{
+    /* That the state could not be opened was logged then. */
+    if (!depot->state.error_logged
+        && ngx_http_mds_env_get(&depot->state) != NULL) {
+        depot->state.error_logged = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
+                      &depot->path, err->text);
     }
 }
 
 static void
-ngx_http_mds_depot_call(void *data)
+ngx_http_mds_depot_evaluate_guarded(void *data)
 {
-    ngx_http_mds_call_t  *call = data;
-    ngx_http_mds_depot_t *depot = call->depot;
-    mds_snapshot_t        snapshot;
+    ngx_http_mds_depot_call_t *call = data;
+    ngx_http_mds_depot_t      *depot = call->depot;
+    mds_snapshot_t             snapshot;
 
     call->status
         = ngx_http_mds_depot_begin(depot, call->err, &snapshot.catalog);
@@ -405,14 +314,14 @@ ngx_http_mds_depot_call(void *data)
         return;
     }
 
-    snapshot.state = ngx_http_mds_depot_state(depot);
+    snapshot.state = ngx_http_mds_env_get(&depot->state);
     call->status = call->evaluate(&snapshot, call->data, call->err);
 
     if (snapshot.state != NULL) {
         mds_state_end(snapshot.state);
     }
 
-    mds_depot_end(depot->depot);
+    mds_depot_end(depot->handle);
 
     if (call->status == MDS_DAMAGED || call->status == MDS_INCOMPATIBLE
         || call->status == MDS_IO)
@@ -421,39 +330,29 @@ ngx_http_mds_depot_call(void *data)
     }
 }
 
-/* What was lost may have been the state alone: at once, but not in a row. */
-static void
-ngx_http_mds_depot_reopen(ngx_http_mds_depot_t *depot)
-{
-    if (ngx_current_msec - depot->opened < NGX_HTTP_MDS_LOOK_MS) {
-        return;
-    }
-
-    if (!mds_fault_guard_call(ngx_http_mds_depot_check, depot)) {
-        mds_error_t err;
-
-        (void) ngx_http_mds_depot_on_fault(depot, &err);
-    }
-}
-
 mds_status_t
 ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
                             ngx_http_mds_evaluate_pt evaluate, void *data,
                             mds_error_t *err)
 {
-    ngx_http_mds_call_t call
+    ngx_http_mds_depot_call_t call
         = { .depot = depot, .evaluate = evaluate, .data = data, .err = err };
 
     if (!ngx_http_mds_depot_is_open(depot)) {
         return mds_fail(err, MDS_NOT_FOUND, "the depot is not open");
     }
 
-    if (mds_fault_guard_call(ngx_http_mds_depot_call, &call)) {
+    if (mds_fault_guard_call(ngx_http_mds_depot_evaluate_guarded, &call)) {
         return call.status;
     }
 
     call.status = ngx_http_mds_depot_on_fault(depot, err);
-    ngx_http_mds_depot_reopen(depot);
+
+    /* If only the state was damaged, the catalog is served again at once; but
+     * not for each request of a flood. */
+    if (ngx_current_msec - depot->opened >= NGX_HTTP_MDS_DEPOT_TIMER_MS) {
+        ngx_http_mds_depot_guard_call(depot, ngx_http_mds_depot_check, depot);
+    }
 
     return call.status;
 }

@@ -1,24 +1,22 @@
 /*
- * What the module refuses goes through error_page, as any handler's status
- * does. The header lines that belong to the refusal are added at the end, and
- * only if the answer still has that status: what another edge or the origin
- * says instead has lines of its own.
+ * Refusals and error_page: a refusal goes through error_page, as the status of
+ * any handler does. Its header lines are added at the end, and only if the
+ * answer still has its status: an answer that another edge or the origin gives
+ * instead has its own lines.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_respond.h"
 
-/* The depot is looked at every second; devices need not be as quick. */
+/* The depot is retried every second, but that is too often for devices. */
 #define NGX_HTTP_MDS_RETRY_AFTER "10"
 
-/* Marks the refusal among what is cleaned up: an internal redirect forgets the
- * request's context, and not that. */
+/* Identifies the refusal among the cleanup handlers of the request, which an
+ * internal redirect keeps, unlike the context. */
 static void
 ngx_http_mds_refusal_mark(void *data)
 {
-    (void) data;
 }
 
-/* Whether nginx would look no further than its own list of pages. */
 ngx_uint_t
 ngx_http_mds_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 {
@@ -62,7 +60,7 @@ static ngx_int_t
 ngx_http_mds_add_missing(ngx_http_request_t *r, const char *name,
                          ngx_str_t *value)
 {
-    return value->len == 0 || ngx_http_mds_find_header(r, name) != NULL
+    return ngx_http_mds_find_header(r, name) != NULL
                ? NGX_OK
                : ngx_http_mds_add_header(r, name, value);
 }

@@ -1,25 +1,27 @@
 /*
- * The evaluation of a request's questions, one or many, in one snapshot. What
- * goes out is copied, so that nothing of the catalog is held afterwards. Where
- * a window has to admit the device first, the request waits for that, without
- * the depot; if the window refuses, the question is evaluated once more.
+ * The evaluation of a request's questions, one or many, in one snapshot. The
+ * answer's parts are copied, so that the catalog is released afterwards. If a
+ * window has to admit the device, the request waits for that without the depot;
+ * if the window refuses, the question is evaluated once more.
  *
- * The part within the fault guard only reads the snapshot and copies from it;
+ * The part inside the fault guard only reads the snapshot and copies from it;
  * registrations are collected there and recorded after it.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_evaluation.h"
+
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_respond.h"
 
 #include "base/mds_time.h"
 #include "request/mds_registration.h"
 
-/* A window that refuses is closed in the next round: there are no more rounds
- * than releases with windows in a row. */
+/* A window that refuses is closed in the next round, so there are no more
+ * rounds than releases with windows in a row. */
 #define NGX_HTTP_MDS_ROUNDS_MAX 64
 
 static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
                                               void *data, mds_error_t *err);
-static void         ngx_http_mds_record_reports(ngx_http_mds_evaluation_t *e);
 static ngx_int_t
             ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending);
 static void ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req);
@@ -42,40 +44,32 @@ ngx_http_mds_get_ctx(ngx_http_request_t *r)
 void
 ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
 {
-    /* Behind the context: ngx_http_mds_get_ctx() has made room. */
+    /* ngx_http_mds_get_ctx() has allocated the room behind the context. */
     ctx->serial.data = (u_char *) (ctx + 1);
     ctx->serial.len
         = ngx_snprintf(ctx->serial.data, NGX_INT64_LEN, "%uL", serial)
           - ctx->serial.data;
 }
 
-static ngx_str_t
-ngx_http_mds_str(const char *data, size_t len)
-{
-    return (ngx_str_t){ len, (u_char *) data };
-}
-
 void
 ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
                            const mds_decision_t *decision)
 {
-    const char *action = mds_action_name(decision->action);
-    const char *reason = mds_reason_name(decision->reason);
-
-    ctx->action = ngx_http_mds_str(action, ngx_strlen(action));
-    ctx->reason = ngx_http_mds_str(reason, ngx_strlen(reason));
-    ctx->release
-        = ngx_http_mds_str(decision->release.data, decision->release.len);
-    ctx->version
-        = ngx_http_mds_str(decision->version.data, decision->version.len);
+    ctx->action
+        = ngx_http_mds_str(mds_str_of(mds_action_name(decision->action)));
+    ctx->reason
+        = ngx_http_mds_str(mds_str_of(mds_reason_name(decision->reason)));
+    ctx->release = ngx_http_mds_str(decision->release);
+    ctx->version = ngx_http_mds_str(decision->version);
 }
 
 ngx_int_t
 ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
 {
-    size_t       pending = 0;
-    mds_status_t status;
-    mds_error_t  err;
+    ngx_http_mds_report_t *report;
+    size_t                 pending = 0;
+    mds_status_t           status;
+    mds_error_t            err;
 
     e->ctx = ngx_http_mds_get_ctx(e->r);
     if (e->ctx == NULL) {
@@ -90,7 +84,12 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
         return ngx_http_mds_fail_evaluation(e->r, status, &err);
     }
 
-    ngx_http_mds_record_reports(e);
+    for (report = e->reports; report != NULL; report = report->next) {
+        ngx_http_mds_registry_record(e->depot, &report->registration,
+                                     e->now_ms);
+    }
+
+    e->reports = NULL;
 
     for (size_t i = 0; i < e->count; i++) {
         pending += e->questions[i].decision.pending ? 1 : 0;
@@ -107,13 +106,13 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
     return e->respond(e);
 }
 
-/* Copies what a view shows to *p, moves *p on, and points the view there. */
+/* Copies the bytes of a view to *p, moves *p on, and points the view there. */
 static void
 ngx_http_mds_copy_view(mds_str_t *view, u_char **p)
 {
     u_char *copy = *p;
 
-    /* An empty one may point nowhere, which memcpy() does not take. */
+    /* memcpy() does not take a null pointer. */
     if (view->len != 0) {
         *p = ngx_cpymem(copy, view->data, view->len);
     }
@@ -121,37 +120,45 @@ ngx_http_mds_copy_view(mds_str_t *view, u_char **p)
     view->data = (char *) copy;
 }
 
-/* Copies what the snapshot owns and the answer needs into the request's pool:
- * an answer by itself has the manifest as it is, one of many has it quoted. */
+/* Copies to the request's pool what the answer, and the window that has to be
+ * asked, need of the snapshot. A single answer has the manifest as it is, one
+ * of many has it quoted. */
 static mds_status_t
 ngx_http_mds_copy_decision(ngx_http_mds_evaluation_t *e,
                            mds_decision_t *decision, mds_error_t *err)
 {
-    mds_str_t *views[] = { &decision->release,     &decision->version,
-                           &decision->manifest,    &decision->signature,
-                           &decision->quoted,      &decision->admission.window,
-                           &decision->admission.id };
-    size_t     bytes = 1;
-    u_char    *p;
+    mds_admission_t *admission = &decision->admission;
+    size_t           bytes = 1;
+    u_char          *p;
 
-    if (e->on_result == NULL) {
+    if (e->next_request == NULL) {
         decision->quoted = mds_null_str;
     } else {
         decision->manifest = mds_null_str;
         decision->signature = mds_null_str;
     }
 
-    for (size_t i = 0; i < mds_nelems(views); i++) {
-        bytes += views[i]->len;
+    bytes += decision->release.len + decision->version.len
+             + decision->manifest.len + decision->signature.len
+             + decision->quoted.len;
+    if (decision->pending) {
+        bytes += admission->window.len + admission->id.len;
     }
 
     p = ngx_pnalloc(e->r->pool, bytes);
     if (p == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
-    for (size_t i = 0; i < mds_nelems(views); i++) {
-        ngx_http_mds_copy_view(views[i], &p);
+    ngx_http_mds_copy_view(&decision->release, &p);
+    ngx_http_mds_copy_view(&decision->version, &p);
+    ngx_http_mds_copy_view(&decision->manifest, &p);
+    ngx_http_mds_copy_view(&decision->signature, &p);
+    ngx_http_mds_copy_view(&decision->quoted, &p);
+
+    if (decision->pending) {
+        ngx_http_mds_copy_view(&admission->window, &p);
+        ngx_http_mds_copy_view(&admission->id, &p);
     }
 
     return MDS_OK;
@@ -170,16 +177,16 @@ ngx_http_mds_fail_window(ngx_http_mds_question_t *question)
     question->done = 1;
 }
 
-/* Fails one question, which is wrong; the others go on. */
+/* Fails one invalid question; the others go on. */
 static mds_status_t
 ngx_http_mds_fail_question(ngx_pool_t *pool, ngx_http_mds_question_t *question,
                            mds_error_t *err)
 {
-    ngx_str_t text = ngx_http_mds_str(err->text, ngx_strlen(err->text));
+    ngx_str_t text = ngx_http_mds_str(mds_str_of(err->text));
 
     question->detail.data = ngx_pstrdup(pool, &text);
     if (question->detail.data == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     question->detail.len = text.len;
@@ -189,24 +196,33 @@ ngx_http_mds_fail_question(ngx_pool_t *pool, ngx_http_mds_question_t *question,
     return MDS_OK;
 }
 
-/* Collects what the request says of its device. Many questions are of one
- * device as a rule, which is collected once. */
+/* Collects the registration of the request's device. Most of a batch's
+ * questions have the same one, which is collected once. */
 static mds_status_t
 ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
                             const mds_snapshot_t      *snapshot,
-                            const mds_decision_t      *decision,
-                            const mds_request_t *request, mds_error_t *err)
+                            const mds_decision_t *decision, mds_error_t *err)
 {
-    char                   key[MDS_DEVICE_KEY_MAX];
-    mds_registration_t     registration;
+    ngx_http_mds_report_t *last = e->last_report, *report;
     mds_app_record_t       app;
-    ngx_http_mds_report_t *report;
 
-    if (!request->may_admit
-        || !mds_registration_from_request(request, key, &registration)
-        || (e->last_report != NULL
-            && mds_registration_eq(&registration,
-                                   &e->last_report->registration)))
+    if (!e->request.may_admit || e->rounds > 0) {
+        return MDS_OK;
+    }
+
+    if (e->spare_report == NULL) {
+        e->spare_report = ngx_palloc(e->r->pool, sizeof(*e->spare_report));
+        if (e->spare_report == NULL) {
+            return mds_fail_memory(err);
+        }
+    }
+
+    report = e->spare_report;
+
+    if (!mds_registration_from_request(&e->request, report->device,
+                                       &report->registration)
+        || (last != NULL
+            && mds_registration_eq(&report->registration, &last->registration)))
     {
         return MDS_OK;
     }
@@ -214,41 +230,19 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
     /* Clients can make up names: only devices of existing apps count. */
     if (decision->reason == MDS_REASON_UNKNOWN
         && mds_catalog_app(snapshot->catalog,
-                           mds_request_attr(request, MDS_ATTR_APP), NULL, &app)
+                           mds_request_attr(&e->request, MDS_ATTR_APP), NULL,
+                           &app)
                != MDS_OK)
     {
         return MDS_OK;
     }
 
-    report = ngx_palloc(e->r->pool, sizeof(*report) + registration.device.len);
-    if (report == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
-    }
-
-    /* The other views are of the request's own memory, which stays. */
-    ngx_memcpy(report + 1, registration.device.data, registration.device.len);
-    registration.device.data = (char *) (report + 1);
-    report->registration = registration;
     report->next = NULL;
-
-    if (e->reports == NULL) {
-        e->reports = report;
-    } else {
-        e->last_report->next = report;
-    }
-
+    *(last == NULL ? &e->reports : &last->next) = report;
     e->last_report = report;
+    e->spare_report = NULL;
 
     return MDS_OK;
-}
-
-static void
-ngx_http_mds_record_reports(ngx_http_mds_evaluation_t *e)
-{
-    for (; e->reports != NULL; e->reports = e->reports->next) {
-        ngx_http_mds_registry_record(e->depot, &e->reports->registration,
-                                     e->now_ms);
-    }
 }
 
 static mds_status_t
@@ -256,15 +250,13 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
                           const mds_snapshot_t *snapshot, mds_error_t *err)
 {
     ngx_http_mds_question_t *question = &e->questions[i];
-    const mds_request_t     *request = e->request;
-    mds_request_t            next;
+    mds_decision_t          *decision = &question->decision;
     mds_status_t             status;
 
-    if (request == NULL) {
-        mds_request_init(&next);
-        request = &next;
+    if (e->next_request != NULL) {
+        mds_request_init(&e->request);
 
-        status = e->next_request(e, i, &next, err);
+        status = e->next_request(e, i, &e->request, err);
         if (status == MDS_INVALID) {
             return ngx_http_mds_fail_question(e->r->pool, question, err);
         }
@@ -274,25 +266,22 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         }
     }
 
-    status = mds_decide(snapshot, request, e->now_ms, NULL, err,
-                        &question->decision);
+    status = mds_decide(snapshot, &e->request, e->now_ms, NULL, err, decision);
     if (status == MDS_DENIED) {
         ngx_http_mds_depot_log_state_error(e->depot, err);
         ngx_http_mds_fail_window(question);
         return MDS_OK;
     }
 
-    if (status == MDS_OK
-        && (e->on_result == NULL || question->decision.pending)) {
-        status = ngx_http_mds_copy_decision(e, &question->decision, err);
+    if (status == MDS_OK && (e->on_result == NULL || decision->pending)) {
+        status = ngx_http_mds_copy_decision(e, decision, err);
     }
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_collect_report(e, snapshot, &question->decision,
-                                             request, err);
+        status = ngx_http_mds_collect_report(e, snapshot, decision, err);
     }
 
-    question->done = status == MDS_OK && !question->decision.pending;
+    question->done = status == MDS_OK && !decision->pending;
 
     return status;
 }
@@ -324,30 +313,40 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
     return status;
 }
 
-/* Asks all windows of the request at once, and waits. */
+/* Asks all windows of the request at once, and lets the request wait with a
+ * copy of the evaluation. */
 static ngx_int_t
 ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
 {
-    ngx_http_mds_write_req_t *write_req;
-    size_t                    n = 0;
+    ngx_http_mds_evaluation_t *waiting;
+    ngx_http_mds_write_req_t  *write_req;
+    size_t                     n = 0;
 
-    if (e->rounds++ == NGX_HTTP_MDS_ROUNDS_MAX) {
+    if (e->rounds == NGX_HTTP_MDS_ROUNDS_MAX) {
         return ngx_http_mds_fail(e->r, MDS_CONFLICT,
                                  "windows open and close without end");
     }
 
+    waiting = e->rounds > 0 ? e : ngx_palloc(e->r->pool, sizeof(*e));
     write_req
         = ngx_pcalloc(e->r->pool, sizeof(*write_req)
                                       + pending * sizeof(*write_req->writes));
-    if (write_req == NULL) {
+    if (waiting == NULL || write_req == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    if (waiting != e) {
+        ngx_memcpy(waiting, e, offsetof(ngx_http_mds_evaluation_t, request));
+        mds_request_copy(&waiting->request, &e->request);
+    }
+
+    waiting->rounds++;
 
     write_req->r = e->r;
     write_req->writes = (mds_write_t *) (write_req + 1);
     write_req->count = pending;
     write_req->done = ngx_http_mds_admitted;
-    write_req->data = e;
+    write_req->data = waiting;
 
     for (size_t i = 0; i < e->count && n < pending; i++) {
         if (e->questions[i].decision.pending) {

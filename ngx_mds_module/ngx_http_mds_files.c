@@ -1,10 +1,12 @@
 /*
- * mds_files: packages, differences and their minisign signatures, streamed by
- * nginx. The name of a package or difference is the digest of its bytes, so
- * that an answer is good for ever and every cache on the way may keep it.
+ * mds_files: packages, deltas and their minisign signatures, streamed by nginx.
+ * A package or delta is named by the digest of its bytes, so that every cache
+ * may keep it for ever.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_respond.h"
 
 #define NGX_HTTP_MDS_DIGEST_BYTES 32
 #define NGX_HTTP_MDS_REPR_DIGEST "Repr-Digest"
@@ -18,62 +20,7 @@ typedef struct {
 
 static const ngx_str_t ngx_http_mds_minisig = ngx_string(".minisig");
 
-static ngx_int_t
-ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file);
-static mds_status_t
-ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
-                       ngx_str_t *path, ngx_open_file_info_t *of,
-                       mds_error_t *err);
-static ngx_int_t
-ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
-                          ngx_open_file_info_t *of);
-static ngx_int_t ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
-                                        ngx_open_file_info_t *of);
-
-static ngx_str_t ngx_http_mds_files_allowed = ngx_string("GET, HEAD");
-
-ngx_int_t
-ngx_http_mds_files_handler(ngx_http_request_t *r)
-{
-    ngx_http_mds_file_t  file;
-    ngx_open_file_info_t of;
-    mds_status_t         status;
-    mds_error_t          err;
-    ngx_str_t            path;
-    ngx_int_t            rc;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return ngx_http_mds_refuse_method(r, &ngx_http_mds_files_allowed);
-    }
-
-    if (!ngx_http_mds_depot_is_open(ngx_http_mds_get_depot(r))) {
-        return ngx_http_mds_refuse_unavailable(r);
-    }
-
-    if (ngx_http_mds_file_name(r, &file) != NGX_OK) {
-        return ngx_http_mds_fail(r, MDS_NOT_FOUND,
-                                 "a file is named by its SHA-256, in 64"
-                                 " lower-case hexadecimal digits");
-    }
-
-    status = ngx_http_mds_file_open(r, &file, &path, &of, &err);
-    if (status != MDS_OK) {
-        return ngx_http_mds_fail(r, status, err.text);
-    }
-
-    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_mds_file_send(r, &path, &of);
-}
-
-/* Whether the text behind a digest is ".minisig", or ".KEYID.minisig". */
+/* Returns 1 if the text behind a digest is ".minisig" or ".KEYID.minisig". */
 static ngx_uint_t
 ngx_http_mds_file_is_signature(const u_char *suffix, size_t len)
 {
@@ -100,7 +47,8 @@ ngx_http_mds_file_is_signature(const u_char *suffix, size_t len)
            && ngx_memcmp(suffix, ngx_http_mds_minisig.data, len) == 0;
 }
 
-/* What follows the location's name in the (decoded, normalized) URI. */
+/* Takes the name that follows the location's in the (decoded, normalized) URI.
+ */
 static ngx_int_t
 ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
 {
@@ -109,7 +57,7 @@ ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    /* Shorter than the location's name: a rewrite changed it. */
+    /* After a rewrite, the URI can be shorter than the location's name. */
     if (r->uri.len < clcf->name.len + NGX_HTTP_MDS_HEX_LEN) {
         return NGX_DECLINED;
     }
@@ -127,17 +75,15 @@ ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
         }
     }
 
-    if (file->name.len == file->hex.len) {
-        return NGX_OK;
-    }
-
-    return ngx_http_mds_file_is_signature(file->name.data + i,
-                                          file->name.len - i)
+    return file->name.len == file->hex.len
+                   || ngx_http_mds_file_is_signature(file->name.data + i,
+                                                     file->name.len - i)
                ? NGX_OK
                : NGX_DECLINED;
 }
 
-/* A depot that lacks them all is not one that lacks this one. */
+/* Turns the failure to open a file into a status: a missing file is not found,
+ * a missing directory is a failure of the edge. */
 static mds_status_t
 ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
                         ngx_open_file_info_t *of, mds_error_t *err)
@@ -149,7 +95,7 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
 
     switch (of->err) {
 
-    case 0: /* no failure, but a directory, a socket, ... */
+    case 0: /* it was opened, but is a directory, a socket, ... */
     case NGX_ENOENT:
     case NGX_ENOTDIR:
     case NGX_ELOOP:
@@ -163,12 +109,12 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
 }
 
 /*
- * As ngx_open_cached_file() without a cache, but that the file itself may not
- * be a link: nginx's own way to see to that opens the directory as well.
+ * Opens a file as ngx_open_cached_file() does without a cache, but never a
+ * symbolic link. disable_symlinks would open the directory for each request.
  */
 static ngx_int_t
-ngx_http_mds_file_open_alone(ngx_http_request_t *r, ngx_str_t *path,
-                             ngx_open_file_info_t *of)
+ngx_http_mds_file_open_uncached(ngx_http_request_t *r, ngx_str_t *path,
+                                ngx_open_file_info_t *of)
 {
     ngx_pool_cleanup_t      *cleanup;
     ngx_pool_cleanup_file_t *file;
@@ -232,7 +178,7 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     path->len = mlcf->depot_conf->path.len + dir.len + file->name.len;
     path->data = ngx_pnalloc(r->pool, path->len + 1);
     if (path->data == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     p = ngx_cpymem(path->data, mlcf->depot_conf->path.data,
@@ -246,7 +192,7 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     of->errors = clcf->open_file_cache_errors;
     of->events = clcf->open_file_cache_events;
 #if (NGX_HAVE_OPENAT)
-    /* Files of a depot are files; the directory may be a link to one. */
+    /* Only the directory itself may be a symbolic link. */
     of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
     of->disable_symlinks_from = p - 1 - path->data;
 #endif
@@ -255,7 +201,7 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     *p = '\0';
 
     rc = clcf->open_file_cache == NULL
-             ? ngx_http_mds_file_open_alone(r, path, of)
+             ? ngx_http_mds_file_open_uncached(r, path, of)
              : ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool);
 
     if (rc != NGX_OK || !of->is_file) {
@@ -266,15 +212,14 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     return MDS_OK;
 }
 
-/* The digest as an ETag, which is strong, and as RFC 9530 has it. */
+/* Adds the digest as a strong ETag and as Repr-Digest (RFC 9530). */
 static ngx_int_t
-ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
+ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex,
+                         ngx_flag_t etag_enabled)
 {
     u_char    digest[NGX_HTTP_MDS_DIGEST_BYTES];
     ngx_str_t etag, repr, raw = { sizeof(digest), digest };
     u_char   *p;
-
-    ngx_http_core_loc_conf_t *clcf;
 
     for (size_t i = 0; i < sizeof(digest); i++) {
         digest[i] = (u_char) ngx_hextoi(hex->data + 2 * i, 2);
@@ -299,12 +244,11 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex)
         return NGX_ERROR;
     }
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    if (!clcf->etag) {
+    if (!etag_enabled) {
         return NGX_OK;
     }
 
-    /* The filters for conditions and ranges look for it there. */
+    /* The filters for conditions and ranges use it. */
     r->headers_out.etag = ngx_http_mds_push_header(r, "ETag", &etag);
 
     return r->headers_out.etag == NULL ? NGX_ERROR : NGX_OK;
@@ -320,8 +264,8 @@ ngx_http_mds_file_drop_digest(ngx_http_request_t *r)
     }
 }
 
-/* A filter that has coded the body, or put something in, does not know how
- * long it gets; the digest is not that of such a body. */
+/* Drops the digest if a filter has coded or changed the body: the length of
+ * such a body is not known. */
 void
 ngx_http_mds_file_filter(ngx_http_request_t *r)
 {
@@ -329,7 +273,7 @@ ngx_http_mds_file_filter(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    if (mlcf->handler == ngx_http_mds_files_handler
+    if (mlcf->endpoint == &ngx_http_mds_files_endpoint
         && (r->headers_out.content_length_n < 0
             || r->headers_out.content_encoding != NULL))
     {
@@ -343,11 +287,14 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 {
     static ngx_str_t for_ever
         = ngx_string("public, max-age=31536000, immutable");
-    static ngx_str_t revalidate = ngx_string("no-cache");
-    static ngx_str_t octets = ngx_string("application/octet-stream");
-    static ngx_str_t text = ngx_string("text/plain");
-    ngx_str_t       *type, *cache_control;
-    ngx_int_t        rc;
+    static ngx_str_t          revalidate = ngx_string("no-cache");
+    static ngx_str_t          octets = ngx_string("application/octet-stream");
+    static ngx_str_t          text = ngx_string("text/plain");
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_str_t                *type, *cache_control;
+    ngx_int_t                 rc;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = of->size;
@@ -356,27 +303,26 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     if (file->name.len == file->hex.len) {
         type = &octets;
         cache_control = &for_ever;
-        rc = ngx_http_mds_file_digest(r, &file->hex);
+        rc = ngx_http_mds_file_digest(r, &file->hex, clcf->etag);
 
     } else {
-        /* A signature is another one when the key has changed. */
+        /* A new key makes a new signature. */
         type = &text;
         cache_control = &revalidate;
         rc = ngx_http_set_etag(r);
-    }
-
-    /* After X-Accel-Redirect it may be what the application says. */
-    if (r->headers_out.content_type.len == 0) {
-        r->headers_out.content_type = *type;
-        r->headers_out.content_type_len = type->len;
-        r->headers_out.content_type_lowcase = NULL;
     }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /* So may this. */
+    /* After X-Accel-Redirect, the application can have set both headers. */
+    if (r->headers_out.content_type.len == 0) {
+        r->headers_out.content_type = *type;
+        r->headers_out.content_type_len = type->len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
     return ngx_http_mds_find_header(r, "Cache-Control") != NULL
                ? NGX_OK
                : ngx_http_mds_set_cache_control(r, cache_control);
@@ -386,13 +332,11 @@ static ngx_int_t
 ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
                        ngx_open_file_info_t *of)
 {
-    ngx_int_t   rc;
-    ngx_buf_t  *b;
-    ngx_chain_t out;
+    ngx_buf_t *b;
+    ngx_int_t  rc;
 
     r->allow_ranges = 1;
 
-    /* First, while a failure can still become a 500. */
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -403,33 +347,58 @@ ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
-
-    /* What is sent instead is not the file. */
-    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
-        ngx_http_mds_clear_cache_control(r);
-        ngx_http_mds_file_drop_digest(r);
-    }
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->file_pos = 0;
     b->file_last = of->size;
-
     b->in_file = b->file_last ? 1 : 0;
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-    b->sync = (b->last_buf || b->in_file) ? 0 : 1;
+    b->sync = (r != r->main && !b->in_file) ? 1 : 0;
 
     b->file->fd = of->fd;
     b->file->name = *path;
     b->file->log = r->connection->log;
     b->file->directio = of->is_directio;
 
-    out.buf = b;
-    out.next = NULL;
+    rc = ngx_http_mds_send_buf(r, b);
 
-    return ngx_http_output_filter(r, &out);
+    /* The answer that nginx sends now is not the file. */
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        ngx_http_mds_clear_cache_control(r);
+        ngx_http_mds_file_drop_digest(r);
+    }
+
+    return rc;
 }
+
+static ngx_int_t
+ngx_http_mds_files_get(ngx_http_request_t *r)
+{
+    ngx_http_mds_file_t  file;
+    ngx_open_file_info_t of;
+    mds_status_t         status;
+    mds_error_t          err;
+    ngx_str_t            path;
+
+    if (!ngx_http_mds_depot_is_open(ngx_http_mds_get_depot(r))) {
+        return ngx_http_mds_refuse_unavailable(r);
+    }
+
+    if (ngx_http_mds_file_name(r, &file) != NGX_OK) {
+        return ngx_http_mds_fail(r, MDS_NOT_FOUND,
+                                 "a file is named by its SHA-256, in 64"
+                                 " lower-case hexadecimal digits");
+    }
+
+    status = ngx_http_mds_file_open(r, &file, &path, &of, &err);
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail(r, status, err.text);
+    }
+
+    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mds_file_send(r, &path, &of);
+}
+
+ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint = {
+    .get = ngx_http_mds_files_get,
+    .allow = ngx_string("GET, HEAD"),
+};

@@ -1,9 +1,8 @@
 /*
- * The last look at the header of an answer, behind nginx's other filters and
- * right before it is written.
+ * The header filter, which nginx calls last before the header is written.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_respond.h"
 
 static ngx_http_output_header_filter_pt ngx_http_mds_next_header_filter;
 

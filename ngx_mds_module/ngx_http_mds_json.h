@@ -1,8 +1,7 @@
 /*
- * ngx_http_mds_json: the writer of JSON bodies. Without memory it only
- * measures; with memory it writes, and never behind the end: ask out.overrun
- * once, after the last call. Most of a body is literals, whose length a
- * compiler knows.
+ * The writer of JSON bodies. Without memory it only measures. With memory it
+ * never writes behind the end: check out.overrun once, after the last call.
+ * Most of a body consists of literals, whose length the compiler knows.
  */
 
 #ifndef NGX_HTTP_MDS_JSON_H
@@ -12,11 +11,17 @@
 
 #include "base/mds_quote.h"
 
-/* Zeroed, it measures. */
+/* A zeroed writer measures. */
 typedef struct {
     mds_bounded_output_t out; /* out.p == NULL: nothing is written */
-    size_t               len; /* as measured */
+    size_t               len; /* measured */
 } ngx_http_mds_json_t;
+
+typedef void (*ngx_http_mds_json_pt)(ngx_http_mds_json_t *w, const void *data);
+
+/* Makes a body by calling write twice: to measure it, and to write it. */
+ngx_int_t ngx_http_mds_json_body(ngx_pool_t *pool, ngx_http_mds_json_pt write,
+                                 const void *data, ngx_str_t *body);
 
 /* Returns a writer into size bytes of data. */
 static inline ngx_http_mds_json_t
@@ -53,21 +58,21 @@ ngx_http_mds_json_quoted(ngx_http_mds_json_t *w, mds_str_t text)
     }
 }
 
-/* Writes what comes before a string with its opening quote, the inside of the
- * string, and the closing quote. */
+/* Writes before, which ends with an opening quote, the inside of the string,
+ * and the closing quote. */
 static inline void
 ngx_http_mds_json_string(ngx_http_mds_json_t *w, const char *before,
-                         const char *data, size_t len)
+                         mds_str_t text)
 {
     ngx_http_mds_json_raw(w, before);
-    ngx_http_mds_json_quoted(w, (mds_str_t){ len, data });
+    ngx_http_mds_json_quoted(w, text);
     ngx_http_mds_json_raw(w, "\"");
 }
 
 static inline void
 ngx_http_mds_json_number(ngx_http_mds_json_t *w, uint64_t number)
 {
-    u_char  text[NGX_INT64_LEN]; /* a number is as long at most */
+    u_char  text[NGX_INT64_LEN];
     u_char *end = ngx_snprintf(text, sizeof(text), "%uL", number);
 
     ngx_http_mds_json_bytes(w, (char *) text, end - text);

@@ -1,21 +1,21 @@
 /*
- * A decision's manifest with its signature, in the form that the client would
- * rather have: JSON with the signature in MDS-Signature, or a DSSE envelope
- * that holds both.
+ * The answer to a single check: the manifest with its signature, in the form
+ * that the client prefers. That is JSON with the signature in MDS-Signature, or
+ * a DSSE envelope that holds both.
  *
- * Accept is read with its weights, by RFC 9110, 12.5.1. Parameters of a media
- * range other than q are ignored, and so is what is malformed.
+ * Accept is read with its weights (RFC 9110, 12.5.1). Parameters of a media
+ * range other than q, and malformed ranges, are ignored.
  */
 
-#include "ngx_http_mds_module.h"
-
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_json.h"
+#include "ngx_http_mds_respond.h"
 
 #define NGX_HTTP_MDS_PAYLOAD_TYPE "application/vnd.mds.manifest+json"
 
 #define NGX_HTTP_MDS_Q_MAX 1000 /* weights are counted in thousandths */
 
-/* How close a range comes to a type; the closest one has the weight. */
+/* How specific a matching range is; the most specific one has the weight. */
 enum {
     NGX_HTTP_MDS_RANGE_OTHER,
     NGX_HTTP_MDS_RANGE_ALL,  /* any type at all */
@@ -28,8 +28,14 @@ typedef struct {
     ngx_uint_t q;
 } ngx_http_mds_weight_t;
 
-/* Cuts the text up to the next separator outside quotes; moves *text behind
- * it. */
+typedef struct {
+    ngx_str_t payload; /* base64 */
+    ngx_str_t keyid;
+    ngx_str_t sig;
+} ngx_http_mds_envelope_t;
+
+/* Returns the text up to the next separator outside quotes, trimmed, and moves
+ * *text behind it. */
 static ngx_str_t
 ngx_http_mds_accept_cut(ngx_str_t *text, u_char separator)
 {
@@ -126,7 +132,7 @@ ngx_http_mds_accept_range(ngx_str_t *range, ngx_str_t *type)
                : NGX_HTTP_MDS_RANGE_OTHER;
 }
 
-/* Reads one line of the header. */
+/* Updates the weight of type by one line of the header. */
 static void
 ngx_http_mds_accept_line(ngx_str_t line, ngx_str_t *type,
                          ngx_http_mds_weight_t *weight)
@@ -164,8 +170,8 @@ ngx_http_mds_accept_line(ngx_str_t line, ngx_str_t *type,
     }
 }
 
-/* Whether the request's Accept prefers type to the usual one, or names it and
- * likes it as much. */
+/* Returns 1 if Accept prefers type to the usual one, or names it with the same
+ * weight. */
 static ngx_uint_t
 ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
 {
@@ -174,7 +180,7 @@ ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
     ngx_list_part_t      *part;
     ngx_table_elt_t      *h;
 
-    /* headers_in.accept would be one of several lines at most. */
+    /* headers_in.accept is only one of the lines. */
     for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         h = part->elts;
 
@@ -195,7 +201,7 @@ ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
                && wanted.range == NGX_HTTP_MDS_RANGE_TYPE);
 }
 
-/* Returns what stands between open and close in text; empty: not there. */
+/* Returns the text between open and close; empty: not found. */
 static ngx_str_t
 ngx_http_mds_between(mds_str_t text, const char *open, u_char close)
 {
@@ -218,77 +224,71 @@ ngx_http_mds_between(mds_str_t text, const char *open, u_char close)
 }
 
 static void
-ngx_http_mds_envelope_write(ngx_http_mds_json_t *w, ngx_str_t *payload,
-                            ngx_str_t *keyid, ngx_str_t *sig)
+ngx_http_mds_envelope_write(ngx_http_mds_json_t *w, const void *data)
 {
-    ngx_http_mds_json_string(w, "{\"payload\":\"", (char *) payload->data,
-                             payload->len);
+    const ngx_http_mds_envelope_t *envelope = data;
+
+    ngx_http_mds_json_string(w, "{\"payload\":\"",
+                             ngx_http_mds_view(&envelope->payload));
     ngx_http_mds_json_raw(w,
                           ",\"payloadType\":\"" NGX_HTTP_MDS_PAYLOAD_TYPE "\"");
     ngx_http_mds_json_string(w, ",\"signatures\":[{\"keyid\":\"",
-                             (char *) keyid->data, keyid->len);
-    ngx_http_mds_json_string(w, ",\"sig\":\"", (char *) sig->data, sig->len);
+                             ngx_http_mds_view(&envelope->keyid));
+    ngx_http_mds_json_string(w, ",\"sig\":\"",
+                             ngx_http_mds_view(&envelope->sig));
     ngx_http_mds_json_raw(w, "}]}");
 }
 
-/* Makes the body a DSSE 1.0.2 envelope: the same signature, the same bytes. */
+/* Replaces the body, a manifest, by a DSSE 1.0.2 envelope with the same bytes
+ * and the same signature. */
 static ngx_int_t
 ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
                       ngx_str_t *body)
 {
-    ngx_http_mds_json_t w = { .len = 0 };
-    ngx_str_t           manifest = *body, payload;
-    ngx_str_t           keyid, sig;
+    ngx_http_mds_envelope_t envelope;
 
-    keyid = ngx_http_mds_between(decision->signature, "keyid=\"", '"');
-    sig = ngx_http_mds_between(decision->signature, "sig=:", ':');
+    envelope.keyid = ngx_http_mds_between(decision->signature, "keyid=\"", '"');
+    envelope.sig = ngx_http_mds_between(decision->signature, "sig=:", ':');
 
-    payload.data
-        = ngx_pnalloc(r->pool, ngx_base64_encoded_length(manifest.len));
-    if (payload.data == NULL) {
+    envelope.payload.data
+        = ngx_pnalloc(r->pool, ngx_base64_encoded_length(body->len));
+    if (envelope.payload.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_encode_base64(&payload, &manifest);
+    ngx_encode_base64(&envelope.payload, body);
 
-    ngx_http_mds_envelope_write(&w, &payload, &keyid, &sig);
-    body->len = w.len;
-    body->data = ngx_pnalloc(r->pool, w.len);
-    if (body->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    w = ngx_http_mds_json_into(body->data, body->len);
-    ngx_http_mds_envelope_write(&w, &payload, &keyid, &sig);
-
-    return w.out.overrun ? NGX_ERROR : NGX_OK;
+    return ngx_http_mds_json_body(r->pool, ngx_http_mds_envelope_write,
+                                  &envelope, body);
 }
 
 ngx_int_t
-ngx_http_mds_send_manifest(ngx_http_request_t   *r,
-                           const mds_decision_t *decision)
+ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *e)
 {
     static ngx_str_t dsse = ngx_string("application/vnd.dsse.envelope.v1+json");
-    ngx_http_mds_response_t response
-        = { .type = &ngx_http_mds_json_type,
-            .poll_after_s = ngx_http_mds_poll_after(decision->poll_after_s,
-                                                    decision->poll_jitter_s) };
+    ngx_http_mds_response_t response = { .type = &ngx_http_mds_json_type };
+    const mds_decision_t   *decision = &e->questions->decision;
 
-    if (decision->action == MDS_ACTION_NONE) {
-        return ngx_http_mds_respond(r, &response);
+    if (e->questions->status != MDS_OK) {
+        return ngx_http_mds_refuse_unavailable(e->r);
     }
 
-    response.signature.data = (u_char *) decision->signature.data;
-    response.signature.len = decision->signature.len;
-    response.body.data = (u_char *) decision->manifest.data;
-    response.body.len = decision->manifest.len;
+    response.poll_after_s = ngx_http_mds_poll_after(decision->poll_after_s,
+                                                    decision->poll_jitter_s);
 
-    if (ngx_http_mds_accepts(r, &dsse, &ngx_http_mds_json_type)) {
+    if (decision->action == MDS_ACTION_NONE) {
+        return ngx_http_mds_respond(e->r, &response);
+    }
+
+    response.signature = ngx_http_mds_str(decision->signature);
+    response.body = ngx_http_mds_str(decision->manifest);
+
+    if (ngx_http_mds_accepts(e->r, &dsse, &ngx_http_mds_json_type)) {
         response.type = &dsse;
-        if (ngx_http_mds_envelope(r, decision, &response.body) != NGX_OK) {
+        if (ngx_http_mds_envelope(e->r, decision, &response.body) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    return ngx_http_mds_respond(r, &response);
+    return ngx_http_mds_respond(e->r, &response);
 }

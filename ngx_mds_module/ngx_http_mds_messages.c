@@ -1,12 +1,16 @@
 /*
- * mds_user_messages: a user's gray messages. GET lists the newest; POST marks
+ * mds_messages: a user's gray messages. GET lists the newest ones; POST marks
  * some as read and deletes others, and is answered once that is durable.
  */
 
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_json.h"
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_respond.h"
 
 #include "base/mds_time.h"
-#include "document/mds_document.h"
 #include "evaluate/mds_user_messages.h"
 #include "request/mds_read_marks_body.h"
 
@@ -21,13 +25,10 @@ typedef struct {
     ngx_http_mds_response_t response;
     size_t                  max; /* messages to list */
     mds_read_marks_body_t   marks;
-    void                   *text; /* that marks and request view */
+    void                   *text; /* viewed by marks and request */
     mds_request_t           request;
     mds_message_list_t      list;
 } ngx_http_mds_messages_t;
-
-static ngx_int_t ngx_http_mds_messages_get(ngx_http_request_t *r);
-static void ngx_http_mds_messages_post(ngx_http_request_t *r, ngx_str_t *body);
 
 static ngx_http_mds_messages_t *
 ngx_http_mds_messages_create(ngx_http_request_t *r)
@@ -47,30 +48,9 @@ ngx_http_mds_messages_create(ngx_http_request_t *r)
     return m->ctx == NULL ? NULL : m;
 }
 
-ngx_int_t
-ngx_http_mds_messages_handler(ngx_http_request_t *r)
-{
-    static ngx_str_t allowed = ngx_string("GET, HEAD, POST");
-    ngx_int_t        rc;
-
-    if (r->method == NGX_HTTP_POST) {
-        return ngx_http_mds_read_json_body(r, MDS_MARK_BYTES_MAX,
-                                           ngx_http_mds_messages_post);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)
-               ? ngx_http_mds_messages_get(r)
-               : ngx_http_mds_refuse_method(r, &allowed);
-}
-
 /* GET */
 
-/* Reads "n": how many messages at most. */
+/* Reads the parameter "n", the number of messages to list. */
 static mds_status_t
 ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
                         size_t *n)
@@ -94,20 +74,17 @@ ngx_http_mds_messages_n(const mds_request_t *request, mds_error_t *err,
 }
 
 static void
-ngx_http_mds_messages_write(ngx_http_mds_json_t      *w,
-                            const mds_message_list_t *list)
+ngx_http_mds_messages_write(ngx_http_mds_json_t *w, const void *data)
 {
-    char time[MDS_TIME_BYTES];
+    const mds_message_list_t *list = data;
+    char                      time[MDS_TIME_BYTES];
 
     ngx_http_mds_json_raw(w, "{\"latest\":{");
 
     for (size_t i = 0; i < list->latest_count; i++) {
-        const mds_official_t *latest = &list->latest[i];
-
-        ngx_http_mds_json_string(w, i > 0 ? ",\"" : "\"", latest->platform.data,
-                                 latest->platform.len);
-        ngx_http_mds_json_string(w, ":\"", latest->version.data,
-                                 latest->version.len);
+        ngx_http_mds_json_string(w, i > 0 ? ",\"" : "\"",
+                                 list->latest[i].platform);
+        ngx_http_mds_json_string(w, ":\"", list->latest[i].version);
     }
 
     ngx_http_mds_json_raw(w, list->more ? "},\"more\":true,\"messages\":["
@@ -116,16 +93,14 @@ ngx_http_mds_messages_write(ngx_http_mds_json_t      *w,
     for (size_t i = 0; i < list->count; i++) {
         const mds_listed_message_t *message = &list->messages[i];
 
+        (void) mds_time_format(message->expires_ms, time);
+
         ngx_http_mds_json_raw(w, i > 0 ? ",{\"id\":" : "{\"id\":");
         ngx_http_mds_json_number(w, message->id);
-        ngx_http_mds_json_string(w, ",\"platform\":\"", message->platform.data,
-                                 message->platform.len);
-        ngx_http_mds_json_string(w, ",\"version\":\"", message->version.data,
-                                 message->version.len);
-        (void) mds_time_format(message->expires_ms, time);
-        ngx_http_mds_json_string(w, ",\"expires\":\"", time, ngx_strlen(time));
-        ngx_http_mds_json_string(w, ",\"url\":\"", message->url.data,
-                                 message->url.len);
+        ngx_http_mds_json_string(w, ",\"platform\":\"", message->platform);
+        ngx_http_mds_json_string(w, ",\"version\":\"", message->version);
+        ngx_http_mds_json_string(w, ",\"expires\":\"", mds_str_of(time));
+        ngx_http_mds_json_string(w, ",\"url\":\"", message->url);
         ngx_http_mds_json_raw(w, message->read ? ",\"read\":true}"
                                                : ",\"read\":false}");
     }
@@ -138,8 +113,6 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
                            mds_error_t *err)
 {
     ngx_http_mds_messages_t *m = data;
-    ngx_str_t               *body = &m->response.body;
-    ngx_http_mds_json_t      w = { .len = 0 };
     mds_status_t             status;
 
     ngx_http_mds_set_serial(m->ctx, mds_catalog_serial(snapshot->catalog));
@@ -150,20 +123,11 @@ ngx_http_mds_messages_list(const mds_snapshot_t *snapshot, void *data,
         return status;
     }
 
-    ngx_http_mds_messages_write(&w, &m->list);
-    body->len = w.len;
-    body->data = ngx_pnalloc(m->r->pool, w.len);
-    if (body->data == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
-    }
-
-    w = ngx_http_mds_json_into(body->data, body->len);
-    ngx_http_mds_messages_write(&w, &m->list);
-
-    return w.out.overrun
-               ? mds_fail(err, MDS_NO_MEMORY,
-                          "the list of messages is longer than was measured")
-               : MDS_OK;
+    return ngx_http_mds_json_body(m->r->pool, ngx_http_mds_messages_write,
+                                  &m->list, &m->response.body)
+                   == NGX_OK
+               ? MDS_OK
+               : mds_fail_memory(err);
 }
 
 static ngx_int_t
@@ -177,11 +141,8 @@ ngx_http_mds_messages_get(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    status = ngx_http_mds_read_attributes(r, &m->request, &err);
-    if (status == MDS_OK) {
-        status = mds_request_validate_app(&m->request, &err);
-    }
-
+    status = ngx_http_mds_read_query(r, mds_request_validate_app, &m->request,
+                                     &err);
     if (status == MDS_OK) {
         status = ngx_http_mds_messages_n(&m->request, &err, &m->max);
     }
@@ -199,7 +160,7 @@ ngx_http_mds_messages_get(ngx_http_request_t *r)
 
 /* POST */
 
-/* Looks up what the catalog says of the app's messages: the marks must fit. */
+/* Checks the marks against the app's messages. */
 static mds_status_t
 ngx_http_mds_messages_check(const mds_snapshot_t *snapshot, void *data,
                             mds_error_t *err)
@@ -240,7 +201,7 @@ ngx_http_mds_messages_marked(ngx_http_mds_write_req_t *write_req)
     ngx_http_run_posted_requests(c);
 }
 
-/* Makes the key app 00 user in the request's pool. */
+/* Makes the key "app 00 user" in the request's pool. */
 static ngx_int_t
 ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
 {
@@ -253,7 +214,7 @@ ngx_http_mds_messages_key(ngx_http_mds_messages_t *m, mds_str_t *key)
         return NGX_ERROR;
     }
 
-    /* Neither is empty: the request is valid. */
+    /* Neither is empty: the request was validated. */
     /* NOLINTBEGIN(clang-analyzer-core.NonNullParamChecker) */
     p = ngx_cpymem(bytes, app.data, app.len);
     *p++ = '\0';
@@ -304,7 +265,7 @@ ngx_http_mds_messages_cleanup(void *data)
 }
 
 static ngx_int_t
-ngx_http_mds_messages_posted(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_mds_messages_post(ngx_http_request_t *r, ngx_str_t *body)
 {
     ngx_http_mds_messages_t *m = ngx_http_mds_messages_create(r);
     ngx_pool_cleanup_t      *cleanup = ngx_pool_cleanup_add(r->pool, 0);
@@ -339,8 +300,9 @@ ngx_http_mds_messages_posted(ngx_http_request_t *r, ngx_str_t *body)
                             : ngx_http_mds_fail_evaluation(r, status, &err);
 }
 
-static void
-ngx_http_mds_messages_post(ngx_http_request_t *r, ngx_str_t *body)
-{
-    ngx_http_finalize_request(r, ngx_http_mds_messages_posted(r, body));
-}
+ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint = {
+    .get = ngx_http_mds_messages_get,
+    .post = ngx_http_mds_messages_post,
+    .body_max = MDS_MARK_BYTES_MAX,
+    .allow = ngx_string("GET, HEAD, POST"),
+};

@@ -1,18 +1,18 @@
 /*
- * Directives and configuration. Nothing here touches a depot: `nginx -t` and
- * a reload read the configuration and no more.
+ * Directives and configuration. Nothing here opens a depot: `nginx -t` and a
+ * reload read only the configuration.
  */
 
 #include "ngx_http_mds_module.h"
 
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_resource.h"
+#include "ngx_http_mds_respond.h"
+
 static char *
 ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *
-ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *
-ngx_http_mds_messages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static void *ngx_http_mds_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mds_create_loc_conf(ngx_conf_t *cf);
 static char *
@@ -27,7 +27,7 @@ static ngx_int_t ngx_http_mds_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
 
-/* LMDB takes room for it in the address space once for all. */
+/* LMDB reserves the address space when it opens the state. */
 #define NGX_HTTP_MDS_STATE_MIN ((off_t) 1 << 20)
 #define NGX_HTTP_MDS_STATE_MAX ((off_t) MDS_LMDB_MAP_BYTES)
 #define NGX_HTTP_MDS_STATE_DEFAULT ((off_t) 16 << 30)
@@ -76,16 +76,20 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_http_mds_attribute, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("mds_check"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
-      ngx_http_mds_check, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_check_endpoint },
 
     { ngx_string("mds_config"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
-      ngx_http_mds_config, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_settings_endpoint },
 
     { ngx_string("mds_messages"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
-      ngx_http_mds_messages_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_messages_endpoint },
 
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
-      ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_files_endpoint },
 
     { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12,
       ngx_http_mds_resource, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
@@ -121,7 +125,7 @@ ngx_module_t ngx_http_mds_module
         NULL,                      /* exit master */
         NGX_MODULE_V1_PADDING };
 
-/* Returns the depot_conf of this path, which all that name it share; NULL: no
+/* Returns the depot_conf that all locations with this path share; NULL: out of
  * memory. */
 static ngx_http_mds_depot_conf_t *
 ngx_http_mds_depot_conf(ngx_conf_t *cf, ngx_str_t *path)
@@ -133,9 +137,8 @@ ngx_http_mds_depot_conf(ngx_conf_t *cf, ngx_str_t *path)
 
     slot = mcf->depot_confs.elts;
     for (ngx_uint_t i = 0; i < mcf->depot_confs.nelts; i++) {
-        if (slot[i]->path.len == path->len
-            && ngx_memcmp(slot[i]->path.data, path->data, path->len) == 0)
-        {
+        if (mds_str_eq(ngx_http_mds_view(&slot[i]->path),
+                       ngx_http_mds_view(path))) {
             return slot[i];
         }
     }
@@ -165,9 +168,6 @@ ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data)
 {
     off_t *bytes = data;
 
-    (void) cf;
-    (void) post;
-
     return *bytes < NGX_HTTP_MDS_STATE_MIN || *bytes > NGX_HTTP_MDS_STATE_MAX
                ? "must be from 1m to 64g"
                : NGX_CONF_OK;
@@ -178,9 +178,6 @@ ngx_http_mds_check_device_ttl(ngx_conf_t *cf, void *post, void *data)
 {
     time_t *seconds = data;
 
-    (void) cf;
-    (void) post;
-
     return *seconds < 1 ? "must be at least 1s" : NGX_CONF_OK;
 }
 
@@ -188,9 +185,6 @@ static char *
 ngx_http_mds_check_state_timeout(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_msec_t *ms = data;
-
-    (void) cf;
-    (void) post;
 
     return *ms < 1 ? "must be at least 1ms" : NGX_CONF_OK;
 }
@@ -244,64 +238,37 @@ ngx_http_mds_claim_location(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf)
     return NGX_CONF_OK;
 }
 
-/* Makes the handler that of the location. */
-static char *
-ngx_http_mds_handle(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *mlcf,
-                    ngx_http_handler_pt handler)
+ngx_int_t
+ngx_http_mds_compile_value(ngx_conf_t *cf, ngx_str_t *text,
+                           ngx_http_complex_value_t *value)
 {
-    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_compile_complex_value_t compile;
 
-    if (mlcf->handler == handler) {
-        return "is duplicate";
+    ngx_memzero(&compile, sizeof(compile));
+    compile.cf = cf;
+    compile.value = text;
+    compile.complex_value = value;
+
+    return ngx_http_compile_complex_value(&compile);
+}
+
+ngx_int_t
+ngx_http_mds_add_handler(ngx_conf_t *cf, ngx_http_phases phase,
+                         ngx_http_handler_pt handler)
+{
+    ngx_http_core_main_conf_t *cmcf;
+    ngx_http_handler_pt       *slot;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    slot = ngx_array_push(&cmcf->phases[phase].handlers);
+    if (slot == NULL) {
+        return NGX_ERROR;
     }
 
-    if (ngx_http_mds_claim_location(cf, mlcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
+    *slot = handler;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = handler;
-    mlcf->handler = handler;
-
-    return NGX_CONF_OK;
-}
-
-static char *
-ngx_http_mds_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_http_mds_handle(cf, conf, ngx_http_mds_check_handler);
-}
-
-static char *
-ngx_http_mds_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_http_mds_handle(cf, conf, ngx_http_mds_settings_handler);
-}
-
-static char *
-ngx_http_mds_messages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_http_mds_handle(cf, conf, ngx_http_mds_messages_handler);
-}
-
-static char *
-ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_core_loc_conf_t *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    /* What follows the location's name is the file's. */
-    if (clcf->exact_match || clcf->named
-#if (NGX_PCRE)
-        || clcf->regex != NULL
-#endif
-        || clcf->name.len == 0 || clcf->name.data[clcf->name.len - 1] != '/')
-    {
-        return "needs a location that is a prefix and ends with \"/\"";
-    }
-
-    return ngx_http_mds_handle(cf, conf, ngx_http_mds_files_handler);
+    return NGX_OK;
 }
 
 static void *
@@ -331,7 +298,7 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    /* set by ngx_pcalloc(): attributes, handler, resource, directive, file,
+    /* set by ngx_pcalloc(): attributes, endpoint, resource, directive, file,
      * line */
 
     mlcf->depot_conf = NGX_CONF_UNSET_PTR;
@@ -342,25 +309,7 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
     return mlcf;
 }
 
-/*
- * limit_except is a configuration of its own for the methods that it limits,
- * and the location's handler is the location's alone unless it is set there.
- */
-static void
-ngx_http_mds_merge_handler(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
-                           ngx_http_mds_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->lmt_excpt && clcf->handler == NULL) {
-        clcf->handler = prev->handler;
-        conf->handler = prev->handler;
-    }
-}
-
-/* Where nothing was said of a depot's bounds. */
+/* Sets the default bounds. */
 static void
 ngx_http_mds_init_bounds(ngx_conf_t *cf)
 {
@@ -378,44 +327,45 @@ ngx_http_mds_init_bounds(ngx_conf_t *cf)
     }
 }
 
-/* All locations of a depot have one state: none can have a bound of its own. */
+/* Checks that a bound is the same in all locations of a depot, which share one
+ * state. */
 static char *
-ngx_http_mds_bound(ngx_conf_t *cf, const char *directive, off_t said,
-                   off_t *bound)
+ngx_http_mds_check_bound(ngx_conf_t *cf, const char *directive, off_t depot,
+                         off_t location)
 {
-    if (said == NGX_CONF_UNSET || *bound == said) {
+    if (location == NGX_CONF_UNSET || depot == NGX_CONF_UNSET
+        || location == depot) {
         return NGX_CONF_OK;
     }
 
-    if (*bound != NGX_CONF_UNSET) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%s\" must be the same wherever the same \"mds_depot\""
-                      " applies: it is %O and %O",
-                      directive, *bound, said);
-        return NGX_CONF_ERROR;
-    }
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" must be the same wherever the same \"mds_depot\""
+                  " applies: it is %O and %O",
+                  directive, depot, location);
 
-    *bound = said;
-    return NGX_CONF_OK;
+    return NGX_CONF_ERROR;
 }
 
+/* Sets the bounds of a depot to those of a location. */
 static char *
-ngx_http_mds_bound_place(ngx_conf_t *cf, const ngx_http_mds_bounds_t *said,
-                         ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_merge_bounds(ngx_conf_t *cf, ngx_http_mds_bounds_t *depot,
+                          const ngx_http_mds_bounds_t *location)
 {
-    off_t device_ttl = bounds->device_ttl;
-
-    if (ngx_http_mds_bound(cf, "mds_state_max", said->state_max,
-                           &bounds->state_max)
+    if (ngx_http_mds_check_bound(cf, "mds_state_max", depot->state_max,
+                                 location->state_max)
             != NGX_CONF_OK
-        || ngx_http_mds_bound(cf, "mds_device_ttl", said->device_ttl,
-                              &device_ttl)
+        || ngx_http_mds_check_bound(cf, "mds_device_ttl", depot->device_ttl,
+                                    location->device_ttl)
                != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    bounds->device_ttl = (time_t) device_ttl;
+    ngx_conf_merge_off_value(depot->state_max, location->state_max,
+                             NGX_CONF_UNSET);
+    ngx_conf_merge_sec_value(depot->device_ttl, location->device_ttl,
+                             NGX_CONF_UNSET);
+
     return NGX_CONF_OK;
 }
 
@@ -425,7 +375,7 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_mds_loc_conf_t *prev = parent;
     ngx_http_mds_loc_conf_t *conf = child;
 
-    ngx_http_mds_merge_handler(cf, prev, conf);
+    ngx_http_mds_merge_endpoint(cf, prev, conf);
     ngx_conf_merge_ptr_value(conf->depot_conf, prev->depot_conf, NULL);
     ngx_conf_merge_off_value(conf->bounds.state_max, prev->bounds.state_max,
                              NGX_CONF_UNSET);
@@ -435,8 +385,8 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_MDS_STATE_TIMEOUT);
 
     if (conf->depot_conf != NULL
-        && ngx_http_mds_bound_place(cf, &conf->bounds,
-                                    &conf->depot_conf->bounds)
+        && ngx_http_mds_merge_bounds(cf, &conf->depot_conf->bounds,
+                                     &conf->bounds)
                != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -448,8 +398,8 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    /* As alias and root are; a location that answers itself shows nothing. */
-    if (conf->resource == NULL && conf->handler == NULL) {
+    /* Inherited as alias and root are, but not by an endpoint. */
+    if (conf->resource == NULL && conf->endpoint == NULL) {
         conf->resource = prev->resource;
     }
 
@@ -471,7 +421,7 @@ ngx_http_mds_init(ngx_conf_t *cf)
     ngx_http_mds_header_filter_init();
 
     return ngx_http_mds_resource_init(cf) == NGX_OK
-               ? ngx_http_mds_resources_init(cf)
+               ? ngx_http_mds_resource_count_init(cf)
                : NGX_ERROR;
 }
 
@@ -480,7 +430,7 @@ ngx_http_mds_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_mds_main_conf_t *mcf;
 
-    /* The cache manager and loader come by here too; they serve nobody. */
+    /* The cache manager and the cache loader serve no requests. */
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
         return NGX_OK;
@@ -488,7 +438,7 @@ ngx_http_mds_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mds_module);
 
-    /* NULL: there is no http {}. A failure here would be the worker's end. */
+    /* NULL: there is no http block. A failure here would end the worker. */
     if (mcf != NULL) {
         ngx_http_mds_open_depots(&mcf->depot_confs);
     }

@@ -1,14 +1,24 @@
 /*
- * Refusals: one table from the library's status to the HTTP status and the
- * level of the log, and the answer, application/problem+json (RFC 9457).
+ * Refusals: the table from the library's status to the HTTP status and the log
+ * level, and the answer, application/problem+json (RFC 9457).
  */
 
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_json.h"
+#include "ngx_http_mds_respond.h"
 
 typedef struct {
     ngx_uint_t http;
-    ngx_uint_t level; /* low for mistakes of devices */
+    ngx_uint_t level; /* NGX_LOG_INFO for mistakes of devices */
 } ngx_http_mds_problem_t;
+
+/* The variable parts of a problem. */
+typedef struct {
+    ngx_uint_t status;
+    mds_str_t  detail;
+} ngx_http_mds_problem_body_t;
 
 static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
     [MDS_OK] = { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
@@ -25,7 +35,7 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
     [MDS_IO] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
 };
 
-/* A failure is new when it was not seen for so many seconds; at most so many
+/* A failure is new if it has not occurred for so many seconds; so many failures
  * are remembered. */
 #define NGX_HTTP_MDS_FAILURE_OVER_S 60
 #define NGX_HTTP_MDS_FAILURES_MAX 8
@@ -154,7 +164,7 @@ ngx_http_mds_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    if (mlcf->handler != ngx_http_mds_files_handler) {
+    if (mlcf->endpoint != &ngx_http_mds_files_endpoint) {
         rc = ngx_http_mds_require_serial(r);
     }
 
@@ -175,13 +185,12 @@ ngx_http_mds_refuse(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 ngx_int_t
-ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allowed)
+ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allow)
 {
-    return ngx_http_mds_send_refusal(r, NGX_HTTP_NOT_ALLOWED, allowed,
+    return ngx_http_mds_send_refusal(r, NGX_HTTP_NOT_ALLOWED, allow,
                                      "the method is not allowed here");
 }
 
-/* The reason is in the log already: once for all requests, or by the caller. */
 ngx_int_t
 ngx_http_mds_refuse_unavailable(ngx_http_request_t *r)
 {
@@ -219,38 +228,20 @@ ngx_http_mds_problem_title(ngx_uint_t status)
 }
 
 static void
-ngx_http_mds_problem_write(ngx_http_mds_json_t *w, ngx_uint_t status,
-                           mds_str_t detail)
+ngx_http_mds_problem_write(ngx_http_mds_json_t *w, const void *data)
 {
-    ngx_http_mds_json_raw(w, "{\"type\":\"about:blank\",\"title\":\"");
-    ngx_http_mds_json_raw(w, ngx_http_mds_problem_title(status));
-    ngx_http_mds_json_raw(w, "\",\"status\":");
-    ngx_http_mds_json_number(w, status);
-    ngx_http_mds_json_raw(w, ",\"detail\":\"");
-    ngx_http_mds_json_quoted(w, detail);
-    ngx_http_mds_json_raw(w, "\"}");
+    const ngx_http_mds_problem_body_t *problem = data;
+
+    ngx_http_mds_json_string(w, "{\"type\":\"about:blank\",\"title\":\"",
+                             mds_str_of(
+                                 ngx_http_mds_problem_title(problem->status)));
+    ngx_http_mds_json_raw(w, ",\"status\":");
+    ngx_http_mds_json_number(w, problem->status);
+    ngx_http_mds_json_string(w, ",\"detail\":\"", problem->detail);
+    ngx_http_mds_json_raw(w, "}");
 }
 
-static ngx_int_t
-ngx_http_mds_problem_body(ngx_http_request_t *r, ngx_uint_t status,
-                          mds_str_t detail, ngx_str_t *body)
-{
-    ngx_http_mds_json_t w = { .len = 0 };
-
-    ngx_http_mds_problem_write(&w, status, detail);
-    body->len = w.len;
-    body->data = ngx_pnalloc(r->pool, w.len);
-    if (body->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    w = ngx_http_mds_json_into(body->data, body->len);
-    ngx_http_mds_problem_write(&w, status, detail);
-
-    return w.out.overrun ? NGX_ERROR : NGX_OK;
-}
-
-/* Logs the detail, escaped as in JSON: a client may have chosen parts of it. */
+/* Logs the detail, escaped as in JSON since a client can choose parts of it. */
 static ngx_int_t
 ngx_http_mds_log_detail(ngx_http_request_t *r, ngx_uint_t level,
                         mds_str_t detail)
@@ -270,18 +261,19 @@ ngx_http_mds_log_detail(ngx_http_request_t *r, ngx_uint_t level,
     return NGX_OK;
 }
 
-/* A page that the operator has set by error_page comes first. */
+/* Sends a problem, or leaves the status to a page of error_page. */
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allowed, ngx_uint_t level,
                           const char *detail)
 {
-    static ngx_str_t       type = ngx_string("application/problem+json");
-    ngx_http_mds_refusal_t refusal = { .status = status };
-    ngx_http_mds_ctx_t    *ctx;
-    ngx_str_t              body;
+    static ngx_str_t            type = ngx_string("application/problem+json");
+    ngx_http_mds_problem_body_t problem = { status, mds_str_of(detail) };
+    ngx_http_mds_refusal_t      refusal = { .status = status };
+    ngx_http_mds_ctx_t         *ctx;
+    ngx_str_t                   body;
 
-    if (ngx_http_mds_log_detail(r, level, mds_str_of(detail)) != NGX_OK) {
+    if (ngx_http_mds_log_detail(r, level, problem.detail) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -300,12 +292,13 @@ ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* A value set for another answer before does not apply to this one. */
+    /* A value that was set for another answer does not apply to this one. */
     ngx_http_mds_clear_cache_control(r);
 
     return ngx_http_mds_add_refusal_headers(r, &refusal) == NGX_OK
-                   && ngx_http_mds_problem_body(r, status, mds_str_of(detail),
-                                                &body)
+                   && ngx_http_mds_json_body(r->pool,
+                                             ngx_http_mds_problem_write,
+                                             &problem, &body)
                           == NGX_OK
                ? ngx_http_mds_send(r, status, &type, &body)
                : NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -5,8 +5,9 @@
  * passed over and counted, and is noted again with the device's next check.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_depot.h"
 
+#include "base/mds_fault_guard.h"
 #include "base/mds_time.h"
 
 /* Notes gather so long, so that a transaction is worth it. */
@@ -154,7 +155,7 @@ ngx_http_mds_registry_count_dropped(ngx_http_mds_registry_t *registry,
         registry->passes = 1;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\": devices are passed over: %s",
-                      ngx_http_mds_depot_path(registry->depot), why);
+                      &registry->depot->path, why);
     }
 }
 
@@ -167,8 +168,7 @@ ngx_http_mds_registry_log_recovery(ngx_http_mds_registry_t *registry)
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\": devices are no longer passed over,"
                       " after %uL of them",
-                      ngx_http_mds_depot_path(registry->depot),
-                      registry->total);
+                      &registry->depot->path, registry->total);
         registry->passes = 0;
         registry->total = 0;
     }
@@ -232,7 +232,7 @@ ngx_http_mds_registry_record(ngx_http_mds_depot_t     *depot,
                              const mds_registration_t *registration,
                              int64_t                   now_ms)
 {
-    ngx_http_mds_registry_t  *registry = ngx_http_mds_depot_registry(depot);
+    ngx_http_mds_registry_t  *registry = depot->registry;
     ngx_http_mds_stale_call_t look
         = { .registration = registration, .now_ms = now_ms, .news = false };
 
@@ -389,7 +389,7 @@ ngx_http_mds_registry_timer(ngx_event_t *event)
         return;
     }
 
-    if (ngx_http_mds_depot_is_writing(registry->depot)
+    if (ngx_http_mds_commit_queue_is_busy(&registry->depot->queue)
         && registry->yields++ < NGX_HTTP_MDS_YIELDS_MAX)
     {
         ngx_add_timer(event, NGX_HTTP_MDS_YIELD_MS);
@@ -406,8 +406,7 @@ ngx_http_mds_registry_log(ngx_http_mds_registry_t *registry)
     if (registry->status != MDS_OK && registry->failed != registry->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\": devices cannot be registered: %s",
-                      ngx_http_mds_depot_path(registry->depot),
-                      registry->err.text);
+                      &registry->depot->path, registry->err.text);
     }
 
     registry->failed = registry->status;
@@ -478,7 +477,7 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
 
     ngx_http_mds_env_refresh(&registry->env, path, bounds);
 
-    if (!ngx_http_mds_depot_is_writing(registry->depot)
+    if (!ngx_http_mds_commit_queue_is_busy(&registry->depot->queue)
         && !registry->timer.timer_set)
     {
         (void) ngx_http_mds_registry_post(registry, NULL, 0);

@@ -2,7 +2,7 @@
  * Answers: their header lines, and a body from memory.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_respond.h"
 
 ngx_str_t ngx_http_mds_json_type = ngx_string("application/json");
 
@@ -38,8 +38,9 @@ ngx_int_t
 ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
                         ngx_str_t *value)
 {
-    return ngx_http_mds_push_header(r, name, value) == NULL ? NGX_ERROR
-                                                            : NGX_OK;
+    return value->len != 0 && ngx_http_mds_push_header(r, name, value) == NULL
+               ? NGX_ERROR
+               : NGX_OK;
 }
 
 ngx_table_elt_t *
@@ -65,7 +66,7 @@ ngx_http_mds_find_header(ngx_http_request_t *r, const char *name)
 }
 
 /* nginx keeps the lines of Cache-Control in a list, and before 1.23.0 in an
- * array: modules that change it look there. */
+ * array, where other modules find them. */
 void
 ngx_http_mds_clear_cache_control(ngx_http_request_t *r)
 {
@@ -136,6 +137,10 @@ ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t seconds)
 {
     ngx_str_t value;
 
+    if (seconds == 0) {
+        return NGX_OK;
+    }
+
     value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
     if (value.data == NULL) {
         return NGX_ERROR;
@@ -157,14 +162,10 @@ ngx_http_mds_respond(ngx_http_request_t            *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
 
-    if ((ctx != NULL && ctx->serial.len != 0
-         && ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK)
+    if (ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK
         || ngx_http_mds_set_cache_control(r, &no_store) != NGX_OK
-        || (response->poll_after_s != 0
-            && ngx_http_mds_add_poll_after(r, response->poll_after_s) != NGX_OK)
-        || (signature.len != 0
-            && ngx_http_mds_add_header(r, "MDS-Signature", &signature)
-                   != NGX_OK))
+        || ngx_http_mds_add_poll_after(r, response->poll_after_s) != NGX_OK
+        || ngx_http_mds_add_header(r, "MDS-Signature", &signature) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -183,9 +184,7 @@ ngx_int_t
 ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
                   const ngx_str_t *body)
 {
-    ngx_int_t   rc;
-    ngx_buf_t  *b;
-    ngx_chain_t out;
+    ngx_buf_t *b;
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->len;
@@ -196,25 +195,30 @@ ngx_http_mds_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
     /* There is no validator: "If-None-Match: *" must not make it a 304. */
     r->disable_not_modified = 1;
 
-    /* Allocated before the header is sent, while a failure can become a 500. */
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+
+    return ngx_http_mds_send_buf(r, b);
+}
+
+ngx_int_t
+ngx_http_mds_send_buf(ngx_http_request_t *r, ngx_buf_t *b)
+{
+    ngx_chain_t out = { .buf = b };
+    ngx_int_t   rc = ngx_http_send_header(r);
+
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
 
-    b->pos = body->data;
-    b->last = body->data + body->len;
-    b->memory = 1;
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
 }

@@ -1,9 +1,14 @@
 /*
- * mds_config: the settings of an app for this device, or what has changed of
- * them since the state that the client names.
+ * mds_config: the settings of an app for this device, or their changes since
+ * the state that the client names.
  */
 
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_json.h"
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_respond.h"
 
 #include "base/mds_time.h"
 #include "evaluate/mds_settings.h"
@@ -11,57 +16,9 @@
 typedef struct {
     ngx_http_request_t     *r;
     ngx_http_mds_ctx_t     *ctx;
-    ngx_http_mds_response_t response; /* no body: nothing has changed */
+    ngx_http_mds_response_t response; /* without a body if nothing changed */
     mds_request_t           request;
 } ngx_http_mds_settings_t;
-
-static mds_status_t
-ngx_http_mds_settings_evaluate(const mds_snapshot_t *snapshot, void *data,
-                               mds_error_t *err);
-
-ngx_int_t
-ngx_http_mds_settings_handler(ngx_http_request_t *r)
-{
-    static ngx_str_t        allowed = ngx_string("GET, HEAD");
-    ngx_http_mds_settings_t s;
-    mds_status_t            status;
-    mds_error_t             err;
-    ngx_int_t               rc;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return ngx_http_mds_refuse_method(r, &allowed);
-    }
-
-    s.r = r;
-    s.ctx = ngx_http_mds_get_ctx(r);
-    s.response = (ngx_http_mds_response_t){ .type = &ngx_http_mds_json_type };
-    if (s.ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    mds_request_init(&s.request);
-
-    status = ngx_http_mds_read_attributes(r, &s.request, &err);
-    if (status == MDS_OK) {
-        status = mds_request_validate_app(&s.request, &err);
-    }
-
-    if (status != MDS_OK) {
-        return ngx_http_mds_fail(r, status, err.text);
-    }
-
-    status
-        = ngx_http_mds_depot_evaluate(ngx_http_mds_get_depot(r),
-                                      ngx_http_mds_settings_evaluate, &s, &err);
-
-    return status == MDS_OK ? ngx_http_mds_respond(r, &s.response)
-                            : ngx_http_mds_fail_evaluation(r, status, &err);
-}
 
 static void
 ngx_http_mds_settings_items(ngx_http_mds_json_t *w, const mds_str_t *items,
@@ -93,7 +50,8 @@ ngx_http_mds_settings_write(ngx_http_mds_json_t  *w,
     ngx_http_mds_json_raw(w, "]}");
 }
 
-/* Writes the body within the evaluation: the values are the snapshot's. */
+/* Writes the body during the evaluation, since the values are the snapshot's.
+ */
 static mds_status_t
 ngx_http_mds_settings_body(ngx_http_mds_settings_t *s,
                            const mds_settings_t *settings, mds_error_t *err)
@@ -115,7 +73,7 @@ ngx_http_mds_settings_body(ngx_http_mds_settings_t *s,
 
     body->data = ngx_pnalloc(s->r->pool, size);
     if (body->data == NULL) {
-        return mds_fail(err, MDS_NO_MEMORY, "out of memory");
+        return mds_fail_memory(err);
     }
 
     w = ngx_http_mds_json_into(body->data, size);
@@ -150,3 +108,36 @@ ngx_http_mds_settings_evaluate(const mds_snapshot_t *snapshot, void *data,
 
     return ngx_http_mds_settings_body(s, &settings, err);
 }
+
+static ngx_int_t
+ngx_http_mds_settings_get(ngx_http_request_t *r)
+{
+    ngx_http_mds_settings_t s;
+    mds_status_t            status;
+    mds_error_t             err;
+
+    s.r = r;
+    s.ctx = ngx_http_mds_get_ctx(r);
+    s.response = (ngx_http_mds_response_t){ .type = &ngx_http_mds_json_type };
+    if (s.ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = ngx_http_mds_read_query(r, mds_request_validate_app, &s.request,
+                                     &err);
+    if (status != MDS_OK) {
+        return ngx_http_mds_fail(r, status, err.text);
+    }
+
+    status
+        = ngx_http_mds_depot_evaluate(ngx_http_mds_get_depot(r),
+                                      ngx_http_mds_settings_evaluate, &s, &err);
+
+    return status == MDS_OK ? ngx_http_mds_respond(r, &s.response)
+                            : ngx_http_mds_fail_evaluation(r, status, &err);
+}
+
+ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint = {
+    .get = ngx_http_mds_settings_get,
+    .allow = ngx_string("GET, HEAD"),
+};

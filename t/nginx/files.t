@@ -33,6 +33,7 @@ server {
     location /cached/ { mds_files; open_file_cache max=10; sendfile on; }
     location /limited/ { mds_files; limit_except GET { deny all; } }
     location /open/ { mds_files; limit_except PUT { allow all; } }
+    location /if/ { mds_files; if ($http_x_if) { add_header X-If yes; } }
 }
 EOF2
 
@@ -61,6 +62,10 @@ for my $limit ('limited', 'open') {
     is($get->status, 200, "limit_except, $limit: GET");
     is($post->status, $limit eq 'open' ? 405 : 403, '... POST');
 }
+
+# A block that nginx makes a configuration of its own.
+my $if = $t->get("/if/$sha", 'X-If', 'yes');
+is($if->status . $if->header('X-If'), '200yes', 'if: served by its location');
 
 my $head = $t->head($url);
 is($head->status, 200, 'HEAD: 200');

@@ -6,7 +6,11 @@
  * too large for that, and can be learned again: there it has to be another.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_env.h"
+
+#include "base/mds_fault_guard.h"
+#include "state/mds_registry.h"
+#include "state/mds_state.h"
 
 struct ngx_http_mds_env_kind_s {
     const char *dir;  /* in the depot */

@@ -1,25 +1,26 @@
 /*
- * $mds_resources: how many resources a request asks for, to limit by. What
- * limits (limit_req, limit_conn) looks before a body is read; so, where the
- * configuration names the variable, the body of a batch is read and counted
- * before that. What was last to join a phase is asked first.
+ * $mds_resources: the number of resources that a request asks for. limit_req
+ * and limit_conn use it before a body is read. If the configuration names the
+ * variable, the body of a batch is therefore read and counted before them.
  */
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_resource.h"
+
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_request.h"
 
 #include "request/mds_batch.h"
 
 static ngx_str_t ngx_http_mds_resources_name = ngx_string("mds_resources");
 
-/* Whether the location is one of mds_check. */
 static ngx_uint_t
-ngx_http_mds_resources_asked(ngx_http_request_t *r)
+ngx_http_mds_location_is_check(ngx_http_request_t *r)
 {
     ngx_http_mds_loc_conf_t *mlcf;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    return mlcf->handler == ngx_http_mds_check_handler;
+    return mlcf->endpoint == &ngx_http_mds_check_endpoint;
 }
 
 static ngx_int_t
@@ -28,9 +29,7 @@ ngx_http_mds_resources_variable(ngx_http_request_t        *r,
 {
     ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
 
-    (void) data;
-
-    if (!ngx_http_mds_resources_asked(r)) {
+    if (!ngx_http_mds_location_is_check(r)) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -49,7 +48,9 @@ ngx_http_mds_resources_variable(ngx_http_request_t        *r,
     return NGX_OK;
 }
 
-/* A body that asks for nothing, or is none, is a request all the same. */
+/* Counts the resources of a body. A body that is empty or invalid counts as
+ * one.
+ */
 static size_t
 ngx_http_mds_resources_count(ngx_http_request_t *r, ngx_str_t *body)
 {
@@ -75,7 +76,7 @@ ngx_http_mds_resources_count(ngx_http_request_t *r, ngx_str_t *body)
     return count;
 }
 
-/* The request goes on where it was. */
+/* Continues the request's phases with the body. */
 static void
 ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
 {
@@ -102,9 +103,9 @@ ngx_http_mds_resources_handler(ngx_http_request_t *r)
     ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
     ngx_int_t           rc;
 
-    /* What is no batch, or too long for one, is told so later. */
+    /* The endpoint refuses what is not a batch, or too long for one. */
     if (r != r->main || r->method != NGX_HTTP_POST
-        || !ngx_http_mds_resources_asked(r) || !ngx_http_mds_is_json(r)
+        || !ngx_http_mds_location_is_check(r) || !ngx_http_mds_is_json(r)
         || r->headers_in.content_length_n > MDS_BATCH_BYTES_MAX
         || (ctx != NULL && ctx->resources.len > 0))
     {
@@ -122,7 +123,7 @@ ngx_http_mds_resources_handler(ngx_http_request_t *r)
 }
 
 ngx_int_t
-ngx_http_mds_resources_add(ngx_conf_t *cf)
+ngx_http_mds_resource_count_add(ngx_conf_t *cf)
 {
     ngx_http_variable_t *variable
         = ngx_http_add_variable(cf, &ngx_http_mds_resources_name,
@@ -137,17 +138,15 @@ ngx_http_mds_resources_add(ngx_conf_t *cf)
     return NGX_OK;
 }
 
-/* Whether anything in the configuration names the variable. */
+/* Returns 1 if the configuration names the variable. */
 static ngx_uint_t
-ngx_http_mds_resources_named(ngx_http_core_main_conf_t *cmcf)
+ngx_http_mds_resources_is_used(ngx_http_core_main_conf_t *cmcf)
 {
     ngx_http_variable_t *v = cmcf->variables.elts;
 
     for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
-        if (v[i].name.len == ngx_http_mds_resources_name.len
-            && ngx_strncmp(v[i].name.data, ngx_http_mds_resources_name.data,
-                           v[i].name.len)
-                   == 0)
+        if (mds_str_eq(ngx_http_mds_view(&v[i].name),
+                       ngx_http_mds_view(&ngx_http_mds_resources_name)))
         {
             return 1;
         }
@@ -157,23 +156,15 @@ ngx_http_mds_resources_named(ngx_http_core_main_conf_t *cmcf)
 }
 
 ngx_int_t
-ngx_http_mds_resources_init(ngx_conf_t *cf)
+ngx_http_mds_resource_count_init(ngx_conf_t *cf)
 {
     ngx_http_core_main_conf_t *cmcf;
-    ngx_http_handler_pt       *handler;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (!ngx_http_mds_resources_named(cmcf)) {
-        return NGX_OK;
-    }
-
-    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-    if (handler == NULL) {
-        return NGX_ERROR;
-    }
-
-    *handler = ngx_http_mds_resources_handler;
-
-    return NGX_OK;
+    /* nginx calls the handler that was added last first: before the limits. */
+    return ngx_http_mds_resources_is_used(cmcf)
+               ? ngx_http_mds_add_handler(cf, NGX_HTTP_PREACCESS_PHASE,
+                                          ngx_http_mds_resources_handler)
+               : NGX_OK;
 }

@@ -1,0 +1,76 @@
+/*
+ * Group commit: the writes that requests wait for, queued for each depot, and
+ * the transaction that makes many of them durable at once.
+ */
+
+#ifndef NGX_HTTP_MDS_COMMIT_H
+#define NGX_HTTP_MDS_COMMIT_H
+
+#include "ngx_http_mds_module.h"
+
+#include <ngx_thread_pool.h>
+
+#include "state/mds_state.h"
+
+typedef struct ngx_http_mds_commit_s    ngx_http_mds_commit_t;
+typedef struct ngx_http_mds_write_req_s ngx_http_mds_write_req_t;
+
+typedef struct {
+    ngx_queue_t           waiting; /* ngx_http_mds_write_req_t */
+    ngx_http_mds_depot_t *depot;
+    ngx_uint_t            busy;    /* a thread runs a commit */
+    ngx_msec_t            began;   /* time of its start */
+    ngx_uint_t            count;   /* of requests, waiting or in the commit */
+    ngx_uint_t            late;    /* requests have timed out; logged */
+    mds_status_t          failed;  /* status of a commit; logged last */
+    ngx_uint_t            damaged; /* a record is damaged; logged */
+    ngx_event_t           retry;   /* after memory ran out */
+} ngx_http_mds_commit_queue_t;
+
+/* The writes of one request, in its pool. */
+struct ngx_http_mds_write_req_s {
+    ngx_http_request_t *r;
+    mds_write_t        *writes; /* done sets the status of each */
+    size_t              count;
+    void (*done)(ngx_http_mds_write_req_t *write_req);
+    void *data; /* for done */
+
+    ngx_queue_t                  link;
+    ngx_http_mds_commit_queue_t *queue;  /* NULL: done */
+    ngx_http_mds_commit_t       *commit; /* NULL: waiting, or done */
+    ngx_event_t                  timeout;
+};
+
+/* Adds the thread pool to the configuration. */
+ngx_int_t ngx_http_mds_pool_init(ngx_conf_t *cf);
+
+/* Returns the thread pool; NULL: there is none. */
+ngx_thread_pool_t *ngx_http_mds_pool(void);
+
+void ngx_http_mds_commit_queue_init(ngx_http_mds_commit_queue_t *queue,
+                                    ngx_http_mds_depot_t        *depot);
+
+/* Returns 1 if a thread writes the depot's state, or has to. */
+ngx_uint_t
+ngx_http_mds_commit_queue_is_busy(const ngx_http_mds_commit_queue_t *queue);
+
+/*
+ * Queues the writes and lets the request wait; returns NGX_DONE. done is called
+ * from the event loop once they are durable, or have failed, or after the
+ * location's mds_state_timeout (MDS_AGAIN: they may still be written). It is
+ * not called if the request ends before.
+ */
+ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
+                                   ngx_http_mds_write_req_t *write_req);
+
+/* Takes the request out of the queue; a commit that has its writes goes on. */
+void ngx_http_mds_write_req_leave(ngx_http_mds_write_req_t *write_req);
+
+/* Starts the next commit if requests wait. */
+void ngx_http_mds_commit_start(ngx_http_mds_commit_queue_t *queue);
+
+/* Makes the commit forget a request that does not wait any more. */
+void ngx_http_mds_commit_forget(ngx_http_mds_commit_t          *commit,
+                                const ngx_http_mds_write_req_t *write_req);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * The requests that wait for a write of the state. No request waits longer than
+ * mds_state_timeout: it is then answered 503; its writes are completed if a
+ * commit has them, and dropped otherwise.
+ */
+
+#include "ngx_http_mds_depot.h"
+
+/* Limits of the requests that wait. While a commit is slow, half of the
+ * connections are left to other requests. */
+#define NGX_HTTP_MDS_WAITING_MAX 10000
+#define NGX_HTTP_MDS_SLOW_MS 1000
+
+static void ngx_http_mds_commit_queue_retry(ngx_event_t *event);
+
+void
+ngx_http_mds_commit_queue_init(ngx_http_mds_commit_queue_t *queue,
+                               ngx_http_mds_depot_t        *depot)
+{
+    ngx_queue_init(&queue->waiting);
+    queue->depot = depot;
+    queue->retry.handler = ngx_http_mds_commit_queue_retry;
+    queue->retry.data = queue;
+}
+
+ngx_uint_t
+ngx_http_mds_commit_queue_is_busy(const ngx_http_mds_commit_queue_t *queue)
+{
+    return queue->busy || !ngx_queue_empty(&queue->waiting);
+}
+
+void
+ngx_http_mds_write_req_leave(ngx_http_mds_write_req_t *write_req)
+{
+    if (write_req->queue == NULL) {
+        return;
+    }
+
+    write_req->queue->count--;
+    write_req->queue = NULL;
+
+    if (write_req->timeout.timer_set) {
+        ngx_del_timer(&write_req->timeout);
+    }
+
+    if (write_req->timeout.posted) {
+        ngx_delete_posted_event(&write_req->timeout);
+    }
+
+    if (write_req->commit != NULL) {
+        ngx_http_mds_commit_forget(write_req->commit, write_req);
+        write_req->commit = NULL;
+
+    } else if (write_req->link.next != NULL) {
+        ngx_queue_remove(&write_req->link);
+    }
+}
+
+static void
+ngx_http_mds_write_req_cleanup(void *data)
+{
+    ngx_http_mds_write_req_leave(data);
+}
+
+static void
+ngx_http_mds_write_req_fail(ngx_http_mds_write_req_t *write_req,
+                            mds_status_t              status)
+{
+    ngx_http_mds_write_req_leave(write_req);
+
+    for (size_t i = 0; i < write_req->count; i++) {
+        write_req->writes[i].status = status;
+    }
+
+    write_req->done(write_req);
+}
+
+/* Fails a request that has waited too long, and logs the first one. */
+static void
+ngx_http_mds_write_req_timeout(ngx_event_t *event)
+{
+    ngx_http_mds_write_req_t    *write_req = event->data;
+    ngx_http_mds_commit_queue_t *queue = write_req->queue;
+
+    if (!queue->late) {
+        queue->late = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": a write of the state takes longer"
+                      " than %M ms: requests that need it are answered 503",
+                      &queue->depot->path, ngx_current_msec - queue->began);
+    }
+
+    ngx_http_mds_write_req_fail(write_req, MDS_AGAIN);
+}
+
+static ngx_uint_t
+ngx_http_mds_commit_queue_is_full(const ngx_http_mds_commit_queue_t *queue)
+{
+    ngx_uint_t slow
+        = queue->busy && ngx_current_msec - queue->began > NGX_HTTP_MDS_SLOW_MS;
+
+    return queue->count > NGX_HTTP_MDS_WAITING_MAX
+           || (slow && queue->count > ngx_cycle->connection_n / 2);
+}
+
+ngx_int_t
+ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
+                         ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_request_t          *r = write_req->r;
+    ngx_http_mds_commit_queue_t *queue = &depot->queue;
+    ngx_pool_cleanup_t          *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    ngx_http_mds_loc_conf_t     *mlcf;
+
+    if (cleanup == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    cleanup->handler = ngx_http_mds_write_req_cleanup;
+    cleanup->data = write_req;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    write_req->timeout.handler = ngx_http_mds_write_req_timeout;
+    write_req->timeout.data = write_req;
+    write_req->timeout.log = ngx_cycle->log;
+    write_req->queue = queue;
+    queue->count++;
+
+    /* A request that cannot wait is answered from the event loop as well. */
+    if (ngx_http_mds_commit_queue_is_full(queue)) {
+        ngx_post_event(&write_req->timeout, &ngx_posted_events);
+        return NGX_DONE;
+    }
+
+    ngx_add_timer(&write_req->timeout, mlcf->state_timeout);
+    ngx_queue_insert_tail(&queue->waiting, &write_req->link);
+
+    if (!queue->busy) {
+        ngx_http_mds_commit_start(queue);
+    }
+
+    return NGX_DONE;
+}
+
+/* Starts the commit for which there was no memory, or fails all requests that
+ * wait for it. */
+static void
+ngx_http_mds_commit_queue_retry(ngx_event_t *event)
+{
+    ngx_http_mds_commit_queue_t *queue = event->data;
+    ngx_queue_t                  waiting;
+
+    if (!queue->busy) {
+        ngx_http_mds_commit_start(queue);
+    }
+
+    if (queue->busy || ngx_queue_empty(&queue->waiting)) {
+        return;
+    }
+
+    /* done can queue new requests. */
+    ngx_queue_init(&waiting);
+    ngx_queue_add(&waiting, &queue->waiting);
+    ngx_queue_init(&queue->waiting);
+
+    while (!ngx_queue_empty(&waiting)) {
+        ngx_http_mds_write_req_fail(ngx_queue_data(ngx_queue_head(&waiting),
+                                                   ngx_http_mds_write_req_t,
+                                                   link),
+                                    MDS_NO_MEMORY);
+    }
+}

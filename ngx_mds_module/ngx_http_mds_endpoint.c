@@ -1,0 +1,106 @@
+/*
+ * The first step of a request: its method. A GET, or a POST with its body, is
+ * then answered by the endpoint of its location.
+ */
+
+#include "ngx_http_mds_endpoint.h"
+
+#include "ngx_http_mds_request.h"
+#include "ngx_http_mds_respond.h"
+
+static void
+ngx_http_mds_endpoint_post(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_http_mds_loc_conf_t *mlcf
+        = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    ngx_http_finalize_request(r, mlcf->endpoint->post(r, body));
+}
+
+static ngx_int_t
+ngx_http_mds_endpoint_handler(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf
+        = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    ngx_http_mds_endpoint_t *endpoint = mlcf->endpoint;
+    ngx_uint_t               post;
+    ngx_int_t                rc;
+
+    post = r->method == NGX_HTTP_POST && endpoint->post != NULL;
+
+    if (post && ngx_http_mds_is_json(r)) {
+        return ngx_http_mds_read_body(r, endpoint->body_max,
+                                      ngx_http_mds_endpoint_post);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (post) {
+        return ngx_http_mds_refuse(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                   "the body must be application/json");
+    }
+
+    return r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)
+               ? endpoint->get(r)
+               : ngx_http_mds_refuse_method(r, &endpoint->allow);
+}
+
+char *
+ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mds_loc_conf_t  *mlcf = conf;
+    ngx_http_core_loc_conf_t *clcf;
+
+    if (mlcf->endpoint == cmd->post) {
+        return "is duplicate";
+    }
+
+    if (ngx_http_mds_claim_location(cf, mlcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_mds_endpoint_handler;
+    mlcf->endpoint = cmd->post;
+
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* The name of the file follows the name of the location. */
+    if (clcf->exact_match || clcf->named
+#if (NGX_PCRE)
+        || clcf->regex != NULL
+#endif
+        || clcf->name.len == 0 || clcf->name.data[clcf->name.len - 1] != '/')
+    {
+        return "needs a location that is a prefix and ends with \"/\"";
+    }
+
+    return ngx_http_mds_endpoint(cf, cmd, conf);
+}
+
+void
+ngx_http_mds_merge_endpoint(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
+                            ngx_http_mds_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* nginx keeps the handler of the location for an "if", but not for the
+     * methods that limit_except limits. */
+    if (clcf->noname && clcf->handler == NULL && prev->endpoint != NULL) {
+        clcf->handler = ngx_http_mds_endpoint_handler;
+        conf->endpoint = prev->endpoint;
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * Endpoints: the locations of mds_check, mds_config, mds_messages and
+ * mds_files. All have one content handler, which looks at the method.
+ */
+
+#ifndef NGX_HTTP_MDS_ENDPOINT_H
+#define NGX_HTTP_MDS_ENDPOINT_H
+
+#include "ngx_http_mds_module.h"
+
+struct ngx_http_mds_endpoint_s {
+    ngx_http_handler_pt get; /* answers GET and HEAD */
+    ngx_int_t (*post)(ngx_http_request_t *r, ngx_str_t *body); /* NULL: none */
+    size_t    body_max;                                        /* of a POST */
+    ngx_str_t allow; /* the methods, for a 405 */
+};
+
+extern ngx_http_mds_endpoint_t ngx_http_mds_check_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
+
+/* Makes the location an endpoint; cmd->post is the endpoint. */
+char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* The directive "mds_files", whose location has to be a prefix. */
+char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Lets a nested "if" or "limit_except" keep the endpoint of its location. */
+void ngx_http_mds_merge_endpoint(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,
+                                 ngx_http_mds_loc_conf_t *conf);
+
+/* Answers a POST to mds_check. */
+ngx_int_t ngx_http_mds_batch_post(ngx_http_request_t *r, ngx_str_t *body);
+
+#endif

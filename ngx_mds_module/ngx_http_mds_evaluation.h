@@ -1,0 +1,97 @@
+/*
+ * The evaluation of a request: one question or many, in one snapshot.
+ */
+
+#ifndef NGX_HTTP_MDS_EVALUATION_H
+#define NGX_HTTP_MDS_EVALUATION_H
+
+#include "ngx_http_mds_module.h"
+
+#include "evaluate/mds_decide.h"
+#include "state/mds_registry.h"
+
+typedef struct {
+    mds_decision_t decision;
+    mds_status_t   status; /* MDS_OK or, with a detail: MDS_INVALID, MDS_DENIED
+                            * (its window is unavailable), MDS_NO_SPACE (its
+                            * result is too large) */
+    ngx_str_t detail;
+    unsigned  done : 1;      /* the decision is final */
+    unsigned  delivered : 1; /* on_result was called */
+} ngx_http_mds_question_t;
+
+/* A registration that was collected during the evaluation. */
+typedef struct ngx_http_mds_report_s ngx_http_mds_report_t;
+
+struct ngx_http_mds_report_s {
+    mds_registration_t     registration;
+    char                   device[MDS_DEVICE_KEY_MAX];
+    ngx_http_mds_report_t *next;
+};
+
+typedef struct ngx_http_mds_evaluation_s ngx_http_mds_evaluation_t;
+
+/*
+ * An evaluation, on the caller's stack; while the request waits, a copy is in
+ * its pool. The caller initializes it, sets questions, count and respond, and
+ * either the request or next_request.
+ */
+struct ngx_http_mds_evaluation_s {
+    ngx_http_request_t      *r;
+    ngx_http_mds_question_t *questions; /* not on the stack */
+    size_t                   count;
+    void                    *data; /* the caller's */
+
+    /* Makes the request of the i-th question; NULL: there is only one. */
+    mds_status_t (*next_request)(ngx_http_mds_evaluation_t *evaluation,
+                                 size_t i, mds_request_t *request,
+                                 mds_error_t *err);
+
+    /* Receives the i-th question when it is done. The views of its decision are
+     * valid during the call. NULL: they are copied and kept until respond. */
+    mds_status_t (*on_result)(ngx_http_mds_evaluation_t *evaluation, size_t i,
+                              mds_error_t *err);
+
+    /* Answers the request when all questions are done. */
+    ngx_int_t (*respond)(ngx_http_mds_evaluation_t *evaluation);
+
+    ngx_http_mds_ctx_t    *ctx;
+    ngx_http_mds_depot_t  *depot;
+    int64_t                now_ms; /* of this round */
+    ngx_uint_t             rounds; /* before this one */
+    ngx_http_mds_report_t *reports;
+    ngx_http_mds_report_t *last_report;
+    ngx_http_mds_report_t *spare_report; /* for the next; NULL: none */
+
+    /* These are not zeroed. */
+    ngx_http_mds_report_t first_report;
+    mds_request_t         request; /* of the question that is evaluated */
+};
+
+static inline void
+ngx_http_mds_evaluation_init(ngx_http_mds_evaluation_t *evaluation,
+                             ngx_http_request_t        *r)
+{
+    ngx_memzero(evaluation, offsetof(ngx_http_mds_evaluation_t, first_report));
+    evaluation->r = r;
+    evaluation->spare_report = &evaluation->first_report;
+}
+
+/* Evaluates all questions, waits for windows if there are any, and responds. */
+ngx_int_t ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *evaluation);
+
+/* Returns the request's context and creates it at first use; NULL: out of
+ * memory. */
+ngx_http_mds_ctx_t *ngx_http_mds_get_ctx(ngx_http_request_t *r);
+
+/* Sets $mds_serial. */
+void ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
+
+/* Sets the other variables; the views have to live as long as the request. */
+void ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
+                                const mds_decision_t *decision);
+
+/* Answers with the manifest of the only question's decision. */
+ngx_int_t ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *evaluation);
+
+#endif

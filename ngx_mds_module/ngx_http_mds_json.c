@@ -1,0 +1,24 @@
+/*
+ * Bodies whose length is not known before they are written.
+ */
+
+#include "ngx_http_mds_json.h"
+
+ngx_int_t
+ngx_http_mds_json_body(ngx_pool_t *pool, ngx_http_mds_json_pt write,
+                       const void *data, ngx_str_t *body)
+{
+    ngx_http_mds_json_t w = { .len = 0 };
+
+    write(&w, data);
+    body->len = w.len;
+    body->data = ngx_pnalloc(pool, w.len);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = ngx_http_mds_json_into(body->data, body->len);
+    write(&w, data);
+
+    return w.out.overrun ? NGX_ERROR : NGX_OK;
+}

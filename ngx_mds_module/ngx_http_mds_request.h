@@ -1,0 +1,46 @@
+/*
+ * What a request brings along: its attributes and its body.
+ */
+
+#ifndef NGX_HTTP_MDS_REQUEST_H
+#define NGX_HTTP_MDS_REQUEST_H
+
+#include "ngx_http_mds_module.h"
+
+#include "request/mds_request.h"
+
+/* The directive "mds_attribute NAME VALUE". */
+char *ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Adds the attributes of prev that *attributes does not set itself. */
+ngx_int_t ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
+                                        ngx_array_t **attributes);
+
+/* Sets the operator's attributes. */
+mds_status_t
+ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
+                                    mds_request_t *request, mds_error_t *err);
+
+typedef mds_status_t (*ngx_http_mds_validate_pt)(const mds_request_t *request,
+                                                 mds_error_t         *err);
+
+/* Initializes *request with the operator's attributes and the query's, and
+ * validates it. */
+mds_status_t ngx_http_mds_read_query(ngx_http_request_t      *r,
+                                     ngx_http_mds_validate_pt validate,
+                                     mds_request_t *request, mds_error_t *err);
+
+typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
+
+/*
+ * Reads a body of up to max bytes and calls done, or answers 413 or 400. The
+ * body is read into memory, and never to disk unless nginx is configured so.
+ * Returns what a content handler returns.
+ */
+ngx_int_t ngx_http_mds_read_body(ngx_http_request_t *r, size_t max,
+                                 ngx_http_mds_body_pt done);
+
+/* Returns 1 if the body is application/json, with any parameters. */
+ngx_uint_t ngx_http_mds_is_json(ngx_http_request_t *r);
+
+#endif

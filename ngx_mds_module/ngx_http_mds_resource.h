@@ -1,0 +1,28 @@
+/*
+ * mds_resource, and the variables.
+ */
+
+#ifndef NGX_HTTP_MDS_RESOURCE_H
+#define NGX_HTTP_MDS_RESOURCE_H
+
+#include "ngx_http_mds_module.h"
+
+/* The directive "mds_resource KIND [NAME]". */
+char *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Adds the phase handler. */
+ngx_int_t ngx_http_mds_resource_init(ngx_conf_t *cf);
+
+/* Sets the variables of a location with mds_resource, if they are not set. */
+void ngx_http_mds_resource_evaluate(ngx_http_request_t *r);
+
+/* Adds the module's variables. */
+ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
+
+/* Adds $mds_resources. */
+ngx_int_t ngx_http_mds_resource_count_add(ngx_conf_t *cf);
+
+/* Adds the phase handler that counts, if the configuration uses it. */
+ngx_int_t ngx_http_mds_resource_count_init(ngx_conf_t *cf);
+
+#endif
