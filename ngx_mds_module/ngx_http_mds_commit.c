@@ -16,9 +16,6 @@
 /* Limit of the writes of one transaction; the rest waits for the next. */
 #define NGX_HTTP_MDS_COMMIT_WRITES 1024
 
-/* Delay of the second attempt to allocate a commit. */
-#define NGX_HTTP_MDS_RETRY_MS 50
-
 typedef struct {
     ngx_http_mds_write_req_t *write_req; /* NULL: does not wait any more */
     size_t                    count;     /* of its writes */
@@ -241,8 +238,7 @@ ngx_http_mds_commit_done(ngx_event_t *event)
         ngx_http_mds_write_req_t *write_req = commit->slots[i].write_req;
 
         if (write_req != NULL) {
-            ngx_http_mds_write_req_leave(write_req);
-            write_req->done(write_req);
+            ngx_http_mds_write_req_finish(write_req);
         }
     }
 
@@ -287,14 +283,12 @@ ngx_http_mds_commit_start(ngx_http_mds_commit_queue_t *queue)
     ngx_thread_pool_t     *pool = ngx_http_mds_pool();
     ngx_http_mds_commit_t *commit;
 
-    if (ngx_queue_empty(&queue->waiting)) {
+    if (queue->busy || ngx_queue_empty(&queue->waiting)) {
         return;
     }
 
     commit = ngx_http_mds_commit_create(queue);
     if (commit == NULL) {
-        queue->retry.log = ngx_cycle->log;
-        ngx_add_timer(&queue->retry, NGX_HTTP_MDS_RETRY_MS);
         return;
     }
 

@@ -24,16 +24,18 @@ typedef struct {
     ngx_uint_t            late;    /* requests have timed out; logged */
     mds_status_t          failed;  /* status of a commit; logged last */
     ngx_uint_t            damaged; /* a record is damaged; logged */
-    ngx_event_t           retry;   /* after memory ran out */
 } ngx_http_mds_commit_queue_t;
 
 /* The writes of one request, in its pool. */
 struct ngx_http_mds_write_req_s {
     ngx_http_request_t *r;
-    mds_write_t        *writes; /* done sets the status of each */
+    mds_write_t        *writes;
     size_t              count;
-    void (*done)(ngx_http_mds_write_req_t *write_req);
-    void *data; /* for done */
+
+    /* Answers the request, when each write has its status; returns what a
+     * content handler returns. */
+    ngx_int_t (*done)(ngx_http_mds_write_req_t *write_req);
+    void *data;
 
     ngx_queue_t                  link;
     ngx_http_mds_commit_queue_t *queue;  /* NULL: done */
@@ -54,6 +56,10 @@ void ngx_http_mds_commit_queue_init(ngx_http_mds_commit_queue_t *queue,
 ngx_uint_t
 ngx_http_mds_commit_queue_is_busy(const ngx_http_mds_commit_queue_t *queue);
 
+/* Creates zeroed writes for a request; NULL: out of memory. */
+ngx_http_mds_write_req_t *
+ngx_http_mds_write_req_create(ngx_http_request_t *r, size_t count);
+
 /*
  * Queues the writes and lets the request wait; returns NGX_DONE. done is called
  * from the event loop once they are durable, or have failed, or after the
@@ -63,10 +69,11 @@ ngx_http_mds_commit_queue_is_busy(const ngx_http_mds_commit_queue_t *queue);
 ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
                                    ngx_http_mds_write_req_t *write_req);
 
-/* Takes the request out of the queue; a commit that has its writes goes on. */
-void ngx_http_mds_write_req_leave(ngx_http_mds_write_req_t *write_req);
+/* Takes the request out of the queue and answers it. */
+void ngx_http_mds_write_req_finish(ngx_http_mds_write_req_t *write_req);
 
-/* Starts the next commit if requests wait. */
+/* Starts the next commit if requests wait. If memory runs out, the depot's
+ * timer tries again. */
 void ngx_http_mds_commit_start(ngx_http_mds_commit_queue_t *queue);
 
 /* Makes the commit forget a request that does not wait any more. */

@@ -11,16 +11,12 @@
 #define NGX_HTTP_MDS_WAITING_MAX 10000
 #define NGX_HTTP_MDS_SLOW_MS 1000
 
-static void ngx_http_mds_commit_queue_retry(ngx_event_t *event);
-
 void
 ngx_http_mds_commit_queue_init(ngx_http_mds_commit_queue_t *queue,
                                ngx_http_mds_depot_t        *depot)
 {
     ngx_queue_init(&queue->waiting);
     queue->depot = depot;
-    queue->retry.handler = ngx_http_mds_commit_queue_retry;
-    queue->retry.data = queue;
 }
 
 ngx_uint_t
@@ -29,7 +25,8 @@ ngx_http_mds_commit_queue_is_busy(const ngx_http_mds_commit_queue_t *queue)
     return queue->busy || !ngx_queue_empty(&queue->waiting);
 }
 
-void
+/* Takes the request out of the queue; a commit that has its writes goes on. */
+static void
 ngx_http_mds_write_req_leave(ngx_http_mds_write_req_t *write_req)
 {
     if (write_req->queue == NULL) {
@@ -62,17 +59,17 @@ ngx_http_mds_write_req_cleanup(void *data)
     ngx_http_mds_write_req_leave(data);
 }
 
-static void
-ngx_http_mds_write_req_fail(ngx_http_mds_write_req_t *write_req,
-                            mds_status_t              status)
+void
+ngx_http_mds_write_req_finish(ngx_http_mds_write_req_t *write_req)
 {
+    ngx_http_request_t *r = write_req->r;
+    ngx_connection_t   *c = r->connection;
+
     ngx_http_mds_write_req_leave(write_req);
 
-    for (size_t i = 0; i < write_req->count; i++) {
-        write_req->writes[i].status = status;
-    }
-
-    write_req->done(write_req);
+    ngx_http_set_log_request(c->log, r);
+    ngx_http_finalize_request(r, write_req->done(write_req));
+    ngx_http_run_posted_requests(c);
 }
 
 /* Fails a request that has waited too long, and logs the first one. */
@@ -90,7 +87,11 @@ ngx_http_mds_write_req_timeout(ngx_event_t *event)
                       &queue->depot->path, ngx_current_msec - queue->began);
     }
 
-    ngx_http_mds_write_req_fail(write_req, MDS_AGAIN);
+    for (size_t i = 0; i < write_req->count; i++) {
+        write_req->writes[i].status = MDS_AGAIN;
+    }
+
+    ngx_http_mds_write_req_finish(write_req);
 }
 
 static ngx_uint_t
@@ -101,6 +102,22 @@ ngx_http_mds_commit_queue_is_full(const ngx_http_mds_commit_queue_t *queue)
 
     return queue->count > NGX_HTTP_MDS_WAITING_MAX
            || (slow && queue->count > ngx_cycle->connection_n / 2);
+}
+
+ngx_http_mds_write_req_t *
+ngx_http_mds_write_req_create(ngx_http_request_t *r, size_t count)
+{
+    ngx_http_mds_write_req_t *write_req;
+
+    write_req = ngx_pcalloc(r->pool, sizeof(*write_req)
+                                         + count * sizeof(*write_req->writes));
+    if (write_req != NULL) {
+        write_req->r = r;
+        write_req->writes = (mds_write_t *) (write_req + 1);
+        write_req->count = count;
+    }
+
+    return write_req;
 }
 
 ngx_int_t
@@ -137,41 +154,14 @@ ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
         return NGX_DONE;
     }
 
+    if (!ngx_http_mds_commit_queue_is_busy(queue)) {
+        queue->began = ngx_current_msec;
+    }
+
     ngx_add_timer(&write_req->timeout, mlcf->state_timeout);
     ngx_queue_insert_tail(&queue->waiting, &write_req->link);
 
-    if (!queue->busy) {
-        ngx_http_mds_commit_start(queue);
-    }
+    ngx_http_mds_commit_start(queue);
 
     return NGX_DONE;
-}
-
-/* Starts the commit for which there was no memory, or fails all requests that
- * wait for it. */
-static void
-ngx_http_mds_commit_queue_retry(ngx_event_t *event)
-{
-    ngx_http_mds_commit_queue_t *queue = event->data;
-    ngx_queue_t                  waiting;
-
-    if (!queue->busy) {
-        ngx_http_mds_commit_start(queue);
-    }
-
-    if (queue->busy || ngx_queue_empty(&queue->waiting)) {
-        return;
-    }
-
-    /* done can queue new requests. */
-    ngx_queue_init(&waiting);
-    ngx_queue_add(&waiting, &queue->waiting);
-    ngx_queue_init(&queue->waiting);
-
-    while (!ngx_queue_empty(&waiting)) {
-        ngx_http_mds_write_req_fail(ngx_queue_data(ngx_queue_head(&waiting),
-                                                   ngx_http_mds_write_req_t,
-                                                   link),
-                                    MDS_NO_MEMORY);
-    }
 }

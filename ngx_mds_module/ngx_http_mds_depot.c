@@ -56,10 +56,6 @@ ngx_http_mds_close_depots(void)
             ngx_del_timer(&depot->timer);
         }
 
-        if (depot->queue.retry.timer_set) {
-            ngx_del_timer(&depot->queue.retry);
-        }
-
         mds_depot_close(depot->handle);
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
@@ -283,6 +279,7 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
         ngx_http_mds_env_refresh(&depot->state, path, &depot->bounds);
     }
 
+    ngx_http_mds_commit_start(&depot->queue);
     ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds);
 
     ngx_add_timer(event, NGX_HTTP_MDS_DEPOT_TIMER_MS);

@@ -23,20 +23,61 @@
 static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
                                               void *data, mds_error_t *err);
 static ngx_int_t
-            ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending);
-static void ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req);
+ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending);
+static ngx_int_t ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req);
+
+/* Identifies the context among the cleanup handlers of the pool. */
+static void
+ngx_http_mds_ctx_cleanup(void *data)
+{
+}
+
+ngx_http_mds_ctx_t *
+ngx_http_mds_find_ctx(ngx_http_request_t *r)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_pool_cleanup_t *cleanup;
+
+    if (ctx != NULL || !(r->internal || r->filter_finalize)) {
+        return ctx;
+    }
+
+    /* An internal redirect clears the contexts, but not the cleanup handlers.
+     * The pool is also that of subrequests. */
+    for (cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        ctx = cleanup->data;
+
+        if (cleanup->handler == ngx_http_mds_ctx_cleanup && ctx->request == r) {
+            ctx->shown = NULL;
+            ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
 
 ngx_http_mds_ctx_t *
 ngx_http_mds_get_ctx(ngx_http_request_t *r)
 {
-    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
+    ngx_pool_cleanup_t *cleanup;
+    size_t              bytes = sizeof(*ctx) + NGX_INT64_LEN;
 
-    if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(*ctx) + NGX_INT64_LEN);
-        if (ctx != NULL) {
-            ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
-        }
+    if (ctx != NULL) {
+        return ctx;
     }
+
+    cleanup = ngx_pool_cleanup_add(r->pool, bytes);
+    if (cleanup == NULL) {
+        return NULL;
+    }
+
+    ctx = cleanup->data;
+    ngx_memzero(ctx, bytes);
+    ctx->request = r;
+    cleanup->handler = ngx_http_mds_ctx_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
 
     return ctx;
 }
@@ -120,23 +161,13 @@ ngx_http_mds_copy_view(mds_str_t *view, u_char **p)
     view->data = (char *) copy;
 }
 
-/* Copies to the request's pool what the answer, and the window that has to be
- * asked, need of the snapshot. A single answer has the manifest as it is, one
- * of many has it quoted. */
-static mds_status_t
-ngx_http_mds_copy_decision(ngx_http_mds_evaluation_t *e,
-                           mds_decision_t *decision, mds_error_t *err)
+mds_status_t
+ngx_http_mds_copy_decision(ngx_pool_t *pool, mds_decision_t *decision,
+                           mds_error_t *err)
 {
     mds_admission_t *admission = &decision->admission;
     size_t           bytes = 1;
     u_char          *p;
-
-    if (e->next_request == NULL) {
-        decision->quoted = mds_null_str;
-    } else {
-        decision->manifest = mds_null_str;
-        decision->signature = mds_null_str;
-    }
 
     bytes += decision->release.len + decision->version.len
              + decision->manifest.len + decision->signature.len
@@ -145,7 +176,7 @@ ngx_http_mds_copy_decision(ngx_http_mds_evaluation_t *e,
         bytes += admission->window.len + admission->id.len;
     }
 
-    p = ngx_pnalloc(e->r->pool, bytes);
+    p = ngx_pnalloc(pool, bytes);
     if (p == NULL) {
         return mds_fail_memory(err);
     }
@@ -273,8 +304,15 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         return MDS_OK;
     }
 
-    if (status == MDS_OK && (e->on_result == NULL || decision->pending)) {
-        status = ngx_http_mds_copy_decision(e, decision, err);
+    /* A single answer has the manifest as it is, one of many has it quoted. */
+    if (status == MDS_OK && e->on_result == NULL) {
+        decision->quoted = mds_null_str;
+        status = ngx_http_mds_copy_decision(e->r->pool, decision, err);
+
+    } else if (status == MDS_OK && decision->pending) {
+        decision->manifest = mds_null_str;
+        decision->signature = mds_null_str;
+        status = ngx_http_mds_copy_decision(e->r->pool, decision, err);
     }
 
     if (status == MDS_OK) {
@@ -328,9 +366,7 @@ ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
     }
 
     waiting = e->rounds > 0 ? e : ngx_palloc(e->r->pool, sizeof(*e));
-    write_req
-        = ngx_pcalloc(e->r->pool, sizeof(*write_req)
-                                      + pending * sizeof(*write_req->writes));
+    write_req = ngx_http_mds_write_req_create(e->r, pending);
     if (waiting == NULL || write_req == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -342,9 +378,6 @@ ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
 
     waiting->rounds++;
 
-    write_req->r = e->r;
-    write_req->writes = (mds_write_t *) (write_req + 1);
-    write_req->count = pending;
     write_req->done = ngx_http_mds_admitted;
     write_req->data = waiting;
 
@@ -359,15 +392,11 @@ ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
     return ngx_http_mds_write_state(e->depot, write_req);
 }
 
-static void
+static ngx_int_t
 ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
 {
     ngx_http_mds_evaluation_t *e = write_req->data;
-    ngx_http_request_t        *r = e->r;
-    ngx_connection_t          *c = r->connection;
     size_t                     n = 0;
-
-    ngx_http_set_log_request(c->log, r);
 
     for (size_t i = 0; i < e->count; i++) {
         ngx_http_mds_question_t *question = &e->questions[i];
@@ -386,6 +415,5 @@ ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
         n++;
     }
 
-    ngx_http_finalize_request(r, ngx_http_mds_evaluate(e));
-    ngx_http_run_posted_requests(c);
+    return ngx_http_mds_evaluate(e);
 }

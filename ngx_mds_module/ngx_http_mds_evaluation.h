@@ -80,8 +80,11 @@ ngx_http_mds_evaluation_init(ngx_http_mds_evaluation_t *evaluation,
 /* Evaluates all questions, waits for windows if there are any, and responds. */
 ngx_int_t ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *evaluation);
 
-/* Returns the request's context and creates it at first use; NULL: out of
- * memory. */
+/* Returns the request's context, also after an internal redirect; NULL: none.
+ */
+ngx_http_mds_ctx_t *ngx_http_mds_find_ctx(ngx_http_request_t *r);
+
+/* Creates the context if there is none; NULL: out of memory. */
 ngx_http_mds_ctx_t *ngx_http_mds_get_ctx(ngx_http_request_t *r);
 
 /* Sets $mds_serial. */
@@ -90,6 +93,11 @@ void ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
 /* Sets the other variables; the views have to live as long as the request. */
 void ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
                                 const mds_decision_t *decision);
+
+/* Copies to the pool what a decision views of the snapshot. */
+mds_status_t
+ngx_http_mds_copy_decision(ngx_pool_t *pool, mds_decision_t *decision,
+                           mds_error_t *err);
 
 /* Answers with the manifest of the only question's decision. */
 ngx_int_t ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *evaluation);

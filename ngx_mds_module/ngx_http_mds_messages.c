@@ -183,22 +183,14 @@ ngx_http_mds_messages_check(const mds_snapshot_t *snapshot, void *data,
     return status;
 }
 
-static void
+static ngx_int_t
 ngx_http_mds_messages_marked(ngx_http_mds_write_req_t *write_req)
 {
     ngx_http_mds_messages_t *m = write_req->data;
-    ngx_http_request_t      *r = m->r;
-    ngx_connection_t        *c = r->connection;
-    ngx_int_t                rc;
 
-    ngx_http_set_log_request(c->log, r);
-
-    rc = write_req->writes->status == MDS_OK
-             ? ngx_http_mds_respond(r, &m->response)
-             : ngx_http_mds_refuse_unavailable(r);
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+    return write_req->writes->status == MDS_OK
+               ? ngx_http_mds_respond(m->r, &m->response)
+               : ngx_http_mds_refuse_unavailable(m->r);
 }
 
 /* Makes the key "app 00 user" in the request's pool. */
@@ -231,12 +223,12 @@ ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
     ngx_http_mds_write_req_t *write_req;
     mds_write_t              *write;
 
-    write_req = ngx_pcalloc(m->r->pool, sizeof(*write_req) + sizeof(*write));
+    write_req = ngx_http_mds_write_req_create(m->r, 1);
     if (write_req == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    write = (mds_write_t *) (write_req + 1);
+    write = write_req->writes;
     write->type = MDS_WRITE_READ_MARK;
     write->read_mark.delete_through = m->marks.delete_through;
     write->read_mark.read = m->marks.read;
@@ -247,9 +239,6 @@ ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    write_req->r = m->r;
-    write_req->writes = write;
-    write_req->count = 1;
     write_req->done = ngx_http_mds_messages_marked;
     write_req->data = m;
 

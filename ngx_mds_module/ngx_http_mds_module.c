@@ -19,10 +19,6 @@ static char *
 ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static char *
 ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data);
-static char *
-ngx_http_mds_check_device_ttl(ngx_conf_t *cf, void *post, void *data);
-static char *
-ngx_http_mds_check_state_timeout(ngx_conf_t *cf, void *post, void *data);
 static ngx_int_t ngx_http_mds_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
@@ -37,10 +33,10 @@ static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
 
 static ngx_conf_post_t ngx_http_mds_state_max
     = { ngx_http_mds_check_state_max };
-static ngx_conf_post_t ngx_http_mds_device_ttl
-    = { ngx_http_mds_check_device_ttl };
-static ngx_conf_post_t ngx_http_mds_state_timeout
-    = { ngx_http_mds_check_state_timeout };
+
+/* Times are as wide as the numbers that nginx checks. */
+static ngx_conf_num_bounds_t ngx_http_mds_positive
+    = { ngx_conf_check_num_bounds, 1, -1 };
 
 static ngx_command_t ngx_http_mds_commands[] = {
 
@@ -61,14 +57,14 @@ static ngx_command_t ngx_http_mds_commands[] = {
           | NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mds_loc_conf_t, bounds.device_ttl),
-      &ngx_http_mds_device_ttl },
+      &ngx_http_mds_positive },
 
     { ngx_string("mds_state_timeout"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mds_loc_conf_t, state_timeout),
-      &ngx_http_mds_state_timeout },
+      &ngx_http_mds_positive },
 
     { ngx_string("mds_attribute"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -171,22 +167,6 @@ ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data)
     return *bytes < NGX_HTTP_MDS_STATE_MIN || *bytes > NGX_HTTP_MDS_STATE_MAX
                ? "must be from 1m to 64g"
                : NGX_CONF_OK;
-}
-
-static char *
-ngx_http_mds_check_device_ttl(ngx_conf_t *cf, void *post, void *data)
-{
-    time_t *seconds = data;
-
-    return *seconds < 1 ? "must be at least 1s" : NGX_CONF_OK;
-}
-
-static char *
-ngx_http_mds_check_state_timeout(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *ms = data;
-
-    return *ms < 1 ? "must be at least 1ms" : NGX_CONF_OK;
 }
 
 static char *

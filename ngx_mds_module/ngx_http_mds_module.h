@@ -62,8 +62,11 @@ typedef struct {
     ngx_uint_t line;
 } ngx_http_mds_loc_conf_t;
 
-/* The module's context of a request. An empty string is not found. */
+/* The module's context of a request, kept over internal redirects. Empty
+ * strings are variables that are not found. */
 typedef struct {
+    ngx_http_request_t *request;
+
     ngx_str_t action;
     ngx_str_t release;
     ngx_str_t version;
@@ -72,6 +75,9 @@ typedef struct {
     ngx_str_t resources; /* of a batch, once they have been counted */
 
     ngx_http_mds_body_reading_t *reading; /* of the body */
+
+    ngx_uint_t refused; /* status of a refusal; 0: none */
+    ngx_str_t  allow;   /* value of Allow, if that is 405 */
 
     /* The location with mds_resource that the variables apply to. */
     ngx_http_mds_loc_conf_t *shown;

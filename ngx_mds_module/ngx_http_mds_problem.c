@@ -14,6 +14,20 @@ typedef struct {
     ngx_uint_t level; /* NGX_LOG_INFO for mistakes of devices */
 } ngx_http_mds_problem_t;
 
+/* The titles of the statuses. */
+static const struct {
+    ngx_uint_t  status;
+    const char *title;
+} ngx_http_mds_titles[] = {
+    { NGX_HTTP_BAD_REQUEST, "Bad Request" },
+    { NGX_HTTP_NOT_FOUND, "Not Found" },
+    { NGX_HTTP_NOT_ALLOWED, "Method Not Allowed" },
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "Content Too Large" },
+    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type" },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "Service Unavailable" },
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, "Internal Server Error" },
+};
+
 /* The variable parts of a problem. */
 typedef struct {
     ngx_uint_t status;
@@ -45,9 +59,12 @@ typedef struct {
     time_t   seen;     /* 0: never */
 } ngx_http_mds_failure_t;
 
+/* The depot is retried every second, but that is too often for devices. */
+#define NGX_HTTP_MDS_RETRY_AFTER "10"
+
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_str_t *allowed, ngx_uint_t level,
+                          ngx_str_t *allow, ngx_uint_t level,
                           const char *detail);
 
 void
@@ -157,7 +174,7 @@ ngx_http_mds_require_serial(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_mds_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_str_t *allowed, const char *detail)
+                          ngx_str_t *allow, const char *detail)
 {
     ngx_http_mds_loc_conf_t *mlcf;
     ngx_int_t                rc = NGX_OK;
@@ -173,7 +190,7 @@ ngx_http_mds_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
     }
 
     return rc == NGX_DECLINED ? ngx_http_mds_refuse_unavailable(r)
-                              : ngx_http_mds_send_problem(r, status, allowed,
+                              : ngx_http_mds_send_problem(r, status, allow,
                                                           NGX_LOG_INFO, detail);
 }
 
@@ -199,42 +216,20 @@ ngx_http_mds_refuse_unavailable(ngx_http_request_t *r)
                                      "the service is unavailable at present");
 }
 
-static const char *
-ngx_http_mds_problem_title(ngx_uint_t status)
-{
-    switch (status) {
-
-    case NGX_HTTP_BAD_REQUEST:
-        return "Bad Request";
-
-    case NGX_HTTP_NOT_FOUND:
-        return "Not Found";
-
-    case NGX_HTTP_NOT_ALLOWED:
-        return "Method Not Allowed";
-
-    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
-        return "Content Too Large";
-
-    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
-        return "Unsupported Media Type";
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return "Service Unavailable";
-
-    default:
-        return "Internal Server Error";
-    }
-}
-
 static void
 ngx_http_mds_problem_write(ngx_http_mds_json_t *w, const void *data)
 {
     const ngx_http_mds_problem_body_t *problem = data;
+    size_t                             i = 0;
+
+    while (ngx_http_mds_titles[i].status != problem->status
+           && i < mds_nelems(ngx_http_mds_titles) - 1)
+    {
+        i++;
+    }
 
     ngx_http_mds_json_string(w, "{\"type\":\"about:blank\",\"title\":\"",
-                             mds_str_of(
-                                 ngx_http_mds_problem_title(problem->status)));
+                             mds_str_of(ngx_http_mds_titles[i].title));
     ngx_http_mds_json_raw(w, ",\"status\":");
     ngx_http_mds_json_number(w, problem->status);
     ngx_http_mds_json_string(w, ",\"detail\":\"", problem->detail);
@@ -261,41 +256,84 @@ ngx_http_mds_log_detail(ngx_http_request_t *r, ngx_uint_t level,
     return NGX_OK;
 }
 
+/* Returns 1 if error_page has a page for the status. */
+static ngx_uint_t
+ngx_http_mds_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_err_page_t      *page;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (r->error_page || clcf->error_pages == NULL || r->uri_changes == 0) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+    for (ngx_uint_t i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+static ngx_int_t
+ngx_http_mds_add_missing(ngx_http_request_t *r, const char *name,
+                         ngx_str_t *value)
+{
+    return ngx_http_mds_find_header(r, name) != NULL
+               ? NGX_OK
+               : ngx_http_mds_add_header(r, name, value);
+}
+
+ngx_int_t
+ngx_http_mds_add_refusal_headers(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
+{
+    static ngx_str_t no_store = ngx_string("no-store");
+    static ngx_str_t seconds = ngx_string(NGX_HTTP_MDS_RETRY_AFTER);
+
+    if (ngx_http_mds_add_missing(r, "MDS-Serial", &ctx->serial) != NGX_OK
+        || ngx_http_mds_add_missing(r, "Allow", &ctx->allow) != NGX_OK
+        || (ctx->refused == NGX_HTTP_SERVICE_UNAVAILABLE
+            && ngx_http_mds_add_missing(r, "Retry-After", &seconds) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mds_find_header(r, "Cache-Control") != NULL
+               ? NGX_OK
+               : ngx_http_mds_set_cache_control(r, &no_store);
+}
+
 /* Sends a problem, or leaves the status to a page of error_page. */
 static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-                          ngx_str_t *allowed, ngx_uint_t level,
+                          ngx_str_t *allow, ngx_uint_t level,
                           const char *detail)
 {
     static ngx_str_t            type = ngx_string("application/problem+json");
     ngx_http_mds_problem_body_t problem = { status, mds_str_of(detail) };
-    ngx_http_mds_refusal_t      refusal = { .status = status };
-    ngx_http_mds_ctx_t         *ctx;
+    ngx_http_mds_ctx_t         *ctx = ngx_http_mds_get_ctx(r);
     ngx_str_t                   body;
 
-    if (ngx_http_mds_log_detail(r, level, problem.detail) != NGX_OK) {
+    if (ctx == NULL
+        || ngx_http_mds_log_detail(r, level, problem.detail) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
-    if (ctx != NULL) {
-        refusal.serial = ctx->serial;
-    }
-
-    if (allowed != NULL) {
-        refusal.allow = *allowed;
-    }
+    ctx->refused = status;
+    ctx->allow = allow == NULL ? (ngx_str_t) ngx_null_string : *allow;
 
     if (ngx_http_mds_has_error_page(r, status)) {
-        return ngx_http_mds_keep_refusal(r, &refusal) == NGX_OK
-                   ? (ngx_int_t) status
-                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return (ngx_int_t) status;
     }
 
     /* A value that was set for another answer does not apply to this one. */
     ngx_http_mds_clear_cache_control(r);
 
-    return ngx_http_mds_add_refusal_headers(r, &refusal) == NGX_OK
+    return ngx_http_mds_add_refusal_headers(r, ctx) == NGX_OK
                    && ngx_http_mds_json_body(r->pool,
                                              ngx_http_mds_problem_write,
                                              &problem, &body)

@@ -110,47 +110,24 @@ ngx_http_mds_resource_attributes(ngx_http_request_t *r, mds_request_t *request,
                                  mds_error_t *err)
 {
     ngx_http_mds_loc_conf_t *mlcf;
-    mds_status_t             status;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    status = ngx_http_mds_resource_set_attribute(r, request, mds_str("kind"),
-                                                 &mlcf->resource->kind, err);
-    if (status != MDS_OK) {
-        return status;
+    if (ngx_http_mds_resource_set_attribute(r, request, mds_str("kind"),
+                                            &mlcf->resource->kind, err)
+            != MDS_OK
+        || ngx_http_mds_resource_set_attribute(r, request, mds_str("name"),
+                                               &mlcf->resource->name, err)
+               != MDS_OK
+        || ngx_http_mds_set_trusted_attributes(r, request, err) != MDS_OK
+        || mds_request_set_trusted(request, mds_str("version"), mds_null_str,
+                                   err)
+               != MDS_OK)
+    {
+        return err->status;
     }
 
-    status = ngx_http_mds_resource_set_attribute(r, request, mds_str("name"),
-                                                 &mlcf->resource->name, err);
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = ngx_http_mds_set_trusted_attributes(r, request, err);
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_request_set_trusted(request, mds_str("version"), mds_null_str,
-                                     err);
-
-    return status == MDS_OK ? ngx_http_mds_resource_read_query(r, request, err)
-                            : status;
-}
-
-/* Copies a view of the snapshot. */
-static mds_status_t
-ngx_http_mds_resource_copy(ngx_pool_t *pool, mds_str_t *view, mds_error_t *err)
-{
-    ngx_str_t bytes = ngx_http_mds_str(*view);
-
-    if (view->len == 0) {
-        return MDS_OK;
-    }
-
-    view->data = (char *) ngx_pstrdup(pool, &bytes);
-
-    return view->data == NULL ? mds_fail_memory(err) : MDS_OK;
+    return ngx_http_mds_resource_read_query(r, request, err);
 }
 
 static mds_status_t
@@ -163,24 +140,23 @@ ngx_http_mds_resource_decide(const mds_snapshot_t *snapshot, void *data,
 
     status = mds_decide(snapshot, &call->request, mds_time_now_ms(), NULL, err,
                         &decision);
-
-    if (status == MDS_OK) {
-        status
-            = ngx_http_mds_resource_copy(call->r->pool, &decision.release, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status
-            = ngx_http_mds_resource_copy(call->r->pool, &decision.version, err);
+    decision.manifest = mds_null_str;
+    decision.signature = mds_null_str;
+    decision.quoted = mds_null_str;
+
+    status = ngx_http_mds_copy_decision(call->r->pool, &decision, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        ngx_http_mds_set_serial(call->ctx,
-                                mds_catalog_serial(snapshot->catalog));
-        ngx_http_mds_set_variables(call->ctx, &decision);
-    }
+    ngx_http_mds_set_serial(call->ctx, mds_catalog_serial(snapshot->catalog));
+    ngx_http_mds_set_variables(call->ctx, &decision);
 
-    return status;
+    return MDS_OK;
 }
 
 static void
@@ -264,18 +240,14 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* An earlier decision did not know what the access checks found out. */
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
-    if (ctx != NULL) {
-        ctx->shown = NULL;
-    }
-
-    ngx_http_mds_resource_evaluate(r);
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ctx = ngx_http_mds_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* An earlier decision did not know what the access checks found out. */
+    ctx->shown = NULL;
+    ngx_http_mds_resource_evaluate(r);
 
     if (ctx->shown_status == MDS_INVALID) {
         return NGX_HTTP_BAD_REQUEST;

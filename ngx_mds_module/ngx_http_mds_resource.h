@@ -19,8 +19,10 @@ void ngx_http_mds_resource_evaluate(ngx_http_request_t *r);
 /* Adds the module's variables. */
 ngx_int_t ngx_http_mds_add_variables(ngx_conf_t *cf);
 
-/* Adds $mds_resources. */
-ngx_int_t ngx_http_mds_resource_count_add(ngx_conf_t *cf);
+/* Gets $mds_resources. */
+ngx_int_t
+ngx_http_mds_resources_variable(ngx_http_request_t        *r,
+                                ngx_http_variable_value_t *v, uintptr_t data);
 
 /* Adds the phase handler that counts, if the configuration uses it. */
 ngx_int_t ngx_http_mds_resource_count_init(ngx_conf_t *cf);

@@ -23,7 +23,7 @@ ngx_http_mds_location_is_check(ngx_http_request_t *r)
     return mlcf->endpoint == &ngx_http_mds_check_endpoint;
 }
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mds_resources_variable(ngx_http_request_t        *r,
                                 ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -120,22 +120,6 @@ ngx_http_mds_resources_handler(ngx_http_request_t *r)
     }
 
     return rc;
-}
-
-ngx_int_t
-ngx_http_mds_resource_count_add(ngx_conf_t *cf)
-{
-    ngx_http_variable_t *variable
-        = ngx_http_add_variable(cf, &ngx_http_mds_resources_name,
-                                NGX_HTTP_VAR_NOCACHEABLE);
-
-    if (variable == NULL) {
-        return NGX_ERROR;
-    }
-
-    variable->get_handler = ngx_http_mds_resources_variable;
-
-    return NGX_OK;
 }
 
 /* Returns 1 if the configuration names the variable. */

@@ -84,30 +84,14 @@ ngx_int_t ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allow);
 /* Answers 503 with Retry-After. The reason has been logged. */
 ngx_int_t ngx_http_mds_refuse_unavailable(ngx_http_request_t *r);
 
-/* The parts of a refusal that go along with a page of error_page
- * (ngx_http_mds_error_page.c). */
-typedef struct {
-    ngx_uint_t status;
-    ngx_str_t  serial; /* empty: not known */
-    ngx_str_t  allow;  /* empty: not a 405 */
-} ngx_http_mds_refusal_t;
+/* Adds the header lines of ctx->refused that are not there yet. */
+ngx_int_t ngx_http_mds_add_refusal_headers(ngx_http_request_t *r,
+                                           ngx_http_mds_ctx_t *ctx);
 
-/* Returns 1 if error_page has a page for the status. */
-ngx_uint_t
-ngx_http_mds_has_error_page(ngx_http_request_t *r, ngx_uint_t status);
+/* Adds the header filter (ngx_http_mds_header_filter.c). */
+void ngx_http_mds_header_filter_init(void);
 
-/* Keeps the refusal for the header of the page that is sent instead. */
-ngx_int_t ngx_http_mds_keep_refusal(ngx_http_request_t           *r,
-                                    const ngx_http_mds_refusal_t *refusal);
-
-/* Adds the header lines of a refusal that are not there yet. */
-ngx_int_t ngx_http_mds_add_refusal_headers(ngx_http_request_t     *r,
-                                           ngx_http_mds_refusal_t *refusal);
-
-/* Header filters (ngx_http_mds_header_filter.c). */
-
-void      ngx_http_mds_header_filter_init(void);
-ngx_int_t ngx_http_mds_error_page_filter(ngx_http_request_t *r);
-void      ngx_http_mds_file_filter(ngx_http_request_t *r);
+/* Drops the digest of a file whose body was changed by a filter. */
+void ngx_http_mds_file_filter(ngx_http_request_t *r);
 
 #endif

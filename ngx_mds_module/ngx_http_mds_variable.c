@@ -4,6 +4,7 @@
  * and headers, and not found before an endpoint has decided.
  */
 
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_resource.h"
 
 /* Gets the string at the offset data in the request's context. */
@@ -16,7 +17,7 @@ ngx_http_mds_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     ngx_http_mds_resource_evaluate(r);
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ctx = ngx_http_mds_find_ctx(r);
     value = ctx == NULL ? NULL : (ngx_str_t *) ((char *) ctx + data);
 
     if (value == NULL || value->len == 0) {
@@ -49,6 +50,9 @@ static ngx_http_variable_t ngx_http_mds_variables[] = {
 
     { ngx_string("mds_reason"), NULL, ngx_http_mds_variable,
       offsetof(ngx_http_mds_ctx_t, reason), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_resources"), NULL, ngx_http_mds_resources_variable, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 };
 
 ngx_int_t
@@ -67,5 +71,5 @@ ngx_http_mds_add_variables(ngx_conf_t *cf)
         variable->data = ngx_http_mds_variables[i].data;
     }
 
-    return ngx_http_mds_resource_count_add(cf);
+    return NGX_OK;
 }

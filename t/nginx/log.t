@@ -26,6 +26,7 @@ $t->mdsctl('apply', $t->document({ app => 'a',
 $t->start(<<'END');
 mds_depot %DEPOT%;
 log_format actions '$status [$mds_action]';
+log_format decision '$request_uri $mds_serial $mds_action $mds_version $mds_reason';
 server {
     listen %LISTEN%;
     location = /check  { mds_check; access_log %DIR%/access.log actions;
@@ -33,6 +34,19 @@ server {
     location /files/   { mds_files; }
     location /cached/  { mds_files; open_file_cache max=10;
                          open_file_cache_errors on; }
+
+    access_log %DIR%/redirect.log decision;
+    log_not_found off;
+    location = /refused { mds_check; error_page 400 /page; }
+    location = /named   { mds_check; error_page 400 @page; }
+    location = /missing { mds_resource hotfix; error_page 404 /page; }
+    location = /shown   { mds_resource hotfix; error_page 404 = /shown2; }
+    location = /shown2  { mds_resource hotfix 2; error_page 404 /page; }
+    location = /page    { return 200 page; }
+    location @page      { return 200 page; }
+    location = /inside  { auth_request /refused2; error_page 403 /page; }
+    location = /refused2 { mds_check; error_page 400 =403 /denied; }
+    location = /denied  { return 403; }
 }
 END
 
@@ -59,6 +73,24 @@ for my $batch (@batches) {
         '... and in the log');
 }
 is($t->get('/check?app=a&kind=hotfix')->header('X-Action'), 'install', 'one by GET');
+
+# --- after an internal redirect
+
+sub line {
+    my ($target) = @_;
+    my $found;
+    $t->get($target);
+    $t->wait_for(sub { ($found) = $t->read('redirect.log') =~ /^\Q$target\E (.*)$/m });
+    return $found;
+}
+
+my $serial = $t->get('/check?app=a&kind=hotfix')->header('MDS-Serial');
+is(line('/refused?app=a'), "$serial - - -", 'error_page: the log has the serial');
+is(line('/named?app=a'), "$serial - - -", '... behind a named location, too');
+is(line('/missing?app=a'), "$serial install 1 all",
+    'mds_resource: a page that is missing leaves the decision');
+is(line('/shown?app=a'), "$serial none - unknown", '... until another is made');
+is(line('/inside?app=a'), '- - - -', 'a subrequest decides for itself alone');
 
 # --- the error log
 

@@ -62,8 +62,8 @@ sub becomes {
 
 for my $case (['mds_state_max 1k;', 'must be from 1m to 64g'],
     ['mds_state_max 65g;', 'must be from 1m to 64g'],
-    ['mds_device_ttl 0;', 'must be at least 1s'],
-    ['mds_state_timeout 0;', 'must be at least 1ms'],
+    ['mds_device_ttl 0;', 'must be equal to or greater than 1'],
+    ['mds_state_timeout 0;', 'must be equal to or greater than 1'],
     ['mds_state_max 2g; mds_state_max 2g;', 'is duplicate'])
 {
     my ($status, $said) = $t->test_config("mds_depot %DEPOT%; $case->[0]\n"
