@@ -30,6 +30,12 @@
 /* Structures that are stored, or mapped, as they are. */
 #define MDS_PACKED __attribute__((packed))
 
+/* Bytes of the structure that has the span. */
+typedef struct MDS_PACKED {
+    uint32_t offset;
+    uint32_t len;
+} mds_span_t;
+
 typedef enum { MDS_BY_DEVICE, MDS_BY_USER } mds_by_t;
 
 typedef enum {

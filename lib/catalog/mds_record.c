@@ -141,7 +141,7 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_span_fits(record, release->version)
            && mds_span_fits(record, release->version_key)
            && mds_span_fits(record, release->stage)
-           && mds_span_fits(record, release->window)
+           && mds_span_fits(record, release->audience.window)
            && mds_range_fits(record, MDS_TABLE_TEXTS, release->platforms)
            && mds_range_fits(record, MDS_TABLE_TEXTS, release->channels)
            && mds_range_fits(record, MDS_TABLE_TEXTS, release->force_full)
@@ -152,7 +152,7 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->offers)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->rollbacks)
            && mds_bucket_fits(record, release)
-           && release->flags < 2 * MDS_AUDIENCE_WINDOW
+           && release->flags < 1 << MDS_AUDIENCE_COUNT
            && release->state <= MDS_RELEASE_ROLLED_BACK
            && release->by <= MDS_BY_USER && release->window_by <= MDS_BY_USER;
 }

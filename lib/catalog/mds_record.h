@@ -17,6 +17,7 @@
 #ifndef MDS_RECORD_H
 #define MDS_RECORD_H
 
+#include "base/mds_audience.h"
 #include "base/mds_base.h"
 #include "base/mds_siphash.h"
 #include "base/mds_terms.h"
@@ -51,12 +52,6 @@ typedef struct MDS_PACKED {
     uint32_t offset;
     uint32_t count;
 } mds_table_t;
-
-/* Bytes of the record. */
-typedef struct MDS_PACKED {
-    uint32_t offset;
-    uint32_t len;
-} mds_span_t;
 
 /* Items of a table. */
 typedef struct MDS_PACKED {
@@ -106,26 +101,14 @@ typedef struct MDS_PACKED {
     uint8_t     sha256[32];
 } mds_build_t;
 
-/* The parts of an audience, in the order in which they are asked: cheaper ones
- * first, a window, which may take a place, last. */
-#define MDS_AUDIENCE_ALL 0x01
-#define MDS_AUDIENCE_PERCENT 0x02
-#define MDS_AUDIENCE_RAMP 0x04
-#define MDS_AUDIENCE_LISTS 0x08
-#define MDS_AUDIENCE_WINDOW 0x10
-
-/*
- * Thresholds are fractions of 2^64; UINT64_MAX is all of it. A device's
- * bucket, SipHash-2-4(salt, id), is under one if it is smaller.
- */
 typedef struct MDS_PACKED {
     uint8_t bytes[MDS_SIPHASH_KEY];
 } mds_salt_t;
 
-/* What is judged first comes first: most releases are out by that. */
+/* The members that reject most releases come first. */
 typedef struct MDS_PACKED {
     uint8_t     state; /* mds_release_state_t */
-    uint8_t     flags; /* MDS_RELEASE_* */
+    uint8_t     flags; /* MDS_AUDIENCE_* */
     uint8_t     by;    /* mds_by_t, of percent and ramp */
     uint8_t     window_by;
     uint32_t    salt; /* SALTS; MDS_RECORD_NONE: no percent, no ramp */
@@ -148,13 +131,7 @@ typedef struct MDS_PACKED {
     mds_span_t  version;
     int32_t     priority;
     uint8_t     missing; /* mds_missing_t */
-    uint64_t    ramp_from;
-    uint64_t    ramp_to;
-    int64_t     ramp_start_ms;
-    int64_t     ramp_end_ms;
-    mds_span_t  window; /* its key in the state: app 00 id */
-    uint64_t    window_count;
-    int64_t     window_until_ms;
+    mds_audience_values_t audience;
 } mds_release_record_t;
 
 /*

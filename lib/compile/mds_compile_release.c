@@ -2,16 +2,7 @@
  * Compiles the head of a release: its scope, rules, audience and times.
  */
 
-#include <math.h>
-
 #include "compile/mds_compile_internal.h"
-
-/* Returns a percentage as a fraction of 2^64; 100 is UINT64_MAX. */
-static uint64_t
-mds_threshold(double percent)
-{
-    return percent >= 100 ? UINT64_MAX : (uint64_t) ldexp(percent / 100, 64);
-}
 
 /* Adds the release's salt, which makes its buckets independent of others'. */
 static uint32_t
@@ -62,42 +53,25 @@ mds_compile_versions(mds_compile_ctx_t *x, const mds_strs_t *versions)
 }
 
 static void
-mds_compile_audience(mds_compile_ctx_t *x, const mds_audience_t *audience,
+mds_compile_audience(mds_compile_ctx_t *x, const mds_release_t *release,
                      mds_release_record_t *record)
 {
+    const mds_audience_t *audience = &release->audience;
+
+    record->flags = audience->flags;
+    record->by = (uint8_t) audience->by;
+    record->window_by = (uint8_t) audience->window_by;
     record->lists = mds_compile_list_refs(x, &audience->lists);
     record->except = mds_compile_list_refs(x, &audience->except);
-    record->flags
-        = (uint8_t) ((audience->all ? MDS_AUDIENCE_ALL : 0)
-                     | (audience->has_percent ? MDS_AUDIENCE_PERCENT : 0)
-                     | (audience->has_ramp ? MDS_AUDIENCE_RAMP : 0)
-                     | (audience->has_window ? MDS_AUDIENCE_WINDOW : 0)
-                     | (audience->lists.count > 0 ? MDS_AUDIENCE_LISTS : 0));
-    record->by = (uint8_t) audience->by;
-    record->percent = mds_threshold(audience->percent);
-    record->ramp_from = mds_threshold(audience->ramp_from);
-    record->ramp_to = mds_threshold(audience->ramp_to);
-    record->ramp_start_ms = audience->ramp_start_ms;
-    record->ramp_end_ms = audience->ramp_end_ms;
-}
+    record->percent = audience->percent;
+    record->audience = audience->values;
 
-static void
-mds_compile_window(mds_compile_ctx_t *x, const mds_release_t *release,
-                   mds_release_record_t *record)
-{
-    const mds_audience_t *audience = &release->audience;
-    mds_str_t             key;
-
-    if (!audience->has_window) {
-        return;
+    if ((audience->flags & MDS_AUDIENCE_WINDOW) != 0) {
+        record->audience.window = mds_record_builder_bytes(
+            x->builder,
+            mds_arena_printf(x->model->arena, "%.*s%c%.*s",
+                             MDS_STR(x->model->app), 0, MDS_STR(release->id)));
     }
-
-    key = mds_arena_printf(x->model->arena, "%.*s%c%.*s",
-                           MDS_STR(x->model->app), 0, MDS_STR(release->id));
-    record->window = mds_record_builder_bytes(x->builder, key);
-    record->window_by = (uint8_t) audience->window_by;
-    record->window_count = audience->window_count;
-    record->window_until_ms = audience->window_until_ms;
 }
 
 void
@@ -119,9 +93,10 @@ mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
     record->rules = mds_compile_rules(x, &release->rules);
     record->force_full = mds_compile_versions(x, &release->force_full);
     record->stage = mds_record_builder_parsed_version(builder, release->stage);
-    record->salt = release->audience.has_percent || release->audience.has_ramp
-                       ? mds_compile_salt(x, release->id)
-                       : MDS_RECORD_NONE;
-    mds_compile_audience(x, &release->audience, record);
-    mds_compile_window(x, release, record);
+    record->salt
+        = (release->audience.flags & (MDS_AUDIENCE_PERCENT | MDS_AUDIENCE_RAMP))
+                  != 0
+              ? mds_compile_salt(x, release->id)
+              : MDS_RECORD_NONE;
+    mds_compile_audience(x, release, record);
 }

@@ -2,6 +2,8 @@
  * The readers of "releases": a release, its audience, its rules for deltas.
  */
 
+#include <math.h>
+
 #include "base/mds_kind.h"
 #include "document/mds_document.h"
 #include "document/mds_document_internal.h"
@@ -10,6 +12,13 @@ static void
 mds_read_id(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_read_text(r, json, MDS_RELEASE_ID_MAX, dest);
+}
+
+/* Returns a percentage as a threshold. */
+static uint64_t
+mds_threshold(double percent)
+{
+    return percent >= 100 ? UINT64_MAX : (uint64_t) ldexp(percent / 100, 64);
 }
 
 typedef struct {
@@ -47,11 +56,11 @@ mds_read_ramp(mds_reader_t *r, const mds_json_t *json, void *dest)
         mds_reader_expected_in(r, json, "end", "a time after \"start\"");
     }
 
-    audience->has_ramp = true;
-    audience->ramp_from = ramp.from;
-    audience->ramp_to = ramp.to;
-    audience->ramp_start_ms = ramp.start_ms;
-    audience->ramp_end_ms = ramp.end_ms;
+    audience->flags |= MDS_AUDIENCE_RAMP;
+    audience->values.ramp_from = mds_threshold(ramp.from);
+    audience->values.ramp_to = mds_threshold(ramp.to);
+    audience->values.ramp_start_ms = ramp.start_ms;
+    audience->values.ramp_end_ms = ramp.end_ms;
 }
 
 static void
@@ -60,37 +69,66 @@ mds_read_window_count(mds_reader_t *r, const mds_json_t *json, void *dest)
     *(uint64_t *) dest = (uint64_t) mds_read_integer(r, json, 1, INT64_MAX);
 }
 
+typedef struct {
+    uint64_t count;
+    int64_t  until_ms;
+    mds_by_t by;
+} mds_window_form_t;
+
 static const mds_field_t mds_window_fields[] = {
-    { "count", mds_read_window_count, offsetof(mds_audience_t, window_count),
+    { "count", mds_read_window_count, offsetof(mds_window_form_t, count),
       "how many devices or users it lets in" },
-    { "until", mds_read_time, offsetof(mds_audience_t, window_until_ms), NULL },
-    { "by", mds_read_by, offsetof(mds_audience_t, window_by), NULL },
+    { "until", mds_read_time, offsetof(mds_window_form_t, until_ms), NULL },
+    { "by", mds_read_by, offsetof(mds_window_form_t, by), NULL },
 };
 
 static void
 mds_read_window(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    mds_audience_t *audience = dest;
-
-    audience->has_window = true;
-    audience->window_until_ms = INT64_MAX;
+    mds_audience_t   *audience = dest;
+    mds_window_form_t window = { .until_ms = INT64_MAX };
 
     mds_read_object(r, json, mds_window_fields, mds_nelems(mds_window_fields),
-                    audience);
+                    &window);
+
+    audience->flags |= MDS_AUDIENCE_WINDOW;
+    audience->window_by = window.by;
+    audience->values.window_count = window.count;
+    audience->values.window_until_ms = window.until_ms;
 }
 
 static void
 mds_read_audience_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_audience_t *audience = dest;
+    double          percent = 0;
 
-    audience->has_percent = true;
-    mds_read_percent(r, json, &audience->percent);
+    mds_read_percent(r, json, &percent);
+    audience->flags |= MDS_AUDIENCE_PERCENT;
+    audience->percent = mds_threshold(percent);
+}
+
+static void
+mds_read_all(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    bool all;
+
+    mds_read_true(r, json, &all);
+    ((mds_audience_t *) dest)->flags |= MDS_AUDIENCE_ALL;
+}
+
+static void
+mds_read_audience_lists(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_audience_t *audience = dest;
+
+    mds_read_strs(r, json, &audience->lists);
+    audience->flags |= MDS_AUDIENCE_LISTS;
 }
 
 static const mds_field_t mds_audience_fields[] = {
-    { "all", mds_read_true, offsetof(mds_audience_t, all), NULL },
-    { "lists", mds_read_strs, offsetof(mds_audience_t, lists), NULL },
+    { "all", mds_read_all, 0, NULL },
+    { "lists", mds_read_audience_lists, 0, NULL },
     { "except", mds_read_strs, offsetof(mds_audience_t, except), NULL },
     { "percent", mds_read_audience_percent, 0, NULL },
     { "ramp", mds_read_ramp, 0, NULL },
@@ -106,10 +144,7 @@ mds_read_audience(mds_reader_t *r, const mds_json_t *json, void *dest)
     mds_read_object(r, json, mds_audience_fields,
                     mds_nelems(mds_audience_fields), audience);
 
-    if (r->status == MDS_OK && !audience->all && audience->lists.count == 0
-        && !audience->has_percent && !audience->has_ramp
-        && !audience->has_window)
-    {
+    if (r->status == MDS_OK && audience->flags == 0) {
         mds_reader_expected(r, json,
                             "at least one of all, lists, percent, ramp and"
                             " window");

@@ -9,6 +9,7 @@
 #define MDS_MODEL_H
 
 #include "base/mds_arena.h"
+#include "base/mds_audience.h"
 #include "base/mds_base.h"
 #include "base/mds_digest.h"
 #include "base/mds_terms.h"
@@ -73,21 +74,13 @@ typedef struct {
 } mds_package_t;
 
 typedef struct {
-    mds_strs_t lists;
-    mds_strs_t except;
-    bool       all;
-    bool       has_percent;
-    double     percent;
-    bool       has_ramp;
-    double     ramp_from;
-    double     ramp_to;
-    int64_t    ramp_start_ms;
-    int64_t    ramp_end_ms;
-    bool       has_window;
-    uint64_t   window_count;
-    int64_t    window_until_ms; /* INT64_MAX: until it is full */
-    mds_by_t   window_by;
-    mds_by_t   by; /* of percent and ramp */
+    uint8_t               flags; /* MDS_AUDIENCE_* */
+    mds_by_t              by;    /* of percent and ramp */
+    mds_by_t              window_by;
+    mds_strs_t            lists;
+    mds_strs_t            except;
+    uint64_t              percent; /* threshold */
+    mds_audience_values_t values;
 } mds_audience_t;
 
 typedef struct {

@@ -211,7 +211,7 @@ mds_check_config(mds_reader_t *r, const mds_release_t *release)
                          " has a \"value\" alone",
                          MDS_STR(release->version));
 
-    } else if (release->audience.has_window) {
+    } else if ((release->audience.flags & MDS_AUDIENCE_WINDOW) != 0) {
         mds_check_failed(r, "audience",
                          "found a window; want lists, percent, ramp or all: a"
                          " config release has no window");

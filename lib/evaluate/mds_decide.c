@@ -91,10 +91,10 @@ mds_set_pending(const mds_eval_t *eval, const mds_release_record_t *release,
 {
     decision->pending = true;
     decision->admission = (mds_admission_t){
-        .window = mds_record_bytes(eval->record, release->window),
+        .window = mds_record_bytes(eval->record, release->audience.window),
         .id = eval->ids[release->window_by],
-        .limit = release->window_count,
-        .until_ms = release->window_until_ms,
+        .limit = release->audience.window_count,
+        .until_ms = release->audience.window_until_ms,
     };
 }
 

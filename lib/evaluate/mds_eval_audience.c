@@ -147,22 +147,22 @@ uint64_t
 mds_eval_ramp(const mds_eval_t *eval, const mds_release_record_t *release)
 {
     int64_t           now_ms = eval->now_ms;
-    uint64_t          from = release->ramp_from;
-    uint64_t          to = release->ramp_to;
+    uint64_t          from = release->audience.ramp_from;
+    uint64_t          to = release->audience.ramp_to;
     unsigned __int128 risen;
 
-    if (now_ms >= release->ramp_end_ms) {
+    if (now_ms >= release->audience.ramp_end_ms) {
         return to;
     }
 
-    if (now_ms < release->ramp_start_ms) {
+    if (now_ms < release->audience.ramp_start_ms) {
         return 0;
     }
 
     risen = (unsigned __int128) (to - from)
-            * ((uint64_t) now_ms - (uint64_t) release->ramp_start_ms)
-            / ((uint64_t) release->ramp_end_ms
-               - (uint64_t) release->ramp_start_ms);
+            * ((uint64_t) now_ms - (uint64_t) release->audience.ramp_start_ms)
+            / ((uint64_t) release->audience.ramp_end_ms
+               - (uint64_t) release->audience.ramp_start_ms);
 
     return from + (uint64_t) risen;
 }
@@ -222,7 +222,8 @@ mds_read_window(mds_eval_t *eval, const mds_release_record_t *release,
     /* Not MDS_DAMAGED: the catalog is not at fault. */
     if (state == NULL
         || mds_read_admission(state,
-                              mds_record_bytes(eval->record, release->window),
+                              mds_record_bytes(eval->record,
+                                               release->audience.window),
                               eval->ids[release->window_by], &why, window, &in)
                != MDS_OK)
     {
@@ -235,8 +236,8 @@ mds_read_window(mds_eval_t *eval, const mds_release_record_t *release,
         return false;
     }
 
-    *open = window->count < release->window_count
-            && eval->now_ms < release->window_until_ms;
+    *open = window->count < release->audience.window_count
+            && eval->now_ms < release->audience.window_until_ms;
 
     return in;
 }
@@ -263,32 +264,28 @@ mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
     in = mds_read_window(eval, release, &window, &open);
     eval->pending = !in && open && eval->may_admit;
 
-    if (eval->trace != NULL && release->window_until_ms != INT64_MAX) {
-        (void) mds_time_format(release->window_until_ms, until);
+    if (eval->trace != NULL && release->audience.window_until_ms != INT64_MAX) {
+        (void) mds_time_format(release->audience.window_until_ms, until);
     }
 
     return mds_eval_trace(eval, "window", mds_null_str, id, in || eval->pending,
                           "%" PRIu64 " of %" PRIu64 ", until %s: %s%s",
-                          window.count, release->window_count, until,
+                          window.count, release->audience.window_count, until,
                           in ? "is in it" : "is not in it",
                           in     ? ""
                           : open ? ", and may still come in"
-                          : window.count >= release->window_count
+                          : window.count >= release->audience.window_count
                               ? ", and it is full"
                               : ", and its time is over");
 }
 
-/* The parts of an audience by the bit of their flag, MDS_AUDIENCE_*. */
-static const struct {
-    mds_reason_t reason;
-    bool (*test)(mds_eval_t *eval, const mds_release_record_t *release);
-} mds_audience_parts[] = {
-    { MDS_REASON_ALL, mds_in_all },
-    { MDS_REASON_PERCENT, mds_in_percent },
-    { MDS_REASON_RAMP, mds_in_ramp },
-    { MDS_REASON_LIST, mds_in_lists },
-    { MDS_REASON_WINDOW, mds_in_window },
-};
+static bool (*const mds_audience_tests[MDS_AUDIENCE_COUNT])(
+    mds_eval_t *eval, const mds_release_record_t *release)
+    = { [MDS_AUDIENCE_ALL_BIT] = mds_in_all,
+        [MDS_AUDIENCE_PERCENT_BIT] = mds_in_percent,
+        [MDS_AUDIENCE_RAMP_BIT] = mds_in_ramp,
+        [MDS_AUDIENCE_LISTS_BIT] = mds_in_lists,
+        [MDS_AUDIENCE_WINDOW_BIT] = mds_in_window };
 
 bool
 mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
@@ -303,9 +300,9 @@ mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
     for (; rest != 0 && (!in || eval->trace != NULL); rest &= rest - 1) {
         unsigned part = (unsigned) __builtin_ctz(rest);
 
-        if (mds_audience_parts[part].test(eval, release) && !in) {
+        if (mds_audience_tests[part](eval, release) && !in) {
             in = true;
-            *reason = mds_audience_parts[part].reason;
+            *reason = MDS_REASON_ALL + part;
         }
     }
 

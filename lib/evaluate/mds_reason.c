@@ -13,9 +13,13 @@ static const char *const mds_action_names[] = {
 
 #define MDS_REASON_NAME(reason, name, words) name,
 #define MDS_REASON_WORDS(reason, name, words) words,
+#define MDS_REASON_AUDIENCE_NAME(part, key, name, words) name,
+#define MDS_REASON_AUDIENCE_WORDS(part, key, name, words) words,
 
-static const char *const mds_reason_names[] = { MDS_REASONS(MDS_REASON_NAME) };
-static const char *const mds_reason_texts[] = { MDS_REASONS(MDS_REASON_WORDS) };
+static const char *const mds_reason_names[]
+    = { MDS_REASONS(MDS_REASON_NAME, MDS_REASON_AUDIENCE_NAME) };
+static const char *const mds_reason_texts[]
+    = { MDS_REASONS(MDS_REASON_WORDS, MDS_REASON_AUDIENCE_WORDS) };
 
 const char *
 mds_action_name(mds_action_t action)

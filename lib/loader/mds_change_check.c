@@ -79,7 +79,8 @@ mds_change_find_official(const mds_change_check_t *check, mds_str_t platform)
         const mds_release_t *release = &model->releases[i];
 
         if (mds_kind_has(release->kind, MDS_KIND_IS_APP)
-            && release->state == MDS_RELEASE_RUNNING && release->audience.all
+            && release->state == MDS_RELEASE_RUNNING
+            && (release->audience.flags & MDS_AUDIENCE_ALL) != 0
             && release->audience.except.count == 0 && release->rules.count == 0
             && release->start_ms <= check->now_ms
             && release->end_ms > check->now_ms

@@ -153,11 +153,11 @@ mds_change_times(const mds_change_release_t *c)
                   && !mds_json_equal(mds_change_until(c->before),
                                      mds_change_until(c->after));
 
-    if (status != MDS_OK || !audience->has_window) {
+    if (status != MDS_OK || (audience->flags & MDS_AUDIENCE_WINDOW) == 0) {
         return status;
     }
 
-    return mds_change_over(c, audience->window_until_ms, is_set,
+    return mds_change_over(c, audience->values.window_until_ms, is_set,
                            "audience/window/until", "its window's until");
 }
 
@@ -165,25 +165,19 @@ mds_change_times(const mds_change_release_t *c)
 static mds_status_t
 mds_change_all(const mds_change_release_t *c)
 {
-    const mds_audience_t *audience = &c->release->audience;
-    const struct {
-        bool        is;
-        const char *name;
-    } parts[] = { { audience->lists.count > 0, "lists" },
-                  { audience->has_percent, "percent" },
-                  { audience->has_ramp, "ramp" },
-                  { audience->has_window, "window" } };
-    char   words[64] = "";
-    size_t len = 0;
+    static const char *const keys[] = { MDS_AUDIENCES(MDS_AUDIENCE_KEY) };
+    unsigned                 flags = c->release->audience.flags;
+    char                     words[64] = "";
+    size_t                   len = 0;
 
-    for (size_t i = 0; i < mds_nelems(parts); i++) {
-        if (parts[i].is) {
+    for (size_t i = 0; i < mds_nelems(keys); i++) {
+        if (i != MDS_AUDIENCE_ALL_BIT && (flags & 1u << i) != 0) {
             len += (size_t) snprintf(words + len, sizeof(words) - len, "%s%s",
-                                     len > 0 ? ", " : "", parts[i].name);
+                                     len > 0 ? ", " : "", keys[i]);
         }
     }
 
-    return !audience->all || len == 0
+    return (flags & MDS_AUDIENCE_ALL) == 0 || len == 0
                ? MDS_OK
                : mds_change_warn(c->check, c->err,
                                  "release \"%.*s\": \"all\" is everybody, and"

@@ -79,7 +79,7 @@ mds_lint_compile(mds_warning_t *w)
     mds_release_t release = *w->release;
     mds_model_t   model = *w->model;
 
-    release.audience = (mds_audience_t){ .all = true };
+    release.audience = (mds_audience_t){ .flags = MDS_AUDIENCE_ALL };
     release.rules = (mds_rules_t){ .count = 0 };
     release.start_ms = INT64_MIN;
     release.end_ms = INT64_MAX;

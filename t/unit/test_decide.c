@@ -938,7 +938,7 @@ test_reasons(void **state)
         mds_reason_t reason;
     } cases[] = {
         { "\"all\":true", MDS_REASON_ALL },
-        { "\"lists\":[\"staff\"]", MDS_REASON_LIST },
+        { "\"lists\":[\"staff\"]", MDS_REASON_LISTS },
         { "\"percent\":100", MDS_REASON_PERCENT },
         { "\"ramp\":{\"from\":1,\"to\":100,\"start\":\"2001-01-01T00:00:00Z\","
           "\"end\":\"2002-01-01T00:00:00Z\"}",

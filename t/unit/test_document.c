@@ -210,24 +210,24 @@ check_example_release(const mds_model_t *model)
     assert_int_equal(model->release_count, 4);
     is(r[0].id, "a-3.2.0");
     is(r[0].audience.lists.items[0], "staff");
-    assert_true(r[0].audience.has_percent);
-    assert_true(r[0].audience.percent == 5);
-    assert_false(r[0].audience.all);
+    assert_int_equal(r[0].audience.flags,
+                     MDS_AUDIENCE_LISTS | MDS_AUDIENCE_PERCENT);
+    assert_true(r[0].audience.percent == UINT64_C(922337203685477632));
     assert_int_equal(r[0].rules.count, 2);
     is(r[0].rules.items[1].max, "14");
     assert_int_equal(r[0].state, MDS_RELEASE_RUNNING);
     assert_int_equal(r[0].missing, MDS_MISSING_FULL);
     assert_true(r[0].start_ms == INT64_MIN && r[0].end_ms == INT64_MAX);
 
-    assert_true(r[1].audience.has_window);
-    assert_int_equal(r[1].audience.window_count, 5000);
+    assert_int_equal(r[1].audience.flags, MDS_AUDIENCE_WINDOW);
+    assert_int_equal(r[1].audience.values.window_count, 5000);
     assert_int_equal(r[1].audience.window_by, MDS_BY_DEVICE);
-    assert_int_equal(r[1].audience.window_until_ms, 1796083200000);
+    assert_int_equal(r[1].audience.values.window_until_ms, 1796083200000);
 
     is(r[2].name, "theme.dark");
     assert_true(mds_json_bool(r[2].value));
 
-    assert_true(r[3].audience.all);
+    assert_int_equal(r[3].audience.flags, MDS_AUDIENCE_ALL);
     is(r[3].stage, "4.0");
     is(r[3].force_full.items[0], "4.7");
     assert_int_equal(r[3].missing, MDS_MISSING_NONE);
@@ -286,7 +286,7 @@ test_defaults(void **state)
     assert_int_equal(r->missing, MDS_MISSING_NONE);
     assert_int_equal(r->audience.by, MDS_BY_DEVICE);
     assert_int_equal(r->audience.window_by, MDS_BY_DEVICE);
-    assert_true(r->audience.window_until_ms == INT64_MAX);
+    assert_true(r->audience.values.window_until_ms == INT64_MAX);
     assert_int_equal(r->priority, 0);
     assert_int_equal(r->state, MDS_RELEASE_RUNNING);
     mds_model_free(model);
@@ -306,7 +306,8 @@ test_names(void **state)
     assert_true(mds_kind_valid(mds_str("a")));
     assert_true(mds_kind_valid(mds_str("zaz09")));
     assert_false(mds_text_valid(mds_str("\x1f"
-                                       "a"), MDS_APP_MAX));
+                                        "a"),
+                                MDS_APP_MAX));
     assert_false(mds_kind_valid(mds_str("{")));
     assert_false(mds_kind_valid(mds_str("`")));
     assert_false(mds_kind_valid(mds_str("a{")));
