@@ -1,5 +1,5 @@
 /*
- * The reader of a whole document, and readers that several of its parts use.
+ * Reads a whole document; has the readers that several of its parts use.
  */
 
 #include "document/mds_document.h"
@@ -40,6 +40,21 @@ mds_read_key(mds_reader_t *r, mds_str_t name, size_t max)
                           name.len, max);
         mds_reader_pop(r, mark);
     }
+}
+
+void
+mds_read_array(mds_reader_t *r, const mds_json_t *json, const char *want,
+               mds_read_t read, size_t size, void *items, size_t *count)
+{
+    void *array = NULL;
+
+    if (!mds_json_is_array(json)) {
+        mds_reader_expected(r, json, "%s", want);
+        return;
+    }
+
+    mds_read_items(r, json, read, size, &array, count);
+    memcpy(items, &array, sizeof(array));
 }
 
 /* Reads a name, which may be empty. */

@@ -12,6 +12,15 @@
 /* Reads a string of 1 to max bytes without control characters. */
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest);
+
+/*
+ * Reads an array of structures of the given size, each by read. items is where
+ * the pointer to the first one goes, *count how many there are. want says what
+ * would be right.
+ */
+void mds_read_array(mds_reader_t *r, const mds_json_t *json, const char *want,
+                    mds_read_t read, size_t size, void *items, size_t *count);
+
 /* Checks the name of a channel or list, which is a key of its object. */
 void mds_read_key(mds_reader_t *r, mds_str_t name, size_t max);
 /* Fails if the value takes more bytes as compact JSON: answers have it whole.

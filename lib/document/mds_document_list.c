@@ -1,5 +1,5 @@
 /*
- * The readers of "lists": ids, patterns, and the files of lists.
+ * Reads "lists": ids, patterns, and the files of lists.
  */
 
 #include "base/mds_pattern.h"
@@ -30,17 +30,16 @@ mds_read_pattern(mds_reader_t *r, const mds_json_t *json, void *dest)
 static void
 mds_read_patterns(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    mds_strs_t *strs = dest;
-    void       *items = NULL;
+    static const char want[] = "a list of patterns that is not empty";
+    mds_strs_t       *strs = dest;
 
-    if (!mds_json_is_array(json) || mds_json_size(json) == 0) {
-        mds_reader_expected(r, json, "a list of patterns that is not empty");
+    if (mds_json_size(json) == 0) {
+        mds_reader_expected(r, json, want);
         return;
     }
 
-    mds_read_items(r, json, mds_read_pattern, sizeof(mds_str_t), &items,
-                   &strs->count);
-    strs->items = items;
+    mds_read_array(r, json, want, mds_read_pattern, sizeof(mds_str_t),
+                   &strs->items, &strs->count);
 }
 
 static void
@@ -54,16 +53,9 @@ static void
 mds_read_ids(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_strs_t *strs = dest;
-    void       *items = NULL;
 
-    if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "a list of ids");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_list_id, sizeof(mds_str_t), &items,
-                   &strs->count);
-    strs->items = items;
+    mds_read_array(r, json, "a list of ids", mds_read_list_id,
+                   sizeof(mds_str_t), &strs->items, &strs->count);
 }
 
 static const mds_field_t mds_list_fields[] = {

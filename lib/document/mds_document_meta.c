@@ -1,6 +1,6 @@
 /*
- * "meta" is handed on to the client as it is; what the product's own clients
- * know is checked here, so that a wrong word is found before it goes out.
+ * Reads "meta", which goes to clients as it is. The keys that the product's own
+ * clients know are checked, so that a wrong value is found before it goes out.
  */
 
 #include "document/mds_document_internal.h"

@@ -1,5 +1,5 @@
 /*
- * The readers of "packages": a package, and the deltas that it wants.
+ * Reads "packages": a package, and the deltas that it asks for.
  */
 
 #include "document/mds_document_internal.h"
@@ -51,23 +51,18 @@ static void
 mds_read_deltas(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_package_t *package = dest;
-    void          *items = NULL;
 
-    if (mds_json_is_array(json)) {
-        package->delta_count = 0;
-        mds_read_items(r, json, mds_read_delta_spec, sizeof(mds_delta_spec_t),
-                       &items, &package->spec_count);
-        package->specs = items;
-
-    } else if (mds_json_is_integer(json)) {
+    if (mds_json_is_integer(json)) {
         package->delta_count
             = (unsigned) mds_read_integer(r, json, 0, MDS_DELTAS_MAX);
-
-    } else {
-        mds_reader_expected(r, json,
-                            "a number of versions, or a list of"
-                            " {\"from\": VERSION}");
+        return;
     }
+
+    package->delta_count = 0;
+    mds_read_array(r, json,
+                   "a number of versions, or a list of {\"from\": VERSION}",
+                   mds_read_delta_spec, sizeof(mds_delta_spec_t),
+                   &package->specs, &package->spec_count);
 }
 
 /* A package as it is read; app_version then becomes one of its rules. */
@@ -161,15 +156,8 @@ void
 mds_read_packages(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_model_t *model = dest;
-    void        *items = NULL;
 
-    if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "a list of packages");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_package, sizeof(mds_package_t), &items,
+    mds_read_array(r, json, "a list of packages", mds_read_package,
+                   sizeof(mds_package_t), &model->packages,
                    &model->package_count);
-
-    model->packages = items;
 }

@@ -1,5 +1,5 @@
 /*
- * The readers of "releases": a release, its audience, its rules for deltas.
+ * Reads "releases": a release, its audience, what it says of deltas.
  */
 
 #include <math.h>
@@ -186,16 +186,9 @@ static void
 mds_read_versions(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_strs_t *strs = dest;
-    void       *items = NULL;
 
-    if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "a list of versions");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_version, sizeof(mds_str_t), &items,
-                   &strs->count);
-    strs->items = items;
+    mds_read_array(r, json, "a list of versions", mds_read_version,
+                   sizeof(mds_str_t), &strs->items, &strs->count);
 }
 
 static const mds_field_t mds_delta_fields[] = {
@@ -261,14 +254,8 @@ void
 mds_read_releases(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_model_t *model = dest;
-    void        *items = NULL;
 
-    if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "a list of releases");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_release, sizeof(mds_release_t), &items,
+    mds_read_array(r, json, "a list of releases", mds_read_release,
+                   sizeof(mds_release_t), &model->releases,
                    &model->release_count);
-    model->releases = items;
 }

@@ -1,5 +1,5 @@
 /*
- * The readers of "rules" and "app_version".
+ * Reads "rules" and "app_version".
  */
 
 #include "document/mds_document_internal.h"
@@ -95,21 +95,9 @@ void
 mds_read_rules(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_rules_t *rules = dest;
-    mds_rules_t  read = { 0 };
-    void        *items = NULL;
 
-    if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "a list of rules");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_rule, sizeof(mds_rule_t), &items,
-                   &read.count);
-
-    if (r->status == MDS_OK) {
-        read.items = items;
-        *rules = read;
-    }
+    mds_read_array(r, json, "a list of rules", mds_read_rule,
+                   sizeof(mds_rule_t), &rules->items, &rules->count);
 }
 
 void

@@ -11,7 +11,7 @@
 
 #include "base/mds_kind.h"
 #include "document/mds_document.h"
-#include "document/mds_model_missing.h"
+#include "document/mds_model_suggest.h"
 
 typedef struct {
     mds_model_t          *model;
@@ -187,7 +187,7 @@ mds_check_lists(const mds_model_check_t *check, const mds_strs_t *names,
         size_t item = mds_reader_push_index(check->r, i);
 
         if (mds_model_list(check->model, names->items[i]) == NULL) {
-            mds_model_no_list(check->model, names->items[i], check->r);
+            mds_model_suggest_list(check->model, names->items[i], check->r);
         }
 
         mds_reader_pop(check->r, item);
@@ -240,7 +240,7 @@ mds_check_versioned(const mds_model_check_t *check,
                                   &release->key, &release->platforms,
                                   &release->channels))
     {
-        mds_model_missing(check->model, release, check->r);
+        mds_model_suggest_package(check->model, release, check->r);
 
     } else if (release->state == MDS_RELEASE_ROLLED_BACK
                && mds_kind_has(release->kind, MDS_KIND_IS_APP))

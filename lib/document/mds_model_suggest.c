@@ -3,7 +3,7 @@
  * most of its words, and suggests theirs for the first word that differs.
  */
 
-#include "document/mds_model_missing.h"
+#include "document/mds_model_suggest.h"
 
 #include <stdio.h>
 
@@ -11,48 +11,49 @@
 
 /* The words of a release in the order in which packages are narrowed down. */
 typedef enum {
-    MDS_MISSING_KIND,
-    MDS_MISSING_NAME,
-    MDS_MISSING_VERSION,
-    MDS_MISSING_PLATFORM,
-    MDS_MISSING_CHANNEL
-} mds_missing_word_t;
+    MDS_SUGGEST_KIND,
+    MDS_SUGGEST_NAME,
+    MDS_SUGGEST_VERSION,
+    MDS_SUGGEST_PLATFORM,
+    MDS_SUGGEST_CHANNEL
+} mds_suggest_word_t;
 
-static const char *const mds_missing_keys[]
+static const char *const mds_suggest_keys[]
     = { "kind", "name", "version", "platform", "channel" };
 
 /* Returns the first word in which the package differs. */
-static mds_missing_word_t
-mds_missing_word(const mds_package_t *package, const mds_release_t *release)
+static mds_suggest_word_t
+mds_suggest_word(const mds_package_t *package, const mds_release_t *release)
 {
     if (!mds_str_eq(package->kind, release->kind)) {
-        return MDS_MISSING_KIND;
+        return MDS_SUGGEST_KIND;
     }
 
     if (!mds_str_eq(package->name, release->name)) {
-        return MDS_MISSING_NAME;
+        return MDS_SUGGEST_NAME;
     }
 
     if (mds_version_cmp(&package->key, &release->key) != 0) {
-        return MDS_MISSING_VERSION;
+        return MDS_SUGGEST_VERSION;
     }
 
     return mds_scopes_meet(&package->platforms, &release->platforms)
-               ? MDS_MISSING_CHANNEL
-               : MDS_MISSING_PLATFORM;
+               ? MDS_SUGGEST_CHANNEL
+               : MDS_SUGGEST_PLATFORM;
 }
 
+/* Returns the package's values of the word. */
 static mds_strs_t
-mds_missing_names(const mds_package_t *package, mds_missing_word_t word)
+mds_suggest_names(const mds_package_t *package, mds_suggest_word_t word)
 {
     switch (word) {
-    case MDS_MISSING_KIND:
+    case MDS_SUGGEST_KIND:
         return (mds_strs_t){ (mds_str_t *) &package->kind, 1 };
-    case MDS_MISSING_NAME:
+    case MDS_SUGGEST_NAME:
         return (mds_strs_t){ (mds_str_t *) &package->name, 1 };
-    case MDS_MISSING_VERSION:
+    case MDS_SUGGEST_VERSION:
         return (mds_strs_t){ (mds_str_t *) &package->version, 1 };
-    case MDS_MISSING_PLATFORM:
+    case MDS_SUGGEST_PLATFORM:
         return package->platforms;
     default:
         return package->channels;
@@ -60,82 +61,79 @@ mds_missing_names(const mds_package_t *package, mds_missing_word_t word)
 }
 
 static mds_str_t
-mds_missing_found(const mds_release_t *release, mds_missing_word_t word)
+mds_suggest_found(const mds_release_t *release, mds_suggest_word_t word)
 {
-    switch (word) {
-    case MDS_MISSING_KIND:
-        return release->kind;
-    case MDS_MISSING_NAME:
-        return release->name;
-    case MDS_MISSING_VERSION:
-        return release->version;
-    case MDS_MISSING_PLATFORM:
-        return release->platforms.items[0];
-    default:
-        return release->channels.items[0];
-    }
+    const mds_str_t found[] = {
+        [MDS_SUGGEST_KIND] = release->kind,
+        [MDS_SUGGEST_NAME] = release->name,
+        [MDS_SUGGEST_VERSION] = release->version,
+    };
+
+    return word < mds_nelems(found)       ? found[word]
+           : word == MDS_SUGGEST_PLATFORM ? release->platforms.items[0]
+                                          : release->channels.items[0];
 }
 
 /* Writes the choices' name: "versions of bundle home", "platforms of 3.2.0". */
 static void
-mds_missing_what(const mds_release_t *release, mds_missing_word_t word,
+mds_suggest_what(const mds_release_t *release, mds_suggest_word_t word,
                  char *what, size_t size)
 {
     switch (word) {
-    case MDS_MISSING_KIND:
+    case MDS_SUGGEST_KIND:
         snprintf(what, size, "kinds of packages");
         break;
-    case MDS_MISSING_NAME:
+    case MDS_SUGGEST_NAME:
         snprintf(what, size, "names of %.*s", MDS_STR(release->kind));
         break;
-    case MDS_MISSING_VERSION:
+    case MDS_SUGGEST_VERSION:
         snprintf(what, size, "versions of %.*s%s%.*s", MDS_STR(release->kind),
                  release->name.len > 0 ? " " : "", MDS_STR(release->name));
         break;
     default:
-        snprintf(what, size, "%ss of %.*s", mds_missing_keys[word],
+        snprintf(what, size, "%ss of %.*s", mds_suggest_keys[word],
                  MDS_STR(release->version));
     }
 }
 
 void
-mds_model_missing(const mds_model_t *model, const mds_release_t *release,
-                  mds_reader_t *r)
+mds_model_suggest_package(const mds_model_t   *model,
+                          const mds_release_t *release, mds_reader_t *r)
 {
-    mds_missing_word_t word = MDS_MISSING_KIND;
+    mds_suggest_word_t word = MDS_SUGGEST_KIND;
     mds_choices_t      choices;
     mds_str_t          found;
     char               text[MDS_CHOICES_BYTES], what[MDS_ERROR_BYTES / 2];
     size_t             mark;
 
     for (size_t i = 0; i < model->package_count; i++) {
-        mds_missing_word_t own = mds_missing_word(&model->packages[i], release);
+        mds_suggest_word_t own = mds_suggest_word(&model->packages[i], release);
 
         word = own > word ? own : word;
     }
 
-    found = mds_missing_found(release, word);
+    found = mds_suggest_found(release, word);
     mds_choices_begin(&choices, found);
 
     for (size_t i = 0; i < model->package_count; i++) {
         const mds_package_t *package = &model->packages[i];
-        mds_strs_t           names = mds_missing_names(package, word);
+        mds_strs_t           names = mds_suggest_names(package, word);
 
         for (size_t k = 0;
-             mds_missing_word(package, release) == word && k < names.count; k++)
+             mds_suggest_word(package, release) == word && k < names.count; k++)
         {
             mds_choices_add(&choices, names.items[k]);
         }
     }
 
-    mds_missing_what(release, word, what, sizeof(what));
+    mds_suggest_what(release, word, what, sizeof(what));
     mds_choices_words(&choices, what, text);
-    mark = mds_reader_push(r, mds_str_of(mds_missing_keys[word]));
+    mark = mds_reader_push(r, mds_str_of(mds_suggest_keys[word]));
     mds_reader_failed(r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
-                      MDS_STR(found), word == MDS_MISSING_KIND ? "" : " of ",
-                      word == MDS_MISSING_KIND ? 0 : (int) release->kind.len,
-                      release->kind.data, word > MDS_MISSING_VERSION ? " " : "",
-                      word > MDS_MISSING_VERSION ? (int) release->version.len
+                      MDS_STR(found), word == MDS_SUGGEST_KIND ? "" : " of ",
+                      word == MDS_SUGGEST_KIND ? 0 : (int) release->kind.len,
+                      release->kind.data, word > MDS_SUGGEST_VERSION ? " " : "",
+                      word > MDS_SUGGEST_VERSION ? (int) release->version.len
                                                  : 0,
                       release->version.data,
                       text[0] != '\0' ? text : "there is no package yet");
@@ -143,7 +141,8 @@ mds_model_missing(const mds_model_t *model, const mds_release_t *release,
 }
 
 void
-mds_model_no_list(const mds_model_t *model, mds_str_t name, mds_reader_t *r)
+mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
+                       mds_reader_t *r)
 {
     mds_choices_t choices;
     char          text[MDS_CHOICES_BYTES];
