@@ -16,10 +16,13 @@
 
 #include "request/mds_batch.h"
 
-#define NGX_HTTP_MDS_RESULT_BYTES 640 /* of a result, at first */
-#define NGX_HTTP_MDS_WORDS_BYTES 64   /* of its names and braces, at most */
-#define NGX_HTTP_MDS_HEAD_BYTES 128   /* before the results */
-#define NGX_HTTP_MDS_TAIL_BYTES 2     /* behind them */
+/* The first guess of a result's size: a manifest with its signature, names and
+ * braces. A body that turns out to be longer is copied into a larger block. */
+#define NGX_HTTP_MDS_RESULT_BYTES 1024
+
+#define NGX_HTTP_MDS_WORDS_BYTES 64 /* of its names and braces, at most */
+#define NGX_HTTP_MDS_HEAD_BYTES 128 /* before the results */
+#define NGX_HTTP_MDS_TAIL_BYTES 2   /* behind them */
 
 #define NGX_HTTP_MDS_BATCH_ANSWER_MAX (4 * 1024 * 1024)
 
@@ -68,22 +71,20 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
                             : status;
 }
 
-/* Returns the bytes of a result at most: a control character becomes six. */
+/* Returns the bytes of a result at most, without its manifest and its detail: a
+ * control character becomes six. */
 static size_t
-ngx_http_mds_result_bytes(const mds_batch_t *batch, size_t i, size_t quoted,
-                          size_t detail)
+ngx_http_mds_frame_bytes(const mds_batch_t *batch, size_t i)
 {
-    return NGX_HTTP_MDS_WORDS_BYTES + quoted
-           + 6
-                 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len
-                    + detail);
+    return NGX_HTTP_MDS_WORDS_BYTES
+           + 6 * (mds_batch_kind(batch, i).len + mds_batch_name(batch, i).len);
 }
 
 /* Returns the bytes of the error that replaces a result that is too large. */
 static size_t
-ngx_http_mds_too_large_bytes(const mds_batch_t *batch, size_t i)
+ngx_http_mds_too_large_bytes(size_t frame)
 {
-    return ngx_http_mds_result_bytes(batch, i, 0, ngx_http_mds_too_large.len);
+    return frame + 6 * ngx_http_mds_too_large.len;
 }
 
 static ngx_http_mds_batch_response_t *
@@ -105,7 +106,8 @@ ngx_http_mds_batch_response_create(ngx_pool_t *pool, mds_batch_t *batch)
         = ngx_palloc(pool, (count + 1) * sizeof(*response->results));
 
     for (size_t i = 0; i < count; i++) {
-        response->reserved += ngx_http_mds_too_large_bytes(batch, i);
+        response->reserved
+            += ngx_http_mds_too_large_bytes(ngx_http_mds_frame_bytes(batch, i));
     }
 
     return response->data == NULL || response->results == NULL ? NULL
@@ -184,10 +186,10 @@ static size_t
 ngx_http_mds_batch_fit(ngx_http_mds_batch_response_t *response, size_t i,
                        ngx_http_mds_question_t *question)
 {
-    size_t too_large = ngx_http_mds_too_large_bytes(response->batch, i);
-    size_t bytes = ngx_http_mds_result_bytes(response->batch, i,
-                                             question->decision.quoted.len,
-                                             question->detail.len);
+    size_t frame = ngx_http_mds_frame_bytes(response->batch, i);
+    size_t too_large = ngx_http_mds_too_large_bytes(frame);
+    size_t bytes
+        = frame + question->decision.quoted.len + 6 * question->detail.len;
 
     response->reserved -= too_large;
 
@@ -287,7 +289,8 @@ ngx_http_mds_batch_set_actions(ngx_http_mds_evaluation_t *e)
 {
     size_t  count = ngx_min(e->count, NGX_HTTP_MDS_ACTIONS_MAX);
     size_t  size = count * (sizeof("rollback,") - 1) + sizeof("...,") - 1;
-    u_char *data, *p, *last;
+    u_char *data;
+    ngx_http_mds_json_t w;
 
     if (e->count == 0) {
         return NGX_OK;
@@ -298,27 +301,26 @@ ngx_http_mds_batch_set_actions(ngx_http_mds_evaluation_t *e)
         return NGX_ERROR;
     }
 
-    p = data;
-    last = data + size;
+    w = ngx_http_mds_json_into(data, size);
 
     for (size_t i = 0; i < count; i++) {
         ngx_http_mds_question_t *question = &e->questions[i];
 
-        p = ngx_slprintf(p, last, "%s,",
-                         question->status == MDS_OK
-                             ? mds_action_name(question->decision.action)
-                             : "error");
+        ngx_http_mds_json_raw(&w, question->status == MDS_OK ? mds_action_name(
+                                      question->decision.action)
+                                                             : "error");
+        ngx_http_mds_json_raw(&w, ",");
     }
 
     if (count < e->count) {
-        p = ngx_slprintf(p, last, "...,");
+        ngx_http_mds_json_raw(&w, "...,");
     }
 
     /* The last comma is left out. */
     e->ctx->action.data = data;
-    e->ctx->action.len = p - 1 - data;
+    e->ctx->action.len = (u_char *) w.out.p - 1 - data;
 
-    return NGX_OK;
+    return w.out.overrun ? NGX_ERROR : NGX_OK;
 }
 
 static ngx_int_t

@@ -21,19 +21,6 @@ typedef struct {
 } ngx_http_mds_settings_t;
 
 static void
-ngx_http_mds_settings_items(ngx_http_mds_json_t *w, const mds_str_t *items,
-                            size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            ngx_http_mds_json_raw(w, ",");
-        }
-
-        ngx_http_mds_json_bytes(w, items[i].data, items[i].len);
-    }
-}
-
-static void
 ngx_http_mds_settings_write(ngx_http_mds_json_t  *w,
                             const mds_settings_t *settings, ngx_str_t *serial)
 {
@@ -44,9 +31,11 @@ ngx_http_mds_settings_write(ngx_http_mds_json_t  *w,
     ngx_http_mds_json_raw(w, settings->full ? "\",\"full\":true"
                                             : "\",\"full\":false");
     ngx_http_mds_json_raw(w, ",\"values\":{");
-    ngx_http_mds_settings_items(w, settings->values, settings->value_count);
+    mds_bounded_output_put_list(&w->out, settings->values,
+                                settings->value_count);
     ngx_http_mds_json_raw(w, "},\"removed\":[");
-    ngx_http_mds_settings_items(w, settings->removed, settings->removed_count);
+    mds_bounded_output_put_list(&w->out, settings->removed,
+                                settings->removed_count);
     ngx_http_mds_json_raw(w, "]}");
 }
 

@@ -4,11 +4,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mds_word.h"
+
 int
 mds_str_cmp(mds_str_t a, mds_str_t b)
 {
     size_t shorter = a.len < b.len ? a.len : b.len;
-    int    order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    int    order;
+
+    /* Short texts, as most keys of versions are, are numbers whose highest byte
+     * is the first one. */
+    if (a.len <= 8 && b.len <= 8) {
+        uint64_t x = __builtin_bswap64(mds_word_load_part(a.data, a.len));
+        uint64_t y = __builtin_bswap64(mds_word_load_part(b.data, b.len));
+
+        order = (x > y) - (x < y);
+    } else {
+        order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    }
 
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
@@ -89,41 +102,45 @@ mds_utf8_character(const uint8_t *p, const uint8_t *end)
     return length;
 }
 
-/* Eight bytes that are ASCII, and not zero. */
-static bool
-mds_utf8_plain(const uint8_t *p)
+/* Returns whether the bytes are ASCII, and none is zero. */
+static inline bool
+mds_utf8_is_plain(uint64_t word)
 {
-    static const uint64_t ones = UINT64_C(0x0101010101010101);
-    static const uint64_t high = UINT64_C(0x8080808080808080);
-    uint64_t              bytes;
-
-    memcpy(&bytes, p, sizeof(bytes));
-
     /* The subtraction leaves a high bit where a byte is zero. */
-    return ((bytes | (bytes - ones)) & high) == 0;
+    return ((word | (word - MDS_WORD_OF(1))) & MDS_WORD_HIGH_BITS) == 0;
 }
 
 bool
 mds_str_is_utf8(mds_str_t s)
 {
-    const uint8_t *p = (const uint8_t *) (s.len > 0 ? s.data : "");
-    const uint8_t *end = p + s.len;
+    const char *p = s.data;
+    size_t      left = s.len;
 
-    while (end - p >= 8 && mds_utf8_plain(p)) {
-        p += 8;
-    }
+    for (;;) {
+        size_t length;
 
-    while (p < end) {
-        size_t length = mds_utf8_character(p, end);
+        while (left >= 8 && mds_utf8_is_plain(mds_word_load(p))) {
+            p += 8;
+            left -= 8;
+        }
 
+        /* Fewer than eight bytes are followed by ones that are ASCII. */
+        if (left < 8
+            && mds_utf8_is_plain(mds_word_load_part(p, left)
+                                 | MDS_WORD_OF(1) << 8 * left))
+        {
+            return true;
+        }
+
+        length = mds_utf8_character((const uint8_t *) p,
+                                    (const uint8_t *) p + left);
         if (length == 0) {
             return false;
         }
 
         p += length;
+        left -= length;
     }
-
-    return true;
 }
 
 /*

@@ -1,8 +1,8 @@
 /*
- * mds_bounded_output: where output goes, with its end. What does not fit is not
- * begun, and nothing is written behind it: how much a text takes is reckoned
- * somewhere else, and a mistake there must not become one in memory. Writers
- * go on regardless; ask once, at the end.
+ * mds_bounded_output: where output goes, with its end. A text that does not fit
+ * is not begun, and nothing is written behind the end: how much a text takes is
+ * computed somewhere else, and a mistake there must not become one in memory.
+ * Writers go on regardless; the caller looks at overrun once, at the end.
  */
 
 #ifndef MDS_BOUNDED_OUTPUT_H
@@ -16,7 +16,7 @@ typedef struct {
     bool  overrun;
 } mds_bounded_output_t;
 
-/* Whether so many bytes fit; if not, none does from now on. */
+/* Returns whether so many bytes fit; if they do not, none fits from now on. */
 static inline bool
 mds_bounded_output_has(mds_bounded_output_t *room, size_t bytes)
 {
@@ -30,34 +30,76 @@ mds_bounded_output_has(mds_bounded_output_t *room, size_t bytes)
     return false;
 }
 
-/* Of a length as most have without a call: in two pieces that may overlap. */
+/*
+ * Copies bytes of the same number, n, at both ends of a text that has at least
+ * n and at most 2n of them: the two pieces may overlap. Both are read before
+ * one is written, so that the compiler keeps them in registers.
+ */
+#define MDS_COPY_ENDS(to, from, len, n)                                        \
+    do {                                                                       \
+        char first[n], last[n];                                                \
+        memcpy(first, (from), (n));                                            \
+        memcpy(last, (from) + (len) - (n), (n));                               \
+        memcpy((to), first, (n));                                              \
+        memcpy((to) + (len) - (n), last, (n));                                 \
+    } while (0)
+
+/* Copies texts without a call where they are short, as most are. */
+static inline __attribute__((always_inline)) void
+mds_copy_short(char *to, const char *from, size_t len)
+{
+    if (len > 32) {
+        memcpy(to, from, len);
+    } else if (len >= 16) {
+        MDS_COPY_ENDS(to, from, len, 16);
+    } else if (len >= 8) {
+        MDS_COPY_ENDS(to, from, len, 8);
+    } else if (len >= 4) {
+        MDS_COPY_ENDS(to, from, len, 4);
+    } else if (len > 0) {
+        char middle = from[len / 2];
+
+        to[0] = from[0];
+        to[len / 2] = middle;
+        to[len - 1] = from[len - 1];
+    }
+}
+
+/* Puts the text, or nothing if it does not fit. */
 static inline __attribute__((always_inline)) void
 mds_bounded_output_put(mds_bounded_output_t *room, mds_str_t from)
 {
-    char  piece[2][16];
-    char *to = room->p;
+    if (mds_bounded_output_has(room, from.len)) {
+        mds_copy_short(room->p, from.data, from.len);
+        room->p += from.len;
+    }
+}
 
-    if (!mds_bounded_output_has(room, from.len)) {
-        return;
+/* Puts the texts with commas between them, as many as fit. The room for a comma
+ * and its text is checked at once; it is a copy, which stays in registers. */
+static inline void
+mds_bounded_output_put_list(mds_bounded_output_t *out, const mds_str_t *texts,
+                            size_t count)
+{
+    mds_bounded_output_t room = *out;
+
+    if (count > 0) {
+        mds_bounded_output_put(&room, texts[0]);
     }
 
-    if (from.len >= 16 && from.len <= 32) {
-        memcpy(piece[0], from.data, 16);
-        memcpy(piece[1], from.data + from.len - 16, 16);
-        memcpy(to, piece[0], 16);
-        memcpy(to + from.len - 16, piece[1], 16);
+    for (size_t i = 1; i < count; i++) {
+        mds_str_t text = texts[i];
 
-    } else if (from.len >= 8 && from.len < 16) {
-        memcpy(piece[0], from.data, 8);
-        memcpy(piece[1], from.data + from.len - 8, 8);
-        memcpy(to, piece[0], 8);
-        memcpy(to + from.len - 8, piece[1], 8);
+        if (!mds_bounded_output_has(&room, text.len + 1)) {
+            break;
+        }
 
-    } else if (from.len > 0) {
-        memcpy(to, from.data, from.len);
+        *room.p = ',';
+        mds_copy_short(room.p + 1, text.data, text.len);
+        room.p += text.len + 1;
     }
 
-    room->p = to + from.len;
+    *out = room;
 }
 
 #endif

@@ -1,62 +1,51 @@
+/*
+ * The inside of JSON strings: what stands for itself is found and copied eight
+ * bytes at a time, and escapes one by one.
+ */
+
 #include "base/mds_quote.h"
 
-#define MDS_BYTES(c) (UINT64_C(0x0101010101010101) * (c))
+#include "base/mds_word.h"
 
 /*
- * A high bit for the first byte that does not stand for itself; what lies
- * behind that one may have its bit for nothing. First is lowest. See "Bit
- * Twiddling Hacks": haszero(v), hasless(v, n).
+ * Returns a high bit for the first byte that does not stand for itself; bytes
+ * behind that one may have theirs as well. See "Bit Twiddling Hacks":
+ * hasless(v, n).
  */
 static inline uint64_t
 mds_quote_marks(uint64_t word)
 {
-    uint64_t quote = word ^ MDS_BYTES('"');
-    uint64_t backslash = word ^ MDS_BYTES('\\');
-
-    return (((quote - MDS_BYTES(1)) & ~quote)
-            | ((backslash - MDS_BYTES(1)) & ~backslash)
-            | ((word - MDS_BYTES(' ')) & ~word))
-           & MDS_BYTES(0x80);
+    return mds_word_zero_bits(word ^ MDS_WORD_OF('"'))
+           | mds_word_zero_bits(word ^ MDS_WORD_OF('\\'))
+           | ((word - MDS_WORD_OF(' ')) & ~word & MDS_WORD_HIGH_BITS);
 }
 
-/* The first byte is the lowest. */
+/* Returns the word of fewer than eight bytes, followed by spaces. */
 static inline uint64_t
-mds_quote_load(const char *text)
+mds_quote_load_tail(const char *text, size_t len)
 {
-    uint64_t word;
-
-    memcpy(&word, text, sizeof(word));
-
-    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word)
-                                                  : word;
+    return mds_word_load_part(text, len) | MDS_WORD_OF(' ') << 8 * len;
 }
 
-static inline bool
-mds_quote_is_plain(char c)
-{
-    return (uint8_t) c >= ' ' && c != '"' && c != '\\';
-}
-
-/* How many bytes from the first on stand for themselves: all but the quote,
- * the backslash, and what is below U+0020. */
+/* Returns how many bytes from the first on stand for themselves: all but the
+ * quote, the backslash, and what is below U+0020. */
 static inline size_t
 mds_quote_plain(const char *text, size_t len)
 {
-    size_t i = 0;
+    size_t   i = 0;
+    uint64_t marks;
 
     for (; len - i >= 8; i += 8) {
-        uint64_t marks = mds_quote_marks(mds_quote_load(text + i));
+        marks = mds_quote_marks(mds_word_load(text + i));
 
         if (marks != 0) {
-            return i + (size_t) __builtin_ctzll(marks) / 8;
+            return i + mds_word_bytes_before(marks);
         }
     }
 
-    while (i < len && mds_quote_is_plain(text[i])) {
-        i++;
-    }
+    marks = mds_quote_marks(mds_quote_load_tail(text + i, len - i));
 
-    return i;
+    return marks == 0 ? len : i + mds_word_bytes_before(marks);
 }
 
 /* What stands for a control character; 'u': with four digits. */
@@ -115,28 +104,17 @@ mds_quote_one(mds_bounded_output_t *room, char c)
 void
 mds_quote(mds_bounded_output_t *room, mds_str_t text)
 {
-    const char *p = text.data;
-    const char *end = p + text.len;
+    while (text.len > 0 && !room->overrun) {
+        size_t plain = mds_quote_plain(text.data, text.len);
 
-    /* Eight more bytes of text are eight more of room, at least. */
-    while (end - p >= 8 && mds_bounded_output_has(room, 8)) {
-        uint64_t marks = mds_quote_marks(mds_quote_load(p));
-        size_t   plain = marks == 0 ? 8 : (size_t) __builtin_ctzll(marks) / 8;
+        mds_bounded_output_put(room, (mds_str_t){ plain, text.data });
+        text.data += plain;
+        text.len -= plain;
 
-        memcpy(room->p, p, 8);
-        room->p += plain;
-        p += plain;
-
-        if (plain < 8) {
-            mds_quote_one(room, *p++);
-        }
-    }
-
-    for (; p < end && !room->overrun; p++) {
-        if (!mds_quote_is_plain(*p)) {
-            mds_quote_one(room, *p);
-        } else if (mds_bounded_output_has(room, 1)) {
-            *room->p++ = *p;
+        if (text.len > 0) {
+            mds_quote_one(room, *text.data);
+            text.data++;
+            text.len--;
         }
     }
 }
@@ -272,24 +250,15 @@ mds_unquote_plain(const char **p, const char *end, mds_bounded_output_t *room)
     *p += plain;
 }
 
-bool
-mds_unquote(const char **p, const char *end, mds_bounded_output_t *decoded,
-            mds_str_t *string)
+/* Continues with a string that begins with the plain bytes: what follows them
+ * is escaped, or wrong. */
+static MDS_NOINLINE bool
+mds_unquote_escaped(const char **p, const char *end, mds_str_t plain,
+                    mds_bounded_output_t *decoded, mds_str_t *string)
 {
-    const char *first = *p;
-    char       *from = decoded->p;
-    size_t      plain = mds_quote_plain(first, (size_t) (end - first));
+    char *from = decoded->p;
 
-    *p = first + plain;
-
-    /* As most are. */
-    if (*p < end && **p == '"') {
-        *string = (mds_str_t){ plain, first };
-        (*p)++;
-        return true;
-    }
-
-    mds_bounded_output_put(decoded, (mds_str_t){ plain, first });
+    mds_bounded_output_put(decoded, plain);
 
     while (*p < end && **p == '\\') {
         (*p)++;
@@ -309,4 +278,25 @@ mds_unquote(const char **p, const char *end, mds_bounded_output_t *decoded,
     (*p)++;
 
     return true;
+}
+
+bool
+mds_unquote(const char **p, const char *end, mds_bounded_output_t *decoded,
+            mds_str_t *string)
+{
+    const char *first = *p;
+    size_t      plain = mds_quote_plain(first, (size_t) (end - first));
+    const char *quote = first + plain;
+
+    *p = quote;
+
+    /* Most strings have no escapes. */
+    if (quote < end && *quote == '"') {
+        *string = (mds_str_t){ plain, first };
+        *p = quote + 1;
+        return true;
+    }
+
+    return mds_unquote_escaped(p, end, (mds_str_t){ plain, first }, decoded,
+                               string);
 }

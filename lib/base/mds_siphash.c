@@ -7,6 +7,8 @@
 
 #include <endian.h>
 
+#include "base/mds_word.h"
+
 /* The words that one vector register holds. */
 #define MDS_LANES (MDS_SIPHASH_LANES / 2)
 
@@ -44,28 +46,12 @@ typedef struct {
 } mds_sip_scalar_t;
 
 static inline void
-mds_sip_scalar_rounds(mds_sip_scalar_t *s, int rounds)
-{
-    for (int i = 0; i < rounds; i++) {
-        MDS_SIP_ROUND(s);
-    }
-}
-
-static inline void
 mds_sip_scalar_word(mds_sip_scalar_t *s, uint64_t word)
 {
     s->v3 ^= word;
-    mds_sip_scalar_rounds(s, 2);
+    MDS_SIP_ROUND(s);
+    MDS_SIP_ROUND(s);
     s->v0 ^= word;
-}
-
-static inline uint64_t
-mds_sip_scalar_read(const void *bytes, size_t len)
-{
-    uint64_t word = 0;
-
-    memcpy(&word, bytes, len);
-    return le64toh(word);
 }
 
 /* A check hashes about ten short ids: inline rounds take less time than calls
@@ -73,8 +59,8 @@ mds_sip_scalar_read(const void *bytes, size_t len)
 uint64_t
 mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data)
 {
-    uint64_t         k0 = mds_sip_scalar_read(key, 8);
-    uint64_t         k1 = mds_sip_scalar_read(key + 8, 8);
+    uint64_t         k0 = mds_word_load((const char *) key);
+    uint64_t         k1 = mds_word_load((const char *) key + 8);
     uint64_t         last = (uint64_t) data.len << 56;
     mds_sip_scalar_t s = { k0 ^ UINT64_C(0x736f6d6570736575),
                            k1 ^ UINT64_C(0x646f72616e646f6d),
@@ -82,16 +68,15 @@ mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data)
                            k1 ^ UINT64_C(0x7465646279746573) };
 
     for (; data.len >= 8; data.data += 8, data.len -= 8) {
-        mds_sip_scalar_word(&s, mds_sip_scalar_read(data.data, 8));
+        mds_sip_scalar_word(&s, mds_word_load(data.data));
     }
 
-    for (size_t i = 0; i < data.len; i++) {
-        last |= (uint64_t) (uint8_t) data.data[i] << (8 * i);
-    }
-
-    mds_sip_scalar_word(&s, last);
+    mds_sip_scalar_word(&s, last | mds_word_load_part(data.data, data.len));
     s.v2 ^= 0xff;
-    mds_sip_scalar_rounds(&s, 4);
+    MDS_SIP_ROUND(&s);
+    MDS_SIP_ROUND(&s);
+    MDS_SIP_ROUND(&s);
+    MDS_SIP_ROUND(&s);
 
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
@@ -153,14 +138,10 @@ mds_sip_end(const mds_sip_t *s, uint64_t *digests)
 MDS_ALWAYS_INLINE uint64_t
 mds_sip_last(mds_str_t data)
 {
-    uint64_t word = 0;
+    size_t rest = data.len % 8;
 
-    /* An empty string may be NULL. */
-    if (data.len % 8 != 0) {
-        memcpy(&word, data.data + data.len / 8 * 8, data.len % 8);
-    }
-
-    return le64toh(word) | (uint64_t) data.len << 56;
+    return mds_word_load_part(data.data + data.len - rest, rest)
+           | (uint64_t) data.len << 56;
 }
 
 MDS_ALWAYS_INLINE void

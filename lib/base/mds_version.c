@@ -63,16 +63,30 @@ mds_key_bytes(mds_version_t *version, mds_str_t bytes)
     version->len += bytes.len;
 }
 
-static void
-mds_key_number(mds_version_t *version, mds_str_t digits)
+/* Takes digits off the front of *text, and adds them to the key without leading
+ * zeros. Returns whether there was a digit. */
+static inline bool
+mds_take_number(mds_str_t *text, mds_version_t *version)
 {
-    while (digits.len > 0 && digits.data[0] == '0') {
-        digits.data++;
-        digits.len--;
+    const char *first = text->data;
+    const char *end = first + text->len;
+    const char *p = first;
+    uint8_t    *number = version->key + version->len;
+    uint8_t    *key = number + 1;
+
+    while (p < end && *p == '0') {
+        p++;
     }
 
-    mds_key_byte(version, (uint8_t) (MDS_KEY_NUMBER + digits.len));
-    mds_key_bytes(version, digits);
+    while (p < end && mds_is_digit(*p)) {
+        *key++ = (uint8_t) *p++;
+    }
+
+    *number = (uint8_t) (MDS_KEY_NUMBER + (key - number - 1));
+    version->len = (size_t) (key - version->key);
+    *text = (mds_str_t){ (size_t) (end - p), p };
+
+    return p > first;
 }
 
 /* 1(.2)*, ended by a key without its trailing zero segments. */
@@ -82,13 +96,9 @@ mds_version_segments(mds_str_t *text, mds_version_t *version)
     size_t significant = 0;
 
     do {
-        mds_str_t digits = mds_take(text, mds_is_digit);
-
-        if (digits.len == 0) {
+        if (!mds_take_number(text, version)) {
             return false;
         }
-
-        mds_key_number(version, digits);
 
         if (version->key[version->len - 1] != MDS_KEY_NUMBER) {
             significant = version->len;
@@ -124,7 +134,7 @@ mds_version_identifiers(mds_str_t *text, mds_version_t *version)
         }
 
         if (mds_is_number(identifier)) {
-            mds_key_number(version, identifier);
+            (void) mds_take_number(&identifier, version);
         } else {
             mds_key_byte(version, MDS_KEY_WORD);
             mds_key_bytes(version, identifier);

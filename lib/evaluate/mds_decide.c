@@ -22,7 +22,7 @@ static bool
 mds_is_installed(mds_eval_t *eval, const mds_release_record_t *release)
 {
     return mds_eval_version_cmp(eval, release->version_key) == 0
-           && mds_eval_scope(eval, release->platforms, release->channels);
+           && mds_eval_scope(eval, &release->platforms, &release->channels);
 }
 
 /* Returns whether a release of the installed version that was not rolled back

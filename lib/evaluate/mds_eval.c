@@ -86,7 +86,7 @@ mds_eval_build_among(mds_eval_t *eval, mds_range_t builds, bool embedded,
 
         if ((build->channels.count > 0) == own_channel
             && (embedded || !build->embedded)
-            && mds_eval_scope(eval, build->platforms, build->channels)
+            && mds_eval_scope(eval, &build->platforms, &build->channels)
             && mds_eval_rules(eval, build->rules, false))
         {
             return i;
@@ -115,9 +115,7 @@ mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded)
         return mds_eval_build_any(eval, builds, true);
     }
 
-    if (eval->build_cache_key.first != builds.first
-        || eval->build_cache_key.count != builds.count)
-    {
+    if (!mds_range_eq(&eval->build_cache_key, &builds)) {
         eval->build_cache = mds_eval_build_any(eval, builds, false);
         eval->build_cache_key = builds;
     }
@@ -190,7 +188,7 @@ static inline bool
 mds_test_scope(mds_eval_t *eval, const char *what, mds_scope_t *scope,
                mds_range_t texts)
 {
-    bool holds = mds_eval_scope_has(eval, scope, texts);
+    bool holds = mds_eval_scope_has(eval, scope, &texts);
 
     return eval->trace == NULL || texts.count == 0
                ? holds

@@ -98,15 +98,26 @@ mds_eval_texts_allow(const mds_eval_t *eval, mds_range_t texts, mds_str_t value)
 /* Returns mds_id_hash() of the device or user, computed once. */
 uint64_t mds_eval_id_hash(mds_eval_t *eval, mds_by_t by);
 
+/* Compares ranges as one number each. */
+static inline bool
+mds_range_eq(const mds_range_t *a, const mds_range_t *b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+
+    return x == y;
+}
+
 /* Returns whether the texts allow the scope's value; caches the result. */
 static inline bool
 mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
-                   mds_range_t texts)
+                   const mds_range_t *texts)
 {
-    if (texts.first != scope->texts.first || texts.count != scope->texts.count)
-    {
-        scope->texts = texts;
-        scope->has = mds_eval_texts_allow(eval, texts, scope->value);
+    if (!mds_range_eq(texts, &scope->texts)) {
+        scope->texts = *texts;
+        scope->has = mds_eval_texts_allow(eval, *texts, scope->value);
     }
 
     return scope->has;
@@ -114,7 +125,8 @@ mds_eval_scope_has(const mds_eval_t *eval, mds_scope_t *scope,
 
 /* Returns whether these allow the device's platform and channel. */
 static inline bool
-mds_eval_scope(mds_eval_t *eval, mds_range_t platforms, mds_range_t channels)
+mds_eval_scope(mds_eval_t *eval, const mds_range_t *platforms,
+               const mds_range_t *channels)
 {
     return mds_eval_scope_has(eval, &eval->platform, platforms)
            && mds_eval_scope_has(eval, &eval->channel, channels);
@@ -159,7 +171,7 @@ mds_eval_bucket(mds_eval_t *eval, uint32_t salt, mds_by_t by)
 
 /* Returns whether the bucket is below the threshold. A device that is in stays
  * in while the threshold rises: its bucket does not change. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 mds_eval_in_percent(mds_eval_t *eval, uint32_t salt, mds_by_t by,
                     uint64_t threshold)
 {
@@ -209,14 +221,14 @@ mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
 }
 
 /* Rejects most releases by the first bytes of their records. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 mds_eval_prefilter_rejects(mds_eval_t                 *eval,
                            const mds_release_record_t *release,
                            mds_eval_mode_t             mode)
 {
     return !mds_eval_state_fits(release, mode)
            || !mds_eval_time_fits(eval, release, mode)
-           || !mds_eval_scope(eval, release->platforms, release->channels)
+           || !mds_eval_scope(eval, &release->platforms, &release->channels)
            || mds_eval_no_bucket_hit(eval, release);
 }
 
@@ -227,7 +239,7 @@ mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
 
 /* Returns whether the release holds for the device. *reason is set to the part
  * of the audience that has it, or to OUTSIDE. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
                  mds_eval_mode_t mode, mds_reason_t *reason)
 {

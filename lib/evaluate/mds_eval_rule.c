@@ -147,24 +147,28 @@ mds_rule_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
     }
 }
 
-static bool
-mds_eval_rule(mds_eval_t *eval, uint32_t i)
+static MDS_NOINLINE bool
+mds_eval_rule_first(mds_eval_t *eval, uint32_t i)
 {
-    bool holds;
-
-    if (i < MDS_RULE_MATCHES_MAX && eval->rule_matches[i] != MDS_MATCH_UNKNOWN)
-    {
-        return eval->rule_matches[i] == MDS_MATCH_YES;
-    }
-
-    holds = mds_rule_holds(eval,
-                           mds_record_item(eval->record, MDS_TABLE_RULES, i));
+    bool holds = mds_rule_holds(eval, mds_record_item(eval->record,
+                                                      MDS_TABLE_RULES, i));
 
     if (i < MDS_RULE_MATCHES_MAX) {
         eval->rule_matches[i] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
     }
 
     return holds;
+}
+
+static inline bool
+mds_eval_rule(mds_eval_t *eval, uint32_t i)
+{
+    if (i < MDS_RULE_MATCHES_MAX && eval->rule_matches[i] != MDS_MATCH_UNKNOWN)
+    {
+        return eval->rule_matches[i] == MDS_MATCH_YES;
+    }
+
+    return mds_eval_rule_first(eval, i);
 }
 
 static const char *const mds_op_words[] = { MDS_RULE_OPS(MDS_RULE_OP_WORDS) };

@@ -53,7 +53,7 @@ mds_installed_has_build(mds_eval_t *eval, mds_range_t builds)
         const mds_build_t *build
             = mds_record_item(eval->record, MDS_TABLE_BUILDS, i);
 
-        if (mds_eval_scope(eval, build->platforms, build->channels)) {
+        if (mds_eval_scope(eval, &build->platforms, &build->channels)) {
             return true;
         }
     }
@@ -77,7 +77,7 @@ mds_installed_hotfix_is_foreign(mds_eval_t *eval)
         const mds_build_t *build
             = mds_record_item(eval->record, MDS_TABLE_BUILDS, i);
 
-        if (!mds_eval_scope(eval, build->platforms, build->channels)) {
+        if (!mds_eval_scope(eval, &build->platforms, &build->channels)) {
             continue;
         }
 

@@ -176,16 +176,17 @@ mds_setting_select_traced(mds_settings_eval_t   *c,
     return chosen;
 }
 
-static mds_status_t
-mds_settings_select(mds_settings_eval_t *c)
+/* Selects with a trace, or the one key that is asked for. */
+static MDS_COLD mds_status_t
+mds_settings_select_traced(mds_settings_eval_t *c)
 {
     const mds_config_key_t *key = mds_record_item(c->record, MDS_TABLE_KEYS, 0);
-    const mds_candidate_t  *all
-        = mds_record_item(c->record, MDS_TABLE_CANDIDATES, 0);
-    uint32_t count = mds_settings_count(c, MDS_TABLE_KEYS);
+    uint32_t                count = mds_settings_count(c, MDS_TABLE_KEYS);
 
     for (uint32_t i = 0; i < count; i++, key++) {
-        const mds_candidate_t *first = all + key->candidates.first;
+        const mds_candidate_t *first
+            = mds_record_item(c->record, MDS_TABLE_CANDIDATES,
+                              key->candidates.first);
         const mds_candidate_t *end = first + key->candidates.count;
         const mds_candidate_t *chosen;
 
@@ -207,6 +208,31 @@ mds_settings_select(mds_settings_eval_t *c)
     return c->eval->status;
 }
 
+static mds_status_t
+mds_settings_select(mds_settings_eval_t *c)
+{
+    const mds_config_key_t *key = mds_record_item(c->record, MDS_TABLE_KEYS, 0);
+    const mds_config_key_t *end = key + mds_settings_count(c, MDS_TABLE_KEYS);
+    const mds_candidate_t  *all
+        = mds_record_item(c->record, MDS_TABLE_CANDIDATES, 0);
+
+    if (c->only.len > 0 || c->eval->trace != NULL) {
+        return mds_settings_select_traced(c);
+    }
+
+    for (; key < end; key++) {
+        const mds_candidate_t *first = all + key->candidates.first;
+        const mds_candidate_t *behind = first + key->candidates.count;
+        const mds_candidate_t *chosen = mds_setting_select(c, first, behind);
+
+        if (chosen != behind) {
+            mds_bit_set(c->chosen, chosen->setting);
+        }
+    }
+
+    return c->eval->status;
+}
+
 static inline void
 mds_settings_add(mds_settings_eval_t *c, mds_span_t item, mds_str_t *items,
                  size_t max, size_t *count)
@@ -220,35 +246,43 @@ mds_settings_add(mds_settings_eval_t *c, mds_span_t item, mds_str_t *items,
     c->out->bytes += item.len + 1;
 }
 
-static mds_status_t
-mds_settings_check_overrun(const mds_settings_eval_t *c)
+static MDS_COLD mds_status_t
+mds_settings_overrun(const mds_settings_eval_t *c)
 {
-    return c->overrun ? mds_fail(c->err, MDS_DAMAGED,
-                                 "the configuration has more values than keys")
-                      : MDS_OK;
+    return mds_fail(c->err, MDS_DAMAGED,
+                    "the configuration has more values than keys");
 }
 
-/* Lists the values of all chosen settings, and their numbers. */
+/* Lists the values of all chosen settings, and their numbers: there is room for
+ * as many numbers as values, or more. */
 static mds_status_t
 mds_list_settings(mds_settings_eval_t *c)
 {
-    mds_settings_t *out = c->out;
+    mds_str_t *value = c->out->values;
+    mds_str_t *end = value + c->values_max;
+    uint32_t  *number = c->numbers;
+    size_t     bytes = 0;
 
     for (uint32_t i = 0; i < c->words; i++) {
         for (uint64_t bits = c->chosen[i]; bits != 0; bits &= bits - 1) {
             const mds_setting_record_t *setting
                 = &c->settings[mds_bit_place(i, bits)];
 
-            mds_settings_add(c, setting->member, out->values, c->values_max,
-                             &out->value_count);
-
-            if (!c->overrun) {
-                c->numbers[out->value_count - 1] = setting->number;
+            if (value == end) {
+                return mds_settings_overrun(c);
             }
+
+            *value = mds_record_bytes(c->record, setting->member);
+            *number++ = setting->number;
+            bytes += value->len + 1;
+            value++;
         }
     }
 
-    return mds_settings_check_overrun(c);
+    c->out->value_count = (size_t) (value - c->out->values);
+    c->out->bytes = bytes;
+
+    return MDS_OK;
 }
 
 static void
@@ -377,7 +411,7 @@ mds_compare_settings(mds_settings_eval_t *c, size_t held)
         }
     }
 
-    return mds_settings_check_overrun(c);
+    return c->overrun ? mds_settings_overrun(c) : MDS_OK;
 }
 
 /* Allocates all arrays in one block. Sets are empty, conditions unknown. */
@@ -491,8 +525,8 @@ mds_settings_evaluate(const mds_snapshot_t *snapshot,
     mds_settings_t      found = { 0 };
     mds_settings_eval_t c
         = { .only = only, .alloc = alloc, .err = err, .out = &found };
-    mds_str_t    app = mds_request_get(request, mds_str("app"));
-    mds_str_t    token = mds_request_get(request, mds_str("state"));
+    mds_str_t    app = mds_request_attr(request, MDS_ATTR_APP);
+    mds_str_t    token = mds_request_attr(request, MDS_ATTR_STATE);
     mds_eval_t   eval;
     mds_status_t status;
 

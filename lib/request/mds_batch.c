@@ -52,25 +52,34 @@ typedef struct {
 
 typedef bool (*mds_batch_read_t)(mds_batch_reader_t *r, mds_str_t name);
 
-/* The next character but white space, if there is one. */
-static bool
+static inline bool
+mds_batch_is_space(char c)
+{
+    return (uint8_t) c <= ' '
+           && (c == ' ' || c == '\n' || c == '\t' || c == '\r');
+}
+
+/* Moves to the next character that is not white space, if there is one. */
+static inline bool
 mds_batch_next(mds_batch_reader_t *r, char *c)
 {
-    while (r->p < r->end
-           && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
-    {
-        r->p++;
+    const char *p = r->p;
+
+    while (p < r->end && mds_batch_is_space(*p)) {
+        p++;
     }
 
-    if (r->p == r->end) {
+    r->p = p;
+
+    if (p == r->end) {
         return false;
     }
 
-    *c = *r->p;
+    *c = *p;
     return true;
 }
 
-static bool
+static inline bool
 mds_batch_take(mds_batch_reader_t *r, char wanted)
 {
     char c;
@@ -83,7 +92,7 @@ mds_batch_take(mds_batch_reader_t *r, char wanted)
     return true;
 }
 
-static bool
+static inline bool
 mds_batch_string(mds_batch_reader_t *r, mds_str_t *string)
 {
     return mds_batch_take(r, '"')
@@ -152,7 +161,7 @@ mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
         return mds_batch_string(r, value);
     }
 
-    if (r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
+    if (c == 'n' && r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
         *type = MDS_JSON_NULL;
         r->p += 4;
         return true;

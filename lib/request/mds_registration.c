@@ -14,7 +14,7 @@ mds_registration_from_request(const mds_request_t *request,
     mds_str_t app = mds_request_attr(request, MDS_ATTR_APP);
     mds_str_t device = mds_request_attr(request, MDS_ATTR_DEVICE);
     mds_str_t version = mds_request_attr(request, MDS_ATTR_APP_VERSION);
-    mds_str_t key = mds_device_key(app, device, bytes);
+    mds_str_t key;
 
     if (version.len == 0
         && mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
@@ -23,7 +23,12 @@ mds_registration_from_request(const mds_request_t *request,
         version = mds_request_attr(request, MDS_ATTR_VERSION);
     }
 
-    if (app.len == 0 || device.len == 0 || key.len == 0 || version.len == 0) {
+    if (app.len == 0 || device.len == 0 || version.len == 0) {
+        return false;
+    }
+
+    key = mds_device_key(app, device, bytes);
+    if (key.len == 0) {
         return false;
     }
 

@@ -5,13 +5,11 @@
 
 #include "request/mds_request.h"
 
-#include <endian.h>
-
 #include "base/mds_bounded_output.h"
 #include "base/mds_name.h"
 #include "base/mds_version.h"
+#include "base/mds_word.h"
 
-/* Shorter ones first. */
 static const mds_str_t mds_attr_names[] = {
     [MDS_ATTR_N] = mds_str("n"),
     [MDS_ATTR_APP] = mds_str("app"),
@@ -43,33 +41,43 @@ mds_attribute_name(mds_attr_id_t known)
     return mds_attr_names[known];
 }
 
-/* Where those of a length begin; the last one ends those before it. */
-static const uint8_t mds_attr_first[] = {
-    [0] = MDS_ATTR_N,           [1] = MDS_ATTR_N,
-    [2] = MDS_ATTR_APP,         [3] = MDS_ATTR_APP,
-    [4] = MDS_ATTR_KIND,        [5] = MDS_ATTR_BRAND,
-    [6] = MDS_ATTR_DEVICE,      [7] = MDS_ATTR_VERSION,
-    [8] = MDS_ATTR_PLATFORM,    [9] = MDS_ATTR_OS_VERSION,
-    [10] = MDS_ATTR_OS_VERSION, [11] = MDS_ATTR_APP_VERSION,
-    [12] = MDS_ATTR_OTHER,
+/*
+ * A perfect hash of the known names: the upper six bits of the product of a
+ * name's first eight bytes and the factor are a slot of its own for each. The
+ * factor was found by trying odd random numbers; a new name may need another
+ * one, and test_request fails until there is one.
+ */
+#define MDS_ATTR_FACTOR UINT64_C(0xaada6b7843819edf)
+
+static const uint8_t mds_attr_slots[64] = {
+    [1] = MDS_ATTR_DEVICE,       [7] = MDS_ATTR_APP_VERSION,
+    [9] = MDS_ATTR_KIND,         [10] = MDS_ATTR_USER,
+    [12] = MDS_ATTR_CITY,        [17] = MDS_ATTR_LANGUAGE,
+    [18] = MDS_ATTR_NET,         [20] = MDS_ATTR_APP,
+    [22] = MDS_ATTR_MODEL,       [23] = MDS_ATTR_CHANNEL,
+    [24] = MDS_ATTR_NAME,        [26] = MDS_ATTR_N,
+    [27] = MDS_ATTR_BRAND,       [32] = MDS_ATTR_REFUSE,
+    [36] = MDS_ATTR_STATE,       [44] = MDS_ATTR_OS_VERSION,
+    [47] = MDS_ATTR_CPU,         [50] = MDS_ATTR_REGION,
+    [51] = MDS_ATTR_SDK_VERSION, [57] = MDS_ATTR_PLATFORM,
+    [61] = MDS_ATTR_VERSION,     [62] = MDS_ATTR_COUNTRY,
 };
+
+/* Returns the only one that can have a name with these first eight bytes, which
+ * are followed by zero in a shorter one. The caller compares the name. */
+static inline mds_attr_id_t
+mds_attr_by_hash(uint64_t head)
+{
+    return (mds_attr_id_t) mds_attr_slots[head * MDS_ATTR_FACTOR >> 58];
+}
 
 static inline __attribute__((always_inline)) mds_attr_id_t
 mds_attr_id_of(mds_str_t name)
 {
-    if (name.len >= mds_nelems(mds_attr_first) - 1) {
-        return MDS_ATTR_OTHER;
-    }
+    mds_attr_id_t known
+        = mds_attr_by_hash(mds_word_load_part(name.data, name.len));
 
-    for (unsigned known = mds_attr_first[name.len];
-         known < mds_attr_first[name.len + 1]; known++)
-    {
-        if (mds_bytes_eq(mds_attr_names[known].data, name.data, name.len)) {
-            return known;
-        }
-    }
-
-    return MDS_ATTR_OTHER;
+    return mds_str_eq(mds_attr_names[known], name) ? known : MDS_ATTR_OTHER;
 }
 
 mds_attr_id_t
@@ -114,7 +122,7 @@ mds_shown(mds_str_t s)
 
 static inline mds_status_t
 mds_request_check_value(mds_attr_id_t known, mds_str_t name, mds_str_t value,
-                        bool plain, mds_error_t *err)
+                        bool is_utf8, mds_error_t *err)
 {
     size_t max = known == MDS_ATTR_STATE ? MDS_TOKEN_MAX : MDS_VALUE_MAX;
 
@@ -125,7 +133,7 @@ mds_request_check_value(mds_attr_id_t known, mds_str_t name, mds_str_t value,
                         MDS_STR(name), value.len, max);
     }
 
-    if (!plain && !mds_str_is_utf8(value)) {
+    if (!is_utf8 && !mds_str_is_utf8(value)) {
         return mds_fail(err, MDS_INVALID,
                         "parameter \"%.*s\": the value is not UTF-8",
                         MDS_STR(name));
@@ -205,10 +213,11 @@ mds_request_say(mds_attribute_t *attribute, mds_str_t value)
     }
 }
 
-/* plain: the value is known to be ASCII. */
+/* Takes the device's word on an attribute. is_utf8: that of the value is known.
+ */
 static inline __attribute__((always_inline)) mds_status_t
 mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
-                 mds_str_t value, bool plain, mds_error_t *err)
+                 mds_str_t value, bool is_utf8, mds_error_t *err)
 {
     mds_attribute_t *attribute;
     mds_status_t     status;
@@ -226,7 +235,7 @@ mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
                         MDS_STR(name));
     }
 
-    status = mds_request_check_value(known, name, value, plain, err);
+    status = mds_request_check_value(known, name, value, is_utf8, err);
 
     if (status == MDS_OK && attribute == NULL) {
         status = mds_request_add(request, known, name, err, &attribute);
@@ -243,7 +252,7 @@ mds_status_t
 mds_request_set_claimed_by_id(mds_request_t *request, mds_attr_id_t known,
                               mds_str_t name, mds_str_t value, mds_error_t *err)
 {
-    return mds_request_take(request, known, name, value, false, err);
+    return mds_request_take(request, known, name, value, true, err);
 }
 
 mds_status_t
@@ -307,35 +316,7 @@ mds_form_decode(mds_str_t text, mds_bounded_output_t *room, mds_str_t *decoded)
     return true;
 }
 
-/* Eight bytes of a query, the first lowest; it ends with '&' after '&'. */
-static inline uint64_t
-mds_query_word(mds_str_t query, size_t i)
-{
-    uint64_t word = UINT64_C(0x2626262626262626);
-
-    if (i + sizeof(word) <= query.len) {
-        memcpy(&word, query.data + i, sizeof(word));
-    } else if (i < query.len) {
-        memcpy(&word, query.data + i, query.len - i);
-    }
-
-    return le64toh(word);
-}
-
-/* Returns the high bit of each byte that is special: '=', below ',' (as '&',
- * '%' and '+' are), or not ASCII. A '<' behind a '=' may have it too. */
-static inline uint64_t
-mds_query_special_bits(uint64_t word)
-{
-    static const uint64_t ones = UINT64_C(0x0101010101010101);
-    static const uint64_t high = UINT64_C(0x8080808080808080);
-    uint64_t              equals = word ^ ones * '=';
-
-    return (word | ~((word | high) - ones * ',') | ((equals - ones) & ~equals))
-           & high;
-}
-
-static mds_status_t
+static MDS_COLD mds_status_t
 mds_query_wrong(mds_str_t pair, mds_error_t *err)
 {
     mds_str_t shown = mds_shown(pair);
@@ -345,80 +326,123 @@ mds_query_wrong(mds_str_t pair, mds_error_t *err)
                     mds_str_is_utf8(shown) ? (int) shown.len : 0, shown.data);
 }
 
-/* The parser of a query, and the pair that it is at. */
-typedef struct {
-    mds_request_t       *request;
-    const char          *name;
-    const char          *equals; /* NULL: not met yet */
-    bool                 plain;  /* nothing escaped, all of it ASCII */
-    mds_bounded_output_t room;
-    mds_error_t         *err;
-} mds_query_t;
-
-/* Adds the pair that ends there to the request. */
-static MDS_NOINLINE mds_status_t
-mds_query_add_pair(mds_query_t *query, const char *end)
+/* Returns eight bytes of the query, as if it was followed by many '&'. */
+static inline uint64_t
+mds_query_word(const char *p, const char *end)
 {
-    const char *equals = query->equals != NULL ? query->equals : end;
-    const char *from = query->equals != NULL ? equals + 1 : end;
-    mds_str_t   name = { (size_t) (equals - query->name), query->name };
-    mds_str_t   value = { (size_t) (end - from), from };
+    size_t left = (size_t) (end - p);
 
-    if (!query->plain
-        && (!mds_form_decode(name, &query->room, &name)
-            || !mds_form_decode(value, &query->room, &value)))
-    {
-        return mds_query_wrong((mds_str_t){ (size_t) (end - query->name),
-                                            query->name },
-                               query->err);
-    }
-
-    return mds_request_take(query->request, mds_attr_id_of(name), name, value,
-                            query->plain, query->err);
+    return left >= 8
+               ? mds_word_load(p)
+               : mds_word_load_part(p, left) | MDS_WORD_OF('&') << 8 * left;
 }
 
+/* Returns the end of the bytes from p on that have no '&', stand for themselves
+ * and are ASCII. It may be an earlier byte that is below ',', as '&', '%' and
+ * '+' are, since one subtraction finds all of these. */
+static inline const char *
+mds_query_plain_end(const char *p, const char *end)
+{
+    for (;; p += 8) {
+        uint64_t word = mds_query_word(p, end);
+        uint64_t below = ~((word | MDS_WORD_HIGH_BITS) - MDS_WORD_OF(','));
+        uint64_t bits = (word | below) & MDS_WORD_HIGH_BITS;
+
+        if (bits != 0) {
+            return p + mds_word_bytes_before(bits);
+        }
+    }
+}
+
+/* Returns the known name that stands there with a '=' behind it. */
+static inline mds_attr_id_t
+mds_query_known_name(const char *p, const char *end)
+{
+    uint64_t  word = mds_query_word(p, end);
+    uint64_t  equals = mds_word_zero_bits(word ^ MDS_WORD_OF('='));
+    mds_str_t name;
+
+    /* The lowest bit of equals is the upper one of the '=', so that this has
+     * all bits of the bytes before it; of all bytes where there is no '='. */
+    uint64_t      before = ((equals & -equals) >> 7) - 1;
+    mds_attr_id_t known = mds_attr_by_hash(word & before);
+
+    name = mds_attr_names[known];
+
+    return name.len < (size_t) (end - p) && p[name.len] == '='
+                   && mds_bytes_eq(name.data, p, name.len)
+               ? known
+               : MDS_ATTR_OTHER;
+}
+
+/* Takes "name=value", or a name alone, as it stands there or decoded to *room.
+ * An empty pair is none. */
+static MDS_NOINLINE mds_status_t
+mds_query_take_pair(mds_request_t *request, mds_str_t pair, bool plain,
+                    mds_bounded_output_t *room, mds_error_t *err)
+{
+    mds_str_t value = pair;
+    mds_str_t name = mds_str_cut(&value, '=');
+
+    if (pair.len == 0) {
+        return MDS_OK;
+    }
+
+    if (!plain
+        && (!mds_form_decode(name, room, &name)
+            || !mds_form_decode(value, room, &value)))
+    {
+        return mds_query_wrong(pair, err);
+    }
+
+    return mds_request_take(request, mds_attr_id_of(name), name, value, plain,
+                            err);
+}
+
+/* Most pairs have a known name and a plain value: these are taken here. */
 mds_status_t
 mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
                   mds_error_t *err)
 {
     mds_bounded_output_t room = { .p = buffer, .end = buffer + text.len };
-    mds_query_t          query = { request, text.data, NULL, true, room, err };
+    const char          *p = text.data;
+    const char          *end = p + text.len;
+    mds_status_t         status = MDS_OK;
 
-    /* The data of an empty query may be NULL. */
-    if (text.len == 0) {
-        return MDS_OK;
-    }
+    while (status == MDS_OK && p < end) {
+        mds_attr_id_t known = mds_query_known_name(p, end);
+        mds_str_t     name = { 0, p };
+        const char   *from = p, *stop;
+        bool          plain;
 
-    for (size_t i = 0; i <= text.len; i += 8) {
-        uint64_t word = mds_query_word(text, i);
-        uint64_t bits = mds_query_special_bits(word);
-
-        for (; bits != 0; bits &= bits - 1) {
-            unsigned    bit = (unsigned) __builtin_ctzll(bits) & ~7u;
-            const char *at = text.data + i + bit / 8;
-            char        c = (char) (word >> bit);
-
-            if (c == '&') {
-                mds_status_t status
-                    = query.name < at ? mds_query_add_pair(&query, at) : MDS_OK;
-                if (status != MDS_OK) {
-                    return status;
-                }
-
-                query.name = at + 1;
-                query.equals = NULL;
-                query.plain = true;
-
-            } else if (c != '=') {
-                query.plain = false;
-
-            } else if (query.equals == NULL) {
-                query.equals = at;
-            }
+        if (known != MDS_ATTR_OTHER) {
+            name.len = mds_attr_names[known].len;
+            from += name.len + 1;
         }
+
+        stop = mds_query_plain_end(from, end);
+        plain = stop == end || *stop == '&';
+
+        if (plain && known != MDS_ATTR_OTHER) {
+            status
+                = mds_request_take(request, known, name,
+                                   (mds_str_t){ (size_t) (stop - from), from },
+                                   true, err);
+        } else {
+            if (!plain) {
+                stop = memchr(stop, '&', (size_t) (end - stop));
+                stop = stop == NULL ? end : stop;
+            }
+
+            status = mds_query_take_pair(request,
+                                         (mds_str_t){ (size_t) (stop - p), p },
+                                         plain, &room, err);
+        }
+
+        p = stop == end ? end : stop + 1;
     }
 
-    return MDS_OK;
+    return status;
 }
 
 mds_str_t

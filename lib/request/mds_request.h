@@ -19,7 +19,6 @@
 #define MDS_ATTRIBUTES_MAX 64 /* in one request */
 #define MDS_TOKEN_MAX 4096    /* bytes of "state" (mds_token.h) */
 
-/* By length: mds_attr_names has the same order. */
 typedef enum {
     MDS_ATTR_N,
     MDS_ATTR_APP,
@@ -93,7 +92,8 @@ mds_status_t
 mds_request_set_claimed(mds_request_t *request, mds_str_t name, mds_str_t value,
                         mds_error_t *err) MDS_MUST_CHECK;
 
-/* The same of a name that was told apart before. */
+/* The same of a name whose number is known, and a value that is known to be
+ * UTF-8. */
 mds_status_t
 mds_request_set_claimed_by_id(mds_request_t *request, mds_attr_id_t known,
                               mds_str_t name, mds_str_t value,

@@ -29,16 +29,22 @@ typedef struct {
     unsigned             count;
 } mds_token_writer_t;
 
+/* Writes four digits, for which there is room. */
 static inline void
-mds_token_digits_out(mds_token_writer_t *w)
+mds_token_encode(char *to, uint64_t bits)
 {
-    uint64_t bits = w->bits >> (w->count - 24);
+    to[0] = mds_token_digit_at(bits, 18);
+    to[1] = mds_token_digit_at(bits, 12);
+    to[2] = mds_token_digit_at(bits, 6);
+    to[3] = mds_token_digit_at(bits, 0);
+}
 
+/* Writes the latest 24 bits. */
+static inline void
+mds_token_put_last(mds_token_writer_t *w)
+{
     if (mds_bounded_output_has(&w->room, 4)) {
-        w->room.p[0] = mds_token_digit_at(bits, 18);
-        w->room.p[1] = mds_token_digit_at(bits, 12);
-        w->room.p[2] = mds_token_digit_at(bits, 6);
-        w->room.p[3] = mds_token_digit_at(bits, 0);
+        mds_token_encode(w->room.p, w->bits);
         w->room.p += 4;
     }
 
@@ -51,9 +57,18 @@ mds_token_put(mds_token_writer_t *w, uint32_t value, unsigned bits)
     w->bits = w->bits << bits | value;
     w->count += bits;
 
-    if (w->count >= 48) {
-        mds_token_digits_out(w);
-        mds_token_digits_out(w);
+    if (w->count < 48) {
+        return;
+    }
+
+    w->count -= 48;
+
+    if (mds_bounded_output_has(&w->room, 8)) {
+        uint64_t digits = w->bits >> w->count;
+
+        mds_token_encode(w->room.p, digits >> 24);
+        mds_token_encode(w->room.p + 4, digits);
+        w->room.p += 8;
     }
 }
 
@@ -103,7 +118,7 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
 
     mds_token_flush(&w);
     mds_token_put(&w, mds_token_check(text, (size_t) (w.room.p - text)), 24);
-    mds_token_digits_out(&w);
+    mds_token_put_last(&w);
 
     return w.room.overrun ? 0 : (size_t) (w.room.p - text);
 }

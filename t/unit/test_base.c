@@ -12,6 +12,7 @@
 #include "base/mds_arena.h"
 #include "base/mds_base.h"
 #include "base/mds_buffer.h"
+#include "base/mds_word.h"
 
 static void
 test_cmp(void **state)
@@ -29,6 +30,67 @@ test_cmp(void **state)
     assert_true(mds_str_starts(mds_str("abc"), mds_str("ab")));
     assert_true(mds_str_starts(mds_str("abc"), mds_null_str));
     assert_false(mds_str_starts(mds_str("a"), mds_str("ab")));
+}
+
+static int
+sign(int order)
+{
+    return (order > 0) - (order < 0);
+}
+
+/* Of all pairs of lengths around a word: the order is that of memcmp(). */
+static void
+test_cmp_words(void **state)
+{
+    (void) state;
+
+    for (size_t a = 0; a <= 10; a++) {
+        for (size_t b = 0; b <= 10; b++) {
+            for (size_t at = 0; at <= 10; at++) {
+                char   x[10], y[10];
+                size_t shorter = a < b ? a : b;
+                int    order;
+
+                memset(x, '\0', sizeof(x));
+                memset(y, '\0', sizeof(y));
+                if (at < sizeof(x)) {
+                    x[at] = '\x80';
+                    y[at] = '\x7f';
+                }
+
+                order = sign(memcmp(x, y, shorter));
+                order = order != 0 ? order : (a > b) - (a < b);
+                assert_int_equal(
+                    sign(mds_str_cmp((mds_str_t){ a, x }, (mds_str_t){ b, y })),
+                    order);
+            }
+        }
+    }
+}
+
+/* A part of a word has its bytes, and none from beyond: valgrind and the
+ * sanitizers watch the heap. */
+static void
+test_word_part(void **state)
+{
+    static const char text[] = "abcdefgh";
+
+    (void) state;
+
+    for (size_t len = 0; len <= 8; len++) {
+        char *exact = malloc(len == 0 ? 1 : len);
+        char  bytes[8] = { 0 };
+
+        assert_non_null(exact);
+        memcpy(exact, text, len);
+        memcpy(bytes, text, len);
+        assert_int_equal(mds_word_load_part(exact, len), mds_word_load(bytes));
+        free(exact);
+    }
+
+    assert_int_equal(mds_word_bytes_before(mds_word_zero_bits(
+                         mds_word_load("abc=def=") ^ MDS_WORD_OF('='))),
+                     3);
 }
 
 /* Of each length, and each byte counts. */
@@ -312,6 +374,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cmp),
+        cmocka_unit_test(test_cmp_words),
+        cmocka_unit_test(test_word_part),
         cmocka_unit_test(test_eq),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_utf8),

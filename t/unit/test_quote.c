@@ -205,6 +205,43 @@ test_small_rooms(void **unused)
     }
 }
 
+/* Texts of each length with commas, in rooms of each size: as many come as fit
+ * whole, and nothing behind the end. */
+static void
+test_list(void **unused)
+{
+    static const char all[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH";
+
+    (void) unused;
+
+    for (size_t len = 0; len <= 40; len++) {
+        mds_str_t texts[] = { { len, all }, { len / 2, all + 1 }, { len, all + 2 } };
+        char      want[128];
+        size_t    bytes = (size_t) snprintf(want, sizeof(want), "%.*s,%.*s,%.*s",
+                                            MDS_STR(texts[0]), MDS_STR(texts[1]),
+                                            MDS_STR(texts[2]));
+
+        for (size_t size = 0; size <= bytes; size++) {
+            char                *exact = malloc(size + 1);
+            mds_bounded_output_t room = { .p = exact, .end = exact + size };
+
+            assert_non_null(exact);
+            exact[size] = '!';
+            mds_bounded_output_put_list(&room, texts, 3);
+            assert_int_equal(room.overrun, size < bytes);
+            assert_true(room.p <= exact + size);
+            assert_memory_equal(exact, want, (size_t) (room.p - exact));
+            assert_int_equal(exact[size], '!');
+
+            if (size == bytes) {
+                assert_ptr_equal(room.p, exact + bytes);
+            }
+
+            free(exact);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -212,6 +249,7 @@ main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_any),
         cmocka_unit_test(test_small_rooms),
+        cmocka_unit_test(test_list),
     };
 
     prng_seed(&prng);

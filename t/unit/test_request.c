@@ -119,6 +119,22 @@ test_decoded(void **state)
         { "a=%2500", "a", mds_str("%00") },
         { "a_1z=v", "a_1z", mds_str("v") },
         { "z09_=v", "z09_", mds_str("v") },
+        { "app", "app", mds_str("") },
+        { "app=", "app", mds_str("") },
+        { "app&n=1", "n", mds_str("1") },
+        { "app=%41", "app", mds_str("A") },
+        { "%61pp=1", "app", mds_str("1") },
+        { "app=1!+2&n=3", "app", mds_str("1! 2") },
+        { "app=1!+2&n=3", "n", mds_str("3") },
+        { "name=\xe6\x9b\xb4&n=3", "name", mds_str("\xe6\x9b\xb4") },
+        { "name=12345678&n=3", "name", mds_str("12345678") },
+        { "name=1234567&n=3", "name", mds_str("1234567") },
+        { "xapp=1&app=2", "app", mds_str("2") },
+        { "platform=x&platforms=y", "platform", mds_str("x") },
+        { "platforms=y&platform=x", "platforms", mds_str("y") },
+        { "os_version=1&os_versio=2&os_versions=3", "os_version",
+          mds_str("1") },
+        { "app_version=1&sdk_version=2", "sdk_version", mds_str("2") },
     };
     mds_request_t request;
     char         *buffer;
