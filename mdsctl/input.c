@@ -48,7 +48,7 @@ copy_stdin(mds_temp_file_t *draft, mds_error_t *err)
 static mds_status_t
 take_stdin(mds_error_t *err, mdsctl_input_t *input)
 {
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
     mds_status_t status = mdsctl_temp_dir("standard input", err, &input->dir);
 
     if (status == MDS_OK) {

@@ -1,3 +1,7 @@
+/*
+ * An arena is a list of zeroed blocks, the newest of which is filled.
+ */
+
 #include "base/mds_arena.h"
 
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /*
- * mds_arena: memory that is given back all at once. What is allocated from an
- * arena belongs to it; nothing is freed one by one.
+ * mds_arena: memory that is freed all at once. An arena owns what is allocated
+ * from it; nothing is freed alone.
  *
- * An allocation that fails returns NULL and is remembered: a caller that made
- * many may ask once, with mds_arena_failed().
+ * An allocation that fails returns NULL and is remembered, so that a caller may
+ * make many and check once, with mds_arena_failed().
  */
 
 #ifndef MDS_ARENA_H
@@ -17,13 +17,13 @@ mds_arena_t *mds_arena_new(void);
 
 void mds_arena_free(mds_arena_t *arena);
 
-/* Zeroed, aligned for any type; count of zero gives a pointer all the same. */
+/* Returns zeroed memory, aligned for any type; not NULL if count is 0. */
 void *mds_arena_calloc(mds_arena_t *arena, size_t count, size_t size);
 
-/* A copy, with a zero byte behind it that its length does not count. */
+/* Copies a string; a zero byte follows it, which its length does not count. */
 mds_str_t mds_arena_str(mds_arena_t *arena, mds_str_t s);
 
-/* The same of what printf would print. */
+/* Prints a string as printf does; a zero byte follows it, too. */
 mds_str_t
 mds_arena_printf(mds_arena_t *arena, const char *format, ...) MDS_PRINTF(2, 3);
 

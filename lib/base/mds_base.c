@@ -1,3 +1,7 @@
+/*
+ * Strings, UTF-8, and the text of errors.
+ */
+
 #include "base/mds_base.h"
 
 #include <errno.h>
@@ -49,7 +53,8 @@ mds_str_cut(mds_str_t *text, char c)
     return head;
 }
 
-/* How many bytes the character takes that starts with this one; 0: none. */
+/* Returns the length of the character that starts with this byte; 0: none
+ * does. */
 static size_t
 mds_utf8_length(uint8_t first)
 {
@@ -79,7 +84,7 @@ mds_utf8_second_fits(uint8_t first, uint8_t second)
     }
 }
 
-/* The bytes of the character at p, whole and as RFC 3629 has it; 0: none. */
+/* Returns the length of the character at p; 0: it is cut off or malformed. */
 static size_t
 mds_utf8_character(const uint8_t *p, const uint8_t *end)
 {
@@ -143,10 +148,9 @@ mds_str_is_utf8(mds_str_t s)
     }
 }
 
-/*
- * Names and values in the words come from anywhere: what is no text, or would
- * move a cursor (C0, DEL, C1), becomes '?', also what was cut at the end.
- */
+/* Replaces bytes that are not UTF-8, and control characters (C0, DEL, C1),
+ * which would move a terminal's cursor, by '?': the text quotes names and
+ * values from anywhere, and may be cut off. */
 static void
 mds_error_tidy(char *text)
 {

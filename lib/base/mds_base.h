@@ -1,12 +1,12 @@
 /*
- * mds_base: the types that every other file speaks in.
+ * mds_base: strings, statuses and errors, which all other files use.
  *
- * A mds_str_t is a view: it owns nothing and ends with no zero byte. Who owns
- * the bytes, and until when, is said where a view is handed out.
+ * A mds_str_t is a view: it owns nothing, and no zero byte ends it. A function
+ * that returns one says who owns the bytes, and until when.
  *
- * A function that can fail returns mds_status_t, takes a mds_error_t last but
- * for its out-parameters (NULL where the caller wants no words), and leaves
- * its out-parameters untouched on failure.
+ * A function that can fail returns mds_status_t. It takes a mds_error_t, NULL
+ * if the caller wants no message, before its out-parameters, which it writes
+ * only on success.
  */
 
 #ifndef MDS_BASE_H
@@ -18,30 +18,31 @@
 #include <string.h>
 
 #define MDS_MUST_CHECK __attribute__((warn_unused_result))
-#define MDS_COLD __attribute__((cold, noinline)) /* keeps out of the way */
-#define MDS_NOINLINE __attribute__((noinline))   /* so does what is large */
+#define MDS_COLD __attribute__((cold, noinline)) /* is called rarely */
+#define MDS_NOINLINE __attribute__((noinline))   /* is large */
 #define MDS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* One a thread, there from its start: what a module that is loaded later has
- * otherwise is made at first use, and the process ends where memory is short.
- * The room is little: pointers alone. */
+/* A variable of each thread, allocated when the thread starts. Those of a
+ * module that is loaded later are otherwise allocated at first use, and the
+ * process ends if memory is short then. There is little room: use it for
+ * pointers. */
 #define MDS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
 #define mds_nelems(a) (sizeof(a) / sizeof((a)[0]))
 
 typedef enum {
     MDS_OK = 0,
-    MDS_NOT_FOUND, /* no such file, record or name */
-    MDS_INVALID,   /* input that breaks the rules of its format */
-    MDS_EXISTS,    /* made already */
-    MDS_CONFLICT,  /* somebody else changed it meanwhile */
+    MDS_NOT_FOUND, /* there is no such file, record or name */
+    MDS_INVALID,   /* the input breaks the rules of its format */
+    MDS_EXISTS,    /* it exists already */
+    MDS_CONFLICT,  /* it was changed by another process meanwhile */
     MDS_DENIED,    /* the system's permissions forbid it */
-    MDS_NO_SPACE,  /* the disk, or a fixed-size table, is full */
+    MDS_NO_SPACE,  /* the disk, or a table of fixed size, is full */
     MDS_NO_MEMORY,
-    MDS_AGAIN,        /* too long for now: it has to be done aside */
-    MDS_DAMAGED,      /* stored bytes that fail their check */
-    MDS_INCOMPATIBLE, /* whole, but of another format or machine */
-    MDS_IO            /* the system failed otherwise */
+    MDS_AGAIN,        /* it would take too long here: use a thread */
+    MDS_DAMAGED,      /* stored bytes fail their check */
+    MDS_INCOMPATIBLE, /* it is whole, but of another format or machine */
+    MDS_IO            /* the system failed in another way */
 } mds_status_t;
 
 #define MDS_ERROR_BYTES 1024
@@ -65,7 +66,8 @@ typedef struct {
     size_t     count;
 } mds_strs_t;
 
-/* Memory of the caller's; NULL: there is none. Nothing is given back. */
+/* An allocator of the caller's. alloc() returns NULL if it is out of memory;
+ * nothing is freed. */
 typedef struct {
     void *(*alloc)(void *data, size_t bytes);
     void *data;
@@ -91,7 +93,8 @@ mds_words_eq(const char *a, const char *b, size_t bytes)
     return wa == wb;
 }
 
-/* Short ones, as most are, without a call: in two pieces that may overlap. */
+/* Compares without a call if the strings are short, as most are: in two pieces
+ * that may overlap. */
 static inline bool
 mds_bytes_eq(const char *a, const char *b, size_t len)
 {
@@ -114,7 +117,7 @@ mds_bytes_eq(const char *a, const char *b, size_t len)
                && a[len - 1] == b[len - 1]);
 }
 
-/* Of either case; -1: it is none. */
+/* Returns the value of a digit in upper or lower case, or -1. */
 static inline int
 mds_hex_digit(char c)
 {
@@ -137,33 +140,34 @@ mds_str_starts(mds_str_t s, mds_str_t prefix)
            && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
-/* Called now and then by what takes long; total is 0 where it is not known. */
+/* A long operation calls report() from time to time; total is 0 if it is not
+ * known. */
 typedef struct mds_progress_s mds_progress_t;
 
 struct mds_progress_s {
     void (*report)(mds_progress_t *progress, uint64_t done, uint64_t total);
 };
 
-/* Bytewise order, the shorter first where one begins the other. */
+/* Compares bytewise; a string is below those that begin with it. */
 int mds_str_cmp(mds_str_t a, mds_str_t b);
 
-/* Cuts *text at the first c: what is before it; all where there is none. */
+/* Cuts *text behind the first c, and returns what was before that c; all of it
+ * if there is none. */
 mds_str_t mds_str_cut(mds_str_t *text, char c);
 
-/* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
+/* Returns whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000. */
 bool mds_str_is_utf8(mds_str_t s);
 
-/* Fills *err, which may be NULL, with a status and one line of words. */
+/* Sets *err, which may be NULL, to a status and one line of text. */
 void mds_error_set(mds_error_t *err, mds_status_t status, const char *format,
                    ...) MDS_PRINTF(3, 4);
 
-/* Fills *err with "failed to WORDS: TEXT", the words beginning with a verb and
- * the text being that of errno, and returns the status that errno stands for.
- */
+/* Sets *err to "failed to WORDS: TEXT", where the words begin with a verb and
+ * the text is that of errno. Returns the status for errno. */
 mds_status_t
 mds_error_set_errno(mds_error_t *err, const char *format, ...) MDS_PRINTF(2, 3);
 
-/* Returns its argument; a result that the caller drops is no warning then. */
+/* Returns its argument, so that the caller may drop it without a warning. */
 static inline mds_status_t
 mds_status_failed(mds_status_t status)
 {
@@ -177,8 +181,8 @@ mds_status_or_io(mds_status_t status)
 }
 
 /*
- * Fails a function: fills *err and returns the status. They are macros so that
- * compilers and analyzers, which do not look into mds_base.c, know the status.
+ * Fail a function: they set *err and return the status. They are macros so that
+ * compilers and analyzers, which do not see mds_base.c, know the status.
  */
 #define mds_fail(err, status, ...)                                             \
     (mds_error_set((err), (status), __VA_ARGS__), mds_status_failed(status))

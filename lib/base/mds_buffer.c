@@ -1,3 +1,7 @@
+/*
+ * A buffer doubles its size when it is full.
+ */
+
 #include "base/mds_buffer.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * mds_buffer: bytes that grow. The first failure sticks: appends may be
- * written one below the other, and mds_buffer_failed() asked once.
+ * mds_buffer: an array of bytes that grows. The first failure sticks, so that a
+ * caller may append many times and check once, with mds_buffer_failed().
  */
 
 #ifndef MDS_BUFFER_H
@@ -8,7 +8,7 @@
 
 #include "base/mds_base.h"
 
-/* All zero is an empty buffer. */
+/* A buffer of zeros is empty. */
 typedef struct {
     uint8_t *data; /* owned; moves when the buffer grows */
     size_t   len;

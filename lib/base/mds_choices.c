@@ -1,8 +1,12 @@
+/*
+ * Collects names beside a word, and measures how near they are to it.
+ */
+
 #include "base/mds_choices.h"
 
 #include <stdio.h>
 
-/* The name in the choice; one that is too long is left out. */
+/* Copies the name. False: it is empty or too long. */
 static bool
 mds_choice_set(mds_choice_t *choice, mds_str_t name)
 {
@@ -34,7 +38,8 @@ mds_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
 
-/* Three rows of the table, each for a byte of a: rows[0] is the newest. */
+/* Computes the row of the table for byte i of a: rows[0] is the newest. Words
+ * have at most MDS_CHOICE_MAX bytes. */
 static void
 mds_edit_row(mds_str_t a, mds_str_t b, size_t i,
              unsigned rows[3][MDS_CHOICE_MAX + 1])
@@ -92,7 +97,7 @@ mds_choices_begin(mds_choices_t *choices, mds_str_t word)
     *choices = (mds_choices_t){ .count = 0 };
 
     if (mds_choice_set(&choices->word, word)) {
-        /* a third of the word may be wrong, and no more than three bytes */
+        /* A third of the word may be wrong, and no more than three bytes. */
         choices->distance = 1 + mds_least((unsigned) (word.len + 2) / 3, 3);
     }
 }

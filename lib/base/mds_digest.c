@@ -1,15 +1,15 @@
+/*
+ * SHA-256 and BLAKE2b by libsodium, digests of files, and text forms of bytes.
+ */
+
 #include "base/mds_digest.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mds_file.h"
-
-/* Read in one go: large enough to hide the call, small enough for a stack. */
-#define MDS_DIGEST_CHUNK 65536
 
 _Static_assert(sizeof(mds_sha256_state_t) == sizeof(crypto_hash_sha256_state)
                    && _Alignof(mds_sha256_state_t)
@@ -24,13 +24,19 @@ _Static_assert(sizeof(mds_blake2b_t) == sizeof(crypto_generichash_state)
 _Static_assert(MDS_BLAKE2B_MAX == crypto_generichash_BYTES_MAX,
                "sizes as in libsodium");
 
-/* What a walk through a file does with its bytes. */
-typedef void (*mds_digest_add_t)(void *state, const void *data, size_t len);
+typedef struct {
+    bool               sha256; /* else BLAKE2b */
+    mds_sha256_state_t sha256_state;
+    mds_blake2b_t      blake2b;
+    mds_progress_t    *progress; /* may be NULL */
+    uint64_t           total;
+    uint64_t           done;
+} mds_file_digest_t;
 
 static void
 mds_sodium_init_once(void)
 {
-    /* Without random numbers no key would be one: there is no going on. */
+    /* Without random numbers, keys would not be secret. */
     if (sodium_init() < 0) {
         abort();
     }
@@ -69,61 +75,58 @@ mds_sha256_end(mds_sha256_state_t *state, mds_sha256_t *digest)
 }
 
 static mds_status_t
-mds_digest_file(const char *path, mds_progress_t *progress, mds_error_t *err,
-                mds_digest_add_t add, void *state, uint64_t *size_bytes)
+mds_file_digest_add(void *data, const void *bytes, size_t len, mds_error_t *err)
 {
-    int          fd;
-    char         chunk[MDS_DIGEST_CHUNK];
-    ssize_t      n;
-    uint64_t     total, done = 0;
-    mds_status_t status = mds_file_open(path, err, &fd, &total);
+    mds_file_digest_t *digest = data;
 
-    if (status != MDS_OK) {
-        return status;
-    }
+    (void) err;
 
-    do {
-        n = read(fd, chunk, sizeof(chunk));
-
-        if (n > 0) {
-            add(state, chunk, (size_t) n);
-            done += (uint64_t) n;
-
-            if (progress != NULL) {
-                progress->report(progress, done, done > total ? done : total);
-            }
-        }
-    } while (n > 0 || (n < 0 && errno == EINTR));
-
-    if (n < 0) {
-        status = mds_fail_errno(err, "read \"%s\"", path);
+    if (digest->sha256) {
+        mds_sha256_add(&digest->sha256_state, bytes, len);
     } else {
-        *size_bytes = done;
+        mds_blake2b_add(&digest->blake2b, bytes, len);
     }
 
-    close(fd);
-    return status;
+    digest->done += len;
+
+    if (digest->progress != NULL) {
+        digest->progress->report(digest->progress, digest->done,
+                                 digest->done > digest->total ? digest->done
+                                                              : digest->total);
+    }
+
+    return MDS_OK;
 }
 
-static void
-mds_digest_add_sha256(void *state, const void *data, size_t len)
+static mds_status_t
+mds_file_digest_read(mds_file_digest_t *digest, const char *path,
+                     mds_error_t *err)
 {
-    mds_sha256_add(state, data, len);
+    int          fd;
+    mds_status_t status = mds_file_open(path, err, &fd, &digest->total);
+
+    if (status == MDS_OK) {
+        status
+            = mds_file_read_chunks(fd, path, mds_file_digest_add, digest, err);
+        close(fd);
+    }
+
+    return status;
 }
 
 mds_status_t
 mds_sha256_file(const char *path, mds_progress_t *progress, mds_error_t *err,
                 mds_sha256_t *digest, uint64_t *size_bytes)
 {
-    mds_status_t       status;
-    mds_sha256_state_t state;
+    mds_file_digest_t file = { .sha256 = true, .progress = progress };
+    mds_status_t      status;
 
-    mds_sha256_begin(&state);
-    status = mds_digest_file(path, progress, err, mds_digest_add_sha256, &state,
-                             size_bytes);
+    mds_sha256_begin(&file.sha256_state);
+    status = mds_file_digest_read(&file, path, err);
 
     if (status == MDS_OK) {
-        mds_sha256_end(&state, digest);
+        mds_sha256_end(&file.sha256_state, digest);
+        *size_bytes = file.done;
     }
 
     return status;
@@ -160,26 +163,18 @@ mds_blake2b_end(mds_blake2b_t *state, uint8_t *digest, size_t len)
     crypto_generichash_final((crypto_generichash_state *) state, digest, len);
 }
 
-static void
-mds_digest_add_blake2b(void *state, const void *data, size_t len)
-{
-    mds_blake2b_add(state, data, len);
-}
-
 mds_status_t
 mds_blake2b_file(const char *path, size_t len, mds_error_t *err,
                  uint8_t *digest)
 {
-    uint64_t      size;
-    mds_status_t  status;
-    mds_blake2b_t state;
+    mds_file_digest_t file = { .sha256 = false };
+    mds_status_t      status;
 
-    mds_blake2b_begin(&state, len);
-    status = mds_digest_file(path, NULL, err, mds_digest_add_blake2b, &state,
-                             &size);
+    mds_blake2b_begin(&file.blake2b, len);
+    status = mds_file_digest_read(&file, path, err);
 
     if (status == MDS_OK) {
-        mds_blake2b_end(&state, digest, len);
+        mds_blake2b_end(&file.blake2b, digest, len);
     }
 
     return status;
@@ -191,15 +186,10 @@ mds_hex(const void *data, size_t len, char *text)
     return sodium_bin2hex(text, 2 * len + 1, data, len);
 }
 
-/* Below zero: no lower-case digit. */
-static int
-mds_lower_hex_digit(char c)
+static bool
+mds_is_lower_hex(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return mds_hex_digit(c) >= 0 && !(c >= 'A' && c <= 'F');
 }
 
 bool
@@ -212,14 +202,14 @@ mds_hex_parse(mds_str_t text, void *data, size_t len)
     }
 
     for (size_t i = 0; i < text.len; i++) {
-        if (mds_lower_hex_digit(text.data[i]) < 0) {
+        if (!mds_is_lower_hex(text.data[i])) {
             return false;
         }
     }
 
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t) (mds_lower_hex_digit(text.data[2 * i]) << 4
-                              | mds_lower_hex_digit(text.data[2 * i + 1]));
+        bytes[i] = (uint8_t) (mds_hex_digit(text.data[2 * i]) << 4
+                              | mds_hex_digit(text.data[2 * i + 1]));
     }
 
     return true;
@@ -237,7 +227,7 @@ mds_base64_parse(mds_str_t text, void *data, size_t max, size_t *len)
 {
     size_t decoded;
 
-    /* Those above ASCII libsodium takes for a '/', where a char is signed. */
+    /* libsodium takes bytes above ASCII for a '/' where a char is signed. */
     for (size_t i = 0; i < text.len; i++) {
         if ((uint8_t) text.data[i] >= 0x80) {
             return false;

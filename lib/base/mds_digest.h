@@ -20,7 +20,7 @@ typedef struct {
     uint8_t bytes[32];
 } mds_sha256_t;
 
-/* States of digests under way; they hold no memory of their own. */
+/* The states of digests that are being computed; they own no memory. */
 typedef struct {
     uint64_t opaque[13];
 } mds_sha256_state_t;
@@ -41,50 +41,48 @@ mds_sha256_eq(const mds_sha256_t *a, const mds_sha256_t *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* Digest and length of a regular file; progress may be NULL. */
+/* Gives the digest and length of a regular file; progress may be NULL. */
 mds_status_t
 mds_sha256_file(const char *path, mds_progress_t *progress, mds_error_t *err,
                 mds_sha256_t *digest, uint64_t *size_bytes) MDS_MUST_CHECK;
 
-/* Lower-case, zero-terminated; returns text. */
+/* Writes 64 lower-case digits and a zero byte; returns text. */
 const char *
 mds_sha256_hex(const mds_sha256_t *digest, char text[MDS_SHA256_HEX + 1]);
 
-/* False: not 64 lower-case hex digits; *digest is untouched. */
+/* Reads 64 lower-case hex digits. False: the text is something else. */
 bool mds_sha256_parse(mds_str_t text, mds_sha256_t *digest) MDS_MUST_CHECK;
 
-/* len: of the digest, 1 to MDS_BLAKE2B_MAX bytes, the same in both. */
+/* The digest has len bytes, 1 to MDS_BLAKE2B_MAX, the same in both calls. */
 void mds_blake2b_begin(mds_blake2b_t *state, size_t len);
 void mds_blake2b_add(mds_blake2b_t *state, const void *data, size_t len);
 void mds_blake2b_end(mds_blake2b_t *state, uint8_t *digest, size_t len);
 
-/* As mds_sha256_file(), of len bytes. */
+/* Gives the digest of a regular file, of len bytes. */
 mds_status_t mds_blake2b_file(const char *path, size_t len, mds_error_t *err,
                               uint8_t *digest) MDS_MUST_CHECK;
 
 /* Writes 2 * len lower-case digits and a zero byte; returns text. */
 const char *mds_hex(const void *data, size_t len, char *text);
 
-/* False: not exactly 2 * len lower-case digits; data is untouched. */
+/* Reads exactly 2 * len lower-case digits. False: the text is something else.
+ */
 bool mds_hex_parse(mds_str_t text, void *data, size_t len) MDS_MUST_CHECK;
 
-/* RFC 4648, 4., padded; mds_base64_len(len) + 1 bytes; returns text. */
+/* Writes padded base64 (RFC 4648, 4.) and a zero byte: mds_base64_len(len) + 1
+ * bytes. Returns text. */
 const char *mds_base64(const void *data, size_t len, char *text);
 
-/*
- * False: not canonical padded base64, or over max bytes; *len is untouched,
- * data is not.
- */
+/* Reads canonical padded base64 into at most max bytes. False: the text is
+ * something else, or longer; data may have been written to. */
 bool mds_base64_parse(mds_str_t text, void *data, size_t max,
                       size_t *len) MDS_MUST_CHECK;
 
-/* Fills with bytes that nobody can foretell, from any thread. */
+/* Fills data with unpredictable bytes. Any thread may call it. */
 void mds_random(void *data, size_t len);
 
-/*
- * Picks libsodium's fastest code, once, from any thread. Functions here that
- * need it call it themselves.
- */
+/* Initializes libsodium, once. Any thread may call it; functions of this header
+ * that need it call it themselves. */
 void mds_sodium_init(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * mds_endian: numbers in bytes, big-endian, so that keys made of them are in
- * the numbers' order.
+ * mds_endian: stores numbers big-endian, so that keys made of them are in the
+ * order of the numbers.
  */
 
 #ifndef MDS_ENDIAN_H

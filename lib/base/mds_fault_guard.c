@@ -15,8 +15,8 @@
 
 #define MDS_MAPS_PATH "/proc/self/maps"
 
-/* A line is "BEGIN-END rwxs OFFSET MAJOR:MINOR INODE PATH"; what is kept of it
- * has room for all numbers and the start of the path. */
+/* A line is "BEGIN-END rwxs OFFSET MAJOR:MINOR INODE PATH". As many of its
+ * bytes are kept as hold all numbers and the start of the path. */
 #define MDS_MAPS_LINE_BYTES 160
 
 typedef struct {
@@ -24,7 +24,8 @@ typedef struct {
     const char *end;
 } mds_maps_line_t;
 
-/* Where a guarded call returns to; NULL: this thread makes none. */
+/* The place to which a fault returns; NULL: this thread is in no guarded call.
+ */
 static MDS_THREAD_LOCAL sigjmp_buf *mds_fault_guard_return;
 
 static uintptr_t
@@ -61,8 +62,8 @@ mds_maps_skip_word(mds_maps_line_t *line)
     }
 }
 
-/* Whether the line is of a file that is mapped as shared, and the address lies
- * in it. Shared memory without a file has a name as well: /dev/zero. */
+/* Returns whether the address lies in the line's mapping, and that is of a file
+ * and shared. Shared memory without a file has a name as well: /dev/zero. */
 static bool
 mds_maps_line_has(mds_maps_line_t line, uintptr_t address)
 {
@@ -125,7 +126,7 @@ mds_address_is_in_mapped_file(const void *address)
     return found;
 }
 
-/* Whether the signal tells of a damaged file. */
+/* Returns whether the signal was raised by a damaged file. */
 static bool
 mds_fault_is_damage(int signo, const siginfo_t *info)
 {
@@ -145,8 +146,8 @@ mds_fault_guard_handler(int signo, siginfo_t *info, void *context)
         siglongjmp(*mds_fault_guard_return, 1);
     }
 
-    /* On return the access is made once more, and ends the process; a signal
-     * that was sent comes from no access. */
+    /* On return the access is made once more, and ends the process. A signal
+     * that was sent has no access to repeat. */
     (void) signal(signo, SIG_DFL);
 
     if (info->si_code <= 0) {

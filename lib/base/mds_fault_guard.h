@@ -1,14 +1,14 @@
 /*
  * mds_fault_guard: survives the damage of mapped files.
  *
- * A mapped file that is cut short under a reader raises SIGBUS, and one that
- * is written over may lead a reader behind its end, which is SIGSEGV: the end
- * of the process and of all else that it has under way. Within a guarded call
- * such a fault ends the call instead.
+ * To read a mapped file that was truncated raises SIGBUS. One that was written
+ * over may lead a reader behind its end, which raises SIGSEGV. Either signal
+ * would end the process with all of its requests; in a guarded call it ends
+ * only the call.
  *
- * Only faults at addresses of files that this process has mapped as shared
- * count as damage, and what LMDB's border raises where LMDB would abort().
- * All other faults are mistakes of the program and end it as usual.
+ * A fault counts as damage if its address lies in a file that this process has
+ * mapped as shared, or if lib/lmdb has raised it where LMDB would abort(). Any
+ * other fault is a bug of the program, and ends it as usual.
  */
 
 #ifndef MDS_FAULT_GUARD_H
@@ -16,18 +16,18 @@
 
 #include "base/mds_base.h"
 
-/* Installs the signal handlers; once in a process. False: errno says why. */
+/* Installs the signal handlers, once in a process. False: errno says why. */
 bool mds_fault_guard_install(void);
 
 /*
- * Calls call(data). Returns false if a fault ended it, wherever it was: it must
+ * Calls call(data). Returns false if a fault ended it at some point: it must
  * own nothing while it reads a mapped file. Calls may be nested, and any thread
  * may make them.
  */
 bool mds_fault_guard_call(void (*call)(void *data), void *data);
 
-/* Whether the address lies in a file that is mapped as shared; true as well
- * where that cannot be found out. Safe in a signal handler. */
+/* Returns whether the address lies in a file that is mapped as shared; true,
+ * too, if the mappings cannot be read. A signal handler may call it. */
 bool mds_address_is_in_mapped_file(const void *address);
 
 #endif

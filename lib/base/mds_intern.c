@@ -1,3 +1,7 @@
+/*
+ * A hash table with open addressing, at most half full.
+ */
+
 #include "base/mds_intern.h"
 
 #include <stdlib.h>
@@ -53,7 +57,7 @@ mds_intern_free(mds_intern_t *intern)
     free(intern);
 }
 
-/* The slot that holds the bytes, or the free one where they belong. */
+/* Returns the slot that holds the bytes, or the free one for them. */
 static uint32_t *
 mds_intern_slot(const mds_intern_t *intern, mds_str_t bytes)
 {

@@ -1,6 +1,6 @@
 /*
- * mds_intern: numbers different byte strings 0, 1, 2, … in the order in which
- * they come, and knows them again.
+ * mds_intern: gives each distinct byte string a number: 0, 1, 2, … in the order
+ * in which they come.
  */
 
 #ifndef MDS_INTERN_H
@@ -10,15 +10,13 @@
 
 typedef struct mds_intern_s mds_intern_t;
 
-/* NULL: no memory. */
+/* Returns NULL if it is out of memory. */
 mds_intern_t *mds_intern_new(void);
 
 void mds_intern_free(mds_intern_t *intern);
 
-/*
- * The number of the bytes, which are copied if they are new; *fresh says so.
- * UINT32_MAX: no memory.
- */
+/* Returns the number of the bytes. If they are new, *fresh is set and they are
+ * copied. UINT32_MAX: out of memory. */
 uint32_t mds_intern(mds_intern_t *intern, mds_str_t bytes, bool *fresh);
 
 #endif

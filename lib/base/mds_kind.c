@@ -1,6 +1,6 @@
 /*
  * The table of built-in kinds. A new one is a row here (and a word of
- * docs/catalog.md); "upgrade" is first since requests ask for it most.
+ * docs/catalog.md). "upgrade" is first because most requests are for it.
  */
 
 #include "base/mds_kind.h"

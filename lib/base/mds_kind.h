@@ -10,17 +10,17 @@
 
 typedef enum {
     MDS_KIND_NAMELESS = 1,    /* its resources have no name */
-    MDS_KIND_NAMED = 2,       /* its resources have to have one */
+    MDS_KIND_NAMED = 2,       /* its resources must have a name */
     MDS_KIND_IS_APP = 4,      /* its versions are the app's: gray messages name
                                * them, and a rollback of one is refused */
     MDS_KIND_IS_CONFIG = 8,   /* releases have a value, and no packages */
-    MDS_KIND_IS_HOTFIX = 16,  /* one that is installed counts only for the app's
-                               * version that it was made for */
-    MDS_KIND_DELTA_ONLY = 32, /* unless a release says otherwise, nothing is
-                               * given where there is no delta */
+    MDS_KIND_IS_HOTFIX = 16,  /* an installed one counts only for the version of
+                               * the app that it was made for */
+    MDS_KIND_DELTA_ONLY = 32, /* unless a release says otherwise, a device gets
+                               * nothing if there is no delta for it */
 } mds_kind_flag_t;
 
-/* The kinds whose resources the catalog is asked for by name. */
+/* Kinds that the code looks up by name. */
 #define MDS_KIND_APP mds_str("upgrade")
 #define MDS_KIND_CONFIG mds_str("config")
 
@@ -29,10 +29,10 @@ typedef struct {
     unsigned  flags;
 } mds_kind_t;
 
-/* The last one has an empty name. */
+/* An empty name ends the table. */
 extern const mds_kind_t mds_kinds[];
 
-/* Their names for a message: "upgrade, hotfix, …". */
+/* Lists the names for a message: "upgrade, hotfix, …". */
 extern const char mds_kind_names[];
 
 /* Returns whether the kind is built-in and has the flag. */

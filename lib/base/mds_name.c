@@ -1,6 +1,6 @@
 /*
- * Checks the forms of names. An attribute's name is what may stand as a
- * variable's in nginx.conf; a kind may have dashes besides.
+ * Checks the forms of names. The name of an attribute may stand as that of a
+ * variable in nginx.conf; a kind may also have dashes.
  */
 
 #include "base/mds_name.h"

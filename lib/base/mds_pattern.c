@@ -1,3 +1,7 @@
+/*
+ * Patterns by PCRE2: compiled, with limits, and matched.
+ */
+
 #include "base/mds_pattern.h"
 
 #include <stdlib.h>
@@ -5,10 +9,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/*
- * Steps of a match, counted anew from each byte that it may start at: with 256
- * of them it is 256 times this.
- */
+/* PCRE2 counts the steps of a match anew from each byte at which it may start:
+ * a subject of 256 bytes takes at most 256 times as many. */
 #define MDS_PATTERN_STEPS 500
 
 struct mds_pattern_s {
@@ -96,10 +98,11 @@ mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
         goto failed;
     }
 
-    /* What fails to become machine code is interpreted: slower, no worse. */
+    /* A pattern that cannot become machine code is interpreted, which is only
+     * slower. */
     (void) pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
 
-    /* One pair: where a match lies does not matter. */
+    /* One pair of offsets: where a match lies does not matter. */
     p->data = pcre2_match_data_create(1, NULL);
     p->limits = pcre2_match_context_create(NULL);
 

@@ -1,7 +1,7 @@
 /*
- * mds_rule_op: the operators of rules, in one table. A new one is a row here,
- * and its test in evaluate/mds_eval_rule.c. Records store the place of the row,
- * so that rows are only ever added at the end.
+ * mds_rule_op: the table of the operators of rules. A new one is a row here,
+ * and its test in evaluate/mds_eval_rule.c. Records store the index of a row:
+ * add rows only at the end.
  */
 
 #ifndef MDS_RULE_OP_H

@@ -10,24 +10,24 @@
 
 #include "base/mds_rule_op.h"
 
-/* The longest names; together they leave room in a key of the catalog. */
+/* The longest names. One of each fits into a key of the catalog. */
 #define MDS_APP_MAX 128
 #define MDS_KIND_MAX 32
 #define MDS_NAME_MAX 256
 #define MDS_RELEASE_ID_MAX 128
-#define MDS_META_MAX 65536 /* of what a manifest says to the app, as JSON */
+#define MDS_META_MAX 65536         /* of a manifest's "meta", as JSON */
 #define MDS_CONFIG_VALUE_MAX 65536 /* of a configuration's value, as JSON */
 
 #define MDS_ATTRIBUTE_NAME_MAX 32
 #define MDS_VALUE_MAX 256 /* of an attribute */
 
-/* How long a gray message is kept after it has expired. */
+/* The time that a gray message is kept after it has expired. */
 #define MDS_MESSAGE_KEPT_MS (INT64_C(30) * 24 * 3600 * 1000)
 
-/* The differences that the loader makes (mds_delta.h). */
+/* The format of the deltas that the loader makes (mds_delta.h). */
 #define MDS_DELTA_FORMAT "dcz"
 
-/* Structures that are stored, or mapped, as they are. */
+/* For structures that are stored or mapped as they are. */
 #define MDS_PACKED __attribute__((packed))
 
 /* Bytes of the structure that has the span. */
@@ -45,7 +45,7 @@ typedef enum {
     MDS_RELEASE_ROLLED_BACK
 } mds_release_state_t;
 
-/* What a device gets where no difference exists. */
+/* What a device gets if there is no delta for it. */
 typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
 
 #endif

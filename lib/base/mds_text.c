@@ -1,6 +1,10 @@
+/*
+ * Refuses texts that are not UTF-8 at their first look.
+ */
+
 #include "base/mds_text.h"
 
-/* The line that the byte at `at` lies in, from 1. */
+/* Returns the number of the line, from 1, that holds the byte `at`. */
 static unsigned long
 mds_text_line(mds_str_t text, const char *at)
 {

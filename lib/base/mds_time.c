@@ -1,3 +1,7 @@
+/*
+ * Times of RFC 3339, and the clock.
+ */
+
 #define _GNU_SOURCE /* timegm */
 
 #include "base/mds_time.h"
@@ -8,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the years that have four digits, which are all that can be written. */
+/* Only years with four digits can be written. */
 #define MDS_TIME_FIRST_S (-INT64_C(62167219200))
 #define MDS_TIME_LAST_S INT64_C(253402300799)
 
-/* count digits as a number; false where one is none. */
+/* Reads a number of exactly count digits. */
 static bool
 mds_time_number(const char **p, const char *end, int count, int *number)
 {
@@ -39,7 +43,8 @@ mds_time_char(const char **p, const char *end, const char *either)
     return true;
 }
 
-/* ".123456": at least one digit, only milliseconds count. */
+/* Reads ".123456", if it is there: at least one digit; only milliseconds
+ * count. */
 static bool
 mds_time_fraction(const char **p, const char *end, int *ms)
 {
@@ -126,7 +131,7 @@ mds_time_format(int64_t ms, char text[MDS_TIME_BYTES])
 
     gmtime_r(&seconds, &tm);
 
-    /* glibc's %Y has as few digits as will do. */
+    /* glibc's %Y writes fewer than four digits for early years. */
     (void) snprintf(text, 5, "%04u", (unsigned) (tm.tm_year + 1900) % 10000);
     (void) strftime(text + 4, MDS_TIME_BYTES - 4, "-%m-%dT%H:%M:%SZ", &tm);
 

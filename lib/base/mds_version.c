@@ -1,3 +1,7 @@
+/*
+ * Parses versions, and writes their keys.
+ */
+
 #include "base/mds_version.h"
 
 enum {
@@ -7,6 +11,12 @@ enum {
     MDS_KEY_NUMBER = 0x10, /* plus the count of digits: at most 0x90 */
     MDS_KEY_WORD = 0xf0
 };
+
+/* Three bytes of a key stand for at least two of the text, whose length is
+ * checked, and four for its end. */
+_Static_assert(MDS_VERSION_KEY_BYTES
+                   >= MDS_VERSION_MAX + MDS_VERSION_MAX / 2 + 4,
+               "a key has room for the longest text");
 
 static bool
 mds_is_digit(char c)
@@ -21,7 +31,7 @@ mds_is_identifier(char c)
            || c == '-';
 }
 
-/* Takes characters of one class off the front of *text. */
+/* Takes the characters of one class from the front of *text. */
 static mds_str_t
 mds_take(mds_str_t *text, bool (*fits)(char))
 {
@@ -89,7 +99,7 @@ mds_take_number(mds_str_t *text, mds_version_t *version)
     return p > first;
 }
 
-/* 1(.2)*, ended by a key without its trailing zero segments. */
+/* Reads 1(.2)*. The key leaves out trailing zero segments. */
 static bool
 mds_version_segments(mds_str_t *text, mds_version_t *version)
 {
@@ -118,7 +128,8 @@ mds_is_number(mds_str_t identifier)
     return rest.len == 0;
 }
 
-/* pre(.1)*; version is NULL for "+build", which counts for nothing. */
+/* Reads pre(.1)*. version is NULL for "+build", which has no part in the key.
+ */
 static bool
 mds_version_identifiers(mds_str_t *text, mds_version_t *version)
 {

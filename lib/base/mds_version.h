@@ -1,9 +1,10 @@
 /*
- * mds_version: version numbers as bytes that memcmp() puts in order.
+ * mds_version: turns version numbers into keys that memcmp() puts in order.
  *
- * Numeric by segment, missing segments are zero, a leading "v" is dropped,
- * "-pre.1" sorts below its release as semver 2.0.0 (11.) has it, "+build" is
- * ignored. A key is
+ * Segments are compared as numbers, and missing ones are zero. A leading "v"
+ * and
+ * "+build" are ignored. "-pre.1" sorts below its release, as in semver 2.0.0
+ * (11.). A key is
  *
  *   segment*  end  identifier*  00
  *
@@ -27,20 +28,21 @@ typedef struct {
     uint8_t key[MDS_VERSION_KEY_BYTES];
 } mds_version_t;
 
-/* False: the text is no version; *version is undefined then. */
+/* Reads a version. False: the text is not one, and *version is undefined. */
 bool mds_version_parse(mds_str_t text, mds_version_t *version) MDS_MUST_CHECK;
 
-/* The key as a view into *version. */
+/* Returns the key as a view of *version. */
 static inline mds_str_t
 mds_version_key(const mds_version_t *version)
 {
     return (mds_str_t){ version->len, (const char *) version->key };
 }
 
-/* What stands behind the "+", as a view; empty: nothing. */
+/* Returns a view of what follows the "+"; it may be empty. */
 mds_str_t mds_version_build(mds_str_t text);
 
-/* Below, at or above zero, for keys: mds_str_cmp() is their order. */
+/* Returns a number below, at or above zero. Keys are in the order of
+ * mds_str_cmp(). */
 int mds_version_cmp(const mds_version_t *a, const mds_version_t *b);
 
 #endif

@@ -37,7 +37,7 @@ mds_current_create(const char *depot, mds_error_t *err)
 {
     char            bytes[sizeof(mds_current_file_t)] = MDS_CURRENT_TAG;
     mds_path_t      path, dir;
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
     mds_status_t    status = mds_path(&path, err, "%s/CURRENT", depot);
 
     if (status == MDS_OK) {

@@ -1,3 +1,7 @@
+/*
+ * Deltas: a head and a zstd frame, which sinks write, compare or count.
+ */
+
 #include "files/mds_delta.h"
 
 #include <stdlib.h>
@@ -18,13 +22,13 @@ typedef struct {
 
 typedef struct {
     mds_sink_t       sink;
-    mds_temp_file_t *draft;
+    mds_temp_file_t *temp;
     uint64_t         max_bytes;
-} mds_draft_sink_t;
+} mds_file_sink_t;
 
 typedef struct {
     mds_sink_t    sink;
-    mds_source_t *source; /* that has to have the same bytes */
+    mds_source_t *source; /* must have the same bytes */
 } mds_compare_sink_t;
 
 static mds_status_t
@@ -37,9 +41,9 @@ mds_sink_count(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
 }
 
 static mds_status_t
-mds_sink_draft(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
+mds_sink_write(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
 {
-    mds_draft_sink_t *to = (mds_draft_sink_t *) sink;
+    mds_file_sink_t *to = (mds_file_sink_t *) sink;
 
     if (len > to->max_bytes - sink->bytes) {
         return mds_fail(err, MDS_INVALID,
@@ -48,7 +52,7 @@ mds_sink_draft(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
     }
 
     sink->bytes += len;
-    return mds_temp_file_write(to->draft, data, len, err);
+    return mds_temp_file_write(to->temp, data, len, err);
 }
 
 static mds_status_t
@@ -100,7 +104,7 @@ mds_old_view(const mds_old_t *old)
     return (mds_str_t){ old->len, old->data };
 }
 
-/* As much as there is, up to len bytes. */
+/* Reads up to len bytes, fewer only at the end of the file. */
 static mds_status_t
 mds_delta_read(mds_source_t *delta, uint8_t *data, size_t len, mds_error_t *err,
                size_t *done)
@@ -121,7 +125,8 @@ mds_delta_read(mds_source_t *delta, uint8_t *data, size_t len, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Magic and digest of the old file; the source stands behind them then. */
+/* Reads the magic number and the digest, and compares them with the old file.
+ */
 static mds_status_t
 mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
 {
@@ -173,10 +178,10 @@ mds_delta_unpack(const mds_old_t *old, mds_source_t *delta, mds_sink_t *sink,
     return status;
 }
 
-/* Whether the draft gives the new file back, whole and byte for byte. */
+/* Checks that the delta makes the new file, byte for byte. */
 static mds_status_t
-mds_delta_prove(const mds_old_t *old, const char *delta_path,
-                const char *new_path, mds_error_t *err)
+mds_delta_verify(const mds_old_t *old, const char *delta_path,
+                 const char *new_path, mds_error_t *err)
 {
     mds_source_t       delta = { .fd = -1 }, source = { .fd = -1 };
     mds_status_t       status;
@@ -202,17 +207,17 @@ done:
 
 static mds_status_t
 mds_delta_write(const mds_old_t *old, mds_source_t *source,
-                mds_temp_file_t *draft, mds_progress_t *progress,
+                mds_temp_file_t *temp, mds_progress_t *progress,
                 mds_error_t *err)
 {
-    mds_status_t     status;
-    mds_draft_sink_t sink = { { mds_sink_draft, 0 }, draft, UINT64_MAX };
+    mds_status_t    status;
+    mds_file_sink_t sink = { { mds_sink_write, 0 }, temp, UINT64_MAX };
 
-    status = mds_temp_file_write(draft, mds_delta_magic,
-                                 sizeof(mds_delta_magic), err);
+    status = mds_temp_file_write(temp, mds_delta_magic, sizeof(mds_delta_magic),
+                                 err);
 
     if (status == MDS_OK) {
-        status = mds_temp_file_write(draft, old->sha256.bytes,
+        status = mds_temp_file_write(temp, old->sha256.bytes,
                                      sizeof(old->sha256.bytes), err);
     }
 
@@ -243,7 +248,7 @@ mds_delta_make(const char *old_path, const char *new_path, const char *out_path,
 {
     mds_old_t       old = { .data = NULL };
     mds_path_t      dir;
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t temp = MDS_NO_TEMP_FILE;
     mds_source_t    source = { .fd = -1 };
     mds_status_t    status = mds_path_dir(out_path, err, &dir);
 
@@ -251,19 +256,19 @@ mds_delta_make(const char *old_path, const char *new_path, const char *out_path,
         || (status = mds_source_open(&source, new_path, err)) != MDS_OK
         || (status = mds_delta_check_size(&source, err)) != MDS_OK
         || (status = mds_old_read(&old, old_path, err)) != MDS_OK
-        || (status = mds_temp_file_create(&draft, dir.text, err)) != MDS_OK
-        || (status = mds_delta_write(&old, &source, &draft, progress, err))
+        || (status = mds_temp_file_create(&temp, dir.text, err)) != MDS_OK
+        || (status = mds_delta_write(&old, &source, &temp, progress, err))
                != MDS_OK
-        || (status = mds_delta_prove(&old, draft.path.text, new_path, err))
+        || (status = mds_delta_verify(&old, temp.path.text, new_path, err))
                != MDS_OK)
     {
         goto done;
     }
 
-    status = mds_temp_file_commit(&draft, out_path, 0444, err);
+    status = mds_temp_file_commit(&temp, out_path, 0444, err);
 
 done:
-    mds_temp_file_discard(&draft);
+    mds_temp_file_discard(&temp);
     free(old.data);
     mds_source_close(&source);
     return status;
@@ -273,26 +278,26 @@ mds_status_t
 mds_delta_apply(const char *old_path, const char *delta_path,
                 const char *out_path, uint64_t max_bytes, mds_error_t *err)
 {
-    mds_old_t        old = { .data = NULL };
-    mds_path_t       dir;
-    mds_temp_file_t  draft = MDS_NO_DRAFT;
-    mds_source_t     delta = { .fd = -1 };
-    mds_status_t     status = mds_path_dir(out_path, err, &dir);
-    mds_draft_sink_t sink = { { mds_sink_draft, 0 }, &draft, max_bytes };
+    mds_old_t       old = { .data = NULL };
+    mds_path_t      dir;
+    mds_temp_file_t temp = MDS_NO_TEMP_FILE;
+    mds_source_t    delta = { .fd = -1 };
+    mds_status_t    status = mds_path_dir(out_path, err, &dir);
+    mds_file_sink_t sink = { { mds_sink_write, 0 }, &temp, max_bytes };
 
     if (status != MDS_OK
         || (status = mds_source_open(&delta, delta_path, err)) != MDS_OK
         || (status = mds_old_read(&old, old_path, err)) != MDS_OK
-        || (status = mds_temp_file_create(&draft, dir.text, err)) != MDS_OK
+        || (status = mds_temp_file_create(&temp, dir.text, err)) != MDS_OK
         || (status = mds_delta_unpack(&old, &delta, &sink.sink, err)) != MDS_OK)
     {
         goto done;
     }
 
-    status = mds_temp_file_commit(&draft, out_path, 0644, err);
+    status = mds_temp_file_commit(&temp, out_path, 0644, err);
 
 done:
-    mds_temp_file_discard(&draft);
+    mds_temp_file_discard(&temp);
     free(old.data);
     mds_source_close(&delta);
     return status;

@@ -1,15 +1,16 @@
 /*
- * mds_delta: differences between two files, as RFC 9842 "dcz".
+ * mds_delta: makes and applies deltas, in the "dcz" format of RFC 9842.
  *
  *   5e 2a 4d 18 20 00 00 00   a skippable zstd frame of 32 bytes:
  *   SHA-256 of the old file
  *   one zstd frame, made with the old file as its prefix
  *
- * Level 19, long-distance matching, checksum and content size in the frame, a
- * window that spans the larger file. `zstd -d --patch-from=OLD` undoes one.
+ * It is made at level 19 with long-distance matching, and a window that spans
+ * the larger file; checksum and content size are in the frame. `zstd -d
+ * --patch-from=OLD` applies one.
  *
- * RFC 9842 lets a browser refuse a window above the larger of 8 MiB and 1.25
- * times the old file; here every client takes 128 MiB, zstd's own default.
+ * A browser may refuse a window above the larger of 8 MiB and 1.25 times the
+ * old file (RFC 9842). Clients of mds take 128 MiB, zstd's default.
  */
 
 #ifndef MDS_DELTA_H
@@ -18,10 +19,10 @@
 #include "base/mds_base.h"
 #include "base/mds_terms.h"
 
-/* Of either file: windows above 128 MiB are refused by default decoders. */
+/* The size of either file: decoders refuse larger windows by default. */
 #define MDS_DELTA_FILE_MAX ((uint64_t) 128 * 1024 * 1024)
 
-/* Whether a difference can be made between files of these sizes. */
+/* Returns whether a delta can be made between files of these sizes. */
 static inline bool
 mds_delta_possible(uint64_t old_bytes, uint64_t new_bytes)
 {
@@ -29,33 +30,35 @@ mds_delta_possible(uint64_t old_bytes, uint64_t new_bytes)
 }
 
 /*
- * Makes out_path (0444, atomically) and decodes it again, against the new
- * file, before it gets its name. Takes the old file's size in memory and some
- * 300 MB at most besides. progress may be NULL; it counts bytes of the new
- * file. MDS_INVALID: a file is over MDS_DELTA_FILE_MAX; MDS_CONFLICT: a file
- * changed meanwhile.
+ * Makes out_path (0444, atomically). Before the delta gets its name, it is
+ * decoded and compared with the new file. It takes the old file's size in
+ * memory and some 300 MB at most besides. progress (may be NULL) counts bytes
+ * of the new file. MDS_INVALID: a file is above MDS_DELTA_FILE_MAX.
+ * MDS_CONFLICT: a file changed meanwhile.
  */
 mds_status_t
 mds_delta_make(const char *old_path, const char *new_path, const char *out_path,
                mds_progress_t *progress, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Makes out_path (0644, atomically) from the old file and a difference that
- * may come from anywhere: no more than max_bytes are ever written.
- * MDS_INCOMPATIBLE: no dcz file, or made for another old file; MDS_DAMAGED: it
- * is cut, changed, or followed by something; MDS_INVALID: a file is too large,
- * or the new one would be.
+ * Makes out_path (0644, atomically) from the old file and a delta, which is not
+ * trusted: at most max_bytes are written. MDS_INCOMPATIBLE: it is not a dcz
+ * file, or is for another old file. MDS_DAMAGED: it is truncated, changed, or
+ * followed by other bytes. MDS_INVALID: a file is too large, or the new one
+ * would be.
  */
 mds_status_t mds_delta_apply(const char *old_path, const char *delta_path,
                              const char *out_path, uint64_t max_bytes,
                              mds_error_t *err) MDS_MUST_CHECK;
 
-/* What a whole file takes under zstd, with the settings of a difference. */
+/* Gives the size of a whole file that zstd has compressed as it does a delta.
+ */
 mds_status_t
 mds_compressed_size(const char *path, mds_progress_t *progress,
                     mds_error_t *err, uint64_t *size_bytes) MDS_MUST_CHECK;
 
-/* Whether a difference pays: below 80 % of the compressed whole. */
+/* Returns whether a delta is worth keeping: it is below 80 % of the compressed
+ * whole file. */
 static inline bool
 mds_delta_worth(uint64_t delta_bytes, uint64_t compressed_bytes)
 {

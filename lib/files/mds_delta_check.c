@@ -1,3 +1,7 @@
+/*
+ * Runs the tool of a format in a child process, and digests what it made.
+ */
+
 #include "files/mds_delta_check.h"
 
 #include <errno.h>
@@ -16,7 +20,7 @@
 #define MDS_FOREIGN_SLACK ((uint64_t) 1 << 20) /* bytes above the new file */
 #define MDS_FOREIGN_NO_TOOL 127                /* as a shell has it */
 
-/* Which words of a command are not itself. */
+/* Words of a command that are replaced; they are compared by address. */
 static const char mds_delta_check_old[] = "OLD";
 static const char mds_delta_check_new[] = "NEW";
 static const char mds_delta_check_delta[] = "DIFFERENCE";
@@ -38,7 +42,7 @@ static const mds_delta_check_tool_t mds_delta_check_tools[] = {
         mds_delta_check_new } },
 };
 
-/* It takes the old file in one word with its option. */
+/* zstd takes the old file in one word with its option. */
 #define MDS_FOREIGN_ZSTD mds_str("zstd")
 
 typedef struct {
@@ -49,7 +53,7 @@ typedef struct {
     const char              *words[MDS_FOREIGN_WORDS];
 } mds_delta_check_run_t;
 
-/* False: no tool is known for the format. */
+/* Writes the command. False: the format has no tool. */
 static bool
 mds_delta_check_command(mds_delta_check_run_t *run)
 {
@@ -86,7 +90,7 @@ mds_delta_check_command(mds_delta_check_run_t *run)
     return false;
 }
 
-/* In the child: nothing but the tool, and within its bounds. */
+/* Executes the tool in the child, with a limit on the file that it writes. */
 static void
 mds_delta_check_exec(const mds_delta_check_run_t *run)
 {
@@ -103,7 +107,7 @@ mds_delta_check_exec(const mds_delta_check_run_t *run)
     _exit(errno == ENOENT ? MDS_FOREIGN_NO_TOOL : 1);
 }
 
-/* Waits for the child; after its time it is ended, with all that it began. */
+/* Waits for the child, and kills its process group when its time is over. */
 static int
 mds_delta_check_wait(pid_t pid)
 {
@@ -179,7 +183,7 @@ mds_delta_check_own(const mds_delta_check_run_t *run, mds_error_t *err,
                               : mds_fail(err, status, "%s", why.text);
 }
 
-/* What was made is looked at, whoever made it. */
+/* Compares the file that was made with the one that is wanted. */
 static mds_status_t
 mds_delta_check_compare(const mds_delta_check_run_t *run, mds_error_t *err)
 {

@@ -1,16 +1,15 @@
 /*
- * mds_delta_check: differences that were made elsewhere, undone to see that
- * they make what they are said to make.
+ * mds_delta_check: checks deltas that were made elsewhere, by applying them.
  *
- *   format             undone by
+ *   format             applied by
  *   dcz                our own code
  *   bsdiff             bspatch OLD NEW DIFFERENCE
  *   xdelta3, vcdiff    xdelta3 -d -f -s OLD DIFFERENCE NEW
  *   zstd               zstd -d --patch-from=OLD DIFFERENCE -o NEW
  *
- * Tools are looked for in PATH, and run without a shell, in a directory of
- * their own below TMPDIR (or /tmp), for MDS_FOREIGN_SECONDS at most, with a
- * bound on what they may write. Any other format is carried as it is.
+ * A tool is looked for in PATH, and runs without a shell, in a directory of its
+ * own below TMPDIR (or /tmp), for MDS_FOREIGN_SECONDS at most, with a limit on
+ * what it may write. Deltas of other formats are not checked.
  */
 
 #ifndef MDS_DELTA_CHECK_H
@@ -24,13 +23,14 @@ typedef struct {
     mds_str_t    format;
     const char  *old_path;
     const char  *delta_path;
-    mds_sha256_t made; /* what it has to make */
+    mds_sha256_t made; /* the file that it must make */
     uint64_t     made_bytes;
 } mds_delta_check_t;
 
 /*
- * *checked false: there is nothing here to undo it with. MDS_INVALID: it does
- * not make that file; MDS_IO and others: it could not be found out.
+ * Applies a delta, and compares the result. *checked is false if there is no
+ * tool for it. MDS_INVALID: it does not make that file. Other statuses: it was
+ * not applied.
  */
 mds_status_t mds_delta_check(const mds_delta_check_t *foreign, mds_error_t *err,
                              bool *checked) MDS_MUST_CHECK;

@@ -1,6 +1,10 @@
+/*
+ * Adds files and differences to a store, and removes unfinished ones.
+ * Signatures are in mds_store_signature.c.
+ */
+
 #include "files/mds_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +13,13 @@
 
 #include "files/mds_delta.h"
 
-#define MDS_STORE_CHUNK 65536
-#define MDS_STORE_SIGNATURE_MAX 16384
+typedef struct {
+    mds_temp_file_t    temp;
+    mds_sha256_state_t state;
+    mds_progress_t    *progress; /* may be NULL */
+    uint64_t           total;
+    uint64_t           done;
+} mds_store_copy_t;
 
 static mds_status_t
 mds_store_files(const char *depot, mds_error_t *err, mds_path_t *dir)
@@ -53,9 +62,9 @@ mds_store_has(const char *depot, const mds_sha256_t *sha256, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Gives the draft its name; a file of that name and size is left alone. */
+/* Gives the copy its name, unless a file of that name and size exists. */
 static mds_status_t
-mds_store_keep(const char *depot, mds_temp_file_t *draft,
+mds_store_keep(const char *depot, mds_temp_file_t *temp,
                const mds_sha256_t *sha256, uint64_t size_bytes,
                mds_error_t *err)
 {
@@ -64,7 +73,7 @@ mds_store_keep(const char *depot, mds_temp_file_t *draft,
     mds_status_t status = mds_store_has(depot, sha256, NULL, &size);
 
     if (status == MDS_OK && size == size_bytes) {
-        mds_temp_file_discard(draft);
+        mds_temp_file_discard(temp);
         return MDS_OK;
     }
 
@@ -73,80 +82,59 @@ mds_store_keep(const char *depot, mds_temp_file_t *draft,
         return status;
     }
 
-    return mds_temp_file_commit(draft, path.text, 0444, err);
+    return mds_temp_file_commit(temp, path.text, 0444, err);
 }
 
+/* Copies the next bytes, and digests them. */
 static mds_status_t
-mds_store_copy(int fd, const char *source, uint64_t total,
-               mds_temp_file_t *draft, mds_progress_t *progress,
-               mds_error_t *err, mds_sha256_t *sha256, uint64_t *size_bytes)
+mds_store_copy(void *data, const void *bytes, size_t len, mds_error_t *err)
 {
-    char               chunk[MDS_STORE_CHUNK];
-    ssize_t            n;
-    uint64_t           done = 0;
-    mds_status_t       status;
-    mds_sha256_state_t state;
+    mds_store_copy_t *copy = data;
 
-    mds_sha256_begin(&state);
+    mds_sha256_add(&copy->state, bytes, len);
+    copy->done += len;
 
-    while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-        if (n < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-
-            return mds_fail_errno(err, "read \"%s\"", source);
-        }
-
-        status = mds_temp_file_write(draft, chunk, (size_t) n, err);
-        if (status != MDS_OK) {
-            return status;
-        }
-
-        mds_sha256_add(&state, chunk, (size_t) n);
-        done += (uint64_t) n;
-
-        if (progress != NULL) {
-            progress->report(progress, done, done > total ? done : total);
-        }
+    if (copy->progress != NULL) {
+        copy->progress->report(copy->progress, copy->done,
+                               copy->done > copy->total ? copy->done
+                                                        : copy->total);
     }
 
-    mds_sha256_end(&state, sha256);
-    *size_bytes = done;
-    return MDS_OK;
+    return mds_temp_file_write(&copy->temp, bytes, len, err);
 }
 
 mds_status_t
 mds_store_add(const char *depot, const char *source, mds_progress_t *progress,
               mds_error_t *err, mds_sha256_t *sha256, uint64_t *size_bytes)
 {
-    int             fd = -1;
-    uint64_t        total, size = 0;
-    mds_path_t      dir;
-    mds_temp_file_t draft = MDS_NO_DRAFT;
-    mds_status_t    status = mds_store_files(depot, err, &dir);
-    mds_sha256_t    digest;
+    int              fd = -1;
+    mds_path_t       dir;
+    mds_store_copy_t copy = { .temp = MDS_NO_TEMP_FILE, .progress = progress };
+    mds_status_t     status = mds_store_files(depot, err, &dir);
+    mds_sha256_t     digest;
 
-    if (status != MDS_OK) {
-        return status;
-    }
+    mds_sha256_begin(&copy.state);
 
-    if ((status = mds_file_open(source, err, &fd, &total)) != MDS_OK
-        || (status = mds_temp_file_create(&draft, dir.text, err)) != MDS_OK
-        || (status = mds_store_copy(fd, source, total, &draft, progress, err,
-                                    &digest, &size))
-               != MDS_OK
-        || (status = mds_store_keep(depot, &draft, &digest, size, err))
+    if (status != MDS_OK
+        || (status = mds_file_open(source, err, &fd, &copy.total)) != MDS_OK
+        || (status = mds_temp_file_create(&copy.temp, dir.text, err)) != MDS_OK
+        || (status
+            = mds_file_read_chunks(fd, source, mds_store_copy, &copy, err))
                != MDS_OK)
     {
         goto done;
     }
 
-    *sha256 = digest;
-    *size_bytes = size;
+    mds_sha256_end(&copy.state, &digest);
+    status = mds_store_keep(depot, &copy.temp, &digest, copy.done, err);
+
+    if (status == MDS_OK) {
+        *sha256 = digest;
+        *size_bytes = copy.done;
+    }
 
 done:
-    mds_temp_file_discard(&draft);
+    mds_temp_file_discard(&copy.temp);
     if (fd >= 0) {
         close(fd);
     }
@@ -187,190 +175,7 @@ mds_store_name(mds_str_t name, mds_sha256_t *sha256,
                : MDS_STORE_OTHER;
 }
 
-mds_status_t
-mds_store_signature_path(const char *depot, const mds_sha256_t *sha256,
-                         const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err,
-                         mds_path_t *path)
-{
-    char hex[MDS_SHA256_HEX + 1], id[MDS_KEYID_HEX + 1];
-
-    return keyid == NULL ? mds_path(path, err, "%s/files/%s.minisig", depot,
-                                    mds_sha256_hex(sha256, hex))
-                         : mds_path(path, err, "%s/files/%s.%s.minisig", depot,
-                                    mds_sha256_hex(sha256, hex),
-                                    mds_keyid_hex(keyid, id));
-}
-
-/* A whole signature, and by which key it is; the caller frees *text. */
-static mds_status_t
-mds_store_read_signature(const char *path, mds_error_t *err, char **text,
-                         size_t *len, uint8_t keyid[MDS_KEYID_BYTES])
-{
-    char        *read;
-    size_t       bytes;
-    mds_status_t status = mds_file_read_regular(path, MDS_STORE_SIGNATURE_MAX,
-                                                err, &read, &bytes);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_minisign_keyid((mds_str_t){ bytes, read }, err, keyid);
-
-    if (status != MDS_OK) {
-        free(read);
-        return status;
-    }
-
-    *text = read;
-    *len = bytes;
-    return MDS_OK;
-}
-
-/* Makes `to` what `from` is, if that is a signature by this key. */
-static mds_status_t
-mds_store_copy_signature(const char *from, const char *to,
-                         const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
-{
-    char        *text;
-    char         hex[MDS_KEYID_HEX + 1];
-    size_t       len;
-    uint8_t      found[MDS_KEYID_BYTES];
-    mds_status_t status
-        = mds_store_read_signature(from, err, &text, &len, found);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status
-        = memcmp(found, keyid, sizeof(found)) == 0
-              ? mds_file_write(to, 0444, text, len, err)
-              : mds_fail(err, MDS_NOT_FOUND, "\"%s\" was not signed by key %s",
-                         from, mds_keyid_hex(keyid, hex));
-    free(text);
-    return status;
-}
-
-/* Whether there is a whole signature by this key. */
-static bool
-mds_store_is_signature(const char *path, const uint8_t keyid[MDS_KEYID_BYTES])
-{
-    char        *text;
-    size_t       len;
-    uint8_t      found[MDS_KEYID_BYTES];
-    mds_status_t status
-        = mds_store_read_signature(path, NULL, &text, &len, found);
-
-    if (status == MDS_OK) {
-        free(text);
-    }
-
-    return status == MDS_OK && memcmp(found, keyid, sizeof(found)) == 0;
-}
-
-/* The two names of a file's signature: by the key, and the common one. */
-static mds_status_t
-mds_store_signature_paths(const char *depot, const mds_sha256_t *sha256,
-                          const uint8_t keyid[MDS_KEYID_BYTES],
-                          mds_error_t *err, mds_path_t *own, mds_path_t *common)
-{
-    mds_status_t status
-        = mds_store_signature_path(depot, sha256, keyid, err, own);
-
-    return status == MDS_OK
-               ? mds_store_signature_path(depot, sha256, NULL, err, common)
-               : status;
-}
-
-mds_status_t
-mds_store_signed(const char *depot, const mds_sha256_t *sha256,
-                 const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
-{
-    mds_path_t   own, common;
-    mds_status_t status
-        = mds_store_signature_paths(depot, sha256, keyid, err, &own, &common);
-
-    if (status != MDS_OK || mds_store_is_signature(own.text, keyid)) {
-        return status;
-    }
-
-    status = mds_store_copy_signature(common.text, own.text, keyid, err);
-
-    /* Whatever is broken there is no signature by this key. */
-    return status == MDS_INVALID
-               ? mds_fail(err, MDS_NOT_FOUND, "\"%s\" is not a signature",
-                          common.text)
-               : status;
-}
-
-mds_status_t
-mds_store_signer(const char *depot, const mds_sha256_t *sha256,
-                 mds_error_t *err, uint8_t keyid[MDS_KEYID_BYTES])
-{
-    char        *text;
-    size_t       len;
-    mds_path_t   path;
-    mds_status_t status
-        = mds_store_signature_path(depot, sha256, NULL, err, &path);
-
-    if (status == MDS_OK) {
-        status = mds_store_read_signature(path.text, err, &text, &len, keyid);
-    }
-
-    if (status == MDS_OK) {
-        free(text);
-    }
-
-    return status;
-}
-
-mds_status_t
-mds_store_set_signature(const char *depot, const mds_sha256_t *sha256,
-                        const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
-{
-    mds_path_t   own, common;
-    mds_status_t status
-        = mds_store_signature_paths(depot, sha256, keyid, err, &own, &common);
-
-    return status == MDS_OK
-               ? mds_store_copy_signature(own.text, common.text, keyid, err)
-               : status;
-}
-
-mds_status_t
-mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
-                   const mds_key_t *key, const char *label, mds_error_t *err)
-{
-    uint8_t      signer[MDS_KEYID_BYTES];
-    mds_path_t   path, signature;
-    mds_status_t status = mds_store_path(depot, sha256, err, &path);
-
-    if (status == MDS_OK) {
-        status = mds_store_signature_path(depot, sha256, key->keyid, err,
-                                          &signature);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_store_signed(depot, sha256, key->keyid, err);
-    }
-
-    if (status == MDS_NOT_FOUND) {
-        status = mds_minisign_sign(key, path.text, label, signature.text, err);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_store_signer(depot, sha256, err, signer);
-
-    return status == MDS_NOT_FOUND || status == MDS_INVALID
-               ? mds_store_set_signature(depot, sha256, key->keyid, err)
-               : status;
-}
-
-/* Moves a finished difference to its own name, or away. */
+/* Gives a finished delta its name, if it is worth it. */
 static mds_status_t
 mds_store_keep_delta(const char *depot, const char *temp,
                      uint64_t compressed_bytes, mds_error_t *err,
@@ -443,7 +248,7 @@ mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
     status = mds_store_keep_delta(depot, temp.text, compressed_bytes, err,
                                   sha256, size_bytes, worth);
 
-    /* Gone already where it was kept. */
+    /* It has another name if it was kept. */
     unlink(temp.text);
     return status;
 }
@@ -451,33 +256,8 @@ mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
 mds_status_t
 mds_store_sweep(const char *depot, mds_error_t *err)
 {
-    DIR           *stream;
-    mds_path_t     dir, path;
-    mds_status_t   status = mds_store_files(depot, err, &dir);
-    struct dirent *entry;
+    mds_path_t   dir;
+    mds_status_t status = mds_store_files(depot, err, &dir);
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    stream = opendir(dir.text);
-    if (stream == NULL) {
-        return mds_fail_errno(err, "open \"%s\"", dir.text);
-    }
-
-    while (status == MDS_OK && (entry = readdir(stream)) != NULL) {
-        if (!mds_str_starts(mds_str_of(entry->d_name),
-                            mds_str(MDS_TEMP_PREFIX))) {
-            continue;
-        }
-
-        status = mds_path(&path, err, "%s/%s", dir.text, entry->d_name);
-
-        if (status == MDS_OK && unlink(path.text) != 0 && errno != ENOENT) {
-            status = mds_fail_errno(err, "remove \"%s\"", path.text);
-        }
-    }
-
-    closedir(stream);
-    return status;
+    return status == MDS_OK ? mds_temp_files_remove(dir.text, err) : status;
 }

@@ -1,3 +1,7 @@
+/*
+ * Streams of zstd, in chunks, and its errors as statuses.
+ */
+
 #include "files/mds_zstd.h"
 
 #include <errno.h>
@@ -9,7 +13,7 @@
 
 #define MDS_ZSTD_LEVEL 19
 #define MDS_ZSTD_WINDOW_LOG_MAX 27 /* 128 MiB */
-#define MDS_ZSTD_CHUNK 131072      /* read or unpacked in one go */
+#define MDS_ZSTD_CHUNK 131072      /* bytes read or decompressed at a time */
 
 mds_status_t
 mds_source_open(mds_source_t *source, const char *path, mds_error_t *err)
@@ -70,7 +74,7 @@ mds_zstd_window_log(uint64_t old_bytes, uint64_t new_bytes)
     return log;
 }
 
-/* NULL: out of memory, which is all that can go wrong. */
+/* Returns NULL if it is out of memory; nothing else can fail. */
 static ZSTD_CCtx *
 mds_zstd_packer(mds_str_t prefix, uint64_t new_bytes)
 {
@@ -118,7 +122,8 @@ mds_source_changed(const char *path, mds_error_t *err)
                     path);
 }
 
-/* Packs in, and with `end` all that is left; what comes out goes to sink. */
+/* Compresses a chunk into the sink, and the rest of the frame if it is the end.
+ */
 static mds_status_t
 mds_zstd_pack_chunk(ZSTD_CCtx *zstd, ZSTD_inBuffer *in, bool end,
                     const char *path, mds_sink_t *sink, mds_error_t *err)
@@ -183,7 +188,7 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
     return status;
 }
 
-/* NULL: out of memory. */
+/* Returns NULL if it is out of memory. */
 static ZSTD_DCtx *
 mds_zstd_unpacker(mds_str_t prefix)
 {
@@ -201,7 +206,8 @@ mds_zstd_unpacker(mds_str_t prefix)
     return zstd;
 }
 
-/* *more turns false with the end of the frame, where nothing may follow. */
+/* Decompresses a chunk into the sink. *more becomes false at the end of the
+ * frame, behind which nothing may follow. */
 static mds_status_t
 mds_zstd_unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, const char *path,
                       mds_sink_t *sink, mds_error_t *err, bool *more)
@@ -227,7 +233,7 @@ mds_zstd_unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, const char *path,
 
         status = sink->take(sink, room, out.pos, err);
 
-        /* A full room may have left something inside. */
+        /* zstd may hold more bytes if the room is full. */
     } while (status == MDS_OK && left > 0
              && (in->pos < in->size || out.pos == out.size));
 
@@ -241,7 +247,8 @@ mds_zstd_unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, const char *path,
     return status;
 }
 
-/* A skippable frame would unpack to nothing: it has to be a real one. */
+/* Returns whether it is a frame. A skippable one, which has no content, is not.
+ */
 static bool
 mds_zstd_is_frame(const char *chunk, size_t len)
 {

@@ -1,10 +1,11 @@
 /*
- * mds_zstd: the border to zstd. No other file knows its names or its codes.
+ * mds_zstd: compresses and decompresses files. It wraps zstd, which no other
+ * file includes.
  *
- * Files stream through it; the prefix (the old file, empty for none) is in
- * memory. Level 19, long-distance matching, checksum and content size in the
- * frame, and a window of the least power of two that spans prefix and file, up
- * to 128 MiB.
+ * Files are streamed; the prefix (the old file, which may be empty) is in
+ * memory. Frames are made at level 19 with long-distance matching, have a
+ * checksum and the content size, and a window of the least power of two that
+ * spans the prefix and the file, up to 128 MiB.
  */
 
 #ifndef MDS_ZSTD_H
@@ -12,7 +13,7 @@
 
 #include "base/mds_base.h"
 
-/* A file open for reading; its path is for messages. */
+/* A file that is open for reading; its path is for messages. */
 typedef struct {
     const char *path;
     int         fd; /* below zero: not open */
@@ -24,11 +25,11 @@ mds_status_t mds_source_open(mds_source_t *source, const char *path,
 
 void mds_source_close(mds_source_t *source);
 
-/* Up to max bytes; *len is zero at the end of the file. */
+/* Reads up to max bytes; *len is 0 at the end of the file. */
 mds_status_t mds_source_read(mds_source_t *source, void *data, size_t max,
                              mds_error_t *err, size_t *len) MDS_MUST_CHECK;
 
-/* Where bytes go; what take() answers, the caller answers. */
+/* A receiver of bytes. A failure of take() ends the operation. */
 typedef struct mds_sink_s mds_sink_t;
 
 struct mds_sink_s {
@@ -37,14 +38,14 @@ struct mds_sink_s {
     uint64_t bytes; /* taken so far */
 };
 
-/* MDS_CONFLICT: the source grew or shrank meanwhile. */
+/* Compresses a file. MDS_CONFLICT: its size changed meanwhile. */
 mds_status_t
 mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
               mds_progress_t *progress, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * From where the source stands to its end, which has to be one whole frame.
- * MDS_DAMAGED: it is cut, changed, followed by something, or no frame.
+ * Decompresses the rest of a file, which must be one frame. MDS_DAMAGED: it is
+ * truncated, changed, followed by other bytes, or not a frame.
  */
 mds_status_t mds_zstd_unpack(mds_str_t prefix, mds_source_t *source,
                              mds_sink_t *sink, mds_error_t *err) MDS_MUST_CHECK;

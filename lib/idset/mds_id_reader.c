@@ -1,3 +1,7 @@
+/*
+ * Reads a file in chunks, and splits it into lines.
+ */
+
 #include "idset/mds_id_reader.h"
 
 #include <errno.h>
@@ -11,11 +15,11 @@
 
 struct mds_id_reader_s {
     int         fd;
-    bool        ended; /* nothing is left to read */
+    bool        ended; /* the file is read */
     const char *name;
     uint64_t    bytes;
-    uint64_t    line; /* of the id given out last, from 1 */
-    size_t      next; /* where in data the next line begins */
+    uint64_t    line; /* of the last id, from 1 */
+    size_t      next; /* offset of the next line in data */
     size_t      len;
     char        data[MDS_ID_READER_CHUNK];
 };
@@ -101,7 +105,8 @@ mds_id_reader_close(mds_id_reader_t *file)
     }
 }
 
-/* Moves what is left of a line to the front, and reads on behind it. */
+/* Moves the rest of a line to the front, and reads on behind it. A line that is
+ * longer than an id is cut, so that there is room. */
 static mds_status_t
 mds_id_reader_fill(mds_id_reader_t *file, mds_error_t *err)
 {
@@ -140,7 +145,7 @@ mds_id_reader_fill(mds_id_reader_t *file, mds_error_t *err)
     return MDS_OK;
 }
 
-/* The next line without its end; false: it does not end in what was read. */
+/* Takes the next line without its end. False: it goes on behind the data. */
 static bool
 mds_id_reader_line(mds_id_reader_t *file, mds_str_t *line)
 {
@@ -149,7 +154,7 @@ mds_id_reader_line(mds_id_reader_t *file, mds_str_t *line)
     const char *end = memchr(start, '\n', left);
 
     if (end == NULL) {
-        /* Too long already, so that its end need not be found. */
+        /* A line that is too long already is cut. */
         if (left == 0 || (!file->ended && left <= MDS_ID_MAX + 1)) {
             return false;
         }
@@ -170,7 +175,7 @@ mds_id_reader_line(mds_id_reader_t *file, mds_str_t *line)
     return true;
 }
 
-/* What a line may not have, said in words about files. */
+/* Checks a line, with messages that are about files. */
 static mds_status_t
 mds_id_reader_check(mds_str_t line, mds_error_t *err)
 {

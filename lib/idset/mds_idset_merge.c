@@ -1,9 +1,13 @@
+/*
+ * Makes a list of another one, by ids that are added and removed.
+ */
+
 #include <stdlib.h>
 
 #include "idset/mds_id_reader.h"
 #include "idset/mds_idset_writer.h"
 
-/* What becomes of an id: it is added, or removed. */
+/* An id that is added or removed. */
 typedef struct {
     uint64_t hash;
     bool     add;
@@ -12,10 +16,10 @@ typedef struct {
 
 typedef struct {
     size_t          count;
-    mds_idchange_t *changes; /* by hash, each once */
+    mds_idchange_t *changes; /* by hash, each hash once */
 } mds_idchanges_t;
 
-/* By hash, what adds before what removes. */
+/* Compares by hash; an addition is before a removal. */
 static int
 mds_idchange_cmp(const void *a, const void *b)
 {
@@ -38,7 +42,7 @@ mds_idchange_cmp_hash(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* NULL: the id stays as it is. */
+/* Returns the change of an id; NULL: it stays. */
 static mds_idchange_t *
 mds_idchanges_find(const mds_idchanges_t *set, mds_str_t id)
 {
@@ -59,7 +63,7 @@ mds_idchanges_put(mds_idchanges_t *set, const mds_str_t *ids, size_t count,
     }
 }
 
-/* Of the changes of one id, the first: in both, it is added. */
+/* Keeps the first change of each id: one that is both is added. */
 static void
 mds_idchanges_unite(mds_idchanges_t *set)
 {
@@ -144,7 +148,7 @@ mds_idset_merge_base(mds_idset_writer_t *make, const mds_sha256_t *base,
         status = mds_idset_merge_line(make, set, id, err);
     }
 
-    /* At the end of the file, or for want of it. */
+    /* The status is of the end of the file, unless that was not opened. */
     if (status == MDS_NOT_FOUND && file != NULL) {
         status = MDS_OK;
     }

@@ -1,6 +1,9 @@
+/*
+ * Imports, measures and finishes lists of ids.
+ */
+
 #include "idset/mds_idset_writer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +14,7 @@
 
 #define MDS_IDSET_WRITER_BUFFER (256 * 1024)
 
-/* Progress of a later step in terms of the whole. */
+/* Reports the progress of the last of three steps as part of the whole. */
 typedef struct {
     mds_progress_t  progress;
     mds_progress_t *outer;
@@ -24,8 +27,8 @@ mds_idset_writer_begin(mds_idset_writer_t *make, mds_error_t *err)
     mds_status_t status
         = mds_path(&make->dir, err, "%s/lists", make->depot_dir);
 
-    make->text = MDS_NO_DRAFT;
-    make->set = MDS_NO_DRAFT;
+    make->text = MDS_NO_TEMP_FILE;
+    make->set = MDS_NO_TEMP_FILE;
     make->bytes = 0;
     make->len = 0;
     make->buffer = malloc(MDS_IDSET_WRITER_BUFFER);
@@ -91,8 +94,8 @@ mds_idset_writer_drop_mark(mds_idset_writer_t *make)
     memmove(make->buffer, make->buffer + mark, make->len);
 }
 
-/* The text as it is in the file, but for its byte order mark: a list that was
- * made of the mark as part of an id has another digest. */
+/* Copies the text without its byte order mark: older versions took the mark for
+ * a part of the first id, and such a list has another digest. */
 static mds_status_t
 mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
                       mds_error_t *err)
@@ -181,7 +184,7 @@ mds_idset_writer_step(mds_progress_t *progress, uint64_t done, uint64_t total)
                         3 * step->bytes);
 }
 
-/* The sealed set of the text, as a draft. */
+/* Makes the sealed set of the text, under a temporary name. */
 static mds_status_t
 mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
                      uint64_t *count)
@@ -218,7 +221,7 @@ mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
     return status;
 }
 
-/* Whether the list is there, text and set; count is set if so. */
+/* Returns whether the list exists, text and set; *count is set if it does. */
 static bool
 mds_idset_writer_found(const mds_idset_writer_t *make, const char *text_path,
                        uint64_t *count)
@@ -267,7 +270,7 @@ mds_idset_writer_finish(mds_idset_writer_t *make, mds_error_t *err,
     if (!mds_idset_writer_found(make, text_path.text, &found)) {
         status = mds_idset_writer_set(make, err, &found);
 
-        /* The text first: where there is a set, there is its text. */
+        /* The text is first, so that a set always has its text. */
         if (status == MDS_OK) {
             status
                 = mds_temp_file_commit(&make->text, text_path.text, 0600, err);
@@ -342,8 +345,8 @@ mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
                   mds_sha256_t *sha256, uint64_t *count)
 {
     mds_status_t       status;
-    mds_idset_writer_t make = { .text = MDS_NO_DRAFT,
-                                .set = MDS_NO_DRAFT,
+    mds_idset_writer_t make = { .text = MDS_NO_TEMP_FILE,
+                                .set = MDS_NO_TEMP_FILE,
                                 .name = path,
                                 .measures = true,
                                 .buffer = malloc(MDS_IDSET_WRITER_BUFFER),
@@ -371,30 +374,8 @@ mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
 mds_status_t
 mds_idset_sweep(const char *depot_dir, mds_error_t *err)
 {
-    DIR           *dir;
-    mds_path_t     path;
-    mds_status_t   status = mds_path(&path, err, "%s/lists", depot_dir);
-    struct dirent *entry;
+    mds_path_t   path;
+    mds_status_t status = mds_path(&path, err, "%s/lists", depot_dir);
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    dir = opendir(path.text);
-    if (dir == NULL) {
-        return mds_fail_errno(err, "open \"%s\"", path.text);
-    }
-
-    while (status == MDS_OK && (entry = readdir(dir)) != NULL) {
-        if (strncmp(entry->d_name, MDS_TEMP_PREFIX, strlen(MDS_TEMP_PREFIX))
-                == 0
-            && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
-        {
-            status = mds_fail_errno(err, "remove \"%s/%s\"", path.text,
-                                    entry->d_name);
-        }
-    }
-
-    closedir(dir);
-    return status;
+    return status == MDS_OK ? mds_temp_files_remove(path.text, err) : status;
 }

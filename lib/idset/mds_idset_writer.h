@@ -1,8 +1,8 @@
 /*
- * mds_idset_writer: a list of ids in the making, for mds_idset_import() and
- * mds_idset_merge(). Its text is written first, which gives its name; then,
- * unless the list is there, the ids are hashed and sorted from that text, and
- * the set is written, sealed, and put in place behind it.
+ * mds_idset_writer: makes a list of ids, for mds_idset_import() and
+ * mds_idset_merge(). It writes the text first, whose digest is the list's name.
+ * Then, unless the list exists, it hashes and sorts the ids of that text,
+ * writes and seals the set, and puts both in place.
  */
 
 #ifndef MDS_IDSET_WRITER_H
@@ -20,15 +20,13 @@ typedef struct {
     mds_sha256_t       sha256;
     uint64_t           bytes;    /* of the text so far */
     size_t             len;      /* of the text, not written yet */
-    bool               measures; /* makes nothing, reads alone */
+    bool               measures; /* reads, and makes nothing */
     char              *buffer;
     mds_progress_t    *progress;
 } mds_idset_writer_t;
 
-/*
- * Begins the text. The caller has set depot_dir, name and progress (or NULL)
- * and calls mds_idset_writer_end() in any case.
- */
+/* Begins the text. The caller has set depot_dir, name and progress (may be
+ * NULL), and calls mds_idset_writer_end() in any case. */
 mds_status_t mds_idset_writer_begin(mds_idset_writer_t *make,
                                     mds_error_t        *err) MDS_MUST_CHECK;
 

@@ -1,38 +1,40 @@
+/*
+ * A radix sort of runs, and their merge by a heap.
+ */
+
 #include "idset/mds_u64_sort.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/mds_file.h"
 
 #define MDS_RADIX_BITS 11
 #define MDS_RADIX_SIZE (1 << MDS_RADIX_BITS)
-#define MDS_RADIX_PASSES 6 /* cover 64 bits; even: ends where it began */
+#define MDS_RADIX_PASSES 6 /* cover 64 bits; even: values end in the array */
 
-/* A run being merged. Its window is the part of it that is in memory. */
+/* A run that is merged. Its window is the part of it that is in memory. */
 typedef struct {
     uint64_t *next;
     uint64_t *end;
     uint64_t *window;
-    uint64_t  offset; /* in the file, bytes, of what comes behind the window */
+    uint64_t  offset; /* of the next window in the file, in bytes */
     uint64_t  left;   /* values behind the window */
 } mds_sort_run_t;
 
 struct mds_u64_sort_s {
     const char      *dir;
-    size_t           run;    /* values that the array holds */
-    size_t           count;  /* of them used */
+    size_t           run;    /* values that the array can hold */
+    size_t           count;  /* values that it holds */
     uint64_t         added;  /* in all */
-    uint64_t        *values; /* the array, and behind it the one to sort into */
-    mds_temp_file_t  spill;  /* full runs, one behind the other */
+    uint64_t        *values; /* the array, and behind it the second one */
+    mds_temp_file_t  spill;  /* runs, one behind the other */
     size_t           run_count;
     size_t           heap_count; /* runs that are not at their end */
     mds_sort_run_t  *runs;
     mds_sort_run_t **heap; /* by their next values, the lowest on top */
     size_t           window;
     bool             begun;
-    uint64_t         last; /* given out */
+    uint64_t         last; /* returned */
 };
 
 mds_status_t
@@ -47,9 +49,9 @@ mds_u64_sort_new(const char *dir, size_t run, mds_error_t *err,
 
     made->dir = dir;
     made->run = run;
-    made->spill = MDS_NO_DRAFT;
+    made->spill = MDS_NO_TEMP_FILE;
 
-    /* Not touched until they are needed, so that few ids take little. */
+    /* The system gives pages when they are touched: few ids take little. */
     made->values = malloc(2 * run * sizeof(uint64_t));
 
     if (made->values == NULL) {
@@ -81,7 +83,7 @@ mds_radix_digit(uint64_t value, unsigned pass)
     return value >> (pass * MDS_RADIX_BITS) & (MDS_RADIX_SIZE - 1);
 }
 
-/* One pass: stable, by one digit. */
+/* Sorts by one digit; equal digits keep their order. */
 static void
 mds_radix_pass(const uint64_t *from, uint64_t *to, size_t count, unsigned pass)
 {
@@ -119,7 +121,7 @@ mds_u64_sort_sort(mds_u64_sort_t *sort)
     }
 }
 
-/* Writes the array as a run. */
+/* Sorts the array, and writes it as a run. */
 static mds_status_t
 mds_u64_sort_spill(mds_u64_sort_t *sort, mds_error_t *err)
 {
@@ -174,20 +176,14 @@ mds_u64_sort_count(const mds_u64_sort_t *sort)
 static mds_status_t
 mds_sort_run_fill(mds_u64_sort_t *sort, mds_sort_run_t *run, mds_error_t *err)
 {
-    size_t count = run->left < sort->window ? run->left : sort->window;
-    size_t done = 0, bytes = count * sizeof(uint64_t);
+    size_t       count = run->left < sort->window ? run->left : sort->window;
+    size_t       bytes = count * sizeof(uint64_t);
+    mds_status_t status
+        = mds_file_read_at(sort->spill.fd, sort->spill.path.text, run->offset,
+                           run->window, bytes, err);
 
-    while (done < bytes) {
-        ssize_t n = pread(sort->spill.fd, (char *) run->window + done,
-                          bytes - done, (off_t) (run->offset + done));
-
-        if (n > 0) {
-            done += (size_t) n;
-
-        } else if (n == 0 || errno != EINTR) {
-            errno = n == 0 ? EIO : errno;
-            return mds_fail_errno(err, "read \"%s\"", sort->spill.path.text);
-        }
+    if (status != MDS_OK) {
+        return status;
     }
 
     run->next = run->window;
@@ -198,7 +194,7 @@ mds_sort_run_fill(mds_u64_sort_t *sort, mds_sort_run_t *run, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Lets the run at this place sink to where it belongs. */
+/* Moves the run at this place down to its place in the heap. */
 static void
 mds_u64_sort_sink(mds_u64_sort_t *sort, size_t place)
 {
@@ -224,7 +220,7 @@ mds_u64_sort_sink(mds_u64_sort_t *sort, size_t place)
     heap[place] = run;
 }
 
-/* All runs, each with its first window; all are full but for the last. */
+/* Reads the first window of each run. All runs but the last are full. */
 static mds_status_t
 mds_u64_sort_open_runs(mds_u64_sort_t *sort, mds_error_t *err)
 {
@@ -254,7 +250,7 @@ mds_u64_sort_open_runs(mds_u64_sort_t *sort, mds_error_t *err)
     return MDS_OK;
 }
 
-/* What has never left memory is one run, its window the array itself. */
+/* Makes the array itself the window of the only run. */
 static void
 mds_u64_sort_keep(mds_u64_sort_t *sort)
 {
@@ -307,7 +303,7 @@ mds_u64_sort_begin(mds_u64_sort_t *sort, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Takes the lowest value out; doubles come one behind the other. */
+/* Takes the lowest value; doubles follow each other. */
 static mds_status_t
 mds_u64_sort_take(mds_u64_sort_t *sort, mds_error_t *err, uint64_t *value)
 {

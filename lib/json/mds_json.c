@@ -1,4 +1,6 @@
-/* mds_json: one line each onto the JSON library, and its errors in ours. */
+/*
+ * Each function calls jansson's, and turns its errors into statuses.
+ */
 
 #include "json/mds_json.h"
 

@@ -1,24 +1,23 @@
 /*
- * mds_json: the border to the JSON library. Its names stay in mds_json.c and
- * mds_json_parse.c.
+ * mds_json: JSON values. It wraps jansson, which only mds_json.c and
+ * mds_json_parse.c include.
  *
- * A mds_json_t is a counted reference to a value. Who owns what is in the
- * names:
+ * A mds_json_t is a counted reference to a value. A name tells who owns it:
  *
- *   mds_json_*_new(), _parse(), _copy()   hand over a reference: release it
- *   mds_json_get(), _at(), _value(), …    lend the container's: never release
+ *   mds_json_*_new(), _parse(), _copy()   return a new reference: release it
+ *   mds_json_get(), _at(), _value(), …    borrow the container's: do not
  *   mds_json_set(), _append(), …          take the reference, also on failure
  *
- * Makers return NULL when memory is short, and what takes a reference turns
- * a NULL value (or container) into MDS_NO_MEMORY, so that
+ * Constructors return NULL if they are out of memory, and functions that take a
+ * reference turn a NULL value (or container) into MDS_NO_MEMORY, so that
  *
- *   rc = mds_json_set(o, "id", mds_json_string_new(id));
+ *   status = mds_json_set(o, "id", mds_json_string_new(id));
  *
- * is checked once. Strings and keys that are put in have to be UTF-8 without
- * U+0000; parsing sees to it for what comes from outside.
+ * is checked once. Strings and keys that are set must be UTF-8 without U+0000;
+ * parsing refuses others.
  *
- * What asks (types, get, values) takes NULL as an absent value. An object
- * keeps the order in which its keys were first set.
+ * Functions that read a value take NULL for an absent one. An object keeps the
+ * order in which its keys were first set.
  */
 
 #ifndef MDS_JSON_H
@@ -40,23 +39,24 @@ typedef enum {
     MDS_JSON_OBJECT
 } mds_json_type_t;
 
-/* Ways to write a value. */
-#define MDS_JSON_COMPACT 0 /* no white space at all */
+/* Forms of a written value. */
+#define MDS_JSON_COMPACT 0 /* without white space */
 #define MDS_JSON_PRETTY 1  /* a member a line, 2 spaces a level */
 
 /*
- * Reads one value of any type (RFC 8259). what names the text in messages,
- * which say line, column, and what was found: "FILE:3:14: ...".
- * MDS_INVALID: also for a doubled key, anything behind the value, bytes that
- * are no UTF-8, U+0000, an integer beyond int64_t, and more than 2048 levels.
+ * Parses one value of any type (RFC 8259). what names the text in messages,
+ * which give line and column: "FILE:3:14: ...". MDS_INVALID: also for a key
+ * that occurs twice, anything behind the value, bytes that are not UTF-8,
+ * U+0000, an integer beyond int64_t, and more than 2048 levels.
  */
 mds_status_t mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                             mds_json_t **json) MDS_MUST_CHECK;
 
 /*
- * Writes the value, keys in their order, UTF-8 as it is, reals with as few of
- * 15 to 17 digits as read back the same. *text is malloc'ed and ends with a
- * zero byte that *len does not count. A NULL json is MDS_NO_MEMORY.
+ * Writes the value: keys in their order, UTF-8 unescaped, and reals with the
+ * fewest of 15 to 17 digits that give the same number. The caller frees *text;
+ * a zero byte ends it, which *len does not count. MDS_NO_MEMORY: json may have
+ * been NULL.
  */
 mds_status_t
 mds_json_dump(const mds_json_t *json, unsigned flags, mds_error_t *err,
@@ -67,7 +67,8 @@ void        mds_json_release(mds_json_t *json);
 
 mds_json_type_t mds_json_type(const mds_json_t *json);
 
-/* With its article, for messages: "an object", "nothing". */
+/* Returns the type's name with its article, for messages: "an object",
+ * "nothing". */
 const char *mds_json_type_name(mds_json_type_t type);
 
 bool mds_json_is_null(const mds_json_t *json);
@@ -78,8 +79,8 @@ bool mds_json_is_string(const mds_json_t *json);
 bool mds_json_is_array(const mds_json_t *json);
 bool mds_json_is_object(const mds_json_t *json);
 
-/* Values; empty, 0 or false where the type is another. The view of a string
- * lives as long as the value and ends with a zero byte. */
+/* Return the value; it is empty, 0 or false if it has another type. The view of
+ * a string is valid as long as the value, and a zero byte ends it. */
 mds_str_t mds_json_string(const mds_json_t *json);
 
 int64_t mds_json_integer(const mds_json_t *json);
@@ -100,27 +101,34 @@ mds_json_t *mds_json_bool_new(bool value);
 mds_json_t *mds_json_null_new(void);
 
 /*
- * Builds a value from a format, as json_pack() of jansson does: "{s:I, s:o}".
- * A string is "o" with mds_json_string_new(), which is taken, as every "o" is;
- * an integer is "I" with an int64_t. NULL: no memory, also where an "o" is
- * NULL.
+ * Builds a value from a format, as json_pack() of jansson does:
+ *
+ *   mds_json_pack("{s:o, s:I, s:b, s:s}",
+ *                 "id", mds_json_string_new(id),     o   a value, which is
+ * taken "count", (int64_t) count,          I   an int64_t: cast others "last",
+ * is_last,                   b   a bool "type", "list")                    s a
+ * char *, of UTF-8
+ *
+ * "s?" and "o?" write null for NULL, and "s*" and "o*" leave the member out.
+ * Returns NULL if memory was short, also for an "o" that is NULL; the values
+ * for "o" are released then. The compiler does not check the arguments.
  */
 mds_json_t *mds_json_pack(const char *format, ...);
 
-/* What setting or appending said, with words where memory was short. */
+/* Sets *err if a function above returned MDS_NO_MEMORY. */
 static inline mds_status_t
 mds_json_done(mds_status_t status, mds_error_t *err)
 {
     return status == MDS_OK ? MDS_OK : mds_fail_memory(err);
 }
 
-/* All the way down; shares nothing with the original. */
+/* Returns a deep copy. */
 mds_json_t *mds_json_copy(const mds_json_t *json);
 
-/* Members of an object, or elements of an array. */
+/* Returns the number of members of an object, or of elements of an array. */
 size_t mds_json_size(const mds_json_t *json);
 
-/* Objects: the value, or NULL. find is get for a key that is a view. */
+/* Returns a member's value, or NULL. find is get for a key that is a view. */
 mds_json_t *mds_json_get(const mds_json_t *object, const char *key);
 mds_json_t *mds_json_find(const mds_json_t *object, mds_str_t key);
 
@@ -144,7 +152,8 @@ mds_json_get_bool(const mds_json_t *object, const char *key)
     return mds_json_bool(mds_json_get(object, key));
 }
 
-/* A key that is there keeps its place. put is set for a key that is a view. */
+/* Set a member; a key that exists keeps its place. put is set for a key that is
+ * a view. */
 mds_status_t mds_json_set(mds_json_t *object, const char *key,
                           mds_json_t *value) MDS_MUST_CHECK;
 
@@ -163,7 +172,7 @@ mds_status_t mds_json_set_bool(mds_json_t *object, const char *key,
 void mds_json_delete(mds_json_t *object, const char *key);
 
 /*
- * A walk in order; the object may not gain or lose members meanwhile:
+ * Walk an object in order. It must not gain or lose members meanwhile:
  *
  *   for (m = mds_json_first(o); m != NULL; m = mds_json_next(o, m)) {
  *       mds_json_key(m), mds_json_value(m)
@@ -177,11 +186,11 @@ mds_str_t mds_json_key(mds_json_member_t *member);
 
 mds_json_t *mds_json_value(mds_json_member_t *member);
 
-/* Arrays: the element, or NULL behind the end. */
+/* Returns an element of an array, or NULL behind its end. */
 mds_json_t *mds_json_at(const mds_json_t *array, size_t i);
 mds_status_t
 mds_json_append(mds_json_t *array, mds_json_t *value) MDS_MUST_CHECK;
-/* i from 0 to the size. */
+/* Inserts an element before element i, or at the end if i is the size. */
 mds_status_t
 mds_json_insert(mds_json_t *array, size_t i, mds_json_t *value) MDS_MUST_CHECK;
 void mds_json_remove(mds_json_t *array, size_t i);

@@ -1,6 +1,6 @@
 /*
- * mds_json_dump: a value as text. Written here, and not left to the library,
- * for its reals: it prints 0.1 as 0.10000000000000001.
+ * mds_json_dump: writes a value as text. jansson 2.14 prints the real 0.1 as
+ * 0.10000000000000001, which is why this is not left to it; 2.14.1 does better.
  */
 
 #include "json/mds_json.h"
@@ -9,46 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mds_buffer.h"
+
 typedef struct {
-    char    *data;
-    size_t   len;
-    size_t   room;
-    unsigned flags;
-    bool     failed; /* memory ran out: what follows does nothing */
+    mds_buffer_t out;
+    unsigned     flags;
+    bool         absent; /* a value is NULL */
 } dump_t;
 
 static void dump_value(dump_t *d, const mds_json_t *json, unsigned level);
 
 static void
-put(dump_t *d, const char *data, size_t len)
-{
-    char  *grown;
-    size_t room;
-
-    if (d->failed) {
-        return;
-    }
-
-    if (len >= d->room - d->len) {
-        room = 2 * (d->room + len) + 64;
-        grown = realloc(d->data, room);
-        if (grown == NULL) {
-            d->failed = true;
-            return;
-        }
-        d->data = grown;
-        d->room = room;
-    }
-
-    memcpy(d->data + d->len, data, len);
-    d->len += len;
-    d->data[d->len] = '\0';
-}
-
-static void
 put_text(dump_t *d, const char *text)
 {
-    put(d, text, strlen(text));
+    mds_buffer_add(&d->out, text, strlen(text));
 }
 
 static void
@@ -64,7 +38,8 @@ put_line(dump_t *d, unsigned level)
     }
 }
 
-/* RFC 8259, 7: the quotation mark, the backslash, and below U+0020. */
+/* Escapes a quotation mark, a backslash, or a character below U+0020 (RFC 8259,
+ * 7.). */
 static void
 dump_escape(dump_t *d, unsigned char c)
 {
@@ -73,7 +48,7 @@ dump_escape(dump_t *d, unsigned char c)
 
     for (size_t i = 0; i + 1 < sizeof(letters); i += 2) {
         if (c == (unsigned char) letters[i]) {
-            put(d, (char[]){ '\\', letters[i + 1] }, 2);
+            mds_buffer_add(&d->out, (char[]){ '\\', letters[i + 1] }, 2);
             return;
         }
     }
@@ -95,15 +70,12 @@ dump_string(dump_t *d, mds_str_t s)
         if (c >= ' ' && c != '"' && c != '\\') {
             continue;
         }
-        put(d, s.data + start, i - start);
+        mds_buffer_add(&d->out, s.data + start, i - start);
         dump_escape(d, c);
         start = i + 1;
     }
 
-    if (start < s.len) {
-        put(d, s.data + start, s.len - start);
-    }
-
+    mds_buffer_add(&d->out, s.data + start, s.len - start);
     put_text(d, "\"");
 }
 
@@ -121,7 +93,7 @@ dump_real(dump_t *d, double value)
 
     put_text(d, text);
 
-    /* it has to come back as a real */
+    /* Without a point it would be read as an integer. */
     if (strpbrk(text, ".e") == NULL) {
         put_text(d, ".0");
     }
@@ -179,7 +151,7 @@ dump_object(dump_t *d, const mds_json_t *object, unsigned level)
     put_text(d, "}");
 }
 
-/* As deep as the value: what was parsed has 2048 levels at most. */
+/* Recurses as deep as the value: a parsed one has 2048 levels at most. */
 static void
 dump_value(dump_t *d, const mds_json_t *json, unsigned level)
 {
@@ -206,7 +178,7 @@ dump_value(dump_t *d, const mds_json_t *json, unsigned level)
         put_text(d, "null");
         break;
     case MDS_JSON_ABSENT:
-        d->failed = true;
+        d->absent = true;
         break;
     }
 }
@@ -218,13 +190,14 @@ mds_json_dump(const mds_json_t *json, unsigned flags, mds_error_t *err,
     dump_t d = { .flags = flags };
 
     dump_value(&d, json, 0);
+    mds_buffer_add(&d.out, "", 1);
 
-    if (d.failed) {
-        free(d.data);
+    if (d.absent || mds_buffer_failed(&d.out)) {
+        mds_buffer_free(&d.out);
         return mds_fail_memory(err);
     }
 
-    *text = d.data;
-    *len = d.len;
+    *text = (char *) d.out.data;
+    *len = d.out.len - 1;
     return MDS_OK;
 }

@@ -1,10 +1,10 @@
 /*
- * mds_json_parse: text to a value.
+ * mds_json_parse: parses a text by jansson.
  *
- * Where memory is short, the library's lexer goes on with half a token, and
- * reads and writes beyond it. So, while it parses, what malloc() refuses comes
- * out of a reserve that was asked for before; then the text ends, and so does
- * the parsing, soon enough for the reserve to last.
+ * If memory is short, jansson's lexer goes on with half a token, and reads and
+ * writes beyond it. So, while it parses, a reserve that was allocated before
+ * stands in for what malloc() refuses. Then the text ends, and with it the
+ * parsing, before the reserve is used up.
  */
 
 #include "json/mds_json.h"
@@ -12,8 +12,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* What the library gets of the text at once: it does not parse more than that
- * on the reserve, and no character takes more than so many bytes. */
+/* jansson gets so many bytes of the text at once, and does not parse more than
+ * that on the reserve; no character takes more than CHARACTER_BYTES. */
 #define PIECE_BYTES 64
 #define CHARACTER_BYTES 256
 
@@ -24,7 +24,7 @@ typedef struct {
     size_t    used; /* above zero: memory was short */
 } text_t;
 
-/* The text that is parsed in this thread; NULL: none. */
+/* The text that this thread parses; NULL: none. */
 static MDS_THREAD_LOCAL text_t *parsing;
 
 static void *
@@ -75,14 +75,14 @@ next_piece(void *buffer, size_t room, void *data)
     return len;
 }
 
-/* The value; NULL: see *error, or memory was short. */
+/* Returns the value. NULL: *error says why, or memory was short. */
 static json_t *
 parse(text_t *text, json_error_t *error)
 {
     json_t *value;
 
-    /* Beside small things, the room for a token, which doubles: nothing that
-     * asks for more is taken amiss where it gets none. */
+    /* It holds the buffer of a token, which doubles, and small objects. jansson
+     * handles the failure of a larger allocation. */
     text->size = 4 * text->rest.len + PIECE_BYTES * CHARACTER_BYTES;
     text->reserve = malloc(text->size);
     if (text->reserve == NULL) {
@@ -105,7 +105,7 @@ parse(text_t *text, json_error_t *error)
     return value;
 }
 
-/* The library quotes the input: keep its message to one line. */
+/* Keeps jansson's message, which quotes the input, to one line. */
 static void
 flatten(char *text)
 {
@@ -116,7 +116,7 @@ flatten(char *text)
     }
 }
 
-/* Nor has it to speak of what its callers might do. */
+/* Removes a hint of jansson to its caller. */
 static void
 drop(char *text, const char *words)
 {
@@ -152,7 +152,7 @@ mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
         return MDS_OK;
     }
 
-    /* Behind a number or a word the library overlooks one. */
+    /* jansson overlooks a zero byte behind a number or a word. */
     if (value != NULL) {
         json_decref(value);
         return mds_fail(err, MDS_INVALID, "%s: the text has a zero byte", what);

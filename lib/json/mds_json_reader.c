@@ -1,18 +1,18 @@
+/*
+ * The reader's pointer and messages, objects and arrays. The types of fields
+ * are in mds_json_fields.c.
+ */
+
 #include "json/mds_json_reader.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/mds_digest.h"
-#include "base/mds_time.h"
-#include "base/mds_version.h"
+#define MDS_FOUND_MAX 60  /* bytes of a value that a message shows */
+#define MDS_ESCAPED_MAX 8 /* a byte of a pointer, escaped, and a zero */
 
-#define MDS_FOUND_MAX 60  /* bytes shown of what is there */
-#define MDS_ESCAPED_MAX 8 /* a byte of a pointer, and a zero */
-
-/* Behind the pointer, as long as there is room. */
+/* Appends to the pointer, unless that would be too long. */
 static void
 mds_read_show(mds_reader_t *r, const char *text)
 {
@@ -24,7 +24,7 @@ mds_read_show(mds_reader_t *r, const char *text)
     }
 }
 
-/* RFC 6901, 3. and 5.: as in a pointer, and as in JSON. */
+/* Escapes a byte as in a pointer and in JSON (RFC 6901, 3. and 5.). */
 static void
 mds_read_escape(uint8_t c, char escaped[MDS_ESCAPED_MAX])
 {
@@ -50,7 +50,7 @@ mds_reader_push(mds_reader_t *r, mds_str_t key)
     for (size_t i = 0; i < key.len; i++) {
         uint8_t c = (uint8_t) key.data[i];
 
-        /* A character is shown whole, or cut off with all behind it. */
+        /* A character is shown whole, or left out with all that follows. */
         if ((c & 0xc0) != 0x80
             && r->pointer_len + MDS_ESCAPED_MAX > MDS_POINTER_MAX) {
             break;
@@ -130,7 +130,7 @@ mds_reader_expected(mds_reader_t *r, const mds_json_t *json, const char *want,
     }
 
     if (len > MDS_FOUND_MAX) {
-        /* Not in the middle of a character. */
+        /* It is not cut in the middle of a character. */
         len = MDS_FOUND_MAX;
         while (len > 0 && ((uint8_t) found[len] & 0xc0) == 0x80) {
             len--;
@@ -222,7 +222,6 @@ mds_read_object(mds_reader_t *r, const mds_json_t *json,
     }
 }
 
-/* One element: of an array by index, of an object by key. */
 static void
 mds_read_item(mds_reader_t *r, size_t mark, const mds_json_t *json,
               mds_read_t read, void *dest)
@@ -257,171 +256,4 @@ mds_read_items(mds_reader_t *r, const mds_json_t *json, mds_read_t read,
 
     *items = dest - n * size;
     *count = n;
-}
-
-void
-mds_read_str(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    if (mds_json_string(json).len == 0) {
-        mds_reader_expected(r, json, "a string that is not empty");
-        return;
-    }
-
-    *(mds_str_t *) dest = mds_arena_str(r->arena, mds_json_string(json));
-}
-
-void
-mds_read_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    mds_strs_t *strs = dest;
-    void       *items = NULL;
-
-    if (!mds_json_is_array(json) || mds_json_size(json) == 0) {
-        mds_reader_expected(r, json, "a list of strings that is not empty");
-        return;
-    }
-
-    mds_read_items(r, json, mds_read_str, sizeof(mds_str_t), &items,
-                   &strs->count);
-    strs->items = items;
-}
-
-void
-mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    mds_strs_t *strs = dest;
-
-    if (mds_json_is_array(json) && mds_json_size(json) > 0) {
-        mds_read_strs(r, json, dest);
-        return;
-    }
-
-    if (mds_json_string(json).len == 0) {
-        mds_reader_expected(r, json,
-                            "a string, or a list of strings, that is"
-                            " not empty");
-        return;
-    }
-
-    strs->items = mds_arena_calloc(r->arena, 1, sizeof(mds_str_t));
-    if (strs->items == NULL) {
-        mds_reader_no_memory(r);
-        return;
-    }
-
-    strs->count = 1;
-    mds_read_str(r, json, strs->items);
-}
-
-void
-mds_read_bool(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    if (!mds_json_is_bool(json)) {
-        mds_reader_expected(r, json, "true or false");
-        return;
-    }
-
-    *(bool *) dest = mds_json_bool(json);
-}
-
-void
-mds_read_true(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    if (!mds_json_bool(json)) {
-        mds_reader_expected(r, json, "true, or the key left out");
-        return;
-    }
-
-    *(bool *) dest = true;
-}
-
-void
-mds_read_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    double percent = mds_json_number(json);
-
-    if (!mds_json_is_number(json) || !(percent >= 0 && percent <= 100)) {
-        mds_reader_expected(r, json, "a number from 0 to 100");
-        return;
-    }
-
-    *(double *) dest = percent;
-}
-
-void
-mds_read_time(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    if (!mds_time_parse(mds_json_string(json), dest)) {
-        mds_reader_expected(r, json, "a time such as \"2026-12-01T00:00:00Z\"");
-    }
-}
-
-void
-mds_read_version(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    mds_version_t version;
-
-    if (!mds_version_parse(mds_json_string(json), &version)) {
-        mds_reader_expected(r, json,
-                            "a version such as \"3.2.0\" or \"3.2.0-rc.1\"");
-        return;
-    }
-
-    mds_read_str(r, json, dest);
-}
-
-void
-mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    if (!mds_sha256_parse(mds_json_string(json), dest)) {
-        mds_reader_expected(r, json, "a SHA-256 of 64 lower-case hex digits");
-    }
-}
-
-void
-mds_read_json(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    (void) r;
-    *(const mds_json_t **) dest = json;
-}
-
-int64_t
-mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,
-                 int64_t max)
-{
-    int64_t value = mds_json_integer(json);
-
-    if (!mds_json_is_integer(json) || value < min || value > max) {
-        mds_reader_expected(r, json,
-                            "a whole number from %" PRId64 " to %" PRId64, min,
-                            max);
-        return 0;
-    }
-
-    return value;
-}
-
-unsigned
-mds_read_name(mds_reader_t *r, const mds_json_t *json, const char *const *names,
-              unsigned count)
-{
-    char   known[MDS_ERROR_BYTES / 4];
-    size_t len = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        if (mds_str_eq(mds_json_string(json), mds_str_of(names[i]))) {
-            return i;
-        }
-    }
-
-    for (unsigned i = 0; i < count && len < sizeof(known); i++) {
-        len += (size_t) snprintf(known + len, sizeof(known) - len, "%s\"%s\"",
-                                 i == 0          ? ""
-                                 : i < count - 1 ? ", "
-                                                 : " or ",
-                                 names[i]);
-    }
-
-    mds_reader_expected(r, json, "%s", known);
-    return 0;
 }

@@ -1,10 +1,10 @@
 /*
- * mds_json_reader: reads JSON into structures by tables of fields, and says
- * where it found what it did not want: a JSON pointer (RFC 6901), what is
- * there, and what would be right.
+ * mds_json_reader: reads JSON into structures by tables of fields. An error
+ * gives the place by a JSON pointer (RFC 6901), what was found there, and what
+ * is wanted.
  *
- * The first failure sticks in the reader: the readers below do nothing after
- * it, so that callers need to look once, at the end.
+ * The first failure sticks in the reader. The functions below do nothing after
+ * it, so that callers check once, at the end.
  */
 
 #ifndef MDS_JSON_READER_H
@@ -16,12 +16,12 @@
 #define MDS_POINTER_MAX 512
 
 typedef struct {
-    mds_arena_t *arena; /* strings and arrays go here */
+    mds_arena_t *arena; /* owns strings and arrays */
     const char  *what;  /* names the text in messages */
     mds_error_t *err;
     mds_status_t status;
     size_t       pointer_len;
-    char         pointer[MDS_POINTER_MAX];
+    char         pointer[MDS_POINTER_MAX]; /* mds_reader_push() cuts it off */
 } mds_reader_t;
 
 typedef void (*mds_read_t)(mds_reader_t *r, const mds_json_t *json, void *dest);
@@ -30,21 +30,20 @@ typedef struct {
     const char *key;
     mds_read_t  read;
     size_t      offset;   /* of the destination in the structure */
-    const char *required; /* what would be right; NULL: may be left out */
+    const char *required; /* what is wanted; NULL: it may be left out */
 } mds_field_t;
 
-/* Members by the table; an unknown key and a missing one are failures. */
+/* Reads the members that the table names. An unknown key and a missing one are
+ * failures. */
 void mds_read_object(mds_reader_t *r, const mds_json_t *json,
                      const mds_field_t *fields, size_t count, void *dest);
 
-/*
- * An array (or an object, whose keys then are the pointer's) of structures
- * of the given size; each is read by read. *items is in the arena.
- */
+/* Reads an array, or the values of an object, into structures of the given
+ * size, each by read(). *items is in the arena. */
 void mds_read_items(mds_reader_t *r, const mds_json_t *json, mds_read_t read,
                     size_t size, void **items, size_t *count);
 
-/* Destinations are named by the suffix. */
+/* Read a value; the suffix is the type of the destination. */
 void mds_read_str(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_strs(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest);
@@ -56,30 +55,31 @@ void mds_read_version(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_json(mds_reader_t *r, const mds_json_t *json, void *dest);
 
-/* An integer from min to max; 0 on failure. */
+/* Returns an integer from min to max; 0 on failure. */
 int64_t mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,
                          int64_t max);
 
-/* The index of the string among names; 0 on failure. */
+/* Returns the index of the string among the names; 0 on failure. */
 unsigned mds_read_name(mds_reader_t *r, const mds_json_t *json,
                        const char *const *names, unsigned count);
 
-/* "POINTER: found JSON; want WANT". */
+/* Fails with "POINTER: found JSON; want WANT". */
 void mds_reader_expected(mds_reader_t *r, const mds_json_t *json,
                          const char *want, ...) MDS_PRINTF(3, 4);
 
-/* The same of a member that is there. */
+/* The same for a member of the object. */
 void mds_reader_expected_in(mds_reader_t *r, const mds_json_t *object,
                             const char *key, const char *want);
 
-/* "POINTER: WORDS" */
+/* Fails with "POINTER: WORDS". */
 void
 mds_reader_failed(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 
-/* Memory is short. */
+/* Fails with MDS_NO_MEMORY. */
 void mds_reader_no_memory(mds_reader_t *r);
 
-/* Steps down by a key or an index, and back with what it returned. */
+/* Append a key or an index to the pointer. mds_reader_pop() removes it again,
+ * by the number that they return. */
 size_t mds_reader_push(mds_reader_t *r, mds_str_t key);
 
 size_t mds_reader_push_index(mds_reader_t *r, size_t index);

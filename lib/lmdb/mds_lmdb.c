@@ -1,6 +1,6 @@
 /*
- * The border to LMDB: its codes made into statuses, transactions, the room that
- * is left, and the copy. mds_lmdb_open.c opens and closes environments, and
+ * Turns LMDB's codes into statuses, begins and ends transactions, measures and
+ * copies environments. mds_lmdb_open.c opens and closes them, and
  * mds_lmdb_access.c reads and writes records.
  */
 
@@ -223,7 +223,7 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
     return (info.me_last_pgno + 1) * (uint64_t) stat.ms_psize;
 }
 
-/* The readers' lines are " pid thread txnid", below a heading. */
+/* Reads a line of the list of readers, " pid thread txnid", or its heading. */
 static int
 mds_lmdb_note_reader(const char *line, void *data)
 {
@@ -238,9 +238,9 @@ mds_lmdb_note_reader(const char *line, void *data)
 }
 
 /*
- * Each record of the list of free pages is of one transaction, which freed
- * them, and begins with their number. They can be used again once no reader
- * sees what was before it.
+ * Counts free pages. Each record of LMDB's list of them is of the transaction
+ * that freed them, and begins with their number. They can be used again when no
+ * reader has a transaction from before that one.
  */
 static int
 mds_lmdb_count_free(mds_lmdb_t *lmdb, uint64_t *all, uint64_t *unseen)

@@ -1,5 +1,5 @@
 /*
- * Reading, writing and walking, within a transaction.
+ * Reads, writes and walks records within a transaction.
  */
 
 #include "lmdb/mds_lmdb_internal.h"
@@ -45,7 +45,7 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
     MDB_val k = mds_lmdb_val(key);
     MDB_val v;
 
-    /* LMDB takes neither an empty key nor a long one: none such is stored. */
+    /* LMDB fails for an empty key and for a long one; none such is stored. */
     if (lmdb->code != 0 || key.len == 0 || key.len > MDS_LMDB_KEY_MAX) {
         return false;
     }

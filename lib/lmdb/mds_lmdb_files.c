@@ -1,6 +1,6 @@
 /*
- * The two files of a SHARED environment, by descriptors: whoever may write to
- * their folder can put something else under their names at any time.
+ * Checks and gives away the two files of a SHARED environment, by descriptors:
+ * a user who may write to their folder can replace them at any time.
  */
 
 #include "lmdb/mds_lmdb_internal.h"
@@ -12,8 +12,8 @@
 
 static const char *const mds_lmdb_names[] = { "data.mdb", "lock.mdb" };
 
-/* LMDB opens what it finds under its two names, and may wait for good where
- * that is a device. Neither has to be there yet. */
+/* Checks that neither name is that of a device, for which LMDB might wait
+ * forever. The files need not exist yet. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err)
 {
@@ -36,8 +36,8 @@ mds_lmdb_check_files(const char *dir, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Readers write to lock.mdb through a mapping: on a disk that is full by then,
- * where it has a hole, that would be the end of them. */
+/* Allocates the file on the disk before it is given away. Readers write to
+ * lock.mdb through a mapping: on a full disk, a hole in it would end them. */
 static mds_status_t
 mds_lmdb_give_file(int dir, const char *name, uid_t uid, gid_t gid,
                    mds_error_t *err)

@@ -1,5 +1,5 @@
 /*
- * mds_lmdb_internal: what the files of the border to LMDB share.
+ * mds_lmdb_internal: the handles and helpers that the files of mds_lmdb share.
  */
 
 #ifndef MDS_LMDB_INTERNAL_H
@@ -13,7 +13,7 @@
 
 struct mds_lmdb_s {
     MDB_env        *env;
-    atomic_uint    *handles; /* that share the environment */
+    atomic_uint    *handles; /* how many share the environment */
     MDB_txn        *txn;     /* under way, NULL: none */
     MDB_txn        *reader;  /* kept between reads, NULL: none yet */
     mds_lmdb_mode_t mode;
@@ -45,7 +45,7 @@ mds_lmdb_call_remote(const mds_lmdb_t *lmdb, mds_lmdb_op_t op, int fd,
 /* mds_lmdb.c: the path that the environment was opened by. */
 const char *mds_lmdb_path(const mds_lmdb_t *lmdb);
 
-/* mds_lmdb_files.c: MDS_INVALID, something else is under a file's name. */
+/* mds_lmdb_files.c: MDS_INVALID: one of the two is not a regular file. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 

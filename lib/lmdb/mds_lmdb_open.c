@@ -1,5 +1,5 @@
 /*
- * Opens and closes environments, and tells whether the file of an immutable one
+ * Opens and closes environments, and checks that the file of an immutable one
  * is still the file that was opened.
  */
 
@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The loader and the workers ask for the same number: the first to open an
- * environment sets it for all. */
+/* The loader and the workers set the same number: the first process that opens
+ * an environment sets it for all. */
 #define MDS_LMDB_READERS 1024
 
 static mds_lmdb_remote_open_t mds_lmdb_remote_open; /* NULL: none is set */

@@ -1,3 +1,8 @@
+/*
+ * Writes and checks seals: a seal is compared with the one that this machine
+ * would write for the same file.
+ */
+
 #include "lmdb/mds_seal.h"
 
 #include <errno.h>
@@ -14,7 +19,7 @@
 #define MDS_SEAL_DIGEST 32
 #define MDS_SEAL_CHUNK (256 * 1024)
 
-/* Where the fields lie. */
+/* Offsets of the fields. */
 #define MDS_SEAL_AT_FORM 8
 #define MDS_SEAL_AT_WORD 12
 #define MDS_SEAL_AT_ORDER 13
@@ -36,7 +41,7 @@ mds_seal_page_bytes(void)
     return (uint64_t) sysconf(_SC_PAGESIZE);
 }
 
-/* All of the seal but its digest, as this machine writes it. */
+/* Fills the seal but for its digest, as this machine writes it. */
 static void
 mds_seal_head(uint8_t head[MDS_SEAL_HEAD], uint64_t pages_bytes,
               const uint8_t identity[MDS_SEAL_IDENTITY])
@@ -53,34 +58,7 @@ mds_seal_head(uint8_t head[MDS_SEAL_HEAD], uint64_t pages_bytes,
     memcpy(head + MDS_SEAL_AT_IDENTITY, identity, MDS_SEAL_IDENTITY);
 }
 
-/* Fewer than len bytes: the file has become shorter under our hands. */
-static mds_status_t
-mds_seal_read(int fd, const char *path, uint64_t offset, void *data, size_t len,
-              mds_error_t *err)
-{
-    size_t  done = 0;
-    ssize_t n;
-
-    while (done < len) {
-        n = pread(fd, (char *) data + done, len - done,
-                  (off_t) (offset + done));
-
-        if (n == 0) {
-            return mds_fail(err, MDS_DAMAGED, "\"%s\" is truncated", path);
-        }
-
-        if (n > 0) {
-            done += (size_t) n;
-
-        } else if (errno != EINTR) {
-            return mds_fail_errno(err, "read \"%s\"", path);
-        }
-    }
-
-    return MDS_OK;
-}
-
-/* The digest that belongs behind this head. */
+/* Computes the digest of the pages and of this head. */
 static mds_status_t
 mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
                 const uint8_t head[MDS_SEAL_HEAD], mds_error_t *err,
@@ -100,7 +78,7 @@ mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
         uint64_t left = pages_bytes - at;
         size_t   n = left < MDS_SEAL_CHUNK ? (size_t) left : MDS_SEAL_CHUNK;
 
-        status = mds_seal_read(fd, path, at, chunk, n, err);
+        status = mds_file_read_at(fd, path, at, chunk, n, err);
         if (status != MDS_OK) {
             goto done;
         }
@@ -132,7 +110,7 @@ mds_seal_append(int fd, const char *path,
         return status;
     }
 
-    errno = ENOSPC; /* what a short write means, which sets none */
+    errno = ENOSPC; /* a short write, which sets none, means a full disk */
 
     if (pwrite(fd, seal, sizeof(seal), (off_t) pages_bytes)
             != (ssize_t) sizeof(seal)
@@ -178,7 +156,7 @@ mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
     return status;
 }
 
-/* Compares the seal that is there with the one that this machine expects. */
+/* Compares the seal of the file with the one that this machine would write. */
 static mds_status_t
 mds_seal_compare(const char *path, const uint8_t seal[MDS_SEAL_BYTES],
                  const uint8_t head[MDS_SEAL_HEAD], mds_error_t *err)
@@ -236,7 +214,7 @@ mds_seal_check_fd(int fd, const char *path, uint64_t size,
 
     mds_seal_head(head, pages_bytes, identity);
 
-    status = mds_seal_read(fd, path, pages_bytes, seal, sizeof(seal), err);
+    status = mds_file_read_at(fd, path, pages_bytes, seal, sizeof(seal), err);
     if (status == MDS_OK) {
         status = mds_seal_compare(path, seal, head, err);
     }

@@ -1,11 +1,10 @@
 /*
  * mds_seal: the trailer that makes a finished LMDB file immutable.
  *
- * The file is whole pages; the seal lies behind the last of them, where LMDB
- * never looks. It says what the file is (the identity: a list's SHA-256, a
- * generation's serial), on which kind of machine it was made, since pages are
- * in the machine's own words, how long it is, and its digest. Numbers of the
- * seal itself are little-endian.
+ * The file consists of whole pages. The seal lies behind the last one, which
+ * LMDB does not read. It holds the identity (a list's SHA-256, or a
+ * generation's serial), the kind of machine, since pages are in its byte order,
+ * the length, and the digest. Numbers of the seal are little-endian.
  *
  *   0        8     12    13     14    16       20       24      32
  *   +--------+------+-----+------+-----+--------+--------+-------+
@@ -17,8 +16,8 @@
  *   | BLAKE2b-256 of the pages and of the 64 bytes above         |
  *   +------------------------------------------------------------+ 96
  *
- * No secret goes in: a seal finds accidents, not forgers. The directory's
- * permissions keep those out.
+ * It contains no secret: a seal detects accidents, and the directory's
+ * permissions keep forgers out.
  */
 
 #ifndef MDS_SEAL_H
@@ -30,25 +29,23 @@
 #define MDS_SEAL_IDENTITY 32
 
 /*
- * Appends the seal to a file that mds_lmdb_commit() has finished and
- * mds_lmdb_close() closed, makes it 0444 and syncs it (its directory is the
- * caller's to sync). MDS_INVALID: the file is no row of whole pages, so for
- * instance one that is sealed already.
+ * Appends the seal to a file that was committed and closed, sets its mode to
+ * 0444 and syncs it; the caller syncs the directory. MDS_INVALID: the file does
+ * not consist of whole pages; it may be sealed already.
  */
 mds_status_t
 mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
                mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Whether the file is whole, of a machine like this one, and has this
- * identity. That much takes a few system calls, and finds every truncation;
- * with full, all bytes are read and compared with the digest, which finds all
- * else (and leaves the file in the page cache, ready to be served). *file_id,
- * if it is asked for, is what the file was before the first byte of it was
- * read.
+ * Checks that the file is whole, of a machine like this one, and has this
+ * identity. That takes a few system calls, and finds every truncation. With
+ * full, all bytes are compared with the digest, which finds every other change
+ * (and leaves the file in the page cache). *file_id, which may be NULL, is the
+ * file's identity before its first byte was read.
  *
- * MDS_DAMAGED: cut, changed, or of another identity than its name says.
- * MDS_INCOMPATIBLE: made by another format or on another kind of machine.
+ * MDS_DAMAGED: it was truncated or changed, or has another identity.
+ * MDS_INCOMPATIBLE: it has another format, or is of another kind of machine.
  */
 mds_status_t
 mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],

@@ -1,3 +1,7 @@
+/*
+ * Keys in minisign's files, and raw signatures.
+ */
+
 #include "sign/mds_sign.h"
 
 #include <sodium.h>
@@ -10,7 +14,7 @@
 #define MDS_KEY_COMMENT "untrusted comment: "
 #define MDS_KEY_FILE_MAX 4096
 
-/* Where a NAME.key has what, and how long both files are. */
+/* Offsets in the two files, and their lengths. */
 #define MDS_SECRET_KDF 2
 #define MDS_SECRET_CHECKSUM 4
 #define MDS_SECRET_KEYID 54
@@ -27,7 +31,7 @@ _Static_assert(sizeof(((mds_key_t *) 0)->secret) == crypto_sign_SECRETKEYBYTES
                    && MDS_RAW_SIGNATURE_BYTES == crypto_sign_BYTES,
                "sizes as in libsodium");
 
-/* Decodes the second line of a key file. False: it is none. */
+/* Decodes the second line of a key file. False: the text is not one. */
 static bool
 mds_key_file_parse(mds_str_t text, uint8_t bytes[MDS_SECRET_BYTES], size_t *len)
 {

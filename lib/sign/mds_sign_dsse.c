@@ -1,10 +1,14 @@
+/*
+ * Signatures of manifests: DSSE v1, as a structured field of HTTP.
+ */
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mds_digest.h"
 #include "sign/mds_sign.h"
 
-/* What is left to read of a structured field (RFC 8941). */
+/* The rest of a structured field (RFC 8941), to be read. */
 typedef struct {
     const char *next;
     const char *end;
@@ -13,7 +17,7 @@ typedef struct {
 typedef enum {
     MDS_ITEM_STRING,
     MDS_ITEM_BYTES,
-    MDS_ITEM_OTHER /* number, token, boolean: nothing that we have a use for */
+    MDS_ITEM_OTHER /* a number, token or boolean, of which none is used */
 } mds_item_type_t;
 
 typedef struct {
@@ -92,7 +96,7 @@ mds_field_skip(mds_field_t *field, const char *characters)
     }
 }
 
-/* RFC 8941, 3.1.2; empty where there is none. */
+/* Reads a key (RFC 8941, 3.1.2); empty: there is none. */
 static mds_str_t
 mds_field_key(mds_field_t *field)
 {
@@ -107,7 +111,7 @@ mds_field_key(mds_field_t *field)
     return (mds_str_t){ (size_t) (field->next - start), start };
 }
 
-/* RFC 8941, 3.3.3, behind the opening quote; escapes are left as they are. */
+/* Reads a string (RFC 8941, 3.3.3) behind its opening quote. Escapes stay. */
 static bool
 mds_field_string(mds_field_t *field, mds_str_t *text)
 {
@@ -165,7 +169,7 @@ mds_field_item(mds_field_t *field, mds_item_t *item)
                                         : item->text.len > 0;
 }
 
-/* One member with its parameters, and the comma if another one follows. */
+/* Reads a member with its parameters, and the comma if another one follows. */
 static bool
 mds_field_member(mds_field_t *field, mds_str_t *key, mds_item_t *item)
 {
@@ -204,7 +208,7 @@ mds_field_member(mds_field_t *field, mds_str_t *key, mds_item_t *item)
     return field->next < field->end;
 }
 
-/* The last of members with one key counts, as RFC 8941 has it. */
+/* Finds the two members. The last one with a key counts, as in RFC 8941. */
 static bool
 mds_dsse_members(mds_str_t header, mds_item_t *keyid, mds_item_t *sig)
 {

@@ -1,3 +1,7 @@
+/*
+ * Signatures of packages: minisign's files, of prehashed signatures.
+ */
+
 #include <stdio.h>
 
 #include "base/mds_digest.h"
@@ -15,7 +19,9 @@
 #define MDS_MINISIGN_RAW 10
 #define MDS_MINISIGN_BYTES 74
 
-/* The signature, then the trusted comment: what the last line signs. */
+/* The bytes that the last line signs: the signature, then the trusted comment.
+ * mds_minisign_sign() bounds its label, and mds_minisign_parse() the comment.
+ */
 typedef struct {
     size_t len;
     char   data[MDS_RAW_SIGNATURE_BYTES + MDS_MINISIGN_COMMENT_MAX];
@@ -42,7 +48,8 @@ mds_minisign_view(const mds_minisign_global_t *global)
     return (mds_str_t){ global->len, global->data };
 }
 
-/* minisign refuses to show anything else. */
+/* Writes the trusted comment. minisign refuses to print bytes that are not
+ * printable ASCII. */
 static mds_str_t
 mds_minisign_comment(const char *label, char *text)
 {
@@ -101,7 +108,8 @@ mds_minisign_sign(const mds_key_t *key, const char *path, const char *label,
     return mds_file_write(out_path, 0444, text, (size_t) n, err);
 }
 
-/* The next line, which has to begin with prefix, without it and its end. */
+/* Takes the next line, which must begin with the prefix, without that and its
+ * end. */
 static bool
 mds_minisign_line(mds_str_t *text, mds_str_t prefix, mds_str_t *line)
 {

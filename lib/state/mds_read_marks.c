@@ -1,6 +1,6 @@
 /*
- * Read marks: look-ups, merging what a user says, and removing marks of
- * messages that no longer exist.
+ * Looks up and merges read marks, and deletes those of messages that no longer
+ * exist.
  */
 
 #include "state/mds_read_marks.h"
@@ -87,7 +87,7 @@ mds_run_cmp(const void *a, const void *b)
     return (ra->first > rb->first) - (ra->first < rb->first);
 }
 
-/* Ascending, apart, and above the floor. */
+/* Sorts runs, joins those that touch, and cuts them to ids above the floor. */
 static size_t
 mds_runs_tidy(mds_run_t *runs, size_t count, uint64_t floor)
 {
@@ -132,7 +132,8 @@ mds_read_marks_encode(uint64_t delete_through, const mds_run_t *runs,
     }
 }
 
-/* Both sides' runs, in one array to be freed. */
+/* Returns the stored runs and the new ones in one array; the caller frees it.
+ */
 static mds_run_t *
 mds_runs_both(const mds_read_marks_t *marks, const mds_read_mark_t *mark,
               size_t *count)
@@ -211,9 +212,9 @@ mds_read_marks_merge(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
     return status;
 }
 
-#define MDS_SWEEP_MAX 256 /* in one transaction */
+#define MDS_SWEEP_MAX 256 /* records that one transaction deletes */
 
-/* Nothing of the record is at or above the oldest message. */
+/* Returns whether the record marks nothing at or above the oldest message. */
 static bool
 mds_read_marks_stale(mds_str_t value, uint64_t oldest)
 {
@@ -228,7 +229,8 @@ mds_read_marks_stale(mds_str_t value, uint64_t oldest)
                       < oldest);
 }
 
-/* Up to MDS_SWEEP_MAX keys of stale marks from *from on, which moves on. */
+/* Collects up to MDS_SWEEP_MAX keys of stale marks behind *from, which moves
+ * on. */
 static size_t
 mds_read_marks_collect(mds_lmdb_t *lmdb, mds_str_t prefix, uint64_t oldest,
                        mds_arena_t *arena, mds_str_t *from, mds_str_t *keys)

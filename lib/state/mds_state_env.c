@@ -51,8 +51,8 @@ mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
     return status;
 }
 
-/* LMDB would make an empty one of what is not there, or is empty, and forget
- * everybody. */
+/* Identifies a file, which must exist and not be empty: LMDB would create an
+ * empty environment, and all admissions would be forgotten. */
 static mds_status_t
 mds_state_env_find(mds_state_env_file_t *file, mds_error_t *err)
 {
@@ -103,7 +103,7 @@ mds_state_env_check(const mds_state_env_t *env, mds_error_t *err)
                             : status;
 }
 
-/* lock.mdb is made by LMDB where it is not there. */
+/* Opens the environment. LMDB creates lock.mdb if it does not exist. */
 static mds_status_t
 mds_state_env_open_files(const char *depot, const mds_state_env_kind_t *kind,
                          mds_error_t *err, mds_state_env_t *env)
@@ -120,7 +120,8 @@ mds_state_env_open_files(const char *depot, const mds_state_env_kind_t *kind,
         status = mds_state_env_find(&env->lock, err);
     }
 
-    /* One that was put there meanwhile may not be the one that is open. */
+    /* A lock.mdb that was replaced meanwhile may not be the one that is open.
+     */
     if (status == MDS_OK && locked
         && (env->lock.device != before.st_dev
             || env->lock.inode != before.st_ino))
@@ -215,8 +216,8 @@ mds_state_env_end(mds_state_env_t *env)
     }
 }
 
-/* The files are looked at with the lock held: who waited for it may find that
- * another has it who came by another file. */
+/* The files are checked again with the lock held: while this process waited for
+ * it, another may have replaced the files, and then it has another lock. */
 mds_status_t
 mds_state_env_write(mds_state_env_t *env, mds_error_t *err)
 {
@@ -239,8 +240,9 @@ mds_state_env_write(mds_state_env_t *env, mds_error_t *err)
     return status;
 }
 
-/* What a transaction of so many writes takes at most: it copies each page that
- * it touches, no more than there are, and at worst splits each of a write. */
+/* Returns the pages that a transaction of so many writes takes at most: it
+ * copies each page that it touches, and in the worst case splits each page of a
+ * write. */
 static uint64_t
 mds_state_env_pages(const mds_lmdb_room_t *room, uint64_t write_pages,
                     uint64_t count)
@@ -288,7 +290,7 @@ mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
     return MDS_OK;
 }
 
-/* From end to end: a page that cannot be had is found here. */
+/* Counts records from end to end, so that each page is read. */
 static uint64_t
 mds_state_env_walk(mds_lmdb_t *lmdb, unsigned table)
 {

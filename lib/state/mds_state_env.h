@@ -6,7 +6,7 @@
  *   DEPOT/state/            windows, admissions, marks (mds_state.h)
  *   DEPOT/state/devices/    registrations (mds_registry.h)
  *
- * One thread reads, and one other may write: each has a handle of its own.
+ * One thread may read while one other writes: each has a handle of its own.
  */
 
 #ifndef MDS_STATE_ENV_H
@@ -18,10 +18,10 @@
 #include "base/mds_file.h"
 #include "lmdb/mds_lmdb.h"
 
-/* What LMDB's table of readers takes on the disk, beside the data. */
+/* The bytes that LMDB's table of readers takes on the disk. */
 #define MDS_STATE_ENV_LOCK_BYTES (UINT64_C(72) * 1024)
 
-/* What one of the environments is made of. */
+/* The properties of one of the environments. */
 typedef struct {
     const char        *dir; /* in the depot */
     mds_lmdb_mode_t    mode;
@@ -40,65 +40,66 @@ typedef struct {
     mds_lmdb_t          *reader;
     mds_lmdb_t          *writer; /* the same environment */
     bool                 reading;
-    atomic_bool          lost; /* LMDB refuses it for good: open it anew */
+    atomic_bool          lost; /* LMDB refuses it for good: reopen it */
     mds_state_env_file_t data;
     mds_state_env_file_t lock;
 } mds_state_env_t;
 
-/* Makes the environment's files in a directory that is there, and gives them
- * to uid and gid (-1: they stay with whoever runs this). */
+/* Creates the environment's files in a directory that exists; they belong to
+ * uid and gid (-1: unchanged). */
 mds_status_t
 mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
                      int64_t uid, int64_t gid, mds_error_t *err) MDS_MUST_CHECK;
 
-/* An environment that is not there is an error, never a new one. *env need not
- * be closed on failure. */
+/* Opens an environment. One that does not exist is an error. *env need not be
+ * closed on failure. */
 mds_status_t
 mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
                    mds_error_t *err, mds_state_env_t *env) MDS_MUST_CHECK;
 
 void mds_state_env_close(mds_state_env_t *env);
 
-/* The data file of a depot's environment as it is now. */
+/* Gives the identity of an environment's data file as it is now. */
 mds_status_t
 mds_state_env_file_id(const char *depot, const mds_state_env_kind_t *kind,
                       mds_error_t *err, mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 /*
- * Whether both files are still those that were opened, and can be read; if
- * not, close it. What is written to a file without a name is gone with the
- * process, and with another lock.mdb there are two writers at a time.
+ * Checks that both files are still those that were opened, and can be read. If
+ * it fails, close the environment: writes to a file without a name are lost
+ * when the process ends, and with another lock.mdb there are two writers at a
+ * time.
  */
 mds_status_t mds_state_env_check(const mds_state_env_t *env,
                                  mds_error_t           *err) MDS_MUST_CHECK;
 
-/* Reading goes between these two; begun twice is begun once. */
+/* Begin and end reading. To begin twice is to begin once. */
 mds_status_t
 mds_state_env_begin(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
 void mds_state_env_end(mds_state_env_t *env);
 
-/* Begins a transaction of the writer, and checks the files. */
+/* Begins a write transaction, and checks the files. */
 mds_status_t
 mds_state_env_write(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
-/* How much of a file may be used by what can be done without: this part is
- * left for what has to be kept up to date. */
+/* One part in so many of a file is spared for records that exist: optional new
+ * ones do not use it. */
 #define MDS_STATE_ENV_SPARE 8
 
 /*
- * How many of count writes, of which each dirties at most write_pages pages,
- * fit into a file of limit_bytes (0: no limit), lock.mdb included: *fit is 0
- * where it is full. *spare: all but one part in MDS_STATE_ENV_SPARE is used.
- * For the writer, outside a transaction.
+ * Gives how many of count writes, of which each dirties at most write_pages
+ * pages, fit into limit_bytes (0: no limit), lock.mdb included; 0: it is full.
+ * *spare tells that all but one part in MDS_STATE_ENV_SPARE is used. Call it in
+ * the writing thread, outside a transaction.
  */
 mds_status_t
 mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
                   uint64_t write_pages, size_t count, mds_error_t *err,
                   size_t *fit, bool *spare) MDS_MUST_CHECK;
 
-/* Reads the tables from end to end, while it is read: each has as many records
- * as it says. */
+/* Reads the tables from end to end, between begin and end, and checks that each
+ * has as many records as it says. */
 mds_status_t mds_state_env_audit(mds_state_env_t *env, unsigned table_count,
                                  mds_error_t *err) MDS_MUST_CHECK;
 

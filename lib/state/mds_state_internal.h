@@ -20,16 +20,16 @@ typedef enum {
 struct mds_state_s {
     mds_state_env_t env;
     uint64_t        limit_bytes; /* 0: none */
-    bool            dropped; /* nothing of an older depot's registry is left */
+    bool            dropped; /* the registry of an older depot was removed */
 };
 
-/* Reads a window's record; a window without admissions has none, which is one
- * of zeros. */
+/* Reads a window's record. A window that has admitted nobody has none, and is
+ * all zeros. */
 mds_status_t mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                             mds_window_t *window) MDS_MUST_CHECK;
 
-/* Each runs within a writing transaction; *changed is set where there is
- * something to commit, and left alone where there is not. */
+/* Make a write within a write transaction. *changed is set to true if there is
+ * something to commit. */
 mds_status_t
 mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
                  mds_error_t *err, bool *changed) MDS_MUST_CHECK;

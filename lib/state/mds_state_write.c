@@ -1,15 +1,15 @@
 /*
- * Writes to the state: admissions and read marks, many in one transaction.
+ * Writes admissions and read marks, many in one transaction.
  */
 
 #include "state/mds_state_internal.h"
 
-/* Pages that one write dirties at most: two paths from a root to a leaf, each
- * page of them split. A user's marks may take pages of their own. */
+/* The pages that one write dirties at most: two paths from a root to a leaf,
+ * each page of them split. A user's marks may take more pages of their own. */
 #define MDS_STATE_WRITE_PAGES 20
 #define MDS_STATE_MARKS_PAGES 80
 
-/* Frees the pages of the registrations that older versions kept here. */
+/* Removes the tables in which older versions kept registrations. */
 static mds_status_t
 mds_state_drop_registry(mds_state_t *state, mds_error_t *err)
 {

@@ -16,9 +16,8 @@ typedef struct MDS_PACKED {
     uint8_t full_ms[8];
 } mds_window_record_t;
 
-#define MDS_ADMISSION_KEY_BYTES (4 + MDS_VALUE_MAX)
+#define MDS_ADMISSION_KEY_BYTES (4 + MDS_VALUE_MAX) /* mds_admission_key() */
 
-/* A window that nobody was let into yet has no record. */
 mds_status_t
 mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
                mds_window_t *window)
@@ -59,7 +58,7 @@ mds_window_put(mds_lmdb_t *lmdb, mds_str_t key, const mds_window_t *window)
                  (mds_str_t){ sizeof(record), (const char *) &record });
 }
 
-/* False: no key is so long. */
+/* Writes the key of an admission. False: the id is too long. */
 static bool
 mds_admission_key(uint32_t number, mds_str_t id,
                   uint8_t bytes[MDS_ADMISSION_KEY_BYTES], mds_str_t *key)
@@ -116,7 +115,8 @@ mds_state_is_admitted(mds_state_t *state, const mds_window_t *window,
     return mds_admission_find(state->env.reader, window->number, id, err, in);
 }
 
-/* Numbers count up: the next one is one above how many windows there are. */
+/* Adds an admission. A new window's number is one above the number of windows.
+ */
 static mds_status_t
 mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
                   mds_window_t *window, int64_t now_ms, mds_error_t *err)

@@ -446,7 +446,7 @@ add_all(snapshot_t *s, mds_error_t *err)
 static mds_status_t
 write_snapshot(snapshot_t *s, const char *file, mds_error_t *err)
 {
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
     mds_path_t      dir;
     mds_status_t    status = mds_path_dir(file, err, &dir);
 

@@ -67,7 +67,7 @@ repack(const char *file, uint64_t max_bytes, mds_error_t *err,
        mdsctl_stored_t *stored, bool *repacked)
 {
     mds_progress_t *progress;
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
     mds_status_t status = mds_temp_file_create(&draft, stored->dir.text, err);
 
     if (status != MDS_OK) {

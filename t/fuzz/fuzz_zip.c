@@ -57,7 +57,7 @@ static const char *
 store(const char *path, unsigned slot)
 {
     mdsctl_zip_t *zip;
-    mds_temp_file_t   draft = MDS_NO_DRAFT;
+    mds_temp_file_t   draft = MDS_NO_TEMP_FILE;
     mds_error_t   err;
     char         *data;
     size_t        len;

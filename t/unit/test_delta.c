@@ -135,7 +135,7 @@ test_foreign(void **state)
     assert_int_equal(apply("new", "delta", "out", 1 << 20), MDS_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "was made for an old file with SHA-256"));
     assert_int_equal(apply("old", "new", "out", 1 << 20), MDS_INCOMPATIBLE);
-    assert_non_null(strstr(err.text, "is not a difference in the dcz format"));
+    assert_non_null(strstr(err.text, "is not a delta in the dcz format"));
     assert_int_equal(apply("old", "empty", "out", 1 << 20), MDS_INCOMPATIBLE);
     assert_int_equal(apply("none", "delta", "out", 1 << 20), MDS_NOT_FOUND);
     assert_int_equal(apply("old", "none", "out", 1 << 20), MDS_NOT_FOUND);

@@ -221,7 +221,7 @@ test_create_never_overwrites(void **state)
 static void
 test_draft(void **state)
 {
-    mds_temp_file_t draft = MDS_NO_DRAFT;
+    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
 
     (void) state;
     mds_temp_file_discard(&draft);
