@@ -27,12 +27,6 @@ ngx_http_mds_check_get(ngx_http_request_t *r)
     /* A window admits devices that GET tells to install; HEAD only asks. */
     e.request.may_admit = r->method == NGX_HTTP_GET;
 
-    e.count = 1;
-    e.questions = ngx_pcalloc(r->pool, sizeof(*e.questions));
-    if (e.questions == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     e.respond = ngx_http_mds_manifest_respond;
 
     return ngx_http_mds_evaluate(&e);

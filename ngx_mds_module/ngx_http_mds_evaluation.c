@@ -16,15 +16,8 @@
 #include "base/mds_time.h"
 #include "request/mds_registration.h"
 
-/* A window that refuses is closed in the next round, so there are no more
- * rounds than releases with windows in a row. */
-#define NGX_HTTP_MDS_ROUNDS_MAX 64
-
 static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
                                               void *data, mds_error_t *err);
-static ngx_int_t
-ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending);
-static ngx_int_t ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req);
 
 /* Identifies the context among the cleanup handlers of the pool. */
 static void
@@ -88,8 +81,7 @@ ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial)
     /* ngx_http_mds_get_ctx() has allocated the room behind the context. */
     ctx->serial.data = (u_char *) (ctx + 1);
     ctx->serial.len
-        = ngx_snprintf(ctx->serial.data, NGX_INT64_LEN, "%uL", serial)
-          - ctx->serial.data;
+        = ngx_http_mds_cpy_number(ctx->serial.data, serial) - ctx->serial.data;
 }
 
 void
@@ -195,8 +187,7 @@ ngx_http_mds_copy_decision(ngx_pool_t *pool, mds_decision_t *decision,
     return MDS_OK;
 }
 
-/* The state is unavailable, so the tentative decision is dropped. */
-static void
+void
 ngx_http_mds_fail_window(ngx_http_mds_question_t *question)
 {
     static ngx_str_t detail
@@ -349,71 +340,4 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
     }
 
     return status;
-}
-
-/* Asks all windows of the request at once, and lets the request wait with a
- * copy of the evaluation. */
-static ngx_int_t
-ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
-{
-    ngx_http_mds_evaluation_t *waiting;
-    ngx_http_mds_write_req_t  *write_req;
-    size_t                     n = 0;
-
-    if (e->rounds == NGX_HTTP_MDS_ROUNDS_MAX) {
-        return ngx_http_mds_fail(e->r, MDS_CONFLICT,
-                                 "windows open and close without end");
-    }
-
-    waiting = e->rounds > 0 ? e : ngx_palloc(e->r->pool, sizeof(*e));
-    write_req = ngx_http_mds_write_req_create(e->r, pending);
-    if (waiting == NULL || write_req == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (waiting != e) {
-        ngx_memcpy(waiting, e, offsetof(ngx_http_mds_evaluation_t, request));
-        mds_request_copy(&waiting->request, &e->request);
-    }
-
-    waiting->rounds++;
-
-    write_req->done = ngx_http_mds_admitted;
-    write_req->data = waiting;
-
-    for (size_t i = 0; i < e->count && n < pending; i++) {
-        if (e->questions[i].decision.pending) {
-            write_req->writes[n].type = MDS_WRITE_ADMISSION;
-            write_req->writes[n++].admission
-                = e->questions[i].decision.admission;
-        }
-    }
-
-    return ngx_http_mds_write_state(e->depot, write_req);
-}
-
-static ngx_int_t
-ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
-{
-    ngx_http_mds_evaluation_t *e = write_req->data;
-    size_t                     n = 0;
-
-    for (size_t i = 0; i < e->count; i++) {
-        ngx_http_mds_question_t *question = &e->questions[i];
-
-        if (!question->decision.pending || n == write_req->count) {
-            continue;
-        }
-
-        if (write_req->writes[n].status == MDS_OK) {
-            question->done = write_req->writes[n].admission.admitted;
-            question->decision.pending = false;
-        } else {
-            ngx_http_mds_fail_window(question);
-        }
-
-        n++;
-    }
-
-    return ngx_http_mds_evaluate(e);
 }

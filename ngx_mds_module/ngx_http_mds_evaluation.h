@@ -38,7 +38,7 @@ typedef struct ngx_http_mds_evaluation_s ngx_http_mds_evaluation_t;
  */
 struct ngx_http_mds_evaluation_s {
     ngx_http_request_t      *r;
-    ngx_http_mds_question_t *questions; /* not on the stack */
+    ngx_http_mds_question_t *questions; /* in the pool, or the only one */
     size_t                   count;
     void                    *data; /* the caller's */
 
@@ -63,6 +63,8 @@ struct ngx_http_mds_evaluation_s {
     ngx_http_mds_report_t *last_report;
     ngx_http_mds_report_t *spare_report; /* for the next; NULL: none */
 
+    ngx_http_mds_question_t only; /* of one */
+
     /* These are not zeroed. */
     ngx_http_mds_report_t first_report;
     mds_request_t         request; /* of the question that is evaluated */
@@ -74,11 +76,21 @@ ngx_http_mds_evaluation_init(ngx_http_mds_evaluation_t *evaluation,
 {
     ngx_memzero(evaluation, offsetof(ngx_http_mds_evaluation_t, first_report));
     evaluation->r = r;
+    evaluation->questions = &evaluation->only;
+    evaluation->count = 1;
     evaluation->spare_report = &evaluation->first_report;
 }
 
 /* Evaluates all questions, waits for windows if there are any, and responds. */
 ngx_int_t ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *evaluation);
+
+/* Drops a tentative decision, since the state is unavailable. */
+void ngx_http_mds_fail_window(ngx_http_mds_question_t *question);
+
+/* Asks all windows of the request at once, and lets it wait; it is evaluated
+ * once more if one refuses (ngx_http_mds_admission.c). */
+ngx_int_t
+ngx_http_mds_wait(ngx_http_mds_evaluation_t *evaluation, size_t pending);
 
 /* Returns the request's context, also after an internal redirect; NULL: none.
  */

@@ -8,43 +8,38 @@
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_respond.h"
 
-#define NGX_HTTP_MDS_DIGEST_BYTES 32
+#include "base/mds_digest.h"
+
 #define NGX_HTTP_MDS_REPR_DIGEST "Repr-Digest"
-#define NGX_HTTP_MDS_HEX_LEN (2 * NGX_HTTP_MDS_DIGEST_BYTES)
 #define NGX_HTTP_MDS_KEYID_LEN 16
 
 typedef struct {
-    ngx_str_t name; /* HEX, HEX.minisig, or HEX.KEYID.minisig */
-    ngx_str_t hex;
+    mds_str_t    name; /* HEX, HEX.minisig, or HEX.KEYID.minisig */
+    mds_str_t    hex;
+    mds_sha256_t digest;
 } ngx_http_mds_file_t;
 
-static const ngx_str_t ngx_http_mds_minisig = ngx_string(".minisig");
-
-/* Returns 1 if the text behind a digest is ".minisig" or ".KEYID.minisig". */
+/* Returns 1 if the text behind a digest is empty, ".minisig" or
+ * ".KEYID.minisig". */
 static ngx_uint_t
-ngx_http_mds_file_is_signature(const u_char *suffix, size_t len)
+ngx_http_mds_file_suffix_is_valid(mds_str_t suffix)
 {
-    size_t i;
+    mds_str_t minisig = mds_str(".minisig");
 
-    if (len == 1 + NGX_HTTP_MDS_KEYID_LEN + ngx_http_mds_minisig.len) {
-        if (*suffix != '.') {
-            return 0;
-        }
-
-        for (i = 1; i <= NGX_HTTP_MDS_KEYID_LEN; i++) {
-            if (!((suffix[i] >= '0' && suffix[i] <= '9')
-                  || (suffix[i] >= 'A' && suffix[i] <= 'F')))
-            {
+    if (suffix.len == 1 + NGX_HTTP_MDS_KEYID_LEN + minisig.len
+        && *suffix.data == '.')
+    {
+        for (size_t i = 1; i <= NGX_HTTP_MDS_KEYID_LEN; i++) {
+            if (mds_hex_digit(suffix.data[i]) == -1 || suffix.data[i] >= 'a') {
                 return 0;
             }
         }
 
-        suffix += 1 + NGX_HTTP_MDS_KEYID_LEN;
-        len = ngx_http_mds_minisig.len;
+        suffix.data += 1 + NGX_HTTP_MDS_KEYID_LEN;
+        suffix.len = minisig.len;
     }
 
-    return len == ngx_http_mds_minisig.len
-           && ngx_memcmp(suffix, ngx_http_mds_minisig.data, len) == 0;
+    return suffix.len == 0 || mds_str_eq(suffix, minisig);
 }
 
 /* Takes the name that follows the location's in the (decoded, normalized) URI.
@@ -53,31 +48,24 @@ static ngx_int_t
 ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
 {
     ngx_http_core_loc_conf_t *clcf;
-    size_t                    i;
+    mds_str_t                 suffix = ngx_http_mds_view(&r->uri);
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     /* After a rewrite, the URI can be shorter than the location's name. */
-    if (r->uri.len < clcf->name.len + NGX_HTTP_MDS_HEX_LEN) {
+    if (suffix.len < clcf->name.len + MDS_SHA256_HEX) {
         return NGX_DECLINED;
     }
 
-    file->name.data = r->uri.data + clcf->name.len;
-    file->name.len = r->uri.len - clcf->name.len;
-    file->hex.data = file->name.data;
-    file->hex.len = NGX_HTTP_MDS_HEX_LEN;
+    suffix.data += clcf->name.len;
+    suffix.len -= clcf->name.len;
+    file->name = suffix;
+    file->hex = (mds_str_t){ MDS_SHA256_HEX, suffix.data };
+    suffix.data += MDS_SHA256_HEX;
+    suffix.len -= MDS_SHA256_HEX;
 
-    for (i = 0; i < file->hex.len; i++) {
-        u_char c = file->hex.data[i];
-
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return file->name.len == file->hex.len
-                   || ngx_http_mds_file_is_signature(file->name.data + i,
-                                                     file->name.len - i)
+    return mds_sha256_parse(file->hex, &file->digest)
+                   && ngx_http_mds_file_suffix_is_valid(suffix)
                ? NGX_OK
                : NGX_DECLINED;
 }
@@ -99,8 +87,8 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
     case NGX_ENOENT:
     case NGX_ENOTDIR:
     case NGX_ELOOP:
-        return mds_fail(err, MDS_NOT_FOUND, "there is no file %.*s",
-                        (int) file->name.len, file->name.data);
+        return mds_fail(err, MDS_NOT_FOUND, "the file %.*s does not exist",
+                        MDS_STR(file->name));
 
     default:
         ngx_set_errno(of->err);
@@ -214,18 +202,14 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 
 /* Adds the digest as a strong ETag and as Repr-Digest (RFC 9530). */
 static ngx_int_t
-ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex,
+ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_http_mds_file_t *file,
                          ngx_flag_t etag_enabled)
 {
-    u_char    digest[NGX_HTTP_MDS_DIGEST_BYTES];
-    ngx_str_t etag, repr, raw = { sizeof(digest), digest };
+    ngx_str_t raw = { sizeof(file->digest.bytes), file->digest.bytes };
+    ngx_str_t etag, repr;
     u_char   *p;
 
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        digest[i] = (u_char) ngx_hextoi(hex->data + 2 * i, 2);
-    }
-
-    etag.len = hex->len + 2;
+    etag.len = file->hex.len + 2;
     repr.len = sizeof("sha-256=::") - 1 + ngx_base64_encoded_length(raw.len);
 
     p = ngx_pnalloc(r->pool, etag.len + repr.len);
@@ -234,13 +218,18 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex,
     }
 
     etag.data = p;
-    repr.data = ngx_slprintf(p, p + etag.len, "\"%V\"", hex);
+    *p++ = '"';
+    p = ngx_cpymem(p, file->hex.data, file->hex.len);
+    *p++ = '"';
 
+    repr.data = p;
     p = ngx_cpymem(repr.data, "sha-256=:", sizeof("sha-256=:") - 1);
     ngx_encode_base64(&(ngx_str_t){ 0, p }, &raw);
     repr.data[repr.len - 1] = ':';
 
-    if (ngx_http_mds_add_header(r, NGX_HTTP_MDS_REPR_DIGEST, &repr) != NGX_OK) {
+    if (ngx_http_mds_add_header(r, mds_str(NGX_HTTP_MDS_REPR_DIGEST), &repr)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -249,7 +238,7 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex,
     }
 
     /* The filters for conditions and ranges use it. */
-    r->headers_out.etag = ngx_http_mds_push_header(r, "ETag", &etag);
+    r->headers_out.etag = ngx_http_mds_push_header(r, mds_str("ETag"), &etag);
 
     return r->headers_out.etag == NULL ? NGX_ERROR : NGX_OK;
 }
@@ -257,7 +246,8 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_str_t *hex,
 static void
 ngx_http_mds_file_drop_digest(ngx_http_request_t *r)
 {
-    ngx_table_elt_t *h = ngx_http_mds_find_header(r, NGX_HTTP_MDS_REPR_DIGEST);
+    ngx_table_elt_t *h
+        = ngx_http_mds_find_header(r, mds_str(NGX_HTTP_MDS_REPR_DIGEST));
 
     if (h != NULL) {
         h->hash = 0;
@@ -303,7 +293,7 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     if (file->name.len == file->hex.len) {
         type = &octets;
         cache_control = &for_ever;
-        rc = ngx_http_mds_file_digest(r, &file->hex, clcf->etag);
+        rc = ngx_http_mds_file_digest(r, file, clcf->etag);
 
     } else {
         /* A new key makes a new signature. */
@@ -323,7 +313,7 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
         r->headers_out.content_type_lowcase = NULL;
     }
 
-    return ngx_http_mds_find_header(r, "Cache-Control") != NULL
+    return ngx_http_mds_find_header(r, mds_str("Cache-Control")) != NULL
                ? NGX_OK
                : ngx_http_mds_set_cache_control(r, cache_control);
 }

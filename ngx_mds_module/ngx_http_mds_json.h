@@ -73,7 +73,7 @@ static inline void
 ngx_http_mds_json_number(ngx_http_mds_json_t *w, uint64_t number)
 {
     u_char  text[NGX_INT64_LEN];
-    u_char *end = ngx_snprintf(text, sizeof(text), "%uL", number);
+    u_char *end = ngx_http_mds_cpy_number(text, number);
 
     ngx_http_mds_json_bytes(w, (char *) text, end - text);
 }

@@ -97,6 +97,25 @@ ngx_int_t ngx_http_mds_compile_value(ngx_conf_t *cf, ngx_str_t *text,
 ngx_int_t ngx_http_mds_add_handler(ngx_conf_t *cf, ngx_http_phases phase,
                                    ngx_http_handler_pt handler);
 
+/* Writes a number in decimal, NGX_INT64_LEN digits at most; returns the end. */
+static inline u_char *
+ngx_http_mds_cpy_number(u_char *p, uint64_t number)
+{
+    u_char  digits[NGX_INT64_LEN];
+    u_char *end = digits + sizeof(digits), *first = end;
+
+    do {
+        *--first = (u_char) ('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+
+    while (first < end) {
+        *p++ = *first++;
+    }
+
+    return p;
+}
+
 static inline mds_str_t
 ngx_http_mds_view(const ngx_str_t *s)
 {

@@ -280,7 +280,7 @@ ngx_http_mds_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 }
 
 static ngx_int_t
-ngx_http_mds_add_missing(ngx_http_request_t *r, const char *name,
+ngx_http_mds_add_missing(ngx_http_request_t *r, mds_str_t name,
                          ngx_str_t *value)
 {
     return ngx_http_mds_find_header(r, name) != NULL
@@ -294,15 +294,17 @@ ngx_http_mds_add_refusal_headers(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
     static ngx_str_t no_store = ngx_string("no-store");
     static ngx_str_t seconds = ngx_string(NGX_HTTP_MDS_RETRY_AFTER);
 
-    if (ngx_http_mds_add_missing(r, "MDS-Serial", &ctx->serial) != NGX_OK
-        || ngx_http_mds_add_missing(r, "Allow", &ctx->allow) != NGX_OK
+    if (ngx_http_mds_add_missing(r, mds_str("MDS-Serial"), &ctx->serial)
+            != NGX_OK
+        || ngx_http_mds_add_missing(r, mds_str("Allow"), &ctx->allow) != NGX_OK
         || (ctx->refused == NGX_HTTP_SERVICE_UNAVAILABLE
-            && ngx_http_mds_add_missing(r, "Retry-After", &seconds) != NGX_OK))
+            && ngx_http_mds_add_missing(r, mds_str("Retry-After"), &seconds)
+                   != NGX_OK))
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_mds_find_header(r, "Cache-Control") != NULL
+    return ngx_http_mds_find_header(r, mds_str("Cache-Control")) != NULL
                ? NGX_OK
                : ngx_http_mds_set_cache_control(r, &no_store);
 }

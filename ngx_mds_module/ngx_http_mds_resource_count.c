@@ -81,7 +81,7 @@ static void
 ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
 {
     ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
-    u_char             *text = ngx_pnalloc(r->pool, NGX_SIZE_T_LEN);
+    u_char             *text = ngx_pnalloc(r->pool, NGX_INT64_LEN);
 
     if (text == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -89,9 +89,9 @@ ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     ctx->resources.data = text;
-    ctx->resources.len = ngx_snprintf(text, NGX_SIZE_T_LEN, "%uz",
-                                      ngx_http_mds_resources_count(r, body))
-                         - text;
+    ctx->resources.len
+        = ngx_http_mds_cpy_number(text, ngx_http_mds_resources_count(r, body))
+          - text;
 
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);

@@ -13,7 +13,7 @@ ngx_http_mds_pool_alloc(void *pool, size_t bytes)
 }
 
 ngx_table_elt_t *
-ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
+ngx_http_mds_push_header(ngx_http_request_t *r, mds_str_t name,
                          ngx_str_t *value)
 {
     ngx_table_elt_t *h;
@@ -27,16 +27,14 @@ ngx_http_mds_push_header(ngx_http_request_t *r, const char *name,
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
+    h->key = ngx_http_mds_str(name);
     h->value = *value;
 
     return h;
 }
 
 ngx_int_t
-ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
-                        ngx_str_t *value)
+ngx_http_mds_add_header(ngx_http_request_t *r, mds_str_t name, ngx_str_t *value)
 {
     return value->len != 0 && ngx_http_mds_push_header(r, name, value) == NULL
                ? NGX_ERROR
@@ -44,18 +42,19 @@ ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
 }
 
 ngx_table_elt_t *
-ngx_http_mds_find_header(ngx_http_request_t *r, const char *name)
+ngx_http_mds_find_header(ngx_http_request_t *r, mds_str_t name)
 {
     ngx_list_part_t *part = &r->headers_out.headers.part;
     ngx_table_elt_t *h;
-    size_t           len = ngx_strlen(name);
 
     for (; part != NULL; part = part->next) {
         h = part->elts;
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (h[i].hash != 0 && h[i].key.len == len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            if (h[i].hash != 0 && h[i].key.len == name.len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name.data,
+                                   name.len)
+                       == 0)
             {
                 return &h[i];
             }
@@ -97,7 +96,7 @@ ngx_http_mds_set_cache_control(ngx_http_request_t *r, ngx_str_t *value)
 
     ngx_http_mds_clear_cache_control(r);
 
-    h = ngx_http_mds_push_header(r, "Cache-Control", value);
+    h = ngx_http_mds_push_header(r, mds_str("Cache-Control"), value);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -146,10 +145,9 @@ ngx_http_mds_add_poll_after(ngx_http_request_t *r, uint64_t seconds)
         return NGX_ERROR;
     }
 
-    value.len
-        = ngx_snprintf(value.data, NGX_INT64_LEN, "%uL", seconds) - value.data;
+    value.len = ngx_http_mds_cpy_number(value.data, seconds) - value.data;
 
-    return ngx_http_mds_add_header(r, "MDS-Poll-After", &value);
+    return ngx_http_mds_add_header(r, mds_str("MDS-Poll-After"), &value);
 }
 
 ngx_int_t
@@ -162,10 +160,12 @@ ngx_http_mds_respond(ngx_http_request_t            *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
 
-    if (ngx_http_mds_add_header(r, "MDS-Serial", &ctx->serial) != NGX_OK
+    if (ngx_http_mds_add_header(r, mds_str("MDS-Serial"), &ctx->serial)
+            != NGX_OK
         || ngx_http_mds_set_cache_control(r, &no_store) != NGX_OK
         || ngx_http_mds_add_poll_after(r, response->poll_after_s) != NGX_OK
-        || ngx_http_mds_add_header(r, "MDS-Signature", &signature) != NGX_OK)
+        || ngx_http_mds_add_header(r, mds_str("MDS-Signature"), &signature)
+               != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -8,16 +8,16 @@
 #include "ngx_http_mds_module.h"
 
 /* Adds a header line; neither name nor value is copied. NULL: out of memory. */
-ngx_table_elt_t *ngx_http_mds_push_header(ngx_http_request_t *r,
-                                          const char *name, ngx_str_t *value);
+ngx_table_elt_t *ngx_http_mds_push_header(ngx_http_request_t *r, mds_str_t name,
+                                          ngx_str_t *value);
 
 /* Adds a header line, unless the value is empty. */
-ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, const char *name,
+ngx_int_t ngx_http_mds_add_header(ngx_http_request_t *r, mds_str_t name,
                                   ngx_str_t *value);
 
 /* Returns the first header line of that name, or NULL. */
 ngx_table_elt_t *
-ngx_http_mds_find_header(ngx_http_request_t *r, const char *name);
+ngx_http_mds_find_header(ngx_http_request_t *r, mds_str_t name);
 
 /* Replaces all lines of Cache-Control by this one. */
 ngx_int_t

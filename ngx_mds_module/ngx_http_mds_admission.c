@@ -1,0 +1,85 @@
+/*
+ * The wait for windows. A window has to admit the device before the answer may
+ * tell it to install. The request waits until the admission is durable, with a
+ * copy of its evaluation and without the depot.
+ */
+
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_respond.h"
+
+/* A window that refuses is closed in the next round, so there are no more
+ * rounds than releases with windows in a row. */
+#define NGX_HTTP_MDS_ROUNDS_MAX 64
+
+/* Receives the answers of the windows, and evaluates the questions that were
+ * refused once more. */
+static ngx_int_t
+ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_mds_evaluation_t *e = write_req->data;
+    size_t                     n = 0;
+
+    for (size_t i = 0; i < e->count; i++) {
+        ngx_http_mds_question_t *question = &e->questions[i];
+
+        if (!question->decision.pending || n == write_req->count) {
+            continue;
+        }
+
+        if (write_req->writes[n].status == MDS_OK) {
+            question->done = write_req->writes[n].admission.admitted;
+            question->decision.pending = false;
+        } else {
+            ngx_http_mds_fail_window(question);
+        }
+
+        n++;
+    }
+
+    return ngx_http_mds_evaluate(e);
+}
+
+ngx_int_t
+ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
+{
+    ngx_http_mds_evaluation_t *waiting;
+    ngx_http_mds_write_req_t  *write_req;
+    size_t                     n = 0;
+
+    if (e->rounds == NGX_HTTP_MDS_ROUNDS_MAX) {
+        return ngx_http_mds_fail(e->r, MDS_CONFLICT,
+                                 "windows open and close without end");
+    }
+
+    waiting = e->rounds > 0 ? e : ngx_palloc(e->r->pool, sizeof(*e));
+    write_req = ngx_http_mds_write_req_create(e->r, pending);
+    if (waiting == NULL || write_req == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (waiting != e) {
+        ngx_memcpy(waiting, e,
+                   offsetof(ngx_http_mds_evaluation_t, first_report));
+        mds_request_copy(&waiting->request, &e->request);
+
+        if (e->questions == &e->only) {
+            waiting->questions = &waiting->only;
+        }
+    }
+
+    waiting->rounds++;
+
+    write_req->done = ngx_http_mds_admitted;
+    write_req->data = waiting;
+
+    for (size_t i = 0; i < e->count && n < pending; i++) {
+        if (e->questions[i].decision.pending) {
+            write_req->writes[n].type = MDS_WRITE_ADMISSION;
+            write_req->writes[n++].admission
+                = e->questions[i].decision.admission;
+        }
+    }
+
+    return ngx_http_mds_write_state(e->depot, write_req);
+}
