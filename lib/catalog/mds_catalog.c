@@ -1,3 +1,7 @@
+/*
+ * Opens a generation, and looks up resources and apps in it.
+ */
+
 #include "catalog/mds_catalog_internal.h"
 
 #include <inttypes.h>
@@ -133,36 +137,25 @@ mds_catalog_open_file(const char *depot, const char *path, uint64_t serial,
 {
     uint8_t        identity[MDS_SEAL_IDENTITY];
     mds_file_id_t  file_id;
-    mds_catalog_t *opened = NULL;
+    mds_catalog_t *opened = calloc(1, sizeof(*opened));
     mds_status_t   status;
 
+    if (opened == NULL) {
+        return mds_fail_memory(err);
+    }
+
     mds_catalog_identity(serial, identity);
-    status = mds_seal_check(path, identity, full, err, &file_id);
 
-    if (status == MDS_OK) {
-        opened = calloc(1, sizeof(*opened));
-        status = opened == NULL ? mds_fail_memory(err) : MDS_OK;
-    }
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_open(path, MDS_LMDB_IMMUTABLE, mds_catalog_names,
-                               MDS_CATALOG_TABLES, 0, err, &opened->lmdb);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_catalog_check_opened(mds_lmdb_file_id(opened->lmdb),
-                                          &file_id, path, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_catalog_read_meta(opened, serial, path, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_catalog_prepare(opened, depot, err);
-    }
-
-    if (status != MDS_OK) {
+    if ((status = mds_seal_check(path, identity, full, err, &file_id)) != MDS_OK
+        || (status = mds_lmdb_open(path, MDS_LMDB_IMMUTABLE, mds_catalog_names,
+                                   MDS_CATALOG_TABLES, 0, err, &opened->lmdb))
+               != MDS_OK
+        || (status = mds_catalog_check_opened(mds_lmdb_file_id(opened->lmdb),
+                                              &file_id, path, err))
+               != MDS_OK
+        || (status = mds_catalog_read_meta(opened, serial, path, err)) != MDS_OK
+        || (status = mds_catalog_prepare(opened, depot, err)) != MDS_OK)
+    {
         mds_catalog_close(opened);
         return status;
     }
@@ -246,7 +239,7 @@ mds_catalog_end(mds_catalog_t *catalog)
     mds_lmdb_abort(catalog->lmdb);
 }
 
-/* Not there, or the environment failed. */
+/* Returns why a look-up found nothing: MDS_NOT_FOUND, unless LMDB failed. */
 static mds_status_t
 mds_catalog_missed(const mds_catalog_t *catalog, mds_error_t *err)
 {
@@ -255,33 +248,12 @@ mds_catalog_missed(const mds_catalog_t *catalog, mds_error_t *err)
     return status == MDS_OK ? MDS_NOT_FOUND : status;
 }
 
-/* Whole, and the one of its key? */
-static mds_status_t
-mds_catalog_check(mds_catalog_t *catalog, mds_str_t key, mds_str_t value,
-                  mds_error_t *err)
-{
-    const mds_record_t *record = (const mds_record_t *) value.data;
-    mds_error_t         why;
-
-    if (mds_record_check(value, &why) != MDS_OK) {
-        return mds_fail(err, MDS_DAMAGED, "catalog %" PRIu64 ": %.*s: %s",
-                        catalog->meta.serial, MDS_STR(key), why.text);
-    }
-
-    if (!mds_str_eq(mds_record_bytes(record, record->key), key)) {
-        return mds_fail(err, MDS_DAMAGED,
-                        "catalog %" PRIu64 ": %.*s has another's record",
-                        catalog->meta.serial, MDS_STR(key));
-    }
-
-    return MDS_OK;
-}
-
 mds_status_t
 mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
                      mds_str_t name, mds_error_t *err,
                      const mds_record_t **record)
 {
+    /* Holds a key of the longest names; longer ones are not found. */
     char      bytes[MDS_APP_MAX + 1 + MDS_KIND_MAX + 1 + MDS_NAME_MAX];
     mds_str_t key = { app.len + 1 + kind.len + 1 + name.len, bytes };
     mds_str_t value;
@@ -326,107 +298,4 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
 
     memcpy(record, value.data, sizeof(*record));
     return MDS_OK;
-}
-
-static mds_status_t
-mds_catalog_walk_resources(mds_catalog_t *catalog, mds_error_t *err)
-{
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_RESOURCES, mds_null_str);
-    mds_str_t    key, value;
-    uint32_t     count = 0;
-    mds_status_t status = MDS_OK;
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_check(catalog, key, value, err);
-        count++;
-    }
-
-    mds_lmdb_walk_end(cursor);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(catalog->lmdb, err);
-    }
-
-    return status == MDS_OK && count != catalog->meta.resource_count
-               ? mds_fail(err, MDS_DAMAGED,
-                          "catalog %" PRIu64 " has %u resources, not %u",
-                          catalog->meta.serial, count,
-                          catalog->meta.resource_count)
-               : status;
-}
-
-static mds_status_t
-mds_catalog_walk_apps(mds_catalog_t *catalog, mds_error_t *err)
-{
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_APPS, mds_null_str);
-    mds_app_record_t record;
-    mds_str_t        key, value;
-    mds_status_t     status = MDS_OK;
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_app(catalog, key, err, &record);
-    }
-
-    mds_lmdb_walk_end(cursor);
-    return status;
-}
-
-/* Each list has a number, which no other has. */
-static mds_status_t
-mds_catalog_walk_lists(mds_catalog_t *catalog, mds_error_t *err)
-{
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_LISTS, mds_null_str);
-    bool        *seen = calloc((size_t) catalog->meta.list_count + 1, 1);
-    mds_str_t    key, value;
-    uint32_t     number, count = 0;
-    mds_status_t status = seen == NULL ? mds_fail_memory(err) : MDS_OK;
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_try_list(catalog, key, err, &number);
-
-        if (status == MDS_OK && !seen[number]) {
-            seen[number] = true;
-            count++;
-        }
-    }
-
-    mds_lmdb_walk_end(cursor);
-    free(seen);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(catalog->lmdb, err);
-    }
-
-    return status == MDS_OK && count != catalog->meta.list_count
-               ? mds_fail(err, MDS_DAMAGED,
-                          "catalog %" PRIu64 " has %u lists, not %u",
-                          catalog->meta.serial, count, catalog->meta.list_count)
-               : status;
-}
-
-mds_status_t
-mds_catalog_check_records(mds_catalog_t *catalog, mds_error_t *err)
-{
-    mds_status_t status = mds_catalog_begin(catalog, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_catalog_walk_apps(catalog, err);
-
-    if (status == MDS_OK) {
-        status = mds_catalog_walk_resources(catalog, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_catalog_walk_lists(catalog, err);
-    }
-
-    mds_catalog_end(catalog);
-
-    return status;
 }

@@ -1,5 +1,5 @@
 /*
- * mds_catalog: one generation of the catalog, opened for reading.
+ * mds_catalog: a generation of the catalog, opened for reading.
  *
  * A generation is a sealed, immutable LMDB file, DEPOT/catalog/SERIAL.mdb,
  * with four tables:
@@ -9,9 +9,9 @@
  *   lists      app 00 name       mds_list_record_t
  *   resources  app 00 kind 00 name  mds_record_t
  *
- * Whoever serves a generation has proved it before (mds_validate.h): look-ups
- * answer from the bytes as they lie there, and check none of them again. A
- * catalog belongs to one thread at a time.
+ * A generation is validated before it is served (mds_validate.h), so that
+ * look-ups read the mapped bytes and check nothing again. A catalog belongs to
+ * one thread at a time.
  */
 
 #ifndef MDS_CATALOG_H
@@ -45,24 +45,26 @@ typedef struct MDS_PACKED {
 
 typedef struct mds_catalog_s mds_catalog_t;
 
-/* DEPOT/catalog/SERIAL.mdb, and what its seal calls it. */
+/* Writes the path DEPOT/catalog/SERIAL.mdb. */
 mds_status_t
 mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
                  mds_path_t *path) MDS_MUST_CHECK;
-/* The serial of a generation's file name, "SERIAL.mdb"; false: it is none. */
+/* Returns whether the file name is "SERIAL.mdb", and which serial it has. */
 bool mds_catalog_parse_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
+
+/* Writes the identity that the seal of a generation has. */
 void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
 
 /*
- * The caller closes *catalog. full: read and hash every byte of the file
- * first; without it, length and seal are compared.
+ * Opens a generation; the caller closes *catalog. full: every byte of the file
+ * is read and hashed first; else only length and seal are compared.
  * MDS_NOT_FOUND, MDS_DAMAGED, MDS_INCOMPATIBLE.
  */
 mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
 
-/* The same, of a file that does not have its name yet. */
+/* Opens a generation under a path that is not its final one. */
 mds_status_t mds_catalog_open_file(const char *depot, const char *path,
                                    uint64_t serial, bool full, mds_error_t *err,
                                    mds_catalog_t **catalog) MDS_MUST_CHECK;
@@ -71,44 +73,45 @@ void mds_catalog_close(mds_catalog_t *catalog);
 
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
 
-/* The file, as it was when its first byte was read. */
+/* Returns the identity of the file when it was opened. */
 const mds_file_id_t *mds_catalog_file_id(const mds_catalog_t *catalog);
 
 /*
- * Whether the file is still as it was, and from now on each list that is
- * asked about: looked at again only with another tick, which is whatever
- * clock the caller has. MDS_DAMAGED: somebody wrote to it.
+ * Checks that the file has not changed; from now on, look-ups check each list
+ * that they use. A file is checked once a tick, which is any clock of the
+ * caller's. MDS_DAMAGED: the file was written to.
  */
 mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
                                mds_error_t *err) MDS_MUST_CHECK;
 
-/* Look-ups go between these two; what they lend is good until the end. */
+/* Look-ups come between these two; their views are valid until the end. */
 mds_status_t
 mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 
 void mds_catalog_end(mds_catalog_t *catalog);
 
-/* MDS_NOT_FOUND, without words: nothing is known under these names. */
+/* Looks up a resource. MDS_NOT_FOUND, without a message: there is none. */
 mds_status_t
 mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
                      mds_str_t name, mds_error_t *err,
                      const mds_record_t **record) MDS_MUST_CHECK;
 
+/* Looks up an app, in the same way. */
 mds_status_t
 mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
                 mds_app_record_t *record) MDS_MUST_CHECK;
 
 /*
- * Whether a list has an id. key is that of the list's record, hash the id's
- * mds_id_hash(). on_match_limit: what a pattern says whose match is given up at
- * its limits. MDS_DAMAGED: the list is not there, or not whole.
+ * Looks an id up in a list: key is that of the list's record, hash is
+ * mds_id_hash() of the id. on_match_limit is the result for a pattern on which
+ * PCRE2 reaches its limits. MDS_DAMAGED: the list is missing or damaged.
  */
 mds_status_t
 mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
                      uint64_t hash, bool on_match_limit, mds_error_t *err,
                      bool *in) MDS_MUST_CHECK;
 
-/* Its environment, for those who copy or walk it. */
+/* Returns the LMDB environment, for copies and walks of all records. */
 mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);
 
 /* Checks every record, and opens every list in turn. MDS_DAMAGED names the

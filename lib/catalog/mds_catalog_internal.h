@@ -13,10 +13,10 @@
 #include "catalog/mds_validated.h"
 #include "idset/mds_idset.h"
 
-/* A list that was asked for once, and is ready for the next time. */
+/* A list that was looked up once, and is kept open. */
 typedef struct {
-    const char     *record; /* where it lies */
-    uint64_t        tick;   /* of the catalog, when the base was looked at */
+    const char     *record; /* the mapped record */
+    uint64_t        tick;   /* of the catalog, when the base was checked */
     mds_idset_t    *base;   /* NULL: none */
     mds_pattern_t **patterns;
     uint32_t        pattern_count;
@@ -29,10 +29,11 @@ struct mds_catalog_s {
     char               *depot;
     mds_catalog_meta_t  meta;
     uint64_t            tick;
-    mds_opened_list_t **lists;     /* by number; NULL: not asked about yet */
-    mds_validated_t    *validated; /* NULL: opened without validation */
+    mds_opened_list_t **lists;  /* by number, up to meta.list_count;
+                                 * NULL: not looked up yet */
+    mds_validated_t *validated; /* NULL: opened without validation */
 
-    /* What was looked up already: mds_catalog_lookup.c */
+    /* The cache of look-ups: mds_catalog_lookup.c */
     uint8_t      secret[MDS_SIPHASH_KEY];
     mds_found_t *found;
     size_t       found_mask;
@@ -41,31 +42,31 @@ struct mds_catalog_s {
 mds_status_t
 mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 
-/* As mds_lmdb_get(); the view is good as long as the catalog. */
+/* Does what mds_lmdb_get() does; the view is valid as long as the catalog. */
 bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
                       mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
-/* Where the generation is, and its seal: mds_seal_check(). */
+/* Writes the path of a generation, and checks its seal: mds_seal_check(). */
 mds_status_t
 mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
                        mds_error_t *err, mds_path_t *path,
                        mds_file_id_t *file_id) MDS_MUST_CHECK;
 
-/* MDS_DAMAGED: what was opened is not what was known. */
+/* Fails with MDS_DAMAGED if another file was opened than the one checked. */
 mds_status_t
 mds_catalog_check_opened(const mds_file_id_t *opened,
                          const mds_file_id_t *known, const char *path,
                          mds_error_t *err) MDS_MUST_CHECK;
 
-/* NULL is fine. */
+/* list may be NULL. */
 void mds_opened_list_free(mds_opened_list_t *list);
 
-/* Opens, checks and closes a list that nobody uses yet; *number is its own. */
+/* Opens, checks and closes a list that is not in use; sets its number. */
 mds_status_t
 mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                      uint32_t *number) MDS_MUST_CHECK;
 
-/* The list's record and what was made of it, opened at its first use. */
+/* Looks up a list, and opens it at its first use. */
 mds_status_t
 mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                  const mds_list_record_t **record,

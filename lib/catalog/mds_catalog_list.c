@@ -1,5 +1,6 @@
 /*
- * Lists of a catalog: opened when they are first asked about, and kept.
+ * Looks ids up in the lists of a generation. A list is opened at its first use,
+ * and kept: its base stays mapped, its patterns stay compiled.
  */
 
 #include <inttypes.h>
@@ -131,7 +132,6 @@ mds_catalog_list_fail(const mds_catalog_t *catalog, mds_str_t key,
                     MDS_STR(key), why);
 }
 
-/* Compiled patterns and the mapped base are kept; the record is mapped. */
 mds_status_t
 mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                  const mds_list_record_t **record, mds_opened_list_t **list)
@@ -185,7 +185,6 @@ mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
     return status;
 }
 
-/* A match that is given up is one where in doubt an id is in. */
 static mds_status_t
 mds_opened_list_match(mds_opened_list_t *list, mds_str_t id,
                       bool on_match_limit, mds_error_t *err, bool *in)
@@ -211,10 +210,10 @@ mds_opened_list_match(mds_opened_list_t *list, mds_str_t id,
     return status;
 }
 
-/* The base is watched as the catalog is. */
+/* Looks a hash up in the base, whose file is checked once a tick. */
 static mds_status_t
-mds_opened_list_ask(mds_opened_list_t *list, uint64_t tick, uint64_t hash,
-                    mds_error_t *err, bool *has)
+mds_opened_list_base_has(mds_opened_list_t *list, uint64_t tick, uint64_t hash,
+                         mds_error_t *err, bool *has)
 {
     mds_status_t status = MDS_OK;
 
@@ -246,7 +245,7 @@ mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
     has = mds_list_record_has(record, record->ids, hash);
 
     if (!has && list->base != NULL) {
-        status = mds_opened_list_ask(list, catalog->tick, hash, err, &has);
+        status = mds_opened_list_base_has(list, catalog->tick, hash, err, &has);
     }
 
     if (has && mds_list_record_has(record, record->without, hash)) {

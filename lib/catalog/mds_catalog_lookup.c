@@ -1,7 +1,7 @@
 /*
- * Values of a generation by their keys. What was found once is known again by
- * 64 bits of its key, under a secret of this process, and LMDB's tree is not
- * gone down for it: that would be a dozen looks at memory that is far away.
+ * Looks up values of a generation. A cache maps 64 bits of a key's hash, under
+ * a secret of this process, to its value: a walk down LMDB's tree would miss
+ * the processor's caches a dozen times.
  */
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/mds_siphash.h"
 #include "catalog/mds_catalog_internal.h"
 
-/* Neighbours in which a key may be; the first gives way where all are taken. */
+/* The slots in which a key may be; if all are taken, the first is replaced. */
 #define MDS_FOUND_NEAR 4
 
 struct mds_found_s {
@@ -18,7 +18,8 @@ struct mds_found_s {
     mds_str_t value; /* data NULL: free */
 };
 
-/* Half of them stay free at least, and are never touched. */
+/* At least half of the slots stay free. Their number is bounded by that of the
+ * records in the generation. */
 mds_status_t
 mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err)
 {

@@ -1,3 +1,7 @@
+/*
+ * Maps DEPOT/CURRENT, reads it, and advances it.
+ */
+
 #include "catalog/mds_current.h"
 
 #include <fcntl.h>
@@ -25,13 +29,13 @@ struct mds_current_s {
 };
 
 static bool
-mds_current_tagged(const mds_current_file_t *file)
+mds_current_has_tag(const mds_current_file_t *file)
 {
     return memcmp(file->tag, MDS_CURRENT_TAG, sizeof(MDS_CURRENT_TAG)) == 0;
 }
 
-/* Made aside, so that there is none, or a whole one; in a directory in which
- * the loader sweeps. */
+/* Creates the file under a temporary name, in a directory from which the loader
+ * removes such files, so that it is there completely or not at all. */
 mds_status_t
 mds_current_create(const char *depot, mds_error_t *err)
 {
@@ -87,7 +91,7 @@ mds_current_map(int fd, bool writable, const char *path, mds_error_t *err,
     current->device = st.st_dev;
     current->inode = st.st_ino;
 
-    if (!mds_current_tagged(current->file)) {
+    if (!mds_current_has_tag(current->file)) {
         return mds_fail(err, MDS_INCOMPATIBLE,
                         "\"%s\" is not a depot's CURRENT", path);
     }
@@ -159,7 +163,7 @@ mds_current_advance(mds_current_t *current, uint64_t serial, mds_error_t *err)
         now < serial
         && !atomic_compare_exchange_weak(&current->file->serial, &now, serial))
     {
-        /* somebody else was faster; now is what is there */
+        /* Another loader was faster: now is its serial. */
     }
 
     return msync(current->file, sizeof(*current->file), MS_SYNC) == 0
@@ -191,7 +195,7 @@ mds_current_check(const mds_current_t *current, const char *depot,
         return mds_fail(err, MDS_DAMAGED, "\"%s\" is cut short", path.text);
     }
 
-    return mds_current_tagged(current->file)
+    return mds_current_has_tag(current->file)
                ? MDS_OK
                : mds_fail(err, MDS_INCOMPATIBLE, "\"%s\" was overwritten",
                           path.text);

@@ -1,3 +1,7 @@
+/*
+ * Checks and reads the record of a list.
+ */
+
 #include "catalog/mds_list_record.h"
 
 #include <stdlib.h>

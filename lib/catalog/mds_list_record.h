@@ -1,8 +1,8 @@
 /*
- * mds_list_record: what a generation holds of a list. Ids by the million are
- * in an environment of their own (mds_idset.h), which the record names; it
- * carries itself what was added and taken away since, as sorted hashes
- * (mds_id_hash()), and the patterns.
+ * mds_list_record: a list as a generation stores it. Millions of ids are in a
+ * file of their own, the base (mds_idset.h), which the record names by its
+ * digest. The record has the ids added to it and removed from it, as sorted
+ * hashes (mds_id_hash()), and the patterns.
  *
  *   header, hashes of ids, hashes of without, spans of patterns, patterns
  */
@@ -28,19 +28,21 @@ typedef struct MDS_PACKED {
     mds_table_t patterns; /* mds_span_t */
 } mds_list_record_t;
 
-/* The order of the hashes of ids, for qsort() and bsearch(). */
+/* Compares two hashes, for qsort() and bsearch(). */
 int mds_id_hash_cmp(const void *a, const void *b);
 
+/* Returns the checksum that the record should have. */
 uint64_t mds_list_record_sum(const mds_list_record_t *record);
 
-/* As mds_record_check(). */
+/* Checks a record as mds_record_check() does. */
 mds_status_t
 mds_list_record_check(mds_str_t bytes, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Whether the sorted hashes have this one. */
+/* Returns whether the sorted hashes have this one. */
 bool mds_list_record_has(const mds_list_record_t *record, mds_table_t hashes,
                          uint64_t hash);
 
+/* Returns the i-th pattern. */
 mds_str_t mds_list_record_pattern(const mds_list_record_t *record, uint32_t i);
 
 #endif

@@ -1,8 +1,12 @@
+/*
+ * Checks the record of a resource: no reference of it leads outside.
+ */
+
 #include "catalog/mds_record.h"
 
 #include "base/mds_siphash.h"
 
-/* A public key: the sum is against accidents. */
+/* The key is public: the checksum detects accidents, not forgery. */
 static const uint8_t mds_record_sum_key[MDS_SIPHASH_KEY] = "mds-record-sum-1";
 
 uint64_t
@@ -43,7 +47,7 @@ mds_index_fits(const mds_record_t *record, mds_table_id_t table, uint32_t i)
     return i < record->tables[table].count;
 }
 
-/* Each ref of a range is an index into the table. */
+/* Returns whether each ref of the range is an index of the table. */
 static bool
 mds_refs_fit(const mds_record_t *record, mds_table_id_t table,
              mds_range_t range)
@@ -92,7 +96,7 @@ mds_list_ref_fits(const mds_record_t *record, const void *item)
            && list->by <= MDS_BY_USER;
 }
 
-/* Bytes, or judged where it is used: what it points into is not said here. */
+/* Accepts any item: it is bytes, or is checked where it is used. */
 static bool
 mds_any_fits(const mds_record_t *record, const void *item)
 {
@@ -114,7 +118,7 @@ mds_build_fits(const mds_record_t *record, const void *item)
            && mds_refs_fit(record, MDS_TABLE_RULES, build->rules);
 }
 
-/* Salts are taken as many at a time as there are lanes. */
+/* Buckets are computed for as many salts at a time as there are lanes. */
 static bool
 mds_salt_fits(const mds_record_t *record, uint32_t salt)
 {

@@ -1,17 +1,17 @@
 /*
- * mds_record: what a generation holds of a resource, compiled so that it is
- * read where it lies: fixed structures without alignment, numbers in the
- * machine's order (a generation of another order is refused as a whole).
+ * mds_record: a resource as a generation stores it, so that it is read in
+ * place: packed structures, and numbers in the machine's byte order (a
+ * generation of another order is refused as a whole).
  *
  *   +--------+--------------------+------------------------------------+
  *   | header | bytes: names, keys | tables of structures, one by one   |
  *   |        | manifests …        | (rules, builds, releases, offers…) |
  *   +--------+--------------------+------------------------------------+
  *
- * A table is named by where it begins and how many items it has. A span names
- * bytes, a range names consecutive items of one table: which, is said below.
- * mds_record_check() proves that all of them stay inside; after it, whoever
- * reads needs no bounds.
+ * The header has the offset of each table, and the number of its items. A span
+ * refers to bytes, a range to consecutive items of the table that is named
+ * beside it. mds_record_check() checks that all of them lie inside the record,
+ * so that readers need no bounds.
  */
 
 #ifndef MDS_RECORD_H
@@ -23,7 +23,7 @@
 #include "base/mds_terms.h"
 
 #define MDS_RECORD_TAG 0x5273646d  /* "mdsR" */
-#define MDS_RECORD_NONE UINT32_MAX /* an index that stands for nothing */
+#define MDS_RECORD_NONE UINT32_MAX /* no index */
 
 /* Different attributes in the rules of one resource. */
 #define MDS_RULE_ATTRIBUTES_MAX 64
@@ -31,7 +31,7 @@
 /* The tables of a record, in their order. */
 typedef enum {
     MDS_TABLE_TEXTS,      /* mds_span_t */
-    MDS_TABLE_ATTRIBUTES, /* mds_span_t: names, what rules ask about */
+    MDS_TABLE_ATTRIBUTES, /* mds_span_t: the names that rules are about */
     MDS_TABLE_RULES,      /* mds_rule_record_t */
     MDS_TABLE_LISTS,      /* mds_list_ref_t */
     MDS_TABLE_REFS,       /* uint32_t: indexes into RULES or LISTS */
@@ -69,11 +69,11 @@ typedef struct MDS_PACKED {
     uint32_t    poll_after_s;
     uint32_t    poll_jitter_s;
     mds_span_t  key;           /* app 00 kind 00 name */
-    mds_range_t full_channels; /* TEXTS: no differences for these */
+    mds_range_t full_channels; /* TEXTS: these get no deltas */
     mds_table_t tables[MDS_TABLE_COUNT];
 } mds_record_t;
 
-/* One rule; the same rule of several releases is there once. */
+/* A rule; the same rule of several releases is stored once. */
 typedef struct MDS_PACKED {
     uint8_t     op;        /* mds_op_t */
     uint32_t    attribute; /* ATTRIBUTES */
@@ -135,7 +135,7 @@ typedef struct MDS_PACKED {
 } mds_release_record_t;
 
 /*
- * What goes out, ready to be copied. quoted has both in JSON, as the end of an
+ * An answer, ready to be copied. quoted has both in JSON, as the end of an
  * object: "manifest":"…","signature":"…"}
  */
 typedef struct MDS_PACKED {
@@ -144,7 +144,7 @@ typedef struct MDS_PACKED {
     mds_span_t quoted;
 } mds_answer_t;
 
-/* A build that can be had, with what is answered then. */
+/* A build that is offered, with its answer. */
 typedef struct MDS_PACKED {
     uint32_t     build; /* BUILDS; MDS_RECORD_NONE: back to none */
     mds_answer_t answer;
@@ -153,12 +153,12 @@ typedef struct MDS_PACKED {
 
 typedef struct MDS_PACKED {
     uint32_t     from;   /* BUILDS */
-    mds_answer_t answer; /* empty: asked for, and not worth it */
+    mds_answer_t answer; /* empty: no smaller than the full package */
 } mds_delta_record_t;
 
 /*
- * Every pair of a key and a value that the app's configuration has, or had not
- * long ago: what a client may say that it holds (mds_token.h).
+ * A key with a value that the app's configuration has, or had: a client may say
+ * that it holds it (mds_token.h).
  */
 typedef struct MDS_PACKED {
     uint32_t   number;
@@ -174,9 +174,8 @@ typedef struct MDS_PACKED {
 } mds_config_key_t;
 
 /*
- * A release of a key. Releases that are for the same devices share a
- * condition, which is judged once; one with a percentage has a bucket of its
- * own besides.
+ * A release of a key. Releases for the same devices share a condition, which is
+ * evaluated once; one with a percentage has a bucket of its own in addition.
  */
 typedef struct MDS_PACKED {
     uint32_t release;   /* RELEASES */
@@ -188,9 +187,9 @@ typedef struct MDS_PACKED {
     uint64_t percent;
 } mds_candidate_t;
 
-#define MDS_BUCKET_NONE 0    /* the condition is all */
-#define MDS_BUCKET_PERCENT 1 /* and a percentage, nothing else */
-#define MDS_BUCKET_ASK 2     /* the release's audience has to be asked */
+#define MDS_BUCKET_NONE 0    /* the condition decides */
+#define MDS_BUCKET_PERCENT 1 /* the condition and a percentage do */
+#define MDS_BUCKET_ASK 2     /* the release's whole audience does */
 
 /* A gray message (kind upgrade): a version for the users of a list. */
 typedef struct MDS_PACKED {
@@ -206,7 +205,7 @@ typedef struct MDS_PACKED {
     mds_range_t offers; /* OFFERS, one for each that is online */
 } mds_message_record_t;
 
-/* What is known of an app whatever the resource: table "apps", by its id. */
+/* An app as a generation stores it, in the table "apps". */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */
 
 typedef struct MDS_PACKED {
@@ -235,12 +234,12 @@ static const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
 };
 
 /*
- * Whether the bytes are a record whose every reference stays inside and which
- * has its checksum. MDS_DAMAGED says what is wrong.
+ * Checks the checksum, and that all references lie inside the record.
+ * MDS_DAMAGED says what is wrong.
  */
 mds_status_t mds_record_check(mds_str_t bytes, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Its checksum, as it should be. */
+/* Returns the checksum that the record should have. */
 uint64_t mds_record_sum(const mds_record_t *record);
 
 /* Readers of a record that was checked. */
