@@ -1,24 +1,28 @@
+/*
+ * Serves the newest valid generation of a depot.
+ */
+
 #include "catalog/mds_depot.h"
 
 #include <stdlib.h>
 
 #include "catalog/mds_current.h"
 
-/* A loader that is quick may have collected what CURRENT named just now. */
+/* Another loader may just have removed the generation that CURRENT named. */
 #define MDS_DEPOT_TRIES 3
 
-/* Read and hashed in some 5 ms: what a request may wait for. */
+/* This is read and hashed in about 5 ms, for which a request may wait. */
 #define MDS_DEPOT_BUDGET_BYTES (4 << 20)
 
 struct mds_depot_s {
     char                  *path;
     mds_current_t         *current;
-    mds_validation_hint_t *proved; /* NULL: nobody tells anybody here */
+    mds_validation_hint_t *hint; /* NULL: there is none */
     mds_catalog_t         *catalog;
-    uint64_t               passed_over; /* the serial that failed; see failed */
+    uint64_t               skipped; /* the serial that failed, if one has */
     bool                   failed;
-    mds_error_t            why; /* it failed aside; not yet told */
-    uint64_t late; /* the serial that is to be proved aside; 0: none */
+    mds_error_t            warning; /* of a job that failed; not yet returned */
+    uint64_t job_serial;            /* to be validated in a thread; 0: none */
 };
 
 struct mds_validate_job_s {
@@ -31,23 +35,23 @@ struct mds_validate_job_s {
 };
 
 static void
-mds_depot_tell(mds_depot_t *depot, const mds_catalog_t *catalog)
+mds_depot_publish(mds_depot_t *depot, const mds_catalog_t *catalog)
 {
-    mds_validation_hint_publish(depot->proved, mds_catalog_serial(catalog),
+    mds_validation_hint_publish(depot->hint, mds_catalog_serial(catalog),
                                 mds_current_serial(depot->current),
                                 mds_catalog_file_id(catalog));
 }
 
-/* The newest generation, by what others have proved, or by its bytes. */
+/* Opens the newest generation, by the hint of others or by its bytes. */
 static mds_status_t
 mds_depot_first(mds_depot_t *depot, mds_error_t *err)
 {
     uint64_t     serial = mds_current_serial(depot->current);
     mds_status_t status = MDS_CONFLICT;
 
-    if (mds_validation_hint_serial(depot->proved) == serial) {
-        status = mds_validate_next(depot->path, serial, NULL, depot->proved,
-                                   err, &depot->catalog);
+    if (mds_validation_hint_serial(depot->hint) == serial) {
+        status = mds_validate_next(depot->path, serial, NULL, depot->hint, err,
+                                   &depot->catalog);
     }
 
     if (status != MDS_OK) {
@@ -57,7 +61,7 @@ mds_depot_first(mds_depot_t *depot, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        mds_depot_tell(depot, depot->catalog);
+        mds_depot_publish(depot, depot->catalog);
     }
 
     return status;
@@ -75,9 +79,9 @@ mds_depot_open(const char *path, mds_error_t *err, mds_depot_t **depot)
         return mds_fail_memory(err);
     }
 
-    if (mds_validation_hint_open(path, false, &alone, &opened->proved)
-        != MDS_OK) {
-        opened->proved = NULL;
+    if (mds_validation_hint_open(path, false, &alone, &opened->hint) != MDS_OK)
+    {
+        opened->hint = NULL;
     }
 
     status = mds_current_open(path, false, err, &opened->current);
@@ -104,49 +108,49 @@ mds_depot_close(mds_depot_t *depot)
 
     mds_catalog_close(depot->catalog);
     mds_current_close(depot->current);
-    mds_validation_hint_close(depot->proved);
+    mds_validation_hint_close(depot->hint);
     free(depot->path);
     free(depot);
 }
 
 static void
-mds_depot_take(mds_depot_t *depot, mds_catalog_t *catalog)
+mds_depot_serve(mds_depot_t *depot, mds_catalog_t *catalog)
 {
     mds_catalog_close(depot->catalog);
     depot->catalog = catalog;
     depot->failed = false;
-    depot->late = 0;
+    depot->job_serial = 0;
 }
 
 static void
 mds_depot_skip(mds_depot_t *depot, uint64_t serial)
 {
-    depot->passed_over = serial;
+    depot->skipped = serial;
     depot->failed = true;
-    depot->late = 0;
+    depot->job_serial = 0;
 }
 
-/* What others have proved, and may be serving already. */
+/* Follows the hint of others, who may be serving that generation. */
 static void
 mds_depot_follow(mds_depot_t *depot)
 {
-    uint64_t       serial = mds_validation_hint_serial(depot->proved);
+    uint64_t       serial = mds_validation_hint_serial(depot->hint);
     mds_catalog_t *catalog;
     mds_error_t    err;
 
     if (serial > mds_catalog_serial(depot->catalog)
         && serial <= mds_current_serial(depot->current)
         && mds_validate_next(depot->path, serial,
-                             mds_catalog_validated(depot->catalog),
-                             depot->proved, &err, &catalog)
+                             mds_catalog_validated(depot->catalog), depot->hint,
+                             &err, &catalog)
                == MDS_OK)
     {
-        mds_depot_take(depot, catalog);
+        mds_depot_serve(depot, catalog);
     }
 }
 
-/* Proves what CURRENT names, if that is quickly done; the old generation stays
- * where it fails. */
+/* Validates the generation that CURRENT names, if it is small; the old one
+ * stays if that fails. */
 static void
 mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
 {
@@ -163,18 +167,18 @@ mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        mds_depot_tell(depot, catalog);
-        mds_depot_take(depot, catalog);
+        mds_depot_publish(depot, catalog);
+        mds_depot_serve(depot, catalog);
 
     } else if (status == MDS_AGAIN) {
-        depot->late = serial;
+        depot->job_serial = serial;
 
     } else {
         mds_depot_skip(depot, serial);
         return;
     }
 
-    /* This try, or an earlier one, may have left its words. */
+    /* This try, or an earlier one, may have left a message. */
     err->text[0] = '\0';
 }
 
@@ -184,14 +188,15 @@ mds_depot_follow_current(mds_depot_t *depot, mds_error_t *warning)
     uint64_t serial = mds_current_serial(depot->current);
 
     if (serial == mds_catalog_serial(depot->catalog)
-        || (depot->failed && serial == depot->passed_over))
+        || (depot->failed && serial == depot->skipped))
     {
         return;
     }
 
     mds_depot_follow(depot);
 
-    if (serial != mds_catalog_serial(depot->catalog) && serial != depot->late) {
+    if (serial != mds_catalog_serial(depot->catalog)
+        && serial != depot->job_serial) {
         mds_depot_switch(depot, warning);
     }
 }
@@ -204,9 +209,9 @@ mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
 
     warning->text[0] = '\0';
 
-    if (depot->why.text[0] != '\0') {
-        *warning = depot->why;
-        depot->why.text[0] = '\0';
+    if (depot->warning.text[0] != '\0') {
+        *warning = depot->warning;
+        depot->warning.text[0] = '\0';
     }
 
     mds_depot_follow_current(depot, warning);
@@ -232,32 +237,32 @@ mds_depot_end(mds_depot_t *depot)
 mds_status_t
 mds_depot_check(mds_depot_t *depot, mds_error_t *err)
 {
-    /* What failed may have been mended: the next look tries it again. */
+    /* A generation that failed may have been mended: it is tried again. */
     depot->failed = false;
 
     return mds_current_check(depot->current, depot->path, err);
 }
 
-/* A proof aside */
+/* A validation in a thread */
 
 bool
 mds_depot_needs_job(const mds_depot_t *depot)
 {
-    return depot->late != 0;
+    return depot->job_serial != 0;
 }
 
 static void
-mds_validate_job_free(mds_validate_job_t *proving)
+mds_validate_job_free(mds_validate_job_t *job)
 {
-    mds_catalog_close(proving->catalog);
-    free(proving->known);
-    free(proving->path);
-    free(proving);
+    mds_catalog_close(job->catalog);
+    free(job->known);
+    free(job->path);
+    free(job);
 }
 
 mds_status_t
 mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
-                       mds_validate_job_t **proving)
+                       mds_validate_job_t **job)
 {
     mds_validate_job_t *begun = calloc(1, sizeof(*begun));
     mds_status_t        status;
@@ -266,14 +271,14 @@ mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
         return mds_fail_memory(err);
     }
 
-    begun->serial = depot->late;
+    begun->serial = depot->job_serial;
     begun->path = strdup(depot->path);
     status = begun->path == NULL
                  ? mds_fail_memory(err)
                  : mds_validated_copy(mds_catalog_validated(depot->catalog),
                                       err, &begun->known);
 
-    /* Whoever is ended by a fault has proved nothing. */
+    /* This stays if a fault ends the thread's work. */
     begun->status = mds_fail(&begun->err, MDS_DAMAGED,
                              "a file of it was cut short while it was read");
 
@@ -282,41 +287,39 @@ mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
         return status;
     }
 
-    *proving = begun;
+    *job = begun;
     return MDS_OK;
 }
 
 void
-mds_validate_job_run(mds_validate_job_t *proving)
+mds_validate_job_run(mds_validate_job_t *job)
 {
-    proving->status = mds_validate_generation(proving->path, proving->serial,
-                                              proving->known, INT64_MIN,
-                                              MDS_VALIDATE_NO_BUDGET,
-                                              &proving->err, &proving->catalog);
+    job->status = mds_validate_generation(job->path, job->serial, job->known,
+                                          INT64_MIN, MDS_VALIDATE_NO_BUDGET,
+                                          &job->err, &job->catalog);
 }
 
 void
-mds_validate_job_end(mds_validate_job_t *proving, mds_depot_t *depot)
+mds_validate_job_end(mds_validate_job_t *job, mds_depot_t *depot)
 {
-    if (depot == NULL || proving->serial <= mds_catalog_serial(depot->catalog))
-    {
-        mds_validate_job_free(proving);
+    if (depot == NULL || job->serial <= mds_catalog_serial(depot->catalog)) {
+        mds_validate_job_free(job);
         return;
     }
 
-    if (proving->status == MDS_OK) {
-        mds_depot_tell(depot, proving->catalog);
-        mds_depot_take(depot, proving->catalog);
-        proving->catalog = NULL;
+    if (job->status == MDS_OK) {
+        mds_depot_publish(depot, job->catalog);
+        mds_depot_serve(depot, job->catalog);
+        job->catalog = NULL;
 
-    } else if (proving->serial == mds_current_serial(depot->current)) {
-        mds_depot_skip(depot, proving->serial);
-        depot->why = proving->err;
+    } else if (job->serial == mds_current_serial(depot->current)) {
+        mds_depot_skip(depot, job->serial);
+        depot->warning = job->err;
 
     } else {
-        /* Collected, perhaps, since a later one is in force. */
-        depot->late = 0;
+        /* It may have been removed, since a later one is in force. */
+        depot->job_serial = 0;
     }
 
-    mds_validate_job_free(proving);
+    mds_validate_job_free(job);
 }

@@ -1,18 +1,18 @@
 /*
- * mds_depot: the directory that the loader writes and everybody else reads.
+ * mds_depot: the directory that the loader writes and edges read.
  *
  *   DIR/CURRENT           16 bytes: tag, serial of the generation in force
  *   DIR/catalog/SERIAL.mdb   immutable generations
  *   DIR/lists/SHA256.mdb     immutable lists of ids, named by a generation
- *   DIR/files/SHA256         packages and differences, and SHA256.minisig
- *   DIR/journal/             the loader's own
- *   DIR/state/               what requests change (mds_state.h)
- *   DIR/state/devices/       what is learned from them (mds_registry.h)
+ *   DIR/files/SHA256         packages and deltas, and SHA256.minisig
+ *   DIR/journal/             documents and changes, for the loader alone
+ *   DIR/state/               the data that requests change (mds_state.h)
+ *   DIR/state/devices/       the versions that devices run (mds_registry.h)
  *
- * A reader keeps CURRENT mapped; to see whether the catalog has changed is to
- * read eight bytes of memory. A generation is proved (mds_validate.h) before it
- * is served: a small one on the spot, so that the next request sees it; one
- * that takes longer aside, while the one before is served on.
+ * A reader maps CURRENT, and reads eight bytes of memory to see whether the
+ * catalog has changed. A generation is validated (mds_validate.h) before it is
+ * served: a small one by the request that finds it, a larger one in a thread,
+ * while the previous one is served.
  *
  * A mds_depot_t belongs to one process (open it after the fork) and to one
  * thread at a time.
@@ -28,10 +28,10 @@
 typedef struct mds_depot_s mds_depot_t;
 
 /*
- * Opens the depot and proves the generation in force, however long it takes,
- * if nobody else has (mds_validation_hint.h). The caller owns *depot and gives
- * it back with mds_depot_close(), which takes NULL as well. MDS_NOT_FOUND,
- * MDS_DENIED, MDS_DAMAGED, MDS_INCOMPATIBLE.
+ * Opens the depot and validates the generation in force, however long it takes,
+ * unless another process has (mds_validation_hint.h). The caller closes *depot;
+ * mds_depot_close() takes NULL, too. MDS_NOT_FOUND, MDS_DENIED, MDS_DAMAGED,
+ * MDS_INCOMPATIBLE.
  */
 mds_status_t mds_depot_open(const char *path, mds_error_t *err,
                             mds_depot_t **depot) MDS_MUST_CHECK;
@@ -39,11 +39,11 @@ mds_status_t mds_depot_open(const char *path, mds_error_t *err,
 void mds_depot_close(mds_depot_t *depot);
 
 /*
- * Begins an evaluation on the newest good generation. A newer one that fails
- * its proof is passed over: *catalog is then the one before, and
- * *warning (empty otherwise) says once what was wrong. tick is any clock: with
- * another one, the files in use are looked at. MDS_DAMAGED: they were changed.
- * Each begin is followed by one mds_depot_end(); nothing waits in between.
+ * Begins an evaluation on the newest valid generation. A newer one that fails
+ * its validation is skipped: *catalog is then the previous one, and *warning
+ * (empty otherwise) says why, once. tick is any clock: the files in use are
+ * checked once a tick. MDS_DAMAGED: they were changed. Each begin is followed
+ * by one mds_depot_end(); nothing waits in between.
  */
 mds_status_t
 mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
@@ -52,32 +52,31 @@ mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
 void mds_depot_end(mds_depot_t *depot);
 
 /*
- * Whether the directory is still the one that was opened, and CURRENT whole;
- * if not, the depot has to be closed and opened again. To be asked now and
- * then (it costs two system calls), not for each request.
+ * Checks that the directory is the one that was opened, and that CURRENT is
+ * complete; if not, the depot has to be closed and opened again. It takes two
+ * system calls, and is called by a timer.
  */
 mds_status_t
 mds_depot_check(mds_depot_t *depot, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * A proof that takes long, made aside:
+ * A validation that takes too long for a request runs in a thread:
  *
- *   if (mds_depot_needs_job(depot))     the last begin found a generation that
- *       mds_validate_job_begin(depot, …)   has to be proved so
- *   mds_validate_job_run(proving)          in a thread
- *   mds_validate_job_end(proving, depot)   where the depot belongs; it may have
- * been closed meanwhile: NULL
+ *   if (mds_depot_needs_job(depot))          after a begin
+ *       mds_validate_job_begin(depot, …)
+ *   mds_validate_job_run(job)                in the thread
+ *   mds_validate_job_end(job, depot)         in the depot's thread; depot is
+ *                                            NULL if it was closed meanwhile
  */
 typedef struct mds_validate_job_s mds_validate_job_t;
 
 bool mds_depot_needs_job(const mds_depot_t *depot);
 
-mds_status_t
-mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
-                       mds_validate_job_t **proving) MDS_MUST_CHECK;
+mds_status_t mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
+                                    mds_validate_job_t **job) MDS_MUST_CHECK;
 
-void mds_validate_job_run(mds_validate_job_t *proving);
+void mds_validate_job_run(mds_validate_job_t *job);
 
-void mds_validate_job_end(mds_validate_job_t *proving, mds_depot_t *depot);
+void mds_validate_job_end(mds_validate_job_t *job, mds_depot_t *depot);
 
 #endif

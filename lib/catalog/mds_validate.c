@@ -18,11 +18,11 @@ mds_catalog_validated(const mds_catalog_t *catalog)
     return catalog->validated;
 }
 
-/* How a list is proved: by what is known, by its age, or by its bytes. */
+/* A list is valid if it is known, or old enough, or if its bytes are. */
 typedef struct {
     const char            *depot;
     const mds_validated_t *known;
-    int64_t                trusted_ns; /* others that are as old are good */
+    int64_t                trusted_ns; /* lists no newer than this are valid */
     uint64_t               budget_bytes;
 } mds_validate_ctx_t;
 
@@ -129,7 +129,7 @@ mds_validate_lists(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
     return status;
 }
 
-/* The validated of its lists, which it then has. */
+/* Validates the lists of a generation, and keeps their identities with it. */
 static mds_status_t
 mds_validate_catalog(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
                      mds_error_t *err)
@@ -151,7 +151,7 @@ mds_validate_catalog(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
     return MDS_OK;
 }
 
-/* Whether its bytes may be read now. */
+/* Takes the size of the generation from the budget; MDS_AGAIN: it is larger. */
 static mds_status_t
 mds_validate_charge(const char *depot, uint64_t serial, mds_validate_ctx_t *ctx,
                     mds_error_t *err)
@@ -239,7 +239,7 @@ mds_validate_file(const char *depot, const char *path, uint64_t serial,
 mds_status_t
 mds_validate_next(const char *depot, uint64_t serial,
                   const mds_validated_t       *known,
-                  const mds_validation_hint_t *proved, mds_error_t *err,
+                  const mds_validation_hint_t *hint, mds_error_t *err,
                   mds_catalog_t **catalog)
 {
     mds_validate_ctx_t ctx
@@ -251,7 +251,7 @@ mds_validate_next(const char *depot, uint64_t serial,
         = mds_catalog_check_file(depot, serial, false, err, &path, &file_id);
 
     if (status == MDS_OK
-        && !mds_validation_hint_matches(proved, serial, &file_id)) {
+        && !mds_validation_hint_matches(hint, serial, &file_id)) {
         status = mds_fail(err, MDS_CONFLICT,
                           "generation %" PRIu64
                           " is not the file that was validated",

@@ -1,3 +1,7 @@
+/*
+ * Reads and writes DEPOT/state/PROVED.
+ */
+
 #include "catalog/mds_validation_hint.h"
 
 #include <errno.h>
@@ -20,15 +24,15 @@ typedef struct {
 
 _Static_assert(sizeof(mds_validation_hint_file_t) == 16, "as drawn");
 
-/* Read and written, not mapped: whoever may write to the folder could cut the
- * file under a mapping. */
+/* The file is not mapped, since others who may write to the folder could
+ * truncate it under a mapping. */
 struct mds_validation_hint_s {
     int  fd;
     char boot[MDS_HINT_BOOT];
 };
 
-/* What it says of an earlier life of the machine is not known any more: who
- * knows what became of the disk. */
+/* Reads the id of this boot. A hint of an earlier one does not count, since the
+ * disk may have changed in between. */
 static mds_status_t
 mds_validation_hint_read_boot(char boot[MDS_HINT_BOOT], mds_error_t *err)
 {
@@ -51,10 +55,10 @@ mds_validation_hint_read_boot(char boot[MDS_HINT_BOOT], mds_error_t *err)
     return status;
 }
 
-/* Empty, and of those to whom the folder belongs; below zero: it cannot be
- * made, or somebody else was faster. */
+/* Creates an empty file for the folder's owner and group. Returns a value below
+ * zero if that fails, or if another process was faster. */
 static int
-mds_validation_hint_make(int dir, const struct stat *owner)
+mds_validation_hint_create(int dir, const struct stat *owner)
 {
     const mds_validation_hint_file_t empty = { .tag = MDS_HINT_TAG };
     int                              fd = openat(dir, MDS_HINT_NAME,
@@ -73,10 +77,10 @@ mds_validation_hint_make(int dir, const struct stat *owner)
     return fd;
 }
 
-/* A file that looks like it; root takes only what the folder's owner has made
- * there, under one name. */
+/* Returns whether the file has the right form. Root accepts only a file of the
+ * folder's owner with a single link. */
 static bool
-mds_validation_hint_is_one(int fd, const struct stat *owner)
+mds_validation_hint_is_valid(int fd, const struct stat *owner)
 {
     mds_validation_hint_file_t file;
     struct stat                st;
@@ -101,7 +105,7 @@ mds_validation_hint_open_in(int dir, const char *path, bool make,
     }
 
     if (make) {
-        opened = mds_validation_hint_make(dir, &owner);
+        opened = mds_validation_hint_create(dir, &owner);
     }
 
     if (opened < 0) {
@@ -113,7 +117,7 @@ mds_validation_hint_open_in(int dir, const char *path, bool make,
         return mds_fail_errno(err, "open \"%s/" MDS_HINT_NAME "\"", path);
     }
 
-    if (!mds_validation_hint_is_one(opened, &owner)) {
+    if (!mds_validation_hint_is_valid(opened, &owner)) {
         close(opened);
         return mds_fail(err, MDS_INCOMPATIBLE,
                         "\"%s/" MDS_HINT_NAME "\" is not a depot's", path);
@@ -125,7 +129,7 @@ mds_validation_hint_open_in(int dir, const char *path, bool make,
 
 mds_status_t
 mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
-                         mds_validation_hint_t **proved)
+                         mds_validation_hint_t **hint)
 {
     mds_path_t             path;
     mds_validation_hint_t *opened;
@@ -162,21 +166,21 @@ mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
         return status;
     }
 
-    *proved = opened;
+    *hint = opened;
     return MDS_OK;
 }
 
 void
-mds_validation_hint_close(mds_validation_hint_t *proved)
+mds_validation_hint_close(mds_validation_hint_t *hint)
 {
-    if (proved != NULL) {
-        close(proved->fd);
-        free(proved);
+    if (hint != NULL) {
+        close(hint->fd);
+        free(hint);
     }
 }
 
 static uint64_t
-mds_validation_hint_word(const mds_validation_hint_t *proved, uint64_t serial,
+mds_validation_hint_word(const mds_validation_hint_t *hint, uint64_t serial,
                          const mds_file_id_t *file_id)
 {
     static const uint8_t key[MDS_SIPHASH_KEY] = "mds proved mark";
@@ -186,20 +190,20 @@ mds_validation_hint_word(const mds_validation_hint_t *proved, uint64_t serial,
         char          boot[40];
     } all = { .serial = serial, .file_id = *file_id };
 
-    memcpy(all.boot, proved->boot, sizeof(proved->boot));
+    memcpy(all.boot, hint->boot, sizeof(hint->boot));
 
     return serial << 32
            | mds_siphash(key, (mds_str_t){ sizeof(all), (const char *) &all })
                  >> 32;
 }
 
-/* 0: nothing is told, or it cannot be read. */
+/* Returns the word; 0: nothing was published, or the file cannot be read. */
 static uint64_t
-mds_validation_hint_told(const mds_validation_hint_t *proved)
+mds_validation_hint_read(const mds_validation_hint_t *hint)
 {
     uint64_t word;
 
-    return pread(proved->fd, &word, sizeof(word),
+    return pread(hint->fd, &word, sizeof(word),
                  offsetof(mds_validation_hint_file_t, word))
                    == sizeof(word)
                ? word
@@ -207,40 +211,42 @@ mds_validation_hint_told(const mds_validation_hint_t *proved)
 }
 
 void
-mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
+mds_validation_hint_publish(mds_validation_hint_t *hint, uint64_t serial,
                             uint64_t current, const mds_file_id_t *file_id)
 {
-    uint64_t word, told;
+    uint64_t word, published;
     ssize_t  n;
 
-    if (proved == NULL) {
+    if (hint == NULL) {
         return;
     }
 
-    word = mds_validation_hint_word(proved, serial, file_id);
-    told = mds_validation_hint_told(proved);
+    word = mds_validation_hint_word(hint, serial, file_id);
+    published = mds_validation_hint_read(hint);
 
-    /* What is beyond the one in force is of another depot's life. Where two
-     * tell at once, the older may stay: then the newer is proved once more. */
-    if (told >> 32 <= (uint32_t) serial || told >> 32 > (uint32_t) current) {
-        n = pwrite(proved->fd, &word, sizeof(word),
+    /* A serial above the one in force is of an earlier depot. If two processes
+     * publish at once, the older serial may stay: the newer generation is then
+     * validated once more. */
+    if (published >> 32 <= (uint32_t) serial
+        || published >> 32 > (uint32_t) current)
+    {
+        n = pwrite(hint->fd, &word, sizeof(word),
                    offsetof(mds_validation_hint_file_t, word));
         (void) n;
     }
 }
 
 uint32_t
-mds_validation_hint_serial(const mds_validation_hint_t *proved)
+mds_validation_hint_serial(const mds_validation_hint_t *hint)
 {
-    return proved == NULL ? 0
-                          : (uint32_t) (mds_validation_hint_told(proved) >> 32);
+    return hint == NULL ? 0 : (uint32_t) (mds_validation_hint_read(hint) >> 32);
 }
 
 bool
-mds_validation_hint_matches(const mds_validation_hint_t *proved,
-                            uint64_t serial, const mds_file_id_t *file_id)
+mds_validation_hint_matches(const mds_validation_hint_t *hint, uint64_t serial,
+                            const mds_file_id_t *file_id)
 {
-    return proved != NULL
-           && mds_validation_hint_told(proved)
-                  == mds_validation_hint_word(proved, serial, file_id);
+    return hint != NULL
+           && mds_validation_hint_read(hint)
+                  == mds_validation_hint_word(hint, serial, file_id);
 }

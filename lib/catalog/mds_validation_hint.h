@@ -1,16 +1,14 @@
 /*
- * mds_validation_hint: DEPOT/state/PROVED, where whoever has proved a
- * generation tells the others on this machine, so that they can follow at once,
- * and all serve the same: the loader, which reads what it has made, workers,
- * old and new.
+ * mds_validation_hint: DEPOT/state/PROVED, by which a process that has
+ * validated a generation tells the others on its machine, so that all of them
+ * (the loader, old and new workers) serve the same one at once.
  *
- *   "mdsprv1" 00, then a word of 8 bytes, as this machine writes it: the
- *   serial (its lower half) above 32 bits of a digest
+ *   "mdsprv1" 00, then a word of 8 bytes in the machine's order: the lower half
+ *   of the serial above 32 bits of a digest
  *
- * It is never synced, and may be lost. The digest is of the serial, of
- * which file it was and when it was written (mds_file_id_t), and of since
- * when the machine runs: what does not fit is no proof, and everybody proves
- * for himself.
+ * The file is never synced, and may be lost. The digest covers the serial, the
+ * file's identity (mds_file_id_t) and the boot of the machine: if it differs,
+ * each process validates by itself.
  */
 
 #ifndef MDS_VALIDATION_HINT_H
@@ -21,29 +19,30 @@
 typedef struct mds_validation_hint_s mds_validation_hint_t;
 
 /*
- * The caller closes *proved. make: it is made where it is not there, for those
- * who may write to the state. MDS_NOT_FOUND, MDS_DENIED, MDS_INCOMPATIBLE.
+ * Opens the file; the caller closes *hint. make: creates it if it does not
+ * exist, for those who may write to the state. MDS_NOT_FOUND, MDS_DENIED,
+ * MDS_INCOMPATIBLE.
  */
 mds_status_t
 mds_validation_hint_open(const char *depot, bool make, mds_error_t *err,
-                         mds_validation_hint_t **proved) MDS_MUST_CHECK;
+                         mds_validation_hint_t **hint) MDS_MUST_CHECK;
 
-void mds_validation_hint_close(mds_validation_hint_t *proved);
+void mds_validation_hint_close(mds_validation_hint_t *hint);
 
 /*
- * Tells of a generation, once it is in force; current is what is in force now.
- * What was told of a later one stays: who has followed it does not go back.
- * Here, and below, proved may be NULL: nobody is told, and nothing known.
+ * Publishes a validated generation, once it is in force; current is the serial
+ * in force now. A later one that was published stays: processes that follow it
+ * do not go back. Here and below, hint may be NULL: nothing is published.
  */
 void
-mds_validation_hint_publish(mds_validation_hint_t *proved, uint64_t serial,
+mds_validation_hint_publish(mds_validation_hint_t *hint, uint64_t serial,
                             uint64_t current, const mds_file_id_t *file_id);
 
-/* Of the generation that was told of, in 32 bits. */
-uint32_t mds_validation_hint_serial(const mds_validation_hint_t *proved);
+/* Returns the lower 32 bits of the published serial; 0 if there is none. */
+uint32_t mds_validation_hint_serial(const mds_validation_hint_t *hint);
 
-/* Whether it is this one, and this very file. */
-bool mds_validation_hint_matches(const mds_validation_hint_t *proved,
+/* Returns whether this generation, in this very file, was published. */
+bool mds_validation_hint_matches(const mds_validation_hint_t *hint,
                                  uint64_t serial, const mds_file_id_t *file_id);
 
 #endif
