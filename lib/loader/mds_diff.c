@@ -44,15 +44,13 @@ static void
 mds_diff_add(mds_diff_t *d, const char *what, mds_str_t id,
              const mds_json_t *before, const mds_json_t *after)
 {
-    if (d->status != MDS_OK || mds_json_equal(before, after)) {
-        return;
+    if (d->status == MDS_OK && !mds_json_equal(before, after)) {
+        d->status
+            = mds_json_append(d->changes,
+                              mds_json_pack("{s:s, s:o, s:O*, s:O*}", "what",
+                                            what, "id", mds_json_string_new(id),
+                                            "before", before, "after", after));
     }
-
-    d->status
-        = mds_json_append(d->changes,
-                          mds_json_pack("{s:s, s:o, s:O*, s:O*}", "what", what,
-                                        "id", mds_json_string_new(id), "before",
-                                        before, "after", after));
 }
 
 /* Compares objects, member by member. */
@@ -234,17 +232,38 @@ mds_diff_is_reordered(const mds_diff_side_t *before,
     }
 }
 
+/* Notes in the change just added, a removal, what item was before it. */
+static void
+mds_diff_add_place(mds_diff_t *d, const mds_json_t *array, size_t index)
+{
+    mds_json_t *change = mds_json_at(d->changes, mds_json_size(d->changes) - 1);
+    char        id[MDS_DIFF_ID_MAX];
+
+    if (d->status == MDS_OK) {
+        d->status
+            = mds_json_set(change, "behind",
+                           index == 0 ? mds_json_null_new()
+                                      : mds_json_string_new(mds_diff_id(
+                                          mds_json_at(array, index - 1), id)));
+    }
+}
+
 static void
 mds_diff_items(mds_diff_t *d, const char *what, const char *whats,
-               const mds_diff_side_t *before, const mds_diff_side_t *after)
+               bool has_places, const mds_diff_side_t *before,
+               const mds_diff_side_t *after)
 {
     char id[MDS_DIFF_ID_MAX];
 
     for (size_t i = 0; i < before->count; i++) {
         const mds_json_t *item = mds_json_at(before->array, i);
+        const mds_json_t *other = after->items[before->numbers[i]];
 
-        mds_diff_add(d, what, mds_diff_id(item, id), item,
-                     after->items[before->numbers[i]]);
+        mds_diff_add(d, what, mds_diff_id(item, id), item, other);
+
+        if (other == NULL && has_places) {
+            mds_diff_add_place(d, before->array, i);
+        }
     }
 
     for (size_t i = 0; i < after->count; i++) {
@@ -267,7 +286,8 @@ mds_diff_items(mds_diff_t *d, const char *what, const char *whats,
 
 static void
 mds_diff_arrays(mds_diff_t *d, const char *what, const char *whats,
-                const mds_json_t *before, const mds_json_t *after)
+                bool has_places, const mds_json_t *before,
+                const mds_json_t *after)
 {
     mds_diff_side_t old = { .array = before, .count = mds_json_size(before) };
     mds_diff_side_t new = { .array = after, .count = mds_json_size(after) };
@@ -279,7 +299,7 @@ mds_diff_arrays(mds_diff_t *d, const char *what, const char *whats,
     {
         d->status = MDS_NO_MEMORY;
     } else {
-        mds_diff_items(d, what, whats, &old, &new);
+        mds_diff_items(d, what, whats, has_places, &old, &new);
     }
 
     free(old.numbers);
@@ -318,11 +338,13 @@ mds_diff(const mds_json_t *before, const mds_json_t *after, mds_error_t *err,
                      mds_json_get(new, "lists"));
     mds_diff_members(&d, "external", mds_json_get(before, "external"),
                      mds_json_get(after, "external"));
-    mds_diff_arrays(&d, "package", "packages", mds_json_get(old, "packages"),
+    mds_diff_arrays(&d, "package", "packages", true,
+                    mds_json_get(old, "packages"),
                     mds_json_get(new, "packages"));
-    mds_diff_arrays(&d, "release", "releases", mds_json_get(old, "releases"),
+    mds_diff_arrays(&d, "release", "releases", true,
+                    mds_json_get(old, "releases"),
                     mds_json_get(new, "releases"));
-    mds_diff_arrays(&d, "message", "messages",
+    mds_diff_arrays(&d, "message", "messages", false,
                     mds_json_get(mds_json_get(before, "messages"), "items"),
                     mds_json_get(mds_json_get(after, "messages"), "items"));
 

@@ -4,7 +4,9 @@
  * A part is known by its kind and an id: {"what": "release", "id": "core",
  * "before": {…}, "after": {…}}. A new part has no "before", a removed one no
  * "after". If only the order of packages or releases changed, "what" is
- * "packages" or "releases", and "before" and "after" are lists of ids.
+ * "packages" or "releases", and "before" and "after" are lists of ids. A
+ * package or release that was removed has a "behind": the id of the item before
+ * it, or null if it was the first.
  */
 
 #ifndef MDS_DIFF_H

@@ -1,24 +1,29 @@
+/*
+ * Reverting a change, part by part: members of the document here, packages and
+ * releases in mds_revert_items.c. A part that a later change has touched is not
+ * reverted, and the message names that change.
+ */
+
 #include "loader/mds_revert_internal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "document/mds_document.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_diff.h"
 
-/* Later changes are told one by one up to here, and counted behind. */
-#define MDS_REVERT_TOLD 5
-
-/* What the document is called while it is checked: a pointer follows. */
+/* Names the document while it is checked; a JSON pointer follows. */
 #define MDS_REVERT_WHAT "the document"
 
 mds_status_t
-mds_revert_stuck(mds_revert_t *u, mds_json_t *change)
+mds_revert_add_stuck(mds_revert_t *u, mds_json_t *change)
 {
     return mds_json_append(u->stuck, mds_json_retain(change));
 }
 
-/* Later changes of the same parts */
+/* --- later changes of the same parts */
 
 static bool
 mds_revert_touches(const mds_json_t *entry, const mds_json_t *parts)
@@ -45,94 +50,66 @@ mds_revert_touches(const mds_json_t *entry, const mds_json_t *parts)
 }
 
 mds_status_t
-mds_revert_later(const mds_revert_t *u, const mds_json_t *parts, char *words,
-                 size_t size, mds_error_t *err, size_t *count)
+mds_revert_find_later(const mds_revert_t *u, const mds_json_t *parts,
+                      mds_error_t *err, mds_log_excerpt_t *later)
 {
     mds_journal_t *journal = mds_loader_journal(u->loader);
     uint64_t       last = mds_journal_get_serial(journal);
-    mds_str_t      app
-        = mds_json_get_string(mds_json_get(u->state, "document"), "app");
-    size_t       found = 0, len = 0;
-    mds_status_t status = MDS_OK;
+    mds_str_t      app = mds_json_string(mds_app_state_get(u->state, "app"));
 
-    for (uint64_t s = u->serial + 1; status == MDS_OK && s <= last; s++) {
-        mds_json_t *entry;
+    for (uint64_t serial = u->serial + 1; serial <= last; serial++) {
+        mds_json_t  *entry;
+        mds_status_t status
+            = mds_journal_get_entry(journal, serial, err, &entry);
 
-        status = mds_journal_get_entry(journal, s, err, &entry);
-
-        if (status != MDS_OK) {
-            status = status == MDS_NOT_FOUND ? MDS_OK : status;
+        if (status == MDS_NOT_FOUND) {
             continue;
         }
 
+        if (status != MDS_OK) {
+            return status;
+        }
+
         if (mds_str_eq(mds_json_get_string(entry, "app"), app)
-            && mds_revert_touches(entry, parts) && found++ < MDS_REVERT_TOLD
-            && len < size)
+            && mds_revert_touches(entry, parts))
         {
-            len += (size_t)
-                snprintf(words + len, size - len, "%s%" PRIu64 " %.*s (%.*s)",
-                         found > 1 ? "; " : "", s,
-                         MDS_STR(mds_json_get_string(entry, "command")),
-                         MDS_STR(mds_json_get_string(entry, "who")));
+            mds_log_excerpt_add(later, serial, entry);
         }
 
         mds_json_release(entry);
     }
 
-    if (status == MDS_OK) {
-        *count = found;
-    }
-
-    return status;
+    return MDS_OK;
 }
 
-/* "release a-3.2.0" */
-static const char *
-mds_revert_name(const mds_json_t *part, char name[256])
-{
-    mds_str_t id = mds_json_get_string(part, "id");
-
-    snprintf(name, 256, "%.*s%s%.*s",
-             MDS_STR(mds_json_get_string(part, "what")), id.len > 0 ? " " : "",
-             MDS_STR(id));
-    return name;
-}
-
+/* Fails, and names the first of the parts and what touches them. */
 static mds_status_t
-mds_revert_conflict(const mds_revert_t *u, const mds_json_t *parts,
-                    const char *why, mds_error_t *err)
+mds_revert_fail(const mds_revert_t *u, const mds_json_t *parts, const char *why,
+                mds_error_t *err)
 {
-    char         name[256], words[MDS_ERROR_BYTES / 2] = "";
-    size_t       count;
-    mds_status_t status
-        = mds_revert_later(u, parts, words, sizeof(words), err, &count);
+    const mds_json_t *part = mds_json_at(parts, 0);
+    mds_str_t         id = mds_json_get_string(part, "id");
+    char              name[256];
+    mds_log_excerpt_t later = { 0 };
+    mds_status_t      status = mds_revert_find_later(u, parts, err, &later);
 
     if (status != MDS_OK) {
         return status;
     }
 
+    snprintf(name, sizeof(name), "%.*s%s%.*s",
+             MDS_STR(mds_json_get_string(part, "what")), id.len > 0 ? " " : "",
+             MDS_STR(id));
+
     return mds_fail(err, MDS_CONFLICT,
                     "change %" PRIu64 " cannot be undone: %s %s%s%s%s%s",
-                    u->serial, mds_revert_name(mds_json_at(parts, 0), name),
-                    why, count > 0 ? ". What stands on it: " : "", words,
-                    count > MDS_REVERT_TOLD ? "; …" : "",
-                    count > 0 ? ". To undo that first may help" : "");
+                    u->serial, name, why,
+                    later.count > 0 ? ". What stands on it: " : "", later.text,
+                    mds_log_excerpt_end(&later),
+                    later.count > 0 ? ". To undo that first may help" : "");
 }
 
-/* Members: poll, channels, lists */
-
-/* The object that the part is a member of, made where it has to be. */
-static mds_json_t *
-mds_revert_object(mds_json_t *parent, const char *key)
-{
-    if (mds_json_get(parent, key) == NULL
-        && mds_json_set(parent, key, mds_json_object_new()) != MDS_OK)
-    {
-        return NULL;
-    }
-
-    return mds_json_get(parent, key);
-}
+/* --- members: poll, channels, lists */
 
 static mds_status_t
 mds_revert_member(mds_revert_t *u, mds_json_t *object, const char *key,
@@ -142,7 +119,7 @@ mds_revert_member(mds_revert_t *u, mds_json_t *object, const char *key,
 
     if (!mds_json_equal(mds_json_get(object, key),
                         mds_json_get(change, "after"))) {
-        return mds_revert_stuck(u, change);
+        return mds_revert_add_stuck(u, change);
     }
 
     if (before == NULL) {
@@ -153,21 +130,30 @@ mds_revert_member(mds_revert_t *u, mds_json_t *object, const char *key,
     return mds_json_set(object, key, mds_json_copy(before));
 }
 
-/* A member of a member: channels, lists. What is empty then goes as well. */
+/* Reverts a member, named by the change's id, of parent[key]. */
 static mds_status_t
 mds_revert_inner(mds_revert_t *u, mds_json_t *parent, const char *key,
                  mds_json_t *change)
 {
-    mds_json_t  *object = mds_revert_object(parent, key);
-    mds_status_t status
-        = object == NULL
-              ? MDS_NO_MEMORY
-              : mds_revert_member(u, object,
-                                  mds_json_get_string(change, "id").data,
-                                  change);
+    if (mds_json_get(parent, key) == NULL
+        && mds_json_set(parent, key, mds_json_object_new()) != MDS_OK)
+    {
+        return MDS_NO_MEMORY;
+    }
 
-    if (status == MDS_OK && mds_json_size(object) == 0) {
-        mds_json_delete(parent, key);
+    return mds_revert_member(u, mds_json_get(parent, key),
+                             mds_json_get_string(change, "id").data, change);
+}
+
+/* The same for a part of the document, which is removed when it is empty. */
+static mds_status_t
+mds_revert_part(mds_revert_t *u, const char *key, mds_json_t *change)
+{
+    mds_json_t  *document = mds_json_get(u->state, "document");
+    mds_status_t status = mds_revert_inner(u, document, key, change);
+
+    if (status == MDS_OK && mds_json_size(mds_json_get(document, key)) == 0) {
+        mds_json_delete(document, key);
     }
 
     return status;
@@ -176,42 +162,40 @@ mds_revert_inner(mds_revert_t *u, mds_json_t *parent, const char *key,
 static mds_status_t
 mds_revert_members(mds_revert_t *u)
 {
-    mds_json_t  *document = mds_json_get(u->state, "document");
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes); i++) {
         mds_json_t *change = mds_json_at(u->changes, i);
-        mds_str_t   what = mds_json_get_string(change, "what");
 
-        if (mds_str_eq(what, mds_str("poll"))) {
-            status = mds_revert_member(u, document, "poll", change);
+        if (mds_diff_is(change, "poll")) {
+            status = mds_revert_member(u, mds_json_get(u->state, "document"),
+                                       "poll", change);
 
-        } else if (mds_str_eq(what, mds_str("channel"))) {
-            status = mds_revert_inner(u, document, "channels", change);
+        } else if (mds_diff_is(change, "channel")) {
+            status = mds_revert_part(u, "channels", change);
 
-        } else if (mds_str_eq(what, mds_str("list"))) {
-            status = mds_revert_inner(u, document, "lists", change);
+        } else if (mds_diff_is(change, "list")) {
+            status = mds_revert_part(u, "lists", change);
 
-        } else if (mds_str_eq(what, mds_str("external"))) {
-            status
-                = mds_revert_member(u, mds_revert_object(u->state, "external"),
-                                    mds_json_get_string(change, "id").data,
-                                    change);
+        } else if (mds_diff_is(change, "external")) {
+            status = mds_revert_inner(u, u->state, "external", change);
         }
     }
 
     return status;
 }
 
-/* What the message of a failed check points at: the part, as a change names
- * it; NULL where it points elsewhere. */
+/* --- the document that is left */
+
+/* Returns the part that the message of a failed check points at, as a change
+ * names it, or NULL if it points elsewhere. */
 static mds_json_t *
-mds_revert_pointed(const mds_json_t *document, const char *text)
+mds_revert_find_part(const mds_json_t *document, const char *text)
 {
     static const char prefix[] = MDS_REVERT_WHAT ": /";
     char              array[16] = "", id[MDS_DIFF_ID_MAX];
     size_t            len;
-    mds_json_t       *part, *item;
+    const mds_json_t *item;
 
     if (strncmp(text, prefix, sizeof(prefix) - 1) != 0) {
         return NULL;
@@ -227,24 +211,18 @@ mds_revert_pointed(const mds_json_t *document, const char *text)
     memcpy(array, text, len);
     item = mds_json_at(mds_json_get(document, array),
                        strtoul(text + len + 1, NULL, 10));
+
     if (item == NULL) {
         return NULL;
     }
 
-    array[strlen(array) - 1] = '\0'; /* "releases" are of releases */
-    part = mds_json_object_new();
+    array[len - 1] = '\0'; /* "releases" have changes of a "release" */
 
-    if (mds_json_set_str(part, "what", mds_str_of(array)) != MDS_OK
-        || mds_json_set_str(part, "id", mds_diff_id(item, id)) != MDS_OK)
-    {
-        mds_json_release(part);
-        return NULL;
-    }
-
-    return part;
+    return mds_json_pack("{s:s, s:o}", "what", array, "id",
+                         mds_json_string_new(mds_diff_id(item, id)));
 }
 
-/* Whether what is left makes sense: a release needs its package. */
+/* Checks what is left: a release needs its package, for example. */
 static mds_status_t
 mds_revert_check(mds_revert_t *u, mds_error_t *err)
 {
@@ -261,33 +239,35 @@ mds_revert_check(mds_revert_t *u, mds_error_t *err)
         return MDS_OK;
     }
 
-    part = mds_revert_pointed(document, why.text);
+    part = mds_revert_find_part(document, why.text);
+
     if (part == NULL) {
         return mds_fail(err, status, "change %" PRIu64 " cannot be undone: %s",
                         u->serial, why.text);
     }
 
-    snprintf(words, sizeof(words), "needs it (%.*s)", (int) sizeof(words) - 16,
-             why.text + strlen(MDS_REVERT_WHAT ": "));
-    parts = mds_json_array_new();
-    status = mds_json_done(mds_json_append(parts, part), err);
+    parts = mds_json_pack("[o]", part);
 
-    if (status == MDS_OK) {
-        status = mds_revert_conflict(u, parts, words, err);
+    if (parts == NULL) {
+        return mds_fail_memory(err);
     }
 
+    snprintf(words, sizeof(words), "needs it (%.*s)", (int) sizeof(words) - 16,
+             why.text + strlen(MDS_REVERT_WHAT ": "));
+    status = mds_revert_fail(u, parts, words, err);
     mds_json_release(parts);
+
     return status;
 }
 
-/* A key is no part of the document: `rekey` needs the other one. */
+/* A key cannot be reverted: `rekey` needs the other one. */
 static mds_status_t
-mds_revert_no_key(const mds_revert_t *u, mds_error_t *err)
+mds_revert_check_key(const mds_revert_t *u, mds_error_t *err)
 {
     for (size_t i = 0; i < mds_json_size(u->changes); i++) {
         const mds_json_t *change = mds_json_at(u->changes, i);
 
-        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("key"))) {
+        if (mds_diff_is(change, "key")) {
             return mds_fail(err, MDS_CONFLICT,
                             "change %" PRIu64 " cannot be undone: it gave the"
                             " app another key, %.*s. `mdsctl rekey` with key"
@@ -301,14 +281,14 @@ mds_revert_no_key(const mds_revert_t *u, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Whether the change has brought an app back that had been removed. */
+/* Returns whether the change has restored an app that had been removed. */
 static bool
 mds_revert_made_app(const mds_revert_t *u)
 {
     for (size_t i = 0; i < mds_json_size(u->changes); i++) {
         const mds_json_t *change = mds_json_at(u->changes, i);
 
-        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("app"))) {
+        if (mds_diff_is(change, "app")) {
             return mds_json_get(change, "before") == NULL;
         }
     }
@@ -316,60 +296,44 @@ mds_revert_made_app(const mds_revert_t *u)
     return false;
 }
 
-/* Nothing but a name is left of an app. */
+/* Returns whether nothing but the name is left of the app. */
 static bool
-mds_revert_emptied(const mds_revert_t *u)
+mds_revert_is_empty(const mds_revert_t *u)
 {
     static const char *const parts[]
         = { "poll", "channels", "lists", "packages", "releases" };
-    const mds_json_t *document = mds_json_get(u->state, "document");
+    const mds_json_t *messages = mds_json_get(u->state, "messages");
 
     for (size_t i = 0; i < mds_nelems(parts); i++) {
-        if (mds_json_size(mds_json_get(document, parts[i])) > 0) {
+        if (mds_json_size(mds_app_state_get(u->state, parts[i])) > 0) {
             return false;
         }
     }
 
-    return mds_json_size(
-               mds_json_get(mds_json_get(u->state, "messages"), "items"))
-           == 0;
+    return mds_json_size(mds_json_get(messages, "items")) == 0;
 }
 
 static mds_status_t
 mds_revert_all(mds_revert_t *u, mds_error_t *err)
 {
-    mds_status_t status = mds_revert_no_key(u, err);
+    mds_status_t status;
 
-    if (status == MDS_OK) {
-        status = mds_revert_members(u);
+    if ((status = mds_revert_check_key(u, err)) != MDS_OK
+        || (status = mds_revert_members(u)) != MDS_OK
+        || (status = mds_revert_array(u, "package", "packages", err)) != MDS_OK
+        || (status = mds_revert_array(u, "release", "releases", err)) != MDS_OK
+        || (status = mds_revert_messages(u)) != MDS_OK)
+    {
+        return status == MDS_NO_MEMORY ? mds_fail_memory(err) : status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_revert_array(u, "package", "packages", err);
+    if (mds_json_size(u->stuck) > 0) {
+        return mds_revert_fail(u, u->stuck, "is no longer as it left it", err);
     }
 
-    if (status == MDS_OK) {
-        status = mds_revert_array(u, "release", "releases", err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_revert_messages(u);
-    }
-
-    if (status == MDS_NO_MEMORY) {
-        return mds_fail_memory(err);
-    }
-
-    if (status == MDS_OK && mds_json_size(u->stuck) > 0) {
-        return mds_revert_conflict(u, u->stuck, "is no longer as it left it",
-                                   err);
-    }
-
-    if (status == MDS_OK && mds_revert_made_app(u) && mds_revert_emptied(u)) {
-        return mds_edit_remove(u->loader, NULL, u->state, err);
-    }
-
-    return status == MDS_OK ? mds_revert_check(u, err) : status;
+    return mds_revert_made_app(u) && mds_revert_is_empty(u)
+               ? mds_edit_remove(u->loader, NULL, u->state, err)
+               : mds_revert_check(u, err);
 }
 
 mds_status_t

@@ -17,7 +17,6 @@
 #include "loader/mds_diff.h"
 #include "loader/mds_lint.h"
 #include "loader/mds_message.h"
-#include "loader/mds_revert.h"
 #include "loader/mds_setting_ids.h"
 #include "state/mds_read_marks.h"
 
@@ -160,10 +159,6 @@ mds_update_compare(mds_update_t *u, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_diff(u->before, u->after, err, &u->changes);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_revert_add_places(u->before, u->changes, err);
     }
 
     if (status == MDS_OK && mds_json_size(u->changes) > 0

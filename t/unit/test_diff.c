@@ -108,7 +108,8 @@ test_releases(void **state)
     (void) state;
     check(STATE(RS(JOIN(R("r", ""), R("s", ",\"p\":1"), R("t", "")))),
           STATE(RS(JOIN(R("s", ",\"p\":2"), R("t", ""), R("u", "")))),
-          "[{\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}},{"
+          "[{\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"},"
+          "\"behind\":null},{"
           "\"what\":\"release\",\"id\":\"s\",\"before\":{\"id\":\"s\",\"p\":1},"
           "\"after\":{\"id\":\"s\",\"p\":2}},{\"what\":\"release\",\"id\":"
           "\"u\",\"after\":{\"id\":\"u\"}}]");
@@ -116,7 +117,7 @@ test_releases(void **state)
 
 /* Order counts: of releases of one version, and of builds. */
 static void
-test_client_manifest(void **state)
+test_order(void **state)
 {
     (void) state;
     check(STATE(RS(JOIN(R("r", ""), R("s", ""), R("t", "")))),
@@ -131,8 +132,9 @@ test_client_manifest(void **state)
           "\"what\":\"release\",\"id\":\"v\",\"after\":{\"id\":\"v\"}}]");
     check(STATE(RS(JOIN(R("q", ""), R("r", ""), R("s", "")))),
           STATE(RS(R("s", ""))),
-          "[{\"what\":\"release\",\"id\":\"q\",\"before\":{\"id\":\"q\"}},{"
-          "\"what\":\"release\",\"id\":\"r\",\"before\":{\"id\":\"r\"}}]");
+          "[{\"what\":\"release\",\"id\":\"q\",\"before\":{\"id\":\"q\"},"
+          "\"behind\":null},{\"what\":\"release\",\"id\":\"r\","
+          "\"before\":{\"id\":\"r\"},\"behind\":\"q\"}]");
 }
 
 static void
@@ -159,7 +161,7 @@ test_packages(void **state)
           STATE(PS(P("1", ",\"platform\":[\"ios\"],\"rules\":[1]"))),
           "[{\"what\":\"package\",\"id\":\"sdk s 1 ios [1]\",\"before\":" P(
               "1",
-              ",\"platform\":\"ios\",\"rules\":[1]") "},{\"what\":\"package\","
+              ",\"platform\":\"ios\",\"rules\":[1]") ",\"behind\":null},{\"what\":\"package\","
                                                      "\"id\":\"sdk s 1 "
                                                      "[\\\"ios\\\"] "
                                                      "[1]\",\"after\":" P(
@@ -188,7 +190,13 @@ test_twins(void **state)
                                                       "\"id\":\"sdk s "
                                                       "1\",\"before\":" P(
                                                           "1", ",\"x\""
-                                                               ":3") "}]");
+                                                               ":3") ",\"behind\":\"sdk s 1\"}]");
+
+    /* The second of two was removed: the item before it tells where it was. */
+    check(STATE(PS(JOIN(P("1", ""), P("2", ""), P("1", "")))),
+          STATE(PS(JOIN(P("1", ""), P("2", "")))),
+          "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
+              "1", "") ",\"behind\":\"sdk s 2\"}]");
 
     /* A package whose own words look like a twin's. */
     check(STATE(
@@ -237,7 +245,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing), cmocka_unit_test(test_new_app),
         cmocka_unit_test(test_parts),   cmocka_unit_test(test_releases),
-        cmocka_unit_test(test_client_manifest),   cmocka_unit_test(test_packages),
+        cmocka_unit_test(test_order),   cmocka_unit_test(test_packages),
         cmocka_unit_test(test_twins),   cmocka_unit_test(test_long),
     };
 
