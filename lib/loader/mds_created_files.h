@@ -1,7 +1,7 @@
 /*
- * mds_created_files: files that a change has put into the depot, and that go
- * again when it fails. To be used under the loader's lock, from before the
- * first one is stored.
+ * mds_created_files: removes the files that a change has put into the depot if
+ * the change fails. Begin under the loader's lock, before the first one is
+ * stored.
  */
 
 #ifndef MDS_CREATED_FILES_H
@@ -11,14 +11,13 @@
 
 typedef struct mds_created_files_s mds_created_files_t;
 
-/* Notes what is there. The caller gives *undo back with
- * mds_created_files_free(), which takes NULL as well. */
+/* Notes the files that are there. */
 mds_status_t mds_created_files_new(const char *depot, mds_error_t *err,
-                                   mds_created_files_t **undo) MDS_MUST_CHECK;
+                                   mds_created_files_t **files) MDS_MUST_CHECK;
 
-void mds_created_files_free(mds_created_files_t *undo);
+void mds_created_files_free(mds_created_files_t *files); /* NULL is fine */
 
-/* Removes what was not there, as far as it can: what stays is of no harm. */
-void mds_created_files_remove(mds_created_files_t *undo);
+/* Removes those that were not there. One that it cannot remove does no harm. */
+void mds_created_files_remove(mds_created_files_t *files);
 
 #endif

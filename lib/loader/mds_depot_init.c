@@ -1,3 +1,8 @@
+/*
+ * Making an empty depot: its directories, the journal, the state, generation 0,
+ * and last CURRENT, by which others know that it is a depot.
+ */
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,11 +17,11 @@
 #include "state/mds_registry.h"
 #include "state/mds_state.h"
 
-/* Workers read all of these but the journal, and write to state. */
+/* Workers read all of these but the journal, and write to the state. */
 static const struct {
     const char *name;
     mode_t      mode;
-    bool        workers; /* theirs to write to */
+    bool        workers; /* belongs to them */
 } mds_depot_dirs[] = {
     { "", 0755, false },
     { "/files", 0755, false },
@@ -27,11 +32,11 @@ static const struct {
     { "/state/devices", 02770, true },
 };
 
-/* By its descriptor; how: O_NOFOLLOW within the depot, which itself may be a
- * link. -1: the owner stays. */
+/* Sets owner (-1: as it is) and mode by the descriptor. how: O_NOFOLLOW within
+ * the depot, which itself may be a link. */
 static mds_status_t
-mds_depot_set(const char *path, int how, int64_t uid, int64_t gid, mode_t mode,
-              mds_error_t *err)
+mds_depot_set_owner(const char *path, int how, int64_t uid, int64_t gid,
+                    mode_t mode, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
     int          fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | how);
@@ -43,7 +48,7 @@ mds_depot_set(const char *path, int how, int64_t uid, int64_t gid, mode_t mode,
     if ((uid >= 0 || gid >= 0) && fchown(fd, (uid_t) uid, (gid_t) gid) != 0) {
         status = mds_fail_errno(err, "give \"%s\" to the workers", path);
 
-        /* Behind fchown(), which takes the set-group-id bit away. */
+        /* After fchown(), which clears the set-group-id bit. */
     } else if (fchmod(fd, mode) != 0) {
         status = mds_fail_errno(err, "chmod \"%s\"", path);
     }
@@ -52,11 +57,12 @@ mds_depot_set(const char *path, int how, int64_t uid, int64_t gid, mode_t mode,
     return status;
 }
 
-/* What is the workers' stays closed until all in it is made. It is theirs
- * already where its files are made by a process of theirs. */
+/* Makes a directory. Those of the workers stay closed until their files are
+ * made; if a process of the workers makes these, it owns the directory already.
+ */
 static mds_status_t
-mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
-              mds_error_t *err)
+mds_depot_make_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
+                   mds_error_t *err)
 {
     mds_path_t   path;
     bool         workers = mds_depot_dirs[i].workers;
@@ -69,15 +75,17 @@ mds_depot_dir(const char *depot, size_t i, int64_t uid, int64_t gid,
     }
 
     return status == MDS_OK
-               ? mds_depot_set(path.text, i == 0 ? 0 : O_NOFOLLOW,
-                               early ? uid : -1, early ? gid : -1,
-                               workers ? 0700 : mds_depot_dirs[i].mode, err)
+               ? mds_depot_set_owner(path.text, i == 0 ? 0 : O_NOFOLLOW,
+                                     early ? uid : -1, early ? gid : -1,
+                                     workers ? 0700 : mds_depot_dirs[i].mode,
+                                     err)
                : status;
 }
 
-/* The inner ones first. */
+/* Gives the workers their directories, inner ones first. */
 static mds_status_t
-mds_depot_give(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
+mds_depot_give_dirs(const char *depot, int64_t uid, int64_t gid,
+                    mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
@@ -91,22 +99,41 @@ mds_depot_give(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
         status = mds_path(&path, err, "%s%s", depot, mds_depot_dirs[i].name);
 
         if (status == MDS_OK) {
-            status = mds_depot_set(path.text, O_NOFOLLOW, uid, gid,
-                                   mds_depot_dirs[i].mode, err);
+            status = mds_depot_set_owner(path.text, O_NOFOLLOW, uid, gid,
+                                         mds_depot_dirs[i].mode, err);
         }
     }
 
     return status;
 }
 
-/* A directory with something else in it is not made a depot by mistake. */
+/* Returns whether an interrupted init may have left the name. */
+static bool
+mds_depot_is_own_name(const char *name)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0
+        || mds_str_starts(mds_str_of(name), mds_str(MDS_TEMP_PREFIX)))
+    {
+        return true;
+    }
+
+    for (size_t i = 1; i < mds_nelems(mds_depot_dirs); i++) {
+        if (strcmp(name, mds_depot_dirs[i].name + 1) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Refuses a directory with other files in it, which was given by mistake. */
 static mds_status_t
-mds_depot_vacant(const char *depot, mds_error_t *err)
+mds_depot_check_empty(const char *depot, mds_error_t *err)
 {
     mds_path_t     path;
     struct dirent *entry;
     struct stat    st;
-    bool           vacant = true;
+    bool           is_empty = true;
     DIR           *dir;
     mds_status_t   status = mds_path(&path, err, "%s/CURRENT", depot);
 
@@ -123,33 +150,24 @@ mds_depot_vacant(const char *depot, mds_error_t *err)
         return MDS_OK;
     }
 
-    /* What an interrupted init has left may be there. */
     while ((entry = readdir(dir)) != NULL) {
-        bool ours = strcmp(entry->d_name, ".") == 0
-                    || strcmp(entry->d_name, "..") == 0
-                    || mds_str_starts(mds_str_of(entry->d_name),
-                                      mds_str(MDS_TEMP_PREFIX));
-
-        for (size_t i = 1; i < mds_nelems(mds_depot_dirs); i++) {
-            ours = ours
-                   || strcmp(entry->d_name, mds_depot_dirs[i].name + 1) == 0;
-        }
-
-        vacant = vacant && ours;
+        is_empty = is_empty && mds_depot_is_own_name(entry->d_name);
     }
 
     closedir(dir);
 
-    return vacant ? MDS_OK
-                  : mds_fail(err, MDS_EXISTS,
-                             "\"%s\" is not a depot, and not empty; want an"
-                             " empty or a new directory",
-                             depot);
+    return is_empty ? MDS_OK
+                    : mds_fail(err, MDS_EXISTS,
+                               "\"%s\" is not a depot, and not empty; want an"
+                               " empty or a new directory",
+                               depot);
 }
 
-/* An environment that may have been cut while it was made, which LMDB takes
- * for a foreign file. In its first three pages there are but the names of its
- * tables: nothing can be lost. */
+/*
+ * Removes an environment that was cut while it was made, which LMDB would not
+ * open. Its first three pages hold nothing but the names of its tables, so that
+ * no data can be lost.
+ */
 static mds_status_t
 mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
 {
@@ -166,8 +184,7 @@ mds_depot_drop_cut(const char *depot, const char *name, mds_error_t *err)
     return status;
 }
 
-/* What was made in the directories is there before CURRENT says so, and the
- * depot before it is told of. */
+/* Syncs a directory: its files are durable before CURRENT is made. */
 static mds_status_t
 mds_depot_sync(const char *depot, const char *name, mds_error_t *err)
 {
@@ -177,14 +194,45 @@ mds_depot_sync(const char *depot, const char *name, mds_error_t *err)
     return status == MDS_OK ? mds_file_sync_dir(path.text, err) : status;
 }
 
-/* Journal, state, registry, and generation 0: a catalog of nothing. */
+/* Makes generation 0, an empty catalog. */
+static mds_status_t
+mds_depot_make_generation(const char *depot, mds_error_t *err)
+{
+    mds_generation_t *generation;
+    mds_file_id_t     file_id;
+    mds_status_t      status
+        = mds_generation_begin(depot, 0, mds_time_now_ms(), err, &generation);
+
+    return status == MDS_OK
+               ? mds_generation_commit(generation, NULL, err, &file_id)
+               : status;
+}
+
+static mds_status_t
+mds_depot_sync_all(const char *depot, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if ((status = mds_depot_sync(depot, "journal", err)) != MDS_OK
+        || (status = mds_depot_sync(depot, "state/devices", err)) != MDS_OK
+        || (status = mds_depot_sync(depot, "state", err)) != MDS_OK)
+    {
+        return status;
+    }
+
+    /* The directory above the depot may not be ours to open. */
+    status = mds_depot_sync(depot, "..", err);
+
+    return status == MDS_DENIED ? MDS_OK : status;
+}
+
+/* Makes everything in the directories. The registry is made before the state: a
+ * worker that finds a state without a registry would make one. */
 static mds_status_t
 mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
-    mds_journal_t    *journal;
-    mds_generation_t *generation;
-    mds_file_id_t     file_id;
-    mds_status_t      status = mds_journal_open(depot, err, &journal);
+    mds_journal_t *journal;
+    mds_status_t   status = mds_journal_open(depot, err, &journal);
 
     if (status != MDS_OK) {
         return status;
@@ -192,69 +240,35 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     mds_journal_close(journal);
 
-    /* A worker that finds a state without a registry makes one: it must not
-     * find that here. */
-    status = mds_registry_create(depot, uid, gid, err);
-
-    if (status == MDS_OK) {
-        status = mds_state_create(depot, uid, gid, err);
+    if ((status = mds_registry_create(depot, uid, gid, err)) != MDS_OK
+        || (status = mds_state_create(depot, uid, gid, err)) != MDS_OK
+        || (status = mds_depot_give_dirs(depot, uid, gid, err)) != MDS_OK
+        || (status = mds_depot_make_generation(depot, err)) != MDS_OK
+        || (status = mds_depot_sync_all(depot, err)) != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_depot_give(depot, uid, gid, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_generation_begin(depot, 0, mds_time_now_ms(), err,
-                                      &generation);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_generation_commit(generation, NULL, err, &file_id);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_depot_sync(depot, "journal", err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_depot_sync(depot, "state/devices", err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_depot_sync(depot, "state", err);
-    }
-
-    /* Above, not all may be ours to open. */
-    if (status == MDS_OK) {
-        status = mds_depot_sync(depot, "..", err);
-        status = status == MDS_DENIED ? MDS_OK : status;
-    }
-
-    return status == MDS_OK ? mds_current_create(depot, err) : status;
+    return mds_current_create(depot, err);
 }
 
 mds_status_t
 mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
-    mds_status_t status = mds_depot_vacant(depot, err);
+    mds_status_t status = mds_depot_check_empty(depot, err);
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(mds_depot_dirs); i++)
     {
-        status = mds_depot_dir(depot, i, uid, gid, err);
+        status = mds_depot_make_dir(depot, i, uid, gid, err);
     }
 
-    if (status == MDS_OK) {
-        status = mds_depot_drop_cut(depot, "journal", err);
+    if (status != MDS_OK
+        || (status = mds_depot_drop_cut(depot, "journal", err)) != MDS_OK
+        || (status = mds_depot_drop_cut(depot, "state", err)) != MDS_OK
+        || (status = mds_depot_drop_cut(depot, "state/devices", err)) != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_depot_drop_cut(depot, "state", err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_depot_drop_cut(depot, "state/devices", err);
-    }
-
-    return status == MDS_OK ? mds_depot_fill(depot, uid, gid, err) : status;
+    return mds_depot_fill(depot, uid, gid, err);
 }

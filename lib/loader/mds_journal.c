@@ -1,14 +1,18 @@
+/*
+ * The journal is an LMDB environment with a table for each kind of record.
+ * Records of a fixed size are copied out; JSON is parsed.
+ */
+
 #include "loader/mds_journal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mds_endian.h"
 #include "base/mds_file.h"
 #include "lmdb/mds_lmdb.h"
+#include "loader/mds_pid_lock.h"
 
 typedef enum {
     MDS_JOURNAL_META,
@@ -28,14 +32,10 @@ static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
     [MDS_JOURNAL_SIZES] = "sizes",
 };
 
-/* A loader that waits for so long says so; looks in between. */
-#define MDS_JOURNAL_QUIET_LOOKS 20
-#define MDS_JOURNAL_LOOK_NS 50000000
-
 struct mds_journal_s {
     mds_lmdb_t *lmdb;
-    int         fd; /* of its file, for a lock that tells who has it */
-    bool        held;
+    int         fd; /* of its file, for the mds_pid_lock */
+    bool        is_locked;
 };
 
 static void (*mds_journal_waits)(int64_t pid);
@@ -63,23 +63,19 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
     }
 
     opened->fd = -1;
-    status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
-                           MDS_JOURNAL_TABLES, MDS_LMDB_MAP_BYTES, err,
-                           &opened->lmdb);
 
-    if (status == MDS_OK) {
-        status = mds_path(&path, err, "%s/journal/data.mdb", depot);
-    }
-
-    if (status == MDS_OK) {
-        opened->fd = open(path.text, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    }
-
-    if (status != MDS_OK) {
+    if ((status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
+                                MDS_JOURNAL_TABLES, MDS_LMDB_MAP_BYTES, err,
+                                &opened->lmdb))
+            != MDS_OK
+        || (status = mds_path(&path, err, "%s/journal/data.mdb", depot))
+               != MDS_OK)
+    {
         mds_journal_close(opened);
         return status;
     }
 
+    opened->fd = open(path.text, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     *journal = opened;
     return MDS_OK;
 }
@@ -102,64 +98,12 @@ mds_journal_read(mds_journal_t *journal, mds_error_t *err)
     return mds_lmdb_read(journal->lmdb, err);
 }
 
-static bool
-mds_journal_lock(mds_journal_t *journal, int how, short type)
-{
-    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_len = 1 };
-    int          rc;
-
-    do {
-        rc = fcntl(journal->fd, how, &lock);
-    } while (rc != 0 && errno == EINTR);
-
-    return rc == 0;
-}
-
-/* Who holds the lock; 0: nobody any more, or nobody that is seen from here. */
-static int64_t
-mds_journal_holder(const mds_journal_t *journal)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
-
-    return fcntl(journal->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
-                   && lock.l_pid > 0
-               ? lock.l_pid
-               : 0;
-}
-
-/*
- * LMDB's own lock, which is what counts, does not tell who has it: this one is
- * taken before it, for that alone. Where it cannot be had for another reason
- * than that it is held, there is nothing to be told.
- */
 static void
-mds_journal_queue(mds_journal_t *journal)
+mds_journal_unlock(mds_journal_t *journal)
 {
-    const struct timespec look = { .tv_nsec = MDS_JOURNAL_LOOK_NS };
-
-    for (int i = 0; !mds_journal_lock(journal, F_SETLK, F_WRLCK); i++) {
-        if (errno != EAGAIN && errno != EACCES) {
-            return;
-        }
-
-        if (i == MDS_JOURNAL_QUIET_LOOKS) {
-            mds_journal_waits(mds_journal_holder(journal));
-            journal->held = mds_journal_lock(journal, F_SETLKW, F_WRLCK);
-            return;
-        }
-
-        (void) nanosleep(&look, NULL);
-    }
-
-    journal->held = true;
-}
-
-static void
-mds_journal_leave(mds_journal_t *journal)
-{
-    if (journal->held) {
-        journal->held = false;
-        (void) mds_journal_lock(journal, F_SETLK, F_UNLCK);
+    if (journal->is_locked) {
+        journal->is_locked = false;
+        mds_pid_lock_release(journal->fd);
     }
 }
 
@@ -169,13 +113,13 @@ mds_journal_write(mds_journal_t *journal, mds_error_t *err)
     mds_status_t status;
 
     if (mds_journal_waits != NULL && journal->fd >= 0) {
-        mds_journal_queue(journal);
+        journal->is_locked = mds_pid_lock_take(journal->fd, mds_journal_waits);
     }
 
     status = mds_lmdb_write(journal->lmdb, err);
 
     if (status != MDS_OK) {
-        mds_journal_leave(journal);
+        mds_journal_unlock(journal);
     }
 
     return status;
@@ -186,7 +130,7 @@ mds_journal_commit(mds_journal_t *journal, mds_error_t *err)
 {
     mds_status_t status = mds_lmdb_commit(journal->lmdb, err);
 
-    mds_journal_leave(journal);
+    mds_journal_unlock(journal);
     return status;
 }
 
@@ -194,7 +138,7 @@ void
 mds_journal_abort(mds_journal_t *journal)
 {
     mds_lmdb_abort(journal->lmdb);
-    mds_journal_leave(journal);
+    mds_journal_unlock(journal);
 }
 
 mds_status_t
@@ -209,7 +153,9 @@ mds_bytes(const void *data, size_t len)
     return (mds_str_t){ len, data };
 }
 
-/* A record of a fixed size; false: not there, or of another size. */
+/* --- records of a fixed size */
+
+/* Copies a record. False: it is not there, or is of another size. */
 static bool
 mds_journal_get(mds_journal_t *journal, unsigned table, mds_str_t key,
                 void *record, size_t len)
@@ -224,26 +170,128 @@ mds_journal_get(mds_journal_t *journal, unsigned table, mds_str_t key,
     return true;
 }
 
+static bool
+mds_journal_get_number(mds_journal_t *journal, unsigned table, mds_str_t key,
+                       uint64_t *number)
+{
+    uint8_t bytes[8];
+
+    if (!mds_journal_get(journal, table, key, bytes, sizeof(bytes))) {
+        return false;
+    }
+
+    *number = mds_load_be64(bytes);
+    return true;
+}
+
+static void
+mds_journal_put_number(mds_journal_t *journal, unsigned table, mds_str_t key,
+                       uint64_t number)
+{
+    uint8_t bytes[8];
+
+    mds_store_be64(bytes, number);
+    mds_lmdb_put(journal->lmdb, table, key, mds_bytes(bytes, sizeof(bytes)));
+}
+
 uint64_t
 mds_journal_get_serial(mds_journal_t *journal)
 {
-    uint8_t serial[8] = { 0 };
+    uint64_t serial = 0;
 
-    (void) mds_journal_get(journal, MDS_JOURNAL_META, mds_str("serial"), serial,
-                           sizeof(serial));
-
-    return mds_load_be64(serial);
+    (void) mds_journal_get_number(journal, MDS_JOURNAL_META, mds_str("serial"),
+                                  &serial);
+    return serial;
 }
 
 void
 mds_journal_set_serial(mds_journal_t *journal, uint64_t serial)
 {
-    uint8_t bytes[8];
-
-    mds_store_be64(bytes, serial);
-    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_META, mds_str("serial"),
-                 mds_bytes(bytes, sizeof(bytes)));
+    mds_journal_put_number(journal, MDS_JOURNAL_META, mds_str("serial"),
+                           serial);
 }
+
+bool
+mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                     uint64_t *compressed_bytes)
+{
+    return mds_journal_get_number(journal, MDS_JOURNAL_SIZES,
+                                  mds_bytes(sha256, sizeof(*sha256)),
+                                  compressed_bytes);
+}
+
+void
+mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                     uint64_t compressed_bytes)
+{
+    mds_journal_put_number(journal, MDS_JOURNAL_SIZES,
+                           mds_bytes(sha256, sizeof(*sha256)),
+                           compressed_bytes);
+}
+
+void
+mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256)
+{
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_SIZES,
+                    mds_bytes(sha256, sizeof(*sha256)));
+}
+
+bool
+mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          mds_manifest_signature_t *made)
+{
+    return mds_journal_get(journal, MDS_JOURNAL_MANIFESTS,
+                           mds_bytes(manifest, sizeof(*manifest)), made,
+                           sizeof(*made));
+}
+
+void
+mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          const mds_manifest_signature_t *made)
+{
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_MANIFESTS,
+                 mds_bytes(manifest, sizeof(*manifest)),
+                 mds_bytes(made, sizeof(*made)));
+}
+
+/* The key of a delta: both digests. */
+typedef struct {
+    mds_sha256_t from;
+    mds_sha256_t to;
+} mds_delta_key_t;
+
+bool
+mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                      const mds_sha256_t *to, mds_delta_entry_t *entry)
+{
+    mds_delta_key_t key = { *from, *to };
+
+    return mds_journal_get(journal, MDS_JOURNAL_DELTAS,
+                           mds_bytes(&key, sizeof(key)), entry, sizeof(*entry));
+}
+
+void
+mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                      const mds_sha256_t *to, const mds_delta_entry_t *entry)
+{
+    mds_delta_key_t key = { *from, *to };
+
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_DELTAS,
+                 mds_bytes(&key, sizeof(key)),
+                 mds_bytes(entry, sizeof(*entry)));
+}
+
+void
+mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                         const mds_sha256_t *to)
+{
+    mds_delta_key_t key = { *from, *to };
+
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_DELTAS,
+                    mds_bytes(&key, sizeof(key)));
+}
+
+/* --- states of apps, and entries of the log */
 
 static mds_status_t
 mds_journal_get_json(mds_journal_t *journal, unsigned table, mds_str_t key,
@@ -331,6 +379,17 @@ mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                                 mds_bytes(key, sizeof(key)), entry, err);
 }
 
+/* --- visits */
+
+static mds_status_t
+mds_journal_end_visit(mds_journal_t *journal, mds_lmdb_cursor_t *cursor,
+                      mds_status_t status, mds_error_t *err)
+{
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
+}
+
 mds_status_t
 mds_journal_visit_apps(mds_journal_t *journal, mds_journal_visit_t visit,
                        void *data, mds_error_t *err)
@@ -344,85 +403,7 @@ mds_journal_visit_apps(mds_journal_t *journal, mds_journal_visit_t visit,
         status = visit(data, app, err);
     }
 
-    mds_lmdb_walk_end(cursor);
-
-    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
-}
-
-bool
-mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
-                          mds_manifest_signature_t *made)
-{
-    return mds_journal_get(journal, MDS_JOURNAL_MANIFESTS,
-                           mds_bytes(manifest, sizeof(*manifest)), made,
-                           sizeof(*made));
-}
-
-void
-mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
-                          const mds_manifest_signature_t *made)
-{
-    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_MANIFESTS,
-                 mds_bytes(manifest, sizeof(*manifest)),
-                 mds_bytes(made, sizeof(*made)));
-}
-
-static mds_str_t
-mds_delta_key(const mds_sha256_t *from, const mds_sha256_t *to, uint8_t key[64])
-{
-    memcpy(key, from->bytes, 32);
-    memcpy(key + 32, to->bytes, 32);
-
-    return mds_bytes(key, 64);
-}
-
-bool
-mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                      const mds_sha256_t *to, mds_delta_entry_t *note)
-{
-    uint8_t key[64];
-
-    return mds_journal_get(journal, MDS_JOURNAL_DELTAS,
-                           mds_delta_key(from, to, key), note, sizeof(*note));
-}
-
-void
-mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                      const mds_sha256_t *to, const mds_delta_entry_t *note)
-{
-    uint8_t key[64];
-
-    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_DELTAS,
-                 mds_delta_key(from, to, key), mds_bytes(note, sizeof(*note)));
-}
-
-bool
-mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                     uint64_t *compressed_bytes)
-{
-    uint8_t bytes[8];
-
-    if (!mds_journal_get(journal, MDS_JOURNAL_SIZES,
-                         mds_bytes(sha256, sizeof(*sha256)), bytes,
-                         sizeof(bytes)))
-    {
-        return false;
-    }
-
-    *compressed_bytes = mds_load_be64(bytes);
-    return true;
-}
-
-void
-mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                     uint64_t compressed_bytes)
-{
-    uint8_t bytes[8];
-
-    mds_store_be64(bytes, compressed_bytes);
-    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_SIZES,
-                 mds_bytes(sha256, sizeof(*sha256)),
-                 mds_bytes(bytes, sizeof(bytes)));
+    return mds_journal_end_visit(journal, cursor, status, err);
 }
 
 mds_status_t
@@ -432,38 +413,24 @@ mds_journal_visit_deltas(mds_journal_t            *journal,
 {
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_DELTAS, mds_null_str);
-    mds_str_t    key, value;
-    mds_status_t status = MDS_OK;
+    mds_str_t         key, value;
+    mds_delta_key_t   ends;
+    mds_delta_entry_t entry;
+    mds_status_t      status = MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        mds_sha256_t      ends[2];
-        mds_delta_entry_t note;
-
-        if (key.len != sizeof(ends) || value.len != sizeof(note)) {
-            status
-                = mds_fail(err, MDS_DAMAGED,
-                           "journal: an entry of a delta has a wrong length");
+        if (key.len != sizeof(ends) || value.len != sizeof(entry)) {
+            status = mds_fail(err, MDS_DAMAGED,
+                              "journal: an entry of a delta has a wrong length");
             break;
         }
 
-        memcpy(ends, key.data, sizeof(ends));
-        memcpy(&note, value.data, sizeof(note));
-        status = visit(data, &ends[0], &ends[1], &note, err);
+        memcpy(&ends, key.data, sizeof(ends));
+        memcpy(&entry, value.data, sizeof(entry));
+        status = visit(data, &ends.from, &ends.to, &entry, err);
     }
 
-    mds_lmdb_walk_end(cursor);
-
-    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
-}
-
-void
-mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                         const mds_sha256_t *to)
-{
-    uint8_t key[64];
-
-    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_DELTAS,
-                    mds_delta_key(from, to, key));
+    return mds_journal_end_visit(journal, cursor, status, err);
 }
 
 mds_status_t
@@ -473,13 +440,13 @@ mds_journal_visit_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
     mds_lmdb_cursor_t *cursor
         = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_SIZES, mds_null_str);
     mds_str_t    key, value;
+    mds_sha256_t sha256;
     mds_status_t status = MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        mds_sha256_t sha256;
-
         if (key.len != sizeof(sha256)) {
-            status = mds_fail(err, MDS_DAMAGED, "journal: no note of a size");
+            status = mds_fail(err, MDS_DAMAGED,
+                              "journal: the record of a size has a wrong key");
             break;
         }
 
@@ -487,14 +454,5 @@ mds_journal_visit_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
         status = visit(data, &sha256, err);
     }
 
-    mds_lmdb_walk_end(cursor);
-
-    return status == MDS_OK ? mds_lmdb_status(journal->lmdb, err) : status;
-}
-
-void
-mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256)
-{
-    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_SIZES,
-                    mds_bytes(sha256, sizeof(*sha256)));
+    return mds_journal_end_visit(journal, cursor, status, err);
 }

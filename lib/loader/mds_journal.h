@@ -1,11 +1,11 @@
 /*
- * mds_journal: the loader's own memory, DEPOT/journal/: what each app's
- * document says now, what was changed when and by whom, and what it would be
- * dear to make again (signatures, differences).
+ * mds_journal: the loader's own record, DEPOT/journal/: the current document of
+ * each app, the log of changes, and what would be expensive to make again
+ * (signatures, differences, compressed sizes).
  *
  *   meta       "serial"                 8 bytes, big-endian
  *   apps       app                      its state, JSON (see mds_loader.h)
- *   removed    app                      what is left of the state of an app
+ *   removed    app                      what is kept of the state of an app
  *                                       that was removed
  *   log        serial, big-endian       the entry, JSON
  *   manifests  SHA-256 of the manifest with "serial" 0
@@ -28,12 +28,12 @@
 typedef struct mds_journal_s mds_journal_t;
 
 typedef struct {
-    uint8_t serial[8]; /* big-endian: which change made it */
+    uint8_t serial[8]; /* big-endian, of the change that made it */
     char    signature[MDS_SIGNATURE_BYTES];
 } mds_manifest_signature_t;
 
 typedef struct {
-    uint8_t worth; /* 0: made once, and not worth it */
+    uint8_t worth; /* 0: the difference was made, and not worth keeping */
     uint8_t sha256[32];
     uint8_t size[8]; /* big-endian */
 } mds_delta_entry_t;
@@ -43,26 +43,29 @@ mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
 
 void mds_journal_close(mds_journal_t *journal);
 
+/* --- transactions */
+
 mds_status_t
 mds_journal_read(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_journal_write(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 
-/*
- * Calls waits() where a write has waited for another loader for a second; pid:
- * of that one, 0 where it cannot be seen (another container). For the program,
- * once.
- */
-void mds_journal_on_wait(void (*waits)(int64_t pid));
 mds_status_t
 mds_journal_commit(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 void mds_journal_abort(mds_journal_t *journal);
 
-/* As it is now, to fd (mds_lmdb_copy()); not within a transaction. */
+/* Has waits() called when a write has waited for another loader for a second
+ * (mds_pid_lock_take()). For the program, once. */
+void mds_journal_on_wait(void (*waits)(int64_t pid));
+
+/* Copies the journal as it is now to fd (mds_lmdb_copy()); not within a
+ * transaction. */
 mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
                               mds_error_t *err) MDS_MUST_CHECK;
 
-/* Of the last change; 0 before the first. */
+/* --- records */
+
+/* Returns the serial of the last change; 0 before the first. */
 uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
@@ -78,14 +81,16 @@ mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
                     const mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
+
 /*
- * The app is none from here on. What is kept of its state is where it goes on
- * if it is made again: mds_journal_put_app() ends that. A new reference;
- * MDS_NOT_FOUND: there was no such app.
+ * Removes an app. What is kept of its state is where it continues if it is
+ * created again; mds_journal_put_app() deletes that.
  */
 mds_status_t mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
                                     const mds_json_t *state,
                                     mds_error_t      *err) MDS_MUST_CHECK;
+
+/* A new reference. MDS_NOT_FOUND: no such app was removed. */
 mds_status_t mds_journal_get_removed_app(mds_journal_t *journal, mds_str_t app,
                                          mds_error_t *err,
                                          mds_json_t **state) MDS_MUST_CHECK;
@@ -94,56 +99,55 @@ mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                       const mds_json_t *entry, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Calls back for the name of each app, in ascending order; the first status
- * that is not MDS_OK ends it. The view is good during the call. */
+/* These return false if there is no such record. */
+bool
+mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          mds_manifest_signature_t *made);
+bool mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                           const mds_sha256_t *to, mds_delta_entry_t *entry);
+bool mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                          uint64_t *compressed_bytes);
+
+void
+mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
+                          const mds_manifest_signature_t *made);
+void
+     mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                           const mds_sha256_t *to, const mds_delta_entry_t *entry);
+void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
+                          uint64_t compressed_bytes);
+
+void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
+                              const mds_sha256_t *to);
+void
+mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256);
+
+/* --- visits: each calls back for every record in ascending order; the first
+ * status that is not MDS_OK ends it and is returned. Views are valid during the
+ * call. */
+
 typedef mds_status_t (*mds_journal_visit_t)(void *data, mds_str_t app,
                                             mds_error_t *err);
+
 mds_status_t
 mds_journal_visit_apps(mds_journal_t *journal, mds_journal_visit_t visit,
                        void *data, mds_error_t *err) MDS_MUST_CHECK;
 
-/* False: not noted. */
-bool
-mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
-                          mds_manifest_signature_t *made);
-void
-mds_journal_put_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
-                          const mds_manifest_signature_t *made);
-
-bool mds_journal_get_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                           const mds_sha256_t *to, mds_delta_entry_t *note);
-void
-mds_journal_put_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                      const mds_sha256_t *to, const mds_delta_entry_t *note);
-
-/* Calls back for each; the first status that is not MDS_OK ends it. */
-typedef mds_status_t (*mds_journal_delta_visit_t)(void                    *data,
-                                                  const mds_sha256_t      *from,
-                                                  const mds_sha256_t      *to,
-                                                  const mds_delta_entry_t *note,
-                                                  mds_error_t             *err);
+typedef mds_status_t (*mds_journal_delta_visit_t)(
+    void *data, const mds_sha256_t *from, const mds_sha256_t *to,
+    const mds_delta_entry_t *entry, mds_error_t *err);
 
 mds_status_t
 mds_journal_visit_deltas(mds_journal_t            *journal,
                          mds_journal_delta_visit_t visit, void *data,
                          mds_error_t *err) MDS_MUST_CHECK;
 
-void mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
-                              const mds_sha256_t *to);
-
-bool mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                          uint64_t *compressed_bytes);
-void mds_journal_put_size(mds_journal_t *journal, const mds_sha256_t *sha256,
-                          uint64_t compressed_bytes);
-
-/* The same of sizes. */
 typedef mds_status_t (*mds_journal_size_visit_t)(void               *data,
                                                  const mds_sha256_t *sha256,
                                                  mds_error_t        *err);
+
 mds_status_t
 mds_journal_visit_sizes(mds_journal_t *journal, mds_journal_size_visit_t visit,
                         void *data, mds_error_t *err) MDS_MUST_CHECK;
-void
-mds_journal_delete_size(mds_journal_t *journal, const mds_sha256_t *sha256);
 
 #endif

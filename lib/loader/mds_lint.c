@@ -1,12 +1,15 @@
-#include "loader/mds_lint.h"
+/*
+ * Linting a release: it is compiled alone, with answers that are never sent,
+ * and decided for a device with each lower build.
+ */
 
-#include <stdlib.h>
+#include "loader/mds_lint.h"
 
 #include "base/mds_time.h"
 #include "compile/mds_compile.h"
 #include "evaluate/mds_decide.h"
 
-#define MDS_WARN_PLACES_MAX 8 /* that a line names */
+#define MDS_LINT_PLACES_MAX 8 /* that a warning names */
 
 typedef struct {
     mds_compile_t        compile; /* first: the callbacks get its address */
@@ -16,12 +19,12 @@ typedef struct {
     mds_json_t          *warnings;
     mds_error_t         *err;
 
-    const mds_package_t *from; /* what the device has */
-    mds_str_t            places[MDS_WARN_PLACES_MAX];
-    size_t               place_count; /* may be more than that */
-} mds_warning_t;
+    const mds_package_t *from; /* the build that the device has */
+    mds_str_t            places[MDS_LINT_PLACES_MAX];
+    size_t               place_count; /* may exceed MDS_LINT_PLACES_MAX */
+} mds_lint_t;
 
-/* --- a record of the release alone, with answers that are never sent */
+/* --- the record of the release alone */
 
 static mds_status_t
 mds_lint_size(mds_compile_t *c, const mds_sha256_t *sha256, mds_error_t *err,
@@ -64,7 +67,7 @@ static mds_status_t
 mds_lint_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
               mds_error_t *err)
 {
-    mds_warning_t *w = (mds_warning_t *) c;
+    mds_lint_t *w = (mds_lint_t *) c;
 
     (void) key;
     w->record = mds_arena_str(w->model->arena, record);
@@ -72,9 +75,9 @@ mds_lint_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
     return w->record.data == NULL ? mds_fail_memory(err) : MDS_OK;
 }
 
-/* For everybody, so that nothing but the ladder is between it and a device. */
+/* Compiles the release for everybody, so that only versions decide. */
 static mds_status_t
-mds_lint_compile(mds_warning_t *w)
+mds_lint_compile(mds_lint_t *w)
 {
     mds_release_t release = *w->release;
     mds_model_t   model = *w->model;
@@ -95,9 +98,9 @@ mds_lint_compile(mds_warning_t *w)
 
 /* --- a device that has a build */
 
-/* A value with which the rule holds; empty: none that is easily found. */
+/* Returns a value for which the rule holds, or one that is empty or a guess. */
 static mds_str_t
-mds_lint_value(const mds_warning_t *w, const mds_rule_t *rule)
+mds_lint_value(const mds_lint_t *w, const mds_rule_t *rule)
 {
     mds_str_t value;
 
@@ -123,9 +126,9 @@ mds_lint_value(const mds_warning_t *w, const mds_rule_t *rule)
     }
 }
 
-/* What is claimed already stays. */
+/* Sets an attribute that is not set yet. */
 static void
-mds_lint_claim(mds_request_t *request, mds_str_t name, mds_str_t value)
+mds_lint_set(mds_request_t *request, mds_str_t name, mds_str_t value)
 {
     mds_status_t status = MDS_OK;
 
@@ -137,34 +140,34 @@ mds_lint_claim(mds_request_t *request, mds_str_t name, mds_str_t value)
 }
 
 static void
-mds_lint_claim_rules(const mds_warning_t *w, const mds_rules_t *rules,
-                     mds_request_t *request)
+mds_lint_set_rules(const mds_lint_t *w, const mds_rules_t *rules,
+                   mds_request_t *request)
 {
     for (size_t i = 0; i < rules->count; i++) {
-        mds_lint_claim(request, rules->items[i].attribute,
-                       mds_lint_value(w, &rules->items[i]));
+        mds_lint_set(request, rules->items[i].attribute,
+                     mds_lint_value(w, &rules->items[i]));
     }
 }
 
-/* Whether a device with the build w->from that may get build `to` would get
- * nothing at all. */
+/* Decides whether a device with the build w->from that may get build `to` would
+ * get nothing at all. */
 static mds_status_t
-mds_lint_decide(mds_warning_t *w, const mds_package_t *to, mds_str_t platform,
+mds_lint_decide(mds_lint_t *w, const mds_package_t *to, mds_str_t platform,
                 mds_str_t channel, bool *nothing)
 {
-    mds_snapshot_t snapshot = { 0 }; /* lists and windows are not asked */
+    mds_snapshot_t snapshot = { 0 }; /* the record needs no lists */
     mds_request_t  request = { 0 };
     mds_decision_t decision;
     mds_status_t   status;
 
-    mds_lint_claim(&request, mds_str("app"), w->model->app);
-    mds_lint_claim(&request, mds_str("kind"), w->release->kind);
-    mds_lint_claim(&request, mds_str("name"), w->release->name);
-    mds_lint_claim(&request, mds_str("version"), w->from->version);
-    mds_lint_claim(&request, mds_str("platform"), platform);
-    mds_lint_claim(&request, mds_str("channel"), channel);
-    mds_lint_claim_rules(w, &w->from->rules, &request);
-    mds_lint_claim_rules(w, &to->rules, &request);
+    mds_lint_set(&request, mds_str("app"), w->model->app);
+    mds_lint_set(&request, mds_str("kind"), w->release->kind);
+    mds_lint_set(&request, mds_str("name"), w->release->name);
+    mds_lint_set(&request, mds_str("version"), w->from->version);
+    mds_lint_set(&request, mds_str("platform"), platform);
+    mds_lint_set(&request, mds_str("channel"), channel);
+    mds_lint_set_rules(w, &w->from->rules, &request);
+    mds_lint_set_rules(w, &to->rules, &request);
 
     status
         = mds_decide_on(&snapshot, (const mds_record_t *) w->record.data,
@@ -177,10 +180,11 @@ mds_lint_decide(mds_warning_t *w, const mds_package_t *to, mds_str_t platform,
     return status;
 }
 
-/* --- all of them */
+/* --- all devices */
 
+/* Returns whether the scope has the value; an empty scope has all. */
 static bool
-mds_lint_has(const mds_strs_t *scope, mds_str_t value)
+mds_lint_scope_has(const mds_strs_t *scope, mds_str_t value)
 {
     for (size_t i = 0; i < scope->count; i++) {
         if (mds_str_eq(scope->items[i], value)) {
@@ -192,30 +196,30 @@ mds_lint_has(const mds_strs_t *scope, mds_str_t value)
 }
 
 static bool
-mds_lint_same_resource(const mds_warning_t *w, const mds_package_t *package)
+mds_lint_is_of_resource(const mds_lint_t *w, const mds_package_t *package)
 {
     return mds_resource_cmp(package->kind, package->name, w->release->kind,
                             w->release->name)
            == 0;
 }
 
+/* Adds a platform and channel to the warning. */
 static mds_status_t
-mds_lint_note(mds_warning_t *w, mds_str_t platform, mds_str_t channel)
+mds_lint_add_place(mds_lint_t *w, mds_str_t platform, mds_str_t channel)
 {
-    mds_str_t place;
+    mds_str_t place
+        = mds_arena_printf(w->model->arena, "%.*s%s%.*s", MDS_STR(platform),
+                           channel.len > 0 ? " of channel " : "",
+                           MDS_STR(channel));
 
-    place = mds_arena_printf(w->model->arena, "%.*s%s%.*s", MDS_STR(platform),
-                             channel.len > 0 ? " of channel " : "",
-                             MDS_STR(channel));
-
-    /* Several builds of a version may be for the same one. */
-    for (size_t i = 0; i < w->place_count && i < MDS_WARN_PLACES_MAX; i++) {
+    /* Several builds of a version may be for the same place. */
+    for (size_t i = 0; i < w->place_count && i < MDS_LINT_PLACES_MAX; i++) {
         if (mds_str_eq(w->places[i], place)) {
             return MDS_OK;
         }
     }
 
-    if (w->place_count < MDS_WARN_PLACES_MAX) {
+    if (w->place_count < MDS_LINT_PLACES_MAX) {
         w->places[w->place_count] = place;
     }
 
@@ -224,9 +228,9 @@ mds_lint_note(mds_warning_t *w, mds_str_t platform, mds_str_t channel)
     return place.data == NULL ? mds_fail_memory(w->err) : MDS_OK;
 }
 
-/* One platform and channel, whichever build of the version it would get. */
+/* Checks one platform and channel, for each build of the version. */
 static mds_status_t
-mds_lint_place(mds_warning_t *w, mds_str_t platform, mds_str_t channel)
+mds_lint_place(mds_lint_t *w, mds_str_t platform, mds_str_t channel)
 {
     const mds_model_t *model = w->model;
     bool               nothing = false;
@@ -237,19 +241,20 @@ mds_lint_place(mds_warning_t *w, mds_str_t platform, mds_str_t channel)
     {
         const mds_package_t *to = &model->packages[i];
 
-        if (mds_lint_same_resource(w, to)
+        if (mds_lint_is_of_resource(w, to)
             && mds_version_cmp(&to->key, &w->release->key) == 0)
         {
             status = mds_lint_decide(w, to, platform, channel, &nothing);
         }
     }
 
-    return status == MDS_OK && nothing ? mds_lint_note(w, platform, channel)
-                                       : status;
+    return status == MDS_OK && nothing
+               ? mds_lint_add_place(w, platform, channel)
+               : status;
 }
 
-/* The names that a device with the build may have: those of the build, else
- * those of the release, else one that nobody names. */
+/* Returns the names that a device with the build may have: those of the build,
+ * or else of the release, or else an empty one. */
 static mds_strs_t
 mds_lint_names(const mds_strs_t *build, const mds_strs_t *release,
                mds_str_t *none)
@@ -260,7 +265,7 @@ mds_lint_names(const mds_strs_t *build, const mds_strs_t *release,
 }
 
 static mds_status_t
-mds_lint_build(mds_warning_t *w)
+mds_lint_build(mds_lint_t *w)
 {
     const mds_release_t *release = w->release;
     mds_str_t            none = mds_null_str;
@@ -272,8 +277,8 @@ mds_lint_build(mds_warning_t *w)
 
     for (size_t i = 0; status == MDS_OK && i < platforms.count; i++) {
         for (size_t j = 0; status == MDS_OK && j < channels.count; j++) {
-            if (mds_lint_has(&release->platforms, platforms.items[i])
-                && mds_lint_has(&release->channels, channels.items[j]))
+            if (mds_lint_scope_has(&release->platforms, platforms.items[i])
+                && mds_lint_scope_has(&release->channels, channels.items[j]))
             {
                 status
                     = mds_lint_place(w, platforms.items[i], channels.items[j]);
@@ -284,12 +289,13 @@ mds_lint_build(mds_warning_t *w)
     return status;
 }
 
+/* Returns the places as " on android, ios". */
 static mds_str_t
-mds_lint_places(const mds_warning_t *w)
+mds_lint_join_places(const mds_lint_t *w)
 {
     mds_str_t text = mds_null_str;
 
-    for (size_t i = 0; i < w->place_count && i < MDS_WARN_PLACES_MAX; i++) {
+    for (size_t i = 0; i < w->place_count && i < MDS_LINT_PLACES_MAX; i++) {
         if (w->places[i].len > 0) {
             text = mds_arena_printf(w->model->arena, "%.*s%s%.*s",
                                     MDS_STR(text), i > 0 ? ", " : " on ",
@@ -301,10 +307,10 @@ mds_lint_places(const mds_warning_t *w)
 }
 
 static mds_status_t
-mds_lint_say(mds_warning_t *w)
+mds_lint_warn(mds_lint_t *w)
 {
     const mds_release_t *release = w->release;
-    mds_str_t            places = mds_lint_places(w);
+    mds_str_t            places = mds_lint_join_places(w);
     mds_str_t            text;
 
     text = mds_arena_printf(
@@ -312,7 +318,7 @@ mds_lint_say(mds_warning_t *w)
         "release \"%.*s\": version %.*s%.*s%s would get nothing: there is no"
         " delta from it to %.*s, and \"missing\" is \"none\"",
         MDS_STR(release->id), MDS_STR(w->from->version), MDS_STR(places),
-        w->place_count > MDS_WARN_PLACES_MAX ? ", ..." : "",
+        w->place_count > MDS_LINT_PLACES_MAX ? ", ..." : "",
         MDS_STR(release->version));
 
     return text.data == NULL
@@ -322,9 +328,9 @@ mds_lint_say(mds_warning_t *w)
                : MDS_OK;
 }
 
-/* All builds of a version lie side by side in packages: one line for them. */
+/* Warns once for all builds of a version, which are neighbours in packages. */
 static mds_status_t
-mds_lint_version(mds_warning_t *w, const mds_package_t **packages, size_t count)
+mds_lint_version(mds_lint_t *w, const mds_package_t **packages, size_t count)
 {
     mds_status_t status = MDS_OK;
 
@@ -335,13 +341,12 @@ mds_lint_version(mds_warning_t *w, const mds_package_t **packages, size_t count)
         status = mds_lint_build(w);
     }
 
-    return status == MDS_OK && w->place_count > 0 ? mds_lint_say(w) : status;
+    return status == MDS_OK && w->place_count > 0 ? mds_lint_warn(w) : status;
 }
 
-/* The versions below the release's, higher ones first. */
+/* Checks the versions below the release's, higher ones first. */
 static mds_status_t
-mds_lint_versions(mds_warning_t *w, const mds_package_t **packages,
-                  size_t count)
+mds_lint_versions(mds_lint_t *w, const mds_package_t **packages, size_t count)
 {
     mds_status_t status = MDS_OK;
     size_t       first = 0, next;
@@ -364,44 +369,40 @@ mds_lint_versions(mds_warning_t *w, const mds_package_t **packages,
 }
 
 static mds_status_t
-mds_lint_release(mds_warning_t *w)
+mds_lint_release(mds_lint_t *w, const mds_builds_t *builds)
 {
-    const mds_model_t    *model = w->model;
-    const mds_package_t **packages;
-    size_t                count = 0;
-    mds_status_t          status;
+    size_t       first = 0, count = 0;
+    mds_status_t status = mds_lint_compile(w);
 
-    packages = mds_arena_calloc(model->arena, model->package_count + 1,
-                                sizeof(*packages));
-    if (packages == NULL) {
-        return mds_fail_memory(w->err);
+    while (first < builds->count
+           && !mds_lint_is_of_resource(w, builds->items[first]))
+    {
+        first++;
     }
 
-    for (size_t i = 0; i < model->package_count; i++) {
-        if (mds_lint_same_resource(w, &model->packages[i])) {
-            packages[count++] = &model->packages[i];
-        }
+    while (first + count < builds->count
+           && mds_lint_is_of_resource(w, builds->items[first + count]))
+    {
+        count++;
     }
-
-    qsort(packages, count, sizeof(*packages), mds_builds_cmp);
-    status = mds_lint_compile(w);
 
     return status == MDS_OK && w->record.len > 0
-               ? mds_lint_versions(w, packages, count)
+               ? mds_lint_versions(w, builds->items + first, count)
                : status;
 }
 
 mds_status_t
 mds_lint(const mds_model_t *model, mds_error_t *err, mds_json_t *warnings)
 {
-    mds_warning_t w = {
+    mds_lint_t w = {
         .compile
         = { mds_lint_size, mds_lint_delta, mds_lint_sign, mds_lint_emit },
         .model = model,
         .warnings = warnings,
         .err = err,
     };
-    mds_status_t status = MDS_OK;
+    mds_builds_t builds;
+    mds_status_t status = mds_builds_sort(model, err, &builds);
 
     for (size_t i = 0; status == MDS_OK && i < model->release_count; i++) {
         w.release = &model->releases[i];
@@ -410,7 +411,7 @@ mds_lint(const mds_model_t *model, mds_error_t *err, mds_json_t *warnings)
             && w.release->missing == MDS_MISSING_NONE
             && w.release->version.len > 0)
         {
-            status = mds_lint_release(&w);
+            status = mds_lint_release(&w, &builds);
         }
     }
 

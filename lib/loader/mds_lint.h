@@ -1,10 +1,10 @@
 /*
- * mds_lint: what is allowed, and hardly meant.
+ * mds_lint: warns of what is allowed, but is probably a mistake.
  *
- * A release whose "missing" is "none" leaves a device alone that has a version
- * from which there is no difference. Which versions those are is not thought
- * out here: the release is compiled as it would be, and decided for a device
- * of each published version, platform and channel.
+ * A release whose "missing" is "none" gives nothing to a device whose version
+ * has no difference to the release's. These versions are not derived here: the
+ * release is compiled as it would be, and decided for a device of each
+ * published version, platform and channel.
  */
 
 #ifndef MDS_LINT_H
@@ -14,8 +14,8 @@
 
 /*
  * Adds a line to warnings (an array) for each running release and each lower
- * version that would get nothing by it. Differences that are asked for count
- * as made. Memory is taken from the model's arena.
+ * version that would get nothing by it. Differences that the document asks for
+ * count as made. Memory is taken from the model's arena.
  */
 mds_status_t mds_lint(const mds_model_t *model, mds_error_t *err,
                       mds_json_t *warnings) MDS_MUST_CHECK;

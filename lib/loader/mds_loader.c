@@ -45,7 +45,8 @@ mds_loader_serial(const mds_loader_t *loader)
     return mds_current_serial(loader->current);
 }
 
-/* Whoever has waited for the lock may find that the depot was restored. */
+/* A loader that has waited for the lock may find that the depot was restored.
+ */
 static mds_status_t
 mds_loader_check_depot(const mds_loader_t *loader, mds_error_t *err)
 {
@@ -70,8 +71,8 @@ mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err)
         return status;
     }
 
-    /* A copy of a depot has another's generations, and a journal of its own:
-     * what that does not know of is not to be collected. */
+    /* A copy of a depot has generations that its own journal does not know:
+     * they must not be removed as unneeded. */
     if (mds_current_serial(loader->current) > serial) {
         return mds_fail(err, MDS_CONFLICT,
                         "\"%s\" is at serial %llu, and its journal knows"
@@ -91,30 +92,24 @@ mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err)
 mds_status_t
 mds_loader_recover(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
 {
-    mds_status_t status = mds_loader_roll_forward(loader, err);
+    mds_status_t status;
 
-    if (status == MDS_OK) {
-        status = mds_loader_upgrade_format(loader, key, err);
+    if ((status = mds_loader_roll_forward(loader, err)) != MDS_OK
+        || (status = mds_loader_upgrade_format(loader, key, err)) != MDS_OK
+        || (status = mds_store_sweep(loader->depot, err)) != MDS_OK
+        || (status = mds_idset_sweep(loader->depot, err)) != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_store_sweep(loader->depot, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_idset_sweep(loader->depot, err);
-    }
-
-    return status == MDS_OK
-               ? mds_generation_prune(loader->depot,
-                                      mds_journal_get_serial(loader->journal),
-                                      MDS_GENERATIONS_KEPT, err)
-               : status;
+    return mds_generation_prune(loader->depot,
+                                mds_journal_get_serial(loader->journal),
+                                MDS_GENERATIONS_KEPT, err);
 }
 
-/* Somebody was killed between the commit and the switch. */
+/* Recovers if a loader was killed between its commit and its switch. */
 static mds_status_t
-mds_loader_finish_other(mds_loader_t *loader, mds_error_t *err)
+mds_loader_recover_if_behind(mds_loader_t *loader, mds_error_t *err)
 {
     uint64_t     serial;
     mds_status_t status = mds_journal_read(loader->journal, err);
@@ -164,15 +159,10 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
                        "\"%s\" is not a depot; `mdsctl init` makes one", depot);
     }
 
-    if (status == MDS_OK) {
-        status = mds_journal_open(depot, err, &opened->journal);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_loader_finish_other(opened, err);
-    }
-
-    if (status != MDS_OK) {
+    if (status != MDS_OK
+        || (status = mds_journal_open(depot, err, &opened->journal)) != MDS_OK
+        || (status = mds_loader_recover_if_behind(opened, err)) != MDS_OK)
+    {
         mds_loader_close(opened);
         return status;
     }

@@ -1,23 +1,23 @@
 /*
- * mds_loader: changes of the catalog, each whole or not at all.
+ * mds_loader: makes changes of the catalog, each as a whole or not at all.
  *
- * A change edits one app's state, which the journal keeps as JSON:
+ * A change edits the state of one app, which the journal keeps as JSON:
  *
  *   { "document": the document, files named by their SHA-256,
  *     "external": contents of external lists by name,
  *     "config":   numbers of settings (see mds_setting_ids.h),
+ *     "messages": gray messages (see mds_message.h),
  *     "key":      the id of the key that signs the app, once one has,
  *     "since":    serials of the last changes of releases, by id,
  *     "serial":   the app's last change,
  *     "applied":  its last change by a document,
- *     "removed":  true, of an app that was removed: its document is empty }
+ *     "removed":  true, if the app was removed: its document is empty }
  *
- * What an edit leaves is checked as a document is; the files that it names
- * are stored, differences made, the next generation compiled, signed, checked
- * and put in place; then the journal is committed (from here on the change is
- * there), and CURRENT switched. A loader that is killed in between leaves
- * either nothing but unused files, or a change that the next loader to come
- * finishes.
+ * The edited document is checked; the files that it names are stored, and
+ * differences made; the next generation is compiled, signed, validated and put
+ * in place; then the journal is committed, which makes the change, and CURRENT
+ * is switched. A loader that is killed leaves either nothing but unused files,
+ * or a committed change, which the next loader finishes.
  */
 
 #ifndef MDS_LOADER_H
@@ -27,25 +27,26 @@
 #include "sign/mds_sign.h"
 #include "json/mds_json.h"
 
-/* Generations that stay for requests under way, and for going back. */
+/* Generations that are kept for requests under way, and for going back. */
 #define MDS_GENERATIONS_KEPT 5
 
 typedef struct mds_loader_s mds_loader_t;
 
-/* How the caller shows that something takes long; both may be NULL. */
+/* Shows the caller's user that something takes long; both may be NULL. */
 typedef struct {
     mds_progress_t *(*begin)(const char *label);
     void (*end)(mds_progress_t *progress);
 } mds_loader_ui_t;
 
 /*
- * An empty depot in `depot`, which is made if need be. State is to be written
- * by uid and gid (-1: whoever runs this). MDS_EXISTS: it is a depot already.
+ * Makes an empty depot in the directory `depot`, which is made if necessary.
+ * The state will belong to uid and gid (-1: of this process). MDS_EXISTS: it is
+ * a depot already.
  */
 mds_status_t mds_depot_init(const char *depot, int64_t uid, int64_t gid,
                             mds_error_t *err) MDS_MUST_CHECK;
 
-/* Opens a depot for its loader; finishes what a killed one had committed. */
+/* Opens a depot, and finishes what a killed loader had committed. */
 mds_status_t
 mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
                 mds_loader_t **loader) MDS_MUST_CHECK;
@@ -55,21 +56,29 @@ mds_journal_t *mds_loader_journal(mds_loader_t *loader);
 
 const char *mds_loader_depot(const mds_loader_t *loader);
 
-uint64_t mds_loader_serial(const mds_loader_t *loader); /* in force */
+/* Returns the serial of the generation in force. */
+uint64_t mds_loader_serial(const mds_loader_t *loader);
+
+/* Returns the app's state; a new reference. MDS_NOT_FOUND has a message. */
+mds_status_t
+mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                     mds_json_t **state) MDS_MUST_CHECK;
 
 /*
- * With the journal locked: what another has committed, and not put in force
- * (it was killed in between, or is about to), is in force afterwards.
- * MDS_CONFLICT: the depot was restored meanwhile, or is a copy of another: what
- * is done here would be lost.
+ * Puts into force, with the journal locked, what another loader has committed
+ * but not put into force, since it was killed in between. MDS_CONFLICT: the
+ * depot was restored meanwhile, or is a copy of another, and what is done here
+ * would be lost.
  */
 mds_status_t
 mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
 
+/* --- changes */
+
 /*
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
- * an app that is not known yet. One that was removed is {"removed": true, …},
- * and is there again afterwards, unless the edit sets that. Runs within the
+ * an app that is not known yet. An app that was removed, {"removed": true, …},
+ * exists again afterwards, unless the edit sets "removed". Runs within the
  * journal's transaction.
  */
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
@@ -85,6 +94,12 @@ typedef enum {
     MDS_NEW_APP_FIRST, /* only where the depot has no app yet */
     MDS_NEW_APP_ALWAYS
 } mds_new_app_t;
+
+/* Checks, within one of the journal's transactions, that the app exists or may
+ * be made. MDS_NOT_FOUND: "there is no app", and those that there are. */
+mds_status_t
+mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
+                     mds_error_t *err) MDS_MUST_CHECK;
 
 typedef struct {
     mds_str_t        app;
@@ -102,8 +117,8 @@ typedef struct {
     const char *base_dir;
     bool        outside;
 
-    /* Checked, unless NULL, where the edit would change something; `before` is
-     * the state as it is. */
+    /* Checked, unless NULL, if the edit changes something; `before` is the
+     * state as it is. */
     mds_precondition_t precondition;
 
     mds_edit_t edit;
@@ -114,34 +129,26 @@ typedef struct {
     uint64_t    serial;  /* of the catalog, after */
     mds_json_t *changes; /* see mds_diff.h; a new reference */
 
-    /* Strings: what is allowed, and hardly meant; a new reference. */
+    /* Strings about what is allowed, but probably a mistake; a new reference.
+     */
     mds_json_t *warnings;
 } mds_change_result_t;
 
-/* Nothing changes, not even the serial, where the edit changes nothing. */
+/* Makes the change. An edit that changes nothing uses no serial. */
 mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result) MDS_MUST_CHECK;
+
+/* --- edits */
 
 /* The edit of `rekey`: data is the mds_key_t that signs the app from now on. */
 mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
 
-/* Checks, within one of the journal's transactions, that the app exists or may
- * be made. MDS_NOT_FOUND: "there is no app", and those that there are. */
-mds_status_t
-mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
-                     mds_error_t *err) MDS_MUST_CHECK;
-
-/* The app's state now; a new reference. MDS_NOT_FOUND has words. */
-mds_status_t
-mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
-                     mds_json_t **state) MDS_MUST_CHECK;
-
 /*
- * The edit of `apply`: data is a mds_apply_t. The document takes the place of
- * the app's; contents of lists that stay external stay. Its guard is
- * MDS_CONFLICT where single steps would be lost; the words list them.
+ * The edit of `apply`: data is a mds_apply_t. The document replaces the app's;
+ * contents of lists that are still external stay. Its precondition fails with
+ * MDS_CONFLICT if single steps would be lost, and lists them.
  */
 typedef struct {
     const mds_json_t *document;
@@ -155,9 +162,9 @@ mds_status_t mds_precondition_apply(mds_loader_t *loader, void *data,
                                     const mds_json_t *before, mds_error_t *err);
 
 /*
- * The edit that removes the app; data is not looked at. What goes on if the
- * app is made again stays: the next id of its messages, since users' marks are
- * by id.
+ * The edit that removes the app; data is ignored. The next id of its messages
+ * is kept for the case that the app is created again, since users' read marks
+ * are by id.
  */
 mds_status_t mds_edit_remove(mds_loader_t *loader, void *data,
                              mds_json_t *state, mds_error_t *err);

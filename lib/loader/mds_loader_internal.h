@@ -1,5 +1,5 @@
 /*
- * mds_loader_internal: what the files of the loader share, and nobody else.
+ * mds_loader_internal: what the files of the loader share.
  */
 
 #ifndef MDS_LOADER_INTERNAL_H
@@ -15,20 +15,21 @@ struct mds_loader_s {
     mds_loader_ui_t ui;
 };
 
-mds_progress_t      *
+/* Begins to show progress; NULL: the caller shows none. */
+mds_progress_t *
 mds_loader_begin_progress(mds_loader_t *loader, const char *label);
+
 void mds_loader_end_progress(mds_loader_t *loader, mds_progress_t *progress);
 
 /*
- * With the journal locked: puts into force what a killed loader had committed,
+ * Puts into force, with the journal locked, what a killed loader had committed,
  * and removes what it left unfinished.
  */
 mds_status_t mds_loader_recover(mds_loader_t *loader, const mds_key_t *key,
                                 mds_error_t *err) MDS_MUST_CHECK;
 
-/* With the journal locked: makes the generation in force anew from the
- * journal, under its serial, where it is of another format, an older
- * program's. */
+/* Makes the generation in force again from the journal, under its serial, if it
+ * is of an older program's format; with the journal locked. */
 mds_status_t
 mds_loader_upgrade_format(mds_loader_t *loader, const mds_key_t *key,
                           mds_error_t *err) MDS_MUST_CHECK;

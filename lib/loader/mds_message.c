@@ -1,3 +1,7 @@
+/*
+ * Adding, withdrawing and expiring gray messages in an app's state.
+ */
+
 #include "loader/mds_message.h"
 #include "loader/mds_app_state.h"
 
@@ -7,33 +11,26 @@
 #include "base/mds_kind.h"
 #include "base/mds_time.h"
 
-/* The state's "messages", made if it is not there; NULL: no memory. */
+/* Returns the state's "messages", which are made if there are none. NULL: no
+ * memory. */
 static mds_json_t *
 mds_messages_of(mds_json_t *state)
 {
-    mds_json_t *messages = mds_json_get(state, "messages");
-
-    if (messages != NULL) {
-        return messages;
-    }
-
-    messages = mds_json_object_new();
-
-    if (mds_json_set_integer(messages, "next", 1) != MDS_OK
-        || mds_json_set(messages, "items", mds_json_array_new()) != MDS_OK)
+    if (mds_json_get(state, "messages") == NULL
+        && mds_json_set(state, "messages",
+                        mds_json_pack("{s:I, s:[]}", "next", (int64_t) 1,
+                                      "items"))
+               != MDS_OK)
     {
-        mds_json_release(messages);
         return NULL;
     }
 
-    return mds_json_set(state, "messages", messages) == MDS_OK
-               ? mds_json_get(state, "messages")
-               : NULL;
+    return mds_json_get(state, "messages");
 }
 
-/* A platform is one of a string, a list, or of all that there are. */
+/* Returns whether a scope (a name, a list, or absent: all) has the platform. */
 static bool
-mds_scope_names(const mds_json_t *scope, mds_str_t platform)
+mds_scope_has(const mds_json_t *scope, mds_str_t platform)
 {
     if (scope == NULL || mds_str_eq(mds_json_string(scope), platform)) {
         return true;
@@ -48,11 +45,11 @@ mds_scope_names(const mds_json_t *scope, mds_str_t platform)
     return false;
 }
 
-/* The version of the package as it was published; empty: there is none. An
- * embedded version is known, and never offered: nobody could take it. */
+/* Returns the package's version as it was published, or an empty one. An
+ * embedded version is known, but never offered: no device could install it. */
 static mds_str_t
-mds_message_published(const mds_json_t *state, mds_str_t platform,
-                      const mds_version_t *version)
+mds_message_find_version(const mds_json_t *state, mds_str_t platform,
+                         const mds_version_t *version)
 {
     const mds_json_t *packages = mds_app_state_get(state, "packages");
 
@@ -64,7 +61,7 @@ mds_message_published(const mds_json_t *state, mds_str_t platform,
         if (mds_kind_has(mds_json_get_string(package, "kind"), MDS_KIND_IS_APP)
             && !mds_str_eq(mds_json_get_string(package, "delivery"),
                            mds_str("embedded"))
-            && mds_scope_names(mds_json_get(package, "platform"), platform)
+            && mds_scope_has(mds_json_get(package, "platform"), platform)
             && mds_version_parse(text, &published)
             && mds_version_cmp(&published, version) == 0)
         {
@@ -79,31 +76,21 @@ static mds_json_t *
 mds_message_new(int64_t id, mds_str_t platform, mds_str_t version,
                 int64_t expires_ms, const mds_sha256_t *users)
 {
-    char        time[MDS_TIME_BYTES], hex[MDS_SHA256_HEX + 1];
-    mds_json_t *message = mds_json_object_new();
+    char time[MDS_TIME_BYTES], hex[MDS_SHA256_HEX + 1];
 
-    if (mds_json_set_integer(message, "id", id) != MDS_OK
-        || mds_json_set_str(message, "platform", platform) != MDS_OK
-        || mds_json_set_str(message, "version", version) != MDS_OK
-        || mds_json_set_str(message, "expires",
-                            mds_str_of(mds_time_format(expires_ms, time)))
-               != MDS_OK
-        || mds_json_set_str(message, "users",
-                            mds_str_of(mds_sha256_hex(users, hex)))
-               != MDS_OK)
-    {
-        mds_json_release(message);
-        return NULL;
-    }
-
-    return message;
+    return mds_json_pack("{s:I, s:o, s:o, s:s, s:s}", "id", id, "platform",
+                         mds_json_string_new(platform), "version",
+                         mds_json_string_new(version), "expires",
+                         mds_time_format(expires_ms, time), "users",
+                         mds_sha256_hex(users, hex));
 }
 
-/* What there is: platforms of the version, or versions of upgrades. */
+/* Fails, and names the platforms of the version, or the versions of upgrades.
+ */
 static mds_status_t
-mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
-                        mds_str_t version, const mds_version_t *key,
-                        mds_error_t *err)
+mds_message_fail_unpublished(const mds_json_t *state, mds_str_t platform,
+                             mds_str_t version, const mds_version_t *key,
+                             mds_error_t *err)
 {
     const mds_json_t *packages = mds_app_state_get(state, "packages");
     mds_choices_t     platforms, versions;
@@ -115,18 +102,18 @@ mds_message_unpublished(const mds_json_t *state, mds_str_t platform,
     for (size_t i = 0; i < mds_json_size(packages); i++) {
         const mds_json_t *package = mds_json_at(packages, i);
         const mds_json_t *scope = mds_json_get(package, "platform");
-        mds_str_t         text_of = mds_json_get_string(package, "version");
-        mds_version_t     own;
+        mds_str_t         own = mds_json_get_string(package, "version");
+        mds_version_t     own_key;
 
         if (!mds_kind_has(mds_json_get_string(package, "kind"), MDS_KIND_IS_APP)
-            || !mds_version_parse(text_of, &own))
+            || !mds_version_parse(own, &own_key))
         {
             continue;
         }
 
-        mds_choices_add(&versions, text_of);
+        mds_choices_add(&versions, own);
 
-        if (mds_version_cmp(&own, key) == 0) {
+        if (mds_version_cmp(&own_key, key) == 0) {
             mds_choices_add(&platforms, mds_json_string(scope));
 
             for (size_t k = 0; mds_json_at(scope, k) != NULL; k++) {
@@ -162,10 +149,11 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
                         MDS_STR(version));
     }
 
-    published = mds_message_published(state, platform, &key);
+    published = mds_message_find_version(state, platform, &key);
 
     if (published.len == 0) {
-        return mds_message_unpublished(state, platform, version, &key, err);
+        return mds_message_fail_unpublished(state, platform, version, &key,
+                                            err);
     }
 
     if (mds_version_build(version).len > 0
@@ -223,7 +211,7 @@ mds_message_read(const mds_json_t *json, mds_arena_t *arena, mds_error_t *err,
         || !mds_sha256_parse(mds_json_get_string(json, "users"),
                              &message->users))
     {
-        return mds_fail(err, MDS_DAMAGED, "journal: not a message");
+        return mds_fail(err, MDS_DAMAGED, "journal: a message is damaged");
     }
 
     message->id = (uint64_t) mds_json_get_integer(json, "id");
@@ -235,7 +223,7 @@ mds_message_read(const mds_json_t *json, mds_arena_t *arena, mds_error_t *err,
 }
 
 static bool
-mds_message_gone(const mds_json_t *message, int64_t now_ms)
+mds_message_is_over(const mds_json_t *message, int64_t now_ms)
 {
     int64_t expires_ms;
 
@@ -251,7 +239,7 @@ mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest)
     size_t      before = mds_json_size(items);
 
     for (size_t i = before; i > 0; i--) {
-        if (mds_message_gone(mds_json_at(items, i - 1), now_ms)) {
+        if (mds_message_is_over(mds_json_at(items, i - 1), now_ms)) {
             mds_json_remove(items, i - 1);
         }
     }
@@ -286,7 +274,7 @@ mds_message_fill_model(const mds_json_t *state, int64_t now_ms,
     model->message_count = 0;
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(items); i++) {
-        if (!mds_message_gone(mds_json_at(items, i), now_ms)) {
+        if (!mds_message_is_over(mds_json_at(items, i), now_ms)) {
             status = mds_message_read(mds_json_at(items, i), model->arena, err,
                                       &model->messages[model->message_count]);
             model->message_count++;

@@ -1,11 +1,11 @@
 /*
- * mds_message: gray messages as the loader keeps them, in an app's state:
+ * mds_message: keeps gray messages in an app's state:
  *
  *   "messages": {"next": N, "items": [{"id": …, "platform": …, "version": …,
  *                "expires": …, "users": SHA-256 of the list's text}, …]}
  *
- * Ids count up by 1 in the order added, and are never used twice. A message
- * is kept for MDS_MESSAGE_KEPT_MS after it has expired.
+ * Each id is one above the last, and is never used twice. A message is kept for
+ * MDS_MESSAGE_KEPT_MS after it has expired.
  */
 
 #ifndef MDS_MESSAGE_H
@@ -23,17 +23,17 @@ mds_message_push(mds_json_t *state, mds_str_t platform, mds_str_t version,
                  int64_t expires_ms, const mds_sha256_t *users,
                  mds_error_t *err, uint64_t *id) MDS_MUST_CHECK;
 
-/* Takes it out again. MDS_NOT_FOUND. */
+/* Removes a message. MDS_NOT_FOUND: there is none of that id. */
 mds_status_t mds_message_withdraw(mds_json_t *state, uint64_t id,
                                   mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Drops what has expired long ago; *oldest is the lowest id that is left, or
- * the next one to be given. Whether anything was dropped.
+ * Removes messages that expired long ago, and returns whether there were any;
+ * *oldest is the lowest id that is left, or the next one to be given.
  */
 bool mds_message_prune(mds_json_t *state, int64_t now_ms, uint64_t *oldest);
 
-/* Puts all into the model but those that have expired long ago. */
+/* Puts all messages into the model but those that expired long ago. */
 mds_status_t
 mds_message_fill_model(const mds_json_t *state, int64_t now_ms,
                        mds_model_t *model, mds_error_t *err) MDS_MUST_CHECK;

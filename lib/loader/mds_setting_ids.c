@@ -1,3 +1,8 @@
+/*
+ * Numbering settings: pairs of a key and a value are interned in the order of
+ * "settings", so that the number of a release's pair is found by its index.
+ */
+
 #include "loader/mds_setting_ids.h"
 
 #include <stdlib.h>
@@ -18,62 +23,59 @@ mds_is_config(const mds_release_t *release)
     return release->value != NULL;
 }
 
-/* A key and a value as one string. */
+/* Interns a key and a value as the text of an array of both. */
 static mds_status_t
 mds_pair_intern(mds_intern_t *pairs, mds_str_t key, const mds_json_t *value,
                 mds_error_t *err, uint32_t *index, bool *fresh)
 {
-    mds_arena_t *arena = mds_arena_new();
-    char        *text = NULL;
-    size_t       len;
-    mds_str_t    pair = mds_null_str;
+    mds_json_t *pair = mds_json_pack("[o, O]", mds_json_string_new(key), value);
+    char       *text;
+    size_t      len;
+    uint32_t    found;
+    mds_status_t status
+        = mds_json_dump(pair, MDS_JSON_COMPACT, err, &text, &len);
 
-    if (arena != NULL
-        && mds_json_dump(value, MDS_JSON_COMPACT, err, &text, &len) == MDS_OK)
-    {
-        pair = mds_arena_printf(arena, "%.*s%c%.*s", MDS_STR(key), 0, (int) len,
-                                text);
+    mds_json_release(pair);
+
+    if (status != MDS_OK) {
+        return status;
     }
 
-    *index = pair.data == NULL ? UINT32_MAX : mds_intern(pairs, pair, fresh);
+    found = mds_intern(pairs, (mds_str_t){ len, text }, fresh);
     free(text);
-    mds_arena_free(arena);
 
-    return *index == UINT32_MAX ? mds_fail_memory(err) : MDS_OK;
-}
-
-/* Makes the "config" of a state that has none yet. */
-static mds_status_t
-mds_setting_ids_config(mds_json_t *state, mds_error_t *err, mds_json_t **config)
-{
-    mds_json_t *found = mds_json_get(state, "config");
-    mds_json_t *fresh;
-    uint32_t    epoch;
-
-    if (found != NULL) {
-        *config = found;
-        return MDS_OK;
-    }
-
-    fresh = mds_json_object_new();
-    mds_random(&epoch, sizeof(epoch));
-
-    if (mds_json_set_integer(fresh, "epoch", epoch) != MDS_OK
-        || mds_json_set_integer(fresh, "next", 1) != MDS_OK
-        || mds_json_set(fresh, "settings", mds_json_array_new()) != MDS_OK)
-    {
-        mds_json_release(fresh);
+    if (found == UINT32_MAX) {
         return mds_fail_memory(err);
     }
 
-    if (mds_json_set(state, "config", fresh) != MDS_OK) {
-        return mds_fail_memory(err);
-    }
-
-    *config = mds_json_get(state, "config");
+    *index = found;
     return MDS_OK;
 }
 
+/* Returns the "config" of a state, which is made if there is none. NULL: no
+ * memory. */
+static mds_json_t *
+mds_setting_ids_config(mds_json_t *state)
+{
+    uint32_t epoch;
+
+    if (mds_json_get(state, "config") == NULL) {
+        mds_random(&epoch, sizeof(epoch));
+
+        if (mds_json_set(state, "config",
+                         mds_json_pack("{s:I, s:I, s:[]}", "epoch",
+                                       (int64_t) epoch, "next", (int64_t) 1,
+                                       "settings"))
+            != MDS_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return mds_json_get(state, "config");
+}
+
+/* Interns the settings that have numbers. */
 static mds_status_t
 mds_setting_ids_known(mds_setting_ids_t *n, mds_error_t *err)
 {
@@ -97,28 +99,24 @@ static mds_status_t
 mds_setting_ids_add(mds_setting_ids_t *n, mds_str_t key,
                     const mds_json_t *value, mds_error_t *err)
 {
-    int64_t     next = mds_json_get_integer(n->config, "next");
-    mds_json_t *setting = mds_json_array_new();
+    int64_t next = mds_json_get_integer(n->config, "next");
 
-    if (mds_json_append(setting, mds_json_integer_new(next)) != MDS_OK
-        || mds_json_append(setting, mds_json_string_new(key)) != MDS_OK
-        || mds_json_append(setting, mds_json_copy(value)) != MDS_OK)
+    if (mds_json_append(n->settings,
+                        mds_json_pack("[I, o, O]", next,
+                                      mds_json_string_new(key), value))
+            != MDS_OK
+        || mds_json_set_integer(n->config, "next", next + 1) != MDS_OK)
     {
-        mds_json_release(setting);
         return mds_fail_memory(err);
     }
 
-    return mds_json_append(n->settings, setting) == MDS_OK
-                   && mds_json_set_integer(n->config, "next", next + 1)
-                          == MDS_OK
-               ? MDS_OK
-               : mds_fail_memory(err);
+    return MDS_OK;
 }
 
-/* The release's number, a new one if its pair is new. */
+/* Gives the release its number, a new one if its pair is new. */
 static mds_status_t
-mds_setting_ids_release(mds_setting_ids_t *n, mds_release_t *release,
-                        mds_error_t *err)
+mds_setting_ids_number(mds_setting_ids_t *n, mds_release_t *release,
+                       mds_error_t *err)
 {
     uint32_t     index;
     bool         fresh;
@@ -138,7 +136,8 @@ mds_setting_ids_release(mds_setting_ids_t *n, mds_release_t *release,
     return status;
 }
 
-/* The oldest that nobody has go, until there are few enough. */
+/* Removes the oldest settings that no release has, until they are few enough.
+ */
 static void
 mds_setting_ids_prune(mds_setting_ids_t *n)
 {
@@ -156,8 +155,8 @@ mds_setting_ids_prune(mds_setting_ids_t *n)
 }
 
 static mds_status_t
-mds_setting_ids_model(const mds_setting_ids_t *n, mds_model_t *model,
-                      mds_error_t *err)
+mds_setting_ids_fill_model(const mds_setting_ids_t *n, mds_model_t *model,
+                           mds_error_t *err)
 {
     size_t count = mds_json_size(n->settings);
 
@@ -190,13 +189,13 @@ mds_setting_ids_run(mds_setting_ids_t *n, mds_model_t *model, mds_error_t *err)
 
     for (size_t i = 0; status == MDS_OK && i < model->release_count; i++) {
         if (mds_is_config(&model->releases[i])) {
-            status = mds_setting_ids_release(n, &model->releases[i], err);
+            status = mds_setting_ids_number(n, &model->releases[i], err);
         }
     }
 
     if (status == MDS_OK) {
         mds_setting_ids_prune(n);
-        status = mds_setting_ids_model(n, model, err);
+        status = mds_setting_ids_fill_model(n, model, err);
     }
 
     return status;
@@ -218,17 +217,14 @@ mds_setting_ids_assign(mds_json_t *state, mds_model_t *model, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_setting_ids_config(state, err, &n.config);
+    n.config = mds_setting_ids_config(state);
+    n.settings = mds_json_get(n.config, "settings");
+    n.used = calloc(mds_json_size(n.settings) + configs + 1, sizeof(*n.used));
+    n.pairs = mds_intern_new();
 
-    if (status == MDS_OK) {
-        n.settings = mds_json_get(n.config, "settings");
-        n.used
-            = calloc(mds_json_size(n.settings) + configs + 1, sizeof(*n.used));
-        n.pairs = mds_intern_new();
-        status = n.used == NULL || n.pairs == NULL
-                     ? mds_fail_memory(err)
-                     : mds_setting_ids_run(&n, model, err);
-    }
+    status = n.config == NULL || n.used == NULL || n.pairs == NULL
+                 ? mds_fail_memory(err)
+                 : mds_setting_ids_run(&n, model, err);
 
     mds_intern_free(n.pairs);
     free(n.used);
@@ -236,46 +232,28 @@ mds_setting_ids_assign(mds_json_t *state, mds_model_t *model, mds_error_t *err)
     return status;
 }
 
-/* Names first: the table that is walked is the one that is written. */
-typedef struct {
-    mds_arena_t *arena;
-    mds_str_t   *apps;
-    size_t       count;
-    size_t       room;
-} mds_renewal_t;
+/* --- new epochs */
 
 static mds_status_t
-mds_renewal_visit(void *data, mds_str_t app, mds_error_t *err)
+mds_epochs_add_app(void *data, mds_str_t app, mds_error_t *err)
 {
-    mds_renewal_t *r = data;
-
-    if (r->count == r->room) {
-        size_t     room = r->room * 2 + 16;
-        mds_str_t *apps = realloc(r->apps, room * sizeof(*apps));
-
-        if (apps == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        r->apps = apps;
-        r->room = room;
-    }
-
-    r->apps[r->count++] = mds_arena_str(r->arena, app);
-
-    return mds_arena_failed(r->arena) ? mds_fail_memory(err) : MDS_OK;
+    return mds_json_done(mds_json_append(data, mds_json_string_new(app)), err);
 }
 
 static mds_status_t
-mds_renewal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
+mds_epochs_renew_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
 {
-    mds_json_t  *state = NULL, *config;
+    mds_json_t  *state, *config;
     uint32_t     epoch;
     mds_status_t status = mds_journal_get_app(journal, app, err, &state);
 
+    if (status != MDS_OK) {
+        return status;
+    }
+
     config = mds_json_get(state, "config");
 
-    if (status == MDS_OK && config != NULL) {
+    if (config != NULL) {
         mds_random(&epoch, sizeof(epoch));
         status
             = mds_json_done(mds_json_set_integer(config, "epoch", epoch), err);
@@ -289,45 +267,41 @@ mds_renewal_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
     return status;
 }
 
+/* Collects the names first: the table that is walked is the one that is
+ * written. */
 static mds_status_t
-mds_renewal_run(mds_journal_t *journal, mds_renewal_t *r, mds_error_t *err)
+mds_epochs_renew(mds_journal_t *journal, mds_error_t *err)
 {
-    mds_status_t status = mds_journal_write(journal, err);
+    mds_json_t  *apps = mds_json_array_new();
+    mds_status_t status
+        = mds_journal_visit_apps(journal, mds_epochs_add_app, apps, err);
 
-    if (status != MDS_OK) {
-        return status;
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(apps); i++) {
+        status
+            = mds_epochs_renew_app(journal,
+                                   mds_json_string(mds_json_at(apps, i)), err);
     }
 
-    status = mds_journal_visit_apps(journal, mds_renewal_visit, r, err);
-
-    for (size_t i = 0; status == MDS_OK && i < r->count; i++) {
-        status = mds_renewal_app(journal, r->apps[i], err);
-    }
-
-    if (status != MDS_OK) {
-        mds_journal_abort(journal);
-        return status;
-    }
-
-    return mds_journal_commit(journal, err);
+    mds_json_release(apps);
+    return status;
 }
 
 mds_status_t
 mds_setting_ids_renew(const char *depot, mds_error_t *err)
 {
-    mds_renewal_t  r = { .arena = mds_arena_new() };
-    mds_journal_t *journal = NULL;
-    mds_status_t   status = r.arena == NULL
-                                ? mds_fail_memory(err)
-                                : mds_journal_open(depot, err, &journal);
+    mds_journal_t *journal;
+    mds_status_t   status = mds_journal_open(depot, err, &journal);
 
-    if (status == MDS_OK) {
-        status = mds_renewal_run(journal, &r, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    mds_journal_close(journal);
-    mds_arena_free(r.arena);
-    free(r.apps);
+    if ((status = mds_journal_write(journal, err)) == MDS_OK
+        && (status = mds_epochs_renew(journal, err)) == MDS_OK)
+    {
+        status = mds_journal_commit(journal, err);
+    }
 
+    mds_journal_close(journal); /* which aborts what is not committed */
     return status;
 }
