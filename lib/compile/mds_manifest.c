@@ -5,6 +5,7 @@
 #include "compile/mds_manifest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "sign/mds_sign.h"
 
@@ -186,4 +187,28 @@ mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
     snprintf(text, sizeof(text), "%.*s.%.*s.minisig", MDS_STR(path),
              MDS_STR(keyid));
     return mds_json_set_str(full, "minisig", mds_str_of(text));
+}
+
+mds_status_t
+mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
+                    mds_sha256_t *digest)
+{
+    char        *text;
+    size_t       len;
+    mds_status_t status;
+
+    if (mds_manifest_set_minisig(manifest, keyid) != MDS_OK
+        || mds_json_set_integer(manifest, "serial", 0) != MDS_OK)
+    {
+        return mds_fail_memory(err);
+    }
+
+    status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
+
+    if (status == MDS_OK) {
+        mds_sha256(text, len, digest);
+        free(text);
+    }
+
+    return status;
 }

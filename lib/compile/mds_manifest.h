@@ -5,6 +5,7 @@
 #ifndef MDS_MANIFEST_H
 #define MDS_MANIFEST_H
 
+#include "base/mds_digest.h"
 #include "document/mds_model.h"
 #include "json/mds_json.h"
 
@@ -41,5 +42,14 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
  */
 mds_status_t
 mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid) MDS_MUST_CHECK;
+
+/*
+ * Sets "minisig" as above and "serial" to 0, and digests the manifest: the
+ * digest is the same whenever the manifest is made again, and so identifies its
+ * signature.
+ */
+mds_status_t
+mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
+                    mds_sha256_t *digest) MDS_MUST_CHECK;
 
 #endif

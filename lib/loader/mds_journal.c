@@ -420,8 +420,9 @@ mds_journal_visit_deltas(mds_journal_t            *journal,
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
         if (key.len != sizeof(ends) || value.len != sizeof(entry)) {
-            status = mds_fail(err, MDS_DAMAGED,
-                              "journal: an entry of a delta has a wrong length");
+            status
+                = mds_fail(err, MDS_DAMAGED,
+                           "journal: an entry of a delta has a wrong length");
             break;
         }
 

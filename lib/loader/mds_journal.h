@@ -1,7 +1,7 @@
 /*
  * mds_journal: the loader's own record, DEPOT/journal/: the current document of
  * each app, the log of changes, and what would be expensive to make again
- * (signatures, differences, compressed sizes).
+ * (signatures, deltas, compressed sizes).
  *
  *   meta       "serial"                 8 bytes, big-endian
  *   apps       app                      its state, JSON (see mds_loader.h)
@@ -33,7 +33,7 @@ typedef struct {
 } mds_manifest_signature_t;
 
 typedef struct {
-    uint8_t worth; /* 0: the difference was made, and not worth keeping */
+    uint8_t worth; /* 0: the delta was made, and not worth keeping */
     uint8_t sha256[32];
     uint8_t size[8]; /* big-endian */
 } mds_delta_entry_t;

@@ -2,7 +2,7 @@
  * mds_lint: warns of what is allowed, but is probably a mistake.
  *
  * A release whose "missing" is "none" gives nothing to a device whose version
- * has no difference to the release's. These versions are not derived here: the
+ * has no delta to the release's. These versions are not derived here: the
  * release is compiled as it would be, and decided for a device of each
  * published version, platform and channel.
  */
@@ -14,7 +14,7 @@
 
 /*
  * Adds a line to warnings (an array) for each running release and each lower
- * version that would get nothing by it. Differences that the document asks for
+ * version that would get nothing by it. Deltas that the document asks for
  * count as made. Memory is taken from the model's arena.
  */
 mds_status_t mds_lint(const mds_model_t *model, mds_error_t *err,

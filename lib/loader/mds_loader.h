@@ -14,7 +14,7 @@
  *     "removed":  true, if the app was removed: its document is empty }
  *
  * The edited document is checked; the files that it names are stored, and
- * differences made; the next generation is compiled, signed, validated and put
+ * deltas made; the next generation is compiled, signed, validated and put
  * in place; then the journal is committed, which makes the change, and CURRENT
  * is switched. A loader that is killed leaves either nothing but unused files,
  * or a committed change, which the next loader finishes.

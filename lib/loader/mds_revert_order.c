@@ -5,18 +5,10 @@
 
 #include <stdlib.h>
 
-#include "base/mds_intern.h"
 #include "loader/mds_diff.h"
 #include "loader/mds_revert_internal.h"
 
 #define MDS_NO_PLACE SIZE_MAX
-
-/* Places in an order, chained by id, since several items may have the same. */
-typedef struct {
-    mds_intern_t *ids;
-    size_t       *first; /* by the number of the id */
-    size_t       *next;  /* by place */
-} mds_order_t;
 
 /* An item, and its place in an order. */
 typedef struct {
@@ -24,109 +16,86 @@ typedef struct {
     size_t index;
 } mds_placed_t;
 
-static void
-mds_order_free(mds_order_t *order)
+/* Returns the places of ids, {"ID": [PLACE, …]}, since several items may have
+ * the same id. NULL: no memory. */
+static mds_json_t *
+mds_order_index(const mds_json_t *ids)
 {
-    mds_intern_free(order->ids);
-    free(order->first);
-    free(order->next);
-}
+    mds_json_t  *index = mds_json_object_new();
+    mds_status_t status = MDS_OK;
 
-/* room is for the ids of the order and of the array. */
-static mds_status_t
-mds_order_init(mds_order_t *order, const mds_json_t *ids, size_t room)
-{
-    bool fresh;
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(ids); i++) {
+        mds_str_t id = mds_json_string(mds_json_at(ids, i));
 
-    *order = (mds_order_t){ mds_intern_new(),
-                            malloc((room + 1) * sizeof(*order->first)),
-                            malloc((room + 1) * sizeof(*order->next)) };
-
-    if (order->ids == NULL || order->first == NULL || order->next == NULL) {
-        return MDS_NO_MEMORY;
-    }
-
-    for (size_t i = 0; i <= room; i++) {
-        order->first[i] = MDS_NO_PLACE;
-    }
-
-    for (size_t place = mds_json_size(ids); place-- > 0;) {
-        uint32_t number
-            = mds_intern(order->ids, mds_json_string(mds_json_at(ids, place)),
-                         &fresh);
-
-        if (number == UINT32_MAX) {
-            return MDS_NO_MEMORY;
+        if (mds_json_find(index, id) == NULL) {
+            status = mds_json_put(index, id, mds_json_array_new());
         }
 
-        order->next[place] = order->first[number];
-        order->first[number] = place;
+        if (status == MDS_OK) {
+            status = mds_json_append(mds_json_find(index, id),
+                                     mds_json_integer_new((int64_t) i));
+        }
     }
 
-    return MDS_OK;
+    if (status != MDS_OK) {
+        mds_json_release(index);
+        return NULL;
+    }
+
+    return index;
 }
 
 /* Takes a place of the id: the first from `near` on, or the first of all. */
-static mds_status_t
-mds_order_take(mds_order_t *order, mds_str_t id, size_t near, size_t *place)
+static size_t
+mds_order_take(mds_json_t *index, mds_str_t id, size_t near)
 {
-    bool     fresh;
-    uint32_t number = mds_intern(order->ids, id, &fresh);
-    size_t  *at;
+    mds_json_t *places = mds_json_find(index, id);
+    size_t      count = mds_json_size(places), i = 0, place;
 
-    if (number == UINT32_MAX) {
-        return MDS_NO_MEMORY;
+    if (count == 0) {
+        return MDS_NO_PLACE;
     }
 
-    at = &order->first[number];
-
-    while (*at < near) {
-        at = &order->next[*at];
+    while (i < count
+           && (size_t) mds_json_integer(mds_json_at(places, i)) < near) {
+        i++;
     }
 
-    if (*at == MDS_NO_PLACE) {
-        at = &order->first[number];
-    }
+    i = i < count ? i : 0;
+    place = (size_t) mds_json_integer(mds_json_at(places, i));
+    mds_json_remove(places, i);
 
-    *place = *at;
-
-    if (*at != MDS_NO_PLACE) {
-        *at = order->next[*at];
-    }
-
-    return MDS_OK;
+    return place;
 }
 
-/* Finds the places of all items; the caller frees *items, also on failure. */
-static mds_status_t
-mds_order_place(const mds_json_t *ids, const mds_json_t *array,
-                mds_placed_t **items)
+/* Returns the items with their places in the order of ids; NULL: no memory. */
+static mds_placed_t *
+mds_order_place(const mds_json_t *ids, const mds_json_t *array)
 {
     size_t        count = mds_json_size(array), near = 0;
-    mds_placed_t *placed = calloc(count + 1, sizeof(*placed));
+    mds_placed_t *items = calloc(count + 1, sizeof(*items));
+    mds_json_t   *index = mds_order_index(ids);
     char          id[MDS_DIFF_ID_MAX];
-    mds_order_t   order;
-    mds_status_t  status
-        = mds_order_init(&order, ids, mds_json_size(ids) + count);
 
-    if (placed == NULL) {
-        status = MDS_NO_MEMORY;
+    if (items == NULL || index == NULL) {
+        free(items);
+        mds_json_release(index);
+        return NULL;
     }
 
-    for (size_t i = 0; status == MDS_OK && i < count; i++) {
-        placed[i].index = i;
-        status = mds_order_take(&order, mds_diff_id(mds_json_at(array, i), id),
-                                near, &placed[i].place);
+    for (size_t i = 0; i < count; i++) {
+        items[i].index = i;
+        items[i].place
+            = mds_order_take(index, mds_diff_id(mds_json_at(array, i), id),
+                             near);
 
-        if (placed[i].place != MDS_NO_PLACE) {
-            near = placed[i].place + 1;
+        if (items[i].place != MDS_NO_PLACE) {
+            near = items[i].place + 1;
         }
     }
 
-    mds_order_free(&order);
-    *items = placed;
-
-    return status;
+    mds_json_release(index);
+    return items;
 }
 
 static bool
@@ -167,7 +136,7 @@ mds_order_arrange(const mds_json_t *array, const mds_placed_t *items)
     mds_json_t   *arranged = mds_json_array_new();
     mds_status_t  status = sorted == NULL ? MDS_NO_MEMORY : MDS_OK;
 
-    if (status == MDS_OK && count > 0) {
+    if (status == MDS_OK) {
         memcpy(sorted, items, count * sizeof(*sorted));
         qsort(sorted, count, sizeof(*sorted), mds_placed_cmp);
     }
@@ -179,12 +148,13 @@ mds_order_arrange(const mds_json_t *array, const mds_placed_t *items)
                                  mds_json_retain(mds_json_at(array, from)));
     }
 
+    free(sorted);
+
     if (status != MDS_OK) {
         mds_json_release(arranged);
-        arranged = NULL;
+        return NULL;
     }
 
-    free(sorted);
     return arranged;
 }
 
@@ -193,21 +163,20 @@ mds_revert_order(mds_revert_t *u, mds_json_t *document, const char *whats,
                  mds_json_t *change)
 {
     const mds_json_t *array = mds_json_get(document, whats);
-    mds_placed_t     *now = NULL, *before = NULL;
-    mds_status_t      status
-        = mds_order_place(mds_json_get(change, "after"), array, &now);
+    mds_placed_t *now = mds_order_place(mds_json_get(change, "after"), array);
+    mds_placed_t *before
+        = mds_order_place(mds_json_get(change, "before"), array);
+    mds_status_t status;
 
-    if (status == MDS_OK && !mds_order_is_kept(now, mds_json_size(array))) {
+    if (now == NULL || before == NULL) {
+        status = MDS_NO_MEMORY;
+
+    } else if (!mds_order_is_kept(now, mds_json_size(array))) {
         status = mds_revert_add_stuck(u, change);
 
-    } else if (status == MDS_OK) {
+    } else {
         status
-            = mds_order_place(mds_json_get(change, "before"), array, &before);
-
-        if (status == MDS_OK) {
-            status = mds_json_set(document, whats,
-                                  mds_order_arrange(array, before));
-        }
+            = mds_json_set(document, whats, mds_order_arrange(array, before));
     }
 
     free(now);

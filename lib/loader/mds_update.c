@@ -36,7 +36,7 @@ mds_update_warn(mds_update_t *update, mds_error_t *err, const char *format, ...)
                          err);
 }
 
-/* A dry run leaves even what is old as it is. */
+/* Fills the context, and recovers unless this is a dry run. */
 static mds_status_t
 mds_update_begin(mds_update_t *u, mds_error_t *err)
 {
@@ -91,7 +91,7 @@ mds_update_edit(mds_update_t *u, mds_error_t *err)
         status = change->edit(u->loader, change->data, u->after, err);
     }
 
-    /* A removed app is there again, unless the edit removes it. */
+    /* A removed app exists again, unless the edit removes it. */
     if (status == MDS_OK && mds_json_get_bool(u->before, "removed")) {
         mds_json_delete(u->after, "removed");
     }
@@ -127,7 +127,7 @@ mds_update_store_files(mds_update_t *u, mds_error_t *err)
     return status == MDS_OK && stored > 0 ? mds_update_check(u, err) : status;
 }
 
-/* Fills the model with all that is not in the document. */
+/* Fills the model with what is not in the document. */
 static mds_status_t
 mds_update_complete_model(mds_update_t *u, mds_error_t *err)
 {
@@ -140,7 +140,7 @@ mds_update_complete_model(mds_update_t *u, mds_error_t *err)
                : status;
 }
 
-/* Finds out what changes, and whether it may. */
+/* Compares the states, and checks the change. */
 static mds_status_t
 mds_update_compare(mds_update_t *u, mds_error_t *err)
 {
@@ -172,7 +172,7 @@ mds_update_compare(mds_update_t *u, mds_error_t *err)
     return status == MDS_OK ? mds_change_check(&check, err) : status;
 }
 
-/* Nothing is made where nothing changes, not even a serial. */
+/* Returns whether there is a change to be made, with a serial of its own. */
 static bool
 mds_update_is_made(const mds_update_t *u)
 {
@@ -180,9 +180,8 @@ mds_update_is_made(const mds_update_t *u)
 }
 
 /*
- * Removes messages that have expired long ago, and what users have marked of
- * them, with whatever change comes. Should that fail, there is nothing but a
- * few bytes too many, and the next change comes by here again.
+ * Removes messages that expired long ago, and the read marks of them, with each
+ * change. If this fails, the marks take a few bytes until the next change.
  */
 static void
 mds_update_sweep_messages(mds_update_t *u)
@@ -203,7 +202,7 @@ mds_update_sweep_messages(mds_update_t *u)
     mds_state_close(marks);
 }
 
-/* The first package that is signed decides on the app's key. */
+/* Chooses the app's key: the one that signs its first package. */
 static mds_status_t
 mds_update_choose_signer(mds_update_t *u, mds_error_t *err)
 {
@@ -240,22 +239,12 @@ mds_update_prepare(mds_update_t *u, mds_error_t *err)
     return status == MDS_OK ? mds_update_find_stale(u, err) : status;
 }
 
-/* A list that is kept up to date is no occasion to lint. */
+/* Returns whether to lint: not if only lists change, which happens often. */
 static bool
 mds_update_is_linted(const mds_update_t *u)
 {
-    for (size_t i = 0; i < mds_json_size(u->changes); i++) {
-        mds_str_t what
-            = mds_json_get_string(mds_json_at(u->changes, i), "what");
-
-        if (mds_str_eq(what, mds_str("package"))
-            || mds_str_eq(what, mds_str("release")))
-        {
-            return true;
-        }
-    }
-
-    return u->change->applies;
+    return u->change->applies || mds_diff_has(u->changes, "package")
+           || mds_diff_has(u->changes, "release");
 }
 
 /* Warns of what is allowed, but is probably a mistake. */
@@ -274,7 +263,7 @@ mds_update_lint(mds_update_t *u, mds_error_t *err)
 }
 
 /* Tells workers on this machine that the generation was validated, so that
- * they need not read it again. Who may not write to the state does not. */
+ * they need not read it again. This may fail: it saves time only. */
 static void
 mds_update_publish_hint(const mds_update_t *u)
 {
@@ -291,29 +280,30 @@ mds_update_publish_hint(const mds_update_t *u)
 }
 
 /*
- * The change is committed, and workers see it at once. If only the disk does
- * not take its number, the change has not failed, but the caller is warned:
- * after a power cut workers would see the one before, until a loader comes.
+ * Switches the workers to the new generation. The change is committed already:
+ * if the disk refuses the serial, the change has not failed, but the caller is
+ * warned, since after a power cut workers would see the generation before it
+ * until a loader comes.
  */
 static void
 mds_update_switch(mds_update_t *u)
 {
     mds_error_t  err;
-    mds_status_t told = MDS_OK;
+    mds_status_t warned = MDS_OK;
 
     if (mds_current_advance(u->loader->current, u->serial, &err) != MDS_OK) {
-        told = mds_update_warn(u, &err,
-                               "the change is in force, but not safe: %s",
-                               err.text);
+        warned = mds_update_warn(u, &err,
+                                 "the change is in force, but not safe: %s",
+                                 err.text);
     }
 
-    (void) told;
+    (void) warned;
     mds_update_publish_hint(u);
     mds_update_replace_stale(u);
 }
 
-/* From here on the change may be there, even where this fails: its files
- * stay. */
+/* Commits. The files of the change stay even if this fails: it may have been
+ * made all the same. */
 static mds_status_t
 mds_update_commit(mds_update_t *u, mds_error_t *err)
 {

@@ -1,10 +1,9 @@
 /*
- * mds_update: one change of the catalog under way.
+ * mds_update: the context of one change of the catalog.
  *
  * mds_loader_change() (mds_update.c) runs the steps that docs/design.md draws
- * under "Update sequence"; each is a function that takes this context. All that
- * a change needs for itself is here, and nothing of it in the loader, which
- * lives longer.
+ * under "Update sequence"; each is a function that takes this context. What
+ * only one change needs is here, and not in the loader, which lives longer.
  */
 
 #ifndef MDS_UPDATE_H
@@ -16,10 +15,10 @@
 #include "loader/mds_created_files.h"
 #include "loader/mds_loader_internal.h"
 
-/* Which key signs an app, and whether it was given. */
+/* The key that signs an app. */
 typedef struct {
     char             keyid[MDS_KEYID_HEX + 1]; /* empty: nothing was signed */
-    const mds_key_t *key;                      /* that one; NULL: not given */
+    const mds_key_t *key; /* of that id; NULL: it was not given */
 } mds_signer_t;
 
 typedef struct {
@@ -48,7 +47,7 @@ mds_status_t mds_update_warn(mds_update_t *update, mds_error_t *err,
 
 /*
  * Puts the files of the edited document into the depot: each "file" becomes a
- * "sha256". A dry run only digests them. *stored is how many there were.
+ * "sha256". A dry run only digests them. *stored is their number.
  */
 mds_status_t mds_update_store(mds_update_t *update, mds_error_t *err,
                               size_t *stored) MDS_MUST_CHECK;
@@ -58,33 +57,33 @@ mds_status_t
 mds_update_warn_lists(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Sets "key" of the state before where an older program has not, from the
+ * Sets "key" of the state before if an older program has not, from the
  * signatures that are there. MDS_DENIED: the change comes with another key than
  * the app's.
  */
 mds_status_t
 mds_update_check_key(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Returns who signs the app as the state has it. */
+/* Returns the key that signs the app according to its state. */
 mds_signer_t mds_app_signer(const mds_json_t *state, const mds_key_t *key);
 
 /*
  * Finds each SHA256.minisig of the model's packages whose key signs that file
- * for no app any more, that of the change aside, and notes it in
- * update->stale. What was noted is replaced by the app's own signature once
+ * for no app but that of the change, and notes it in update->stale.
+ * mds_update_replace_stale() replaces these by the app's own signatures, once
  * the change is made.
  */
 mds_status_t
 mds_update_find_stale(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 void mds_update_replace_stale(mds_update_t *update);
 
-/* Makes the differences that the model asks for, and signs its packages. */
+/* Makes the deltas that the model asks for, and signs its packages. */
 mds_status_t
 mds_update_make_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Checks a difference that was made elsewhere, unless that was done when it
- * came; where that cannot be done, a warning says so.
+ * Checks a delta that was made elsewhere, unless it was checked by an
+ * earlier change. If it cannot be checked, there is a warning.
  */
 mds_status_t
 mds_update_check_delta(mds_update_t *update, const mds_delta_pair_t *pair,
@@ -96,6 +95,21 @@ mds_update_check_delta(mds_update_t *update, const mds_delta_pair_t *pair,
  */
 mds_status_t
 mds_update_build(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Signs manifests. */
+typedef struct {
+    mds_journal_t *journal;
+    mds_signer_t   signer; /* of the app that is built now */
+    uint64_t       serial; /* of the generation */
+    char          *body;   /* the manifest signed last; owned */
+} mds_signing_t;
+
+/* Signs a manifest, unless the journal has its signature. *body, the manifest
+ * with its serial, is valid until the next call. */
+mds_status_t
+mds_signing_get_or_sign(mds_signing_t *signing, mds_json_t *manifest,
+                        mds_error_t *err, mds_str_t *body,
+                        char *signature) MDS_MUST_CHECK;
 
 /* Writes the edited state and an entry of the log into the journal. */
 mds_status_t

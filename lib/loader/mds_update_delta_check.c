@@ -1,6 +1,6 @@
 /*
- * Differences that were made elsewhere: each is undone once, where a tool for
- * its format is here, before a device has to.
+ * Checking deltas that were made elsewhere: each is applied once, if there
+ * is a tool for its format, before a device has to apply it.
  */
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "loader/mds_update.h"
 
 static bool
-mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
+mds_delta_check_has_sha256(const mds_json_t *item, const mds_sha256_t *sha256)
 {
     char hex[MDS_SHA256_HEX + 1];
 
@@ -20,16 +20,17 @@ mds_delta_check_is(const mds_json_t *item, const mds_sha256_t *sha256)
                       mds_str_of(mds_sha256_hex(sha256, hex)));
 }
 
-/* Whether the package names the difference. */
+/* Returns whether the package names the delta. */
 static bool
-mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *spec)
+mds_delta_check_has_spec(const mds_json_t       *package,
+                         const mds_delta_spec_t *spec)
 {
     const mds_json_t *deltas = mds_json_get(package, "deltas");
 
     for (size_t i = 0; mds_json_at(deltas, i) != NULL; i++) {
         const mds_json_t *delta = mds_json_at(deltas, i);
 
-        if (mds_delta_check_is(delta, &spec->sha256)
+        if (mds_delta_check_has_sha256(delta, &spec->sha256)
             && mds_str_eq(mds_json_get_string(delta, "format"), spec->format))
         {
             return true;
@@ -39,9 +40,10 @@ mds_delta_check_named(const mds_json_t *package, const mds_delta_spec_t *spec)
     return false;
 }
 
-/* Whether all three files were there, so related, before the change. */
+/* Returns whether the delta and both of its packages were there before the
+ * change. */
 static bool
-mds_delta_check_known(const mds_json_t *before, const mds_delta_pair_t *pair)
+mds_delta_check_is_known(const mds_json_t *before, const mds_delta_pair_t *pair)
 {
     const mds_json_t *packages = mds_app_state_get(before, "packages");
     bool              from = false, to = false;
@@ -49,17 +51,18 @@ mds_delta_check_known(const mds_json_t *before, const mds_delta_pair_t *pair)
     for (size_t i = 0; mds_json_at(packages, i) != NULL; i++) {
         const mds_json_t *package = mds_json_at(packages, i);
 
-        from = from || mds_delta_check_is(package, &pair->from->sha256);
+        from = from || mds_delta_check_has_sha256(package, &pair->from->sha256);
         to = to
-             || (mds_delta_check_is(package, &pair->to->sha256)
-                 && mds_delta_check_named(package, pair->spec));
+             || (mds_delta_check_has_sha256(package, &pair->to->sha256)
+                 && mds_delta_check_has_spec(package, pair->spec));
     }
 
     return from && to;
 }
 
 static void
-mds_delta_check_place(const mds_delta_pair_t *pair, char *pointer, size_t size)
+mds_delta_check_pointer(const mds_delta_pair_t *pair, char *pointer,
+                        size_t size)
 {
     snprintf(pointer, size, "/packages/%zu/deltas/%zu", pair->to->index,
              (size_t) (pair->spec - pair->to->specs));
@@ -71,7 +74,7 @@ mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
 {
     char pointer[64];
 
-    mds_delta_check_place(pair, pointer, sizeof(pointer));
+    mds_delta_check_pointer(pair, pointer, sizeof(pointer));
 
     return mds_update_warn(u, err,
                            "%s: the delta (%.*s) from version %.*s was not"
@@ -81,29 +84,30 @@ mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
 }
 
 static mds_status_t
-mds_delta_check_try(const mds_loader_t *loader, const mds_delta_pair_t *pair,
+mds_delta_check_run(const mds_loader_t *loader, const mds_delta_pair_t *pair,
                     mds_error_t *err, bool *checked)
 {
-    mds_delta_check_t foreign
-        = { .format = pair->spec->format, .made = pair->to->sha256 };
-    mds_path_t   old_path, delta_path;
-    mds_status_t status
-        = mds_store_path(loader->depot, &pair->from->sha256, err, &old_path);
+    const char       *depot = loader->depot;
+    mds_path_t        old_path, delta_path;
+    mds_delta_check_t check = { .format = pair->spec->format,
+                                .old_path = old_path.text,
+                                .delta_path = delta_path.text,
+                                .made = pair->to->sha256 };
+    mds_status_t      status;
 
-    if (status == MDS_OK) {
-        status = mds_store_path(loader->depot, &pair->spec->sha256, err,
-                                &delta_path);
+    if ((status = mds_store_path(depot, &pair->from->sha256, err, &old_path))
+            != MDS_OK
+        || (status
+            = mds_store_path(depot, &pair->spec->sha256, err, &delta_path))
+               != MDS_OK
+        || (status
+            = mds_store_has(depot, &pair->to->sha256, err, &check.made_bytes))
+               != MDS_OK)
+    {
+        return status;
     }
 
-    if (status == MDS_OK) {
-        status = mds_store_has(loader->depot, &pair->to->sha256, err,
-                               &foreign.made_bytes);
-    }
-
-    foreign.old_path = old_path.text;
-    foreign.delta_path = delta_path.text;
-
-    return status == MDS_OK ? mds_delta_check(&foreign, err, checked) : status;
+    return mds_delta_check(&check, err, checked);
 }
 
 mds_status_t
@@ -116,16 +120,16 @@ mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
     mds_error_t     why;
     mds_status_t    status;
 
-    if (mds_delta_check_known(u->before, pair)) {
+    if (mds_delta_check_is_known(u->before, pair)) {
         return MDS_OK;
     }
 
     progress = mds_loader_begin_progress(u->loader, "checking a delta");
-    status = mds_delta_check_try(u->loader, pair, &why, &checked);
+    status = mds_delta_check_run(u->loader, pair, &why, &checked);
     mds_loader_end_progress(u->loader, progress);
 
     if (status != MDS_OK) {
-        mds_delta_check_place(pair, pointer, sizeof(pointer));
+        mds_delta_check_pointer(pair, pointer, sizeof(pointer));
         return mds_fail(err, status, "%s: %s: %s", u->change->what, pointer,
                         why.text);
     }

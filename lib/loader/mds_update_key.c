@@ -1,18 +1,19 @@
 /*
- * Which key signs an app. Once one has, no other does, until `rekey` says so:
- * devices that know the one would refuse all that the other signs.
+ * The key of an app. Once a key has signed for an app, no other does, until
+ * `rekey` changes it: devices that know the one would refuse the other's
+ * signatures.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "catalog/mds_catalog.h"
-#include "catalog/mds_record.h"
 #include "files/mds_store.h"
 #include "loader/mds_app_state.h"
+#include "loader/mds_catalog_visit.h"
 #include "loader/mds_update.h"
 
-/* What an older program has signed */
+/* --- the key of an older program's signatures */
 
 typedef struct {
     int64_t serial; /* of the newest manifest so far */
@@ -20,14 +21,16 @@ typedef struct {
     bool    found;
 } mds_key_search_t;
 
+/* Notes who has signed the manifest, if it is newer than the last. */
 static mds_status_t
-mds_key_see_manifest(mds_key_search_t *search, const mds_record_t *record,
-                     const mds_answer_t *answer, mds_error_t *err)
+mds_key_search_answer(void *data, const mds_record_t *record,
+                      const mds_answer_t *answer, mds_error_t *err)
 {
-    uint8_t      keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
-    int64_t      serial;
-    mds_json_t  *manifest;
-    mds_status_t status;
+    mds_key_search_t *search = data;
+    uint8_t           keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+    int64_t           serial;
+    mds_json_t       *manifest;
+    mds_status_t      status;
 
     if (answer->manifest.len == 0) {
         return MDS_OK;
@@ -35,6 +38,7 @@ mds_key_see_manifest(mds_key_search_t *search, const mds_record_t *record,
 
     status = mds_json_parse(mds_record_bytes(record, answer->manifest),
                             "manifest", err, &manifest);
+
     if (status != MDS_OK) {
         return status;
     }
@@ -59,33 +63,20 @@ mds_key_see_manifest(mds_key_search_t *search, const mds_record_t *record,
 }
 
 static mds_status_t
-mds_key_see_record(mds_key_search_t *search, const mds_record_t *record,
-                   mds_error_t *err)
+mds_key_search_record(void *data, const mds_record_t *record, mds_error_t *err)
 {
-    mds_status_t status = MDS_OK;
-
-    for (uint32_t i = 0;
-         status == MDS_OK && i < record->tables[MDS_TABLE_OFFERS].count; i++)
-    {
-        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
-
-        status = mds_key_see_manifest(search, record, &offer->answer, err);
-    }
-
-    return status;
+    return mds_record_visit_offers(record, mds_key_search_answer, data, err);
 }
 
-/* The newest manifest that is in force tells. */
+/* Searches the generation in force: the newest manifest tells. */
 static mds_status_t
-mds_key_see_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
-                    mds_key_search_t *search)
+mds_key_search_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                       mds_key_search_t *search)
 {
-    char               bytes[MDS_APP_MAX + 1];
-    mds_str_t          prefix = { app.len + 1, bytes };
-    mds_str_t          key, value;
-    mds_catalog_t     *catalog;
-    mds_lmdb_cursor_t *cursor;
-    mds_status_t       status
+    char           bytes[MDS_APP_MAX + 1];
+    mds_str_t      prefix = { app.len + 1, bytes };
+    mds_catalog_t *catalog;
+    mds_status_t   status
         = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
                            true, err, &catalog);
 
@@ -96,35 +87,17 @@ mds_key_see_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
 
     memcpy(bytes, app.data, app.len);
     bytes[app.len] = '\0';
-    status = mds_catalog_begin(catalog, err);
-
-    if (status == MDS_OK) {
-        cursor = mds_lmdb_walk(mds_catalog_lmdb(catalog), MDS_CATALOG_RESOURCES,
-                               prefix);
-
-        while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
-               && mds_str_starts(key, prefix))
-        {
-            status = mds_record_check(value, err);
-
-            if (status == MDS_OK) {
-                status = mds_key_see_record(search, (const void *) value.data,
-                                            err);
-            }
-        }
-
-        mds_lmdb_walk_end(cursor);
-        mds_catalog_end(catalog);
-    }
-
+    status = mds_catalog_visit_records(catalog, prefix, mds_key_search_record,
+                                       search, err);
     mds_catalog_close(catalog);
+
     return status;
 }
 
-/* Where nothing was released yet, the last package tells. */
+/* Searches the packages of an app without releases: the last one tells. */
 static void
-mds_key_see_packages(mds_loader_t *loader, const mds_json_t *state,
-                     mds_key_search_t *search)
+mds_key_search_packages(mds_loader_t *loader, const mds_json_t *state,
+                        mds_key_search_t *search)
 {
     const mds_json_t *packages = mds_app_state_get(state, "packages");
 
@@ -142,30 +115,32 @@ mds_key_see_packages(mds_loader_t *loader, const mds_json_t *state,
 
 /* Sets "key" of a state that has none, if anything of the app is signed. */
 static mds_status_t
-mds_key_take_over(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
-                  mds_error_t *err)
+mds_key_adopt(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
+              mds_error_t *err)
 {
     char             hex[MDS_KEYID_HEX + 1];
     mds_key_search_t search = { .found = false };
     mds_status_t     status = MDS_OK;
 
-    /* Of an app that is new, nothing is. */
+    /* Nothing of a new app is signed. */
     if (mds_json_get(state, "key") != NULL
         || mds_json_get(state, "serial") == NULL) {
         return MDS_OK;
     }
 
-    status = mds_key_see_catalog(loader, app, err, &search);
+    status = mds_key_search_catalog(loader, app, err, &search);
 
     if (status == MDS_OK && !search.found) {
-        mds_key_see_packages(loader, state, &search);
+        mds_key_search_packages(loader, state, &search);
     }
 
-    return status == MDS_OK && search.found ? mds_json_done(
-               mds_json_set_str(state, "key",
-                                mds_str_of(mds_keyid_hex(search.keyid, hex))),
-               err)
-                                            : status;
+    if (status != MDS_OK || !search.found) {
+        return status;
+    }
+
+    (void) mds_keyid_hex(search.keyid, hex);
+
+    return mds_json_done(mds_json_set_str(state, "key", mds_str_of(hex)), err);
 }
 
 mds_signer_t
@@ -192,8 +167,7 @@ mds_update_check_key(mds_update_t *u, mds_error_t *err)
     const mds_change_t *change = u->change;
     char                hex[MDS_KEYID_HEX + 1];
     mds_signer_t        signer;
-    mds_status_t        status
-        = mds_key_take_over(u->loader, change->app, u->before, err);
+    mds_status_t status = mds_key_adopt(u->loader, change->app, u->before, err);
 
     if (status != MDS_OK || change->key == NULL || change->rekeys) {
         return status;
@@ -230,17 +204,16 @@ mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                         MDS_STR(app));
     }
 
-    return mds_json_done(mds_json_set_str(state, "key",
-                                          mds_str_of(
-                                              mds_keyid_hex(key->keyid, hex))),
-                         err);
+    (void) mds_keyid_hex(key->keyid, hex);
+
+    return mds_json_done(mds_json_set_str(state, "key", mds_str_of(hex)), err);
 }
 
-/* SHA256.minisig, which is there for all apps that have the file */
+/* --- SHA256.minisig, which all apps that have the file share */
 
 typedef struct {
     mds_sha256_t sha256;
-    char         keyid[MDS_KEYID_HEX + 1]; /* who signed it */
+    char         keyid[MDS_KEYID_HEX + 1]; /* of the key that signed it */
     bool         needed;                   /* by another app of that key */
 } mds_stale_t;
 
@@ -252,7 +225,7 @@ mds_stale_cmp(const void *a, const void *b)
                   sizeof(((const mds_stale_t *) a)->sha256.bytes));
 }
 
-/* The signatures of the model's packages that are by another key. */
+/* Collects those signatures of the model's packages that another key made. */
 static mds_status_t
 mds_stale_collect(mds_update_t *u, mds_error_t *err)
 {
@@ -275,7 +248,7 @@ mds_stale_collect(mds_update_t *u, mds_error_t *err)
     return mds_buffer_failed(&u->stale) ? mds_fail_memory(err) : MDS_OK;
 }
 
-/* By digest, each once: several packages may be the same file. */
+/* Sorts them by digest, each once: several packages may be the same file. */
 static void
 mds_stale_sort(mds_buffer_t *buffer)
 {
@@ -293,10 +266,10 @@ mds_stale_sort(mds_buffer_t *buffer)
     buffer->len = kept * sizeof(*stale);
 }
 
-/* What another app's devices verify with stays. One that an older program
- * left may be of any key. */
+/* Marks the signatures by which another app's devices verify. The key of an app
+ * that an older program has signed may be any. */
 static mds_status_t
-mds_stale_ask_app(void *data, mds_str_t app, mds_error_t *err)
+mds_stale_check_app(void *data, mds_str_t app, mds_error_t *err)
 {
     mds_update_t     *u = data;
     mds_buffer_t     *stale = &u->stale;
@@ -355,17 +328,17 @@ mds_update_find_stale(mds_update_t *u, mds_error_t *err)
     }
 
     mds_stale_sort(&u->stale);
-    return mds_journal_visit_apps(u->loader->journal, mds_stale_ask_app, u,
+    return mds_journal_visit_apps(u->loader->journal, mds_stale_check_app, u,
                                   err);
 }
 
-/* The change is in force: what fails here is left for the next one. */
+/* The change is in force: the next one tries again what fails here. */
 void
 mds_update_replace_stale(mds_update_t *u)
 {
     const mds_stale_t *stale = (const void *) u->stale.data;
     mds_error_t        err;
-    mds_status_t       told = MDS_OK;
+    mds_status_t       warned = MDS_OK;
 
     for (size_t i = 0; i < u->stale.len / sizeof(*stale); i++) {
         if (!stale[i].needed
@@ -373,9 +346,9 @@ mds_update_replace_stale(mds_update_t *u)
                                        u->change->key->keyid, &err)
                    != MDS_OK)
         {
-            told = mds_update_warn(u, &err, "%s", err.text);
+            warned = mds_update_warn(u, &err, "%s", err.text);
         }
     }
 
-    (void) told;
+    (void) warned;
 }

@@ -1,6 +1,6 @@
 /*
- * Warnings of lists that lose most of their ids: a truncated export is the most
- * common mistake, and nothing else would tell.
+ * Warning of lists that lose most of their ids: a truncated export is a common
+ * mistake, which nothing else would show.
  */
 
 #include <inttypes.h>
@@ -9,11 +9,11 @@
 #include "loader/mds_list_count.h"
 #include "loader/mds_update.h"
 
-/* Counts the ids of a list; in a dry run, which stores nothing, with the count
- * that reading its file found. */
+/* Counts the ids of a list. In a dry run, which stores nothing, the count is
+ * the one that was found when the list's file was read. */
 static mds_status_t
-mds_update_list_count(const mds_update_t *u, const mds_json_t *content,
-                      mds_error_t *err, uint64_t *count)
+mds_update_count_ids(const mds_update_t *u, const mds_json_t *content,
+                     mds_error_t *err, uint64_t *count)
 {
     mds_status_t status
         = mds_list_count_ids(u->loader->depot, content, err, count);
@@ -48,10 +48,10 @@ mds_update_warn_list(mds_update_t *u, mds_str_t name, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_update_list_count(u, new, err, &has);
+    status = mds_update_count_ids(u, new, err, &has);
 
     if (status == MDS_OK) {
-        status = mds_update_list_count(u, old, err, &had);
+        status = mds_update_count_ids(u, old, err, &had);
     }
 
     if (status != MDS_OK) {

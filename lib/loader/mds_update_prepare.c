@@ -1,5 +1,5 @@
 /*
- * Preparing what the next generation needs beside it: differences between
+ * Preparing the files that the next generation names: deltas between
  * packages, and each package's minisign file.
  */
 
@@ -12,6 +12,7 @@
 #include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
+/* Gets the package's size under zstd from the journal, or measures it. */
 static mds_status_t
 mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
                  mds_error_t *err, uint64_t *compressed_bytes)
@@ -42,7 +43,7 @@ mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
 
 static mds_status_t
 mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
-                 mds_error_t *err, mds_delta_entry_t *note)
+                 mds_error_t *err, mds_delta_entry_t *entry)
 {
     const mds_sha256_t *from = &pair->from->sha256;
     const mds_sha256_t *to = &pair->to->sha256;
@@ -64,17 +65,19 @@ mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
                              &sha256, &size, &worth);
     mds_loader_end_progress(loader, progress);
 
-    note->worth = worth;
-    memcpy(note->sha256, sha256.bytes, sizeof(note->sha256));
-    mds_store_be64(note->size, size);
+    if (status == MDS_OK) {
+        entry->worth = worth;
+        memcpy(entry->sha256, sha256.bytes, sizeof(entry->sha256));
+        mds_store_be64(entry->size, size);
+    }
 
     return status;
 }
 
-/* Whether both files can have a difference between them at all. */
+/* Finds out whether there can be a delta between files of these sizes. */
 static mds_status_t
-mds_prepare_possible(mds_loader_t *loader, const mds_delta_pair_t *pair,
-                     mds_error_t *err, bool *possible)
+mds_prepare_check_sizes(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                        mds_error_t *err, bool *possible)
 {
     uint64_t     from, to;
     mds_status_t status;
@@ -92,7 +95,7 @@ mds_prepare_possible(mds_loader_t *loader, const mds_delta_pair_t *pair,
     return status;
 }
 
-/* Warns once, when the difference would be made. */
+/* Warns once, when the delta would be made. */
 static mds_status_t
 mds_prepare_warn_impossible(mds_update_t *u, const mds_delta_pair_t *pair,
                             mds_error_t *err)
@@ -114,7 +117,7 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 {
     mds_update_t     *u = data;
     mds_loader_t     *loader = u->loader;
-    mds_delta_entry_t note = { 0 };
+    mds_delta_entry_t entry = { 0 };
     bool              possible = false;
     mds_status_t      status;
 
@@ -123,27 +126,27 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     }
 
     if (mds_journal_get_delta(loader->journal, &pair->from->sha256,
-                              &pair->to->sha256, &note))
+                              &pair->to->sha256, &entry))
     {
         return MDS_OK;
     }
 
-    status = mds_prepare_possible(loader, pair, err, &possible);
+    status = mds_prepare_check_sizes(loader, pair, err, &possible);
 
     if (status == MDS_OK) {
-        status = possible ? mds_prepare_make(loader, pair, err, &note)
+        status = possible ? mds_prepare_make(loader, pair, err, &entry)
                           : mds_prepare_warn_impossible(u, pair, err);
     }
 
     if (status == MDS_OK) {
         mds_journal_put_delta(loader->journal, &pair->from->sha256,
-                              &pair->to->sha256, &note);
+                              &pair->to->sha256, &entry);
     }
 
     return status;
 }
 
-/* Whether the app had the package before the change. */
+/* Returns whether the app had the package before the change. */
 static bool
 mds_prepare_had_package(const mds_update_t *u, const mds_package_t *package)
 {
@@ -161,8 +164,9 @@ mds_prepare_had_package(const mds_update_t *u, const mds_package_t *package)
     return false;
 }
 
-/* Without a key, what is new cannot be signed. What an older program let
- * another app's key sign does not keep anybody from a `pause`. */
+/* Refuses a new package without a key to sign it. One that was there, and that
+ * an older program has signed with another app's key, is no reason to refuse a
+ * `pause`, say. */
 static mds_status_t
 mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
                          mds_error_t *err)

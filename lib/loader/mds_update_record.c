@@ -1,6 +1,5 @@
 /*
- * What a change leaves in the journal: the app's state, and an entry of the
- * log.
+ * Recording a change in the journal: the app's state, and an entry of the log.
  */
 
 #include <pwd.h>
@@ -9,9 +8,10 @@
 #include <unistd.h>
 
 #include "base/mds_time.h"
+#include "loader/mds_diff.h"
 #include "loader/mds_update.h"
 
-/* Returns who runs this: behind sudo, the person in front of it. */
+/* Returns the user of this process, or who has become it by sudo. */
 static mds_str_t
 mds_update_user(char who[128])
 {
@@ -29,16 +29,16 @@ mds_update_user(char who[128])
     return mds_str_of(who);
 }
 
-/* Whether the document itself is touched: a later one would put that back. */
+/* Returns whether the document itself is changed, so that applying a document
+ * that does not know of this change would undo it. */
 static bool
 mds_update_is_step(const mds_json_t *changes)
 {
     for (size_t i = 0; i < mds_json_size(changes); i++) {
-        mds_str_t what = mds_json_get_string(mds_json_at(changes, i), "what");
+        const mds_json_t *change = mds_json_at(changes, i);
 
-        if (!mds_str_eq(what, mds_str("external"))
-            && !mds_str_eq(what, mds_str("message"))
-            && !mds_str_eq(what, mds_str("key")))
+        if (!mds_diff_is(change, "external") && !mds_diff_is(change, "message")
+            && !mds_diff_is(change, "key"))
         {
             return true;
         }
@@ -80,8 +80,8 @@ mds_update_log(mds_update_t *u, mds_error_t *err)
 }
 
 /*
- * "since" of a state: the serial of the last change of each release, by its
- * id, so that whoever asks since when it is so need not read the whole log.
+ * Updates "since" of a state: the serial of each release's last change, by its
+ * id, so that `status` need not read the whole log.
  */
 static mds_status_t
 mds_update_since(mds_json_t *state, const mds_json_t *changes, uint64_t serial)
@@ -96,8 +96,7 @@ mds_update_since(mds_json_t *state, const mds_json_t *changes, uint64_t serial)
         const mds_json_t *change = mds_json_at(changes, i);
         mds_str_t         id = mds_json_get_string(change, "id");
 
-        if (!mds_str_eq(mds_json_get_string(change, "what"),
-                        mds_str("release"))) {
+        if (!mds_diff_is(change, "release")) {
             continue;
         }
 

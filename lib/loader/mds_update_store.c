@@ -1,6 +1,6 @@
 /*
- * Storing a document's files: each "file" is copied into the depot, and becomes
- * the "sha256" that it is named by from then on.
+ * Storing a document's files: each "file" is copied into the depot, and
+ * replaced in the document by its "sha256".
  */
 
 #include <stdio.h>
@@ -8,10 +8,11 @@
 
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 static mds_status_t
-mds_storing_outside(mds_str_t file, const char *why, mds_error_t *err)
+mds_store_fail_outside(mds_str_t file, const char *why, mds_error_t *err)
 {
     return mds_fail(err, MDS_INVALID,
                     "the file \"%.*s\" must lie in the document's folder, and"
@@ -19,9 +20,9 @@ mds_storing_outside(mds_str_t file, const char *why, mds_error_t *err)
                     MDS_STR(file), why);
 }
 
-/* Whether the path has "..", whatever stands before it. */
+/* Returns whether the path has a component "..". */
 static bool
-mds_storing_climbs(mds_str_t path)
+mds_store_path_climbs(mds_str_t path)
 {
     while (path.len > 0) {
         if (mds_str_eq(mds_str_cut(&path, '/'), mds_str(".."))) {
@@ -32,11 +33,10 @@ mds_storing_climbs(mds_str_t path)
     return false;
 }
 
-/* Where it leads, which may be through links; the path without any is what is
- * opened. */
+/* Resolves links in the path, and fails if it leads out of the directory. */
 static mds_status_t
-mds_storing_within(const char *base_dir, mds_str_t file, mds_error_t *err,
-                   mds_path_t *path)
+mds_store_resolve(const char *base_dir, mds_str_t file, mds_error_t *err,
+                  mds_path_t *path)
 {
     char        *folder = realpath(base_dir, NULL);
     char        *real = folder == NULL ? NULL : realpath(path->text, NULL);
@@ -50,8 +50,8 @@ mds_storing_within(const char *base_dir, mds_str_t file, mds_error_t *err,
                || (real[len] != '\0' && real[len] != '/'
                    && strcmp(folder, "/") != 0))
     {
-        status
-            = mds_storing_outside(file, "a symbolic link leads out of it", err);
+        status = mds_store_fail_outside(file, "a symbolic link leads out of it",
+                                        err);
 
     } else {
         status = mds_path(path, err, "%s", real);
@@ -62,22 +62,22 @@ mds_storing_within(const char *base_dir, mds_str_t file, mds_error_t *err,
     return status;
 }
 
-/* Relative paths begin where the document lies, and end there, too: who writes
- * a document need not be who applies it, and may read what that one may. */
+/* Relative paths begin and end in the directory of the document: its author,
+ * who need not be the one who applies it, must not read other files by it. */
 static mds_status_t
-mds_storing_path(const mds_update_t *u, mds_str_t file, mds_error_t *err,
-                 mds_path_t *path)
+mds_store_source_path(const mds_update_t *u, mds_str_t file, mds_error_t *err,
+                      mds_path_t *path)
 {
     const char  *base_dir = u->change->base_dir;
     bool         bound = base_dir != NULL && !u->change->outside;
     mds_status_t status;
 
     if (bound && file.data[0] == '/') {
-        return mds_storing_outside(file, "its path is absolute", err);
+        return mds_store_fail_outside(file, "its path is absolute", err);
     }
 
-    if (bound && mds_storing_climbs(file)) {
-        return mds_storing_outside(file, "its path has \"..\"", err);
+    if (bound && mds_store_path_climbs(file)) {
+        return mds_store_fail_outside(file, "its path has \"..\"", err);
     }
 
     status = file.data[0] == '/' || base_dir == NULL
@@ -85,14 +85,14 @@ mds_storing_path(const mds_update_t *u, mds_str_t file, mds_error_t *err,
                  : mds_path(path, err, "%s/%.*s", base_dir, MDS_STR(file));
 
     return status == MDS_OK && bound
-               ? mds_storing_within(base_dir, file, err, path)
+               ? mds_store_resolve(base_dir, file, err, path)
                : status;
 }
 
-/* How many ids a file of ids has, for the warnings of this change. */
+/* Notes the number of ids in a file, for the warnings of this change. */
 static mds_status_t
-mds_storing_set_count(const mds_update_t *u, const mds_sha256_t *sha256,
-                      uint64_t count, mds_error_t *err)
+mds_store_note_count(const mds_update_t *u, const mds_sha256_t *sha256,
+                     uint64_t count, mds_error_t *err)
 {
     char hex[MDS_SHA256_HEX + 1];
 
@@ -102,15 +102,15 @@ mds_storing_set_count(const mds_update_t *u, const mds_sha256_t *sha256,
                          err);
 }
 
-/* A stored file is named by its digest. */
+/* Stores a file, or digests it in a dry run. */
 static mds_status_t
-mds_storing_take(const mds_update_t *u, mds_str_t file, bool is_list,
+mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
                  mds_error_t *err, mds_sha256_t *sha256)
 {
     mds_progress_t *progress;
     mds_path_t      path;
     uint64_t        count;
-    mds_status_t    status = mds_storing_path(u, file, err, &path);
+    mds_status_t    status = mds_store_source_path(u, file, err, &path);
 
     if (status != MDS_OK) {
         return status;
@@ -133,14 +133,14 @@ mds_storing_take(const mds_update_t *u, mds_str_t file, bool is_list,
     mds_loader_end_progress(u->loader, progress);
 
     return status == MDS_OK && is_list
-               ? mds_storing_set_count(u, sha256, count, err)
+               ? mds_store_note_count(u, sha256, count, err)
                : status;
 }
 
-/* What is named by its digest has to be there. */
+/* Checks that a file is stored which the document names by its digest. */
 static mds_status_t
-mds_storing_known(const mds_update_t *u, mds_str_t hex, bool is_list,
-                  mds_error_t *err)
+mds_store_check_known(const mds_update_t *u, mds_str_t hex, bool is_list,
+                      mds_error_t *err)
 {
     mds_idset_t *list;
     mds_sha256_t sha256;
@@ -148,7 +148,7 @@ mds_storing_known(const mds_update_t *u, mds_str_t hex, bool is_list,
     mds_status_t status;
 
     if (!mds_sha256_parse(hex, &sha256)) {
-        return mds_fail(err, MDS_INVALID, "\"%.*s\" is no SHA-256",
+        return mds_fail(err, MDS_INVALID, "\"%.*s\" is not a SHA-256",
                         MDS_STR(hex));
     }
 
@@ -170,8 +170,8 @@ mds_storing_known(const mds_update_t *u, mds_str_t hex, bool is_list,
 }
 
 static mds_status_t
-mds_storing_item(const mds_update_t *u, mds_json_t *item, bool is_list,
-                 const char *pointer, mds_error_t *err, size_t *stored)
+mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
+               const char *pointer, mds_error_t *err, size_t *stored)
 {
     mds_str_t    file = mds_json_get_string(item, "file");
     mds_str_t    known = mds_json_get_string(item, "sha256");
@@ -184,8 +184,8 @@ mds_storing_item(const mds_update_t *u, mds_json_t *item, bool is_list,
         return MDS_OK;
     }
 
-    status = file.len > 0 ? mds_storing_take(u, file, is_list, &why, &sha256)
-                          : mds_storing_known(u, known, is_list, &why);
+    status = file.len > 0 ? mds_store_source(u, file, is_list, &why, &sha256)
+                          : mds_store_check_known(u, known, is_list, &why);
 
     if (status != MDS_OK) {
         return mds_fail(err, status, "%s: %s/%s: %s", u->change->what, pointer,
@@ -193,10 +193,9 @@ mds_storing_item(const mds_update_t *u, mds_json_t *item, bool is_list,
     }
 
     if (file.len > 0) {
+        (void) mds_sha256_hex(&sha256, hex);
         status
-            = mds_json_done(mds_json_set_str(item, "sha256",
-                                             mds_str_of(
-                                                 mds_sha256_hex(&sha256, hex))),
+            = mds_json_done(mds_json_set_str(item, "sha256", mds_str_of(hex)),
                             err);
         mds_json_delete(item, "file");
         (*stored)++;
@@ -206,22 +205,22 @@ mds_storing_item(const mds_update_t *u, mds_json_t *item, bool is_list,
 }
 
 static mds_status_t
-mds_storing_package(const mds_update_t *u, mds_json_t *package, size_t index,
-                    mds_error_t *err, size_t *stored)
+mds_store_package(const mds_update_t *u, mds_json_t *package, size_t index,
+                  mds_error_t *err, size_t *stored)
 {
     mds_json_t  *deltas = mds_json_get(package, "deltas");
     char         pointer[64];
     mds_status_t status;
 
     snprintf(pointer, sizeof(pointer), "/packages/%zu", index);
-    status = mds_storing_item(u, package, false, pointer, err, stored);
+    status = mds_store_item(u, package, false, pointer, err, stored);
 
     for (size_t i = 0; status == MDS_OK && mds_json_at(deltas, i) != NULL; i++)
     {
         snprintf(pointer, sizeof(pointer), "/packages/%zu/deltas/%zu", index,
                  i);
-        status = mds_storing_item(u, mds_json_at(deltas, i), false, pointer,
-                                  err, stored);
+        status = mds_store_item(u, mds_json_at(deltas, i), false, pointer, err,
+                                stored);
     }
 
     return status;
@@ -230,11 +229,11 @@ mds_storing_package(const mds_update_t *u, mds_json_t *package, size_t index,
 mds_status_t
 mds_update_store(mds_update_t *u, mds_error_t *err, size_t *stored)
 {
-    mds_json_t        *document = mds_json_get(u->after, "document");
-    mds_json_t        *lists = mds_json_get(document, "lists");
-    mds_json_t        *packages = mds_json_get(document, "packages");
+    mds_json_t        *lists = mds_app_state_get(u->after, "lists");
+    mds_json_t        *packages = mds_app_state_get(u->after, "packages");
     mds_json_member_t *m;
     char               pointer[MDS_NAME_MAX];
+    size_t             count = 0;
     mds_status_t       status = MDS_OK;
 
     for (m = mds_json_first(lists); status == MDS_OK && m != NULL;
@@ -242,13 +241,16 @@ mds_update_store(mds_update_t *u, mds_error_t *err, size_t *stored)
     {
         snprintf(pointer, sizeof(pointer), "/lists/%.*s",
                  MDS_STR(mds_json_key(m)));
-        status = mds_storing_item(u, mds_json_value(m), true, pointer, err,
-                                  stored);
+        status
+            = mds_store_item(u, mds_json_value(m), true, pointer, err, &count);
     }
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
-        status
-            = mds_storing_package(u, mds_json_at(packages, i), i, err, stored);
+        status = mds_store_package(u, mds_json_at(packages, i), i, err, &count);
+    }
+
+    if (status == MDS_OK) {
+        *stored = count;
     }
 
     return status;

@@ -1,3 +1,8 @@
+/*
+ * Garbage collection in two transactions of the journal: the first removes
+ * records of files that are not needed, the second the files.
+ */
+
 #include "maintain/mds_gc.h"
 
 #include <dirent.h>
@@ -21,15 +26,15 @@ typedef struct {
     mds_journal_t          *journal;
     const char             *depot;
     int64_t                 now_ms;
-    mds_reachable_t         needs;   /* what is named */
-    mds_reachable_t         between; /* differences of those */
-    mds_buffer_t            pairs;   /* notes to go: two digests each */
-    mds_buffer_t            sizes;   /* the same: one */
-    bool                    pruned;  /* such notes have gone already */
+    mds_reachable_t         needs;   /* files that something names */
+    mds_reachable_t         between; /* deltas between those */
+    mds_buffer_t            pairs;   /* of unneeded deltas: two digests each */
+    mds_buffer_t            sizes;   /* of unneeded sizes: a digest each */
+    bool                    pruned;  /* such records are removed already */
     mds_gc_result_t         result;
 } mds_gc_t;
 
-/* What is needed */
+/* --- what is needed */
 
 static mds_status_t
 mds_gc_app(void *data, mds_str_t app, mds_error_t *err)
@@ -46,9 +51,9 @@ mds_gc_app(void *data, mds_str_t app, mds_error_t *err)
     return status;
 }
 
-/* Whether the change was made within the grace; one without a time was. */
+/* Returns whether the change was made within the grace, or has no time. */
 static bool
-mds_gc_recent(const mds_gc_t *gc, const mds_json_t *entry)
+mds_gc_is_recent(const mds_gc_t *gc, const mds_json_t *entry)
 {
     int64_t ms;
 
@@ -56,33 +61,36 @@ mds_gc_recent(const mds_gc_t *gc, const mds_json_t *entry)
            || ms > gc->now_ms - 1000 * gc->options->grace_s;
 }
 
+/* Adds what the last changes name, and those within the grace. */
 static mds_status_t
 mds_gc_log(mds_gc_t *gc, mds_error_t *err)
 {
-    uint64_t     serial = mds_journal_get_serial(gc->journal);
-    bool         more = true;
-    mds_status_t status = MDS_OK;
+    uint64_t serial = mds_journal_get_serial(gc->journal);
+    bool     more = true;
 
-    for (uint64_t n = 0; status == MDS_OK && more && serial > 0; n++, serial--)
-    {
-        mds_json_t *entry;
+    for (uint64_t n = 0; more && serial > 0; n++, serial--) {
+        mds_json_t  *entry;
+        mds_status_t status
+            = mds_journal_get_entry(gc->journal, serial, err, &entry);
 
-        status = mds_journal_get_entry(gc->journal, serial, err, &entry);
-
-        if (status == MDS_OK) {
-            more = n < MDS_GC_CHANGES || mds_gc_recent(gc, entry);
-
-            if (more) {
-                mds_reachable_json(&gc->needs, entry);
-            }
-            mds_json_release(entry);
-
-        } else if (status == MDS_NOT_FOUND) {
-            status = MDS_OK;
+        if (status == MDS_NOT_FOUND) {
+            continue;
         }
+
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        more = n < MDS_GC_CHANGES || mds_gc_is_recent(gc, entry);
+
+        if (more) {
+            mds_reachable_json(&gc->needs, entry);
+        }
+
+        mds_json_release(entry);
     }
 
-    return status;
+    return MDS_OK;
 }
 
 static mds_status_t
@@ -113,10 +121,10 @@ mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
     return status;
 }
 
-/* Of a note: it is of files that are needed, or it goes. */
+/* Adds a delta between needed files; one between others is unneeded. */
 static mds_status_t
 mds_gc_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
-             const mds_delta_entry_t *note, mds_error_t *err)
+             const mds_delta_entry_t *entry, mds_error_t *err)
 {
     mds_gc_t    *gc = data;
     mds_sha256_t sha256;
@@ -130,9 +138,9 @@ mds_gc_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
         mds_buffer_add(&gc->pairs, to, sizeof(*to));
     }
 
-    /* As long as there is a note, a loader may take its word. */
-    if (note->worth != 0 && (needed || gc->pruned)) {
-        memcpy(sha256.bytes, note->sha256, sizeof(sha256.bytes));
+    /* A loader may use the delta as long as there is a record of it. */
+    if (entry->worth != 0 && (needed || gc->pruned)) {
+        memcpy(sha256.bytes, entry->sha256, sizeof(sha256.bytes));
         mds_reachable_add(&gc->between, &sha256);
     }
 
@@ -154,7 +162,7 @@ mds_gc_size(void *data, const mds_sha256_t *sha256, mds_error_t *err)
 }
 
 static void
-mds_gc_forget(mds_gc_t *gc)
+mds_gc_clear(mds_gc_t *gc)
 {
     mds_reachable_free(&gc->needs);
     mds_reachable_free(&gc->between);
@@ -163,54 +171,39 @@ mds_gc_forget(mds_gc_t *gc)
     gc->pairs = gc->sizes = (mds_buffer_t){ 0 };
 }
 
-/* All of it, as it is under the lock. */
+/* Collects all that is needed, under the lock. */
 static mds_status_t
-mds_gc_look(mds_gc_t *gc, mds_error_t *err)
+mds_gc_mark(mds_gc_t *gc, mds_error_t *err)
 {
-    mds_status_t status = mds_loader_roll_forward(gc->loader, err);
+    mds_status_t status;
 
-    mds_gc_forget(gc);
+    mds_gc_clear(gc);
     gc->needs.keys = true;
 
-    if (status != MDS_OK) {
+    if ((status = mds_loader_roll_forward(gc->loader, err)) != MDS_OK
+        || (status = mds_journal_visit_apps(gc->journal, mds_gc_app, gc, err))
+               != MDS_OK
+        || (status = mds_gc_log(gc, err)) != MDS_OK
+        || (status = mds_gc_generations(gc, err)) != MDS_OK
+        || (status = mds_reachable_status(&gc->needs, err)) != MDS_OK
+        || (status
+            = mds_journal_visit_deltas(gc->journal, mds_gc_delta, gc, err))
+               != MDS_OK
+        || (status = mds_journal_visit_sizes(gc->journal, mds_gc_size, gc, err))
+               != MDS_OK)
+    {
         return status;
     }
 
-    status = mds_journal_visit_apps(gc->journal, mds_gc_app, gc, err);
-
-    if (status == MDS_OK) {
-        status = mds_gc_log(gc, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_gc_generations(gc, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_reachable_status(&gc->needs, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_journal_visit_deltas(gc->journal, mds_gc_delta, gc, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_journal_visit_sizes(gc->journal, mds_gc_size, gc, err);
-    }
-
-    if (status == MDS_OK
-        && (mds_buffer_failed(&gc->pairs) || mds_buffer_failed(&gc->sizes)))
-    {
-        status = mds_fail_memory(err);
-    }
-
-    return status == MDS_OK ? mds_reachable_status(&gc->between, err) : status;
+    return mds_buffer_failed(&gc->pairs) || mds_buffer_failed(&gc->sizes)
+               ? mds_fail_memory(err)
+               : mds_reachable_status(&gc->between, err);
 }
 
-/* Notes */
+/* --- records of the journal */
 
 static void
-mds_gc_prune(mds_gc_t *gc)
+mds_gc_delete_records(mds_gc_t *gc)
 {
     const mds_sha256_t *pairs = (const void *) gc->pairs.data;
     const mds_sha256_t *sizes = (const void *) gc->sizes.data;
@@ -225,7 +218,7 @@ mds_gc_prune(mds_gc_t *gc)
 }
 
 static mds_status_t
-mds_gc_notes(mds_gc_t *gc, mds_error_t *err)
+mds_gc_records(mds_gc_t *gc, mds_error_t *err)
 {
     mds_status_t status = mds_journal_write(gc->journal, err);
 
@@ -233,7 +226,7 @@ mds_gc_notes(mds_gc_t *gc, mds_error_t *err)
         return status;
     }
 
-    status = mds_gc_look(gc, err);
+    status = mds_gc_mark(gc, err);
     gc->result.notes = gc->pairs.len / (2 * sizeof(mds_sha256_t))
                        + gc->sizes.len / sizeof(mds_sha256_t);
 
@@ -242,15 +235,16 @@ mds_gc_notes(mds_gc_t *gc, mds_error_t *err)
         return status;
     }
 
-    mds_gc_prune(gc);
+    mds_gc_delete_records(gc);
     return mds_journal_commit(gc->journal, err);
 }
 
-/* Files */
+/* --- files */
 
-/* Whether it is a name of ours, of something that nobody needs. */
+/* Returns whether the name is one of the depot's, of a file that is not needed.
+ */
 static bool
-mds_gc_unneeded(mds_gc_t *gc, const char *folder, const char *name)
+mds_gc_is_unneeded(mds_gc_t *gc, const char *folder, const char *name)
 {
     bool             lists = strcmp(folder, "lists") == 0;
     const char      *suffix;
@@ -284,7 +278,7 @@ mds_gc_unneeded(mds_gc_t *gc, const char *folder, const char *name)
 }
 
 static bool
-mds_gc_young(const mds_gc_t *gc, const struct stat *st)
+mds_gc_is_young(const mds_gc_t *gc, const struct stat *st)
 {
     int64_t newest = st->st_mtime > st->st_ctime ? (int64_t) st->st_mtime
                                                  : (int64_t) st->st_ctime;
@@ -318,7 +312,7 @@ mds_gc_remove(mds_gc_t *gc, const char *folder, const char *name,
 }
 
 static mds_status_t
-mds_gc_name(mds_gc_t *gc, const char *folder, const char *name,
+mds_gc_file(mds_gc_t *gc, const char *folder, const char *name,
             mds_error_t *err)
 {
     mds_path_t   path;
@@ -331,7 +325,7 @@ mds_gc_name(mds_gc_t *gc, const char *folder, const char *name,
         return status;
     }
 
-    if (mds_gc_unneeded(gc, folder, name) && !mds_gc_young(gc, &st)) {
+    if (mds_gc_is_unneeded(gc, folder, name) && !mds_gc_is_young(gc, &st)) {
         return mds_gc_remove(gc, folder, name, (uint64_t) st.st_size, err);
     }
 
@@ -342,15 +336,16 @@ mds_gc_name(mds_gc_t *gc, const char *folder, const char *name,
 }
 
 static int
-mds_gc_not_temp(const struct dirent *entry)
+mds_gc_is_wanted(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
-/* A signature goes before its file, the set of a list before its text: what
- * is left by one that is killed is then no half of anything that counts. */
+/* Sorts names backwards: a signature is removed before its file, and the set of
+ * a list before its text, so that a killed gc leaves neither without the other.
+ */
 static int
-mds_gc_backwards(const struct dirent **a, const struct dirent **b)
+mds_gc_name_cmp(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*b)->d_name, (*a)->d_name);
 }
@@ -367,14 +362,14 @@ mds_gc_folder(mds_gc_t *gc, const char *folder, mds_error_t *err)
         return status;
     }
 
-    count = scandir(path.text, &names, mds_gc_not_temp, mds_gc_backwards);
+    count = scandir(path.text, &names, mds_gc_is_wanted, mds_gc_name_cmp);
     if (count < 0) {
         return mds_fail_errno(err, "open \"%s\"", path.text);
     }
 
     for (int i = 0; i < count; i++) {
         if (status == MDS_OK) {
-            status = mds_gc_name(gc, folder, names[i]->d_name, err);
+            status = mds_gc_file(gc, folder, names[i]->d_name, err);
         }
         free(names[i]);
     }
@@ -383,7 +378,7 @@ mds_gc_folder(mds_gc_t *gc, const char *folder, mds_error_t *err)
     return status;
 }
 
-/* What killed loaders left, and old generations. */
+/* Removes old generations, and what killed loaders left. */
 static mds_status_t
 mds_gc_sweep(mds_gc_t *gc, mds_error_t *err)
 {
@@ -398,7 +393,7 @@ mds_gc_sweep(mds_gc_t *gc, mds_error_t *err)
     return status == MDS_OK ? mds_idset_sweep(gc->depot, err) : status;
 }
 
-/* The lock was let go of in between: what is needed is asked anew. */
+/* Removes files. The journal was unlocked in between, so it marks again. */
 static mds_status_t
 mds_gc_files(mds_gc_t *gc, mds_error_t *err)
 {
@@ -409,17 +404,14 @@ mds_gc_files(mds_gc_t *gc, mds_error_t *err)
     }
 
     gc->pruned = !gc->options->dry_run;
-    status = mds_gc_look(gc, err);
+    status = mds_gc_mark(gc, err);
 
     if (status == MDS_OK && !gc->options->dry_run) {
         status = mds_gc_sweep(gc, err);
     }
 
-    if (status == MDS_OK) {
-        status = mds_gc_folder(gc, "files", err);
-    }
-
-    if (status == MDS_OK) {
+    if (status == MDS_OK
+        && (status = mds_gc_folder(gc, "files", err)) == MDS_OK) {
         status = mds_gc_folder(gc, "lists", err);
     }
 
@@ -436,7 +428,7 @@ mds_gc(mds_loader_t *loader, const mds_gc_options_t *options, mds_error_t *err,
                         .journal = mds_loader_journal(loader),
                         .depot = mds_loader_depot(loader),
                         .now_ms = mds_time_now_ms() };
-    mds_status_t status = mds_gc_notes(&gc, err);
+    mds_status_t status = mds_gc_records(&gc, err);
 
     if (status == MDS_OK) {
         status = mds_gc_files(&gc, err);
@@ -446,6 +438,6 @@ mds_gc(mds_loader_t *loader, const mds_gc_options_t *options, mds_error_t *err,
         *result = gc.result;
     }
 
-    mds_gc_forget(&gc);
+    mds_gc_clear(&gc);
     return status;
 }

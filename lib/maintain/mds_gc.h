@@ -1,16 +1,15 @@
 /*
- * mds_gc: removes what nothing needs.
+ * mds_gc: removes files that are not needed.
  *
- * Needed are, of files and lists: what the documents name, with the contents
- * of external lists; what the kept generations name, in records or manifests;
- * what the log names of its last MDS_GC_CHANGES changes, and of those within
- * the grace, so that they can be reverted, and so that what a device was told
- * just now can be had; and every difference between two files of those. What
- * is younger than the grace stays anyway.
+ * These files and lists are needed: those that documents name, with the
+ * contents of external lists; those that the kept generations name, in records
+ * or manifests; those that the log names in its last MDS_GC_CHANGES changes and
+ * in those within the grace, so that these can be reverted, and so that devices
+ * can fetch what they were just offered; and all deltas between two needed
+ * files. A file that is younger than the grace is kept in any case.
  *
- * It works under the loader's lock. Notes in the journal go before the files
- * that they are of, so that one that is killed leaves no note of a file that
- * is gone.
+ * It works under the loader's lock. Records in the journal are removed before
+ * their files, so that a killed gc leaves no record of a file that is gone.
  */
 
 #ifndef MDS_GC_H
@@ -23,10 +22,10 @@
 
 typedef struct {
     bool     dry_run;
-    unsigned generations; /* to be kept, the one in force among them */
+    unsigned generations; /* to keep, with the one in force */
     int64_t  grace_s;
 
-    /* Told each file that goes, by its name within the depot. */
+    /* Called for each removed file, with its name within the depot. */
     void (*removed)(void *data, const char *name, uint64_t size_bytes);
     void *data;
 } mds_gc_options_t;
@@ -36,7 +35,7 @@ typedef struct {
     uint64_t removed_bytes;
     uint64_t kept;
     uint64_t kept_bytes;
-    uint64_t notes; /* that went out of the journal */
+    uint64_t notes; /* removed records of the journal */
 } mds_gc_result_t;
 
 mds_status_t mds_gc(mds_loader_t *loader, const mds_gc_options_t *options,

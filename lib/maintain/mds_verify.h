@@ -1,10 +1,10 @@
 /*
- * mds_verify: everything in a depot, read and compared: what is in force, all
- * kept generations with every record and manifest, lists, files, the journal,
- * the state.
+ * mds_verify: reads everything in a depot and compares it: the generation in
+ * force, all kept generations with each record and manifest, lists, files, the
+ * journal, the state.
  *
- * Nothing is locked and nothing is changed: loaders and workers go on
- * meanwhile, and what they take away is not missed.
+ * It locks and changes nothing: loaders and workers go on meanwhile, and what
+ * they remove is not missed.
  */
 
 #ifndef MDS_VERIFY_H
@@ -14,19 +14,21 @@
 #include "json/mds_json.h"
 
 typedef struct {
-    const mds_public_t *keys; /* whose signatures hold; key_count 0: of
-                               * signatures, only the form is looked at */
-    size_t key_count;
-    bool   saved;             /* damage alone counts, not what an older program
-                               * has signed for the wrong app: a restore */
+    /* The keys that signatures are verified with. Without any, only the form of
+     * signatures is checked. */
+    const mds_public_t *keys;
+    size_t              key_count;
+
+    bool saved;               /* a restore: reports damage alone, not what an
+                               * older program has signed for the wrong app */
     mds_progress_t *progress; /* bytes; may be NULL */
 
-    /* Told each problem: what it is about, within the depot, and words. */
+    /* Called for each problem: what it is about, within the depot, and text. */
     void (*problem)(void *data, const char *where, const char *words);
     void *data;
 } mds_verify_options_t;
 
-/* What was looked at. */
+/* What was checked. */
 typedef struct {
     uint64_t serial; /* in force */
     uint64_t generations;
@@ -40,11 +42,11 @@ typedef struct {
     uint64_t windows;
     uint64_t problems;
 
-    mds_json_t *keys; /* {"KEYID": how many signatures}; a new reference */
+    mds_json_t *keys; /* {"KEYID": number of signatures}; a new reference */
 } mds_verify_result_t;
 
-/* MDS_OK: it was looked at, whatever was found. Otherwise it is no depot, or
- * the system refused to show it. */
+/* Returns MDS_OK if it could check all, whatever it found; else this is not a
+ * depot, or the system has failed. */
 mds_status_t
 mds_verify(const char *depot, const mds_verify_options_t *options,
            mds_error_t *err, mds_verify_result_t *result) MDS_MUST_CHECK;

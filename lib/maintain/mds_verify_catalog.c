@@ -1,3 +1,7 @@
+/*
+ * Verifying generations: their bytes and records, and what each manifest says.
+ */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -6,22 +10,23 @@
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_current.h"
 #include "files/mds_store.h"
+#include "loader/mds_catalog_visit.h"
 #include "maintain/mds_verify_internal.h"
-#include "json/mds_json.h"
 
-/* "full" or "delta" of a manifest: the file is there, of that size. */
+/* Checks "full" or "delta" of a manifest: the file is stored, with that size.
+ */
 static void
-mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
-                const char *which)
+mds_verify_file_info(mds_verify_t *v, const char *where,
+                     const mds_json_t *manifest, const char *which)
 {
-    const mds_json_t *fact = mds_json_get(manifest, which);
-    mds_str_t         hex = mds_json_get_string(fact, "sha256");
-    mds_str_t         path = mds_json_get_string(fact, "path");
+    const mds_json_t *info = mds_json_get(manifest, which);
+    mds_str_t         hex = mds_json_get_string(info, "sha256");
+    mds_str_t         path = mds_json_get_string(info, "path");
     mds_sha256_t      sha256;
     mds_error_t       err;
     uint64_t          size;
 
-    if (fact == NULL) {
+    if (info == NULL) {
         return;
     }
 
@@ -29,21 +34,22 @@ mds_verify_fact(mds_verify_t *v, const char *where, const mds_json_t *manifest,
         || memcmp(path.data, "files/", 6) != 0
         || memcmp(path.data + 6, hex.data, hex.len) != 0)
     {
-        mds_verify_problem(v, where, "%s: not the path of a file", which);
+        mds_verify_report(v, where, "%s: not the path of a file", which);
 
     } else if (mds_store_has(v->depot, &sha256, &err, &size) != MDS_OK) {
-        mds_verify_problem(v, where, "%s: %s", which, err.text);
+        mds_verify_report(v, where, "%s: %s", which, err.text);
 
-    } else if (size != (uint64_t) mds_json_get_integer(fact, "size")) {
-        mds_verify_problem(v, where,
-                           "%s: files/%.*s has %" PRIu64 " bytes, should have"
-                           " %" PRId64,
-                           which, MDS_STR(hex), size,
-                           mds_json_get_integer(fact, "size"));
+    } else if (size != (uint64_t) mds_json_get_integer(info, "size")) {
+        mds_verify_report(v, where,
+                          "%s: files/%.*s has %" PRIu64 " bytes, should have"
+                          " %" PRId64,
+                          which, MDS_STR(hex), size,
+                          mds_json_get_integer(info, "size"));
     }
 }
 
-/* "minisig" of "full": the signature of that file by this key, and there. */
+/* Checks "minisig" of "full": it names the file's signature by this key, and is
+ * stored. */
 static void
 mds_verify_named_minisig(mds_verify_t *v, const char *where,
                          const mds_json_t *manifest,
@@ -68,16 +74,16 @@ mds_verify_named_minisig(mds_verify_t *v, const char *where,
         || !mds_sha256_eq(&sha256, &signed_file)
         || memcmp(named, keyid, sizeof(named)) != 0)
     {
-        mds_verify_problem(v, where,
-                           "full: \"%.*s\" is not the signature of its file"
-                           " by its own key",
-                           MDS_STR(text));
+        mds_verify_report(v, where,
+                          "full: \"%.*s\" is not the signature of its file"
+                          " by its own key",
+                          MDS_STR(text));
 
     } else if (mds_path(&path, NULL, "%s/%.*s", v->depot, MDS_STR(text))
                    == MDS_OK
                && access(path.text, F_OK) != 0)
     {
-        mds_verify_problem(v, where, "full: %.*s is not there", MDS_STR(text));
+        mds_verify_report(v, where, "full: %.*s is not there", MDS_STR(text));
     }
 }
 
@@ -91,7 +97,7 @@ mds_verify_signed(mds_verify_t *v, const char *where,
     mds_error_t         err;
 
     if (mds_dsse_parse(signature, &err, keyid, raw) != MDS_OK) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
         return;
     }
 
@@ -99,14 +105,14 @@ mds_verify_signed(mds_verify_t *v, const char *where,
     key = mds_verify_signer(v, where, "is signed by", keyid);
 
     if (key != NULL && mds_dsse_verify(key, body, signature, &err) != MDS_OK) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
     }
 }
 
-/* It is of the resource that it lies with: app 00 kind 00 name. */
+/* Checks that the manifest is of the record's resource: app 00 kind 00 name. */
 static void
-mds_verify_whose(mds_verify_t *v, const char *where, const mds_json_t *manifest,
-                 mds_str_t key)
+mds_verify_resource(mds_verify_t *v, const char *where,
+                    const mds_json_t *manifest, mds_str_t key)
 {
     static const char *const words[] = { "app", "kind", "name" };
 
@@ -114,13 +120,13 @@ mds_verify_whose(mds_verify_t *v, const char *where, const mds_json_t *manifest,
         mds_str_t has = mds_json_get_string(manifest, words[i]);
 
         if (!mds_str_eq(has, mds_str_cut(&key, '\0'))) {
-            mds_verify_problem(v, where, "is of %s \"%.*s\"", words[i],
-                               MDS_STR(has));
+            mds_verify_report(v, where, "is of %s \"%.*s\"", words[i],
+                              MDS_STR(has));
         }
     }
 }
 
-/* What is ready for an answer to many says the same. */
+/* Checks that the form for batch answers has the same content. */
 static mds_status_t
 mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
                   mds_str_t signature, mds_str_t quoted, mds_error_t *err)
@@ -145,7 +151,7 @@ mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
         && (!mds_str_eq(mds_json_get_string(json, "manifest"), body)
             || !mds_str_eq(mds_json_get_string(json, "signature"), signature)))
     {
-        mds_verify_problem(v, where, "a batch would get another one");
+        mds_verify_report(v, where, "a batch would get another one");
     }
 
     mds_json_release(json);
@@ -154,23 +160,17 @@ mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
     return status;
 }
 
-/* Most manifests are in every generation: each is looked at once. */
+/* Notes the manifest as seen, and whether it is new: most manifests are in all
+ * generations. The key is part of it, so that another resource's manifest is
+ * not taken for this one. */
 static mds_status_t
-mds_verify_manifest(mds_verify_t *v, const char *generation,
-                    const mds_record_t *record, const mds_answer_t *answer,
-                    mds_error_t *err)
+mds_verify_see(mds_verify_t *v, mds_str_t key, mds_str_t body,
+               mds_str_t signature, mds_str_t quoted, mds_error_t *err,
+               bool *fresh)
 {
-    mds_str_t          key = mds_record_bytes(record, record->key);
-    mds_str_t          body = mds_record_bytes(record, answer->manifest);
-    mds_str_t          signature = mds_record_bytes(record, answer->signature);
-    mds_str_t          quoted = mds_record_bytes(record, answer->quoted);
     mds_sha256_t       both[2];
     mds_sha256_state_t state;
-    mds_json_t        *manifest;
-    char               where[1024];
-    bool               fresh;
 
-    /* With the key: the same manifest is not another resource's. */
     mds_sha256(key.data, key.len, &both[0]);
     mds_sha256_begin(&state);
     mds_sha256_add(&state, body.data, body.len);
@@ -178,28 +178,51 @@ mds_verify_manifest(mds_verify_t *v, const char *generation,
     mds_sha256_add(&state, quoted.data, quoted.len);
     mds_sha256_end(&state, &both[1]);
 
-    if (mds_intern(v->seen, (mds_str_t){ sizeof(both), (char *) both }, &fresh)
-        == UINT32_MAX)
-    {
-        return mds_fail_memory(err);
-    }
+    return mds_intern(v->seen, (mds_str_t){ sizeof(both), (char *) both },
+                      fresh)
+                   == UINT32_MAX
+               ? mds_fail_memory(err)
+               : MDS_OK;
+}
 
-    if (!fresh) {
-        return MDS_OK;
+/* A generation that is verified. */
+typedef struct {
+    mds_verify_t *v;
+    const char   *where;
+} mds_verify_generation_t;
+
+static mds_status_t
+mds_verify_answer(void *data, const mds_record_t *record,
+                  const mds_answer_t *answer, mds_error_t *err)
+{
+    const mds_verify_generation_t *generation = data;
+    mds_verify_t                  *v = generation->v;
+    mds_str_t                      key = mds_record_bytes(record, record->key);
+    mds_str_t    body = mds_record_bytes(record, answer->manifest);
+    mds_str_t    signature = mds_record_bytes(record, answer->signature);
+    mds_str_t    quoted = mds_record_bytes(record, answer->quoted);
+    mds_json_t  *manifest;
+    char         where[1024];
+    bool         fresh;
+    mds_status_t status
+        = mds_verify_see(v, key, body, signature, quoted, err, &fresh);
+
+    if (status != MDS_OK || !fresh) {
+        return status;
     }
 
     v->result.manifests++;
 
     if (mds_json_parse(body, "manifest", err, &manifest) != MDS_OK) {
-        mds_verify_failed(v, generation, err);
+        mds_verify_report_error(v, generation->where, err);
         return MDS_OK;
     }
 
-    snprintf(where, sizeof(where), "%s, manifest of %.*s", generation,
+    snprintf(where, sizeof(where), "%s, manifest of %.*s", generation->where,
              MDS_STR(mds_json_get_string(manifest, "release")));
-    mds_verify_whose(v, where, manifest, key);
-    mds_verify_fact(v, where, manifest, "full");
-    mds_verify_fact(v, where, manifest, "delta");
+    mds_verify_resource(v, where, manifest, key);
+    mds_verify_file_info(v, where, manifest, "full");
+    mds_verify_file_info(v, where, manifest, "delta");
     mds_verify_signed(v, where, manifest, body, signature);
     mds_json_release(manifest);
 
@@ -207,67 +230,19 @@ mds_verify_manifest(mds_verify_t *v, const char *generation,
 }
 
 static mds_status_t
-mds_verify_record(mds_verify_t *v, const char *where,
-                  const mds_record_t *record, mds_error_t *err)
+mds_verify_record(void *data, const mds_record_t *record, mds_error_t *err)
 {
-    mds_status_t status = MDS_OK;
+    mds_status_t status
+        = mds_record_visit_offers(record, mds_verify_answer, data, err);
 
-    for (uint32_t i = 0;
-         status == MDS_OK && i < record->tables[MDS_TABLE_OFFERS].count; i++)
-    {
-        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
-
-        status = mds_verify_manifest(v, where, record, &offer->answer, err);
-    }
-
-    for (uint32_t i = 0;
-         status == MDS_OK && i < record->tables[MDS_TABLE_DELTAS].count; i++)
-    {
-        const mds_delta_record_t *delta
-            = mds_record_item(record, MDS_TABLE_DELTAS, i);
-
-        /* None: it was not worth it. */
-        if (delta->answer.manifest.len > 0) {
-            status = mds_verify_manifest(v, where, record, &delta->answer, err);
-        }
-    }
-
-    return status;
+    return status == MDS_OK
+               ? mds_record_visit_deltas(record, mds_verify_answer, data, err)
+               : status;
 }
 
-/* The walk has checked every record. */
-static mds_status_t
-mds_verify_records(mds_verify_t *v, const char *where, mds_catalog_t *catalog,
-                   mds_error_t *err)
-{
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    mds_status_t       status = mds_catalog_begin(catalog, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    cursor = mds_lmdb_walk(mds_catalog_lmdb(catalog), MDS_CATALOG_RESOURCES,
-                           mds_null_str);
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_verify_record(v, where, (const void *) value.data, err);
-    }
-
-    mds_lmdb_walk_end(cursor);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(mds_catalog_lmdb(catalog), err);
-    }
-
-    mds_catalog_end(catalog);
-    return status;
-}
-
-/* Whether the serial is in force right now. */
+/* Returns whether the serial is in force at this moment. */
 static bool
-mds_verify_in_force(const mds_verify_t *v, uint64_t serial)
+mds_verify_is_in_force(const mds_verify_t *v, uint64_t serial)
 {
     mds_current_t *current;
     bool           same = false;
@@ -284,8 +259,9 @@ static mds_status_t
 mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
                   mds_error_t *err)
 {
-    mds_catalog_t *catalog;
-    mds_status_t   status
+    mds_verify_generation_t generation = { v, where };
+    mds_catalog_t          *catalog;
+    mds_status_t            status
         = mds_catalog_open(v->depot, serial, true, err, &catalog);
 
     if (status == MDS_OK) {
@@ -293,17 +269,19 @@ mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
         status = mds_catalog_check_records(catalog, err);
 
         if (status == MDS_OK) {
-            status = mds_verify_records(v, where, catalog, err);
+            status = mds_catalog_visit_records(catalog, mds_null_str,
+                                               mds_verify_record, &generation,
+                                               err);
         }
 
         mds_catalog_close(catalog);
     }
 
-    /* Old ones are collected when their time has come. */
+    /* An old one may have been removed meanwhile. */
     if (status != MDS_OK
-        && (status != MDS_NOT_FOUND || mds_verify_in_force(v, serial)))
+        && (status != MDS_NOT_FOUND || mds_verify_is_in_force(v, serial)))
     {
-        mds_verify_failed(v, where, err);
+        mds_verify_report_error(v, where, err);
     }
 
     return MDS_OK;
@@ -320,14 +298,14 @@ mds_verify_generation(mds_verify_t *v, const char *name, uint64_t size_bytes,
     snprintf(where, sizeof(where), "catalog/%s", name);
 
     if (!mds_catalog_parse_name(name, &serial)) {
-        mds_verify_problem(v, where, "does not belong here");
+        mds_verify_report(v, where, "does not belong here");
 
     } else if (serial <= v->result.serial) {
-        /* A later one is not finished, or will be seen next time. */
+        /* A later one is not in force yet. */
         status = mds_verify_serial(v, where, serial, err);
     }
 
-    mds_verify_done(v, size_bytes);
+    mds_verify_add_bytes(v, size_bytes);
     return status;
 }
 
@@ -348,8 +326,8 @@ mds_verify_generations(mds_verify_t *v, mds_error_t *err)
 
     if (mds_file_open(path.text, err, &fd, &size) == MDS_OK) {
         close(fd);
-    } else if (mds_verify_in_force(v, serial)) {
-        mds_verify_problem(v, where, "is in force: %s", err->text);
+    } else if (mds_verify_is_in_force(v, serial)) {
+        mds_verify_report(v, where, "is in force: %s", err->text);
     }
 
     return mds_verify_folder(v, "catalog", mds_verify_generation, err);

@@ -1,3 +1,7 @@
+/*
+ * Verifying files and lists: each is named by the digest of its bytes.
+ */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,9 +14,10 @@
 
 #define MDS_VERIFY_SIGNATURE_MAX 16384
 
-/* The digest in "SHA256" or "SHA256SUFFIX", and the suffix. */
+/* Parses "SHA256SUFFIX". */
 static bool
-mds_verify_named(const char *name, mds_sha256_t *sha256, const char **suffix)
+mds_verify_parse_name(const char *name, mds_sha256_t *sha256,
+                      const char **suffix)
 {
     *suffix = strlen(name) < MDS_SHA256_HEX ? name : name + MDS_SHA256_HEX;
 
@@ -20,8 +25,9 @@ mds_verify_named(const char *name, mds_sha256_t *sha256, const char **suffix)
            && mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, sha256);
 }
 
+/* Returns whether a file exists; format has the name in it. */
 static bool
-mds_verify_there(mds_verify_t *v, const char *format, const char *name)
+mds_verify_exists(mds_verify_t *v, const char *format, const char *name)
 {
     char        inner[512];
     mds_path_t  path;
@@ -33,7 +39,7 @@ mds_verify_there(mds_verify_t *v, const char *format, const char *name)
            && stat(path.text, &st) == 0;
 }
 
-/* The bytes are those of the name. */
+/* Checks that a file has the digest. */
 static mds_status_t
 mds_verify_digest(mds_verify_t *v, const char *where,
                   const mds_sha256_t *sha256, mds_error_t *err)
@@ -55,19 +61,19 @@ mds_verify_digest(mds_verify_t *v, const char *where,
     }
 
     if (status != MDS_OK) {
-        mds_verify_failed(v, where, err);
+        mds_verify_report_error(v, where, err);
 
     } else if (!mds_sha256_eq(&found, sha256)) {
-        mds_verify_problem(v, where, "damaged: its SHA-256 is %s",
-                           mds_sha256_hex(&found, hex));
+        mds_verify_report(v, where, "damaged: its SHA-256 is %s",
+                          mds_sha256_hex(&found, hex));
     }
 
     return MDS_OK;
 }
 
-/* files/ */
+/* --- files/ */
 
-/* named: the key that the signature's name has; NULL: it has none. */
+/* named: the key in the signature's name, or NULL. */
 static void
 mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
                         const uint8_t *named, mds_str_t text)
@@ -78,19 +84,19 @@ mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
     mds_error_t         err;
 
     if (mds_minisign_keyid(text, &err, keyid) != MDS_OK) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
         return;
     }
 
     if (named != NULL && memcmp(named, keyid, sizeof(keyid)) != 0) {
-        mds_verify_problem(v, where, "is of another key, %s",
-                           mds_keyid_hex(keyid, hex));
+        mds_verify_report(v, where, "is of another key, %s",
+                          mds_keyid_hex(keyid, hex));
     }
 
     key = mds_verify_signer(v, where, "is of", keyid);
 
     if (key != NULL && mds_minisign_verify(key, path, text, &err) != MDS_OK) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
     }
 }
 
@@ -122,7 +128,7 @@ mds_verify_minisig(mds_verify_t *v, const char *where,
         free(text);
 
     } else if (status != MDS_NOT_FOUND) {
-        mds_verify_failed(v, where, err);
+        mds_verify_report_error(v, where, err);
     }
 
     return MDS_OK;
@@ -141,16 +147,16 @@ mds_verify_file(mds_verify_t *v, const char *name, uint64_t size_bytes,
     snprintf(where, sizeof(where), "files/%s", name);
 
     if (kind == MDS_STORE_OTHER) {
-        mds_verify_problem(v, where, "does not belong here");
+        mds_verify_report(v, where, "does not belong here");
 
     } else if (kind == MDS_STORE_FILE) {
         v->result.files++;
         status = mds_verify_digest(v, where, &sha256, err);
 
-    } else if (!mds_verify_there(v, "files/%.64s", name)
-               && mds_verify_there(v, "files/%s", name))
+    } else if (!mds_verify_exists(v, "files/%.64s", name)
+               && mds_verify_exists(v, "files/%s", name))
     {
-        mds_verify_problem(v, where, "is the signature of nothing");
+        mds_verify_report(v, where, "is the signature of nothing");
 
     } else {
         status
@@ -159,7 +165,7 @@ mds_verify_file(mds_verify_t *v, const char *name, uint64_t size_bytes,
                                  err);
     }
 
-    mds_verify_done(v, size_bytes);
+    mds_verify_add_bytes(v, size_bytes);
     return status;
 }
 
@@ -169,7 +175,7 @@ mds_verify_files(mds_verify_t *v, mds_error_t *err)
     return mds_verify_folder(v, "files", mds_verify_file, err);
 }
 
-/* lists/ */
+/* --- lists/ */
 
 static void
 mds_verify_set(mds_verify_t *v, const char *where, const mds_sha256_t *sha256)
@@ -191,7 +197,7 @@ mds_verify_set(mds_verify_t *v, const char *where, const mds_sha256_t *sha256)
     }
 
     if (status != MDS_OK && status != MDS_NOT_FOUND) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
     }
 }
 
@@ -206,10 +212,10 @@ mds_verify_list(mds_verify_t *v, const char *name, uint64_t size_bytes,
 
     snprintf(where, sizeof(where), "lists/%s", name);
 
-    if (!mds_verify_named(name, &sha256, &suffix)
+    if (!mds_verify_parse_name(name, &sha256, &suffix)
         || (strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0))
     {
-        mds_verify_problem(v, where, "does not belong here");
+        mds_verify_report(v, where, "does not belong here");
 
     } else if (strcmp(suffix, ".ids") == 0) {
         status = mds_verify_digest(v, where, &sha256, err);
@@ -218,14 +224,14 @@ mds_verify_list(mds_verify_t *v, const char *name, uint64_t size_bytes,
         v->result.lists++;
         mds_verify_set(v, where, &sha256);
 
-        if (!mds_verify_there(v, "lists/%.64s.ids", name)
-            && mds_verify_there(v, "lists/%s", name))
+        if (!mds_verify_exists(v, "lists/%.64s.ids", name)
+            && mds_verify_exists(v, "lists/%s", name))
         {
-            mds_verify_problem(v, where, "has no .ids beside it");
+            mds_verify_report(v, where, "has no .ids beside it");
         }
     }
 
-    mds_verify_done(v, size_bytes);
+    mds_verify_add_bytes(v, size_bytes);
     return status;
 }
 

@@ -1,341 +1,47 @@
+/*
+ * Verifying the journal, except for the apps in it, and the state.
+ */
+
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "base/mds_endian.h"
 #include "base/mds_time.h"
-#include "compile/mds_compile.h"
-#include "document/mds_document.h"
 #include "files/mds_store.h"
-#include "idset/mds_idset.h"
-#include "loader/mds_app_state.h"
-#include "loader/mds_journal.h"
-#include "loader/mds_setting_ids.h"
 #include "maintain/mds_verify_internal.h"
 #include "state/mds_registry.h"
 #include "state/mds_state.h"
 
-/* The compiler over what is there, making nothing. */
-typedef struct {
-    mds_compile_t  compile; /* first: the callbacks get its address */
-    mds_verify_t  *v;
-    mds_journal_t *journal;
-    const char    *where;
-    mds_str_t      keyid; /* of the app's key; empty: none is remembered */
-} mds_verify_run_t;
-
+/* Checks that a delta between stored files is stored: a release may use
+ * it.
+ */
 static mds_status_t
-mds_verify_size(mds_compile_t *c, const mds_sha256_t *sha256, mds_error_t *err,
-                uint64_t *size_bytes)
-{
-    return mds_store_has(((mds_verify_run_t *) c)->v->depot, sha256, err,
-                         size_bytes);
-}
-
-static mds_status_t
-mds_verify_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
-                 mds_error_t *err, mds_delta_outcome_t *outcome)
-{
-    mds_verify_run_t   *run = (mds_verify_run_t *) c;
-    mds_delta_outcome_t found = { .worth = true };
-    mds_delta_entry_t   note;
-
-    if (pair->spec != NULL && pair->spec->has_sha256) {
-        found.file.sha256 = pair->spec->sha256;
-
-    } else if (!mds_journal_get_delta(run->journal, &pair->from->sha256,
-                                      &pair->to->sha256, &note))
-    {
-        return MDS_NOT_FOUND;
-
-    } else {
-        found.worth = note.worth != 0;
-        memcpy(found.file.sha256.bytes, note.sha256, sizeof(note.sha256));
-    }
-
-    *outcome = found;
-
-    return found.worth ? mds_store_has(run->v->depot, &found.file.sha256, err,
-                                       &outcome->file.size_bytes)
-                       : MDS_OK;
-}
-
-/* Whether what was signed is noted: the manifest with serial 0. */
-static mds_status_t
-mds_verify_noted(const mds_verify_run_t *run, mds_json_t *manifest,
-                 mds_str_t keyid, mds_error_t *err, bool *noted,
-                 mds_manifest_signature_t *made)
-{
-    mds_sha256_t digest;
-    char        *text;
-    size_t       len;
-    mds_status_t status
-        = mds_json_done(mds_manifest_set_minisig(manifest, keyid), err);
-
-    if (status == MDS_OK) {
-        status
-            = mds_json_done(mds_json_set_integer(manifest, "serial", 0), err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
-    }
-
-    if (status == MDS_OK) {
-        mds_sha256(text, len, &digest);
-        free(text);
-        *noted = mds_journal_get_signature(run->journal, &digest, made);
-    }
-
-    return status;
-}
-
-/* Devices that have a manifest of an older program take SHA256.minisig. */
-static void
-mds_verify_common(const mds_verify_run_t *run, const mds_json_t *full,
-                  const uint8_t keyid[MDS_KEYID_BYTES])
-{
-    mds_str_t    sha256 = mds_json_get_string(full, "sha256");
-    uint8_t      signer[MDS_KEYID_BYTES];
-    char         theirs[MDS_KEYID_HEX + 1], ours[MDS_KEYID_HEX + 1];
-    mds_sha256_t digest;
-
-    if (mds_json_get(full, "minisig") == NULL
-        && mds_sha256_parse(sha256, &digest)
-        && mds_store_signer(run->v->depot, &digest, NULL, signer) == MDS_OK
-        && memcmp(signer, keyid, sizeof(signer)) != 0)
-    {
-        mds_verify_problem(run->v, run->where,
-                           "files/%.*s.minisig is of key %s, and the manifest"
-                           " of key %s: any change with that key mends it",
-                           MDS_STR(sha256), mds_keyid_hex(signer, theirs),
-                           mds_keyid_hex(keyid, ours));
-    }
-}
-
-/* By the app's key, and no other. */
-static void
-mds_verify_made(const mds_verify_run_t *run, const mds_json_t *manifest,
-                const mds_manifest_signature_t *made)
-{
-    uint8_t   keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
-    char      hex[MDS_KEYID_HEX + 1];
-    mds_str_t release = mds_json_get_string(manifest, "release");
-    mds_str_t signature = { sizeof(made->signature), made->signature };
-
-    if (mds_dsse_parse(signature, NULL, keyid, raw) != MDS_OK) {
-        mds_verify_problem(run->v, run->where,
-                           "release \"%.*s\" has a broken signature",
-                           MDS_STR(release));
-
-    } else if (run->keyid.len > 0
-               && !mds_str_eq(mds_str_of(mds_keyid_hex(keyid, hex)),
-                              run->keyid))
-    {
-        mds_verify_problem(run->v, run->where,
-                           "release \"%.*s\" is signed by key %s, and the"
-                           " app's key is %.*s",
-                           MDS_STR(release), hex, MDS_STR(run->keyid));
-
-    } else if (!run->v->options->saved) {
-        mds_verify_common(run, mds_json_get(manifest, "full"), keyid);
-    }
-}
-
-/* What a manifest says is what was signed: by this program, or an older one
- * that did not name the package's signature. */
-static mds_status_t
-mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
-                mds_str_t *body, char *signature)
-{
-    mds_verify_run_t        *run = (mds_verify_run_t *) c;
-    mds_manifest_signature_t made = { .signature = "" };
-    bool                     noted = false;
-    mds_str_t                release = mds_json_get_string(manifest, "release");
-    mds_status_t             status
-        = mds_verify_noted(run, manifest, run->keyid, err, &noted, &made);
-
-    if (status == MDS_OK && !noted && run->keyid.len > 0) {
-        status
-            = mds_verify_noted(run, manifest, mds_str(""), err, &noted, &made);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (noted) {
-        mds_verify_made(run, manifest, &made);
-    } else {
-        mds_verify_problem(run->v, run->where,
-                           "release \"%.*s\" has no signed manifest",
-                           MDS_STR(release));
-    }
-
-    memcpy(signature, made.signature, sizeof(made.signature));
-    *body = mds_str("{}");
-
-    return MDS_OK;
-}
-
-static mds_status_t
-mds_verify_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
-                mds_error_t *err)
-{
-    (void) c;
-    (void) key;
-    (void) record;
-    (void) err;
-
-    return MDS_OK;
-}
-
-static void
-mds_verify_has_signature(const mds_verify_run_t *run,
-                         const mds_sha256_t *sha256, const uint8_t *keyid)
-{
-    mds_path_t path;
-
-    if (mds_store_signature_path(run->v->depot, sha256, keyid, NULL, &path)
-            == MDS_OK
-        && access(path.text, F_OK) != 0)
-    {
-        mds_verify_problem(run->v, run->where, "%s is not there",
-                           path.text + strlen(run->v->depot) + 1);
-    }
-}
-
-/* Every package has its signature by the app's key, and the common one. */
-static void
-mds_verify_packages(const mds_verify_run_t *run, const mds_model_t *model)
-{
-    uint8_t keyid[MDS_KEYID_BYTES];
-    bool    known = mds_keyid_parse(run->keyid, keyid);
-
-    for (size_t i = 0; i < model->package_count; i++) {
-        const mds_sha256_t *sha256 = &model->packages[i].sha256;
-
-        mds_verify_has_signature(run, sha256, NULL);
-
-        if (known) {
-            mds_verify_has_signature(run, sha256, keyid);
-        }
-    }
-}
-
-/* Lists of the document, or contents of external ones. */
-static void
-mds_verify_bases(mds_verify_t *v, const char *where, const mds_json_t *lists)
-{
-    mds_json_member_t *m;
-
-    for (m = mds_json_first(lists); m != NULL; m = mds_json_next(lists, m)) {
-        mds_str_t    hex = mds_json_get_string(mds_json_value(m), "sha256");
-        mds_sha256_t sha256;
-        mds_idset_t *list;
-        mds_error_t  err;
-
-        if (!mds_sha256_parse(hex, &sha256)) {
-            continue;
-        }
-
-        if (mds_idset_open(v->depot, &sha256, &err, &list) == MDS_OK) {
-            mds_idset_close(list);
-        } else if (err.status == MDS_NO_MEMORY) {
-            mds_verify_failed(v, where, &err);
-        } else {
-            mds_verify_problem(v, where, "list %.*s: %s",
-                               MDS_STR(mds_json_key(m)), err.text);
-        }
-    }
-}
-
-/* What the loader would make of it now. */
-static void
-mds_verify_document(mds_verify_run_t *run, mds_json_t *state)
-{
-    mds_model_t *model = NULL;
-    mds_error_t  err;
-    mds_status_t status = mds_document_check(mds_json_get(state, "document"),
-                                             run->where, &err, &model);
-
-    if (status == MDS_OK) {
-        mds_verify_packages(run, model);
-        status = mds_setting_ids_assign(state, model, &err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_compile(&run->compile, model, &err);
-    }
-
-    if (status != MDS_OK) {
-        mds_verify_failed(run->v, run->where, &err);
-    }
-
-    mds_model_free(model);
-}
-
-static mds_status_t
-mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
-{
-    mds_verify_run_t *run = data;
-    mds_json_t       *state;
-    char              where[512];
-    uint64_t          serial;
-
-    snprintf(where, sizeof(where), "journal, app %.*s", MDS_STR(app));
-    run->where = where;
-    run->v->result.apps++;
-
-    if (mds_journal_get_app(run->journal, app, err, &state) != MDS_OK) {
-        mds_verify_failed(run->v, where, err);
-        return MDS_OK;
-    }
-
-    serial = (uint64_t) mds_json_get_integer(state, "serial");
-
-    if (serial == 0 || serial > mds_journal_get_serial(run->journal)) {
-        mds_verify_problem(run->v, where, "its last change would be %" PRIu64,
-                           serial);
-    }
-
-    mds_verify_bases(run->v, where, mds_app_state_get(state, "lists"));
-    mds_verify_bases(run->v, where, mds_json_get(state, "external"));
-    run->keyid = mds_json_get_string(state, "key");
-    mds_verify_document(run, state);
-    mds_json_release(state);
-
-    return MDS_OK;
-}
-
-/* Between files that are there: it will be used once a release wants it. */
-static mds_status_t
-mds_verify_note(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
-                const mds_delta_entry_t *note, mds_error_t *err)
+mds_verify_delta_entry(void *data, const mds_sha256_t *from,
+                       const mds_sha256_t *to, const mds_delta_entry_t *entry,
+                       mds_error_t *err)
 {
     mds_verify_t *v = data;
     mds_sha256_t  sha256;
     char          hex[MDS_SHA256_HEX + 1];
     uint64_t      size;
 
-    if (note->worth == 0 || mds_store_has(v->depot, from, NULL, &size) != MDS_OK
+    if (entry->worth == 0
+        || mds_store_has(v->depot, from, NULL, &size) != MDS_OK
         || mds_store_has(v->depot, to, NULL, &size) != MDS_OK)
     {
         return MDS_OK;
     }
 
-    memcpy(sha256.bytes, note->sha256, sizeof(sha256.bytes));
+    memcpy(sha256.bytes, entry->sha256, sizeof(sha256.bytes));
 
     if (mds_store_has(v->depot, &sha256, err, &size) != MDS_OK) {
-        mds_verify_problem(v, "journal", "delta to %s: %s",
-                           mds_sha256_hex(to, hex), err->text);
+        mds_verify_report(v, "journal", "delta to %s: %s",
+                          mds_sha256_hex(to, hex), err->text);
     }
 
     return MDS_OK;
 }
 
-/* The entry of a serial, and whether it is of it. */
+/* Checks the log entry of a serial. */
 static void
 mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
 {
@@ -348,12 +54,12 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
     snprintf(where, sizeof(where), "journal, change %" PRIu64, serial);
 
     if (status == MDS_NOT_FOUND) {
-        mds_verify_problem(v, where, "is not in the log");
+        mds_verify_report(v, where, "is not in the log");
         return;
     }
 
     if (status != MDS_OK) {
-        mds_verify_failed(v, where, &err);
+        mds_verify_report_error(v, where, &err);
         return;
     }
 
@@ -362,7 +68,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
         || mds_json_size(mds_json_get(entry, "changes")) == 0
         || !mds_time_parse(mds_json_get_string(entry, "time"), &ms))
     {
-        mds_verify_problem(v, where, "is not an entry of the log");
+        mds_verify_report(v, where, "is not an entry of the log");
     }
 
     v->result.changes++;
@@ -383,15 +89,15 @@ mds_verify_log(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
     status = mds_journal_get_entry(journal, last + 1, err, &entry);
 
     if (status != MDS_OK && status != MDS_NOT_FOUND) {
-        mds_verify_failed(v, "journal", err);
+        mds_verify_report_error(v, "journal", err);
     }
 
     if (status == MDS_OK) {
         mds_json_release(entry);
-        mds_verify_problem(v, "journal",
-                           "has change %" PRIu64 ", and says that %" PRIu64
-                           " is the last",
-                           last + 1, last);
+        mds_verify_report(v, "journal",
+                          "has change %" PRIu64 ", and says that %" PRIu64
+                          " is the last",
+                          last + 1, last);
     }
 
     return MDS_OK;
@@ -400,35 +106,21 @@ mds_verify_log(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
 mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err)
 {
-    mds_verify_run_t run = { .compile = { mds_verify_size, mds_verify_delta,
-                                          mds_verify_sign, mds_verify_emit },
-                             .v = v };
-    mds_status_t     status = mds_journal_open(v->depot, err, &run.journal);
+    mds_journal_t *journal = NULL;
+    mds_status_t   status;
 
-    if (status == MDS_OK) {
-        status = mds_journal_read(run.journal, err);
-
-        if (status == MDS_OK) {
-            status = mds_journal_visit_apps(run.journal, mds_verify_app, &run,
-                                            err);
-        }
-
-        if (status == MDS_OK) {
-            status = mds_journal_visit_deltas(run.journal, mds_verify_note, v,
-                                              err);
-        }
-
-        if (status == MDS_OK) {
-            status = mds_verify_log(v, run.journal, err);
-        }
-
-        mds_journal_close(run.journal);
+    if ((status = mds_journal_open(v->depot, err, &journal)) != MDS_OK
+        || (status = mds_journal_read(journal, err)) != MDS_OK
+        || (status = mds_verify_apps(v, journal, err)) != MDS_OK
+        || (status
+            = mds_journal_visit_deltas(journal, mds_verify_delta_entry, v, err))
+               != MDS_OK
+        || (status = mds_verify_log(v, journal, err)) != MDS_OK)
+    {
+        mds_verify_report_error(v, "journal", err);
     }
 
-    if (status != MDS_OK) {
-        mds_verify_failed(v, "journal", err);
-    }
-
+    mds_journal_close(journal);
     return MDS_OK;
 }
 
@@ -445,7 +137,7 @@ mds_verify_state(mds_verify_t *v, mds_error_t *err)
     }
 
     if (status != MDS_OK) {
-        mds_verify_failed(v, "state", err);
+        mds_verify_report_error(v, "state", err);
     }
 
     v->result.windows = windows;
@@ -464,7 +156,7 @@ mds_verify_registry(mds_verify_t *v, mds_error_t *err)
     }
 
     if (status != MDS_OK) {
-        mds_verify_failed(v, "state/devices", err);
+        mds_verify_report_error(v, "state/devices", err);
     }
 
     return MDS_OK;

@@ -1,0 +1,77 @@
+/*
+ * Walks over a generation, for those who read all of it.
+ */
+
+#include "loader/mds_catalog_visit.h"
+
+mds_status_t
+mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
+                          mds_record_visit_t visit, void *data,
+                          mds_error_t *err)
+{
+    mds_lmdb_t        *lmdb = mds_catalog_lmdb(catalog);
+    mds_lmdb_cursor_t *cursor;
+    mds_str_t          key, value;
+    mds_status_t       status = mds_catalog_begin(catalog, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    cursor = mds_lmdb_walk(lmdb, MDS_CATALOG_RESOURCES, prefix);
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
+           && mds_str_starts(key, prefix))
+    {
+        status = mds_record_check(value, err);
+
+        if (status == MDS_OK) {
+            status = visit(data, (const mds_record_t *) value.data, err);
+        }
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    if (status == MDS_OK) {
+        status = mds_lmdb_status(lmdb, err);
+    }
+
+    mds_catalog_end(catalog);
+    return status;
+}
+
+mds_status_t
+mds_record_visit_offers(const mds_record_t *record, mds_answer_visit_t visit,
+                        void *data, mds_error_t *err)
+{
+    uint32_t     count = record->tables[MDS_TABLE_OFFERS].count;
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0; status == MDS_OK && i < count; i++) {
+        const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
+
+        status = visit(data, record, &offer->answer, err);
+    }
+
+    return status;
+}
+
+/* A delta that is not worth it has no manifest. */
+mds_status_t
+mds_record_visit_deltas(const mds_record_t *record, mds_answer_visit_t visit,
+                        void *data, mds_error_t *err)
+{
+    uint32_t     count = record->tables[MDS_TABLE_DELTAS].count;
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0; status == MDS_OK && i < count; i++) {
+        const mds_delta_record_t *delta
+            = mds_record_item(record, MDS_TABLE_DELTAS, i);
+
+        if (delta->answer.manifest.len > 0) {
+            status = visit(data, record, &delta->answer, err);
+        }
+    }
+
+    return status;
+}

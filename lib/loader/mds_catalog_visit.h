@@ -1,0 +1,38 @@
+/*
+ * mds_catalog_visit: visits all records of a generation, and their manifests.
+ *
+ * The first status that is not MDS_OK ends a visit and is returned. Records are
+ * valid during the call.
+ */
+
+#ifndef MDS_CATALOG_VISIT_H
+#define MDS_CATALOG_VISIT_H
+
+#include "catalog/mds_catalog.h"
+#include "catalog/mds_record.h"
+
+typedef mds_status_t (*mds_record_visit_t)(void               *data,
+                                           const mds_record_t *record,
+                                           mds_error_t        *err);
+
+typedef mds_status_t (*mds_answer_visit_t)(void               *data,
+                                           const mds_record_t *record,
+                                           const mds_answer_t *answer,
+                                           mds_error_t        *err);
+
+/* Visits, in a transaction of its own, the records of resources whose keys
+ * begin with the prefix. Each is checked before. */
+mds_status_t mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
+                                       mds_record_visit_t visit, void *data,
+                                       mds_error_t *err) MDS_MUST_CHECK;
+
+/* Visits the answers of a record's offers, or those of its deltas that have a
+ * manifest. */
+mds_status_t
+mds_record_visit_offers(const mds_record_t *record, mds_answer_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_record_visit_deltas(const mds_record_t *record, mds_answer_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

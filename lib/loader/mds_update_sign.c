@@ -1,0 +1,137 @@
+/*
+ * Signing the manifests of a generation. A manifest that was signed before
+ * keeps its signature, and the serial with which it was signed.
+ */
+
+#include <stdlib.h>
+
+#include "base/mds_endian.h"
+#include "compile/mds_manifest.h"
+#include "loader/mds_update.h"
+
+/* Gets the signature that is recorded, unless it is of another key than the
+ * app's. */
+static bool
+mds_signing_get(const mds_signing_t *s, const mds_sha256_t *digest,
+                mds_manifest_signature_t *made)
+{
+    char    hex[MDS_KEYID_HEX + 1];
+    uint8_t keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
+
+    if (!mds_journal_get_signature(s->journal, digest, made)) {
+        return false;
+    }
+
+    return s->signer.keyid[0] == '\0'
+           || (mds_dsse_parse((mds_str_t){ sizeof(made->signature),
+                                           made->signature },
+                              NULL, keyid, raw)
+                   == MDS_OK
+               && strcmp(mds_keyid_hex(keyid, hex), s->signer.keyid) == 0);
+}
+
+/* Writes the manifest with its serial; the text is s->body. */
+static mds_status_t
+mds_signing_write(mds_signing_t *s, mds_json_t *manifest, uint64_t serial,
+                  mds_error_t *err, mds_str_t *body)
+{
+    char        *text;
+    size_t       len;
+    mds_status_t status = mds_json_done(mds_json_set_integer(manifest, "serial",
+                                                             (int64_t) serial),
+                                        err);
+
+    if (status == MDS_OK) {
+        status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
+    }
+
+    if (status == MDS_OK) {
+        free(s->body);
+        s->body = text;
+        *body = (mds_str_t){ len, text };
+    }
+
+    return status;
+}
+
+/* Takes over a recorded signature. MDS_NOT_FOUND: there is none; *digest is
+ * what a new one is recorded by. */
+static mds_status_t
+mds_signing_reuse(mds_signing_t *s, mds_json_t *manifest, mds_str_t keyid,
+                  mds_error_t *err, mds_sha256_t *digest, mds_str_t *body,
+                  char *signature)
+{
+    mds_manifest_signature_t made;
+    mds_status_t status = mds_manifest_digest(manifest, keyid, err, digest);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!mds_signing_get(s, digest, &made)) {
+        return MDS_NOT_FOUND;
+    }
+
+    status
+        = mds_signing_write(s, manifest, mds_load_be64(made.serial), err, body);
+
+    if (status == MDS_OK) {
+        memcpy(signature, made.signature, sizeof(made.signature));
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
+                 const mds_sha256_t *digest, mds_error_t *err, mds_str_t *body,
+                 char *signature)
+{
+    const mds_signer_t      *signer = &s->signer;
+    mds_manifest_signature_t made;
+    mds_status_t             status;
+
+    if (signer->key == NULL) {
+        return mds_fail(err, MDS_DENIED,
+                        "release \"%.*s\" has to be signed: give --key FILE,"
+                        " or its path in MDS_KEY%s%s",
+                        MDS_STR(mds_json_get_string(manifest, "release")),
+                        signer->keyid[0] != '\0' ? "; the app's key is " : "",
+                        signer->keyid);
+    }
+
+    status = mds_signing_write(s, manifest, s->serial, err, body);
+
+    if (status == MDS_OK) {
+        status = mds_dsse_sign(signer->key, *body, err, signature);
+    }
+
+    if (status == MDS_OK) {
+        mds_store_be64(made.serial, s->serial);
+        memcpy(made.signature, signature, sizeof(made.signature));
+        mds_journal_put_signature(s->journal, digest, &made);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_signing_get_or_sign(mds_signing_t *s, mds_json_t *manifest,
+                        mds_error_t *err, mds_str_t *body, char *signature)
+{
+    mds_sha256_t digest;
+    mds_status_t status
+        = mds_signing_reuse(s, manifest, mds_str_of(s->signer.keyid), err,
+                            &digest, body, signature);
+
+    /* A manifest of an older program does not name the package's signature. It
+     * is good until a change comes with the key. */
+    if (status == MDS_NOT_FOUND && s->signer.key == NULL) {
+        status = mds_signing_reuse(s, manifest, mds_str(""), err, &digest, body,
+                                   signature);
+    }
+
+    return status == MDS_NOT_FOUND
+               ? mds_signing_sign(s, manifest, &digest, err, body, signature)
+               : status;
+}
