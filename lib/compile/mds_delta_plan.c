@@ -46,18 +46,6 @@ mds_builds_sort(const mds_model_t *model, mds_error_t *err,
     return MDS_OK;
 }
 
-static bool
-mds_strs_have(const mds_strs_t *strs, mds_str_t value)
-{
-    for (size_t i = 0; i < strs->count; i++) {
-        if (mds_str_eq(strs->items[i], value)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
 /* Returns whether both are "in" rules of one attribute without a common value.
  */
 static bool
@@ -73,7 +61,7 @@ mds_rules_exclude(const mds_rule_t *a, const mds_rule_t *b)
         mds_str_t value = a->values.items[i];
 
         if (value.data[value.len - 1] == '*'
-            || mds_strs_have(&b->values, value)) {
+            || mds_strs_contain(&b->values, value)) {
             return false;
         }
     }

@@ -83,3 +83,15 @@ mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
 
     return order != 0 ? order : mds_str_cmp(name_a, name_b);
 }
+
+bool
+mds_strs_contain(const mds_strs_t *strs, mds_str_t value)
+{
+    for (size_t i = 0; i < strs->count; i++) {
+        if (mds_str_eq(strs->items[i], value)) {
+            return true;
+        }
+    }
+
+    return false;
+}

@@ -164,6 +164,8 @@ bool mds_scopes_meet(const mds_strs_t *a, const mds_strs_t *b);
  */
 bool mds_bounds_cross(mds_str_t low, mds_str_t high, bool inclusive);
 
+bool mds_strs_contain(const mds_strs_t *strs, mds_str_t value);
+
 /* Compares resources by kind, then by name. */
 int mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
                      mds_str_t name_b);

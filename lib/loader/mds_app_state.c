@@ -31,6 +31,29 @@ mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
     return MDS_OK;
 }
 
+bool
+mds_package_has_sha256(const mds_json_t *package, const mds_sha256_t *sha256)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_str_eq(mds_json_get_string(package, "sha256"),
+                      mds_str_of(mds_sha256_hex(sha256, hex)));
+}
+
+const mds_json_t *
+mds_app_state_find_package(const mds_json_t *state, const mds_sha256_t *sha256)
+{
+    const mds_json_t *packages = mds_app_state_get(state, "packages");
+
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        if (mds_package_has_sha256(mds_json_at(packages, i), sha256)) {
+            return mds_json_at(packages, i);
+        }
+    }
+
+    return NULL;
+}
+
 /* Replaces the mark of an external list by the list's content. */
 static mds_status_t
 mds_app_state_expand_list(mds_json_t *list, const mds_json_t *content)

@@ -25,6 +25,14 @@ mds_app_state_get(const mds_json_t *state, const char *key)
     return mds_json_get(mds_json_get(state, "document"), key);
 }
 
+/* Returns whether a package (or a delta) is the file of that digest. */
+bool
+mds_package_has_sha256(const mds_json_t *package, const mds_sha256_t *sha256);
+
+/* Returns the first of the state's packages that is that file, or NULL. */
+const mds_json_t *
+mds_app_state_find_package(const mds_json_t *state, const mds_sha256_t *sha256);
+
 /* Copies the state's document and puts the contents of its external lists into
  * it. *document is a new reference. */
 mds_status_t

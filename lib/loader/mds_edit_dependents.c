@@ -99,18 +99,6 @@ mds_dependents_of_app(const mds_model_t *model, int64_t now_ms,
     mds_dependents_add_messages(dependents, model, NULL, now_ms);
 }
 
-static bool
-mds_strs_contain(const mds_strs_t *strs, mds_str_t value)
-{
-    for (size_t i = 0; i < strs->count; i++) {
-        if (mds_str_eq(strs->items[i], value)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
 void
 mds_dependents_of_list(const mds_model_t *model, mds_str_t list,
                        mds_dependents_t *dependents)

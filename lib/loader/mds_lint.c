@@ -186,13 +186,7 @@ mds_lint_decide(mds_lint_t *w, const mds_package_t *to, mds_str_t platform,
 static bool
 mds_lint_scope_has(const mds_strs_t *scope, mds_str_t value)
 {
-    for (size_t i = 0; i < scope->count; i++) {
-        if (mds_str_eq(scope->items[i], value)) {
-            return true;
-        }
-    }
-
-    return scope->count == 0;
+    return scope->count == 0 || mds_strs_contain(scope, value);
 }
 
 static bool

@@ -11,15 +11,6 @@
 #include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
-static bool
-mds_delta_check_has_sha256(const mds_json_t *item, const mds_sha256_t *sha256)
-{
-    char hex[MDS_SHA256_HEX + 1];
-
-    return mds_str_eq(mds_json_get_string(item, "sha256"),
-                      mds_str_of(mds_sha256_hex(sha256, hex)));
-}
-
 /* Returns whether the package names the delta. */
 static bool
 mds_delta_check_has_spec(const mds_json_t       *package,
@@ -30,7 +21,7 @@ mds_delta_check_has_spec(const mds_json_t       *package,
     for (size_t i = 0; mds_json_at(deltas, i) != NULL; i++) {
         const mds_json_t *delta = mds_json_at(deltas, i);
 
-        if (mds_delta_check_has_sha256(delta, &spec->sha256)
+        if (mds_package_has_sha256(delta, &spec->sha256)
             && mds_str_eq(mds_json_get_string(delta, "format"), spec->format))
         {
             return true;
@@ -46,18 +37,22 @@ static bool
 mds_delta_check_is_known(const mds_json_t *before, const mds_delta_pair_t *pair)
 {
     const mds_json_t *packages = mds_app_state_get(before, "packages");
-    bool              from = false, to = false;
 
-    for (size_t i = 0; mds_json_at(packages, i) != NULL; i++) {
-        const mds_json_t *package = mds_json_at(packages, i);
-
-        from = from || mds_delta_check_has_sha256(package, &pair->from->sha256);
-        to = to
-             || (mds_delta_check_has_sha256(package, &pair->to->sha256)
-                 && mds_delta_check_has_spec(package, pair->spec));
+    if (mds_app_state_find_package(before, &pair->from->sha256) == NULL) {
+        return false;
     }
 
-    return from && to;
+    for (size_t i = 0; i < mds_json_size(packages); i++) {
+        const mds_json_t *package = mds_json_at(packages, i);
+
+        if (mds_package_has_sha256(package, &pair->to->sha256)
+            && mds_delta_check_has_spec(package, pair->spec))
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 static void

@@ -4,7 +4,6 @@
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/mds_endian.h"
 #include "files/mds_delta.h"
@@ -146,24 +145,6 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     return status;
 }
 
-/* Returns whether the app had the package before the change. */
-static bool
-mds_prepare_had_package(const mds_update_t *u, const mds_package_t *package)
-{
-    const mds_json_t *packages = mds_app_state_get(u->before, "packages");
-    char              hex[MDS_SHA256_HEX + 1];
-    mds_str_t sha256 = mds_str_of(mds_sha256_hex(&package->sha256, hex));
-
-    for (size_t i = 0; i < mds_json_size(packages); i++) {
-        if (mds_str_eq(mds_json_get_string(mds_json_at(packages, i), "sha256"),
-                       sha256)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
 /* Refuses a new package without a key to sign it. One that was there, and that
  * an older program has signed with another app's key, is no reason to refuse a
  * `pause`, say. */
@@ -180,7 +161,9 @@ mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
             = mds_store_signed(u->loader->depot, &package->sha256, bytes, err);
     }
 
-    if (status == MDS_NOT_FOUND && mds_prepare_had_package(u, package)) {
+    if (status == MDS_NOT_FOUND
+        && mds_app_state_find_package(u->before, &package->sha256) != NULL)
+    {
         return MDS_OK;
     }
 

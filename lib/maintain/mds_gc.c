@@ -246,7 +246,6 @@ mds_gc_records(mds_gc_t *gc, mds_error_t *err)
 static bool
 mds_gc_is_unneeded(mds_gc_t *gc, const char *folder, const char *name)
 {
-    bool             lists = strcmp(folder, "lists") == 0;
     const char      *suffix;
     uint8_t          keyid[MDS_KEYID_BYTES];
     mds_sha256_t     sha256;
@@ -258,19 +257,25 @@ mds_gc_is_unneeded(mds_gc_t *gc, const char *folder, const char *name)
         return false;
     }
 
-    suffix = name + MDS_SHA256_HEX;
-    kind = mds_store_name(mds_str_of(name), &sha256, keyid);
+    if (strcmp(folder, "lists") == 0) {
+        suffix = name + MDS_SHA256_HEX;
 
-    if (lists ? strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0
-              : kind == MDS_STORE_OTHER)
-    {
-        return false;
-    }
+        if (strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0) {
+            return false;
+        }
 
-    if (!lists && kind == MDS_STORE_KEY_SIGNATURE
-        && !mds_reachable_has_key(&gc->needs, keyid))
-    {
-        return true;
+    } else {
+        kind = mds_store_name(mds_str_of(name), &sha256, keyid);
+
+        if (kind == MDS_STORE_OTHER) {
+            return false;
+        }
+
+        if (kind == MDS_STORE_KEY_SIGNATURE
+            && !mds_reachable_has_key(&gc->needs, keyid))
+        {
+            return true;
+        }
     }
 
     return !mds_reachable_has(&gc->needs, &sha256)
@@ -287,36 +292,13 @@ mds_gc_is_young(const mds_gc_t *gc, const struct stat *st)
 }
 
 static mds_status_t
-mds_gc_remove(mds_gc_t *gc, const char *folder, const char *name,
-              uint64_t size_bytes, mds_error_t *err)
-{
-    char         within[512];
-    mds_path_t   path;
-    mds_status_t status
-        = mds_path(&path, err, "%s/%s/%s", gc->depot, folder, name);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (!gc->options->dry_run && unlink(path.text) != 0 && errno != ENOENT) {
-        return mds_fail_errno(err, "remove \"%s\"", path.text);
-    }
-
-    snprintf(within, sizeof(within), "%s/%s", folder, name);
-    gc->options->removed(gc->options->data, within, size_bytes);
-    gc->result.removed++;
-    gc->result.removed_bytes += size_bytes;
-
-    return MDS_OK;
-}
-
-static mds_status_t
 mds_gc_file(mds_gc_t *gc, const char *folder, const char *name,
             mds_error_t *err)
 {
+    char         within[512];
     mds_path_t   path;
     struct stat  st;
+    uint64_t     bytes;
     mds_status_t status
         = mds_path(&path, err, "%s/%s/%s", gc->depot, folder, name);
 
@@ -325,12 +307,22 @@ mds_gc_file(mds_gc_t *gc, const char *folder, const char *name,
         return status;
     }
 
-    if (mds_gc_is_unneeded(gc, folder, name) && !mds_gc_is_young(gc, &st)) {
-        return mds_gc_remove(gc, folder, name, (uint64_t) st.st_size, err);
+    bytes = (uint64_t) st.st_size;
+
+    if (!mds_gc_is_unneeded(gc, folder, name) || mds_gc_is_young(gc, &st)) {
+        gc->result.kept++;
+        gc->result.kept_bytes += bytes;
+        return MDS_OK;
     }
 
-    gc->result.kept++;
-    gc->result.kept_bytes += (uint64_t) st.st_size;
+    if (!gc->options->dry_run && unlink(path.text) != 0 && errno != ENOENT) {
+        return mds_fail_errno(err, "remove \"%s\"", path.text);
+    }
+
+    snprintf(within, sizeof(within), "%s/%s", folder, name);
+    gc->options->removed(gc->options->data, within, bytes);
+    gc->result.removed++;
+    gc->result.removed_bytes += bytes;
 
     return MDS_OK;
 }
