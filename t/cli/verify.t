@@ -165,7 +165,7 @@ finds('what does not belong there', sub {
 }, map { qr/^\Q$_\E: does not belong here/m } qw(files/readme lists/readme
     catalog/07.mdb));
 finds('no regular file', sub { mkdir "$_[0]/files/dir" },
-    qr/^files\/dir: no regular file/m);
+    qr/^files\/dir: is not a regular file/m);
 
 finds('a flipped bit in a list', sub { flip("$_[0]/lists/$list.mdb", 9000) },
     qr/^lists\/$list\.mdb: .*damaged/m);
