@@ -85,14 +85,13 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                             : mdsctl_json_status(tell(change->data, NULL));
     }
 
-    o = mds_json_object_new();
-    if (mds_json_set_integer(o, "serial", (int64_t) result->serial) != MDS_OK
-        || mds_json_set_bool(o, "dry_run", change->dry_run) != MDS_OK
-        || mds_json_set(o, "changes", mds_json_copy(result->changes)) != MDS_OK
-        || mds_json_set(o, "warnings", mds_json_copy(result->warnings))
-               != MDS_OK
-        || (tell != NULL && tell(change->data, o) != MDS_OK))
-    {
+    o = mds_json_pack("{s:I, s:b, s:o, s:o}", "serial",
+                      (int64_t) result->serial, "dry_run",
+                      (int) change->dry_run, "changes",
+                      mds_json_copy(result->changes), "warnings",
+                      mds_json_copy(result->warnings));
+
+    if (o != NULL && tell != NULL && tell(change->data, o) != MDS_OK) {
         mds_json_release(o);
         o = NULL;
     }

@@ -14,7 +14,6 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
            mds_json_t **since)
 {
     mds_json_t  *entry;
-    mds_json_t  *facts;
     mds_status_t status = mds_journal_get_entry(journal, serial, err, &entry);
 
     *since = NULL;
@@ -23,24 +22,12 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
         return status == MDS_NOT_FOUND ? MDS_OK : status;
     }
 
-    facts = mds_json_object_new();
-
-    if (mds_json_set_integer(facts, "serial", (int64_t) serial) != MDS_OK
-        || mds_json_set(facts, "time",
-                        mds_json_copy(mds_json_get(entry, "time")))
-               != MDS_OK
-        || mds_json_set(facts, "who", mds_json_copy(mds_json_get(entry, "who")))
-               != MDS_OK)
-    {
-        mds_json_release(facts);
-        mds_json_release(entry);
-        return mds_fail_memory(err);
-    }
-
+    *since = mds_json_pack("{s:I, s:o, s:o}", "serial", (int64_t) serial,
+                           "time", mds_json_copy(mds_json_get(entry, "time")),
+                           "who", mds_json_copy(mds_json_get(entry, "who")));
     mds_json_release(entry);
-    *since = facts;
 
-    return MDS_OK;
+    return *since == NULL ? mds_fail_memory(err) : MDS_OK;
 }
 
 mds_status_t

@@ -16,9 +16,8 @@ typedef struct {
 static mds_status_t
 list_device(void *data, const mds_device_t *device, mds_error_t *err)
 {
-    listing_t  *listing = data;
-    char        seen[MDS_TIME_BYTES];
-    mds_json_t *o;
+    listing_t *listing = data;
+    char       seen[MDS_TIME_BYTES];
 
     (void) mds_time_format(device->seen_ms, seen);
     listing->count++;
@@ -29,18 +28,15 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
         return MDS_OK;
     }
 
-    o = mds_json_object_new();
-
-    if (mds_json_set_str(o, "device", device->device) != MDS_OK
-        || mds_json_set_str(o, "platform", device->platform) != MDS_OK
-        || mds_json_set_str(o, "version", device->version) != MDS_OK
-        || mds_json_set_str(o, "seen", mds_str_of(seen)) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mds_json_done(mds_json_append(listing->devices, o), err);
+    return mds_json_done(
+        mds_json_append(
+            listing->devices,
+            mds_json_pack("{s:o, s:o, s:o, s:o}", "device",
+                          mds_json_string_new(device->device), "platform",
+                          mds_json_string_new(device->platform), "version",
+                          mds_json_string_new(device->version), "seen",
+                          mds_json_string_new(mds_str_of(seen)))),
+        err);
 }
 
 /* Fails if the app does not exist; an app that was removed may have devices
@@ -91,7 +87,6 @@ static int
 forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
                const char *name)
 {
-    mds_json_t *o;
     mds_error_t err;
     uint64_t    count;
 
@@ -108,14 +103,7 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-
-    if (mds_json_set_integer(o, "forgotten", (int64_t) count) != MDS_OK) {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(mds_json_pack("{s:I}", "forgotten", (int64_t) count));
 }
 
 static int

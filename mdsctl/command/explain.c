@@ -58,52 +58,39 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
 static mds_status_t
 note_installed(explain_t *explain, const mds_trace_event_t *event)
 {
-    mds_json_t *o = mds_json_object_new();
+    explain->installed
+        = mds_json_pack("{s:o, s:b, s:o}", "version",
+                        mds_json_string_new(event->seen), "counts", 0, "why",
+                        mds_json_string_new(mds_str_of(event->detail)));
 
-    explain->installed = o;
-
-    if (mds_json_set_str(o, "version", event->seen) != MDS_OK
-        || mds_json_set_bool(o, "counts", false) != MDS_OK)
-    {
-        return MDS_NO_MEMORY;
-    }
-
-    return mds_json_set_str(o, "why", mds_str_of(event->detail));
+    return explain->installed == NULL ? MDS_NO_MEMORY : MDS_OK;
 }
 
 static mds_status_t
 note_release(explain_t *explain, const mds_trace_event_t *event)
 {
-    mds_json_t *o = mds_json_object_new();
-    mds_json_t *tests = mds_json_array_new();
+    mds_json_t *o
+        = mds_json_pack("{s:o, s:o, s:o, s:[]}", "release",
+                        mds_json_string_new(event->subject), "version",
+                        mds_json_string_new(event->seen), "for",
+                        mds_json_string_new(mds_str_of(event->what)), "tests");
 
-    explain->tests = tests;
+    explain->tests = mds_json_get(o, "tests");
 
-    return mds_json_set_str(o, "release", event->subject) == MDS_OK
-                   && mds_json_set_str(o, "version", event->seen) == MDS_OK
-                   && mds_json_set_str(o, "for", mds_str_of(event->what))
-                          == MDS_OK
-                   && mds_json_set(o, "tests", tests) == MDS_OK
-               ? mds_json_append(explain->releases, o)
-               : MDS_NO_MEMORY;
+    return mds_json_append(explain->releases, o);
 }
 
 static mds_status_t
 note_test(explain_t *explain, const mds_trace_event_t *event)
 {
-    mds_json_t *o = mds_json_object_new();
-
-    if (mds_json_set_str(o, "test", mds_str_of(event->what)) != MDS_OK
-        || mds_json_set_str(o, "subject", event->subject) != MDS_OK
-        || mds_json_set_str(o, "seen", event->seen) != MDS_OK
-        || mds_json_set_str(o, "wants", mds_str_of(event->detail)) != MDS_OK
-        || mds_json_set_bool(o, "holds", event->holds) != MDS_OK)
-    {
-        mds_json_release(o);
-        return MDS_NO_MEMORY;
-    }
-
-    return mds_json_append(explain->tests, o);
+    return mds_json_append(
+        explain->tests,
+        mds_json_pack("{s:o, s:o, s:o, s:o, s:b}", "test",
+                      mds_json_string_new(mds_str_of(event->what)), "subject",
+                      mds_json_string_new(event->subject), "seen",
+                      mds_json_string_new(event->seen), "wants",
+                      mds_json_string_new(mds_str_of(event->detail)), "holds",
+                      (int) event->holds));
 }
 
 static mds_status_t
@@ -166,24 +153,18 @@ set_manifest(mds_json_t *o, const mds_decision_t *decision)
 static int
 print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
 {
-    mds_json_t *o = mds_json_object_new();
+    mds_json_t *o = mds_json_pack(
+        "{s:I, s:o, s:o, s:o, s:o, s:o, s:o*}", "serial", (int64_t) serial,
+        "action",
+        mds_json_string_new(mds_str_of(mds_action_name(decision->action))),
+        "reason",
+        mds_json_string_new(mds_str_of(mds_reason_name(decision->reason))),
+        "release", mds_json_string_new(decision->release), "version",
+        mds_json_string_new(decision->version), "candidates",
+        mds_json_retain(explain->releases), "installed",
+        mds_json_retain(explain->installed));
 
-    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
-        || mds_json_set_str(o, "action",
-                            mds_str_of(mds_action_name(decision->action)))
-               != MDS_OK
-        || mds_json_set_str(o, "reason",
-                            mds_str_of(mds_reason_name(decision->reason)))
-               != MDS_OK
-        || mds_json_set_str(o, "release", decision->release) != MDS_OK
-        || mds_json_set_str(o, "version", decision->version) != MDS_OK
-        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
-               != MDS_OK
-        || (explain->installed != NULL
-            && mds_json_set(o, "installed", mds_json_retain(explain->installed))
-                   != MDS_OK)
-        || set_manifest(o, decision) != MDS_OK)
-    {
+    if (set_manifest(o, decision) != MDS_OK) {
         mds_json_release(o);
         o = NULL;
     }
@@ -254,7 +235,6 @@ static int
 print_settings(explain_t *explain, const mds_settings_t *settings,
                uint64_t serial)
 {
-    mds_json_t *o;
     mds_error_t err;
 
     if (!explain->json) {
@@ -268,18 +248,10 @@ print_settings(explain_t *explain, const mds_settings_t *settings,
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-
-    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
-        || mds_json_set(o, "candidates", mds_json_retain(explain->releases))
-               != MDS_OK
-        || mds_json_set(o, "values", settings_values(settings, &err)) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(
+        mds_json_pack("{s:I, s:o, s:o}", "serial", (int64_t) serial,
+                      "candidates", mds_json_retain(explain->releases),
+                      "values", settings_values(settings, &err)));
 }
 
 static int

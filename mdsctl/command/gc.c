@@ -14,8 +14,7 @@ typedef struct {
 static void
 note_removed(void *data, const char *name, uint64_t size_bytes)
 {
-    heap_t     *heap = data;
-    mds_json_t *file;
+    heap_t *heap = data;
 
     if (!heap->json) {
         printf("%s %s, %llu bytes\n",
@@ -24,16 +23,12 @@ note_removed(void *data, const char *name, uint64_t size_bytes)
         return;
     }
 
-    file = mds_json_object_new();
-
-    if (mds_json_set_str(file, "name", mds_str_of(name)) != MDS_OK
-        || mds_json_set_integer(file, "bytes", (int64_t) size_bytes) != MDS_OK)
+    if (mds_json_append(heap->files,
+                        mds_json_pack("{s:o, s:I}", "name",
+                                      mds_json_string_new(mds_str_of(name)),
+                                      "bytes", (int64_t) size_bytes))
+        != MDS_OK)
     {
-        mds_json_release(file);
-        file = NULL;
-    }
-
-    if (mds_json_append(heap->files, file) != MDS_OK) {
         mds_json_release(heap->files);
         heap->files = NULL;
     }
@@ -42,9 +37,6 @@ note_removed(void *data, const char *name, uint64_t size_bytes)
 static int
 print_result(const heap_t *heap, const mds_gc_result_t *result)
 {
-    mds_json_t  *o;
-    mds_status_t status;
-
     if (!heap->json) {
         printf("%s %llu files, %llu bytes, and %llu notes; %llu files, %llu"
                " bytes stay\n",
@@ -57,24 +49,12 @@ print_result(const heap_t *heap, const mds_gc_result_t *result)
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-    status = mds_json_set(o, "removed", heap->files);
-
-    if (status != MDS_OK
-        || mds_json_set_bool(o, "dry_run", heap->dry_run) != MDS_OK
-        || mds_json_set_integer(o, "removed_bytes",
-                                (int64_t) result->removed_bytes)
-               != MDS_OK
-        || mds_json_set_integer(o, "notes", (int64_t) result->notes) != MDS_OK
-        || mds_json_set_integer(o, "kept", (int64_t) result->kept) != MDS_OK
-        || mds_json_set_integer(o, "kept_bytes", (int64_t) result->kept_bytes)
-               != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(
+        mds_json_pack("{s:o, s:b, s:I, s:I, s:I, s:I}", "removed", heap->files,
+                      "dry_run", (int) heap->dry_run, "removed_bytes",
+                      (int64_t) result->removed_bytes, "notes",
+                      (int64_t) result->notes, "kept", (int64_t) result->kept,
+                      "kept_bytes", (int64_t) result->kept_bytes));
 }
 
 static int

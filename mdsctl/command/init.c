@@ -48,7 +48,6 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
                                   { .name = "group", .value = &group },
                                   { 0 } };
     mdsctl_owner_t  owner;
-    mds_json_t     *o;
     mds_error_t     err;
 
     if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
@@ -66,15 +65,10 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-    if (mds_json_set_str(o, "depot", mds_str_of(ctl->depot)) != MDS_OK
-        || mds_json_set_integer(o, "serial", 0) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(
+        mds_json_pack("{s:o, s:I}", "depot",
+                      mds_json_string_new(mds_str_of(ctl->depot)), "serial",
+                      (int64_t) 0));
 }
 
 const mdsctl_command_t mdsctl_command_init = {

@@ -30,8 +30,7 @@ is_in_depot(const char *dir, const char *depot)
 static int
 tell(const mdsctl_t *ctl, const char *name, const char *keyid)
 {
-    char        files[2][4096];
-    mds_json_t *o;
+    char files[2][4096];
 
     snprintf(files[0], sizeof(files[0]), "%s.key", name);
     snprintf(files[1], sizeof(files[1]), "%s.pub", name);
@@ -43,16 +42,11 @@ tell(const mdsctl_t *ctl, const char *name, const char *keyid)
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-    if (mds_json_set_str(o, "keyid", mds_str_of(keyid)) != MDS_OK
-        || mds_json_set_str(o, "secret", mds_str_of(files[0])) != MDS_OK
-        || mds_json_set_str(o, "public", mds_str_of(files[1])) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(
+        mds_json_pack("{s:o, s:o, s:o}", "keyid",
+                      mds_json_string_new(mds_str_of(keyid)), "secret",
+                      mds_json_string_new(mds_str_of(files[0])), "public",
+                      mds_json_string_new(mds_str_of(files[1]))));
 }
 
 static int

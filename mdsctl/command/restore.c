@@ -120,25 +120,17 @@ run(mdsctl_restore_t *r, const char *depot, const char *file, mds_error_t *err)
 static int
 print_result(const mdsctl_t *ctl, const mdsctl_restore_t *r)
 {
-    mds_json_t *o;
-
     if (!ctl->json) {
         printf("%s: serial %" PRIu64 ", %" PRIu64 " files, %" PRIu64 " bytes\n",
                ctl->depot, r->serial, r->files, r->bytes);
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-    if (mds_json_set_str(o, "depot", mds_str_of(ctl->depot)) != MDS_OK
-        || mds_json_set_integer(o, "serial", (int64_t) r->serial) != MDS_OK
-        || mds_json_set_integer(o, "files", (int64_t) r->files) != MDS_OK
-        || mds_json_set_integer(o, "bytes", (int64_t) r->bytes) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(
+        mds_json_pack("{s:o, s:I, s:I, s:I}", "depot",
+                      mds_json_string_new(mds_str_of(ctl->depot)), "serial",
+                      (int64_t) r->serial, "files", (int64_t) r->files, "bytes",
+                      (int64_t) r->bytes));
 }
 
 static int

@@ -98,14 +98,11 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
         return code;
     }
 
-    facts = mds_json_object_new();
+    facts
+        = mds_json_pack("{s:I, s:o}", "admitted", (int64_t) found.count,
+                        "count", mds_json_copy(mds_json_get(window, "count")));
 
-    if (mds_json_set_integer(facts, "admitted", (int64_t) found.count) != MDS_OK
-        || mds_json_set(facts, "count",
-                        mds_json_copy(mds_json_get(window, "count")))
-               != MDS_OK
-        || set_window_state(facts, window, &found) != MDS_OK)
-    {
+    if (set_window_state(facts, window, &found) != MDS_OK) {
         mds_json_release(facts);
         facts = NULL;
     }
@@ -125,6 +122,8 @@ release_facts(const status_t *status, const mds_json_t *state_of,
     if (releases == NULL) {
         releases = mds_json_array_new();
     }
+
+    mds_fail_memory(err);
 
     for (size_t i = 0; i < mds_json_size(releases); i++) {
         mds_json_t *release = mds_json_at(releases, i);
@@ -150,42 +149,29 @@ release_facts(const status_t *status, const mds_json_t *state_of,
 static mds_json_t *
 app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
 {
-    static const char *const counted[] = { "packages", "lists" };
-    const mds_json_t        *document = mds_json_get(state, "document");
-    mds_json_t              *o = mds_json_object_new();
-    mds_status_t code = mds_json_set_str(o, "app", word(document, "app", ""));
+    const mds_json_t *document = mds_json_get(state, "document");
+    mds_json_t       *key = mds_json_get(state, "key");
+    mds_json_t       *releases = release_facts(status, state, err);
+    mds_json_t       *facts;
 
-    mds_fail_memory(err);
-
-    if (code == MDS_OK) {
-        code = mds_json_set(o, "serial",
-                            mds_json_copy(mds_json_get(state, "serial")));
-    }
-
-    if (code == MDS_OK) {
-        mds_json_t *key = mds_json_get(state, "key");
-
-        code = mds_json_set(o, "keyid",
-                            key != NULL ? mds_json_copy(key)
-                                        : mds_json_null_new());
-    }
-
-    for (size_t i = 0; code == MDS_OK && i < mds_nelems(counted); i++) {
-        code = mds_json_set_integer(o, counted[i],
-                                    (int64_t) mds_json_size(
-                                        mds_json_get(document, counted[i])));
-    }
-
-    if (code == MDS_OK) {
-        code = mds_json_set(o, "releases", release_facts(status, state, err));
-    }
-
-    if (code != MDS_OK) {
-        mds_json_release(o);
+    if (releases == NULL) {
         return NULL;
     }
 
-    return o;
+    facts = mds_json_pack(
+        "{s:o, s:o, s:o, s:I, s:I, s:o}", "app",
+        mds_json_string_new(word(document, "app", "")), "serial",
+        mds_json_copy(mds_json_get(state, "serial")), "keyid",
+        key != NULL ? mds_json_copy(key) : mds_json_null_new(), "packages",
+        (int64_t) mds_json_size(mds_json_get(document, "packages")), "lists",
+        (int64_t) mds_json_size(mds_json_get(document, "lists")), "releases",
+        releases);
+
+    if (facts == NULL) {
+        mds_fail_memory(err);
+    }
+
+    return facts;
 }
 
 static mds_status_t
@@ -306,8 +292,7 @@ print_apps(const mds_json_t *apps)
 static int
 print_status(const mdsctl_t *ctl, const status_t *status)
 {
-    uint64_t    serial = mds_loader_serial(status->loader);
-    mds_json_t *o;
+    uint64_t serial = mds_loader_serial(status->loader);
 
     if (!ctl->json) {
         printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
@@ -316,18 +301,10 @@ print_status(const mdsctl_t *ctl, const status_t *status)
         return MDSCTL_DONE;
     }
 
-    o = mds_json_object_new();
-
-    if (mds_json_set_integer(o, "serial", (int64_t) serial) != MDS_OK
-        || mds_json_set(o, "state", mds_json_retain(status->state_size))
-               != MDS_OK
-        || mds_json_set(o, "apps", mds_json_retain(status->apps)) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(mds_json_pack("{s:I, s:o, s:o}", "serial",
+                                      (int64_t) serial, "state",
+                                      mds_json_retain(status->state_size),
+                                      "apps", mds_json_retain(status->apps)));
 }
 
 static int

@@ -11,36 +11,34 @@ typedef struct {
     mds_json_t *problems; /* for machines */
 } findings_t;
 
+/* Names in a damaged depot may be anything. */
+static mds_json_t *
+utf8_or(const char *text, mds_str_t otherwise)
+{
+    mds_str_t view = mds_str_of(text);
+
+    return mds_json_string_new(mds_str_is_utf8(view) ? view : otherwise);
+}
+
 static void
 note_problem(void *data, const char *where, const char *words)
 {
     findings_t *findings = data;
-    mds_json_t *problem;
 
     if (!findings->json) {
         printf("%s: %s\n", where, words);
         return;
     }
 
-    problem = mds_json_object_new();
-
-    /* Names in a damaged depot may be anything. */
-    if (mds_json_set_str(problem, "where",
-                         mds_str_is_utf8(mds_str_of(where))
-                             ? mds_str_of(where)
-                             : mds_str("a name that is not valid UTF-8"))
-            != MDS_OK
-        || mds_json_set_str(problem, "problem",
-                            mds_str_is_utf8(mds_str_of(words))
-                                ? mds_str_of(words)
-                                : mds_str("a message that is not valid UTF-8"))
-               != MDS_OK)
+    if (mds_json_append(
+            findings->problems,
+            mds_json_pack(
+                "{s:o, s:o}", "where",
+                utf8_or(where, mds_str("a name that is not valid UTF-8")),
+                "problem",
+                utf8_or(words, mds_str("a message that is not valid UTF-8"))))
+        != MDS_OK)
     {
-        mds_json_release(problem);
-        problem = NULL;
-    }
-
-    if (mds_json_append(findings->problems, problem) != MDS_OK) {
         mds_json_release(findings->problems);
         findings->problems = NULL;
     }
@@ -56,17 +54,11 @@ key_facts(const mds_json_t *keys)
     for (mds_json_member_t *m = mds_json_first(keys);
          status == MDS_OK && m != NULL; m = mds_json_next(keys, m))
     {
-        mds_json_t *key = mds_json_object_new();
-
-        if (mds_json_set_str(key, "keyid", mds_json_key(m)) != MDS_OK
-            || mds_json_set(key, "signatures", mds_json_copy(mds_json_value(m)))
-                   != MDS_OK)
-        {
-            mds_json_release(key);
-            key = NULL;
-        }
-
-        status = mds_json_append(array, key);
+        status = mds_json_append(
+            array,
+            mds_json_pack("{s:o, s:o}", "keyid",
+                          mds_json_string_new(mds_json_key(m)), "signatures",
+                          mds_json_copy(mds_json_value(m))));
     }
 
     if (status != MDS_OK) {
@@ -80,40 +72,15 @@ key_facts(const mds_json_t *keys)
 static int
 print_json(const mds_verify_result_t *result, mds_json_t *problems)
 {
-    const struct {
-        const char *name;
-        uint64_t    value;
-    } counts[] = {
-        { "serial", result->serial },
-        { "generations", result->generations },
-        { "manifests", result->manifests },
-        { "signatures", result->signatures },
-        { "lists", result->lists },
-        { "files", result->files },
-        { "bytes", result->bytes },
-        { "apps", result->apps },
-        { "changes", result->changes },
-        { "windows", result->windows },
-    };
-    mds_json_t  *o = mds_json_object_new();
-    mds_status_t status = MDS_OK;
-
-    for (size_t i = 0; status == MDS_OK && i < mds_nelems(counts); i++) {
-        status = mds_json_set_integer(o, counts[i].name,
-                                      (int64_t) counts[i].value);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_json_set(o, "keys", key_facts(result->keys));
-    }
-
-    /* Handed over in any case. */
-    if (mds_json_set(o, "problems", problems) != MDS_OK || status != MDS_OK) {
-        mds_json_release(o);
-        o = NULL;
-    }
-
-    return mdsctl_print(o);
+    return mdsctl_print(mds_json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+        "serial", (int64_t) result->serial, "generations",
+        (int64_t) result->generations, "manifests", (int64_t) result->manifests,
+        "signatures", (int64_t) result->signatures, "lists",
+        (int64_t) result->lists, "files", (int64_t) result->files, "bytes",
+        (int64_t) result->bytes, "apps", (int64_t) result->apps, "changes",
+        (int64_t) result->changes, "windows", (int64_t) result->windows, "keys",
+        key_facts(result->keys), "problems", problems));
 }
 
 static int

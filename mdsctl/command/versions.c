@@ -29,23 +29,22 @@ tally_device(void *data, const mds_device_t *device, mds_error_t *err)
         o = mds_json_at(tally->counts, i);
         return mds_json_done(
             mds_json_set_integer(o, "devices",
-                                 mds_json_integer(mds_json_get(o, "devices"))
-                                     + 1),
+                                 mds_json_get_integer(o, "devices") + 1),
             err);
     }
 
-    o = mds_json_object_new();
-
-    if (i == UINT32_MAX
-        || mds_json_set_str(o, "platform", device->platform) != MDS_OK
-        || mds_json_set_str(o, "version", device->version) != MDS_OK
-        || mds_json_set_integer(o, "devices", 1) != MDS_OK)
-    {
-        mds_json_release(o);
-        o = NULL;
+    if (i == UINT32_MAX) {
+        return mds_fail_memory(err);
     }
 
-    return mds_json_done(mds_json_append(tally->counts, o), err);
+    return mds_json_done(
+        mds_json_append(tally->counts,
+                        mds_json_pack("{s:o, s:o, s:i}", "platform",
+                                      mds_json_string_new(device->platform),
+                                      "version",
+                                      mds_json_string_new(device->version),
+                                      "devices", 1)),
+        err);
 }
 
 static mds_status_t
@@ -131,19 +130,10 @@ print_words(const mds_json_t *object)
 static int
 print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
 {
-    mds_json_t *o;
-
     if (ctl->json) {
-        o = mds_json_object_new();
-
-        if (mds_json_set(o, "published", mds_json_retain(packages)) != MDS_OK
-            || mds_json_set(o, "installed", mds_json_retain(counts)) != MDS_OK)
-        {
-            mds_json_release(o);
-            o = NULL;
-        }
-
-        return mdsctl_print(o);
+        return mdsctl_print(
+            mds_json_pack("{s:o, s:o}", "published", mds_json_retain(packages),
+                          "installed", mds_json_retain(counts)));
     }
 
     printf("published:\n");
@@ -158,8 +148,7 @@ print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
     for (size_t i = 0; i < mds_json_size(counts); i++) {
         print_words(mds_json_at(counts, i));
         printf(": %" PRId64 " devices\n",
-               mds_json_integer(
-                   mds_json_get(mds_json_at(counts, i), "devices")));
+               mds_json_get_integer(mds_json_at(counts, i), "devices"));
     }
 
     return MDSCTL_DONE;

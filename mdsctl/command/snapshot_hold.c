@@ -1,0 +1,178 @@
+/*
+ * Holding what changes, for a snapshot: LMDB copies its environments while
+ * others write to them. What does not change can be read at leisure.
+ */
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "catalog/mds_catalog.h"
+#include "command/snapshot.h"
+#include "loader/mds_loader.h"
+#include "state/mds_registry.h"
+#include "state/mds_state.h"
+
+/* A loader that is quick may have collected the generation just now. */
+#define TRIES 5
+
+static mds_status_t
+copy_journal(mdsctl_snapshot_t *s, int fd, mds_error_t *err)
+{
+    mds_loader_t *loader;
+    mds_status_t  status = mds_loader_open(s->depot, NULL, err, &loader);
+
+    if (status == MDS_OK) {
+        status = mds_journal_copy(mds_loader_journal(loader), fd, err);
+        mds_loader_close(loader);
+    }
+
+    return status;
+}
+
+static mds_status_t
+copy_state(mdsctl_snapshot_t *s, int fd, mds_error_t *err)
+{
+    mds_state_t *state;
+    mds_status_t status = mds_state_open(s->depot, err, &state);
+
+    if (status == MDS_OK) {
+        status = mds_state_copy(state, fd, err);
+        mds_state_close(state);
+    }
+
+    return status;
+}
+
+/* Finds out whether the depot has a registry. */
+static mds_status_t
+find_registry(const mdsctl_snapshot_t *s, mds_error_t *err, bool *found)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        *found = mds_registry_exists(registry);
+        mds_registry_close(registry);
+    }
+
+    return status;
+}
+
+static mds_status_t
+copy_registry(mdsctl_snapshot_t *s, int fd, mds_error_t *err)
+{
+    mds_registry_t *registry;
+    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        status = mds_registry_copy(registry, fd, err);
+        mds_registry_close(registry);
+    }
+
+    return status;
+}
+
+static mds_status_t
+copy_env(mdsctl_snapshot_t *s, const char *name,
+         mds_status_t (*copy)(mdsctl_snapshot_t *s, int fd, mds_error_t *err),
+         mds_error_t *err)
+{
+    mds_path_t   path;
+    int          fd;
+    mds_status_t status = mds_path(&path, err, "%s/%s", s->dir.text, name);
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(path.text, 0700, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_path(&path, err, "%s/%s/data.mdb", s->dir.text, name);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    fd = open(path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return mds_fail_errno(err, "create \"%s\"", path.text);
+    }
+
+    status = copy(s, fd, err);
+    close(fd);
+
+    return status;
+}
+
+/* The serial that the copy of the journal is of. */
+static mds_status_t
+read_serial(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_journal_t *journal;
+    mds_status_t   status = mds_journal_open(s->dir.text, err, &journal);
+
+    if (status == MDS_OK) {
+        status = mds_journal_read(journal, err);
+
+        if (status == MDS_OK) {
+            s->serial = mds_journal_get_serial(journal);
+        }
+        mds_journal_close(journal);
+    }
+
+    return status;
+}
+
+/* A generation never changes: a link is a copy that stays. */
+static mds_status_t
+hold_generation(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_path_t   from, to;
+    mds_status_t status = mds_path(&to, err, "%s/catalog", s->dir.text);
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(to.text, 0700, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_path(s->depot, s->serial, err, &from);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_path(s->dir.text, s->serial, err, &to);
+    }
+
+    return status != MDS_OK || link(from.text, to.text) == 0
+               ? status
+               : mds_fail_errno(err, "link \"%s\"", from.text);
+}
+
+mds_status_t
+mdsctl_snapshot_hold(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_status_t status = MDS_NOT_FOUND;
+
+    for (int i = 0; i < TRIES && status == MDS_NOT_FOUND; i++) {
+        status = copy_env(s, "journal", copy_journal, err);
+
+        if (status == MDS_OK) {
+            status = read_serial(s, err);
+        }
+
+        if (status == MDS_OK) {
+            status = hold_generation(s, err);
+        }
+    }
+
+    if (status == MDS_OK) {
+        status = copy_env(s, "state", copy_state, err);
+    }
+
+    if (status == MDS_OK) {
+        status = find_registry(s, err, &s->registry);
+    }
+
+    return status == MDS_OK && s->registry
+               ? copy_env(s, "state/devices", copy_registry, err)
+               : status;
+}
