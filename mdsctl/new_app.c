@@ -78,11 +78,33 @@ mdsctl_app_ask(mdsctl_t *ctl, const char *app)
 }
 
 mds_status_t
-mdsctl_app_exists(mds_loader_t *loader, const char *app, mds_error_t *err)
+mdsctl_app_state(const char *depot, const char *app, mds_error_t *err,
+                 uint64_t *serial, mds_json_t **state)
+{
+    mds_loader_t *loader;
+    uint64_t      before;
+    mds_status_t  status = mds_loader_open(depot, NULL, err, &loader);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    before = mds_loader_serial(loader);
+    status = mds_loader_get_state(loader, mds_str_of(app), err, state);
+    mds_loader_close(loader);
+
+    if (status == MDS_OK && serial != NULL) {
+        *serial = before;
+    }
+
+    return status;
+}
+
+mds_status_t
+mdsctl_app_exists(const char *depot, const char *app, mds_error_t *err)
 {
     mds_json_t  *state;
-    mds_status_t status
-        = mds_loader_get_state(loader, mds_str_of(app), err, &state);
+    mds_status_t status = mdsctl_app_state(depot, app, err, NULL, &state);
 
     if (status == MDS_OK) {
         mds_json_release(state);

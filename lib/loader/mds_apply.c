@@ -3,7 +3,7 @@
  */
 
 #include "loader/mds_app_state.h"
-#include "loader/mds_loader.h"
+#include "loader/mds_edit.h"
 #include "loader/mds_log_excerpt.h"
 
 /* Collects the single steps since the last document. */
@@ -140,28 +140,4 @@ mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
     }
 
     return mds_json_done(mds_json_set(state, "document", document), err);
-}
-
-mds_status_t
-mds_edit_remove(mds_loader_t *loader, void *data, mds_json_t *state,
-                mds_error_t *err)
-{
-    mds_json_t *messages = mds_json_get(state, "messages");
-    mds_json_t *document
-        = mds_json_pack("{s:O}", "app", mds_app_state_get(state, "app"));
-
-    (void) loader;
-    (void) data;
-
-    if (mds_json_set(state, "document", document) != MDS_OK
-        || mds_json_set(state, "external", mds_json_object_new()) != MDS_OK
-        || mds_json_set_bool(state, "removed", true) != MDS_OK
-        || (messages != NULL
-            && mds_json_set(messages, "items", mds_json_array_new()) != MDS_OK))
-    {
-        return mds_fail_memory(err);
-    }
-
-    mds_json_delete(state, "config");
-    return MDS_OK;
 }

@@ -1,41 +1,42 @@
 /* Finding and making the parts of a document that edits change. */
 
 #include "base/mds_choices.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_edit_internal.h"
 
-static mds_json_t *
-mds_edit_part(mds_json_t *state, const char *key, mds_json_t *fresh)
+mds_json_t *
+mds_edit_member(mds_json_t *object, const char *key, mds_json_t *fresh)
 {
-    mds_json_t *document = mds_json_get(state, "document");
-    mds_json_t *part = mds_json_get(document, key);
+    mds_json_t *member = mds_json_get(object, key);
 
-    if (part != NULL) {
+    if (member != NULL) {
         mds_json_release(fresh);
-        return part;
+        return member;
     }
 
-    return mds_json_set(document, key, fresh) == MDS_OK
-               ? mds_json_get(document, key)
+    return mds_json_set(object, key, fresh) == MDS_OK
+               ? mds_json_get(object, key)
                : NULL;
 }
 
 mds_json_t *
 mds_edit_array(mds_json_t *state, const char *key)
 {
-    return mds_edit_part(state, key, mds_json_array_new());
+    return mds_edit_member(mds_json_get(state, "document"), key,
+                           mds_json_array_new());
 }
 
 mds_json_t *
 mds_edit_object(mds_json_t *state, const char *key)
 {
-    return mds_edit_part(state, key, mds_json_object_new());
+    return mds_edit_member(mds_json_get(state, "document"), key,
+                           mds_json_object_new());
 }
 
 mds_json_t *
 mds_edit_find_release(const mds_json_t *state, const char *id, mds_error_t *err)
 {
-    const mds_json_t *document = mds_json_get(state, "document");
-    const mds_json_t *releases = mds_json_get(document, "releases");
+    const mds_json_t *releases = mds_app_state_get(state, "releases");
     mds_choices_t     choices;
     char              text[MDS_CHOICES_BYTES];
 
@@ -55,7 +56,27 @@ mds_edit_find_release(const mds_json_t *state, const char *id, mds_error_t *err)
     mds_choices_words(&choices, "releases", text);
     (void) mds_fail(err, MDS_NOT_FOUND,
                     "app \"%.*s\" has no release \"%s\"%s%s",
-                    MDS_STR(mds_json_get_string(document, "app")), id,
-                    text[0] != '\0' ? "; " : "", text);
+                    MDS_STR(mds_json_string(mds_app_state_get(state, "app"))),
+                    id, text[0] != '\0' ? "; " : "", text);
     return NULL;
+}
+
+mds_status_t
+mds_edit_clear_app(mds_json_t *state, mds_error_t *err)
+{
+    mds_json_t *messages = mds_json_get(state, "messages");
+    mds_json_t *document
+        = mds_json_pack("{s:O}", "app", mds_app_state_get(state, "app"));
+
+    if (mds_json_set(state, "document", document) != MDS_OK
+        || mds_json_set(state, "external", mds_json_object_new()) != MDS_OK
+        || mds_json_set_bool(state, "removed", true) != MDS_OK
+        || (messages != NULL
+            && mds_json_set(messages, "items", mds_json_array_new()) != MDS_OK))
+    {
+        return mds_fail_memory(err);
+    }
+
+    mds_json_delete(state, "config");
+    return MDS_OK;
 }

@@ -16,8 +16,7 @@
  * with its name, as in "/version: \"x\" is not a version"; a front end may put
  * its own name, such as an option's, in its place.
  *
- * Whole documents have mds_edit_apply() (mds_loader.h); `revert` has
- * mds_edit_revert() (mds_revert.h).
+ * mds_edit_revert() undoes a change; it is in mds_revert.h.
  */
 
 #ifndef MDS_EDIT_H
@@ -133,6 +132,30 @@ mds_status_t mds_edit_message_push(mds_loader_t *loader, void *data,
 /* Withdraws a message; data is its id, a uint64_t. MDS_NOT_FOUND. */
 mds_status_t mds_edit_message_withdraw(mds_loader_t *loader, void *data,
                                        mds_json_t *state, mds_error_t *err);
+
+/* Whole documents (mds_apply.c) */
+
+typedef struct {
+    const mds_json_t *document;
+    bool              force; /* single steps since the last one may be lost */
+} mds_apply_t;
+
+/* Puts a document in the place of the app's; data is a mds_apply_t. The ids of
+ * lists that stay external stay. */
+mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
+                            mds_error_t *err);
+
+/* Checks, as the precondition of that edit, that no single steps are lost.
+ * MDS_CONFLICT lists them. */
+mds_status_t mds_precondition_apply(mds_loader_t *loader, void *data,
+                                    const mds_json_t *before, mds_error_t *err);
+
+/* The app's key (mds_update_key.c) */
+
+/* Lets another key sign the app from now on; data is that mds_key_t, and
+ * mds_change_t.rekeys is set. MDS_NOT_FOUND: the app has no key yet. */
+mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
+                            mds_error_t *err);
 
 /* Removal of what nothing needs (mds_edit_remove.c). MDS_CONFLICT: something
  * needs it, and what. */

@@ -16,23 +16,6 @@
 /* So many single additions stay beside the base; more are folded into one. */
 #define MDS_OVERLAY_MAX 10000
 
-/* Returns the member of that key; one that is not there becomes fresh, which is
- * taken. NULL: no memory. */
-static mds_json_t *
-mds_member_or(mds_json_t *object, const char *key, mds_json_t *fresh)
-{
-    mds_json_t *member = mds_json_get(object, key);
-
-    if (member != NULL) {
-        mds_json_release(fresh);
-        return member;
-    }
-
-    return mds_json_set(object, key, fresh) == MDS_OK
-               ? mds_json_get(object, key)
-               : NULL;
-}
-
 /* Finds where the ids of a list are kept; one that is not there is made, as an
  * external list. */
 static mds_status_t
@@ -41,15 +24,15 @@ mds_list_make_content(mds_json_t *state, const char *name, const char *by,
 {
     mds_json_t *lists = mds_edit_object(state, "lists");
     mds_json_t *list
-        = mds_member_or(lists, name,
-                        mds_json_pack("{s:b, s:o}", "external", 1, "by",
-                                      mds_json_string_new(mds_str_of(
-                                          by == NULL ? "user" : by))));
+        = mds_edit_member(lists, name,
+                          mds_json_pack("{s:b, s:o}", "external", 1, "by",
+                                        mds_json_string_new(mds_str_of(
+                                            by == NULL ? "user" : by))));
     mds_json_t *found = list;
 
     if (mds_json_get_bool(list, "external")) {
-        found = mds_member_or(mds_json_get(state, "external"), name,
-                              mds_json_object_new());
+        found = mds_edit_member(mds_json_get(state, "external"), name,
+                                mds_json_object_new());
     }
 
     if (found == NULL) {
@@ -80,7 +63,7 @@ static mds_status_t
 mds_list_move_id(mds_json_t *content, const char *to, const char *from,
                  mds_str_t id, mds_error_t *err)
 {
-    mds_json_t *target = mds_member_or(content, to, mds_json_array_new());
+    mds_json_t *target = mds_edit_member(content, to, mds_json_array_new());
     mds_json_t *source = mds_json_get(content, from);
     size_t      i = mds_ids_find(source, id);
 

@@ -45,6 +45,9 @@ mds_edit_remove_app(mds_loader_t *loader, void *data, mds_json_t *state,
     mds_model_t     *model;
     mds_status_t     status = mds_remove_read_model(state, err, &model);
 
+    (void) loader;
+    (void) data;
+
     if (status != MDS_OK) {
         return status;
     }
@@ -53,8 +56,7 @@ mds_edit_remove_app(mds_loader_t *loader, void *data, mds_json_t *state,
     status = mds_dependents_check(&dependents, "the app", err);
     mds_model_free(model);
 
-    return status == MDS_OK ? mds_edit_remove(loader, data, state, err)
-                            : status;
+    return status == MDS_OK ? mds_edit_clear_app(state, err) : status;
 }
 
 static const mds_release_t *

@@ -8,12 +8,12 @@
 #include "idset/mds_id_reader.h"
 #include "idset/mds_idset.h"
 #include "idset/mds_idset_writer.h"
+#include "loader/mds_app_state.h"
 
 mds_status_t
 mds_list_check(const mds_json_t *state, const char *name, mds_error_t *err)
 {
-    const mds_json_t  *document = mds_json_get(state, "document");
-    const mds_json_t  *lists = mds_json_get(document, "lists");
+    const mds_json_t  *lists = mds_app_state_get(state, "lists");
     mds_json_member_t *m;
     mds_choices_t      choices;
     char               text[MDS_CHOICES_BYTES];
@@ -32,7 +32,7 @@ mds_list_check(const mds_json_t *state, const char *name, mds_error_t *err)
 
     return mds_fail(err, MDS_NOT_FOUND,
                     "there is no list \"%s\" of app \"%.*s\"%s%s", name,
-                    MDS_STR(mds_json_get_string(document, "app")),
+                    MDS_STR(mds_json_string(mds_app_state_get(state, "app"))),
                     text[0] != '\0' ? "; " : "", text);
 }
 

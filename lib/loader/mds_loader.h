@@ -139,34 +139,4 @@ mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result) MDS_MUST_CHECK;
 
-/* --- edits */
-
-/* The edit of `rekey`: data is the mds_key_t that signs the app from now on. */
-mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
-                            mds_error_t *err);
-
-/*
- * The edit of `apply`: data is a mds_apply_t. The document replaces the app's;
- * contents of lists that are still external stay. Its precondition fails with
- * MDS_CONFLICT if single steps would be lost, and lists them.
- */
-typedef struct {
-    const mds_json_t *document;
-    bool              force;
-} mds_apply_t;
-
-mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
-                            mds_error_t *err);
-
-mds_status_t mds_precondition_apply(mds_loader_t *loader, void *data,
-                                    const mds_json_t *before, mds_error_t *err);
-
-/*
- * The edit that removes the app; data is ignored. The next id of its messages
- * is kept for the case that the app is created again, since users' read marks
- * are by id.
- */
-mds_status_t mds_edit_remove(mds_loader_t *loader, void *data,
-                             mds_json_t *state, mds_error_t *err);
-
 #endif

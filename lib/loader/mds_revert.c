@@ -13,6 +13,7 @@
 #include "document/mds_document.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_diff.h"
+#include "loader/mds_edit_internal.h"
 
 /* Names the document while it is checked; a JSON pointer follows. */
 #define MDS_REVERT_WHAT "the document"
@@ -332,7 +333,7 @@ mds_revert_all(mds_revert_t *u, mds_error_t *err)
     }
 
     return mds_revert_made_app(u) && mds_revert_is_empty(u)
-               ? mds_edit_remove(u->loader, NULL, u->state, err)
+               ? mds_edit_clear_app(u->state, err)
                : mds_revert_check(u, err);
 }
 

@@ -11,6 +11,7 @@
 #include "files/mds_store.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_catalog_visit.h"
+#include "loader/mds_edit.h"
 #include "loader/mds_update.h"
 
 /* --- the key of an older program's signatures */

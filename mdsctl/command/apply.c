@@ -7,6 +7,8 @@
 #include "change.h"
 #include "document/mds_document.h"
 #include "input.h"
+#include "loader/mds_edit.h"
+#include "new_app.h"
 
 #define DOCUMENT_BYTES_MAX ((size_t) 1 << 30)
 
@@ -156,32 +158,22 @@ exported(const mds_json_t *state, uint64_t serial)
 static int
 run_export(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_loader_t *loader = NULL;
-    mds_json_t   *state = NULL;
-    uint64_t      serial = 0;
-    mds_error_t   err;
-    mds_status_t  status;
-    int           code;
+    mds_json_t *state;
+    uint64_t    serial;
+    mds_error_t err;
+    int         code;
 
     if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    status = mds_loader_open(ctl->depot, NULL, &err, &loader);
-
-    if (status == MDS_OK) {
-        /* Before the state: of a change in between, the document would claim
-         * to know. */
-        serial = mds_loader_serial(loader);
-        status
-            = mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state);
+    if (mdsctl_app_state(ctl->depot, argv[1], &err, &serial, &state) != MDS_OK)
+    {
+        return mdsctl_fail(&err);
     }
 
-    code = status == MDS_OK ? mdsctl_print(exported(state, serial))
-                            : mdsctl_fail(&err);
-
+    code = mdsctl_print(exported(state, serial));
     mds_json_release(state);
-    mds_loader_close(loader);
 
     return code;
 }

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "base/mds_time.h"
-#include "change.h"
 #include "new_app.h"
 #include "state/mds_registry.h"
 
@@ -39,22 +38,6 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
         err);
 }
 
-/* Fails if the app does not exist; an app that was removed may have devices
- * still, so this is for an app that has none. */
-static mds_status_t
-check_app(const mdsctl_t *ctl, const char *app, mds_error_t *err)
-{
-    mds_loader_t *loader;
-    mds_status_t  status = mds_loader_open(ctl->depot, NULL, err, &loader);
-
-    if (status == MDS_OK) {
-        status = mdsctl_app_exists(loader, app, err);
-        mds_loader_close(loader);
-    }
-
-    return status;
-}
-
 static int
 list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
              const char *user)
@@ -71,8 +54,9 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
                                          &listing, &err);
     }
 
+    /* An app that was removed may have devices still. */
     if (status == MDS_OK && listing.count == 0) {
-        status = check_app(ctl, app, &err);
+        status = mdsctl_app_exists(ctl->depot, app, &err);
     }
 
     if (status == MDS_OK && ctl->json) {
@@ -93,7 +77,7 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
     if (mds_registry_forget(registry, mds_str_of(app), mds_str_of(name), &err,
                             &count)
             != MDS_OK
-        || (count == 0 && check_app(ctl, app, &err) != MDS_OK))
+        || (count == 0 && mdsctl_app_exists(ctl->depot, app, &err) != MDS_OK))
     {
         return mdsctl_fail(&err);
     }

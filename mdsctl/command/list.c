@@ -8,6 +8,7 @@
 #include "loader/mds_edit.h"
 #include "loader/mds_list_count.h"
 #include "loader/mds_list_ids.h"
+#include "new_app.h"
 
 /* How many ids the list has now, and had before. */
 static mds_status_t
@@ -29,12 +30,6 @@ report_import(void *data, mds_json_t *json)
                                       (int64_t) import->before));
 }
 
-static mds_new_app_t
-new_app_policy(bool new_app)
-{
-    return new_app ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
-}
-
 static int
 list_import(mdsctl_t *ctl, int argc, char **argv)
 {
@@ -52,7 +47,7 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = new_app_policy(new_app);
+    ctl->new_app = mdsctl_new_app(new_app);
     change.app = mds_str_of(argv[1]);
     import.list = argv[2];
     code = mdsctl_input_begin(argv[3], &input);
@@ -90,7 +85,7 @@ list_add(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = new_app_policy(new_app);
+    ctl->new_app = mdsctl_new_app(new_app);
     edit = list_edit(argc, argv, by);
 
     return mdsctl_edit(ctl, argv[1], mds_edit_list_add, &edit);
@@ -181,7 +176,10 @@ show_all(const mdsctl_t *ctl, const mds_json_t *state)
     for (m = mds_json_first(lists); m != NULL; m = mds_json_next(lists, m)) {
         mds_json_t *o = list_summary(ctl, state, mds_json_key(m), &err);
 
-        if (o == NULL || mds_json_append(out, mds_json_retain(o)) != MDS_OK) {
+        if (o == NULL
+            || mds_json_done(mds_json_append(out, mds_json_retain(o)), &err)
+                   != MDS_OK)
+        {
             mds_json_release(o);
             mds_json_release(out);
             return mdsctl_fail(&err);
@@ -246,26 +244,20 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 static int
 list_show(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_loader_t *loader = NULL;
-    mds_json_t   *state = NULL;
-    mds_error_t   err;
-    int           code;
+    mds_json_t *state;
+    mds_error_t err;
+    int         code;
 
     if (mdsctl_parse(ctl, NULL, 1, 2, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state)
-               != MDS_OK)
-    {
-        code = mdsctl_fail(&err);
-    } else {
-        code = argc == 2 ? show_all(ctl, state) : show_one(ctl, state, argv[2]);
+    if (mdsctl_app_state(ctl->depot, argv[1], &err, NULL, &state) != MDS_OK) {
+        return mdsctl_fail(&err);
     }
 
+    code = argc == 2 ? show_all(ctl, state) : show_one(ctl, state, argv[2]);
     mds_json_release(state);
-    mds_loader_close(loader);
 
     return code;
 }

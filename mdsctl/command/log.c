@@ -90,13 +90,12 @@ log_depot(const char *depot, log_t *log, mds_error_t *err)
         mds_journal_abort(mds_loader_journal(loader));
     }
 
-    /* An app that was removed has entries still. */
-    if (status == MDS_OK && log->app != NULL && log->count == 0) {
-        status = mdsctl_app_exists(loader, log->app, err);
-    }
-
     mds_loader_close(loader);
-    return status;
+
+    /* An app that was removed has entries still. */
+    return status == MDS_OK && log->app != NULL && log->count == 0
+               ? mdsctl_app_exists(depot, log->app, err)
+               : status;
 }
 
 static int

@@ -115,7 +115,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
                                                         : "version");
     }
 
-    ctl->new_app = new_app ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
+    ctl->new_app = mdsctl_new_app(new_app);
     package = mds_json_object_new();
     p.publication.package = package;
 

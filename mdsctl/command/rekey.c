@@ -1,6 +1,7 @@
 /* rekey: signs everything of an app again, with another key. */
 
 #include "change.h"
+#include "loader/mds_edit.h"
 
 static int
 run_rekey(mdsctl_t *ctl, int argc, char **argv)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mds_intern.h"
-#include "change.h"
+#include "new_app.h"
 #include "state/mds_registry.h"
 
 /* Devices by platform and version. */
@@ -157,7 +157,6 @@ print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
 static int
 run_versions(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_loader_t   *loader = NULL;
     mds_registry_t *registry = NULL;
     mds_json_t     *state = NULL, *counts = NULL, *packages = NULL;
     mds_error_t     err;
@@ -167,9 +166,7 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_loader_get_state(loader, mds_str_of(argv[1]), &err, &state)
-               != MDS_OK
+    if (mdsctl_app_state(ctl->depot, argv[1], &err, NULL, &state) != MDS_OK
         || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
         || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
     {
@@ -183,7 +180,6 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
     mds_json_release(counts);
     mds_json_release(state);
     mds_registry_close(registry);
-    mds_loader_close(loader);
 
     return code;
 }

@@ -26,6 +26,7 @@
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "loader/mds_edit.h"
 #include "loader/mds_message.h"
 #include "loader/mds_revert.h"
 #include "loader/mds_setting_ids.h"

@@ -302,6 +302,44 @@ test_list(void **unused)
     mds_json_release(state);
 }
 
+/* A message for each target, and none where the file has no ids. */
+static void
+test_push(void **unused)
+{
+    const mds_message_target_t targets[]
+        = { { mds_str("ios"), mds_str("2") }, { mds_str("pc"), mds_str("2") } };
+    mds_message_push_t push = { .until_ms = 1, .targets = targets };
+    mds_json_t        *state
+        = state_of("\"packages\":[{\"kind\":\"upgrade\",\"version\":\"2.0\"}]");
+    const mds_json_t *items;
+    uint64_t          id = 1;
+
+    (void) unused;
+    workdir_write("users", "u1\n", 3);
+    workdir_write("nobody", "\n", 1);
+
+    push.users = workdir("nobody");
+    push.target_count = 2;
+    assert_int_equal(mds_edit_message_push(loader, &push, state, &err),
+                     MDS_INVALID);
+    assert_true(mds_str_starts(mds_str_of(err.text), mds_str("/users: ")));
+    assert_null(mds_json_get(state, "messages"));
+
+    push.users = workdir("users");
+    assert_int_equal(mds_edit_message_push(loader, &push, state, &err), MDS_OK);
+    items = mds_json_get(mds_json_get(state, "messages"), "items");
+    assert_int_equal(mds_json_size(items), 2);
+    assert_string_equal(
+        mds_json_get_string(mds_json_at(items, 1), "platform").data, "pc");
+
+    assert_int_equal(mds_edit_message_withdraw(loader, &id, state, &err),
+                     MDS_OK);
+    assert_int_equal(mds_edit_message_withdraw(loader, &id, state, &err),
+                     MDS_NOT_FOUND);
+    assert_int_equal(mds_json_size(items), 1);
+    mds_json_release(state);
+}
+
 static void
 test_remove_list(void **unused)
 {
@@ -337,7 +375,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transitions), cmocka_unit_test(test_release),
         cmocka_unit_test(test_twin),        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_remove_list),
+        cmocka_unit_test(test_push),        cmocka_unit_test(test_remove_list),
     };
 
     return cmocka_run_group_tests(tests, make_depot, remove_depot);
