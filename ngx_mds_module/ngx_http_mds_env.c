@@ -1,9 +1,11 @@
 /*
- * The environments of a depot's state in a worker: the state itself, and the
- * registry. Each is opened, and opened anew when another file is put in its
- * place. One in which something went wrong is not used until it was read from
- * end to end; if that fails, not until it is another. The registry can grow
- * too large for that, and can be learned again: there it has to be another.
+ * The LMDB environments of a depot's state in a worker: the state itself, and
+ * the registry. An environment is opened again when its file was replaced.
+ *
+ * An environment in which something failed is quarantined: it is not used until
+ * it has been read completely, and if that fails, until its file is replaced.
+ * The registry may be too large to be read, and its contents can be collected
+ * again, so its file always has to be replaced.
  */
 
 #include "ngx_http_mds_env.h"
@@ -14,18 +16,19 @@
 
 struct ngx_http_mds_env_kind_s {
     const char *dir;  /* in the depot */
-    const char *lost; /* what it means that it cannot be had */
+    const char *lost; /* the consequence of a failure, for the log */
     mds_status_t (*file_id)(const char *depot, mds_error_t *err,
                             mds_file_id_t *file_id);
     mds_status_t (*open)(const char *depot, mds_error_t *err, void **handle);
-    mds_status_t (*audit)(void *handle, mds_error_t *err); /* NULL: none */
+    mds_status_t (*audit)(void *handle, mds_error_t *err); /* reads all; NULL:
+                                                            * never */
     mds_status_t (*check)(void *handle, mds_error_t *err);
-    void (*bound)(void *handle, const ngx_http_mds_bounds_t *bounds);
+    void (*set_bounds)(void *handle, const ngx_http_mds_bounds_t *bounds);
     void (*clear_stale_readers)(void *handle);
     void (*close)(void *handle);
 };
 
-/* Something to be done with an environment that a fault may end. */
+/* The arguments and the result of a guarded attempt to open. */
 typedef struct {
     ngx_http_mds_env_t *env;
     const char         *path;
@@ -62,7 +65,7 @@ ngx_http_mds_state_check(void *handle, mds_error_t *err)
 }
 
 static void
-ngx_http_mds_state_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_state_set_bounds(void *handle, const ngx_http_mds_bounds_t *bounds)
 {
     mds_state_set_limit(handle, bounds->state_max);
 }
@@ -86,12 +89,12 @@ const ngx_http_mds_env_kind_t ngx_http_mds_state_kind = {
     ngx_http_mds_state_open,
     ngx_http_mds_state_audit,
     ngx_http_mds_state_check,
-    ngx_http_mds_state_bound,
+    ngx_http_mds_state_set_bounds,
     ngx_http_mds_state_clear_stale_readers,
     ngx_http_mds_state_close,
 };
 
-/* A depot of an older format has no registry yet. */
+/* Opens the registry, and creates it in a depot of an older format. */
 static mds_status_t
 ngx_http_mds_registry_open(const char *depot, mds_error_t *err, void **handle)
 {
@@ -116,7 +119,8 @@ ngx_http_mds_registry_check(void *handle, mds_error_t *err)
 }
 
 static void
-ngx_http_mds_registry_bound(void *handle, const ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_registry_set_bounds(void                        *handle,
+                                 const ngx_http_mds_bounds_t *bounds)
 {
     mds_registry_set_limits(handle, bounds->state_max,
                             (int64_t) bounds->device_ttl * 1000);
@@ -141,7 +145,7 @@ const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind = {
     ngx_http_mds_registry_open,
     NULL,
     ngx_http_mds_registry_check,
-    ngx_http_mds_registry_bound,
+    ngx_http_mds_registry_set_bounds,
     ngx_http_mds_registry_clear_stale_readers,
     ngx_http_mds_registry_close,
 };
@@ -170,7 +174,7 @@ ngx_http_mds_env_close(ngx_http_mds_env_t *env)
 }
 
 static void
-ngx_http_mds_env_try(void *data)
+ngx_http_mds_env_open_guarded(void *data)
 {
     ngx_http_mds_env_call_t *call = data;
     ngx_http_mds_env_t      *env = call->env;
@@ -190,7 +194,7 @@ ngx_http_mds_env_try(void *data)
     }
 }
 
-/* Whether it is still the file that failed. */
+/* Returns 1 if this is still the file that failed. */
 static ngx_uint_t
 ngx_http_mds_env_is_bad(const ngx_http_mds_env_t *env,
                         const mds_file_id_t      *file_id)
@@ -200,7 +204,7 @@ ngx_http_mds_env_is_bad(const ngx_http_mds_env_t *env,
                                     : mds_file_id_eq(file_id, &env->bad);
 }
 
-/* Decisions that need no state go on without it. */
+/* Opens an environment. On failure, decisions that do not need it go on. */
 static void
 ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
                       const ngx_http_mds_bounds_t *bounds)
@@ -209,13 +213,13 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
     mds_file_id_t           file_id = { 0 };
     ngx_http_mds_env_call_t call = { .env = env, .path = path, .err = &err };
 
-    /* Where there is none, opening it will say so. */
+    /* If there is no file, opening it reports that. */
     if (env->kind->file_id(path, &err, &file_id) == MDS_OK) {
         if (ngx_http_mds_env_is_bad(env, &file_id)) {
             return;
         }
 
-        /* Another than the one that was. */
+        /* The damaged file was replaced. */
         if (env->bad.inode != 0 && env->kind->audit == NULL) {
             env->quarantined = 0;
         }
@@ -224,29 +228,10 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
         env->quarantined = 0;
     }
 
-    if (!mds_fault_guard_call(ngx_http_mds_env_try, &call)) {
+    if (!mds_fault_guard_call(ngx_http_mds_env_open_guarded, &call)) {
         call.status
             = mds_fail(&err, MDS_DAMAGED, "\"%s/%s\" cannot be read to its end",
                        path, env->kind->dir);
-    }
-
-    if (call.status == MDS_OK) {
-        env->handle = call.handle;
-        env->quarantined = 0;
-        env->error_logged = 0;
-        env->kind->bound(env->handle, bounds);
-        ngx_memzero(&env->bad, sizeof(env->bad));
-
-    } else {
-        if (call.handle != NULL) {
-            env->kind->close(call.handle);
-        }
-
-        env->quarantined = env->quarantined || call.status == MDS_DAMAGED;
-
-        if (call.status == MDS_DAMAGED) {
-            env->bad = file_id;
-        }
     }
 
     if (call.status != MDS_OK && call.status != env->status) {
@@ -256,6 +241,25 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
     }
 
     env->status = call.status;
+
+    if (call.status != MDS_OK) {
+        if (call.handle != NULL) {
+            env->kind->close(call.handle);
+        }
+
+        if (call.status == MDS_DAMAGED) {
+            env->quarantined = 1;
+            env->bad = file_id;
+        }
+
+        return;
+    }
+
+    env->handle = call.handle;
+    env->quarantined = 0;
+    env->error_logged = 0;
+    env->kind->set_bounds(env->handle, bounds);
+    ngx_memzero(&env->bad, sizeof(env->bad));
 }
 
 void
