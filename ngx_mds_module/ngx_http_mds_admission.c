@@ -15,7 +15,7 @@
 /* Receives the answers of the windows, and evaluates the questions that were
  * refused once more. */
 static ngx_int_t
-ngx_http_mds_admitted(ngx_http_mds_write_req_t *write_req)
+ngx_http_mds_on_admission(ngx_http_mds_write_req_t *write_req)
 {
     ngx_http_mds_evaluation_t *e = write_req->data;
     size_t                     n = 0;
@@ -70,7 +70,7 @@ ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
 
     waiting->rounds++;
 
-    write_req->done = ngx_http_mds_admitted;
+    write_req->done = ngx_http_mds_on_admission;
     write_req->data = waiting;
 
     for (size_t i = 0; i < e->count && n < pending; i++) {

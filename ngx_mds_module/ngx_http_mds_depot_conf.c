@@ -16,6 +16,7 @@
 #define NGX_HTTP_MDS_STATE_DEFAULT ((off_t) 16 << 30)
 
 #define NGX_HTTP_MDS_DEVICE_TTL (90 * 24 * 3600)
+
 /* Returns the depot_conf that all locations with this path share; NULL: out of
  * memory. */
 static ngx_http_mds_depot_conf_t *

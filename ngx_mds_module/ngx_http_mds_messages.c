@@ -184,7 +184,7 @@ ngx_http_mds_messages_check(const mds_snapshot_t *snapshot, void *data,
 }
 
 static ngx_int_t
-ngx_http_mds_messages_marked(ngx_http_mds_write_req_t *write_req)
+ngx_http_mds_messages_on_write(ngx_http_mds_write_req_t *write_req)
 {
     ngx_http_mds_messages_t *m = write_req->data;
 
@@ -239,7 +239,7 @@ ngx_http_mds_messages_mark(ngx_http_mds_messages_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    write_req->done = ngx_http_mds_messages_marked;
+    write_req->done = ngx_http_mds_messages_on_write;
     write_req->data = m;
 
     return ngx_http_mds_write_state(m->depot, write_req);
