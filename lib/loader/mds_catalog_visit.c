@@ -1,5 +1,5 @@
 /*
- * Walks over a generation, for those who read all of it.
+ * Walks over the records of a generation and their answers.
  */
 
 #include "loader/mds_catalog_visit.h"

@@ -212,7 +212,7 @@ mds_change_names(const mds_change_release_t *c, const mds_strs_t *names,
 }
 
 /* Warns of an attribute that resembles a built-in one: a rule about an
- * attribute that no request has holds for nobody. */
+ * attribute that no request has never holds. */
 static mds_status_t
 mds_change_rules(const mds_change_release_t *c)
 {

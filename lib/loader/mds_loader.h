@@ -88,7 +88,7 @@ typedef mds_status_t (*mds_precondition_t)(mds_loader_t *loader, void *data,
                                            const mds_json_t *before,
                                            mds_error_t      *err);
 
-/* Whether a change may make the app that it names. */
+/* Tells whether a change may create the app that it names. */
 typedef enum {
     MDS_NEW_APP_NEVER, /* the app has to exist */
     MDS_NEW_APP_FIRST, /* only where the depot has no app yet */

@@ -25,7 +25,8 @@ mds_pid_lock_set(int fd, int how, short type)
     return rc == 0;
 }
 
-/* Returns the pid of the holder; 0: nobody holds it, or nobody who is seen. */
+/* Returns the pid of the holder; 0: the lock is free, or the holder cannot be
+ * seen. */
 static int64_t
 mds_pid_lock_holder(int fd)
 {

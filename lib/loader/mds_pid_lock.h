@@ -1,8 +1,9 @@
 /*
- * mds_pid_lock: an advisory lock on a file, which tells who holds it.
+ * mds_pid_lock: an advisory lock on a file, whose holder can be named.
  *
- * LMDB's own lock, which is the one that counts, does not. A loader takes this
- * one before, only to tell its user for whom it waits.
+ * LMDB's own lock, which is the one that counts, does not know its holder. A
+ * loader takes this one before, only to tell its user which process it waits
+ * for.
  */
 
 #ifndef MDS_PID_LOCK_H

@@ -22,7 +22,7 @@ typedef struct {
     bool    found;
 } mds_key_search_t;
 
-/* Notes who has signed the manifest, if it is newer than the last. */
+/* Notes the key of the manifest, if it is newer than the last. */
 static mds_status_t
 mds_key_search_answer(void *data, const mds_record_t *record,
                       const mds_answer_t *answer, mds_error_t *err)

@@ -11,7 +11,7 @@
 #include "loader/mds_diff.h"
 #include "loader/mds_update.h"
 
-/* Returns the user of this process, or who has become it by sudo. */
+/* Returns the user of this process, or the user who called it by sudo. */
 static mds_str_t
 mds_update_user(char who[128])
 {

@@ -55,12 +55,13 @@ mds_status_t mds_verify_lists(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_files(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
-mds_status_t
-             mds_verify_apps(mds_verify_t *v, mds_journal_t *journal,
-                             mds_error_t *err) MDS_MUST_CHECK; /* a part of the journal's */
 mds_status_t mds_verify_state(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_verify_registry(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Verifies the apps of the journal, as a part of mds_verify_journal(). */
+mds_status_t mds_verify_apps(mds_verify_t *v, mds_journal_t *journal,
+                             mds_error_t *err) MDS_MUST_CHECK;
 
 /* Visits the regular files in a folder of the depot, in the order of their
  * names, except unfinished ones. */

@@ -161,7 +161,8 @@ test_packages(void **state)
           STATE(PS(P("1", ",\"platform\":[\"ios\"],\"rules\":[1]"))),
           "[{\"what\":\"package\",\"id\":\"sdk s 1 ios [1]\",\"before\":" P(
               "1",
-              ",\"platform\":\"ios\",\"rules\":[1]") ",\"behind\":null},{\"what\":\"package\","
+              ",\"platform\":\"ios\",\"rules\":[1]") ",\"behind\":null},{"
+                                                     "\"what\":\"package\","
                                                      "\"id\":\"sdk s 1 "
                                                      "[\\\"ios\\\"] "
                                                      "[1]\",\"after\":" P(
@@ -180,17 +181,20 @@ static void
 test_twins(void **state)
 {
     (void) state;
-    check(STATE(PS(JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":2"),
-                        P("1", ",\"x\":3")))),
-          STATE(PS(JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":4")))),
-          "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
-              "1",
-              ",\"x\":2") ",\"after\":" P("1",
-                                          ",\"x\":4") "},{\"what\":\"package\","
-                                                      "\"id\":\"sdk s "
-                                                      "1\",\"before\":" P(
-                                                          "1", ",\"x\""
-                                                               ":3") ",\"behind\":\"sdk s 1\"}]");
+    check(
+        STATE(PS(
+            JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":2"), P("1", ",\"x\":3")))),
+        STATE(PS(JOIN(P("1", ",\"x\":1"), P("1", ",\"x\":4")))),
+        "[{\"what\":\"package\",\"id\":\"sdk s 1\",\"before\":" P(
+            "1",
+            ",\"x\":2") ",\"after\":" P("1",
+                                        ",\"x\":4") "},{\"what\":\"package\","
+                                                    "\"id\":\"sdk s "
+                                                    "1\",\"before\":" P(
+                                                        "1",
+                                                        ",\"x\""
+                                                        ":3") ",\"behind\":"
+                                                              "\"sdk s 1\"}]");
 
     /* The second of two was removed: the item before it tells where it was. */
     check(STATE(PS(JOIN(P("1", ""), P("2", ""), P("1", "")))),
