@@ -50,6 +50,7 @@ mds_compile_values(mds_compile_ctx_t *x, const mds_strs_t *values,
 static mds_span_t
 mds_compile_words(mds_compile_ctx_t *x, const mds_rule_t *rule)
 {
+    /* Each bound is a version, which mds_version_parse() has accepted. */
     char words[3 * MDS_VERSION_MAX + 32];
     int  len
         = snprintf(words, sizeof(words), "%s%.*s%s%.*s%s%.*s",

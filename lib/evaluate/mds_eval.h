@@ -63,7 +63,7 @@ typedef struct {
     mds_range_t build_cache_key;
     uint32_t    build_cache;
 
-    /* By attribute, of which a record has at most MDS_RULE_ATTRIBUTES_MAX. */
+    /* By attribute, of which mds_record_check() accepts at most these. */
     uint64_t      attr_known;  /* a bit for each one in values */
     uint64_t      attr_parsed; /* a bit for each one in versions */
     mds_str_t     values[MDS_RULE_ATTRIBUTES_MAX];
@@ -220,7 +220,8 @@ mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
                || mode == MDS_EVAL_ROLLBACK_TARGET);
 }
 
-/* Rejects most releases by the first bytes of their records. */
+/* Rejects most releases by the first bytes of their records: the first tests of
+ * mds_eval.c, and percentages. */
 static inline __attribute__((always_inline)) bool
 mds_eval_prefilter_rejects(mds_eval_t                 *eval,
                            const mds_release_record_t *release,
@@ -254,8 +255,8 @@ mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
 bool mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                        mds_reason_t *reason);
 
-/* Tells the trace, if there is one, of a test; returns holds. The other
- * arguments are not looked at where nobody listens. */
+/* Tells the trace, if there is one, of a test; returns holds. Without a trace,
+ * the other arguments are not evaluated. */
 bool mds_eval_trace(mds_eval_t *eval, const char *what, mds_str_t subject,
                     mds_str_t seen, bool holds, const char *format, ...)
     MDS_PRINTF(6, 7);

@@ -33,9 +33,8 @@ mds_find_official(mds_eval_t *eval, mds_str_t platform)
 
         if ((release->flags & MDS_AUDIENCE_ALL) == 0
             || release->except.count + release->rules.count > 0
-            || release->state != MDS_RELEASE_RUNNING
-            || eval->now_ms < release->start_ms
-            || eval->now_ms >= release->end_ms
+            || !mds_eval_state_fits(release, MDS_EVAL_OFFER)
+            || !mds_eval_time_fits(eval, release, MDS_EVAL_OFFER)
             || !mds_eval_texts_allow(eval, release->platforms, platform)
             || !mds_eval_texts_allow(eval, release->channels,
                                      eval->channel.value))
@@ -247,14 +246,14 @@ mds_message_hit(mds_eval_t *eval)
 
 /* The list */
 
-static void
-mds_message_list_add(const mds_eval_t           *eval,
-                     const mds_message_record_t *message,
-                     const mds_read_marks_t *marks, mds_message_list_t *list)
+static mds_listed_message_t
+mds_message_list_item(const mds_eval_t           *eval,
+                      const mds_message_record_t *message,
+                      const mds_read_marks_t     *marks)
 {
     const mds_record_t *record = eval->record;
 
-    list->messages[list->count++] = (mds_listed_message_t){
+    return (mds_listed_message_t){
         .id = message->id,
         .platform = mds_record_bytes(record, message->platform),
         .version = mds_record_bytes(record, message->version),
@@ -264,30 +263,19 @@ mds_message_list_add(const mds_eval_t           *eval,
     };
 }
 
-static void
-mds_message_list_reverse(mds_message_list_t *list)
-{
-    for (size_t i = 0; i < list->count / 2; i++) {
-        mds_listed_message_t swap = list->messages[i];
-
-        list->messages[i] = list->messages[list->count - 1 - i];
-        list->messages[list->count - 1 - i] = swap;
-    }
-}
-
-/* Adds newer messages first, and reverses their order at the end. */
+/* Fills the array from its end, since newer messages come first. */
 static mds_status_t
 mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
                       mds_message_list_t *list)
 {
-    uint32_t         count = mds_message_count(eval->record);
-    mds_read_marks_t marks = { 0 };
-    mds_status_t     status = mds_message_marks(eval, &marks);
+    uint32_t              count = mds_message_count(eval->record);
+    mds_read_marks_t      marks = { 0 };
+    mds_listed_message_t *items;
+    mds_status_t          status = mds_message_marks(eval, &marks);
 
     max = max < count ? max : count;
-    list->messages
-        = alloc->alloc(alloc->data, (max + 1) * sizeof(*list->messages));
-    if (list->messages == NULL) {
+    items = alloc->alloc(alloc->data, (max + 1) * sizeof(*items));
+    if (items == NULL) {
         return mds_fail_memory(eval->err);
     }
 
@@ -305,11 +293,15 @@ mds_message_list_fill(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
             list->more = true;
 
         } else {
-            mds_message_list_add(eval, message, &marks, list);
+            items[max - ++list->count]
+                = mds_message_list_item(eval, message, &marks);
         }
     }
 
-    mds_message_list_reverse(list);
+    list->messages = items + (max - list->count);
+    list->newest = eval->record->newest_message;
+    list->oldest = count > 0 ? mds_message_at(eval->record, count - 1)->id : 0;
+
     return status;
 }
 
@@ -370,20 +362,6 @@ mds_message_list_latest(mds_eval_t *eval, const mds_alloc_t *alloc,
     return MDS_OK;
 }
 
-static mds_status_t
-mds_message_list(mds_eval_t *eval, size_t max, const mds_alloc_t *alloc,
-                 mds_message_list_t *list)
-{
-    uint32_t     count = mds_message_count(eval->record);
-    mds_status_t status = mds_message_list_fill(eval, max, alloc, list);
-
-    list->newest = eval->record->newest_message;
-    list->oldest = count > 0 ? mds_message_at(eval->record, count - 1)->id : 0;
-
-    return status == MDS_OK ? mds_message_list_latest(eval, alloc, list)
-                            : status;
-}
-
 mds_status_t
 mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
                   size_t max, int64_t now_ms, const mds_alloc_t *alloc,
@@ -404,7 +382,11 @@ mds_user_messages(const mds_snapshot_t *snapshot, const mds_request_t *request,
 
     if (status == MDS_OK) {
         mds_eval_init(&eval, snapshot, record, request, now_ms, NULL, err);
-        status = mds_message_list(&eval, max, alloc, &found);
+        status = mds_message_list_fill(&eval, max, alloc, &found);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_message_list_latest(&eval, alloc, &found);
     }
 
     if (status == MDS_OK || status == MDS_NOT_FOUND) {

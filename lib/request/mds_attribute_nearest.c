@@ -1,4 +1,7 @@
-/* Apart from mds_request.c, which is on the way of every request. */
+/*
+ * Suggests an attribute for a misspelled name. Commands use it, requests do
+ * not.
+ */
 
 #include "base/mds_choices.h"
 #include "base/mds_name.h"

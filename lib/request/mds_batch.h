@@ -1,5 +1,5 @@
 /*
- * mds_batch: many questions in one body.
+ * mds_batch: requests for many resources in one body.
  *
  *   {"app": …, attributes…, "resources": [{"kind": …, "name": …, …}, …]}
  *
@@ -19,7 +19,7 @@
 
 typedef struct mds_batch_s mds_batch_t;
 
-/* How much memory it takes to read a body of that length. */
+/* Returns how much memory a body of that length takes to be parsed. */
 size_t mds_batch_bytes(size_t len);
 
 /*
@@ -33,7 +33,7 @@ mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
 
 size_t mds_batch_count(const mds_batch_t *batch);
 
-/* As they were asked for, to be said in the answer; empty: not a string. */
+/* Return kind and name as in the body, for the answer; empty: not a string. */
 mds_str_t mds_batch_kind(const mds_batch_t *batch, size_t i);
 mds_str_t mds_batch_name(const mds_batch_t *batch, size_t i);
 

@@ -1,3 +1,8 @@
+/*
+ * Parses the body of a POST of read marks. Its size is bounded by
+ * MDS_MARK_BYTES_MAX, and so is the number of its runs.
+ */
+
 #include "request/mds_read_marks_body.h"
 
 #include <stdlib.h>
@@ -19,7 +24,7 @@ mds_mark_id(const mds_json_t *json, const char *where, mds_error_t *err,
     return MDS_OK;
 }
 
-/* 9, or [11, 14]. */
+/* Reads an id, or a run of ids: 9, or [11, 14]. */
 static mds_status_t
 mds_mark_run(const mds_json_t *json, mds_error_t *err, mds_run_t *run)
 {
@@ -64,7 +69,7 @@ mds_mark_read(const mds_json_t *json, mds_error_t *err,
         return mds_fail_memory(err);
     }
 
-    /* The member comes once: a doubled one is no JSON here. */
+    /* A second "read" cannot follow: the JSON parser rejects doubled keys. */
     body->read_count = count; /* NOLINT(clang-analyzer-unix.Malloc) */
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {

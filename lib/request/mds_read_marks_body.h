@@ -1,5 +1,5 @@
 /*
- * mds_read_marks_body: what a client says of its messages.
+ * mds_read_marks_body: the messages that a client has read or deleted.
  *
  *   {"app": …, "user": …, "delete_through": 7, "read": [9, [11, 14]]}
  */
@@ -13,18 +13,17 @@
 #define MDS_MARK_BYTES_MAX 65536 /* of the body */
 
 typedef struct {
-    uint64_t   delete_through; /* 0: nothing */
+    uint64_t   delete_through; /* 0: none */
     mds_run_t *read;           /* owned */
     size_t     read_count;
-    uint64_t   highest; /* id that is named anywhere */
+    uint64_t   highest; /* the highest id in the body */
 } mds_read_marks_body_t;
 
 /*
- * Claims app, user and whatever else is a string for the request, which has
- * the operator's attributes already; its views live in *text, which the caller
- * frees after the request is done with, as it does with
- * mds_read_marks_body_free(). MDS_INVALID: a reversed run, nothing to do, and
- * all else that is wrong.
+ * Parses a body, and claims app, user and all other strings in it for the
+ * request, which has the operator's attributes already. Views of the request
+ * are of *text; the caller frees body and text together. MDS_INVALID: a run is
+ * reversed, there is nothing to do, or the form is wrong.
  */
 mds_status_t
 mds_read_marks_body_parse(mds_str_t bytes, mds_request_t *request,
