@@ -133,7 +133,7 @@ mds_status_t mds_edit_message_push(mds_loader_t *loader, void *data,
 mds_status_t mds_edit_message_withdraw(mds_loader_t *loader, void *data,
                                        mds_json_t *state, mds_error_t *err);
 
-/* Whole documents (mds_apply.c) */
+/* Whole documents (mds_edit_apply.c) */
 
 typedef struct {
     const mds_json_t *document;

@@ -1,5 +1,6 @@
 /*
- * The edits that replace a whole document: `apply`, and the removal of an app.
+ * The edit that replaces an app's whole document, and its precondition: single
+ * steps since the last document are not lost unnoticed.
  */
 
 #include "loader/mds_app_state.h"
