@@ -82,6 +82,10 @@ typedef mds_status_t (*mds_chunk_t)(void *data, const void *bytes, size_t len,
 mds_status_t mds_file_read_chunks(int fd, const char *path, mds_chunk_t take,
                                   void *data, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Writes all bytes to an open file; path is for the message. */
+mds_status_t mds_file_write_all(int fd, const char *path, const void *data,
+                                size_t len, mds_error_t *err) MDS_MUST_CHECK;
+
 /* Replaces or creates the file, durably: readers see the old or the new one. */
 mds_status_t mds_file_write(const char *path, mode_t mode, const void *data,
                             size_t len, mds_error_t *err) MDS_MUST_CHECK;

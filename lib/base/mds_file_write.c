@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static mds_status_t
+mds_status_t
 mds_file_write_all(int fd, const char *path, const void *data, size_t len,
                    mds_error_t *err)
 {

@@ -1,4 +1,4 @@
-/* archive: reads zips and tars by libarchive. */
+/* archive: reads the entries of zips and tars. */
 
 #include "archive/archive.h"
 
@@ -10,25 +10,29 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "archive/entry.h"
 #include "archive/zip.h"
 
 #define CHUNK_BYTES ((size_t) 64 * 1024)
 
-/* A zip is read by its directory: libarchive would make other names of some,
- * and tells of links and their targets alone. */
+/*
+ * A zip is read by its directory, because libarchive converts some names, and
+ * returns the target of a symbolic link as no data.
+ */
 struct mdsctl_archive_s {
-    const char          *path;   /* the caller's */
-    struct archive      *reader; /* of a tar; NULL: it is a zip */
+    const char          *path;
+    struct archive      *tar; /* NULL if the file is a zip */
     mdsctl_zip_t        *zip;
-    mdsctl_zip_reader_t *packed;
-    size_t               entries;     /* that were told */
-    char                *name;        /* of the last one, of a zip */
-    char shown[MDSCTL_ZIP_SHOWN + 1]; /* the same for messages */
+    mdsctl_zip_reader_t *contents; /* of the current entry of a zip */
+    size_t               entries;  /* returned so far */
+    char                *name;     /* of the current entry of a zip */
+    char text[MDSCTL_ENTRY_TEXT];  /* the current name, for messages */
 };
 
-/* Libarchive takes both from the process. Where it could convert the names in
- * a pax header it would compose their letters and accents; in this locale it
- * leaves the bytes as they stand. */
+/*
+ * Sets locale and time zone of the process, which libarchive uses. In another
+ * locale it would compose letters and accents of the names in a pax header.
+ */
 static void
 fix_environment(void)
 {
@@ -40,16 +44,16 @@ fix_environment(void)
 static mds_status_t
 fail(const mdsctl_archive_t *a, mds_status_t status, mds_error_t *err)
 {
-    const char *words = archive_error_string(a->reader);
+    const char *words = archive_error_string(a->tar);
 
     if (words == NULL) {
         words = "the archive cannot be read";
     }
 
-    /* Some of them end with a new line. */
-    return mds_fail(err, status, "\"%s\": %s%s%s%.*s", a->path,
-                    a->shown[0] != '\0' ? "entry \"" : "", a->shown,
-                    a->shown[0] != '\0' ? "\": " : "",
+    /* Some messages end with a newline. */
+    return mds_fail(err, status, "\"%s\": %s%.200s%s%.*s", a->path,
+                    a->text[0] != '\0' ? "entry \"" : "", a->text,
+                    a->text[0] != '\0' ? "\": " : "",
                     (int) strcspn(words, "\n"), words);
 }
 
@@ -58,7 +62,7 @@ fail_foreign(const mdsctl_archive_t *a, mds_error_t *err)
 {
     return mds_fail(err, MDS_INCOMPATIBLE,
                     "\"%s\" is neither a zip nor a tar: %s", a->path,
-                    archive_error_string(a->reader));
+                    archive_error_string(a->tar));
 }
 
 static mds_status_t
@@ -70,7 +74,7 @@ open_reader(const char *path, bool raw, mds_error_t *err,
 
     fix_environment();
 
-    if (a == NULL || (a->reader = archive_read_new()) == NULL) {
+    if (a == NULL || (a->tar = archive_read_new()) == NULL) {
         free(a);
         return mds_fail_memory(err);
     }
@@ -78,17 +82,16 @@ open_reader(const char *path, bool raw, mds_error_t *err,
     a->path = path;
 
     if (raw) {
-        archive_read_support_format_raw(a->reader);
+        archive_read_support_format_raw(a->tar);
     } else {
-        archive_read_support_format_tar(a->reader);
+        archive_read_support_format_tar(a->tar);
     }
 
-    archive_read_support_filter_gzip(a->reader);
-    archive_read_support_filter_xz(a->reader);
-    archive_read_support_filter_zstd(a->reader);
+    archive_read_support_filter_gzip(a->tar);
+    archive_read_support_filter_xz(a->tar);
+    archive_read_support_filter_zstd(a->tar);
 
-    if (archive_read_open_filename(a->reader, path, CHUNK_BYTES) != ARCHIVE_OK)
-    {
+    if (archive_read_open_filename(a->tar, path, CHUNK_BYTES) != ARCHIVE_OK) {
         status = fail_foreign(a, err);
         mdsctl_archive_close(a);
         return status;
@@ -144,13 +147,13 @@ mdsctl_archive_is_tar(const char *path, mds_error_t *err, bool *compressed)
         return status;
     }
 
-    rc = archive_read_next_header(a->reader, &entry);
+    rc = archive_read_next_header(a->tar, &entry);
 
     if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN && rc != ARCHIVE_EOF) {
         status = fail_foreign(a, err);
     } else {
-        /* The last filter is none. */
-        *compressed = archive_filter_count(a->reader) > 1;
+        /* The last filter is the file itself. */
+        *compressed = archive_filter_count(a->tar) > 1;
     }
 
     mdsctl_archive_close(a);
@@ -161,19 +164,19 @@ void
 mdsctl_archive_close(mdsctl_archive_t *archive)
 {
     if (archive != NULL) {
-        if (archive->reader != NULL) {
-            archive_read_free(archive->reader);
+        if (archive->tar != NULL) {
+            archive_read_free(archive->tar);
         }
-        mdsctl_zip_reader_close(archive->packed);
+        mdsctl_zip_reader_close(archive->contents);
         mdsctl_zip_close(archive->zip);
         free(archive->name);
         free(archive);
     }
 }
 
-/* What else there is in archives, in words. */
+/* Returns words for a type that is neither a file nor a directory, or NULL. */
 static const char *
-kind_of(unsigned mode)
+special_type(unsigned mode)
 {
     switch (mode & S_IFMT) {
     case S_IFREG:
@@ -192,24 +195,33 @@ kind_of(unsigned mode)
 }
 
 static mds_status_t
-check_kind(const mdsctl_archive_t *a, const char *kind, mds_error_t *err)
+check_entry(mdsctl_archive_t *a, mds_str_t name, const char *type,
+            mds_error_t *err)
 {
-    return kind == NULL ? MDS_OK
-                        : mds_fail(err, MDS_INVALID,
-                                   "\"%s\": entry \"%s\" is %s; only files and"
-                                   " directories are allowed",
-                                   a->path, a->shown, kind);
-}
+    a->entries++;
+    mdsctl_entry_escape(name, a->text);
 
-static mds_status_t
-check_name(const mdsctl_archive_t *a, const char *name, mds_error_t *err)
-{
-    return mds_str_is_utf8(mds_str_of(name))
-               ? MDS_OK
-               : mds_fail(
-                   err, MDS_INVALID,
-                   "\"%s\": the name of entry %zu, \"%s\", is not valid UTF-8",
-                   a->path, a->entries, a->shown);
+    if (!mds_str_is_utf8(name)) {
+        return mds_fail(err, MDS_INVALID,
+                        "\"%s\": the name of entry %zu, \"%.200s\", is not"
+                        " valid UTF-8",
+                        a->path, a->entries, a->text);
+    }
+
+    if (!mdsctl_entry_is_plain(name)) {
+        return mds_fail(err, MDS_INVALID,
+                        "\"%s\": entry \"%.200s\" " MDSCTL_ENTRY_NOT_PLAIN,
+                        a->path, a->text);
+    }
+
+    if (type != NULL) {
+        return mds_fail(err, MDS_INVALID,
+                        "\"%s\": entry \"%.200s\" is %s; only files and"
+                        " directories are allowed",
+                        a->path, a->text, type);
+    }
+
+    return MDS_OK;
 }
 
 static mds_status_t
@@ -221,8 +233,8 @@ next_in_zip(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
     unsigned     mode;
     mds_status_t status;
 
-    mdsctl_zip_reader_close(a->packed);
-    a->packed = NULL;
+    mdsctl_zip_reader_close(a->contents);
+    a->contents = NULL;
     free(a->name);
     a->name = NULL;
 
@@ -231,32 +243,25 @@ next_in_zip(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
         return MDS_OK;
     }
 
-    a->entries++;
-    name = mdsctl_zip_name(a->zip, i);
-    mode = mdsctl_zip_mode(a->zip, i);
-    a->name = strndup(name.data, name.len);
+    name = mdsctl_zip_entry_name(a->zip, i);
+    mode = mdsctl_zip_entry_mode(a->zip, i);
 
+    status = check_entry(a, name, special_type(mode), err);
+    if (status == MDS_OK) {
+        status = mdsctl_zip_open_entry(a->zip, i, err, &a->contents);
+    }
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    a->name = strndup(name.data, name.len);
     if (a->name == NULL) {
         return mds_fail_memory(err);
     }
 
-    snprintf(a->shown, sizeof(a->shown), "%s", mdsctl_zip_shown(a->zip, i));
-    status = check_name(a, a->name, err);
-
-    if (status == MDS_OK) {
-        status = check_kind(a, kind_of(mode), err);
-    }
-
-    if (status == MDS_OK) {
-        status = mdsctl_zip_unpack(a->zip, i, err, &a->packed);
-    }
-
-    if (status == MDS_OK) {
-        *entry = (mdsctl_entry_t){ a->name, S_ISDIR(mode) };
-        *more = true;
-    }
-
-    return status;
+    *entry = (mdsctl_entry_t){ a->name, S_ISDIR(mode) };
+    *more = true;
+    return MDS_OK;
 }
 
 static mds_status_t
@@ -264,9 +269,9 @@ next_in_tar(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
             bool *more)
 {
     struct archive_entry *e;
-    const char           *name;
+    const char           *name, *type;
     mds_status_t          status;
-    int                   rc = archive_read_next_header(a->reader, &e);
+    int                   rc = archive_read_next_header(a->tar, &e);
 
     if (rc == ARCHIVE_EOF) {
         *more = false;
@@ -278,27 +283,22 @@ next_in_tar(mdsctl_archive_t *a, mds_error_t *err, mdsctl_entry_t *entry,
                               : fail_foreign(a, err);
     }
 
-    a->entries++;
     name = archive_entry_pathname(e);
-    name = name == NULL ? "\xff" : name; /* it could not be converted */
-    snprintf(a->shown, sizeof(a->shown), "%s", name);
-    status = check_name(a, name, err);
-
-    if (status == MDS_OK) {
-        status = check_kind(a,
-                            archive_entry_hardlink(e) != NULL
-                                ? "a hard link"
-                                : kind_of(archive_entry_filetype(e)),
-                            err);
+    if (name == NULL) {
+        name = "\xff"; /* libarchive could not convert it */
     }
 
-    if (status == MDS_OK) {
-        *entry
-            = (mdsctl_entry_t){ name, archive_entry_filetype(e) == AE_IFDIR };
-        *more = true;
+    type = archive_entry_hardlink(e) != NULL
+               ? "a hard link"
+               : special_type(archive_entry_filetype(e));
+    status = check_entry(a, mds_str_of(name), type, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    return status;
+    *entry = (mdsctl_entry_t){ name, archive_entry_filetype(e) == AE_IFDIR };
+    *more = true;
+    return MDS_OK;
 }
 
 mds_status_t
@@ -316,10 +316,10 @@ mdsctl_archive_read(mdsctl_archive_t *archive, void *data, size_t size,
     la_ssize_t n;
 
     if (archive->zip != NULL) {
-        return mdsctl_zip_reader_read(archive->packed, data, size, err, len);
+        return mdsctl_zip_reader_read(archive->contents, data, size, err, len);
     }
 
-    n = archive_read_data(archive->reader, data, size);
+    n = archive_read_data(archive->tar, data, size);
     if (n < 0) {
         return fail(archive, MDS_DAMAGED, err);
     }

@@ -1,8 +1,9 @@
 /*
- * archive: what is in a zip or a tar (plain, or compressed by gzip, xz or
- * zstd), entry by entry, in the order in which they lie there.
+ * archive: reads the entries of a zip or a tar (plain, or compressed by gzip,
+ * xz or zstd) in the order in which they are stored.
  *
- * Names are UTF-8, and come out byte by byte as they stand in a zip.
+ * Names are valid UTF-8 without control and bidirectional characters, and are
+ * not converted.
  */
 
 #ifndef MDSCTL_ARCHIVE_H
@@ -13,34 +14,36 @@
 typedef struct mdsctl_archive_s mdsctl_archive_t;
 
 typedef struct {
-    const char *name; /* as it stands there; good until the next one */
+    const char *name; /* as stored; valid until the next call */
     bool        folder;
 } mdsctl_entry_t;
 
-/* MDS_INCOMPATIBLE: it is neither. The caller closes *archive. */
+/* Returns MDS_INCOMPATIBLE if the file is neither a zip nor a tar. The caller
+ * closes *archive; path must outlive it. */
 mds_status_t mdsctl_archive_open(const char *path, mds_error_t *err,
                                  mdsctl_archive_t **archive) MDS_MUST_CHECK;
 
-/* Opens the archive as one nameless entry: its bytes, decompressed. */
+/* Opens the file as one entry without a name: its decompressed bytes. */
 mds_status_t mdsctl_archive_open_raw(const char *path, mds_error_t *err,
                                      mdsctl_archive_t **archive) MDS_MUST_CHECK;
 
 void mdsctl_archive_close(mdsctl_archive_t *archive);
 
 /*
- * The next entry. *more false: there is none. MDS_INVALID: it is neither a
- * file nor a folder, or its name is not valid UTF-8; MDS_DAMAGED.
+ * Reads the next entry; *more is false if there is none. Returns MDS_INVALID if
+ * it is neither a file nor a directory, or has an invalid name; MDS_DAMAGED.
  */
 mds_status_t
 mdsctl_archive_next(mdsctl_archive_t *archive, mds_error_t *err,
                     mdsctl_entry_t *entry, bool *more) MDS_MUST_CHECK;
 
-/* Bytes of the entry; *len 0: that was all. MDS_DAMAGED. */
+/* Reads bytes of the current entry; *len is 0 at its end. MDS_DAMAGED. */
 mds_status_t
 mdsctl_archive_read(mdsctl_archive_t *archive, void *data, size_t size,
                     mds_error_t *err, size_t *len) MDS_MUST_CHECK;
 
-/* Whether the tar (MDS_INCOMPATIBLE: it is none) is compressed as a whole. */
+/* Finds out whether a tar is compressed. Returns MDS_INCOMPATIBLE if the file
+ * is not a tar. */
 mds_status_t mdsctl_archive_is_tar(const char *path, mds_error_t *err,
                                    bool *compressed) MDS_MUST_CHECK;
 

@@ -1,7 +1,10 @@
 /*
- * entry: names of an archive's entries that show as something else than they
- * are: control characters move a terminal's cursor, and bidirectional ones the
- * letters behind them ("gpj.exe" reads as "exe.jpg").
+ * entry: checks and prints names of an archive's entries.
+ *
+ * A name with a control character can move a terminal's cursor, and one with a
+ * bidirectional character is displayed in another order than it is stored
+ * ("gpj.exe" looks like "exe.jpg"). Such names are refused, and printed with
+ * these characters escaped.
  */
 
 #ifndef MDSCTL_ENTRY_H
@@ -9,16 +12,23 @@
 
 #include "base/mds_base.h"
 
-/* Behind the entry's name, in messages. */
-#define MDSCTL_ENTRY_ODD "has a control or bidirectional character in its name"
+/* Follows the entry's name in messages. */
+#define MDSCTL_ENTRY_NOT_PLAIN                                                 \
+    "has a control or bidirectional character in its name"
 
-/* Of an escaped name, with its zero byte. */
-#define MDSCTL_ENTRY_TEXT 512
+#define MDSCTL_ENTRY_TEXT                                                      \
+    512 /* bytes of an escaped name, with its zero byte                        \
+         */
 
 /*
- * False: the name has such a character, and text is the name in which each is
- * written as \u{...}, cut where it is too long. The name need not be UTF-8.
+ * Writes a printable form of the name: a control or bidirectional character as
+ * \u{...}, and, in a name that is not valid UTF-8, each other byte that is not
+ * ASCII as \xNN. A long text is cut. Returns text.
  */
-bool mdsctl_entry_plain(mds_str_t name, char text[MDSCTL_ENTRY_TEXT]);
+const char *mdsctl_entry_escape(mds_str_t name, char text[MDSCTL_ENTRY_TEXT]);
+
+/* Returns whether the name has no control or bidirectional character; it need
+ * not be valid UTF-8. */
+bool mdsctl_entry_is_plain(mds_str_t name);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * repack: packages of which differences are small. A package that is
- * compressed inside shares hardly a byte with the one before.
+ * repack: writes a package uncompressed, so that its deltas are small. A
+ * compressed package has hardly a byte in common with the one before it.
  */
 
 #ifndef MDSCTL_REPACK_H
@@ -8,15 +8,15 @@
 
 #include "base/mds_file.h"
 
-/* Whether the file is a zip or tar that is compressed; what cannot be read as
- * one is not. */
+/* Returns whether the file is a compressed zip or tar; false if it cannot be
+ * read as one. */
 bool mdsctl_repack_pays(const char *path);
 
 /*
- * Writes what path holds, uncompressed: a zip with all entries stored, or a
- * plain tar. *repacked false: it is so already, and nothing was written. Same
- * input, same bytes. MDS_INCOMPATIBLE: neither zip nor tar; MDS_INVALID,
- * MDS_DAMAGED.
+ * Writes a zip with all entries stored, or a compressed tar as a plain one. The
+ * same input gives the same bytes. *repacked is false if the file is not
+ * compressed; nothing is written then. Returns MDS_INCOMPATIBLE if the file is
+ * neither a zip nor a tar, or MDS_INVALID or MDS_DAMAGED.
  */
 mds_status_t
 mdsctl_repack(const char *path, uint64_t max_bytes, mds_progress_t *progress,

@@ -1,4 +1,4 @@
-/* tarball: writes a tar by libarchive, and the checksums of its entries. */
+/* tarball: writes a tar with libarchive, and the checksums of its entries. */
 
 #include "archive/tarball.h"
 
@@ -27,7 +27,7 @@ fail(const mdsctl_tarball_t *t, mds_error_t *err)
 {
     int number = archive_errno(t->writer);
 
-    /* Its own words for it are "Write error". */
+    /* The message of libarchive is only "Write error". */
     return mds_fail(err, number == ENOSPC ? MDS_NO_SPACE : MDS_IO,
                     "write the archive: %s",
                     number > 0 ? strerror(number)
@@ -69,8 +69,8 @@ mdsctl_tarball_close(mdsctl_tarball_t *tarball)
 }
 
 static mds_status_t
-put_header(mdsctl_tarball_t *t, const char *name, uint64_t size_bytes,
-           mds_error_t *err)
+write_header(mdsctl_tarball_t *t, const char *name, uint64_t size_bytes,
+             mds_error_t *err)
 {
     struct archive_entry *entry = archive_entry_new();
     mds_status_t          status = MDS_OK;
@@ -94,17 +94,17 @@ put_header(mdsctl_tarball_t *t, const char *name, uint64_t size_bytes,
 }
 
 static mds_status_t
-put_bytes(mdsctl_tarball_t *t, const void *data, size_t len, mds_error_t *err)
+write_bytes(mdsctl_tarball_t *t, const void *data, size_t len, mds_error_t *err)
 {
     return archive_write_data(t->writer, data, len) == (la_ssize_t) len
                ? MDS_OK
                : fail(t, err);
 }
 
-/* Exactly size_bytes: that is what the header says. */
+/* Writes exactly size_bytes, as the header announces. */
 static mds_status_t
-put_file(mdsctl_tarball_t *t, int fd, const char *path, uint64_t size_bytes,
-         mds_progress_t *progress, mds_error_t *err, mds_sha256_t *sha256)
+write_file(mdsctl_tarball_t *t, int fd, const char *path, uint64_t size_bytes,
+           mds_progress_t *progress, mds_error_t *err, mds_sha256_t *sha256)
 {
     mds_sha256_state_t state;
     uint64_t           done = 0;
@@ -126,7 +126,7 @@ put_file(mdsctl_tarball_t *t, int fd, const char *path, uint64_t size_bytes,
                             path);
         }
 
-        status = put_bytes(t, t->chunk, (size_t) n, err);
+        status = write_bytes(t, t->chunk, (size_t) n, err);
         mds_sha256_add(&state, t->chunk, (size_t) n);
         done += (uint64_t) n;
         progress->report(progress, done, size_bytes);
@@ -150,10 +150,10 @@ mdsctl_tarball_add(mdsctl_tarball_t *tarball, const char *name,
         return status;
     }
 
-    status = put_header(tarball, name, size, err);
+    status = write_header(tarball, name, size, err);
 
     if (status == MDS_OK) {
-        status = put_file(tarball, fd, path, size, progress, err, &sha256);
+        status = write_file(tarball, fd, path, size, progress, err, &sha256);
     }
 
     close(fd);
@@ -178,10 +178,11 @@ mdsctl_tarball_finish(mdsctl_tarball_t *tarball, mds_error_t *err)
         return mds_fail_memory(err);
     }
 
-    status = put_header(tarball, MDSCTL_TARBALL_SUMS, tarball->sums.len, err);
+    status = write_header(tarball, MDSCTL_TARBALL_SUMS, tarball->sums.len, err);
 
     if (status == MDS_OK) {
-        status = put_bytes(tarball, tarball->sums.data, tarball->sums.len, err);
+        status
+            = write_bytes(tarball, tarball->sums.data, tarball->sums.len, err);
     }
 
     return status == MDS_OK

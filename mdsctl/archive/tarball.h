@@ -1,9 +1,9 @@
 /*
- * tarball: writes a tar, compressed by zstd, of files that are named one by
- * one; archive.h reads it.
+ * tarball: writes a tar of single files, compressed by zstd; archive.h reads
+ * it.
  *
- * Its last entry, SNAPSHOT, has a line for each entry before it, "SHA256
- * NAME", as sha256sum makes and checks them: an archive without it is cut.
+ * The last entry, SNAPSHOT, has a line "SHA256  NAME" for each other entry, in
+ * the format of sha256sum. An archive without it is truncated.
  */
 
 #ifndef MDSCTL_TARBALL_H
@@ -16,20 +16,21 @@
 
 typedef struct mdsctl_tarball_s mdsctl_tarball_t;
 
-/* Writes to fd, which stays the caller's. */
+/* Begins a tar that is written to fd, which the caller closes. */
 mds_status_t mdsctl_tarball_open(int fd, mds_error_t *err,
                                  mdsctl_tarball_t **tarball) MDS_MUST_CHECK;
 
-/* MDS_NOT_FOUND: there is no such file (any more), and nothing was added. */
+/* Adds a file. If it does not exist (any more), nothing is added, and the
+ * result is MDS_NOT_FOUND. */
 mds_status_t mdsctl_tarball_add(mdsctl_tarball_t *tarball, const char *name,
                                 const char *path, mds_progress_t *progress,
                                 mds_error_t *err) MDS_MUST_CHECK;
 
-/* Adds the sums; all is written then. */
+/* Adds the checksums and writes everything. */
 mds_status_t mdsctl_tarball_finish(mdsctl_tarball_t *tarball,
                                    mds_error_t      *err) MDS_MUST_CHECK;
 
-/* Gives back the memory; NULL is fine. */
+/* Frees the memory; tarball may be NULL. */
 void mdsctl_tarball_close(mdsctl_tarball_t *tarball);
 
 #endif

@@ -1,4 +1,4 @@
-/* tree: removes and compares directories with all that is in them. */
+/* tree: removes and compares directories recursively. */
 
 #include "archive/tree.h"
 
@@ -13,20 +13,18 @@
 
 static mds_status_t
 remove_in(int at, const char *name, int depth, mds_error_t *err);
-static mds_status_t same_in(int at_a, const char *a, int at_b, const char *b,
+static mds_status_t compare(int at_a, const char *a, int at_b, const char *b,
                             int depth, mds_error_t *err, bool *same);
 
 static mds_status_t
-open_folder(int at, const char *name, int depth, mds_error_t *err, DIR **folder)
+open_dir(int at, const char *name, int depth, mds_error_t *err, DIR **dir)
 {
     int fd;
 
-    /* Within the deepest of them there may still be files. */
+    /* The deepest directory may still contain files. */
     if (depth > MDSCTL_TREE_DEPTH + 1) {
         return mds_fail(err, MDS_INVALID,
-                        "\"%s\": too many folders within"
-                        " folders",
-                        name);
+                        "\"%s\": directories are nested too deeply", name);
     }
 
     fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -34,8 +32,8 @@ open_folder(int at, const char *name, int depth, mds_error_t *err, DIR **folder)
         return mds_fail_errno(err, "open \"%s\"", name);
     }
 
-    *folder = fdopendir(fd);
-    if (*folder == NULL) {
+    *dir = fdopendir(fd);
+    if (*dir == NULL) {
         close(fd);
         return mds_fail_errno(err, "open \"%s\"", name);
     }
@@ -43,22 +41,23 @@ open_folder(int at, const char *name, int depth, mds_error_t *err, DIR **folder)
     return MDS_OK;
 }
 
-/* The next name but "." and ".."; NULL: no more, or *status says. */
+/* Returns the next name except "." and "..", or NULL at the end or on failure,
+ * which *status tells apart. */
 static const char *
-next_name(DIR *folder, mds_error_t *err, mds_status_t *status)
+next_name(DIR *dir, mds_error_t *err, mds_status_t *status)
 {
     struct dirent *entry;
 
     do {
         errno = 0;
-        entry = readdir(folder);
+        entry = readdir(dir);
     } while (entry != NULL
              && (strcmp(entry->d_name, ".") == 0
                  || strcmp(entry->d_name, "..") == 0));
 
     if (entry == NULL) {
         if (errno != 0) {
-            *status = mds_fail_errno(err, "read a folder");
+            *status = mds_fail_errno(err, "read a directory");
         }
         return NULL;
     }
@@ -70,19 +69,18 @@ static mds_status_t
 remove_inside(int at, const char *name, int depth, mds_error_t *err)
 {
     const char  *inner;
-    DIR         *folder = NULL;
-    mds_status_t status = open_folder(at, name, depth, err, &folder);
+    DIR         *dir = NULL;
+    mds_status_t status = open_dir(at, name, depth, err, &dir);
 
-    if (status != MDS_OK || folder == NULL) {
+    if (status != MDS_OK || dir == NULL) {
         return status;
     }
 
-    while (status == MDS_OK
-           && (inner = next_name(folder, err, &status)) != NULL) {
-        status = remove_in(dirfd(folder), inner, depth + 1, err);
+    while (status == MDS_OK && (inner = next_name(dir, err, &status)) != NULL) {
+        status = remove_in(dirfd(dir), inner, depth + 1, err);
     }
 
-    closedir(folder);
+    closedir(dir);
     return status;
 }
 
@@ -120,149 +118,126 @@ open_file(int at, const char *name, mds_error_t *err, FILE **file)
     int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
     *file = fd < 0 ? NULL : fdopen(fd, "r");
-    if (*file != NULL) {
-        return MDS_OK;
-    }
 
-    if (fd >= 0) {
+    if (*file == NULL && fd >= 0) {
         close(fd);
     }
 
-    return mds_fail_errno(err, "open \"%s\"", name);
+    return *file == NULL ? mds_fail_errno(err, "open \"%s\"", name) : MDS_OK;
 }
 
 static mds_status_t
-same_bytes(FILE *a, FILE *b, const char *name, mds_error_t *err, bool *same)
+compare_files(int at_a, const char *a, int at_b, const char *b,
+              mds_error_t *err, bool *same)
 {
-    char   left[CHUNK_BYTES], right[CHUNK_BYTES];
-    size_t n;
+    char         bytes_a[CHUNK_BYTES], bytes_b[CHUNK_BYTES];
+    size_t       n = 1;
+    FILE        *file_a = NULL, *file_b = NULL;
+    mds_status_t status;
 
-    *same = true;
-
-    do {
-        n = fread(left, 1, sizeof(left), a);
-        *same = fread(right, 1, sizeof(right), b) == n
-                && memcmp(left, right, n) == 0;
-    } while (*same && n > 0);
-
-    return ferror(a) || ferror(b) ? mds_fail_errno(err, "read \"%s\"", name)
-                                  : MDS_OK;
-}
-
-static mds_status_t
-same_files(int at_a, const char *a, int at_b, const char *b, mds_error_t *err,
-           bool *same)
-{
-    FILE        *left = NULL, *right = NULL;
-    mds_status_t status = open_file(at_a, a, err, &left);
-
-    if (status == MDS_OK) {
-        status = open_file(at_b, b, err, &right);
+    if ((status = open_file(at_a, a, err, &file_a)) != MDS_OK
+        || (status = open_file(at_b, b, err, &file_b)) != MDS_OK)
+    {
+        goto done;
     }
 
-    if (status == MDS_OK) {
-        status = same_bytes(left, right, a, err, same);
+    while (*same && n > 0) {
+        n = fread(bytes_a, 1, sizeof(bytes_a), file_a);
+        *same = fread(bytes_b, 1, sizeof(bytes_b), file_b) == n
+                && memcmp(bytes_a, bytes_b, n) == 0;
     }
 
-    if (left != NULL) {
-        fclose(left);
+    if (ferror(file_a) || ferror(file_b)) {
+        status = mds_fail_errno(err, "read \"%s\"", a);
     }
-    if (right != NULL) {
-        fclose(right);
+
+done:
+    if (file_a != NULL) {
+        fclose(file_a);
+    }
+    if (file_b != NULL) {
+        fclose(file_b);
     }
 
     return status;
 }
 
-/* *count: how many there are in the folder. */
+/* Compares each name of a with that in b, and then how many there are. */
 static mds_status_t
-count_names(DIR *folder, mds_error_t *err, size_t *count)
-{
-    mds_status_t status = MDS_OK;
-
-    for (*count = 0; next_name(folder, err, &status) != NULL; ++*count) {
-    }
-
-    return status;
-}
-
-static mds_status_t
-same_inside(DIR *a, DIR *b, int depth, mds_error_t *err, bool *same)
-{
-    size_t       seen = 0, count = 0;
-    const char  *name;
-    mds_status_t status = MDS_OK;
-
-    while (status == MDS_OK && *same
-           && (name = next_name(a, err, &status)) != NULL) {
-        status = same_in(dirfd(a), name, dirfd(b), name, depth + 1, err, same);
-        seen++;
-    }
-
-    if (status == MDS_OK && *same) {
-        status = count_names(b, err, &count);
-        *same = count == seen;
-    }
-
-    return status;
-}
-
-static mds_status_t
-same_folders(int at_a, const char *a, int at_b, const char *b, int depth,
+compare_dirs(int at_a, const char *a, int at_b, const char *b, int depth,
              mds_error_t *err, bool *same)
 {
-    DIR         *left = NULL, *right = NULL;
-    mds_status_t status = open_folder(at_a, a, depth, err, &left);
+    DIR         *dir_a = NULL, *dir_b = NULL;
+    size_t       left = 0;
+    const char  *name;
+    mds_status_t status;
 
-    if (status == MDS_OK) {
-        status = open_folder(at_b, b, depth, err, &right);
+    if ((status = open_dir(at_a, a, depth, err, &dir_a)) != MDS_OK
+        || (status = open_dir(at_b, b, depth, err, &dir_b)) != MDS_OK)
+    {
+        goto done;
     }
 
-    if (status == MDS_OK) {
-        status = same_inside(left, right, depth, err, same);
+    while (status == MDS_OK && *same
+           && (name = next_name(dir_a, err, &status)) != NULL)
+    {
+        status = compare(dirfd(dir_a), name, dirfd(dir_b), name, depth + 1, err,
+                         same);
+        left++;
     }
 
-    if (left != NULL) {
-        closedir(left);
+    while (status == MDS_OK && *same && next_name(dir_b, err, &status) != NULL)
+    {
+        *same = left-- > 0;
     }
-    if (right != NULL) {
-        closedir(right);
+
+done:
+    if (dir_a != NULL) {
+        closedir(dir_a);
+    }
+    if (dir_b != NULL) {
+        closedir(dir_b);
     }
 
     return status;
 }
 
+/* Clears *same where the two differ. */
 static mds_status_t
-same_in(int at_a, const char *a, int at_b, const char *b, int depth,
+compare(int at_a, const char *a, int at_b, const char *b, int depth,
         mds_error_t *err, bool *same)
 {
-    struct stat left, right;
+    struct stat st_a, st_b;
 
-    if (fstatat(at_a, a, &left, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(at_a, a, &st_a, AT_SYMLINK_NOFOLLOW) != 0) {
         return mds_fail_errno(err, "stat \"%s\"", a);
     }
 
-    if (fstatat(at_b, b, &right, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(at_b, b, &st_b, AT_SYMLINK_NOFOLLOW) != 0) {
         *same = false;
         return errno == ENOENT ? MDS_OK : mds_fail_errno(err, "stat \"%s\"", b);
     }
 
-    *same = (left.st_mode & S_IFMT) == (right.st_mode & S_IFMT);
-
-    if (*same && S_ISDIR(left.st_mode)) {
-        return same_folders(at_a, a, at_b, b, depth, err, same);
+    if (S_ISDIR(st_a.st_mode) && S_ISDIR(st_b.st_mode)) {
+        return compare_dirs(at_a, a, at_b, b, depth, err, same);
     }
 
-    *same = *same && S_ISREG(left.st_mode) && left.st_size == right.st_size;
+    *same = S_ISREG(st_a.st_mode) && S_ISREG(st_b.st_mode)
+            && st_a.st_size == st_b.st_size;
 
-    return *same ? same_files(at_a, a, at_b, b, err, same) : MDS_OK;
+    return *same ? compare_files(at_a, a, at_b, b, err, same) : MDS_OK;
 }
 
 mds_status_t
 mdsctl_tree_same(int at, const char *a, const char *b, mds_error_t *err,
                  bool *same)
 {
-    *same = true;
+    bool         result = true;
+    mds_status_t status = compare(at, a, at, b, 0, err, &result);
 
-    return same_in(at, a, at, b, 0, err, same);
+    if (status == MDS_OK) {
+        *same = result;
+    }
+
+    return status;
 }

@@ -1,10 +1,11 @@
 /*
- * unpack: the files of an archive laid out in a folder, for nginx to serve.
+ * unpack: unpacks an archive into a directory that nginx serves.
  *
- * It is laid out aside, in DIR/.tmp-VERSION, and takes its name in one step.
- * Files are 0644, folders 0755. All get the same time, which no other version
- * in DIR has: nginx makes validators (ETag, Last-Modified) of size and time,
- * and one URL shows many versions.
+ * The files are unpacked to DIR/.tmp-VERSION, which is renamed to DIR/VERSION
+ * when it is complete. Files have mode 0644 and directories 0755. All have the
+ * same modification time, which no other version in DIR has: nginx makes
+ * validators (ETag, Last-Modified) from size and time, and one URL serves many
+ * versions.
  */
 
 #ifndef MDSCTL_UNPACK_H
@@ -12,12 +13,12 @@
 
 #include "base/mds_file.h"
 
-/* What an archive may take up; a zip bomb ends there. */
+/* The limits of an archive's contents, against zip bombs. */
 typedef struct {
     uint64_t bytes;   /* of all files */
-    uint64_t entries; /* files and folders */
-    uint64_t ratio;   /* bytes of files to those of the archive; 0: any. What
-                       * is small is not looked at. */
+    uint64_t entries; /* files and directories */
+    uint64_t ratio;   /* bytes of files to bytes of the archive; 0 for any. Up
+                       * to 16 MiB any ratio is allowed. */
 } mdsctl_unpack_limits_t;
 
 #define MDSCTL_UNPACK_LIMITS                                                   \
@@ -26,23 +27,23 @@ typedef struct {
 
 typedef struct {
     mds_path_t place;    /* DIR/VERSION */
-    bool       made;     /* now; else it was there, and the same */
-    bool       made_dir; /* DIR too */
+    bool       made;     /* false if DIR/VERSION existed with the same files */
+    bool       made_dir; /* whether DIR was created */
     mds_path_t dir;
 } mdsctl_unpacked_t;
 
 /*
- * DIR is made if it is not there; version has to be one. Nothing stays after
- * a failure. MDS_EXISTS: there is another DIR/VERSION; MDS_INVALID names an
- * entry that does not belong there, or a limit; MDS_INCOMPATIBLE, MDS_DAMAGED:
- * of the archive.
+ * Unpacks the archive to DIR/VERSION, and creates DIR if it does not exist.
+ * Leaves nothing behind after a failure. Returns MDS_EXISTS if DIR/VERSION
+ * exists with other files; MDS_INVALID, with a message that names the entry or
+ * the limit; or what mdsctl_archive_open() and mdsctl_archive_next() return.
  */
 mds_status_t
 mdsctl_unpack(const char *archive, const char *dir, const char *version,
               const mdsctl_unpack_limits_t *limits, mds_progress_t *progress,
               mds_error_t *err, mdsctl_unpacked_t *unpacked) MDS_MUST_CHECK;
 
-/* Takes away what mdsctl_unpack() made. */
+/* Removes the directories that mdsctl_unpack() created. */
 void mdsctl_unpack_undo(const mdsctl_unpacked_t *unpacked);
 
 #endif

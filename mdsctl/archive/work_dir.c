@@ -13,9 +13,10 @@
 
 #define ANY_BYTES (sizeof(MDSCTL_WORK_DIR_ANY) - 1)
 
-/* Opens and locks a directory; below zero: it is none, or it is held. */
+/* Opens and locks a directory. Returns -1 if it is not a directory or is
+ * locked by another process. */
 static int
-open_folder(int at, const char *name, int how)
+open_locked(int at, const char *name, int how)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -28,9 +29,9 @@ open_folder(int at, const char *name, int how)
 }
 
 static void
-sweep_name(int at, const char *name)
+remove_abandoned(int at, const char *name)
 {
-    int          fd = open_folder(at, name, LOCK_EX | LOCK_NB);
+    int          fd = open_locked(at, name, LOCK_EX | LOCK_NB);
     mds_status_t removed;
 
     if (fd >= 0) {
@@ -58,7 +59,7 @@ mdsctl_work_dir_sweep(const mds_path_t *path)
         if (strlen(entry->d_name) == len
             && memcmp(entry->d_name, base, len - ANY_BYTES) == 0)
         {
-            sweep_name(dirfd(dir), entry->d_name);
+            remove_abandoned(dirfd(dir), entry->d_name);
         }
     }
 
@@ -76,7 +77,7 @@ mdsctl_work_dir_create(mds_path_t *path, mds_error_t *err, int *lock)
 
     mdsctl_work_dir_sweep(path);
 
-    /* Another process may remove it before it is locked. */
+    /* Another process may remove the directory before it is locked. */
     for (;;) {
         *path = any;
 
@@ -84,7 +85,7 @@ mdsctl_work_dir_create(mds_path_t *path, mds_error_t *err, int *lock)
             return mds_fail_errno(err, "create \"%s\"", path->text);
         }
 
-        fd = open_folder(AT_FDCWD, path->text, LOCK_EX);
+        fd = open_locked(AT_FDCWD, path->text, LOCK_EX);
 
         if (fd >= 0 && stat(path->text, &st) == 0) {
             *lock = fd;

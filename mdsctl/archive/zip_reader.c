@@ -1,4 +1,4 @@
-/* zip_reader: hands an entry to libarchive as a zip of one file. */
+/* zip_reader: presents an entry to libarchive as a zip with one file. */
 
 #include "archive/zip_reader.h"
 
@@ -8,163 +8,138 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "archive/zipform.h"
+#include "archive/zip_format.h"
 
 #define CHUNK_BYTES 65536
-#define HEAD_BYTES (LOCAL_BYTES + 1) /* with a name of one byte */
+#define HEADER_BYTES (LOCAL_BYTES + 1) /* with a name of one byte */
 
 struct mdsctl_zip_reader_s {
-    mdsctl_zip_data_t spec;
-    struct archive   *reader;
-    uint8_t           head[HEAD_BYTES];
-    bool              begun; /* the head has been given */
-    uint64_t          given; /* bytes of the data */
-    uint64_t          read;
-    uint32_t          crc;
+    mdsctl_zip_data_t data;
+    struct archive   *archive;
+    uint8_t           header[HEADER_BYTES];
+    bool              header_sent;
+    uint64_t          packed_sent;
+    uint64_t          bytes_read;
     uint8_t           chunk[CHUNK_BYTES];
 };
 
 static mds_status_t
-damaged(const mdsctl_zip_reader_t *p, const char *why, mds_error_t *err)
+fail_damaged(const mdsctl_zip_reader_t *r, const char *why, mds_error_t *err)
 {
-    return mds_fail(err, MDS_DAMAGED, "\"%s\": entry \"%s\": %.*s",
-                    p->spec.path, p->spec.entry, (int) strcspn(why, "\n"), why);
-}
-
-static mds_status_t
-failed(const mdsctl_zip_reader_t *p, mds_error_t *err)
-{
-    const char *words = archive_error_string(p->reader);
-
-    return damaged(p, words != NULL ? words : "its data is damaged", err);
-}
-
-/* CRC-32 of ISO 3309, four bits at a time; starts from 0. */
-static uint32_t
-crc32_add(uint32_t crc, const uint8_t *data, size_t len)
-{
-    static const uint32_t table[16]
-        = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-            0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-            0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-            0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-
-    crc = ~crc;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
+    if (why == NULL) {
+        why = "its data is damaged";
     }
 
-    return ~crc;
+    /* Some messages of libarchive end with a newline. */
+    return mds_fail(err, MDS_DAMAGED, "\"%s\": entry \"%.200s\": %.*s",
+                    r->data.path, r->data.entry, (int) strcspn(why, "\n"), why);
 }
 
-/* A local header of a file that has a name of one byte, and nothing more. */
 static void
-make_head(mdsctl_zip_reader_t *p)
+make_header(mdsctl_zip_reader_t *r)
 {
-    mdsctl_zip_put(p->head, 4, LOCAL_TAG);
-    mdsctl_zip_put(p->head + LOCAL_NEEDS, 2, 20);
-    mdsctl_zip_put(p->head + LOCAL_METHOD, 2, p->spec.method);
-    mdsctl_zip_put(p->head + LOCAL_CRC, 4, p->spec.crc);
-    mdsctl_zip_put(p->head + LOCAL_PACKED, 4, p->spec.packed_bytes);
-    mdsctl_zip_put(p->head + LOCAL_SIZE, 4, p->spec.bytes);
-    mdsctl_zip_put(p->head + LOCAL_NAME, 2, 1);
-    p->head[LOCAL_BYTES] = 'x';
+    mdsctl_zip_put(r->header, 4, LOCAL_TAG);
+    mdsctl_zip_put(r->header + LOCAL_NEEDS, 2, 20);
+    mdsctl_zip_put(r->header + LOCAL_METHOD, 2, r->data.method);
+    mdsctl_zip_put(r->header + LOCAL_CRC, 4, r->data.crc);
+    mdsctl_zip_put(r->header + LOCAL_PACKED, 4, r->data.packed_bytes);
+    mdsctl_zip_put(r->header + LOCAL_SIZE, 4, r->data.bytes);
+    mdsctl_zip_put(r->header + LOCAL_NAME, 2, 1);
+    r->header[LOCAL_BYTES] = 'x';
 }
 
+/* Sends libarchive the header first, and then the data from the zip. */
 static la_ssize_t
-give(struct archive *reader, void *data, const void **bytes)
+send_bytes(struct archive *archive, void *data, const void **bytes)
 {
-    mdsctl_zip_reader_t *p = data;
-    uint64_t             left = p->spec.packed_bytes - p->given;
+    mdsctl_zip_reader_t *r = data;
+    uint64_t             left = r->data.packed_bytes - r->packed_sent;
     ssize_t              n;
 
-    if (!p->begun) {
-        p->begun = true;
-        *bytes = p->head;
-        return HEAD_BYTES;
+    if (!r->header_sent) {
+        r->header_sent = true;
+        *bytes = r->header;
+        return HEADER_BYTES;
     }
 
     do {
-        n = pread(p->spec.fd, p->chunk,
+        n = pread(r->data.fd, r->chunk,
                   left < CHUNK_BYTES ? (size_t) left : CHUNK_BYTES,
-                  (off_t) (p->spec.offset + p->given));
+                  (off_t) (r->data.offset + r->packed_sent));
     } while (n < 0 && errno == EINTR);
 
     if (n < 0) {
-        archive_set_error(reader, errno, "%s", strerror(errno));
+        archive_set_error(archive, errno, "%s", strerror(errno));
         return -1;
     }
 
-    p->given += (uint64_t) n;
-    *bytes = p->chunk;
+    r->packed_sent += (uint64_t) n;
+    *bytes = r->chunk;
 
     return n;
 }
 
 mds_status_t
-mdsctl_zip_reader_open(const mdsctl_zip_data_t *spec, mds_error_t *err,
-                       mdsctl_zip_reader_t **packed)
+mdsctl_zip_reader_open(const mdsctl_zip_data_t *data, mds_error_t *err,
+                       mdsctl_zip_reader_t **reader)
 {
-    mdsctl_zip_reader_t  *p = calloc(1, sizeof(*p));
+    mdsctl_zip_reader_t  *r = calloc(1, sizeof(*r));
     struct archive_entry *entry;
-    mds_status_t          status = MDS_OK;
+    mds_status_t          status;
 
-    if (p == NULL || (p->reader = archive_read_new()) == NULL) {
-        free(p);
+    if (r == NULL || (r->archive = archive_read_new()) == NULL) {
+        free(r);
         return mds_fail_memory(err);
     }
 
-    p->spec = *spec;
-    make_head(p);
-    archive_read_support_format_zip_streamable(p->reader);
+    r->data = *data;
+    make_header(r);
+    archive_read_support_format_zip_streamable(r->archive);
 
-    if (archive_read_open(p->reader, p, NULL, give, NULL) != ARCHIVE_OK
-        || archive_read_next_header(p->reader, &entry) != ARCHIVE_OK)
+    if (archive_read_open(r->archive, r, NULL, send_bytes, NULL) != ARCHIVE_OK
+        || archive_read_next_header(r->archive, &entry) != ARCHIVE_OK)
     {
-        status = failed(p, err);
-        mdsctl_zip_reader_close(p);
+        status = fail_damaged(r, archive_error_string(r->archive), err);
+        mdsctl_zip_reader_close(r);
         return status;
     }
 
-    *packed = p;
+    *reader = r;
     return MDS_OK;
 }
 
 void
-mdsctl_zip_reader_close(mdsctl_zip_reader_t *packed)
+mdsctl_zip_reader_close(mdsctl_zip_reader_t *reader)
 {
-    if (packed != NULL) {
-        archive_read_free(packed->reader);
-        free(packed);
+    if (reader != NULL) {
+        archive_read_free(reader->archive);
+        free(reader);
     }
 }
 
 mds_status_t
-mdsctl_zip_reader_read(mdsctl_zip_reader_t *packed, void *data, size_t size,
+mdsctl_zip_reader_read(mdsctl_zip_reader_t *reader, void *buffer, size_t size,
                        mds_error_t *err, size_t *len)
 {
     la_ssize_t n = 0;
 
-    /* Of nothing some methods make a stream that libarchive does not take. */
-    if (packed->spec.bytes > 0) {
-        n = archive_read_data(packed->reader, data, size);
+    /* Some methods make a stream of no bytes that libarchive refuses. */
+    if (reader->data.bytes > 0) {
+        n = archive_read_data(reader->archive, buffer, size);
     }
 
     if (n < 0) {
-        return failed(packed, err);
+        return fail_damaged(reader, archive_error_string(reader->archive), err);
     }
 
-    packed->crc = crc32_add(packed->crc, data, (size_t) n);
-    packed->read += (uint64_t) n;
+    reader->bytes_read += (uint64_t) n;
 
+    /* Libarchive compares the CRC, but reads no data where there is none. */
     if (n == 0
-        && (packed->crc != packed->spec.crc
-            || packed->read != packed->spec.bytes))
+        && (reader->bytes_read != reader->data.bytes
+            || (reader->data.bytes == 0 && reader->data.crc != 0)))
     {
-        return damaged(packed, "its data differs from the directory", err);
+        return fail_damaged(reader, "its data differs from the directory", err);
     }
 
     *len = (size_t) n;

@@ -1,6 +1,7 @@
 /*
- * zip_reader: decompresses one entry of a zip, whatever its name and type are.
- * Libarchive knows the methods; it is given the entry as a zip of one file.
+ * zip_reader: decompresses one entry of a zip. Libarchive knows the methods; it
+ * reads the entry as a zip with one file, so that name and type of the entry do
+ * not matter to it.
  */
 
 #ifndef MDSCTL_ZIP_READER_H
@@ -14,23 +15,24 @@ typedef struct {
     const char *path;   /* of the zip, for messages */
     const char *entry;  /* its name, for messages */
     int         fd;     /* of the zip */
-    uint64_t    offset; /* of the data */
+    uint64_t    offset; /* of the data in the zip */
     uint16_t    method;
     uint32_t    crc;
     uint32_t    packed_bytes;
     uint32_t    bytes;
 } mdsctl_zip_data_t;
 
-/* All that the spec points to has to outlive it. */
+/* Copies data; path, entry and fd must outlive the reader. */
 mds_status_t
-mdsctl_zip_reader_open(const mdsctl_zip_data_t *spec, mds_error_t *err,
-                       mdsctl_zip_reader_t **packed) MDS_MUST_CHECK;
+mdsctl_zip_reader_open(const mdsctl_zip_data_t *data, mds_error_t *err,
+                       mdsctl_zip_reader_t **reader) MDS_MUST_CHECK;
 
-void mdsctl_zip_reader_close(mdsctl_zip_reader_t *packed);
+void mdsctl_zip_reader_close(mdsctl_zip_reader_t *reader);
 
-/* *len 0: that was all, and it is what crc and bytes say. MDS_DAMAGED. */
+/* Reads decompressed bytes; *len is 0 at the end. Returns MDS_DAMAGED if size
+ * or CRC are not those of the data. */
 mds_status_t
-mdsctl_zip_reader_read(mdsctl_zip_reader_t *packed, void *data, size_t size,
+mdsctl_zip_reader_read(mdsctl_zip_reader_t *reader, void *buffer, size_t size,
                        mds_error_t *err, size_t *len) MDS_MUST_CHECK;
 
 #endif

@@ -35,24 +35,6 @@ count_bytes(mdsctl_restore_t *r, size_t len, mds_error_t *err)
 }
 
 static mds_status_t
-write_all(int fd, const char *data, size_t len, const char *path,
-          mds_error_t *err)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0) {
-            return mds_fail_errno(err, "write \"%s\"", path);
-        }
-
-        data += n;
-        len -= (size_t) n;
-    }
-
-    return MDS_OK;
-}
-
-static mds_status_t
 copy_entry(mdsctl_restore_t *r, mdsctl_archive_t *archive, int fd,
            const char *path, mds_error_t *err, mds_sha256_t *sha256)
 {
@@ -71,7 +53,7 @@ copy_entry(mdsctl_restore_t *r, mdsctl_archive_t *archive, int fd,
             status = count_bytes(r, len, err);
 
             if (status == MDS_OK) {
-                status = write_all(fd, r->chunk, len, path, err);
+                status = mds_file_write_all(fd, path, r->chunk, len, err);
             }
         }
     }

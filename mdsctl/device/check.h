@@ -1,7 +1,7 @@
 /*
- * check: what the parts of `mdsctl check` share. check.c asks, and believes or
- * not; package.c gets the package that it was told to install; messages.c
- * deals with the user's messages.
+ * check: the state of `mdsctl check`. command/check.c sends the check and
+ * verifies the manifest; package.c installs the package; messages.c processes
+ * the user's messages.
  */
 
 #ifndef MDSCTL_CHECK_H
@@ -15,34 +15,34 @@
 #include "sign/mds_sign.h"
 
 typedef struct {
-    const char           *base; /* URL, as given */
-    const char           *have; /* the installed package; NULL: not kept */
-    const char           *out;  /* where the new one goes; NULL: nowhere */
+    const char           *base; /* the URL as given */
+    const char           *have; /* the installed package, or NULL */
+    const char           *out;  /* path for the new package, or NULL */
     mds_request_t         request;
-    mds_public_t          keys[MDSCTL_VALUES_MAX]; /* any of them is believed */
+    mds_public_t          keys[MDSCTL_VALUES_MAX]; /* trusted keys */
     size_t                key_count;
-    mds_public_t          public_key; /* the one that signed the order */
+    mds_public_t          public_key; /* the key that signed the manifest */
     mdsctl_http_options_t how;
     mdsctl_service_t      service;
     mdsctl_http_t        *http;
-    mds_client_manifest_t order; /* verified, once its json is not NULL */
+    mds_client_manifest_t order; /* valid if its json is not NULL */
     mdsctl_report_t       report;
-    mds_error_t           err; /* what went wrong last */
+    mds_error_t           err; /* of the last failure */
 } mdsctl_check_t;
 
-/* Makes the service's URL, with path and suffix behind it and a zero byte;
- * the caller frees the buffer. */
+/* Appends the service's URL, path, suffix and a zero byte; the caller frees the
+ * buffer. */
 mds_status_t
 mdsctl_check_url(mdsctl_check_t *check, const char *path, const char *suffix,
                  mds_buffer_t *url) MDS_MUST_CHECK;
 
-/* What is said of an answer that is none: its status, and the words of an
- * RFC 9457 problem, without what could move a cursor. Returns MDS_IO. */
+/* Sets *err to the status of an error answer and the detail of its RFC 9457
+ * problem. Returns MDS_IO. */
 mds_status_t
 mdsctl_check_refused(const mdsctl_check_t *check, const mdsctl_answer_t *answer,
                      mds_error_t *err);
 
-/* Downloads, patches, verifies and keeps or drops the order's package. */
+/* Downloads and verifies the manifest's package, and stores it at c->out. */
 mds_status_t mdsctl_package_get(mdsctl_check_t *check) MDS_MUST_CHECK;
 
 #endif

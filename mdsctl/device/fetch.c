@@ -1,8 +1,7 @@
-/* fetch: downloads a file and verifies its digest. */
+/* fetch: downloads a file with several tries, and verifies its digest. */
 
 #include "device/fetch.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,11 +11,12 @@
 
 #define FIRST_PAUSE_MS 100 /* doubled from try to try */
 
-/* The file on disk, digested while it grows. */
+/* The downloaded file, whose digest is computed while it grows. */
 typedef struct {
     mdsctl_sink_t      base;
     int                fd;
-    int                failed; /* errno of a write; 0: none */
+    const char        *path;
+    mds_error_t        err; /* of a failed write */
     uint64_t           bytes;
     uint64_t           size_bytes;
     mds_sha256_state_t digest;
@@ -26,22 +26,10 @@ typedef struct {
 static bool
 target_write(mdsctl_sink_t *sink, const void *data, size_t len)
 {
-    target_t   *t = (target_t *) sink;
-    const char *at = data;
-    size_t      left = len;
-    ssize_t     n;
+    target_t *t = (target_t *) sink;
 
-    while (left > 0) {
-        n = write(t->fd, at, left);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            t->failed = errno;
-            return false;
-        }
-        at += n;
-        left -= (size_t) n;
+    if (mds_file_write_all(t->fd, t->path, data, len, &t->err) != MDS_OK) {
+        return false;
     }
 
     mds_sha256_add(&t->digest, data, len);
@@ -80,7 +68,7 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
         status = mdsctl_http_download(http, url, left_ms, t->bytes,
                                       t->size_bytes, &t->base, err);
 
-        /* all of it came, even if the connection ended badly then */
+        /* The file is complete, even if the connection failed then. */
         if (status == MDS_IO && t->size_bytes > 0 && t->bytes == t->size_bytes)
         {
             return MDS_OK;
@@ -96,9 +84,9 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
         wait_ms *= 2;
     }
 
-    if (t->failed != 0) {
-        errno = t->failed;
-        return mds_fail_errno(err, "store %s", url);
+    if (t->err.status != MDS_OK) {
+        *err = t->err;
+        return t->err.status;
     }
 
     return status;
@@ -126,15 +114,17 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
              const mds_client_file_t *file, const char *path, mds_error_t *err,
              mdsctl_fetched_t *fetched)
 {
-    target_t t = { .base.write = target_write, .size_bytes = file->size_bytes };
-    double   begun_s = clock_s();
+    target_t     t = { .base.write = target_write,
+                       .path = path,
+                       .size_bytes = file->size_bytes };
+    double       begun_s = clock_s();
     mds_status_t status;
 
     *fetched = (mdsctl_fetched_t){ 0 };
 
     t.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (t.fd < 0) {
-        return mds_fail_errno(err, "make %s", path);
+        return mds_fail_errno(err, "create %s", path);
     }
 
     mds_sha256_begin(&t.digest);
@@ -149,7 +139,7 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
         status = verify(&t, url, file, err);
     }
     if (status == MDS_OK && fsync(t.fd) != 0) {
-        status = mds_fail_errno(err, "store %s", path);
+        status = mds_fail_errno(err, "sync %s", path);
     }
 
     close(t.fd);

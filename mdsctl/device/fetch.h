@@ -1,5 +1,5 @@
 /*
- * fetch: one file of a manifest, downloaded and proven to be that file.
+ * fetch: downloads a file of a manifest, and verifies size and digest.
  */
 
 #ifndef MDSCTL_FETCH_H
@@ -8,21 +8,21 @@
 #include "client/mds_client_manifest.h"
 #include "device/http.h"
 
-/* Broken transfers are taken up where they broke, in so many tries in all. */
+/* An interrupted transfer continues where it stopped, in so many tries. */
 #define MDSCTL_FETCH_TRIES 5
 
 typedef struct {
-    uint64_t bytes; /* that came over the line */
+    uint64_t bytes; /* that were received */
     unsigned tries;
     double   seconds;
 } mdsctl_fetched_t;
 
 /*
- * Makes path, which must not be there yet, from url. On MDS_OK it has the size
- * and SHA-256 that file says, and is 0644 less the umask; on failure it is
- * gone. MDS_DAMAGED: other bytes than the manifest says; MDS_IO: broken too
- * often; MDS_NOT_FOUND, MDS_INVALID, MDS_NO_SPACE. *fetched is filled on
- * failure as well.
+ * Downloads url to path, which must not exist. The new file has size and
+ * SHA-256 of `file`, and mode 0644 less the umask; after a failure there is no
+ * file. Returns MDS_DAMAGED if the digest differs, MDS_IO if the transfer was
+ * interrupted too often, or MDS_NOT_FOUND, MDS_INVALID or MDS_NO_SPACE. Sets
+ * *fetched after a failure too.
  */
 mds_status_t
 mdsctl_fetch(mdsctl_http_t *http, const char *url,

@@ -1,44 +1,23 @@
-/* http: the border to libcurl, and its errors in ours. */
+/* http: sends requests with libcurl, and maps its errors to mds_status_t. */
 
-#include "device/http.h"
+#include "device/http_internal.h"
 
-#include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mdsctl.h"
-
 #define CONNECT_S 10L
 #define REDIRECTS_MAX 3L
-#define SLACK_MS 100 /* the library rounds, and may end a little before */
+#define SLACK_MS 100 /* libcurl may end a little before the deadline */
 
-struct mdsctl_http_s {
-    CURL                        *curl;
-    const mdsctl_http_options_t *options;
-    struct curl_slist           *headers; /* the options' */
-    char error[CURL_ERROR_SIZE]; /* what the library says of a failure */
-};
-
-/* One answer on its way into memory. */
+/* The body of an answer, with its limit. */
 typedef struct {
-    mds_buffer_t *body;
+    mds_buffer_t *buffer;
     size_t        max_bytes;
     bool          too_long;
-} collect_t;
+} body_t;
 
-/* One file on its way into a sink. */
-typedef struct {
-    CURL          *curl;
-    mdsctl_sink_t *sink;
-    uint64_t       at;   /* offset in the file of the next byte that comes */
-    uint64_t       from; /* of the first one that is wanted */
-    uint64_t       size_bytes;
-    bool           begun; /* the answer's head was looked at */
-    mds_error_t    err;   /* why it was stopped; MDS_OK: it was not */
-} download_t;
-
-/* False: no memory. */
+/* Returns false if memory runs out. */
 static bool
 add_headers(size_t count, const char *const *headers, struct curl_slist **list)
 {
@@ -55,12 +34,6 @@ add_headers(size_t count, const char *const *headers, struct curl_slist **list)
     return true;
 }
 
-int64_t
-mdsctl_http_deadline_ms(const mdsctl_http_t *http)
-{
-    return 1000 * http->options->deadline_s;
-}
-
 mds_status_t
 mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
                  mdsctl_http_t **http)
@@ -69,7 +42,7 @@ mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
 
     if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         free(h);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory for an HTTP client");
+        return mds_fail_memory(err);
     }
 
     h->options = options;
@@ -79,7 +52,7 @@ mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
                         &h->headers))
     {
         mdsctl_http_close(h);
-        return mds_fail(err, MDS_NO_MEMORY, "no memory for an HTTP client");
+        return mds_fail_memory(err);
     }
 
     *http = h;
@@ -99,9 +72,15 @@ mdsctl_http_close(mdsctl_http_t *http)
     free(http);
 }
 
-/* Who asks, and whom to believe. */
+int64_t
+mdsctl_http_deadline_ms(const mdsctl_http_t *http)
+{
+    return 1000 * http->options->deadline_s;
+}
+
+/* Sets certificates, user and header lines. Libcurl takes NULL for "none". */
 static void
-prepare_identity(mdsctl_http_t *http)
+set_identity(mdsctl_http_t *http)
 {
     const mdsctl_http_options_t *o = http->options;
     CURL                        *curl = http->curl;
@@ -111,24 +90,16 @@ prepare_identity(mdsctl_http_t *http)
         curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     }
 
-    if (o->cert != NULL) {
-        curl_easy_setopt(curl, CURLOPT_SSLCERT, o->cert);
-        curl_easy_setopt(curl, CURLOPT_SSLKEY,
-                         o->cert_key != NULL ? o->cert_key : o->cert);
-    }
-
-    if (o->user != NULL) {
-        curl_easy_setopt(curl, CURLOPT_USERPWD, o->user);
-    }
-
-    if (http->headers != NULL) {
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
-    }
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, o->cert);
+    curl_easy_setopt(curl, CURLOPT_SSLKEY,
+                     o->cert_key != NULL ? o->cert_key : o->cert);
+    curl_easy_setopt(curl, CURLOPT_USERPWD, o->user);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
 }
 
-/* Back to the defaults, then ours; connections stay. */
-static void
-prepare(mdsctl_http_t *http, const char *url, int64_t left_ms)
+void
+mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                    curl_write_callback write, void *data)
 {
     CURL *curl = http->curl;
     bool  secure = strncmp(url, "https:", 6) == 0;
@@ -152,13 +123,16 @@ prepare(mdsctl_http_t *http, const char *url, int64_t left_ms)
                      (long) http->options->rate_bytes);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                      (long) http->options->rate_window_s);
-    prepare_identity(http);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, write);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, data);
+    set_identity(http);
 }
 
-/* Which of the three times was up. */
+/* Reports which limit was exceeded: the rate, the deadline, or the time for
+ * connecting. */
 static mds_status_t
-too_late(const mdsctl_http_t *http, const char *url, int64_t left_ms,
-         mds_error_t *err)
+fail_timeout(const mdsctl_http_t *http, const char *url, int64_t left_ms,
+             mds_error_t *err)
 {
     const mdsctl_http_options_t *o = http->options;
     curl_off_t                   took_us = 0;
@@ -181,18 +155,18 @@ too_late(const mdsctl_http_t *http, const char *url, int64_t left_ms,
     return mds_fail(err, MDS_IO, "%s: %s", url, http->error);
 }
 
-static mds_status_t
-perform(mdsctl_http_t *http, const char *url, int64_t left_ms, mds_error_t *err)
+mds_status_t
+mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                    mds_error_t *err)
 {
     CURLcode     code = curl_easy_perform(http->curl);
     mds_status_t status;
-    const char  *words;
 
     switch (code) {
     case CURLE_OK:
         return MDS_OK;
     case CURLE_OPERATION_TIMEDOUT:
-        return too_late(http, url, left_ms, err);
+        return fail_timeout(http, url, left_ms, err);
     case CURLE_OUT_OF_MEMORY:
         status = MDS_NO_MEMORY;
         break;
@@ -207,68 +181,74 @@ perform(mdsctl_http_t *http, const char *url, int64_t left_ms, mds_error_t *err)
         break;
     }
 
-    words = http->error[0] != '\0' ? http->error : curl_easy_strerror(code);
-    return mds_fail(err, status, "%s: %s", url, words);
+    return mds_fail(err, status, "%s: %s", url,
+                    http->error[0] != '\0' ? http->error
+                                           : curl_easy_strerror(code));
 }
 
-/* The value of a header of the last answer; NULL: there is none. */
-static const char *
-header(CURL *curl, const char *name)
+const char *
+mdsctl_http_header(CURL *curl, const char *name)
 {
     struct curl_header *h;
 
-    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK) {
-        return NULL;
-    }
-
-    return h->value;
+    return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK
+               ? h->value
+               : NULL;
 }
 
-/* What does not fit is cut, which nothing that is expected here does. */
+/* Copies the value of a header line; cuts it if it is longer than any valid
+ * one. */
 static void
 copy_header(CURL *curl, const char *name, char *to, size_t size)
 {
-    const char *value = header(curl, name);
+    const char *value = mdsctl_http_header(curl, name);
 
-    snprintf(to, size, "%s", value != NULL ? value : "");
+    (void) snprintf(to, size, "%s", value != NULL ? value : "");
 }
 
 static size_t
-collect(char *data, size_t size, size_t count, void *arg)
+receive_body(char *data, size_t size, size_t count, void *arg)
 {
-    collect_t *c = arg;
-    size_t     len = size * count;
+    body_t *body = arg;
+    size_t  len = size * count;
 
-    if (len > c->max_bytes - c->body->len) {
-        c->too_long = true;
+    if (len > body->max_bytes - body->buffer->len) {
+        body->too_long = true;
         return 0;
     }
 
-    mds_buffer_add(c->body, data, len);
-    return mds_buffer_failed(c->body) ? 0 : len;
+    mds_buffer_add(body->buffer, data, len);
+    return mds_buffer_failed(body->buffer) ? 0 : len;
 }
 
-/* The request that was prepared, and its answer. */
+/* Sends a GET, or a POST if there is a JSON text. */
 static mds_status_t
-exchange(mdsctl_http_t *http, const char *url, size_t max_bytes,
-         mds_error_t *err, mdsctl_answer_t *answer)
+exchange(mdsctl_http_t *http, const char *url, const char *json,
+         struct curl_slist *headers, size_t max_bytes, mds_error_t *err,
+         mdsctl_answer_t *answer)
 {
     mdsctl_answer_t a = { 0 };
-    collect_t       c = { .body = &a.body, .max_bytes = max_bytes };
+    body_t          body = { .buffer = &a.body, .max_bytes = max_bytes };
+    int64_t         left_ms = mdsctl_http_deadline_ms(http);
     mds_status_t    status;
 
-    curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, collect);
-    curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &c);
+    mdsctl_http_prepare(http, url, left_ms, receive_body, &body);
 
-    status = perform(http, url, mdsctl_http_deadline_ms(http), err);
+    if (json != NULL) {
+        curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json);
+        curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
+        /* A redirected POST must not become a GET. */
+        curl_easy_setopt(http->curl, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
+    }
 
-    if (c.too_long) {
+    status = mdsctl_http_perform(http, url, left_ms, err);
+
+    if (body.too_long) {
         status = mds_fail(err, MDS_INVALID,
                           "%s: the answer is longer than %zu bytes", url,
                           max_bytes);
     } else if (mds_buffer_failed(&a.body)) {
-        status
-            = mds_fail(err, MDS_NO_MEMORY, "%s: no memory for the answer", url);
+        status = mds_fail_memory(err);
     }
 
     if (status != MDS_OK) {
@@ -291,8 +271,7 @@ mds_status_t
 mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
                 mds_error_t *err, mdsctl_answer_t *answer)
 {
-    prepare(http, url, mdsctl_http_deadline_ms(http));
-    return exchange(http, url, max_bytes, err, answer);
+    return exchange(http, url, NULL, NULL, max_bytes, err, answer);
 }
 
 mds_status_t
@@ -304,19 +283,13 @@ mdsctl_http_post(mdsctl_http_t *http, const char *url, const char *json,
     struct curl_slist       *headers = NULL;
     mds_status_t             status;
 
-    if (!add_headers(1, &type, &headers)
-        || !add_headers(more->count, more->items, &headers))
+    if (add_headers(1, &type, &headers)
+        && add_headers(more->count, more->items, &headers))
     {
-        curl_slist_free_all(headers);
-        return mds_fail(err, MDS_NO_MEMORY, "%s: no memory for a request", url);
+        status = exchange(http, url, json, headers, max_bytes, err, answer);
+    } else {
+        status = mds_fail_memory(err);
     }
-
-    prepare(http, url, mdsctl_http_deadline_ms(http));
-    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json);
-    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
-    /* what is sent elsewhere stays a POST */
-    curl_easy_setopt(http->curl, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
-    status = exchange(http, url, max_bytes, err, answer);
 
     curl_slist_free_all(headers);
     return status;
@@ -328,138 +301,18 @@ mdsctl_answer_free(mdsctl_answer_t *answer)
     mds_buffer_free(&answer->body);
 }
 
-/* RFC 9110, 14.4: "bytes 100-199/200"; is it the rest of our file? */
-static bool
-is_our_range(const download_t *d)
-{
-    char        expected[80];
-    const char *value = header(d->curl, "Content-Range");
-
-    snprintf(expected, sizeof(expected),
-             "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, d->from,
-             d->size_bytes - 1, d->size_bytes);
-
-    return value != NULL && strcmp(value, expected) == 0;
-}
-
-/* The head of the answer: is it the file, and from which byte on? */
-static mds_status_t
-begin(download_t *d)
-{
-    long code = 0;
-
-    d->begun = true;
-    curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &code);
-
-    switch (code) {
-    case 200:
-        d->at = 0;
-        return MDS_OK;
-    case 206:
-        d->at = d->from;
-        return is_our_range(d)
-                   ? MDS_OK
-                   : mds_fail(&d->err, MDS_INVALID,
-                              "the answer has another range than the request");
-    case 404:
-        return mds_fail(&d->err, MDS_NOT_FOUND, "not found (404)");
-    default:
-        return mds_fail(&d->err, code >= 500 ? MDS_IO : MDS_INVALID,
-                        "the server answers %ld", code);
-    }
-}
-
-static size_t
-receive(char *data, size_t size, size_t count, void *arg)
-{
-    download_t *d = arg;
-    size_t      len = size * count, skip;
-
-    if (!d->begun && begin(d) != MDS_OK) {
-        return 0;
-    }
-
-    if (len > d->size_bytes - d->at) {
-        mds_fail(&d->err, MDS_INVALID,
-                 "the server sends more than the %" PRIu64
-                 " bytes that were announced",
-                 d->size_bytes);
-        return 0;
-    }
-
-    /* a server without ranges begins at the beginning */
-    skip = 0;
-    if (d->at < d->from) {
-        skip = d->from - d->at < len ? (size_t) (d->from - d->at) : len;
-    }
-    d->at += len;
-
-    if (len > skip && !d->sink->write(d->sink, data + skip, len - skip)) {
-        mds_fail(&d->err, MDS_NO_SPACE, "failed to store it");
-        return 0;
-    }
-
-    return len;
-}
-
-mds_status_t
-mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
-                     uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
-                     mds_error_t *err)
-{
-    download_t d = {
-        .curl = http->curl, .sink = sink, .from = from, .size_bytes = size_bytes
-    };
-    char         range[32];
-    mds_status_t status;
-
-    prepare(http, url, left_ms);
-    curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &d);
-    if (from > 0) {
-        snprintf(range, sizeof(range), "%" PRIu64 "-", from);
-        curl_easy_setopt(http->curl, CURLOPT_RANGE, range);
-    }
-
-    status = perform(http, url, left_ms, err);
-
-    /* an answer without a body, an empty file's among them */
-    if (status == MDS_OK && !d.begun) {
-        (void) begin(&d);
-    }
-
-    if (d.err.status != MDS_OK) {
-        return mds_fail(err, d.err.status, "%s: %s", url, d.err.text);
-    }
-
-    if (status == MDS_OK && d.at != size_bytes) {
-        return mds_fail(err, MDS_IO,
-                        "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", url,
-                        d.at, size_bytes);
-    }
-
-    return status;
-}
-
-/* Letters, digits and "*-._" as they are, a space as "+". */
 void
 mdsctl_http_encode(mds_buffer_t *query, mds_str_t text)
 {
-    char escaped[4];
+    /* A length of 0 would mean that the text ends with a zero byte. */
+    char *escaped = text.len == 0
+                        ? NULL
+                        : curl_easy_escape(NULL, text.data, (int) text.len);
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char) text.data[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || c == '*' || c == '-' || c == '.'
-            || c == '_')
-        {
-            mds_buffer_add(query, &c, 1);
-        } else if (c == ' ') {
-            mds_buffer_add(query, "+", 1);
-        } else {
-            snprintf(escaped, sizeof(escaped), "%%%02X", c);
-            mds_buffer_add(query, escaped, 3);
-        }
+    if (escaped != NULL) {
+        mds_buffer_add(query, escaped, strlen(escaped));
+        curl_free(escaped);
+    } else if (text.len > 0) {
+        query->failed = true;
     }
 }

@@ -1,11 +1,10 @@
 /*
- * http: GET and POST, as a careful device does them. The one file that knows
- * libcurl.
+ * http: GET and POST requests, and downloads, with libcurl.
  *
- * http and https alone; redirects are followed at most three times, and not
- * from https to http. A host that does not answer is given up after 10 s, a
- * transfer at its deadline, or where it is too slow. Certificates are verified.
- * The user's password goes to the host that was asked, and to no other.
+ * Only http and https are used. At most three redirects are followed, and none
+ * from https to http. A host that does not respond within 10 s, a transfer that
+ * exceeds its deadline, and one that is too slow are given up. Certificates are
+ * verified. Libcurl sends the user's password only to the first host.
  */
 
 #ifndef MDSCTL_HTTP_H
@@ -14,43 +13,44 @@
 #include "base/mds_buffer.h"
 #include "mdsctl.h"
 
-#define MDSCTL_HTTP_BODY_MAX                                                   \
-    ((size_t) 1024 * 1024) /* bytes of a small answer */
+/* The limit of an answer that is not a file, in bytes. */
+#define MDSCTL_HTTP_BODY_MAX ((size_t) 1024 * 1024)
 
 typedef struct mdsctl_http_s mdsctl_http_t;
 
-/* How every transfer is made. */
+/* Options of every transfer. */
 typedef struct {
-    int64_t     deadline_s;    /* for all of it, tries among them */
-    int64_t     rate_bytes;    /* a second, at least, */
-    int64_t     rate_window_s; /* on average over so long */
-    const char *cacert;        /* file of whom to believe; NULL: the system's */
-    const char *cert, *cert_key;    /* files; NULL: none, or one for both */
-    const char *user;               /* NAME:PASSWORD; NULL: none */
-    const mdsctl_values_t *headers; /* "NAME: VALUE"; with any, redirects are
-                                     * not followed: they would be sent there */
+    int64_t     deadline_s;    /* for a transfer with all its tries */
+    int64_t     rate_bytes;    /* minimum rate per second, … */
+    int64_t     rate_window_s; /* … averaged over this time */
+    const char *cacert;        /* trusted certificates; NULL: the system's */
+    const char *cert;          /* NULL: none */
+    const char *cert_key;      /* NULL: cert contains the key */
+    const char *user;          /* NAME:PASSWORD, or NULL */
+
+    /* "NAME: VALUE"; with any, redirects are not followed, because the header
+     * lines would be sent to the other host. */
+    const mdsctl_values_t *headers;
 } mdsctl_http_options_t;
 
-/* A small answer, whole in memory. */
+/* A small answer; mdsctl_answer_free() frees the body. */
 typedef struct {
     long         status;
     char         type[128];       /* Content-Type, without parameters */
-    char         signature[1024]; /* MDS-Signature; empty: none */
-    char         poll_after[16];  /* MDS-Poll-After; empty: none */
-    mds_buffer_t body;            /* freed by mdsctl_answer_free() */
+    char         signature[1024]; /* MDS-Signature, or empty */
+    char         poll_after[16];  /* MDS-Poll-After, or empty */
+    mds_buffer_t body;
 } mdsctl_answer_t;
 
-/*
- * Where a download goes, as it comes. False: stop, it cannot be written (the
- * sink remembers why). The sink counts what it took.
- */
+/* Receives a download in pieces. write() returns false if it failed; the sink
+ * remembers why. */
 typedef struct mdsctl_sink_s mdsctl_sink_t;
 
 struct mdsctl_sink_s {
     bool (*write)(mdsctl_sink_t *sink, const void *data, size_t len);
 };
 
-/* A connection that is used again for the next request; options outlive it. */
+/* Creates a client, which reuses its connection. options must outlive it. */
 mds_status_t
 mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
                  mdsctl_http_t **http) MDS_MUST_CHECK;
@@ -58,14 +58,14 @@ mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
 void mdsctl_http_close(mdsctl_http_t *http);
 
 /*
- * Any HTTP status is MDS_OK. MDS_IO: no answer; MDS_INVALID: a URL that is
- * none, or a body above max_bytes. *answer is the caller's on MDS_OK.
+ * Sends a GET. Returns MDS_OK for any HTTP status, MDS_IO if there is no
+ * answer, and MDS_INVALID if the URL is invalid or the body exceeds max_bytes.
  */
 mds_status_t
 mdsctl_http_get(mdsctl_http_t *http, const char *url, size_t max_bytes,
                 mds_error_t *err, mdsctl_answer_t *answer) MDS_MUST_CHECK;
 
-/* The same, having sent a JSON text, zero-terminated. */
+/* Sends a POST with a JSON text that ends with a zero byte. */
 mds_status_t
 mdsctl_http_post(mdsctl_http_t *http, const char *url, const char *json,
                  size_t max_bytes, mds_error_t *err,
@@ -76,17 +76,17 @@ void mdsctl_answer_free(mdsctl_answer_t *answer);
 int64_t mdsctl_http_deadline_ms(const mdsctl_http_t *http);
 
 /*
- * Gets the bytes from `from` to size_bytes - 1 into the sink, never more. What
- * the sink took before a failure is good: go on from there. MDS_IO: broken,
- * worth another try; anything else will not become better by itself. left_ms
- * is what is left of the deadline.
+ * Downloads the bytes from `from` to size_bytes - 1 to the sink, and never
+ * more, within left_ms. After a failure the sink has valid bytes, and the
+ * download can continue behind them. Returns MDS_IO if the transfer was
+ * interrupted and may be repeated; other failures are final.
  */
 mds_status_t
 mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
                      mds_error_t *err) MDS_MUST_CHECK;
 
-/* Appends the text as a value of a query (WHATWG URL, 5.2). */
+/* Appends the text, percent-encoded, to a query. */
 void mdsctl_http_encode(mds_buffer_t *query, mds_str_t text);
 
 #endif

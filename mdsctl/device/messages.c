@@ -17,7 +17,7 @@ attribute(const mdsctl_check_t *c, const char *name)
 }
 
 static mds_status_t
-ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
+request_list(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
 {
     char         n[16];
     mds_buffer_t query = { 0 }, url = { 0 };
@@ -43,7 +43,7 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
         status = mdsctl_http_get(c->http, (const char *) url.data,
                                  MDSCTL_HTTP_BODY_MAX, err, answer);
     } else {
-        mds_fail(err, status, "no memory for a URL");
+        mds_fail_memory(err);
     }
 
     mds_buffer_free(&query);
@@ -51,23 +51,22 @@ ask(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
     return status;
 }
 
-/* Room for each message, and one more. */
+/* Allocates room for each message, and one more. */
 static mds_status_t
-make_room(mdsctl_messages_t *m)
+allocate(mdsctl_messages_t *m)
 {
     size_t room = m->inbox.count + 1;
 
     m->items = calloc(room, sizeof(*m->items));
     m->runs = calloc(room, sizeof(*m->runs));
 
-    return m->items != NULL && m->runs != NULL
-               ? MDS_OK
-               : mds_fail(&m->err, MDS_NO_MEMORY, "no memory for messages");
+    return m->items != NULL && m->runs != NULL ? MDS_OK
+                                               : mds_fail_memory(&m->err);
 }
 
 static mds_status_t
-understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
-           mdsctl_messages_t *m)
+process_list(mdsctl_check_t *c, const mdsctl_answer_t *answer,
+             mdsctl_messages_t *m)
 {
     mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
     size_t       count = 0;
@@ -78,14 +77,14 @@ understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
 
     status = mds_client_messages_parse(body, &m->err, &m->inbox);
     if (status == MDS_OK) {
-        status = make_room(m);
+        status = allocate(m);
     }
     if (status != MDS_OK) {
         return status;
     }
 
-    /* Whatever the older ones are that were not seen: they may be unread, and
-     * so keep all behind them from being deleted. */
+    /* Older messages that are not in the list may be unread, so none may be
+     * deleted: this one stands for them. */
     if (m->inbox.more) {
         m->items[count++]
             = (mds_client_triage_message_t){ .expires_ms = INT64_MAX };
@@ -101,15 +100,15 @@ understand(mdsctl_check_t *c, const mdsctl_answer_t *answer,
 }
 
 static const mds_client_triage_message_t *
-hit(const mdsctl_messages_t *m)
+find_hit(const mdsctl_messages_t *m)
 {
     return m->passes.hit == MDS_TRIAGE_NO_HIT ? NULL : &m->items[m->passes.hit];
 }
 
 static void
-tell(mdsctl_check_t *c, const mdsctl_messages_t *m)
+report_list(mdsctl_check_t *c, const mdsctl_messages_t *m)
 {
-    const mds_client_triage_message_t *h = hit(m);
+    const mds_client_triage_message_t *h = find_hit(m);
 
     mdsctl_report_set_bytes(&c->report, "messages", m->inbox.count);
     mdsctl_report_set(&c->report, "hit",
@@ -141,15 +140,15 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
         return;
     }
 
-    status = ask(c, &answer, &m->err);
+    status = request_list(c, &answer, &m->err);
     if (status == MDS_OK && answer.status == 404) {
         mdsctl_report_line(&c->report, "messages", "the service has none");
     } else if (status == MDS_OK) {
         status = answer.status != 200
                      ? mdsctl_check_refused(c, &answer, &m->err)
-                     : understand(c, &answer, m);
+                     : process_list(c, &answer, m);
         if (status == MDS_OK) {
-            tell(c, m);
+            report_list(c, m);
         }
     }
 
@@ -169,7 +168,7 @@ bool
 mdsctl_messages_ahead(const mdsctl_check_t *c, const mdsctl_messages_t *m)
 {
     mds_version_t                      version, order;
-    const mds_client_triage_message_t *h = hit(m);
+    const mds_client_triage_message_t *h = find_hit(m);
 
     return h != NULL && mds_version_parse(h->version, &version)
            && (c->order.json == NULL
@@ -177,9 +176,9 @@ mdsctl_messages_ahead(const mdsctl_check_t *c, const mdsctl_messages_t *m)
                    && mds_version_cmp(&version, &order) > 0));
 }
 
-/* 9, or [11,14] */
+/* Returns 9, or [11,14]. */
 static mds_json_t *
-make_run(const mds_client_triage_run_t *run)
+run_json(const mds_client_triage_run_t *run)
 {
     mds_json_t *pair;
 
@@ -201,12 +200,12 @@ make_run(const mds_client_triage_run_t *run)
 }
 
 static mds_json_t *
-make_runs(const mdsctl_messages_t *m)
+runs_json(const mdsctl_messages_t *m)
 {
     mds_json_t *list = mds_json_array_new();
 
     for (size_t i = 0; i < m->passes.runs; i++) {
-        if (mds_json_append(list, make_run(&m->runs[i])) != MDS_OK) {
+        if (mds_json_append(list, run_json(&m->runs[i])) != MDS_OK) {
             mds_json_release(list);
             return NULL;
         }
@@ -216,7 +215,7 @@ make_runs(const mdsctl_messages_t *m)
 }
 
 static mds_status_t
-make_body(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
+marks_json(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
 {
     size_t       len;
     mds_json_t  *json = mds_json_object_new();
@@ -231,13 +230,13 @@ make_body(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
                                       (int64_t) m->passes.delete_through);
     }
     if (status == MDS_OK && m->passes.runs > 0) {
-        status = mds_json_set(json, "read", make_runs(m));
+        status = mds_json_set(json, "read", runs_json(m));
     }
 
     if (status == MDS_OK) {
         status = mds_json_dump(json, MDS_JSON_COMPACT, &c->err, body, &len);
     } else {
-        mds_fail(&c->err, status, "no memory for the marks");
+        mds_fail_memory(&c->err);
     }
 
     mds_json_release(json);
@@ -245,7 +244,7 @@ make_body(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
 }
 
 static mds_status_t
-post(mdsctl_check_t *c, const char *body)
+send_marks(mdsctl_check_t *c, const char *body)
 {
     mds_buffer_t    url = { 0 };
     mds_status_t    status;
@@ -279,9 +278,9 @@ mdsctl_messages_mark(mdsctl_check_t *c, const mdsctl_messages_t *m)
         return MDS_OK;
     }
 
-    status = make_body(c, m, &body);
+    status = marks_json(c, m, &body);
     if (status == MDS_OK) {
-        status = post(c, body);
+        status = send_marks(c, body);
     }
     if (status == MDS_OK) {
         mdsctl_report_line(&c->report, "marks", "%s", body);

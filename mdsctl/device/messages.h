@@ -1,10 +1,10 @@
 /*
- * messages: the gray messages of the device's user, in `mdsctl check`: asked
- * for, judged by the two passes (mds_client_triage.h), and marked.
+ * messages: requests and marks the gray messages of the device's user, for
+ * `mdsctl check`; mds_client_triage.h makes the two passes.
  *
- * The list is not signed. It decides what is marked, and whether to ask the
- * check once more, but never what is installed: that is a signed manifest's
- * word alone, and the link of a message is not followed.
+ * The list is not signed. It decides which messages are marked, and whether the
+ * check is repeated. Only a signed manifest decides what is installed, and the
+ * link of a message is not followed.
  */
 
 #ifndef MDSCTL_MESSAGES_H
@@ -14,29 +14,29 @@
 #include "device/check.h"
 
 typedef struct {
-    mds_error_t err;             /* why there is no list; MDS_OK: there is, or
-                                  * the service keeps none */
-    mds_client_messages_t inbox; /* empty: no list */
-    mds_client_triage_message_t
-        *items; /* what the passes went over: the inbox, and
-                 * before it what stands for older ones */
-    mds_client_triage_run_t *runs;
-    mds_client_triage_t      passes;
+    mds_error_t           err;   /* why there is no list, or MDS_OK */
+    mds_client_messages_t inbox; /* empty if there is no list */
+
+    /* The messages of the passes: the inbox, and before it a message for all
+     * older ones, if there are more. */
+    mds_client_triage_message_t *items;
+    mds_client_triage_run_t     *runs;
+    mds_client_triage_t          passes;
 } mdsctl_messages_t;
 
 /*
- * Asks for the list and goes over it, for a check that names a user and is of
- * kind "upgrade"; does nothing for others. What fails is kept in messages->err:
- * an upgrade does not depend on it.
+ * Requests the list and makes the passes, if the check is of kind "upgrade" and
+ * names a user. Stores a failure in messages->err, because an upgrade does not
+ * depend on messages.
  */
 void mdsctl_messages_get(mdsctl_check_t *check, mdsctl_messages_t *messages);
 void mdsctl_messages_free(mdsctl_messages_t *messages);
 
-/* Whether a message hits that is above what the check's order installs. */
+/* Returns whether a message hits with a version above the manifest's. */
 bool mdsctl_messages_ahead(const mdsctl_check_t    *check,
                            const mdsctl_messages_t *messages) MDS_MUST_CHECK;
 
-/* Sends the marks, if there are any; fails with messages->err, too. */
+/* Sends the marks, if there are any; returns messages->err if it is set. */
 mds_status_t
 mdsctl_messages_mark(mdsctl_check_t          *check,
                      const mdsctl_messages_t *messages) MDS_MUST_CHECK;

@@ -1,4 +1,5 @@
-/* package: the new package, by its difference or whole, proven and kept. */
+/* package: downloads a package, in full or as a delta, verifies and stores it.
+ */
 
 #include "device/check.h"
 
@@ -13,15 +14,15 @@
 
 #define MINISIG_MAX 4096 /* bytes */
 
-/* A directory of our own beside the target, and what may lie in it. */
+/* A temporary directory beside the target, and the files in it. */
 typedef struct {
-    mds_path_t dir; /* empty: not made */
+    mds_path_t dir; /* empty: not created */
     mds_path_t delta;
     mds_path_t package;
-} work_t;
+} work_files_t;
 
 static mds_status_t
-begin_files(mdsctl_check_t *c, work_t *w)
+create_files(mdsctl_check_t *c, work_files_t *w)
 {
     const char  *tmp = getenv("TMPDIR");
     mds_path_t   dir;
@@ -52,7 +53,7 @@ begin_files(mdsctl_check_t *c, work_t *w)
 }
 
 static void
-drop_files(const work_t *w)
+remove_files(const work_files_t *w)
 {
     if (w->dir.text[0] == '\0') {
         return;
@@ -63,7 +64,7 @@ drop_files(const work_t *w)
     rmdir(w->dir.text);
 }
 
-/* Downloads a file of the order and says what it cost. */
+/* Downloads a file of the manifest, and reports size and time. */
 static mds_status_t
 download(mdsctl_check_t *c, const mds_client_file_t *file, const char *path)
 {
@@ -103,7 +104,7 @@ download(mdsctl_check_t *c, const mds_client_file_t *file, const char *path)
                            f.tries > 2 ? "s" : "");
     }
 
-    /* The value for machines has had this name from the beginning. */
+    /* Scripts know this value; a delta has had the name from the beginning. */
     mdsctl_report_set_str(&c->report, "download",
                           is_delta ? mds_str("difference") : mds_str("full"));
     mdsctl_report_set_bytes(&c->report, "downloaded_bytes", f.bytes);
@@ -114,39 +115,35 @@ download(mdsctl_check_t *c, const mds_client_file_t *file, const char *path)
     return MDS_OK;
 }
 
-/* Whether the installed package is what the difference was made from. */
-static bool
-is_base(mdsctl_check_t *c)
+/* Checks that the installed package is the one that the delta is from. */
+static mds_status_t
+check_base(mdsctl_check_t *c)
 {
     uint64_t     size_bytes;
     mds_sha256_t digest;
+    mds_status_t status
+        = mds_sha256_file(c->have, NULL, &c->err, &digest, &size_bytes);
 
-    if (mds_sha256_file(c->have, NULL, &c->err, &digest, &size_bytes) != MDS_OK)
-    {
-        return false;
+    if (status == MDS_OK
+        && !mds_sha256_eq(&digest, &c->order.delta_from_sha256)) {
+        status
+            = mds_fail(&c->err, MDS_CONFLICT,
+                       "%s is not the build that the delta is from", c->have);
     }
 
-    if (!mds_sha256_eq(&digest, &c->order.delta_from_sha256)) {
-        mds_fail(&c->err, MDS_CONFLICT,
-                 "%s is not the build that the delta is from", c->have);
-        return false;
-    }
-
-    return true;
+    return status;
 }
 
 static mds_status_t
-take_delta(mdsctl_check_t *c, const work_t *w)
+install_delta(mdsctl_check_t *c, const work_files_t *w)
 {
     uint64_t     size_bytes;
     mds_sha256_t digest;
-    mds_status_t status;
+    mds_status_t status = check_base(c);
 
-    if (!is_base(c)) {
-        return c->err.status;
+    if (status == MDS_OK) {
+        status = download(c, &c->order.delta, w->delta.text);
     }
-
-    status = download(c, &c->order.delta, w->delta.text);
     if (status == MDS_OK) {
         status = mds_delta_apply(c->have, w->delta.text, w->package.text,
                                  c->order.full.size_bytes, &c->err);
@@ -163,12 +160,12 @@ take_delta(mdsctl_check_t *c, const work_t *w)
     return status;
 }
 
-/* The difference if there is one and it works, otherwise the full file. */
+/* Uses the delta if there is one and it works, otherwise the full file. */
 static mds_status_t
-take(mdsctl_check_t *c, const work_t *w)
+install(mdsctl_check_t *c, const work_files_t *w)
 {
     if (c->order.has_delta && c->have != NULL) {
-        if (take_delta(c, w) == MDS_OK) {
+        if (install_delta(c, w) == MDS_OK) {
             mdsctl_report_line(&c->report, "patched", "%s from %s",
                                c->order.full.path, c->have);
             return MDS_OK;
@@ -188,16 +185,16 @@ take(mdsctl_check_t *c, const work_t *w)
     return download(c, &c->order.full, w->package.text);
 }
 
-/* The package's own signature, which outlives the manifest. */
+/* Verifies the package's own signature. */
 static mds_status_t
-verify_package(mdsctl_check_t *c, const work_t *w)
+verify_package(mdsctl_check_t *c, const work_files_t *w)
 {
     char            hex[MDS_SHA256_HEX + 1];
     mds_buffer_t    url = { 0 };
     mds_status_t    status;
     mdsctl_answer_t answer = { 0 };
 
-    /* An older server does not say where it is. */
+    /* An older server does not name the path of the signature. */
     status = c->order.minisig != NULL
                  ? mdsctl_check_url(c, c->order.minisig, "", &url)
                  : mdsctl_check_url(c, c->order.full.path, ".minisig", &url);
@@ -230,7 +227,7 @@ verify_package(mdsctl_check_t *c, const work_t *w)
 }
 
 static mds_status_t
-keep(mdsctl_check_t *c, const work_t *w)
+store_package(mdsctl_check_t *c, const work_files_t *w)
 {
     mds_path_t   dir;
     mds_status_t status;
@@ -261,20 +258,20 @@ keep(mdsctl_check_t *c, const work_t *w)
 mds_status_t
 mdsctl_package_get(mdsctl_check_t *c)
 {
-    work_t       w = { .dir.text = "" };
+    work_files_t w = { .dir.text = "" };
     mds_status_t status;
 
-    status = begin_files(c, &w);
+    status = create_files(c, &w);
     if (status == MDS_OK) {
-        status = take(c, &w);
+        status = install(c, &w);
     }
     if (status == MDS_OK) {
         status = verify_package(c, &w);
     }
     if (status == MDS_OK) {
-        status = keep(c, &w);
+        status = store_package(c, &w);
     }
 
-    drop_files(&w);
+    remove_files(&w);
     return status;
 }

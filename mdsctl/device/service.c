@@ -1,4 +1,4 @@
-/* service: the options that say where and how to reach a service. */
+/* service: parses the options for requests to a service. */
 
 #include "device/service.h"
 
@@ -8,9 +8,10 @@
 #define RATE_BYTES 1000 /* a second */
 #define RATE_WINDOW_S 30
 
-/* Undoes percent-encoding in place. False: it is broken, or hides a zero. */
+/* Decodes percent-encoding in place. Returns false if it is invalid or has a
+ * zero byte. */
 static bool
-decode(char *text)
+decode_percent(char *text)
 {
     char *to = text;
 
@@ -36,10 +37,10 @@ decode(char *text)
     return true;
 }
 
-/* "NAME:PASSWORD@" goes out of the URL: what is left can be printed. It lies
- * behind the shorter URL afterwards. */
+/* Moves "NAME:PASSWORD@" out of the URL, to the memory behind the shorter URL,
+ * so that the URL can be printed. */
 static int
-take_user(char *url, mdsctl_http_options_t *options)
+extract_user(char *url, mdsctl_http_options_t *options)
 {
     char  *host = strstr(url, "://") + 3;
     size_t len = strcspn(host, "/");
@@ -70,11 +71,12 @@ take_user(char *url, mdsctl_http_options_t *options)
     rest_len = strlen(host + user_len);
     memmove(host, host + user_len, rest_len + 1);
 
-    if (!decode(user)) {
+    if (!decode_percent(user)) {
         return mdsctl_fail_usage("the user in the URL is not percent-encoded");
     }
 
-    /* It is no longer than what went: there is room behind the zero byte. */
+    /* It is not longer than the removed part, so it fits behind the zero byte.
+     */
     memcpy(host + rest_len + 1, user, strlen(user) + 1);
     options->user = host + rest_len + 1;
 
@@ -126,7 +128,7 @@ parse_rate(const char *text, mdsctl_http_options_t *options)
                : MDSCTL_USAGE;
 }
 
-/* "NAME: VALUE", and one line. The value may be secret. */
+/* Returns whether the text has the form "NAME: VALUE", in one line. */
 static bool
 is_header(const char *header)
 {
@@ -187,7 +189,7 @@ mdsctl_service(const mdsctl_service_t *service, char *url,
         || mdsctl_number("--deadline", service->deadline, 1, &o.deadline_s)
                != MDSCTL_DONE
         || parse_rate(service->rate, &o) != MDSCTL_DONE
-        || take_user(url, &o) != MDSCTL_DONE)
+        || extract_user(url, &o) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }

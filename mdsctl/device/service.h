@@ -1,6 +1,6 @@
 /*
- * service: how a service is reached: its URL, who asks, and how long that may
- * take. What is secret of it is never printed.
+ * service: the options for requests to a service: its URL, certificates, user
+ * and time limits. Secrets are never printed.
  */
 
 #ifndef MDSCTL_SERVICE_H
@@ -9,7 +9,7 @@
 #include "device/http.h"
 #include "mdsctl.h"
 
-/* The options of a command that asks a service; all zero before. */
+/* The options of a command that sends requests; zeroed by the caller. */
 typedef struct {
     const char     *deadline; /* --deadline */
     const char     *rate;     /* --least-rate */
@@ -32,9 +32,10 @@ typedef struct {
     }
 
 /*
- * Checks the options and the URL, which is cut where it is: a user in front of
- * its host goes to options->user. What *options points to lives as long as the
- * words of the command. MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed.
+ * Checks the options and the URL. Moves a user in the URL to options->user, in
+ * place, so that the URL can be printed. *options has pointers to the arguments
+ * of the command. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the
+ * error.
  */
 int mdsctl_service(const mdsctl_service_t *service, char *url,
                    mdsctl_http_options_t *options) MDS_MUST_CHECK;

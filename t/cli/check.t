@@ -134,7 +134,7 @@ serve(order(), check => { status => 204 });
 check('version=3.1.0', 'city=Xi an & co=1', 'region=é/+');
 is_deeply [$edge->requests], ['GET /mds/v1/check?app=com.example.shop'
     . '&kind=upgrade&platform=android&version=3.1.0'
-    . '&city=Xi+an+%26+co%3D1&region=%C3%A9%2F%2B'], 'attributes are encoded';
+    . '&city=Xi%20an%20%26%20co%3D1&region=%C3%A9%2F%2B'], 'attributes are encoded';
 
 (my $bare = $edge->url) =~ s{/$}{};
 ($code) = ctl('check', $bare, '--pub', "$dir/ops.pub", @app);

@@ -122,7 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     fuzz_must(mdsctl_zip_open(stored, NULL, &zip) == MDS_OK
-              && mdsctl_zip_compressed(zip) == 0);
+              && !mdsctl_zip_is_compressed(zip));
     mdsctl_zip_close(zip);
 
     again = store(stored, 2);

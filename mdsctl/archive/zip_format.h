@@ -1,26 +1,26 @@
 /*
- * zipform: where the numbers of a zip stand (APPNOTE.TXT 6.3.10, 4.3). Sizes
- * are of the records without what is of variable length.
+ * zip_format: the offsets of fields in the records of a zip
+ * (APPNOTE.TXT 6.3.10, 4.3). Sizes are those of the fixed part of a record.
  */
 
-#ifndef MDSCTL_ZIPFORM_H
-#define MDSCTL_ZIPFORM_H
+#ifndef MDSCTL_ZIP_FORMAT_H
+#define MDSCTL_ZIP_FORMAT_H
 
 #include <stdint.h>
 
 enum {
     END_TAG = 0x06054b50,
     END_BYTES = 22,
-    END_DISKS = 4, /* two of them, and where the directory begins */
+    END_DISKS = 4, /* numbers of this disk and of the directory's */
     END_COUNT = 10,
     END_SIZE = 12,
     END_OFFSET = 16,
     END_COMMENT = 20,
     END_COMMENT_MAX = 65535,
 
-    ENTRY_TAG = 0x02014b50, /* of the directory */
+    ENTRY_TAG = 0x02014b50, /* of the central directory */
     ENTRY_BYTES = 46,
-    ENTRY_HOST = 5, /* of who made it: what the attributes mean */
+    ENTRY_HOST = 5, /* the system, which defines the attributes */
     ENTRY_NEEDS = 6,
     ENTRY_FLAGS = 8, /* flags, method, time, date, crc, two sizes, two lengths:
                       * as in a local header, two bytes further on */
@@ -31,7 +31,7 @@ enum {
     ENTRY_NAME = 28,
     ENTRY_EXTRA = 30,
     ENTRY_COMMENT = 32,
-    ENTRY_MODE = 40, /* the upper half of the attributes: of Unix */
+    ENTRY_MODE = 40, /* upper half of the attributes, for Unix */
     ENTRY_OFFSET = 42,
 
     LOCAL_TAG = 0x04034b50,
@@ -56,7 +56,7 @@ enum {
     FLAGS_OF_DEFLATE = 0x000e
 };
 
-/* Numbers, low byte first. */
+/* Read and write little-endian numbers. */
 static inline uint32_t
 mdsctl_zip_get(const uint8_t *p, int bytes)
 {

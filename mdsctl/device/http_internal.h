@@ -1,0 +1,29 @@
+/* http_internal: a prepared transfer, for http.c and http_download.c. */
+
+#ifndef MDSCTL_HTTP_INTERNAL_H
+#define MDSCTL_HTTP_INTERNAL_H
+
+#include <curl/curl.h>
+
+#include "device/http.h"
+
+struct mdsctl_http_s {
+    CURL                        *curl;
+    const mdsctl_http_options_t *options;
+    struct curl_slist           *headers; /* those of the options */
+    char                         error[CURL_ERROR_SIZE];
+};
+
+/* Sets all options of the next transfer; connections stay open. */
+void mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                         curl_write_callback write, void *data);
+
+/* Performs the transfer, and returns MDS_OK for any HTTP status. */
+mds_status_t
+mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                    mds_error_t *err) MDS_MUST_CHECK;
+
+/* Returns the value of a header line of the last answer, or NULL. */
+const char *mdsctl_http_header(CURL *curl, const char *name);
+
+#endif
