@@ -1,5 +1,5 @@
 /*
- * audience: the options that say before whom a release is put.
+ * audience: the options for the audience of a release.
  */
 
 #ifndef MDSCTL_AUDIENCE_H
@@ -17,7 +17,7 @@ typedef struct {
     const char     *by;
 } mdsctl_audience_t;
 
-/* Their part of a usage line. */
+/* The part of a usage line for these options. */
 #define MDSCTL_AUDIENCE_USAGE                                                  \
     "--all | --list LIST... | --percent P | --window N --until TIME"           \
     " [--except LIST] [--by user|device]"
@@ -34,9 +34,8 @@ typedef struct {
     }
 
 /*
- * Sets the object's "audience", as a document has it; what is in it is for the
- * document's checks to judge. MDSCTL_DONE, or MDSCTL_USAGE with the mistake
- * printed.
+ * Sets "audience" in the object, in the form of a document, whose checks judge
+ * the contents. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the error.
  */
 int mdsctl_set_audience(mds_json_t              *object,
                         const mdsctl_audience_t *audience) MDS_MUST_CHECK;

@@ -10,7 +10,7 @@
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
-/* Names of the members that differ, for a part that was there before. */
+/* Prints the names of the members that differ. */
 static void
 print_members(const mds_json_t *before, const mds_json_t *after)
 {

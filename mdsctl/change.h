@@ -1,5 +1,5 @@
 /*
- * change: what the commands that change the catalog have in common.
+ * change: makes a change of the catalog for a command, and prints the result.
  */
 
 #ifndef MDSCTL_CHANGE_H
@@ -10,22 +10,22 @@
 
 /*
  * Opens the depot, loads the key (if one is given), makes the change, and
- * prints what came of it. change->command is filled in, and change->what where
- * it is NULL. Returns an exit code.
+ * prints the result. Sets change->command, and change->what if it is NULL.
+ * Returns an exit code.
  */
 int mdsctl_change(mdsctl_t *ctl, mds_change_t *change);
 
 /* Makes a change of that app by an edit (mds_edit.h) and its data. */
 int mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data);
 
-/* What a command tells beside the change: added to the object, or, where that
- * is NULL, printed. data is the change's. */
+/* Reports more about a change: adds members to json, or prints lines if json is
+ * NULL. data is that of the change. */
 typedef mds_status_t (*mdsctl_change_report_t)(void *data, mds_json_t *json);
 
 int mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
                          mdsctl_change_report_t tell);
 
-/* Changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
+/* Prints changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
 void mdsctl_changes_print(const mds_json_t *changes);
 
 #endif

@@ -1,24 +1,30 @@
-/* input: copies standard input to a file, for commands that read it twice. */
+/* input: copies standard input to a file. */
 
 #include "input.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "mdsctl.h"
 
-#define CHUNK_BYTES 65536
-
 mds_status_t
-mdsctl_temp_dir(const char *of, mds_error_t *err, mds_path_t *dir)
+mdsctl_temp_dir(const char *parent, mds_error_t *err, mds_path_t *dir)
 {
-    const char  *tmp = getenv("TMPDIR");
-    mds_status_t status = mds_path(dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",
-                                   tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+    mds_status_t status;
+
+    if (parent == NULL) {
+        parent = getenv("TMPDIR");
+    }
+    if (parent == NULL || *parent == '\0') {
+        parent = "/tmp";
+    }
+
+    status = mds_path(dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX", parent);
 
     if (status == MDS_OK && mkdtemp(dir->text) == NULL) {
-        status = mds_fail_errno(err, "make a directory for \"%s\"", of);
+        status = mds_fail_errno(err, "create a directory in \"%s\"", parent);
+    }
+    if (status != MDS_OK) {
         dir->text[0] = '\0';
     }
 
@@ -26,30 +32,16 @@ mdsctl_temp_dir(const char *of, mds_error_t *err, mds_path_t *dir)
 }
 
 static mds_status_t
-copy_stdin(mds_temp_file_t *draft, mds_error_t *err)
+copy_chunk(void *data, const void *bytes, size_t len, mds_error_t *err)
 {
-    char         chunk[CHUNK_BYTES];
-    ssize_t      n;
-    mds_status_t status = MDS_OK;
-
-    do {
-        n = read(STDIN_FILENO, chunk, sizeof(chunk));
-
-        if (n > 0) {
-            status = mds_temp_file_write(draft, chunk, (size_t) n, err);
-        } else if (n < 0 && errno != EINTR) {
-            status = mds_fail_errno(err, "read standard input");
-        }
-    } while (n != 0 && status == MDS_OK);
-
-    return status;
+    return mds_temp_file_write(data, bytes, len, err);
 }
 
 static mds_status_t
-take_stdin(mds_error_t *err, mdsctl_input_t *input)
+store_stdin(mds_error_t *err, mdsctl_input_t *input)
 {
-    mds_temp_file_t draft = MDS_NO_TEMP_FILE;
-    mds_status_t status = mdsctl_temp_dir("standard input", err, &input->dir);
+    mds_temp_file_t temp = MDS_NO_TEMP_FILE;
+    mds_status_t    status = mdsctl_temp_dir(NULL, err, &input->dir);
 
     if (status == MDS_OK) {
         status
@@ -57,18 +49,19 @@ take_stdin(mds_error_t *err, mdsctl_input_t *input)
     }
 
     if (status == MDS_OK) {
-        status = mds_temp_file_create(&draft, input->dir.text, err);
+        status = mds_temp_file_create(&temp, input->dir.text, err);
     }
 
     if (status == MDS_OK) {
-        status = copy_stdin(&draft, err);
+        status = mds_file_read_chunks(STDIN_FILENO, "standard input",
+                                      copy_chunk, &temp, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_temp_file_commit(&draft, input->copy.text, 0600, err);
+        status = mds_temp_file_commit(&temp, input->copy.text, 0600, err);
     }
 
-    mds_temp_file_discard(&draft);
+    mds_temp_file_discard(&temp);
     return status;
 }
 
@@ -89,7 +82,7 @@ mdsctl_input_begin(const char *word, mdsctl_input_t *input)
     input->path = input->copy.text;
     input->name = "standard input";
 
-    return take_stdin(&err, input) == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
+    return store_stdin(&err, input) == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
 }
 
 void

@@ -1,5 +1,4 @@
-/* last_change: looks up in the journal which change made a release what it is.
- */
+/* last_change: looks up the last change of a release in the journal. */
 
 #include "last_change.h"
 
@@ -7,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What is told of the change; *since is a new reference, or NULL: the journal
- * has no entry of it. */
+/* Reads serial, time and author of a change. *since is a new reference, or NULL
+ * if the journal has no entry of it. */
 static mds_status_t
 read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
            mds_json_t **since)
@@ -39,7 +38,7 @@ mdsctl_last_change_add(mds_loader_t *loader, const mds_json_t *state,
     uint64_t          known = 0;
     mds_status_t      status = MDS_OK;
 
-    /* A document makes many in one change: its entry is read once. */
+    /* A document may change many releases at once: the entry is read once. */
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(releases); i++) {
         mds_json_t *release = mds_json_at(releases, i);
         uint64_t    serial = (uint64_t) mds_json_integer(

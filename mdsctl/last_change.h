@@ -1,5 +1,5 @@
 /*
- * last_change: by which change a release is what it is, when, and by whom.
+ * last_change: finds serial, time and author of the last change of a release.
  */
 
 #ifndef MDSCTL_LAST_CHANGE_H
@@ -8,15 +8,14 @@
 #include "loader/mds_loader.h"
 
 /*
- * "since" of each of the releases: {"serial","time","who"}; none for one that
- * was last changed before the journal noted it. Within a transaction of the
- * journal.
+ * Sets "since" of each release to {"serial","time","who"}, unless the change is
+ * older than this record. The caller has a transaction of the journal.
  */
 mds_status_t
 mdsctl_last_change_add(mds_loader_t *loader, const mds_json_t *state,
                        mds_json_t *releases, mds_error_t *err) MDS_MUST_CHECK;
 
-/* The second line of a release: since when, by whom, its times and rules. */
+/* Prints the second line of a release: its last change, times and rules. */
 void mdsctl_last_change_print(const mds_json_t *release);
 
 #endif

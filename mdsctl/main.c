@@ -49,7 +49,7 @@ COMMANDS(DECLARE)
 
 static const mdsctl_command_t *const commands[] = { COMMANDS(ADDRESS) NULL };
 
-/* The commands of a family, and the words that stand before their names. */
+/* The commands of a family, and the words before their names. */
 typedef struct {
     const mdsctl_command_t *const *commands;   /* ends with NULL */
     char                           prefix[64]; /* "", or "list " */
@@ -189,7 +189,7 @@ dispatch(mdsctl_t *ctl, const family_t *family, bool help, int argc,
     return dispatch(ctl, &inner, help, argc, argv);
 }
 
-/* Checks all words: they may go into JSON, which has to be UTF-8. */
+/* Checks all arguments, because they may become part of JSON. */
 static int
 check_utf8(int argc, char **argv)
 {
@@ -202,8 +202,8 @@ check_utf8(int argc, char **argv)
     return MDSCTL_DONE;
 }
 
-/* Keeps what was typed for the log, before options are taken out of it. It is
- * cut between two characters where it is too long. */
+/* Copies the arguments for the log, before options are removed. A long line is
+ * cut between two characters. */
 static void
 keep_command_line(mdsctl_t *ctl, int argc, char **argv)
 {
@@ -299,7 +299,7 @@ main(int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
-    /* A full disk shows here at the latest. */
+    /* Reports a full disk. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         mds_fail_errno(&err, "write to standard output");
         return mdsctl_fail(&err);

@@ -26,15 +26,15 @@
 
 #define MDSCTL_COMMAND_LINE_BYTES 512
 
-/* The global options, from the command line or the environment; complete once
- * the command has called mdsctl_parse(). */
+/* The global options, from the command line or the environment; mdsctl_parse()
+ * completes them. */
 typedef struct {
     const char   *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char   *key;     /* --key, MDS_KEY; NULL: none given */
+    const char   *key;     /* --key, MDS_KEY, or NULL */
     bool          json;    /* --json */
     mds_new_app_t new_app; /* the command's own */
 
-    /* As it was typed, for the log. */
+    /* The command as it was typed, for the log. */
     char command_line[MDSCTL_COMMAND_LINE_BYTES];
 } mdsctl_t;
 
@@ -46,8 +46,8 @@ struct mdsctl_command_s {
     const char *summary; /* one line for the help */
     int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
 
-    /* A family such as "list" has no run, but commands of its own; NULL is the
-     * last. */
+    /* The commands of a family such as "list", which has no run; the last is
+     * NULL. */
     const mdsctl_command_t *const *commands;
 };
 
@@ -60,45 +60,45 @@ typedef struct {
     const char *items[MDSCTL_VALUES_MAX]; /* views into argv */
 } mdsctl_values_t;
 
-/* "--name"; one of the three says what it takes, and where that goes, which
- * is all zero before. */
+/* An option. One of the three pointers says whether it takes a value, and where
+ * to store it; the target is zeroed before. */
 typedef struct {
     const char      *name;   /* without the dashes; NULL ends the table */
-    bool            *flag;   /* no value */
-    const char     **value;  /* one, given once; NULL before, and if absent */
-    mdsctl_values_t *values; /* one, each time that it is given */
+    bool            *flag;   /* takes no value */
+    const char     **value;  /* takes one value */
+    mdsctl_values_t *values; /* takes a value and may be repeated */
 } mdsctl_option_t;
 
 /*
- * Takes the options out of argv ("--name VALUE" or "--name=VALUE", anywhere
- * before a "--"), the global ones among them, so that argv[1] to
- * argv[*argc - 1] are the other words, at least min and at most max of them
- * (-1: any number). options may be NULL. A value that is given need not be
- * copied: argv outlives the command.
+ * Removes the options ("--name VALUE" or "--name=VALUE", anywhere before "--"),
+ * including the global ones, from argv, so that argv[1] to argv[*argc - 1] are
+ * the arguments. There must be min to max of them (-1: any number). options may
+ * be NULL. Values point into argv, which outlives the command.
  *
- * MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed: return that.
+ * Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the error.
  */
 int mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min,
                  int max, int *argc, char **argv) MDS_MUST_CHECK;
 
-/* The global ones that stand before a command: how many words they take is
- * subtracted from *argc and added to *argv. For main.c. */
+/* Removes the global options that stand before the command from *argc and
+ * *argv. */
 int mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv) MDS_MUST_CHECK;
 
 /*
- * Claims words of the form NAME=VALUE for the request, as views into them.
- * MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed.
+ * Sets attributes of the request from words of the form NAME=VALUE, which must
+ * outlive it. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the error.
  */
 int mdsctl_attributes(int count, char **words,
                       mds_request_t *request) MDS_MUST_CHECK;
 
-/* A number from least to 1,000,000,000; text NULL: as it is. option names it
- * in the mistake. MDSCTL_DONE, or MDSCTL_USAGE with the mistake printed. */
+/* Parses a number from least to 1,000,000,000; leaves *number if text is NULL.
+ * option is for the error. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing
+ * the error. */
 int mdsctl_number(const char *option, const char *text, int64_t least,
                   int64_t *number) MDS_MUST_CHECK;
 
-/* output.c: messages. The user and password of a URL, before its "@", are left
- * out of each. */
+/* output.c: messages. They are printed without the user and password of a URL,
+ * the part before its "@". */
 
 /* Reports on stderr that another loader is in the middle of a change. */
 void mdsctl_report_wait(int64_t pid);
@@ -107,14 +107,15 @@ void mdsctl_report_wait(int64_t pid);
  * latter with the usage line of the command that runs. */
 int mdsctl_fail(const mds_error_t *err);
 
-/* Returns the exit code for a status of JSON building; prints that memory ran
- * out. Calls can be joined by ?:, which gives the first that is not done. */
-int mdsctl_json_status(mds_status_t status);
 int mdsctl_fail_usage(const char *format, ...) MDS_PRINTF(1, 2);
 
-/* Sets the command that runs, whose usage line mdsctl_fail_usage() adds; family
- * is
- * "" or, say, "list ". */
+/* Returns the exit code for the status of a JSON function, and prints an error
+ * if memory ran out. Calls can be joined by ?:, which gives the first code that
+ * is not MDSCTL_DONE. */
+int mdsctl_json_status(mds_status_t status);
+
+/* Sets the command that runs, for mdsctl_fail_usage(); family is "" or, for
+ * example, "list ". */
 void mdsctl_set_command(const char *family, const mdsctl_command_t *command);
 
 /* The name of the command that runs: "list add". */
@@ -123,15 +124,18 @@ const char *mdsctl_command_name(void);
 /* The usage line of the command that runs, without "usage:". */
 const char *mdsctl_usage_line(void);
 
-/* Prints the value to stdout, indented, and takes the reference; a NULL is
- * memory that ran out. MDSCTL_DONE or MDSCTL_FAILED. */
+/* Prints the value to stdout, indented, and takes the reference. NULL means
+ * that memory ran out. Returns an exit code. */
 int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
 
-/* progress.c: a bar on stderr, where that is a terminal. One at a time; label
- * has to outlive it. */
+/* progress.c: a progress bar on stderr, if that is a terminal. There is one at
+ * a time, and label must outlive it. */
 mds_progress_t *mdsctl_progress_begin(const char *label);
 
 void mdsctl_progress_end(mds_progress_t *progress);
+
+/* Returns the time of a clock that does not jump. */
+int64_t mdsctl_clock_ms(void);
 
 /* init.c: the owner of a depot's state; -1: the user that runs mdsctl. */
 typedef struct {
@@ -140,14 +144,15 @@ typedef struct {
 } mdsctl_owner_t;
 
 /*
- * By name; both may be NULL. Only root can give the state to somebody else;
- * others' workers are their own. MDSCTL_DONE, or MDSCTL_USAGE with the mistake
- * printed.
+ * Looks up the owner by names, which may be NULL. Only root can give the state
+ * to another user; for other users the workers run as the same user. Returns
+ * MDSCTL_DONE, or MDSCTL_USAGE after printing the error.
  */
 int mdsctl_owner(const char *user, const char *group,
                  mdsctl_owner_t *owner) MDS_MUST_CHECK;
 
-/* verify.c: the public keys of these files; there is room for each. */
+/* verify.c: reads the public keys of these files into keys, which has room for
+ * MDSCTL_VALUES_MAX. */
 int
 mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys) MDS_MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /*
- * new_app: stops a command that names an app which is not there, unless it may
- * make it.
+ * new_app: refuses a command for an app that does not exist, unless it may
+ * create the app.
  */
 
 #include "new_app.h"
@@ -26,9 +26,9 @@ mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
     }
 }
 
-/* Asks the person at the terminal, if there is one. */
+/* Asks the user, if there is a terminal. */
 static bool
-agrees(const mds_error_t *err)
+user_agrees(const mds_error_t *err)
 {
     char line[8] = "";
 
@@ -60,7 +60,7 @@ mdsctl_app_ask(mdsctl_t *ctl, const char *app)
         mds_journal_abort(mds_loader_journal(loader));
     }
 
-    /* The depot is closed while the person thinks. */
+    /* The depot is not open while the user decides. */
     mds_loader_close(loader);
 
     if (status == MDS_NOT_FOUND) {
@@ -68,7 +68,7 @@ mdsctl_app_ask(mdsctl_t *ctl, const char *app)
     }
 
     if (status == MDS_NOT_FOUND && ctl->new_app == MDS_NEW_APP_FIRST
-        && agrees(&err))
+        && user_agrees(&err))
     {
         ctl->new_app = MDS_NEW_APP_ALWAYS;
         status = MDS_OK;

@@ -1,6 +1,6 @@
 /*
- * new_app: a command that names an app which is not there is more often a slip
- * than a new app.
+ * new_app: asks whether a command may create an app, because the name of an app
+ * that does not exist is probably misspelled.
  */
 
 #ifndef MDSCTL_NEW_APP_H
@@ -9,25 +9,25 @@
 #include "loader/mds_loader.h"
 #include "mdsctl.h"
 
-/* Returns which apps a command with an option --new-app may make. */
+/* Returns which apps a command may create, with or without --new-app. */
 static inline mds_new_app_t
 mdsctl_new_app(bool given)
 {
     return given ? MDS_NEW_APP_ALWAYS : MDS_NEW_APP_FIRST;
 }
 
-/* Adds to "there is no app" which option makes it. */
+/* Adds the option that creates the app to the error "there is no app". */
 void mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err);
 
-/* Checks, ahead of the change, that the app exists or may be made; on a
- * terminal it asks the person, and keeps the answer in ctl->new_app. Returns an
- * exit code. */
+/* Checks before the change that the app exists or may be created. On a terminal
+ * it asks the user, and stores the answer in ctl->new_app. Returns an exit
+ * code. */
 int mdsctl_app_ask(mdsctl_t *ctl, const char *app) MDS_MUST_CHECK;
 
 /*
- * Reads the app's state, a new reference. *serial (unless NULL) is that of the
- * catalog before: a later one could claim a change that the state has not.
- * MDS_NOT_FOUND names the apps that there are.
+ * Reads the app's state, a new reference. *serial (unless NULL) is the serial of
+ * the catalog before that, so that it includes no change which the state lacks.
+ * MDS_NOT_FOUND names the existing apps.
  */
 mds_status_t
 mdsctl_app_state(const char *depot, const char *app, mds_error_t *err,

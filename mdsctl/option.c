@@ -1,4 +1,4 @@
-/* option: parses the options, words and attributes of all commands. */
+/* option: parses the options, arguments and attributes of all commands. */
 
 #include "mdsctl.h"
 
@@ -6,7 +6,7 @@
 
 #include "base/mds_choices.h"
 
-#define GLOBALS 4 /* with the end of the table */
+#define GLOBALS 4 /* including the end of the table */
 #define NUMBER_MAX 1000000000
 
 static void
@@ -18,7 +18,7 @@ make_globals(mdsctl_t *ctl, mdsctl_option_t globals[GLOBALS])
     globals[3] = (mdsctl_option_t){ .name = NULL };
 }
 
-/* The part of "--name=value" that is the name. */
+/* Returns the name in "--name=value". */
 static mds_str_t
 name_in(const char *word)
 {
@@ -59,7 +59,7 @@ store(const mdsctl_option_t *option, const char *value)
     return MDSCTL_DONE;
 }
 
-/* Takes the option in argv[*i], and its value; *i goes to its last word. */
+/* Parses the option in argv[*i] and its value; sets *i to its last word. */
 static int
 take(const mdsctl_option_t *option, int argc, char **argv, int *i)
 {
@@ -93,8 +93,8 @@ environment(const char *name, const char *otherwise)
     return value != NULL && *value != '\0' ? value : otherwise;
 }
 
-/* options may be NULL; the usage line lists them all. Without the value: it
- * may be a password. */
+/* Reports an unknown option, without its value, which may be a password.
+ * options may be NULL. */
 static int
 unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
                const char *word)
@@ -203,7 +203,7 @@ mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
     make_globals(ctl, globals);
 
     for (i = 0; i < *argc && (*argv)[i][0] == '-'; i++) {
-        /* these two stand where a command would */
+        /* These two stand in the place of a command. */
         if (strcmp((*argv)[i], "--help") == 0
             || strcmp((*argv)[i], "--version") == 0) {
             break;

@@ -1,4 +1,4 @@
-/* output: prints errors, usage and JSON in one form for all commands. */
+/* output: prints errors, usage lines and JSON for all commands. */
 
 #define _GNU_SOURCE /* vasprintf() */
 
@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* One command runs in a process: what it is need not be handed around. */
+/* A process runs one command, so its name and usage are static. */
 static char usage_line[512]
     = "mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...";
 

@@ -1,4 +1,4 @@
-/* mdsctl: one bar on the terminal for what takes long. */
+/* progress: draws a progress bar on the terminal. */
 
 #include "mdsctl.h"
 
@@ -9,15 +9,15 @@
 #define BAR_CELLS 24
 
 typedef struct {
-    mds_progress_t base; /* first: what is reported to is the bar */
+    mds_progress_t base; /* must be first */
     const char    *label;
     int64_t        begun_ms;
     int64_t        drawn_ms;
     bool           drawn;
 } bar_t;
 
-static int64_t
-clock_ms(void)
+int64_t
+mdsctl_clock_ms(void)
 {
     struct timespec ts;
 
@@ -25,7 +25,7 @@ clock_ms(void)
     return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* "12.3 M", "812". */
+/* Formats a rate, such as "12.3 M" or "812 ". */
 static void
 format_rate(double rate, char text[16])
 {
@@ -75,7 +75,7 @@ static void
 report(mds_progress_t *progress, uint64_t done, uint64_t total)
 {
     bar_t  *bar = (bar_t *) progress;
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = mdsctl_clock_ms();
 
     if (now_ms - bar->drawn_ms < REDRAW_MS) {
         return;
@@ -102,8 +102,8 @@ mdsctl_progress_begin(const char *label)
     bar = (bar_t){ .base.report
                    = isatty(STDERR_FILENO) ? report : report_nothing,
                    .label = label,
-                   .begun_ms = clock_ms() };
-    /* what is over at once draws nothing */
+                   .begun_ms = mdsctl_clock_ms() };
+    /* A short task draws nothing. */
     bar.drawn_ms = bar.begun_ms;
 
     return &bar.base;

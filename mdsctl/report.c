@@ -20,7 +20,7 @@ mdsctl_report_line(const mdsctl_report_t *report, const char *about,
     vprintf(format, args);
     va_end(args);
     putchar('\n');
-    /* The next step may take long. */
+    /* The next step may take a long time. */
     fflush(stdout);
 }
 

@@ -1,6 +1,6 @@
 /*
- * report: says what a long command does: to people line by line while it
- * happens, to machines as one object at the end.
+ * report: prints the progress of a long command line by line, or, with --json,
+ * gathers the members of one object.
  */
 
 #ifndef MDSCTL_REPORT_H
@@ -9,7 +9,7 @@
 #include "json/mds_json.h"
 
 typedef struct {
-    bool        json;   /* for machines: no lines */
+    bool        json;   /* --json: prints no lines */
     mds_json_t *object; /* the owner releases it; NULL once memory has run
                          * out, which mdsctl_print() reports */
 } mdsctl_report_t;

@@ -2,7 +2,6 @@
 
 #include "archive/zip_internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,36 +33,14 @@ fail_entry(const mdsctl_zip_t *zip, const uint8_t *entry, mds_status_t status,
                     mdsctl_entry_escape(name_of(entry), text), why);
 }
 
-mds_status_t
-mdsctl_zip_read_at(const mdsctl_zip_t *zip, uint64_t offset, void *data,
-                   size_t len, mds_error_t *err)
-{
-    uint8_t *p = data, *end = p + len;
-
-    while (p < end) {
-        ssize_t n = pread(zip->fd, p, (size_t) (end - p), (off_t) offset);
-
-        if (n > 0) {
-            p += n;
-            offset += (uint64_t) n;
-        } else if (n == 0) {
-            return fail_zip(zip, MDS_DAMAGED, "the zip is truncated", err);
-        } else if (errno != EINTR) {
-            return mds_fail_errno(err, "read \"%s\"", zip->path);
-        }
-    }
-
-    return MDS_OK;
-}
-
 /* Finds the end record, whose comment reaches to the end of the file. */
 static mds_status_t
 read_end(mdsctl_zip_t *zip, mds_error_t *err)
 {
     size_t       len = zip->bytes < sizeof(zip->end) ? (size_t) zip->bytes
                                                      : sizeof(zip->end);
-    mds_status_t status
-        = mdsctl_zip_read_at(zip, zip->bytes - len, zip->end, len, err);
+    mds_status_t status = mds_file_read_at(zip->fd, zip->path, zip->bytes - len,
+                                           zip->end, len, err);
 
     if (status != MDS_OK) {
         return status;
@@ -114,7 +91,8 @@ read_directory(mdsctl_zip_t *zip, mds_error_t *err)
         return mds_fail_memory(err);
     }
 
-    return mdsctl_zip_read_at(zip, offset, zip->directory, len, err);
+    return mds_file_read_at(zip->fd, zip->path, offset, zip->directory, len,
+                            err);
 }
 
 /* Returns the length of the record at entry, or 0 if it is damaged. */
@@ -295,8 +273,8 @@ mdsctl_zip_has_signing_block(const mdsctl_zip_t *zip)
     uint32_t          directory = mdsctl_zip_get(zip->end + END_OFFSET, 4);
 
     return directory >= sizeof(found)
-           && mdsctl_zip_read_at(zip, directory - sizeof(found), found,
-                                 sizeof(found), NULL)
+           && mds_file_read_at(zip->fd, zip->path, directory - sizeof(found),
+                               found, sizeof(found), NULL)
                   == MDS_OK
            && memcmp(found, magic, sizeof(found)) == 0;
 }
@@ -315,7 +293,7 @@ mdsctl_zip_read_header(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
                           err);
     }
 
-    status = mdsctl_zip_read_at(zip, at, local, LOCAL_BYTES, err);
+    status = mds_file_read_at(zip->fd, zip->path, at, local, LOCAL_BYTES, err);
     if (status != MDS_OK) {
         return status;
     }

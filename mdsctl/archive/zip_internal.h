@@ -25,10 +25,6 @@ struct mdsctl_zip_s {
     char                text[MDSCTL_ENTRY_TEXT]; /* name of the open entry */
 };
 
-mds_status_t
-mdsctl_zip_read_at(const mdsctl_zip_t *zip, uint64_t offset, void *data,
-                   size_t len, mds_error_t *err) MDS_MUST_CHECK;
-
 /* Reads the local header, and finds the offset of the data behind it. */
 mds_status_t
 mdsctl_zip_read_header(mdsctl_zip_t *zip, size_t i, mds_error_t *err,

@@ -52,7 +52,8 @@ write_header(zip_writer_t *w, size_t i, const uint8_t *entry, bool is_dir,
 
     len = mdsctl_zip_get(local + LOCAL_NAME, 2)
           + mdsctl_zip_get(local + LOCAL_EXTRA, 2);
-    status = mdsctl_zip_read_at(w->zip, data - len, rest, len, err);
+    status = mds_file_read_at(w->zip->fd, w->zip->path, data - len, rest, len,
+                              err);
     if (status != MDS_OK) {
         return status;
     }

@@ -1,4 +1,4 @@
-/* check: plays a device, as careful as a device has to be. */
+/* check: acts as a device, with all the checks that a device must make. */
 
 #include "device/check.h"
 
@@ -23,56 +23,55 @@ mdsctl_check_url(mdsctl_check_t *c, const char *path, const char *suffix,
     mds_buffer_add(url, suffix, strlen(suffix) + 1);
 
     if (mds_buffer_failed(url)) {
-        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
+        return mds_fail_memory(&c->err);
     }
 
     return MDS_OK;
 }
 
-/* "check?app=...&kind=..." */
-static mds_status_t
-make_query(mdsctl_check_t *c, mds_buffer_t *query)
+mds_status_t
+mdsctl_check_get(mdsctl_check_t *c, mds_buffer_t *path, mds_error_t *err,
+                 mdsctl_answer_t *answer)
 {
-    mds_buffer_add(query, "check", 5);
-
-    for (size_t i = 0; i < c->request.count; i++) {
-        mds_buffer_add(query, i == 0 ? "?" : "&", 1);
-        mdsctl_http_encode(query, c->request.attributes[i].name);
-        mds_buffer_add(query, "=", 1);
-        mdsctl_http_encode(query, c->request.attributes[i].value);
-    }
-
-    mds_buffer_add(query, "", 1);
-    if (mds_buffer_failed(query)) {
-        return mds_fail(&c->err, MDS_NO_MEMORY, "no memory for a URL");
-    }
-
-    return MDS_OK;
-}
-
-static mds_status_t
-ask(mdsctl_check_t *c, mdsctl_answer_t *answer)
-{
-    mds_buffer_t query = { 0 }, url = { 0 };
+    mds_buffer_t url = { 0 };
     mds_status_t status;
 
-    status = make_query(c, &query);
-    if (status == MDS_OK) {
-        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
-    }
+    mds_buffer_add(path, "", 1);
+    status = mds_buffer_failed(path)
+                 ? mds_fail_memory(err)
+                 : mdsctl_check_url(c, (const char *) path->data, "", &url);
+
     if (status == MDS_OK) {
         mdsctl_report_line(&c->report, "request", "%s",
                            (const char *) url.data);
         status = mdsctl_http_get(c->http, (const char *) url.data,
-                                 MDSCTL_HTTP_BODY_MAX, &c->err, answer);
+                                 MDSCTL_HTTP_BODY_MAX, err, answer);
     }
 
-    mds_buffer_free(&query);
     mds_buffer_free(&url);
     return status;
 }
 
-/* Nobody has signed this: it is shown, and not believed. */
+static mds_status_t
+send_check(mdsctl_check_t *c, mdsctl_answer_t *answer)
+{
+    mds_buffer_t path = { 0 };
+    mds_status_t status;
+
+    mds_buffer_add(&path, "check", 5);
+
+    for (size_t i = 0; i < c->request.count; i++) {
+        mdsctl_http_add_parameter(&path, c->request.attributes[i].name,
+                                  c->request.attributes[i].value);
+    }
+
+    status = mdsctl_check_get(c, &path, &c->err, answer);
+
+    mds_buffer_free(&path);
+    return status;
+}
+
+/* Reports an answer that is not signed, and therefore not trusted. */
 mds_status_t
 mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
                      mds_error_t *err)
@@ -98,7 +97,7 @@ mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
                     answer->status, words);
 }
 
-/* The key that the signature names, if it is one of those that are given. */
+/* Finds the key that the signature names among those of --pub. */
 static mds_status_t
 find_key(mdsctl_check_t *c, mds_str_t header)
 {
@@ -129,9 +128,9 @@ find_key(mdsctl_check_t *c, mds_str_t header)
                     c->base, mds_keyid_hex(keyid, hex), given);
 }
 
-/* Nothing of the body is looked at before its signature holds. */
+/* Verifies the signature before it parses the body. */
 static mds_status_t
-understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
+verify_manifest(mdsctl_check_t *c, const mdsctl_answer_t *answer)
 {
     mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
     mds_status_t status;
@@ -158,7 +157,7 @@ understand(mdsctl_check_t *c, const mdsctl_answer_t *answer)
 }
 
 static void
-tell_order(mdsctl_check_t *c)
+report_manifest(mdsctl_check_t *c)
 {
     char                  *meta;
     size_t                 len;
@@ -205,16 +204,16 @@ tell_order(mdsctl_check_t *c)
     }
 }
 
-/* The service's word, believed, goes to c->order; none: nothing to do. */
+/* Requests and verifies the manifest; c->order is empty if there is none. */
 static mds_status_t
-get_order(mdsctl_check_t *c)
+request_manifest(mdsctl_check_t *c)
 {
     mds_status_t    status;
     mdsctl_answer_t answer;
 
     mds_client_manifest_free(&c->order);
 
-    status = ask(c, &answer);
+    status = send_check(c, &answer);
     if (status != MDS_OK) {
         return status;
     }
@@ -225,7 +224,7 @@ get_order(mdsctl_check_t *c)
     }
 
     if (answer.status == 200) {
-        status = understand(c, &answer);
+        status = verify_manifest(c, &answer);
     } else if (answer.status != 204) {
         status = mdsctl_check_refused(c, &answer, &c->err);
     }
@@ -234,10 +233,10 @@ get_order(mdsctl_check_t *c)
     return status;
 }
 
-/* A message may have been pushed between the two answers: the check is asked
- * again, since only what it signs is installed. */
+/* Repeats the check if a message hits with a higher version: it may have been
+ * pushed between the two answers, and only a signed manifest is installed. */
 static mds_status_t
-follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
+repeat_check(mdsctl_check_t *c, const mdsctl_messages_t *messages)
 {
     mds_status_t status;
 
@@ -245,7 +244,7 @@ follow(mdsctl_check_t *c, const mdsctl_messages_t *messages)
         return MDS_OK;
     }
 
-    status = get_order(c);
+    status = request_manifest(c);
     if (status == MDS_OK && mdsctl_messages_ahead(c, messages)) {
         mdsctl_report_line(&c->report, "",
                            "no manifest names this version: not followed");
@@ -259,13 +258,13 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
 {
     mds_status_t status;
 
-    status = get_order(c);
+    status = request_manifest(c);
     if (status != MDS_OK) {
         return status;
     }
 
     mdsctl_messages_get(c, messages);
-    status = follow(c, messages);
+    status = repeat_check(c, messages);
     if (status != MDS_OK) {
         return status;
     }
@@ -276,12 +275,12 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
         return MDS_OK;
     }
 
-    tell_order(c);
+    report_manifest(c);
     return c->order.has_full ? mdsctl_package_get(c) : MDS_OK;
 }
 
-/* What fails with the messages alone leaves the upgrade as it is: told, and
- * exit 1; the next check sends the marks. */
+/* Upgrades, and then sends the marks. If only the messages fail, the upgrade
+ * stands, and the exit code is 1; the next check sends the marks. */
 static int
 run(mdsctl_check_t *c)
 {

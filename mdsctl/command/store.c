@@ -54,7 +54,7 @@ static mds_status_t
 name_files(const char *file, mds_error_t *err, mdsctl_stored_t *stored)
 {
     const char  *slash = strrchr(file, '/');
-    mds_status_t status = mdsctl_temp_dir(file, err, &stored->dir);
+    mds_status_t status = mdsctl_temp_dir(NULL, err, &stored->dir);
 
     return status == MDS_OK
                ? mds_path(&stored->path, err, "%s/%s", stored->dir.text,

@@ -36,6 +36,11 @@ mds_status_t
 mdsctl_check_url(mdsctl_check_t *check, const char *path, const char *suffix,
                  mds_buffer_t *url) MDS_MUST_CHECK;
 
+/* Requests path, which may have a query, and reports the URL. */
+mds_status_t
+mdsctl_check_get(mdsctl_check_t *check, mds_buffer_t *path, mds_error_t *err,
+                 mdsctl_answer_t *answer) MDS_MUST_CHECK;
+
 /* Sets *err to the status of an error answer and the detail of its RFC 9457
  * problem. Returns MDS_IO. */
 mds_status_t

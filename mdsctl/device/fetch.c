@@ -38,15 +38,6 @@ target_write(mdsctl_sink_t *sink, const void *data, size_t len)
     return true;
 }
 
-static double
-clock_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
-}
-
 static void
 pause_ms(long ms)
 {
@@ -62,7 +53,7 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
     mds_status_t status;
     long         wait_ms = FIRST_PAUSE_MS;
     int64_t      left_ms = mdsctl_http_deadline_ms(http);
-    double       until_s = clock_s() + (double) left_ms / 1000;
+    int64_t      until_ms = mdsctl_clock_ms() + left_ms;
 
     for (*tries = 1;; *tries += 1) {
         status = mdsctl_http_download(http, url, left_ms, t->bytes,
@@ -74,7 +65,7 @@ transfer(mdsctl_http_t *http, const char *url, target_t *t, mds_error_t *err,
             return MDS_OK;
         }
 
-        left_ms = (int64_t) ((until_s - clock_s()) * 1000) - wait_ms;
+        left_ms = until_ms - mdsctl_clock_ms() - wait_ms;
 
         if (status != MDS_IO || *tries == MDSCTL_FETCH_TRIES || left_ms <= 0) {
             break;
@@ -117,7 +108,7 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
     target_t     t = { .base.write = target_write,
                        .path = path,
                        .size_bytes = file->size_bytes };
-    double       begun_s = clock_s();
+    int64_t      begun_ms = mdsctl_clock_ms();
     mds_status_t status;
 
     *fetched = (mdsctl_fetched_t){ 0 };
@@ -133,7 +124,7 @@ mdsctl_fetch(mdsctl_http_t *http, const char *url,
     mdsctl_progress_end(t.progress);
 
     fetched->bytes = t.bytes;
-    fetched->seconds = clock_s() - begun_s;
+    fetched->seconds = (double) (mdsctl_clock_ms() - begun_ms) / 1000;
 
     if (status == MDS_OK) {
         status = verify(&t, url, file, err);

@@ -301,18 +301,56 @@ mdsctl_answer_free(mdsctl_answer_t *answer)
     mds_buffer_free(&answer->body);
 }
 
-void
-mdsctl_http_encode(mds_buffer_t *query, mds_str_t text)
+char *
+mdsctl_http_decode(mds_str_t text)
 {
-    /* A length of 0 would mean that the text ends with a zero byte. */
-    char *escaped = text.len == 0
-                        ? NULL
-                        : curl_easy_escape(NULL, text.data, (int) text.len);
+    int   len = 0;
+    char *copy = NULL;
+    char *decoded;
 
-    if (escaped != NULL) {
-        mds_buffer_add(query, escaped, strlen(escaped));
-        curl_free(escaped);
-    } else if (text.len > 0) {
-        query->failed = true;
+    /* For libcurl, a length of 0 means a text that ends with a zero byte. */
+    if (text.len == 0) {
+        return strdup("");
     }
+
+    decoded = curl_easy_unescape(NULL, text.data, (int) text.len, &len);
+
+    if (decoded != NULL && memchr(decoded, 0, (size_t) len) == NULL) {
+        copy = strdup(decoded);
+    }
+
+    curl_free(decoded);
+    return copy;
+}
+
+static void
+add_escaped(mds_buffer_t *url, mds_str_t text)
+{
+    char *escaped;
+
+    if (text.len == 0) {
+        return;
+    }
+
+    escaped = curl_easy_escape(NULL, text.data, (int) text.len);
+    if (escaped == NULL) {
+        url->failed = true;
+        return;
+    }
+
+    mds_buffer_add(url, escaped, strlen(escaped));
+    curl_free(escaped);
+}
+
+void
+mdsctl_http_add_parameter(mds_buffer_t *url, mds_str_t name, mds_str_t value)
+{
+    mds_buffer_add(url,
+                   url->len > 0 && memchr(url->data, '?', url->len) != NULL
+                       ? "&"
+                       : "?",
+                   1);
+    add_escaped(url, name);
+    mds_buffer_add(url, "=", 1);
+    add_escaped(url, value);
 }

@@ -86,7 +86,12 @@ mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
                      mds_error_t *err) MDS_MUST_CHECK;
 
-/* Appends the text, percent-encoded, to a query. */
-void mdsctl_http_encode(mds_buffer_t *query, mds_str_t text);
+/* Returns the percent-decoded text, which the caller frees, or NULL if it has a
+ * zero byte or memory runs out. */
+char *mdsctl_http_decode(mds_str_t text) MDS_MUST_CHECK;
+
+/* Appends "?NAME=VALUE" or "&NAME=VALUE", percent-encoded, to a URL. */
+void
+mdsctl_http_add_parameter(mds_buffer_t *url, mds_str_t name, mds_str_t value);
 
 #endif

@@ -19,35 +19,26 @@ attribute(const mdsctl_check_t *c, const char *name)
 static mds_status_t
 request_list(mdsctl_check_t *c, mdsctl_answer_t *answer, mds_error_t *err)
 {
-    char         n[16];
-    mds_buffer_t query = { 0 }, url = { 0 };
-    mds_status_t status = MDS_NO_MEMORY;
+    static const char *const names[] = { "app", "user", "channel" };
+    char                     max[16]; /* has room for any int */
+    mds_buffer_t             path = { 0 };
+    mds_status_t             status;
 
-    mds_buffer_add(&query, "messages?app=", 13);
-    mdsctl_http_encode(&query, attribute(c, "app"));
-    mds_buffer_add(&query, "&user=", 6);
-    mdsctl_http_encode(&query, attribute(c, "user"));
-    if (attribute(c, "channel").len > 0) {
-        mds_buffer_add(&query, "&channel=", 9);
-        mdsctl_http_encode(&query, attribute(c, "channel"));
-    }
-    snprintf(n, sizeof(n), "&n=%d", MDS_CLIENT_MESSAGES_MAX);
-    mds_buffer_add(&query, n, strlen(n) + 1);
+    mds_buffer_add(&path, "messages", 8);
 
-    if (!mds_buffer_failed(&query)) {
-        status = mdsctl_check_url(c, (const char *) query.data, "", &url);
-    }
-    if (status == MDS_OK) {
-        mdsctl_report_line(&c->report, "request", "%s",
-                           (const char *) url.data);
-        status = mdsctl_http_get(c->http, (const char *) url.data,
-                                 MDSCTL_HTTP_BODY_MAX, err, answer);
-    } else {
-        mds_fail_memory(err);
+    for (size_t i = 0; i < mds_nelems(names); i++) {
+        if (attribute(c, names[i]).len > 0) {
+            mdsctl_http_add_parameter(&path, mds_str_of(names[i]),
+                                      attribute(c, names[i]));
+        }
     }
 
-    mds_buffer_free(&query);
-    mds_buffer_free(&url);
+    (void) snprintf(max, sizeof(max), "%d", MDS_CLIENT_MESSAGES_MAX);
+    mdsctl_http_add_parameter(&path, mds_str("n"), mds_str_of(max));
+
+    status = mdsctl_check_get(c, &path, err, answer);
+
+    mds_buffer_free(&path);
     return status;
 }
 
@@ -176,36 +167,21 @@ mdsctl_messages_ahead(const mdsctl_check_t *c, const mdsctl_messages_t *m)
                    && mds_version_cmp(&version, &order) > 0));
 }
 
-/* Returns 9, or [11,14]. */
-static mds_json_t *
-run_json(const mds_client_triage_run_t *run)
-{
-    mds_json_t *pair;
-
-    if (run->first == run->last) {
-        return mds_json_integer_new((int64_t) run->first);
-    }
-
-    pair = mds_json_array_new();
-    if (mds_json_append(pair, mds_json_integer_new((int64_t) run->first))
-            != MDS_OK
-        || mds_json_append(pair, mds_json_integer_new((int64_t) run->last))
-               != MDS_OK)
-    {
-        mds_json_release(pair);
-        return NULL;
-    }
-
-    return pair;
-}
-
+/* Returns an array of ids, and of runs as [FIRST,LAST]. */
 static mds_json_t *
 runs_json(const mdsctl_messages_t *m)
 {
     mds_json_t *list = mds_json_array_new();
 
     for (size_t i = 0; i < m->passes.runs; i++) {
-        if (mds_json_append(list, run_json(&m->runs[i])) != MDS_OK) {
+        int64_t first = (int64_t) m->runs[i].first;
+        int64_t last = (int64_t) m->runs[i].last;
+
+        if (mds_json_append(list, first == last
+                                      ? mds_json_integer_new(first)
+                                      : mds_json_pack("[I,I]", first, last))
+            != MDS_OK)
+        {
             mds_json_release(list);
             return NULL;
         }
@@ -218,14 +194,13 @@ static mds_status_t
 marks_json(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
 {
     size_t       len;
-    mds_json_t  *json = mds_json_object_new();
-    mds_status_t status;
+    mds_status_t status = MDS_OK;
+    mds_json_t  *json
+        = mds_json_pack("{s:o,s:o}", "app",
+                        mds_json_string_new(attribute(c, "app")), "user",
+                        mds_json_string_new(attribute(c, "user")));
 
-    status = mds_json_set_str(json, "app", attribute(c, "app"));
-    if (status == MDS_OK) {
-        status = mds_json_set_str(json, "user", attribute(c, "user"));
-    }
-    if (status == MDS_OK && m->passes.delete_through != 0) {
+    if (m->passes.delete_through != 0) {
         status = mds_json_set_integer(json, "delete_through",
                                       (int64_t) m->passes.delete_through);
     }
@@ -233,11 +208,9 @@ marks_json(mdsctl_check_t *c, const mdsctl_messages_t *m, char **body)
         status = mds_json_set(json, "read", runs_json(m));
     }
 
-    if (status == MDS_OK) {
-        status = mds_json_dump(json, MDS_JSON_COMPACT, &c->err, body, &len);
-    } else {
-        mds_fail_memory(&c->err);
-    }
+    status = status == MDS_OK
+                 ? mds_json_dump(json, MDS_JSON_COMPACT, &c->err, body, &len)
+                 : mds_fail_memory(&c->err);
 
     mds_json_release(json);
     return status;

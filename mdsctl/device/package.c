@@ -5,12 +5,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mds_file.h"
 #include "device/fetch.h"
 #include "files/mds_delta.h"
+#include "input.h"
 
 #define MINISIG_MAX 4096 /* bytes */
 
@@ -24,23 +24,15 @@ typedef struct {
 static mds_status_t
 create_files(mdsctl_check_t *c, work_files_t *w)
 {
-    const char  *tmp = getenv("TMPDIR");
-    mds_path_t   dir;
-    mds_status_t status;
+    mds_path_t   parent;
+    mds_status_t status = MDS_OK;
 
     if (c->out != NULL) {
-        status = mds_path_dir(c->out, &c->err, &dir);
-    } else {
-        status = mds_path(&dir, &c->err, "%s",
-                          tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+        status = mds_path_dir(c->out, &c->err, &parent);
     }
     if (status == MDS_OK) {
-        status = mds_path(&w->dir, &c->err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",
-                          dir.text);
-    }
-    if (status == MDS_OK && mkdtemp(w->dir.text) == NULL) {
-        status = mds_fail_errno(&c->err, "make a directory in %s", dir.text);
-        w->dir.text[0] = '\0';
+        status = mdsctl_temp_dir(c->out != NULL ? parent.text : NULL, &c->err,
+                                 &w->dir);
     }
     if (status == MDS_OK) {
         status = mds_path(&w->delta, &c->err, "%s/delta", w->dir.text);
@@ -55,13 +47,11 @@ create_files(mdsctl_check_t *c, work_files_t *w)
 static void
 remove_files(const work_files_t *w)
 {
-    if (w->dir.text[0] == '\0') {
-        return;
+    if (w->dir.text[0] != '\0') {
+        unlink(w->delta.text);
+        unlink(w->package.text);
+        rmdir(w->dir.text);
     }
-
-    unlink(w->delta.text);
-    unlink(w->package.text);
-    rmdir(w->dir.text);
 }
 
 /* Downloads a file of the manifest, and reports size and time. */

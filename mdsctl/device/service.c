@@ -1,5 +1,7 @@
 /* service: parses the options for requests to a service. */
 
+#define _GNU_SOURCE /* memrchr */
+
 #include "device/service.h"
 
 #include <stdlib.h>
@@ -8,51 +10,17 @@
 #define RATE_BYTES 1000 /* a second */
 #define RATE_WINDOW_S 30
 
-/* Decodes percent-encoding in place. Returns false if it is invalid or has a
- * zero byte. */
-static bool
-decode_percent(char *text)
-{
-    char *to = text;
-
-    for (; *text != '\0'; text++) {
-        int high, low;
-
-        if (*text != '%') {
-            *to++ = *text;
-            continue;
-        }
-
-        high = mds_hex_digit(text[1]);
-        low = high < 0 ? -1 : mds_hex_digit(text[2]);
-        if (low < 0 || high + low == 0) {
-            return false;
-        }
-
-        *to++ = (char) (high * 16 + low);
-        text += 2;
-    }
-
-    *to = '\0';
-    return true;
-}
-
-/* Moves "NAME:PASSWORD@" out of the URL, to the memory behind the shorter URL,
- * so that the URL can be printed. */
+/* Moves "NAME:PASSWORD@" out of the URL, so that the URL can be printed. The
+ * decoded user is not longer, and fits behind the shorter URL. */
 static int
 extract_user(char *url, mdsctl_http_options_t *options)
 {
     char  *host = strstr(url, "://") + 3;
-    size_t len = strcspn(host, "/");
-    size_t user_len = len;
+    char  *at = memrchr(host, '@', strcspn(host, "/"));
+    char  *user;
     size_t rest_len;
-    char   user[512];
 
-    while (user_len > 0 && host[user_len - 1] != '@') {
-        user_len--;
-    }
-
-    if (user_len == 0) {
+    if (at == NULL) {
         return MDSCTL_DONE;
     }
 
@@ -61,24 +29,15 @@ extract_user(char *url, mdsctl_http_options_t *options)
             "the user is given twice: by --user and in the URL");
     }
 
-    if (user_len > sizeof(user)) {
-        return mdsctl_fail_usage("the user in the URL is over %zu bytes",
-                                 sizeof(user) - 1);
+    user = mdsctl_http_decode((mds_str_t){ (size_t) (at - host), host });
+    if (user == NULL) {
+        return mdsctl_fail_usage("the user in the URL is not valid");
     }
 
-    memcpy(user, host, user_len - 1);
-    user[user_len - 1] = '\0';
-    rest_len = strlen(host + user_len);
-    memmove(host, host + user_len, rest_len + 1);
-
-    if (!decode_percent(user)) {
-        return mdsctl_fail_usage("the user in the URL is not percent-encoded");
-    }
-
-    /* It is not longer than the removed part, so it fits behind the zero byte.
-     */
-    memcpy(host + rest_len + 1, user, strlen(user) + 1);
-    options->user = host + rest_len + 1;
+    rest_len = strlen(at + 1);
+    memmove(host, at + 1, rest_len + 1);
+    options->user = strcpy(host + rest_len + 1, user);
+    free(user);
 
     return MDSCTL_DONE;
 }

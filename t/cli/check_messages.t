@@ -115,12 +115,12 @@ serve($nothing, list(''));
 ($code, $said, $err) = check('user=a b&n=1', @device);
 is $code, 0, 'an empty list: exit 0';
 is +($edge->requests)[1], 'GET /mds/v1/messages?app=com.example.shop'
-    . '&user=a+b%26n%3D1&n=1000', 'the question is encoded';
+    . '&user=a%20b%26n%3D1&n=1000', 'the question is encoded';
 is_deeply asked(), ['GET check', 'GET messages'], 'nothing to say: no POST';
 
 check('channel=x y', @user);
 is +($edge->requests)[3], 'GET /mds/v1/messages?app=com.example.shop'
-    . '&user=alice&channel=x+y&n=1000', 'the channel has a say in what is latest';
+    . '&user=alice&channel=x%20y&n=1000', 'the channel has a say in what is latest';
 
 serve($nothing, undef);
 ($code, $said, $err) = check(@user);

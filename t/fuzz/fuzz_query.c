@@ -28,24 +28,24 @@ check(const mds_request_t *request, mds_str_t query, const char *buffer)
 static void
 again(const mds_request_t *request)
 {
-    mds_buffer_t  query = { 0 };
+    mds_buffer_t  url = { 0 };
+    mds_str_t     query = mds_null_str;
     mds_request_t same = { 0 };
     char         *buffer;
 
     for (size_t i = 0; i < request->count; i++) {
-        mds_buffer_add(&query, "&", i > 0);
-        mdsctl_http_encode(&query, request->attributes[i].name);
-        mds_buffer_add(&query, "=", 1);
-        mdsctl_http_encode(&query, request->attributes[i].value);
+        mdsctl_http_add_parameter(&url, request->attributes[i].name,
+                                  request->attributes[i].value);
+    }
+
+    fuzz_must(!mds_buffer_failed(&url));
+
+    if (url.len > 0) {
+        query = (mds_str_t){ url.len - 1, (const char *) url.data + 1 };
     }
 
     buffer = fuzz_room(query.len);
-    fuzz_must(!mds_buffer_failed(&query));
-    fuzz_must(
-        mds_request_parse(&same,
-                          (mds_str_t){ query.len, (const char *) query.data },
-                          buffer, NULL)
-        == MDS_OK);
+    fuzz_must(mds_request_parse(&same, query, buffer, NULL) == MDS_OK);
     fuzz_must(same.count == request->count);
 
     for (size_t i = 0; i < request->count; i++) {
@@ -55,7 +55,7 @@ again(const mds_request_t *request)
     }
 
     free(buffer);
-    mds_buffer_free(&query);
+    mds_buffer_free(&url);
 }
 
 int
