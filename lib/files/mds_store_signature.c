@@ -73,21 +73,21 @@ mds_store_copy_signature(const char *from, const char *to,
     return status;
 }
 
-/* Returns whether there is a well-formed signature by this key. */
-static bool
-mds_store_is_signature(const char *path, const uint8_t keyid[MDS_KEYID_BYTES])
+/* Reads only the key id of a signature. */
+static mds_status_t
+mds_store_read_keyid(const char *path, mds_error_t *err,
+                     uint8_t keyid[MDS_KEYID_BYTES])
 {
     char        *text;
     size_t       len;
-    uint8_t      found[MDS_KEYID_BYTES];
     mds_status_t status
-        = mds_store_read_signature(path, NULL, &text, &len, found);
+        = mds_store_read_signature(path, err, &text, &len, keyid);
 
     if (status == MDS_OK) {
         free(text);
     }
 
-    return status == MDS_OK && memcmp(found, keyid, sizeof(found)) == 0;
+    return status;
 }
 
 /* Gives the two paths of a file's signature: the key's own, and the common one.
@@ -109,11 +109,15 @@ mds_status_t
 mds_store_signed(const char *depot, const mds_sha256_t *sha256,
                  const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
 {
+    uint8_t      found[MDS_KEYID_BYTES];
     mds_path_t   own, common;
     mds_status_t status
         = mds_store_signature_paths(depot, sha256, keyid, err, &own, &common);
 
-    if (status != MDS_OK || mds_store_is_signature(own.text, keyid)) {
+    if (status != MDS_OK
+        || (mds_store_read_keyid(own.text, NULL, found) == MDS_OK
+            && memcmp(found, keyid, sizeof(found)) == 0))
+    {
         return status;
     }
 
@@ -130,21 +134,12 @@ mds_status_t
 mds_store_signer(const char *depot, const mds_sha256_t *sha256,
                  mds_error_t *err, uint8_t keyid[MDS_KEYID_BYTES])
 {
-    char        *text;
-    size_t       len;
     mds_path_t   path;
     mds_status_t status
         = mds_store_signature_path(depot, sha256, NULL, err, &path);
 
-    if (status == MDS_OK) {
-        status = mds_store_read_signature(path.text, err, &text, &len, keyid);
-    }
-
-    if (status == MDS_OK) {
-        free(text);
-    }
-
-    return status;
+    return status == MDS_OK ? mds_store_read_keyid(path.text, err, keyid)
+                            : status;
 }
 
 mds_status_t

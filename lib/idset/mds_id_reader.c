@@ -21,7 +21,7 @@ struct mds_id_reader_s {
     uint64_t    line; /* of the last id, from 1 */
     size_t      next; /* offset of the next line in data */
     size_t      len;
-    char        data[MDS_ID_READER_CHUNK];
+    char        data[MDS_ID_READER_CHUNK]; /* mds_id_reader_fill() */
 };
 
 static bool

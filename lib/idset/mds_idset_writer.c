@@ -73,6 +73,11 @@ mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
+    if (id.len > MDS_ID_MAX) {
+        return mds_fail(err, MDS_INVALID,
+                        "the id is too long: at most %d bytes", MDS_ID_MAX);
+    }
+
     if (make->len + id.len + 1 > MDS_IDSET_WRITER_BUFFER) {
         status = mds_idset_writer_flush(make, err);
     }

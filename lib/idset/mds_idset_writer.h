@@ -21,7 +21,7 @@ typedef struct {
     uint64_t           bytes;    /* of the text so far */
     size_t             len;      /* of the text, not written yet */
     bool               measures; /* reads, and makes nothing */
-    char              *buffer;
+    char              *buffer;   /* mds_idset_writer_line() bounds it */
     mds_progress_t    *progress;
 } mds_idset_writer_t;
 

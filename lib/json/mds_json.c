@@ -235,15 +235,12 @@ mds_json_find(const mds_json_t *object, mds_str_t key)
 mds_status_t
 mds_json_put(mds_json_t *object, mds_str_t key, mds_json_t *value)
 {
-    /* the library takes the reference on failure as well, and takes NULL */
-    if (json_object_setn_new(inner(object), key.len == 0 ? "" : key.data,
-                             key.len, inner(value))
-        != 0)
-    {
-        return MDS_NO_MEMORY;
-    }
-
-    return MDS_OK;
+    /* jansson takes the reference on failure as well, and fails for NULL. */
+    return json_object_setn_new(inner(object), key.len == 0 ? "" : key.data,
+                                key.len, inner(value))
+                   == 0
+               ? MDS_OK
+               : MDS_NO_MEMORY;
 }
 
 mds_status_t
@@ -273,7 +270,7 @@ mds_json_set_bool(mds_json_t *object, const char *key, bool value)
 void
 mds_json_delete(mds_json_t *object, const char *key)
 {
-    /* fails only where there is no such key */
+    /* It fails only if there is no such key. */
     (void) json_object_del(inner(object), key);
 }
 
@@ -311,26 +308,22 @@ mds_json_at(const mds_json_t *array, size_t i)
 mds_status_t
 mds_json_append(mds_json_t *array, mds_json_t *value)
 {
-    if (json_array_append_new(inner(array), inner(value)) != 0) {
-        return MDS_NO_MEMORY;
-    }
-
-    return MDS_OK;
+    return json_array_append_new(inner(array), inner(value)) == 0
+               ? MDS_OK
+               : MDS_NO_MEMORY;
 }
 
 mds_status_t
 mds_json_insert(mds_json_t *array, size_t i, mds_json_t *value)
 {
-    if (json_array_insert_new(inner(array), i, inner(value)) != 0) {
-        return MDS_NO_MEMORY;
-    }
-
-    return MDS_OK;
+    return json_array_insert_new(inner(array), i, inner(value)) == 0
+               ? MDS_OK
+               : MDS_NO_MEMORY;
 }
 
 void
 mds_json_remove(mds_json_t *array, size_t i)
 {
-    /* fails only where there is no such element */
+    /* It fails only if there is no such element. */
     (void) json_array_remove(inner(array), i);
 }

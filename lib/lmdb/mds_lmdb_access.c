@@ -39,6 +39,16 @@ mds_lmdb_found(mds_lmdb_t *lmdb, int code)
     return false;
 }
 
+/* It is not inlined: a look-up in this process would take an instruction
+ * more. */
+static MDS_NOINLINE bool
+mds_lmdb_get_remote(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                    mds_str_t *value)
+{
+    return mds_lmdb_found(lmdb, lmdb->remote->ops->get(lmdb->remote, table, key,
+                                                       value));
+}
+
 bool
 mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
 {
@@ -51,8 +61,7 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
     }
 
     if (lmdb->remote != NULL) {
-        return mds_lmdb_found(lmdb, lmdb->remote->ops->get(lmdb->remote, table,
-                                                           key, value));
+        return mds_lmdb_get_remote(lmdb, table, key, value);
     }
 
     if (!mds_lmdb_found(lmdb, mdb_get(lmdb->txn, lmdb->tables[table], &k, &v)))

@@ -20,7 +20,7 @@ struct mds_lmdb_s {
     int             code;    /* the transaction's first failure */
     mds_file_id_t   file_id; /* of the file; IMMUTABLE alone */
     unsigned        table_count;
-    MDB_dbi         tables[MDS_LMDB_TABLES_MAX];
+    MDB_dbi         tables[MDS_LMDB_TABLES_MAX]; /* mds_lmdb_open() */
 
     mds_lmdb_remote_t *remote; /* has the environment instead; NULL: none */
 };

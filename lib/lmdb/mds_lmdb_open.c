@@ -256,7 +256,13 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
               mds_lmdb_t **lmdb)
 {
     mds_status_t status = MDS_OK;
-    mds_lmdb_t  *opened = calloc(1, sizeof(*opened));
+    mds_lmdb_t  *opened;
+
+    if (table_count > MDS_LMDB_TABLES_MAX) {
+        return mds_fail(err, MDS_INVALID, "\"%s\": too many tables", path);
+    }
+
+    opened = calloc(1, sizeof(*opened));
 
     if (opened == NULL
         || (opened->handles = calloc(1, sizeof(*opened->handles))) == NULL)

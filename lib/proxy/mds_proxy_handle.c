@@ -23,7 +23,7 @@ struct mds_lmdb_remote_walk_s {
     mds_proxy_payload_t *pairs; /* received */
     char                *next;  /* pair to return */
     char                *end;
-    char                 last[MDS_LMDB_KEY_MAX];
+    char                 last[MDS_LMDB_KEY_MAX]; /* mds_proxy_next_pair() */
 };
 
 static mds_proxy_handle_t *

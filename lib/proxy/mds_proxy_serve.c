@@ -23,7 +23,7 @@ typedef struct {
     mds_proxy_answer_t  answer;
     mds_error_t         err;
     int                 fd; /* that came along; below zero: none */
-    char                key[MDS_LMDB_KEY_MAX];
+    char                key[MDS_LMDB_KEY_MAX]; /* mds_serve_receive() */
     char               *value;
     const char         *payload;
     mds_buffer_t        pairs;
