@@ -16,18 +16,19 @@
 #include "base/mds_file.h"
 #include "files/mds_delta.h"
 
-#define MDS_FOREIGN_WORDS 9 /* of a command, with the NULL behind them */
-#define MDS_FOREIGN_SLACK ((uint64_t) 1 << 20) /* bytes above the new file */
-#define MDS_FOREIGN_NO_TOOL 127                /* as a shell has it */
+#define MDS_TOOL_WORDS 9 /* of a command, with the NULL behind them */
+#define MDS_TOOL_SLACK ((uint64_t) 1 << 20) /* bytes above the new file */
+#define MDS_TOOL_NOT_FOUND 127              /* the exit code, as in a shell */
 
 /* Words of a command that are replaced; they are compared by address. */
 static const char mds_delta_check_old[] = "OLD";
 static const char mds_delta_check_new[] = "NEW";
 static const char mds_delta_check_delta[] = "DIFFERENCE";
+static const char mds_delta_check_option[] = "--patch-from=OLD";
 
 typedef struct {
     mds_str_t   format;
-    const char *command[MDS_FOREIGN_WORDS];
+    const char *command[MDS_TOOL_WORDS];
 } mds_delta_check_tool_t;
 
 static const mds_delta_check_tool_t mds_delta_check_tools[] = {
@@ -40,48 +41,40 @@ static const mds_delta_check_tool_t mds_delta_check_tools[] = {
     { mds_str("vcdiff"),
       { "xdelta3", "-d", "-f", "-s", mds_delta_check_old, mds_delta_check_delta,
         mds_delta_check_new } },
+    { mds_str("zstd"),
+      { "zstd", "-d", "-q", "--long=31", mds_delta_check_option,
+        mds_delta_check_delta, "-o", mds_delta_check_new } },
 };
 
-/* zstd takes the old file in one word with its option. */
-#define MDS_FOREIGN_ZSTD mds_str("zstd")
-
 typedef struct {
-    const mds_delta_check_t *foreign;
+    const mds_delta_check_t *check;
     mds_path_t               dir;
     mds_path_t               made;
     mds_path_t               option; /* --patch-from=OLD */
-    const char              *words[MDS_FOREIGN_WORDS];
+    const char              *words[MDS_TOOL_WORDS];
 } mds_delta_check_run_t;
 
 /* Writes the command. False: the format has no tool. */
 static bool
 mds_delta_check_command(mds_delta_check_run_t *run)
 {
-    const mds_delta_check_t *f = run->foreign;
-
-    if (mds_str_eq(f->format, MDS_FOREIGN_ZSTD)) {
-        const char *words[MDS_FOREIGN_WORDS]
-            = { "zstd",           "-d",          "-q", "--long=31",
-                run->option.text, f->delta_path, "-o", run->made.text };
-
-        memcpy(run->words, words, sizeof(words));
-        return true;
-    }
+    const mds_delta_check_t *check = run->check;
 
     for (size_t i = 0; i < mds_nelems(mds_delta_check_tools); i++) {
         const mds_delta_check_tool_t *tool = &mds_delta_check_tools[i];
 
-        if (!mds_str_eq(tool->format, f->format)) {
+        if (!mds_str_eq(tool->format, check->format)) {
             continue;
         }
 
-        for (size_t w = 0; w < MDS_FOREIGN_WORDS; w++) {
+        for (size_t w = 0; w < MDS_TOOL_WORDS; w++) {
             const char *word = tool->command[w];
 
-            run->words[w] = word == mds_delta_check_old     ? f->old_path
-                            : word == mds_delta_check_delta ? f->delta_path
-                            : word == mds_delta_check_new   ? run->made.text
-                                                            : word;
+            run->words[w] = word == mds_delta_check_old      ? check->old_path
+                            : word == mds_delta_check_option ? run->option.text
+                            : word == mds_delta_check_delta  ? check->delta_path
+                            : word == mds_delta_check_new    ? run->made.text
+                                                             : word;
         }
 
         return true;
@@ -94,7 +87,7 @@ mds_delta_check_command(mds_delta_check_run_t *run)
 static void
 mds_delta_check_exec(const mds_delta_check_run_t *run)
 {
-    uint64_t      most = run->foreign->made_bytes + MDS_FOREIGN_SLACK;
+    uint64_t      most = run->check->made_bytes + MDS_TOOL_SLACK;
     struct rlimit size = { most, most };
     int           null = open("/dev/null", O_RDWR);
 
@@ -104,7 +97,7 @@ mds_delta_check_exec(const mds_delta_check_run_t *run)
         execvp(run->words[0], (char *const *) run->words);
     }
 
-    _exit(errno == ENOENT ? MDS_FOREIGN_NO_TOOL : 1);
+    _exit(errno == ENOENT ? MDS_TOOL_NOT_FOUND : 1);
 }
 
 /* Waits for the child, and kills its process group when its time is over. */
@@ -112,7 +105,7 @@ static int
 mds_delta_check_wait(pid_t pid)
 {
     const struct timespec moment = { .tv_nsec = 5000000 };
-    time_t                end = time(NULL) + MDS_FOREIGN_SECONDS;
+    time_t                end = time(NULL) + MDS_DELTA_CHECK_SECONDS;
     int                   status = 0;
     pid_t                 ended;
 
@@ -136,7 +129,7 @@ mds_delta_check_wrong(const mds_delta_check_run_t *run, const char *why,
     return mds_fail(err, MDS_INVALID,
                     "the delta (%.*s) does not produce this package from"
                     " that version: %s",
-                    MDS_STR(run->foreign->format), why);
+                    MDS_STR(run->check->format), why);
 }
 
 static mds_status_t
@@ -156,7 +149,7 @@ mds_delta_check_tool(const mds_delta_check_run_t *run, mds_error_t *err,
 
     code = mds_delta_check_wait(pid);
 
-    if (code == MDS_FOREIGN_NO_TOOL) {
+    if (code == MDS_TOOL_NOT_FOUND) {
         *checked = false;
         return MDS_OK;
     }
@@ -169,10 +162,11 @@ static mds_status_t
 mds_delta_check_own(const mds_delta_check_run_t *run, mds_error_t *err,
                     bool *checked)
 {
-    const mds_delta_check_t *f = run->foreign;
+    const mds_delta_check_t *check = run->check;
     mds_error_t              why;
-    mds_status_t status = mds_delta_apply(f->old_path, f->delta_path,
-                                          run->made.text, f->made_bytes, &why);
+    mds_status_t             status
+        = mds_delta_apply(check->old_path, check->delta_path, run->made.text,
+                          check->made_bytes, &why);
 
     *checked = true;
 
@@ -194,7 +188,7 @@ mds_delta_check_compare(const mds_delta_check_run_t *run, mds_error_t *err)
         return mds_delta_check_wrong(run, "nothing was made", err);
     }
 
-    return mds_sha256_eq(&digest, &run->foreign->made)
+    return mds_sha256_eq(&digest, &run->check->made)
                ? MDS_OK
                : mds_delta_check_wrong(run, "something else was made", err);
 }
@@ -202,18 +196,19 @@ mds_delta_check_compare(const mds_delta_check_run_t *run, mds_error_t *err)
 static mds_status_t
 mds_delta_check_run(mds_delta_check_run_t *run, mds_error_t *err, bool *checked)
 {
-    const mds_delta_check_t *f = run->foreign;
+    const mds_delta_check_t *check = run->check;
     mds_status_t status = mds_path(&run->made, err, "%s/new", run->dir.text);
 
     if (status == MDS_OK) {
-        status = mds_path(&run->option, err, "--patch-from=%s", f->old_path);
+        status
+            = mds_path(&run->option, err, "--patch-from=%s", check->old_path);
     }
 
     if (status != MDS_OK) {
         return status;
     }
 
-    if (mds_str_eq(f->format, mds_str(MDS_DELTA_FORMAT))) {
+    if (mds_str_eq(check->format, mds_str(MDS_DELTA_FORMAT))) {
         status = mds_delta_check_own(run, err, checked);
 
     } else if (mds_delta_check_command(run)) {
@@ -232,11 +227,10 @@ mds_delta_check_run(mds_delta_check_run_t *run, mds_error_t *err, bool *checked)
 }
 
 mds_status_t
-mds_delta_check(const mds_delta_check_t *foreign, mds_error_t *err,
-                bool *checked)
+mds_delta_check(const mds_delta_check_t *check, mds_error_t *err, bool *checked)
 {
     const char           *tmp = getenv("TMPDIR");
-    mds_delta_check_run_t run = { .foreign = foreign };
+    mds_delta_check_run_t run = { .check = check };
     bool                  done = false;
     mds_status_t          status
         = mds_path(&run.dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",

@@ -8,8 +8,8 @@
  *   zstd               zstd -d --patch-from=OLD DIFFERENCE -o NEW
  *
  * A tool is looked for in PATH, and runs without a shell, in a directory of its
- * own below TMPDIR (or /tmp), for MDS_FOREIGN_SECONDS at most, with a limit on
- * what it may write. Deltas of other formats are not checked.
+ * own below TMPDIR (or /tmp), for MDS_DELTA_CHECK_SECONDS at most, with a limit
+ * on what it may write. Deltas of other formats are not checked.
  */
 
 #ifndef MDS_DELTA_CHECK_H
@@ -17,7 +17,7 @@
 
 #include "base/mds_digest.h"
 
-#define MDS_FOREIGN_SECONDS 300
+#define MDS_DELTA_CHECK_SECONDS 300
 
 typedef struct {
     mds_str_t    format;
@@ -32,7 +32,7 @@ typedef struct {
  * tool for it. MDS_INVALID: it does not make that file. Other statuses: it was
  * not applied.
  */
-mds_status_t mds_delta_check(const mds_delta_check_t *foreign, mds_error_t *err,
+mds_status_t mds_delta_check(const mds_delta_check_t *check, mds_error_t *err,
                              bool *checked) MDS_MUST_CHECK;
 
 #endif

@@ -108,7 +108,7 @@ mds_idchanges_make(mds_idchanges_t *set, const mds_str_t *added,
 
 /* Writes the id, unless it is removed, or added and there already. */
 static mds_status_t
-mds_idset_merge_line(mds_idset_writer_t *make, const mds_idchanges_t *set,
+mds_idset_merge_line(mds_idset_writer_t *writer, const mds_idchanges_t *set,
                      mds_str_t id, mds_error_t *err)
 {
     mds_idchange_t *change = mds_idchanges_find(set, id);
@@ -121,11 +121,11 @@ mds_idset_merge_line(mds_idset_writer_t *make, const mds_idchanges_t *set,
         change->written = true;
     }
 
-    return mds_idset_writer_line(make, id, err);
+    return mds_idset_writer_line(writer, id, err);
 }
 
 static mds_status_t
-mds_idset_merge_base(mds_idset_writer_t *make, const mds_sha256_t *base,
+mds_idset_merge_base(mds_idset_writer_t *writer, const mds_sha256_t *base,
                      const mds_idchanges_t *set, mds_error_t *err)
 {
     mds_str_t        id;
@@ -133,7 +133,7 @@ mds_idset_merge_base(mds_idset_writer_t *make, const mds_sha256_t *base,
     mds_status_t     status;
     mds_id_reader_t *file = NULL;
 
-    status = mds_idset_path(make->depot_dir, base, ".ids", err, &path);
+    status = mds_idset_path(writer->depot_dir, base, ".ids", err, &path);
 
     if (status == MDS_OK) {
         status = mds_id_reader_open(path.text, path.text, err, &file);
@@ -145,7 +145,7 @@ mds_idset_merge_base(mds_idset_writer_t *make, const mds_sha256_t *base,
             break;
         }
 
-        status = mds_idset_merge_line(make, set, id, err);
+        status = mds_idset_merge_line(writer, set, id, err);
     }
 
     /* The status is of the end of the file, unless that was not opened. */
@@ -165,7 +165,7 @@ mds_idset_merge(const char *depot_dir, const mds_sha256_t *base,
                 mds_error_t *err, mds_sha256_t *sha256, uint64_t *count)
 {
     mds_status_t       status;
-    mds_idset_writer_t make
+    mds_idset_writer_t writer
         = { .depot_dir = depot_dir, .name = "the new list" };
     mds_idchanges_t set = { 0 };
 
@@ -175,21 +175,21 @@ mds_idset_merge(const char *depot_dir, const mds_sha256_t *base,
         goto done;
     }
 
-    status = mds_idset_writer_begin(&make, err);
+    status = mds_idset_writer_begin(&writer, err);
 
     if (status == MDS_OK && base != NULL) {
-        status = mds_idset_merge_base(&make, base, &set, err);
+        status = mds_idset_merge_base(&writer, base, &set, err);
     }
 
     for (size_t i = 0; status == MDS_OK && i < added_count; i++) {
-        status = mds_idset_merge_line(&make, &set, added[i], err);
+        status = mds_idset_merge_line(&writer, &set, added[i], err);
     }
 
     if (status == MDS_OK) {
-        status = mds_idset_writer_finish(&make, err, sha256, count);
+        status = mds_idset_writer_finish(&writer, err, sha256, count);
     }
 
-    mds_idset_writer_end(&make);
+    mds_idset_writer_end(&writer);
 
 done:
     free(set.changes);

@@ -22,54 +22,55 @@ typedef struct {
 } mds_idset_writer_step_t;
 
 mds_status_t
-mds_idset_writer_begin(mds_idset_writer_t *make, mds_error_t *err)
+mds_idset_writer_begin(mds_idset_writer_t *writer, mds_error_t *err)
 {
     mds_status_t status
-        = mds_path(&make->dir, err, "%s/lists", make->depot_dir);
+        = mds_path(&writer->dir, err, "%s/lists", writer->depot_dir);
 
-    make->text = MDS_NO_TEMP_FILE;
-    make->set = MDS_NO_TEMP_FILE;
-    make->bytes = 0;
-    make->len = 0;
-    make->buffer = malloc(MDS_IDSET_WRITER_BUFFER);
+    writer->text = MDS_NO_TEMP_FILE;
+    writer->set = MDS_NO_TEMP_FILE;
+    writer->bytes = 0;
+    writer->len = 0;
+    writer->buffer = malloc(MDS_IDSET_WRITER_BUFFER);
 
-    if (status == MDS_OK && make->buffer == NULL) {
+    if (status == MDS_OK && writer->buffer == NULL) {
         status = mds_fail_memory(err);
     }
 
     if (status == MDS_OK) {
-        status = mds_temp_file_create(&make->text, make->dir.text, err);
+        status = mds_temp_file_create(&writer->text, writer->dir.text, err);
     }
 
-    mds_sha256_begin(&make->digest);
+    mds_sha256_begin(&writer->digest);
 
     return status;
 }
 
 void
-mds_idset_writer_end(mds_idset_writer_t *make)
+mds_idset_writer_end(mds_idset_writer_t *writer)
 {
-    mds_temp_file_discard(&make->text);
-    mds_temp_file_discard(&make->set);
-    free(make->buffer);
+    mds_temp_file_discard(&writer->text);
+    mds_temp_file_discard(&writer->set);
+    free(writer->buffer);
 }
 
 static mds_status_t
-mds_idset_writer_flush(mds_idset_writer_t *make, mds_error_t *err)
+mds_idset_writer_flush(mds_idset_writer_t *writer, mds_error_t *err)
 {
-    size_t len = make->len;
+    size_t len = writer->len;
 
-    mds_sha256_add(&make->digest, make->buffer, len);
-    make->bytes += len;
-    make->len = 0;
+    mds_sha256_add(&writer->digest, writer->buffer, len);
+    writer->bytes += len;
+    writer->len = 0;
 
-    return make->measures
+    return writer->measures
                ? MDS_OK
-               : mds_temp_file_write(&make->text, make->buffer, len, err);
+               : mds_temp_file_write(&writer->text, writer->buffer, len, err);
 }
 
 mds_status_t
-mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id, mds_error_t *err)
+mds_idset_writer_line(mds_idset_writer_t *writer, mds_str_t id,
+                      mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
@@ -78,31 +79,31 @@ mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id, mds_error_t *err)
                         "the id is too long: at most %d bytes", MDS_ID_MAX);
     }
 
-    if (make->len + id.len + 1 > MDS_IDSET_WRITER_BUFFER) {
-        status = mds_idset_writer_flush(make, err);
+    if (writer->len + id.len + 1 > MDS_IDSET_WRITER_BUFFER) {
+        status = mds_idset_writer_flush(writer, err);
     }
 
-    memcpy(make->buffer + make->len, id.data, id.len);
-    make->buffer[make->len + id.len] = '\n';
-    make->len += id.len + 1;
+    memcpy(writer->buffer + writer->len, id.data, id.len);
+    writer->buffer[writer->len + id.len] = '\n';
+    writer->len += id.len + 1;
 
     return status;
 }
 
 /* Drops the byte order mark that the buffer begins with. */
 static void
-mds_idset_writer_drop_mark(mds_idset_writer_t *make)
+mds_idset_writer_drop_mark(mds_idset_writer_t *writer)
 {
-    size_t mark = mds_text_mark((mds_str_t){ make->len, make->buffer });
+    size_t mark = mds_text_mark((mds_str_t){ writer->len, writer->buffer });
 
-    make->len -= mark;
-    memmove(make->buffer, make->buffer + mark, make->len);
+    writer->len -= mark;
+    memmove(writer->buffer, writer->buffer + mark, writer->len);
 }
 
 /* Copies the text without its byte order mark: older versions took the mark for
  * a part of the first id, and such a list has another digest. */
 static mds_status_t
-mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
+mds_idset_writer_copy(mds_idset_writer_t *writer, const char *path,
                       mds_error_t *err)
 {
     int          fd;
@@ -115,19 +116,20 @@ mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
     }
 
     do {
-        n = read(fd, make->buffer, MDS_IDSET_WRITER_BUFFER);
+        n = read(fd, writer->buffer, MDS_IDSET_WRITER_BUFFER);
 
         if (n > 0) {
-            make->len = (size_t) n;
+            writer->len = (size_t) n;
 
-            if (make->bytes == 0) {
-                mds_idset_writer_drop_mark(make);
+            if (writer->bytes == 0) {
+                mds_idset_writer_drop_mark(writer);
             }
 
-            status = mds_idset_writer_flush(make, err);
+            status = mds_idset_writer_flush(writer, err);
 
-            if (make->progress != NULL) {
-                make->progress->report(make->progress, make->bytes, 3 * size);
+            if (writer->progress != NULL) {
+                writer->progress->report(writer->progress, writer->bytes,
+                                         3 * size);
             }
 
         } else if (n < 0 && errno != EINTR) {
@@ -141,7 +143,7 @@ mds_idset_writer_copy(mds_idset_writer_t *make, const char *path,
 
 /* Hashes the ids of the text that was written. */
 static mds_status_t
-mds_idset_writer_hash(mds_idset_writer_t *make, mds_u64_sort_t *sort,
+mds_idset_writer_hash(mds_idset_writer_t *writer, mds_u64_sort_t *sort,
                       mds_error_t *err)
 {
     uint64_t         reported = 0;
@@ -149,7 +151,8 @@ mds_idset_writer_hash(mds_idset_writer_t *make, mds_u64_sort_t *sort,
     mds_status_t     status;
     mds_id_reader_t *file;
 
-    status = mds_id_reader_open(make->text.path.text, make->name, err, &file);
+    status
+        = mds_id_reader_open(writer->text.path.text, writer->name, err, &file);
     if (status != MDS_OK) {
         return status;
     }
@@ -165,10 +168,10 @@ mds_idset_writer_hash(mds_idset_writer_t *make, mds_u64_sort_t *sort,
             break;
         }
 
-        if (make->progress != NULL && mds_id_reader_bytes(file) != reported) {
+        if (writer->progress != NULL && mds_id_reader_bytes(file) != reported) {
             reported = mds_id_reader_bytes(file);
-            make->progress->report(make->progress, make->bytes + reported,
-                                   3 * make->bytes);
+            writer->progress->report(writer->progress, writer->bytes + reported,
+                                     3 * writer->bytes);
         }
     }
 
@@ -191,28 +194,28 @@ mds_idset_writer_step(mds_progress_t *progress, uint64_t done, uint64_t total)
 
 /* Makes the sealed set of the text, under a temporary name. */
 static mds_status_t
-mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
+mds_idset_writer_set(mds_idset_writer_t *writer, mds_error_t *err,
                      uint64_t *count)
 {
     mds_u64_sort_t         *sort = NULL;
     mds_status_t            status;
     mds_idset_writer_step_t step
-        = { { mds_idset_writer_step }, NULL, make->bytes };
+        = { { mds_idset_writer_step }, NULL, writer->bytes };
 
-    step.outer = make->progress;
+    step.outer = writer->progress;
 
-    status = mds_u64_sort_new(make->dir.text, MDS_U64_SORT_RUN, err, &sort);
+    status = mds_u64_sort_new(writer->dir.text, MDS_U64_SORT_RUN, err, &sort);
 
     if (status == MDS_OK) {
-        status = mds_idset_writer_hash(make, sort, err);
+        status = mds_idset_writer_hash(writer, sort, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_temp_file_create(&make->set, make->dir.text, err);
+        status = mds_temp_file_create(&writer->set, writer->dir.text, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_idset_build(make->set.path.text, sort,
+        status = mds_idset_build(writer->set.path.text, sort,
                                  step.outer != NULL ? &step.progress : NULL,
                                  err, count);
     }
@@ -220,7 +223,8 @@ mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
     mds_u64_sort_free(sort);
 
     if (status == MDS_OK) {
-        status = mds_seal_write(make->set.path.text, make->sha256.bytes, err);
+        status
+            = mds_seal_write(writer->set.path.text, writer->sha256.bytes, err);
     }
 
     return status;
@@ -228,13 +232,13 @@ mds_idset_writer_set(mds_idset_writer_t *make, mds_error_t *err,
 
 /* Returns whether the list exists, text and set; *count is set if it does. */
 static bool
-mds_idset_writer_found(const mds_idset_writer_t *make, const char *text_path,
+mds_idset_writer_found(const mds_idset_writer_t *writer, const char *text_path,
                        uint64_t *count)
 {
     mds_idset_t *list;
 
     if (access(text_path, F_OK) != 0
-        || mds_idset_open(make->depot_dir, &make->sha256, NULL, &list)
+        || mds_idset_open(writer->depot_dir, &writer->sha256, NULL, &list)
                != MDS_OK)
     {
         return false;
@@ -247,24 +251,24 @@ mds_idset_writer_found(const mds_idset_writer_t *make, const char *text_path,
 }
 
 mds_status_t
-mds_idset_writer_finish(mds_idset_writer_t *make, mds_error_t *err,
+mds_idset_writer_finish(mds_idset_writer_t *writer, mds_error_t *err,
                         mds_sha256_t *sha256, uint64_t *count)
 {
     uint64_t     found;
     mds_path_t   text_path, set_path;
     mds_status_t status;
 
-    status = mds_idset_writer_flush(make, err);
+    status = mds_idset_writer_flush(writer, err);
     if (status != MDS_OK) {
         return status;
     }
 
-    mds_sha256_end(&make->digest, &make->sha256);
+    mds_sha256_end(&writer->digest, &writer->sha256);
 
-    status = mds_idset_path(make->depot_dir, &make->sha256, ".ids", err,
+    status = mds_idset_path(writer->depot_dir, &writer->sha256, ".ids", err,
                             &text_path);
     if (status == MDS_OK) {
-        status = mds_idset_path(make->depot_dir, &make->sha256, ".mdb", err,
+        status = mds_idset_path(writer->depot_dir, &writer->sha256, ".mdb", err,
                                 &set_path);
     }
 
@@ -272,22 +276,23 @@ mds_idset_writer_finish(mds_idset_writer_t *make, mds_error_t *err,
         return status;
     }
 
-    if (!mds_idset_writer_found(make, text_path.text, &found)) {
-        status = mds_idset_writer_set(make, err, &found);
+    if (!mds_idset_writer_found(writer, text_path.text, &found)) {
+        status = mds_idset_writer_set(writer, err, &found);
 
         /* The text is first, so that a set always has its text. */
         if (status == MDS_OK) {
-            status
-                = mds_temp_file_commit(&make->text, text_path.text, 0600, err);
+            status = mds_temp_file_commit(&writer->text, text_path.text, 0600,
+                                          err);
         }
 
         if (status == MDS_OK) {
-            status = mds_temp_file_commit(&make->set, set_path.text, 0444, err);
+            status
+                = mds_temp_file_commit(&writer->set, set_path.text, 0444, err);
         }
     }
 
     if (status == MDS_OK) {
-        *sha256 = make->sha256;
+        *sha256 = writer->sha256;
         *count = found;
     }
 
@@ -300,20 +305,20 @@ mds_idset_import(const char *depot_dir, const char *path,
                  mds_sha256_t *sha256, uint64_t *count)
 {
     mds_status_t       status;
-    mds_idset_writer_t make
+    mds_idset_writer_t writer
         = { .depot_dir = depot_dir, .name = path, .progress = progress };
 
-    status = mds_idset_writer_begin(&make, err);
+    status = mds_idset_writer_begin(&writer, err);
 
     if (status == MDS_OK) {
-        status = mds_idset_writer_copy(&make, path, err);
+        status = mds_idset_writer_copy(&writer, path, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_idset_writer_finish(&make, err, sha256, count);
+        status = mds_idset_writer_finish(&writer, err, sha256, count);
     }
 
-    mds_idset_writer_end(&make);
+    mds_idset_writer_end(&writer);
 
     return status;
 }
@@ -350,29 +355,29 @@ mds_idset_measure(const char *path, mds_progress_t *progress, mds_error_t *err,
                   mds_sha256_t *sha256, uint64_t *count)
 {
     mds_status_t       status;
-    mds_idset_writer_t make = { .text = MDS_NO_TEMP_FILE,
-                                .set = MDS_NO_TEMP_FILE,
-                                .name = path,
-                                .measures = true,
-                                .buffer = malloc(MDS_IDSET_WRITER_BUFFER),
-                                .progress = progress };
+    mds_idset_writer_t writer = { .text = MDS_NO_TEMP_FILE,
+                                  .set = MDS_NO_TEMP_FILE,
+                                  .name = path,
+                                  .measures = true,
+                                  .buffer = malloc(MDS_IDSET_WRITER_BUFFER),
+                                  .progress = progress };
 
-    if (make.buffer == NULL) {
+    if (writer.buffer == NULL) {
         return mds_fail_memory(err);
     }
 
-    mds_sha256_begin(&make.digest);
-    status = mds_idset_writer_copy(&make, path, err);
+    mds_sha256_begin(&writer.digest);
+    status = mds_idset_writer_copy(&writer, path, err);
 
     if (status == MDS_OK) {
         status = mds_idset_writer_count(path, err, count);
     }
 
     if (status == MDS_OK) {
-        mds_sha256_end(&make.digest, sha256);
+        mds_sha256_end(&writer.digest, sha256);
     }
 
-    mds_idset_writer_end(&make);
+    mds_idset_writer_end(&writer);
     return status;
 }
 

@@ -27,18 +27,18 @@ typedef struct {
 
 /* Begins the text. The caller has set depot_dir, name and progress (may be
  * NULL), and calls mds_idset_writer_end() in any case. */
-mds_status_t mds_idset_writer_begin(mds_idset_writer_t *make,
+mds_status_t mds_idset_writer_begin(mds_idset_writer_t *writer,
                                     mds_error_t        *err) MDS_MUST_CHECK;
 
-void mds_idset_writer_end(mds_idset_writer_t *make);
+void mds_idset_writer_end(mds_idset_writer_t *writer);
 
 /* Adds an id, of at most MDS_ID_MAX bytes, as a line of the text. */
-mds_status_t mds_idset_writer_line(mds_idset_writer_t *make, mds_str_t id,
+mds_status_t mds_idset_writer_line(mds_idset_writer_t *writer, mds_str_t id,
                                    mds_error_t *err) MDS_MUST_CHECK;
 
 /* Ends the text, and puts the list in its place. */
 mds_status_t
-mds_idset_writer_finish(mds_idset_writer_t *make, mds_error_t *err,
+mds_idset_writer_finish(mds_idset_writer_t *writer, mds_error_t *err,
                         mds_sha256_t *sha256, uint64_t *count) MDS_MUST_CHECK;
 
 #endif
