@@ -222,8 +222,8 @@ ngx_http_mds_problem_write(ngx_http_mds_json_t *w, const void *data)
     const ngx_http_mds_problem_body_t *problem = data;
     size_t                             i = 0;
 
-    while (ngx_http_mds_titles[i].status != problem->status
-           && i < mds_nelems(ngx_http_mds_titles) - 1)
+    while (i < mds_nelems(ngx_http_mds_titles) - 1
+           && ngx_http_mds_titles[i].status != problem->status)
     {
         i++;
     }
