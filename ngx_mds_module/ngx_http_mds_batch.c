@@ -10,10 +10,10 @@
 
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
-#include "ngx_http_mds_json.h"
 #include "ngx_http_mds_request.h"
 #include "ngx_http_mds_respond.h"
 
+#include "base/mds_quote.h"
 #include "request/mds_batch.h"
 
 /* The first guess of a result's size: a manifest with its signature, names and
@@ -127,30 +127,35 @@ ngx_http_mds_batch_request(ngx_http_mds_evaluation_t *e, size_t i,
 }
 
 static void
-ngx_http_mds_write_result(ngx_http_mds_json_t *w, const mds_batch_t *batch,
+ngx_http_mds_write_result(mds_bounded_output_t *out, const mds_batch_t *batch,
                           size_t i, const ngx_http_mds_question_t *question)
 {
     const mds_decision_t *decision = &question->decision;
 
-    ngx_http_mds_json_raw(w, i > 0 ? ",{\"kind\":\"" : "{\"kind\":\"");
-    ngx_http_mds_json_quoted(w, mds_batch_kind(batch, i));
-    ngx_http_mds_json_raw(w, "\",\"name\":\"");
-    ngx_http_mds_json_quoted(w, mds_batch_name(batch, i));
-    ngx_http_mds_json_raw(w, "\",\"action\":\"");
+    if (i > 0) {
+        mds_bounded_output_put(out, mds_str(","));
+    }
+
+    mds_bounded_output_put(out, mds_str("{\"kind\":\""));
+    mds_quote(out, mds_batch_kind(batch, i));
+    mds_bounded_output_put(out, mds_str("\",\"name\":\""));
+    mds_quote(out, mds_batch_name(batch, i));
+    mds_bounded_output_put(out, mds_str("\",\"action\":\""));
 
     if (question->status != MDS_OK) {
-        ngx_http_mds_json_raw(w, "error\",\"detail\":\"");
-        ngx_http_mds_json_quoted(w, ngx_http_mds_view(&question->detail));
+        mds_bounded_output_put(out, mds_str("error\",\"detail\":\""));
+        mds_quote(out, ngx_http_mds_view(&question->detail));
 
     } else {
-        ngx_http_mds_json_raw(w, mds_action_name(decision->action));
+        mds_bounded_output_put(out,
+                               mds_str_of(mds_action_name(decision->action)));
     }
 
     if (question->status == MDS_OK && decision->quoted.len > 0) {
-        ngx_http_mds_json_raw(w, "\",");
-        ngx_http_mds_json_bytes(w, decision->quoted.data, decision->quoted.len);
+        mds_bounded_output_put(out, mds_str("\","));
+        mds_bounded_output_put(out, decision->quoted);
     } else {
-        ngx_http_mds_json_raw(w, "\"}");
+        mds_bounded_output_put(out, mds_str("\"}"));
     }
 }
 
@@ -211,25 +216,27 @@ ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
 {
     ngx_http_mds_question_t       *question = &e->questions[i];
     ngx_http_mds_batch_response_t *response = e->data;
-    ngx_http_mds_json_t            w;
+    mds_bounded_output_t           out;
     size_t bytes = ngx_http_mds_batch_fit(response, i, question);
 
     if (ngx_http_mds_batch_grow(e->r->pool, response, bytes, err) != MDS_OK) {
         return MDS_NO_MEMORY;
     }
 
-    w = ngx_http_mds_json_into(response->data + response->len,
-                               response->size - response->len
-                                   - NGX_HTTP_MDS_TAIL_BYTES);
-    ngx_http_mds_write_result(&w, response->batch, i, question);
+    out = (mds_bounded_output_t){
+        .p = (char *) response->data + response->len,
+        .end
+        = (char *) response->data + response->size - NGX_HTTP_MDS_TAIL_BYTES,
+    };
+    ngx_http_mds_write_result(&out, response->batch, i, question);
 
-    if (w.out.overrun) {
+    if (out.overrun) {
         return mds_fail(err, MDS_NO_MEMORY, "a result is longer than its room");
     }
 
     response->results[i].offset = response->len;
     response->results[i].len
-        = (u_char *) w.out.p - (response->data + response->len);
+        = (u_char *) out.p - (response->data + response->len);
     response->len += response->results[i].len;
     response->out_of_order |= response->delivered++ != i;
 
@@ -290,7 +297,7 @@ ngx_http_mds_batch_set_actions(ngx_http_mds_evaluation_t *e)
     size_t  count = ngx_min(e->count, NGX_HTTP_MDS_ACTIONS_MAX);
     size_t  size = count * (sizeof("rollback,") - 1) + sizeof("...,") - 1;
     u_char *data;
-    ngx_http_mds_json_t w;
+    mds_bounded_output_t out;
 
     if (e->count == 0) {
         return NGX_OK;
@@ -301,26 +308,28 @@ ngx_http_mds_batch_set_actions(ngx_http_mds_evaluation_t *e)
         return NGX_ERROR;
     }
 
-    w = ngx_http_mds_json_into(data, size);
+    out = (mds_bounded_output_t){ .p = (char *) data,
+                                  .end = (char *) data + size };
 
     for (size_t i = 0; i < count; i++) {
         ngx_http_mds_question_t *question = &e->questions[i];
+        const char              *action = question->status == MDS_OK
+                                              ? mds_action_name(question->decision.action)
+                                              : "error";
 
-        ngx_http_mds_json_raw(&w, question->status == MDS_OK ? mds_action_name(
-                                      question->decision.action)
-                                                             : "error");
-        ngx_http_mds_json_raw(&w, ",");
+        mds_bounded_output_put(&out, mds_str_of(action));
+        mds_bounded_output_put(&out, mds_str(","));
     }
 
     if (count < e->count) {
-        ngx_http_mds_json_raw(&w, "...,");
+        mds_bounded_output_put(&out, mds_str("...,"));
     }
 
     /* The last comma is left out. */
     e->ctx->action.data = data;
-    e->ctx->action.len = (u_char *) w.out.p - 1 - data;
+    e->ctx->action.len = (u_char *) out.p - 1 - data;
 
-    return w.out.overrun ? NGX_ERROR : NGX_OK;
+    return out.overrun ? NGX_ERROR : NGX_OK;
 }
 
 static ngx_int_t

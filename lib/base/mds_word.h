@@ -17,6 +17,19 @@
 
 #define MDS_WORD_HIGH_BITS MDS_WORD_OF(0x80)
 
+/* The first eight bytes of a literal, with zero behind a shorter one: what
+ * mds_word_load_part() returns, as a constant. */
+#define MDS_WORD_OF_LITERAL(text)                                              \
+    (MDS_WORD_BYTE(text, 0) | MDS_WORD_BYTE(text, 1) | MDS_WORD_BYTE(text, 2)  \
+     | MDS_WORD_BYTE(text, 3) | MDS_WORD_BYTE(text, 4)                         \
+     | MDS_WORD_BYTE(text, 5) | MDS_WORD_BYTE(text, 6)                         \
+     | MDS_WORD_BYTE(text, 7))
+
+#define MDS_WORD_BYTE(text, i)                                                 \
+    ((uint64_t) (uint8_t) ((i) < sizeof(text) ? (text)[(i) % sizeof(text)]     \
+                                              : '\0')                          \
+     << 8 * (i))
+
 /* Returns eight bytes. */
 static inline uint64_t
 mds_word_load(const char *bytes)

@@ -11,9 +11,15 @@
 #include "evaluate/mds_user_messages.h"
 
 static const mds_release_record_t *
-mds_release_at(const mds_record_t *record, uint32_t i)
+mds_releases(const mds_record_t *record)
 {
-    return mds_record_item(record, MDS_TABLE_RELEASES, i);
+    return mds_record_item(record, MDS_TABLE_RELEASES, 0);
+}
+
+static const mds_release_record_t *
+mds_releases_end(const mds_record_t *record)
+{
+    return mds_releases(record) + record->tables[MDS_TABLE_RELEASES].count;
 }
 
 /* Returns whether the release is of the installed version, and for the device.
@@ -30,11 +36,12 @@ mds_is_installed(mds_eval_t *eval, const mds_release_record_t *release)
 static bool
 mds_has_other_release(mds_eval_t *eval)
 {
-    const mds_record_t *record = eval->record;
+    const mds_record_t         *record = eval->record;
+    const mds_release_record_t *release = mds_releases(record);
+    const mds_release_record_t *end = mds_releases_end(record);
 
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_release_at(record, i);
-        mds_reason_t                why;
+    for (; release < end; release++) {
+        mds_reason_t why;
 
         if (release->state != MDS_RELEASE_ROLLED_BACK
             && mds_is_installed(eval, release)
@@ -55,14 +62,15 @@ mds_has_other_release(mds_eval_t *eval)
 static const mds_release_record_t *
 mds_find_rolled_back(mds_eval_t *eval)
 {
-    const mds_record_t *record = eval->record;
+    const mds_record_t         *record = eval->record;
+    const mds_release_record_t *release = mds_releases(record);
+    const mds_release_record_t *end = mds_releases_end(record);
 
     if (eval->installed.len == 0) {
         return NULL;
     }
 
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_release_at(record, i);
+    for (; release < end; release++) {
 
         if (release->state == MDS_RELEASE_ROLLED_BACK
             && mds_is_installed(eval, release))
@@ -106,12 +114,13 @@ static const mds_release_record_t *
 mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
 {
     const mds_record_t         *record = eval->record;
+    const mds_release_record_t *release = mds_releases(record);
+    const mds_release_record_t *end = mds_releases_end(record);
     const mds_release_record_t *chosen = NULL;
 
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_release_at(record, i);
-        mds_reason_t                why;
-        mds_answer_t                answer;
+    for (; release < end; release++) {
+        mds_reason_t why;
+        mds_answer_t answer;
 
         if (!mds_eval_release(eval, release, MDS_EVAL_OFFER, &why)
             || (eval->pending
@@ -143,11 +152,12 @@ static const mds_release_record_t *
 mds_find_rollback_target(mds_eval_t *eval)
 {
     const mds_record_t         *record = eval->record;
+    const mds_release_record_t *release = mds_releases(record);
+    const mds_release_record_t *end = mds_releases_end(record);
     const mds_release_record_t *best = NULL;
 
-    for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++) {
-        const mds_release_record_t *release = mds_release_at(record, i);
-        mds_reason_t                why;
+    for (; release < end; release++) {
+        mds_reason_t why;
 
         if (mds_eval_version_cmp(eval, release->version_key) >= 0
             || (best != NULL

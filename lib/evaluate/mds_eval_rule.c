@@ -28,13 +28,13 @@ mds_eval_fetch(const mds_eval_t *eval, mds_str_t name)
     return value;
 }
 
-static mds_str_t
+static inline mds_str_t
 mds_eval_value(mds_eval_t *eval, uint32_t attribute)
 {
-    const mds_span_t *name
-        = mds_record_item(eval->record, MDS_TABLE_ATTRIBUTES, attribute);
+    if ((eval->attr_known >> attribute & 1) == 0) {
+        const mds_span_t *name
+            = mds_record_item(eval->record, MDS_TABLE_ATTRIBUTES, attribute);
 
-    if ((eval->attr_known & UINT64_C(1) << attribute) == 0) {
         eval->values[attribute]
             = mds_eval_fetch(eval, mds_record_bytes(eval->record, *name));
         eval->attr_known |= UINT64_C(1) << attribute;
@@ -69,8 +69,9 @@ static bool
 mds_rule_has_value(const mds_eval_t *eval, const mds_rule_record_t *rule,
                    mds_str_t value)
 {
-    uint32_t low = rule->values.first;
-    uint32_t high = low + rule->values.count;
+    uint32_t          low = rule->values.first;
+    uint32_t          high = low + rule->values.count;
+    const mds_span_t *text;
 
     while (high - low > MDS_RULE_FEW) {
         uint32_t middle = low + (high - low) / 2;
@@ -82,8 +83,12 @@ mds_rule_has_value(const mds_eval_t *eval, const mds_rule_record_t *rule,
         }
     }
 
-    for (; low < high; low++) {
-        if (mds_str_eq(mds_record_text(eval->record, low), value)) {
+    for (text = mds_record_item(eval->record, MDS_TABLE_TEXTS, low); low < high;
+         low++, text++)
+    {
+        if (text->len == value.len
+            && mds_str_eq(mds_record_bytes(eval->record, *text), value))
+        {
             return true;
         }
     }

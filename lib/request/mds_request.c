@@ -10,35 +10,44 @@
 #include "base/mds_version.h"
 #include "base/mds_word.h"
 
-static const mds_str_t mds_attr_names[] = {
-    [MDS_ATTR_N] = mds_str("n"),
-    [MDS_ATTR_APP] = mds_str("app"),
-    [MDS_ATTR_NET] = mds_str("net"),
-    [MDS_ATTR_CPU] = mds_str("cpu"),
-    [MDS_ATTR_KIND] = mds_str("kind"),
-    [MDS_ATTR_NAME] = mds_str("name"),
-    [MDS_ATTR_USER] = mds_str("user"),
-    [MDS_ATTR_CITY] = mds_str("city"),
-    [MDS_ATTR_BRAND] = mds_str("brand"),
-    [MDS_ATTR_MODEL] = mds_str("model"),
-    [MDS_ATTR_STATE] = mds_str("state"),
-    [MDS_ATTR_DEVICE] = mds_str("device"),
-    [MDS_ATTR_REGION] = mds_str("region"),
-    [MDS_ATTR_REFUSE] = mds_str("refuse"),
-    [MDS_ATTR_VERSION] = mds_str("version"),
-    [MDS_ATTR_CHANNEL] = mds_str("channel"),
-    [MDS_ATTR_COUNTRY] = mds_str("country"),
-    [MDS_ATTR_PLATFORM] = mds_str("platform"),
-    [MDS_ATTR_LANGUAGE] = mds_str("language"),
-    [MDS_ATTR_OS_VERSION] = mds_str("os_version"),
-    [MDS_ATTR_APP_VERSION] = mds_str("app_version"),
-    [MDS_ATTR_SDK_VERSION] = mds_str("sdk_version"),
+/* The known names, and their first eight bytes as a word. */
+#define MDS_ATTR(text)                                                         \
+    {                                                                          \
+        mds_str(text), MDS_WORD_OF_LITERAL(text)                               \
+    }
+
+static const struct {
+    mds_str_t name;
+    uint64_t  head;
+} mds_attrs[] = {
+    [MDS_ATTR_N] = MDS_ATTR("n"),
+    [MDS_ATTR_APP] = MDS_ATTR("app"),
+    [MDS_ATTR_NET] = MDS_ATTR("net"),
+    [MDS_ATTR_CPU] = MDS_ATTR("cpu"),
+    [MDS_ATTR_KIND] = MDS_ATTR("kind"),
+    [MDS_ATTR_NAME] = MDS_ATTR("name"),
+    [MDS_ATTR_USER] = MDS_ATTR("user"),
+    [MDS_ATTR_CITY] = MDS_ATTR("city"),
+    [MDS_ATTR_BRAND] = MDS_ATTR("brand"),
+    [MDS_ATTR_MODEL] = MDS_ATTR("model"),
+    [MDS_ATTR_STATE] = MDS_ATTR("state"),
+    [MDS_ATTR_DEVICE] = MDS_ATTR("device"),
+    [MDS_ATTR_REGION] = MDS_ATTR("region"),
+    [MDS_ATTR_REFUSE] = MDS_ATTR("refuse"),
+    [MDS_ATTR_VERSION] = MDS_ATTR("version"),
+    [MDS_ATTR_CHANNEL] = MDS_ATTR("channel"),
+    [MDS_ATTR_COUNTRY] = MDS_ATTR("country"),
+    [MDS_ATTR_PLATFORM] = MDS_ATTR("platform"),
+    [MDS_ATTR_LANGUAGE] = MDS_ATTR("language"),
+    [MDS_ATTR_OS_VERSION] = MDS_ATTR("os_version"),
+    [MDS_ATTR_APP_VERSION] = MDS_ATTR("app_version"),
+    [MDS_ATTR_SDK_VERSION] = MDS_ATTR("sdk_version"),
 };
 
 mds_str_t
 mds_attribute_name(mds_attr_id_t known)
 {
-    return mds_attr_names[known];
+    return mds_attrs[known].name;
 }
 
 /*
@@ -63,21 +72,35 @@ static const uint8_t mds_attr_slots[64] = {
     [61] = MDS_ATTR_VERSION,     [62] = MDS_ATTR_COUNTRY,
 };
 
-/* Returns the only one that can have a name with these first eight bytes, which
- * are followed by zero in a shorter one. The caller compares the name. */
+/* Returns the only one that can have a name with this head. */
 static inline mds_attr_id_t
-mds_attr_by_hash(uint64_t head)
+mds_attr_by_head(uint64_t head)
 {
     return (mds_attr_id_t) mds_attr_slots[head * MDS_ATTR_FACTOR >> 58];
 }
 
-static inline __attribute__((always_inline)) mds_attr_id_t
+/* Returns whether the name of a known one, whose length is the same or less,
+ * begins with these bytes. Behind the head there are few, if any. */
+static inline bool
+mds_attr_matches(mds_attr_id_t known, uint64_t head, const char *bytes)
+{
+    mds_str_t name = mds_attrs[known].name;
+
+    return mds_attrs[known].head == head
+           && (name.len <= 8
+               || mds_bytes_eq(name.data + 8, bytes + 8, name.len - 8));
+}
+
+static inline mds_attr_id_t
 mds_attr_id_of(mds_str_t name)
 {
-    mds_attr_id_t known
-        = mds_attr_by_hash(mds_word_load_part(name.data, name.len));
+    uint64_t      head = mds_word_load_part(name.data, name.len);
+    mds_attr_id_t known = mds_attr_by_head(head);
 
-    return mds_str_eq(mds_attr_names[known], name) ? known : MDS_ATTR_OTHER;
+    return mds_attrs[known].name.len == name.len
+                   && mds_attr_matches(known, head, name.data)
+               ? known
+               : MDS_ATTR_OTHER;
 }
 
 mds_attr_id_t
@@ -215,7 +238,7 @@ mds_request_say(mds_attribute_t *attribute, mds_str_t value)
 
 /* Takes the device's word on an attribute. is_utf8: that of the value is known.
  */
-static inline __attribute__((always_inline)) mds_status_t
+static MDS_NOINLINE mds_status_t
 mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
                  mds_str_t value, bool is_utf8, mds_error_t *err)
 {
@@ -248,10 +271,37 @@ mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
     return status;
 }
 
+/* Does the same where nothing is unusual: a known name of which nothing was
+ * said before, and a value that is UTF-8 and not long. Returns whether it was
+ * so. */
+static inline bool
+mds_request_take_usual(mds_request_t *request, mds_attr_id_t known,
+                       mds_str_t name, mds_str_t value)
+{
+    size_t count = request->count;
+
+    if (known == MDS_ATTR_OTHER || request->known[known] != 0
+        || value.len > MDS_VALUE_MAX || count == MDS_ATTRIBUTES_MAX)
+    {
+        return false;
+    }
+
+    request->attributes[count]
+        = (mds_attribute_t){ .name = name, .value = value, .claimed = true };
+    request->count = count + 1;
+    request->known[known] = (uint8_t) (count + 1);
+
+    return true;
+}
+
 mds_status_t
 mds_request_set_claimed_by_id(mds_request_t *request, mds_attr_id_t known,
                               mds_str_t name, mds_str_t value, mds_error_t *err)
 {
+    if (mds_request_take_usual(request, known, name, value)) {
+        return MDS_OK;
+    }
+
     return mds_request_take(request, known, name, value, true, err);
 }
 
@@ -358,19 +408,18 @@ mds_query_plain_end(const char *p, const char *end)
 static inline mds_attr_id_t
 mds_query_known_name(const char *p, const char *end)
 {
-    uint64_t  word = mds_query_word(p, end);
-    uint64_t  equals = mds_word_zero_bits(word ^ MDS_WORD_OF('='));
-    mds_str_t name;
+    uint64_t word = mds_query_word(p, end);
+    uint64_t equals = mds_word_zero_bits(word ^ MDS_WORD_OF('='));
 
-    /* The lowest bit of equals is the upper one of the '=', so that this has
-     * all bits of the bytes before it; of all bytes where there is no '='. */
-    uint64_t      before = ((equals & -equals) >> 7) - 1;
-    mds_attr_id_t known = mds_attr_by_hash(word & before);
+    /* The lowest bit of equals is the upper one of the '=', so that the mask
+     * has all bits of the bytes before it; of all bytes where there is no '='.
+     */
+    uint64_t      head = word & (((equals & -equals) >> 7) - 1);
+    mds_attr_id_t known = mds_attr_by_head(head);
+    size_t        len = mds_attrs[known].name.len;
 
-    name = mds_attr_names[known];
-
-    return name.len < (size_t) (end - p) && p[name.len] == '='
-                   && mds_bytes_eq(name.data, p, name.len)
+    return len < (size_t) (end - p) && mds_attr_matches(known, head, p)
+                   && p[len] == '='
                ? known
                : MDS_ATTR_OTHER;
 }
@@ -399,47 +448,53 @@ mds_query_take_pair(mds_request_t *request, mds_str_t pair, bool plain,
                             err);
 }
 
-/* Most pairs have a known name and a plain value: these are taken here. */
+/* Takes the pair that begins there, and returns where the next one does. */
+static inline __attribute__((always_inline)) const char *
+mds_query_take(mds_request_t *request, const char *p, const char *end,
+               mds_bounded_output_t *room, mds_error_t *err,
+               mds_status_t *status)
+{
+    mds_attr_id_t known = mds_query_known_name(p, end);
+    size_t        len = known == MDS_ATTR_OTHER ? 0 : mds_attrs[known].name.len;
+    const char   *value = known == MDS_ATTR_OTHER ? p : p + len + 1;
+    const char   *stop = mds_query_plain_end(value, end);
+    bool          plain = stop == end || *stop == '&';
+
+    if (!plain) {
+        stop = memchr(stop, '&', (size_t) (end - stop));
+        stop = stop == NULL ? end : stop;
+    }
+
+    /* Most pairs have a known name and a plain value. */
+    if (!plain
+        || !mds_request_take_usual(request, known, (mds_str_t){ len, p },
+                                   (mds_str_t){ (size_t) (stop - value),
+                                                value }))
+    {
+        *status = mds_query_take_pair(request,
+                                      (mds_str_t){ (size_t) (stop - p), p },
+                                      plain, room, err);
+    }
+
+    return stop == end ? end : stop + 1;
+}
+
 mds_status_t
 mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
                   mds_error_t *err)
 {
     mds_bounded_output_t room = { .p = buffer, .end = buffer + text.len };
-    const char          *p = text.data;
-    const char          *end = p + text.len;
     mds_status_t         status = MDS_OK;
+    const char          *p = text.data;
 
-    while (status == MDS_OK && p < end) {
-        mds_attr_id_t known = mds_query_known_name(p, end);
-        mds_str_t     name = { 0, p };
-        const char   *from = p, *stop;
-        bool          plain;
+    /* The data of an empty query may be NULL. */
+    if (text.len == 0) {
+        return MDS_OK;
+    }
 
-        if (known != MDS_ATTR_OTHER) {
-            name.len = mds_attr_names[known].len;
-            from += name.len + 1;
-        }
-
-        stop = mds_query_plain_end(from, end);
-        plain = stop == end || *stop == '&';
-
-        if (plain && known != MDS_ATTR_OTHER) {
-            status
-                = mds_request_take(request, known, name,
-                                   (mds_str_t){ (size_t) (stop - from), from },
-                                   true, err);
-        } else {
-            if (!plain) {
-                stop = memchr(stop, '&', (size_t) (end - stop));
-                stop = stop == NULL ? end : stop;
-            }
-
-            status = mds_query_take_pair(request,
-                                         (mds_str_t){ (size_t) (stop - p), p },
-                                         plain, &room, err);
-        }
-
-        p = stop == end ? end : stop + 1;
+    while (status == MDS_OK && p < text.data + text.len) {
+        p = mds_query_take(request, p, text.data + text.len, &room, err,
+                           &status);
     }
 
     return status;
@@ -459,7 +514,7 @@ mds_request_need(const mds_request_t *request, mds_attr_id_t known,
 {
     if (mds_request_attr(request, known).len == 0) {
         return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" is missing",
-                        MDS_STR(mds_attr_names[known]));
+                        MDS_STR(mds_attrs[known].name));
     }
 
     return MDS_OK;
@@ -490,13 +545,13 @@ mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(versions); i++) {
         status
-            = mds_request_check_version(mds_attr_names[versions[i]],
+            = mds_request_check_version(mds_attrs[versions[i]].name,
                                         mds_request_attr(request, versions[i]),
                                         err);
     }
 
     while (status == MDS_OK && refuse.len > 0) {
-        status = mds_request_check_version(mds_attr_names[MDS_ATTR_REFUSE],
+        status = mds_request_check_version(mds_attrs[MDS_ATTR_REFUSE].name,
                                            mds_str_cut(&refuse, ','), err);
     }
 
