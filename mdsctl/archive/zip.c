@@ -279,6 +279,39 @@ mdsctl_zip_has_signing_block(const mdsctl_zip_t *zip)
            && memcmp(found, magic, sizeof(found)) == 0;
 }
 
+/* Some programs take an entry's name from the directory, others from the local
+ * header at `at`: one zip must not be two different sets of files. */
+static mds_status_t
+check_local_name(mdsctl_zip_t *zip, const uint8_t *entry,
+                 const uint8_t local[LOCAL_BYTES], uint64_t at,
+                 mds_error_t *err)
+{
+    mds_str_t    name = name_of(entry);
+    bool         same = mdsctl_zip_get(local + LOCAL_NAME, 2) == name.len;
+    mds_status_t status = MDS_OK;
+    char         chunk[256];
+
+    for (size_t done = 0; same && done < name.len; done += sizeof(chunk)) {
+        size_t len = name.len - done;
+
+        if (len > sizeof(chunk)) {
+            len = sizeof(chunk);
+        }
+
+        status = mds_file_read_at(zip->fd, zip->path, at + LOCAL_BYTES + done,
+                                  chunk, len, err);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        same = memcmp(chunk, name.data + done, len) == 0;
+    }
+
+    return same ? MDS_OK
+                : fail_entry(zip, entry, MDS_INVALID,
+                             "has another name in its local header", err);
+}
+
 mds_status_t
 mdsctl_zip_read_header(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
                        uint8_t local[LOCAL_BYTES], uint64_t *offset)
@@ -307,6 +340,11 @@ mdsctl_zip_read_header(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
 
     if (at + mdsctl_zip_get(entry + ENTRY_PACKED, 4) > end) {
         return fail_entry(zip, entry, MDS_DAMAGED, "is truncated", err);
+    }
+
+    status = check_local_name(zip, entry, local, zip->entries[i].offset, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
     *offset = at;

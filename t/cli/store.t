@@ -214,6 +214,10 @@ my @wrong = (
     [ 'entry "b": ', break_data(Pack::zip([ 'a', 'x' ], [ 'b', 'y' x 99 ])) ],
     [ 'entry "b" is truncated', Pack::zip([ 'a', 'x' x 99 ], [ 'b', 'y', {
         packed => 9999 } ]) ],
+    [ 'entry "b" has another name in its local header',
+        Pack::zip([ 'a', 'x' x 99 ], [ 'b', 'y', { local => 'c' } ]) ],
+    [ 'entry "n+.*has another name in its local header',
+        Pack::zip([ 'n' x 300, 'y', { local => 'n' x 299 . 'm' } ]) ],
     [ '', substr(Ctl::read_file("$d->{dir}/t.tar.gz"), 0, 60) ],
 );
 for my $case (@wrong) {

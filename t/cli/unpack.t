@@ -226,6 +226,9 @@ $d->refuses('entry 2, "caf\\\\xe9", is not valid UTF-8', args($d->put('wrong',
     '--unpack', $web));
 $d->refuses('entry "bad": ', args($d->put('wrong', Pack::zip([ 'ok', 'x' ],
     [ 'bad', 'x' x 99, { crc => 1 } ])), '9.0', '--unpack', $web));
+$d->refuses('entry "b" has another name in its local header',
+    args($d->put('wrong', Pack::zip([ 'b', 'x', { local => 'c' } ])), '9.0',
+    '--unpack', $web));
 $d->refuses('neither a zip nor a tar', args($d->put('wrong', 'neither'), '9.0',
     '--unpack', $web));
 $d->refuses('neither a zip nor a tar', args($d->put('wrong', ''), '9.0', '--unpack',

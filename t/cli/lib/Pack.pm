@@ -29,10 +29,11 @@ sub zip {
         my @head   = ($o{needs}, $o{flags}, $o{method}, $o{time}, $o{date});
         my @sizes  = ($crc, $o{packed} // length $packed, $size);
         my $offset = length $out;
+        my $local  = $o{local} // $name;
 
         $out .= pack('VvvvvvVVVvv', 0x04034b50, @head,
-            ($piped ? (0, 0, 0) : @sizes), length $name, length $o{extra})
-            . $name . $o{extra} . $packed;
+            ($piped ? (0, 0, 0) : @sizes), length $local, length $o{extra})
+            . $local . $o{extra} . $packed;
         $out .= pack 'VVVV', 0x08074b50, @sizes if $piped;
         $directory .= pack('VvvvvvvVVVvvvvvVV', 0x02014b50, $o{host} << 8 | 0x1e,
             @head,
