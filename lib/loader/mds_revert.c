@@ -105,9 +105,9 @@ mds_revert_fail(const mds_revert_t *u, const mds_json_t *parts, const char *why,
     return mds_fail(err, MDS_CONFLICT,
                     "change %" PRIu64 " cannot be undone: %s %s%s%s%s%s",
                     u->serial, name, why,
-                    later.count > 0 ? ". What stands on it: " : "", later.text,
+                    later.count > 0 ? ". Later changes: " : "", later.text,
                     mds_log_excerpt_end(&later),
-                    later.count > 0 ? ". To undo that first may help" : "");
+                    later.count > 0 ? ". Undo these first" : "");
 }
 
 /* --- members: poll, channels, lists */
@@ -329,7 +329,7 @@ mds_revert_all(mds_revert_t *u, mds_error_t *err)
     }
 
     if (mds_json_size(u->stuck) > 0) {
-        return mds_revert_fail(u, u->stuck, "is no longer as it left it", err);
+        return mds_revert_fail(u, u->stuck, "was changed later", err);
     }
 
     return mds_revert_made_app(u) && mds_revert_is_empty(u)

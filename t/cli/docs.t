@@ -107,9 +107,9 @@ for my $name (map { substr $_, 1 + length $root }
     my ($folder) = $name =~ m{^(.*/)?};
     $folder //= '';
 
-    # NAME and X stand for a name of the reader's.
+    # NAME, NOUN and X stand for names that the reader chooses.
     my @missing = grep { !file_exists('', $_) && !file_exists($folder, $_) }
-        grep { !/\bNAME\b|_X\b/ }
+        grep { !/(?:\b|_)(?:NAME|NOUN|X)\b/ }
         $text =~ m{`((?:[\w.]+/)+\w+\.(?:[cht]|md|pm|lua))`}g,
         $text =~ m{`((?:t|lib|docs|mdsctl|ngx_mds_module)/[\w./]*)`}g;
     push @missing, grep { !target_exists($name, $folder, $_) }
