@@ -138,10 +138,46 @@ mds_sha256_hex(const mds_sha256_t *digest, char text[MDS_SHA256_HEX + 1])
     return mds_hex(digest->bytes, sizeof(digest->bytes), text);
 }
 
+/* The value of each lower-case digit, and 1; zero for all other characters. */
+static const uint8_t mds_hex_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
+/* Decodes 2 * len digits. Returns false at a character that is not one. */
+static bool
+mds_hex_decode(const char *text, uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned high = mds_hex_values[(uint8_t) text[2 * i]];
+        unsigned low = mds_hex_values[(uint8_t) text[2 * i + 1]];
+
+        if (high == 0 || low == 0) {
+            return false;
+        }
+
+        bytes[i] = (uint8_t) ((high - 1) << 4 | (low - 1));
+    }
+
+    return true;
+}
+
+/* Each request for a file is named by one: it is decoded in one pass, to a
+ * place that may be left half written. */
 bool
 mds_sha256_parse(mds_str_t text, mds_sha256_t *digest)
 {
-    return mds_hex_parse(text, digest->bytes, sizeof(digest->bytes));
+    mds_sha256_t parsed;
+
+    if (text.len != MDS_SHA256_HEX
+        || !mds_hex_decode(text.data, parsed.bytes, sizeof(parsed.bytes)))
+    {
+        return false;
+    }
+
+    *digest = parsed;
+    return true;
 }
 
 void
@@ -186,33 +222,21 @@ mds_hex(const void *data, size_t len, char *text)
     return sodium_bin2hex(text, 2 * len + 1, data, len);
 }
 
-static bool
-mds_is_lower_hex(char c)
-{
-    return mds_hex_digit(c) >= 0 && !(c >= 'A' && c <= 'F');
-}
-
 bool
 mds_hex_parse(mds_str_t text, void *data, size_t len)
 {
-    uint8_t *bytes = data;
-
     if (text.len != 2 * len) {
         return false;
     }
 
+    /* The digits are checked first, so that nothing is written on failure. */
     for (size_t i = 0; i < text.len; i++) {
-        if (!mds_is_lower_hex(text.data[i])) {
+        if (mds_hex_values[(uint8_t) text.data[i]] == 0) {
             return false;
         }
     }
 
-    for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t) (mds_hex_digit(text.data[2 * i]) << 4
-                              | mds_hex_digit(text.data[2 * i + 1]));
-    }
-
-    return true;
+    return mds_hex_decode(text.data, data, len);
 }
 
 const char *

@@ -25,18 +25,22 @@ typedef struct {
 
 #define mds_rotate(lanes, bits) ((lanes) << (bits) | (lanes) >> (64 - (bits)))
 
-/* One SipRound of the paper, on words or on lanes. */
-#define MDS_SIP_ROUND(s)                                                       \
+/* One SipRound of the paper. On lanes, TYPE_rotate_16() and TYPE_rotate_32()
+ * are one shuffle each, where two shifts and an or would be three instructions.
+ */
+#define MDS_SIP_ROUND(type, s)                                                 \
     do {                                                                       \
         (s)->v0 += (s)->v1;                                                    \
         (s)->v2 += (s)->v3;                                                    \
         (s)->v1 = mds_rotate((s)->v1, 13) ^ (s)->v0;                           \
-        (s)->v3 = mds_rotate((s)->v3, 16) ^ (s)->v2;                           \
-        (s)->v0 = mds_rotate((s)->v0, 32) + (s)->v3;                           \
+        type##_rotate_16(&(s)->v3);                                            \
+        (s)->v3 ^= (s)->v2;                                                    \
+        type##_rotate_32(&(s)->v0);                                            \
+        (s)->v0 += (s)->v3;                                                    \
         (s)->v2 += (s)->v1;                                                    \
         (s)->v1 = mds_rotate((s)->v1, 17) ^ (s)->v2;                           \
         (s)->v3 = mds_rotate((s)->v3, 21) ^ (s)->v0;                           \
-        (s)->v2 = mds_rotate((s)->v2, 32);                                     \
+        type##_rotate_32(&(s)->v2);                                            \
     } while (0)
 
 /* The scalar form */
@@ -46,11 +50,23 @@ typedef struct {
 } mds_sip_scalar_t;
 
 static inline void
+mds_scalar_rotate_16(uint64_t *word)
+{
+    *word = mds_rotate(*word, 16);
+}
+
+static inline void
+mds_scalar_rotate_32(uint64_t *word)
+{
+    *word = mds_rotate(*word, 32);
+}
+
+static inline void
 mds_sip_scalar_word(mds_sip_scalar_t *s, uint64_t word)
 {
     s->v3 ^= word;
-    MDS_SIP_ROUND(s);
-    MDS_SIP_ROUND(s);
+    MDS_SIP_ROUND(mds_scalar, s);
+    MDS_SIP_ROUND(mds_scalar, s);
     s->v0 ^= word;
 }
 
@@ -73,15 +89,47 @@ mds_siphash(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t data)
 
     mds_sip_scalar_word(&s, last | mds_word_load_part(data.data, data.len));
     s.v2 ^= 0xff;
-    MDS_SIP_ROUND(&s);
-    MDS_SIP_ROUND(&s);
-    MDS_SIP_ROUND(&s);
-    MDS_SIP_ROUND(&s);
+    MDS_SIP_ROUND(mds_scalar, &s);
+    MDS_SIP_ROUND(mds_scalar, &s);
+    MDS_SIP_ROUND(mds_scalar, &s);
+    MDS_SIP_ROUND(mds_scalar, &s);
 
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
 /* The lanes */
+
+typedef uint16_t mds_lanes_16_t
+    __attribute__((vector_size(sizeof(mds_lanes_t))));
+typedef uint32_t mds_lanes_32_t
+    __attribute__((vector_size(sizeof(mds_lanes_t))));
+
+/* Each word's quarters move up by one, and the upper one becomes the lowest. */
+MDS_ALWAYS_INLINE void
+mds_lanes_rotate_16(mds_lanes_t *lanes)
+{
+    mds_lanes_16_t q = (mds_lanes_16_t) *lanes;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    q = __builtin_shufflevector(q, q, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15,
+                                12, 13, 14);
+#else
+    q = __builtin_shufflevector(q, q, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13,
+                                14, 15, 12);
+#endif
+
+    *lanes = (mds_lanes_t) q;
+}
+
+/* Each word's halves change places. */
+MDS_ALWAYS_INLINE void
+mds_lanes_rotate_32(mds_lanes_t *lanes)
+{
+    mds_lanes_32_t halves = (mds_lanes_32_t) *lanes;
+
+    *lanes = (mds_lanes_t) __builtin_shufflevector(halves, halves, 1, 0, 3, 2,
+                                                   5, 4, 7, 6);
+}
 
 MDS_ALWAYS_INLINE void
 mds_sip_begin(mds_sip_t *s, const uint8_t *keys)
@@ -110,10 +158,10 @@ mds_sip_begin(mds_sip_t *s, const uint8_t *keys)
 MDS_ALWAYS_INLINE void
 mds_sip_rounds(mds_sip_t s[2])
 {
-    MDS_SIP_ROUND(&s[0]);
-    MDS_SIP_ROUND(&s[1]);
-    MDS_SIP_ROUND(&s[0]);
-    MDS_SIP_ROUND(&s[1]);
+    MDS_SIP_ROUND(mds_lanes, &s[0]);
+    MDS_SIP_ROUND(mds_lanes, &s[1]);
+    MDS_SIP_ROUND(mds_lanes, &s[0]);
+    MDS_SIP_ROUND(mds_lanes, &s[1]);
 }
 
 MDS_ALWAYS_INLINE void

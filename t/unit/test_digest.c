@@ -148,6 +148,44 @@ test_hex(void **state)
     assert_memory_equal(bytes, "\x00\x9f\xa0\xff", 4);
 }
 
+/* Of all characters, just the sixteen digits are taken, in each place. */
+static void
+test_sha256_parse(void **state)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    mds_sha256_t digest, parsed, before;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(digest.bytes); i++) {
+        digest.bytes[i] = (uint8_t) (i * 37 + 1);
+    }
+    (void) mds_sha256_hex(&digest, hex);
+    assert_true(mds_sha256_parse(mds_str_of(hex), &parsed));
+    assert_memory_equal(&parsed, &digest, sizeof(digest));
+    memset(&before, 0x5a, sizeof(before));
+
+    for (size_t i = 0; i < MDS_SHA256_HEX; i++) {
+        char right = hex[i];
+
+        for (unsigned c = 0; c < 256; c++) {
+            bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+
+            hex[i] = (char) c;
+            parsed = before;
+            assert_int_equal(
+                mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, hex }, &parsed),
+                is_digit);
+
+            if (!is_digit) {
+                assert_memory_equal(&parsed, &before, sizeof(before));
+            }
+        }
+        hex[i] = right;
+    }
+
+    assert_false(mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX - 1, hex }, &parsed));
+}
+
 static void
 test_base64(void **state)
 {
@@ -218,7 +256,8 @@ main(void)
         cmocka_unit_test(test_random), /* first: nothing is set up yet */
         cmocka_unit_test(test_sha256),  cmocka_unit_test(test_blake2b),
         cmocka_unit_test(test_siphash), cmocka_unit_test(test_sha256_file),
-        cmocka_unit_test(test_hex),     cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_sha256_parse),     cmocka_unit_test(test_base64),
     };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
