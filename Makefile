@@ -262,7 +262,7 @@ fuzz-run: $(FUZZERS)
 lint: deps-tools $(BUILD)/nginx/Makefile
 	t/lint/includes
 	clang-format --dry-run -Werror $(PRODUCT)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib \
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib -Imdsctl \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
 	    --enable=warning,performance,portability \
 	    --suppressions-list=.cppcheck lib mdsctl ngx_mds_module

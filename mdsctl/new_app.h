@@ -25,9 +25,9 @@ void mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err);
 int mdsctl_app_ask(mdsctl_t *ctl, const char *app) MDS_MUST_CHECK;
 
 /*
- * Reads the app's state, a new reference. *serial (unless NULL) is the serial of
- * the catalog before that, so that it includes no change which the state lacks.
- * MDS_NOT_FOUND names the existing apps.
+ * Reads the app's state, a new reference. *serial (unless NULL) is the serial
+ * of the catalog before that, so that it includes no change which the state
+ * lacks. MDS_NOT_FOUND names the existing apps.
  */
 mds_status_t
 mdsctl_app_state(const char *depot, const char *app, mds_error_t *err,

@@ -293,7 +293,7 @@ mds_stale_check_app(void *data, mds_str_t app, mds_error_t *err)
 
     for (size_t i = 0; i < mds_json_size(packages); i++) {
         mds_str_t hex = mds_json_get_string(mds_json_at(packages, i), "sha256");
-        mds_stale_t wanted, *found;
+        mds_stale_t wanted = { .needed = false }, *found;
 
         if (!mds_sha256_parse(hex, &wanted.sha256)) {
             continue;

@@ -78,7 +78,7 @@ static void
 mds_notes_put(mds_lmdb_t *lmdb, const mds_registry_notes_t *notes)
 {
     uint8_t            bytes[sizeof(mds_notes_record_t) + MDS_DEVICE_KEY_MAX];
-    mds_notes_record_t record;
+    mds_notes_record_t record = { 0 };
     size_t             len = notes->at.len;
 
     /* Only a damaged file has a longer key; its beginning sorts before it. */
