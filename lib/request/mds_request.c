@@ -242,7 +242,7 @@ static MDS_NOINLINE mds_status_t
 mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
                  mds_str_t value, bool is_utf8, mds_error_t *err)
 {
-    mds_attribute_t *attribute;
+    mds_attribute_t *attribute = NULL;
     mds_status_t     status;
     size_t           number;
 
@@ -251,16 +251,19 @@ mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
     }
 
     number = mds_request_find(request, known, name);
-    attribute = number == 0 ? NULL : &request->attributes[number - 1];
 
-    if (attribute != NULL && attribute->claimed) {
-        return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" comes twice",
-                        MDS_STR(name));
+    if (number > 0) {
+        attribute = &request->attributes[number - 1];
+
+        if (attribute->claimed) {
+            return mds_fail(err, MDS_INVALID, "parameter \"%.*s\" comes twice",
+                            MDS_STR(name));
+        }
     }
 
     status = mds_request_check_value(known, name, value, is_utf8, err);
 
-    if (status == MDS_OK && attribute == NULL) {
+    if (status == MDS_OK && number == 0) {
         status = mds_request_add(request, known, name, err, &attribute);
     }
 
@@ -480,20 +483,20 @@ mds_query_take(mds_request_t *request, const char *p, const char *end,
 }
 
 mds_status_t
-mds_request_parse(mds_request_t *request, mds_str_t text, char *buffer,
+mds_request_parse(mds_request_t *request, mds_str_t query, char *buffer,
                   mds_error_t *err)
 {
-    mds_bounded_output_t room = { .p = buffer, .end = buffer + text.len };
+    mds_bounded_output_t room = { .p = buffer, .end = buffer + query.len };
     mds_status_t         status = MDS_OK;
-    const char          *p = text.data;
+    const char          *p = query.data;
 
     /* The data of an empty query may be NULL. */
-    if (text.len == 0) {
+    if (query.len == 0) {
         return MDS_OK;
     }
 
-    while (status == MDS_OK && p < text.data + text.len) {
-        p = mds_query_take(request, p, text.data + text.len, &room, err,
+    while (status == MDS_OK && p < query.data + query.len) {
+        p = mds_query_take(request, p, query.data + query.len, &room, err,
                            &status);
     }
 
