@@ -117,6 +117,7 @@ mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
     const mds_release_record_t *release = mds_releases(record);
     const mds_release_record_t *end = mds_releases_end(record);
     const mds_release_record_t *chosen = NULL;
+    bool                        found = false;
 
     for (; release < end; release++) {
         mds_reason_t why;
@@ -129,7 +130,8 @@ mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
             continue;
         }
 
-        if (chosen == NULL) {
+        if (!found) {
+            found = true;
             chosen = release;
             decision->reason = why;
 

@@ -152,7 +152,8 @@ mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
         }
     }
 
-    return (const mds_candidate_t *) chosen;
+    return (const mds_candidate_t *) ((const char *) first
+                                      + (chosen - (uintptr_t) first));
 }
 
 /* Does the same with a trace: each release is evaluated in full. */
