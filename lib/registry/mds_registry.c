@@ -1,0 +1,459 @@
+/* Reads the registry: an app's devices, a user's, and figures. */
+
+#include "registry/mds_registry.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mds_digest.h"
+#include "base/mds_endian.h"
+#include "base/mds_siphash.h"
+#include "base/mds_time.h"
+#include "registry/mds_device_merge.h"
+#include "registry/mds_registry_internal.h"
+
+/* Merges may remove a file between list and open. */
+#define MDS_REGISTRY_TRIES 20
+
+/* Up to so many records are counted one by one. */
+#define MDS_REGISTRY_EXACT UINT64_C(2000000)
+
+#define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
+
+/* Counts */
+
+#define MDS_COUNTS_FILE "counts"
+#define MDS_COUNTS_MAGIC "mdscnt1"
+
+typedef struct MDS_PACKED {
+    uint8_t magic[8];
+    uint8_t folder[8];
+    uint8_t dropped[8];
+    uint8_t max_bytes[8];
+    uint8_t ttl_ms[8];
+    uint8_t hash[8];
+} mds_counts_record_t;
+
+static uint64_t
+mds_counts_hash(const mds_counts_record_t *record)
+{
+    static const uint8_t key[MDS_SIPHASH_KEY] = "mds device count";
+
+    return mds_siphash(key, (mds_str_t){ offsetof(mds_counts_record_t, hash),
+                                         (const char *) record });
+}
+
+static mds_registry_counts_t
+mds_counts_parse(int fd)
+{
+    mds_counts_record_t record;
+
+    if (mds_device_file_read(fd, MDS_COUNTS_FILE, 0, &record, sizeof(record),
+                             NULL)
+            != MDS_OK
+        || memcmp(record.magic, MDS_COUNTS_MAGIC, sizeof(record.magic)) != 0
+        || mds_load_be64(record.hash) != mds_counts_hash(&record))
+    {
+        return (mds_registry_counts_t){ 0 };
+    }
+
+    return (mds_registry_counts_t){
+        .folder = mds_load_be64(record.folder),
+        .dropped = mds_load_be64(record.dropped),
+        .max_bytes = mds_load_be64(record.max_bytes),
+        .ttl_ms = (int64_t) mds_load_be64(record.ttl_ms) & INT64_MAX,
+    };
+}
+
+mds_registry_counts_t
+mds_registry_counts_read(int dir)
+{
+    mds_registry_counts_t counts = { 0 };
+    uint64_t              bytes;
+    int                   fd;
+
+    if (mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDONLY, NULL, &fd, &bytes)
+        == MDS_OK)
+    {
+        counts = mds_counts_parse(fd);
+        close(fd);
+    }
+
+    return counts;
+}
+
+mds_status_t
+mds_registry_counts_add(int dir, const mds_registry_counts_t *add,
+                        mds_error_t *err)
+{
+    mds_counts_record_t   record = { .magic = MDS_COUNTS_MAGIC };
+    mds_registry_counts_t counts;
+    uint64_t              bytes;
+    int                   fd;
+    mds_status_t          status
+        = mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDWR, err, &fd, &bytes);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (lockf(fd, F_LOCK, 0) != 0) {
+        status = mds_fail_errno(err, "lock \"state/devices/counts\"");
+    }
+
+    counts = mds_counts_parse(fd);
+
+    while (counts.folder == 0) {
+        mds_random(&counts.folder, sizeof(counts.folder));
+    }
+
+    mds_store_be64(record.folder, counts.folder);
+    mds_store_be64(record.dropped, counts.dropped + add->dropped);
+    mds_store_be64(record.max_bytes, add->max_bytes);
+    mds_store_be64(record.ttl_ms, (uint64_t) add->ttl_ms);
+    mds_store_be64(record.hash, mds_counts_hash(&record));
+
+    if (status == MDS_OK) {
+        status = mds_device_file_write(fd, MDS_COUNTS_FILE, &record,
+                                       sizeof(record), err);
+    }
+
+    close(fd);
+    return status;
+}
+
+int64_t
+mds_registry_refresh_ms(int64_t ttl_ms)
+{
+    return ttl_ms == 0 || ttl_ms / 4 > MDS_DAY_MS ? MDS_DAY_MS
+           : ttl_ms < 4                           ? 1
+                                                  : ttl_ms / 4;
+}
+
+bool
+mds_registry_is_expired(int64_t seen_ms, int64_t ttl_ms, int64_t now_ms)
+{
+    return ttl_ms > 0
+           && seen_ms < now_ms - ttl_ms - mds_registry_refresh_ms(ttl_ms);
+}
+
+/* Opening */
+
+static void
+mds_registry_close_files(mds_registry_t *registry)
+{
+    for (size_t i = 0; i < registry->part_count; i++) {
+        mds_device_run_close(registry->parts[i].run);
+    }
+
+    free(registry->parts);
+    registry->parts = NULL;
+    registry->part_count = 0;
+    mds_device_logs_free(&registry->logs);
+    mds_device_files_free(&registry->files);
+}
+
+void
+mds_registry_close(mds_registry_t *registry)
+{
+    if (registry != NULL) {
+        mds_registry_close_files(registry);
+
+        if (registry->dir >= 0) {
+            close(registry->dir);
+        }
+
+        free(registry);
+    }
+}
+
+/* Adds what a log, or a list of devices to be forgotten, has. */
+static mds_status_t
+mds_registry_read_log(mds_registry_t *registry, const mds_device_file_t *file,
+                      mds_error_t *err)
+{
+    uint64_t     bytes;
+    int          fd;
+    mds_status_t status = mds_device_file_open(registry->dir, file->name,
+                                               O_RDONLY, err, &fd, &bytes);
+
+    if (status == MDS_OK) {
+        status
+            = mds_device_logs_read(&registry->logs, fd, file->name, bytes, err);
+        close(fd);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_registry_open_file(mds_registry_t *registry, const mds_device_file_t *file,
+                       mds_error_t *err)
+{
+    mds_device_part_t *part = &registry->parts[registry->part_count];
+    mds_status_t       status;
+
+    switch (file->kind) {
+    case MDS_DEVICE_FILE_RUN:
+        part->file = *file;
+        status
+            = mds_device_run_open(registry->dir, file->name, err, &part->run);
+        registry->part_count += status == MDS_OK ? 1 : 0;
+        return status;
+
+    case MDS_DEVICE_FILE_LOG:
+    case MDS_DEVICE_FILE_FORGET:
+    case MDS_DEVICE_FILE_FORGOT:
+        return mds_registry_read_log(registry, file, err);
+
+    default:
+        return MDS_OK;
+    }
+}
+
+/* Opens all files of the list. A merge gives its file a name before it removes
+ * those that it has taken in: if all could be opened, nothing is missing. */
+static mds_status_t
+mds_registry_open_files(mds_registry_t *registry, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_device_folder_list(registry->dir, err, &registry->files);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    registry->parts
+        = calloc(registry->files.count + 1, sizeof(*registry->parts));
+
+    if (registry->parts == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < registry->files.count; i++) {
+        status
+            = mds_registry_open_file(registry, &registry->files.files[i], err);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_registry_open(const char *depot, mds_error_t *err,
+                  mds_registry_t **registry)
+{
+    mds_registry_t *opened = calloc(1, sizeof(*opened));
+    mds_status_t    status;
+
+    if (opened == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    opened->dir = -1;
+    opened->now_ms = mds_time_now_ms();
+    status = mds_device_folder_open(depot, err, &opened->dir);
+
+    if (status == MDS_NOT_FOUND) {
+        *registry = opened;
+        return MDS_OK;
+    }
+
+    if (status == MDS_OK) {
+        opened->counts = mds_registry_counts_read(opened->dir);
+        status = MDS_NOT_FOUND;
+    }
+
+    for (int i = 0; status == MDS_NOT_FOUND && i < MDS_REGISTRY_TRIES; i++) {
+        mds_registry_close_files(opened);
+        status = mds_registry_open_files(opened, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_registry_close(opened);
+        return status;
+    }
+
+    mds_device_logs_sort(&opened->logs, opened->now_ms);
+    *registry = opened;
+    return MDS_OK;
+}
+
+/* Reading */
+
+mds_status_t
+mds_registry_merge(mds_registry_t *registry, mds_error_t *err,
+                   mds_device_merge_t **merge)
+{
+    mds_device_merge_t *created;
+    mds_status_t status = mds_device_merge_new(registry->now_ms, err, &created);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_device_merge_add_parts(created, registry->parts,
+                                        registry->part_count, err);
+
+    if (status == MDS_OK) {
+        status = mds_device_merge_add_logs(created, &registry->logs, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_device_merge_free(created);
+        return status;
+    }
+
+    *merge = created;
+    return MDS_OK;
+}
+
+bool
+mds_registry_has(const mds_registry_t *registry, const mds_device_t *device)
+{
+    return !device->forgotten
+           && !mds_registry_is_expired(device->seen_ms, registry->counts.ttl_ms,
+                                       registry->now_ms);
+}
+
+mds_status_t
+mds_registry_visit_devices(mds_registry_t *registry, mds_str_t app,
+                           mds_device_visit_t visit, void *data,
+                           mds_error_t *err)
+{
+    mds_device_merge_t *merge;
+    mds_device_item_t   item;
+    mds_status_t        status = mds_registry_merge(registry, err, &merge);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    while (status == MDS_OK) {
+        status = mds_device_merge_next(merge, err, &item);
+
+        if (status == MDS_OK && mds_registry_has(registry, item.device)
+            && (app.len == 0 || mds_str_eq(item.device->app, app)))
+        {
+            status = visit(data, item.device, err);
+            status = status == MDS_NOT_FOUND ? MDS_IO : status;
+        }
+    }
+
+    mds_device_merge_free(merge);
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
+static mds_status_t
+mds_registry_count(void *data, const mds_device_t *device, mds_error_t *err)
+{
+    (void) device;
+    (void) err;
+    (*(uint64_t *) data)++;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_registry_stat(mds_registry_t *registry, mds_error_t *err,
+                  mds_registry_stat_t *stat)
+{
+    uint64_t     devices = registry->logs.count, counted = 0;
+    bool         exact;
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; i < registry->part_count; i++) {
+        devices += mds_device_run_facts(registry->parts[i].run)->devices;
+    }
+
+    exact = devices <= MDS_REGISTRY_EXACT;
+
+    if (exact) {
+        status = mds_registry_visit_devices(registry, mds_null_str,
+                                            mds_registry_count, &counted, err);
+    }
+
+    if (status == MDS_OK) {
+        *stat = (mds_registry_stat_t){
+            .devices = exact ? counted : devices,
+            .exact = exact,
+            .bytes = registry->files.bytes,
+            .dropped = registry->counts.dropped,
+            .max_bytes = registry->counts.max_bytes,
+            .ttl_ms = registry->counts.ttl_ms,
+        };
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_registry_audit(mds_registry_t *registry, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < registry->part_count; i++) {
+        status = mds_device_run_check(registry->parts[i].run, err);
+    }
+
+    if (status == MDS_OK && registry->logs.damaged) {
+        status = mds_fail(err, MDS_DAMAGED,
+                          "a log of \"state/devices\" is damaged before its"
+                          " end");
+    }
+
+    return status;
+}
+
+/* Opens all files before the first is visited: what is open can be read to its
+ * end whatever its name becomes. */
+static mds_status_t
+mds_registry_open_all(mds_registry_t *registry, mds_error_t *err, int *fds,
+                      uint64_t *bytes)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < registry->files.count; i++) {
+        const mds_device_file_t *file = &registry->files.files[i];
+
+        if (file->kind != MDS_DEVICE_FILE_TEMP) {
+            status = mds_device_file_open(registry->dir, file->name, O_RDONLY,
+                                          err, &fds[i], &bytes[i]);
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_registry_visit_files(mds_registry_t *registry, mds_registry_file_t visit,
+                         void *data, mds_error_t *err)
+{
+    size_t       count = registry->files.count;
+    int         *fds = calloc(count + 1, sizeof(*fds));
+    uint64_t    *bytes = calloc(count + 1, sizeof(*bytes));
+    mds_status_t status
+        = fds == NULL || bytes == NULL ? mds_fail_memory(err) : MDS_OK;
+
+    if (status == MDS_OK) {
+        for (size_t i = 0; i < count; i++) {
+            fds[i] = -1;
+        }
+
+        status = mds_registry_open_all(registry, err, fds, bytes);
+
+        for (size_t i = 0; i < count; i++) {
+            if (fds[i] >= 0 && status == MDS_OK) {
+                status = visit(data, registry->files.files[i].name, fds[i],
+                               bytes[i], err);
+            }
+
+            if (fds[i] >= 0) {
+                close(fds[i]);
+            }
+        }
+    }
+
+    free(fds);
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* mds_registry_internal: what the files mds_registry*.c share. */
+
+#ifndef MDS_REGISTRY_INTERNAL_H
+#define MDS_REGISTRY_INTERNAL_H
+
+#include "registry/mds_device_merge.h"
+#include "registry/mds_registry.h"
+
+struct mds_registry_s {
+    int                   dir; /* below zero: there is none */
+    int64_t               now_ms;
+    mds_registry_counts_t counts;
+    mds_device_files_t    files;
+    mds_device_part_t    *parts; /* the runs among them */
+    size_t                part_count;
+    mds_device_logs_t     logs; /* all others, sorted */
+};
+
+/* Begins a merge of all that is open. */
+mds_status_t mds_registry_merge(mds_registry_t *registry, mds_error_t *err,
+                                mds_device_merge_t **merge) MDS_MUST_CHECK;
+
+/* Whether that is a device, and not one that is forgotten or expired. */
+bool
+mds_registry_has(const mds_registry_t *registry, const mds_device_t *device);
+
+#endif

@@ -1,0 +1,416 @@
+/* Merges runs into one of a lower level, and all into the lowest. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "registry/mds_registry_upkeep_internal.h"
+
+/* Runs of a level that become one of the level below. */
+#define MDS_RUNS_FAN 6
+
+/* The lowest level is merged when the others have this part of its bytes. */
+#define MDS_RUNS_RATIO 4
+
+#define MDS_RUNS_DAY_MS (INT64_C(24) * 3600 * 1000)
+
+/* However soon devices expire, so much time is between two such merges. */
+#define MDS_RUNS_PERIOD_MS 5000
+
+/* Parts end at so many bytes. */
+#define MDS_RUNS_PART_BYTES (UINT64_C(128) << 20)
+
+/* Of the registry, the lowest level may have so many eighths. */
+#define MDS_RUNS_BASE_EIGHTHS 5
+
+/* A device that is forgotten is left out for good once all logs are younger
+ * than that by so much: none says anything older of it. */
+#define MDS_RUNS_FORGOTTEN_MS 60000
+
+/* How often a merge looks whether it is to stop. */
+#define MDS_RUNS_STOP_MASK 1023
+
+/* What is to be merged. */
+typedef struct {
+    bool     due;
+    bool     full;  /* all of it, into the lowest level */
+    unsigned level; /* or else this level */
+} mds_runs_plan_t;
+
+/* Counts the runs and bytes of a level. */
+static size_t
+mds_runs_of(const mds_device_files_t *files, unsigned level, uint64_t *bytes,
+            uint64_t *serial)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < files->count; i++) {
+        const mds_device_file_t *file = &files->files[i];
+
+        if (file->kind != MDS_DEVICE_FILE_RUN || file->level != level) {
+            continue;
+        }
+
+        if (count == 0 || file->serial != *serial) {
+            count++;
+        }
+
+        *serial = file->serial;
+        *bytes += file->bytes;
+    }
+
+    return count;
+}
+
+/* Plans by names and sizes alone. Now and then all is merged, so that what is
+ * expired or forgotten leaves the disk. */
+static mds_runs_plan_t
+mds_runs_plan(const mds_device_files_t    *files,
+              const mds_registry_limits_t *limits, int64_t now_ms)
+{
+    mds_runs_plan_t plan = { .due = false };
+    uint64_t        base = 0, base_serial = 0, upper = 0, serial = 0;
+    size_t          bases
+        = mds_runs_of(files, MDS_DEVICE_LEVEL_BASE, &base, &base_serial);
+    size_t  uppers = 0;
+    int64_t age_ms, period_ms = MDS_RUNS_DAY_MS;
+
+    for (unsigned level = 0; level < MDS_DEVICE_LEVEL_BASE; level++) {
+        size_t count = mds_runs_of(files, level, &upper, &serial);
+
+        if (count >= MDS_RUNS_FAN && !plan.due) {
+            plan = (mds_runs_plan_t){ .due = true, .level = level };
+        }
+
+        uppers += count;
+    }
+
+    if (limits->ttl_ms > 0 && limits->ttl_ms / 8 < period_ms) {
+        period_ms = limits->ttl_ms / 8 + MDS_RUNS_PERIOD_MS;
+    }
+
+    age_ms = now_ms - (int64_t) base_serial;
+
+    if ((uppers > 0
+         && (upper * MDS_RUNS_RATIO >= base
+             || upper >= mds_registry_part(limits, 16, UINT64_MAX)
+             || plan.level == MDS_DEVICE_LEVEL_BASE - 1))
+        || bases > 1
+        || (uppers + bases > 0 && (age_ms > period_ms || age_ms < -period_ms)))
+    {
+        plan = (mds_runs_plan_t){ .due = true, .full = true };
+    }
+
+    return plan;
+}
+
+bool
+mds_runs_are_due(const mds_device_files_t    *files,
+                 const mds_registry_limits_t *limits, int64_t now_ms)
+{
+    return mds_runs_plan(files, limits, now_ms).due;
+}
+
+/* Opens the parts that the plan is for; others are not to be removed. */
+static mds_status_t
+mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
+              mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    upkeep->parts = calloc(upkeep->files.count + 1, sizeof(*upkeep->parts));
+
+    if (upkeep->parts == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; status == MDS_OK && i < upkeep->files.count; i++) {
+        const mds_device_file_t *file = &upkeep->files.files[i];
+        mds_device_part_t       *part = &upkeep->parts[upkeep->part_count];
+
+        if (file->kind == MDS_DEVICE_FILE_RUN
+            && (plan->full || file->level == plan->level))
+        {
+            part->file = *file;
+            status
+                = mds_device_run_open(upkeep->dir, file->name, err, &part->run);
+            upkeep->part_count += status == MDS_OK ? 1 : 0;
+        }
+    }
+
+    return status;
+}
+
+/* Returns the time before which all that is forgotten may be left out. */
+static int64_t
+mds_runs_forgotten_ms(const mds_upkeep_t *upkeep)
+{
+    int64_t oldest_ms = upkeep->now_ms;
+
+    for (size_t i = 0; i < upkeep->files.count; i++) {
+        const mds_device_file_t *file = &upkeep->files.files[i];
+
+        if (file->kind == MDS_DEVICE_FILE_LOG
+            && (int64_t) file->serial < oldest_ms) {
+            oldest_ms = (int64_t) file->serial;
+        }
+    }
+
+    return oldest_ms - MDS_RUNS_FORGOTTEN_MS;
+}
+
+/* Whether the lowest level keeps a device. */
+static bool
+mds_runs_keep(mds_upkeep_t *upkeep, const mds_device_item_t *item,
+              int64_t forgotten_ms)
+{
+    const mds_device_t *device = item->device;
+    uint64_t            most, bytes;
+    double              place;
+
+    if (mds_registry_is_expired(device->seen_ms, upkeep->limits->ttl_ms,
+                                upkeep->now_ms))
+    {
+        upkeep->merged->expired++;
+        return false;
+    }
+
+    if (device->forgotten) {
+        upkeep->merged->expired++;
+        return device->seen_ms >= forgotten_ms;
+    }
+
+    if (upkeep->limits->max_bytes == 0 || item->in_base) {
+        return true;
+    }
+
+    /* As far as the order has come, so far may the bytes have come. */
+    most = upkeep->limits->max_bytes / 8 * MDS_RUNS_BASE_EIGHTHS;
+    place = (double) item->hash / 18446744073709551616.0; /* 2^64 */
+    bytes
+        = upkeep->written
+          + (upkeep->writer == NULL ? 0
+                                    : mds_device_writer_bytes(upkeep->writer));
+
+    if ((double) bytes <= (double) most * place + MDS_DEVICE_BLOCK_MAX) {
+        return true;
+    }
+
+    upkeep->merged->dropped++;
+    return false;
+}
+
+/* Removes the parts of the lowest level that end before a hash. */
+static void
+mds_runs_remove_passed(mds_upkeep_t *upkeep, uint64_t hash)
+{
+    for (; upkeep->removed < upkeep->part_count; upkeep->removed++) {
+        const mds_device_part_t *part = &upkeep->parts[upkeep->removed];
+
+        if (part->file.level != MDS_DEVICE_LEVEL_BASE
+            || mds_device_run_facts(part->run)->last >= hash)
+        {
+            break;
+        }
+
+        (void) unlinkat(upkeep->dir, part->file.name, 0);
+    }
+}
+
+/* Ends a part that is long enough, and removes what it replaces. */
+static mds_status_t
+mds_runs_end_part(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
+                  uint64_t hash, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if (upkeep->writer == NULL
+        || (mds_device_writer_devices(upkeep->writer) < MDS_DEVICE_RUN_MAX
+            && mds_device_writer_bytes(upkeep->writer)
+                   < mds_registry_part(upkeep->limits, 32,
+                                       MDS_RUNS_PART_BYTES)))
+    {
+        return MDS_OK;
+    }
+
+    status = mds_upkeep_commit(upkeep, err);
+
+    if (status == MDS_OK && plan->full) {
+        mds_runs_remove_passed(upkeep, hash);
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_runs_merge(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
+               const atomic_bool *stop, mds_error_t *err)
+{
+    int64_t           forgotten_ms = mds_runs_forgotten_ms(upkeep);
+    mds_device_item_t item;
+    uint64_t          count = 0;
+    mds_status_t      status
+        = mds_device_merge_add_parts(upkeep->merge, upkeep->parts,
+                                     upkeep->part_count, err);
+
+    while (status == MDS_OK) {
+        status = mds_device_merge_next(upkeep->merge, err, &item);
+
+        if (status == MDS_OK) {
+            status = mds_runs_end_part(upkeep, plan, item.hash, err);
+        }
+
+        if (status == MDS_OK
+            && (!plan->full || mds_runs_keep(upkeep, &item, forgotten_ms)))
+        {
+            status = mds_upkeep_add(upkeep, &item, err);
+        }
+
+        if (status == MDS_OK && (++count & MDS_RUNS_STOP_MASK) == 0
+            && atomic_load(stop))
+        {
+            status = mds_fail(err, MDS_AGAIN, "the merge was stopped");
+        }
+    }
+
+    return status == MDS_NOT_FOUND && upkeep->writer != NULL
+               ? mds_upkeep_commit(upkeep, err)
+               : (status == MDS_NOT_FOUND ? MDS_OK : status);
+}
+
+/* The oldest first: what says that a device is forgotten stays longer than what
+ * it is said of. */
+static mds_status_t
+mds_runs_remove(mds_upkeep_t *upkeep, mds_error_t *err)
+{
+    for (size_t i = upkeep->removed; i < upkeep->part_count; i++) {
+        const mds_device_file_t *file = &upkeep->parts[i].file;
+
+        if (unlinkat(upkeep->dir, file->name, 0) != 0 && errno != ENOENT) {
+            return mds_fail_errno(err, "remove \"state/devices/%s\"",
+                                  file->name);
+        }
+
+        if ((i + 1 == upkeep->part_count
+             || file->level != upkeep->parts[i + 1].file.level)
+            && fsync(upkeep->dir) != 0)
+        {
+            return mds_fail_errno(err, "sync \"state/devices\"");
+        }
+    }
+
+    return MDS_OK;
+}
+
+/* Removes what merges, or commands, that were killed have left. Those of logs
+ * may be under way. */
+static void
+mds_runs_sweep(const mds_upkeep_t *upkeep)
+{
+    int lock;
+
+    if (mds_device_lock(upkeep->dir, MDS_LOGS_LOCK, false, NULL, &lock)
+            != MDS_OK
+        || lock < 0)
+    {
+        return;
+    }
+
+    for (size_t i = 0; i < upkeep->files.count; i++) {
+        const mds_device_file_t *file = &upkeep->files.files[i];
+
+        int      fd;
+        uint64_t bytes;
+
+        if (file->kind != MDS_DEVICE_FILE_TEMP
+            || mds_device_file_open(upkeep->dir, file->name, O_RDONLY, NULL,
+                                    &fd, &bytes)
+                   != MDS_OK)
+        {
+            continue;
+        }
+
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            (void) unlinkat(upkeep->dir, file->name, 0);
+        }
+
+        close(fd);
+    }
+
+    close(lock);
+}
+
+/* Sets runs aside that are damaged: what they knew is learned again, and what
+ * all others know can be merged. */
+static void
+mds_runs_set_aside(const mds_upkeep_t *upkeep)
+{
+    char              name[MDS_DEVICE_NAME_BYTES + 16];
+    mds_device_run_t *run;
+
+    for (size_t i = 0; i < upkeep->files.count; i++) {
+        const mds_device_file_t *file = &upkeep->files.files[i];
+        mds_status_t             status;
+
+        if (file->kind != MDS_DEVICE_FILE_RUN) {
+            continue;
+        }
+
+        status = mds_device_run_open(upkeep->dir, file->name, NULL, &run);
+
+        if (status == MDS_OK) {
+            status = mds_device_run_check(run, NULL);
+            mds_device_run_close(run);
+        }
+
+        if (status == MDS_DAMAGED || status == MDS_INVALID) {
+            snprintf(name, sizeof(name), "damaged-%s", file->name);
+            (void) renameat(upkeep->dir, file->name, upkeep->dir, name);
+        }
+    }
+}
+
+mds_status_t
+mds_registry_merge_runs(int dir, const mds_registry_limits_t *limits,
+                        int64_t now_ms, const atomic_bool *stop,
+                        mds_error_t *err, mds_registry_merged_t *merged)
+{
+    mds_upkeep_t    upkeep = { .dir = dir,
+                               .limits = limits,
+                               .now_ms = now_ms,
+                               .lock = -1,
+                               .merged = merged };
+    mds_runs_plan_t plan = { .due = false };
+    mds_status_t status = mds_upkeep_begin(&upkeep, MDS_RUNS_LOCK, err, merged);
+
+    if (status == MDS_OK) {
+        mds_runs_sweep(&upkeep);
+        plan = mds_runs_plan(&upkeep.files, limits, now_ms);
+    }
+
+    if (status == MDS_OK && plan.due) {
+        upkeep.serial
+            = mds_upkeep_serial(&upkeep, plan.full ? MDS_DEVICE_LEVEL_BASE : 0);
+        upkeep.level = plan.full ? MDS_DEVICE_LEVEL_BASE : plan.level + 1;
+        status = mds_runs_open(&upkeep, &plan, err);
+
+        if (status == MDS_OK) {
+            status = mds_device_merge_new(now_ms, err, &upkeep.merge);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_runs_merge(&upkeep, &plan, stop, err);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_runs_remove(&upkeep, err);
+        } else if (status == MDS_DAMAGED || status == MDS_INVALID) {
+            mds_runs_set_aside(&upkeep);
+        }
+    }
+
+    mds_upkeep_end(&upkeep);
+    return merged->busy ? MDS_OK : status;
+}

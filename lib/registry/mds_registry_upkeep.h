@@ -1,0 +1,80 @@
+/*
+ * mds_registry_upkeep: keeps the registry small and its files few. Any worker
+ * may do it, aside from its requests; a lock file sees to it that one does at a
+ * time. Who is killed in the middle leaves a file with a temporary name, and
+ * perhaps devices in two runs: the next one makes up for both.
+ *
+ *   level 0..8   runs of logs, and of six runs of the level above
+ *   level 9      the lowest: all runs, once the others have a quarter of its
+ *                size, or a day has passed
+ *
+ * A merge into the lowest level writes its parts in order and removes those
+ * before it part by part, so that it needs little room besides. Only there is
+ * known who is new: devices that are new are passed over, evenly, where the
+ * registry has no room for all.
+ *
+ * Of what the registry may have, 5/8 are the lowest level's; 2/8 are for the
+ * other levels, for logs, and for files in the making; beyond these, nothing is
+ * logged, so that all stays within the bound.
+ */
+
+#ifndef MDS_REGISTRY_UPKEEP_H
+#define MDS_REGISTRY_UPKEEP_H
+
+#include <stdatomic.h>
+
+#include "registry/mds_device_filter.h"
+#include "registry/mds_registry.h"
+
+typedef struct {
+    uint64_t max_bytes; /* of the registry; 0: no bound */
+    int64_t  ttl_ms;    /* 0: for ever */
+} mds_registry_limits_t;
+
+/* What is to be done. */
+typedef struct {
+    uint64_t room;   /* bytes that logs may grow by until the next look */
+    bool     behind; /* the logs are not merged as fast as they grow */
+    bool     merge_logs;
+    bool     merge_runs;
+} mds_registry_due_t;
+
+mds_status_t
+mds_registry_look(int dir, const mds_registry_limits_t *limits, int64_t now_ms,
+                  mds_error_t *err, mds_registry_due_t *due) MDS_MUST_CHECK;
+
+/* Bytes after which a worker begins another log, and how long one is written
+ * to. */
+uint64_t mds_registry_log_bytes(const mds_registry_limits_t *limits);
+#define MDS_REGISTRY_LOG_MS (INT64_C(3600) * 1000)
+
+/*
+ * Removes from the filter whom mdsctl has forgotten, and lets it know. Files
+ * that another nginx has seen before are found by their time: *seen_ms is that
+ * of the last one.
+ */
+mds_status_t
+mds_registry_take_forgotten(int dir, mds_device_filter_t *filter,
+                            int64_t *seen_ms, mds_error_t *err) MDS_MUST_CHECK;
+
+/* What came of a merge. */
+typedef struct {
+    bool     busy;    /* another is at it */
+    uint64_t devices; /* written */
+    uint64_t dropped; /* new devices passed over, for want of room */
+    uint64_t expired; /* and forgotten */
+} mds_registry_merged_t;
+
+/* Each merges what is due. *stop: ends it soon, with nothing lost. */
+mds_status_t
+mds_registry_merge_logs(int dir, const mds_registry_limits_t *limits,
+                        int64_t now_ms, const atomic_bool *stop,
+                        mds_error_t           *err,
+                        mds_registry_merged_t *merged) MDS_MUST_CHECK;
+mds_status_t
+mds_registry_merge_runs(int dir, const mds_registry_limits_t *limits,
+                        int64_t now_ms, const atomic_bool *stop,
+                        mds_error_t           *err,
+                        mds_registry_merged_t *merged) MDS_MUST_CHECK;
+
+#endif
