@@ -86,6 +86,7 @@ ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf)
     } else {
         /* Without a master, a new cycle can have other bounds. */
         depot->bounds = depot_conf->bounds;
+        depot->filter = depot_conf->filter;
     }
 
     depot_conf->depot = depot;
@@ -111,7 +112,7 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
     }
 
     depot->bounds = depot_conf->bounds;
-    depot->state.kind = &ngx_http_mds_state_kind;
+    depot->filter = depot_conf->filter;
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
@@ -280,7 +281,8 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     }
 
     ngx_http_mds_commit_start(&depot->queue);
-    ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds);
+    ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds,
+                                  depot->filter);
 
     ngx_add_timer(event, NGX_HTTP_MDS_DEPOT_TIMER_MS);
 }

@@ -23,6 +23,7 @@ struct ngx_http_mds_depot_s {
     ngx_uint_t                  openings;   /* counts the attempts */
     ngx_uint_t                  validating; /* a thread validates */
     ngx_http_mds_bounds_t       bounds;
+    mds_device_filter_t        *filter; /* of the registry */
     ngx_http_mds_env_t          state;
     ngx_http_mds_commit_queue_t queue;
     ngx_http_mds_registry_t    *registry;

@@ -7,6 +7,7 @@
 #include "ngx_http_mds_depot_conf.h"
 
 #include "ngx_http_mds_commit.h"
+#include "ngx_http_mds_zone.h"
 
 #include "lmdb/mds_lmdb.h"
 
@@ -136,7 +137,7 @@ ngx_http_mds_merge_bounds(ngx_conf_t *cf, ngx_http_mds_bounds_t *depot,
     return NGX_CONF_OK;
 }
 
-void
+ngx_int_t
 ngx_http_mds_init_depot_confs(ngx_conf_t *cf)
 {
     ngx_http_mds_main_conf_t   *mcf;
@@ -150,5 +151,11 @@ ngx_http_mds_init_depot_confs(ngx_conf_t *cf)
                             NGX_HTTP_MDS_STATE_DEFAULT);
         ngx_conf_init_value(depot_conf[i]->bounds.device_ttl,
                             NGX_HTTP_MDS_DEVICE_TTL);
+
+        if (ngx_http_mds_zone_add(cf, depot_conf[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
+
+    return NGX_OK;
 }

@@ -18,7 +18,8 @@ char *ngx_http_mds_check_state_max(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_mds_merge_bounds(ngx_conf_t *cf, ngx_http_mds_bounds_t *depot,
                                 const ngx_http_mds_bounds_t *location);
 
-/* Sets the bounds that no location has set. */
-void ngx_http_mds_init_depot_confs(ngx_conf_t *cf);
+/* Sets the bounds that no location has set, and adds the memory that depends on
+ * them. */
+ngx_int_t ngx_http_mds_init_depot_confs(ngx_conf_t *cf);
 
 #endif

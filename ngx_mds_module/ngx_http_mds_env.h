@@ -1,6 +1,5 @@
 /*
- * One of the LMDB environments of a depot's state: the state itself, or the
- * registry of devices.
+ * The LMDB environment of a depot's state.
  */
 
 #ifndef NGX_HTTP_MDS_ENV_H
@@ -9,27 +8,22 @@
 #include "ngx_http_mds_module.h"
 
 #include "base/mds_file.h"
+#include "state/mds_state.h"
 
-typedef struct ngx_http_mds_env_kind_s ngx_http_mds_env_kind_t;
-
-extern const ngx_http_mds_env_kind_t ngx_http_mds_state_kind;
-extern const ngx_http_mds_env_kind_t ngx_http_mds_registry_kind;
-
-/* An environment that has not been opened is zeroed but for its kind. */
+/* An environment that has not been opened is zeroed. */
 typedef struct {
-    const ngx_http_mds_env_kind_t *kind;
-    void                          *handle; /* mds_state_t or mds_registry_t */
-    ngx_uint_t                     quarantined;
-    ngx_uint_t                     error_logged; /* since it was opened */
-    mds_file_id_t                  bad;    /* the damaged file; zeroed: none */
-    mds_status_t                   status; /* logged last */
+    mds_state_t  *state;
+    ngx_uint_t    quarantined;
+    ngx_uint_t    error_logged; /* since it was opened */
+    mds_file_id_t bad;          /* the damaged file; zeroed: none */
+    mds_status_t  status;       /* logged last */
 } ngx_http_mds_env_t;
 
-/* Returns the handle, or NULL if it is not open or quarantined. */
-static inline void *
+/* Returns the state, or NULL if it is not open or quarantined. */
+static inline mds_state_t *
 ngx_http_mds_env_get(const ngx_http_mds_env_t *env)
 {
-    return env->quarantined ? NULL : env->handle;
+    return env->quarantined ? NULL : env->state;
 }
 
 /* Closes an environment that was replaced or quarantined, and opens one that

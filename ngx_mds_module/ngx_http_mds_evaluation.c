@@ -118,8 +118,7 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
     }
 
     for (report = e->reports; report != NULL; report = report->next) {
-        ngx_http_mds_registry_record(e->depot, &report->registration,
-                                     e->now_ms);
+        ngx_http_mds_registry_record(e->depot, &report->device, e->now_ms);
     }
 
     e->reports = NULL;
@@ -218,8 +217,8 @@ ngx_http_mds_fail_question(ngx_pool_t *pool, ngx_http_mds_question_t *question,
     return MDS_OK;
 }
 
-/* Collects the registration of the request's device. Most of a batch's
- * questions have the same one, which is collected once. */
+/* Collects the request's device, if it is news. Most of a batch's questions
+ * have the same one, which is collected once. */
 static mds_status_t
 ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
                             const mds_snapshot_t      *snapshot,
@@ -227,24 +226,12 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
 {
     ngx_http_mds_report_t *last = e->last_report, *report;
     mds_app_record_t       app;
+    mds_device_t           device;
 
-    if (!e->request.may_admit || e->rounds > 0) {
-        return MDS_OK;
-    }
-
-    if (e->spare_report == NULL) {
-        e->spare_report = ngx_palloc(e->r->pool, sizeof(*e->spare_report));
-        if (e->spare_report == NULL) {
-            return mds_fail_memory(err);
-        }
-    }
-
-    report = e->spare_report;
-
-    if (!mds_registration_from_request(&e->request, report->device,
-                                       &report->registration)
-        || (last != NULL
-            && mds_registration_eq(&report->registration, &last->registration)))
+    if (!e->request.may_admit || e->rounds > 0
+        || !mds_registration_from_request(&e->request, &device)
+        || !ngx_http_mds_registry_is_news(e->depot, &device, e->now_ms)
+        || (last != NULL && mds_device_eq(&device, &last->device)))
     {
         return MDS_OK;
     }
@@ -259,6 +246,15 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
         return MDS_OK;
     }
 
+    if (e->spare_report == NULL) {
+        e->spare_report = ngx_palloc(e->r->pool, sizeof(*e->spare_report));
+        if (e->spare_report == NULL) {
+            return mds_fail_memory(err);
+        }
+    }
+
+    report = e->spare_report;
+    report->device = device;
     report->next = NULL;
     *(last == NULL ? &e->reports : &last->next) = report;
     e->last_report = report;

@@ -8,7 +8,7 @@
 #include "ngx_http_mds_module.h"
 
 #include "evaluate/mds_decide.h"
-#include "state/mds_registry.h"
+#include "registry/mds_device.h"
 
 typedef struct {
     mds_decision_t decision;
@@ -24,8 +24,7 @@ typedef struct {
 typedef struct ngx_http_mds_report_s ngx_http_mds_report_t;
 
 struct ngx_http_mds_report_s {
-    mds_registration_t     registration;
-    char                   device[MDS_DEVICE_KEY_MAX];
+    mds_device_t           device;
     ngx_http_mds_report_t *next;
 };
 

@@ -250,10 +250,10 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_mds_init(ngx_conf_t *cf)
 {
-    ngx_http_mds_init_depot_confs(cf);
     ngx_http_mds_header_filter_init();
 
-    return ngx_http_mds_resource_init(cf) == NGX_OK
+    return ngx_http_mds_init_depot_confs(cf) == NGX_OK
+                   && ngx_http_mds_resource_init(cf) == NGX_OK
                ? ngx_http_mds_resource_count_init(cf)
                : NGX_ERROR;
 }

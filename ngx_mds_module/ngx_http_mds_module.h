@@ -31,6 +31,9 @@ typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
     ngx_http_mds_depot_t *depot; /* NULL: not used in this process yet */
     ngx_http_mds_bounds_t bounds;
+
+    ngx_shm_zone_t             *zone; /* of the registry's filter */
+    struct mds_device_filter_s *filter;
 } ngx_http_mds_depot_conf_t;
 
 typedef struct {

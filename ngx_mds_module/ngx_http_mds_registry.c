@@ -1,29 +1,31 @@
 /*
- * Registrations: what checks tell of devices is noted in memory, and a thread
- * of the pool writes the writes, a few at a time and behind the writes that
- * requests wait for. Nobody waits for these: what there is no room for is
- * passed over and counted, and is noted again with the device's next check.
+ * Registrations: a check of a device that is in the filter leaves it at that.
+ * What is news gathers in memory, and once a second a thread of the pool
+ * appends it to the worker's log, and only then to the filter. Nobody waits
+ * for that: what there is no room for is passed over and counted, and is noted
+ * again with the device's next check.
  */
 
+#include "ngx_http_mds_registry.h"
+
 #include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_merge.h"
 
-#include "base/mds_fault_guard.h"
+#include <sys/stat.h>
+
 #include "base/mds_time.h"
+#include "registry/mds_device_log.h"
+#include "state/mds_state.h"
 
-/* Notes gather so long, so that a transaction is worth it. */
-#define NGX_HTTP_MDS_GATHER_MS 250
+/* That gather at most, and their bytes; half of them are written at once. */
+#define NGX_HTTP_MDS_NEWS_MAX 8192
+#define NGX_HTTP_MDS_NEWS_BYTES ((size_t) 1024 * 1024)
 
-/* As long as requests wait for their writes, writes do: so long, and that many
- * times. */
-#define NGX_HTTP_MDS_YIELD_MS 20
-#define NGX_HTTP_MDS_YIELDS_MAX 50
+/* That a record of a log has beside its texts, about. */
+#define NGX_HTTP_MDS_RECORD_BYTES 16
 
-/* Of one transaction: its writes hold up those of the state on the disk. */
-#define NGX_HTTP_MDS_ASYNC_AT_ONCE 256
-
-/* That gather at most, and their bytes. */
-#define NGX_HTTP_MDS_ASYNC_MAX 8192
-#define NGX_HTTP_MDS_ASYNC_BYTES ((size_t) 1024 * 1024)
+/* Slots of the table of what has gathered; a power of two. */
+#define NGX_HTTP_MDS_NEWS_SLOTS 8192
 
 /* Without a timer, a worker that is to go would not wait for its thread. */
 #define NGX_HTTP_MDS_THREAD_MS 60000
@@ -33,49 +35,59 @@
 #define NGX_HTTP_MDS_COUNT_MS 10000
 #define NGX_HTTP_MDS_QUIET_MS 10000
 
+/* Why devices are passed over. */
+typedef enum {
+    NGX_HTTP_MDS_TOO_MANY,
+    NGX_HTTP_MDS_UNMERGED,
+    NGX_HTTP_MDS_UNWRITTEN,
+    NGX_HTTP_MDS_NO_ROOM
+} ngx_http_mds_dropped_t;
+
+/* Devices that are not on the disk yet. */
 typedef struct {
-    size_t             count;
-    size_t             bytes_used;
-    mds_registration_t registrations[NGX_HTTP_MDS_ASYNC_MAX];
-    u_char             bytes[NGX_HTTP_MDS_ASYNC_BYTES];
-} ngx_http_mds_async_writes_t;
+    size_t           count;
+    size_t           bytes_used;
+    mds_device_t     devices[NGX_HTTP_MDS_NEWS_MAX];
+    mds_filter_key_t keys[NGX_HTTP_MDS_NEWS_MAX];
+    uint64_t         slots[NGX_HTTP_MDS_NEWS_SLOTS]; /* the last key of each */
+    u_char           bytes[NGX_HTTP_MDS_NEWS_BYTES];
+} ngx_http_mds_news_t;
 
 struct ngx_http_mds_registry_s {
-    ngx_http_mds_env_t           env;
-    ngx_http_mds_depot_t        *depot;
-    ngx_http_mds_async_writes_t *gathering; /* NULL: no memory yet */
-    ngx_http_mds_async_writes_t *writing;
-    size_t                       written; /* of those */
-    ngx_event_t                  timer;   /* to write what has gathered */
-    ngx_uint_t                   yields;
-    uint64_t                     passed;    /* over, and not kept yet */
-    uint64_t                     total;     /* over, since the log was told */
-    ngx_msec_t                   passed_at; /* the last one */
-    ngx_msec_t                   counted;   /* when `passed` was kept last */
-    ngx_uint_t                   passes;    /* as the log was told */
-    mds_status_t                 failed;    /* as the log was told */
+    ngx_http_mds_depot_t *depot;
+    mds_device_filter_t  *filter;
+    uint64_t              state_max;
+    mds_registry_limits_t limits;
+    int64_t               refresh_ms;
+    int                   dir;         /* below zero: it is not open */
+    int                   worker_lock; /* below zero: not taken */
+    struct stat           folder;      /* that is open */
+    ngx_http_mds_news_t  *gathering;   /* NULL: no memory yet */
+    ngx_http_mds_news_t  *writing;
+    ngx_http_mds_merge_t  merges[2];   /* of logs, and of runs */
+    uint64_t              passed;      /* over, and not kept yet */
+    uint64_t              total;       /* over, since the log was told */
+    ngx_msec_t            passed_at;   /* the last one */
+    ngx_msec_t            counted;     /* when `passed` was kept last */
+    ngx_uint_t            passes;      /* reasons that the log was told */
+    mds_status_t          open_failed; /* as the log was told */
+    mds_status_t          write_failed;
 
     /* What the thread has, while it is busy. */
-    ngx_thread_task_t         task;
-    ngx_uint_t                busy;
-    mds_registry_t           *registry;
-    const mds_registration_t *registrations;
-    size_t                    count; /* 0: it tends the registry */
-    uint64_t                  kept;  /* of those passed over, to be counted */
-    mds_registry_result_t     told;
-    mds_status_t              status;
-    mds_error_t               err;
+    ngx_thread_task_t  task;
+    ngx_uint_t         busy;
+    mds_device_log_t   log;
+    uint64_t           number;       /* of the folder */
+    int64_t            forgotten_ms; /* mds_registry_take_forgotten() */
+    uint64_t           kept;         /* of those passed over, to be counted */
+    mds_registry_due_t due;
+    ngx_uint_t         looks; /* after the folder, too */
+    ngx_uint_t         full;  /* nothing was written for that */
+    ngx_uint_t         lost;  /* another folder is in its place */
+    mds_status_t       status;
+    mds_error_t        err;
 };
 
-/* A look-up, for the guard. */
-typedef struct {
-    mds_registry_t           *registry;
-    const mds_registration_t *registration;
-    int64_t                   now_ms;
-    bool                      news;
-} ngx_http_mds_stale_call_t;
-
-static void ngx_http_mds_registry_timer(ngx_event_t *event);
 static void ngx_http_mds_registry_thread(void *data, ngx_log_t *log);
 static void ngx_http_mds_registry_done(ngx_event_t *event);
 
@@ -86,10 +98,12 @@ ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot)
 
     registry = ngx_calloc(sizeof(*registry), ngx_cycle->log);
     if (registry != NULL) {
-        registry->env.kind = &ngx_http_mds_registry_kind;
         registry->depot = depot;
-        registry->timer.handler = ngx_http_mds_registry_timer;
-        registry->timer.data = registry;
+        registry->dir = -1;
+        registry->worker_lock = -1;
+        registry->log.fd = -1;
+        registry->merges[0].merge = mds_registry_merge_logs;
+        registry->merges[1].merge = mds_registry_merge_runs;
         registry->task.ctx = registry;
         registry->task.handler = ngx_http_mds_registry_thread;
         registry->task.event.handler = ngx_http_mds_registry_done;
@@ -99,63 +113,32 @@ ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot)
     return registry;
 }
 
-void
-ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry)
+/* The log has a line when it begins, for each reason, and one when it is over.
+ */
+static void
+ngx_http_mds_registry_count_dropped(ngx_http_mds_registry_t *registry,
+                                    uint64_t count, ngx_http_mds_dropped_t why)
 {
-    if (registry == NULL) {
+    static const char *const reasons[]
+        = { [NGX_HTTP_MDS_TOO_MANY] = "more are new than can be written",
+            [NGX_HTTP_MDS_UNMERGED] = "more are new than can be merged",
+            [NGX_HTTP_MDS_UNWRITTEN] = "they cannot be written",
+            [NGX_HTTP_MDS_NO_ROOM] = "the registry has all the room that"
+                                     " \"mds_state_max\" leaves it" };
+
+    if (count == 0) {
         return;
     }
 
-    if (registry->timer.timer_set) {
-        ngx_del_timer(&registry->timer);
-    }
-
-    ngx_http_mds_env_close(&registry->env);
-    ngx_free(registry->gathering);
-    ngx_free(registry->writing);
-    ngx_free(registry);
-}
-
-/* Memory for the writes, and for what writes them. */
-static ngx_int_t
-ngx_http_mds_registry_alloc(ngx_http_mds_registry_t *registry)
-{
-    ngx_log_t *log = ngx_cycle->log;
-
-    if (registry->gathering == NULL) {
-        registry->gathering = ngx_alloc(sizeof(*registry->gathering), log);
-    }
-
-    if (registry->writing == NULL) {
-        registry->writing = ngx_alloc(sizeof(*registry->writing), log);
-    }
-
-    if (registry->gathering == NULL || registry->writing == NULL) {
-        return NGX_ERROR;
-    }
-
-    registry->gathering->count = 0;
-    registry->gathering->bytes_used = 0;
-    registry->writing->count = 0;
-    registry->written = 0;
-
-    return NGX_OK;
-}
-
-/* The log has a line when it begins, and one when it is over. */
-static void
-ngx_http_mds_registry_count_dropped(ngx_http_mds_registry_t *registry,
-                                    uint64_t count, const char *why)
-{
     registry->passed += count;
     registry->total += count;
     registry->passed_at = ngx_current_msec;
 
-    if (!registry->passes && count > 0) {
-        registry->passes = 1;
+    if ((registry->passes & 1U << why) == 0) {
+        registry->passes |= 1U << why;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\": devices are passed over: %s",
-                      &registry->depot->path, why);
+                      &registry->depot->path, reasons[why]);
     }
 }
 
@@ -174,161 +157,250 @@ ngx_http_mds_registry_log_recovery(ngx_http_mds_registry_t *registry)
     }
 }
 
+/* The folder */
+
 static void
-ngx_http_mds_async_writes_copy(ngx_http_mds_async_writes_t *writes,
-                               mds_str_t                   *view)
+ngx_http_mds_registry_close(ngx_http_mds_registry_t *registry)
 {
-    u_char *copy = writes->bytes + writes->bytes_used;
+    mds_device_log_close(&registry->log);
+
+    if (registry->worker_lock >= 0) {
+        close(registry->worker_lock);
+        registry->worker_lock = -1;
+    }
+
+    if (registry->dir >= 0) {
+        close(registry->dir);
+        registry->dir = -1;
+    }
+}
+
+/* Opens the folder, which is made where there is none beside a state. What an
+ * older version has kept in it is not read: it is learned again. */
+static mds_status_t
+ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
+                               const char *path, mds_error_t *err)
+{
+    mds_registry_counts_t counts = { .max_bytes = registry->state_max,
+                                     .ttl_ms = registry->limits.ttl_ms };
+    mds_status_t status = mds_device_folder_open(path, err, &registry->dir);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_device_folder_make(path, err);
+
+        if (status == MDS_OK) {
+            status = mds_device_folder_open(path, err, &registry->dir);
+        }
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (fstat(registry->dir, &registry->folder) != 0) {
+        return mds_fail_errno(err, "stat \"state/devices\"");
+    }
+
+    status = mds_registry_counts_add(registry->dir, &counts, err);
+
+    if (status == MDS_OK) {
+        status = mds_device_lock(registry->dir, MDS_REGISTRY_WORKERS_LOCK, true,
+                                 err, &registry->worker_lock);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    (void) unlinkat(registry->dir, "data.mdb", 0);
+    (void) unlinkat(registry->dir, "lock.mdb", 0);
+    registry->number = mds_registry_counts_read(registry->dir).folder;
+    mds_device_filter_bind(registry->filter, registry->number);
+    registry->log.dir = registry->dir;
+
+    return mds_registry_look(registry->dir, &registry->limits,
+                             mds_time_now_ms(), err, &registry->due);
+}
+
+static void
+ngx_http_mds_registry_open(ngx_http_mds_registry_t *registry, const char *path)
+{
+    mds_error_t  err;
+    mds_status_t status = ngx_http_mds_registry_try_open(registry, path, &err);
+
+    if (status != MDS_OK) {
+        ngx_http_mds_registry_close(registry);
+
+        if (registry->open_failed != status) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "mds depot \"%s\": devices are not registered: %s",
+                          path, err.text);
+        }
+    }
+
+    registry->open_failed = status;
+}
+
+/* Whether the folder that is open still has its name. */
+static ngx_uint_t
+ngx_http_mds_registry_is_there(ngx_http_mds_registry_t *registry,
+                               const char              *path)
+{
+    mds_path_t  folder;
+    struct stat st;
+
+    return mds_path(&folder, NULL, "%s/state/devices", path) == MDS_OK
+           && lstat(folder.text, &st) == 0
+           && st.st_dev == registry->folder.st_dev
+           && st.st_ino == registry->folder.st_ino;
+}
+
+/* News */
+
+/* Memory for the news. */
+static ngx_int_t
+ngx_http_mds_registry_alloc(ngx_http_mds_registry_t *registry)
+{
+    ngx_log_t *log = ngx_cycle->log;
+
+    if (registry->gathering == NULL) {
+        registry->gathering = ngx_calloc(sizeof(*registry->gathering), log);
+    }
+
+    if (registry->writing == NULL) {
+        registry->writing = ngx_calloc(sizeof(*registry->writing), log);
+    }
+
+    return registry->gathering == NULL || registry->writing == NULL ? NGX_ERROR
+                                                                    : NGX_OK;
+}
+
+static void
+ngx_http_mds_news_clear(ngx_http_mds_news_t *news)
+{
+    if (news->count > 0) {
+        ngx_memzero(news->slots, sizeof(news->slots));
+    }
+
+    news->count = 0;
+    news->bytes_used = 0;
+}
+
+static uint64_t *
+ngx_http_mds_news_slot(ngx_http_mds_news_t *news, mds_filter_key_t key)
+{
+    return &news->slots[key.place >> 20 & (NGX_HTTP_MDS_NEWS_SLOTS - 1)];
+}
+
+static uint64_t
+ngx_http_mds_news_slot_value(mds_filter_key_t key)
+{
+    return key.place << 32 | key.word;
+}
+
+static void
+ngx_http_mds_news_copy(ngx_http_mds_news_t *news, mds_str_t *view)
+{
+    u_char *copy = news->bytes + news->bytes_used;
 
     if (view->len > 0) {
         ngx_memcpy(copy, view->data, view->len);
     }
 
-    writes->bytes_used += view->len;
+    news->bytes_used += view->len;
     view->data = (char *) copy;
 }
 
-/* False: there is no room for it now. */
+/* Adds a device; returns 0 if there is no room for it now. */
 static ngx_uint_t
-ngx_http_mds_async_writes_add(ngx_http_mds_async_writes_t *writes,
-                              mds_registration_t           registration)
+ngx_http_mds_news_add(ngx_http_mds_news_t *news, mds_device_t device,
+                      mds_filter_key_t key)
 {
-    size_t bytes = registration.device.len + registration.user.len
-                   + registration.platform.len + registration.version.len;
+    size_t bytes = device.app.len + device.device.len + device.user.len
+                   + device.platform.len + device.version.len;
 
-    if (writes->count == NGX_HTTP_MDS_ASYNC_MAX
-        || bytes > NGX_HTTP_MDS_ASYNC_BYTES - writes->bytes_used)
+    if (news->count == NGX_HTTP_MDS_NEWS_MAX
+        || bytes > NGX_HTTP_MDS_NEWS_BYTES - news->bytes_used)
     {
         return 0;
     }
 
-    ngx_http_mds_async_writes_copy(writes, &registration.device);
-    ngx_http_mds_async_writes_copy(writes, &registration.user);
-    ngx_http_mds_async_writes_copy(writes, &registration.platform);
-    ngx_http_mds_async_writes_copy(writes, &registration.version);
-    writes->registrations[writes->count++] = registration;
+    ngx_http_mds_news_copy(news, &device.app);
+    ngx_http_mds_news_copy(news, &device.device);
+    ngx_http_mds_news_copy(news, &device.user);
+    ngx_http_mds_news_copy(news, &device.platform);
+    ngx_http_mds_news_copy(news, &device.version);
+    *ngx_http_mds_news_slot(news, key) = ngx_http_mds_news_slot_value(key);
+    news->keys[news->count] = key;
+    news->devices[news->count++] = device;
 
     return 1;
 }
 
-static void
-ngx_http_mds_registry_is_stale_guarded(void *data)
+static ngx_uint_t
+ngx_http_mds_news_are_many(const ngx_http_mds_news_t *news)
 {
-    ngx_http_mds_stale_call_t *look = data;
-
-    if (mds_registry_begin(look->registry, NULL) != MDS_OK
-        || mds_registry_is_stale(look->registry, look->registration,
-                                 look->now_ms, NULL, &look->news)
-               != MDS_OK)
-    {
-        look->news = false;
-    }
-
-    mds_registry_end(look->registry);
+    return news->count >= NGX_HTTP_MDS_NEWS_MAX / 2
+           || news->bytes_used >= NGX_HTTP_MDS_NEWS_BYTES / 2;
 }
 
-void
-ngx_http_mds_registry_record(ngx_http_mds_depot_t     *depot,
-                             const mds_registration_t *registration,
-                             int64_t                   now_ms)
+ngx_uint_t
+ngx_http_mds_registry_is_news(ngx_http_mds_depot_t *depot,
+                              const mds_device_t *device, int64_t now_ms)
 {
-    ngx_http_mds_registry_t  *registry = depot->registry;
-    ngx_http_mds_stale_call_t look
-        = { .registration = registration, .now_ms = now_ms, .news = false };
+    ngx_http_mds_registry_t *registry = depot->registry;
+    mds_filter_key_t         key;
+    uint64_t                 value;
 
-    look.registry = ngx_http_mds_env_get(&registry->env);
-
-    if (look.registry == NULL) {
-        return;
+    if (registry->dir < 0) {
+        return 0;
     }
 
-    /* What ails the registry ails nobody else. */
-    if (!mds_fault_guard_call(ngx_http_mds_registry_is_stale_guarded, &look)) {
-        ngx_http_mds_env_quarantine(&registry->env);
-        return;
+    key = mds_device_filter_key(registry->filter, device, now_ms,
+                                registry->refresh_ms);
+
+    if (mds_device_filter_has(registry->filter, key)) {
+        return 0;
     }
 
-    if (!look.news) {
-        return;
-    }
+    value = ngx_http_mds_news_slot_value(key);
 
-    if (!ngx_http_mds_async_writes_add(registry->gathering, *registration)) {
-        ngx_http_mds_registry_count_dropped(registry, 1,
-                                            "more are new than can be written");
-        return;
-    }
-
-    if (!registry->busy && !registry->timer.timer_set) {
-        registry->yields = 0;
-        registry->timer.log = ngx_cycle->log;
-        ngx_add_timer(&registry->timer, NGX_HTTP_MDS_GATHER_MS);
-    }
-}
-
-/* In a thread: what the registry has for it is all that it may touch. */
-
-static void
-ngx_http_mds_registry_try(void *data)
-{
-    ngx_http_mds_registry_t *registry = data;
-
-    registry->status
-        = registry->count > 0
-              ? mds_registry_write(registry->registry, registry->registrations,
-                                   registry->count, mds_time_now_ms(),
-                                   &registry->err, &registry->told)
-              : mds_registry_expire(registry->registry, &registry->kept,
-                                    mds_time_now_ms(), &registry->err);
+    return *ngx_http_mds_news_slot(registry->gathering, key) != value
+           && *ngx_http_mds_news_slot(registry->writing, key) != value;
 }
 
 static void
-ngx_http_mds_registry_abandon(void *data)
+ngx_http_mds_registry_swap(ngx_http_mds_registry_t *registry)
 {
-    ngx_http_mds_registry_t *registry = data;
+    ngx_http_mds_news_t *news = registry->writing;
 
-    mds_registry_abort_write(registry->registry);
+    registry->writing = registry->gathering;
+    registry->gathering = news;
 }
 
-static void
-ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
-{
-    (void) log;
-
-    if (!mds_fault_guard_call(ngx_http_mds_registry_try, data)) {
-        ngx_http_mds_registry_t *registry = data;
-
-        /* Other writers wait for the lock that it holds. */
-        (void) mds_fault_guard_call(ngx_http_mds_registry_abandon, data);
-        registry->status = mds_fail(&registry->err, MDS_DAMAGED,
-                                    "a page of it cannot be read");
-    }
-}
-
-/* Sends the thread after it; NGX_ERROR: there is none, or no registry. */
+/* Sends the thread to write what has gathered, and perhaps to look after the
+ * folder; NGX_ERROR: there is none. */
 static ngx_int_t
-ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
-                           const mds_registration_t *registrations,
-                           size_t                    count)
+ngx_http_mds_registry_post(ngx_http_mds_registry_t *registry, ngx_uint_t looks)
 {
     ngx_thread_pool_t *pool = ngx_http_mds_pool();
 
-    registry->registry = ngx_http_mds_env_get(&registry->env);
-    registry->registrations = registrations;
-    registry->count = count;
+    registry->looks = looks;
     registry->kept = 0;
-    registry->told = (mds_registry_result_t){ 0 };
 
     /* Each time a little later: a flood is not to be a flood of writes. */
-    if (count == 0
-        && ngx_current_msec - registry->counted >= NGX_HTTP_MDS_COUNT_MS) {
+    if (looks && registry->passed > 0
+        && ngx_current_msec - registry->counted >= NGX_HTTP_MDS_COUNT_MS)
+    {
         registry->kept = registry->passed;
         registry->passed = 0;
         registry->counted = ngx_current_msec;
     }
 
-    if (registry->registry == NULL || pool == NULL
-        || ngx_thread_task_post(pool, &registry->task) != NGX_OK)
-    {
+    ngx_http_mds_registry_swap(registry);
+
+    if (pool == NULL || ngx_thread_task_post(pool, &registry->task) != NGX_OK) {
+        ngx_http_mds_registry_swap(registry);
         registry->passed += registry->kept;
         return NGX_ERROR;
     }
@@ -340,85 +412,133 @@ ngx_http_mds_registry_post(ngx_http_mds_registry_t  *registry,
     return NGX_OK;
 }
 
-/* The next few writes, of those that are being written or have gathered. */
-static void
-ngx_http_mds_registry_run(ngx_http_mds_registry_t *registry)
+void
+ngx_http_mds_registry_record(ngx_http_mds_depot_t *depot,
+                             const mds_device_t *device, int64_t now_ms)
 {
-    ngx_http_mds_async_writes_t *writes;
-    size_t                       count;
+    ngx_http_mds_registry_t *registry = depot->registry;
+    mds_device_t             seen = *device;
 
-    if (registry->written == registry->writing->count) {
-        writes = registry->writing;
-        registry->writing = registry->gathering;
-        registry->gathering = writes;
-        registry->written = 0;
-        writes->count = 0;
-        writes->bytes_used = 0;
-    }
-
-    count = registry->writing->count - registry->written;
-    if (count == 0) {
+    if (registry->dir < 0) {
         return;
     }
 
-    count = ngx_min(count, NGX_HTTP_MDS_ASYNC_AT_ONCE);
+    seen.seen_ms = now_ms;
 
-    if (ngx_http_mds_registry_post(registry,
-                                   registry->writing->registrations
-                                       + registry->written,
-                                   count)
-        != NGX_OK)
+    if (!ngx_http_mds_news_add(registry->gathering, seen,
+                               mds_device_filter_key(registry->filter, &seen,
+                                                     now_ms,
+                                                     registry->refresh_ms)))
     {
-        ngx_http_mds_registry_count_dropped(
-            registry, registry->writing->count - registry->written,
-            "the registry or its thread pool cannot be"
-            " had");
-        registry->written = registry->writing->count;
-        return;
+        ngx_http_mds_registry_count_dropped(registry, 1, NGX_HTTP_MDS_TOO_MANY);
     }
 
-    registry->written += count;
+    if (!registry->busy && ngx_http_mds_news_are_many(registry->gathering)) {
+        (void) ngx_http_mds_registry_post(registry, 0);
+    }
+}
+
+/* In a thread: what the registry has for it is all that it may touch. */
+
+static void
+ngx_http_mds_registry_write(ngx_http_mds_registry_t *registry)
+{
+    ngx_http_mds_news_t *news = registry->writing;
+    int64_t              now_ms = mds_time_now_ms();
+    uint64_t bytes = news->bytes_used + news->count * NGX_HTTP_MDS_RECORD_BYTES;
+
+    registry->full = registry->due.behind || bytes > registry->due.room;
+
+    if (news->count > 0 && !registry->full) {
+        registry->status
+            = mds_device_log_append(&registry->log, "log", news->devices,
+                                    news->count, now_ms, &registry->err);
+    }
+
+    if (registry->status == MDS_OK && !registry->full) {
+        registry->due.room -= bytes;
+
+        for (size_t i = 0; i < news->count; i++) {
+            mds_device_filter_add(registry->filter, news->keys[i]);
+        }
+    }
+
+    if (registry->log.fd >= 0
+        && (registry->log.bytes >= mds_registry_log_bytes(&registry->limits)
+            || now_ms - registry->log.begun_ms > MDS_REGISTRY_LOG_MS
+            || now_ms < registry->log.begun_ms))
+    {
+        mds_device_log_close(&registry->log);
+    }
 }
 
 static void
-ngx_http_mds_registry_timer(ngx_event_t *event)
+ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
 {
-    ngx_http_mds_registry_t *registry = event->data;
+    mds_registry_counts_t add = { .dropped = registry->kept,
+                                  .max_bytes = registry->state_max,
+                                  .ttl_ms = registry->limits.ttl_ms };
+    mds_status_t          status
+        = mds_registry_take_forgotten(registry->dir, registry->filter,
+                                      &registry->forgotten_ms, &registry->err);
 
-    if (registry->busy) {
-        return;
+    if (status == MDS_OK) {
+        status = mds_registry_look(registry->dir, &registry->limits,
+                                   mds_time_now_ms(), &registry->err,
+                                   &registry->due);
     }
 
-    if (ngx_http_mds_commit_queue_is_busy(&registry->depot->queue)
-        && registry->yields++ < NGX_HTTP_MDS_YIELDS_MAX)
-    {
-        ngx_add_timer(event, NGX_HTTP_MDS_YIELD_MS);
-        return;
+    if (status == MDS_OK && registry->kept > 0) {
+        status = mds_registry_counts_add(registry->dir, &add, &registry->err);
+        registry->kept = status == MDS_OK ? 0 : registry->kept;
     }
 
-    registry->yields = 0;
-    ngx_http_mds_registry_run(registry);
+    registry->lost
+        = mds_registry_counts_read(registry->dir).folder != registry->number;
+    registry->status = status;
 }
 
 static void
-ngx_http_mds_registry_log(ngx_http_mds_registry_t *registry)
+ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
 {
-    if (registry->status != MDS_OK && registry->failed != registry->status) {
+    ngx_http_mds_registry_t *registry = data;
+
+    (void) log;
+    registry->status = MDS_OK;
+    registry->full = 0;
+
+    if (registry->looks) {
+        ngx_http_mds_registry_look(registry);
+    }
+
+    if (registry->status == MDS_OK) {
+        ngx_http_mds_registry_write(registry);
+    }
+}
+
+/* Back in the event loop */
+
+static void
+ngx_http_mds_registry_log_write(ngx_http_mds_registry_t *registry)
+{
+    if (registry->status != MDS_OK
+        && registry->write_failed != registry->status) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mds depot \"%V\": devices cannot be registered: %s",
                       &registry->depot->path, registry->err.text);
     }
 
-    registry->failed = registry->status;
+    registry->write_failed = registry->status;
 
     if (registry->status != MDS_OK) {
-        ngx_http_mds_registry_count_dropped(registry, registry->count,
-                                            "they cannot be written");
+        ngx_http_mds_registry_count_dropped(registry, registry->writing->count,
+                                            NGX_HTTP_MDS_UNWRITTEN);
 
-    } else if (registry->told.dropped > 0) {
-        ngx_http_mds_registry_count_dropped(registry, registry->told.dropped,
-                                            "the registry has all the room that"
-                                            " \"mds_state_max\" leaves it");
+    } else if (registry->full) {
+        ngx_http_mds_registry_count_dropped(registry, registry->writing->count,
+                                            registry->due.behind
+                                                ? NGX_HTTP_MDS_UNMERGED
+                                                : NGX_HTTP_MDS_NO_ROOM);
     }
 }
 
@@ -426,7 +546,6 @@ static void
 ngx_http_mds_registry_done(ngx_event_t *event)
 {
     ngx_http_mds_registry_t *registry = event->data;
-    ngx_uint_t               left;
 
     if (event->timedout) {
         event->timedout = 0;
@@ -439,47 +558,116 @@ ngx_http_mds_registry_done(ngx_event_t *event)
     }
 
     registry->busy = 0;
+    registry->passed += registry->kept;
+    ngx_http_mds_registry_log_write(registry);
+    ngx_http_mds_news_clear(registry->writing);
 
-    if (registry->status == MDS_DAMAGED) {
-        ngx_http_mds_env_quarantine(&registry->env);
+    if (registry->lost) {
+        registry->lost = 0;
+        ngx_http_mds_registry_close(registry);
+        return;
     }
 
-    registry->passed += registry->kept;
-    ngx_http_mds_registry_log(registry);
+    if (ngx_http_mds_news_are_many(registry->gathering)) {
+        (void) ngx_http_mds_registry_post(registry, 0);
+    }
+}
 
-    left = registry->written < registry->writing->count
-           || registry->gathering->count > 0;
+/* Takes in what came of a merge. */
+static void
+ngx_http_mds_registry_merged(ngx_http_mds_registry_t *registry,
+                             ngx_http_mds_merge_t    *merge)
+{
+    if (!ngx_http_mds_merge_finish(merge)) {
+        return;
+    }
 
-    if (left && !registry->timer.timer_set) {
-        registry->timer.log = ngx_cycle->log;
-        ngx_add_timer(&registry->timer,
-                      registry->written < registry->writing->count
-                          ? 1
-                          : NGX_HTTP_MDS_GATHER_MS);
+    if (merge->status != MDS_OK && merge->status != MDS_AGAIN
+        && merge->status != merge->last)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": devices cannot be merged: %s",
+                      &registry->depot->path, merge->err.text);
+    }
+
+    merge->last = merge->status;
+
+    ngx_http_mds_registry_count_dropped(registry, merge->merged.dropped,
+                                        NGX_HTTP_MDS_NO_ROOM);
+}
+
+static void
+ngx_http_mds_registry_run_merges(ngx_http_mds_registry_t *registry)
+{
+    const ngx_uint_t due[]
+        = { registry->due.merge_logs, registry->due.merge_runs };
+
+    for (ngx_uint_t i = 0; i < mds_nelems(due); i++) {
+        ngx_http_mds_registry_merged(registry, &registry->merges[i]);
+
+        if (due[i] && !ngx_exiting) {
+            ngx_http_mds_merge_start(&registry->merges[i], registry->dir,
+                                     &registry->limits);
+        }
     }
 }
 
 void
 ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
                               const char                  *path,
-                              const ngx_http_mds_bounds_t *bounds)
+                              const ngx_http_mds_bounds_t *bounds,
+                              mds_device_filter_t         *filter)
 {
-    ngx_http_mds_env_clear_stale_readers(&registry->env);
+    ngx_http_mds_registry_log_recovery(registry);
 
-    if (registry->busy
-        || (registry->writing == NULL
-            && ngx_http_mds_registry_alloc(registry) != NGX_OK))
+    if (registry->busy || filter == NULL
+        || ngx_http_mds_registry_alloc(registry) != NGX_OK)
     {
         return;
     }
 
-    ngx_http_mds_registry_log_recovery(registry);
+    /* Without a master, another cycle may say otherwise. */
+    registry->filter = filter;
+    registry->state_max = bounds->state_max;
+    registry->limits.max_bytes
+        = bounds->state_max - bounds->state_max / MDS_STATE_SHARE;
+    registry->limits.ttl_ms = (int64_t) bounds->device_ttl * 1000;
+    registry->refresh_ms = mds_registry_refresh_ms(registry->limits.ttl_ms);
 
-    ngx_http_mds_env_refresh(&registry->env, path, bounds);
-
-    if (!ngx_http_mds_commit_queue_is_busy(&registry->depot->queue)
-        && !registry->timer.timer_set)
-    {
-        (void) ngx_http_mds_registry_post(registry, NULL, 0);
+    if (registry->dir >= 0 && !ngx_http_mds_registry_is_there(registry, path)) {
+        ngx_http_mds_registry_close(registry);
     }
+
+    if (registry->dir < 0) {
+        ngx_http_mds_registry_open(registry, path);
+    }
+
+    if (registry->dir >= 0) {
+        ngx_http_mds_registry_run_merges(registry);
+        (void) ngx_http_mds_registry_post(registry, 1);
+    }
+}
+
+/* What has gathered is written before the worker goes. */
+void
+ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry)
+{
+    if (registry == NULL) {
+        return;
+    }
+
+    for (ngx_uint_t i = 0; i < mds_nelems(registry->merges); i++) {
+        ngx_http_mds_merge_stop(&registry->merges[i]);
+    }
+
+    if (registry->dir >= 0 && registry->gathering->count > 0) {
+        registry->status = MDS_OK;
+        ngx_http_mds_registry_swap(registry);
+        ngx_http_mds_registry_write(registry);
+    }
+
+    ngx_http_mds_registry_close(registry);
+    ngx_free(registry->gathering);
+    ngx_free(registry->writing);
+    ngx_free(registry);
 }

@@ -8,7 +8,7 @@
 
 #include "ngx_http_mds_module.h"
 
-#include "state/mds_registry.h"
+#include "registry/mds_device_filter.h"
 
 typedef struct ngx_http_mds_registry_s ngx_http_mds_registry_t;
 
@@ -16,16 +16,24 @@ typedef struct ngx_http_mds_registry_s ngx_http_mds_registry_t;
 ngx_http_mds_registry_t *
 ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot);
 
+/* Writes what has been collected, and frees the registry. */
 void ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry);
 
-/* Keeps the registry open and removes expired devices; called every second. */
+/* Keeps the registry open, writes what has been collected, and starts merges;
+ * called every second. */
 void ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
                                    const char                  *path,
-                                   const ngx_http_mds_bounds_t *bounds);
+                                   const ngx_http_mds_bounds_t *bounds,
+                                   mds_device_filter_t         *filter);
 
-/* Records a device that is new or has changed, if there is room. */
-void ngx_http_mds_registry_record(ngx_http_mds_depot_t     *depot,
-                                  const mds_registration_t *registration,
-                                  int64_t                   now_ms);
+/* Returns 1 if the registry does not know the device as it is now: mostly, one
+ * look at shared memory says so. If there is no registry, nothing is news. */
+ngx_uint_t
+ngx_http_mds_registry_is_news(ngx_http_mds_depot_t *depot,
+                              const mds_device_t *device, int64_t now_ms);
+
+/* Records a device that is news, if there is room. */
+void ngx_http_mds_registry_record(ngx_http_mds_depot_t *depot,
+                                  const mds_device_t *device, int64_t now_ms);
 
 #endif

@@ -14,7 +14,6 @@
 #include "compile/mds_generation.h"
 #include "loader/mds_loader.h"
 #include "proxy/mds_proxy.h"
-#include "state/mds_registry.h"
 #include "state/mds_state.h"
 
 /* Workers read all of these but the journal, and write to the state. */
@@ -226,8 +225,7 @@ mds_depot_sync_all(const char *depot, mds_error_t *err)
     return status == MDS_DENIED ? MDS_OK : status;
 }
 
-/* Makes everything in the directories. The registry is made before the state: a
- * worker that finds a state without a registry would make one. */
+/* Makes everything in the directories; the registry begins without a file. */
 static mds_status_t
 mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
@@ -240,8 +238,7 @@ mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     mds_journal_close(journal);
 
-    if ((status = mds_registry_create(depot, uid, gid, err)) != MDS_OK
-        || (status = mds_state_create(depot, uid, gid, err)) != MDS_OK
+    if ((status = mds_state_create(depot, uid, gid, err)) != MDS_OK
         || (status = mds_depot_give_dirs(depot, uid, gid, err)) != MDS_OK
         || (status = mds_depot_make_generation(depot, err)) != MDS_OK
         || (status = mds_depot_sync_all(depot, err)) != MDS_OK)
@@ -264,8 +261,7 @@ mds_depot_init(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 
     if (status != MDS_OK
         || (status = mds_depot_drop_cut(depot, "journal", err)) != MDS_OK
-        || (status = mds_depot_drop_cut(depot, "state", err)) != MDS_OK
-        || (status = mds_depot_drop_cut(depot, "state/devices", err)) != MDS_OK)
+        || (status = mds_depot_drop_cut(depot, "state", err)) != MDS_OK)
     {
         return status;
     }

@@ -210,7 +210,7 @@ mds_verify_environments(mds_verify_t *v, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_verify_try(v, "state/devices", mds_verify_registry, err);
+        status = mds_verify_registry(v, err);
     }
 
     return status == MDS_OK && mds_verify_has(v, "journal/data.mdb")

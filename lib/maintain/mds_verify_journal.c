@@ -8,7 +8,7 @@
 #include "base/mds_time.h"
 #include "files/mds_store.h"
 #include "maintain/mds_verify_internal.h"
-#include "state/mds_registry.h"
+#include "registry/mds_registry.h"
 #include "state/mds_state.h"
 
 /* Checks that a delta between stored files is stored: a release may use

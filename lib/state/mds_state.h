@@ -5,7 +5,7 @@
  *   mds_window.h       the devices and users that windows have admitted
  *   mds_read_marks.h   the messages that users have read and deleted
  *
- * The registry of devices (mds_registry.h) is separate: damage to it does not
+ * The registry of devices (registry/mds_registry.h) is separate: damage to it does not
  * affect windows and marks.
  *
  * One thread may read while one other writes: mds_state_write() has a handle of

@@ -1,6 +1,5 @@
 /*
- * Opens, checks, measures and audits one environment of LMDB for the state or
- * the registry.
+ * Opens, checks, measures and audits one environment of LMDB for the state.
  */
 
 #include "state/mds_state_env.h"

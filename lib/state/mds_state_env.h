@@ -4,7 +4,6 @@
  * transaction at a time.
  *
  *   DEPOT/state/            windows, admissions, marks (mds_state.h)
- *   DEPOT/state/devices/    registrations (mds_registry.h)
  *
  * One thread may read while one other writes: each has a handle of its own.
  */

@@ -4,7 +4,7 @@
 
 #include "base/mds_time.h"
 #include "new_app.h"
-#include "state/mds_registry.h"
+#include "registry/mds_registry.h"
 
 typedef struct {
     bool        json;
@@ -44,15 +44,12 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
 {
     listing_t    listing = { .json = ctl->json };
     mds_error_t  err;
-    mds_status_t status = mds_registry_begin(registry, &err);
+    mds_status_t status;
 
     listing.devices = mds_json_array_new();
-
-    if (status == MDS_OK) {
-        status = mds_registry_visit_user(registry, mds_str_of(app),
-                                         mds_str_of(user), list_device,
-                                         &listing, &err);
-    }
+    status
+        = mds_registry_visit_user(registry, mds_str_of(app), mds_str_of(user),
+                                  list_device, &listing, &err);
 
     /* An app that was removed may have devices still. */
     if (status == MDS_OK && listing.count == 0) {

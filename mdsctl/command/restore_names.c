@@ -3,6 +3,7 @@
 #include "catalog/mds_catalog.h"
 #include "command/restore.h"
 #include "files/mds_store.h"
+#include "registry/mds_device_folder.h"
 
 static bool
 is_hex_name(const char *name, const char *folder, const char *const *suffixes,
@@ -39,6 +40,17 @@ is_stored_name(const char *name)
                   != MDS_STORE_OTHER;
 }
 
+/* Whether the name is that of a file of the registry that comes along. */
+static bool
+is_registry_name(const char *name, const char *folder)
+{
+    mds_device_file_t file;
+    size_t            len = strlen(folder);
+
+    return strncmp(name, folder, len) == 0
+           && mds_device_file_parse(name + len, &file) < MDS_DEVICE_FILE_TEMP;
+}
+
 /* Accepts "catalog/SERIAL.mdb" once, and keeps its serial. */
 static bool
 accept_generation(mdsctl_restore_t *r, const char *name)
@@ -68,8 +80,10 @@ mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
         return 0660;
     }
 
-    /* An older snapshot has none: the registry begins empty then. */
-    if (strcmp(name, "state/devices/data.mdb") == 0) {
+    /* The first is of an older snapshot, and is left out in the end. */
+    if (strcmp(name, "state/devices/data.mdb") == 0
+        || is_registry_name(name, "state/devices/"))
+    {
         return 0660;
     }
 

@@ -1,22 +1,20 @@
 /* restore_stage: makes a depot of what a snapshot brings, and verifies it. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "catalog/mds_current.h"
 #include "command/restore.h"
 #include "loader/mds_loader.h"
-#include "state/mds_registry.h"
 #include "state/mds_state.h"
 
 mds_status_t
 mdsctl_restore_stage_create(mdsctl_restore_t *r, mds_error_t *err)
 {
     static const char *const brought[]
-        = { "journal/data.mdb",       "journal/lock.mdb",
-            "state/data.mdb",         "state/lock.mdb",
-            "state/devices/data.mdb", "state/devices/lock.mdb",
-            "catalog/0.mdb" };
+        = { "journal/data.mdb", "journal/lock.mdb", "state/data.mdb",
+            "state/lock.mdb", "catalog/0.mdb" };
     mds_status_t status
         = mds_depot_init(r->stage.text, r->owner.uid, r->owner.gid, err);
 
@@ -33,6 +31,20 @@ mdsctl_restore_stage_create(mdsctl_restore_t *r, mds_error_t *err)
     return status;
 }
 
+/* An older snapshot has the devices in another format: they are learned again.
+ */
+static mds_status_t
+drop_old_registry(const mdsctl_restore_t *r, mds_error_t *err)
+{
+    mds_path_t   path;
+    mds_status_t status
+        = mds_path(&path, err, "%s/state/devices/data.mdb", r->stage.text);
+
+    return status == MDS_OK && unlink(path.text) != 0 && errno != ENOENT
+               ? mds_fail_errno(err, "remove \"%s\"", path.text)
+               : status;
+}
+
 mds_status_t
 mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
 {
@@ -44,8 +56,7 @@ mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
         = mds_state_create(r->stage.text, r->owner.uid, r->owner.gid, err);
 
     if (status == MDS_OK) {
-        status = mds_registry_create(r->stage.text, r->owner.uid, r->owner.gid,
-                                     err);
+        status = drop_old_registry(r, err);
     }
 
     if (status == MDS_OK) {

@@ -1,6 +1,7 @@
 /* snapshot: writes a copy of the whole depot to one file. */
 
 #include "command/snapshot.h"
+#include "registry/mds_device_folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -142,6 +143,44 @@ count_all(mdsctl_snapshot_t *s)
     count_folder(s, s->depot, "lists");
 }
 
+/* Adds the copies of the registry's files. */
+static mds_status_t
+add_registry(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    struct dirent   **names;
+    mds_path_t        path;
+    mds_device_file_t file;
+    int               count;
+    mds_status_t      status
+        = mds_path(&path, err, "%s/state/devices", s->dir.text);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    count = scandir(path.text, &names, NULL, alphasort);
+    if (count < 0) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    for (int i = 0; i < count; i++) {
+        if (status == MDS_OK
+            && mds_device_file_parse(names[i]->d_name, &file)
+                   != MDS_DEVICE_FILE_OTHER)
+        {
+            status = mds_path(&path, err, "state/devices/%s", file.name);
+
+            if (status == MDS_OK) {
+                status = add_held(s, path.text, err);
+            }
+        }
+        free(names[i]);
+    }
+
+    free(names);
+    return status;
+}
+
 static mds_status_t
 add_all(mdsctl_snapshot_t *s, mds_error_t *err)
 {
@@ -152,8 +191,7 @@ add_all(mdsctl_snapshot_t *s, mds_error_t *err)
 
     if ((status = add_held(s, "journal/data.mdb", err)) != MDS_OK
         || (status = add_held(s, "state/data.mdb", err)) != MDS_OK
-        || (s->registry
-            && (status = add_held(s, "state/devices/data.mdb", err)) != MDS_OK)
+        || (status = add_registry(s, err)) != MDS_OK
         || (status = add_held(s, name, err)) != MDS_OK
         || (status = add_folder(s, "lists", err)) != MDS_OK
         || (status = add_folder(s, "files", err)) != MDS_OK

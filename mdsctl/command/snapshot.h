@@ -23,7 +23,6 @@ typedef struct {
     uint64_t          files;
     uint64_t          bytes;
     uint64_t          total_bytes;
-    bool              registry; /* an older depot has none */
 } mdsctl_snapshot_t;
 
 /* Copies the journal and the state into the snapshot's directory, and links the

@@ -9,7 +9,7 @@
 #include "catalog/mds_catalog.h"
 #include "command/snapshot.h"
 #include "loader/mds_loader.h"
-#include "state/mds_registry.h"
+#include "registry/mds_registry.h"
 #include "state/mds_state.h"
 
 /* A loader that is quick may have collected the generation just now. */
@@ -43,35 +43,6 @@ copy_state(mdsctl_snapshot_t *s, int fd, mds_error_t *err)
     return status;
 }
 
-/* Finds out whether the depot has a registry. */
-static mds_status_t
-find_registry(const mdsctl_snapshot_t *s, mds_error_t *err, bool *found)
-{
-    mds_registry_t *registry;
-    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
-
-    if (status == MDS_OK) {
-        *found = mds_registry_exists(registry);
-        mds_registry_close(registry);
-    }
-
-    return status;
-}
-
-static mds_status_t
-copy_registry(mdsctl_snapshot_t *s, int fd, mds_error_t *err)
-{
-    mds_registry_t *registry;
-    mds_status_t    status = mds_registry_open(s->depot, err, &registry);
-
-    if (status == MDS_OK) {
-        status = mds_registry_copy(registry, fd, err);
-        mds_registry_close(registry);
-    }
-
-    return status;
-}
-
 static mds_status_t
 copy_env(mdsctl_snapshot_t *s, const char *name,
          mds_status_t (*copy)(mdsctl_snapshot_t *s, int fd, mds_error_t *err),
@@ -100,6 +71,81 @@ copy_env(mdsctl_snapshot_t *s, const char *name,
 
     status = copy(s, fd, err);
     close(fd);
+
+    return status;
+}
+
+/* The registry: its files are copied, for they belong to the workers, who may
+ * write to them until all is read. */
+
+static mds_status_t
+copy_bytes(int from, int to, uint64_t bytes, const char *name, mds_error_t *err)
+{
+    static char  buffer[256 * 1024];
+    mds_status_t status = MDS_OK;
+
+    for (uint64_t at = 0; status == MDS_OK && at < bytes;) {
+        size_t n = bytes - at < sizeof(buffer) ? (size_t) (bytes - at)
+                                               : sizeof(buffer);
+
+        status = mds_device_file_read(from, name, at, buffer, n, err);
+
+        if (status == MDS_OK) {
+            status = mds_device_file_write(to, name, buffer, n, err);
+        }
+
+        at += n;
+    }
+
+    return status;
+}
+
+static mds_status_t
+copy_device_file(void *data, const char *name, int fd, uint64_t bytes,
+                 mds_error_t *err)
+{
+    mdsctl_snapshot_t  *s = data;
+    mds_path_t   path;
+    int          to;
+    mds_status_t status
+        = mds_path(&path, err, "%s/%s/%s", s->dir.text, "state/devices", name);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    to = open(path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to < 0) {
+        return mds_fail_errno(err, "create \"%s\"", path.text);
+    }
+
+    status = copy_bytes(fd, to, bytes, name, err);
+    close(to);
+
+    return status;
+}
+
+/* MDS_NOT_FOUND: a file was merged meanwhile. */
+static mds_status_t
+copy_registry(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_registry_t *registry;
+    mds_path_t      path;
+    mds_status_t    status
+        = mds_path(&path, err, "%s/%s", s->dir.text, "state/devices");
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(path.text, 0700, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_open(s->depot, err, &registry);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_visit_files(registry, copy_device_file, s, err);
+        mds_registry_close(registry);
+    }
 
     return status;
 }
@@ -168,11 +214,15 @@ mdsctl_snapshot_hold(mdsctl_snapshot_t *s, mds_error_t *err)
         status = copy_env(s, "state", copy_state, err);
     }
 
-    if (status == MDS_OK) {
-        status = find_registry(s, err, &s->registry);
+    if (status != MDS_OK) {
+        return status;
     }
 
-    return status == MDS_OK && s->registry
-               ? copy_env(s, "state/devices", copy_registry, err)
-               : status;
+    status = MDS_NOT_FOUND;
+
+    for (int i = 0; i < TRIES && status == MDS_NOT_FOUND; i++) {
+        status = copy_registry(s, err);
+    }
+
+    return status;
 }

@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "state/mds_registry.h"
+#include "registry/mds_registry.h"
 
 static mds_status_t
 registry_facts(const char *depot, mds_error_t *err, mds_registry_stat_t *facts)
@@ -13,12 +13,7 @@ registry_facts(const char *depot, mds_error_t *err, mds_registry_stat_t *facts)
     mds_status_t    status = mds_registry_open(depot, err, &registry);
 
     if (status == MDS_OK) {
-        status = mds_registry_begin(registry, err);
-
-        if (status == MDS_OK) {
-            status = mds_registry_stat(registry, err, facts);
-        }
-
+        status = mds_registry_stat(registry, err, facts);
         mds_registry_close(registry);
     }
 
@@ -62,6 +57,10 @@ mdsctl_state_size(const char *depot, mds_state_t *state)
         status = mds_json_set_integer(o, "devices", (int64_t) facts.devices);
     }
 
+    if (status == MDS_OK && known && !facts.exact) {
+        status = mds_json_set(o, "devices_exact", mds_json_bool_new(false));
+    }
+
     if (status == MDS_OK && known) {
         status
             = mds_json_set_integer(o, "passed_over", (int64_t) facts.dropped);
@@ -93,8 +92,9 @@ mdsctl_state_size_print(const mds_json_t *size)
     printf("; windows and marks %" PRId64, number(size, "windows_bytes"));
 
     if (mds_json_get(size, "devices") != NULL) {
-        printf(", %" PRId64 " devices %" PRId64, number(size, "devices"),
-               number(size, "devices_bytes"));
+        printf(", %s%" PRId64 " devices %" PRId64,
+               mds_json_get(size, "devices_exact") != NULL ? "at most " : "",
+               number(size, "devices"), number(size, "devices_bytes"));
     }
 
     if (number(size, "passed_over") > 0) {

@@ -5,7 +5,7 @@
 
 #include "base/mds_intern.h"
 #include "new_app.h"
-#include "state/mds_registry.h"
+#include "registry/mds_registry.h"
 
 /* Devices by platform and version. */
 typedef struct {
@@ -54,12 +54,11 @@ tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
     tally_t      tally = { mds_intern_new(), mds_json_array_new() };
     mds_status_t status = tally.names == NULL || tally.counts == NULL
                               ? mds_fail_memory(err)
-                              : mds_registry_begin(registry, err);
+                              : MDS_OK;
 
     if (status == MDS_OK) {
         status = mds_registry_visit_devices(registry, app, tally_device, &tally,
                                             err);
-        mds_registry_end(registry);
     }
 
     mds_intern_free(tally.names);

@@ -27,6 +27,7 @@ $d->put('staff', "alice\n");
 $d->must('publish', "$dir/one", '--app', 'a', @up, '1.0');
 $d->must('list', 'import', 'a', 'staff', "$dir/staff");
 $d->must('release', 'a', 'r', @up, '1.0', '--list', 'staff');
+$d->put('depot/state/devices/log-0000000000000001-00000001', '');
 system 'cp', '-a', $d->{depot}, "$dir/whole" and die;
 
 sub patient {
@@ -65,8 +66,7 @@ my %needs = (
                               snapshot gc)],
     'state/data.mdb'   => [qw(snapshot verify)],
     'state/lock.mdb'   => [qw(snapshot verify)],
-    'state/devices/data.mdb' => [qw(versions snapshot verify)],
-    'state/devices/lock.mdb' => [qw(versions snapshot verify)],
+    'state/devices/log-*' => [qw(versions snapshot verify)],
     'journal/data.mdb' => [qw(status verify log export list publish snapshot gc)],
     'journal/lock.mdb' => [qw(status verify log export list publish snapshot gc)],
     'catalog/*'        => [qw(explain verify)],

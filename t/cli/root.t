@@ -113,8 +113,11 @@ my %attacks = (
         mkfifo "$state/$name", 0660 or die "mkfifo: $!";
     }) },
 );
-for my $name ('lock.mdb', 'data.mdb', 'devices/lock.mdb', 'devices/data.mdb') {
-    my $says = $name =~ /devices/ ? qr/^(?:versions|devices|snapshot)$/
+my $log = 'devices/log-0000000000000001-00000001';
+my $run = 'devices/run-9-0000000000000001-00000000';
+for my $name ('lock.mdb', 'data.mdb', $log, $run, 'devices/counts') {
+    my $says = $name =~ /counts/ ? qr/^none$/
+        : $name =~ /devices/ ? qr/^(?:versions|devices|snapshot)$/
         : qr/^snapshot$/;
 
     for my $kind (sort keys %attacks) {

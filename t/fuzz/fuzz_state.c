@@ -1,23 +1,20 @@
 /*
- * Records of the state, whatever they are: a window's, an admission, marks, a
- * device's. Each is read, and written once more; what was written says what
+ * Records of the state, whatever they are: a window's, an admission, marks.
+ * Each is read, and written once more; what was written says what
  * was asked for, and writing it again changes nothing.
  */
 
 #include "base/mds_endian.h"
 #include "fuzz.h"
 #include "state/mds_read_marks.h"
-#include "state/mds_registry_internal.h"
 #include "state/mds_state_internal.h"
 #include "state/mds_window.h"
 
 #define NOW_MS INT64_C(1790000000000)
 
-static const mds_str_t window = mds_str("a\0w"), user = mds_str("a\0u"),
-                       device = mds_str("a\0d");
+static const mds_str_t window = mds_str("a\0w"), user = mds_str("a\0u");
 
-static struct mds_state_s    state;
-static struct mds_registry_s registry;
+static struct mds_state_s state;
 
 static bool
 write_one(mds_write_t write, mds_write_t *done, bool *changed)
@@ -105,84 +102,13 @@ mark(uint64_t first, uint64_t last, uint64_t delete_through)
     (void) !mds_state_sweep_read_marks(&state, mds_str("a"), last, NULL);
 }
 
-static mds_status_t
-visit(void *data, const mds_device_t *seen, mds_error_t *err)
-{
-    (void) err;
-    fuzz_read(seen->device);
-    fuzz_read(seen->platform);
-    fuzz_read(seen->version);
-    fuzz_read(seen->user);
-    (*(unsigned *) data)++;
-    return MDS_OK;
-}
-
-static bool
-see_one(const mds_registration_t *registration, bool *changed)
-{
-    mds_registry_result_t told = { 0 };
-    mds_error_t         err;
-    mds_status_t        status;
-
-    *changed = false;
-    status = mds_registry_record(&registry, registration, NOW_MS, true, &err, &told,
-                              changed);
-
-    fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
-    fuzz_must(told.dropped == 0);
-    return status == MDS_OK;
-}
-
-static void
-see(mds_str_t name)
-{
-    mds_registration_t registration = { .device = device,
-                                .user = name,
-                                .platform = mds_str("ios"),
-                                .version = mds_str("1.2") };
-    unsigned       devices = 0, of_user = 0;
-    bool           news, changed;
-
-    if (!see_one(&registration, &changed)) {
-        return;
-    }
-
-    fuzz_must(see_one(&registration, &changed) && !changed);
-    fuzz_must(mds_registry_is_stale(&registry, &registration, NOW_MS, NULL, &news)
-                  == MDS_OK
-              && !news);
-    fuzz_must(mds_registry_visit_devices(&registry, mds_str("a"), visit, &devices,
-                                   NULL)
-                  == MDS_OK
-              && devices == 1);
-    fuzz_must(mds_registry_visit_user(&registry, mds_str("a"), name, visit,
-                                   &of_user, NULL)
-                  == MDS_OK
-              && (name.len == 0 || of_user == 1));
-}
-
-static void
-read_notes(void)
-{
-    mds_registry_notes_t notes;
-    mds_status_t         status
-        = mds_registry_notes(fuzz_table(), NULL, &notes);
-
-    fuzz_must(status == MDS_OK || status == MDS_DAMAGED);
-
-    if (status == MDS_OK) {
-        fuzz_read(notes.at);
-    }
-}
-
 /* One byte for the table, eight each for three numbers, then the record. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t  numbers[3];
     mds_str_t value, keys[]
-        = { window, mds_str("\0\0\0\1d"), user, device,
-            mds_str("a\0ux"), mds_str("tend") };
+        = { window, mds_str("\0\0\0\1d"), user };
     uint64_t  windows;
     unsigned  table;
 
@@ -196,28 +122,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     state = (struct mds_state_s){ .env = { .reader = fuzz_table(),
                                            .writer = fuzz_table() } };
-    registry = (struct mds_registry_s){ .env = { .reader = fuzz_table(),
-                                                 .writer = fuzz_table() },
-                                        .refresh_ms = 1000,
-                                        .there = true };
     value = (mds_str_t){ size - 25, (const char *) data + 25 };
     table = data[0] % mds_nelems(keys);
 
     fuzz_table_clear();
 
-    if (table < MDS_STATE_TABLES) {
-        fuzz_table_put(table, keys[table], value);
-        (void) !mds_state_audit(&state, NULL, &windows);
-        admit(numbers[0]);
-        mark(numbers[0], numbers[1], numbers[2]);
-
-    } else {
-        fuzz_table_put(table - MDS_STATE_TABLES, keys[table], value);
-        (void) !mds_registry_audit(&registry, NULL);
-        read_notes();
-        see(value.len > 0 && value.data[0] == '-' ? mds_str("eve")
-                                                  : mds_null_str);
-    }
+    fuzz_table_put(table, keys[table], value);
+    (void) !mds_state_audit(&state, NULL, &windows);
+    admit(numbers[0]);
+    mark(numbers[0], numbers[1], numbers[2]);
 
     fuzz_table_clear();
     return 0;

@@ -16,6 +16,7 @@ my $MANY = $ENV{MDS_DEVICES} // 20_000;
 my $JSON = JSON::PP->new->utf8->canonical;
 my $true = JSON::PP::true;
 my $t    = MDS->new(workers => 2, main => 'env MDS_CLOCK;');
+$t->allow(qr/exited on signal 9/);    # some are killed
 $ENV{MDS_CLOCK} = $t->dir . '/clock';
 $t->write('clock', '0');
 $t->depot;
@@ -183,16 +184,17 @@ $t->get($alice);
 becomes(sub { devices_of('alice') },
     'd1 android 1.0, d2 ios 2.0, d3 ios 1.5', 'and back');
 
+# Once in each of its days, which begin at a time of the device's own.
 settled();
-my $first = seen('alice');
-$t->write('clock', 86_400_000 - 60_000);
-$t->get($alice);
-settled();
-is(seen('alice'), $first, 'just under a day: it is not written');
-$t->write('clock', 86_400_000 + 5000);
-$t->get($alice);
-becomes(sub { seen('alice') >= $first + 86_400 ? 'later' : 'as before' },
-    'later', 'a day later it was seen again');
+my ($last, $writes) = (seen('alice'), 0);
+for my $hours (8, 16, 24, 32, 40, 48) {
+    $t->write('clock', $hours * 3_600_000);
+    $t->get($alice);
+    settled();
+    $writes++ if seen('alice') > $last;
+    $last = seen('alice');
+}
+is($writes, 2, 'in two days it is written twice');
 $t->write('clock', 0);
 
 # --- apps are apart; names have any bytes
@@ -259,16 +261,77 @@ becomes(sub {
     $t->get("$check&device=new&user=new&platform=android&version=1.0");
     devices_of('new') }, 'new android 1.0', '... and registered once it is back');
 
-# --- nor is one whose record is damaged: the length that its page says
+# --- what a worker knew is not forgotten with it, and not more
 
+sub hup {
+    my @old = $t->workers;
+    kill 'HUP', $t->{pid};
+    $t->wait_for(sub { my %now = map { $_ => 1 } $t->workers;
+        keys %now && !grep { $now{$_} } @old }) or die 'no reload';
+}
+
+my $stays = "$check&device=stays&user=stays&platform=ios&version=1.0";
+$t->get($stays);
+becomes(sub { devices_of('stays') }, 'stays ios 1.0', 'before a reload');
+my $then = seen('stays');
+hup();
+$t->write('clock', 60_000);
+$t->get($stays) for 1 .. 20;
+settled();
+is(seen('stays'), $then, '... it is not written once more after it');
+$t->write('clock', 0);
+
+for my $round (1 .. 3) {
+    my $killed = "$check&device=k$round&user=killed$round&platform=ios&version=1.0";
+    my @old = $t->workers;
+    $t->get($killed);
+    kill 'KILL', @old;
+    $t->wait_for(sub { $t->get($killed)->status eq '204' }) or die 'no worker';
+    becomes(sub { $t->get($killed); devices_of("killed$round") },
+        "k$round ios 1.0", 'workers are killed: it is registered with its next check');
+}
+
+# --- merges, and one that is killed in the middle
+
+my $folder = $t->depot_dir . '/state/devices';
+sub runs { scalar(() = glob "$folder/run-*") }
+
+my $before_merge = installed();
+$t->write('clock', 2 * 3_600_000);
+ok($t->wait_for(sub { glob "$folder/run-9-*" }), 'logs of an hour become runs');
+is(installed(), $before_merge, '... of the same devices');
+$t->write("depot/state/devices/.tmp-run-0000000000000001-00000001", 'x' x 5000);
+$t->write('clock', 27 * 3_600_000);
+ok($t->wait_for(sub { !-e "$folder/.tmp-run-0000000000000001-00000001" }),
+    'what a merge has left that was killed is removed');
+is(installed(), $before_merge, '... and nothing else');
+
+# --- a folder that goes away begins anew, and its devices with it
+
+rename $folder, "$folder.old" or die "rename: $!";
+becomes(sub { $t->get($stays); devices_of('stays') }, 'stays ios 1.0',
+    'without the folder, it begins anew');
+is(devices_of('alice'), '', '... with who has asked since');
+
+# --- nobody is concerned by a run that is damaged
+
+$t->write('clock', 29 * 3_600_000);
+ok($t->wait_for(sub { runs() > 0 }), 'a run');
 $t->stop;
-my $state = $t->depot_dir . '/state/devices/data.mdb';
-my $key   = pack('v', 5) . "s\0new";
-my $bytes = $t->read($state);
-cmp_ok($bytes =~ s/..(?=\0{4}\Q$key\E)/\x01\x00/gs, '>', 0, 'a damaged record');
-$t->write($state, $bytes);
+my ($run) = glob "$folder/run-*";
+my $bytes = $t->read($run);
+substr($bytes, 20, 1) ^= "\x01";
+$t->write($run, $bytes);
+my ($code, $words) = do { my $out = qx{$MDS::BUILD/mdsctl --depot @{[
+    $t->depot_dir]} versions s 2>&1}; ($? >> 8, $out) };
+is($code, 1, 'a damaged run: versions fails');
+like($words, qr/run-\S+" is damaged/, '... and says so');
 $t->start($t->{http});
 is($t->get("$check&device=new&user=new&platform=android&version=$_.0")->status,
     204, '... and checks are answered') for 2, 3;
+$t->write('clock', 60 * 3_600_000);
+ok($t->wait_for(sub { glob "$folder/damaged-run-*" }), '... it is set aside');
+becomes(sub { $t->get("$check&device=new&user=new&platform=android&version=3.0");
+    devices_of('new') }, 'new android 3.0', '... and learned again');
 
 $t->finish;

@@ -33,8 +33,9 @@
 #include "maintain/mds_gc.h"
 #include "maintain/mds_verify.h"
 #include "request/mds_read_marks_body.h"
+#include "registry/mds_device_log.h"
+#include "registry/mds_registry_upkeep.h"
 #include "sign/mds_sign.h"
-#include "state/mds_registry.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 #include "workdir.h"
@@ -740,13 +741,29 @@ visit_device(void *data, const mds_device_t *device, mds_error_t *err)
 }
 
 static mds_status_t
-deed_registry(mds_error_t *err)
+upkeep_registry(int dir, mds_error_t *err)
 {
-    char                version[16];
-    mds_registration_t  sightings[2];
+    static atomic_bool          never;
+    const mds_registry_limits_t limits = { 64 << 20, 0 };
+    const int64_t               later_ms = mds_time_now_ms() + 120000;
+    mds_registry_merged_t       merged;
+    mds_status_t                status
+        = mds_registry_merge_logs(dir, &limits, later_ms, &never, err, &merged);
+
+    if (status == MDS_OK) {
+        status = mds_registry_merge_runs(dir, &limits, later_ms, &never, err,
+                                         &merged);
+    }
+
+    return status;
+}
+
+static mds_status_t
+read_registry(mds_error_t *err)
+{
     mds_registry_t     *registry;
-    mds_registry_result_t told = { 0 };
-    uint64_t            passed = 1, forgotten = 0;
+    mds_registry_stat_t stat;
+    uint64_t            forgotten = 0;
     unsigned            devices = 0;
     mds_status_t        status = mds_registry_open(depot, err, &registry);
 
@@ -754,33 +771,18 @@ deed_registry(mds_error_t *err)
         return status;
     }
 
-    snprintf(version, sizeof(version), "1.%u", count);
-    sightings[0] = (mds_registration_t){ .device = mds_str("a\0d"),
-                                         .user = mds_str("u"),
-                                         .platform = mds_str("x"),
-                                         .version = mds_str_of(version) };
-    sightings[1] = sightings[0];
-    sightings[1].device = mds_str("a\0e");
-    mds_registry_set_limits(registry, 64 << 20, 1000);
-
-    status = mds_registry_write(registry, sightings, 2, NOW_MS, err, &told);
-
-    if (status == MDS_OK) {
-        status = mds_registry_begin(registry, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_registry_visit_devices(registry, mds_str("a"), visit_device,
-                                      &devices, err);
-    }
+    status = mds_registry_visit_devices(registry, mds_str("a"), visit_device,
+                                        &devices, err);
 
     if (status == MDS_OK) {
         status = mds_registry_visit_user(registry, mds_str("a"), mds_str("u"),
-                                      visit_device, &devices, err);
+                                         visit_device, &devices, err);
         assert_true(status != MDS_OK || devices == 4);
     }
 
-    mds_registry_end(registry);
+    if (status == MDS_OK) {
+        status = mds_registry_stat(registry, err, &stat);
+    }
 
     if (status == MDS_OK) {
         status = mds_registry_forget(registry, mds_str("a"), mds_str("d"), err,
@@ -788,17 +790,46 @@ deed_registry(mds_error_t *err)
         assert_true(status != MDS_OK || forgotten == 1);
     }
 
-    /* The other has not been seen for as long as may be. */
-    if (status == MDS_OK) {
-        status = mds_registry_expire(registry, &passed, NOW_MS + 100000, err);
-        assert_true(status != MDS_OK || passed == 0);
-    }
-
     if (status == MDS_OK) {
         status = mds_registry_audit(registry, err);
     }
 
     mds_registry_close(registry);
+    return status;
+}
+
+static mds_status_t
+deed_registry(mds_error_t *err)
+{
+    mds_device_log_t log = { .fd = -1 };
+    mds_device_t     devices[2];
+    mds_status_t     status = mds_device_folder_open(depot, err, &log.dir);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    devices[0] = (mds_device_t){ .app = mds_str("a"),
+                                 .device = mds_str("d"),
+                                 .user = mds_str("u"),
+                                 .platform = mds_str("x"),
+                                 .version = mds_str("1"),
+                                 .seen_ms = mds_time_now_ms() + 1 };
+    devices[1] = devices[0];
+    devices[1].device = mds_str("e");
+    status = mds_device_log_append(&log, "log", devices, 2,
+                                   mds_time_now_ms(), err);
+    mds_device_log_close(&log);
+
+    if (status == MDS_OK) {
+        status = upkeep_registry(log.dir, err);
+    }
+
+    if (status == MDS_OK) {
+        status = read_registry(err);
+    }
+
+    close(log.dir);
     return status;
 }
 

@@ -1,0 +1,112 @@
+/* Threads that merge the registry's files, behind all else that the machine
+ * does. */
+
+#include "ngx_http_mds_merge.h"
+
+#include <sys/resource.h>
+
+#include "base/mds_time.h"
+
+/* After a merge that failed. */
+#define NGX_HTTP_MDS_MERGE_RETRY_MS 30000
+
+#define NGX_HTTP_MDS_MERGE_NICE 10
+
+/* ioprio_set(): the lowest of the best-effort class. */
+#define NGX_HTTP_MDS_IOPRIO_PROCESS 1
+#define NGX_HTTP_MDS_IOPRIO_LOWEST (2 << 13 | 7)
+
+static void *
+ngx_http_mds_merge_run(void *data)
+{
+    ngx_http_mds_merge_t *merge = data;
+    pid_t                 tid = (pid_t) syscall(SYS_gettid);
+
+    /* Of a thread alone, on Linux. */
+    (void) setpriority(PRIO_PROCESS, (id_t) tid, NGX_HTTP_MDS_MERGE_NICE);
+    (void) syscall(SYS_ioprio_set, NGX_HTTP_MDS_IOPRIO_PROCESS, tid,
+                   NGX_HTTP_MDS_IOPRIO_LOWEST);
+
+    merge->status = merge->merge(merge->dir, &merge->limits, mds_time_now_ms(),
+                                 &merge->stop, &merge->err, &merge->merged);
+    atomic_store(&merge->done, true);
+
+    return NULL;
+}
+
+/* Signals are the event loop's, but those that a fault of the thread raises. */
+static int
+ngx_http_mds_merge_create(ngx_http_mds_merge_t *merge)
+{
+    sigset_t set, before;
+    int      code;
+
+    sigfillset(&set);
+    sigdelset(&set, SIGILL);
+    sigdelset(&set, SIGFPE);
+    sigdelset(&set, SIGSEGV);
+    sigdelset(&set, SIGBUS);
+
+    if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
+        return -1;
+    }
+
+    code = pthread_create(&merge->thread, NULL, ngx_http_mds_merge_run, merge);
+    (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    return code;
+}
+
+void
+ngx_http_mds_merge_start(ngx_http_mds_merge_t *merge, int dir,
+                         const mds_registry_limits_t *limits)
+{
+    if (merge->begun
+        || (merge->failed != 0
+            && ngx_current_msec - merge->failed < NGX_HTTP_MDS_MERGE_RETRY_MS))
+    {
+        return;
+    }
+
+    /* The folder may be closed before the thread is done with it. */
+    merge->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (merge->dir < 0) {
+        return;
+    }
+
+    merge->limits = *limits;
+    atomic_store(&merge->stop, false);
+    atomic_store(&merge->done, false);
+
+    if (ngx_http_mds_merge_create(merge) == 0) {
+        merge->begun = 1;
+    } else {
+        close(merge->dir);
+    }
+}
+
+ngx_uint_t
+ngx_http_mds_merge_finish(ngx_http_mds_merge_t *merge)
+{
+    if (!merge->begun || !atomic_load(&merge->done)) {
+        return 0;
+    }
+
+    (void) pthread_join(merge->thread, NULL);
+    close(merge->dir);
+    merge->begun = 0;
+    merge->failed = merge->status == MDS_OK ? 0 : ngx_current_msec;
+
+    return 1;
+}
+
+void
+ngx_http_mds_merge_stop(ngx_http_mds_merge_t *merge)
+{
+    if (merge->begun) {
+        atomic_store(&merge->stop, true);
+        (void) pthread_join(merge->thread, NULL);
+        close(merge->dir);
+        merge->begun = 0;
+    }
+}
