@@ -148,6 +148,11 @@ sub settled {
 
 my ($worker) = $t->workers;
 
+# The registry's log is open from the first device on.
+$deeds{device}->();
+$t->wait_for(sub { grep { (readlink($_) // '') =~ m{/devices/log-} }
+    glob "/proc/$worker/fd/*" }) or die 'no log of devices';
+
 for my $name (sort keys %deeds) {
     my $deed = $deeds{$name};
     my $end  = time + ($SOAK // 0) / keys %deeds;

@@ -819,7 +819,7 @@ test_filter(void **unused)
         wrong += has(id, "2") ? 1 : 0;
     }
 
-    assert_in_range(known, 70000, 100000);
+    assert_in_range(known, 50000, 100000);
     assert_in_range(wrong, 0, 5);
 
     /* Another folder knows nobody. */
