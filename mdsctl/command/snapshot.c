@@ -151,8 +151,7 @@ add_registry(mdsctl_snapshot_t *s, mds_error_t *err)
     mds_path_t        path;
     mds_device_file_t file;
     int               count;
-    mds_status_t      status
-        = mds_path(&path, err, "%s/state/devices", s->dir.text);
+    mds_status_t status = mds_path(&path, err, "%s/state/devices", s->dir.text);
 
     if (status != MDS_OK) {
         return status;

@@ -104,10 +104,10 @@ static mds_status_t
 copy_device_file(void *data, const char *name, int fd, uint64_t bytes,
                  mds_error_t *err)
 {
-    mdsctl_snapshot_t  *s = data;
-    mds_path_t   path;
-    int          to;
-    mds_status_t status
+    mdsctl_snapshot_t *s = data;
+    mds_path_t         path;
+    int                to;
+    mds_status_t       status
         = mds_path(&path, err, "%s/%s/%s", s->dir.text, "state/devices", name);
 
     if (status != MDS_OK) {
