@@ -414,9 +414,9 @@ is($dora->told, 'install 3.0 full delta:1.0 by message-12',
 post('dora', read => [12]);
 is($dora->told, 'install 2.0 full delta:1.0 by android-2',
     '... read: the older one does not take its place');
-push_to('dora', at(2), 'android=4.0');
+push_to('dora', at(3600), 'android=4.0');
 is($dora->told, 'install 4.0 full delta:1.0 by message-13', 'a newer one');
-$t->write('clock', 3000);
+$t->write('clock', 3_601_000);
 is($dora->told, 'install 2.0 full delta:1.0 by android-2', '... expired');
 $t->write('clock', 0);
 
@@ -465,7 +465,7 @@ is_deeply(list('x')->{latest}, { android => '4.0', ios => '1.0' },
 $t->write('clock', 1000 * 10 * DAY + 5000);
 is(list('x')->{latest}{ios}, '4.0', 'official once it has begun');
 is(ids('u5'), '5', 'expired, and still there');
-$t->write('clock', 1000 * 40 * DAY - 60_000);
+$t->write('clock', 1000 * 40 * DAY - 3_600_000);
 is(ids('u5'), '5', '... for 30 days');
 marked('u5', { read => [5] }, '5r', '... to be marked');
 $t->write('clock', 1000 * 40 * DAY + 5000);
