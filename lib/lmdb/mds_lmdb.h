@@ -48,9 +48,8 @@ typedef enum {
     MDS_LMDB_SHARED,
 
     MDS_LMDB_MODES = 0x0f,
-    MDS_LMDB_SCATTERED = 0x10, /* look-ups are at random: a page is read from
-                                * the disk without its neighbours */
-    MDS_LMDB_RELAXED = 0x20    /* a power cut may undo the last transaction */
+    MDS_LMDB_SCATTERED = 0x10 /* look-ups are at random: a page is read from
+                               * the disk without its neighbours */
 } mds_lmdb_mode_t;
 
 /*

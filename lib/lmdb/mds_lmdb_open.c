@@ -73,8 +73,7 @@ mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
 static unsigned
 mds_lmdb_flags(mds_lmdb_mode_t mode)
 {
-    unsigned more = ((mode & MDS_LMDB_SCATTERED) != 0 ? MDB_NORDAHEAD : 0)
-                    | ((mode & MDS_LMDB_RELAXED) != 0 ? MDB_NOMETASYNC : 0);
+    unsigned more = (mode & MDS_LMDB_SCATTERED) != 0 ? MDB_NORDAHEAD : 0;
 
     switch (mode & MDS_LMDB_MODES) {
     case MDS_LMDB_BUILD:
