@@ -66,7 +66,7 @@ mdsctl_changes_print(const mds_json_t *changes)
 
 static int
 print_result(const mdsctl_t *ctl, const mds_change_t *change,
-             const mds_change_result_t *result, mdsctl_change_report_t tell)
+             const mds_change_result_t *result, mdsctl_change_report_t report)
 {
     size_t      count = mds_json_size(result->changes);
     mds_json_t *o;
@@ -81,8 +81,8 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                    (unsigned long long) result->serial);
             mdsctl_changes_print(result->changes);
         }
-        return tell == NULL ? MDSCTL_DONE
-                            : mdsctl_json_status(tell(change->data, NULL));
+        return report == NULL ? MDSCTL_DONE
+                              : mdsctl_json_status(report(change->data, NULL));
     }
 
     o = mds_json_pack("{s:I, s:b, s:o, s:o}", "serial",
@@ -91,7 +91,7 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                       mds_json_copy(result->changes), "warnings",
                       mds_json_copy(result->warnings));
 
-    if (o != NULL && tell != NULL && tell(change->data, o) != MDS_OK) {
+    if (o != NULL && report != NULL && report(change->data, o) != MDS_OK) {
         mds_json_release(o);
         o = NULL;
     }
@@ -161,10 +161,10 @@ key_of(const char *words, const char *what)
     return words;
 }
 
-/* A command has no document: where the words begin with a place in one, the
- * option is named in its stead. */
+/* Prints the error. A command line has no document: if the text begins with a
+ * place in one, the option is named instead. Returns the exit code. */
 static int
-failed(const mds_change_t *change, mds_error_t *err)
+report_failure(const mds_change_t *change, mds_error_t *err)
 {
     const char *key = key_of(err->text, change->what);
     mds_error_t named;
@@ -186,7 +186,7 @@ failed(const mds_change_t *change, mds_error_t *err)
     return mdsctl_fail(err);
 }
 
-/* Of the one command that runs. */
+/* The key of the one command that runs. */
 static mds_key_t key;
 
 int
@@ -206,7 +206,7 @@ mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data)
 
 int
 mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
-                     mdsctl_change_report_t tell)
+                     mdsctl_change_report_t report)
 {
     mds_loader_t       *loader = NULL;
     mds_change_result_t result;
@@ -231,9 +231,9 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
         || mds_loader_change(loader, change, &err, &result) != MDS_OK)
     {
         mdsctl_app_hint(ctl, change->app, &err);
-        (void) failed(change, &err);
+        (void) report_failure(change, &err);
     } else {
-        code = print_result(ctl, change, &result, tell);
+        code = print_result(ctl, change, &result, report);
         print_warnings(result.warnings);
         mds_json_release(result.changes);
         mds_json_release(result.warnings);

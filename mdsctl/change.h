@@ -23,7 +23,7 @@ int mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data);
 typedef mds_status_t (*mdsctl_change_report_t)(void *data, mds_json_t *json);
 
 int mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
-                         mdsctl_change_report_t tell);
+                         mdsctl_change_report_t report);
 
 /* Prints changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
 void mdsctl_changes_print(const mds_json_t *changes);

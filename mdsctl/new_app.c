@@ -44,7 +44,7 @@ user_agrees(const mds_error_t *err)
 }
 
 int
-mdsctl_app_ask(mdsctl_t *ctl, const char *app)
+mdsctl_app_confirm(mdsctl_t *ctl, const char *app)
 {
     mds_loader_t *loader = NULL;
     mds_error_t   err;

@@ -22,7 +22,7 @@ void mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err);
 /* Checks before the change that the app exists or may be created. On a terminal
  * it asks the user, and stores the answer in ctl->new_app. Returns an exit
  * code. */
-int mdsctl_app_ask(mdsctl_t *ctl, const char *app) MDS_MUST_CHECK;
+int mdsctl_app_confirm(mdsctl_t *ctl, const char *app) MDS_MUST_CHECK;
 
 /*
  * Reads the app's state, a new reference. *serial (unless NULL) is the serial

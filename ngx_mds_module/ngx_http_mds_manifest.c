@@ -203,7 +203,7 @@ ngx_http_mds_accepts(ngx_http_request_t *r, ngx_str_t *type, ngx_str_t *usual)
 
 /* Returns the text between open and close; empty: not found. */
 static ngx_str_t
-ngx_http_mds_between(mds_str_t text, const char *open, u_char close)
+ngx_http_mds_find_between(mds_str_t text, const char *open, u_char close)
 {
     u_char   *end = (u_char *) text.data + text.len, *p;
     ngx_str_t found = ngx_null_string;
@@ -247,8 +247,9 @@ ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
 {
     ngx_http_mds_envelope_t envelope;
 
-    envelope.keyid = ngx_http_mds_between(decision->signature, "keyid=\"", '"');
-    envelope.sig = ngx_http_mds_between(decision->signature, "sig=:", ':');
+    envelope.keyid
+        = ngx_http_mds_find_between(decision->signature, "keyid=\"", '"');
+    envelope.sig = ngx_http_mds_find_between(decision->signature, "sig=:", ':');
 
     envelope.payload.data
         = ngx_pnalloc(r->pool, ngx_base64_encoded_length(body->len));

@@ -241,7 +241,7 @@ mds_catalog_end(mds_catalog_t *catalog)
 
 /* Returns why a look-up found nothing: MDS_NOT_FOUND, unless LMDB failed. */
 static mds_status_t
-mds_catalog_missed(const mds_catalog_t *catalog, mds_error_t *err)
+mds_catalog_miss_status(const mds_catalog_t *catalog, mds_error_t *err)
 {
     mds_status_t status = mds_lmdb_status(catalog->lmdb, err);
 
@@ -273,7 +273,7 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
     }
 
     if (!mds_catalog_find(catalog, MDS_CATALOG_RESOURCES, key, &value)) {
-        return mds_catalog_missed(catalog, err);
+        return mds_catalog_miss_status(catalog, err);
     }
 
     *record = (const mds_record_t *) value.data;
@@ -287,7 +287,7 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
     mds_str_t value;
 
     if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_APPS, app, &value)) {
-        return mds_catalog_missed(catalog, err);
+        return mds_catalog_miss_status(catalog, err);
     }
 
     if (value.len != sizeof(*record)) {

@@ -88,8 +88,8 @@ mds_manifest_check_channel(const mds_client_manifest_t *manifest,
 
 /* Fails if the request refuses the version. */
 static mds_status_t
-mds_manifest_check_refused(const mds_client_manifest_t *manifest,
-                           const mds_request_t *request, mds_error_t *err)
+mds_manifest_check_refuse(const mds_client_manifest_t *manifest,
+                          const mds_request_t *request, mds_error_t *err)
 {
     mds_str_t     list = mds_request_attr(request, MDS_ATTR_REFUSE);
     mds_version_t refused, gets;
@@ -156,7 +156,7 @@ mds_client_manifest_check(const mds_client_manifest_t *manifest,
     if ((status = mds_manifest_check_resource(manifest, request, err)) != MDS_OK
         || (status = mds_manifest_check_channel(manifest, request, err))
                != MDS_OK
-        || (status = mds_manifest_check_refused(manifest, request, err))
+        || (status = mds_manifest_check_refuse(manifest, request, err))
                != MDS_OK)
     {
         return status;

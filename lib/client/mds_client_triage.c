@@ -8,14 +8,14 @@
 #include "base/mds_version.h"
 
 static bool
-mds_client_triage_expired(const mds_client_triage_message_t *m,
-                          const mds_client_triage_device_t  *d)
+mds_client_triage_is_expired(const mds_client_triage_message_t *m,
+                             const mds_client_triage_device_t  *d)
 {
     return m->expires_ms <= d->now_ms;
 }
 
 static bool
-mds_client_triage_above(const mds_version_t *version, mds_str_t other)
+mds_client_triage_is_above(const mds_version_t *version, mds_str_t other)
 {
     mds_version_t parsed;
 
@@ -34,10 +34,10 @@ mds_client_triage_hits(const mds_client_triage_message_t *m,
 {
     mds_version_t version;
 
-    return !m->read && !mds_client_triage_expired(m, d)
+    return !m->read && !mds_client_triage_is_expired(m, d)
            && mds_version_parse(m->version, &version)
-           && mds_client_triage_above(&version, d->official)
-           && mds_client_triage_above(&version, d->version);
+           && mds_client_triage_is_above(&version, d->official)
+           && mds_client_triage_is_above(&version, d->version);
 }
 
 static size_t
@@ -65,7 +65,7 @@ mds_client_triage_notes(const mds_client_triage_message_t *messages, size_t i,
         return false;
     }
 
-    return mds_client_triage_expired(m, d)
+    return mds_client_triage_is_expired(m, d)
            || (hit != MDS_TRIAGE_NO_HIT
                && mds_str_eq(m->platform, d->platform));
 }

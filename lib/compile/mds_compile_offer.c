@@ -9,10 +9,11 @@
 
 #include "json/mds_json.h"
 
-/* Adds both as the last members of an object in JSON, with its brace. */
+/* Adds manifest and signature as the last members of a JSON object, with its
+ * closing brace. */
 static mds_status_t
-mds_compile_quoted(mds_record_builder_t *builder, mds_str_t body,
-                   mds_str_t signature, mds_error_t *err, mds_span_t *span)
+mds_compile_add_quoted(mds_record_builder_t *builder, mds_str_t body,
+                       mds_str_t signature, mds_error_t *err, mds_span_t *span)
 {
     mds_json_t *members
         = mds_json_pack("{s:o, s:o}", "manifest", mds_json_string_new(body),
@@ -90,8 +91,8 @@ mds_compile_sign(mds_compile_ctx_t *x, mds_json_t *manifest, mds_error_t *err,
     if (status == MDS_OK) {
         answer->manifest = mds_record_builder_bytes(x->builder, body);
         answer->signature = mds_record_builder_bytes(x->builder, header);
-        status = mds_compile_quoted(x->builder, body, header, err,
-                                    &answer->quoted);
+        status = mds_compile_add_quoted(x->builder, body, header, err,
+                                        &answer->quoted);
     }
 
     return status;
@@ -205,7 +206,8 @@ mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
 
 /* Returns whether a release of the version may entitle a device to it. */
 static bool
-mds_version_released(const mds_compile_ctx_t *x, const mds_version_t *version)
+mds_version_is_released(const mds_compile_ctx_t *x,
+                        const mds_version_t     *version)
 {
     for (size_t i = 0; i < x->release_count; i++) {
         if (x->releases[i]->state != MDS_RELEASE_ROLLED_BACK
@@ -257,7 +259,7 @@ mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
 
         if (!build->embedded
             && mds_version_cmp(&build->key, &x->release->key) < 0
-            && mds_version_released(x, &build->key))
+            && mds_version_is_released(x, &build->key))
         {
             status = mds_compile_rollback(x, build, (uint32_t) i, err);
         }

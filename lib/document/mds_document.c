@@ -17,10 +17,10 @@ void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest)
 {
     if (!mds_text_valid(mds_json_string(json), max)) {
-        mds_reader_expected(r, json,
-                            "a string of 1 to %zu bytes without control"
-                            " characters",
-                            max);
+        mds_reader_fail_expected(r, json,
+                                 "a string of 1 to %zu bytes without control"
+                                 " characters",
+                                 max);
         return;
     }
 
@@ -34,10 +34,10 @@ mds_read_key(mds_reader_t *r, mds_str_t name, size_t max)
 
     if (!mds_text_valid(name, max)) {
         mark = mds_reader_push(r, name);
-        mds_reader_failed(r,
-                          "found a name of %zu bytes; want 1 to %zu without"
-                          " control characters",
-                          name.len, max);
+        mds_reader_fail(r,
+                        "found a name of %zu bytes; want 1 to %zu without"
+                        " control characters",
+                        name.len, max);
         mds_reader_pop(r, mark);
     }
 }
@@ -49,7 +49,7 @@ mds_read_array(mds_reader_t *r, const mds_json_t *json, const char *want,
     void *array = NULL;
 
     if (!mds_json_is_array(json)) {
-        mds_reader_expected(r, json, "%s", want);
+        mds_reader_fail_expected(r, json, "%s", want);
         return;
     }
 
@@ -70,7 +70,7 @@ void
 mds_read_kind(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_kind_valid(mds_json_string(json))) {
-        mds_reader_expected(
+        mds_reader_fail_expected(
             r, json,
             "%s, or a kind of your own: a lower-case letter, then"
             " up to %d letters, digits, _ and -",
@@ -95,8 +95,8 @@ mds_check_json_bytes(mds_reader_t *r, const mds_json_t *json, size_t max)
     free(text);
 
     if (bytes > max) {
-        mds_reader_failed(r, "found %zu bytes of JSON; must be at most %zu",
-                          bytes, max);
+        mds_reader_fail(r, "found %zu bytes of JSON; must be at most %zu",
+                        bytes, max);
     }
 }
 
@@ -157,7 +157,7 @@ mds_read_channels(mds_reader_t *r, const mds_json_t *json, void *dest)
     size_t             count = 0;
 
     if (!mds_json_is_object(json)) {
-        mds_reader_expected(r, json, "an object of channels by name");
+        mds_reader_fail_expected(r, json, "an object of channels by name");
         return;
     }
 

@@ -23,7 +23,7 @@ mds_read_pattern(mds_reader_t *r, const mds_json_t *json, void *dest)
     if (status == MDS_NO_MEMORY) {
         mds_reader_no_memory(r);
     } else if (status != MDS_OK) {
-        mds_reader_expected(r, json, "a PCRE2 pattern; this %s", err.text);
+        mds_reader_fail_expected(r, json, "a PCRE2 pattern; this %s", err.text);
     }
 }
 
@@ -34,7 +34,7 @@ mds_read_patterns(mds_reader_t *r, const mds_json_t *json, void *dest)
     mds_strs_t       *strs = dest;
 
     if (mds_json_size(json) == 0) {
-        mds_reader_expected(r, json, want);
+        mds_reader_fail_expected(r, json, want);
         return;
     }
 
@@ -89,18 +89,18 @@ mds_read_list(mds_reader_t *r, const mds_json_t *json, void *dest)
                   || list->patterns.count > 0;
 
     if (list->has_base && list->file.len > 0) {
-        mds_reader_failed(r, "\"file\" and \"sha256\" name the same thing;"
-                             " want one of them");
+        mds_reader_fail(r, "\"file\" and \"sha256\" name the same thing;"
+                           " want one of them");
 
     } else if (list->external
                && (has_content || mds_json_get(json, "without") != NULL))
     {
-        mds_reader_failed(r, "an external list is kept by `mdsctl list`; want"
-                             " \"by\" at most beside \"external\"");
+        mds_reader_fail(r, "an external list is kept by `mdsctl list`; want"
+                           " \"by\" at most beside \"external\"");
 
     } else if (!list->external && !has_content) {
-        mds_reader_failed(r, "an empty list; want \"ids\", \"file\","
-                             " \"sha256\", \"patterns\" or \"external\"");
+        mds_reader_fail(r, "an empty list; want \"ids\", \"file\","
+                           " \"sha256\", \"patterns\" or \"external\"");
     }
 }
 
@@ -114,7 +114,7 @@ mds_read_lists(mds_reader_t *r, const mds_json_t *json, void *dest)
     size_t             i = 0;
 
     if (!mds_json_is_object(json)) {
-        mds_reader_expected(r, json, "an object of lists by name");
+        mds_reader_fail_expected(r, json, "an object of lists by name");
         return;
     }
 

@@ -49,7 +49,7 @@ mds_read_notes(mds_reader_t *r, const mds_json_t *json, void *dest)
     (void) dest;
 
     if (!mds_json_is_object(json)) {
-        mds_reader_expected(r, json, "an object of texts by language");
+        mds_reader_fail_expected(r, json, "an object of texts by language");
         return;
     }
 
@@ -59,7 +59,7 @@ mds_read_notes(mds_reader_t *r, const mds_json_t *json, void *dest)
         size_t mark = mds_reader_push(r, mds_json_key(member));
 
         if (!mds_json_is_string(mds_json_value(member))) {
-            mds_reader_expected(r, mds_json_value(member), "a string");
+            mds_reader_fail_expected(r, mds_json_value(member), "a string");
         }
 
         mds_reader_pop(r, mark);
@@ -72,7 +72,7 @@ mds_read_flag(mds_reader_t *r, const mds_json_t *json, void *dest)
     (void) dest;
 
     if (!mds_json_is_bool(json)) {
-        mds_reader_expected(r, json, "true or false");
+        mds_reader_fail_expected(r, json, "true or false");
     }
 }
 
@@ -87,7 +87,8 @@ mds_read_url(mds_reader_t *r, const mds_json_t *json, void *dest)
         && !mds_str_starts(url, mds_str("http://"))
         && !mds_str_starts(url, mds_str("/")))
     {
-        mds_reader_expected(r, json, "a URL, or a path that begins with /");
+        mds_reader_fail_expected(r, json,
+                                 "a URL, or a path that begins with /");
     }
 }
 
@@ -107,7 +108,7 @@ void
 mds_read_meta(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_json_is_object(json)) {
-        mds_reader_expected(r, json, "an object");
+        mds_reader_fail_expected(r, json, "an object");
         return;
     }
 

@@ -41,9 +41,9 @@ mds_read_delta_spec(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     if (made != (spec->format.len > 0)
         || (spec->has_sha256 && spec->file.len > 0)) {
-        mds_reader_expected(r, json,
-                            "\"from\" alone, or \"from\", \"format\""
-                            " and one of \"file\" and \"sha256\"");
+        mds_reader_fail_expected(r, json,
+                                 "\"from\" alone, or \"from\", \"format\""
+                                 " and one of \"file\" and \"sha256\"");
     }
 }
 
@@ -129,14 +129,14 @@ mds_read_package(mds_reader_t *r, const mds_json_t *json, void *dest)
     stored = mds_json_get(json, "sha256") != NULL;
 
     if (stored && package->file.len > 0) {
-        mds_reader_failed(r, "\"file\" and \"sha256\" name the same thing;"
-                             " want one of them");
+        mds_reader_fail(r, "\"file\" and \"sha256\" name the same thing;"
+                           " want one of them");
         return;
     }
 
     if (!stored && package->file.len == 0) {
-        mds_reader_failed(r, "\"file\" is missing; want its path, or the"
-                             " \"sha256\" of what is stored");
+        mds_reader_fail(r, "\"file\" is missing; want its path, or the"
+                           " \"sha256\" of what is stored");
         return;
     }
 
@@ -145,7 +145,7 @@ mds_read_package(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     if (!mds_version_parse(package->version, &package->key)) {
-        mds_reader_expected_in(r, json, "version", "a version");
+        mds_reader_fail_expected_in(r, json, "version", "a version");
         return;
     }
 

@@ -49,11 +49,11 @@ mds_read_ramp(mds_reader_t *r, const mds_json_t *json, void *dest)
                     &ramp);
 
     if (r->status == MDS_OK && ramp.from > ramp.to) {
-        mds_reader_expected_in(r, json, "to", "no less than \"from\"");
+        mds_reader_fail_expected_in(r, json, "to", "no less than \"from\"");
     }
 
     if (r->status == MDS_OK && ramp.start_ms >= ramp.end_ms) {
-        mds_reader_expected_in(r, json, "end", "a time after \"start\"");
+        mds_reader_fail_expected_in(r, json, "end", "a time after \"start\"");
     }
 
     audience->flags |= MDS_AUDIENCE_RAMP;
@@ -145,9 +145,9 @@ mds_read_audience(mds_reader_t *r, const mds_json_t *json, void *dest)
                     mds_nelems(mds_audience_fields), audience);
 
     if (r->status == MDS_OK && audience->flags == 0) {
-        mds_reader_expected(r, json,
-                            "at least one of all, lists, percent, ramp and"
-                            " window");
+        mds_reader_fail_expected(r, json,
+                                 "at least one of all, lists, percent, ramp and"
+                                 " window");
     }
 }
 
@@ -246,7 +246,7 @@ mds_read_release(mds_reader_t *r, const mds_json_t *json, void *dest)
     if (r->status == MDS_OK && release->version.len > 0
         && !mds_version_parse(release->version, &release->key))
     {
-        mds_reader_expected_in(r, json, "version", "a version");
+        mds_reader_fail_expected_in(r, json, "version", "a version");
     }
 }
 

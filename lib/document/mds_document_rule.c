@@ -10,10 +10,11 @@ static void
 mds_read_attribute(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_attribute_name_valid(mds_json_string(json))) {
-        mds_reader_expected(r, json,
-                            "the name of an attribute: a lower-case letter,"
-                            " then up to %d letters, digits and _",
-                            MDS_ATTRIBUTE_NAME_MAX - 1);
+        mds_reader_fail_expected(
+            r, json,
+            "the name of an attribute: a lower-case letter,"
+            " then up to %d letters, digits and _",
+            MDS_ATTRIBUTE_NAME_MAX - 1);
         return;
     }
 
@@ -49,13 +50,15 @@ mds_rule_check_bounds(mds_reader_t *r, const mds_json_t *json,
                       const mds_rule_t *rule)
 {
     if (rule->min.len + rule->max.len + rule->below.len == 0) {
-        mds_reader_expected(r, json, "at least one of min, max and below");
+        mds_reader_fail_expected(r, json, "at least one of min, max and below");
 
     } else if (mds_bounds_cross(rule->min, rule->max, true)) {
-        mds_reader_expected_in(r, json, "max", "a version from \"min\" on");
+        mds_reader_fail_expected_in(r, json, "max",
+                                    "a version from \"min\" on");
 
     } else if (mds_bounds_cross(rule->min, rule->below, false)) {
-        mds_reader_expected_in(r, json, "below", "a version above \"min\"");
+        mds_reader_fail_expected_in(r, json, "below",
+                                    "a version above \"min\"");
     }
 }
 
@@ -78,16 +81,17 @@ mds_read_rule(mds_reader_t *r, const mds_json_t *json, void *dest)
 
     if (operands[rule->op] == MDS_OPERAND_RANGE) {
         if (rule->values.count > 0) {
-            mds_reader_expected_in(r, json, "values", "none beside a range");
+            mds_reader_fail_expected_in(r, json, "values",
+                                        "none beside a range");
         }
         mds_rule_check_bounds(r, json, rule);
 
     } else if (rule->values.count == 0) {
-        mds_reader_failed(r, "\"values\" is missing; want a list of strings");
+        mds_reader_fail(r, "\"values\" is missing; want a list of strings");
 
     } else if (bounded) {
-        mds_reader_expected(r, json,
-                            "neither min, max nor below beside values");
+        mds_reader_fail_expected(r, json,
+                                 "neither min, max nor below beside values");
     }
 }
 

@@ -106,7 +106,7 @@ mds_packages_have(const mds_model_check_t *check, mds_str_t kind,
 
 /* Fails for a member of the object that the reader is at. */
 static void
-mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
+mds_check_fail(mds_reader_t *r, const char *key, const char *format, ...)
 {
     char    words[MDS_ERROR_BYTES / 2];
     size_t  mark = mds_reader_push(r, mds_str_of(key));
@@ -116,7 +116,7 @@ mds_check_failed(mds_reader_t *r, const char *key, const char *format, ...)
     vsnprintf(words, sizeof(words), format, args);
     va_end(args);
 
-    mds_reader_failed(r, "%s", words);
+    mds_reader_fail(r, "%s", words);
     mds_reader_pop(r, mark);
 }
 
@@ -124,16 +124,16 @@ static void
 mds_check_name(mds_reader_t *r, mds_str_t kind, mds_str_t name)
 {
     if (mds_kind_has(kind, MDS_KIND_NAMELESS) && name.len > 0) {
-        mds_check_failed(r, "name",
-                         "found \"%.*s\"; want it left out: %.*s has no"
-                         " names",
-                         MDS_STR(name), MDS_STR(kind));
+        mds_check_fail(r, "name",
+                       "found \"%.*s\"; want it left out: %.*s has no"
+                       " names",
+                       MDS_STR(name), MDS_STR(kind));
 
     } else if (mds_kind_has(kind, MDS_KIND_NAMED) && name.len == 0) {
-        mds_reader_failed(r, "\"name\" is missing; want the name of the %.*s",
-                          MDS_STR(mds_kind_has(kind, MDS_KIND_IS_CONFIG)
-                                      ? mds_str("key")
-                                      : kind));
+        mds_reader_fail(r, "\"name\" is missing; want the name of the %.*s",
+                        MDS_STR(mds_kind_has(kind, MDS_KIND_IS_CONFIG)
+                                    ? mds_str("key")
+                                    : kind));
     }
 }
 
@@ -150,11 +150,11 @@ mds_check_specs(const mds_model_check_t *check, const mds_package_t *package)
             && !mds_packages_have(check, package->kind, package->name, &from,
                                   &package->platforms, &package->channels))
         {
-            mds_check_failed(check->r, "from",
-                             "found \"%.*s\", which no package for the same"
-                             " platforms and channels has; want one of"
-                             " /packages",
-                             MDS_STR(package->specs[i].from));
+            mds_check_fail(check->r, "from",
+                           "found \"%.*s\", which no package for the same"
+                           " platforms and channels has; want one of"
+                           " /packages",
+                           MDS_STR(package->specs[i].from));
         }
 
         mds_reader_pop(check->r, mark);
@@ -167,9 +167,9 @@ mds_check_package(const mds_model_check_t *check, const mds_package_t *package)
     mds_check_name(check->r, package->kind, package->name);
 
     if (mds_kind_has(package->kind, MDS_KIND_IS_CONFIG)) {
-        mds_check_failed(check->r, "kind",
-                         "found \"config\"; want another kind: a config's"
-                         " value is in a release");
+        mds_check_fail(check->r, "kind",
+                       "found \"config\"; want another kind: a config's"
+                       " value is in a release");
     }
 
     mds_check_specs(check, package);
@@ -200,41 +200,41 @@ static void
 mds_check_config(mds_reader_t *r, const mds_release_t *release)
 {
     if (release->value == NULL) {
-        mds_reader_failed(r,
-                          "\"value\" is missing; want the value of the key"
-                          " \"%.*s\"",
-                          MDS_STR(release->name));
+        mds_reader_fail(r,
+                        "\"value\" is missing; want the value of the key"
+                        " \"%.*s\"",
+                        MDS_STR(release->name));
 
     } else if (release->version.len > 0) {
-        mds_check_failed(r, "version",
-                         "found \"%.*s\"; want it left out: a config release"
-                         " has a \"value\" alone",
-                         MDS_STR(release->version));
+        mds_check_fail(r, "version",
+                       "found \"%.*s\"; want it left out: a config release"
+                       " has a \"value\" alone",
+                       MDS_STR(release->version));
 
     } else if ((release->audience.flags & MDS_AUDIENCE_WINDOW) != 0) {
-        mds_check_failed(r, "audience",
-                         "found a window; want lists, percent, ramp or all: a"
-                         " config release has no window");
+        mds_check_fail(r, "audience",
+                       "found a window; want lists, percent, ramp or all: a"
+                       " config release has no window");
 
     } else if (release->state == MDS_RELEASE_ROLLED_BACK) {
-        mds_check_failed(r, "state",
-                         "found \"rolled_back\"; want \"ended\": a config's"
-                         " value then no longer applies");
+        mds_check_fail(r, "state",
+                       "found \"rolled_back\"; want \"ended\": a config's"
+                       " value then no longer applies");
     }
 }
 
 static void
-mds_check_versioned(const mds_model_check_t *check,
-                    const mds_release_t     *release)
+mds_check_package_release(const mds_model_check_t *check,
+                          const mds_release_t     *release)
 {
     if (release->value != NULL) {
-        mds_check_failed(check->r, "value",
-                         "found one; want it left out: only a config release"
-                         " has a value");
+        mds_check_fail(check->r, "value",
+                       "found one; want it left out: only a config release"
+                       " has a value");
 
     } else if (release->version.len == 0) {
-        mds_reader_failed(check->r, "\"version\" is missing; want the version"
-                                    " to release");
+        mds_reader_fail(check->r, "\"version\" is missing; want the version"
+                                  " to release");
 
     } else if (!mds_packages_have(check, release->kind, release->name,
                                   &release->key, &release->platforms,
@@ -245,9 +245,9 @@ mds_check_versioned(const mds_model_check_t *check,
     } else if (release->state == MDS_RELEASE_ROLLED_BACK
                && mds_kind_has(release->kind, MDS_KIND_IS_APP))
     {
-        mds_check_failed(check->r, "state",
-                         "found \"rolled_back\"; want \"ended\", and a higher"
-                         " version: an app does not go back");
+        mds_check_fail(check->r, "state",
+                       "found \"rolled_back\"; want \"ended\", and a higher"
+                       " version: an app does not go back");
     }
 }
 
@@ -259,7 +259,7 @@ mds_check_release(const mds_model_check_t *check, const mds_release_t *release)
     if (mds_kind_has(release->kind, MDS_KIND_IS_CONFIG)) {
         mds_check_config(check->r, release);
     } else {
-        mds_check_versioned(check, release);
+        mds_check_package_release(check, release);
     }
 
     mds_check_lists(check, &release->audience.lists, "lists");
@@ -276,7 +276,7 @@ mds_check_ids(const mds_model_check_t *check)
     sorted
         = mds_arena_calloc(model->arena, model->release_count, sizeof(*sorted));
     if (sorted == NULL) {
-        mds_reader_failed(check->r, "out of memory");
+        mds_reader_fail(check->r, "out of memory");
         return;
     }
 
@@ -292,10 +292,10 @@ mds_check_ids(const mds_model_check_t *check)
 
             (void) mds_reader_push_index(check->r, sorted[i]->index);
             (void) mds_reader_push(check->r, mds_str("id"));
-            mds_reader_failed(check->r,
-                              "\"%.*s\" is the id of /releases/%zu already;"
-                              " want one of its own",
-                              MDS_STR(sorted[i]->id), sorted[i - 1]->index);
+            mds_reader_fail(check->r,
+                            "\"%.*s\" is the id of /releases/%zu already;"
+                            " want one of its own",
+                            MDS_STR(sorted[i]->id), sorted[i - 1]->index);
             mds_reader_pop(check->r, mark);
             return;
         }
@@ -315,7 +315,7 @@ mds_check_sort(mds_model_check_t *check)
     check->packages = mds_arena_calloc(model->arena, model->package_count,
                                        sizeof(*check->packages));
     if (check->packages == NULL) {
-        mds_reader_failed(check->r, "out of memory");
+        mds_reader_fail(check->r, "out of memory");
         return;
     }
 

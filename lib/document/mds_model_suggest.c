@@ -61,7 +61,7 @@ mds_suggest_names(const mds_package_t *package, mds_suggest_word_t word)
 }
 
 static mds_str_t
-mds_suggest_found(const mds_release_t *release, mds_suggest_word_t word)
+mds_suggest_value(const mds_release_t *release, mds_suggest_word_t word)
 {
     const mds_str_t found[] = {
         [MDS_SUGGEST_KIND] = release->kind,
@@ -112,7 +112,7 @@ mds_model_suggest_package(const mds_model_t   *model,
         word = own > word ? own : word;
     }
 
-    found = mds_suggest_found(release, word);
+    found = mds_suggest_value(release, word);
     mds_choices_begin(&choices, found);
 
     for (size_t i = 0; i < model->package_count; i++) {
@@ -129,14 +129,13 @@ mds_model_suggest_package(const mds_model_t   *model,
     mds_suggest_what(release, word, what, sizeof(what));
     mds_choices_words(&choices, what, text);
     mark = mds_reader_push(r, mds_str_of(mds_suggest_keys[word]));
-    mds_reader_failed(r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
-                      MDS_STR(found), word == MDS_SUGGEST_KIND ? "" : " of ",
-                      word == MDS_SUGGEST_KIND ? 0 : (int) release->kind.len,
-                      release->kind.data, word > MDS_SUGGEST_VERSION ? " " : "",
-                      word > MDS_SUGGEST_VERSION ? (int) release->version.len
-                                                 : 0,
-                      release->version.data,
-                      text[0] != '\0' ? text : "there is no package yet");
+    mds_reader_fail(r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
+                    MDS_STR(found), word == MDS_SUGGEST_KIND ? "" : " of ",
+                    word == MDS_SUGGEST_KIND ? 0 : (int) release->kind.len,
+                    release->kind.data, word > MDS_SUGGEST_VERSION ? " " : "",
+                    word > MDS_SUGGEST_VERSION ? (int) release->version.len : 0,
+                    release->version.data,
+                    text[0] != '\0' ? text : "there is no package yet");
     mds_reader_pop(r, mark);
 }
 
@@ -154,6 +153,6 @@ mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
     }
 
     mds_choices_words(&choices, "lists", text);
-    mds_reader_failed(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
-                      text[0] != '\0' ? text : "want one of /lists");
+    mds_reader_fail(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
+                    text[0] != '\0' ? text : "want one of /lists");
 }

@@ -257,7 +257,7 @@ mds_decide_message(mds_eval_t *eval, mds_decision_t *decision)
 
 /* Decides by the releases of the record. */
 static void
-mds_decide_record(mds_eval_t *eval, mds_decision_t *decision)
+mds_decide_releases(mds_eval_t *eval, mds_decision_t *decision)
 {
     const mds_release_record_t *rolled_back = mds_find_rolled_back(eval);
     const mds_release_record_t *chosen;
@@ -311,9 +311,10 @@ mds_decide_unknown(const mds_snapshot_t *snapshot, mds_str_t app,
 }
 
 mds_status_t
-mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
-              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
-              mds_error_t *err, mds_decision_t *decision)
+mds_decide_record(const mds_snapshot_t *snapshot, const mds_record_t *record,
+                  const mds_request_t *request, int64_t now_ms,
+                  mds_trace_t *trace, mds_error_t *err,
+                  mds_decision_t *decision)
 {
     mds_decision_t decided = { .poll_after_s = record->poll_after_s,
                                .poll_jitter_s = record->poll_jitter_s };
@@ -321,7 +322,7 @@ mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
 
     mds_eval_init(&eval, snapshot, record, request, now_ms, trace, err);
     mds_installed_drop_hotfix(&eval);
-    mds_decide_record(&eval, &decided);
+    mds_decide_releases(&eval, &decided);
     mds_decide_message(&eval, &decided);
 
     if (eval.status == MDS_OK) {
@@ -346,8 +347,8 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
                                   &record);
 
     if (status == MDS_OK) {
-        return mds_decide_on(snapshot, record, request, now_ms, trace, err,
-                             decision);
+        return mds_decide_record(snapshot, record, request, now_ms, trace, err,
+                                 decision);
     }
 
     return status == MDS_NOT_FOUND

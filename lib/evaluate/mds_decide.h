@@ -43,8 +43,9 @@ mds_decide(const mds_snapshot_t *snapshot, const mds_request_t *request,
 
 /* Decides by a resource's record, which was validated. */
 mds_status_t
-mds_decide_on(const mds_snapshot_t *snapshot, const mds_record_t *record,
-              const mds_request_t *request, int64_t now_ms, mds_trace_t *trace,
-              mds_error_t *err, mds_decision_t *decision) MDS_MUST_CHECK;
+mds_decide_record(const mds_snapshot_t *snapshot, const mds_record_t *record,
+                  const mds_request_t *request, int64_t now_ms,
+                  mds_trace_t *trace, mds_error_t *err,
+                  mds_decision_t *decision) MDS_MUST_CHECK;
 
 #endif

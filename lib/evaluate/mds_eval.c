@@ -216,7 +216,7 @@ mds_test_channel(mds_eval_t *eval, const mds_release_record_t *release,
 
 /* The request's refuse is a list of versions: "1.0,1.2". */
 bool
-mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
+mds_eval_accepts_version(mds_eval_t *eval, mds_span_t version_key)
 {
     mds_str_t     key = mds_record_bytes(eval->record, version_key);
     mds_str_t     rest = eval->refuse;
@@ -240,12 +240,12 @@ mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key)
 }
 
 static bool
-mds_test_refused(mds_eval_t *eval, const mds_release_record_t *release,
-                 mds_eval_mode_t mode)
+mds_test_refuse(mds_eval_t *eval, const mds_release_record_t *release,
+                mds_eval_mode_t mode)
 {
     (void) mode;
 
-    return mds_eval_version_accepted(eval, release->version_key);
+    return mds_eval_accepts_version(eval, release->version_key);
 }
 
 static bool
@@ -293,7 +293,7 @@ static bool (*const mds_release_tests[])(mds_eval_t                 *eval,
                                          const mds_release_record_t *release,
                                          mds_eval_mode_t             mode)
     = { mds_test_state, mds_test_time,  mds_test_platform, mds_test_channel,
-        mds_test_rules, mds_test_build, mds_test_refused,  mds_test_except };
+        mds_test_rules, mds_test_build, mds_test_refuse,   mds_test_except };
 
 #define MDS_TESTS_PREFILTERED 4
 

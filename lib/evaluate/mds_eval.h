@@ -137,7 +137,7 @@ mds_eval_scope(mds_eval_t *eval, const mds_range_t *platforms,
 int mds_eval_version_cmp(const mds_eval_t *eval, mds_span_t key);
 
 /* Returns whether the request does not refuse the version. */
-bool mds_eval_version_accepted(mds_eval_t *eval, mds_span_t version_key);
+bool mds_eval_accepts_version(mds_eval_t *eval, mds_span_t version_key);
 
 /* Returns whether all rules (REFS) hold. traced: the trace gets all of them. */
 bool mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool traced);

@@ -131,7 +131,7 @@ mds_message_newest(mds_eval_t *eval)
 }
 
 static bool
-mds_message_not_expired(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_is_unexpired(mds_eval_t *eval, const mds_message_record_t *message)
 {
     char expires[MDS_TIME_BYTES];
 
@@ -141,8 +141,8 @@ mds_message_not_expired(mds_eval_t *eval, const mds_message_record_t *message)
 }
 
 static bool
-mds_message_above_official(mds_eval_t                 *eval,
-                           const mds_message_record_t *message)
+mds_message_is_above_official(mds_eval_t                 *eval,
+                              const mds_message_record_t *message)
 {
     const mds_release_record_t *official
         = mds_find_official(eval, eval->platform.value);
@@ -163,8 +163,8 @@ mds_message_above_official(mds_eval_t                 *eval,
 }
 
 static bool
-mds_message_above_installed(mds_eval_t                 *eval,
-                            const mds_message_record_t *message)
+mds_message_is_above_installed(mds_eval_t                 *eval,
+                               const mds_message_record_t *message)
 {
     return mds_eval_trace(eval, "installed", mds_null_str,
                           mds_request_attr(eval->request, MDS_ATTR_VERSION),
@@ -175,15 +175,16 @@ mds_message_above_installed(mds_eval_t                 *eval,
                           "below the message's version");
 }
 
-/* A device refuses a version that has crashed on it. */
+/* Returns whether the device accepts the version: it refuses one that has
+ * crashed on it. */
 static bool
-mds_message_accepted(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_is_accepted(mds_eval_t *eval, const mds_message_record_t *message)
 {
-    return mds_eval_version_accepted(eval, message->version_key);
+    return mds_eval_accepts_version(eval, message->version_key);
 }
 
 static bool
-mds_message_unread(mds_eval_t *eval, const mds_message_record_t *message)
+mds_message_is_unread(mds_eval_t *eval, const mds_message_record_t *message)
 {
     mds_read_marks_t marks = { 0 };
 
@@ -205,9 +206,9 @@ typedef bool (*mds_message_test_t)(mds_eval_t                 *eval,
 
 /* The test that needs the state is last: few messages get that far. */
 static const mds_message_test_t mds_message_tests[] = {
-    mds_message_not_expired,     mds_message_above_official,
-    mds_message_above_installed, mds_message_accepted,
-    mds_message_unread,
+    mds_message_is_unexpired,       mds_message_is_above_official,
+    mds_message_is_above_installed, mds_message_is_accepted,
+    mds_message_is_unread,
 };
 
 const mds_message_record_t *

@@ -69,9 +69,10 @@ mds_status_t mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
  * SHA256.minisig, as in older depots, is copied to its own name. MDS_NOT_FOUND:
  * the key has not signed it.
  */
-mds_status_t mds_store_signed(const char *depot, const mds_sha256_t *sha256,
-                              const uint8_t keyid[MDS_KEYID_BYTES],
-                              mds_error_t  *err) MDS_MUST_CHECK;
+mds_status_t
+mds_store_check_signature(const char *depot, const mds_sha256_t *sha256,
+                          const uint8_t keyid[MDS_KEYID_BYTES],
+                          mds_error_t  *err) MDS_MUST_CHECK;
 
 /* Gives the id of the key that SHA256.minisig is by. MDS_NOT_FOUND or
  * MDS_INVALID: there is none, or it is malformed. */

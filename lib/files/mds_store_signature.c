@@ -106,8 +106,9 @@ mds_store_signature_paths(const char *depot, const mds_sha256_t *sha256,
 }
 
 mds_status_t
-mds_store_signed(const char *depot, const mds_sha256_t *sha256,
-                 const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err)
+mds_store_check_signature(const char *depot, const mds_sha256_t *sha256,
+                          const uint8_t keyid[MDS_KEYID_BYTES],
+                          mds_error_t  *err)
 {
     uint8_t      found[MDS_KEYID_BYTES];
     mds_path_t   own, common;
@@ -169,7 +170,7 @@ mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
     }
 
     if (status == MDS_OK) {
-        status = mds_store_signed(depot, sha256, key->keyid, err);
+        status = mds_store_check_signature(depot, sha256, key->keyid, err);
     }
 
     if (status == MDS_NOT_FOUND) {

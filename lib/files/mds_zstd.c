@@ -116,7 +116,7 @@ failed:
 }
 
 static mds_status_t
-mds_source_changed(const char *path, mds_error_t *err)
+mds_source_fail_changed(const char *path, mds_error_t *err)
 {
     return mds_fail(err, MDS_CONFLICT, "\"%s\" changed while it was read",
                     path);
@@ -139,7 +139,7 @@ mds_zstd_pack_chunk(ZSTD_CCtx *zstd, ZSTD_inBuffer *in, bool end,
                                     end ? ZSTD_e_end : ZSTD_e_continue);
 
         if (ZSTD_getErrorCode(left) == ZSTD_error_srcSize_wrong) {
-            return mds_source_changed(path, err);
+            return mds_source_fail_changed(path, err);
         }
 
         if (ZSTD_isError(left)) {
@@ -171,7 +171,7 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
         done += n;
 
         if (status == MDS_OK && done > source->size_bytes) {
-            status = mds_source_changed(source->path, err);
+            status = mds_source_fail_changed(source->path, err);
         }
 
         if (status == MDS_OK) {

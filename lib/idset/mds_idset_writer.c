@@ -232,8 +232,8 @@ mds_idset_writer_set(mds_idset_writer_t *writer, mds_error_t *err,
 
 /* Returns whether the list exists, text and set; *count is set if it does. */
 static bool
-mds_idset_writer_found(const mds_idset_writer_t *writer, const char *text_path,
-                       uint64_t *count)
+mds_idset_writer_has_list(const mds_idset_writer_t *writer,
+                          const char *text_path, uint64_t *count)
 {
     mds_idset_t *list;
 
@@ -276,7 +276,7 @@ mds_idset_writer_finish(mds_idset_writer_t *writer, mds_error_t *err,
         return status;
     }
 
-    if (!mds_idset_writer_found(writer, text_path.text, &found)) {
+    if (!mds_idset_writer_has_list(writer, text_path.text, &found)) {
         status = mds_idset_writer_set(writer, err, &found);
 
         /* The text is first, so that a set always has its text. */

@@ -15,7 +15,7 @@ void
 mds_read_str(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (mds_json_string(json).len == 0) {
-        mds_reader_expected(r, json, "a string that is not empty");
+        mds_reader_fail_expected(r, json, "a string that is not empty");
         return;
     }
 
@@ -29,7 +29,8 @@ mds_read_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
     void       *items = NULL;
 
     if (!mds_json_is_array(json) || mds_json_size(json) == 0) {
-        mds_reader_expected(r, json, "a list of strings that is not empty");
+        mds_reader_fail_expected(r, json,
+                                 "a list of strings that is not empty");
         return;
     }
 
@@ -49,9 +50,9 @@ mds_read_one_or_strs(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 
     if (mds_json_string(json).len == 0) {
-        mds_reader_expected(r, json,
-                            "a string, or a list of strings, that is"
-                            " not empty");
+        mds_reader_fail_expected(r, json,
+                                 "a string, or a list of strings, that is"
+                                 " not empty");
         return;
     }
 
@@ -69,7 +70,7 @@ void
 mds_read_bool(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_json_is_bool(json)) {
-        mds_reader_expected(r, json, "true or false");
+        mds_reader_fail_expected(r, json, "true or false");
         return;
     }
 
@@ -80,7 +81,7 @@ void
 mds_read_true(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_json_bool(json)) {
-        mds_reader_expected(r, json, "true, or the key left out");
+        mds_reader_fail_expected(r, json, "true, or the key left out");
         return;
     }
 
@@ -93,7 +94,7 @@ mds_read_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
     double percent = mds_json_number(json);
 
     if (!mds_json_is_number(json) || !(percent >= 0 && percent <= 100)) {
-        mds_reader_expected(r, json, "a number from 0 to 100");
+        mds_reader_fail_expected(r, json, "a number from 0 to 100");
         return;
     }
 
@@ -104,7 +105,8 @@ void
 mds_read_time(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_time_parse(mds_json_string(json), dest)) {
-        mds_reader_expected(r, json, "a time such as \"2026-12-01T00:00:00Z\"");
+        mds_reader_fail_expected(r, json,
+                                 "a time such as \"2026-12-01T00:00:00Z\"");
     }
 }
 
@@ -114,8 +116,8 @@ mds_read_version(mds_reader_t *r, const mds_json_t *json, void *dest)
     mds_version_t version;
 
     if (!mds_version_parse(mds_json_string(json), &version)) {
-        mds_reader_expected(r, json,
-                            "a version such as \"3.2.0\" or \"3.2.0-rc.1\"");
+        mds_reader_fail_expected(
+            r, json, "a version such as \"3.2.0\" or \"3.2.0-rc.1\"");
         return;
     }
 
@@ -126,7 +128,8 @@ void
 mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     if (!mds_sha256_parse(mds_json_string(json), dest)) {
-        mds_reader_expected(r, json, "a SHA-256 of 64 lower-case hex digits");
+        mds_reader_fail_expected(r, json,
+                                 "a SHA-256 of 64 lower-case hex digits");
     }
 }
 
@@ -144,9 +147,9 @@ mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,
     int64_t value = mds_json_integer(json);
 
     if (!mds_json_is_integer(json) || value < min || value > max) {
-        mds_reader_expected(r, json,
-                            "a whole number from %" PRId64 " to %" PRId64, min,
-                            max);
+        mds_reader_fail_expected(r, json,
+                                 "a whole number from %" PRId64 " to %" PRId64,
+                                 min, max);
         return 0;
     }
 
@@ -174,6 +177,6 @@ mds_read_name(mds_reader_t *r, const mds_json_t *json, const char *const *names,
                                  names[i]);
     }
 
-    mds_reader_expected(r, json, "%s", known);
+    mds_reader_fail_expected(r, json, "%s", known);
     return 0;
 }

@@ -88,7 +88,7 @@ mds_reader_no_memory(mds_reader_t *r)
 }
 
 void
-mds_reader_failed(mds_reader_t *r, const char *format, ...)
+mds_reader_fail(mds_reader_t *r, const char *format, ...)
 {
     char    words[MDS_ERROR_BYTES];
     va_list args;
@@ -112,8 +112,8 @@ mds_reader_failed(mds_reader_t *r, const char *format, ...)
 }
 
 void
-mds_reader_expected(mds_reader_t *r, const mds_json_t *json, const char *want,
-                    ...)
+mds_reader_fail_expected(mds_reader_t *r, const mds_json_t *json,
+                         const char *want, ...)
 {
     char    words[MDS_ERROR_BYTES / 2];
     char   *found = NULL;
@@ -125,7 +125,7 @@ mds_reader_expected(mds_reader_t *r, const mds_json_t *json, const char *want,
     va_end(args);
 
     if (mds_json_dump(json, MDS_JSON_COMPACT, NULL, &found, &len) != MDS_OK) {
-        mds_reader_failed(r, "want %s", words);
+        mds_reader_fail(r, "want %s", words);
         return;
     }
 
@@ -135,21 +135,21 @@ mds_reader_expected(mds_reader_t *r, const mds_json_t *json, const char *want,
         while (len > 0 && ((uint8_t) found[len] & 0xc0) == 0x80) {
             len--;
         }
-        mds_reader_failed(r, "found %.*s…; want %s", (int) len, found, words);
+        mds_reader_fail(r, "found %.*s…; want %s", (int) len, found, words);
     } else {
-        mds_reader_failed(r, "found %s; want %s", found, words);
+        mds_reader_fail(r, "found %s; want %s", found, words);
     }
 
     free(found);
 }
 
 void
-mds_reader_expected_in(mds_reader_t *r, const mds_json_t *object,
-                       const char *key, const char *want)
+mds_reader_fail_expected_in(mds_reader_t *r, const mds_json_t *object,
+                            const char *key, const char *want)
 {
     size_t mark = mds_reader_push(r, mds_str_of(key));
 
-    mds_reader_expected(r, mds_json_get(object, key), "%s", want);
+    mds_reader_fail_expected(r, mds_json_get(object, key), "%s", want);
     mds_reader_pop(r, mark);
 }
 
@@ -166,7 +166,8 @@ mds_field_find(const mds_field_t *fields, size_t count, mds_str_t key)
 }
 
 static void
-mds_field_unknown(mds_reader_t *r, const mds_field_t *fields, size_t count)
+mds_reader_fail_unknown(mds_reader_t *r, const mds_field_t *fields,
+                        size_t count)
 {
     char   known[MDS_ERROR_BYTES / 2];
     size_t len = 0;
@@ -176,7 +177,7 @@ mds_field_unknown(mds_reader_t *r, const mds_field_t *fields, size_t count)
                                  i > 0 ? ", " : "", fields[i].key);
     }
 
-    mds_reader_failed(r, "unknown key; want one of %s", known);
+    mds_reader_fail(r, "unknown key; want one of %s", known);
 }
 
 static void
@@ -188,7 +189,7 @@ mds_read_member(mds_reader_t *r, mds_json_member_t *member,
     size_t             mark = mds_reader_push(r, key);
 
     if (field == NULL) {
-        mds_field_unknown(r, fields, count);
+        mds_reader_fail_unknown(r, fields, count);
     } else {
         field->read(r, mds_json_value(member), (char *) dest + field->offset);
     }
@@ -203,7 +204,7 @@ mds_read_object(mds_reader_t *r, const mds_json_t *json,
     mds_json_member_t *member;
 
     if (!mds_json_is_object(json)) {
-        mds_reader_expected(r, json, "an object");
+        mds_reader_fail_expected(r, json, "an object");
         return;
     }
 
@@ -216,8 +217,8 @@ mds_read_object(mds_reader_t *r, const mds_json_t *json,
     for (size_t i = 0; i < count && r->status == MDS_OK; i++) {
         if (fields[i].required != NULL
             && mds_json_get(json, fields[i].key) == NULL) {
-            mds_reader_failed(r, "\"%s\" is missing; want %s", fields[i].key,
-                              fields[i].required);
+            mds_reader_fail(r, "\"%s\" is missing; want %s", fields[i].key,
+                            fields[i].required);
         }
     }
 }

@@ -64,16 +64,15 @@ unsigned mds_read_name(mds_reader_t *r, const mds_json_t *json,
                        const char *const *names, unsigned count);
 
 /* Fails with "POINTER: found JSON; want WANT". */
-void mds_reader_expected(mds_reader_t *r, const mds_json_t *json,
-                         const char *want, ...) MDS_PRINTF(3, 4);
+void mds_reader_fail_expected(mds_reader_t *r, const mds_json_t *json,
+                              const char *want, ...) MDS_PRINTF(3, 4);
 
-/* The same for a member of the object. */
-void mds_reader_expected_in(mds_reader_t *r, const mds_json_t *object,
-                            const char *key, const char *want);
+/* Fails in the same way for a member of the object. */
+void mds_reader_fail_expected_in(mds_reader_t *r, const mds_json_t *object,
+                                 const char *key, const char *want);
 
 /* Fails with "POINTER: WORDS". */
-void
-mds_reader_failed(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
+void mds_reader_fail(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 
 /* Fails with MDS_NO_MEMORY. */
 void mds_reader_no_memory(mds_reader_t *r);

@@ -27,9 +27,10 @@ mds_lmdb_record(mds_lmdb_t *lmdb, mds_lmdb_op_t op, unsigned table,
                                      number);
 }
 
-/* Keeps a failure in the transaction; that nothing was found is none. */
+/* Returns whether the record was found. Another code than MDB_NOTFOUND is a
+ * failure, which is kept in the transaction. */
 static bool
-mds_lmdb_found(mds_lmdb_t *lmdb, int code)
+mds_lmdb_is_found(mds_lmdb_t *lmdb, int code)
 {
     if (code == 0) {
         return true;
@@ -45,8 +46,8 @@ static MDS_NOINLINE bool
 mds_lmdb_get_remote(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                     mds_str_t *value)
 {
-    return mds_lmdb_found(lmdb, lmdb->remote->ops->get(lmdb->remote, table, key,
-                                                       value));
+    return mds_lmdb_is_found(lmdb, lmdb->remote->ops->get(lmdb->remote, table,
+                                                          key, value));
 }
 
 bool
@@ -64,8 +65,8 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
         return mds_lmdb_get_remote(lmdb, table, key, value);
     }
 
-    if (!mds_lmdb_found(lmdb, mdb_get(lmdb->txn, lmdb->tables[table], &k, &v)))
-    {
+    if (!mds_lmdb_is_found(lmdb,
+                           mdb_get(lmdb->txn, lmdb->tables[table], &k, &v))) {
         return false;
     }
 
@@ -124,7 +125,7 @@ mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
     MDB_val k = mds_lmdb_val(key);
 
     if (lmdb->code == 0) {
-        (void) mds_lmdb_found(
+        (void) mds_lmdb_is_found(
             lmdb, lmdb->remote != NULL
                       ? mds_lmdb_record(lmdb, MDS_LMDB_DELETE, table, key,
                                         mds_null_str, NULL)
@@ -138,9 +139,10 @@ mds_lmdb_drop(mds_lmdb_t *lmdb, const char *name, bool *changed)
     MDB_dbi dbi;
 
     if (lmdb->code != 0
-        || !mds_lmdb_found(lmdb, lmdb->remote != NULL
-                                     ? ENOTSUP
-                                     : mdb_dbi_open(lmdb->txn, name, 0, &dbi)))
+        || !mds_lmdb_is_found(lmdb,
+                              lmdb->remote != NULL
+                                  ? ENOTSUP
+                                  : mdb_dbi_open(lmdb->txn, name, 0, &dbi)))
     {
         return;
     }
@@ -212,8 +214,8 @@ mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
     lmdb = cursor->lmdb;
 
     if (cursor->remote != NULL) {
-        return mds_lmdb_found(lmdb, lmdb->remote->ops->next(cursor->remote, key,
-                                                            value));
+        return mds_lmdb_is_found(lmdb, lmdb->remote->ops->next(cursor->remote,
+                                                               key, value));
     }
 
     if (cursor->cursor == NULL) {
@@ -224,7 +226,7 @@ mds_lmdb_next(mds_lmdb_cursor_t *cursor, mds_str_t *key, mds_str_t *value)
     op = cursor->begun ? MDB_NEXT : k.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST;
     cursor->begun = true;
 
-    if (!mds_lmdb_found(lmdb, mdb_cursor_get(cursor->cursor, &k, &v, op))) {
+    if (!mds_lmdb_is_found(lmdb, mdb_cursor_get(cursor->cursor, &k, &v, op))) {
         return false;
     }
 

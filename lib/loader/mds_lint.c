@@ -169,9 +169,9 @@ mds_lint_decide(mds_lint_t *w, const mds_package_t *to, mds_str_t platform,
     mds_lint_set_rules(w, &w->from->rules, &request);
     mds_lint_set_rules(w, &to->rules, &request);
 
-    status
-        = mds_decide_on(&snapshot, (const mds_record_t *) w->record.data,
-                        &request, mds_time_now_ms(), NULL, w->err, &decision);
+    status = mds_decide_record(&snapshot, (const mds_record_t *) w->record.data,
+                               &request, mds_time_now_ms(), NULL, w->err,
+                               &decision);
 
     if (status == MDS_OK) {
         *nothing = decision.reason == MDS_REASON_NO_DELTA;

@@ -77,7 +77,7 @@ mds_setting_ids_config(mds_json_t *state)
 
 /* Interns the settings that have numbers. */
 static mds_status_t
-mds_setting_ids_known(mds_setting_ids_t *n, mds_error_t *err)
+mds_setting_ids_intern(mds_setting_ids_t *n, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
     uint32_t     index;
@@ -185,7 +185,7 @@ mds_setting_ids_fill_model(const mds_setting_ids_t *n, mds_model_t *model,
 static mds_status_t
 mds_setting_ids_run(mds_setting_ids_t *n, mds_model_t *model, mds_error_t *err)
 {
-    mds_status_t status = mds_setting_ids_known(n, err);
+    mds_status_t status = mds_setting_ids_intern(n, err);
 
     for (size_t i = 0; status == MDS_OK && i < model->release_count; i++) {
         if (mds_is_config(&model->releases[i])) {

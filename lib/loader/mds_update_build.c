@@ -183,7 +183,7 @@ mds_build_from_journal(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
 }
 
 static mds_status_t
-mds_build_changed(mds_build_run_t *run, mds_error_t *err)
+mds_build_changed_app(mds_build_run_t *run, mds_error_t *err)
 {
     run->compiled = true;
 
@@ -199,7 +199,7 @@ mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
     mds_status_t status = MDS_OK;
 
     if (order >= 0 && !run->compiled) {
-        status = mds_build_changed(run, err);
+        status = mds_build_changed_app(run, err);
     }
 
     if (status != MDS_OK || order == 0) {
@@ -217,7 +217,7 @@ mds_build_apps(mds_build_run_t *run, mds_error_t *err)
     mds_status_t status = mds_journal_visit_apps(run->loader->journal,
                                                  mds_build_visit, run, err);
 
-    return status == MDS_OK && !run->compiled ? mds_build_changed(run, err)
+    return status == MDS_OK && !run->compiled ? mds_build_changed_app(run, err)
                                               : status;
 }
 

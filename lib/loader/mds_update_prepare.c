@@ -157,8 +157,8 @@ mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
     mds_status_t status = MDS_NOT_FOUND;
 
     if (mds_keyid_parse(mds_str_of(keyid), bytes)) {
-        status
-            = mds_store_signed(u->loader->depot, &package->sha256, bytes, err);
+        status = mds_store_check_signature(u->loader->depot, &package->sha256,
+                                           bytes, err);
     }
 
     if (status == MDS_NOT_FOUND

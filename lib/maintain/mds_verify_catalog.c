@@ -88,9 +88,9 @@ mds_verify_named_minisig(mds_verify_t *v, const char *where,
 }
 
 static void
-mds_verify_signed(mds_verify_t *v, const char *where,
-                  const mds_json_t *manifest, mds_str_t body,
-                  mds_str_t signature)
+mds_verify_manifest_signature(mds_verify_t *v, const char *where,
+                              const mds_json_t *manifest, mds_str_t body,
+                              mds_str_t signature)
 {
     uint8_t             keyid[MDS_KEYID_BYTES], raw[MDS_RAW_SIGNATURE_BYTES];
     const mds_public_t *key;
@@ -128,8 +128,9 @@ mds_verify_resource(mds_verify_t *v, const char *where,
 
 /* Checks that the form for batch answers has the same content. */
 static mds_status_t
-mds_verify_quoted(mds_verify_t *v, const char *where, mds_str_t body,
-                  mds_str_t signature, mds_str_t quoted, mds_error_t *err)
+mds_verify_quoted_answer(mds_verify_t *v, const char *where, mds_str_t body,
+                         mds_str_t signature, mds_str_t quoted,
+                         mds_error_t *err)
 {
     mds_buffer_t text = { 0 };
     mds_json_t  *json = NULL;
@@ -223,10 +224,10 @@ mds_verify_answer(void *data, const mds_record_t *record,
     mds_verify_resource(v, where, manifest, key);
     mds_verify_file_info(v, where, manifest, "full");
     mds_verify_file_info(v, where, manifest, "delta");
-    mds_verify_signed(v, where, manifest, body, signature);
+    mds_verify_manifest_signature(v, where, manifest, body, signature);
     mds_json_release(manifest);
 
-    return mds_verify_quoted(v, where, body, signature, quoted, err);
+    return mds_verify_quoted_answer(v, where, body, signature, quoted, err);
 }
 
 static mds_status_t

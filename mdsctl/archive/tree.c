@@ -229,8 +229,8 @@ compare(int at_a, const char *a, int at_b, const char *b, int depth,
 }
 
 mds_status_t
-mdsctl_tree_same(int at, const char *a, const char *b, mds_error_t *err,
-                 bool *same)
+mdsctl_tree_compare(int at, const char *a, const char *b, mds_error_t *err,
+                    bool *same)
 {
     bool         result = true;
     mds_status_t status = compare(at, a, at, b, 0, err, &result);

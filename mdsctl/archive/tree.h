@@ -16,7 +16,7 @@ mds_status_t
 mdsctl_tree_remove(int at, const char *name, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Finds out whether both have the same names and the same bytes in files. */
-mds_status_t mdsctl_tree_same(int at, const char *a, const char *b,
-                              mds_error_t *err, bool *same) MDS_MUST_CHECK;
+mds_status_t mdsctl_tree_compare(int at, const char *a, const char *b,
+                                 mds_error_t *err, bool *same) MDS_MUST_CHECK;
 
 #endif

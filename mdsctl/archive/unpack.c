@@ -120,7 +120,7 @@ rename_or_compare(int dir, const char *temp, const char *version,
         return MDS_OK;
     }
 
-    status = mdsctl_tree_same(dir, temp, version, err, &same);
+    status = mdsctl_tree_compare(dir, temp, version, err, &same);
 
     if (status == MDS_OK && !same) {
         status = mds_fail(err, MDS_EXISTS,

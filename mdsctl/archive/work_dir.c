@@ -16,7 +16,7 @@
 /* Opens and locks a directory. Returns -1 if it is not a directory or is
  * locked by another process. */
 static int
-open_locked(int at, const char *name, int how)
+open_and_lock(int at, const char *name, int how)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -31,7 +31,7 @@ open_locked(int at, const char *name, int how)
 static void
 remove_abandoned(int at, const char *name)
 {
-    int          fd = open_locked(at, name, LOCK_EX | LOCK_NB);
+    int          fd = open_and_lock(at, name, LOCK_EX | LOCK_NB);
     mds_status_t removed;
 
     if (fd >= 0) {
@@ -85,7 +85,7 @@ mdsctl_work_dir_create(mds_path_t *path, mds_error_t *err, int *lock)
             return mds_fail_errno(err, "create \"%s\"", path->text);
         }
 
-        fd = open_locked(AT_FDCWD, path->text, LOCK_EX);
+        fd = open_and_lock(AT_FDCWD, path->text, LOCK_EX);
 
         if (fd >= 0 && stat(path->text, &st) == 0) {
             *lock = fd;

@@ -19,7 +19,7 @@ typedef struct {
 /* Sets version needed, flags, method and size of a stored entry, which both
  * headers have in the same order. */
 static void
-set_stored(uint8_t *needs, uint8_t *packed, bool is_dir, uint32_t size)
+set_stored_fields(uint8_t *needs, uint8_t *packed, bool is_dir, uint32_t size)
 {
     uint8_t *flags = needs + 2, *method = needs + 4;
 
@@ -48,7 +48,7 @@ write_header(zip_writer_t *w, size_t i, const uint8_t *entry, bool is_dir,
     /* An entry that was written to a pipe has these behind its data. */
     mdsctl_zip_put(local + LOCAL_CRC, 4, mdsctl_zip_get(entry + ENTRY_CRC, 4));
     mdsctl_zip_put(local + LOCAL_SIZE, 4, size);
-    set_stored(local + LOCAL_NEEDS, local + LOCAL_PACKED, is_dir, size);
+    set_stored_fields(local + LOCAL_NEEDS, local + LOCAL_PACKED, is_dir, size);
 
     len = mdsctl_zip_get(local + LOCAL_NAME, 2)
           + mdsctl_zip_get(local + LOCAL_EXTRA, 2);
@@ -98,8 +98,8 @@ write_entry(zip_writer_t *w, size_t i, mds_error_t *err)
         status = write_data(w, i, err);
     }
 
-    set_stored(entry + ENTRY_NEEDS, entry + ENTRY_PACKED, is_dir,
-               mdsctl_zip_get(entry + ENTRY_SIZE, 4));
+    set_stored_fields(entry + ENTRY_NEEDS, entry + ENTRY_PACKED, is_dir,
+                      mdsctl_zip_get(entry + ENTRY_SIZE, 4));
 
     return status;
 }

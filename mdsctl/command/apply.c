@@ -125,9 +125,10 @@ const mdsctl_command_t mdsctl_command_apply = {
     .run = run_apply,
 };
 
-/* The document, with the serial that says of when it is. */
+/* Returns the document with the serial of the catalog that it was read at.
+ * NULL: out of memory. */
 static mds_json_t *
-exported(const mds_json_t *state, uint64_t serial)
+export_document(const mds_json_t *state, uint64_t serial)
 {
     const mds_json_t  *document = mds_json_get(state, "document");
     mds_json_t        *out = mds_json_object_new();
@@ -172,7 +173,7 @@ run_export(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
-    code = mdsctl_print(exported(state, serial));
+    code = mdsctl_print(export_document(state, serial));
     mds_json_release(state);
 
     return code;

@@ -71,10 +71,11 @@ send_check(mdsctl_check_t *c, mdsctl_answer_t *answer)
     return status;
 }
 
-/* Reports an answer that is not signed, and therefore not trusted. */
+/* Fails with the status and text of an answer that is not signed, and therefore
+ * not trusted. */
 mds_status_t
-mdsctl_check_refused(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
-                     mds_error_t *err)
+mdsctl_check_fail(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
+                  mds_error_t *err)
 {
     char        words[256] = "";
     mds_str_t   body = { answer->body.len, (const char *) answer->body.data };
@@ -226,7 +227,7 @@ request_manifest(mdsctl_check_t *c)
     if (answer.status == 200) {
         status = verify_manifest(c, &answer);
     } else if (answer.status != 204) {
-        status = mdsctl_check_refused(c, &answer, &c->err);
+        status = mdsctl_check_fail(c, &answer, &c->err);
     }
 
     mdsctl_answer_free(&answer);

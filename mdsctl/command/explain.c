@@ -13,7 +13,7 @@
 #include "mdsctl.h"
 
 typedef struct {
-    mds_trace_t trace;     /* first: tell() gets its address */
+    mds_trace_t trace;     /* first: add_event() gets its address */
     mds_json_t *releases;  /* NULL once memory has run out */
     mds_json_t *tests;     /* of the release under way; borrowed */
     mds_json_t *installed; /* NULL: there is nothing to say of it */
@@ -56,7 +56,7 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
 }
 
 static mds_status_t
-note_installed(explain_t *explain, const mds_trace_event_t *event)
+note_installed_version(explain_t *explain, const mds_trace_event_t *event)
 {
     explain->installed
         = mds_json_pack("{s:o, s:b, s:o}", "version",
@@ -103,7 +103,7 @@ note_verdict(explain_t *explain, const mds_trace_event_t *event)
 }
 
 static void
-tell(mds_trace_t *trace, const mds_trace_event_t *event)
+add_event(mds_trace_t *trace, const mds_trace_event_t *event)
 {
     explain_t   *explain = (explain_t *) trace;
     mds_status_t status;
@@ -115,7 +115,7 @@ tell(mds_trace_t *trace, const mds_trace_event_t *event)
 
     switch (event->type) {
     case MDS_TRACE_INSTALLED:
-        status = note_installed(explain, event);
+        status = note_installed_version(explain, event);
         break;
     case MDS_TRACE_RELEASE:
         status = note_release(explain, event);
@@ -305,7 +305,7 @@ static int
 explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
            const mds_request_t *request)
 {
-    explain_t      explain = { .trace = { tell }, .json = ctl->json };
+    explain_t      explain = { .trace = { add_event }, .json = ctl->json };
     mds_snapshot_t snapshot = { .state = state };
     mds_error_t    err;
     int            code;

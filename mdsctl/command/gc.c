@@ -12,7 +12,7 @@ typedef struct {
 } heap_t;
 
 static void
-note_removed(void *data, const char *name, uint64_t size_bytes)
+report_removal(void *data, const char *name, uint64_t size_bytes)
 {
     heap_t *heap = data;
 
@@ -114,7 +114,7 @@ run_gc(mdsctl_t *ctl, int argc, char **argv)
     heap = (heap_t){ .json = ctl->json, .dry_run = dry_run };
     how.dry_run = dry_run;
     how.generations = (unsigned) generations;
-    how.removed = note_removed;
+    how.removed = report_removal;
     how.data = &heap;
 
     return collect(ctl, &how, &heap);

@@ -28,7 +28,7 @@ is_in_depot(const char *dir, const char *depot)
 }
 
 static int
-tell(const mdsctl_t *ctl, const char *name, const char *keyid)
+print_key(const mdsctl_t *ctl, const char *name, const char *keyid)
 {
     char files[2][4096];
 
@@ -75,7 +75,7 @@ run_keygen(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
-    return tell(ctl, argv[1], keyid);
+    return print_key(ctl, argv[1], keyid);
 }
 
 const mdsctl_command_t mdsctl_command_keygen = {

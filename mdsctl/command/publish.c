@@ -120,7 +120,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     p.publication.package = package;
 
     code = mdsctl_unpack_limits(bytes, entries, &p.limits)
-               ?: mdsctl_app_ask(ctl, app)
+               ?: mdsctl_app_confirm(ctl, app)
                ?: mdsctl_input_begin(argv[1], &input)
                ?: (store ? mdsctl_store_begin(input.path, p.limits.bytes,
                                               &stored)
@@ -130,7 +130,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
                ?: publish(ctl, app, &p);
 
     if (code == MDSCTL_DONE) {
-        mdsctl_store_tell(input.path, &stored);
+        mdsctl_store_report(input.path, &stored);
     }
 
     mds_json_release(package);

@@ -26,7 +26,8 @@ int mdsctl_store_begin(const char *file, uint64_t max_bytes,
 
 void mdsctl_store_end(const mdsctl_stored_t *stored);
 
-/* Says what was repacked, or that it would pay. */
-void mdsctl_store_tell(const char *file, const mdsctl_stored_t *stored);
+/* Prints that the file was repacked, or that repacking it would make deltas
+ * smaller. */
+void mdsctl_store_report(const char *file, const mdsctl_stored_t *stored);
 
 #endif

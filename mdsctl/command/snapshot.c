@@ -99,7 +99,7 @@ add_folder(mdsctl_snapshot_t *s, const char *folder, mds_error_t *err)
 }
 
 static mds_status_t
-add_held(mdsctl_snapshot_t *s, const char *name, mds_error_t *err)
+add_copied_file(mdsctl_snapshot_t *s, const char *name, mds_error_t *err)
 {
     mds_path_t   path;
     mds_status_t status = mds_path(&path, err, "%s/%s", s->dir.text, name);
@@ -170,7 +170,7 @@ add_registry(mdsctl_snapshot_t *s, mds_error_t *err)
             status = mds_path(&path, err, "state/devices/%s", file.name);
 
             if (status == MDS_OK) {
-                status = add_held(s, path.text, err);
+                status = add_copied_file(s, path.text, err);
             }
         }
         free(names[i]);
@@ -188,10 +188,10 @@ add_all(mdsctl_snapshot_t *s, mds_error_t *err)
 
     snprintf(name, sizeof(name), "catalog/%" PRIu64 ".mdb", s->serial);
 
-    if ((status = add_held(s, "journal/data.mdb", err)) != MDS_OK
-        || (status = add_held(s, "state/data.mdb", err)) != MDS_OK
+    if ((status = add_copied_file(s, "journal/data.mdb", err)) != MDS_OK
+        || (status = add_copied_file(s, "state/data.mdb", err)) != MDS_OK
         || (status = add_registry(s, err)) != MDS_OK
-        || (status = add_held(s, name, err)) != MDS_OK
+        || (status = add_copied_file(s, name, err)) != MDS_OK
         || (status = add_folder(s, "lists", err)) != MDS_OK
         || (status = add_folder(s, "files", err)) != MDS_OK
         || (status = mdsctl_snapshot_check(s, err)) != MDS_OK)

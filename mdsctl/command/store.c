@@ -108,7 +108,7 @@ mdsctl_store_begin(const char *file, uint64_t max_bytes,
 }
 
 void
-mdsctl_store_tell(const char *file, const mdsctl_stored_t *stored)
+mdsctl_store_report(const char *file, const mdsctl_stored_t *stored)
 {
     const char *words = NULL;
 

@@ -72,9 +72,10 @@ tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
     return MDS_OK;
 }
 
-/* The packages of a state, without what is not about versions. */
+/* Returns the packages of a state, with only those keys that identify a
+ * version. NULL: out of memory. */
 static mds_json_t *
-published(const mds_json_t *state)
+list_packages(const mds_json_t *state)
 {
     static const char *const keys[]
         = { "kind", "name", "platform", "channel", "version", "delivery" };
@@ -171,7 +172,7 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
     {
         code = mdsctl_fail(&err);
     } else {
-        packages = published(state);
+        packages = list_packages(state);
         code = print_versions(ctl, packages, counts);
     }
 

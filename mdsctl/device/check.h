@@ -43,9 +43,8 @@ mdsctl_check_get(mdsctl_check_t *check, mds_buffer_t *path, mds_error_t *err,
 
 /* Sets *err to the status of an error answer and the detail of its RFC 9457
  * problem. Returns MDS_IO. */
-mds_status_t
-mdsctl_check_refused(const mdsctl_check_t *check, const mdsctl_answer_t *answer,
-                     mds_error_t *err);
+mds_status_t mdsctl_check_fail(const mdsctl_check_t  *check,
+                               const mdsctl_answer_t *answer, mds_error_t *err);
 
 /* Downloads and verifies the manifest's package, and stores it at c->out. */
 mds_status_t mdsctl_package_get(mdsctl_check_t *check) MDS_MUST_CHECK;

@@ -135,9 +135,8 @@ mdsctl_messages_get(mdsctl_check_t *c, mdsctl_messages_t *m)
     if (status == MDS_OK && answer.status == 404) {
         mdsctl_report_line(&c->report, "messages", "the service has none");
     } else if (status == MDS_OK) {
-        status = answer.status != 200
-                     ? mdsctl_check_refused(c, &answer, &m->err)
-                     : process_list(c, &answer, m);
+        status = answer.status != 200 ? mdsctl_check_fail(c, &answer, &m->err)
+                                      : process_list(c, &answer, m);
         if (status == MDS_OK) {
             report_list(c, m);
         }
@@ -229,7 +228,7 @@ send_marks(mdsctl_check_t *c, const char *body)
                                   MDSCTL_HTTP_BODY_MAX, &c->err, &answer);
     }
     if (status == MDS_OK && answer.status != 204) {
-        status = mdsctl_check_refused(c, &answer, &c->err);
+        status = mdsctl_check_fail(c, &answer, &c->err);
     }
 
     mdsctl_answer_free(&answer);

@@ -111,7 +111,7 @@ ask(mdsctl_check_t *check)
               && strlen(got.signature) < sizeof(got.signature)
               && strlen(got.poll_after) < sizeof(got.poll_after));
 
-    (void) mdsctl_check_refused(check, &got, &err);
+    (void) mdsctl_check_fail(check, &got, &err);
     for (const char *p = err.text; *p != '\0'; p++) {
         fuzz_must((unsigned char) *p >= ' ' && *p != 0x7f);
     }

@@ -157,8 +157,8 @@ ask_all(const mds_record_t *changed)
     for (size_t i = 0; i < 2 * mds_nelems(queries); i++) {
         fixture_request(queries[i / 2], &request);
 
-        if (mds_decide_on(&snapshot, changed, &request, fixture_now_ms,
-                          i % 2 == 0 ? NULL : &trace, &why, &decision)
+        if (mds_decide_record(&snapshot, changed, &request, fixture_now_ms,
+                              i % 2 == 0 ? NULL : &trace, &why, &decision)
             == MDS_OK)
         {
             read_all(decision.manifest);

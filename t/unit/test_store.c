@@ -249,13 +249,13 @@ test_minisign(void **state)
 
     /* As an older program has left it: the name is given without the key. */
     assert_true(shell("rm -f %s", stored(&sha256, own)));
-    assert_int_equal(mds_store_signed(workdir("depot"), &sha256, key.keyid,
-                                      &err),
+    assert_int_equal(mds_store_check_signature(workdir("depot"), &sha256,
+                                               key.keyid, &err),
                      MDS_OK);
     assert_true(shell("grep -q file:first %s", stored(&sha256, own)));
     assert_true(shell("rm -f %s", stored(&sha256, others)));
-    assert_int_equal(mds_store_signed(workdir("depot"), &sha256, other.keyid,
-                                      &err),
+    assert_int_equal(mds_store_check_signature(workdir("depot"), &sha256,
+                                               other.keyid, &err),
                      MDS_NOT_FOUND);
 
     need_tool("minisign");
