@@ -5,7 +5,7 @@
 #include "base/mds_time.h"
 #include "member.h"
 
-/* "5", "5%", "2.5" and ".5", as people write them. */
+/* Adds a percentage: "5", "5%", "2.5" or ".5". */
 static int
 set_percent(mds_json_t *audience, const char *text)
 {

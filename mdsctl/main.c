@@ -150,7 +150,8 @@ asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* argv[0] is the first word that may name a command of the family. */
+/* Runs the command. argv[0] is the first word that may name a command of the
+ * family. */
 static int
 dispatch(mdsctl_t *ctl, const family_t *family, bool help, int argc,
          char **argv)

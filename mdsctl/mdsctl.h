@@ -118,18 +118,18 @@ int mdsctl_json_status(mds_status_t status);
  * example, "list ". */
 void mdsctl_set_command(const char *family, const mdsctl_command_t *command);
 
-/* The name of the command that runs: "list add". */
+/* Returns the name of the command that runs: "list add". */
 const char *mdsctl_command_name(void);
 
-/* The usage line of the command that runs, without "usage:". */
+/* Returns the usage line of the command that runs, without "usage:". */
 const char *mdsctl_usage_line(void);
 
 /* Prints the value to stdout, indented, and takes the reference. NULL means
  * that memory ran out. Returns an exit code. */
 int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
 
-/* progress.c: a progress bar on stderr, if that is a terminal. There is one at
- * a time, and label must outlive it. */
+/* progress.c: begins a progress bar on stderr, if that is a terminal. There is
+ * one at a time, and label must outlive it. */
 mds_progress_t *mdsctl_progress_begin(const char *label);
 
 void mdsctl_progress_end(mds_progress_t *progress);

@@ -12,7 +12,7 @@
 static char usage_line[512]
     = "mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...";
 
-/* "http://NAME:PASSWORD@HOST" becomes "http://HOST", in place. */
+/* Replaces "http://NAME:PASSWORD@HOST" by "http://HOST", in place. */
 static void
 hide_users(char *text)
 {

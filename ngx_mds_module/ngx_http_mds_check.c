@@ -1,5 +1,5 @@
 /*
- * mds_check: which version of a resource this device gets. GET asks one
+ * mds_check: answers which version of a resource this device gets. GET asks one
  * question, POST asks many (ngx_http_mds_batch.c).
  */
 

@@ -7,7 +7,7 @@
 
 #include "ngx_http_mds_module.h"
 
-/* The directive "mds_depot PATH". */
+/* Handles the directive "mds_depot PATH". */
 char *
 ngx_http_mds_depot_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

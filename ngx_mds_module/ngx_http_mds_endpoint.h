@@ -23,7 +23,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
 /* Makes the location an endpoint; cmd->post is the endpoint. */
 char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* The directive "mds_files", whose location has to be a prefix. */
+/* Handles the directive "mds_files", whose location has to be a prefix. */
 char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Lets a nested "if" or "limit_except" keep the endpoint of its location. */

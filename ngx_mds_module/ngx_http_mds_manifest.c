@@ -15,7 +15,7 @@
 
 #define NGX_HTTP_MDS_Q_MAX 1000 /* weights are counted in thousandths */
 
-/* How specific a matching range is; the most specific one has the weight. */
+/* Ranks of matching ranges: the weight is that of the most specific one. */
 enum {
     NGX_HTTP_MDS_RANGE_OTHER,
     NGX_HTTP_MDS_RANGE_ALL,  /* any type at all */

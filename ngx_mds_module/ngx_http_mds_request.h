@@ -1,5 +1,5 @@
 /*
- * What a request brings along: its attributes and its body.
+ * Reads the attributes and the body of a request.
  */
 
 #ifndef NGX_HTTP_MDS_REQUEST_H
@@ -9,7 +9,7 @@
 
 #include "request/mds_request.h"
 
-/* The directive "mds_attribute NAME VALUE". */
+/* Handles the directive "mds_attribute NAME VALUE". */
 char *ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Adds the attributes of prev that *attributes does not set itself. */

@@ -7,7 +7,7 @@
 
 #include "ngx_http_mds_module.h"
 
-/* The directive "mds_resource KIND [NAME]". */
+/* Handles the directive "mds_resource KIND [NAME]". */
 char *ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Adds the phase handler. */

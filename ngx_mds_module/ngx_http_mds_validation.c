@@ -30,7 +30,7 @@ ngx_http_mds_validation_run(void *data, ngx_log_t *log)
 }
 
 /* Hands the result to the depot, unless it was opened again meanwhile. This
- * writes to a mapped file, which tells other processes. */
+ * writes to a mapped file, in which other processes see it. */
 static void
 ngx_http_mds_validation_adopt(void *data)
 {

@@ -53,7 +53,8 @@ mds_sha256_hex(const mds_sha256_t *digest, char text[MDS_SHA256_HEX + 1]);
 /* Reads 64 lower-case hex digits. False: the text is something else. */
 bool mds_sha256_parse(mds_str_t text, mds_sha256_t *digest) MDS_MUST_CHECK;
 
-/* The digest has len bytes, 1 to MDS_BLAKE2B_MAX, the same in both calls. */
+/* Begin and end a digest of len bytes, 1 to MDS_BLAKE2B_MAX, the same in both
+ * calls. */
 void mds_blake2b_begin(mds_blake2b_t *state, size_t len);
 void mds_blake2b_add(mds_blake2b_t *state, const void *data, size_t len);
 void mds_blake2b_end(mds_blake2b_t *state, uint8_t *digest, size_t len);

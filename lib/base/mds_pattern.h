@@ -45,7 +45,7 @@ mds_pattern_check(mds_str_t pattern, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_pattern_compile(mds_str_t pattern, mds_error_t *err,
                                  mds_pattern_t **compiled) MDS_MUST_CHECK;
 
-/* NULL is fine. */
+/* Frees a pattern. NULL is fine. */
 void mds_pattern_free(mds_pattern_t *pattern);
 
 /* Searches for the pattern. MDS_INVALID: the subject is not UTF-8. */

@@ -48,7 +48,8 @@ mds_quote_plain(const char *text, size_t len)
     return marks == 0 ? len : i + mds_word_bytes_before(marks);
 }
 
-/* What stands for a control character; 'u': with four digits. */
+/* Returns the letter of a control character's escape; 'u': it takes four
+ * digits. */
 static char
 mds_quote_letter(char c)
 {
@@ -119,7 +120,7 @@ mds_quote(mds_bounded_output_t *room, mds_str_t text)
     }
 }
 
-/* The four digits at *p; -1: they are none. */
+/* Reads the four hexadecimal digits at *p. Returns -1 if there are none. */
 static int32_t
 mds_unquote_unit(const char **p, const char *end)
 {
@@ -143,7 +144,7 @@ mds_unquote_unit(const char **p, const char *end)
     return unit;
 }
 
-/* How many bytes the character takes. */
+/* Writes the character as UTF-8, and returns the number of its bytes. */
 static size_t
 mds_unquote_utf8(char to[4], int32_t c)
 {
@@ -170,7 +171,8 @@ mds_unquote_utf8(char to[4], int32_t c)
     return (size_t) (p - to);
 }
 
-/* From behind "\u"; a character outside the first plane is two units. */
+/* Reads a character from behind "\u". One outside the Basic Multilingual Plane
+ * has two units. */
 static bool
 mds_unquote_character(const char **p, const char *end,
                       mds_bounded_output_t *room)
@@ -209,7 +211,7 @@ mds_unquote_character(const char **p, const char *end,
     return true;
 }
 
-/* From behind the backslash. */
+/* Reads an escape from behind its backslash. */
 static bool
 mds_unquote_escape(const char **p, const char *end, mds_bounded_output_t *room)
 {

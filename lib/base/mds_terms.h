@@ -45,7 +45,7 @@ typedef enum {
     MDS_RELEASE_ROLLED_BACK
 } mds_release_state_t;
 
-/* What a device gets if there is no delta for it. */
+/* The answer to a device for whose version there is no delta. */
 typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
 
 #endif

@@ -84,8 +84,8 @@ mds_word_zero_bits(uint64_t word)
     return (word - MDS_WORD_OF(1)) & ~word & MDS_WORD_HIGH_BITS;
 }
 
-/* Returns how many bytes there are before the first one with a high bit, of
- * which there has to be one. */
+/* Returns the number of bytes before the first one with a high bit; there must
+ * be one. */
 static inline size_t
 mds_word_bytes_before(uint64_t bits)
 {

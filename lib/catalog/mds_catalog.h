@@ -49,6 +49,7 @@ typedef struct mds_catalog_s mds_catalog_t;
 mds_status_t
 mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
                  mds_path_t *path) MDS_MUST_CHECK;
+
 /* Returns whether the file name is "SERIAL.mdb", and which serial it has. */
 bool mds_catalog_parse_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
 
@@ -84,7 +85,8 @@ const mds_file_id_t *mds_catalog_file_id(const mds_catalog_t *catalog);
 mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
                                mds_error_t *err) MDS_MUST_CHECK;
 
-/* Look-ups come between these two; their views are valid until the end. */
+/* Begin and end look-ups. The views that they return are valid until the end.
+ */
 mds_status_t
 mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 

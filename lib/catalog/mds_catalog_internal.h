@@ -58,7 +58,7 @@ mds_catalog_check_opened(const mds_file_id_t *opened,
                          const mds_file_id_t *known, const char *path,
                          mds_error_t *err) MDS_MUST_CHECK;
 
-/* list may be NULL. */
+/* Frees an opened list, which may be NULL. */
 void mds_opened_list_free(mds_opened_list_t *list);
 
 /* Opens, checks and closes a list that is not in use; sets its number. */

@@ -7,7 +7,8 @@
  *   DIR/files/SHA256         packages and deltas, and SHA256.minisig
  *   DIR/journal/             documents and changes, for the loader alone
  *   DIR/state/               the data that requests change (mds_state.h)
- *   DIR/state/devices/       the versions that devices run (registry/mds_registry.h)
+ *   DIR/state/devices/       the versions that devices run
+ *                            (registry/mds_registry.h)
  *
  * A reader maps CURRENT, and reads eight bytes of memory to see whether the
  * catalog has changed. A generation is validated (mds_validate.h) before it is

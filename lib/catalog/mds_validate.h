@@ -1,5 +1,5 @@
 /*
- * mds_validate: the check of a whole generation before it is served.
+ * mds_validate: checks a whole generation before it is served.
  *
  * Every byte of its file, and of the lists that it names, is compared with the
  * seals, and every record is checked. The validation holds while the files are

@@ -1,6 +1,6 @@
 /*
- * mds_validated: which files of lists were validated with a generation. The
- * catalog keeps it and opens no other files under their names.
+ * mds_validated: the files of lists that were validated with a generation. The
+ * catalog keeps this record, and opens no other files under their names.
  */
 
 #ifndef MDS_VALIDATED_H

@@ -43,7 +43,7 @@ typedef struct {
     mds_sha256_t      delta_from_sha256;
 } mds_client_manifest_t;
 
-/* MDS_INVALID says which member is wrong. */
+/* Parses a manifest. MDS_INVALID says which member is wrong. */
 mds_status_t
 mds_client_manifest_parse(mds_str_t text, mds_error_t *err,
                           mds_client_manifest_t *manifest) MDS_MUST_CHECK;

@@ -21,7 +21,7 @@ typedef struct {
     bool                         more; /* there are older ones */
 } mds_client_messages_t;
 
-/* MDS_INVALID says which member is wrong; MDS_NO_MEMORY. */
+/* Parses an answer. MDS_INVALID says which member is wrong; MDS_NO_MEMORY. */
 mds_status_t
 mds_client_messages_parse(mds_str_t text, mds_error_t *err,
                           mds_client_messages_t *messages) MDS_MUST_CHECK;

@@ -1,5 +1,6 @@
 /*
- * mds_client_triage: what a device does with the gray messages of its user.
+ * mds_client_triage: decides what a device does with the gray messages of its
+ * user: which one it shows, and which it marks as read or deletes.
  *
  * The list of a user names messages for all platforms, ids ascending, ids of
  * other users' messages left out. A device goes over the whole of it twice:
@@ -10,16 +11,16 @@
  *     its version is above the official one and above the device's. On a hit
  *     every other message of the platform is noted, too.
  *
- *   second pass, ids ascending, what is noted counting as read
- *     Deleted can be what stands before the first unread message: the last of
- *     those is the boundary. There is none where the first one is unread.
+ *   second pass, ids ascending; messages that were noted count as read
+ *     All messages before the first unread one can be deleted: the last of
+ *     them is the boundary. If the first message is unread, there is none.
  *
- * Then one request says: delete through the boundary, and mark as read what
- * was noted above it.
+ * Then one request deletes the messages up to the boundary, and marks those as
+ * read that were noted above it.
  *
- * The newest message of a platform is the newest in the list, whatever became
- * of it: one that has expired, or was read, still stands before the older ones.
- * A message that is read already is not noted.
+ * The newest message of a platform is the newest in the list, even if it has
+ * expired or was read: the older ones do not take its place. A message that is
+ * read already is not noted.
  */
 
 #ifndef MDS_CLIENT_TRIAGE_H
@@ -58,10 +59,9 @@ typedef struct {
     size_t   runs;           /* to mark as read */
 } mds_client_triage_t;
 
-/*
- * Both passes over `count` messages, ids strictly ascending. runs has room for
- * `count` and gets the ids to mark, ascending, all above the boundary.
- */
+/* Makes both passes over `count` messages, ids strictly ascending. runs has
+ * room for `count` runs, and gets the ids to mark, ascending, all above the
+ * boundary. */
 mds_client_triage_t
 mds_client_triage(const mds_client_triage_message_t *messages, size_t count,
                   const mds_client_triage_device_t *device,

@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-/* The order of choice: higher priority, higher version, later in the document.
- */
+/* Compares by resource, then in the order of choice: higher priority, higher
+ * version, later in the document. */
 static int
 mds_choice_cmp(const void *a, const void *b)
 {

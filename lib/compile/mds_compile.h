@@ -43,10 +43,8 @@ struct mds_compile_s {
                          mds_error_t *err);
 };
 
-/*
- * Compiles all resources of an app. model: its releases and packages are left
- * as they are; memory is taken from its arena.
- */
+/* Compiles all resources of an app. The model's releases and packages are not
+ * changed; memory is taken from its arena. */
 mds_status_t mds_compile(mds_compile_t *c, const mds_model_t *model,
                          mds_error_t *err) MDS_MUST_CHECK;
 

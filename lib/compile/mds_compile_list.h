@@ -1,5 +1,5 @@
 /*
- * mds_compile_list: the record of a list.
+ * mds_compile_list: compiles a list into its record.
  */
 
 #ifndef MDS_COMPILE_LIST_H

@@ -1,5 +1,5 @@
 /*
- * mds_delta_plan: the deltas that a document asks for.
+ * mds_delta_plan: finds the deltas that a document asks for.
  */
 
 #ifndef MDS_DELTA_PLAN_H
@@ -14,7 +14,8 @@ typedef struct {
     size_t                count;
 } mds_builds_t;
 
-/* The order above, over (kind, name) first: for qsort() of pointers. */
+/* Compares pointers to packages for qsort(): by kind and name, then in the
+ * order above. */
 int mds_builds_cmp(const void *a, const void *b);
 
 /* Sorts all packages of the model in that order. */

@@ -12,7 +12,8 @@
 
 typedef struct mds_generation_s mds_generation_t;
 
-/* The caller owns *generation until it is committed or aborted. */
+/* Begins a generation, which the caller owns until it is committed or aborted.
+ */
 mds_status_t mds_generation_begin(const char *depot, uint64_t serial,
                                   int64_t now_ms, mds_error_t *err,
                                   mds_generation_t **generation) MDS_MUST_CHECK;

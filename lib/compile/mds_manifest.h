@@ -15,30 +15,31 @@ typedef struct {
     uint64_t     size_bytes;
 } mds_file_info_t;
 
-/* A difference: what it is, and what it is made for. */
+/* A delta, its format, and the package that it applies to. */
 typedef struct {
     mds_file_info_t      file;
     mds_str_t            format; /* "dcz", or what the document says */
     const mds_package_t *from;
 } mds_delta_fact_t;
 
-/*
- * Both return a new reference (NULL: no memory) with "serial" 0, which is set
- * before it is signed. delta may be NULL: the full package alone.
- */
+/* Returns the manifest of an installation, a new reference (NULL: out of
+ * memory). Its "serial" is 0, and is set before it is signed. delta may be
+ * NULL: the full package alone. */
 mds_json_t *
 mds_manifest_install(mds_str_t app, const mds_release_t *release,
                      const mds_package_t *package, uint64_t size_bytes,
                      const mds_delta_fact_t *delta);
 
-/* package may be NULL: the rollback is to none. */
+/* Returns the manifest of a rollback in the same way. package may be NULL: the
+ * rollback is to none. */
 mds_json_t *
 mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
                       const mds_package_t *package, uint64_t size_bytes);
 
 /*
  * Sets "minisig" of "full" to the path of its signature by that key, an id in
- * text; where that is empty, takes it out. A manifest without "full" stays.
+ * text; removes it if the id is empty. A manifest without "full" is not
+ * changed.
  */
 mds_status_t
 mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid) MDS_MUST_CHECK;

@@ -14,7 +14,7 @@
 
 typedef struct mds_record_builder_s mds_record_builder_t;
 
-/* NULL: no memory. */
+/* Creates an empty builder. NULL: out of memory. */
 mds_record_builder_t *mds_record_builder_new(void);
 
 void mds_record_builder_free(mds_record_builder_t *builder);

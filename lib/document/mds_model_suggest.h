@@ -1,6 +1,6 @@
 /*
- * mds_model_suggest: fails for what a release names and the document lacks, and
- * suggests what it has.
+ * mds_model_suggest: fails for a package or list that a release names and the
+ * document lacks, and suggests one that it has.
  */
 
 #ifndef MDS_MODEL_SUGGEST_H

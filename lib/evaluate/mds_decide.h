@@ -1,5 +1,6 @@
 /*
- * mds_decide: which version of a resource a device gets, and why.
+ * mds_decide: decides which version of a resource a device gets, and gives the
+ * reason.
  *
  * nginx, `mdsctl explain` and the tests all call this. It only looks things up
  * in a snapshot: it does not allocate, lock or wait.

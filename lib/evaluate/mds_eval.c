@@ -7,7 +7,7 @@
 
 #include "base/mds_time.h"
 
-/* No texts allow every value. */
+/* Sets the value. A scope without texts allows every value. */
 static void
 mds_scope_init(mds_scope_t *scope, mds_str_t value)
 {
@@ -214,7 +214,8 @@ mds_test_channel(mds_eval_t *eval, const mds_release_record_t *release,
     return mds_test_scope(eval, "channel", &eval->channel, release->channels);
 }
 
-/* The request's refuse is a list of versions: "1.0,1.2". */
+/* Returns whether the request's refuse, a list of versions such as "1.0,1.2",
+ * lacks the version. */
 bool
 mds_eval_accepts_version(mds_eval_t *eval, mds_span_t version_key)
 {
@@ -287,7 +288,7 @@ mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release,
 /*
  * The tests of a release, but for its audience, in their order: those that
  * mds_eval_prefilter_rejects() runs as well, then those that look further. Each
- * tells the trace of its result.
+ * reports its result to the trace.
  */
 static bool (*const mds_release_tests[])(mds_eval_t                 *eval,
                                          const mds_release_record_t *release,

@@ -88,7 +88,7 @@ void mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
 bool
 mds_eval_texts_name(const mds_eval_t *eval, mds_range_t texts, mds_str_t value);
 
-/* Returns the same, or true if there are no texts. */
+/* Returns whether the value is one of the texts, or there are no texts. */
 static inline bool
 mds_eval_texts_allow(const mds_eval_t *eval, mds_range_t texts, mds_str_t value)
 {
@@ -210,7 +210,8 @@ mds_eval_state_fits(const mds_release_record_t *release, mds_eval_mode_t mode)
                && release->state == MDS_RELEASE_ENDED);
 }
 
-/* A rollback may go to a release after its end. */
+/* Returns whether the time is within the release's; a rollback may go to a
+ * release after its end. */
 static inline bool
 mds_eval_time_fits(const mds_eval_t *eval, const mds_release_record_t *release,
                    mds_eval_mode_t mode)
@@ -255,7 +256,7 @@ mds_eval_release(mds_eval_t *eval, const mds_release_record_t *release,
 bool mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
                        mds_reason_t *reason);
 
-/* Tells the trace, if there is one, of a test; returns holds. Without a trace,
+/* Reports a test to the trace, if there is one; returns holds. Without a trace,
  * the other arguments are not evaluated. */
 bool mds_eval_trace(mds_eval_t *eval, const char *what, mds_str_t subject,
                     mds_str_t seen, bool holds, const char *format, ...)
@@ -266,7 +267,7 @@ bool mds_eval_trace(mds_eval_t *eval, const char *what, mds_str_t subject,
                            : mds_eval_trace((eval), (what), (subject), (seen), \
                                             (holds), __VA_ARGS__))
 
-/* Tells the trace of the begin or the result of a candidate. */
+/* Reports the begin or the result of a candidate to the trace. */
 void mds_eval_trace_candidate(mds_eval_t *eval, mds_trace_type_t type,
                               const char *what, mds_span_t id,
                               mds_span_t version, bool holds);

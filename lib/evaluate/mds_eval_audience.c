@@ -296,7 +296,7 @@ mds_eval_audience(mds_eval_t *eval, const mds_release_record_t *release,
 
     *reason = MDS_REASON_OUTSIDE;
 
-    /* From the lowest bit on: cheaper parts have lower ones. */
+    /* Tests from the lowest bit on: cheaper parts have lower ones. */
     for (; rest != 0 && (!in || eval->trace != NULL); rest &= rest - 1) {
         unsigned part = (unsigned) __builtin_ctz(rest);
 

@@ -1,6 +1,6 @@
 /*
- * What an evaluation tells its trace. None of this runs for a request that has
- * no trace.
+ * Reports the steps of an evaluation to its trace. None of this runs for a
+ * request that has no trace.
  */
 
 #include <stdarg.h>

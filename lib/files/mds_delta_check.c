@@ -1,5 +1,6 @@
 /*
- * Runs the tool of a format in a child process, and digests what it made.
+ * Runs the tool of a format in a child process, and digests the file that it
+ * made.
  */
 
 #include "files/mds_delta_check.h"

@@ -74,7 +74,7 @@ mds_store_check_signature(const char *depot, const mds_sha256_t *sha256,
                           const uint8_t keyid[MDS_KEYID_BYTES],
                           mds_error_t  *err) MDS_MUST_CHECK;
 
-/* Gives the id of the key that SHA256.minisig is by. MDS_NOT_FOUND or
+/* Gives the id of the key of SHA256.minisig. MDS_NOT_FOUND or
  * MDS_INVALID: there is none, or it is malformed. */
 mds_status_t mds_store_signer(const char *depot, const mds_sha256_t *sha256,
                               mds_error_t *err,

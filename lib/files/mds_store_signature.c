@@ -1,5 +1,5 @@
 /*
- * The signatures of stored files, and which key they are by.
+ * Signs stored files, and finds the key of a signature.
  */
 
 #include "files/mds_store.h"

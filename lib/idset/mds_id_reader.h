@@ -29,7 +29,7 @@ mds_status_t
 mds_id_reader_open(const char *path, const char *name, mds_error_t *err,
                    mds_id_reader_t **file) MDS_MUST_CHECK;
 
-/* NULL is fine. */
+/* Closes the file. NULL is fine. */
 void mds_id_reader_close(mds_id_reader_t *file);
 
 /*

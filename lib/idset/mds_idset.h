@@ -61,7 +61,7 @@ const mds_file_id_t *mds_idset_file_id(const mds_idset_t *list);
 mds_status_t
 mds_idset_check(const mds_idset_t *list, mds_error_t *err) MDS_MUST_CHECK;
 
-/* NULL is fine. */
+/* Closes the list. NULL is fine. */
 void mds_idset_close(mds_idset_t *list);
 
 /*
@@ -91,10 +91,10 @@ mds_status_t mds_idset_build(const char *path, mds_u64_sort_t *sort,
                              uint64_t *count) MDS_MUST_CHECK;
 
 /*
- * Imports a file of ids as a list, unless there is a whole one. Gives its name
- * and the number of distinct ids. It takes some 200 MiB at most, whatever the
- * size. progress (may be NULL) counts each byte three times: copied, hashed,
- * written.
+ * Imports a file of ids as a list, unless a complete one exists. Gives its name
+ * and the number of distinct ids. It takes some 200 MiB of memory at most, for
+ * a file of any size. progress (may be NULL) counts each byte three times:
+ * copied, hashed, written.
  *
  * MDS_INVALID: an id breaks the rules; *err names the line. DEPOT/lists exists.
  * After a failure mds_idset_sweep() may have files to remove.

@@ -25,7 +25,7 @@ typedef struct mds_u64_sort_s mds_u64_sort_t;
 /*
  * Creates a sort. dir is the directory of the temporary file, and is used until
  * mds_u64_sort_free(); run is the number of values in memory, MDS_U64_SORT_RUN
- * but in tests.
+ * except in tests.
  */
 mds_status_t mds_u64_sort_new(const char *dir, size_t run, mds_error_t *err,
                               mds_u64_sort_t **sort) MDS_MUST_CHECK;

@@ -132,7 +132,7 @@ size_t mds_json_size(const mds_json_t *json);
 mds_json_t *mds_json_get(const mds_json_t *object, const char *key);
 mds_json_t *mds_json_find(const mds_json_t *object, mds_str_t key);
 
-/* The value of a member, as mds_json_string(), _integer() and _bool() give it;
+/* Return the value of a member as mds_json_string(), _integer() and _bool() do;
  * an absent member is empty, 0 or false. */
 static inline mds_str_t
 mds_json_get_string(const mds_json_t *object, const char *key)

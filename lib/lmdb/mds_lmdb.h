@@ -4,11 +4,11 @@
  *
  * An environment is opened in one of three modes:
  *
- *   BUILD      a new file, which one process writes and nobody reads meanwhile;
- *              mds_lmdb_commit() finishes it, and then it is sealed
- * (mds_seal.h) IMMUTABLE  a finished file, read without locks; it never
- * changes, and mds_lmdb_check() finds out if it did SHARED     a directory with
- * LMDB's own locks, for many processes
+ *   BUILD      a new file, which one process writes; no process reads it until
+ *              mds_lmdb_commit() has finished it, and it is sealed (mds_seal.h)
+ *   IMMUTABLE  a finished file, which is read without locks and never changes;
+ *              mds_lmdb_check() finds out if it did
+ *   SHARED     a directory with LMDB's own locks, for many processes
  *
  * An environment has named tables, which are given when it is opened; calls
  * name one by its index. In a transaction the first failure sticks: later calls

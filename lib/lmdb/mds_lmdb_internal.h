@@ -42,10 +42,11 @@ mds_status_t
 mds_lmdb_call_remote(const mds_lmdb_t *lmdb, mds_lmdb_op_t op, int fd,
                      mds_error_t *err, uint64_t *number) MDS_MUST_CHECK;
 
-/* mds_lmdb.c: the path that the environment was opened by. */
+/* mds_lmdb.c: returns the path that the environment was opened by. */
 const char *mds_lmdb_path(const mds_lmdb_t *lmdb);
 
-/* mds_lmdb_files.c: MDS_INVALID: one of the two is not a regular file. */
+/* mds_lmdb_files.c: checks the environment's two files. MDS_INVALID: one of
+ * them is not a regular file. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 

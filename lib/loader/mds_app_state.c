@@ -1,7 +1,7 @@
 /*
- * Loading an app's state, and making a whole document of it: contents of
- * external lists are kept beside the document, so that it can be exported and
- * applied without them.
+ * Loads an app's state, and makes a whole document of it: contents of external
+ * lists are kept beside the document, so that it can be exported and applied
+ * without them.
  */
 
 #include "loader/mds_app_state.h"

@@ -1,6 +1,6 @@
 /*
- * Checks a change: its packages, its releases, its messages; and what these
- * checks share.
+ * Checks a change: its packages, its releases, its messages. It also has the
+ * helpers of these checks.
  */
 
 #include "loader/mds_change_check.h"

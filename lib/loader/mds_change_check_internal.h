@@ -1,5 +1,5 @@
 /*
- * mds_change_check_internal: what the files mds_change_*.c share.
+ * mds_change_check_internal: the checks that the files mds_change_*.c share.
  */
 
 #ifndef MDS_CHANGE_CHECK_INTERNAL_H

@@ -106,7 +106,8 @@ mds_has_same_bytes(const mds_package_t *a, const mds_package_t *b)
     return mds_sha256_eq(&a->sha256, &b->sha256);
 }
 
-/* "1.0+5" and "1.0+6" are one version, which is published as one of them. */
+/* Checks that a version keeps its text: "1.0+5" and "1.0+6" are one version,
+ * which is published as one of them. */
 static mds_status_t
 mds_change_build_text(const mds_change_builds_t *b,
                       const mds_package_t *package, mds_error_t *err)
@@ -228,7 +229,8 @@ mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
     return true;
 }
 
-/* A name with a comma in it was probably meant as several. */
+/* Refuses a new name with a comma in it, which was probably meant as several,
+ * and warns of one that exists. */
 static mds_status_t
 mds_change_commas(const mds_change_check_t *check, const mds_package_t *package,
                   bool is_new, mds_error_t *err)

@@ -22,7 +22,8 @@ typedef struct {
 static const char *const mds_change_states[]
     = { "running", "paused", "ended", "rolled_back" };
 
-/* A release that has ended may only be rolled back, and then nothing more. */
+/* Checks that a final state stays: a release that has ended may only be rolled
+ * back, and one that was rolled back changes no more. */
 static mds_status_t
 mds_change_final(const mds_change_release_t *c)
 {
@@ -47,7 +48,7 @@ mds_change_final(const mds_change_release_t *c)
                            MDS_STR(release->id), MDS_STR(was));
 }
 
-/* "end" is after "start". */
+/* Checks that "end" is after "start". */
 static mds_status_t
 mds_change_order(const mds_change_release_t *c)
 {
@@ -185,7 +186,8 @@ mds_change_all(const mds_change_release_t *c)
                                  MDS_STR(c->release->id), words);
 }
 
-/* A name with a comma in it was probably meant as several. */
+/* Refuses a new name with a comma in it, which was probably meant as several,
+ * and warns of one that exists. */
 static mds_status_t
 mds_change_names(const mds_change_release_t *c, const mds_strs_t *names,
                  const char *key)

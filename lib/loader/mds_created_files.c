@@ -1,6 +1,6 @@
 /*
- * The names in a depot's directories are noted before a change; whatever name
- * is new after it is a file of the change.
+ * Notes the names in a depot's directories before a change: every name that is
+ * new after it is a file of the change.
  */
 
 #include "loader/mds_created_files.h"

@@ -1,6 +1,6 @@
 /*
- * Making an empty depot: its directories, the journal, the state, generation 0,
- * and last CURRENT, by which others know that it is a depot.
+ * Creates an empty depot: its directories, the journal, the state, generation
+ * 0, and last CURRENT, which marks it as a depot.
  */
 
 #include <dirent.h>

@@ -99,7 +99,8 @@ mds_diff_add_to_id(char *id, size_t len, const mds_json_t *value)
     return len + (size_t) n;
 }
 
-/* The id of a package is what it is for. */
+/* A package has no id of its own: its id names the resource, version and
+ * devices that it is for. */
 mds_str_t
 mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX])
 {

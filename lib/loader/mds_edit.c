@@ -1,4 +1,4 @@
-/* Finding and making the parts of a document that edits change. */
+/* Finds and creates the parts of a document that edits change. */
 
 #include "base/mds_choices.h"
 #include "loader/mds_app_state.h"

@@ -9,8 +9,8 @@
  * mds_change_t.new_app allows the change to make it.
  *
  * The data of an edit is the structure that its comment names. All in it
- * belongs to the caller and is copied where it is kept; what an edit tells
- * beside the state is marked "out". Strings end with a zero byte.
+ * belongs to the caller and is copied where it is kept; results beside the
+ * state are marked "out". Strings end with a zero byte.
  *
  * Where the words of an error are about a member of that structure, they begin
  * with its name, as in "/version: \"x\" is not a version"; a front end may put
@@ -26,8 +26,8 @@
 
 /* Releases (mds_edit_release.c) */
 
-/* Adds a release; data is it as a document has it, a mds_json_t with an "id".
- * MDS_EXISTS: the app has a release of that id. */
+/* Adds a release; data is its JSON, a mds_json_t with an "id", in the form that
+ * a document has. MDS_EXISTS: the app has a release of that id. */
 mds_status_t mds_edit_release(mds_loader_t *loader, void *data,
                               mds_json_t *state, mds_error_t *err);
 
@@ -86,12 +86,13 @@ typedef struct {
     size_t             count;
 } mds_list_edit_t;
 
-/* Adds ids to a list, which is made where it does not exist; data is a
+/* Adds ids to a list, which is created if it does not exist; data is a
  * mds_list_edit_t. MDS_INVALID: an id breaks the rules. */
 mds_status_t mds_edit_list_add(mds_loader_t *loader, void *data,
                                mds_json_t *state, mds_error_t *err);
 
-/* Takes ids out of a list. MDS_NOT_FOUND names the lists that there are. */
+/* Removes ids from a list; data is a mds_list_edit_t. MDS_NOT_FOUND names the
+ * lists that exist. */
 mds_status_t mds_edit_list_remove(mds_loader_t *loader, void *data,
                                   mds_json_t *state, mds_error_t *err);
 
@@ -104,8 +105,8 @@ typedef struct {
     uint64_t    after;  /* out: ids that it has */
 } mds_list_import_t;
 
-/* Makes a list of a file's ids; data is a mds_list_import_t. MDS_INVALID: an id
- * breaks the rules, and on which line. */
+/* Creates or extends a list by a file's ids; data is a mds_list_import_t.
+ * MDS_INVALID names the line of an id that breaks the rules. */
 mds_status_t mds_edit_list_import(mds_loader_t *loader, void *data,
                                   mds_json_t *state, mds_error_t *err);
 
@@ -140,8 +141,8 @@ typedef struct {
     bool              force; /* single steps since the last one may be lost */
 } mds_apply_t;
 
-/* Puts a document in the place of the app's; data is a mds_apply_t. The ids of
- * lists that stay external stay. */
+/* Replaces the app's document; data is a mds_apply_t. Lists that stay external
+ * keep their ids. */
 mds_status_t mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
 
@@ -157,10 +158,10 @@ mds_status_t mds_precondition_apply(mds_loader_t *loader, void *data,
 mds_status_t mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                             mds_error_t *err);
 
-/* Removal of what nothing needs (mds_edit_remove.c). MDS_CONFLICT: something
- * needs it, and what. */
+/* Removals (mds_edit_remove.c). MDS_CONFLICT names everything that still needs
+ * the part. */
 
-/* Removes the app; data is not looked at. */
+/* Removes the app; data is ignored. */
 mds_status_t mds_edit_remove_app(mds_loader_t *loader, void *data,
                                  mds_json_t *state, mds_error_t *err);
 
@@ -183,7 +184,7 @@ typedef struct {
 } mds_package_selection_t;
 
 /* Removes packages; data is a mds_package_selection_t. MDS_NOT_FOUND names the
- * packages that there are. */
+ * packages that exist. */
 mds_status_t mds_edit_remove_packages(mds_loader_t *loader, void *data,
                                       mds_json_t *state, mds_error_t *err);
 

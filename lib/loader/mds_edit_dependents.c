@@ -1,4 +1,4 @@
-/* Finding what still needs an app, a release, a list or a package. */
+/* Finds everything that still needs an app, a release, a list or a package. */
 
 #include "loader/mds_edit_dependents.h"
 
@@ -7,8 +7,8 @@
 
 #include "base/mds_kind.h"
 
-/* Whether two releases or packages, one of each even, are of one resource, and
- * for some device both. */
+/* True if two releases or packages, or one of each, are of one resource and
+ * some device may get both. */
 #define mds_items_meet(a, b)                                                   \
     (mds_resource_cmp((a)->kind, (a)->name, (b)->kind, (b)->name) == 0         \
      && mds_scopes_meet(&(a)->platforms, &(b)->platforms)                      \
@@ -120,7 +120,8 @@ mds_dependents_of_release(const mds_model_t   *model,
                           const mds_release_t *release,
                           mds_dependents_t    *dependents)
 {
-    /* Who is entitled to a version that was rolled back itself? */
+    /* A release that was rolled back itself entitles no device to its version.
+     */
     if (release->state == MDS_RELEASE_ROLLED_BACK) {
         return;
     }

@@ -1,6 +1,6 @@
 /*
- * mds_edit_dependents: what in an app still needs a part of it that is to be
- * removed.
+ * mds_edit_dependents: finds everything in an app that still needs a part of it
+ * that is to be removed.
  */
 
 #ifndef MDS_EDIT_DEPENDENTS_H

@@ -1,5 +1,5 @@
 /*
- * mds_edit_internal: what the edits share to find their place in a document.
+ * mds_edit_internal: helpers that find the place of an edit in a document.
  */
 
 #ifndef MDS_EDIT_INTERNAL_H
@@ -7,13 +7,13 @@
 
 #include "loader/mds_edit.h"
 
-/* Returns the member of that key; one that is not there becomes fresh, which is
- * taken. NULL: no memory. */
+/* Returns the member of that key. One that does not exist is set to fresh,
+ * whose reference is taken in any case. NULL: out of memory. */
 mds_json_t *
 mds_edit_member(mds_json_t *object, const char *key, mds_json_t *fresh);
 
-/* Returns the array (or object) of the document, made if it does not exist;
- * NULL: no memory, which mds_json_append() and _set() report. */
+/* Returns the array (or object) of the document, which is created if it does
+ * not exist. NULL: out of memory, which mds_json_append() and _set() report. */
 mds_json_t *mds_edit_array(mds_json_t *state, const char *key);
 mds_json_t *mds_edit_object(mds_json_t *state, const char *key);
 
@@ -22,11 +22,9 @@ mds_json_t *mds_edit_object(mds_json_t *state, const char *key);
 mds_json_t *mds_edit_find_release(const mds_json_t *state, const char *id,
                                   mds_error_t *err);
 
-/*
- * Removes all of the app, whether something needs it or not. What goes on if
- * the app is made again stays: the next id of its messages, because read marks
- * are by id.
- */
+/* Removes everything of the app, even if something needs it. Only the next id
+ * of its messages is kept, for an app that is created again under the name,
+ * because read marks refer to ids. */
 mds_status_t
 mds_edit_clear_app(mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -14,7 +14,8 @@ mds_package_same_member(const mds_json_t *a, const mds_json_t *b,
     return mds_str_eq(mds_json_get_string(a, key), mds_json_get_string(b, key));
 }
 
-/* "platform" and "channel": absent, a name, or a list of names. */
+/* Returns whether two packages have the same "platform" or "channel", which is
+ * absent, a name, or a list of names. */
 static bool
 mds_package_same_scope(const mds_json_t *a, const mds_json_t *b,
                        const char *key)
@@ -84,7 +85,8 @@ mds_package_check_file(const mds_json_t *twin, const mds_json_t *package,
                     MDS_STR(mds_json_get_string(package, "version")));
 }
 
-/* The same file again changes nothing but the members given with it. */
+/* Updates a build that is published again with the same file: only the members
+ * that are given with it change. */
 static mds_status_t
 mds_package_update(mds_json_t *twin, const mds_json_t *package,
                    mds_error_t *err)

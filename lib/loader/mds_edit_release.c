@@ -1,4 +1,7 @@
-/* Edits of a release: adding it, another audience, and its state machine. */
+/*
+ * Edits of a release: they add it, change its audience, or move it to another
+ * state.
+ */
 
 #include "loader/mds_edit_internal.h"
 
@@ -23,7 +26,8 @@ mds_edit_release(mds_loader_t *loader, void *data, mds_json_t *state,
                          err);
 }
 
-/* A running release has no "state", as in a document. */
+/* Returns the state of a release. A running one has no "state", as in a
+ * document. */
 static mds_str_t
 mds_release_state_of(const mds_json_t *release)
 {

@@ -157,7 +157,8 @@ mds_edit_remove_list(mds_loader_t *loader, void *data, mds_json_t *state,
 
 /* packages */
 
-/* A platform (or channel) selects packages that are for that one alone. */
+/* Returns whether a package of that scope is for the platform (or channel)
+ * alone. NULL: any. */
 static bool
 mds_selection_scope_is(const mds_strs_t *scope, const char *word)
 {
@@ -176,8 +177,8 @@ mds_selection_has_resource(const mds_package_selection_t *s,
            == 0;
 }
 
-/* One version may have several names, but a build that is named has to be the
- * one that is there. */
+/* Returns whether the package is of the version. One version may have several
+ * texts, but if a build is given, it has to be that of the package. */
 static bool
 mds_selection_has_version(const mds_package_selection_t *s,
                           const mds_version_t           *key,
@@ -277,7 +278,7 @@ mds_remove_check_package(const mds_model_t *model, const mds_package_t *package,
     return mds_dependents_check(&dependents, what, err);
 }
 
-/* From the last one on, so that those before it stay where they are. */
+/* Removes from the last one on, so that the indexes of those before it stay. */
 static mds_status_t
 mds_remove_selected(const mds_package_selection_t *s, const mds_model_t *model,
                     mds_json_t *packages, mds_error_t *err)

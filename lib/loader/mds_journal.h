@@ -1,12 +1,12 @@
 /*
  * mds_journal: the loader's own record, DEPOT/journal/: the current document of
- * each app, the log of changes, and what would be expensive to make again
+ * each app, the log of changes, and results that are expensive to make again
  * (signatures, deltas, compressed sizes).
  *
  *   meta       "serial"                 8 bytes, big-endian
  *   apps       app                      its state, JSON (see mds_loader.h)
- *   removed    app                      what is kept of the state of an app
- *                                       that was removed
+ *   removed    app                      the part of a removed app's state that
+ *                                       is kept
  *   log        serial, big-endian       the entry, JSON
  *   manifests  SHA-256 of the manifest with "serial" 0
  *                                       mds_manifest_signature_t
@@ -54,8 +54,8 @@ mds_status_t
 mds_journal_commit(mds_journal_t *journal, mds_error_t *err) MDS_MUST_CHECK;
 void mds_journal_abort(mds_journal_t *journal);
 
-/* Has waits() called when a write has waited for another loader for a second
- * (mds_pid_lock_take()). For the program, once. */
+/* Sets the function that is called when a write has waited for another loader
+ * for a second (mds_pid_lock_take()). A program sets it once. */
 void mds_journal_on_wait(void (*waits)(int64_t pid));
 
 /* Copies the journal as it is now to fd (mds_lmdb_copy()); not within a
@@ -70,7 +70,8 @@ uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
 
-/* A new reference. MDS_NOT_FOUND: there is no such app, or entry. */
+/* Get an app's state or an entry of the log, a new reference. MDS_NOT_FOUND: it
+ * does not exist. */
 mds_status_t
 mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
                     mds_json_t **state) MDS_MUST_CHECK;
@@ -82,15 +83,14 @@ mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
                     const mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
 
-/*
- * Removes an app. What is kept of its state is where it continues if it is
- * created again; mds_journal_put_app() deletes that.
- */
+/* Removes an app. state is the part of its state that is kept, from which the
+ * app continues if it is created again; mds_journal_put_app() deletes it. */
 mds_status_t mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
                                     const mds_json_t *state,
                                     mds_error_t      *err) MDS_MUST_CHECK;
 
-/* A new reference. MDS_NOT_FOUND: no such app was removed. */
+/* Gets what was kept of the state of a removed app, a new reference.
+ * MDS_NOT_FOUND: no such app was removed. */
 mds_status_t mds_journal_get_removed_app(mds_journal_t *journal, mds_str_t app,
                                          mds_error_t *err,
                                          mds_json_t **state) MDS_MUST_CHECK;
@@ -99,7 +99,7 @@ mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                       const mds_json_t *entry, mds_error_t *err) MDS_MUST_CHECK;
 
-/* These return false if there is no such record. */
+/* Look up a record. False: it does not exist. */
 bool
 mds_journal_get_signature(mds_journal_t *journal, const mds_sha256_t *manifest,
                           mds_manifest_signature_t *made);

@@ -1,6 +1,6 @@
 /*
- * Linting a release: it is compiled alone, with answers that are never sent,
- * and decided for a device with each lower build.
+ * Lints a release: it is compiled alone, with answers that are never sent, and
+ * decided for a device with each lower build.
  */
 
 #include "loader/mds_lint.h"

@@ -1,5 +1,5 @@
 /*
- * mds_lint: warns of what is allowed, but is probably a mistake.
+ * mds_lint: warns of documents that are allowed, but are probably mistakes.
  *
  * A release whose "missing" is "none" gives nothing to a device whose version
  * has no delta to the release's. These versions are not derived here: the

@@ -1,5 +1,6 @@
 /*
- * Counting a list: ids beside the base may be in it as well, and count once.
+ * Counts the ids of a list: ids beside the base may be in it as well, and count
+ * once.
  */
 
 #include "loader/mds_list_count.h"

@@ -1,4 +1,4 @@
-/* Visiting the ids of a list, and adding those of a file. */
+/* Visits the ids of a list, and adds those of a file. */
 
 #include "loader/mds_list_ids.h"
 
@@ -42,7 +42,8 @@ typedef struct {
     size_t     count;
 } mds_sorted_ids_t;
 
-/* What a list is made of. */
+/* The parts of a list: its base, the ids beside it, and those taken out of it.
+ */
 typedef struct {
     const char       *depot;
     const mds_json_t *content;
@@ -91,7 +92,7 @@ mds_listing_free(mds_listing_t *listing)
     free(listing->without.items);
 }
 
-/* To be closed on failure, too. */
+/* Reads the parts of a list. *listing has to be closed on failure, too. */
 static mds_status_t
 mds_listing_init(const char *depot, const mds_json_t *content, mds_error_t *err,
                  mds_listing_t *listing)
@@ -183,8 +184,8 @@ mds_listing_write_id(void *data, mds_str_t id, mds_error_t *err)
     return mds_idset_writer_line(data, id, err);
 }
 
-/* Whether mds_listing_visit() tells the id; set is the base's, NULL: there is
- * none. */
+/* Gives whether mds_listing_visit() visits the id. set is that of the base;
+ * NULL: there is none. */
 static mds_status_t
 mds_listing_contains(const mds_listing_t *listing, mds_idset_t *set,
                      mds_str_t id, mds_error_t *err, bool *listed)
@@ -202,7 +203,7 @@ mds_listing_contains(const mds_listing_t *listing, mds_idset_t *set,
     return mds_idset_contains(set, mds_id_hash(id), err, listed);
 }
 
-/* The ids of the file that the list has not. */
+/* Writes those ids of the file that the list does not have. */
 static mds_status_t
 mds_listing_write_new(const mds_listing_t *listing, const char *path,
                       mds_idset_writer_t *make, mds_error_t *err)

@@ -1,6 +1,6 @@
 /*
- * The loader's session: opening a depot, finishing what a killed loader left,
- * and the journal's answers about apps.
+ * The loader's session: opens a depot, finishes the change of a killed loader,
+ * and reads apps from the journal.
  */
 
 #include "loader/mds_loader.h"
@@ -45,8 +45,8 @@ mds_loader_serial(const mds_loader_t *loader)
     return mds_current_serial(loader->current);
 }
 
-/* A loader that has waited for the lock may find that the depot was restored.
- */
+/* Checks that the depot is still the one that was opened: while a loader waits
+ * for the lock, the depot may be restored. */
 static mds_status_t
 mds_loader_check_depot(const mds_loader_t *loader, mds_error_t *err)
 {

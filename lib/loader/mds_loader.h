@@ -46,7 +46,7 @@ typedef struct {
 mds_status_t mds_depot_init(const char *depot, int64_t uid, int64_t gid,
                             mds_error_t *err) MDS_MUST_CHECK;
 
-/* Opens a depot, and finishes what a killed loader had committed. */
+/* Opens a depot, and finishes a change that a killed loader had committed. */
 mds_status_t
 mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
                 mds_loader_t **loader) MDS_MUST_CHECK;
@@ -65,9 +65,9 @@ mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
                      mds_json_t **state) MDS_MUST_CHECK;
 
 /*
- * Puts into force, with the journal locked, what another loader has committed
- * but not put into force, since it was killed in between. MDS_CONFLICT: the
- * depot was restored meanwhile, or is a copy of another, and what is done here
+ * Puts into force, with the journal locked, a change that another loader has
+ * committed, but was killed before it put it into force. MDS_CONFLICT: the
+ * depot was restored meanwhile, or is a copy of another, and a change made here
  * would be lost.
  */
 mds_status_t
@@ -107,7 +107,7 @@ typedef struct {
     const char      *command; /* for the log: "pause a-3.2.0" */
     bool             applies; /* applies a whole document: this is no step */
     bool             reverts; /* undoes a change: what was final is not */
-    bool             dry_run; /* tells the changes, and makes none */
+    bool             dry_run; /* lists the changes, and makes none */
     bool             rekeys;  /* the key may be another than the app's */
     const mds_key_t *key;     /* NULL: what is new cannot be signed */
     const char      *what;    /* names the document in messages */

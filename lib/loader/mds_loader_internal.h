@@ -1,5 +1,5 @@
 /*
- * mds_loader_internal: what the files of the loader share.
+ * mds_loader_internal: the context that the files of the loader share.
  */
 
 #ifndef MDS_LOADER_INTERNAL_H
@@ -21,10 +21,8 @@ mds_loader_begin_progress(mds_loader_t *loader, const char *label);
 
 void mds_loader_end_progress(mds_loader_t *loader, mds_progress_t *progress);
 
-/*
- * Puts into force, with the journal locked, what a killed loader had committed,
- * and removes what it left unfinished.
- */
+/* Puts into force, with the journal locked, a change that a killed loader had
+ * committed, and removes the files that it left unfinished. */
 mds_status_t mds_loader_recover(mds_loader_t *loader, const mds_key_t *key,
                                 mds_error_t *err) MDS_MUST_CHECK;
 

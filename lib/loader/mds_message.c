@@ -1,5 +1,5 @@
 /*
- * Adding, withdrawing and expiring gray messages in an app's state.
+ * Adds, withdraws and expires gray messages in an app's state.
  */
 
 #include "loader/mds_message.h"

@@ -8,7 +8,8 @@
 #include <fcntl.h>
 #include <time.h>
 
-/* A loader that waits looks so often before it tells, with pauses between. */
+/* A loader that waits tries the lock so many times, with pauses between, before
+ * it reports the holder. */
 #define MDS_PID_LOCK_LOOKS 20
 #define MDS_PID_LOCK_PAUSE_NS 50000000
 

@@ -1,5 +1,5 @@
 /*
- * Reverting a change, part by part: members of the document here, packages and
+ * Reverts a change, part by part: members of the document here, packages and
  * releases in mds_revert_items.c. A part that a later change has touched is not
  * reverted, and the message names that change.
  */
@@ -146,7 +146,7 @@ mds_revert_inner(mds_revert_t *u, mds_json_t *parent, const char *key,
                              mds_json_get_string(change, "id").data, change);
 }
 
-/* The same for a part of the document, which is removed when it is empty. */
+/* Reverts a part of the document, which is removed when it is empty. */
 static mds_status_t
 mds_revert_part(mds_revert_t *u, const char *key, mds_json_t *change)
 {
@@ -261,7 +261,8 @@ mds_revert_check(mds_revert_t *u, mds_error_t *err)
     return status;
 }
 
-/* A key cannot be reverted: `rekey` needs the other one. */
+/* Checks that the change is not one of the key, which cannot be reverted:
+ * `rekey` needs the other key. */
 static mds_status_t
 mds_revert_check_key(const mds_revert_t *u, mds_error_t *err)
 {

@@ -1,5 +1,5 @@
 /*
- * mds_revert_internal: what the files mds_revert*.c share.
+ * mds_revert_internal: the context that the files mds_revert*.c share.
  */
 
 #ifndef MDS_REVERT_INTERNAL_H
@@ -37,8 +37,8 @@ mds_status_t
 mds_revert_order(mds_revert_t *u, mds_json_t *document, const char *whats,
                  mds_json_t *change) MDS_MUST_CHECK;
 
-/* Reverts what was pushed and withdrawn. A message that expired and was removed
- * is not missed. */
+/* Reverts pushes and withdrawals. It is no conflict that a message has expired
+ * and was removed. */
 mds_status_t mds_revert_messages(mds_revert_t *u) MDS_MUST_CHECK;
 
 #endif

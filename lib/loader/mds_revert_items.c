@@ -1,5 +1,5 @@
 /*
- * Reverting changes of packages, releases and messages, which are items of an
+ * Reverts changes of packages, releases and messages, which are items of an
  * array.
  */
 

@@ -1,6 +1,6 @@
 /*
- * Reverting a change of the order of packages or releases. The items that the
- * old order names exchange their places; all others stay where they are.
+ * Reverts a change of the order of packages or releases. The items that the old
+ * order names exchange their places; all others stay where they are.
  */
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * Numbering settings: pairs of a key and a value are interned in the order of
+ * Numbers settings: pairs of a key and a value are interned in the order of
  * "settings", so that the number of a release's pair is found by its index.
  */
 

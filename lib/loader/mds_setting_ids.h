@@ -25,9 +25,9 @@ mds_status_t mds_setting_ids_assign(mds_json_t *state, mds_model_t *model,
                                     mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Gives new epochs to all apps of a depot that was restored from a copy: what
- * was numbered since the copy was made will be numbered again, and tokens that
- * were handed out in between must not be taken for the new ones. They come into
+ * Gives new epochs to all apps of a depot that was restored from a copy: the
+ * numbers that were given since the copy was made will be given again, and
+ * tokens that have them must not be taken for new ones. The epochs come into
  * force with each app's next change, as new numbers do.
  */
 mds_status_t

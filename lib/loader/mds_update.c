@@ -327,7 +327,7 @@ mds_update_free(mds_update_t *u)
     mds_buffer_free(&u->stale);
 }
 
-/* The numbers are those of "Update sequence" in docs/design.md. */
+/* The numbers of the steps are those of "Update sequence" in docs/design.md. */
 mds_status_t
 mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
                   mds_error_t *err, mds_change_result_t *result)

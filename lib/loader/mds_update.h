@@ -2,8 +2,9 @@
  * mds_update: the context of one change of the catalog.
  *
  * mds_loader_change() (mds_update.c) runs the steps that docs/design.md draws
- * under "Update sequence"; each is a function that takes this context. What
- * only one change needs is here, and not in the loader, which lives longer.
+ * under "Update sequence"; each is a function that takes this context. Data
+ * that only one change needs is here, and not in the loader, which lives
+ * longer.
  */
 
 #ifndef MDS_UPDATE_H

@@ -1,5 +1,5 @@
 /*
- * Building a generation: one app is compiled from its model, and all others are
+ * Builds a generation: one app is compiled from its model, and all others are
  * copied from the generation in force; or, if that is of another format, all
  * apps are compiled from the journal.
  */

@@ -1,6 +1,6 @@
 /*
- * Checking deltas that were made elsewhere: each is applied once, if there
- * is a tool for its format, before a device has to apply it.
+ * Checks deltas that were made elsewhere: each is applied once, if there is a
+ * tool for its format, before a device has to apply it.
  */
 
 #include <stdio.h>

@@ -69,7 +69,7 @@ mds_key_search_record(void *data, const mds_record_t *record, mds_error_t *err)
     return mds_record_visit_offers(record, mds_key_search_answer, data, err);
 }
 
-/* Searches the generation in force: the newest manifest tells. */
+/* Searches the generation in force: the newest manifest decides. */
 static mds_status_t
 mds_key_search_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
                        mds_key_search_t *search)
@@ -95,7 +95,7 @@ mds_key_search_catalog(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
     return status;
 }
 
-/* Searches the packages of an app without releases: the last one tells. */
+/* Searches the packages of an app without releases: the last one decides. */
 static void
 mds_key_search_packages(mds_loader_t *loader, const mds_json_t *state,
                         mds_key_search_t *search)
@@ -333,7 +333,8 @@ mds_update_find_stale(mds_update_t *u, mds_error_t *err)
                                   err);
 }
 
-/* The change is in force: the next one tries again what fails here. */
+/* A failure here does not fail the change, which is in force: the next change
+ * tries again. */
 void
 mds_update_replace_stale(mds_update_t *u)
 {

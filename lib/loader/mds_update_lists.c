@@ -1,5 +1,5 @@
 /*
- * Warning of lists that lose most of their ids: a truncated export is a common
+ * Warns of lists that lose most of their ids: a truncated export is a common
  * mistake, which nothing else would show.
  */
 

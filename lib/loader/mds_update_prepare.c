@@ -1,6 +1,6 @@
 /*
- * Preparing the files that the next generation names: deltas between
- * packages, and each package's minisign file.
+ * Prepares the files that the next generation names: deltas between packages,
+ * and each package's minisign file.
  */
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * Recording a change in the journal: the app's state, and an entry of the log.
+ * Records a change in the journal: the app's state, and an entry of the log.
  */
 
 #include <pwd.h>

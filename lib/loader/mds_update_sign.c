@@ -1,6 +1,6 @@
 /*
- * Signing the manifests of a generation. A manifest that was signed before
- * keeps its signature, and the serial with which it was signed.
+ * Signs the manifests of a generation. A manifest that was signed before keeps
+ * its signature, and the serial with which it was signed.
  */
 
 #include <stdlib.h>

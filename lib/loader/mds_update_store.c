@@ -1,6 +1,6 @@
 /*
- * Storing a document's files: each "file" is copied into the depot, and
- * replaced in the document by its "sha256".
+ * Stores a document's files: each "file" is copied into the depot, and replaced
+ * in the document by its "sha256".
  */
 
 #include <stdio.h>

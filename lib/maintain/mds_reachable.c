@@ -1,5 +1,5 @@
 /*
- * Finding digests in JSON values and in records of a generation.
+ * Finds digests in JSON values and in records of a generation.
  */
 
 #include "maintain/mds_reachable.h"
@@ -68,7 +68,7 @@ mds_reachable_has(mds_reachable_t *set, const mds_sha256_t *sha256)
            != NULL;
 }
 
-/* A key is in the set as the digest of its id. */
+/* Returns the digest of a key's id, by which the set knows the key. */
 static mds_sha256_t
 mds_reachable_key(const uint8_t keyid[MDS_KEYID_BYTES])
 {

@@ -1,6 +1,6 @@
 /*
- * Verifying a depot, part by part. What LMDB would have to read without knowing
- * that it is whole is read by a child process first.
+ * Verifies a depot, part by part. Files that LMDB has to read before it is
+ * known that they are whole are read by a child process first.
  */
 
 #include <inttypes.h>

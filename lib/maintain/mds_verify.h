@@ -28,7 +28,7 @@ typedef struct {
     void *data;
 } mds_verify_options_t;
 
-/* What was checked. */
+/* The numbers of everything that was checked. */
 typedef struct {
     uint64_t serial; /* in force */
     uint64_t generations;

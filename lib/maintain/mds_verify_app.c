@@ -1,5 +1,5 @@
 /*
- * Verifying the apps of the journal: each document is compiled as the loader
+ * Verifies the apps of the journal: each document is compiled as the loader
  * would compile it, but nothing is made, only looked up.
  */
 

@@ -1,5 +1,6 @@
 /*
- * Verifying generations: their bytes and records, and what each manifest says.
+ * Verifies generations: their bytes and records, and the contents of each
+ * manifest.
  */
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /*
- * Verifying files and lists: each is named by the digest of its bytes.
+ * Verifies files and lists: each is named by the digest of its bytes.
  */
 
 #include <stdio.h>
@@ -73,7 +73,7 @@ mds_verify_digest(mds_verify_t *v, const char *where,
 
 /* --- files/ */
 
-/* named: the key in the signature's name, or NULL. */
+/* Verifies a signature. named is the key in the signature's name, or NULL. */
 static void
 mds_verify_minisig_text(mds_verify_t *v, const char *where, const char *path,
                         const uint8_t *named, mds_str_t text)

@@ -1,5 +1,5 @@
 /*
- * mds_verify_internal: what the files mds_verify*.c share.
+ * mds_verify_internal: the context that the files mds_verify*.c share.
  */
 
 #ifndef MDS_VERIFY_INTERNAL_H
@@ -30,8 +30,8 @@ void mds_verify_report_error(mds_verify_t *v, const char *where,
 void mds_verify_report(mds_verify_t *v, const char *where, const char *format,
                        ...) MDS_PRINTF(3, 4);
 
-/* The report() of v->progress: shows the bytes of one file on top of those that
- * were checked before. */
+/* Is the report() of v->progress: shows the bytes of one file on top of those
+ * that were checked before. */
 void mds_verify_show_progress(mds_progress_t *progress, uint64_t done,
                               uint64_t total);
 
@@ -47,8 +47,8 @@ const mds_public_t *
 mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
                   const uint8_t keyid[MDS_KEYID_BYTES]);
 
-/* The parts. Problems are reported as they are found; a status is a failure of
- * the system. */
+/* Verify the parts of a depot. Problems are reported as they are found; a
+ * status is a failure of the system. */
 mds_status_t
 mds_verify_generations(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_lists(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;

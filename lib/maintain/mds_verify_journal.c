@@ -1,5 +1,5 @@
 /*
- * Verifying the journal, except for the apps in it, and the state.
+ * Verifies the journal, except for the apps in it, and the state.
  */
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /*
- * What all parts of mds_verify do: reporting problems and progress, counting
- * signatures, visiting folders.
+ * Helpers of all parts of mds_verify: they report problems and progress, count
+ * signatures, and visit folders.
  */
 
 #include <dirent.h>

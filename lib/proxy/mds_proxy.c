@@ -22,7 +22,8 @@ mds_proxy_is_enabled(void)
     return mds_proxy_enabled && geteuid() == 0;
 }
 
-/* Checks that nobody can have root open what he puts into root's directory. */
+/* Checks that no other user can write to root's directory, and so have root
+ * open a file of theirs. */
 static mds_status_t
 mds_proxy_check_root(const char *path, const struct stat *st, mds_error_t *err)
 {

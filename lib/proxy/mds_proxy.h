@@ -24,7 +24,7 @@
  * the name above. */
 void mds_proxy_enable(void);
 
-/* Returns whether they are opened so. */
+/* Returns whether environments are opened that way. */
 bool mds_proxy_is_enabled(void);
 
 /* Serves descriptor 3 until it is closed. Returns the exit code. */

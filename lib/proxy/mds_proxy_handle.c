@@ -1,6 +1,6 @@
 /*
- * The functions of mds_lmdb_remote.h. Each sends a request, but a walk, which
- * asks for many pairs at a time.
+ * The functions of mds_lmdb_remote.h. Each sends a request, except that a walk
+ * requests many pairs at a time.
  */
 
 #include "proxy/mds_proxy_internal.h"

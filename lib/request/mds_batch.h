@@ -19,14 +19,12 @@
 
 typedef struct mds_batch_s mds_batch_t;
 
-/* Returns how much memory a body of that length takes to be parsed. */
+/* Returns the bytes of memory that it takes to parse a body of that length. */
 size_t mds_batch_bytes(size_t len);
 
-/*
- * Reads a body; fixed has the operator's attributes. *batch lies in memory,
+/* Reads a body; fixed has the operator's attributes. *batch lies in memory,
  * which is aligned for any type; it and body have to outlive the batch.
- * MDS_INVALID: no such body; says where.
- */
+ * MDS_INVALID: it is not such a body; *err names the place. */
 mds_status_t
 mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
                 mds_error_t *err, mds_batch_t **batch) MDS_MUST_CHECK;
@@ -37,10 +35,8 @@ size_t mds_batch_count(const mds_batch_t *batch);
 mds_str_t mds_batch_kind(const mds_batch_t *batch, size_t i);
 mds_str_t mds_batch_name(const mds_batch_t *batch, size_t i);
 
-/*
- * The i-th question, all its attributes. Views live as long as the batch.
- * MDS_INVALID is a mistake in this one alone.
- */
+/* Gives the i-th question with all its attributes. Views live as long as the
+ * batch. MDS_INVALID is a mistake in this question alone. */
 mds_status_t
 mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,
                   mds_error_t *err) MDS_MUST_CHECK;

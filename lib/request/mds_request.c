@@ -165,7 +165,7 @@ mds_request_check_value(mds_attr_id_t known, mds_str_t name, mds_str_t value,
     return MDS_OK;
 }
 
-/* A new one that nobody has said anything about. */
+/* Adds an attribute, which is neither claimed nor trusted yet. */
 static inline mds_status_t
 mds_request_add(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
                 mds_error_t *err, mds_attribute_t **attribute)
@@ -183,7 +183,7 @@ mds_request_add(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
     added->claimed = false;
     request->count++;
 
-    /* Said twice by the operator, the first time counts. */
+    /* If the operator sets it twice, the first one counts. */
     if (known != MDS_ATTR_OTHER && request->known[known] == 0) {
         request->known[known] = (uint8_t) request->count;
     }
@@ -225,7 +225,8 @@ mds_request_wrong_name(mds_str_t name, mds_error_t *err)
                     MDS_ATTRIBUTE_NAME_MAX - 1);
 }
 
-/* The device's word replaces its own, and not the operator's. */
+/* Claims the value for the device. It replaces an earlier claim, but not a
+ * value of the operator's. */
 static void
 mds_request_say(mds_attribute_t *attribute, mds_str_t value)
 {
@@ -274,9 +275,8 @@ mds_request_take(mds_request_t *request, mds_attr_id_t known, mds_str_t name,
     return status;
 }
 
-/* Does the same where nothing is unusual: a known name of which nothing was
- * said before, and a value that is UTF-8 and not long. Returns whether it was
- * so. */
+/* Does the same in the usual case: a known name that has no value yet, and a
+ * value that is UTF-8 and not long. Returns whether it was the usual case. */
 static inline bool
 mds_request_take_usual(mds_request_t *request, mds_attr_id_t known,
                        mds_str_t name, mds_str_t value)
@@ -332,7 +332,7 @@ mds_request_allow_override(mds_request_t *request)
     }
 }
 
-/* False: a % without two digits, or no room. */
+/* Decodes a form's text. False: a % without two digits, or no room. */
 static bool
 mds_form_decode(mds_str_t text, mds_bounded_output_t *room, mds_str_t *decoded)
 {

@@ -87,14 +87,14 @@ mds_status_t
 mds_request_set_trusted(mds_request_t *request, mds_str_t name, mds_str_t value,
                         mds_error_t *err) MDS_MUST_CHECK;
 
-/* Adds an attribute of the device: the same errors, and MDS_INVALID if it comes
- * twice. */
+/* Adds an attribute of the device. It has the same errors, and MDS_INVALID if
+ * the name comes twice. */
 mds_status_t
 mds_request_set_claimed(mds_request_t *request, mds_str_t name, mds_str_t value,
                         mds_error_t *err) MDS_MUST_CHECK;
 
-/* The same of a name whose number is known, and a value that is known to be
- * UTF-8. */
+/* Adds an attribute of the device whose number is known, and whose value is
+ * known to be UTF-8. */
 mds_status_t
 mds_request_set_claimed_by_id(mds_request_t *request, mds_attr_id_t known,
                               mds_str_t name, mds_str_t value,
@@ -103,7 +103,7 @@ mds_request_set_claimed_by_id(mds_request_t *request, mds_attr_id_t known,
 /* Copies a request with its attributes. */
 void mds_request_copy(mds_request_t *request, const mds_request_t *from);
 
-/* Lets the device claim once more what it has claimed so far. */
+/* Lets the device claim again every attribute that it has claimed so far. */
 void mds_request_allow_override(mds_request_t *request);
 
 /*
@@ -127,14 +127,13 @@ mds_request_attr(const mds_request_t *request, mds_attr_id_t known)
     return number == 0 ? mds_null_str : request->attributes[number - 1].value;
 }
 
-/* Checks what every request needs: an app, and valid versions. */
+/* Checks the attributes that every request needs: an app, and valid versions.
+ */
 mds_status_t mds_request_validate_app(const mds_request_t *request,
                                       mds_error_t         *err) MDS_MUST_CHECK;
 
-/*
- * Checks what a check needs: app and kind; version, app_version and each item
- * of refuse (comma-separated) are versions.
- */
+/* Checks the attributes that a check needs: app and kind; version, app_version
+ * and each item of refuse (comma-separated) are versions. */
 mds_status_t mds_request_validate(const mds_request_t *request,
                                   mds_error_t         *err) MDS_MUST_CHECK;
 

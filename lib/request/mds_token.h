@@ -25,15 +25,13 @@
 /* Bytes of the text for up to count numbers (each below 2^32). */
 #define mds_token_bytes(count) (((count) *11 / 2 + 8) * 4 / 3 + 8)
 
-/* Numbers ascend, from 1. Returns the length; 0: size is too small. The text
- * gets no zero byte. */
+/* Writes the token of ascending numbers, from 1. Returns its length; 0: size is
+ * too small. No zero byte ends the text. */
 size_t mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
                        char *text, size_t size);
 
-/*
- * At most max numbers into numbers. False: not such a token, or of another
- * epoch; *count is untouched then.
- */
+/* Reads at most max numbers. False: it is not such a token, or is of another
+ * epoch; *count is not changed then. */
 bool mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers,
                     size_t max, size_t *count) MDS_MUST_CHECK;
 

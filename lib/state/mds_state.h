@@ -5,8 +5,8 @@
  *   mds_window.h       the devices and users that windows have admitted
  *   mds_read_marks.h   the messages that users have read and deleted
  *
- * The registry of devices (registry/mds_registry.h) is separate: damage to it does not
- * affect windows and marks.
+ * The registry of devices (registry/mds_registry.h) is separate: damage to it
+ * does not affect windows and marks.
  *
  * One thread may read while one other writes: mds_state_write() has a handle of
  * its own.
@@ -89,8 +89,8 @@ mds_status_t mds_state_file_id(const char *depot, mds_error_t *err,
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Windows and marks may take one part in so many of the bytes that are allowed
- * in state/, and registrations all others. */
+/* Windows and marks may take one part in MDS_STATE_SHARE of the bytes that are
+ * allowed in state/; registrations may take the rest. */
 #define MDS_STATE_SHARE 4
 
 /* Limits the files to their share of max_bytes (0: no limit). */

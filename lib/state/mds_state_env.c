@@ -215,8 +215,8 @@ mds_state_env_end(mds_state_env_t *env)
     }
 }
 
-/* The files are checked again with the lock held: while this process waited for
- * it, another may have replaced the files, and then it has another lock. */
+/* Checks the files again with the lock held: while this process waited for it,
+ * another may have replaced the files, and then it has another lock. */
 mds_status_t
 mds_state_env_write(mds_state_env_t *env, mds_error_t *err)
 {

@@ -82,14 +82,14 @@ void mds_state_env_end(mds_state_env_t *env);
 mds_status_t
 mds_state_env_write(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
-/* One part in so many of a file is spared for records that exist: optional new
- * ones do not use it. */
+/* One part in MDS_STATE_ENV_SPARE of a file is reserved for records that exist:
+ * optional new ones do not use it. */
 #define MDS_STATE_ENV_SPARE 8
 
 /*
  * Gives how many of count writes, of which each dirties at most write_pages
  * pages, fit into limit_bytes (0: no limit), lock.mdb included; 0: it is full.
- * *spare tells that all but one part in MDS_STATE_ENV_SPARE is used. Call it in
+ * *spare is set if all but one part in MDS_STATE_ENV_SPARE is used. Call it in
  * the writing thread, outside a transaction.
  */
 mds_status_t

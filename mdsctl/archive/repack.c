@@ -1,4 +1,4 @@
-/* repack: stores what a package contains compressed. */
+/* repack: stores the entries of a package that are compressed. */
 
 #include "archive/repack.h"
 

@@ -279,8 +279,9 @@ mdsctl_zip_has_signing_block(const mdsctl_zip_t *zip)
            && memcmp(found, magic, sizeof(found)) == 0;
 }
 
-/* Some programs take an entry's name from the directory, others from the local
- * header at `at`: one zip must not be two different sets of files. */
+/* Checks that the local header at `at` has the entry's name: some programs read
+ * names from the directory, others from local headers, and one zip must not be
+ * two different sets of files. */
 static mds_status_t
 check_local_name(mdsctl_zip_t *zip, const uint8_t *entry,
                  const uint8_t local[LOCAL_BYTES], uint64_t at,

@@ -1,4 +1,4 @@
-/* apply and export: take in a whole document, and print it. */
+/* apply and export: apply a whole document, and print it. */
 
 #include <stdlib.h>
 
@@ -43,7 +43,7 @@ read_document(const mdsctl_input_t *input, mds_error_t *err,
     return status;
 }
 
-/* Before the depot is asked for anything: is it a document at all? */
+/* Checks the document by itself, before the depot is opened. */
 static mds_status_t
 check_document(const mds_json_t *document, const char *path, mds_error_t *err)
 {

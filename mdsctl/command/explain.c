@@ -1,4 +1,4 @@
-/* explain: shows what a device gets, and why. */
+/* explain: shows the decision for a device, and the reason. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -202,7 +202,7 @@ settings_alloc(void *data, size_t bytes)
     return mds_arena_calloc(data, bytes, 1);
 }
 
-/* The members put together are an object. */
+/* Returns the values as one object. */
 static mds_json_t *
 settings_values(const mds_settings_t *settings, mds_error_t *err)
 {

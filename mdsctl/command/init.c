@@ -1,4 +1,4 @@
-/* init: an empty depot for workers of a user. */
+/* init: creates an empty depot for the workers of a user. */
 
 #include <grp.h>
 #include <pwd.h>

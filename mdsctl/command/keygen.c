@@ -7,7 +7,7 @@
 #include "base/mds_file.h"
 #include "sign/mds_sign.h"
 
-/* Whether the directory of path is the depot or lies in it. */
+/* Returns whether the directory of path is the depot or lies in it. */
 static bool
 is_in_depot(const char *dir, const char *depot)
 {

@@ -1,4 +1,4 @@
-/* list: ids, by file and one by one. */
+/* list: edits and shows lists of ids, by file and one by one. */
 
 #include <inttypes.h>
 
@@ -10,7 +10,7 @@
 #include "loader/mds_list_ids.h"
 #include "new_app.h"
 
-/* How many ids the list has now, and had before. */
+/* Reports the number of ids that the list has now, and had before. */
 static mds_status_t
 report_import(void *data, mds_json_t *json)
 {
@@ -61,7 +61,8 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
-/* The list and its ids, behind the app. */
+/* Returns the edit of a list and its ids, which follow the app on the command
+ * line. */
 static mds_list_edit_t
 list_edit(int argc, char **argv, const char *by)
 {
@@ -131,7 +132,7 @@ base_count(const char *depot, const mds_json_t *content, mds_error_t *err,
     return status;
 }
 
-/* One list in numbers. */
+/* Returns the numbers of one list. */
 static mds_json_t *
 list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
              mds_error_t *err)
@@ -218,7 +219,8 @@ print_id(void *data, mds_str_t id, mds_error_t *err)
     return MDS_OK;
 }
 
-/* The ids, in the form that `list import` reads; or, with --json, numbers. */
+/* Prints the ids in the form that `list import` reads; with --json, prints the
+ * numbers of the list. */
 static int
 show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 {

@@ -1,4 +1,4 @@
-/* message: gray messages to a batch of users, for all their platforms. */
+/* message: sends gray messages to many users, for all their platforms. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "input.h"
 #include "loader/mds_edit.h"
 
-/* "android=3.2.0" */
+/* Parses a platform and its version: "android=3.2.0". */
 static int
 parse_target(const char *word, mds_message_target_t *target)
 {

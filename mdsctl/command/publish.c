@@ -1,4 +1,4 @@
-/* publish: one package into the depot, and its files beside nginx. */
+/* publish: puts one package into the depot, and its files beside nginx. */
 
 #include "command/publish.h"
 

@@ -1,5 +1,5 @@
 /*
- * publish: what the parts of that command share.
+ * publish: the functions that the files of the command `mdsctl publish` share.
  */
 
 #ifndef MDSCTL_PUBLISH_H
@@ -8,7 +8,7 @@
 #include "archive/unpack.h"
 #include "mdsctl.h"
 
-/* Sets the limits that are given (not NULL): an exit code. */
+/* Sets the limits that are given (not NULL). Returns an exit code. */
 int mdsctl_unpack_limits(const char *bytes, const char *entries,
                          mdsctl_unpack_limits_t *limits) MDS_MUST_CHECK;
 
@@ -19,8 +19,8 @@ typedef struct {
     mds_path_t  path;
 } mdsctl_stored_t;
 
-/* Repacks the file. *stored, all zero before, is to be ended in any case. An
- * exit code. */
+/* Repacks the file. *stored is all zero before, and has to be ended in any
+ * case. Returns an exit code. */
 int mdsctl_store_begin(const char *file, uint64_t max_bytes,
                        mdsctl_stored_t *stored) MDS_MUST_CHECK;
 

@@ -1,4 +1,7 @@
-/* release, promote, pause, resume, end, rollback: one release, step by step. */
+/*
+ * release, promote, pause, resume, end, rollback: change one release step by
+ * step.
+ */
 
 #include "audience.h"
 #include "change.h"

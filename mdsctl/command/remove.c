@@ -1,4 +1,4 @@
-/* remove: an app, a release, a list or packages that nothing needs. */
+/* remove: removes an app, a release, a list or packages that nothing needs. */
 
 #include "change.h"
 #include "loader/mds_edit.h"

@@ -1,9 +1,7 @@
 /*
- * restore: replaces the depot by a snapshot.
- *
- * The new depot is laid out beside the old one, verified, and takes its place
- * in one step: until then the old one is as it was, and nobody ever sees half
- * of either.
+ * restore: replaces the depot by a snapshot. The new depot is laid out beside
+ * the old one, verified, and takes its place in one step: until then the old
+ * one is unchanged, and no process sees a part of either.
  */
 
 #include "command/restore.h"

@@ -1,4 +1,4 @@
-/* restore_names: the names that a snapshot may have, and no others. */
+/* restore_names: accepts the names that a snapshot may have, and no others. */
 
 #include "catalog/mds_catalog.h"
 #include "command/restore.h"
@@ -28,7 +28,7 @@ is_hex_name(const char *name, const char *folder, const char *const *suffixes,
     return false;
 }
 
-/* Whether the name is that of a stored file or of its signature. */
+/* Returns whether the name is that of a stored file or of its signature. */
 static bool
 is_stored_name(const char *name)
 {
@@ -40,7 +40,8 @@ is_stored_name(const char *name)
                   != MDS_STORE_OTHER;
 }
 
-/* Whether the name is that of a file of the registry that comes along. */
+/* Returns whether the name is that of a file of the registry, which a snapshot
+ * includes. */
 static bool
 is_registry_name(const char *name, const char *folder)
 {

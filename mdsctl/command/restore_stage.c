@@ -1,4 +1,4 @@
-/* restore_stage: makes a depot of what a snapshot brings, and verifies it. */
+/* restore_stage: makes a depot of a snapshot's files, and verifies it. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,8 +31,8 @@ mdsctl_restore_stage_create(mdsctl_restore_t *r, mds_error_t *err)
     return status;
 }
 
-/* An older snapshot has the devices in another format: they are learned again.
- */
+/* Removes the devices of an older snapshot, which has them in another format:
+ * they are learned again. */
 static mds_status_t
 drop_old_registry(const mdsctl_restore_t *r, mds_error_t *err)
 {

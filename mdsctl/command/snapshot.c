@@ -13,7 +13,7 @@
 #include "archive/tree.h"
 #include "archive/work_dir.h"
 
-/* What stands behind a digest, at most: ".KEYID.minisig". */
+/* The most bytes that follow a digest in a name: ".KEYID.minisig". */
 #define SUFFIX_MAX (1 + MDS_KEYID_HEX + 8)
 
 static void
@@ -66,7 +66,8 @@ add_name(mdsctl_snapshot_t *s, const char *folder, const char *name,
         mds_reachable_add(&s->added, &sha256);
     }
 
-    /* Collected meanwhile: if it is missed, that will show. */
+    /* gc has removed the file meanwhile. If it is needed, the check of the
+     * snapshot fails. */
     return status == MDS_NOT_FOUND ? MDS_OK : status;
 }
 
@@ -222,7 +223,7 @@ write_snapshot(mdsctl_snapshot_t *s, const char *file, mds_error_t *err)
         mdsctl_tarball_close(s->tarball);
     }
 
-    /* Lists of ids are in it: nobody else's business. */
+    /* The snapshot has private lists of ids, so only its owner may read it. */
     if (status == MDS_OK) {
         status = mds_temp_file_commit(&draft, file, 0600, err);
     }

@@ -16,7 +16,7 @@ typedef struct {
     mds_progress_t    progress; /* first: of one file, handed on */
     mds_progress_t   *bar;
     const char       *depot;
-    mds_path_t        dir; /* in the depot: what must not change meanwhile */
+    mds_path_t        dir; /* in the depot: copies that do not change */
     mdsctl_tarball_t *tarball;
     mds_reachable_t   added; /* files and lists */
     uint64_t          serial;

@@ -1,4 +1,4 @@
-/* Checking that a snapshot has all that the catalog needs. */
+/* Checks that a snapshot has all that the catalog needs. */
 
 #include "catalog/mds_catalog.h"
 #include "command/snapshot.h"
@@ -21,7 +21,7 @@ check_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
                           "files were collected meanwhile: try again");
 }
 
-/* Whether all that the generation promises is in it. */
+/* Checks that every file that the generation needs was added. */
 static mds_status_t
 check_generation(mdsctl_snapshot_t *s, mds_error_t *err)
 {

@@ -1,6 +1,7 @@
 /*
- * Holding what changes, for a snapshot: LMDB copies its environments while
- * others write to them. What does not change can be read at leisure.
+ * Copies the changing files of a depot for a snapshot: LMDB copies its
+ * environments while others write to them. Files that do not change can be read
+ * later.
  */
 
 #include <fcntl.h>
@@ -125,7 +126,7 @@ copy_device_file(void *data, const char *name, int fd, uint64_t bytes,
     return status;
 }
 
-/* MDS_NOT_FOUND: a file was merged meanwhile. */
+/* Copies the registry. MDS_NOT_FOUND: a file was merged meanwhile. */
 static mds_status_t
 copy_registry(mdsctl_snapshot_t *s, mds_error_t *err)
 {
@@ -150,7 +151,7 @@ copy_registry(mdsctl_snapshot_t *s, mds_error_t *err)
     return status;
 }
 
-/* The serial that the copy of the journal is of. */
+/* Reads the serial of the copied journal. */
 static mds_status_t
 read_serial(mdsctl_snapshot_t *s, mds_error_t *err)
 {
@@ -169,7 +170,8 @@ read_serial(mdsctl_snapshot_t *s, mds_error_t *err)
     return status;
 }
 
-/* A generation never changes: a link is a copy that stays. */
+/* Links the generation: since its file never changes, a link is as good as a
+ * copy. */
 static mds_status_t
 hold_generation(mdsctl_snapshot_t *s, mds_error_t *err)
 {

@@ -20,7 +20,8 @@ registry_facts(const char *depot, mds_error_t *err, mds_registry_stat_t *facts)
     return status;
 }
 
-/* A registry that is damaged is no reason to tell nothing of windows. */
+/* If the registry is damaged, the sizes of windows and marks are given without
+ * it. */
 mds_json_t *
 mdsctl_state_size(const char *depot, mds_state_t *state)
 {

@@ -12,7 +12,7 @@
 mds_json_t *
 mdsctl_state_size(const char *depot, mds_state_t *state) MDS_MUST_CHECK;
 
-/* The same as a line. */
+/* Prints the same as a line. */
 void mdsctl_state_size_print(const mds_json_t *size);
 
 #endif

@@ -34,7 +34,7 @@ int
 mdsctl_unpack_limits(const char *bytes, const char *entries,
                      mdsctl_unpack_limits_t *limits)
 {
-    /* Who knows how large it is knows how well it compresses. */
+    /* With a limit in bytes, the ratio of compression needs no limit. */
     if (bytes != NULL) {
         limits->ratio = 0;
     }
@@ -49,7 +49,7 @@ mdsctl_unpack_limits(const char *bytes, const char *entries,
     return MDSCTL_DONE;
 }
 
-/* The repacked file has the name of the other one, in a folder of its own. */
+/* Names the repacked file like the given one, in a folder of its own. */
 static mds_status_t
 name_files(const char *file, mds_error_t *err, mdsctl_stored_t *stored)
 {

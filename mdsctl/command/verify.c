@@ -44,7 +44,7 @@ note_problem(void *data, const char *where, const char *words)
     }
 }
 
-/* [{"keyid": ..., "signatures": N}, ...] */
+/* Returns the keys as [{"keyid": ..., "signatures": N}, ...]. */
 static mds_json_t *
 key_facts(const mds_json_t *keys)
 {

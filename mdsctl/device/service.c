@@ -56,7 +56,7 @@ check_url(const char *url)
     return MDSCTL_DONE;
 }
 
-/* "BYTES" or "BYTES/SECONDS". */
+/* Parses a rate: "BYTES" or "BYTES/SECONDS". */
 static int
 parse_rate(const char *text, mdsctl_http_options_t *options)
 {
