@@ -1,5 +1,5 @@
-/* Threads that merge the registry's files, behind all else that the machine
- * does. */
+/* ngx_http_mds_merge: runs threads that merge the registry's files, at a lower
+ * priority than all else on the machine. */
 
 #include "ngx_http_mds_merge.h"
 
@@ -7,12 +7,13 @@
 
 #include "base/mds_time.h"
 
-/* After a merge that failed. */
+/* Defines the wait after a merge that failed. */
 #define NGX_HTTP_MDS_MERGE_RETRY_MS 30000
 
 #define NGX_HTTP_MDS_MERGE_NICE 10
 
-/* ioprio_set(): the lowest of the best-effort class. */
+/* Define the arguments of ioprio_set(): the lowest priority of the best-effort
+ * class. */
 #define NGX_HTTP_MDS_IOPRIO_PROCESS 1
 #define NGX_HTTP_MDS_IOPRIO_LOWEST (2 << 13 | 7)
 
@@ -22,7 +23,7 @@ ngx_http_mds_merge_run(void *data)
     ngx_http_mds_merge_t *merge = data;
     pid_t                 tid = (pid_t) syscall(SYS_gettid);
 
-    /* Of a thread alone, on Linux. */
+    /* On Linux, both apply to a thread alone. */
     (void) setpriority(PRIO_PROCESS, (id_t) tid, NGX_HTTP_MDS_MERGE_NICE);
     (void) syscall(SYS_ioprio_set, NGX_HTTP_MDS_IOPRIO_PROCESS, tid,
                    NGX_HTTP_MDS_IOPRIO_LOWEST);
@@ -34,7 +35,8 @@ ngx_http_mds_merge_run(void *data)
     return NULL;
 }
 
-/* Signals are the event loop's, but those that a fault of the thread raises. */
+/* Creates the thread. It blocks all signals, which the event loop handles,
+ * except those that a fault of the thread raises. */
 static int
 ngx_http_mds_merge_create(ngx_http_mds_merge_t *merge)
 {

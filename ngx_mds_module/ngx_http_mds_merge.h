@@ -1,6 +1,6 @@
 /*
- * A merge of the registry's files, in a thread of its own: it may take minutes,
- * and those who wait for a write need the threads of the pool.
+ * ngx_http_mds_merge: merges the registry's files in a thread of its own: a
+ * merge may take minutes, and writes of requests need the threads of the pool.
  */
 
 #ifndef NGX_HTTP_MDS_MERGE_H
@@ -17,10 +17,10 @@ typedef struct {
                           int64_t now_ms, const atomic_bool *stop,
                           mds_error_t *err, mds_registry_merged_t *merged);
     ngx_uint_t   begun;
-    ngx_msec_t   failed; /* when; 0: it did not */
-    mds_status_t last;   /* as the log was told */
+    ngx_msec_t   failed; /* its time; 0: it did not fail */
+    mds_status_t last;   /* status that was logged */
 
-    /* The thread has these until it is done. */
+    /* Used by the thread alone until it is done. */
     pthread_t             thread;
     atomic_bool           stop;
     atomic_bool           done;
@@ -31,14 +31,15 @@ typedef struct {
     mds_registry_merged_t merged;
 } ngx_http_mds_merge_t;
 
-/* Begins a merge, unless it is under way or has failed a moment ago. */
+/* Begins a merge, unless it is under way or has just failed. */
 void ngx_http_mds_merge_start(ngx_http_mds_merge_t *merge, int dir,
                               const mds_registry_limits_t *limits);
 
-/* Takes in a merge that is done, and returns whether there was one. */
+/* Joins the thread of a merge that is done, and returns whether there was one.
+ */
 ngx_uint_t ngx_http_mds_merge_finish(ngx_http_mds_merge_t *merge);
 
-/* Ends a merge and waits for its thread, which is soon. */
+/* Stops a merge and waits for its thread, which does not take long. */
 void ngx_http_mds_merge_stop(ngx_http_mds_merge_t *merge);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Registrations: a check of a device that is in the filter leaves it at that.
- * What is news gathers in memory, and once a second a thread of the pool
- * appends it to the worker's log, and only then to the filter. Nobody waits
- * for that: what there is no room for is passed over and counted, and is noted
- * again with the device's next check.
+ * ngx_http_mds_registry: registers devices. A device that is in the filter is
+ * not registered again. Others are collected in memory, and once a second a
+ * thread of the pool appends them to the worker's log, and only then to the
+ * filter. No request waits for that: a device that there is no room for is
+ * dropped and counted, and is registered with its next check.
  */
 
 #include "ngx_http_mds_registry.h"
@@ -17,25 +17,27 @@
 #include "registry/mds_device_log.h"
 #include "state/mds_state.h"
 
-/* That gather at most, and their bytes; half of them are written at once. */
+/* Limit the devices that are collected, and their bytes; half of them are
+ * written at once. */
 #define NGX_HTTP_MDS_NEWS_MAX 8192
 #define NGX_HTTP_MDS_NEWS_BYTES ((size_t) 1024 * 1024)
 
-/* That a record of a log has beside its texts, about. */
+/* Estimates the bytes of a record of a log beside its texts. */
 #define NGX_HTTP_MDS_RECORD_BYTES 16
 
-/* Slots of the table of what has gathered; a power of two. */
+/* Defines the slots of the table of collected devices; a power of two. */
 #define NGX_HTTP_MDS_NEWS_SLOTS 8192
 
-/* Without a timer, a worker that is to go would not wait for its thread. */
+/* Defines the timer of the thread's event: without one, a worker that exits
+ * would not wait for its thread. */
 #define NGX_HTTP_MDS_THREAD_MS 60000
 
-/* How often the count of what was passed over is kept; and after how long
- * without it the log is told that it is over. */
+/* Define how often the count of dropped devices is written, and how long after
+ * the last drop its end is logged. */
 #define NGX_HTTP_MDS_COUNT_MS 10000
 #define NGX_HTTP_MDS_QUIET_MS 10000
 
-/* Why devices are passed over. */
+/* Lists the reasons why devices are dropped. */
 typedef enum {
     NGX_HTTP_MDS_TOO_MANY,
     NGX_HTTP_MDS_UNMERGED,
@@ -43,7 +45,7 @@ typedef enum {
     NGX_HTTP_MDS_NO_ROOM
 } ngx_http_mds_dropped_t;
 
-/* Devices that are not on the disk yet. */
+/* Holds the devices that are not on the disk yet. */
 typedef struct {
     size_t           count;
     size_t           bytes_used;
@@ -61,35 +63,35 @@ struct ngx_http_mds_registry_s {
     int64_t               refresh_ms;
     int                   dir;         /* below zero: it is not open */
     int                   worker_lock; /* below zero: not taken */
-    struct stat           folder;      /* that is open */
+    struct stat           folder;      /* stat of the open folder */
     ngx_http_mds_news_t  *gathering;   /* NULL: no memory yet */
     ngx_http_mds_news_t  *writing;
-    ngx_http_mds_merge_t  merges[2];   /* of logs, and of runs */
-    uint64_t              passed;      /* over, and not kept yet */
-    uint64_t              total;       /* over, since the log was told */
-    ngx_msec_t            passed_at;   /* the last one */
-    ngx_msec_t            counted;     /* when `passed` was kept last */
-    ngx_uint_t            passes;      /* reasons that the log was told */
-    mds_status_t          open_failed; /* as the log was told */
+    ngx_http_mds_merge_t  merges[2]; /* of logs, and of runs */
+    uint64_t              passed; /* devices dropped, not yet in the counts */
+    uint64_t              total;  /* devices dropped since the log line */
+    ngx_msec_t            passed_at;   /* last drop */
+    ngx_msec_t            counted;     /* when `passed` was last written */
+    ngx_uint_t            passes;      /* reasons that were logged */
+    mds_status_t          open_failed; /* status that was logged */
     mds_status_t          write_failed;
 
-    /* What the thread has, while it is busy. */
+    /* Used by the thread alone while it is busy. */
     ngx_thread_task_t  task;
     ngx_uint_t         busy;
     mds_device_log_t   log;
     uint64_t           number;       /* of the folder */
     int64_t            forgotten_ms; /* mds_registry_take_forgotten() */
-    uint64_t           kept;         /* of those passed over, to be counted */
+    uint64_t           kept;         /* dropped devices, for the counts */
     mds_registry_due_t due;
-    ngx_uint_t         looks; /* after the folder, too */
-    ngx_uint_t         full;  /* nothing was written for that */
-    ngx_uint_t         lost;  /* another folder is in its place */
+    ngx_uint_t         looks; /* the thread looks after the folder, too */
+    ngx_uint_t         full;  /* nothing was written, for want of room */
+    ngx_uint_t         lost;  /* the folder was replaced by another */
     mds_status_t       status;
     mds_error_t        err;
 };
 
-static void ngx_http_mds_registry_thread(void *data, ngx_log_t *log);
-static void ngx_http_mds_registry_done(ngx_event_t *event);
+static void ngx_http_mds_registry_thread_handler(void *data, ngx_log_t *log);
+static void ngx_http_mds_registry_event_handler(ngx_event_t *event);
 
 ngx_http_mds_registry_t *
 ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot)
@@ -105,16 +107,16 @@ ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot)
         registry->merges[0].merge = mds_registry_merge_logs;
         registry->merges[1].merge = mds_registry_merge_runs;
         registry->task.ctx = registry;
-        registry->task.handler = ngx_http_mds_registry_thread;
-        registry->task.event.handler = ngx_http_mds_registry_done;
+        registry->task.handler = ngx_http_mds_registry_thread_handler;
+        registry->task.event.handler = ngx_http_mds_registry_event_handler;
         registry->task.event.data = registry;
     }
 
     return registry;
 }
 
-/* The log has a line when it begins, for each reason, and one when it is over.
- */
+/* Counts dropped devices. Logs one line when drops begin, for each reason, and
+ * one when they have ended. */
 static void
 ngx_http_mds_registry_count_dropped(ngx_http_mds_registry_t *registry,
                                     uint64_t count, ngx_http_mds_dropped_t why)
@@ -175,8 +177,8 @@ ngx_http_mds_registry_close(ngx_http_mds_registry_t *registry)
     }
 }
 
-/* Opens the folder, which is made where there is none beside a state. What an
- * older version has kept in it is not read: it is learned again. */
+/* Opens the folder, which is created if there is a state without one. Data of
+ * an older version in it is not read: it is learned again. */
 static mds_status_t
 ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
                                const char *path, mds_error_t *err)
@@ -241,10 +243,10 @@ ngx_http_mds_registry_open(ngx_http_mds_registry_t *registry, const char *path)
     registry->open_failed = status;
 }
 
-/* Whether the folder that is open still has its name. */
+/* Returns whether the open folder still has its name. */
 static ngx_uint_t
-ngx_http_mds_registry_is_there(ngx_http_mds_registry_t *registry,
-                               const char              *path)
+ngx_http_mds_registry_is_current(ngx_http_mds_registry_t *registry,
+                                 const char              *path)
 {
     mds_path_t  folder;
     struct stat st;
@@ -257,7 +259,7 @@ ngx_http_mds_registry_is_there(ngx_http_mds_registry_t *registry,
 
 /* News */
 
-/* Memory for the news. */
+/* Allocates the memory for the news. */
 static ngx_int_t
 ngx_http_mds_registry_alloc(ngx_http_mds_registry_t *registry)
 {
@@ -311,7 +313,7 @@ ngx_http_mds_news_copy(ngx_http_mds_news_t *news, mds_str_t *view)
     view->data = (char *) copy;
 }
 
-/* Adds a device; returns 0 if there is no room for it now. */
+/* Adds a device. Returns 0 if there is no room for it now. */
 static ngx_uint_t
 ngx_http_mds_news_add(ngx_http_mds_news_t *news, mds_device_t device,
                       mds_filter_key_t key)
@@ -338,7 +340,7 @@ ngx_http_mds_news_add(ngx_http_mds_news_t *news, mds_device_t device,
 }
 
 static ngx_uint_t
-ngx_http_mds_news_are_many(const ngx_http_mds_news_t *news)
+ngx_http_mds_news_is_half_full(const ngx_http_mds_news_t *news)
 {
     return news->count >= NGX_HTTP_MDS_NEWS_MAX / 2
            || news->bytes_used >= NGX_HTTP_MDS_NEWS_BYTES / 2;
@@ -378,8 +380,8 @@ ngx_http_mds_registry_swap(ngx_http_mds_registry_t *registry)
     registry->gathering = news;
 }
 
-/* Sends the thread to write what has gathered, and perhaps to look after the
- * folder; NGX_ERROR: there is none. */
+/* Posts a task to write what was collected, and perhaps to look after the
+ * folder. Returns NGX_ERROR if there is no thread. */
 static ngx_int_t
 ngx_http_mds_registry_post(ngx_http_mds_registry_t *registry, ngx_uint_t looks)
 {
@@ -388,7 +390,8 @@ ngx_http_mds_registry_post(ngx_http_mds_registry_t *registry, ngx_uint_t looks)
     registry->looks = looks;
     registry->kept = 0;
 
-    /* Each time a little later: a flood is not to be a flood of writes. */
+    /* The count is written at intervals, so that a flood of checks does not
+     * become a flood of writes. */
     if (looks && registry->passed > 0
         && ngx_current_msec - registry->counted >= NGX_HTTP_MDS_COUNT_MS)
     {
@@ -433,12 +436,13 @@ ngx_http_mds_registry_record(ngx_http_mds_depot_t *depot,
         ngx_http_mds_registry_count_dropped(registry, 1, NGX_HTTP_MDS_TOO_MANY);
     }
 
-    if (!registry->busy && ngx_http_mds_news_are_many(registry->gathering)) {
+    if (!registry->busy && ngx_http_mds_news_is_half_full(registry->gathering))
+    {
         (void) ngx_http_mds_registry_post(registry, 0);
     }
 }
 
-/* In a thread: what the registry has for it is all that it may touch. */
+/* Code of the thread, which uses only its own members of the registry. */
 
 static void
 ngx_http_mds_registry_write(ngx_http_mds_registry_t *registry)
@@ -499,7 +503,7 @@ ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
 }
 
 static void
-ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
+ngx_http_mds_registry_thread_handler(void *data, ngx_log_t *log)
 {
     ngx_http_mds_registry_t *registry = data;
 
@@ -516,7 +520,7 @@ ngx_http_mds_registry_thread(void *data, ngx_log_t *log)
     }
 }
 
-/* Back in the event loop */
+/* Code of the event loop */
 
 static void
 ngx_http_mds_registry_log_write(ngx_http_mds_registry_t *registry)
@@ -543,7 +547,7 @@ ngx_http_mds_registry_log_write(ngx_http_mds_registry_t *registry)
 }
 
 static void
-ngx_http_mds_registry_done(ngx_event_t *event)
+ngx_http_mds_registry_event_handler(ngx_event_t *event)
 {
     ngx_http_mds_registry_t *registry = event->data;
 
@@ -568,15 +572,15 @@ ngx_http_mds_registry_done(ngx_event_t *event)
         return;
     }
 
-    if (ngx_http_mds_news_are_many(registry->gathering)) {
+    if (ngx_http_mds_news_is_half_full(registry->gathering)) {
         (void) ngx_http_mds_registry_post(registry, 0);
     }
 }
 
-/* Takes in what came of a merge. */
+/* Finishes a merge that is done: logs a failure and counts dropped devices. */
 static void
-ngx_http_mds_registry_merged(ngx_http_mds_registry_t *registry,
-                             ngx_http_mds_merge_t    *merge)
+ngx_http_mds_registry_finish_merge(ngx_http_mds_registry_t *registry,
+                                   ngx_http_mds_merge_t    *merge)
 {
     if (!ngx_http_mds_merge_finish(merge)) {
         return;
@@ -603,7 +607,7 @@ ngx_http_mds_registry_run_merges(ngx_http_mds_registry_t *registry)
         = { registry->due.merge_logs, registry->due.merge_runs };
 
     for (ngx_uint_t i = 0; i < mds_nelems(due); i++) {
-        ngx_http_mds_registry_merged(registry, &registry->merges[i]);
+        ngx_http_mds_registry_finish_merge(registry, &registry->merges[i]);
 
         if (due[i] && !ngx_exiting) {
             ngx_http_mds_merge_start(&registry->merges[i], registry->dir,
@@ -626,7 +630,8 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
         return;
     }
 
-    /* Without a master, another cycle may say otherwise. */
+    /* Without a master process, another cycle may have another configuration.
+     */
     registry->filter = filter;
     registry->state_max = bounds->state_max;
     registry->limits.max_bytes
@@ -634,7 +639,8 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
     registry->limits.ttl_ms = (int64_t) bounds->device_ttl * 1000;
     registry->refresh_ms = mds_registry_refresh_ms(registry->limits.ttl_ms);
 
-    if (registry->dir >= 0 && !ngx_http_mds_registry_is_there(registry, path)) {
+    if (registry->dir >= 0 && !ngx_http_mds_registry_is_current(registry, path))
+    {
         ngx_http_mds_registry_close(registry);
     }
 
@@ -648,7 +654,7 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
     }
 }
 
-/* What has gathered is written before the worker goes. */
+/* Writes what was collected before the worker exits, and frees the registry. */
 void
 ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry)
 {

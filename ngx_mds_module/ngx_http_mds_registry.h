@@ -1,6 +1,6 @@
 /*
- * The registry of devices in a worker: registrations are collected in memory
- * and written by a thread. No request waits for them.
+ * ngx_http_mds_registry: the registry of devices in a worker. Registrations are
+ * collected in memory and written by a thread. No request waits for them.
  */
 
 #ifndef NGX_HTTP_MDS_REGISTRY_H
@@ -12,27 +12,28 @@
 
 typedef struct ngx_http_mds_registry_s ngx_http_mds_registry_t;
 
-/* Creates the registry of a depot on the heap; NULL: out of memory. */
+/* Creates the registry of a depot on the heap. Returns NULL if out of memory.
+ */
 ngx_http_mds_registry_t *
 ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot);
 
 /* Writes what has been collected, and frees the registry. */
 void ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry);
 
-/* Keeps the registry open, writes what has been collected, and starts merges;
- * called every second. */
+/* Keeps the registry open, writes what has been collected, and starts merges.
+ * Called every second. */
 void ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
                                    const char                  *path,
                                    const ngx_http_mds_bounds_t *bounds,
                                    mds_device_filter_t         *filter);
 
-/* Returns 1 if the registry does not know the device as it is now: mostly, one
- * look at shared memory says so. If there is no registry, nothing is news. */
+/* Returns 1 if the registry does not have the device as it is now, which mostly
+ * takes one read of shared memory. Returns 0 if there is no registry. */
 ngx_uint_t
 ngx_http_mds_registry_is_news(ngx_http_mds_depot_t *depot,
                               const mds_device_t *device, int64_t now_ms);
 
-/* Records a device that is news, if there is room. */
+/* Collects a device that is news, if there is room. */
 void ngx_http_mds_registry_record(ngx_http_mds_depot_t *depot,
                                   const mds_device_t *device, int64_t now_ms);
 

@@ -1,19 +1,21 @@
 /*
- * Shared memory for the filter of a depot's registry: all workers of an nginx
- * have it, and it outlives a reload. Its size is a bound, from mds_state_max
- * and the machine's memory; of it only what devices need is ever touched.
+ * ngx_http_mds_zone: the shared memory of the filter of a depot's registry. All
+ * workers of an nginx have it, and it outlives a reload. Its size is a bound,
+ * from mds_state_max and the machine's memory; only the part that devices need
+ * is ever touched.
  */
 
 #include "ngx_http_mds_zone.h"
 
 #include "registry/mds_device_filter.h"
 
-/* One byte in so many that the state may have, and that the machine has. */
+/* Define the zone's part of the state's bound, and of the machine's memory. */
 #define NGX_HTTP_MDS_ZONE_STATE_PART 16
 #define NGX_HTTP_MDS_ZONE_MEMORY_PART 8
 
-/* nginx lays its own tables at the beginning of a zone, some bytes for each
- * page; the filter is at the end, and nothing else is taken from the zone. */
+/* Define the room for nginx's own tables at the beginning of a zone, some bytes
+ * for each page; the filter is at the end, and nothing else is allocated from
+ * the zone. */
 #define NGX_HTTP_MDS_ZONE_PAGES_PART 128
 #define NGX_HTTP_MDS_ZONE_MORE (128 * 1024)
 
@@ -65,7 +67,8 @@ ngx_http_mds_zone_add(ngx_conf_t *cf, ngx_http_mds_depot_conf_t *depot_conf)
     return NGX_OK;
 }
 
-/* data: of the cycle before, whose memory it is; NULL: it is new, and zero. */
+/* Initializes the zone. data is that of the cycle before, whose memory is
+ * reused; if NULL, the memory is new, and zero. */
 static ngx_int_t
 ngx_http_mds_zone_init(ngx_shm_zone_t *zone, void *data)
 {

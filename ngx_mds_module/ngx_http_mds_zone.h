@@ -1,5 +1,5 @@
 /*
- * Shared memory for the filter of a depot's registry.
+ * ngx_http_mds_zone: the shared memory of the filter of a depot's registry.
  */
 
 #ifndef NGX_HTTP_MDS_ZONE_H

@@ -1,4 +1,4 @@
-/* Hashes and comparisons of devices. */
+/* mds_device: hashes and compares devices. */
 
 #include "registry/mds_device.h"
 
@@ -14,7 +14,8 @@ mds_device_is_valid(const mds_device_t *device)
            && device->version.len <= MDS_VALUE_MAX;
 }
 
-/* Hashes app 00 text; what is too long for a device is cut. */
+/* Hashes app, a zero byte and text; a text that is too long for a device is
+ * cut. */
 static uint64_t
 mds_device_hash_pair(const uint8_t key[MDS_SIPHASH_KEY], mds_str_t app,
                      mds_str_t text)

@@ -1,4 +1,4 @@
-/* Looks up, adds and removes words of the filter. */
+/* mds_device_filter: looks up, adds and removes words of the filter. */
 
 #include "registry/mds_device_filter.h"
 
@@ -13,7 +13,8 @@
 #define MDS_FILTER_DAY_BITS (UINT32_C(3) << MDS_FILTER_DAY_SHIFT)
 #define MDS_FILTER_STATE_BITS UINT32_C(0xffff)
 
-/* The table is doubled when so many of its words are used, in 16. */
+/* Defines the sixteenths of the words that are used when the table is doubled.
+ */
 #define MDS_FILTER_FULL 11
 
 typedef _Atomic uint32_t mds_filter_word_t;
@@ -23,7 +24,7 @@ struct mds_device_filter_s {
     uint64_t         buckets_max; /* a power of two */
     _Atomic uint64_t buckets;     /* in use, a power of two */
     _Atomic uint64_t used;        /* words */
-    _Atomic uint64_t folder;      /* that it is of */
+    _Atomic uint64_t folder;      /* that the filter is bound to */
     uint8_t          unused[MDS_FILTER_LINE - 48];
 };
 
@@ -61,7 +62,7 @@ mds_device_filter_bind(mds_device_filter_t *filter, uint64_t folder)
 {
     uint64_t before = atomic_load(&filter->folder);
 
-    /* With another seed, no word means anything any more. */
+    /* With another seed, no word matches any more. */
     if (before != folder
         && atomic_compare_exchange_strong(&filter->folder, &before, folder)
         && before != 0)
@@ -71,7 +72,7 @@ mds_device_filter_bind(mds_device_filter_t *filter, uint64_t folder)
 }
 
 /* The hash is that of wyhash: a product of 64 bits and 64 bits, folded. It is
- * fast, and nobody outside knows the seed. */
+ * fast, and its seed is not known outside. */
 
 static inline uint64_t
 mds_filter_mix(uint64_t a, uint64_t b)
@@ -175,14 +176,14 @@ mds_filter_bucket(const mds_device_filter_t *filter, uint64_t place,
            + (place & (buckets - 1)) * MDS_FILTER_WORDS;
 }
 
-/* What a bucket has of a device: words of it, and how many are this one. */
+/* Counts the words of a device in a bucket, and those that equal its word. */
 typedef struct {
     uint32_t tagged;
     uint32_t equal;
 } mds_filter_found_t;
 
-/* Four words at a time. Each of them is read as a whole, as aligned words are;
- * that they are of different moments does no harm. */
+/* Holds four words. Each of them is read as a whole, as aligned words are; it
+ * does no harm that they are read at different moments. */
 typedef uint32_t mds_filter_words_t __attribute__((vector_size(16), may_alias));
 
 static inline uint32_t
@@ -197,7 +198,7 @@ mds_filter_find(const mds_filter_word_t *bucket, uint32_t word)
     const mds_filter_words_t *words = (const void *) bucket;
     mds_filter_words_t        tagged = { 0 }, equal = { 0 };
 
-    /* A comparison that holds is -1. */
+    /* A comparison that holds yields -1. */
     for (int i = 0; i < MDS_FILTER_WORDS / 4; i++) {
         mds_filter_words_t other = words[i] ^ word;
 
@@ -217,13 +218,13 @@ mds_device_filter_has(const mds_device_filter_t *filter, mds_filter_key_t key)
     mds_filter_word_t *bucket = mds_filter_bucket(filter, key.place, buckets);
     mds_filter_found_t found = mds_filter_find(bucket, key.word);
 
-    /* It may still be where it was before the table was doubled. */
+    /* The word may still be where it was before the table was doubled. */
     if (found.tagged == 0 && buckets > MDS_FILTER_BUCKETS_MIN) {
         bucket = mds_filter_bucket(filter, key.place, buckets / 2);
         found = mds_filter_find(bucket, key.word);
     }
 
-    /* Of two words, nobody knows which one is later. */
+    /* Of two words, it is not known which one is later. */
     return found.tagged == 1 && found.equal == 1;
 }
 
@@ -243,9 +244,9 @@ mds_filter_clear(mds_device_filter_t *filter, mds_filter_word_t *bucket,
 }
 
 /* Returns the place for a word: a free one, or that of the oldest of a few
- * that are looked at; those of a place begin anywhere, as its hash says. */
+ * words, which begin at an index that the hash selects. */
 static mds_filter_word_t *
-mds_filter_victim(mds_filter_word_t *bucket, mds_filter_key_t key)
+mds_filter_select_victim(mds_filter_word_t *bucket, mds_filter_key_t key)
 {
     mds_filter_word_t *victim = bucket;
     uint32_t           oldest = 0;
@@ -301,7 +302,7 @@ mds_device_filter_add(mds_device_filter_t *filter, mds_filter_key_t key)
                          key.word);
     }
 
-    at = mds_filter_victim(bucket, key);
+    at = mds_filter_select_victim(bucket, key);
 
     if (atomic_exchange_explicit(at, key.word, memory_order_relaxed) == 0) {
         atomic_fetch_add_explicit(&filter->used, 1, memory_order_relaxed);

@@ -1,4 +1,5 @@
-/* Lists, opens and makes files of the registry's folder. */
+/* mds_device_folder: lists, opens and creates files of the registry's folder.
+ */
 
 #include "registry/mds_device_folder.h"
 
@@ -97,7 +98,7 @@ mds_device_folder_make(const char *depot, mds_error_t *err)
 
 /* Reads up to digits lower-case hexadecimal digits. */
 static bool
-mds_name_number(const char **name, size_t digits, uint64_t *number)
+mds_name_take_number(const char **name, size_t digits, uint64_t *number)
 {
     uint64_t value = 0;
 
@@ -117,7 +118,7 @@ mds_name_number(const char **name, size_t digits, uint64_t *number)
 }
 
 static bool
-mds_name_char(const char **name, char c)
+mds_name_take_char(const char **name, char c)
 {
     bool is = **name == c;
 
@@ -127,14 +128,15 @@ mds_name_char(const char **name, char c)
 
 /* Reads "LEVEL-SERIAL-PART". */
 static bool
-mds_name_run(const char *name, mds_device_file_t *file)
+mds_name_parse_run(const char *name, mds_device_file_t *file)
 {
     uint64_t level, serial, part;
 
-    if (!mds_name_number(&name, 1, &level) || level > MDS_DEVICE_LEVEL_BASE
-        || !mds_name_char(&name, '-') || !mds_name_number(&name, 16, &serial)
-        || !mds_name_char(&name, '-') || !mds_name_number(&name, 8, &part)
-        || *name != '\0')
+    if (!mds_name_take_number(&name, 1, &level) || level > MDS_DEVICE_LEVEL_BASE
+        || !mds_name_take_char(&name, '-')
+        || !mds_name_take_number(&name, 16, &serial)
+        || !mds_name_take_char(&name, '-')
+        || !mds_name_take_number(&name, 8, &part) || *name != '\0')
     {
         return false;
     }
@@ -147,13 +149,13 @@ mds_name_run(const char *name, mds_device_file_t *file)
 
 /* Reads "TIME-RANDOM". */
 static bool
-mds_name_log(const char *name, mds_device_file_t *file)
+mds_name_parse_log(const char *name, mds_device_file_t *file)
 {
     uint64_t random;
 
-    return mds_name_number(&name, 16, &file->serial)
-           && mds_name_char(&name, '-') && mds_name_number(&name, 8, &random)
-           && *name == '\0';
+    return mds_name_take_number(&name, 16, &file->serial)
+           && mds_name_take_char(&name, '-')
+           && mds_name_take_number(&name, 8, &random) && *name == '\0';
 }
 
 mds_device_file_kind_t
@@ -178,8 +180,8 @@ mds_device_file_parse(const char *name, mds_device_file_t *file)
         }
 
         if (i == MDS_DEVICE_FILE_TEMP
-            || (i == MDS_DEVICE_FILE_RUN ? mds_name_run(rest, file)
-                                         : mds_name_log(rest, file)))
+            || (i == MDS_DEVICE_FILE_RUN ? mds_name_parse_run(rest, file)
+                                         : mds_name_parse_log(rest, file)))
         {
             file->kind = (mds_device_file_kind_t) i;
             snprintf(file->name, sizeof(file->name), "%s", name);
@@ -303,7 +305,8 @@ mds_device_files_free(mds_device_files_t *files)
     *files = (mds_device_files_t){ 0 };
 }
 
-/* Whether a file may be read: root, above all, is not led to another's. */
+/* Returns MDS_OK if a file may be read. A process of root, above all, must not
+ * be led to the file of another user. */
 static mds_status_t
 mds_device_file_check(int dir, const char *name, const struct stat *st,
                       mds_error_t *err)

@@ -1,7 +1,7 @@
 /*
- * mds_device_folder: DEPOT/state/devices/, where the registry is. It belongs to
- * the workers' user, who may put anything into it: files are opened below it,
- * no link is followed, and only regular files of its owner are read.
+ * mds_device_folder: the registry's folder, DEPOT/state/devices/. It belongs
+ * to the workers' user, who may put anything into it: files are opened below
+ * it, no link is followed, and only regular files of its owner are read.
  *
  *   log-TIME-RANDOM         devices as a worker has seen them; locked while it
  *                           is written to (mds_device_log.h)
@@ -9,7 +9,7 @@
  *   forgot-TIME-RANDOM      the same, once workers know of it
  *   run-LEVEL-SERIAL-PART   sorted devices (mds_device_run.h)
  *   counts                  figures (mds_registry.h)
- *   *.lock                  who merges, and that there are workers
+ *   *.lock                  locks of the merges and of the workers
  *
  * TIME, RANDOM, SERIAL and PART are hexadecimal, LEVEL is one digit.
  */
@@ -22,7 +22,7 @@
 #define MDS_DEVICE_NAME_BYTES 64
 #define MDS_DEVICE_LEVEL_BASE 9
 
-/* Files that a folder may have; what has more is refused. */
+/* Limits the files of a folder; a folder with more is refused. */
 #define MDS_DEVICE_FILES_MAX 16384
 
 typedef enum {
@@ -43,23 +43,23 @@ typedef struct {
     char                   name[MDS_DEVICE_NAME_BYTES];
 } mds_device_file_t;
 
-/* Its files: runs first, the oldest first, and each one's parts in order; then
- * all others, by time. */
+/* Lists the files of a folder: runs first, the oldest first, and the parts of
+ * each in order; then all others, by time. */
 typedef struct {
     mds_device_file_t *files;
     size_t             count;
     uint64_t           bytes;
 } mds_device_files_t;
 
-/* Returns what a name says; of one that is not the registry's, OTHER. */
+/* Parses a file's name. Returns OTHER for a name that is not the registry's. */
 mds_device_file_kind_t
 mds_device_file_parse(const char *name, mds_device_file_t *file);
 
-/* Opens the folder; MDS_NOT_FOUND: there is none. */
+/* Opens the folder. Returns MDS_NOT_FOUND if it does not exist. */
 mds_status_t mds_device_folder_open(const char *depot, mds_error_t *err,
                                     int *dir) MDS_MUST_CHECK;
 
-/* Makes the folder of a depot that has none, for the owner of its state. */
+/* Creates the folder of a depot that has none, for the owner of its state. */
 mds_status_t
 mds_device_folder_make(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
 
@@ -68,17 +68,19 @@ mds_status_t mds_device_folder_list(int dir, mds_error_t *err,
 
 void mds_device_files_free(mds_device_files_t *files);
 
-/* Opens a file for reading, or with O_RDWR, which adds O_CREAT, for both.
- * MDS_INVALID: it is not a regular file, or of another user. */
+/* Opens a file for reading, or for both with O_RDWR, which adds O_CREAT.
+ * Returns MDS_INVALID if it is not a regular file, or belongs to another user.
+ */
 mds_status_t
 mds_device_file_open(int dir, const char *name, int flags, mds_error_t *err,
                      int *fd, uint64_t *bytes) MDS_MUST_CHECK;
 
-/* Creates a file that was not there, for the folder's owner. */
+/* Creates a file that does not exist, for the folder's owner. */
 mds_status_t mds_device_file_create(int dir, const char *name, mds_error_t *err,
                                     int *fd) MDS_MUST_CHECK;
 
-/* Syncs a file, gives it its name, and syncs the folder. Closes fd. */
+/* Syncs a file, renames it from temp to name, and syncs the folder. Closes fd.
+ */
 mds_status_t
 mds_device_file_commit(int dir, int fd, const char *temp, const char *name,
                        mds_error_t *err) MDS_MUST_CHECK;
@@ -87,17 +89,17 @@ mds_device_file_commit(int dir, int fd, const char *temp, const char *name,
 mds_status_t mds_device_file_write(int fd, const char *name, const void *data,
                                    size_t len, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Reads len bytes at an offset. MDS_DAMAGED: there are not as many. */
+/* Reads len bytes at an offset. Returns MDS_DAMAGED if the file is shorter. */
 mds_status_t
 mds_device_file_read(int fd, const char *name, uint64_t offset, void *data,
                      size_t len, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Takes a lock file, without waiting; *lock is below zero where another has
- * it. Closing it lets it go. */
+/* Takes a lock file without waiting; *lock is below zero if another process has
+ * it. The lock is released when it is closed. */
 mds_status_t mds_device_lock(int dir, const char *name, bool shared,
                              mds_error_t *err, int *lock) MDS_MUST_CHECK;
 
-/* Returns whether somebody has it. */
+/* Returns whether a process holds the lock. */
 bool mds_device_is_locked(int dir, const char *name);
 
 /* Writes "PREFIX-TIME-RANDOM". */

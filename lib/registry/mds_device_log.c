@@ -1,4 +1,4 @@
-/* Appends to logs, and reads them. */
+/* mds_device_log: appends to logs, and reads them. */
 
 #define _GNU_SOURCE /* memmem(), qsort_r() */
 
@@ -17,7 +17,8 @@
 
 #define MDS_LOG_TRIES 8
 
-/* How often a reader looks for the next frame behind one that is not whole. */
+/* Limits how often a reader looks for the next frame after one that is not
+ * whole. */
 #define MDS_FRAME_TRIES_MAX 64
 
 static const uint8_t mds_frame_key[MDS_SIPHASH_KEY] = "mds device frame";
@@ -55,8 +56,8 @@ mds_device_log_try(mds_device_log_t *log, const char *prefix, int64_t now_ms,
     return status;
 }
 
-/* A merge may have taken the new file before it was locked: another one then.
- */
+/* Creates the log's file. Tries another name if a merge has taken the new file
+ * before it was locked. */
 static mds_status_t
 mds_device_log_create(mds_device_log_t *log, const char *prefix, int64_t now_ms,
                       mds_error_t *err)
@@ -79,7 +80,7 @@ mds_device_log_close(mds_device_log_t *log)
     }
 }
 
-/* Builds a frame with as many devices as it may have; *done is how many. */
+/* Builds a frame with as many devices as fit; *done is their number. */
 static mds_status_t
 mds_frame_build(const mds_device_t *devices, size_t count, mds_error_t *err,
                 mds_buffer_t *frame, size_t *done)
@@ -113,7 +114,8 @@ mds_frame_build(const mds_device_t *devices, size_t count, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Whatever was written of it is cut off; a log that cannot be cut is ended. */
+/* Cuts off the part of a frame that was written. Closes a log that cannot be
+ * cut. */
 static void
 mds_device_log_undo(mds_device_log_t *log)
 {
@@ -134,7 +136,7 @@ mds_device_log_append(mds_device_log_t *log, const char *prefix,
     size_t       done = 0;
     mds_status_t status = MDS_OK;
 
-    /* What is written to a file without a name is gone with it. */
+    /* A write to a file that was removed would be lost. */
     if (log->fd >= 0 && (fstat(log->fd, &st) != 0 || st.st_nlink == 0)) {
         mds_device_log_close(log);
     }
@@ -198,10 +200,10 @@ mds_device_logs_push(mds_device_logs_t *logs, const mds_device_entry_t *entry,
     return MDS_OK;
 }
 
-/* Takes in the records of a payload, up to the first that is not one. */
+/* Adds the records of a payload, up to the first that is not valid. */
 static mds_status_t
-mds_device_logs_records(mds_device_logs_t *logs, const uint8_t *bytes,
-                        size_t len, mds_error_t *err)
+mds_device_logs_add_records(mds_device_logs_t *logs, const uint8_t *bytes,
+                            size_t len, mds_error_t *err)
 {
     mds_device_copy_t copy;
     size_t            at = logs->bytes.len, n;
@@ -231,8 +233,8 @@ mds_device_logs_records(mds_device_logs_t *logs, const uint8_t *bytes,
     return status;
 }
 
-/* Returns the length of the frame that the bytes begin with, head and all; 0:
- * there is none that is whole. */
+/* Returns the length of the frame at the beginning of the bytes, with its head,
+ * or 0 if there is no whole frame. */
 static size_t
 mds_frame_len(const uint8_t *bytes, size_t len)
 {
@@ -253,7 +255,7 @@ mds_frame_len(const uint8_t *bytes, size_t len)
                : 0;
 }
 
-/* Returns how many bytes lie before what may be the next frame. */
+/* Returns the number of bytes before what may be the next frame. */
 static size_t
 mds_frame_skip(const uint8_t *bytes, size_t len)
 {
@@ -276,8 +278,8 @@ mds_device_logs_add(mds_device_logs_t *logs, const uint8_t *bytes, size_t len,
 
         if (n > 0) {
             logs->damaged = logs->damaged || cut > 0;
-            status = mds_device_logs_records(logs, bytes + MDS_FRAME_HEAD,
-                                             n - MDS_FRAME_HEAD, err);
+            status = mds_device_logs_add_records(logs, bytes + MDS_FRAME_HEAD,
+                                                 n - MDS_FRAME_HEAD, err);
         } else {
             n = tries++ < MDS_FRAME_TRIES_MAX ? mds_frame_skip(bytes, len)
                                               : len;
@@ -318,10 +320,10 @@ mds_device_logs_read(mds_device_logs_t *logs, int fd, const char *name,
     return status;
 }
 
-/* A device that seems to be seen long after now was seen by a clock that was
- * wrong: all others are newer. */
+/* Treats a device that was seen long after now as the oldest: the clock that
+ * saw it was wrong. */
 int64_t
-mds_device_seen(int64_t seen_ms, int64_t now_ms)
+mds_device_sanitize_seen(int64_t seen_ms, int64_t now_ms)
 {
     return seen_ms > now_ms + MDS_DEVICE_AHEAD_MS ? 0 : seen_ms;
 }
@@ -347,8 +349,8 @@ mds_device_entry_order(const void *a, const void *b, void *data)
         return order;
     }
 
-    x_ms = mds_device_seen(first.device.seen_ms, logs->now_ms);
-    y_ms = mds_device_seen(second.device.seen_ms, logs->now_ms);
+    x_ms = mds_device_sanitize_seen(first.device.seen_ms, logs->now_ms);
+    y_ms = mds_device_sanitize_seen(second.device.seen_ms, logs->now_ms);
 
     return x_ms != y_ms ? (x_ms < y_ms ? -1 : 1) : (x->at < y->at ? -1 : 1);
 }
@@ -368,7 +370,7 @@ void
 mds_device_logs_get(const mds_device_logs_t  *logs,
                     const mds_device_entry_t *entry, mds_device_copy_t *copy)
 {
-    /* It was read before. */
+    /* The record was decoded when it was added, so this cannot fail. */
     (void) !mds_device_decode(logs->bytes.data + entry->at,
                               logs->bytes.len - entry->at, NULL, 0, copy);
 }

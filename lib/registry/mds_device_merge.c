@@ -1,22 +1,23 @@
-/* Merges sources, which are few: the least is found by looking at each. */
+/* mds_device_merge: merges sources. There are few, so the least is found by a
+ * look at each. */
 
 #include "registry/mds_device_merge.h"
 
 #include <stdlib.h>
 
-/* Sources of one merge. The upkeep leaves fewer runs; a folder that has more
- * was not made by it. */
+/* Limits the sources of one merge. The upkeep leaves fewer runs; a folder that
+ * has more was not written by it. */
 #define MDS_MERGE_SOURCES_MAX 512
 
-/* One run, or the logs. */
+/* Describes a source: one run, or the logs. */
 typedef struct {
-    const mds_device_part_t *parts; /* NULL: it is the logs */
+    const mds_device_part_t *parts; /* NULL: the source is the logs */
     size_t                   count;
-    size_t                   part; /* where the cursor is */
+    size_t                   part; /* that the cursor reads */
     const mds_device_logs_t *logs;
     size_t                   entry;  /* the next one */
     mds_device_cursor_t     *cursor; /* NULL: the logs have none */
-    mds_device_copy_t       *copy;   /* where the device is */
+    mds_device_copy_t       *copy;   /* the current device */
     uint64_t                 hash;
     bool                     done;
     bool                     taken; /* by the last item */
@@ -135,8 +136,8 @@ mds_device_merge_add_logs(mds_device_merge_t      *merge,
     return mds_merge_add(merge, NULL, 0, logs, err);
 }
 
-/* Steps to the device after the one it is at, each device of a log once: the
- * last of its entries is the newest. */
+/* Steps to the next device of the logs. Each device is returned once: the last
+ * of its entries is the newest. */
 static void
 mds_source_next_entry(mds_merge_source_t *source)
 {
@@ -205,7 +206,7 @@ mds_source_next(mds_merge_source_t *source, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Goes before what may be the first device of that hash. */
+/* Moves before the first device that may have that hash. */
 static mds_status_t
 mds_source_seek(mds_merge_source_t *source, uint64_t hash, mds_error_t *err)
 {
@@ -261,7 +262,7 @@ mds_device_merge_seek(mds_device_merge_t *merge, uint64_t hash,
     return status;
 }
 
-/* Compares where two sources are. */
+/* Compares the current devices of two sources. */
 static int
 mds_source_cmp(const mds_merge_source_t *a, const mds_merge_source_t *b)
 {
@@ -272,7 +273,7 @@ mds_source_cmp(const mds_merge_source_t *a, const mds_merge_source_t *b)
     return mds_device_cmp(&a->copy->device, &b->copy->device);
 }
 
-/* Takes the least of all, and of those that are equal the newest. */
+/* Returns the source of the least device, and of equal ones the newest. */
 static mds_merge_source_t *
 mds_merge_take(mds_device_merge_t *merge, bool *in_base)
 {
@@ -294,7 +295,8 @@ mds_merge_take(mds_device_merge_t *merge, bool *in_base)
             continue;
         }
 
-        ms = mds_device_seen(source->copy->device.seen_ms, merge->now_ms);
+        ms = mds_device_sanitize_seen(source->copy->device.seen_ms,
+                                      merge->now_ms);
 
         if (order < 0) {
             for (size_t k = 0; k < i; k++) {

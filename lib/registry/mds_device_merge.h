@@ -1,8 +1,8 @@
 /*
- * mds_device_merge: all that files say of devices, in order, each device once
- * and as it was seen last. Sources are runs, each in one or more parts, and
- * logs; of two that saw a device at the same time, the one that was added later
- * is right.
+ * mds_device_merge: merges runs and logs into one sequence of devices, in
+ * order, each device once and as it was seen last. Sources are runs, each in
+ * one or more parts, and logs; of two that saw a device at the same time, the
+ * one that was added later is right.
  */
 
 #ifndef MDS_DEVICE_MERGE_H
@@ -11,7 +11,7 @@
 #include "registry/mds_device_log.h"
 #include "registry/mds_device_run.h"
 
-/* A part of a run. */
+/* Describes an open part of a run. */
 typedef struct {
     mds_device_file_t file;
     mds_device_run_t *run;
@@ -19,10 +19,10 @@ typedef struct {
 
 typedef struct mds_device_merge_s mds_device_merge_t;
 
-/* A device, and what is known of it beside. */
+/* Describes a device of the merge. */
 typedef struct {
     uint64_t            hash;
-    const mds_device_t *device;  /* good until the next call */
+    const mds_device_t *device;  /* valid until the next call */
     bool                in_base; /* a run of the lowest level has it */
 } mds_device_item_t;
 
@@ -43,12 +43,12 @@ mds_status_t mds_device_merge_add_logs(mds_device_merge_t      *merge,
                                        const mds_device_logs_t *logs,
                                        mds_error_t *err) MDS_MUST_CHECK;
 
-/* Goes to the first device whose hash is not below that. */
+/* Moves to the first device whose hash is not below that one. */
 mds_status_t mds_device_merge_seek(mds_device_merge_t *merge, uint64_t hash,
                                    mds_error_t *err) MDS_MUST_CHECK;
 
-/* Steps to the next device, from the first on. MDS_NOT_FOUND, without words:
- * there is none. */
+/* Steps to the next device, from the first on. Returns MDS_NOT_FOUND at the end
+ * and leaves err alone. */
 mds_status_t mds_device_merge_next(mds_device_merge_t *merge, mds_error_t *err,
                                    mds_device_item_t *item) MDS_MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Packs devices into bytes, and reads them again. */
+/* mds_device_record: encodes and decodes devices. */
 
 #include "registry/mds_device_record.h"
 
@@ -30,14 +30,14 @@ mds_packing_is_uuid(mds_packing_t packing)
            || packing == MDS_PACKING_UUID_UPPER;
 }
 
-/* Whether a UUID has a hyphen at that index of its text. */
+/* Returns whether a UUID has a hyphen at that index of its text. */
 static bool
 mds_uuid_has_hyphen(size_t i)
 {
     return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-/* Returns the digit, or -1 where it is not one of that packing's. */
+/* Returns the digit, or -1 if it does not belong to that packing. */
 static int
 mds_packing_digit(mds_packing_t packing, char c)
 {
@@ -46,8 +46,8 @@ mds_packing_digit(mds_packing_t packing, char c)
     return digit >= 0 && mds_packing_digits[packing][digit] == c ? digit : -1;
 }
 
-/* Packs text, of an even number of digits and, in a UUID, its hyphens. Returns
- * how many bytes there are, or 0 where the packing does not suit the text. */
+/* Packs a text, which has an even number of digits and, in a UUID, its hyphens.
+ * Returns the number of bytes, or 0 if the packing does not suit the text. */
 static size_t
 mds_packing_try(mds_packing_t packing, mds_str_t text, uint8_t *bytes)
 {
@@ -157,7 +157,7 @@ mds_device_encode(const mds_device_t *device, uint32_t profile, uint8_t *record)
     return (size_t) (p - record);
 }
 
-/* What is left of the bytes, and of the room for texts. */
+/* Holds the bytes that are left, and the room for texts. */
 typedef struct {
     const uint8_t *next;
     const uint8_t *end;
@@ -176,7 +176,7 @@ mds_decode_byte(mds_decoder_t *decoder)
     return *decoder->next++;
 }
 
-/* Returns a profile's number, of at most three bytes. */
+/* Decodes a profile's number, of at most three bytes. */
 static uint32_t
 mds_decode_profile(mds_decoder_t *decoder)
 {
@@ -192,8 +192,7 @@ mds_decode_profile(mds_decoder_t *decoder)
     return profile;
 }
 
-/* Writes out len packed bytes, which take at most twice as much and a UUID's
- * hyphens. */
+/* Unpacks len bytes, which take at most twice as much and a UUID's hyphens. */
 static mds_str_t
 mds_text_unpack(mds_decoder_t *decoder, mds_packing_t packing, size_t len)
 {
@@ -214,7 +213,7 @@ mds_text_unpack(mds_decoder_t *decoder, mds_packing_t packing, size_t len)
     return (mds_str_t){ (size_t) (p - text), text };
 }
 
-/* Reads a text of at most max bytes. */
+/* Decodes a text of at most max bytes. */
 static mds_str_t
 mds_decode_text(mds_decoder_t *decoder, size_t max)
 {

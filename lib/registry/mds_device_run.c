@@ -1,4 +1,5 @@
-/* Reads runs, which may be any bytes. Writing is in mds_device_writer.c. */
+/* mds_device_run: reads runs, which may be any bytes. mds_device_writer.c
+ * writes them. */
 
 #include "registry/mds_device_run.h"
 
@@ -10,7 +11,8 @@
 #include "base/mds_siphash.h"
 #include "registry/mds_device_run_internal.h"
 
-/* After so many bytes the system is told that they will not be read again. */
+/* Defines the bytes after which the system is told to drop what was read from
+ * its cache. */
 #define MDS_RUN_DROP (UINT64_C(4) << 20)
 
 struct mds_device_run_s {
@@ -23,13 +25,14 @@ struct mds_device_run_s {
 };
 
 static mds_status_t
-mds_run_damaged(const mds_device_run_t *run, const char *what, mds_error_t *err)
+mds_run_fail_damaged(const mds_device_run_t *run, const char *what,
+                     mds_error_t *err)
 {
     return mds_fail(err, MDS_DAMAGED, "\"state/devices/%s\" is damaged: %s",
                     run->name, what);
 }
 
-/* Whether the parts follow each other up to the trailer. */
+/* Returns whether the parts follow each other up to the trailer. */
 static bool
 mds_facts_fit(const mds_device_facts_t *facts, uint64_t bytes)
 {
@@ -57,7 +60,7 @@ mds_run_read_trailer(mds_device_run_t *run, uint64_t bytes, mds_error_t *err)
     mds_status_t         status;
 
     if (bytes < sizeof(trailer)) {
-        return mds_run_damaged(run, "it is too short", err);
+        return mds_run_fail_damaged(run, "it is too short", err);
     }
 
     bytes -= sizeof(trailer);
@@ -88,7 +91,7 @@ mds_run_read_trailer(mds_device_run_t *run, uint64_t bytes, mds_error_t *err)
                    && mds_load_be64(trailer.hash) == mds_trailer_hash(&trailer)
                    && mds_facts_fit(facts, bytes)
                ? MDS_OK
-               : mds_run_damaged(run, "its trailer is not valid", err);
+               : mds_run_fail_damaged(run, "its trailer is not valid", err);
 }
 
 mds_status_t
@@ -165,7 +168,7 @@ mds_run_read_part(mds_device_run_t *run, uint64_t at, uint64_t end,
     return MDS_OK;
 }
 
-/* Takes a text with its length from *next; false: there is none. */
+/* Reads a text with its length from *next. Returns false if there is none. */
 static bool
 mds_run_take_text(const uint8_t **next, const uint8_t *end, size_t max,
                   mds_str_t *text)
@@ -216,14 +219,14 @@ mds_run_read_profiles(mds_device_run_t *run, mds_error_t *err)
             || !mds_run_take_text(&next, end, MDS_VALUE_MAX, &profile->platform)
             || !mds_run_take_text(&next, end, MDS_VALUE_MAX, &profile->version))
         {
-            return mds_run_damaged(run, "its profiles are not valid", err);
+            return mds_run_fail_damaged(run, "its profiles are not valid", err);
         }
     }
 
     return MDS_OK;
 }
 
-/* Reads what look-ups need, at first use. */
+/* Reads the index and the profiles, at first use. */
 static mds_status_t
 mds_run_load(mds_device_run_t *run, mds_error_t *err)
 {
@@ -287,7 +290,7 @@ mds_device_cursor_begin(mds_device_cursor_t *cursor, mds_device_run_t *run,
         return status;
     }
 
-    /* The last block whose first hash is below it. */
+    /* Finds the last block whose first hash is below it. */
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
 
@@ -302,7 +305,7 @@ mds_device_cursor_begin(mds_device_cursor_t *cursor, mds_device_run_t *run,
     return MDS_OK;
 }
 
-/* Tells the system now and then that what was read is not needed again. */
+/* Tells the system now and then to drop what was read from its cache. */
 static void
 mds_cursor_drop_cache(const mds_device_run_t *run, uint64_t at, uint64_t end)
 {
@@ -326,7 +329,7 @@ mds_cursor_read_block(mds_device_cursor_t *cursor, mds_error_t *err)
     if (at > end || end > run->facts.index_at || end - at < sizeof(head)
         || end - at - sizeof(head) > sizeof(cursor->bytes))
     {
-        return mds_run_damaged(run, "its index is not valid", err);
+        return mds_run_fail_damaged(run, "its index is not valid", err);
     }
 
     cursor->len = (size_t) (end - at) - sizeof(head);
@@ -345,7 +348,8 @@ mds_cursor_read_block(mds_device_cursor_t *cursor, mds_error_t *err)
     if (mds_load_be32(head) != cursor->len
         || mds_load_be64(head + 8) != mds_run_hash(cursor->bytes, cursor->len))
     {
-        return mds_run_damaged(run, "a block is not what was written", err);
+        return mds_run_fail_damaged(run, "a block is not what was written",
+                                    err);
     }
 
     mds_cursor_drop_cache(run, at, end);
@@ -382,8 +386,9 @@ mds_device_cursor_next(mds_device_cursor_t *cursor, mds_error_t *err)
                                 (size_t) run->facts.profiles, &cursor->copy);
 
     if (n == 0) {
-        return mds_run_damaged(run, "a block has a record that is not valid",
-                               err);
+        return mds_run_fail_damaged(run,
+                                    "a block has a record that is not valid",
+                                    err);
     }
 
     cursor->next += n;
@@ -393,14 +398,14 @@ mds_device_cursor_next(mds_device_cursor_t *cursor, mds_error_t *err)
 
     return cursor->hash >= before
                ? MDS_OK
-               : mds_run_damaged(run, "its devices are not in order", err);
+               : mds_run_fail_damaged(run, "its devices are not in order", err);
 }
 
 /* Users */
 
 static mds_status_t
-mds_run_user(mds_device_run_t *run, uint64_t i, mds_error_t *err,
-             uint32_t *user_hash, uint32_t *block)
+mds_run_read_user(mds_device_run_t *run, uint64_t i, mds_error_t *err,
+                  uint32_t *user_hash, uint32_t *block)
 {
     uint8_t      entry[MDS_RUN_USER_ENTRY];
     mds_status_t status
@@ -427,7 +432,7 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
     while (status == MDS_OK && low < high) {
         uint64_t middle = low + (high - low) / 2;
 
-        status = mds_run_user(run, middle, err, &found, &block);
+        status = mds_run_read_user(run, middle, err, &found, &block);
 
         if (status == MDS_OK && found < user_hash) {
             low = middle + 1;
@@ -437,7 +442,7 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
     }
 
     for (; status == MDS_OK && low < run->facts.users; low++) {
-        status = mds_run_user(run, low, err, &found, &block);
+        status = mds_run_read_user(run, low, err, &found, &block);
 
         if (status != MDS_OK || found != user_hash) {
             break;
@@ -453,9 +458,9 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
     return status;
 }
 
-/* The check of a whole run */
+/* Check of a whole run */
 
-/* Hashes what lies between blocks and trailer, a piece at a time. */
+/* Hashes the tables between blocks and trailer, a piece at a time. */
 static mds_status_t
 mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
 {
@@ -480,8 +485,9 @@ mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
     free(bytes);
 
     return status == MDS_OK && hash != run->facts.tables_hash
-               ? mds_run_damaged(run, "its tables are not what was written",
-                                 err)
+               ? mds_run_fail_damaged(run,
+                                      "its tables are not what was written",
+                                      err)
                : status;
 }
 
@@ -517,5 +523,6 @@ mds_device_run_check(mds_device_run_t *run, mds_error_t *err)
     return devices == run->facts.devices && users == run->facts.users
                    && forgotten == run->facts.forgotten
                ? MDS_OK
-               : mds_run_damaged(run, "it has not what its trailer says", err);
+               : mds_run_fail_damaged(run, "it has not what its trailer says",
+                                      err);
 }

@@ -11,7 +11,7 @@
 #include "registry/mds_device_run.h"
 
 #define MDS_RUN_MAGIC "mdsrun1"
-#define MDS_RUN_CHUNK 65536 /* bytes of tables that are hashed at once */
+#define MDS_RUN_CHUNK 65536 /* bytes of tables in one hash */
 #define MDS_RUN_BLOCK_HEAD 16
 #define MDS_RUN_INDEX_ENTRY 16
 #define MDS_RUN_USER_ENTRY 8
@@ -25,8 +25,8 @@ mds_run_hash(const void *data, size_t len)
     return mds_siphash(key, (mds_str_t){ len, data });
 }
 
-/* Hashes one piece after others; pieces have MDS_RUN_CHUNK bytes but the last.
- */
+/* Hashes a piece after those before. Pieces have MDS_RUN_CHUNK bytes but the
+ * last. */
 static inline uint64_t
 mds_run_hash_on(uint64_t hash, const void *data, size_t len)
 {

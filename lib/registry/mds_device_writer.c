@@ -1,6 +1,6 @@
 /*
- * Writes runs. What is written goes to the disk a few megabytes at a time, so
- * that no other file's sync has to wait for all of a run.
+ * mds_device_writer: writes runs. A run is synced a few megabytes at a time, so
+ * that no other file's sync has to wait for all of it.
  */
 
 #include <fcntl.h>
@@ -14,21 +14,22 @@
 #define MDS_WRITER_BUFFER ((size_t) 128 * 1024)
 #define MDS_WRITER_SYNC (UINT64_C(8) << 20)
 
-/* Slots of the table of profiles; more than twice as many as there can be. */
+/* Defines the slots of the table of profiles, more than twice as many as
+ * profiles. */
 #define MDS_WRITER_SLOTS (UINT32_C(1) << 17)
 
 struct mds_device_writer_s {
     int          dir;
     int          fd;
-    mds_buffer_t out; /* not written yet */
+    mds_buffer_t out; /* bytes that are not written yet */
     uint64_t     written;
     uint64_t     synced;
     mds_buffer_t index;
     mds_buffer_t texts;   /* of the profiles */
-    uint32_t    *slots;   /* of the profiles: which one, counted from 1 */
-    mds_buffer_t offsets; /* uint32_t each: where a profile's texts begin */
+    uint32_t    *slots;   /* numbers of profiles, counted from 1 */
+    mds_buffer_t offsets; /* of each profile's texts, a uint32_t each */
     uint32_t     profiles;
-    uint64_t    *users; /* their hash and block */
+    uint64_t    *users; /* hash and block of each */
     uint64_t     user_count;
     uint64_t     user_room;
     uint64_t     devices;
@@ -66,7 +67,7 @@ mds_device_writer_begin(int dir, mds_error_t *err, mds_device_writer_t **writer)
         status = mds_device_file_create(dir, w->temp, err, &w->fd);
     }
 
-    /* A file that nobody locks was left by a process that was killed. */
+    /* The sweep removes a file that is not locked: a killed process left it. */
     if (status == MDS_OK) {
         (void) flock(w->fd, LOCK_EX | LOCK_NB);
     }
@@ -205,11 +206,11 @@ mds_text_put(mds_str_t text, uint8_t *p)
     return text.len + 2;
 }
 
-/* Finds the number of a device's profile, which it may get now; 0: the device
- * is written out, as there are too many of them. */
+/* Finds or adds a device's profile and returns its number, or 0 if there are
+ * too many profiles and the device is written out. */
 static mds_status_t
-mds_writer_profile(mds_device_writer_t *w, const mds_device_t *device,
-                   mds_error_t *err, uint32_t *number)
+mds_writer_find_profile(mds_device_writer_t *w, const mds_device_t *device,
+                        mds_error_t *err, uint32_t *number)
 {
     uint8_t  texts[MDS_RUN_PROFILE_MAX];
     size_t   len = mds_text_put(device->app, texts);
@@ -245,10 +246,10 @@ mds_writer_profile(mds_device_writer_t *w, const mds_device_t *device,
                : MDS_OK;
 }
 
-/* Notes in which block a user's device is. */
+/* Adds the block of a user's device to the users. */
 static mds_status_t
-mds_writer_user(mds_device_writer_t *w, const mds_device_t *device,
-                mds_error_t *err)
+mds_writer_add_user(mds_device_writer_t *w, const mds_device_t *device,
+                    mds_error_t *err)
 {
     uint64_t block = w->index.len / MDS_RUN_INDEX_ENTRY;
 
@@ -278,7 +279,7 @@ mds_device_writer_add(mds_device_writer_t *writer, uint64_t hash,
     uint8_t              record[MDS_DEVICE_RECORD_MAX];
     uint32_t             profile;
     size_t               len;
-    mds_status_t         status = mds_writer_profile(w, device, err, &profile);
+    mds_status_t status = mds_writer_find_profile(w, device, err, &profile);
 
     if (status != MDS_OK) {
         return status;
@@ -291,7 +292,7 @@ mds_device_writer_add(mds_device_writer_t *writer, uint64_t hash,
     }
 
     if (status == MDS_OK && device->user.len > 0) {
-        status = mds_writer_user(w, device, err);
+        status = mds_writer_add_user(w, device, err);
     }
 
     if (status != MDS_OK) {
@@ -359,8 +360,8 @@ mds_writer_sort_users(mds_device_writer_t *w, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Writes a table, and hashes it on. Pieces go through one buffer, so that they
- * are where the reader has them. */
+/* Holds the piece of a table that is to be written and added to the hash.
+ * Pieces go through one buffer, so that they begin where the reader's do. */
 typedef struct {
     mds_device_writer_t *w;
     uint64_t             hash;
@@ -406,8 +407,8 @@ mds_tables_add(mds_tables_t *tables, const uint8_t *data, size_t len,
 }
 
 static mds_status_t
-mds_writer_tables(mds_device_writer_t *w, mds_tables_t *tables,
-                  mds_error_t *err)
+mds_writer_write_tables(mds_device_writer_t *w, mds_tables_t *tables,
+                        mds_error_t *err)
 {
     mds_status_t status
         = mds_tables_add(tables, w->index.data, w->index.len, err);
@@ -427,8 +428,8 @@ mds_writer_tables(mds_device_writer_t *w, mds_tables_t *tables,
 }
 
 static mds_status_t
-mds_writer_trailer(mds_device_writer_t *w, uint64_t index_at,
-                   uint64_t tables_hash, mds_error_t *err)
+mds_writer_write_trailer(mds_device_writer_t *w, uint64_t index_at,
+                         uint64_t tables_hash, mds_error_t *err)
 {
     mds_device_trailer_t trailer = { .magic = MDS_RUN_MAGIC };
     uint64_t             profiles_at = index_at + w->index.len;
@@ -466,11 +467,11 @@ mds_writer_finish(mds_device_writer_t *w, mds_tables_t *tables,
     tables->w = w;
 
     if (status == MDS_OK) {
-        status = mds_writer_tables(w, tables, err);
+        status = mds_writer_write_tables(w, tables, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_writer_trailer(w, index_at, tables->hash, err);
+        status = mds_writer_write_trailer(w, index_at, tables->hash, err);
     }
 
     return status == MDS_OK ? mds_writer_flush(w, err) : status;

@@ -1,4 +1,5 @@
-/* Reads the registry: an app's devices, a user's, and figures. */
+/* mds_registry: reads the registry: the devices of an app or a user, and
+ * figures. */
 
 #include "registry/mds_registry.h"
 
@@ -13,10 +14,11 @@
 #include "registry/mds_device_merge.h"
 #include "registry/mds_registry_internal.h"
 
-/* Merges may remove a file between list and open. */
+/* Limits the tries to open all files: a merge may remove one between list and
+ * open. */
 #define MDS_REGISTRY_TRIES 20
 
-/* Up to so many records are counted one by one. */
+/* Limits the records that are counted one by one. */
 #define MDS_REGISTRY_EXACT UINT64_C(2000000)
 
 #define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -168,7 +170,7 @@ mds_registry_close(mds_registry_t *registry)
     }
 }
 
-/* Adds what a log, or a list of devices to be forgotten, has. */
+/* Adds the devices of a log, or of a list of devices to be forgotten. */
 static mds_status_t
 mds_registry_read_log(mds_registry_t *registry, const mds_device_file_t *file,
                       mds_error_t *err)
@@ -213,7 +215,7 @@ mds_registry_open_file(mds_registry_t *registry, const mds_device_file_t *file,
 }
 
 /* Opens all files of the list. A merge gives its file a name before it removes
- * those that it has taken in: if all could be opened, nothing is missing. */
+ * those that it has read: if all could be opened, nothing is missing. */
 static mds_status_t
 mds_registry_open_files(mds_registry_t *registry, mds_error_t *err)
 {
@@ -404,8 +406,8 @@ mds_registry_audit(mds_registry_t *registry, mds_error_t *err)
     return status;
 }
 
-/* Opens all files before the first is visited: what is open can be read to its
- * end whatever its name becomes. */
+/* Opens all files before the first is visited: an open file can be read to its
+ * end even if it is removed. */
 static mds_status_t
 mds_registry_open_all(mds_registry_t *registry, mds_error_t *err, int *fds,
                       uint64_t *bytes)

@@ -1,21 +1,20 @@
 /*
- * mds_registry: which device runs which version of an app, in
+ * mds_registry: records which version of an app each device runs, in
  * DEPOT/state/devices/ (mds_device_folder.h).
  *
  *   check ─▶ filter in shared memory ─▶ log ─┬▶ run ─┬▶ run ─┬▶ runs of the
  *                                       log ─┘  run ─┘  run ─┘  lowest level
  *
- * A check of a device that is in the filter (mds_device_filter.h) does no
- * more. What is news is appended to the worker's log, about once a second. Logs
- * are merged aside into runs, and these into fewer and larger ones: at last
- * into those of the lowest level, which leave out what is expired or to be
- * forgotten (mds_registry_upkeep.h).
+ * A check of a device that is in the filter (mds_device_filter.h) writes
+ * nothing. Other devices are appended to the worker's log, about once a second.
+ * Logs are merged in the background into runs, and these into fewer and larger
+ * ones: at last into those of the lowest level, which leave out devices that
+ * are expired or to be forgotten (mds_registry_upkeep.h).
  *
  * The registry is learned from checks and can be learned again: it is bounded,
  * forgets devices that were not seen for long, may lose the last seconds in a
- * power cut, and passes over what it has no room for. Nothing else depends on
- * it. Whoever reads it, as mdsctl does, opens all files at once and merges what
- * they say.
+ * power cut, and drops devices that it has no room for. Nothing else depends on
+ * it. A reader such as mdsctl opens all files at once and merges them.
  */
 
 #ifndef MDS_REGISTRY_H
@@ -26,22 +25,22 @@
 
 typedef struct mds_registry_s mds_registry_t;
 
-/* The lock that each worker shares while it writes to the folder. */
+/* Names the lock that each worker shares while it writes to the folder. */
 #define MDS_REGISTRY_WORKERS_LOCK "workers.lock"
 
-/* Opens what the registry has now. A depot without a folder for it has no
+/* Opens the registry as it is now. A depot without a folder for it has no
  * devices. */
 mds_status_t mds_registry_open(const char *depot, mds_error_t *err,
                                mds_registry_t **registry) MDS_MUST_CHECK;
 
 void mds_registry_close(mds_registry_t *registry);
 
-/* Calls back for each device of an app, in no order that means anything. */
+/* Calls visit for each device of an app, in no particular order. */
 mds_status_t mds_registry_visit_devices(mds_registry_t *registry, mds_str_t app,
                                         mds_device_visit_t visit, void *data,
                                         mds_error_t *err) MDS_MUST_CHECK;
 
-/* Calls back for each device of a user, by name. */
+/* Calls visit for each device of a user, by name. */
 mds_status_t
 mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                         mds_device_visit_t visit, void *data,
@@ -49,9 +48,10 @@ mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
 
 /*
  * Forgets the device of that name, and all devices of the user of that name;
- * *count is how many. Returns once workers know of it, if there are any, so
- * that a device that asks again is registered again. Its bytes leave the disk
- * with the next merges, within hours.
+ * *count is their number. Returns after the workers, if there are any, have
+ * removed them from the filter, so that a device that checks again is
+ * registered again. Their bytes leave the disk with the next merges, within
+ * hours.
  */
 mds_status_t
 mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
@@ -59,9 +59,9 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
 
 typedef struct {
     uint64_t devices;
-    bool     exact;     /* or else some of them are counted twice */
+    bool     exact;     /* otherwise some are counted twice */
     uint64_t bytes;     /* of the files */
-    uint64_t dropped;   /* over, since the depot was made */
+    uint64_t dropped;   /* devices, since the depot was made */
     uint64_t max_bytes; /* of all that is kept in state/, as the workers have
                          * it; 0: not known */
     int64_t ttl_ms;     /* as they have it; 0: not known */
@@ -70,12 +70,12 @@ typedef struct {
 mds_status_t mds_registry_stat(mds_registry_t *registry, mds_error_t *err,
                                mds_registry_stat_t *stat) MDS_MUST_CHECK;
 
-/* Reads everything. MDS_DAMAGED says what is wrong. */
+/* Reads and checks all files. Returns MDS_DAMAGED if one is not valid. */
 mds_status_t
 mds_registry_audit(mds_registry_t *registry, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Calls back for each file that the registry consists of, with an open
- * descriptor and how many of its bytes count. */
+/* Receives each file of the registry, with an open descriptor and the number of
+ * its bytes that count. */
 typedef mds_status_t (*mds_registry_file_t)(void *data, const char *name,
                                             int fd, uint64_t bytes,
                                             mds_error_t *err);
@@ -83,7 +83,7 @@ mds_status_t
 mds_registry_visit_files(mds_registry_t *registry, mds_registry_file_t visit,
                          void *data, mds_error_t *err) MDS_MUST_CHECK;
 
-/* What workers have in common, in the file "counts". */
+/* Holds the figures that workers share in the file "counts". */
 typedef struct {
     uint64_t folder; /* a number that no other folder has; 0: not known */
     uint64_t dropped;
@@ -91,20 +91,20 @@ typedef struct {
     int64_t  ttl_ms;
 } mds_registry_counts_t;
 
-/* Reads the counts; zeros, where there are none that are whole. */
+/* Reads the counts. Returns zeros if there is no valid file. */
 mds_registry_counts_t mds_registry_counts_read(int dir);
 
-/* Adds dropped, and sets the bounds. The first to do so gives the folder its
+/* Adds dropped, and sets the bounds. The first call gives the folder its
  * number. */
 mds_status_t mds_registry_counts_add(int dir, const mds_registry_counts_t *add,
                                      mds_error_t *err) MDS_MUST_CHECK;
 
-/* Returns after how long a device is written again: a day, or a quarter of
- * ttl_ms (0: for ever), if that is shorter. */
+/* Returns the time after which a device is written again: a day, or a quarter
+ * of ttl_ms (0: for ever) if that is shorter. */
 int64_t mds_registry_refresh_ms(int64_t ttl_ms);
 
-/* Whether a device was not seen for so long that it is forgotten. It may have
- * been seen once more within a refresh, which was not written. */
+/* Returns whether a device was not seen for so long that it is forgotten. It
+ * may have been seen once more within a refresh, which is not written. */
 bool mds_registry_is_expired(int64_t seen_ms, int64_t ttl_ms, int64_t now_ms);
 
 #endif

@@ -1,4 +1,4 @@
-/* mds_registry_internal: what the files mds_registry*.c share. */
+/* mds_registry_internal: declarations that the files mds_registry*.c share. */
 
 #ifndef MDS_REGISTRY_INTERNAL_H
 #define MDS_REGISTRY_INTERNAL_H
@@ -7,20 +7,20 @@
 #include "registry/mds_registry.h"
 
 struct mds_registry_s {
-    int                   dir; /* below zero: there is none */
+    int                   dir; /* below zero: it does not exist */
     int64_t               now_ms;
     mds_registry_counts_t counts;
     mds_device_files_t    files;
-    mds_device_part_t    *parts; /* the runs among them */
+    mds_device_part_t    *parts; /* of runs, among the files */
     size_t                part_count;
-    mds_device_logs_t     logs; /* all others, sorted */
+    mds_device_logs_t     logs; /* all other files, sorted */
 };
 
 /* Begins a merge of all that is open. */
 mds_status_t mds_registry_merge(mds_registry_t *registry, mds_error_t *err,
                                 mds_device_merge_t **merge) MDS_MUST_CHECK;
 
-/* Whether that is a device, and not one that is forgotten or expired. */
+/* Returns whether the device is neither forgotten nor expired. */
 bool
 mds_registry_has(const mds_registry_t *registry, const mds_device_t *device);
 

@@ -1,4 +1,5 @@
-/* Merges runs into one of a lower level, and all into the lowest. */
+/* mds_registry_merge_runs: merges runs into one of a lower level, and all into
+ * the lowest. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,41 +9,43 @@
 
 #include "registry/mds_registry_upkeep_internal.h"
 
-/* Runs of a level that become one of the level below. */
+/* Defines the runs of a level that become one of the level below. */
 #define MDS_RUNS_FAN 6
 
-/* The lowest level is merged when the others have this part of its bytes. */
+/* Defines the part of its bytes that the others have when the lowest level is
+ * merged. */
 #define MDS_RUNS_RATIO 4
 
 #define MDS_RUNS_DAY_MS (INT64_C(24) * 3600 * 1000)
 
-/* However soon devices expire, so much time is between two such merges. */
+/* Defines the least time between two such merges, however soon devices expire.
+ */
 #define MDS_RUNS_PERIOD_MS 5000
 
-/* Parts end at so many bytes. */
+/* Defines the bytes at which a part ends. */
 #define MDS_RUNS_PART_BYTES (UINT64_C(128) << 20)
 
-/* Of the registry, the lowest level may have so many eighths. */
+/* Defines the eighths of the registry that the lowest level may have. */
 #define MDS_RUNS_BASE_EIGHTHS 5
 
-/* A device that is forgotten is left out for good once all logs are younger
- * than that by so much: none says anything older of it. */
+/* Defines by how much all logs must be younger than a forgotten device before
+ * it is left out for good: no log then has an older record of it. */
 #define MDS_RUNS_FORGOTTEN_MS 60000
 
-/* How often a merge looks whether it is to stop. */
+/* Defines how often a merge checks whether it must stop. */
 #define MDS_RUNS_STOP_MASK 1023
 
-/* What is to be merged. */
+/* Describes the merge that is due. */
 typedef struct {
     bool     due;
-    bool     full;  /* all of it, into the lowest level */
-    unsigned level; /* or else this level */
+    bool     full;  /* all runs, into the lowest level */
+    unsigned level; /* otherwise, the level to merge */
 } mds_runs_plan_t;
 
 /* Counts the runs and bytes of a level. */
 static size_t
-mds_runs_of(const mds_device_files_t *files, unsigned level, uint64_t *bytes,
-            uint64_t *serial)
+mds_runs_count(const mds_device_files_t *files, unsigned level, uint64_t *bytes,
+               uint64_t *serial)
 {
     size_t count = 0;
 
@@ -64,8 +67,8 @@ mds_runs_of(const mds_device_files_t *files, unsigned level, uint64_t *bytes,
     return count;
 }
 
-/* Plans by names and sizes alone. Now and then all is merged, so that what is
- * expired or forgotten leaves the disk. */
+/* Plans a merge by names and sizes alone. Once in a while all runs are merged,
+ * so that expired and forgotten devices leave the disk. */
 static mds_runs_plan_t
 mds_runs_plan(const mds_device_files_t    *files,
               const mds_registry_limits_t *limits, int64_t now_ms)
@@ -73,12 +76,12 @@ mds_runs_plan(const mds_device_files_t    *files,
     mds_runs_plan_t plan = { .due = false };
     uint64_t        base = 0, base_serial = 0, upper = 0, serial = 0;
     size_t          bases
-        = mds_runs_of(files, MDS_DEVICE_LEVEL_BASE, &base, &base_serial);
+        = mds_runs_count(files, MDS_DEVICE_LEVEL_BASE, &base, &base_serial);
     size_t  uppers = 0;
     int64_t age_ms, period_ms = MDS_RUNS_DAY_MS;
 
     for (unsigned level = 0; level < MDS_DEVICE_LEVEL_BASE; level++) {
-        size_t count = mds_runs_of(files, level, &upper, &serial);
+        size_t count = mds_runs_count(files, level, &upper, &serial);
 
         if (count >= MDS_RUNS_FAN && !plan.due) {
             plan = (mds_runs_plan_t){ .due = true, .level = level };
@@ -113,7 +116,7 @@ mds_runs_are_due(const mds_device_files_t    *files,
     return mds_runs_plan(files, limits, now_ms).due;
 }
 
-/* Opens the parts that the plan is for; others are not to be removed. */
+/* Opens the parts of the plan; others are not removed. */
 static mds_status_t
 mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
               mds_error_t *err)
@@ -143,7 +146,7 @@ mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
     return status;
 }
 
-/* Returns the time before which all that is forgotten may be left out. */
+/* Returns the time before which all forgotten devices may be left out. */
 static int64_t
 mds_runs_forgotten_ms(const mds_upkeep_t *upkeep)
 {
@@ -161,7 +164,7 @@ mds_runs_forgotten_ms(const mds_upkeep_t *upkeep)
     return oldest_ms - MDS_RUNS_FORGOTTEN_MS;
 }
 
-/* Whether the lowest level keeps a device. */
+/* Returns whether the lowest level keeps a device. */
 static bool
 mds_runs_keep(mds_upkeep_t *upkeep, const mds_device_item_t *item,
               int64_t forgotten_ms)
@@ -186,7 +189,8 @@ mds_runs_keep(mds_upkeep_t *upkeep, const mds_device_item_t *item,
         return true;
     }
 
-    /* As far as the order has come, so far may the bytes have come. */
+    /* The bytes so far may have the same share of their bound as the hashes so
+     * far. */
     most = upkeep->limits->max_bytes / 8 * MDS_RUNS_BASE_EIGHTHS;
     place = (double) item->hash / 18446744073709551616.0; /* 2^64 */
     bytes
@@ -219,7 +223,7 @@ mds_runs_remove_passed(mds_upkeep_t *upkeep, uint64_t hash)
     }
 }
 
-/* Ends a part that is long enough, and removes what it replaces. */
+/* Ends a part that is long enough, and removes the parts that it replaces. */
 static mds_status_t
 mds_runs_end_part(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
                   uint64_t hash, mds_error_t *err)
@@ -280,8 +284,8 @@ mds_runs_merge(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
                : (status == MDS_NOT_FOUND ? MDS_OK : status);
 }
 
-/* The oldest first: what says that a device is forgotten stays longer than what
- * it is said of. */
+/* Removes the merged files, the oldest first: a record that a device is
+ * forgotten must stay longer than the records that it applies to. */
 static mds_status_t
 mds_runs_remove(mds_upkeep_t *upkeep, mds_error_t *err)
 {
@@ -304,8 +308,8 @@ mds_runs_remove(mds_upkeep_t *upkeep, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Removes what merges, or commands, that were killed have left. Those of logs
- * may be under way. */
+/* Removes temporary files that killed merges or commands have left, unless a
+ * merge of logs is under way. */
 static void
 mds_runs_sweep(const mds_upkeep_t *upkeep)
 {
@@ -342,8 +346,8 @@ mds_runs_sweep(const mds_upkeep_t *upkeep)
     close(lock);
 }
 
-/* Sets runs aside that are damaged: what they knew is learned again, and what
- * all others know can be merged. */
+/* Renames damaged runs: their devices are learned again, and all other runs can
+ * be merged. */
 static void
 mds_runs_set_aside(const mds_upkeep_t *upkeep)
 {

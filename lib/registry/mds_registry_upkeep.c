@@ -1,5 +1,5 @@
-/* Looks what is to be done, tells workers of whom to forget, and merges logs.
- * Merging runs is in mds_registry_merge_runs.c. */
+/* mds_registry_upkeep: finds the work that is due, removes forgotten devices
+ * from the filter, and merges logs. mds_registry_merge_runs.c merges runs. */
 
 #include "registry/mds_registry_upkeep.h"
 
@@ -11,21 +11,21 @@
 
 #include "registry/mds_registry_upkeep_internal.h"
 
-/* Logs are merged when they have so many bytes, so many files, or are so old.
- */
+/* Define the bytes, the files, or the age at which logs are merged. */
 #define MDS_LOGS_BYTES (UINT64_C(32) << 20)
 #define MDS_LOGS_FILES 16
 
-/* What one merge of logs has in memory. */
+/* Limits the bytes of logs that one merge has in memory. */
 #define MDS_LOGS_BYTES_MAX (UINT64_C(64) << 20)
 
-/* Logs beyond which workers note no more: merges do not keep up. */
+/* Defines the bytes of logs beyond which workers register no more, as merges do
+ * not keep up. */
 #define MDS_LOGS_BEHIND (UINT64_C(512) << 20)
 
-/* All workers, of all instances, have looked at a file of that age. */
+/* Defines the age at which all workers, of all instances, have read a file. */
 #define MDS_FORGOT_MS 10000
 
-/* A file that nobody writes to any more. */
+/* Defines the age of a file that no process writes to any more. */
 #define MDS_LEFT_MS 60000
 
 uint64_t
@@ -51,8 +51,8 @@ mds_file_is_log(const mds_device_file_t *file)
            || file->kind == MDS_DEVICE_FILE_FORGOT;
 }
 
-/* Opens a log that nobody writes to; *fd is below zero where somebody does. Of
- * devices to be forgotten, workers know before. */
+/* Opens a log that no process writes to; *fd is below zero if one does. A list
+ * of devices to be forgotten is opened only once workers have read it. */
 static mds_status_t
 mds_log_take(int dir, const mds_device_file_t *file, int64_t now_ms,
              mds_error_t *err, int *fd, uint64_t *bytes)
@@ -80,7 +80,7 @@ mds_log_take(int dir, const mds_device_file_t *file, int64_t now_ms,
     return status;
 }
 
-/* Whether logs are to be merged: there are many, or old ones. */
+/* Returns whether logs are to be merged, as there are many, or old ones. */
 static bool
 mds_logs_are_due(int dir, const mds_device_files_t *files,
                  const mds_registry_limits_t *limits, int64_t now_ms)
@@ -166,7 +166,7 @@ mds_forgotten_read(int dir, const mds_device_file_t *file,
     return status;
 }
 
-/* Lets mdsctl know: "forget-…" becomes "forgot-…". */
+/* Confirms a list to mdsctl: renames "forget-…" to "forgot-…". */
 static void
 mds_forgotten_rename(int dir, const char *name)
 {
@@ -281,7 +281,7 @@ mds_upkeep_serial(const mds_upkeep_t *upkeep, unsigned level)
     return serial;
 }
 
-/* Puts the run that is being written in its place. */
+/* Commits the run that is being written. */
 mds_status_t
 mds_upkeep_commit(mds_upkeep_t *upkeep, mds_error_t *err)
 {
@@ -310,8 +310,8 @@ mds_upkeep_add(mds_upkeep_t *upkeep, const mds_device_item_t *item,
     if (status == MDS_OK) {
         mds_device_t device = *item->device;
 
-        /* A clock that was ahead once is not ahead for ever. */
-        if (mds_device_seen(device.seen_ms, upkeep->now_ms) == 0) {
+        /* A time from a clock that was ahead must not stay ahead for ever. */
+        if (mds_device_sanitize_seen(device.seen_ms, upkeep->now_ms) == 0) {
             device.seen_ms = upkeep->now_ms;
         }
 
@@ -323,7 +323,8 @@ mds_upkeep_add(mds_upkeep_t *upkeep, const mds_device_item_t *item,
     return status;
 }
 
-/* Reads all logs that may be taken, the oldest first, and keeps them locked. */
+/* Reads all logs that may be merged, the oldest first, and keeps them locked.
+ */
 static mds_status_t
 mds_logs_read(mds_upkeep_t *upkeep, mds_error_t *err)
 {

@@ -1,21 +1,21 @@
 /*
  * mds_registry_upkeep: keeps the registry small and its files few. Any worker
- * may do it, aside from its requests; a lock file sees to it that one does at a
- * time. Who is killed in the middle leaves a file with a temporary name, and
- * perhaps devices in two runs: the next one makes up for both.
+ * may do it, beside its requests; a lock file allows one at a time. A process
+ * that is killed in the middle leaves a file with a temporary name, and perhaps
+ * devices in two runs: the next merge removes both.
  *
  *   level 0..8   runs of logs, and of six runs of the level above
  *   level 9      the lowest: all runs, once the others have a quarter of its
  *                size, or a day has passed
  *
  * A merge into the lowest level writes its parts in order and removes those
- * before it part by part, so that it needs little room besides. Only there is
- * known who is new: devices that are new are passed over, evenly, where the
+ * before it part by part, so that it needs little room besides. Only that
+ * merge can tell which devices are new: these are dropped, evenly, if the
  * registry has no room for all.
  *
- * Of what the registry may have, 5/8 are the lowest level's; 2/8 are for the
- * other levels, for logs, and for files in the making; beyond these, nothing is
- * logged, so that all stays within the bound.
+ * Of the registry's bound, 5/8 are for the lowest level and 2/8 for the other
+ * levels, for logs, and for files that are being written; beyond these, nothing
+ * is logged, so that the whole stays within the bound.
  */
 
 #ifndef MDS_REGISTRY_UPKEEP_H
@@ -31,9 +31,9 @@ typedef struct {
     int64_t  ttl_ms;    /* 0: for ever */
 } mds_registry_limits_t;
 
-/* What is to be done. */
+/* Describes the work that is due, and the limits until the next look. */
 typedef struct {
-    uint64_t room;   /* bytes that logs may grow by until the next look */
+    uint64_t room;   /* bytes that logs may grow by until then */
     bool     behind; /* the logs are not merged as fast as they grow */
     bool     merge_logs;
     bool     merge_runs;
@@ -43,29 +43,29 @@ mds_status_t
 mds_registry_look(int dir, const mds_registry_limits_t *limits, int64_t now_ms,
                   mds_error_t *err, mds_registry_due_t *due) MDS_MUST_CHECK;
 
-/* Bytes after which a worker begins another log, and how long one is written
- * to. */
+/* Returns the bytes after which a worker begins another log;
+ * MDS_REGISTRY_LOG_MS is the time after which it does. */
 uint64_t mds_registry_log_bytes(const mds_registry_limits_t *limits);
 #define MDS_REGISTRY_LOG_MS (INT64_C(3600) * 1000)
 
 /*
- * Removes from the filter whom mdsctl has forgotten, and lets it know. Files
- * that another nginx has seen before are found by their time: *seen_ms is that
- * of the last one.
+ * Removes from the filter the devices that mdsctl has forgotten, and confirms
+ * it to mdsctl by a new name of the file. Files that another nginx has
+ * confirmed are found by their time: *seen_ms is that of the last one.
  */
 mds_status_t
 mds_registry_take_forgotten(int dir, mds_device_filter_t *filter,
                             int64_t *seen_ms, mds_error_t *err) MDS_MUST_CHECK;
 
-/* What came of a merge. */
+/* Holds the result of a merge. */
 typedef struct {
-    bool     busy;    /* another is at it */
+    bool     busy;    /* another process merges */
     uint64_t devices; /* written */
-    uint64_t dropped; /* new devices passed over, for want of room */
-    uint64_t expired; /* and forgotten */
+    uint64_t dropped; /* new devices, for want of room */
+    uint64_t expired; /* or forgotten */
 } mds_registry_merged_t;
 
-/* Each merges what is due. *stop: ends it soon, with nothing lost. */
+/* Each merges what is due. *stop ends the merge soon, and nothing is lost. */
 mds_status_t
 mds_registry_merge_logs(int dir, const mds_registry_limits_t *limits,
                         int64_t now_ms, const atomic_bool *stop,

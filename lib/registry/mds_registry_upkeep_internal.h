@@ -1,4 +1,4 @@
-/* mds_registry_upkeep_internal: what merges of logs and of runs share. */
+/* mds_registry_upkeep_internal: code that merges of logs and of runs share. */
 
 #ifndef MDS_REGISTRY_UPKEEP_INTERNAL_H
 #define MDS_REGISTRY_UPKEEP_INTERNAL_H
@@ -11,7 +11,7 @@
 #define MDS_LOGS_LOCK "logs.lock"
 #define MDS_RUNS_LOCK "runs.lock"
 
-/* A merge under way. */
+/* Holds the state of a merge. */
 typedef struct {
     int                          dir;
     const mds_registry_limits_t *limits;
@@ -21,31 +21,32 @@ typedef struct {
     int                         *fds; /* of logs, locked */
     size_t                       fd_count;
     mds_device_logs_t            logs;
-    mds_device_part_t           *parts; /* that are merged */
+    mds_device_part_t           *parts; /* of the runs that are merged */
     size_t                       part_count;
-    size_t                       removed; /* of the lowest level's parts */
+    size_t                       removed; /* parts of the lowest level */
     mds_device_merge_t          *merge;
-    mds_device_writer_t         *writer; /* NULL: none under way */
-    unsigned                     level;  /* of what is written */
+    mds_device_writer_t         *writer; /* NULL: none */
+    unsigned                     level;  /* of the new run */
     uint64_t                     serial;
     uint32_t                     part;
-    uint64_t                     written; /* bytes, in parts that are done */
+    uint64_t                     written; /* bytes of finished parts */
     mds_registry_merged_t       *merged;
 } mds_upkeep_t;
 
-/* Returns a part of what the registry may have, and no more than that. */
+/* Returns the registry's bound divided by divisor, and at most that value. */
 uint64_t mds_registry_part(const mds_registry_limits_t *limits,
                            uint64_t divisor, uint64_t most);
 
-/* Takes the lock and lists the files. MDS_AGAIN: another has the lock. */
+/* Takes the lock and lists the files. Returns MDS_AGAIN if another process has
+ * the lock. */
 mds_status_t
      mds_upkeep_begin(mds_upkeep_t *upkeep, const char *lock, mds_error_t *err,
                       mds_registry_merged_t *merged) MDS_MUST_CHECK;
 void mds_upkeep_end(mds_upkeep_t *upkeep);
 
-/* Returns the number of a new run, its time: above all others, but for the
- * lowest level, which replaces all: a clock that was ahead is forgotten then.
- */
+/* Returns the serial of a new run, which is its time: above all others, except
+ * in the lowest level, which replaces all, so that a clock that was ahead is
+ * forgotten then. */
 uint64_t mds_upkeep_serial(const mds_upkeep_t *upkeep, unsigned level);
 
 mds_status_t mds_upkeep_add(mds_upkeep_t *upkeep, const mds_device_item_t *item,

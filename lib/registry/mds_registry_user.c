@@ -1,6 +1,7 @@
 /*
- * A user's devices, and forgetting. Runs say in which blocks a user's devices
- * were; what became of each of them since is in the merge of all files.
+ * mds_registry_user: finds and forgets the devices of a user. Runs list the
+ * blocks of a user's devices; the merge of all files has the current record of
+ * each.
  */
 
 #include <stdlib.h>
@@ -10,15 +11,15 @@
 #include "base/mds_time.h"
 #include "registry/mds_registry_internal.h"
 
-/* A user's devices are told in the order of their names, unless they are more.
- */
+/* Limits the devices of a user that are visited in the order of their names;
+ * more are visited in the order of hashes. */
 #define MDS_USER_SORTED_MAX 65536
 
-/* How long a command waits for workers to know what it has forgotten. */
+/* Define how long a command waits for workers to read what it has forgotten. */
 #define MDS_FORGET_WAIT_US 20000
 #define MDS_FORGET_WAITS 250
 
-/* Hashes of devices that may be the user's. */
+/* Holds the hashes of devices that may be the user's. */
 typedef struct {
     mds_str_t            app;
     mds_str_t            user;
@@ -48,7 +49,7 @@ mds_search_add(mds_user_search_t *search, uint64_t hash, mds_error_t *err)
 }
 
 static bool
-mds_search_wants(const mds_user_search_t *search, const mds_device_t *device)
+mds_search_matches(const mds_user_search_t *search, const mds_device_t *device)
 {
     return mds_str_eq(device->user, search->user)
            && mds_str_eq(device->app, search->app);
@@ -67,8 +68,8 @@ mds_search_block(void *data, mds_device_run_t *run, uint64_t block,
     do {
         status = mds_device_cursor_next(cursor, err);
 
-        if (status == MDS_OK && mds_search_wants(search, &cursor->copy.device))
-        {
+        if (status == MDS_OK
+            && mds_search_matches(search, &cursor->copy.device)) {
             status = mds_search_add(search, cursor->hash, err);
         }
     } while (status == MDS_OK && cursor->left > 0);
@@ -86,7 +87,7 @@ mds_search_logs(mds_user_search_t *search, const mds_device_logs_t *logs,
     for (size_t i = 0; status == MDS_OK && i < logs->count; i++) {
         mds_device_logs_get(logs, &logs->entries[i], &copy);
 
-        if (mds_search_wants(search, &copy.device)) {
+        if (mds_search_matches(search, &copy.device)) {
             status = mds_search_add(search, logs->entries[i].hash, err);
         }
     }
@@ -123,12 +124,13 @@ mds_search_all(mds_registry_t *registry, mds_user_search_t *search,
     return status;
 }
 
-/* Calls back for each device of that hash that wanted() takes. */
+/* Holds the arguments of mds_lookup_hash(), which visits the devices of a hash
+ * that are the user's, or the given one. */
 typedef struct {
     mds_registry_t     *registry;
     mds_device_merge_t *merge;
-    mds_user_search_t  *search; /* a user's; or, where that is NULL, */
-    const mds_device_t *device; /* this one */
+    mds_user_search_t  *search; /* for a user; or, if NULL, */
+    const mds_device_t *device; /* for this device */
     mds_device_visit_t  visit;
     void               *data;
 } mds_lookup_t;
@@ -149,7 +151,7 @@ mds_lookup_hash(const mds_lookup_t *lookup, uint64_t hash, mds_error_t *err)
         }
 
         wanted = lookup->search != NULL
-                     ? mds_search_wants(lookup->search, item.device)
+                     ? mds_search_matches(lookup->search, item.device)
                      : mds_device_cmp(lookup->device, item.device) == 0;
 
         if (wanted && mds_registry_has(lookup->registry, item.device)) {
@@ -176,7 +178,7 @@ mds_lookup_user(const mds_lookup_t *lookup, mds_error_t *err)
     return status;
 }
 
-/* Calls back for each of the user's devices, in the order of hashes. */
+/* Calls visit for each of the user's devices, in the order of hashes. */
 static mds_status_t
 mds_registry_find_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                        mds_device_visit_t visit, void *data, mds_error_t *err)
@@ -209,13 +211,13 @@ mds_registry_find_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
     return status;
 }
 
-/* Copies of devices, to be sorted. */
+/* Holds copies of devices, to be sorted. */
 typedef struct {
     mds_arena_t       *arena;
     mds_device_t      *devices;
     size_t             count;
     size_t             room;
-    mds_device_visit_t visit; /* for those that are too many */
+    mds_device_visit_t visit; /* if there are too many to sort */
     void              *data;
 } mds_sorter_t;
 
@@ -311,10 +313,10 @@ mds_registry_find_device(mds_registry_t *registry, mds_str_t app,
     return status;
 }
 
-/* A device without user, platform and version: it says only that nothing is
- * known of it until now. */
+/* Turns a device into a record without user, platform and version, which only
+ * says that older records of it do not count. */
 static void
-mds_device_blank(mds_device_t *device, int64_t now_ms)
+mds_device_set_forgotten(mds_device_t *device, int64_t now_ms)
 {
     device->user = mds_null_str;
     device->platform = mds_null_str;
@@ -323,7 +325,7 @@ mds_device_blank(mds_device_t *device, int64_t now_ms)
     device->forgotten = true;
 }
 
-/* Writes whom to forget to a file, which workers look for. */
+/* Writes the devices to forget to a file, which workers read. */
 static mds_status_t
 mds_registry_write_forgotten(mds_registry_t *registry, mds_device_t *devices,
                              size_t count, mds_error_t *err)
@@ -333,7 +335,7 @@ mds_registry_write_forgotten(mds_registry_t *registry, mds_device_t *devices,
     mds_status_t     status;
 
     for (size_t i = 0; i < count; i++) {
-        mds_device_blank(&devices[i], now_ms);
+        mds_device_set_forgotten(&devices[i], now_ms);
     }
 
     status = mds_device_log_append(&log, MDS_TEMP_PREFIX "forget", devices,
@@ -383,7 +385,7 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
         }
     }
 
-    /* A device of its own name's user was found twice. */
+    /* A device whose user has the same name was found twice. */
     if (status == MDS_OK && sorter.count > 0) {
         qsort(sorter.devices, sorter.count, sizeof(*sorter.devices),
               mds_device_name_order);
