@@ -1,3 +1,10 @@
+/*
+ * mds_batch: parses a batch in one pass over its body, without allocating. The
+ * reader understands only the JSON that a batch is made of; it skips all other
+ * values and leaves it to the JSON library to judge and to explain a body with
+ * such values, or with a mistake.
+ */
+
 #include "request/mds_batch.h"
 
 #include "base/mds_quote.h"
@@ -6,7 +13,7 @@
 typedef struct {
     mds_str_t       name;
     mds_attr_id_t   known;
-    mds_json_type_t type; /* a value of another than STRING is empty */
+    mds_json_type_t type; /* value is empty unless it is STRING */
     mds_str_t       value;
 } mds_batch_member_t;
 
@@ -19,34 +26,34 @@ typedef struct {
 } mds_batch_resource_t;
 
 struct mds_batch_s {
-    mds_request_t        common; /* the operator's word, and the body's */
+    mds_request_t        common; /* attributes of operator and body */
     size_t               count;
     mds_batch_resource_t resources[MDS_BATCH_MAX];
     mds_batch_member_t   members[]; /* of all resources */
 };
 
-/* One more than a request can have: more of a resource are not kept, since it
- * is refused for those that are. */
+/* Limits the members that are kept of a resource: one more than a request can
+ * have, so that the resource is refused for those. */
 #define MDS_BATCH_MEMBERS_MAX (MDS_ATTRIBUTES_MAX + 1)
 
-/* No member that has a value is shorter: "":0, */
+/* Defines the bytes of the shortest member that has a value: "":0, */
 #define MDS_BATCH_MEMBER_BYTES 5
 
 /*
- * One pass over the body. What is none of a batch's business (numbers, lists
- * in lists) is passed over without a close look: the body is odd then, and the
- * JSON library has the say whether it is JSON at all.
+ * Holds the state of one pass over the body. Values that a batch does not use
+ * (numbers, lists in lists) are skipped without a close check: the body is then
+ * odd, and the JSON library decides whether it is JSON at all.
  */
 typedef struct {
     const char          *p;
     const char          *end;
-    mds_bounded_output_t decoded; /* what was escaped goes here */
+    mds_bounded_output_t decoded; /* room for unescaped strings */
     mds_batch_t         *batch;
-    mds_batch_member_t  *member;      /* the next one to be filled */
-    mds_batch_member_t  *members_end; /* no member is written from here on */
-    bool                 odd;
-    mds_json_type_t      resources; /* what stands under that name */
-    mds_status_t         status;    /* the first mistake in what is common */
+    mds_batch_member_t  *member;      /* next one to be written */
+    mds_batch_member_t  *members_end; /* end of the room for members */
+    bool                 odd;         /* the JSON library must check the body */
+    mds_json_type_t      resources;   /* type of that member */
+    mds_status_t         status;      /* first mistake in common members */
     mds_error_t         *err;
 } mds_batch_reader_t;
 
@@ -93,15 +100,15 @@ mds_batch_take(mds_batch_reader_t *r, char wanted)
 }
 
 static inline bool
-mds_batch_string(mds_batch_reader_t *r, mds_str_t *string)
+mds_batch_read_string(mds_batch_reader_t *r, mds_str_t *string)
 {
     return mds_batch_take(r, '"')
            && mds_unquote(&r->p, r->end, &r->decoded, string);
 }
 
-/* An array or an object, of which nothing is wanted but its end. */
+/* Skips an array or an object up to its end. */
 static bool
-mds_batch_pass_nested(mds_batch_reader_t *r)
+mds_batch_skip_nested(mds_batch_reader_t *r)
 {
     size_t    depth = 0;
     mds_str_t string;
@@ -113,7 +120,7 @@ mds_batch_pass_nested(mds_batch_reader_t *r)
         }
 
         if (c == '"') {
-            if (!mds_batch_string(r, &string)) {
+            if (!mds_batch_read_string(r, &string)) {
                 return false;
             }
             continue;
@@ -127,9 +134,10 @@ mds_batch_pass_nested(mds_batch_reader_t *r)
     return true;
 }
 
-/* A number, true or false; false: there is not one byte of it. */
+/* Skips a number, true or false. Returns false if there is not one byte of it.
+ */
 static bool
-mds_batch_pass_word(mds_batch_reader_t *r, mds_json_type_t *type)
+mds_batch_skip_word(mds_batch_reader_t *r, mds_json_type_t *type)
 {
     const char *first = r->p;
 
@@ -146,7 +154,8 @@ mds_batch_pass_word(mds_batch_reader_t *r, mds_json_type_t *type)
 }
 
 static bool
-mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
+mds_batch_read_value(mds_batch_reader_t *r, mds_json_type_t *type,
+                     mds_str_t *value)
 {
     char c;
 
@@ -158,7 +167,7 @@ mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
 
     if (c == '"') {
         *type = MDS_JSON_STRING;
-        return mds_batch_string(r, value);
+        return mds_batch_read_string(r, value);
     }
 
     if (c == 'n' && r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
@@ -171,14 +180,14 @@ mds_batch_value(mds_batch_reader_t *r, mds_json_type_t *type, mds_str_t *value)
 
     if (c == '{' || c == '[') {
         *type = c == '{' ? MDS_JSON_OBJECT : MDS_JSON_ARRAY;
-        return mds_batch_pass_nested(r);
+        return mds_batch_skip_nested(r);
     }
 
-    return mds_batch_pass_word(r, type);
+    return mds_batch_skip_word(r, type);
 }
 
 static bool
-mds_batch_object(mds_batch_reader_t *r, mds_batch_read_t read)
+mds_batch_read_object(mds_batch_reader_t *r, mds_batch_read_t read)
 {
     mds_str_t name;
 
@@ -191,8 +200,9 @@ mds_batch_object(mds_batch_reader_t *r, mds_batch_read_t read)
     }
 
     do {
-        if (!mds_batch_string(r, &name) || !mds_batch_take(r, ':')
-            || !read(r, name)) {
+        if (!mds_batch_read_string(r, &name) || !mds_batch_take(r, ':')
+            || !read(r, name))
+        {
             return false;
         }
     } while (mds_batch_take(r, ','));
@@ -200,10 +210,11 @@ mds_batch_object(mds_batch_reader_t *r, mds_batch_read_t read)
     return mds_batch_take(r, '}');
 }
 
-/* One member of an object as the device's word; null is an empty one. */
+/* Sets an attribute that the device claims from a member; null is an empty one.
+ */
 static mds_status_t
-mds_batch_claim(mds_request_t *request, const mds_batch_member_t *member,
-                mds_error_t *err)
+mds_batch_set_claimed(mds_request_t *request, const mds_batch_member_t *member,
+                      mds_error_t *err)
 {
     if (member->type != MDS_JSON_STRING && member->type != MDS_JSON_NULL) {
         return mds_fail(err, MDS_INVALID, "\"%.*s\" is %s; want a string",
@@ -233,9 +244,10 @@ mds_batch_has_member(const mds_batch_resource_t *resource, mds_attr_id_t known,
 }
 
 /*
- * What lies behind the last member that is kept is not looked at: the resource
- * is refused for those before it. But no name comes twice in JSON, and there
- * the library looks, whose search does not slow down with their number.
+ * Keeps a member. Members beyond the last that is kept are not checked here:
+ * the resource is refused for those before. But a name must not come twice in
+ * JSON: the library checks that, as its search does not slow down with the
+ * number of names.
  */
 static bool
 mds_batch_keep(mds_batch_reader_t *r, mds_batch_resource_t *resource,
@@ -258,10 +270,11 @@ mds_batch_keep(mds_batch_reader_t *r, mds_batch_resource_t *resource,
     return true;
 }
 
-/* Whoever could name another in each resource would speak for a crowd, and
- * take a place in a window for each of them. */
+/* Refuses "device" and "user" in a resource: a request that named another in
+ * each could speak for many devices, and take a place in a window for each of
+ * them. */
 static void
-mds_batch_refuse_another(mds_batch_reader_t *r, mds_attr_id_t known)
+mds_batch_refuse_identity(mds_batch_reader_t *r, mds_attr_id_t known)
 {
     const char *name = known == MDS_ATTR_DEVICE ? "device" : "user";
 
@@ -281,9 +294,9 @@ mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
     mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
     mds_batch_member_t    member = { .name = name, .known = mds_attr_id(name) };
 
-    mds_batch_refuse_another(r, member.known);
+    mds_batch_refuse_identity(r, member.known);
 
-    if (!mds_batch_value(r, &member.type, &member.value)
+    if (!mds_batch_read_value(r, &member.type, &member.value)
         || !mds_batch_keep(r, resource, &member))
     {
         return false;
@@ -299,7 +312,7 @@ mds_batch_read_member(mds_batch_reader_t *r, mds_str_t name)
 }
 
 static bool
-mds_batch_resource(mds_batch_reader_t *r)
+mds_batch_read_resource(mds_batch_reader_t *r)
 {
     mds_batch_resource_t *resource = &r->batch->resources[r->batch->count];
     mds_str_t             value;
@@ -311,13 +324,14 @@ mds_batch_resource(mds_batch_reader_t *r)
                                         .name = mds_str("") };
 
     return mds_batch_next(r, &c)
-           && (c == '{' ? mds_batch_object(r, mds_batch_read_member)
-                        : mds_batch_value(r, &resource->type, &value));
+           && (c == '{' ? mds_batch_read_object(r, mds_batch_read_member)
+                        : mds_batch_read_value(r, &resource->type, &value));
 }
 
-/* Those beyond the last that is allowed are counted. */
+/* Reads the resources. Those beyond the last that is allowed are only counted.
+ */
 static bool
-mds_batch_resources(mds_batch_reader_t *r)
+mds_batch_read_resources(mds_batch_reader_t *r)
 {
     mds_json_type_t type;
     mds_str_t       value;
@@ -333,8 +347,8 @@ mds_batch_resources(mds_batch_reader_t *r)
 
     do {
         read = r->batch->count < MDS_BATCH_MAX
-                   ? mds_batch_resource(r)
-                   : mds_batch_value(r, &type, &value);
+                   ? mds_batch_read_resource(r)
+                   : mds_batch_read_value(r, &type, &value);
         r->batch->count++;
     } while (read && mds_batch_take(r, ','));
 
@@ -354,23 +368,23 @@ mds_batch_read_common(mds_batch_reader_t *r, mds_str_t name)
 
     if (resources && mds_batch_next(r, &c) && c == '[') {
         r->resources = MDS_JSON_ARRAY;
-        return mds_batch_resources(r);
+        return mds_batch_read_resources(r);
     }
 
-    if (!mds_batch_value(r, &member.type, &member.value)) {
+    if (!mds_batch_read_value(r, &member.type, &member.value)) {
         return false;
     }
 
     if (resources) {
         r->resources = member.type;
     } else if (r->status == MDS_OK) {
-        r->status = mds_batch_claim(&r->batch->common, &member, r->err);
+        r->status = mds_batch_set_claimed(&r->batch->common, &member, r->err);
     }
 
     return true;
 }
 
-/* *type: of the body as a whole. */
+/* Reads the body; *type is the type of its value. */
 static bool
 mds_batch_read(mds_batch_reader_t *r, mds_str_t body, mds_json_type_t *type)
 {
@@ -383,12 +397,12 @@ mds_batch_read(mds_batch_reader_t *r, mds_str_t body, mds_json_type_t *type)
 
     *type = MDS_JSON_OBJECT;
 
-    return (c == '{' ? mds_batch_object(r, mds_batch_read_common)
-                     : mds_batch_value(r, type, &value))
+    return (c == '{' ? mds_batch_read_object(r, mds_batch_read_common)
+                     : mds_batch_read_value(r, type, &value))
            && !mds_batch_next(r, &c);
 }
 
-/* The mistakes of a body that is JSON. */
+/* Checks a body that is JSON for mistakes. */
 static mds_status_t
 mds_batch_check(const mds_batch_reader_t *r, mds_json_type_t type)
 {
@@ -412,7 +426,8 @@ mds_batch_check(const mds_batch_reader_t *r, mds_json_type_t type)
     return r->status;
 }
 
-/* Whether the library takes it for JSON, and what it says if not. */
+/* Parses the body with the JSON library, and returns its error, or a general
+ * one if only this reader has failed. */
 static mds_status_t
 mds_batch_explain(mds_str_t body, bool read, mds_error_t *err)
 {
@@ -428,9 +443,9 @@ mds_batch_explain(mds_str_t body, bool read, mds_error_t *err)
                : status;
 }
 
-/* How many members there is room for: as many as JSON of that length has. */
+/* Returns the number of members that JSON of that length can have. */
 static size_t
-mds_batch_room(size_t len)
+mds_batch_members_max(size_t len)
 {
     return len / MDS_BATCH_MEMBER_BYTES + 1;
 }
@@ -438,9 +453,9 @@ mds_batch_room(size_t len)
 size_t
 mds_batch_bytes(size_t len)
 {
-    /* Nothing takes more bytes decoded than it did before. */
+    /* No string takes more bytes decoded than encoded. */
     return sizeof(mds_batch_t)
-           + mds_batch_room(len) * sizeof(mds_batch_member_t) + len;
+           + mds_batch_members_max(len) * sizeof(mds_batch_member_t) + len;
 }
 
 mds_status_t
@@ -448,14 +463,15 @@ mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
                 mds_error_t *err, mds_batch_t **batch)
 {
     mds_batch_t *parsed = memory;
-    char *decoded = (char *) (parsed->members + mds_batch_room(body.len));
+    char        *decoded
+        = (char *) (parsed->members + mds_batch_members_max(body.len));
     mds_batch_reader_t r = {
         .p = body.data,
         .end = body.data + body.len,
         .decoded = { .p = decoded, .end = decoded + body.len },
         .batch = parsed,
         .member = parsed->members,
-        .members_end = parsed->members + mds_batch_room(body.len),
+        .members_end = parsed->members + mds_batch_members_max(body.len),
         .err = err,
     };
     mds_json_type_t type = MDS_JSON_ABSENT;
@@ -518,7 +534,7 @@ mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,
     mds_request_copy(request, &batch->common);
 
     for (size_t m = 0; status == MDS_OK && m < resource->count; m++) {
-        status = mds_batch_claim(request, &resource->members[m], err);
+        status = mds_batch_set_claimed(request, &resource->members[m], err);
     }
 
     return status == MDS_OK ? mds_request_validate(request, err) : status;

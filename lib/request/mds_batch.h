@@ -6,7 +6,7 @@
  * Attributes of a resource come before those of the body, and the operator's
  * before both. A request speaks for one device and one user: "device" and
  * "user" are the body's alone. A body is read in one pass, without allocating;
- * what is wrong with one that cannot be read so is for the JSON library to say.
+ * the JSON library explains the mistake in one that cannot be read so.
  */
 
 #ifndef MDS_BATCH_H
@@ -22,21 +22,27 @@ typedef struct mds_batch_s mds_batch_t;
 /* Returns the bytes of memory that it takes to parse a body of that length. */
 size_t mds_batch_bytes(size_t len);
 
-/* Reads a body; fixed has the operator's attributes. *batch lies in memory,
- * which is aligned for any type; it and body have to outlive the batch.
- * MDS_INVALID: it is not such a body; *err names the place. */
+/*
+ * Parses a body; fixed has the operator's attributes. *batch lies in memory,
+ * which is aligned for any type; memory and body must outlive the batch.
+ * Returns MDS_INVALID, with the place of the mistake, if the body is not a
+ * batch.
+ */
 mds_status_t
 mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
                 mds_error_t *err, mds_batch_t **batch) MDS_MUST_CHECK;
 
 size_t mds_batch_count(const mds_batch_t *batch);
 
-/* Return kind and name as in the body, for the answer; empty: not a string. */
+/* Return kind and name as in the body, for the answer; empty if not a string.
+ */
 mds_str_t mds_batch_kind(const mds_batch_t *batch, size_t i);
 mds_str_t mds_batch_name(const mds_batch_t *batch, size_t i);
 
-/* Gives the i-th question with all its attributes. Views live as long as the
- * batch. MDS_INVALID is a mistake in this question alone. */
+/*
+ * Fills the request for the i-th resource, with all its attributes. Views live
+ * as long as the batch. MDS_INVALID is a mistake in this one alone.
+ */
 mds_status_t
 mds_batch_request(const mds_batch_t *batch, size_t i, mds_request_t *request,
                   mds_error_t *err) MDS_MUST_CHECK;

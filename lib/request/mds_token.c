@@ -1,3 +1,8 @@
+/*
+ * mds_token: writes and reads tokens. Both pass bits through one integer and
+ * allocate nothing, since each config answer has a token.
+ */
+
 #include "request/mds_token.h"
 
 #include "base/mds_bounded_output.h"
@@ -9,20 +14,20 @@
 static const char mds_token_digits[]
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* The digit of the six bits from there on. */
+/* Returns the digit of the six bits that begin at bit from. */
 #define mds_token_digit_at(bits, from) mds_token_digits[(bits) >> (from) &0x3f]
 
-/* The key is no secret. */
+/* Computes the check of the digits. Its key is not secret. */
 static uint32_t
-mds_token_check(const char *text, size_t len)
+mds_token_compute_check(const char *text, size_t len)
 {
     return (uint32_t) mds_siphash((const uint8_t *) "mds_token digits",
                                   (mds_str_t){ len, text })
            & 0xffffff;
 }
 
-/* Bits come in groups of 4 and more, and go out as digits of 6: the latest
- * are kept until there are enough for some digits. */
+/* Holds the bits that are not written yet: bits are added in groups of 4 and
+ * more, and written as digits of 6. */
 typedef struct {
     mds_bounded_output_t room;
     uint64_t             bits;
@@ -72,7 +77,7 @@ mds_token_put(mds_token_writer_t *w, uint32_t value, unsigned bits)
     }
 }
 
-/* All there are, filled up with zero bits. */
+/* Writes all bits that are left, filled up with zero bits. */
 static void
 mds_token_flush(mds_token_writer_t *w)
 {
@@ -117,7 +122,8 @@ mds_token_write(uint32_t epoch, const uint32_t *numbers, size_t count,
     }
 
     mds_token_flush(&w);
-    mds_token_put(&w, mds_token_check(text, (size_t) (w.room.p - text)), 24);
+    mds_token_put(&w, mds_token_compute_check(text, (size_t) (w.room.p - text)),
+                  24);
     mds_token_put_last(&w);
 
     return w.room.overrun ? 0 : (size_t) (w.room.p - text);
@@ -138,7 +144,7 @@ mds_token_digit(char c)
     return at == NULL ? UINT32_MAX : (uint32_t) (at - mds_token_digits);
 }
 
-/* False: there are not so many bits left. */
+/* Reads a number of so many bits. Returns false if fewer are left. */
 static bool
 mds_token_get(mds_token_reader_t *r, unsigned bits, uint32_t *value)
 {
@@ -163,8 +169,8 @@ mds_token_get(mds_token_reader_t *r, unsigned bits, uint32_t *value)
     return true;
 }
 
-/* False: none left, or none of 32 bits; a group of zero alone is what fills
- * up. */
+/* Reads a gap. Returns false if none is left, or if it has more than 32 bits; a
+ * single group of zero is padding. */
 static bool
 mds_token_get_gap(mds_token_reader_t *r, uint32_t *gap)
 {
@@ -188,9 +194,9 @@ mds_token_get_gap(mds_token_reader_t *r, uint32_t *gap)
     return false;
 }
 
-/* Takes the last digits away. */
+/* Returns whether the check is right, and cuts its digits off the text. */
 static bool
-mds_token_whole(mds_str_t *text)
+mds_token_strip_check(mds_str_t *text)
 {
     mds_token_reader_t r;
     uint32_t           high, low;
@@ -205,11 +211,12 @@ mds_token_whole(mds_str_t *text)
 
     return mds_token_get(&r, 12, &high) && mds_token_get(&r, 12, &low)
            && !r.failed
-           && (high << 12 | low) == mds_token_check(text->data, text->len);
+           && (high << 12 | low)
+                  == mds_token_compute_check(text->data, text->len);
 }
 
 static bool
-mds_token_head(mds_token_reader_t *r, uint32_t epoch)
+mds_token_read_head(mds_token_reader_t *r, uint32_t epoch)
 {
     uint32_t version, byte, read = 0;
 
@@ -235,12 +242,12 @@ mds_token_read(mds_str_t text, uint32_t epoch, uint32_t *numbers, size_t max,
     uint32_t           last = 0, gap;
     size_t             n = 0;
 
-    if (!mds_token_whole(&text)) {
+    if (!mds_token_strip_check(&text)) {
         return false;
     }
 
     r = (mds_token_reader_t){ .text = text };
-    if (!mds_token_head(&r, epoch)) {
+    if (!mds_token_read_head(&r, epoch)) {
         return false;
     }
 
