@@ -72,10 +72,14 @@ ngx_http_mds_json_string(ngx_http_mds_json_t *w, const char *before,
 static inline void
 ngx_http_mds_json_number(ngx_http_mds_json_t *w, uint64_t number)
 {
-    u_char  text[NGX_INT64_LEN];
-    u_char *end = ngx_http_mds_cpy_number(text, number);
+    u_char text[NGX_INT64_LEN];
+    size_t len = ngx_http_mds_cpy_number(text, number) - text;
 
-    ngx_http_mds_json_bytes(w, (char *) text, end - text);
+    if (w->out.p == NULL) {
+        w->len += len;
+    } else if (mds_bounded_output_has(&w->out, len)) {
+        w->out.p = (char *) ngx_cpymem(w->out.p, text, len);
+    }
 }
 
 #endif
