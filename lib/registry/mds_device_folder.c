@@ -64,7 +64,7 @@ mds_device_folder_open(const char *depot, mds_error_t *err, int *dir)
 mds_status_t
 mds_device_folder_make(const char *depot, mds_error_t *err)
 {
-    struct stat  st;
+    struct stat  st, data;
     int          state, dir = -1;
     mds_status_t status = mds_device_state_open(depot, err, &state);
 
@@ -72,8 +72,11 @@ mds_device_folder_make(const char *depot, mds_error_t *err)
         return status;
     }
 
-    if (fstat(state, &st) != 0
-        || (mkdirat(state, "devices", 0700) != 0 && errno != EEXIST))
+    /* A directory without it is not a state, but the place for one. */
+    if (fstatat(state, "data.mdb", &data, AT_SYMLINK_NOFOLLOW) != 0) {
+        status = mds_fail_errno(err, "find \"%s/state/data.mdb\"", depot);
+    } else if (fstat(state, &st) != 0
+               || (mkdirat(state, "devices", 0700) != 0 && errno != EEXIST))
     {
         status = mds_fail_errno(err, "make \"%s/state/devices\"", depot);
     } else {

@@ -59,7 +59,8 @@ mds_device_file_parse(const char *name, mds_device_file_t *file);
 mds_status_t mds_device_folder_open(const char *depot, mds_error_t *err,
                                     int *dir) MDS_MUST_CHECK;
 
-/* Creates the folder of a depot that has none, for the owner of its state. */
+/* Creates the folder of a depot that has none, for the owner of its state.
+ * Returns MDS_NOT_FOUND if there is no state: no data.mdb. */
 mds_status_t
 mds_device_folder_make(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -11,6 +11,7 @@
  * for each new or changed one, the longest merge, CPU seconds.
  */
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -287,6 +288,8 @@ main(int argc, char **argv)
 
     if (mds_path(&path, &err, "%s/state", argv[1]) != MDS_OK
         || mds_dir_make(path.text, 0770, &err) != MDS_OK
+        || mds_path(&path, &err, "%s/state/data.mdb", argv[1]) != MDS_OK
+        || close(creat(path.text, 0660)) != 0
         || mds_device_folder_make(argv[1], &err) != MDS_OK
         || mds_device_folder_open(argv[1], &err, &dir) != MDS_OK)
     {

@@ -113,6 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char   *path = fuzz_file(0, data, size), *stored, *again;
     mdsctl_zip_t *zip;
     mds_sha256_t  before, after;
+    bool          readable;
 
     (void) contents(path, &before);
     stored = store(path, 1);
@@ -135,8 +136,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     same(stored, again);
 
-    fuzz_must(contents(path, &before) && contents(stored, &after)
-              && mds_sha256_eq(&before, &after));
+    /* Names and types that cannot be laid out are stored as they are. */
+    readable = contents(path, &before);
+    fuzz_must(contents(stored, &after) == readable
+              && (!readable || mds_sha256_eq(&before, &after)));
 
     return 0;
 }

@@ -63,7 +63,7 @@ begin(void **unused)
     limits = (mds_registry_limits_t){ 0, 0 };
     set_clock(NOW);
 
-    return shell("rm -rf state; mkdir state")
+    return shell("rm -rf state; mkdir state; touch state/data.mdb")
                    && mds_device_folder_make(workdir("."), &err) == MDS_OK
                    && mds_device_folder_open(workdir("."), &err, &dir)
                           == MDS_OK
