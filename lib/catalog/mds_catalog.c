@@ -258,8 +258,10 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
     mds_str_t key = { app.len + 1 + kind.len + 1 + name.len, bytes };
     mds_str_t value;
 
-    if (app.len > MDS_APP_MAX || kind.len > MDS_KIND_MAX
-        || name.len > MDS_NAME_MAX) {
+    /* Without an app or a kind, which have no bytes then, nothing is known. */
+    if (app.len == 0 || app.len > MDS_APP_MAX || kind.len == 0
+        || kind.len > MDS_KIND_MAX || name.len > MDS_NAME_MAX)
+    {
         return MDS_NOT_FOUND;
     }
 
