@@ -45,6 +45,11 @@ typedef enum {
     MDS_RELEASE_ROLLED_BACK
 } mds_release_state_t;
 
+#define MDS_RELEASE_STATES (MDS_RELEASE_ROLLED_BACK + 1)
+
+/* The states as documents name them. */
+extern const char *const mds_release_state_names[MDS_RELEASE_STATES];
+
 /* The answer to a device for whose version there is no delta. */
 typedef enum { MDS_MISSING_FULL, MDS_MISSING_NONE } mds_missing_t;
 

@@ -41,7 +41,7 @@ mds_manifest_check_resource(const mds_client_manifest_t *manifest,
         if (!mds_str_eq(asked, names[i].found)) {
             return mds_fail(
                 err, MDS_CONFLICT,
-                "manifest: it is for %.*s \"%.*s\", asked was \"%.*s\"",
+                "manifest: it is for %.*s \"%.*s\", and \"%.*s\" was requested",
                 MDS_STR(names[i].what), MDS_STR(names[i].found),
                 MDS_STR(asked));
         }
@@ -83,7 +83,7 @@ mds_manifest_check_channel(const mds_client_manifest_t *manifest,
                : mds_fail(
                    err, MDS_CONFLICT,
                    "manifest: it is for certain channels, and no channel was"
-                   " asked for");
+                   " requested");
 }
 
 /* Fails if the request refuses the version. */

@@ -263,7 +263,7 @@ mds_generation_is_old(const char *name, uint64_t serial, unsigned keep)
 {
     uint64_t number;
 
-    if (strncmp(name, MDS_TEMP_PREFIX, sizeof(MDS_TEMP_PREFIX) - 1) == 0) {
+    if (mds_is_temp_name(name)) {
         return true;
     }
 

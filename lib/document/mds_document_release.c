@@ -167,11 +167,8 @@ mds_read_priority(mds_reader_t *r, const mds_json_t *json, void *dest)
 static void
 mds_read_state(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
-    static const char *const names[]
-        = { "running", "paused", "ended", "rolled_back" };
-
     *(mds_release_state_t *) dest
-        = mds_read_name(r, json, names, mds_nelems(names));
+        = mds_read_name(r, json, mds_release_state_names, MDS_RELEASE_STATES);
 }
 
 static void

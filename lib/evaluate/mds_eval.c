@@ -125,19 +125,12 @@ mds_eval_build(mds_eval_t *eval, mds_range_t builds, bool embedded)
 
 /* The tests that a release has to pass */
 
-static const char *const mds_state_names[] = {
-    [MDS_RELEASE_RUNNING] = "running",
-    [MDS_RELEASE_PAUSED] = "paused",
-    [MDS_RELEASE_ENDED] = "ended",
-    [MDS_RELEASE_ROLLED_BACK] = "rolled_back",
-};
-
 static bool
 mds_test_state(mds_eval_t *eval, const mds_release_record_t *release,
                mds_eval_mode_t mode)
 {
     return mds_eval_trace(eval, "state", mds_null_str,
-                          mds_str_of(mds_state_names[release->state]),
+                          mds_str_of(mds_release_state_names[release->state]),
                           mds_eval_state_fits(release, mode),
                           mode == MDS_EVAL_ROLLBACK_TARGET ? "running or ended"
                                                            : "running");

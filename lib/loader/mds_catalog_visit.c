@@ -1,13 +1,13 @@
 /*
- * Walks over the records of a generation and their answers.
+ * Walks over the values of a generation, its records, and their answers.
  */
 
 #include "loader/mds_catalog_visit.h"
 
 mds_status_t
-mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
-                          mds_record_visit_t visit, void *data,
-                          mds_error_t *err)
+mds_catalog_visit(mds_catalog_t *catalog, mds_catalog_table_t table,
+                  mds_str_t prefix, mds_catalog_value_visit_t visit, void *data,
+                  mds_error_t *err)
 {
     mds_lmdb_t        *lmdb = mds_catalog_lmdb(catalog);
     mds_lmdb_cursor_t *cursor;
@@ -18,16 +18,12 @@ mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
         return status;
     }
 
-    cursor = mds_lmdb_walk(lmdb, MDS_CATALOG_RESOURCES, prefix);
+    cursor = mds_lmdb_walk(lmdb, table, prefix);
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
            && mds_str_starts(key, prefix))
     {
-        status = mds_record_check(value, err);
-
-        if (status == MDS_OK) {
-            status = visit(data, (const mds_record_t *) value.data, err);
-        }
+        status = visit(data, value, err);
     }
 
     mds_lmdb_walk_end(cursor);
@@ -38,6 +34,35 @@ mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
 
     mds_catalog_end(catalog);
     return status;
+}
+
+/* The visitor of records and its data. */
+typedef struct {
+    mds_record_visit_t visit;
+    void              *data;
+} mds_record_visitor_t;
+
+static mds_status_t
+mds_catalog_visit_record(void *data, mds_str_t value, mds_error_t *err)
+{
+    mds_record_visitor_t *visitor = data;
+    mds_status_t          status = mds_record_check(value, err);
+
+    return status == MDS_OK
+               ? visitor->visit(visitor->data,
+                                (const mds_record_t *) value.data, err)
+               : status;
+}
+
+mds_status_t
+mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
+                          mds_record_visit_t visit, void *data,
+                          mds_error_t *err)
+{
+    mds_record_visitor_t visitor = { visit, data };
+
+    return mds_catalog_visit(catalog, MDS_CATALOG_RESOURCES, prefix,
+                             mds_catalog_visit_record, &visitor, err);
 }
 
 mds_status_t

@@ -1,5 +1,5 @@
 /*
- * mds_catalog_visit: visits all records of a generation, and their manifests.
+ * mds_catalog_visit: visits all values of a generation, and their manifests.
  *
  * The first status that is not MDS_OK ends a visit and is returned. Records are
  * valid during the call.
@@ -11,6 +11,9 @@
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_record.h"
 
+typedef mds_status_t (*mds_catalog_value_visit_t)(void *data, mds_str_t value,
+                                                  mds_error_t *err);
+
 typedef mds_status_t (*mds_record_visit_t)(void               *data,
                                            const mds_record_t *record,
                                            mds_error_t        *err);
@@ -20,8 +23,14 @@ typedef mds_status_t (*mds_answer_visit_t)(void               *data,
                                            const mds_answer_t *answer,
                                            mds_error_t        *err);
 
-/* Visits, in a transaction of its own, the records of resources whose keys
- * begin with the prefix. Each is checked before. */
+/* Visits, in a transaction of its own, the values of a table whose keys begin
+ * with the prefix. They are not checked. */
+mds_status_t
+mds_catalog_visit(mds_catalog_t *catalog, mds_catalog_table_t table,
+                  mds_str_t prefix, mds_catalog_value_visit_t visit, void *data,
+                  mds_error_t *err) MDS_MUST_CHECK;
+
+/* The same for the records of resources. Each is checked before. */
 mds_status_t mds_catalog_visit_records(mds_catalog_t *catalog, mds_str_t prefix,
                                        mds_record_visit_t visit, void *data,
                                        mds_error_t *err) MDS_MUST_CHECK;

@@ -19,9 +19,6 @@ typedef struct {
     mds_error_t              *err;
 } mds_change_release_t;
 
-static const char *const mds_change_states[]
-    = { "running", "paused", "ended", "rolled_back" };
-
 /* Checks that a final state stays: a release that has ended may only be rolled
  * back, and one that was rolled back changes no more. */
 static mds_status_t
@@ -44,7 +41,7 @@ mds_change_final(const mds_change_release_t *c)
                            "found \"%s\"; release \"%.*s\" is %.*s, which is"
                            " final: a new release takes up what it was for, and"
                            " `mdsctl revert` undoes a change",
-                           mds_change_states[release->state],
+                           mds_release_state_names[release->state],
                            MDS_STR(release->id), MDS_STR(was));
 }
 

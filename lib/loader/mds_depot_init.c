@@ -111,8 +111,7 @@ static bool
 mds_depot_is_own_name(const char *name)
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0
-        || mds_str_starts(mds_str_of(name), mds_str(MDS_TEMP_PREFIX)))
-    {
+        || mds_is_temp_name(name)) {
         return true;
     }
 

@@ -14,7 +14,7 @@
      && mds_scopes_meet(&(a)->platforms, &(b)->platforms)                      \
      && mds_scopes_meet(&(a)->channels, &(b)->channels))
 
-static const char *const mds_release_state_names[] = {
+static const char *const mds_release_state_words[] = {
     [MDS_RELEASE_RUNNING] = "running",
     [MDS_RELEASE_PAUSED] = "paused",
     [MDS_RELEASE_ENDED] = "ended",
@@ -24,7 +24,7 @@ static const char *const mds_release_state_names[] = {
 const char *
 mds_release_state_name(const mds_release_t *release)
 {
-    return mds_release_state_names[release->state];
+    return mds_release_state_words[release->state];
 }
 
 bool

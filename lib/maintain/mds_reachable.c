@@ -179,8 +179,9 @@ mds_reachable_record(void *data, const mds_record_t *record, mds_error_t *err)
 }
 
 static mds_status_t
-mds_reachable_list(mds_reachable_t *set, mds_str_t value, mds_error_t *err)
+mds_reachable_list(void *data, mds_str_t value, mds_error_t *err)
 {
+    mds_reachable_t         *set = data;
     const mds_list_record_t *record = (const void *) value.data;
     mds_sha256_t             sha256;
     mds_status_t             status = mds_list_record_check(value, err);
@@ -193,35 +194,6 @@ mds_reachable_list(mds_reachable_t *set, mds_str_t value, mds_error_t *err)
     return status;
 }
 
-static mds_status_t
-mds_reachable_lists(mds_reachable_t *set, mds_catalog_t *catalog,
-                    mds_error_t *err)
-{
-    mds_lmdb_t        *lmdb = mds_catalog_lmdb(catalog);
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    mds_status_t       status = mds_catalog_begin(catalog, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    cursor = mds_lmdb_walk(lmdb, MDS_CATALOG_LISTS, mds_null_str);
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_reachable_list(set, value, err);
-    }
-
-    mds_lmdb_walk_end(cursor);
-
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(lmdb, err);
-    }
-
-    mds_catalog_end(catalog);
-    return status;
-}
-
 mds_status_t
 mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
                       mds_error_t *err)
@@ -230,5 +202,8 @@ mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
         = mds_catalog_visit_records(catalog, mds_null_str, mds_reachable_record,
                                     set, err);
 
-    return status == MDS_OK ? mds_reachable_lists(set, catalog, err) : status;
+    return status == MDS_OK
+               ? mds_catalog_visit(catalog, MDS_CATALOG_LISTS, mds_null_str,
+                                   mds_reachable_list, set, err)
+               : status;
 }

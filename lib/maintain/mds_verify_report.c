@@ -109,9 +109,7 @@ static int
 mds_verify_is_wanted(const struct dirent *entry)
 {
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0
-           && strncmp(entry->d_name, MDS_TEMP_PREFIX,
-                      sizeof(MDS_TEMP_PREFIX) - 1)
-                  != 0;
+           && !mds_is_temp_name(entry->d_name);
 }
 
 static mds_status_t

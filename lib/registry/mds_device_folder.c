@@ -445,51 +445,36 @@ mds_device_file_commit(int dir, int fd, const char *temp, const char *name,
                            : mds_fail_errno(err, "sync \"state/devices\"");
 }
 
+/* A file's path in the depot, for messages. Names that are longer than the
+ * registry's own are cut. */
+typedef struct {
+    char text[sizeof("state/devices/") + MDS_DEVICE_NAME_BYTES];
+} mds_device_path_t;
+
+static void
+mds_device_path(mds_device_path_t *path, const char *name)
+{
+    (void) snprintf(path->text, sizeof(path->text), "state/devices/%s", name);
+}
+
 mds_status_t
 mds_device_file_write(int fd, const char *name, const void *data, size_t len,
                       mds_error_t *err)
 {
-    const char *next = data;
+    mds_device_path_t path;
 
-    while (len > 0) {
-        ssize_t n = write(fd, next, len);
-
-        if (n >= 0) {
-            next += n;
-            len -= (size_t) n;
-
-        } else if (errno != EINTR) {
-            return mds_fail_errno(err, "write \"state/devices/%s\"", name);
-        }
-    }
-
-    return MDS_OK;
+    mds_device_path(&path, name);
+    return mds_file_write_all(fd, path.text, data, len, err);
 }
 
 mds_status_t
 mds_device_file_read(int fd, const char *name, uint64_t offset, void *data,
                      size_t len, mds_error_t *err)
 {
-    char *next = data;
+    mds_device_path_t path;
 
-    while (len > 0) {
-        ssize_t n = pread(fd, next, len, (off_t) offset);
-
-        if (n > 0) {
-            next += n;
-            offset += (uint64_t) n;
-            len -= (size_t) n;
-
-        } else if (n == 0) {
-            return mds_fail(err, MDS_DAMAGED,
-                            "\"state/devices/%s\" is truncated", name);
-
-        } else if (errno != EINTR) {
-            return mds_fail_errno(err, "read \"state/devices/%s\"", name);
-        }
-    }
-
-    return MDS_OK;
+    mds_device_path(&path, name);
+    return mds_file_read_at(fd, path.text, offset, data, len, err);
 }
 
 mds_status_t
