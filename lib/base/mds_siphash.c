@@ -197,14 +197,12 @@ mds_sip_lanes(const uint8_t *keys, mds_str_t data, uint64_t last,
               uint64_t *digests)
 {
     mds_sip_t s[2];
-    uint64_t  word;
 
     mds_sip_begin(&s[0], keys);
     mds_sip_begin(&s[1], keys + MDS_LANES * MDS_SIPHASH_KEY);
 
-    for (size_t i = 0; i + sizeof(word) <= data.len; i += sizeof(word)) {
-        memcpy(&word, data.data + i, sizeof(word));
-        mds_sip_word(s, le64toh(word));
+    for (size_t i = 0; i + 8 <= data.len; i += 8) {
+        mds_sip_word(s, mds_word_load(data.data + i));
     }
 
     mds_sip_word(s, last);

@@ -42,18 +42,19 @@ mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by)
     eval->bucket_count[by] = count;
 }
 
-/* Looks the device or user up in the list, once a request. */
+/* Looks the device or user up in the list, once a request for each meaning of a
+ * match that is given up: two bits of a byte have the result of one. */
 static bool
 mds_eval_list_match(mds_eval_t *eval, uint32_t i, const mds_list_ref_t *list,
                     bool on_match_limit)
 {
-    uint8_t *match = i < MDS_LIST_MATCHES_MAX && !on_match_limit
-                         ? &eval->list_matches[i]
-                         : NULL;
+    unsigned shift = on_match_limit ? 2 : 0;
+    uint8_t *match = i < MDS_LIST_MATCHES_MAX ? &eval->list_matches[i] : NULL;
+    unsigned known = match == NULL ? MDS_MATCH_UNKNOWN : *match >> shift & 3;
     bool     in = false;
 
-    if (match != NULL && *match != MDS_MATCH_UNKNOWN) {
-        return *match == MDS_MATCH_YES;
+    if (known != MDS_MATCH_UNKNOWN) {
+        return known == MDS_MATCH_YES;
     }
 
     if (eval->ids[list->by].len > 0 && eval->status == MDS_OK) {
@@ -66,7 +67,7 @@ mds_eval_list_match(mds_eval_t *eval, uint32_t i, const mds_list_ref_t *list,
     }
 
     if (match != NULL) {
-        *match = in ? MDS_MATCH_YES : MDS_MATCH_NO;
+        *match |= (uint8_t) ((in ? MDS_MATCH_YES : MDS_MATCH_NO) << shift);
     }
 
     return in;
@@ -117,7 +118,7 @@ mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
                     uint64_t threshold, const char *what, bool in)
 {
     mds_str_t id = eval->ids[release->by];
-    uint64_t  bucket = mds_eval_bucket(eval, release->salt, release->by);
+    uint64_t  bucket;
 
     if (id.len == 0) {
         return mds_eval_trace(eval, what, mds_null_str, id, false,
@@ -125,6 +126,8 @@ mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
                               mds_percent_of(threshold),
                               release->by == MDS_BY_USER ? "user" : "device");
     }
+
+    bucket = mds_eval_bucket(eval, release->salt, release->by);
 
     return mds_eval_trace(eval, what, mds_null_str, id, in,
                           "bucket %.4f, below %.4f", mds_percent_of(bucket),

@@ -136,11 +136,15 @@ mds_setting_select(mds_settings_eval_t *c, const mds_candidate_t *first,
             continue;
         }
 
-        /* Nothing is evaluated once a candidate is chosen. */
-        if ((match == MDS_MATCH_UNKNOWN || at->bucket == MDS_BUCKET_ASK)
-            && (chosen != (uintptr_t) end || !mds_settings_test(c, at)))
-        {
-            continue;
+        if (match == MDS_MATCH_UNKNOWN || at->bucket == MDS_BUCKET_ASK) {
+            /* None behind a chosen candidate is before it. */
+            if (chosen != (uintptr_t) end) {
+                break;
+            }
+
+            if (!mds_settings_test(c, at)) {
+                continue;
+            }
         }
 
         in = at->bucket != MDS_BUCKET_PERCENT

@@ -21,7 +21,11 @@ mds_message_count(const mds_record_t *record)
     return record->tables[MDS_TABLE_MESSAGES].count;
 }
 
-const mds_release_record_t *
+/*
+ * Returns the official version of a platform: the highest among the running
+ * releases that are for everybody, without exception and rule; or NULL.
+ */
+static const mds_release_record_t *
 mds_find_official(mds_eval_t *eval, mds_str_t platform)
 {
     const mds_record_t         *record = eval->record;

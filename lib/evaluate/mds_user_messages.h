@@ -18,13 +18,6 @@
  */
 const mds_message_record_t *mds_message_hit(mds_eval_t *eval);
 
-/*
- * Returns the official version of a platform: the highest among the running
- * releases that are for everybody, without exception and rule; or NULL.
- */
-const mds_release_record_t *
-mds_find_official(mds_eval_t *eval, mds_str_t platform);
-
 typedef struct {
     uint64_t  id;
     mds_str_t platform;
