@@ -126,8 +126,8 @@ mds_manifest_check_rollback(const mds_client_manifest_t *manifest,
         || mds_version_cmp(&has, &from) != 0)
     {
         return mds_fail(err, MDS_CONFLICT,
-                        "manifest: it takes back version \"%.*s\", installed is"
-                        " \"%.*s\"",
+                        "manifest: it takes back version \"%.*s\", and"
+                        " \"%.*s\" is installed",
                         MDS_STR(manifest->from), MDS_STR(installed));
     }
 

@@ -140,6 +140,7 @@ mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
 {
     mds_status_t status;
     mds_str_t    record;
+    mds_error_t  why;
 
     mds_compile_header(x, key);
 
@@ -164,9 +165,12 @@ mds_compile_record(mds_compile_ctx_t *x, mds_str_t kind, mds_str_t key,
         return mds_fail_memory(err);
     }
 
-    status = mds_record_builder_finish(x->builder, err, &record);
+    status = mds_record_builder_finish(x->builder, &why, &record);
 
-    return status == MDS_OK ? x->c->emit(x->c, key, record, err) : status;
+    return status == MDS_OK
+               ? x->c->emit(x->c, key, record, err)
+               : mds_fail(err, status, "%.*s of app \"%.*s\": %s",
+                          MDS_STR(kind), MDS_STR(x->model->app), why.text);
 }
 
 static mds_status_t

@@ -276,13 +276,12 @@ mds_record_builder_finish(mds_record_builder_t *builder, mds_error_t *err,
     }
 
     if (bytes > UINT32_MAX) {
-        return mds_fail(err, MDS_INVALID, "a record of over 4 GiB");
+        return mds_fail(err, MDS_INVALID, "the record has over 4 GiB");
     }
 
     if (header->tables[MDS_TABLE_ATTRIBUTES].count > MDS_RULE_ATTRIBUTES_MAX) {
         return mds_fail(err, MDS_INVALID,
-                        "its rules ask about %u attributes, at most %d are"
-                        " allowed",
+                        "the rules name %u attributes; at most %d are allowed",
                         header->tables[MDS_TABLE_ATTRIBUTES].count,
                         MDS_RULE_ATTRIBUTES_MAX);
     }

@@ -103,11 +103,17 @@ mds_json_t *mds_json_null_new(void);
 /*
  * Builds a value from a format, as json_pack() of jansson does:
  *
- *   mds_json_pack("{s:o, s:I, s:b, s:s}",
- *                 "id", mds_json_string_new(id),     o   a value, which is
- * taken "count", (int64_t) count,          I   an int64_t: cast others "last",
- * is_last,                   b   a bool "type", "list")                    s a
- * char *, of UTF-8
+ *   mds_json_pack("{s:o, s:I, s:b, s:[s]}", "id", mds_json_string_new(id),
+ *                 "count", (int64_t) count, "last", is_last, "type", "list")
+ *
+ *   s   a char * of UTF-8
+ *   I   an int64_t: cast others
+ *   i   an int
+ *   b   an int that is taken as a bool
+ *   o   a value, whose reference is taken
+ *   O   a value, which is retained
+ *   {}  an object of pairs of "s:" and a value
+ *   []  an array of values
  *
  * "s?" and "o?" write null for NULL, and "s*" and "o*" leave the member out.
  * Returns NULL if memory was short, also for an "o" that is NULL; the values

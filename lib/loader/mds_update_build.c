@@ -265,6 +265,7 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
     mds_loader_t   *loader = u->loader;
     mds_build_run_t run
         = mds_build_init(loader, u->model, u->serial, u->now_ms);
+    mds_error_t  why;
     mds_status_t status;
 
     run.signing.signer = u->signer;
@@ -273,7 +274,14 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
                            true, err, &run.before);
 
     if (status == MDS_OK) {
-        status = mds_build_run(&run, err);
+        status = mds_build_run(&run, &why);
+
+        /* What begins with a pointer is about a place of the document. */
+        if (status != MDS_OK) {
+            (void) mds_fail(err, status, "%s%s%s",
+                            why.text[0] == '/' ? u->change->what : "",
+                            why.text[0] == '/' ? ": " : "", why.text);
+        }
     }
 
     if (status == MDS_OK) {

@@ -52,7 +52,13 @@ choose_time(mdsctl_unpack_t *u, int dir, mds_error_t *err)
     time_t         chosen = time(NULL);
 
     if (stream == NULL) {
-        return mds_fail_errno(err, "read the directory");
+        mds_status_t status = mds_fail_errno(err, "read the directory");
+
+        if (fd >= 0) {
+            (void) close(fd);
+        }
+
+        return status;
     }
 
     while ((entry = readdir(stream)) != NULL) {

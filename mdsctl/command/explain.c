@@ -135,24 +135,26 @@ add_event(mds_trace_t *trace, const mds_trace_event_t *event)
 }
 
 static mds_status_t
-set_manifest(mds_json_t *o, const mds_decision_t *decision)
+set_manifest(mds_json_t *o, const mds_decision_t *decision, mds_error_t *err)
 {
-    mds_json_t *manifest;
-    mds_error_t err;
+    mds_json_t  *manifest = NULL;
+    mds_status_t status;
 
     if (decision->manifest.len == 0) {
         return MDS_OK;
     }
 
-    return mds_json_parse(decision->manifest, "manifest", &err, &manifest)
-                   == MDS_OK
-               ? mds_json_set(o, "manifest", manifest)
-               : err.status;
+    status = mds_json_parse(decision->manifest, "manifest", err, &manifest);
+
+    return status == MDS_OK
+               ? mds_json_done(mds_json_set(o, "manifest", manifest), err)
+               : status;
 }
 
 static int
 print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
 {
+    mds_error_t err;
     mds_json_t *o = mds_json_pack(
         "{s:I, s:o, s:o, s:o, s:o, s:o, s:o*}", "serial", (int64_t) serial,
         "action",
@@ -164,9 +166,9 @@ print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
         mds_json_retain(explain->releases), "installed",
         mds_json_retain(explain->installed));
 
-    if (set_manifest(o, decision) != MDS_OK) {
+    if (set_manifest(o, decision, &err) != MDS_OK) {
         mds_json_release(o);
-        o = NULL;
+        return mdsctl_fail(&err);
     }
 
     return mdsctl_print(o);
