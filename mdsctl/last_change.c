@@ -13,12 +13,12 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
            mds_json_t **since)
 {
     mds_json_t  *entry;
-    mds_status_t status = mds_journal_get_entry(journal, serial, err, &entry);
+    mds_status_t status = mds_journal_find_entry(journal, serial, err, &entry);
 
     *since = NULL;
 
-    if (status != MDS_OK) {
-        return status == MDS_NOT_FOUND ? MDS_OK : status;
+    if (status != MDS_OK || entry == NULL) {
+        return status;
     }
 
     *since = mds_json_pack("{s:I, s:o, s:o}", "serial", (int64_t) serial,

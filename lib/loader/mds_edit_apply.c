@@ -19,11 +19,7 @@ mds_apply_find_steps(mds_journal_t *journal, const mds_json_t *state,
     for (; serial > applied; serial--) {
         mds_json_t  *entry;
         mds_status_t status
-            = mds_journal_get_entry(journal, serial, err, &entry);
-
-        if (status == MDS_NOT_FOUND) {
-            continue;
-        }
+            = mds_journal_find_entry(journal, serial, err, &entry);
 
         if (status != MDS_OK) {
             return status;

@@ -369,6 +369,20 @@ mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 }
 
 mds_status_t
+mds_journal_find_entry(mds_journal_t *journal, uint64_t serial,
+                       mds_error_t *err, mds_json_t **entry)
+{
+    mds_status_t status = mds_journal_get_entry(journal, serial, err, entry);
+
+    if (status == MDS_NOT_FOUND) {
+        *entry = NULL;
+        return MDS_OK;
+    }
+
+    return status;
+}
+
+mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                       const mds_json_t *entry, mds_error_t *err)
 {

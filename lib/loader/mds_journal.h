@@ -33,10 +33,14 @@ typedef struct {
 } mds_manifest_signature_t;
 
 typedef struct {
-    uint8_t worth; /* 0: the delta was made, and not worth keeping */
-    uint8_t sha256[32];
-    uint8_t size[8]; /* big-endian */
+    uint8_t      worth; /* 0: the delta was made, and not worth keeping */
+    mds_sha256_t sha256;
+    uint8_t      size[8]; /* big-endian */
 } mds_delta_entry_t;
+
+/* The journal keeps the bytes of the structure: there is no padding in it. */
+_Static_assert(sizeof(mds_delta_entry_t) == 1 + 32 + 8,
+               "the layout of a delta's record is fixed");
 
 mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
                               mds_journal_t **journal) MDS_MUST_CHECK;
@@ -78,6 +82,12 @@ mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
 mds_status_t
 mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
                       mds_json_t **entry) MDS_MUST_CHECK;
+
+/* Gets an entry as mds_journal_get_entry() does, but *entry is NULL if the log
+ * has none of that serial. */
+mds_status_t
+mds_journal_find_entry(mds_journal_t *journal, uint64_t serial,
+                       mds_error_t *err, mds_json_t **entry) MDS_MUST_CHECK;
 
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,

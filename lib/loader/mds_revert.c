@@ -61,11 +61,7 @@ mds_revert_find_later(const mds_revert_t *u, const mds_json_t *parts,
     for (uint64_t serial = u->serial + 1; serial <= last; serial++) {
         mds_json_t  *entry;
         mds_status_t status
-            = mds_journal_get_entry(journal, serial, err, &entry);
-
-        if (status == MDS_NOT_FOUND) {
-            continue;
-        }
+            = mds_journal_find_entry(journal, serial, err, &entry);
 
         if (status != MDS_OK) {
             return status;

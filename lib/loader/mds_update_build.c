@@ -63,7 +63,7 @@ mds_build_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
     } else {
         found.worth = entry.worth != 0;
         found.file.size_bytes = mds_load_be64(entry.size);
-        memcpy(found.file.sha256.bytes, entry.sha256, sizeof(entry.sha256));
+        found.file.sha256 = entry.sha256;
     }
 
     if (status == MDS_OK) {

@@ -66,7 +66,7 @@ mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
 
     if (status == MDS_OK) {
         entry->worth = worth;
-        memcpy(entry->sha256, sha256.bytes, sizeof(entry->sha256));
+        entry->sha256 = sha256;
         mds_store_be64(entry->size, size);
     }
 

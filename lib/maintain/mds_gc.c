@@ -71,17 +71,14 @@ mds_gc_log(mds_gc_t *gc, mds_error_t *err)
     for (uint64_t n = 0; more && serial > 0; n++, serial--) {
         mds_json_t  *entry;
         mds_status_t status
-            = mds_journal_get_entry(gc->journal, serial, err, &entry);
-
-        if (status == MDS_NOT_FOUND) {
-            continue;
-        }
+            = mds_journal_find_entry(gc->journal, serial, err, &entry);
 
         if (status != MDS_OK) {
             return status;
         }
 
-        more = n < MDS_GC_CHANGES || mds_gc_is_recent(gc, entry);
+        more = n < MDS_GC_CHANGES || entry == NULL
+               || mds_gc_is_recent(gc, entry);
 
         if (more) {
             mds_reachable_json(&gc->needs, entry);
@@ -126,9 +123,8 @@ static mds_status_t
 mds_gc_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
              const mds_delta_entry_t *entry, mds_error_t *err)
 {
-    mds_gc_t    *gc = data;
-    mds_sha256_t sha256;
-    bool         needed = mds_reachable_has(&gc->needs, from)
+    mds_gc_t *gc = data;
+    bool      needed = mds_reachable_has(&gc->needs, from)
                   && mds_reachable_has(&gc->needs, to);
 
     (void) err;
@@ -140,8 +136,7 @@ mds_gc_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
 
     /* A loader may use the delta as long as there is a record of it. */
     if (entry->worth != 0 && (needed || gc->pruned)) {
-        memcpy(sha256.bytes, entry->sha256, sizeof(sha256.bytes));
-        mds_reachable_add(&gc->between, &sha256);
+        mds_reachable_add(&gc->between, &entry->sha256);
     }
 
     return MDS_OK;

@@ -51,7 +51,7 @@ mds_verify_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
 
     } else {
         found.worth = entry.worth != 0;
-        memcpy(found.file.sha256.bytes, entry.sha256, sizeof(entry.sha256));
+        found.file.sha256 = entry.sha256;
     }
 
     if (found.worth) {

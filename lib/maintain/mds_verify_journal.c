@@ -20,7 +20,6 @@ mds_verify_delta_entry(void *data, const mds_sha256_t *from,
                        mds_error_t *err)
 {
     mds_verify_t *v = data;
-    mds_sha256_t  sha256;
     char          hex[MDS_SHA256_HEX + 1];
     uint64_t      size;
 
@@ -31,9 +30,7 @@ mds_verify_delta_entry(void *data, const mds_sha256_t *from,
         return MDS_OK;
     }
 
-    memcpy(sha256.bytes, entry->sha256, sizeof(sha256.bytes));
-
-    if (mds_store_has(v->depot, &sha256, err, &size) != MDS_OK) {
+    if (mds_store_has(v->depot, &entry->sha256, err, &size) != MDS_OK) {
         mds_verify_report(v, "journal", "delta to %s: %s",
                           mds_sha256_hex(to, hex), err->text);
     }

@@ -60,13 +60,11 @@ log_entries(mds_journal_t *journal, log_t *log, mds_error_t *err)
     {
         mds_json_t *entry;
 
-        status = mds_journal_get_entry(journal, serial, err, &entry);
+        status = mds_journal_find_entry(journal, serial, err, &entry);
 
-        if (status == MDS_OK) {
+        if (status == MDS_OK && entry != NULL) {
             status = log_entry(log, entry, err);
             mds_json_release(entry);
-        } else if (status == MDS_NOT_FOUND) {
-            status = MDS_OK;
         }
     }
 

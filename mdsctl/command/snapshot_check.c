@@ -9,13 +9,10 @@ check_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
             const mds_delta_entry_t *note, mds_error_t *err)
 {
     mdsctl_snapshot_t *s = data;
-    mds_sha256_t       sha256;
-
-    memcpy(sha256.bytes, note->sha256, sizeof(sha256.bytes));
 
     return note->worth == 0 || !mds_reachable_has(&s->added, from)
                    || !mds_reachable_has(&s->added, to)
-                   || mds_reachable_has(&s->added, &sha256)
+                   || mds_reachable_has(&s->added, &note->sha256)
                ? MDS_OK
                : mds_fail(err, MDS_CONFLICT,
                           "files were collected meanwhile: try again");
