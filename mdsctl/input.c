@@ -2,34 +2,9 @@
 
 #include "input.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "mdsctl.h"
-
-mds_status_t
-mdsctl_temp_dir(const char *parent, mds_error_t *err, mds_path_t *dir)
-{
-    mds_status_t status;
-
-    if (parent == NULL) {
-        parent = getenv("TMPDIR");
-    }
-    if (parent == NULL || *parent == '\0') {
-        parent = "/tmp";
-    }
-
-    status = mds_path(dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX", parent);
-
-    if (status == MDS_OK && mkdtemp(dir->text) == NULL) {
-        status = mds_fail_errno(err, "create a directory in \"%s\"", parent);
-    }
-    if (status != MDS_OK) {
-        dir->text[0] = '\0';
-    }
-
-    return status;
-}
 
 static mds_status_t
 copy_chunk(void *data, const void *bytes, size_t len, mds_error_t *err)
@@ -41,7 +16,7 @@ static mds_status_t
 store_stdin(mds_error_t *err, mdsctl_input_t *input)
 {
     mds_temp_file_t temp = MDS_NO_TEMP_FILE;
-    mds_status_t    status = mdsctl_temp_dir(NULL, err, &input->dir);
+    mds_status_t    status = mds_temp_dir_create(NULL, err, &input->dir);
 
     if (status == MDS_OK) {
         status

@@ -23,9 +23,4 @@ int mdsctl_input_begin(const char *word, mdsctl_input_t *input) MDS_MUST_CHECK;
 
 void mdsctl_input_end(const mdsctl_input_t *input);
 
-/* Creates a temporary directory in parent; NULL stands for $TMPDIR or /tmp.
- * *dir is empty after a failure. */
-mds_status_t mdsctl_temp_dir(const char *parent, mds_error_t *err,
-                             mds_path_t *dir) MDS_MUST_CHECK;
-
 #endif

@@ -103,6 +103,13 @@ mds_status_t
 mds_dir_make(const char *path, mode_t mode, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
+ * Creates a directory under a temporary name in parent; NULL stands for $TMPDIR
+ * or /tmp. The caller removes it.
+ */
+mds_status_t mds_temp_dir_create(const char *parent, mds_error_t *err,
+                                 mds_path_t *dir) MDS_MUST_CHECK;
+
+/*
  * A file under a temporary name, with mode 0600, that takes its own name when
  * it is complete. It starts as MDS_NO_TEMP_FILE. To discard one that was never
  * created, or was committed, does nothing.

@@ -138,6 +138,35 @@ mds_dir_make(const char *path, mode_t mode, mds_error_t *err)
 }
 
 mds_status_t
+mds_temp_dir_create(const char *parent, mds_error_t *err, mds_path_t *dir)
+{
+    mds_path_t   created;
+    mds_status_t status;
+
+    if (parent == NULL) {
+        parent = getenv("TMPDIR");
+    }
+
+    if (parent == NULL || *parent == '\0') {
+        parent = "/tmp";
+    }
+
+    status
+        = mds_path(&created, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX", parent);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (mkdtemp(created.text) == NULL) {
+        return mds_fail_errno(err, "create a directory in \"%s\"", parent);
+    }
+
+    *dir = created;
+    return MDS_OK;
+}
+
+mds_status_t
 mds_temp_file_create(mds_temp_file_t *temp, const char *dir, mds_error_t *err)
 {
     mds_status_t status

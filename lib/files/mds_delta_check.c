@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -230,19 +229,12 @@ mds_delta_check_run(mds_delta_check_run_t *run, mds_error_t *err, bool *checked)
 mds_status_t
 mds_delta_check(const mds_delta_check_t *check, mds_error_t *err, bool *checked)
 {
-    const char           *tmp = getenv("TMPDIR");
     mds_delta_check_run_t run = { .check = check };
     bool                  done = false;
-    mds_status_t          status
-        = mds_path(&run.dir, err, "%s/" MDS_TEMP_PREFIX "mds-XXXXXX",
-                   tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+    mds_status_t          status = mds_temp_dir_create(NULL, err, &run.dir);
 
     if (status != MDS_OK) {
         return status;
-    }
-
-    if (mkdtemp(run.dir.text) == NULL) {
-        return mds_fail_errno(err, "make a directory \"%s\"", run.dir.text);
     }
 
     status = mds_delta_check_run(&run, err, &done);

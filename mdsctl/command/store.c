@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "archive/repack.h"
+#include "base/mds_file.h"
 #include "command/publish.h"
-#include "input.h"
 
 static int
 parse_limit(const char *option, const char *text, uint64_t *limit)
@@ -54,7 +54,7 @@ static mds_status_t
 name_files(const char *file, mds_error_t *err, mdsctl_stored_t *stored)
 {
     const char  *slash = strrchr(file, '/');
-    mds_status_t status = mdsctl_temp_dir(NULL, err, &stored->dir);
+    mds_status_t status = mds_temp_dir_create(NULL, err, &stored->dir);
 
     return status == MDS_OK
                ? mds_path(&stored->path, err, "%s/%s", stored->dir.text,

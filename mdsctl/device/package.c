@@ -10,7 +10,6 @@
 #include "base/mds_file.h"
 #include "device/fetch.h"
 #include "files/mds_delta.h"
-#include "input.h"
 
 #define MINISIG_MAX 4096 /* bytes */
 
@@ -31,8 +30,8 @@ create_files(mdsctl_check_t *c, work_files_t *w)
         status = mds_path_dir(c->out, &c->err, &parent);
     }
     if (status == MDS_OK) {
-        status = mdsctl_temp_dir(c->out != NULL ? parent.text : NULL, &c->err,
-                                 &w->dir);
+        status = mds_temp_dir_create(c->out != NULL ? parent.text : NULL,
+                                     &c->err, &w->dir);
     }
     if (status == MDS_OK) {
         status = mds_path(&w->delta, &c->err, "%s/delta", w->dir.text);
