@@ -43,13 +43,13 @@ mdsctl_changes_print(const mds_json_t *changes)
         const mds_json_t *change = mds_json_at(changes, i);
         const mds_json_t *before = mds_json_get(change, "before");
         const mds_json_t *after = mds_json_get(change, "after");
-        mds_str_t         id = mds_json_string(mds_json_get(change, "id"));
+        mds_str_t         id = mds_json_get_string(change, "id");
 
         printf("  %c %.*s%s%.*s",
                before == NULL  ? '+'
                : after == NULL ? '-'
                                : '~',
-               MDS_STR(mds_json_string(mds_json_get(change, "what"))),
+               MDS_STR(mds_json_get_string(change, "what")),
                id.len > 0 ? " " : "", MDS_STR(id));
 
         if (mds_json_is_string(before) && mds_json_is_string(after)) {
@@ -85,11 +85,10 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                               : mdsctl_json_status(report(change->data, NULL));
     }
 
-    o = mds_json_pack("{s:I, s:b, s:o, s:o}", "serial",
+    o = mds_json_pack("{s:I, s:b, s:O, s:O}", "serial",
                       (int64_t) result->serial, "dry_run",
-                      (int) change->dry_run, "changes",
-                      mds_json_copy(result->changes), "warnings",
-                      mds_json_copy(result->warnings));
+                      (int) change->dry_run, "changes", result->changes,
+                      "warnings", result->warnings);
 
     if (o != NULL && report != NULL && report(change->data, o) != MDS_OK) {
         mds_json_release(o);

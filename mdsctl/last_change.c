@@ -21,9 +21,9 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
         return status;
     }
 
-    *since = mds_json_pack("{s:I, s:o, s:o}", "serial", (int64_t) serial,
-                           "time", mds_json_copy(mds_json_get(entry, "time")),
-                           "who", mds_json_copy(mds_json_get(entry, "who")));
+    *since = mds_json_pack("{s:I, s:O, s:O}", "serial", (int64_t) serial,
+                           "time", mds_json_get(entry, "time"), "who",
+                           mds_json_get(entry, "who"));
     mds_json_release(entry);
 
     return *since == NULL ? mds_fail_memory(err) : MDS_OK;
@@ -42,8 +42,7 @@ mdsctl_last_change_add(mds_loader_t *loader, const mds_json_t *state,
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(releases); i++) {
         mds_json_t *release = mds_json_at(releases, i);
         uint64_t    serial = (uint64_t) mds_json_integer(
-               mds_json_find(serials,
-                             mds_json_string(mds_json_get(release, "id"))));
+               mds_json_find(serials, mds_json_get_string(release, "id")));
 
         if (serial != known) {
             mds_json_release(since);
@@ -103,9 +102,8 @@ mdsctl_last_change_print(const mds_json_t *release)
 
     if (since != NULL) {
         print_word(" since", mds_json_get(since, "time"));
-        printf(" (%.*s)", MDS_STR(mds_json_string(mds_json_get(since, "who"))));
-        printf(" serial %" PRId64,
-               mds_json_integer(mds_json_get(since, "serial")));
+        printf(" (%.*s)", MDS_STR(mds_json_get_string(since, "who")));
+        printf(" serial %" PRId64, mds_json_get_integer(since, "serial"));
     }
 
     print_word(" start", mds_json_get(release, "start"));

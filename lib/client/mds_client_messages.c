@@ -24,14 +24,14 @@ mds_client_messages_read_message(const mds_json_t *json, size_t i,
                                  int64_t last_id, mds_error_t *err,
                                  mds_client_triage_message_t *message)
 {
-    int64_t                     id = mds_json_integer(mds_json_get(json, "id"));
+    int64_t                     id = mds_json_get_integer(json, "id");
     const mds_json_t           *expires = mds_json_get(json, "expires");
     const mds_json_t           *read = mds_json_get(json, "read");
     mds_version_t               version;
     mds_client_triage_message_t m;
 
-    m.platform = mds_json_string(mds_json_get(json, "platform"));
-    m.version = mds_json_string(mds_json_get(json, "version"));
+    m.platform = mds_json_get_string(json, "platform");
+    m.version = mds_json_get_string(json, "version");
     m.read = mds_json_bool(read);
 
     if (id <= last_id) {

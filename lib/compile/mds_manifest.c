@@ -171,7 +171,7 @@ mds_status_t
 mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
 {
     mds_json_t *full = mds_json_get(manifest, "full");
-    mds_str_t   path = mds_json_string(mds_json_get(full, "path"));
+    mds_str_t   path = mds_json_get_string(full, "path");
     char        text[sizeof("files/") + MDS_SHA256_HEX + 1 + MDS_KEYID_HEX
               + sizeof(".minisig")];
 

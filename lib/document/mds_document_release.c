@@ -229,7 +229,7 @@ static void
 mds_read_release(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     mds_release_t *release = dest;
-    mds_str_t      kind = mds_json_string(mds_json_get(json, "kind"));
+    mds_str_t      kind = mds_json_get_string(json, "kind");
 
     release->start_ms = INT64_MIN;
     release->end_ms = INT64_MAX;

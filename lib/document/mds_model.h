@@ -170,4 +170,11 @@ bool mds_strs_contain(const mds_strs_t *strs, mds_str_t value);
 int mds_resource_cmp(mds_str_t kind_a, mds_str_t name_a, mds_str_t kind_b,
                      mds_str_t name_b);
 
+/* Tells whether two releases or packages, or one of each, are of one resource
+ * and some device may get both. It is a macro, because it takes either type. */
+#define mds_items_meet(a, b)                                                   \
+    (mds_resource_cmp((a)->kind, (a)->name, (b)->kind, (b)->name) == 0         \
+     && mds_scopes_meet(&(a)->platforms, &(b)->platforms)                      \
+     && mds_scopes_meet(&(a)->channels, &(b)->channels))
+
 #endif

@@ -73,12 +73,8 @@ mds_change_build(const mds_change_release_t *c)
     for (size_t i = 0; build.len > 0 && i < model->package_count; i++) {
         const mds_package_t *package = &model->packages[i];
 
-        if (mds_resource_cmp(package->kind, package->name, release->kind,
-                             release->name)
-                == 0
+        if (mds_items_meet(package, release)
             && mds_version_cmp(&package->key, &release->key) == 0
-            && mds_scopes_meet(&package->platforms, &release->platforms)
-            && mds_scopes_meet(&package->channels, &release->channels)
             && !mds_str_eq(mds_version_build(package->version), build))
         {
             return mds_change_fail(c->check, MDS_CONFLICT, "releases",

@@ -7,13 +7,6 @@
 
 #include "base/mds_kind.h"
 
-/* True if two releases or packages, or one of each, are of one resource and
- * some device may get both. */
-#define mds_items_meet(a, b)                                                   \
-    (mds_resource_cmp((a)->kind, (a)->name, (b)->kind, (b)->name) == 0         \
-     && mds_scopes_meet(&(a)->platforms, &(b)->platforms)                      \
-     && mds_scopes_meet(&(a)->channels, &(b)->channels))
-
 static const char *const mds_release_state_words[] = {
     [MDS_RELEASE_RUNNING] = "running",
     [MDS_RELEASE_PAUSED] = "paused",

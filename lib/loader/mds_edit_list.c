@@ -80,25 +80,6 @@ mds_list_move_id(mds_json_t *content, const char *to, const char *from,
                                err);
 }
 
-/* Makes views of an array of ids; free(*views). */
-static mds_status_t
-mds_ids_views(const mds_json_t *ids, mds_error_t *err, mds_str_t **views)
-{
-    size_t     count = mds_json_size(ids);
-    mds_str_t *out = calloc(count + 1, sizeof(*out));
-
-    if (out == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    for (size_t i = 0; i < count; i++) {
-        out[i] = mds_json_string(mds_json_at(ids, i));
-    }
-
-    *views = out;
-    return MDS_OK;
-}
-
 static mds_status_t
 mds_list_set_base(mds_json_t *content, const mds_sha256_t *sha256,
                   mds_error_t *err)
@@ -128,8 +109,8 @@ mds_list_fold(mds_loader_t *loader, mds_json_t *content, mds_error_t *err)
         = mds_sha256_parse(mds_json_get_string(content, "sha256"), &base);
     mds_status_t status;
 
-    if ((status = mds_ids_views(ids, err, &added)) == MDS_OK
-        && (status = mds_ids_views(without, err, &removed)) == MDS_OK
+    if ((status = mds_list_view_ids(ids, err, &added)) == MDS_OK
+        && (status = mds_list_view_ids(without, err, &removed)) == MDS_OK
         && (status
             = mds_idset_merge(loader->depot, has_base ? &base : NULL, added,
                               mds_json_size(ids), removed,

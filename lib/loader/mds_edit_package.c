@@ -20,10 +20,7 @@ static bool
 mds_package_same_scope(const mds_json_t *a, const mds_json_t *b,
                        const char *key)
 {
-    const mds_json_t *x = mds_json_get(a, key);
-    const mds_json_t *y = mds_json_get(b, key);
-
-    return x == NULL || y == NULL ? x == y : mds_json_equal(x, y);
+    return mds_json_equal(mds_json_get(a, key), mds_json_get(b, key));
 }
 
 static bool

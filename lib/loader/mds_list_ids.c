@@ -36,6 +36,24 @@ mds_list_check(const mds_json_t *state, const char *name, mds_error_t *err)
                     text[0] != '\0' ? "; " : "", text);
 }
 
+mds_status_t
+mds_list_view_ids(const mds_json_t *ids, mds_error_t *err, mds_str_t **views)
+{
+    size_t     count = mds_json_size(ids);
+    mds_str_t *out = calloc(count + 1, sizeof(*out));
+
+    if (out == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        out[i] = mds_json_string(mds_json_at(ids, i));
+    }
+
+    *views = out;
+    return MDS_OK;
+}
+
 /* Ids to be found fast: views, sorted. */
 typedef struct {
     mds_str_t *items;
@@ -63,17 +81,13 @@ static mds_status_t
 mds_sorted_ids_init(const mds_json_t *array, mds_error_t *err,
                     mds_sorted_ids_t *ids)
 {
+    mds_status_t status = mds_list_view_ids(array, err, &ids->items);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
     ids->count = mds_json_size(array);
-    ids->items = calloc(ids->count + 1, sizeof(*ids->items));
-
-    if (ids->items == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    for (size_t i = 0; i < ids->count; i++) {
-        ids->items[i] = mds_json_string(mds_json_at(array, i));
-    }
-
     qsort(ids->items, ids->count, sizeof(*ids->items), mds_sorted_ids_cmp);
     return MDS_OK;
 }

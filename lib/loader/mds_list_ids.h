@@ -14,6 +14,11 @@
 mds_status_t mds_list_check(const mds_json_t *state, const char *name,
                             mds_error_t *err) MDS_MUST_CHECK;
 
+/* Makes views of an array of ids, as many as it has; the caller frees *views.
+ */
+mds_status_t mds_list_view_ids(const mds_json_t *ids, mds_error_t *err,
+                               mds_str_t **views) MDS_MUST_CHECK;
+
 /* The view is good during the call; a status that is not MDS_OK ends it. */
 typedef mds_status_t (*mds_list_visit_t)(void *data, mds_str_t id,
                                          mds_error_t *err);

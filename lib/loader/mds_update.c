@@ -67,7 +67,7 @@ mds_update_load(mds_update_t *u, mds_error_t *err)
 
     if (status == MDS_OK
         && (mds_json_get(u->before, "serial") == NULL
-            || mds_json_bool(mds_json_get(u->before, "removed"))))
+            || mds_json_get_bool(u->before, "removed")))
     {
         status = mds_loader_check_app(u->loader, change->app, change->new_app,
                                       err);

@@ -193,8 +193,8 @@ mds_edit_rekey(mds_loader_t *loader, void *data, mds_json_t *state,
                mds_error_t *err)
 {
     const mds_key_t *key = data;
-    mds_str_t app = mds_json_get_string(mds_json_get(state, "document"), "app");
-    char      hex[MDS_KEYID_HEX + 1];
+    mds_str_t        app = mds_json_string(mds_app_state_get(state, "app"));
+    char             hex[MDS_KEYID_HEX + 1];
 
     (void) loader;
 

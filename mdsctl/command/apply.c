@@ -76,7 +76,7 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
     }
 
     apply->document = document;
-    change->app = mds_json_string(mds_json_get(document, "app"));
+    change->app = mds_json_get_string(document, "app");
     change->what = input->name;
     change->base_dir = dir.text;
     change->data = apply;

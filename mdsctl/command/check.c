@@ -85,9 +85,9 @@ mdsctl_check_fail(const mdsctl_check_t *c, const mdsctl_answer_t *answer,
     if (strcmp(answer->type, "application/problem+json") == 0
         && mds_json_parse(body, "problem", NULL, &problem) == MDS_OK)
     {
-        detail = mds_json_string(mds_json_get(problem, "detail"));
+        detail = mds_json_get_string(problem, "detail");
         if (detail.len == 0) {
-            detail = mds_json_string(mds_json_get(problem, "title"));
+            detail = mds_json_get_string(problem, "title");
         }
         snprintf(words, sizeof(words), "%s%.*s", detail.len > 0 ? ": " : "",
                  MDS_STR(detail));

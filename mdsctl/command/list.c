@@ -5,6 +5,7 @@
 #include "change.h"
 #include "idset/mds_idset.h"
 #include "input.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_list_count.h"
 #include "loader/mds_list_ids.h"
@@ -138,8 +139,7 @@ list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
              mds_error_t *err)
 {
     const mds_json_t *list
-        = mds_json_find(mds_json_get(mds_json_get(state, "document"), "lists"),
-                        name);
+        = mds_json_find(mds_app_state_get(state, "lists"), name);
     const mds_json_t *content = mds_list_find_content(state, name);
     mds_str_t         by = mds_json_get_string(list, "by");
     uint64_t          count;
@@ -168,8 +168,7 @@ list_summary(const mdsctl_t *ctl, const mds_json_t *state, mds_str_t name,
 static int
 show_all(const mdsctl_t *ctl, const mds_json_t *state)
 {
-    const mds_json_t *lists
-        = mds_json_get(mds_json_get(state, "document"), "lists");
+    const mds_json_t  *lists = mds_app_state_get(state, "lists");
     mds_json_t        *out = mds_json_array_new();
     mds_json_member_t *m;
     mds_error_t        err;

@@ -5,21 +5,17 @@
 #include "change.h"
 #include "new_app.h"
 
-static mds_str_t
-word(const mds_json_t *object, const char *key)
-{
-    return mds_json_string(mds_json_get(object, key));
-}
-
 static void
 print_entry(const mds_json_t *entry)
 {
-    mds_str_t keyid = word(entry, "keyid");
+    mds_str_t keyid = mds_json_get_string(entry, "keyid");
 
     printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s%s%.*s\n",
-           mds_json_integer(mds_json_get(entry, "serial")),
-           MDS_STR(word(entry, "time")), MDS_STR(word(entry, "who")),
-           MDS_STR(word(entry, "app")), MDS_STR(word(entry, "command")),
+           mds_json_get_integer(entry, "serial"),
+           MDS_STR(mds_json_get_string(entry, "time")),
+           MDS_STR(mds_json_get_string(entry, "who")),
+           MDS_STR(mds_json_get_string(entry, "app")),
+           MDS_STR(mds_json_get_string(entry, "command")),
            keyid.len > 0 ? "  key " : "", MDS_STR(keyid));
     mdsctl_changes_print(mds_json_get(entry, "changes"));
 }
@@ -34,7 +30,8 @@ static mds_status_t
 log_entry(log_t *log, mds_json_t *entry, mds_error_t *err)
 {
     if (log->app != NULL
-        && !mds_str_eq(word(entry, "app"), mds_str_of(log->app))) {
+        && !mds_str_eq(mds_json_get_string(entry, "app"), mds_str_of(log->app)))
+    {
         return MDS_OK;
     }
 

@@ -66,7 +66,7 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
 
     /* It may have been removed. */
     ctl->new_app = MDS_NEW_APP_ALWAYS;
-    change.app = mds_json_string(mds_json_get(entry, "app"));
+    change.app = mds_json_get_string(entry, "app");
     code = mdsctl_change(ctl, &change);
     mds_json_release(entry);
 

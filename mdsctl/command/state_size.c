@@ -75,31 +75,28 @@ mdsctl_state_size(const char *depot, mds_state_t *state)
     return o;
 }
 
-static int64_t
-number(const mds_json_t *size, const char *name)
-{
-    return mds_json_integer(mds_json_get(size, name));
-}
-
 void
 mdsctl_state_size_print(const mds_json_t *size)
 {
-    printf("state: %" PRId64 " bytes", number(size, "bytes"));
+    printf("state: %" PRId64 " bytes", mds_json_get_integer(size, "bytes"));
 
     if (mds_json_get(size, "max_bytes") != NULL) {
-        printf(" of %" PRId64, number(size, "max_bytes"));
+        printf(" of %" PRId64, mds_json_get_integer(size, "max_bytes"));
     }
 
-    printf("; windows and marks %" PRId64, number(size, "windows_bytes"));
+    printf("; windows and marks %" PRId64,
+           mds_json_get_integer(size, "windows_bytes"));
 
     if (mds_json_get(size, "devices") != NULL) {
         printf(", %s%" PRId64 " devices %" PRId64,
                mds_json_get(size, "devices_exact") != NULL ? "at most " : "",
-               number(size, "devices"), number(size, "devices_bytes"));
+               mds_json_get_integer(size, "devices"),
+               mds_json_get_integer(size, "devices_bytes"));
     }
 
-    if (number(size, "passed_over") > 0) {
-        printf(", %" PRId64 " passed over", number(size, "passed_over"));
+    if (mds_json_get_integer(size, "passed_over") > 0) {
+        printf(", %" PRId64 " passed over",
+               mds_json_get_integer(size, "passed_over"));
     }
 
     printf("\n");

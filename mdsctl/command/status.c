@@ -15,7 +15,7 @@
 static mds_str_t
 word(const mds_json_t *object, const char *key, const char *otherwise)
 {
-    mds_str_t s = mds_json_string(mds_json_get(object, key));
+    mds_str_t s = mds_json_get_string(object, key);
 
     return s.len > 0 ? s : mds_str_of(otherwise);
 }
@@ -33,14 +33,13 @@ static mds_status_t
 set_window_state(mds_json_t *facts, const mds_json_t *window,
                  const mds_window_t *found)
 {
-    uint64_t count = (uint64_t) mds_json_integer(mds_json_get(window, "count"));
+    uint64_t count = (uint64_t) mds_json_get_integer(window, "count");
     int64_t  now_ms = mds_time_now_ms(), until_ms = INT64_MAX;
     bool     full = found->count >= count;
     bool     over;
     char     time[MDS_TIME_BYTES];
 
-    if (!mds_time_parse(mds_json_string(mds_json_get(window, "until")),
-                        &until_ms)) {
+    if (!mds_time_parse(mds_json_get_string(window, "until"), &until_ms)) {
         until_ms = INT64_MAX;
     }
 
@@ -79,7 +78,7 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
     const mds_json_t *window
         = mds_json_get(mds_json_get(release, "audience"), "window");
     char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
-    mds_str_t    id = mds_json_string(mds_json_get(release, "id"));
+    mds_str_t    id = mds_json_get_string(release, "id");
     mds_str_t    key = { app.len + 1 + id.len, bytes };
     mds_window_t found;
     mds_json_t  *facts;
@@ -228,8 +227,8 @@ print_window(const mds_json_t *window)
     }
 
     printf("  window: %" PRId64 " of %" PRId64 ", ",
-           mds_json_integer(mds_json_get(window, "admitted")),
-           mds_json_integer(mds_json_get(window, "count")));
+           mds_json_get_integer(window, "admitted"),
+           mds_json_get_integer(window, "count"));
 
     if (closed.len == 0) {
         printf("open");
@@ -277,11 +276,10 @@ print_apps(const mds_json_t *apps)
         printf("%.*s: serial %" PRId64 ", %" PRId64 " packages, %" PRId64
                " lists, %zu releases%s%.*s\n",
                MDS_STR(word(app, "app", "")),
-               mds_json_integer(mds_json_get(app, "serial")),
-               mds_json_integer(mds_json_get(app, "packages")),
-               mds_json_integer(mds_json_get(app, "lists")),
-               mds_json_size(releases), keyid.len > 0 ? ", key " : "",
-               MDS_STR(keyid));
+               mds_json_get_integer(app, "serial"),
+               mds_json_get_integer(app, "packages"),
+               mds_json_get_integer(app, "lists"), mds_json_size(releases),
+               keyid.len > 0 ? ", key " : "", MDS_STR(keyid));
 
         for (size_t k = 0; k < mds_json_size(releases); k++) {
             print_release(mds_json_at(releases, k));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mds_intern.h"
+#include "loader/mds_app_state.h"
 #include "new_app.h"
 #include "registry/mds_registry.h"
 
@@ -79,10 +80,9 @@ list_packages(const mds_json_t *state)
 {
     static const char *const keys[]
         = { "kind", "name", "platform", "channel", "version", "delivery" };
-    const mds_json_t *packages
-        = mds_json_get(mds_json_get(state, "document"), "packages");
-    mds_json_t  *out = mds_json_array_new();
-    mds_status_t status = MDS_OK;
+    const mds_json_t *packages = mds_app_state_get(state, "packages");
+    mds_json_t       *out = mds_json_array_new();
+    mds_status_t      status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
         const mds_json_t *package = mds_json_at(packages, i);
