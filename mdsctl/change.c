@@ -3,8 +3,6 @@
 
 #include "change.h"
 
-#include <stdlib.h>
-
 #include "new_app.h"
 
 static const mds_loader_ui_t ui

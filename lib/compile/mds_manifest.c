@@ -167,7 +167,8 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
     return json;
 }
 
-mds_status_t
+/* Sets "minisig" of "full"; a manifest without "full" is not changed. */
+static mds_status_t
 mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
 {
     mds_json_t *full = mds_json_get(manifest, "full");

@@ -38,16 +38,9 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
 
 /*
  * Sets "minisig" of "full" to the path of its signature by that key, an id in
- * text; removes it if the id is empty. A manifest without "full" is not
- * changed.
- */
-mds_status_t
-mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid) MDS_MUST_CHECK;
-
-/*
- * Sets "minisig" as above and "serial" to 0, and digests the manifest: the
- * digest is the same whenever the manifest is made again, and so identifies its
- * signature.
+ * text, or removes it if the id is empty; sets "serial" to 0, and digests the
+ * manifest. The digest is the same whenever the manifest is made again, and so
+ * identifies its signature.
  */
 mds_status_t
 mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/mds_kind.h"
-#include "document/mds_document.h"
 #include "document/mds_model_suggest.h"
 
 typedef struct {

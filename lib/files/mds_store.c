@@ -5,9 +5,7 @@
 
 #include "files/mds_store.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

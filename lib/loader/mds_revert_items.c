@@ -86,11 +86,11 @@ mds_revert_items(mds_revert_t *u, mds_json_t *array, const char *what)
 
 /* --- items that were removed */
 
-/* Counts later changes of an item's id that have put one of that id into the
+/* Gives whether later changes of an item's id have put one of that id into the
  * array, which is then in the way; the same package twice is not. */
 static mds_status_t
-mds_revert_count_in_way(mds_revert_t *u, const mds_json_t *array,
-                        mds_json_t *change, mds_error_t *err, size_t *count)
+mds_revert_is_in_way(mds_revert_t *u, const mds_json_t *array,
+                     mds_json_t *change, mds_error_t *err, bool *in_way)
 {
     mds_log_excerpt_t later = { 0 };
     mds_json_t       *parts;
@@ -99,7 +99,7 @@ mds_revert_count_in_way(mds_revert_t *u, const mds_json_t *array,
     if (mds_revert_find_id(array, mds_json_get_string(change, "id"))
         == mds_json_size(array))
     {
-        *count = 0;
+        *in_way = false;
         return MDS_OK;
     }
 
@@ -113,7 +113,7 @@ mds_revert_count_in_way(mds_revert_t *u, const mds_json_t *array,
     mds_json_release(parts);
 
     if (status == MDS_OK) {
-        *count = later.count;
+        *in_way = later.count > 0;
     }
 
     return status;
@@ -150,15 +150,15 @@ static mds_status_t
 mds_revert_removal(mds_revert_t *u, mds_json_t *array, mds_json_t *change,
                    mds_error_t *err, size_t *near)
 {
-    size_t       in_way, i;
-    mds_status_t status
-        = mds_revert_count_in_way(u, array, change, err, &in_way);
+    size_t       i;
+    bool         in_way;
+    mds_status_t status = mds_revert_is_in_way(u, array, change, err, &in_way);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    if (in_way > 0) {
+    if (in_way) {
         return mds_revert_add_stuck(u, change);
     }
 

@@ -205,7 +205,7 @@ mds_status_t
 mds_setting_ids_assign(mds_json_t *state, mds_model_t *model, mds_error_t *err)
 {
     mds_setting_ids_t n = { 0 };
-    mds_status_t      status = MDS_OK;
+    mds_status_t      status;
     size_t            configs = 0;
 
     for (size_t i = 0; i < model->release_count; i++) {

@@ -24,7 +24,6 @@ typedef struct {
     const mds_model_t *model; /* of the app that changed; NULL: none did */
     const mds_key_t   *key;   /* NULL: none was given */
     mds_signing_t      signing;
-    uint64_t           serial;
     int64_t            now_ms;
     mds_generation_t  *generation;
     mds_catalog_t     *before; /* NULL: nothing of it can be copied */
@@ -225,8 +224,8 @@ static mds_status_t
 mds_build_run(mds_build_run_t *run, mds_error_t *err)
 {
     mds_status_t status
-        = mds_generation_begin(run->loader->depot, run->serial, run->now_ms,
-                               err, &run->generation);
+        = mds_generation_begin(run->loader->depot, run->signing.serial,
+                               run->now_ms, err, &run->generation);
 
     if (status == MDS_OK) {
         status = mds_build_apps(run, err);
@@ -253,7 +252,6 @@ mds_build_init(mds_loader_t *loader, const mds_model_t *model, uint64_t serial,
         .loader = loader,
         .model = model,
         .signing = { .journal = loader->journal, .serial = serial },
-        .serial = serial,
         .now_ms = now_ms,
         .compiled = model == NULL,
     };

@@ -121,7 +121,7 @@ mds_key_adopt(mds_loader_t *loader, mds_str_t app, mds_json_t *state,
 {
     char             hex[MDS_KEYID_HEX + 1];
     mds_key_search_t search = { .found = false };
-    mds_status_t     status = MDS_OK;
+    mds_status_t     status;
 
     /* Nothing of a new app is signed. */
     if (mds_json_get(state, "key") != NULL

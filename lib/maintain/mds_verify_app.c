@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/mds_endian.h"
 #include "compile/mds_compile.h"
 #include "document/mds_document.h"
 #include "files/mds_store.h"

@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "loader/mds_loader.h"

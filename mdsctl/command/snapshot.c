@@ -269,7 +269,7 @@ take(mdsctl_snapshot_t *s, const char *file, mds_error_t *err)
 static int
 run_snapshot(mdsctl_t *ctl, int argc, char **argv)
 {
-    mdsctl_snapshot_t s = { .progress = { report }, .depot = ctl->depot };
+    mdsctl_snapshot_t s = { .progress = { report } };
     struct stat       st;
     mds_error_t       err;
     mds_status_t      status;

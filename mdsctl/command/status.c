@@ -34,7 +34,7 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
                  const mds_window_t *found)
 {
     uint64_t count = (uint64_t) mds_json_get_integer(window, "count");
-    int64_t  now_ms = mds_time_now_ms(), until_ms = INT64_MAX;
+    int64_t  now_ms = mds_time_now_ms(), until_ms;
     bool     full = found->count >= count;
     bool     over;
     char     time[MDS_TIME_BYTES];

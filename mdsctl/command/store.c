@@ -1,7 +1,6 @@
 /* publish --store: repacks a package, so that its deltas come out small. */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 /* versions: shows the published versions, and how many devices run which. */
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/mds_intern.h"
 #include "loader/mds_app_state.h"
