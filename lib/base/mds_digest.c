@@ -168,15 +168,15 @@ mds_hex_decode(const char *text, uint8_t *bytes, size_t len)
 bool
 mds_sha256_parse(mds_str_t text, mds_sha256_t *digest)
 {
-    mds_sha256_t parsed;
+    uint8_t bytes[sizeof(digest->bytes)];
 
     if (text.len != MDS_SHA256_HEX
-        || !mds_hex_decode(text.data, parsed.bytes, sizeof(parsed.bytes)))
+        || !mds_hex_decode(text.data, bytes, sizeof(bytes)))
     {
         return false;
     }
 
-    *digest = parsed;
+    memcpy(digest->bytes, bytes, sizeof(bytes));
     return true;
 }
 
