@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_failure.h"
 
 #include "base/mds_fault_guard.h"
 #include "base/mds_time.h"
@@ -149,7 +150,8 @@ ngx_http_mds_commit_run(void *data, ngx_log_t *log)
         = mds_fail(&commit->err, MDS_DAMAGED, "a page of it cannot be read");
 }
 
-/* Logs each change of the failure, not each commit. */
+/* Logs what has failed. A client that lets commits fail and succeed in turn
+ * does not fill the log. */
 static void
 ngx_http_mds_commit_log(ngx_http_mds_commit_t *commit)
 {
@@ -157,24 +159,19 @@ ngx_http_mds_commit_log(ngx_http_mds_commit_t *commit)
     ngx_str_t                   *path = &queue->depot->path;
     ngx_log_t                   *log = ngx_cycle->log;
 
-    if (commit->status != MDS_OK && queue->failed != commit->status) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "mds depot \"%V\": the state cannot be written: %s", path,
-                      commit->err.text);
-    }
-
-    queue->failed = commit->status;
-
     if (commit->status != MDS_OK) {
+        ngx_http_mds_log_failure(log, NGX_LOG_ERR,
+                                 "mds depot \"%V\": the state cannot be"
+                                 " written: %s",
+                                 path, commit->err.text);
         return;
     }
 
-    if (commit->err.status != MDS_OK && !queue->damaged) {
-        queue->damaged = 1;
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "mds depot \"%V\": a record of the state cannot be"
-                      " written: %s",
-                      path, commit->err.text);
+    if (commit->err.status != MDS_OK) {
+        ngx_http_mds_log_failure(log, NGX_LOG_ERR,
+                                 "mds depot \"%V\": a record of the state"
+                                 " cannot be written: %s",
+                                 path, commit->err.text);
     }
 
     if (queue->late) {

@@ -18,12 +18,11 @@ typedef struct ngx_http_mds_write_req_s ngx_http_mds_write_req_t;
 typedef struct {
     ngx_queue_t           waiting; /* ngx_http_mds_write_req_t */
     ngx_http_mds_depot_t *depot;
-    ngx_uint_t            busy;    /* a thread runs a commit */
-    ngx_msec_t            began;   /* time of its start */
-    ngx_uint_t            count;   /* of requests, waiting or in the commit */
-    ngx_uint_t            late;    /* requests have timed out; logged */
-    mds_status_t          failed;  /* status of a commit; logged last */
-    ngx_uint_t            damaged; /* a record is damaged; logged */
+    ngx_uint_t            busy;  /* a thread runs a commit */
+    ngx_msec_t            began; /* time of its start */
+    ngx_uint_t            count; /* of requests, waiting or in the commit */
+    ngx_uint_t            late;  /* requests have timed out, which was logged */
+    time_t                late_logged; /* time of that; 0: never */
 } ngx_http_mds_commit_queue_t;
 
 /* The writes of one request, in its pool. */

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_failure.h"
 
 /* Limits of the requests that wait. While a commit is slow, half of the
  * connections are left to other requests. */
@@ -72,20 +73,33 @@ ngx_http_mds_write_req_finish(ngx_http_mds_write_req_t *write_req)
     ngx_http_run_posted_requests(c);
 }
 
-/* Fails a request that has waited too long, and logs the first one. */
+/* Logs that requests wait too long, if they did not before: at most once in
+ * NGX_HTTP_MDS_FAILURE_OVER_S, however often clients cause it. */
+static void
+ngx_http_mds_commit_queue_log_late(ngx_http_mds_commit_queue_t *queue)
+{
+    if (queue->late
+        || (queue->late_logged != 0
+            && ngx_time() - queue->late_logged < NGX_HTTP_MDS_FAILURE_OVER_S))
+    {
+        return;
+    }
+
+    queue->late = 1;
+    queue->late_logged = ngx_time();
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "mds depot \"%V\": a write of the state takes longer than %M"
+                  " ms: requests that need it are answered 503",
+                  &queue->depot->path, ngx_current_msec - queue->began);
+}
+
+/* Fails a request that has waited too long. */
 static void
 ngx_http_mds_write_req_timeout(ngx_event_t *event)
 {
-    ngx_http_mds_write_req_t    *write_req = event->data;
-    ngx_http_mds_commit_queue_t *queue = write_req->queue;
+    ngx_http_mds_write_req_t *write_req = event->data;
 
-    if (!queue->late) {
-        queue->late = 1;
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\": a write of the state takes longer"
-                      " than %M ms: requests that need it are answered 503",
-                      &queue->depot->path, ngx_current_msec - queue->began);
-    }
+    ngx_http_mds_commit_queue_log_late(write_req->queue);
 
     for (size_t i = 0; i < write_req->count; i++) {
         write_req->writes[i].status = MDS_AGAIN;

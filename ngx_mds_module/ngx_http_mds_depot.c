@@ -7,6 +7,7 @@
  */
 
 #include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_failure.h"
 
 #include "base/mds_fault_guard.h"
 
@@ -295,8 +296,9 @@ ngx_http_mds_depot_log_state_error(ngx_http_mds_depot_t *depot,
     if (!depot->state.error_logged
         && ngx_http_mds_env_get(&depot->state) != NULL) {
         depot->state.error_logged = 1;
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
-                      &depot->path, err->text);
+        ngx_http_mds_log_failure(ngx_cycle->log, NGX_LOG_ERR,
+                                 "mds depot \"%V\": %s", &depot->path,
+                                 err->text);
     }
 }
 

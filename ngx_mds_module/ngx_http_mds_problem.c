@@ -6,6 +6,7 @@
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_failure.h"
 #include "ngx_http_mds_json.h"
 #include "ngx_http_mds_respond.h"
 
@@ -49,16 +50,6 @@ static const ngx_http_mds_problem_t ngx_http_mds_problems[] = {
     [MDS_IO] = { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
 };
 
-/* A failure is new if it has not occurred for so many seconds; so many failures
- * are remembered. */
-#define NGX_HTTP_MDS_FAILURE_OVER_S 60
-#define NGX_HTTP_MDS_FAILURES_MAX 8
-
-typedef struct {
-    uint32_t checksum; /* of its text */
-    time_t   seen;     /* 0: never */
-} ngx_http_mds_failure_t;
-
 /* The depot is retried every second, but that is too often for devices. */
 #define NGX_HTTP_MDS_RETRY_AFTER "10"
 
@@ -66,39 +57,6 @@ static ngx_int_t
 ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allow, ngx_uint_t level,
                           const char *detail);
-
-void
-ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
-                         const char *text)
-{
-    static ngx_http_mds_failure_t failures[NGX_HTTP_MDS_FAILURES_MAX];
-    ngx_http_mds_failure_t       *failure = NULL;
-    uint32_t checksum = ngx_crc32_short((u_char *) text, ngx_strlen(text));
-    time_t   now = ngx_time();
-
-    for (size_t i = 0; i < mds_nelems(failures); i++) {
-        ngx_uint_t over = now - failures[i].seen >= NGX_HTTP_MDS_FAILURE_OVER_S;
-
-        if (!over && failures[i].checksum == checksum) {
-            failures[i].seen = now;
-            failure = NULL;
-            break;
-        }
-
-        if (over) {
-            failure = &failures[i];
-        }
-    }
-
-    if (failure == NULL) {
-        level = NGX_LOG_INFO;
-    } else {
-        failure->checksum = checksum;
-        failure->seen = now;
-    }
-
-    ngx_log_error(level, r->connection->log, 0, "mds: %s", text);
-}
 
 ngx_int_t
 ngx_http_mds_fail(ngx_http_request_t *r, mds_status_t status,
@@ -108,7 +66,8 @@ ngx_http_mds_fail(ngx_http_request_t *r, mds_status_t status,
 
     /* The edge's own failures are for its log, not for the client. */
     if (problem->http == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        ngx_http_mds_log_failure(r, problem->level, detail);
+        ngx_http_mds_log_failure(r->connection->log, problem->level, "mds: %s",
+                                 detail);
         return ngx_http_mds_refuse_unavailable(r);
     }
 

@@ -13,6 +13,7 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_failure.h"
 #include "ngx_http_mds_request.h"
 #include "ngx_http_mds_respond.h"
 
@@ -182,7 +183,8 @@ ngx_http_mds_resource_log(ngx_http_request_t *r, mds_status_t status,
         ngx_http_mds_depot_log_state_error(depot, err);
 
     } else if (ngx_http_mds_depot_is_open(depot)) {
-        ngx_http_mds_log_failure(r, NGX_LOG_ERR, err->text);
+        ngx_http_mds_log_failure(r->connection->log, NGX_LOG_ERR, "mds: %s",
+                                 err->text);
     }
 }
 

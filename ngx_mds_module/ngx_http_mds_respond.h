@@ -59,12 +59,6 @@ void *ngx_http_mds_pool_alloc(void *pool, size_t bytes);
  * open.
  */
 
-/* Logs a failure of the edge: at that level if it is new in this worker, and at
- * info if other requests have met it. The text contains nothing that a client
- * chooses. */
-void ngx_http_mds_log_failure(ngx_http_request_t *r, ngx_uint_t level,
-                              const char *text);
-
 /* Logs a failure and answers with the status that belongs to it. */
 ngx_int_t ngx_http_mds_fail(ngx_http_request_t *r, mds_status_t status,
                             const char *detail);

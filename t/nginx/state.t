@@ -147,6 +147,18 @@ SKIP: {
     becomes(sub { window('h7')->status }, 200, 'let go: windows go on');
     ok($t->wait_for(sub { lines('is written again') >= 1 }), '... the log says so');
     is(window('h1')->status, 200, '... and what was under way has come to its end');
+
+    # Slow commits that clients can bring about again and again.
+    my $said = lines('takes longer than') + lines('is written again');
+    $pid = open $held, '-|', $lock_holder, $t->depot_dir . '/state' or die $!;
+    is(scalar(<$held>), "held\n", 'the lock is held again');
+    is(window("h$_")->status, 503, '... a window: 503') for 8 .. 13;
+    kill 'KILL', $pid;
+    close $held;
+    becomes(sub { window('h14')->status }, 200, '... and goes on');
+    is(window("h$_")->status, 200, '... in each worker') for 15 .. 22;
+    cmp_ok(lines('takes longer than') + lines('is written again'), '<=',
+        $said < 4 ? 4 : $said, '... of which the log has said enough');
 }
 
 # --- lock.mdb is put there anew, or is gone
@@ -186,6 +198,24 @@ is(lines('\[error\]'), $errors, '... which is said once, not to each');
 rename $t->depot_dir . '/away', $t->depot_dir . '/state' or die;
 becomes(sub { $t->get($gray)->body =~ /"2\.0"/ ? 'message' : 'other' }, 'message',
     'it is back');
+
+# --- commits that fail and succeed in turn, as a client likes
+
+$t->stop;
+$t->start($http =~ s/mds_device_ttl 90d;/mds_state_max 1m;/r);
+my $mark = $JSON->encode({ app => 's', user => 'u', read => [1] });
+for my $turn (1 .. 8) {
+    my $marked = $t->raw("POST /messages HTTP/1.1\r\nHost: a\r\n"
+        . "Connection: close\r\nContent-Type: application/json\r\n"
+        . 'Content-Length: ' . length($mark) . "\r\n\r\n$mark");
+    is($marked->status, 503, 'no room for a mark');
+    is(window("turn-$turn-$_")->status, 200, '... for a window there is')
+        for 1, 2;
+}
+my @full = grep { /\[error\].*have reached their limit/ }
+    split /\n/, $t->error_log;
+cmp_ok(scalar @full, '>=', 1, 'the log says so');
+cmp_ok(scalar @full, '<=', 2, '... once in each worker');
 
 # --- full of devices that are made up
 
