@@ -5,6 +5,7 @@
 
 #include "ngx_http_mds_endpoint.h"
 
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_request.h"
 #include "ngx_http_mds_respond.h"
 
@@ -23,8 +24,15 @@ ngx_http_mds_endpoint_handler(ngx_http_request_t *r)
     ngx_http_mds_loc_conf_t *mlcf
         = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
     ngx_http_mds_endpoint_t *endpoint = mlcf->endpoint;
+    ngx_http_mds_ctx_t      *ctx = ngx_http_mds_find_ctx(r);
     ngx_uint_t               post;
     ngx_int_t                rc;
+
+    /* After an internal redirect, another location may have set them, from
+     * another depot. */
+    if (ctx != NULL) {
+        ngx_http_mds_clear_variables(ctx);
+    }
 
     post = r->method == NGX_HTTP_POST && endpoint->post != NULL;
 

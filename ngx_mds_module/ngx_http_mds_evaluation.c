@@ -96,6 +96,16 @@ ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
     ctx->version = ngx_http_mds_str(decision->version);
 }
 
+void
+ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
+{
+    ngx_str_null(&ctx->action);
+    ngx_str_null(&ctx->release);
+    ngx_str_null(&ctx->version);
+    ngx_str_null(&ctx->reason);
+    ngx_str_null(&ctx->serial);
+}
+
 ngx_int_t
 ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
 {

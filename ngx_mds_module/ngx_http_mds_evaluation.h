@@ -105,6 +105,9 @@ void ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
 void ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
                                 const mds_decision_t *decision);
 
+/* Clears the variables, $mds_serial too, before another location decides. */
+void ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx);
+
 /* Copies to the pool what a decision views of the snapshot. */
 mds_status_t
 ngx_http_mds_copy_decision(ngx_pool_t *pool, mds_decision_t *decision,

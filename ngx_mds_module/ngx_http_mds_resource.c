@@ -160,16 +160,6 @@ ngx_http_mds_resource_decide(const mds_snapshot_t *snapshot, void *data,
     return MDS_OK;
 }
 
-static void
-ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
-{
-    ngx_str_null(&ctx->action);
-    ngx_str_null(&ctx->release);
-    ngx_str_null(&ctx->version);
-    ngx_str_null(&ctx->reason);
-    ngx_str_null(&ctx->serial);
-}
-
 /* Logs a failed decision; that the depot is not open has been logged. */
 static void
 ngx_http_mds_resource_log(ngx_http_request_t *r, mds_status_t status,

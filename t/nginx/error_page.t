@@ -86,6 +86,17 @@ server {
         error_page 400 /page.html;
     }
 
+    # To an endpoint of another depot, of files, and of no depot.
+    location /depots/ {
+        add_header X-Serial "$mds_serial" always;
+        location = /depots/to-edge  { mds_check; error_page 400 = /depots/edge; }
+        location = /depots/to-files { mds_check; error_page 400 = /depots/f/x; }
+        location = /depots/to-none  { mds_check; error_page 400 = /depots/none; }
+        location = /depots/edge     { mds_check; mds_depot %DIR%/edge; }
+        location   /depots/f/       { mds_files; }
+        location = /depots/none     { mds_check; mds_depot %DIR%/none; }
+    }
+
     # In subrequests.
     location = /guarded {
         auth_request /bad;
@@ -189,6 +200,17 @@ is($t->get("/fails/check?app=a")->status, 400, '... refuses, too');
 
 $r = $t->get("/twice/check?app=a");
 is($r->status . ' ' . $r->body, '400 the page', 'one page after another');
+
+# The serial is that of the depot that answers.
+my $edge = $t->get("/depots/edge?app=a")->header('MDS-Serial');
+isnt($edge, $serial, 'another depot has another serial');
+for ([ 'to-edge', 400, $edge ], [ 'to-files', 404 ], [ 'to-none', 503 ]) {
+    my ($to, $status, $wanted) = @$_;
+    my $r = $t->get("/depots/$to?app=a");
+    is($r->status, $status, "error_page $to");
+    is($r->header('MDS-Serial'), $wanted, '... MDS-Serial');
+    is($r->header('X-Serial'), $wanted, '... $mds_serial');
+}
 
 # Subrequests.
 is($t->get('/guarded')->body, 'the page', 'auth_request: what it refuses');
