@@ -26,18 +26,42 @@ ngx_http_mds_env_quarantine(ngx_http_mds_env_t *env)
     env->quarantined = 1;
 }
 
+/* LMDB writes to its table of readers, in lock.mdb, when it clears or closes.
+ */
+static void
+ngx_http_mds_env_clear_guarded(void *data)
+{
+    mds_state_clear_stale_readers(data);
+}
+
+static void
+ngx_http_mds_env_close_guarded(void *data)
+{
+    mds_state_close(data);
+}
+
 void
 ngx_http_mds_env_clear_stale_readers(ngx_http_mds_env_t *env)
 {
-    if (ngx_http_mds_env_get(env) != NULL) {
-        mds_state_clear_stale_readers(env->state);
+    if (ngx_http_mds_env_get(env) != NULL
+        && !mds_fault_guard_call(ngx_http_mds_env_clear_guarded, env->state))
+    {
+        ngx_http_mds_env_quarantine(env);
     }
+}
+
+/* Closes a state; NULL is fine. After a fault, what was not yet closed remains
+ * open and is not used again. */
+static void
+ngx_http_mds_env_close_state(mds_state_t *state)
+{
+    (void) mds_fault_guard_call(ngx_http_mds_env_close_guarded, state);
 }
 
 void
 ngx_http_mds_env_close(ngx_http_mds_env_t *env)
 {
-    mds_state_close(env->state);
+    ngx_http_mds_env_close_state(env->state);
     env->state = NULL;
 }
 
@@ -84,7 +108,7 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
         ngx_memzero(&env->bad, sizeof(env->bad));
 
     } else {
-        mds_state_close(call.state);
+        ngx_http_mds_env_close_state(call.state);
         env->quarantined = env->quarantined || call.status == MDS_DAMAGED;
 
         if (call.status == MDS_DAMAGED) {

@@ -11,6 +11,10 @@
 #include "lmdb/mds_lmdb.h"
 #include "lmdb/mds_lmdb_remote.h"
 
+/* The loader and the workers set the same number: the first process that opens
+ * an environment sets it for all. */
+#define MDS_LMDB_READERS 1024
+
 struct mds_lmdb_s {
     MDB_env        *env;
     atomic_uint    *handles; /* how many share the environment */
@@ -46,7 +50,7 @@ mds_lmdb_call_remote(const mds_lmdb_t *lmdb, mds_lmdb_op_t op, int fd,
 const char *mds_lmdb_path(const mds_lmdb_t *lmdb);
 
 /* mds_lmdb_files.c: checks the environment's two files. MDS_INVALID: one of
- * them is not a regular file. */
+ * them is not a regular file, or lock.mdb is truncated. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -10,10 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The loader and the workers set the same number: the first process that opens
- * an environment sets it for all. */
-#define MDS_LMDB_READERS 1024
-
 static mds_lmdb_remote_open_t mds_lmdb_remote_open; /* NULL: none is set */
 
 /* Compares the file's length with its pages before anything is looked up: LMDB

@@ -80,7 +80,10 @@ mds_state_bytes(mds_state_t *state)
 void
 mds_state_clear_stale_readers(mds_state_t *state)
 {
-    mds_lmdb_clear_stale_readers(state->env.reader);
+    /* A fault in the middle would keep LMDB's lock of its table of readers. */
+    if (mds_state_check(state, NULL) == MDS_OK) {
+        mds_lmdb_clear_stale_readers(state->env.reader);
+    }
 }
 
 mds_status_t

@@ -67,6 +67,7 @@ mds_state_env_find(mds_state_env_file_t *file, mds_error_t *err)
 
     file->device = st.st_dev;
     file->inode = st.st_ino;
+    file->bytes = st.st_size;
 
     return MDS_OK;
 }
@@ -80,9 +81,14 @@ mds_state_env_check_file(const mds_state_env_file_t *file, mds_error_t *err)
         return mds_fail_errno(err, "write \"%s\"", file->path.text);
     }
 
-    return st.st_dev == file->device && st.st_ino == file->inode
+    if (st.st_dev != file->device || st.st_ino != file->inode) {
+        return mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
+                        file->path.text);
+    }
+
+    return st.st_size >= file->bytes
                ? MDS_OK
-               : mds_fail(err, MDS_CONFLICT, "\"%s\" is another file now",
+               : mds_fail(err, MDS_DAMAGED, "\"%s\" was truncated",
                           file->path.text);
 }
 

@@ -33,6 +33,7 @@ typedef struct {
     mds_path_t path;
     dev_t      device;
     ino_t      inode;
+    off_t      bytes; /* it does not shrink */
 } mds_state_env_file_t;
 
 typedef struct {

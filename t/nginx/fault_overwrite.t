@@ -177,5 +177,37 @@ for my $how (sort keys %bad) {
         '... and others come in');
 }
 
+# LMDB's table of readers, which workers write, each second as well. If only one
+# process has it, LMDB makes it anew; otherwise it has to be removed.
+my $lock = $t->depot_dir . '/state/lock.mdb';
+
+for my $count (2, 1) {
+    for my $bytes (0, 4096) {
+        $t->stop;
+        @$t{qw(workers)} = $count;
+        $t->start($t->{http});
+        ok($t->wait_for(sub { ask('n60', "d$count$bytes")->status == 200 }),
+            "$count workers: in the beginning all is well");
+        ask('n60', "new-$count$bytes-$_") for 1 .. 8;
+        @workers = sort { $a <=> $b } $t->workers;
+
+        truncate $lock, $bytes or die "$lock: $!";
+        ask('n60', 'stranger') for 1 .. 4;
+        $t->wait_until_looked or die 'a worker is stuck';
+        $t->wait_until_looked or die 'a worker is stuck';
+        is_deeply([ map { ask('n1', 'user7')->body eq $answer{n1} } 1 .. 20 ],
+            [ (1) x 20 ], "lock.mdb, $bytes bytes: all else goes on");
+        is_deeply([ sort { $a <=> $b } $t->workers ], \@workers,
+            '... no worker died');
+
+        unlink $lock if $bytes > 0 || $count > 1;
+        ok($t->wait_for(sub { ask('n60', "d$_")->status == 200 }),
+            '... windows open again') for 1 .. 8;
+        is_deeply([ sort { $a <=> $b } $t->workers ], \@workers,
+            '... in the same workers');
+    }
+}
+
+$t->stop;
 unlike($t->error_log, qr/exited on signal/, 'no worker died of it');
 $t->finish;
