@@ -106,14 +106,17 @@ ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
     return NGX_OK;
 }
 
-mds_status_t
-ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
-                                    mds_request_t *request, mds_error_t *err)
+/* Sets the operator's attributes. With overrides, those that the request
+ * already names are left, and their names are added there. */
+static mds_status_t
+ngx_http_mds_set_attributes(ngx_http_request_t *r, mds_request_t *request,
+                            mds_strs_t *overrides, mds_error_t *err)
 {
     ngx_http_mds_loc_conf_t  *mlcf;
-    ngx_http_mds_attribute_t *attribute;
+    ngx_http_mds_attribute_t *attribute, *end;
     mds_status_t              status = MDS_OK;
     ngx_str_t                 value;
+    mds_str_t                 name;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
@@ -122,19 +125,45 @@ ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
     }
 
     attribute = mlcf->attributes->elts;
+    end = attribute + mlcf->attributes->nelts;
 
-    for (ngx_uint_t i = 0; status == MDS_OK && i < mlcf->attributes->nelts; i++)
-    {
-        if (ngx_http_complex_value(r, &attribute[i].value, &value) != NGX_OK) {
+    for (; status == MDS_OK && attribute < end; attribute++) {
+        name = ngx_http_mds_view(&attribute->name);
+
+        if (overrides != NULL && mds_request_has(request, name)) {
+            overrides->items[overrides->count++] = name;
+            continue;
+        }
+
+        if (ngx_http_complex_value(r, &attribute->value, &value) != NGX_OK) {
             return mds_fail_memory(err);
         }
 
-        status = mds_request_set_trusted(request,
-                                         ngx_http_mds_view(&attribute[i].name),
+        status = mds_request_set_trusted(request, name,
                                          ngx_http_mds_view(&value), err);
     }
 
     return status;
+}
+
+mds_status_t
+ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,
+                                    mds_request_t *request, mds_error_t *err)
+{
+    return ngx_http_mds_set_attributes(r, request, NULL, err);
+}
+
+static mds_status_t
+ngx_http_mds_parse_query(ngx_http_request_t *r, mds_request_t *request,
+                         mds_error_t *err)
+{
+    char *buffer = ngx_pnalloc(r->pool, r->args.len + 1);
+
+    if (buffer == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    return mds_request_parse(request, ngx_http_mds_view(&r->args), buffer, err);
 }
 
 mds_status_t
@@ -143,22 +172,38 @@ ngx_http_mds_read_query(ngx_http_request_t      *r,
                         mds_request_t *request, mds_error_t *err)
 {
     mds_status_t status;
-    char        *buffer;
 
     mds_request_init(request);
 
     status = ngx_http_mds_set_trusted_attributes(r, request, err);
-    if (status != MDS_OK) {
-        return status;
+
+    if (status == MDS_OK) {
+        status = ngx_http_mds_parse_query(r, request, err);
     }
 
-    buffer = ngx_pnalloc(r->pool, r->args.len + 1);
-    if (buffer == NULL) {
+    return status == MDS_OK ? validate(request, err) : status;
+}
+
+mds_status_t
+ngx_http_mds_read_operator_query(ngx_http_request_t *r, mds_request_t *request,
+                                 mds_strs_t *overrides, mds_error_t *err)
+{
+    mds_status_t status;
+
+    overrides->count = 0;
+    overrides->items
+        = ngx_palloc(r->pool, MDS_ATTRIBUTES_MAX * sizeof(mds_str_t));
+    if (overrides->items == NULL) {
         return mds_fail_memory(err);
     }
 
-    status
-        = mds_request_parse(request, ngx_http_mds_view(&r->args), buffer, err);
+    mds_request_init(request);
 
-    return status == MDS_OK ? validate(request, err) : status;
+    status = ngx_http_mds_parse_query(r, request, err);
+
+    if (status == MDS_OK) {
+        status = ngx_http_mds_set_attributes(r, request, overrides, err);
+    }
+
+    return status == MDS_OK ? mds_request_validate(request, err) : status;
 }

@@ -1,6 +1,6 @@
 /*
- * Endpoints: the locations of mds_check, mds_config, mds_messages and
- * mds_files. All have one content handler, which looks at the method.
+ * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files
+ * and mds_explain. All have one content handler, which looks at the method.
  */
 
 #ifndef NGX_HTTP_MDS_ENDPOINT_H
@@ -19,6 +19,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_check_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
 
 /* Makes the location an endpoint; cmd->post is the endpoint. */
 char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -78,6 +78,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_files_endpoint },
 
+    { ngx_string("mds_explain"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_explain_endpoint },
+
     { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12,
       ngx_http_mds_resource, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 

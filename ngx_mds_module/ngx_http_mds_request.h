@@ -30,6 +30,12 @@ mds_status_t ngx_http_mds_read_query(ngx_http_request_t      *r,
                                      ngx_http_mds_validate_pt validate,
                                      mds_request_t *request, mds_error_t *err);
 
+/* Does the same for a question of the operator's: an attribute of the query
+ * replaces that of mds_attribute, and *overrides has the names of these. */
+mds_status_t
+ngx_http_mds_read_operator_query(ngx_http_request_t *r, mds_request_t *request,
+                                 mds_strs_t *overrides, mds_error_t *err);
+
 typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
 
 /*

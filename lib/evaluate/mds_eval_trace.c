@@ -8,6 +8,22 @@
 
 #include "evaluate/mds_eval.h"
 
+#define MDS_ELLIPSIS "\xe2\x80\xa6" /* U+2026 */
+
+/* Ends a text that was printed to size bytes, and did not fit, by an ellipsis
+ * behind a whole character. */
+static void
+mds_eval_end_cut_text(char *text, size_t size)
+{
+    size_t len = size - sizeof(MDS_ELLIPSIS);
+
+    while (len > 0 && ((uint8_t) text[len] & 0xc0) == 0x80) {
+        len--;
+    }
+
+    memcpy(text + len, MDS_ELLIPSIS, sizeof(MDS_ELLIPSIS));
+}
+
 bool(mds_eval_trace)(mds_eval_t *eval, const char *what, mds_str_t subject,
                      mds_str_t seen, bool holds, const char *format, ...)
 {
@@ -17,8 +33,12 @@ bool(mds_eval_trace)(mds_eval_t *eval, const char *what, mds_str_t subject,
     va_list args;
 
     va_start(args, format);
-    vsnprintf(detail, sizeof(detail), format, args);
+    if (vsnprintf(detail, sizeof(detail), format, args) >= (int) sizeof(detail))
+    {
+        mds_eval_end_cut_text(detail, sizeof(detail));
+    }
     va_end(args);
+
     eval->trace->event(eval->trace, &event);
 
     return holds;
@@ -37,6 +57,10 @@ mds_eval_join_texts(const mds_eval_t *eval, mds_range_t texts,
 
         len += (size_t) snprintf(buffer + len, size - len, "%s%.*s%s",
                                  i > 0 ? ", " : "", MDS_STR(text), suffix);
+    }
+
+    if (len >= size) {
+        mds_eval_end_cut_text(buffer, size);
     }
 
     return buffer;

@@ -503,6 +503,12 @@ mds_request_parse(mds_request_t *request, mds_str_t query, char *buffer,
     return status;
 }
 
+bool
+mds_request_has(const mds_request_t *request, mds_str_t name)
+{
+    return mds_request_find(request, mds_attr_id_of(name), name) > 0;
+}
+
 mds_str_t
 mds_request_get(const mds_request_t *request, mds_str_t name)
 {

@@ -115,6 +115,10 @@ void mds_request_allow_override(mds_request_t *request);
 mds_status_t mds_request_parse(mds_request_t *request, mds_str_t query,
                                char *buffer, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Returns whether the request names the attribute, be it with an empty value.
+ */
+bool mds_request_has(const mds_request_t *request, mds_str_t name);
+
 /* Returns the value, which is empty if the attribute is absent. */
 mds_str_t mds_request_get(const mds_request_t *request, mds_str_t name);
 

@@ -1,29 +1,40 @@
 /* explain: shows the decision for a device, and the reason. */
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/mds_arena.h"
-#include "base/mds_buffer.h"
 #include "base/mds_kind.h"
 #include "base/mds_time.h"
 #include "catalog/mds_depot.h"
 #include "evaluate/mds_decide.h"
+#include "evaluate/mds_explain.h"
 #include "evaluate/mds_settings.h"
 #include "mdsctl.h"
 
+/* Prints the events as they come. */
 typedef struct {
-    mds_trace_t trace;     /* first: add_event() gets its address */
-    mds_json_t *releases;  /* NULL once memory has run out */
-    mds_json_t *tests;     /* of the release under way; borrowed */
-    mds_json_t *installed; /* NULL: there is nothing to say of it */
-    bool        json;
+    mds_trace_t trace;    /* first: print_event() gets its address */
     bool        entitled; /* told about going back */
-} explain_t;
+} printer_t;
 
 static void
-print_event(explain_t *explain, const mds_trace_event_t *event)
+print_test(const mds_trace_event_t *event)
 {
+    printf("  %-4s %s%s%.*s", event->holds ? "yes" : "no", event->what,
+           event->subject.len > 0 ? " " : "", MDS_STR(event->subject));
+    if (event->seen.len > 0) {
+        printf(" \"%.*s\"", MDS_STR(event->seen));
+    } else if (strcmp(event->what, "rule") == 0) {
+        printf(" (absent)");
+    }
+    printf("%s%s\n", event->detail[0] != '\0' ? ": " : "", event->detail);
+}
+
+static void
+print_event(mds_trace_t *trace, const mds_trace_event_t *event)
+{
+    printer_t *printer = (printer_t *) trace;
+
     switch (event->type) {
     case MDS_TRACE_INSTALLED:
         printf("installed \"%.*s\" does not count: %s\n", MDS_STR(event->seen),
@@ -31,8 +42,8 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
         break;
 
     case MDS_TRACE_RELEASE:
-        if (event->what[0] == 'e' && !explain->entitled) {
-            explain->entitled = true;
+        if (event->what[0] == 'e' && !printer->entitled) {
+            printer->entitled = true;
             printf("what the device is entitled to go back to:\n");
         }
         printf("release %.*s, version %.*s\n", MDS_STR(event->subject),
@@ -40,14 +51,7 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
         break;
 
     case MDS_TRACE_TEST:
-        printf("  %-4s %s%s%.*s", event->holds ? "yes" : "no", event->what,
-               event->subject.len > 0 ? " " : "", MDS_STR(event->subject));
-        if (event->seen.len > 0) {
-            printf(" \"%.*s\"", MDS_STR(event->seen));
-        } else if (strcmp(event->what, "rule") == 0) {
-            printf(" (absent)");
-        }
-        printf("%s%s\n", event->detail[0] != '\0' ? ": " : "", event->detail);
+        print_test(event);
         break;
 
     default:
@@ -55,127 +59,8 @@ print_event(explain_t *explain, const mds_trace_event_t *event)
     }
 }
 
-static mds_status_t
-note_installed_version(explain_t *explain, const mds_trace_event_t *event)
-{
-    explain->installed
-        = mds_json_pack("{s:o, s:b, s:o}", "version",
-                        mds_json_string_new(event->seen), "counts", 0, "why",
-                        mds_json_string_new(mds_str_of(event->detail)));
-
-    return explain->installed == NULL ? MDS_NO_MEMORY : MDS_OK;
-}
-
-static mds_status_t
-note_release(explain_t *explain, const mds_trace_event_t *event)
-{
-    mds_json_t *o
-        = mds_json_pack("{s:o, s:o, s:o, s:[]}", "release",
-                        mds_json_string_new(event->subject), "version",
-                        mds_json_string_new(event->seen), "for",
-                        mds_json_string_new(mds_str_of(event->what)), "tests");
-
-    explain->tests = mds_json_get(o, "tests");
-
-    return mds_json_append(explain->releases, o);
-}
-
-static mds_status_t
-note_test(explain_t *explain, const mds_trace_event_t *event)
-{
-    return mds_json_append(
-        explain->tests,
-        mds_json_pack("{s:o, s:o, s:o, s:o, s:b}", "test",
-                      mds_json_string_new(mds_str_of(event->what)), "subject",
-                      mds_json_string_new(event->subject), "seen",
-                      mds_json_string_new(event->seen), "wants",
-                      mds_json_string_new(mds_str_of(event->detail)), "holds",
-                      (int) event->holds));
-}
-
-static mds_status_t
-note_verdict(explain_t *explain, const mds_trace_event_t *event)
-{
-    size_t last = mds_json_size(explain->releases);
-
-    return mds_json_set_bool(mds_json_at(explain->releases, last - 1), "holds",
-                             event->holds);
-}
-
 static void
-add_event(mds_trace_t *trace, const mds_trace_event_t *event)
-{
-    explain_t   *explain = (explain_t *) trace;
-    mds_status_t status;
-
-    if (!explain->json) {
-        print_event(explain, event);
-        return;
-    }
-
-    switch (event->type) {
-    case MDS_TRACE_INSTALLED:
-        status = note_installed_version(explain, event);
-        break;
-    case MDS_TRACE_RELEASE:
-        status = note_release(explain, event);
-        break;
-    case MDS_TRACE_TEST:
-        status = note_test(explain, event);
-        break;
-    default:
-        status = note_verdict(explain, event);
-    }
-
-    if (status != MDS_OK) {
-        mds_json_release(explain->releases);
-        explain->releases = NULL;
-        explain->tests = NULL;
-    }
-}
-
-static mds_status_t
-set_manifest(mds_json_t *o, const mds_decision_t *decision, mds_error_t *err)
-{
-    mds_json_t  *manifest = NULL;
-    mds_status_t status;
-
-    if (decision->manifest.len == 0) {
-        return MDS_OK;
-    }
-
-    status = mds_json_parse(decision->manifest, "manifest", err, &manifest);
-
-    return status == MDS_OK
-               ? mds_json_done(mds_json_set(o, "manifest", manifest), err)
-               : status;
-}
-
-static int
-print_json(explain_t *explain, const mds_decision_t *decision, uint64_t serial)
-{
-    mds_error_t err;
-    mds_json_t *o = mds_json_pack(
-        "{s:I, s:o, s:o, s:o, s:o, s:o, s:o*}", "serial", (int64_t) serial,
-        "action",
-        mds_json_string_new(mds_str_of(mds_action_name(decision->action))),
-        "reason",
-        mds_json_string_new(mds_str_of(mds_reason_name(decision->reason))),
-        "release", mds_json_string_new(decision->release), "version",
-        mds_json_string_new(decision->version), "candidates",
-        mds_json_retain(explain->releases), "installed",
-        mds_json_retain(explain->installed));
-
-    if (set_manifest(o, decision, &err) != MDS_OK) {
-        mds_json_release(o);
-        return mdsctl_fail(&err);
-    }
-
-    return mdsctl_print(o);
-}
-
-static int
-print_words(const mds_decision_t *decision, uint64_t serial)
+print_decision(const mds_decision_t *decision, uint64_t serial)
 {
     printf("serial %" PRIu64 ": %s", serial, mds_action_name(decision->action));
 
@@ -192,122 +77,108 @@ print_words(const mds_decision_t *decision, uint64_t serial)
 
     printf("\nreason: %s (%s)\n", mds_reason_name(decision->reason),
            mds_reason_words(decision->reason));
-
-    return MDSCTL_DONE;
 }
-
-/* Configuration: of each key (or the one that is named) its value. */
 
 static void *
-settings_alloc(void *data, size_t bytes)
+arena_alloc(void *arena, size_t bytes)
 {
-    return mds_arena_calloc(data, bytes, 1);
+    return mds_arena_calloc(arena, bytes, 1);
 }
 
-/* Returns the values as one object. */
-static mds_json_t *
-settings_values(const mds_settings_t *settings, mds_error_t *err)
+static mds_status_t
+explain_settings(const mds_snapshot_t *snapshot, const mds_request_t *request,
+                 const mds_alloc_t *alloc, mds_error_t *err)
 {
-    mds_buffer_t text = { 0 };
-    mds_json_t  *values = NULL;
-
-    mds_buffer_add(&text, "{", 1);
-
-    for (size_t i = 0; i < settings->value_count; i++) {
-        mds_buffer_add(&text, ",", i > 0 ? 1 : 0);
-        mds_buffer_add(&text, settings->values[i].data,
-                       settings->values[i].len);
-    }
-
-    mds_buffer_add(&text, "}", 1);
-
-    if (mds_buffer_failed(&text)
-        || mds_json_parse((mds_str_t){ text.len, (const char *) text.data },
-                          "settings", err, &values)
-               != MDS_OK)
-    {
-        values = NULL;
-    }
-
-    mds_buffer_free(&text);
-    return values;
-}
-
-static int
-print_settings(explain_t *explain, const mds_settings_t *settings,
-               uint64_t serial)
-{
-    mds_error_t err;
-
-    if (!explain->json) {
-        printf("serial %" PRIu64 ": %zu value%s\n", serial,
-               settings->value_count, settings->value_count == 1 ? "" : "s");
-
-        for (size_t i = 0; i < settings->value_count; i++) {
-            printf("  %.*s\n", MDS_STR(settings->values[i]));
-        }
-
-        return MDSCTL_DONE;
-    }
-
-    return mdsctl_print(
-        mds_json_pack("{s:I, s:o, s:o}", "serial", (int64_t) serial,
-                      "candidates", mds_json_retain(explain->releases),
-                      "values", settings_values(settings, &err)));
-}
-
-static int
-explain_settings(explain_t *explain, const mds_snapshot_t *snapshot,
-                 const mds_request_t *request)
-{
-    mds_arena_t   *arena = mds_arena_new();
-    mds_alloc_t    alloc = { settings_alloc, arena };
+    printer_t      printer = { .trace = { print_event } };
     mds_settings_t settings;
-    mds_error_t    err;
-    int            code;
+    mds_status_t   status;
+
+    status = mds_settings_evaluate(snapshot, request,
+                                   mds_request_attr(request, MDS_ATTR_NAME),
+                                   mds_time_now_ms(), &printer.trace, alloc,
+                                   err, &settings);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    printf("serial %" PRIu64 ": %zu value%s\n",
+           mds_catalog_serial(snapshot->catalog), settings.value_count,
+           settings.value_count == 1 ? "" : "s");
+
+    for (size_t i = 0; i < settings.value_count; i++) {
+        printf("  %.*s\n", MDS_STR(settings.values[i]));
+    }
+
+    return MDS_OK;
+}
+
+static mds_status_t
+explain_decision(const mds_snapshot_t *snapshot, const mds_request_t *request,
+                 mds_error_t *err)
+{
+    printer_t      printer = { .trace = { print_event } };
+    mds_decision_t decision;
+    mds_status_t   status;
+
+    status = mds_decide(snapshot, request, mds_time_now_ms(), &printer.trace,
+                        err, &decision);
+    if (status == MDS_OK) {
+        print_decision(&decision, mds_catalog_serial(snapshot->catalog));
+    }
+
+    return status;
+}
+
+static mds_status_t
+explain_json(const mds_snapshot_t *snapshot, const mds_request_t *request,
+             const mds_alloc_t *alloc, mds_error_t *err, mds_json_t **json)
+{
+    static const mds_explain_options_t options = { .bytes_max = 0 };
+    mds_str_t                          text;
+    mds_status_t                       status;
+
+    status = mds_explain(snapshot, request, &options, mds_time_now_ms(), alloc,
+                         err, &text);
+
+    return status == MDS_OK ? mds_json_parse(text, "explanation", err, json)
+                            : status;
+}
+
+static int
+explain(const mdsctl_t *ctl, const mds_snapshot_t *snapshot,
+        const mds_request_t *request)
+{
+    mds_arena_t *arena = mds_arena_new();
+    mds_alloc_t  alloc = { arena_alloc, arena };
+    mds_json_t  *json = NULL;
+    mds_status_t status;
+    mds_error_t  err;
 
     if (arena == NULL) {
-        mds_fail_memory(&err);
-        return mdsctl_fail(&err);
+        status = mds_fail_memory(&err);
+    } else if (ctl->json) {
+        status = explain_json(snapshot, request, &alloc, &err, &json);
+    } else if (mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
+                            MDS_KIND_IS_CONFIG))
+    {
+        status = explain_settings(snapshot, request, &alloc, &err);
+    } else {
+        status = explain_decision(snapshot, request, &err);
     }
-
-    code = mds_settings_evaluate(snapshot, request,
-                                 mds_request_attr(request, MDS_ATTR_NAME),
-                                 mds_time_now_ms(), &explain->trace, &alloc,
-                                 &err, &settings)
-                   != MDS_OK
-               ? mdsctl_fail(&err)
-               : print_settings(explain, &settings,
-                                mds_catalog_serial(snapshot->catalog));
 
     mds_arena_free(arena);
-    return code;
-}
 
-static int
-explain_decision(explain_t *explain, const mds_snapshot_t *snapshot,
-                 const mds_request_t *request)
-{
-    uint64_t       serial = mds_catalog_serial(snapshot->catalog);
-    mds_decision_t decision;
-    mds_error_t    err;
-
-    if (mds_decide(snapshot, request, mds_time_now_ms(), &explain->trace, &err,
-                   &decision)
-        != MDS_OK)
-    {
+    if (status != MDS_OK) {
         return mdsctl_fail(&err);
     }
 
-    return explain->json ? print_json(explain, &decision, serial)
-                         : print_words(&decision, serial);
+    return json == NULL ? MDSCTL_DONE : mdsctl_print(json);
 }
 
 static int
 explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
            const mds_request_t *request)
 {
-    explain_t      explain = { .trace = { add_event }, .json = ctl->json };
     mds_snapshot_t snapshot = { .state = state };
     mds_error_t    err;
     int            code;
@@ -316,15 +187,7 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
         return mdsctl_fail(&err);
     }
 
-    explain.releases = mds_json_array_new();
-
-    code = mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
-                        MDS_KIND_IS_CONFIG)
-               ? explain_settings(&explain, &snapshot, request)
-               : explain_decision(&explain, &snapshot, request);
-
-    mds_json_release(explain.releases);
-    mds_json_release(explain.installed);
+    code = explain(ctl, &snapshot, request);
 
     if (state != NULL) {
         mds_state_end(state);
