@@ -10,18 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MDS_LMDB_DATA, MDS_LMDB_LOCK };
-
-static const char *const mds_lmdb_names[]
-    = { [MDS_LMDB_DATA] = "data.mdb", [MDS_LMDB_LOCK] = "lock.mdb" };
+static const char *const mds_lmdb_names[] = { "data.mdb", "lock.mdb" };
 
 /* LMDB's table of readers has a cache line for each, and one before them. */
 #define MDS_LMDB_LOCK_BYTES_MIN (MDS_LMDB_READERS * 64)
 
 /* Checks that neither name is that of a device, for which LMDB might wait
- * forever, and that LMDB would not look for readers behind the end of lock.mdb,
- * which it creates and, if nobody else has it open, extends when it is empty.
- * The files need not exist yet. */
+ * forever. The files need not exist yet. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err)
 {
@@ -35,24 +30,32 @@ mds_lmdb_check_files(const char *dir, mds_error_t *err)
             return status;
         }
 
-        if (lstat(path.text, &st) != 0) {
-            continue;
-        }
-
-        if (!S_ISREG(st.st_mode)) {
+        if (lstat(path.text, &st) == 0 && !S_ISREG(st.st_mode)) {
             return mds_fail(err, MDS_INVALID, "\"%s\" must be a regular file",
-                            path.text);
-        }
-
-        if (i == MDS_LMDB_LOCK && st.st_size > 0
-            && st.st_size < MDS_LMDB_LOCK_BYTES_MIN)
-        {
-            return mds_fail(err, MDS_INVALID, "\"%s\" is truncated: remove it",
                             path.text);
         }
     }
 
     return MDS_OK;
+}
+
+/* Checks that LMDB will not look for readers behind the end of lock.mdb. It
+ * creates the file, and extends an empty one that nobody else has open. */
+mds_status_t
+mds_lmdb_check_lock(const char *dir, mds_error_t *err)
+{
+    mds_path_t   path;
+    struct stat  st;
+    mds_status_t status = mds_path(&path, err, "%s/lock.mdb", dir);
+
+    if (status != MDS_OK || stat(path.text, &st) != 0 || st.st_size == 0
+        || st.st_size >= MDS_LMDB_LOCK_BYTES_MIN)
+    {
+        return status;
+    }
+
+    return mds_fail(err, MDS_INVALID, "\"%s\" is truncated: remove it",
+                    path.text);
 }
 
 /* Allocates the file on the disk before it is given away. Readers write to

@@ -50,8 +50,13 @@ mds_lmdb_call_remote(const mds_lmdb_t *lmdb, mds_lmdb_op_t op, int fd,
 const char *mds_lmdb_path(const mds_lmdb_t *lmdb);
 
 /* mds_lmdb_files.c: checks the environment's two files. MDS_INVALID: one of
- * them is not a regular file, or lock.mdb is truncated. */
+ * them is not a regular file. */
 mds_status_t
 mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
+
+/* mds_lmdb_files.c: checks that lock.mdb, if it exists, was not truncated.
+ * MDS_INVALID: it was. */
+mds_status_t
+mds_lmdb_check_lock(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

@@ -242,7 +242,9 @@ mds_lmdb_open_shared(const char *path, mds_lmdb_mode_t how,
                                       map_bytes, err, &opened->remote);
     }
 
-    return status;
+    return status == MDS_OK && opened->remote == NULL
+               ? mds_lmdb_check_lock(path, err)
+               : status;
 }
 
 mds_status_t
