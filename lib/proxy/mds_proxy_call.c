@@ -134,6 +134,11 @@ mds_proxy_call(mds_proxy_t *proxy, mds_proxy_request_t request, mds_str_t key,
         status = mds_proxy_receive_answer(proxy->fd, &received, &bytes);
     }
 
+    /* What was not read would be taken for the next answer. */
+    if (status != MDS_OK) {
+        (void) shutdown(proxy->fd, SHUT_RDWR);
+    }
+
     if (status == MDS_NO_MEMORY) {
         return mds_fail_memory(err);
     }

@@ -5,6 +5,7 @@
 
 #include "proxy/mds_proxy_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -77,6 +78,20 @@ mds_proxy_call_env(mds_lmdb_remote_t *remote, mds_lmdb_op_t op, int fd,
     return status;
 }
 
+/* Returns the code that mds_lmdb_status() turns into the status again. */
+static int
+mds_proxy_code(mds_status_t status)
+{
+    switch (status) {
+    case MDS_NO_MEMORY:
+        return ENOMEM;
+    case MDS_DAMAGED:
+        return MDS_LMDB_CORRUPTED;
+    default:
+        return EIO;
+    }
+}
+
 /* Calls within a transaction, and returns the code of that in the other
  * process. The caller frees *payload if it is 0. */
 static int
@@ -84,13 +99,14 @@ mds_proxy_call_txn(mds_proxy_handle_t *handle, mds_proxy_request_t request,
                    mds_str_t key, mds_str_t value, mds_proxy_answer_t *answer,
                    mds_proxy_payload_t **payload)
 {
-    request.handle = handle->number;
+    mds_status_t status;
 
-    if (mds_proxy_call(handle->proxy, request, key, value, -1, NULL, answer,
-                       payload)
-        != MDS_OK)
-    {
-        return MDS_LMDB_CORRUPTED;
+    request.handle = handle->number;
+    status = mds_proxy_call(handle->proxy, request, key, value, -1, NULL,
+                            answer, payload);
+
+    if (status != MDS_OK) {
+        return mds_proxy_code(status);
     }
 
     if (answer->code != 0) {

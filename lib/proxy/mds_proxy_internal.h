@@ -64,7 +64,8 @@ bool mds_proxy_receive(int fd, void *data, size_t len);
 /*
  * Sends a request and receives its answer. The key's and the value's lengths
  * are set here; fd is sent along, unless it is below zero. The caller frees
- * *payload. MDS_DAMAGED: what the second process has read has ended it.
+ * *payload. MDS_DAMAGED: what the second process has read has ended it. After a
+ * failure to send or to receive, all later calls fail.
  */
 mds_status_t mds_proxy_call(mds_proxy_t *proxy, mds_proxy_request_t request,
                             mds_str_t key, mds_str_t value, int fd,
