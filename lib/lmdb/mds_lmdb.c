@@ -271,8 +271,8 @@ mds_lmdb_count_free(mds_lmdb_t *lmdb, uint64_t *all, uint64_t *unseen)
 }
 
 mds_status_t
-mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
-              uint64_t enough_pages, mds_error_t *err, mds_lmdb_room_t *room)
+mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t enough_pages,
+              mds_error_t *err, mds_lmdb_room_t *room)
 {
     MDB_stat     stat;
     uint64_t     file, limit, grows, all = 0, unseen = 0;
@@ -293,7 +293,7 @@ mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
     limit = limit_bytes / stat.ms_psize;
     grows = limit > file ? limit - file : 0;
 
-    if (grows < enough_pages || grows <= limit / parts) {
+    if (grows < enough_pages) {
         code = mds_lmdb_count_free(lmdb, &all, &unseen);
     }
 
@@ -303,7 +303,7 @@ mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
         return mds_lmdb_fail(err, code, "read", mds_lmdb_path(lmdb));
     }
 
-    *room = (mds_lmdb_room_t){ limit, file - all, grows + unseen };
+    *room = (mds_lmdb_room_t){ file - all, grows + unseen };
     return MDS_OK;
 }
 

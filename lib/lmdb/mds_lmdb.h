@@ -154,7 +154,9 @@ uint64_t mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table);
  *   while (mds_lmdb_next(c, &key, &value)) { ... }
  *   mds_lmdb_walk_end(c);
  *
- * A walk that fails ends early, and mds_lmdb_status() is that failure.
+ * A walk that fails ends early, and mds_lmdb_status() is that failure. Where
+ * another process has the environment (mds_lmdb_remote.h), views of a walk are
+ * valid only until the next call of mds_lmdb_next().
  */
 mds_lmdb_cursor_t      *
 mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from);
@@ -174,7 +176,6 @@ uint64_t mds_lmdb_file_bytes(const mds_lmdb_t *lmdb);
 
 /* Pages of a SHARED environment. */
 typedef struct {
-    uint64_t limit_pages;
     uint64_t used_pages; /* of the file, those that are not free */
     uint64_t pages;      /* that a transaction can take: new ones up to the
                           * limit, and free ones that no reader sees */
@@ -182,13 +183,12 @@ typedef struct {
 
 /*
  * Measures the room in a file of limit_bytes. Free pages, which take a walk to
- * count, are not counted if the file could grow by enough_pages and by one part
- * in `parts` of the limit. Not within a transaction of the handle.
+ * count, are not counted if the file could grow by enough_pages. Not within a
+ * transaction of the handle.
  */
 mds_status_t
-mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t parts,
-              uint64_t enough_pages, mds_error_t *err,
-              mds_lmdb_room_t *room) MDS_MUST_CHECK;
+mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes, uint64_t enough_pages,
+              mds_error_t *err, mds_lmdb_room_t *room) MDS_MUST_CHECK;
 
 /* Removes a table of an older version, if it exists, within a write
  * transaction. Sets *changed to true then. */

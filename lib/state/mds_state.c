@@ -1,5 +1,5 @@
 /*
- * The state's environment: its tables, its files, and reading in it. Writing is
+ * The state's environment: its files, and reading in it. Writing is
  * in mds_state_write.c, the check of the whole in mds_state_audit.c.
  */
 
@@ -7,26 +7,16 @@
 
 #include <stdlib.h>
 
-static const char *const mds_state_names[MDS_STATE_TABLES] = {
-    [MDS_STATE_WINDOWS] = "windows",
-    [MDS_STATE_ADMISSIONS] = "admissions",
-    [MDS_STATE_MARKS] = "marks",
-};
-
-static const mds_state_env_kind_t mds_state_kind
-    = { "state", MDS_LMDB_SHARED | MDS_LMDB_SCATTERED, mds_state_names,
-        MDS_STATE_TABLES };
-
 mds_status_t
 mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
-    return mds_state_env_create(depot, &mds_state_kind, uid, gid, err);
+    return mds_state_env_create(depot, uid, gid, err);
 }
 
 mds_status_t
 mds_state_file_id(const char *depot, mds_error_t *err, mds_file_id_t *file_id)
 {
-    return mds_state_env_file_id(depot, &mds_state_kind, err, file_id);
+    return mds_state_env_file_id(depot, err, file_id);
 }
 
 mds_status_t
@@ -45,7 +35,7 @@ mds_state_open(const char *depot, mds_error_t *err, mds_state_t **state)
         return mds_fail_memory(err);
     }
 
-    status = mds_state_env_open(depot, &mds_state_kind, err, &opened->env);
+    status = mds_state_env_open(depot, err, &opened->env);
 
     if (status != MDS_OK) {
         free(opened);

@@ -93,7 +93,7 @@ mds_state_audit(mds_state_t *state, mds_error_t *err, uint64_t *windows)
     }
 
     if (status == MDS_OK) {
-        status = mds_state_env_audit(&state->env, MDS_STATE_TABLES, err);
+        status = mds_state_env_audit(&state->env, err);
     }
 
     mds_state_end(state);

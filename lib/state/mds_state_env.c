@@ -1,8 +1,8 @@
 /*
- * Opens, checks, measures and audits one environment of LMDB for the state.
+ * Opens, checks, measures and audits the environment of the state.
  */
 
-#include "state/mds_state_env.h"
+#include "state/mds_state_internal.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,37 +10,41 @@
 /* A transaction dirties these besides: the roots and the list of free pages. */
 #define MDS_STATE_ENV_COMMIT_PAGES 8
 
+static const char *const mds_state_names[MDS_STATE_TABLES] = {
+    [MDS_STATE_WINDOWS] = "windows",
+    [MDS_STATE_ADMISSIONS] = "admissions",
+    [MDS_STATE_MARKS] = "marks",
+};
+
 static mds_status_t
-mds_state_env_open_lmdb(const char *depot, const mds_state_env_kind_t *kind,
-                        mds_error_t *err, mds_lmdb_t **lmdb)
+mds_state_env_open_lmdb(const char *depot, mds_error_t *err, mds_lmdb_t **lmdb)
 {
     mds_path_t   path;
-    mds_status_t status = mds_path(&path, err, "%s/%s", depot, kind->dir);
+    mds_status_t status = mds_path(&path, err, "%s/state", depot);
 
     return status == MDS_OK
-               ? mds_lmdb_open(path.text, kind->mode, kind->tables,
-                               kind->table_count, MDS_LMDB_MAP_BYTES, err, lmdb)
+               ? mds_lmdb_open(path.text, MDS_LMDB_SHARED | MDS_LMDB_SCATTERED,
+                               mds_state_names, MDS_STATE_TABLES,
+                               MDS_LMDB_MAP_BYTES, err, lmdb)
                : status;
 }
 
 static mds_status_t
-mds_state_env_paths(const char *depot, const mds_state_env_kind_t *kind,
-                    mds_error_t *err, mds_path_t *data, mds_path_t *lock)
+mds_state_env_paths(const char *depot, mds_error_t *err, mds_path_t *data,
+                    mds_path_t *lock)
 {
-    mds_status_t status
-        = mds_path(data, err, "%s/%s/data.mdb", depot, kind->dir);
+    mds_status_t status = mds_path(data, err, "%s/state/data.mdb", depot);
 
-    return status == MDS_OK
-               ? mds_path(lock, err, "%s/%s/lock.mdb", depot, kind->dir)
-               : status;
+    return status == MDS_OK ? mds_path(lock, err, "%s/state/lock.mdb", depot)
+                            : status;
 }
 
 mds_status_t
-mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
-                     int64_t uid, int64_t gid, mds_error_t *err)
+mds_state_env_create(const char *depot, int64_t uid, int64_t gid,
+                     mds_error_t *err)
 {
     mds_lmdb_t  *lmdb;
-    mds_status_t status = mds_state_env_open_lmdb(depot, kind, err, &lmdb);
+    mds_status_t status = mds_state_env_open_lmdb(depot, err, &lmdb);
 
     if (status == MDS_OK) {
         status = mds_lmdb_give(lmdb, uid, gid, err);
@@ -110,15 +114,15 @@ mds_state_env_check(const mds_state_env_t *env, mds_error_t *err)
 
 /* Opens the environment. LMDB creates lock.mdb if it does not exist. */
 static mds_status_t
-mds_state_env_open_files(const char *depot, const mds_state_env_kind_t *kind,
-                         mds_error_t *err, mds_state_env_t *env)
+mds_state_env_open_files(const char *depot, mds_error_t *err,
+                         mds_state_env_t *env)
 {
     struct stat  before;
     bool         locked = stat(env->lock.path.text, &before) == 0;
     mds_status_t status = mds_state_env_find(&env->data, err);
 
     if (status == MDS_OK) {
-        status = mds_state_env_open_lmdb(depot, kind, err, &env->reader);
+        status = mds_state_env_open_lmdb(depot, err, &env->reader);
     }
 
     if (status == MDS_OK) {
@@ -139,11 +143,10 @@ mds_state_env_open_files(const char *depot, const mds_state_env_kind_t *kind,
 }
 
 mds_status_t
-mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
-                   mds_error_t *err, mds_state_env_t *env)
+mds_state_env_open(const char *depot, mds_error_t *err, mds_state_env_t *env)
 {
-    mds_status_t status = mds_state_env_paths(depot, kind, err, &env->data.path,
-                                              &env->lock.path);
+    mds_status_t status
+        = mds_state_env_paths(depot, err, &env->data.path, &env->lock.path);
 
     env->reader = NULL;
     env->writer = NULL;
@@ -151,7 +154,7 @@ mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
     atomic_init(&env->lost, false);
 
     if (status == MDS_OK) {
-        status = mds_state_env_open_files(depot, kind, err, env);
+        status = mds_state_env_open_files(depot, err, env);
     }
 
     if (status == MDS_OK) {
@@ -175,14 +178,13 @@ mds_state_env_close(mds_state_env_t *env)
 }
 
 mds_status_t
-mds_state_env_file_id(const char *depot, const mds_state_env_kind_t *kind,
-                      mds_error_t *err, mds_file_id_t *file_id)
+mds_state_env_file_id(const char *depot, mds_error_t *err,
+                      mds_file_id_t *file_id)
 {
     mds_path_t   path;
     uint64_t     bytes;
     int          fd;
-    mds_status_t status
-        = mds_path(&path, err, "%s/%s/data.mdb", depot, kind->dir);
+    mds_status_t status = mds_path(&path, err, "%s/state/data.mdb", depot);
 
     if (status == MDS_OK) {
         status = mds_file_open(path.text, err, &fd, &bytes);
@@ -261,21 +263,20 @@ mds_state_env_pages(const mds_lmdb_room_t *room, uint64_t write_pages,
 mds_status_t
 mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
                   uint64_t write_pages, size_t count, mds_error_t *err,
-                  size_t *fit, bool *spare)
+                  size_t *fit)
 {
     mds_lmdb_room_t room;
     mds_status_t    status;
 
     if (limit_bytes == 0) {
         *fit = count;
-        *spare = false;
         return MDS_OK;
     }
 
     limit_bytes -= limit_bytes < MDS_STATE_ENV_LOCK_BYTES
                        ? limit_bytes
                        : MDS_STATE_ENV_LOCK_BYTES;
-    status = mds_lmdb_room(env->writer, limit_bytes, MDS_STATE_ENV_SPARE,
+    status = mds_lmdb_room(env->writer, limit_bytes,
                            write_pages * count + MDS_STATE_ENV_COMMIT_PAGES,
                            err, &room);
 
@@ -289,9 +290,6 @@ mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
     }
 
     *fit = count;
-    *spare = room.used_pages
-             >= room.limit_pages - room.limit_pages / MDS_STATE_ENV_SPARE;
-
     return MDS_OK;
 }
 
@@ -312,10 +310,9 @@ mds_state_env_walk(mds_lmdb_t *lmdb, unsigned table)
 }
 
 mds_status_t
-mds_state_env_audit(mds_state_env_t *env, unsigned table_count,
-                    mds_error_t *err)
+mds_state_env_audit(mds_state_env_t *env, mds_error_t *err)
 {
-    for (unsigned i = 0; i < table_count; i++) {
+    for (unsigned i = 0; i < MDS_STATE_TABLES; i++) {
         if (mds_state_env_walk(env->reader, i)
             != mds_lmdb_count(env->reader, i)) {
             mds_status_t status = mds_lmdb_status(env->reader, err);

@@ -1,9 +1,7 @@
 /*
- * mds_state_env: an environment of the depot's state: a directory with LMDB's
+ * mds_state_env: the environment of the depot's state: DEPOT/state/ with LMDB's
  * two files, which the workers of all nginx instances on the depot write, one
  * transaction at a time.
- *
- *   DEPOT/state/            windows, admissions, marks (mds_state.h)
  *
  * One thread may read while one other writes: each has a handle of its own.
  */
@@ -19,14 +17,6 @@
 
 /* The bytes that LMDB's table of readers takes on the disk. */
 #define MDS_STATE_ENV_LOCK_BYTES (UINT64_C(72) * 1024)
-
-/* The properties of one of the environments. */
-typedef struct {
-    const char        *dir; /* in the depot */
-    mds_lmdb_mode_t    mode;
-    const char *const *tables;
-    unsigned           table_count;
-} mds_state_env_kind_t;
 
 /* A file as it was when it was opened. */
 typedef struct {
@@ -47,22 +37,19 @@ typedef struct {
 
 /* Creates the environment's files in a directory that exists; they belong to
  * uid and gid (-1: unchanged). */
-mds_status_t
-mds_state_env_create(const char *depot, const mds_state_env_kind_t *kind,
-                     int64_t uid, int64_t gid, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_state_env_create(const char *depot, int64_t uid, int64_t gid,
+                                  mds_error_t *err) MDS_MUST_CHECK;
 
 /* Opens an environment. One that does not exist is an error. *env need not be
  * closed on failure. */
-mds_status_t
-mds_state_env_open(const char *depot, const mds_state_env_kind_t *kind,
-                   mds_error_t *err, mds_state_env_t *env) MDS_MUST_CHECK;
+mds_status_t mds_state_env_open(const char *depot, mds_error_t *err,
+                                mds_state_env_t *env) MDS_MUST_CHECK;
 
 void mds_state_env_close(mds_state_env_t *env);
 
 /* Gives the identity of an environment's data file as it is now. */
-mds_status_t
-mds_state_env_file_id(const char *depot, const mds_state_env_kind_t *kind,
-                      mds_error_t *err, mds_file_id_t *file_id) MDS_MUST_CHECK;
+mds_status_t mds_state_env_file_id(const char *depot, mds_error_t *err,
+                                   mds_file_id_t *file_id) MDS_MUST_CHECK;
 
 /*
  * Checks that both files are still those that were opened, and can be read. If
@@ -83,24 +70,18 @@ void mds_state_env_end(mds_state_env_t *env);
 mds_status_t
 mds_state_env_write(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
-/* One part in MDS_STATE_ENV_SPARE of a file is reserved for records that exist:
- * optional new ones do not use it. */
-#define MDS_STATE_ENV_SPARE 8
-
 /*
  * Gives how many of count writes, of which each dirties at most write_pages
  * pages, fit into limit_bytes (0: no limit), lock.mdb included; 0: it is full.
- * *spare is set if all but one part in MDS_STATE_ENV_SPARE is used. Call it in
- * the writing thread, outside a transaction.
+ * Call it in the writing thread, outside a transaction.
  */
-mds_status_t
-mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
-                  uint64_t write_pages, size_t count, mds_error_t *err,
-                  size_t *fit, bool *spare) MDS_MUST_CHECK;
+mds_status_t mds_state_env_fit(mds_state_env_t *env, uint64_t limit_bytes,
+                               uint64_t write_pages, size_t count,
+                               mds_error_t *err, size_t *fit) MDS_MUST_CHECK;
 
 /* Reads the tables from end to end, between begin and end, and checks that each
  * has as many records as it says. */
-mds_status_t mds_state_env_audit(mds_state_env_t *env, unsigned table_count,
-                                 mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_state_env_audit(mds_state_env_t *env, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

@@ -99,12 +99,11 @@ mds_state_write(mds_state_t *state, mds_write_t *writes, size_t count,
 {
     uint64_t     pages = mds_state_write_pages(writes, count);
     size_t       done = 0, fit;
-    bool         spare;
     mds_status_t status = mds_state_drop_registry(state, err);
 
     while (status == MDS_OK && done < count) {
         status = mds_state_env_fit(&state->env, state->limit_bytes, pages,
-                                   count - done, err, &fit, &spare);
+                                   count - done, err, &fit);
 
         if (status == MDS_OK && fit == 0) {
             status = mds_fail(err, MDS_NO_SPACE,
