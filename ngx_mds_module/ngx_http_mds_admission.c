@@ -63,6 +63,10 @@ ngx_http_mds_wait(ngx_http_mds_evaluation_t *e, size_t pending)
                    offsetof(ngx_http_mds_evaluation_t, first_report));
         mds_request_copy(&waiting->request, &e->request);
 
+        /* These may point to the first report of the caller's evaluation. */
+        waiting->last_report = NULL;
+        waiting->spare_report = NULL;
+
         if (e->questions == &e->only) {
             waiting->questions = &waiting->only;
         }

@@ -106,6 +106,22 @@ ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
     return NGX_OK;
 }
 
+mds_status_t
+ngx_http_mds_set_trusted_attribute(ngx_http_request_t *r,
+                                   mds_request_t *request, mds_str_t name,
+                                   ngx_http_complex_value_t *value,
+                                   mds_error_t              *err)
+{
+    ngx_str_t text = ngx_null_string;
+
+    if (ngx_http_complex_value(r, value, &text) != NGX_OK) {
+        return mds_fail_memory(err);
+    }
+
+    return mds_request_set_trusted(request, name, ngx_http_mds_view(&text),
+                                   err);
+}
+
 /* Sets the operator's attributes. With overrides, those that the request
  * already names are left, and their names are added there. */
 static mds_status_t
@@ -115,7 +131,6 @@ ngx_http_mds_set_attributes(ngx_http_request_t *r, mds_request_t *request,
     ngx_http_mds_loc_conf_t  *mlcf;
     ngx_http_mds_attribute_t *attribute, *end;
     mds_status_t              status = MDS_OK;
-    ngx_str_t                 value;
     mds_str_t                 name;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
@@ -135,12 +150,8 @@ ngx_http_mds_set_attributes(ngx_http_request_t *r, mds_request_t *request,
             continue;
         }
 
-        if (ngx_http_complex_value(r, &attribute->value, &value) != NGX_OK) {
-            return mds_fail_memory(err);
-        }
-
-        status = mds_request_set_trusted(request, name,
-                                         ngx_http_mds_view(&value), err);
+        status = ngx_http_mds_set_trusted_attribute(r, request, name,
+                                                    &attribute->value, err);
     }
 
     return status;

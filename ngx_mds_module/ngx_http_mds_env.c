@@ -80,8 +80,7 @@ ngx_http_mds_env_open_guarded(void *data)
 
 /* Opens an environment. On failure, decisions that do not need it go on. */
 static void
-ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
-                      const ngx_http_mds_bounds_t *bounds)
+ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path)
 {
     mds_error_t             err;
     mds_file_id_t           file_id = { 0 };
@@ -104,7 +103,6 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path,
         env->state = call.state;
         env->quarantined = 0;
         env->error_logged = 0;
-        mds_state_set_limit(env->state, bounds->state_max);
         ngx_memzero(&env->bad, sizeof(env->bad));
 
     } else {
@@ -138,6 +136,11 @@ ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
     }
 
     if (env->state == NULL) {
-        ngx_http_mds_env_open(env, path, bounds);
+        ngx_http_mds_env_open(env, path);
+    }
+
+    /* Without a master, a reload can change it. */
+    if (env->state != NULL) {
+        mds_state_set_limit(env->state, bounds->state_max);
     }
 }

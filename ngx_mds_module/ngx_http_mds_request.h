@@ -16,6 +16,14 @@ char *ngx_http_mds_attribute(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_mds_merge_attributes(ngx_conf_t *cf, ngx_array_t *prev,
                                         ngx_array_t **attributes);
 
+/* Sets one attribute that a client cannot set. A value that was not compiled is
+ * empty. */
+mds_status_t
+ngx_http_mds_set_trusted_attribute(ngx_http_request_t *r,
+                                   mds_request_t *request, mds_str_t name,
+                                   ngx_http_complex_value_t *value,
+                                   mds_error_t              *err);
+
 /* Sets the operator's attributes. */
 mds_status_t
 ngx_http_mds_set_trusted_attributes(ngx_http_request_t *r,

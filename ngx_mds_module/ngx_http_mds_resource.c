@@ -64,22 +64,6 @@ ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return NGX_CONF_OK;
 }
 
-static mds_status_t
-ngx_http_mds_resource_set_attribute(ngx_http_request_t *r,
-                                    mds_request_t *request, mds_str_t name,
-                                    ngx_http_complex_value_t *value,
-                                    mds_error_t              *err)
-{
-    ngx_str_t text = ngx_null_string;
-
-    if (ngx_http_complex_value(r, value, &text) != NGX_OK) {
-        return mds_fail_memory(err);
-    }
-
-    return mds_request_set_trusted(request, name, ngx_http_mds_view(&text),
-                                   err);
-}
-
 /* Claims the attributes of the query. A page has parameters of its own, so
  * invalid ones are ignored. */
 static mds_status_t
@@ -114,11 +98,11 @@ ngx_http_mds_resource_attributes(ngx_http_request_t *r, mds_request_t *request,
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    if (ngx_http_mds_resource_set_attribute(r, request, mds_str("kind"),
-                                            &mlcf->resource->kind, err)
+    if (ngx_http_mds_set_trusted_attribute(r, request, mds_str("kind"),
+                                           &mlcf->resource->kind, err)
             != MDS_OK
-        || ngx_http_mds_resource_set_attribute(r, request, mds_str("name"),
-                                               &mlcf->resource->name, err)
+        || ngx_http_mds_set_trusted_attribute(r, request, mds_str("name"),
+                                              &mlcf->resource->name, err)
                != MDS_OK
         || ngx_http_mds_set_trusted_attributes(r, request, err) != MDS_OK
         || mds_request_set_trusted(request, mds_str("version"), mds_null_str,

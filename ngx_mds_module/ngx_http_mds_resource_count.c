@@ -7,6 +7,7 @@
 #include "ngx_http_mds_resource.h"
 
 #include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_request.h"
 
 #include "request/mds_batch.h"
@@ -27,7 +28,7 @@ ngx_int_t
 ngx_http_mds_resources_variable(ngx_http_request_t        *r,
                                 ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
 
     if (!ngx_http_mds_location_is_check(r)) {
         v->not_found = 1;
@@ -80,7 +81,7 @@ ngx_http_mds_resources_count(ngx_http_request_t *r, ngx_str_t *body)
 static void
 ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
 {
-    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
     u_char             *text = ngx_pnalloc(r->pool, NGX_INT64_LEN);
 
     if (text == NULL) {
@@ -100,7 +101,7 @@ ngx_http_mds_resources_read(ngx_http_request_t *r, ngx_str_t *body)
 static ngx_int_t
 ngx_http_mds_resources_handler(ngx_http_request_t *r)
 {
-    ngx_http_mds_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
     ngx_int_t           rc;
 
     /* The endpoint refuses what is not a batch, or too long for one. */
