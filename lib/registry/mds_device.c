@@ -4,14 +4,21 @@
 
 #include "base/mds_siphash.h"
 
+static bool
+mds_device_text_is_valid(mds_str_t text, size_t max)
+{
+    return text.len == 0 || (text.len <= max && mds_str_is_utf8(text));
+}
+
 bool
 mds_device_is_valid(const mds_device_t *device)
 {
-    return device->app.len > 0 && device->app.len <= MDS_APP_MAX
-           && device->device.len > 0 && device->device.len <= MDS_VALUE_MAX
-           && device->user.len <= MDS_VALUE_MAX
-           && device->platform.len <= MDS_VALUE_MAX
-           && device->version.len <= MDS_VALUE_MAX;
+    return device->app.len > 0 && device->device.len > 0
+           && mds_device_text_is_valid(device->app, MDS_APP_MAX)
+           && mds_device_text_is_valid(device->device, MDS_VALUE_MAX)
+           && mds_device_text_is_valid(device->user, MDS_VALUE_MAX)
+           && mds_device_text_is_valid(device->platform, MDS_VALUE_MAX)
+           && mds_device_text_is_valid(device->version, MDS_VALUE_MAX);
 }
 
 /* Hashes app, a zero byte and text; a text that is too long for a device is

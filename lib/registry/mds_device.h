@@ -22,8 +22,8 @@ typedef struct {
     bool      forgotten; /* by a command: nothing before seen_ms counts */
 } mds_device_t;
 
-/* Returns whether each text is short enough to be kept, and app and device are
- * not empty. */
+/* Returns whether each text is valid UTF-8 and short enough to be kept, and app
+ * and device are not empty. */
 bool mds_device_is_valid(const mds_device_t *device);
 
 /* Returns the place of a device in the order. The key is public: two devices

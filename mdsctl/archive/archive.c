@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "archive/entry.h"
 #include "archive/zip.h"
+#include "escape.h"
 
 #define CHUNK_BYTES ((size_t) 64 * 1024)
 
@@ -22,10 +22,10 @@ struct mdsctl_archive_s {
     const char          *path;
     struct archive      *tar; /* NULL if the file is a zip */
     mdsctl_zip_t        *zip;
-    mdsctl_zip_reader_t *contents; /* of the current entry of a zip */
-    size_t               entries;  /* returned so far */
-    char                *name;     /* of the current entry of a zip */
-    char text[MDSCTL_ENTRY_TEXT];  /* the current name, for messages */
+    mdsctl_zip_reader_t *contents;   /* of the current entry of a zip */
+    size_t               entries;    /* returned so far */
+    char                *name;       /* of the current entry of a zip */
+    char text[MDSCTL_ESCAPED_BYTES]; /* the current name, for messages */
 };
 
 /*
@@ -198,7 +198,7 @@ check_entry(mdsctl_archive_t *a, mds_str_t name, const char *type,
             mds_error_t *err)
 {
     a->entries++;
-    mdsctl_entry_escape(name, a->text);
+    mdsctl_escape(name, a->text, sizeof(a->text));
 
     if (!mds_str_is_utf8(name)) {
         return mds_fail(err, MDS_INVALID,
@@ -207,10 +207,10 @@ check_entry(mdsctl_archive_t *a, mds_str_t name, const char *type,
                         a->path, a->entries, a->text);
     }
 
-    if (!mdsctl_entry_is_plain(name)) {
+    if (!mdsctl_is_plain(name)) {
         return mds_fail(err, MDS_INVALID,
-                        "\"%s\": entry \"%.200s\" " MDSCTL_ENTRY_NOT_PLAIN,
-                        a->path, a->text);
+                        "\"%s\": entry \"%.200s\" " MDSCTL_NOT_PLAIN, a->path,
+                        a->text);
     }
 
     if (type != NULL) {

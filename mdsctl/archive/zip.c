@@ -27,10 +27,10 @@ static mds_status_t
 fail_entry(const mdsctl_zip_t *zip, const uint8_t *entry, mds_status_t status,
            const char *why, mds_error_t *err)
 {
-    char text[MDSCTL_ENTRY_TEXT];
+    char text[MDSCTL_ESCAPED_BYTES];
 
     return mds_fail(err, status, "\"%s\": entry \"%.200s\" %s", zip->path,
-                    mdsctl_entry_escape(name_of(entry), text), why);
+                    mdsctl_escape(name_of(entry), text, sizeof(text)), why);
 }
 
 /* Finds the end record, whose comment reaches to the end of the file. */
@@ -120,8 +120,8 @@ check_entry(const mdsctl_zip_t *zip, const uint8_t *entry, mds_error_t *err)
 
     if (memchr(name.data, 0, name.len) != NULL) {
         why = "has a zero byte in its name";
-    } else if (!mdsctl_entry_is_plain(name)) {
-        why = MDSCTL_ENTRY_NOT_PLAIN;
+    } else if (!mdsctl_is_plain(name)) {
+        why = MDSCTL_NOT_PLAIN;
     } else if ((mdsctl_zip_get(entry + ENTRY_FLAGS, 2) & FLAG_ENCRYPTED) != 0) {
         why = "is encrypted";
     } else if (mdsctl_zip_get(entry + ENTRY_OFFSET, 4) == UINT32_MAX
@@ -360,7 +360,7 @@ mdsctl_zip_open_entry(mdsctl_zip_t *zip, size_t i, mds_error_t *err,
     uint8_t           local[LOCAL_BYTES];
     mdsctl_zip_data_t data = {
         .path = zip->path,
-        .entry = mdsctl_entry_escape(name_of(entry), zip->text),
+        .entry = mdsctl_escape(name_of(entry), zip->text, sizeof(zip->text)),
         .fd = zip->fd,
         .method = (uint16_t) mdsctl_zip_get(entry + ENTRY_METHOD, 2),
         .crc = mdsctl_zip_get(entry + ENTRY_CRC, 4),

@@ -3,9 +3,9 @@
 #ifndef MDSCTL_ZIP_INTERNAL_H
 #define MDSCTL_ZIP_INTERNAL_H
 
-#include "archive/entry.h"
 #include "archive/zip.h"
 #include "archive/zip_format.h"
+#include "escape.h"
 
 typedef struct {
     uint32_t at;     /* offset in the directory */
@@ -22,7 +22,7 @@ struct mdsctl_zip_s {
     size_t              directory_bytes;
     mdsctl_zip_entry_t *entries; /* sorted by offset */
     size_t              count;
-    char                text[MDSCTL_ENTRY_TEXT]; /* name of the open entry */
+    char                text[MDSCTL_ESCAPED_BYTES]; /* name of the open entry */
 };
 
 /* Reads the local header, and finds the offset of the data behind it. */

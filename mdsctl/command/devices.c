@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/mds_time.h"
+#include "escape.h"
 #include "new_app.h"
 #include "registry/mds_registry.h"
 
@@ -11,6 +12,26 @@ typedef struct {
     size_t      count;
     mds_json_t *devices; /* for --json */
 } listing_t;
+
+/* Prints a device's text, which its client has chosen. */
+static void
+print_text(mds_str_t text)
+{
+    char escaped[MDSCTL_ESCAPED_VALUE_BYTES];
+
+    printf("%s", mdsctl_escape(text, escaped, sizeof(escaped)));
+}
+
+static void
+print_device(const mds_device_t *device, const char *seen)
+{
+    print_text(device->device);
+    printf("  ");
+    print_text(device->platform);
+    printf(" ");
+    print_text(device->version);
+    printf("  seen %s\n", seen);
+}
 
 static mds_status_t
 list_device(void *data, const mds_device_t *device, mds_error_t *err)
@@ -22,8 +43,7 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
     listing->count++;
 
     if (!listing->json) {
-        printf("%.*s  %.*s %.*s  seen %s\n", MDS_STR(device->device),
-               MDS_STR(device->platform), MDS_STR(device->version), seen);
+        print_device(device, seen);
         return MDS_OK;
     }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/mds_intern.h"
+#include "escape.h"
 #include "loader/mds_app_state.h"
 #include "new_app.h"
 #include "registry/mds_registry.h"
@@ -110,17 +111,20 @@ list_packages(const mds_json_t *state)
     return out;
 }
 
+/* Prints the texts of an object, of which devices have chosen some. */
 static void
 print_words(const mds_json_t *object)
 {
     mds_json_member_t *m;
     const char        *separator = "  ";
+    char               text[MDSCTL_ESCAPED_VALUE_BYTES];
 
     for (m = mds_json_first(object); m != NULL; m = mds_json_next(object, m)) {
         const mds_json_t *value = mds_json_value(m);
 
         if (mds_json_is_string(value)) {
-            printf("%s%.*s", separator, MDS_STR(mds_json_string(value)));
+            printf("%s%s", separator,
+                   mdsctl_escape(mds_json_string(value), text, sizeof(text)));
             separator = " ";
         }
     }

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mds_endian.h"
+#include "base/mds_siphash.h"
 #include "prng.h"
 #include "registry/mds_device_log.h"
 #include "registry/mds_device_run.h"
@@ -536,6 +538,30 @@ test_torn_log(void **unused)
     free(data);
 }
 
+/* A record that is not UTF-8 is not written, and one that is read ends what is
+ * valid of its frame. */
+static void
+test_log_is_utf8(void **unused)
+{
+    mds_device_logs_t logs = { 0 };
+    mds_device_t      seen = device("d", "u", "\xff");
+    uint8_t           bytes[512] = "mdl1";
+    size_t            len = mds_device_encode(&seen, 0, bytes + 16);
+
+    (void) unused;
+    see("d", "u", "\xff");
+    assert_int_equal(count_devices(), 0);
+
+    mds_store_be32(bytes + 4, (uint32_t) len);
+    mds_store_be64(bytes + 8,
+                   mds_siphash((const uint8_t *) "mds device frame",
+                               (mds_str_t){ len, (char *) bytes + 16 }));
+    assert_int_equal(mds_device_logs_add(&logs, bytes, 16 + len, &err), MDS_OK);
+    assert_int_equal(logs.count, 0);
+    assert_true(logs.damaged);
+    mds_device_logs_free(&logs);
+}
+
 /* A log without room, or without a name any more. */
 static void
 test_log_lost(void **unused)
@@ -956,7 +982,7 @@ main(void)
         TEST(names),        TEST(model),
         TEST(leaves_disk),  TEST(stays_forgotten),
         TEST(clock_ahead),  TEST(torn_log),
-        TEST(log_lost),     TEST(damaged_run),
+        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run),
         TEST(killed_merge), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),

@@ -1,6 +1,6 @@
-/* entry: finds and escapes control and bidirectional characters in names. */
+/* escape: finds and escapes control and bidirectional characters. */
 
-#include "archive/entry.h"
+#include "escape.h"
 
 #include <stdio.h>
 
@@ -42,13 +42,13 @@ control_bytes(const uint8_t *p, size_t len, uint32_t *code)
 }
 
 const char *
-mdsctl_entry_escape(mds_str_t name, char text[MDSCTL_ENTRY_TEXT])
+mdsctl_escape(mds_str_t name, char *text, size_t size)
 {
     const uint8_t *p = (const uint8_t *) name.data, *end = p + name.len;
     bool           is_utf8 = mds_str_is_utf8(name);
     char          *to = text;
 
-    while (p < end && (size_t) (to - text) + ESCAPE_MAX < MDSCTL_ENTRY_TEXT) {
+    while (p < end && (size_t) (to - text) + ESCAPE_MAX < size) {
         uint32_t code;
         size_t   bytes = control_bytes(p, (size_t) (end - p), &code);
 
@@ -67,7 +67,7 @@ mdsctl_entry_escape(mds_str_t name, char text[MDSCTL_ENTRY_TEXT])
 }
 
 bool
-mdsctl_entry_is_plain(mds_str_t name)
+mdsctl_is_plain(mds_str_t name)
 {
     const uint8_t *p = (const uint8_t *) name.data, *end = p + name.len;
     uint32_t       code;
