@@ -15,6 +15,7 @@
 
 #include "base/mds_time.h"
 #include "registry/mds_device_log.h"
+#include "registry/mds_registry_counts.h"
 #include "state/mds_state.h"
 
 /* Limit the devices that are collected, and their bytes; half of them are
@@ -177,14 +178,36 @@ ngx_http_mds_registry_close(ngx_http_mds_registry_t *registry)
     }
 }
 
+/* Binds the filter to the open folder. Returns MDS_AGAIN if the folder's number
+ * is not known yet, as another process is about to write it. */
+static mds_status_t
+ngx_http_mds_registry_bind(ngx_http_mds_registry_t *registry, mds_error_t *err)
+{
+    mds_registry_counts_t counts;
+    mds_registry_counts_t add = { .max_bytes = registry->state_max,
+                                  .ttl_ms = registry->limits.ttl_ms };
+    mds_status_t          status
+        = mds_registry_counts_add(registry->dir, &add, err, &counts);
+
+    if (status == MDS_AGAIN) {
+        counts = mds_registry_counts_read(registry->dir);
+        status = counts.folder == 0 ? MDS_AGAIN : MDS_OK;
+    }
+
+    if (status == MDS_OK) {
+        registry->number = counts.folder;
+        mds_device_filter_bind(registry->filter, registry->number);
+    }
+
+    return status;
+}
+
 /* Opens the folder, which is created if there is a state without one. Data of
  * an older version in it is not read: it is learned again. */
 static mds_status_t
 ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
                                const char *path, mds_error_t *err)
 {
-    mds_registry_counts_t counts = { .max_bytes = registry->state_max,
-                                     .ttl_ms = registry->limits.ttl_ms };
     mds_status_t status = mds_device_folder_open(path, err, &registry->dir);
 
     if (status == MDS_NOT_FOUND) {
@@ -203,7 +226,7 @@ ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
         return mds_fail_errno(err, "stat \"state/devices\"");
     }
 
-    status = mds_registry_counts_add(registry->dir, &counts, err);
+    status = ngx_http_mds_registry_bind(registry, err);
 
     if (status == MDS_OK) {
         status = mds_device_lock(registry->dir, MDS_REGISTRY_WORKERS_LOCK, true,
@@ -216,8 +239,6 @@ ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
 
     (void) unlinkat(registry->dir, "data.mdb", 0);
     (void) unlinkat(registry->dir, "lock.mdb", 0);
-    registry->number = mds_registry_counts_read(registry->dir).folder;
-    mds_device_filter_bind(registry->filter, registry->number);
     registry->log.dir = registry->dir;
 
     return mds_registry_look(registry->dir, &registry->limits,
@@ -232,6 +253,11 @@ ngx_http_mds_registry_open(ngx_http_mds_registry_t *registry, const char *path)
 
     if (status != MDS_OK) {
         ngx_http_mds_registry_close(registry);
+
+        /* The next second tries again. */
+        if (status == MDS_AGAIN) {
+            return;
+        }
 
         if (registry->open_failed != status) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -476,13 +502,29 @@ ngx_http_mds_registry_write(ngx_http_mds_registry_t *registry)
     }
 }
 
-static void
-ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
+/* Writes the count of dropped devices, which is tried again later if another
+ * process is writing it. */
+static mds_status_t
+ngx_http_mds_registry_write_count(ngx_http_mds_registry_t *registry)
 {
+    mds_registry_counts_t counts;
     mds_registry_counts_t add = { .dropped = registry->kept,
                                   .max_bytes = registry->state_max,
                                   .ttl_ms = registry->limits.ttl_ms };
     mds_status_t          status
+        = mds_registry_counts_add(registry->dir, &add, &registry->err, &counts);
+
+    if (status == MDS_OK) {
+        registry->kept = 0;
+    }
+
+    return status == MDS_AGAIN ? MDS_OK : status;
+}
+
+static void
+ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
+{
+    mds_status_t status
         = mds_registry_take_forgotten(registry->dir, registry->filter,
                                       &registry->forgotten_ms, &registry->err);
 
@@ -493,8 +535,7 @@ ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
     }
 
     if (status == MDS_OK && registry->kept > 0) {
-        status = mds_registry_counts_add(registry->dir, &add, &registry->err);
-        registry->kept = status == MDS_OK ? 0 : registry->kept;
+        status = ngx_http_mds_registry_write_count(registry);
     }
 
     registry->lost

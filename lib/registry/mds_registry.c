@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/mds_digest.h"
-#include "base/mds_endian.h"
-#include "base/mds_siphash.h"
 #include "base/mds_time.h"
 #include "registry/mds_device_merge.h"
 #include "registry/mds_registry_internal.h"
@@ -21,116 +18,12 @@
 /* Limits the records that are counted one by one. */
 #define MDS_REGISTRY_EXACT UINT64_C(2000000)
 
-#define MDS_DAY_MS (INT64_C(24) * 3600 * 1000)
-
-/* Counts */
-
-#define MDS_COUNTS_FILE "counts"
-#define MDS_COUNTS_MAGIC "mdscnt1"
-
-typedef struct MDS_PACKED {
-    uint8_t magic[8];
-    uint8_t folder[8];
-    uint8_t dropped[8];
-    uint8_t max_bytes[8];
-    uint8_t ttl_ms[8];
-    uint8_t hash[8];
-} mds_counts_record_t;
-
-static uint64_t
-mds_counts_hash(const mds_counts_record_t *record)
-{
-    static const uint8_t key[MDS_SIPHASH_KEY] = "mds device count";
-
-    return mds_siphash(key, (mds_str_t){ offsetof(mds_counts_record_t, hash),
-                                         (const char *) record });
-}
-
-static mds_registry_counts_t
-mds_counts_parse(int fd)
-{
-    mds_counts_record_t record;
-
-    if (mds_device_file_read(fd, MDS_COUNTS_FILE, 0, &record, sizeof(record),
-                             NULL)
-            != MDS_OK
-        || memcmp(record.magic, MDS_COUNTS_MAGIC, sizeof(record.magic)) != 0
-        || mds_load_be64(record.hash) != mds_counts_hash(&record))
-    {
-        return (mds_registry_counts_t){ 0 };
-    }
-
-    return (mds_registry_counts_t){
-        .folder = mds_load_be64(record.folder),
-        .dropped = mds_load_be64(record.dropped),
-        .max_bytes = mds_load_be64(record.max_bytes),
-        .ttl_ms = (int64_t) mds_load_be64(record.ttl_ms) & INT64_MAX,
-    };
-}
-
-mds_registry_counts_t
-mds_registry_counts_read(int dir)
-{
-    mds_registry_counts_t counts = { 0 };
-    uint64_t              bytes;
-    int                   fd;
-
-    if (mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDONLY, NULL, &fd, &bytes)
-        == MDS_OK)
-    {
-        counts = mds_counts_parse(fd);
-        close(fd);
-    }
-
-    return counts;
-}
-
-mds_status_t
-mds_registry_counts_add(int dir, const mds_registry_counts_t *add,
-                        mds_error_t *err)
-{
-    mds_counts_record_t   record = { .magic = MDS_COUNTS_MAGIC };
-    mds_registry_counts_t counts;
-    uint64_t              bytes;
-    int                   fd;
-    mds_status_t          status
-        = mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDWR, err, &fd, &bytes);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (lockf(fd, F_LOCK, 0) != 0) {
-        status = mds_fail_errno(err, "lock \"state/devices/counts\"");
-    }
-
-    counts = mds_counts_parse(fd);
-
-    while (counts.folder == 0) {
-        mds_random(&counts.folder, sizeof(counts.folder));
-    }
-
-    mds_store_be64(record.folder, counts.folder);
-    mds_store_be64(record.dropped, counts.dropped + add->dropped);
-    mds_store_be64(record.max_bytes, add->max_bytes);
-    mds_store_be64(record.ttl_ms, (uint64_t) add->ttl_ms);
-    mds_store_be64(record.hash, mds_counts_hash(&record));
-
-    if (status == MDS_OK) {
-        status = mds_device_file_write(fd, MDS_COUNTS_FILE, &record,
-                                       sizeof(record), err);
-    }
-
-    close(fd);
-    return status;
-}
-
 int64_t
 mds_registry_refresh_ms(int64_t ttl_ms)
 {
-    return ttl_ms == 0 || ttl_ms / 4 > MDS_DAY_MS ? MDS_DAY_MS
-           : ttl_ms < 4                           ? 1
-                                                  : ttl_ms / 4;
+    return ttl_ms == 0 || ttl_ms / 4 > MDS_REGISTRY_DAY_MS ? MDS_REGISTRY_DAY_MS
+           : ttl_ms < 4                                    ? 1
+                                                           : ttl_ms / 4;
 }
 
 bool

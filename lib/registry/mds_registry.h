@@ -83,21 +83,7 @@ mds_status_t
 mds_registry_visit_files(mds_registry_t *registry, mds_registry_file_t visit,
                          void *data, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Holds the figures that workers share in the file "counts". */
-typedef struct {
-    uint64_t folder; /* a number that no other folder has; 0: not known */
-    uint64_t dropped;
-    uint64_t max_bytes;
-    int64_t  ttl_ms;
-} mds_registry_counts_t;
-
-/* Reads the counts. Returns zeros if there is no valid file. */
-mds_registry_counts_t mds_registry_counts_read(int dir);
-
-/* Adds dropped, and sets the bounds. The first call gives the folder its
- * number. */
-mds_status_t mds_registry_counts_add(int dir, const mds_registry_counts_t *add,
-                                     mds_error_t *err) MDS_MUST_CHECK;
+#define MDS_REGISTRY_DAY_MS (INT64_C(24) * 3600 * 1000)
 
 /* Returns the time after which a device is written again: a day, or a quarter
  * of ttl_ms (0: for ever) if that is shorter. */

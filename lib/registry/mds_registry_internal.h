@@ -5,6 +5,7 @@
 
 #include "registry/mds_device_merge.h"
 #include "registry/mds_registry.h"
+#include "registry/mds_registry_counts.h"
 
 struct mds_registry_s {
     int                   dir; /* below zero: it does not exist */

@@ -16,8 +16,6 @@
  * merged. */
 #define MDS_RUNS_RATIO 4
 
-#define MDS_RUNS_DAY_MS (INT64_C(24) * 3600 * 1000)
-
 /* Defines the least time between two such merges, however soon devices expire.
  */
 #define MDS_RUNS_PERIOD_MS 5000
@@ -78,7 +76,7 @@ mds_runs_plan(const mds_device_files_t    *files,
     size_t          bases
         = mds_runs_count(files, MDS_DEVICE_LEVEL_BASE, &base, &base_serial);
     size_t  uppers = 0;
-    int64_t age_ms, period_ms = MDS_RUNS_DAY_MS;
+    int64_t age_ms, period_ms = MDS_REGISTRY_DAY_MS;
 
     for (unsigned level = 0; level < MDS_DEVICE_LEVEL_BASE; level++) {
         size_t count = mds_runs_count(files, level, &upper, &serial);

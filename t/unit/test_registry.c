@@ -4,9 +4,11 @@
  */
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "prng.h"
 #include "registry/mds_device_log.h"
 #include "registry/mds_device_run.h"
+#include "registry/mds_registry_counts.h"
 #include "registry/mds_registry_upkeep.h"
 #include "request/mds_registration.h"
 #include "workdir.h"
@@ -314,12 +317,12 @@ model_check(void *data, const mds_device_t *seen, mds_error_t *e)
 static void
 model_compare(void)
 {
-    mds_registry_counts_t counts = { .ttl_ms = limits.ttl_ms };
+    mds_registry_counts_t add = { .ttl_ms = limits.ttl_ms }, counts;
     mds_registry_t       *registry;
     int                   left = 0;
 
     set_clock(now_ms);
-    assert_int_equal(mds_registry_counts_add(dir, &counts, &err), MDS_OK);
+    assert_int_equal(mds_registry_counts_add(dir, &add, &err, &counts), MDS_OK);
     registry = open_registry();
 
     for (int i = 0; i < MODEL_DEVICES; i++) {
@@ -720,6 +723,52 @@ test_killed_merge(void **unused)
     }
 }
 
+/* --- counts, which are locked by no waiting */
+
+static void
+test_counts(void **unused)
+{
+    mds_registry_counts_t add = { .dropped = 2, .max_bytes = 7 }, counts;
+    int                   pipes[2];
+    char                  byte;
+    pid_t                 child;
+
+    (void) unused;
+    assert_int_equal(mds_registry_counts_read(dir).folder, 0);
+    assert_int_equal(mds_registry_counts_add(dir, &add, &err, &counts), MDS_OK);
+    assert_true(counts.folder != 0);
+    assert_int_equal(counts.dropped, 2);
+    assert_int_equal(mds_registry_counts_read(dir).folder, counts.folder);
+
+    /* Another process has the lock until the pipe is closed. */
+    assert_int_equal(pipe(pipes), 0);
+    child = fork();
+
+    if (child == 0) {
+        int fd = open(workdir("state/devices/counts"), O_RDWR);
+
+        byte = lockf(fd, F_LOCK, 0) == 0 ? 'l' : 'x';
+        (void) !write(pipes[1], &byte, 1);
+        close(pipes[1]);
+        pause();
+        _exit(0);
+    }
+
+    close(pipes[1]);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_int_equal(byte, 'l');
+    alarm(20);
+    assert_int_equal(mds_registry_counts_add(dir, &add, &err, &counts),
+                     MDS_AGAIN);
+    alarm(0);
+    assert_int_equal(mds_registry_counts_read(dir).dropped, 2);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(mds_registry_counts_add(dir, &add, &err, &counts), MDS_OK);
+    assert_int_equal(counts.dropped, 4);
+    close(pipes[0]);
+}
+
 /* --- bounds */
 
 static void
@@ -983,7 +1032,7 @@ main(void)
         TEST(leaves_disk),  TEST(stays_forgotten),
         TEST(clock_ahead),  TEST(torn_log),
         TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run),
-        TEST(killed_merge), TEST(full),
+        TEST(killed_merge), TEST(counts), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),
     };
