@@ -35,13 +35,14 @@ ngx_http_mds_merge_run(void *data)
     return NULL;
 }
 
-/* Creates the thread. It blocks all signals, which the event loop handles,
- * except those that a fault of the thread raises. */
-static int
+/* Creates the thread and returns 0, or the number of an error. It blocks all
+ * signals, which the event loop handles, except those that a fault of the
+ * thread raises. */
+static ngx_err_t
 ngx_http_mds_merge_create(ngx_http_mds_merge_t *merge)
 {
-    sigset_t set, before;
-    int      code;
+    sigset_t  set, before;
+    ngx_err_t code;
 
     sigfillset(&set);
     sigdelset(&set, SIGILL);
@@ -49,8 +50,9 @@ ngx_http_mds_merge_create(ngx_http_mds_merge_t *merge)
     sigdelset(&set, SIGSEGV);
     sigdelset(&set, SIGBUS);
 
-    if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
-        return -1;
+    code = pthread_sigmask(SIG_BLOCK, &set, &before);
+    if (code != 0) {
+        return code;
     }
 
     code = pthread_create(&merge->thread, NULL, ngx_http_mds_merge_run, merge);
@@ -59,10 +61,26 @@ ngx_http_mds_merge_create(ngx_http_mds_merge_t *merge)
     return code;
 }
 
+/* Logs once that no merge can be started; it is tried again after a while. */
+static void
+ngx_http_mds_merge_fail_start(ngx_http_mds_merge_t *merge, ngx_err_t code,
+                              const char *what)
+{
+    if (!merge->start_failed) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, code,
+                      "mds: devices cannot be merged: %s failed", what);
+    }
+
+    merge->start_failed = 1;
+    merge->failed = ngx_current_msec;
+}
+
 void
 ngx_http_mds_merge_start(ngx_http_mds_merge_t *merge, int dir,
                          const mds_registry_limits_t *limits)
 {
+    ngx_err_t code;
+
     if (merge->begun
         || (merge->failed != 0
             && ngx_current_msec - merge->failed < NGX_HTTP_MDS_MERGE_RETRY_MS))
@@ -73,6 +91,8 @@ ngx_http_mds_merge_start(ngx_http_mds_merge_t *merge, int dir,
     /* The folder may be closed before the thread is done with it. */
     merge->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
     if (merge->dir < 0) {
+        ngx_http_mds_merge_fail_start(merge, ngx_errno,
+                                      "fcntl(F_DUPFD_CLOEXEC)");
         return;
     }
 
@@ -80,11 +100,15 @@ ngx_http_mds_merge_start(ngx_http_mds_merge_t *merge, int dir,
     atomic_store(&merge->stop, false);
     atomic_store(&merge->done, false);
 
-    if (ngx_http_mds_merge_create(merge) == 0) {
-        merge->begun = 1;
-    } else {
+    code = ngx_http_mds_merge_create(merge);
+    if (code != 0) {
         close(merge->dir);
+        ngx_http_mds_merge_fail_start(merge, code, "pthread_create()");
+        return;
     }
+
+    merge->begun = 1;
+    merge->start_failed = 0;
 }
 
 ngx_uint_t

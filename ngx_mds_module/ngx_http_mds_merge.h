@@ -17,8 +17,9 @@ typedef struct {
                           int64_t now_ms, const atomic_bool *stop,
                           mds_error_t *err, mds_registry_merged_t *merged);
     ngx_uint_t   begun;
-    ngx_msec_t   failed; /* its time; 0: it did not fail */
-    mds_status_t last;   /* status that was logged */
+    ngx_uint_t   start_failed; /* which was logged */
+    ngx_msec_t   failed;       /* its time; 0: it did not fail */
+    mds_status_t last;         /* status that was logged */
 
     /* Used by the thread alone until it is done. */
     pthread_t             thread;

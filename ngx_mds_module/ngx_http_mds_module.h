@@ -33,6 +33,7 @@ typedef struct {
     ngx_http_mds_bounds_t bounds;
 
     ngx_shm_zone_t             *zone; /* of the registry's filter */
+    size_t                      filter_bytes;
     struct mds_device_filter_s *filter;
 } ngx_http_mds_depot_conf_t;
 

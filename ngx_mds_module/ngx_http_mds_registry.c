@@ -208,6 +208,7 @@ static mds_status_t
 ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
                                const char *path, mds_error_t *err)
 {
+    mds_device_files_t files;
     mds_status_t status = mds_device_folder_open(path, err, &registry->dir);
 
     if (status == MDS_NOT_FOUND) {
@@ -241,8 +242,15 @@ ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
     (void) unlinkat(registry->dir, "lock.mdb", 0);
     registry->log.dir = registry->dir;
 
-    return mds_registry_look(registry->dir, &registry->limits,
-                             mds_time_now_ms(), err, &registry->due);
+    status = mds_device_folder_list(registry->dir, err, &files);
+
+    if (status == MDS_OK) {
+        mds_registry_look(registry->dir, &files, &registry->limits,
+                          mds_time_now_ms(), &registry->due);
+        mds_device_files_free(&files);
+    }
+
+    return status;
 }
 
 static void
@@ -524,14 +532,18 @@ ngx_http_mds_registry_write_count(ngx_http_mds_registry_t *registry)
 static void
 ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
 {
-    mds_status_t status
-        = mds_registry_take_forgotten(registry->dir, registry->filter,
-                                      &registry->forgotten_ms, &registry->err);
+    mds_device_files_t files;
+    mds_status_t       status
+        = mds_device_folder_list(registry->dir, &registry->err, &files);
 
     if (status == MDS_OK) {
-        status = mds_registry_look(registry->dir, &registry->limits,
-                                   mds_time_now_ms(), &registry->err,
-                                   &registry->due);
+        status = mds_registry_take_forgotten(registry->dir, &files,
+                                             registry->filter,
+                                             &registry->forgotten_ms,
+                                             &registry->err);
+        mds_registry_look(registry->dir, &files, &registry->limits,
+                          mds_time_now_ms(), &registry->due);
+        mds_device_files_free(&files);
     }
 
     if (status == MDS_OK && registry->kept > 0) {
@@ -573,7 +585,12 @@ ngx_http_mds_registry_log_write(ngx_http_mds_registry_t *registry)
                       &registry->depot->path, registry->err.text);
     }
 
-    registry->write_failed = registry->status;
+    /* A second in which nothing was written does not end a failure. */
+    if (registry->status != MDS_OK
+        || (registry->writing->count > 0 && !registry->full))
+    {
+        registry->write_failed = registry->status;
+    }
 
     if (registry->status != MDS_OK) {
         ngx_http_mds_registry_count_dropped(registry, registry->writing->count,
@@ -623,7 +640,8 @@ static void
 ngx_http_mds_registry_finish_merge(ngx_http_mds_registry_t *registry,
                                    ngx_http_mds_merge_t    *merge)
 {
-    if (!ngx_http_mds_merge_finish(merge)) {
+    /* That another process merges says nothing of a failure before. */
+    if (!ngx_http_mds_merge_finish(merge) || merge->merged.busy) {
         return;
     }
 
@@ -636,6 +654,14 @@ ngx_http_mds_registry_finish_merge(ngx_http_mds_registry_t *registry,
     }
 
     merge->last = merge->status;
+
+    if (merge->merged.set_aside > 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": %uL files of \"state/devices\" cannot"
+                      " be read and are renamed to \"damaged-...\": %s",
+                      &registry->depot->path, merge->merged.set_aside,
+                      merge->merged.why.text);
+    }
 
     ngx_http_mds_registry_count_dropped(registry, merge->merged.dropped,
                                         NGX_HTTP_MDS_NO_ROOM);

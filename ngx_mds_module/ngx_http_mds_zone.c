@@ -39,7 +39,7 @@ ngx_int_t
 ngx_http_mds_zone_add(ngx_conf_t *cf, ngx_http_mds_depot_conf_t *depot_conf)
 {
     static const char prefix[] = "mds_devices:";
-    size_t            filter, bytes;
+    size_t            bytes;
     ngx_str_t         name;
 
     name.len = sizeof(prefix) - 1 + depot_conf->path.len;
@@ -51,9 +51,9 @@ ngx_http_mds_zone_add(ngx_conf_t *cf, ngx_http_mds_depot_conf_t *depot_conf)
     ngx_memcpy(ngx_cpymem(name.data, prefix, sizeof(prefix) - 1),
                depot_conf->path.data, depot_conf->path.len);
 
-    filter = ngx_http_mds_zone_filter_bytes(depot_conf->bounds.state_max);
-    bytes = filter + filter / NGX_HTTP_MDS_ZONE_PAGES_PART
-            + NGX_HTTP_MDS_ZONE_MORE;
+    bytes = ngx_http_mds_zone_filter_bytes(depot_conf->bounds.state_max);
+    depot_conf->filter_bytes = bytes;
+    bytes += bytes / NGX_HTTP_MDS_ZONE_PAGES_PART + NGX_HTTP_MDS_ZONE_MORE;
     depot_conf->zone
         = ngx_shared_memory_add(cf, &name, ngx_align(bytes, ngx_pagesize),
                                 &ngx_http_mds_module);
@@ -74,14 +74,13 @@ ngx_http_mds_zone_init(ngx_shm_zone_t *zone, void *data)
 {
     ngx_http_mds_depot_conf_t *depot_conf = zone->data;
     ngx_http_mds_depot_conf_t *before = data;
-    size_t                     filter
-        = ngx_http_mds_zone_filter_bytes(depot_conf->bounds.state_max);
+    size_t                     bytes = depot_conf->filter_bytes;
 
     depot_conf->filter
         = before != NULL
               ? before->filter
-              : mds_device_filter_init(zone->shm.addr + zone->shm.size - filter,
-                                       filter);
+              : mds_device_filter_init(zone->shm.addr + zone->shm.size - bytes,
+                                       bytes);
 
     return NGX_OK;
 }

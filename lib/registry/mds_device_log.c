@@ -23,6 +23,17 @@
 
 static const uint8_t mds_frame_key[MDS_SIPHASH_KEY] = "mds device frame";
 
+/* Returns whether the open file still has its name. */
+static bool
+mds_device_log_has_name(const mds_device_log_t *log)
+{
+    struct stat st;
+
+    return fstat(log->fd, &st) == 0 && st.st_nlink > 0;
+}
+
+/* Creates and locks the log's file. Returns MDS_AGAIN if a merge has taken it
+ * in between: it has it still, or has removed it. */
 static mds_status_t
 mds_device_log_try(mds_device_log_t *log, const char *prefix, int64_t now_ms,
                    mds_error_t *err)
@@ -40,9 +51,10 @@ mds_device_log_try(mds_device_log_t *log, const char *prefix, int64_t now_ms,
     log->bytes = 0;
     log->begun_ms = now_ms;
 
-    if (flock(log->fd, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(log->fd, LOCK_EX | LOCK_NB) != 0 || !mds_device_log_has_name(log))
+    {
         status = mds_fail(err, MDS_AGAIN,
-                          "\"state/devices/%s\" is locked by another process",
+                          "\"state/devices/%s\" was taken by another process",
                           log->name);
     } else if (fsync(log->dir) != 0) {
         status = mds_fail_errno(err, "sync \"state/devices\"");
@@ -132,12 +144,11 @@ mds_device_log_append(mds_device_log_t *log, const char *prefix,
                       mds_error_t *err)
 {
     mds_buffer_t frames = { 0 };
-    struct stat  st;
     size_t       done = 0;
     mds_status_t status = MDS_OK;
 
     /* A write to a file that was removed would be lost. */
-    if (log->fd >= 0 && (fstat(log->fd, &st) != 0 || st.st_nlink == 0)) {
+    if (log->fd >= 0 && !mds_device_log_has_name(log)) {
         mds_device_log_close(log);
     }
 
@@ -179,35 +190,14 @@ mds_device_log_append(mds_device_log_t *log, const char *prefix,
 
 /* Reading */
 
-static mds_status_t
-mds_device_logs_push(mds_device_logs_t *logs, const mds_device_entry_t *entry,
-                     mds_error_t *err)
-{
-    if (logs->count == logs->room) {
-        size_t              room = logs->room == 0 ? 1024 : logs->room * 2;
-        mds_device_entry_t *grown
-            = realloc(logs->entries, room * sizeof(*grown));
-
-        if (grown == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        logs->entries = grown;
-        logs->room = room;
-    }
-
-    logs->entries[logs->count++] = *entry;
-    return MDS_OK;
-}
-
 /* Adds the records of a payload, up to the first that is not valid. */
 static mds_status_t
 mds_device_logs_add_records(mds_device_logs_t *logs, const uint8_t *bytes,
                             size_t len, mds_error_t *err)
 {
-    mds_device_copy_t copy;
-    size_t            at = logs->bytes.len, n;
-    mds_status_t      status = MDS_OK;
+    mds_device_copy_t  copy;
+    mds_device_entry_t entry;
+    size_t             at = logs->bytes.len, n;
 
     mds_buffer_add(&logs->bytes, bytes, len);
 
@@ -215,7 +205,7 @@ mds_device_logs_add_records(mds_device_logs_t *logs, const uint8_t *bytes,
         return mds_fail_memory(err);
     }
 
-    for (; status == MDS_OK && len > 0; at += n, bytes += n, len -= n) {
+    for (; len > 0; at += n, bytes += n, len -= n) {
         n = mds_device_decode(bytes, len, NULL, 0, &copy);
 
         if (n == 0) {
@@ -223,14 +213,18 @@ mds_device_logs_add_records(mds_device_logs_t *logs, const uint8_t *bytes,
             break;
         }
 
-        status = mds_device_logs_push(
-            logs,
-            &(mds_device_entry_t){
-                mds_device_hash(copy.device.app, copy.device.device), at },
-            err);
+        entry.hash = mds_device_hash(copy.device.app, copy.device.device);
+        entry.at = at;
+        mds_buffer_add(&logs->entry_bytes, &entry, sizeof(entry));
     }
 
-    return status;
+    if (mds_buffer_failed(&logs->entry_bytes)) {
+        return mds_fail_memory(err);
+    }
+
+    logs->entries = (void *) logs->entry_bytes.data;
+    logs->count = logs->entry_bytes.len / sizeof(entry);
+    return MDS_OK;
 }
 
 /* Returns the length of the frame at the beginning of the bytes, with its head,
@@ -303,6 +297,14 @@ mds_device_logs_read(mds_device_logs_t *logs, int fd, const char *name,
 
     if (bytes == 0) {
         return MDS_OK;
+    }
+
+    if (bytes > MDS_DEVICE_LOG_MAX) {
+        return mds_fail(err, MDS_INVALID,
+                        "\"state/devices/%s\" must have at most %llu bytes, and"
+                        " has %llu",
+                        name, (unsigned long long) MDS_DEVICE_LOG_MAX,
+                        (unsigned long long) bytes);
     }
 
     data = malloc((size_t) bytes);
@@ -379,6 +381,6 @@ void
 mds_device_logs_free(mds_device_logs_t *logs)
 {
     mds_buffer_free(&logs->bytes);
-    free(logs->entries);
+    mds_buffer_free(&logs->entry_bytes);
     *logs = (mds_device_logs_t){ 0 };
 }

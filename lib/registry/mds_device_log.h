@@ -18,6 +18,10 @@
 
 #define MDS_DEVICE_FRAME_MAX ((size_t) 4 << 20)
 
+/* Limits the bytes of a log that is read: workers and commands end one long
+ * before. */
+#define MDS_DEVICE_LOG_MAX (UINT64_C(64) << 20)
+
 /* Limits how far the clocks of processes may differ. */
 #define MDS_DEVICE_AHEAD_MS (INT64_C(600) * 1000)
 
@@ -51,16 +55,16 @@ typedef struct {
 /* Holds the devices of many logs. All zero is empty. */
 typedef struct {
     mds_buffer_t        bytes;
-    mds_device_entry_t *entries;
+    mds_buffer_t        entry_bytes;
+    mds_device_entry_t *entries; /* in entry_bytes */
     size_t              count;
-    size_t              room;
     int64_t             now_ms;  /* when it was sorted */
     uint64_t            cut;     /* bytes of frames that are not whole */
     bool                damaged; /* such bytes lie before whole frames */
 } mds_device_logs_t;
 
 /* Adds the devices of a log. bytes is the size of the file, which may have
- * grown since. */
+ * grown since. Returns MDS_INVALID if it is more than MDS_DEVICE_LOG_MAX. */
 mds_status_t
 mds_device_logs_read(mds_device_logs_t *logs, int fd, const char *name,
                      uint64_t bytes, mds_error_t *err) MDS_MUST_CHECK;

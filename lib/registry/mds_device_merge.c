@@ -177,7 +177,7 @@ mds_source_next_record(mds_merge_source_t *source, mds_error_t *err)
     mds_status_t status = mds_device_cursor_next(source->cursor, err);
 
     while (status == MDS_NOT_FOUND && source->part + 1 < source->count) {
-        source->part++;
+        mds_device_run_unload(source->parts[source->part++].run);
         status
             = mds_device_cursor_begin(source->cursor,
                                       source->parts[source->part].run, 0, err);

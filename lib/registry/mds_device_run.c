@@ -1,5 +1,5 @@
-/* mds_device_run: reads runs, which may be any bytes. mds_device_writer.c
- * writes them. */
+/* mds_device_run: opens runs, which may be any bytes, and reads their tables.
+ * mds_device_cursor.c reads their devices, mds_device_writer.c writes them. */
 
 #include "registry/mds_device_run.h"
 
@@ -11,25 +11,23 @@
 #include "base/mds_siphash.h"
 #include "registry/mds_device_run_internal.h"
 
-/* Defines the bytes after which the system is told to drop what was read from
- * its cache. */
-#define MDS_RUN_DROP (UINT64_C(4) << 20)
-
-struct mds_device_run_s {
-    int                   fd;
-    mds_device_facts_t    facts;
-    uint8_t              *index; /* NULL: not read yet */
-    uint8_t              *texts; /* of the profiles */
-    mds_device_profile_t *profiles;
-    char                  name[MDS_DEVICE_NAME_BYTES];
-};
-
-static mds_status_t
-mds_run_fail_damaged(const mds_device_run_t *run, const char *what,
-                     mds_error_t *err)
+mds_status_t
+mds_run_fail_damaged(mds_device_run_t *run, const char *what, mds_error_t *err)
 {
+    run->damaged = true;
     return mds_fail(err, MDS_DAMAGED, "\"state/devices/%s\" is damaged: %s",
                     run->name, what);
+}
+
+mds_status_t
+mds_run_read(mds_device_run_t *run, uint64_t offset, void *data, size_t len,
+             mds_error_t *err)
+{
+    mds_status_t status
+        = mds_device_file_read(run->fd, run->name, offset, data, len, err);
+
+    run->damaged = run->damaged || status == MDS_DAMAGED;
+    return status;
 }
 
 /* Returns whether the parts follow each other up to the trailer. */
@@ -64,8 +62,7 @@ mds_run_read_trailer(mds_device_run_t *run, uint64_t bytes, mds_error_t *err)
     }
 
     bytes -= sizeof(trailer);
-    status = mds_device_file_read(run->fd, run->name, bytes, &trailer,
-                                  sizeof(trailer), err);
+    status = mds_run_read(run, bytes, &trailer, sizeof(trailer), err);
 
     if (status != MDS_OK) {
         return status;
@@ -127,15 +124,30 @@ mds_device_run_open(int dir, const char *name, mds_error_t *err,
 }
 
 void
+mds_device_run_unload(mds_device_run_t *run)
+{
+    free(run->index);
+    free(run->texts);
+    free(run->profiles);
+    run->index = NULL;
+    run->texts = NULL;
+    run->profiles = NULL;
+}
+
+void
 mds_device_run_close(mds_device_run_t *run)
 {
     if (run != NULL) {
         close(run->fd);
-        free(run->index);
-        free(run->texts);
-        free(run->profiles);
+        mds_device_run_unload(run);
         free(run);
     }
+}
+
+bool
+mds_device_run_is_damaged(const mds_device_run_t *run)
+{
+    return run->damaged;
 }
 
 const mds_device_facts_t *
@@ -157,7 +169,7 @@ mds_run_read_part(mds_device_run_t *run, uint64_t at, uint64_t end,
         return mds_fail_memory(err);
     }
 
-    status = mds_device_file_read(run->fd, run->name, at, bytes, len, err);
+    status = mds_run_read(run, at, bytes, len, err);
 
     if (status != MDS_OK) {
         free(bytes);
@@ -226,8 +238,7 @@ mds_run_read_profiles(mds_device_run_t *run, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Reads the index and the profiles, at first use. */
-static mds_status_t
+mds_status_t
 mds_run_load(mds_device_run_t *run, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
@@ -251,156 +262,6 @@ mds_run_load(mds_device_run_t *run, mds_error_t *err)
     return status;
 }
 
-static uint64_t
-mds_run_block_hash(const mds_device_run_t *run, uint64_t block)
-{
-    return mds_load_be64(run->index + block * MDS_RUN_INDEX_ENTRY);
-}
-
-static uint64_t
-mds_run_block_at(const mds_device_run_t *run, uint64_t block)
-{
-    return block == run->facts.blocks
-               ? run->facts.index_at
-               : mds_load_be64(run->index + block * MDS_RUN_INDEX_ENTRY + 8);
-}
-
-/* Cursors */
-
-void
-mds_device_cursor_begin_block(mds_device_cursor_t *cursor,
-                              mds_device_run_t *run, uint64_t block)
-{
-    cursor->run = run;
-    cursor->block = block;
-    cursor->len = 0;
-    cursor->next = 0;
-    cursor->left = 0;
-    cursor->hash = 0;
-}
-
-mds_status_t
-mds_device_cursor_begin(mds_device_cursor_t *cursor, mds_device_run_t *run,
-                        uint64_t hash, mds_error_t *err)
-{
-    uint64_t     low = 0, high = run->facts.blocks;
-    mds_status_t status = mds_run_load(run, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    /* Finds the last block whose first hash is below it. */
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (mds_run_block_hash(run, middle) < hash) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-
-    mds_device_cursor_begin_block(cursor, run, low > 0 ? low - 1 : 0);
-    return MDS_OK;
-}
-
-/* Tells the system now and then to drop what was read from its cache. */
-static void
-mds_cursor_drop_cache(const mds_device_run_t *run, uint64_t at, uint64_t end)
-{
-    if (at / MDS_RUN_DROP != end / MDS_RUN_DROP) {
-        uint64_t from = at / MDS_RUN_DROP * MDS_RUN_DROP;
-
-        (void) posix_fadvise(run->fd, (off_t) from, (off_t) (end - from),
-                             POSIX_FADV_DONTNEED);
-    }
-}
-
-static mds_status_t
-mds_cursor_read_block(mds_device_cursor_t *cursor, mds_error_t *err)
-{
-    mds_device_run_t *run = cursor->run;
-    uint8_t           head[MDS_RUN_BLOCK_HEAD];
-    uint64_t          at = mds_run_block_at(run, cursor->block);
-    uint64_t          end = mds_run_block_at(run, cursor->block + 1);
-    mds_status_t      status = MDS_OK;
-
-    if (at > end || end > run->facts.index_at || end - at < sizeof(head)
-        || end - at - sizeof(head) > sizeof(cursor->bytes))
-    {
-        return mds_run_fail_damaged(run, "its index is not valid", err);
-    }
-
-    cursor->len = (size_t) (end - at) - sizeof(head);
-    status
-        = mds_device_file_read(run->fd, run->name, at, head, sizeof(head), err);
-
-    if (status == MDS_OK) {
-        status = mds_device_file_read(run->fd, run->name, at + sizeof(head),
-                                      cursor->bytes, cursor->len, err);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (mds_load_be32(head) != cursor->len
-        || mds_load_be64(head + 8) != mds_run_hash(cursor->bytes, cursor->len))
-    {
-        return mds_run_fail_damaged(run, "a block is not what was written",
-                                    err);
-    }
-
-    mds_cursor_drop_cache(run, at, end);
-    cursor->left = mds_load_be32(head + 4);
-    cursor->next = 0;
-    cursor->block++;
-    return MDS_OK;
-}
-
-mds_status_t
-mds_device_cursor_next(mds_device_cursor_t *cursor, mds_error_t *err)
-{
-    mds_device_run_t *run = cursor->run;
-    uint64_t          before = cursor->hash;
-    size_t            n;
-    mds_status_t      status = mds_run_load(run, err);
-
-    if (status == MDS_OK && cursor->left == 0) {
-        if (cursor->block >= run->facts.blocks) {
-            return MDS_NOT_FOUND;
-        }
-
-        status = mds_cursor_read_block(cursor, err);
-    }
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    n = cursor->left == 0
-            ? 0
-            : mds_device_decode(cursor->bytes + cursor->next,
-                                cursor->len - cursor->next, run->profiles,
-                                (size_t) run->facts.profiles, &cursor->copy);
-
-    if (n == 0) {
-        return mds_run_fail_damaged(run,
-                                    "a block has a record that is not valid",
-                                    err);
-    }
-
-    cursor->next += n;
-    cursor->left--;
-    cursor->hash
-        = mds_device_hash(cursor->copy.device.app, cursor->copy.device.device);
-
-    return cursor->hash >= before
-               ? MDS_OK
-               : mds_run_fail_damaged(run, "its devices are not in order", err);
-}
-
 /* Users */
 
 static mds_status_t
@@ -409,9 +270,8 @@ mds_run_read_user(mds_device_run_t *run, uint64_t i, mds_error_t *err,
 {
     uint8_t      entry[MDS_RUN_USER_ENTRY];
     mds_status_t status
-        = mds_device_file_read(run->fd, run->name,
-                               run->facts.users_at + i * sizeof(entry), entry,
-                               sizeof(entry), err);
+        = mds_run_read(run, run->facts.users_at + i * sizeof(entry), entry,
+                       sizeof(entry), err);
 
     if (status == MDS_OK) {
         *user_hash = mds_load_be32(entry);
@@ -426,7 +286,8 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
                          mds_device_block_t visit, void *data, mds_error_t *err)
 {
     uint64_t     low = 0, high = run->facts.users;
-    uint32_t     found, block, before = UINT32_MAX;
+    uint64_t     next = 0; /* the first block that was not visited */
+    uint32_t     found, block;
     mds_status_t status = MDS_OK;
 
     while (status == MDS_OK && low < high) {
@@ -448,20 +309,22 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
             break;
         }
 
-        /* Blocks of the same user are in order. */
-        if (block != before) {
+        /* The blocks of a user are in order, so none is visited twice. */
+        if (block + UINT64_C(1) < next) {
+            return mds_run_fail_damaged(run, "its users are not in order", err);
+        }
+
+        if (block >= next) {
             status = visit(data, run, block, err);
-            before = block;
+            next = block + UINT64_C(1);
         }
     }
 
     return status;
 }
 
-/* Check of a whole run */
-
 /* Hashes the tables between blocks and trailer, a piece at a time. */
-static mds_status_t
+mds_status_t
 mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
 {
     static const uint64_t chunk = MDS_RUN_CHUNK;
@@ -473,7 +336,7 @@ mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
         uint64_t left = run->facts.users_end - at;
         size_t   len = (size_t) (left < chunk ? left : chunk);
 
-        status = mds_device_file_read(run->fd, run->name, at, bytes, len, err);
+        status = mds_run_read(run, at, bytes, len, err);
 
         if (status == MDS_OK) {
             hash = mds_run_hash_on(hash, bytes, len);
@@ -489,40 +352,4 @@ mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
                                       "its tables are not what was written",
                                       err)
                : status;
-}
-
-mds_status_t
-mds_device_run_check(mds_device_run_t *run, mds_error_t *err)
-{
-    mds_device_cursor_t *cursor = malloc(sizeof(*cursor));
-    uint64_t             devices = 0, users = 0, forgotten = 0;
-    mds_status_t         status = cursor == NULL
-                                      ? mds_fail_memory(err)
-                                      : mds_device_cursor_begin(cursor, run, 0, err);
-
-    if (status == MDS_OK) {
-        status = mds_run_check_tables(run, err);
-    }
-
-    while (status == MDS_OK) {
-        status = mds_device_cursor_next(cursor, err);
-
-        if (status == MDS_OK) {
-            devices++;
-            users += cursor->copy.device.user.len > 0 ? 1 : 0;
-            forgotten += cursor->copy.device.forgotten ? 1 : 0;
-        }
-    }
-
-    free(cursor);
-
-    if (status != MDS_NOT_FOUND) {
-        return status;
-    }
-
-    return devices == run->facts.devices && users == run->facts.users
-                   && forgotten == run->facts.forgotten
-               ? MDS_OK
-               : mds_run_fail_damaged(run, "it has not what its trailer says",
-                                      err);
 }

@@ -75,6 +75,13 @@ mds_status_t mds_device_run_open(int dir, const char *name, mds_error_t *err,
 
 void mds_device_run_close(mds_device_run_t *run);
 
+/* Frees the index and the profiles, which are read again when they are needed.
+ * It ends the views of devices of this run. */
+void mds_device_run_unload(mds_device_run_t *run);
+
+/* Returns whether a part of the run that was read is not valid. */
+bool mds_device_run_is_damaged(const mds_device_run_t *run);
+
 const mds_device_facts_t *mds_device_run_facts(const mds_device_run_t *run);
 
 /* Holds a position in a run, and the device there. */

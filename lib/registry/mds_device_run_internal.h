@@ -1,6 +1,6 @@
 /*
- * mds_device_run_internal: sizes and hashes that the reader and the writer of
- * runs share.
+ * mds_device_run_internal: sizes, hashes and functions that the reader and the
+ * writer of runs share.
  */
 
 #ifndef MDS_DEVICE_RUN_INTERNAL_H
@@ -42,5 +42,31 @@ mds_trailer_hash(const mds_device_trailer_t *trailer)
 {
     return mds_run_hash(trailer, offsetof(mds_device_trailer_t, hash));
 }
+
+struct mds_device_run_s {
+    int                   fd;
+    bool                  damaged; /* a part was read that is not valid */
+    mds_device_facts_t    facts;
+    uint8_t              *index; /* NULL: not read yet */
+    uint8_t              *texts; /* of the profiles */
+    mds_device_profile_t *profiles;
+    char                  name[MDS_DEVICE_NAME_BYTES];
+};
+
+/* Records that the run is damaged, and fails. */
+mds_status_t
+mds_run_fail_damaged(mds_device_run_t *run, const char *what, mds_error_t *err);
+
+/* Reads len bytes at an offset. */
+mds_status_t mds_run_read(mds_device_run_t *run, uint64_t offset, void *data,
+                          size_t len, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Reads the index and the profiles, at first use. */
+mds_status_t
+mds_run_load(mds_device_run_t *run, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Checks the hash of the tables between blocks and trailer. */
+mds_status_t
+mds_run_check_tables(mds_device_run_t *run, mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

@@ -29,9 +29,8 @@ struct mds_device_writer_s {
     uint32_t    *slots;   /* numbers of profiles, counted from 1 */
     mds_buffer_t offsets; /* of each profile's texts, a uint32_t each */
     uint32_t     profiles;
-    uint64_t    *users; /* hash and block of each */
+    mds_buffer_t users; /* hash and block of each, a uint64_t */
     uint64_t     user_count;
-    uint64_t     user_room;
     uint64_t     devices;
     uint64_t     forgotten;
     uint64_t     first;
@@ -89,7 +88,7 @@ mds_writer_free(mds_device_writer_t *w)
     mds_buffer_free(&w->texts);
     mds_buffer_free(&w->offsets);
     free(w->slots);
-    free(w->users);
+    mds_buffer_free(&w->users);
     free(w);
 }
 
@@ -252,23 +251,14 @@ mds_writer_add_user(mds_device_writer_t *w, const mds_device_t *device,
                     mds_error_t *err)
 {
     uint64_t block = w->index.len / MDS_RUN_INDEX_ENTRY;
+    uint64_t user = (uint64_t) mds_device_user_hash(device->app, device->user)
+                        << 32
+                    | block;
 
-    if (w->user_count == w->user_room) {
-        uint64_t  room = w->user_room == 0 ? 1024 : w->user_room * 2;
-        uint64_t *grown = realloc(w->users, room * sizeof(*grown));
+    mds_buffer_add(&w->users, &user, sizeof(user));
+    w->user_count++;
 
-        if (grown == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        w->users = grown;
-        w->user_room = room;
-    }
-
-    w->users[w->user_count++]
-        = (uint64_t) mds_device_user_hash(device->app, device->user) << 32
-          | block;
-    return MDS_OK;
+    return mds_buffer_failed(&w->users) ? mds_fail_memory(err) : MDS_OK;
 }
 
 mds_status_t
@@ -322,7 +312,7 @@ mds_writer_sort_users(mds_device_writer_t *w, mds_error_t *err)
 {
     uint64_t *other = malloc((w->user_count + 1) * sizeof(*other));
     uint32_t *counts = malloc(65536 * sizeof(*counts));
-    uint64_t *from = w->users, *to = other;
+    uint64_t *from = (void *) w->users.data, *to = other;
 
     if (other == NULL || counts == NULL) {
         free(other);
@@ -410,7 +400,8 @@ static mds_status_t
 mds_writer_write_tables(mds_device_writer_t *w, mds_tables_t *tables,
                         mds_error_t *err)
 {
-    mds_status_t status
+    const uint64_t *users = (const void *) w->users.data;
+    mds_status_t    status
         = mds_tables_add(tables, w->index.data, w->index.len, err);
 
     if (status == MDS_OK) {
@@ -420,7 +411,7 @@ mds_writer_write_tables(mds_device_writer_t *w, mds_tables_t *tables,
     for (uint64_t i = 0; status == MDS_OK && i < w->user_count; i++) {
         uint8_t entry[MDS_RUN_USER_ENTRY];
 
-        mds_store_be64(entry, w->users[i]);
+        mds_store_be64(entry, users[i]);
         status = mds_tables_add(tables, entry, sizeof(entry), err);
     }
 

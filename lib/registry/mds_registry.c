@@ -15,6 +15,9 @@
  * open. */
 #define MDS_REGISTRY_TRIES 20
 
+/* Limits the bytes of logs that are read. Workers stop at half as many. */
+#define MDS_REGISTRY_LOGS_MAX (UINT64_C(1) << 30)
+
 /* Limits the records that are counted one by one. */
 #define MDS_REGISTRY_EXACT UINT64_C(2000000)
 
@@ -73,12 +76,18 @@ mds_registry_read_log(mds_registry_t *registry, const mds_device_file_t *file,
     mds_status_t status = mds_device_file_open(registry->dir, file->name,
                                                O_RDONLY, err, &fd, &bytes);
 
-    if (status == MDS_OK) {
-        status
-            = mds_device_logs_read(&registry->logs, fd, file->name, bytes, err);
-        close(fd);
+    if (status != MDS_OK) {
+        return status;
     }
 
+    status = registry->logs.bytes.len > MDS_REGISTRY_LOGS_MAX
+                 ? mds_fail(err, MDS_INVALID,
+                            "the logs of \"state/devices\" must have at most"
+                            " %llu bytes",
+                            (unsigned long long) MDS_REGISTRY_LOGS_MAX)
+                 : mds_device_logs_read(&registry->logs, fd, file->name, bytes,
+                                        err);
+    close(fd);
     return status;
 }
 

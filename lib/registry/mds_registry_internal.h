@@ -25,4 +25,16 @@ mds_status_t mds_registry_merge(mds_registry_t *registry, mds_error_t *err,
 bool
 mds_registry_has(const mds_registry_t *registry, const mds_device_t *device);
 
+/* Visits each of the user's devices, in the order of hashes. */
+mds_status_t
+mds_registry_find_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
+                       mds_device_visit_t visit, void *data,
+                       mds_error_t *err) MDS_MUST_CHECK;
+
+/* Visits the device of that name, if there is one. */
+mds_status_t
+mds_registry_find_device(mds_registry_t *registry, mds_str_t app,
+                         mds_str_t name, mds_device_visit_t visit, void *data,
+                         mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -119,7 +119,7 @@ static mds_status_t
 mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
               mds_error_t *err)
 {
-    mds_status_t status = MDS_OK;
+    mds_error_t why;
 
     upkeep->parts = calloc(upkeep->files.count + 1, sizeof(*upkeep->parts));
 
@@ -127,21 +127,32 @@ mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
         return mds_fail_memory(err);
     }
 
-    for (size_t i = 0; status == MDS_OK && i < upkeep->files.count; i++) {
+    for (size_t i = 0; i < upkeep->files.count; i++) {
         const mds_device_file_t *file = &upkeep->files.files[i];
         mds_device_part_t       *part = &upkeep->parts[upkeep->part_count];
+        mds_status_t             status;
 
-        if (file->kind == MDS_DEVICE_FILE_RUN
-            && (plan->full || file->level == plan->level))
+        if (file->kind != MDS_DEVICE_FILE_RUN
+            || (!plan->full && file->level != plan->level))
         {
+            continue;
+        }
+
+        status = mds_device_run_open(upkeep->dir, file->name, &why, &part->run);
+
+        if (status == MDS_OK) {
             part->file = *file;
-            status
-                = mds_device_run_open(upkeep->dir, file->name, err, &part->run);
-            upkeep->part_count += status == MDS_OK ? 1 : 0;
+            upkeep->part_count++;
+
+        } else if (mds_status_is_unreadable(status)) {
+            mds_upkeep_set_aside(upkeep, file->name, &why);
+
+        } else {
+            return mds_fail(err, status, "%s", why.text);
         }
     }
 
-    return status;
+    return MDS_OK;
 }
 
 /* Returns the time before which all forgotten devices may be left out. */
@@ -174,12 +185,10 @@ mds_runs_keep(mds_upkeep_t *upkeep, const mds_device_item_t *item,
     if (mds_registry_is_expired(device->seen_ms, upkeep->limits->ttl_ms,
                                 upkeep->now_ms))
     {
-        upkeep->merged->expired++;
         return false;
     }
 
     if (device->forgotten) {
-        upkeep->merged->expired++;
         return device->seen_ms >= forgotten_ms;
     }
 
@@ -344,32 +353,19 @@ mds_runs_sweep(const mds_upkeep_t *upkeep)
     close(lock);
 }
 
-/* Renames damaged runs: their devices are learned again, and all other runs can
- * be merged. */
+/* Sets the runs aside in which the merge has found damage. */
 static void
-mds_runs_set_aside(const mds_upkeep_t *upkeep)
+mds_runs_set_damaged_aside(mds_upkeep_t *upkeep)
 {
-    char              name[MDS_DEVICE_NAME_BYTES + 16];
-    mds_device_run_t *run;
+    mds_error_t why;
 
-    for (size_t i = 0; i < upkeep->files.count; i++) {
-        const mds_device_file_t *file = &upkeep->files.files[i];
-        mds_status_t             status;
+    for (size_t i = 0; i < upkeep->part_count; i++) {
+        const mds_device_part_t *part = &upkeep->parts[i];
 
-        if (file->kind != MDS_DEVICE_FILE_RUN) {
-            continue;
-        }
-
-        status = mds_device_run_open(upkeep->dir, file->name, NULL, &run);
-
-        if (status == MDS_OK) {
-            status = mds_device_run_check(run, NULL);
-            mds_device_run_close(run);
-        }
-
-        if (status == MDS_DAMAGED || status == MDS_INVALID) {
-            snprintf(name, sizeof(name), "damaged-%s", file->name);
-            (void) renameat(upkeep->dir, file->name, upkeep->dir, name);
+        if (mds_device_run_is_damaged(part->run)) {
+            (void) mds_fail(&why, MDS_DAMAGED,
+                            "\"state/devices/%s\" is damaged", part->file.name);
+            mds_upkeep_set_aside(upkeep, part->file.name, &why);
         }
     }
 }
@@ -408,11 +404,10 @@ mds_registry_merge_runs(int dir, const mds_registry_limits_t *limits,
 
         if (status == MDS_OK) {
             status = mds_runs_remove(&upkeep, err);
-        } else if (status == MDS_DAMAGED || status == MDS_INVALID) {
-            mds_runs_set_aside(&upkeep);
+        } else if (status == MDS_DAMAGED) {
+            mds_runs_set_damaged_aside(&upkeep);
         }
     }
 
-    mds_upkeep_end(&upkeep);
-    return merged->busy ? MDS_OK : status;
+    return mds_upkeep_end(&upkeep, status, err);
 }

@@ -39,9 +39,10 @@ typedef struct {
     bool     merge_runs;
 } mds_registry_due_t;
 
-mds_status_t
-mds_registry_look(int dir, const mds_registry_limits_t *limits, int64_t now_ms,
-                  mds_error_t *err, mds_registry_due_t *due) MDS_MUST_CHECK;
+/* Finds the work that is due by the files of the folder. */
+void mds_registry_look(int dir, const mds_device_files_t *files,
+                       const mds_registry_limits_t *limits, int64_t now_ms,
+                       mds_registry_due_t *due);
 
 /* Returns the bytes after which a worker begins another log;
  * MDS_REGISTRY_LOG_MS is the time after which it does. */
@@ -54,18 +55,20 @@ uint64_t mds_registry_log_bytes(const mds_registry_limits_t *limits);
  * confirmed are found by their time: *seen_ms is that of the last one.
  */
 mds_status_t
-mds_registry_take_forgotten(int dir, mds_device_filter_t *filter,
-                            int64_t *seen_ms, mds_error_t *err) MDS_MUST_CHECK;
+mds_registry_take_forgotten(int dir, const mds_device_files_t *files,
+                            mds_device_filter_t *filter, int64_t *seen_ms,
+                            mds_error_t *err) MDS_MUST_CHECK;
 
 /* Holds the result of a merge. */
 typedef struct {
-    bool     busy;    /* another process merges */
-    uint64_t devices; /* written */
-    uint64_t dropped; /* new devices, for want of room */
-    uint64_t expired; /* or forgotten */
+    bool        busy;      /* another process merges */
+    uint64_t    dropped;   /* new devices, for want of room */
+    uint64_t    set_aside; /* files that could not be read */
+    mds_error_t why;       /* the first of them could not */
 } mds_registry_merged_t;
 
-/* Each merges what is due. *stop ends the merge soon, and nothing is lost. */
+/* Each merges what is due. *stop ends the merge soon, and nothing is lost. A
+ * file that cannot be read is renamed to "damaged-NAME". */
 mds_status_t
 mds_registry_merge_logs(int dir, const mds_registry_limits_t *limits,
                         int64_t now_ms, const atomic_bool *stop,

@@ -1,8 +1,4 @@
-/*
- * mds_registry_user: finds and forgets the devices of a user. Runs list the
- * blocks of a user's devices; the merge of all files has the current record of
- * each.
- */
+/* mds_registry_user: lists the devices of a user by name, and forgets them. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,204 +15,16 @@
 #define MDS_FORGET_WAIT_US 20000
 #define MDS_FORGET_WAITS 250
 
-/* Holds the hashes of devices that may be the user's. */
-typedef struct {
-    mds_str_t            app;
-    mds_str_t            user;
-    mds_device_cursor_t *cursor;
-    uint64_t            *hashes;
-    size_t               count;
-    size_t               room;
-} mds_user_search_t;
-
-static mds_status_t
-mds_search_add(mds_user_search_t *search, uint64_t hash, mds_error_t *err)
-{
-    if (search->count == search->room) {
-        size_t    room = search->room == 0 ? 64 : search->room * 2;
-        uint64_t *grown = realloc(search->hashes, room * sizeof(*grown));
-
-        if (grown == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        search->hashes = grown;
-        search->room = room;
-    }
-
-    search->hashes[search->count++] = hash;
-    return MDS_OK;
-}
-
-static bool
-mds_search_matches(const mds_user_search_t *search, const mds_device_t *device)
-{
-    return mds_str_eq(device->user, search->user)
-           && mds_str_eq(device->app, search->app);
-}
-
-static mds_status_t
-mds_search_block(void *data, mds_device_run_t *run, uint64_t block,
-                 mds_error_t *err)
-{
-    mds_user_search_t   *search = data;
-    mds_device_cursor_t *cursor = search->cursor;
-    mds_status_t         status;
-
-    mds_device_cursor_begin_block(cursor, run, block);
-
-    do {
-        status = mds_device_cursor_next(cursor, err);
-
-        if (status == MDS_OK
-            && mds_search_matches(search, &cursor->copy.device)) {
-            status = mds_search_add(search, cursor->hash, err);
-        }
-    } while (status == MDS_OK && cursor->left > 0);
-
-    return status == MDS_NOT_FOUND ? MDS_OK : status;
-}
-
-static mds_status_t
-mds_search_logs(mds_user_search_t *search, const mds_device_logs_t *logs,
-                mds_error_t *err)
-{
-    mds_device_copy_t copy;
-    mds_status_t      status = MDS_OK;
-
-    for (size_t i = 0; status == MDS_OK && i < logs->count; i++) {
-        mds_device_logs_get(logs, &logs->entries[i], &copy);
-
-        if (mds_search_matches(search, &copy.device)) {
-            status = mds_search_add(search, logs->entries[i].hash, err);
-        }
-    }
-
-    return status;
-}
-
-static int
-mds_hash_order(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Finds all devices that are, or were, the user's. */
-static mds_status_t
-mds_search_all(mds_registry_t *registry, mds_user_search_t *search,
-               mds_error_t *err)
-{
-    uint32_t     user_hash = mds_device_user_hash(search->app, search->user);
-    mds_status_t status = mds_search_logs(search, &registry->logs, err);
-
-    for (size_t i = 0; status == MDS_OK && i < registry->part_count; i++) {
-        status = mds_device_run_find_user(registry->parts[i].run, user_hash,
-                                          mds_search_block, search, err);
-    }
-
-    if (status == MDS_OK && search->count > 0) {
-        qsort(search->hashes, search->count, sizeof(*search->hashes),
-              mds_hash_order);
-    }
-
-    return status;
-}
-
-/* Holds the arguments of mds_lookup_hash(), which visits the devices of a hash
- * that are the user's, or the given one. */
-typedef struct {
-    mds_registry_t     *registry;
-    mds_device_merge_t *merge;
-    mds_user_search_t  *search; /* for a user; or, if NULL, */
-    const mds_device_t *device; /* for this device */
-    mds_device_visit_t  visit;
-    void               *data;
-} mds_lookup_t;
-
-static mds_status_t
-mds_lookup_hash(const mds_lookup_t *lookup, uint64_t hash, mds_error_t *err)
-{
-    mds_device_item_t item;
-    mds_status_t      status = mds_device_merge_seek(lookup->merge, hash, err);
-
-    while (status == MDS_OK) {
-        bool wanted;
-
-        status = mds_device_merge_next(lookup->merge, err, &item);
-
-        if (status != MDS_OK || item.hash != hash) {
-            break;
-        }
-
-        wanted = lookup->search != NULL
-                     ? mds_search_matches(lookup->search, item.device)
-                     : mds_device_cmp(lookup->device, item.device) == 0;
-
-        if (wanted && mds_registry_has(lookup->registry, item.device)) {
-            status = lookup->visit(lookup->data, item.device, err);
-            status = status == MDS_NOT_FOUND ? MDS_IO : status;
-        }
-    }
-
-    return status == MDS_NOT_FOUND ? MDS_OK : status;
-}
-
-static mds_status_t
-mds_lookup_user(const mds_lookup_t *lookup, mds_error_t *err)
-{
-    const mds_user_search_t *search = lookup->search;
-    mds_status_t             status = MDS_OK;
-
-    for (size_t i = 0; status == MDS_OK && i < search->count; i++) {
-        if (i == 0 || search->hashes[i] != search->hashes[i - 1]) {
-            status = mds_lookup_hash(lookup, search->hashes[i], err);
-        }
-    }
-
-    return status;
-}
-
-/* Calls visit for each of the user's devices, in the order of hashes. */
-static mds_status_t
-mds_registry_find_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
-                       mds_device_visit_t visit, void *data, mds_error_t *err)
-{
-    mds_user_search_t search = { .app = app, .user = user };
-    mds_lookup_t      lookup = {
-             .registry = registry, .search = &search, .visit = visit, .data = data
-    };
-    mds_status_t status = MDS_OK;
-
-    search.cursor = malloc(sizeof(*search.cursor));
-
-    if (search.cursor == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    status = mds_search_all(registry, &search, err);
-
-    if (status == MDS_OK) {
-        status = mds_registry_merge(registry, err, &lookup.merge);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_lookup_user(&lookup, err);
-    }
-
-    mds_device_merge_free(lookup.merge);
-    free(search.cursor);
-    free(search.hashes);
-    return status;
-}
+/* Limits the devices in one file of devices to forget, which then has at most
+ * half of MDS_DEVICE_LOG_MAX. */
+#define MDS_FORGET_MAX ((size_t) 32768)
 
 /* Holds copies of devices, to be sorted. */
 typedef struct {
     mds_arena_t       *arena;
-    mds_device_t      *devices;
+    mds_buffer_t       bytes;
+    mds_device_t      *devices; /* in bytes */
     size_t             count;
-    size_t             room;
     mds_device_visit_t visit; /* if there are too many to sort */
     void              *data;
 } mds_sorter_t;
@@ -225,26 +33,13 @@ static mds_status_t
 mds_sorter_add(void *data, const mds_device_t *device, mds_error_t *err)
 {
     mds_sorter_t *sorter = data;
-    mds_device_t *copy;
+    mds_device_t  copy;
 
     if (sorter->count == MDS_USER_SORTED_MAX && sorter->visit != NULL) {
         return sorter->visit(sorter->data, device, err);
     }
 
-    if (sorter->count == sorter->room) {
-        size_t        room = sorter->room == 0 ? 64 : sorter->room * 2;
-        mds_device_t *grown = realloc(sorter->devices, room * sizeof(*grown));
-
-        if (grown == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        sorter->devices = grown;
-        sorter->room = room;
-    }
-
-    copy = &sorter->devices[sorter->count++];
-    *copy = (mds_device_t){
+    copy = (mds_device_t){
         .app = mds_arena_str(sorter->arena, device->app),
         .device = mds_arena_str(sorter->arena, device->device),
         .user = mds_arena_str(sorter->arena, device->user),
@@ -252,8 +47,13 @@ mds_sorter_add(void *data, const mds_device_t *device, mds_error_t *err)
         .version = mds_arena_str(sorter->arena, device->version),
         .seen_ms = device->seen_ms,
     };
+    mds_buffer_add(&sorter->bytes, &copy, sizeof(copy));
+    sorter->devices = (void *) sorter->bytes.data;
+    sorter->count = sorter->bytes.len / sizeof(copy);
 
-    return mds_arena_failed(sorter->arena) ? mds_fail_memory(err) : MDS_OK;
+    return mds_arena_failed(sorter->arena) || mds_buffer_failed(&sorter->bytes)
+               ? mds_fail_memory(err)
+               : MDS_OK;
 }
 
 static int
@@ -286,32 +86,12 @@ mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
         status = visit(data, &sorter.devices[i], err);
     }
 
-    free(sorter.devices);
+    mds_buffer_free(&sorter.bytes);
     mds_arena_free(sorter.arena);
     return status;
 }
 
 /* Forgetting */
-
-/* Finds the device of that name. */
-static mds_status_t
-mds_registry_find_device(mds_registry_t *registry, mds_str_t app,
-                         mds_str_t name, mds_device_visit_t visit, void *data,
-                         mds_error_t *err)
-{
-    mds_device_t device = { .app = app, .device = name };
-    mds_lookup_t lookup = {
-        .registry = registry, .device = &device, .visit = visit, .data = data
-    };
-    mds_status_t status = mds_registry_merge(registry, err, &lookup.merge);
-
-    if (status == MDS_OK) {
-        status = mds_lookup_hash(&lookup, mds_device_hash(app, name), err);
-    }
-
-    mds_device_merge_free(lookup.merge);
-    return status;
-}
 
 /* Turns a device into a record without user, platform and version, which only
  * says that older records of it do not count. */
@@ -325,21 +105,28 @@ mds_device_set_forgotten(mds_device_t *device, int64_t now_ms)
     device->forgotten = true;
 }
 
-/* Writes the devices to forget to a file, which workers read. */
+/* Waits until workers, if there are any, have read the file of that name. */
+static void
+mds_registry_await_forgotten(const mds_registry_t *registry, const char *name)
+{
+    for (int i = 0;
+         i < MDS_FORGET_WAITS && faccessat(registry->dir, name, F_OK, 0) == 0
+         && mds_device_is_locked(registry->dir, MDS_REGISTRY_WORKERS_LOCK);
+         i++)
+    {
+        (void) usleep(MDS_FORGET_WAIT_US);
+    }
+}
+
+/* Writes devices to forget to a file, which workers read. */
 static mds_status_t
-mds_registry_write_forgotten(mds_registry_t *registry, mds_device_t *devices,
-                             size_t count, mds_error_t *err)
+mds_registry_write_forgotten(const mds_registry_t *registry,
+                             const mds_device_t *devices, size_t count,
+                             int64_t now_ms, mds_error_t *err)
 {
     mds_device_log_t log = { .dir = registry->dir, .fd = -1 };
-    int64_t          now_ms = mds_time_now_ms();
-    mds_status_t     status;
-
-    for (size_t i = 0; i < count; i++) {
-        mds_device_set_forgotten(&devices[i], now_ms);
-    }
-
-    status = mds_device_log_append(&log, MDS_TEMP_PREFIX "forget", devices,
-                                   count, now_ms, err);
+    mds_status_t status = mds_device_log_append(&log, MDS_TEMP_PREFIX "forget",
+                                                devices, count, now_ms, err);
 
     if (status == MDS_OK) {
         const char *name = log.name + sizeof(MDS_TEMP_PREFIX) - 1;
@@ -347,19 +134,37 @@ mds_registry_write_forgotten(mds_registry_t *registry, mds_device_t *devices,
         status = mds_device_file_commit(registry->dir, dup(log.fd), log.name,
                                         name, err);
 
-        for (int i = 0;
-             status == MDS_OK && i < MDS_FORGET_WAITS
-             && faccessat(registry->dir, name, F_OK, 0) == 0
-             && mds_device_is_locked(registry->dir, MDS_REGISTRY_WORKERS_LOCK);
-             i++)
-        {
-            (void) usleep(MDS_FORGET_WAIT_US);
+        if (status == MDS_OK) {
+            mds_registry_await_forgotten(registry, name);
         }
+
     } else if (log.fd >= 0) {
         (void) unlinkat(registry->dir, log.name, 0);
     }
 
     mds_device_log_close(&log);
+    return status;
+}
+
+/* Forgets devices, in files that are not too long to be read. */
+static mds_status_t
+mds_registry_forget_devices(const mds_registry_t *registry,
+                            mds_device_t *devices, size_t count,
+                            mds_error_t *err)
+{
+    int64_t      now_ms = mds_time_now_ms();
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        mds_device_set_forgotten(&devices[i], now_ms);
+    }
+
+    for (size_t i = 0, n; status == MDS_OK && i < count; i += n) {
+        n = count - i < MDS_FORGET_MAX ? count - i : MDS_FORGET_MAX;
+        status = mds_registry_write_forgotten(registry, devices + i, n, now_ms,
+                                              err);
+    }
+
     return status;
 }
 
@@ -398,15 +203,15 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
         }
 
         sorter.count = left + 1;
-        status = mds_registry_write_forgotten(registry, sorter.devices,
-                                              sorter.count, err);
+        status = mds_registry_forget_devices(registry, sorter.devices,
+                                             sorter.count, err);
     }
 
     if (status == MDS_OK) {
         *count = sorter.count;
     }
 
-    free(sorter.devices);
+    mds_buffer_free(&sorter.bytes);
     mds_arena_free(sorter.arena);
     return status;
 }

@@ -175,14 +175,16 @@ fill(batch_t *batch, size_t i, uint64_t number, bool user, const char *version)
 static void
 upkeep(int dir, job_t jobs[2], bool *behind)
 {
+    mds_device_files_t files;
     mds_registry_due_t due;
     mds_error_t        err;
 
-    if (mds_registry_look(dir, &limits, mds_time_now_ms(), &err, &due)
-        != MDS_OK)
-    {
+    if (mds_device_folder_list(dir, &err, &files) != MDS_OK) {
         die(&err);
     }
+
+    mds_registry_look(dir, &files, &limits, mds_time_now_ms(), &due);
+    mds_device_files_free(&files);
 
     begin(&jobs[0], due.merge_logs);
     begin(&jobs[1], due.merge_runs);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,6 +134,26 @@ merge_runs(void)
                                              &merged),
                      MDS_OK);
     return merged;
+}
+
+static mds_device_files_t
+list_files(void)
+{
+    mds_device_files_t files;
+
+    assert_int_equal(mds_device_folder_list(dir, &err, &files), MDS_OK);
+    return files;
+}
+
+static mds_registry_due_t
+look(void)
+{
+    mds_device_files_t files = list_files();
+    mds_registry_due_t due;
+
+    mds_registry_look(dir, &files, &limits, now_ms, &due);
+    mds_device_files_free(&files);
+    return due;
 }
 
 static mds_registry_t *
@@ -592,9 +613,8 @@ static const char *
 one_run(void)
 {
     static char name[MDS_DEVICE_NAME_BYTES];
-    mds_device_files_t files;
+    mds_device_files_t files = list_files();
 
-    assert_int_equal(mds_device_folder_list(dir, &err, &files), MDS_OK);
     assert_true(files.count > 0);
     assert_int_equal(files.files[0].kind, MDS_DEVICE_FILE_RUN);
     strcpy(name, files.files[0].name);
@@ -665,6 +685,186 @@ test_damaged_run(void **unused)
     assert_string_equal(of_user("v"), "other 1 v, ");
     assert_int_equal(count_devices(), 1);
     free(data);
+}
+
+/* Blocks of a user that are not in order are damage: a run that repeats them
+ * would make a reader collect the same devices again and again. */
+static void
+test_users_order(void **unused)
+{
+    mds_device_log_t log = { .dir = dir, .fd = -1 };
+    mds_registry_t *registry;
+    char            path[128], id[32];
+    uint8_t        *data, *users, *last, block[4];
+    size_t          len;
+
+    (void) unused;
+
+    for (int i = 0; i < 1000; i++) {
+        mds_device_t seen;
+
+        snprintf(id, sizeof(id), "%016x", i);
+        seen = device(id, "u", "1");
+        append(&log, &seen, 1);
+    }
+
+    mds_device_log_close(&log);
+    merge_logs();
+    snprintf(path, sizeof(path), "state/devices/%s", one_run());
+    data = (uint8_t *) workdir_read(path, &len);
+    last = data + len - sizeof(mds_device_trailer_t) - 8;
+    users = last - 999 * (size_t) 8;
+    assert_int_equal(mds_load_be32(users + 4), 0);
+    assert_true(mds_load_be32(last + 4) > 0);
+    memcpy(block, users + 4, 4);
+    memcpy(users + 4, last + 4, 4);
+    memcpy(last + 4, block, 4);
+    workdir_write(path, data, len);
+
+    registry = open_registry();
+    said_len = 0;
+    assert_int_equal(mds_registry_visit_user(registry, mds_str("app"),
+                                             mds_str("u"), say, NULL, &err),
+                     MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "its users are not in order"));
+    mds_registry_close(registry);
+    free(data);
+}
+
+/* --- foreign files, which stop no merge */
+
+/* Checks that a merge of logs sets a file aside, and merges all others. */
+static void
+check_set_aside(const char *name, const char *why)
+{
+    char                  aside[128], path[128];
+    mds_registry_merged_t merged;
+    uint64_t              before;
+
+    snprintf(aside, sizeof(aside), "state/devices/damaged-%s", name);
+    snprintf(path, sizeof(path), "state/devices/%s", name);
+    see(name, "u", "1");
+    assert_true(look().merge_logs);
+    merged = merge_logs();
+    assert_int_equal(merged.set_aside, 1);
+    assert_non_null(strstr(merged.why.text, why));
+    assert_false(workdir_has(path));
+    assert_true(shell("test -e '%s' -o -L '%s'", aside, aside));
+    assert_int_equal(workdir_count("state/devices", "log-"), 0);
+    assert_false(look().merge_logs);
+    before = count_devices();
+    assert_true(before > 0);
+    assert_true(shell("rm -r '%s'", aside));
+    assert_int_equal(count_devices(), before);
+}
+
+static void
+test_set_aside(void **unused)
+{
+    static const char *const prefixes[] = { "log", "forget", "forgot" };
+    static const char *const makes[]
+        = { "mkfifo", "mkdir", "ln -s /dev/zero", "truncate -s 1T" };
+    static const char *const whys[]
+        = { "must be a regular file", "must be a regular file",
+            "must be a regular file", "must have at most" };
+    mds_device_files_t files;
+    int64_t            seen_ms = 0;
+    char               name[64];
+
+    (void) unused;
+
+    for (size_t i = 0; i < mds_nelems(prefixes) * mds_nelems(makes); i++) {
+        const char *make_it = makes[i % mds_nelems(makes)];
+
+        snprintf(name, sizeof(name), "%s-00000000000000ff-%08zx",
+                 prefixes[i / mds_nelems(makes)], i);
+        assert_true(shell("cd state/devices && %s %s", make_it, name));
+
+        /* Registration goes on meanwhile. */
+        files = list_files();
+        assert_int_equal(mds_registry_take_forgotten(dir, &files, NULL,
+                                                     &seen_ms, &err),
+                         MDS_OK);
+        mds_device_files_free(&files);
+        check_set_aside(name, whys[i % mds_nelems(makes)]);
+    }
+
+    /* Another user's. */
+    assert_true(shell("cd state/devices && touch log-00000000000000ff-0000000a"
+                      " && chmod 0 log-*"));
+    if (geteuid() == 0) {
+        assert_true(shell("chown 12345 state/devices/log-*"));
+    }
+    check_set_aside("log-00000000000000ff-0000000a",
+                    geteuid() == 0 ? "must belong to user" : "failed to open");
+
+    /* One that is being created is left alone. */
+    snprintf(name, sizeof(name), "log-%016llx-0000000a",
+             (unsigned long long) now_ms);
+    assert_true(shell("mkfifo state/devices/%s", name));
+    see("e", "u", "1");
+    assert_int_equal(merge_logs().set_aside, 0);
+    assert_true(shell("rm state/devices/%s", name));
+
+    /* A run, too; of the highest serial, which no other could follow. */
+    set_clock(now_ms + 2 * DAY);
+    assert_true(shell("mkfifo state/devices/run-0-00000000000000ff-00000000"));
+    assert_int_equal(merge_runs().set_aside, 1);
+    assert_int_equal(workdir_count("state/devices", "run-"), 1);
+    assert_true(shell("cd state/devices && cp run-9* run-0-3fffffffffffffff-"
+                      "00000000"));
+    see("f", "u", "1");
+    assert_int_equal(merge_logs().set_aside, 1);
+    set_clock(now_ms + 2 * DAY);
+    assert_int_equal(merge_runs().set_aside, 0);
+    assert_int_equal(workdir_count("state/devices", "damaged-run-"), 2);
+    assert_int_equal(count_devices(), 15);
+}
+
+/* A merge has only so many logs open; the next takes the others. */
+static void
+test_many_logs(void **unused)
+{
+    char id[32];
+
+    (void) unused;
+
+    for (int i = 0; i < 150; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        see(id, "u", "1");
+    }
+
+    merge_logs();
+    assert_int_equal(workdir_count("state/devices", "log-"), 150 - 128);
+    assert_int_equal(count_devices(), 150);
+    assert_true(look().merge_logs);
+    merge_logs();
+    assert_int_equal(workdir_count("state/devices", "log-"), 0);
+    assert_int_equal(count_devices(), 150);
+}
+
+/* A merge takes a new log, and removes it, before its writer has locked it. */
+static bool merge_at_lock;
+
+int
+flock(int fd, int operation)
+{
+    if (merge_at_lock) {
+        merge_at_lock = false;
+        merge_logs();
+    }
+
+    return (int) syscall(SYS_flock, fd, operation);
+}
+
+static void
+test_log_taken(void **unused)
+{
+    (void) unused;
+    merge_at_lock = true;
+    see("d", "u", "1");
+    assert_false(merge_at_lock);
+    assert_string_equal(of_user("u"), "d 1 u, ");
 }
 
 /* --- merges that were stopped or killed */
@@ -747,6 +947,8 @@ test_counts(void **unused)
     if (child == 0) {
         int fd = open(workdir("state/devices/counts"), O_RDWR);
 
+        /* Without the test, it must not live for ever. */
+        alarm(60);
         byte = lockf(fd, F_LOCK, 0) == 0 ? 'l' : 'x';
         (void) !write(pipes[1], &byte, 1);
         close(pipes[1]);
@@ -793,9 +995,7 @@ test_full(void **unused)
         if (i % 100 == 99) {
             mds_device_log_close(&log);
             now_ms += 1000;
-            assert_int_equal(mds_registry_look(dir, &limits, now_ms, &err,
-                                               &due),
-                             MDS_OK);
+            due = look();
             assert_true(due.room > 0);
             merge_logs();
             merged = merge_runs();
@@ -815,8 +1015,7 @@ test_full(void **unused)
     assert_string_equal(of_user("somebody"), "0000000000000000 2 somebody, ");
 
     limits.max_bytes = 4096;
-    assert_int_equal(mds_registry_look(dir, &limits, now_ms, &err, &due),
-                     MDS_OK);
+    due = look();
     assert_int_equal(due.room, 0);
     mds_device_log_close(&log);
 }
@@ -866,11 +1065,11 @@ test_filter(void **unused)
     assert_true(has("d", "1"));
 
     /* A day of it ends once within a day. */
-    for (int64_t ms = NOW; ms < NOW + DAY; ms += DAY / 100) {
+    for (int64_t ms = NOW; ms <= NOW + DAY; ms += DAY / 100) {
         days += mds_device_filter_has(filter, key_of("d", "1", ms)) ? 0 : 1;
     }
 
-    assert_in_range(days, 1, 99);
+    assert_in_range(days, 1, 100);
     assert_false(mds_device_filter_has(filter, key_of("d", "1", NOW + DAY)));
     assert_false(
         mds_device_filter_has(filter, key_of("d", "1", NOW + 4 * DAY)));
@@ -914,6 +1113,8 @@ test_forgotten_in_filter(void **unused)
     void   *memory = aligned_alloc(MDS_FILTER_LINE, bytes);
     int64_t seen_ms = 0;
 
+    mds_device_files_t files;
+
     (void) unused;
     memset(memory, 0, bytes);
     filter = mds_device_filter_init(memory, bytes);
@@ -924,8 +1125,11 @@ test_forgotten_in_filter(void **unused)
     assert_int_equal(workdir_count("state/devices", "forg"), 0);
     assert_int_equal(forget("u"), 1);
     assert_int_equal(workdir_count("state/devices", "forget-"), 1);
-    assert_int_equal(mds_registry_take_forgotten(dir, filter, &seen_ms, &err),
+    files = list_files();
+    assert_int_equal(mds_registry_take_forgotten(dir, &files, filter, &seen_ms,
+                                                 &err),
                      MDS_OK);
+    mds_device_files_free(&files);
     assert_int_equal(workdir_count("state/devices", "forget-"), 0);
     assert_int_equal(workdir_count("state/devices", "forgot-"), 1);
     assert_false(has("d", "1"));
@@ -944,7 +1148,10 @@ test_names(void **unused)
             "run-a-0000000000000001-00000000",
             "run-0-000000000000000A-00000000",
             "run-0-0000000000000001-00000000x",
-            "log-0000000000000001-0000000", "counts" };
+            "log-0000000000000001-0000000", "counts",
+            "log-4000000000000000-00000000",
+            "run-0-ffffffffffffffff-00000000",
+            "run-0-4000000000000000-00000000" };
     mds_device_file_t file;
 
     (void) unused;
@@ -960,6 +1167,9 @@ test_names(void **unused)
     assert_int_equal(file.level, 9);
     assert_int_equal(file.serial, 255);
     assert_int_equal(file.part, 2);
+    assert_int_equal(
+        mds_device_file_parse("run-0-3fffffffffffffff-00000000", &file),
+        MDS_DEVICE_FILE_RUN);
     assert_int_equal(
         mds_device_file_parse("log-00000000000000ff-0000000a", &file),
         MDS_DEVICE_FILE_LOG);
@@ -1031,7 +1241,7 @@ main(void)
         TEST(names),        TEST(model),
         TEST(leaves_disk),  TEST(stays_forgotten),
         TEST(clock_ahead),  TEST(torn_log),
-        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run),
+        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(many_logs), TEST(log_taken),
         TEST(killed_merge), TEST(counts), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),
