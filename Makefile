@@ -102,6 +102,9 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_HELPERS) $(BUILD)/libmds.a
 
 $(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/alloc_fault.o
 
+# It counts the versions that a decision parses.
+$(BUILD)/unit/test_decide: private LDFLAGS += -Wl,--wrap=mds_version_parse
+
 # A replay program runs each input of a fuzzer's corpus once.
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a

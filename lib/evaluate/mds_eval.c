@@ -33,7 +33,8 @@ mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
     mds_scope_init(&eval->platform,
                    mds_request_attr(request, MDS_ATTR_PLATFORM));
     mds_scope_init(&eval->channel, mds_request_attr(request, MDS_ATTR_CHANNEL));
-    eval->refuse = mds_request_attr(request, MDS_ATTR_REFUSE);
+    mds_refused_init(&eval->refused,
+                     mds_request_attr(request, MDS_ATTR_REFUSE));
     eval->ids[MDS_BY_DEVICE] = mds_request_attr(request, MDS_ATTR_DEVICE);
     eval->ids[MDS_BY_USER] = mds_request_attr(request, MDS_ATTR_USER);
     eval->hashed[MDS_BY_DEVICE] = false;
@@ -207,30 +208,15 @@ mds_test_channel(mds_eval_t *eval, const mds_release_record_t *release,
     return mds_test_scope(eval, "channel", &eval->channel, release->channels);
 }
 
-/* Returns whether the request's refuse, a list of versions such as "1.0,1.2",
- * lacks the version. */
 bool
 mds_eval_accepts_version(mds_eval_t *eval, mds_span_t version_key)
 {
-    mds_str_t     key = mds_record_bytes(eval->record, version_key);
-    mds_str_t     rest = eval->refuse;
-    mds_version_t version;
-    bool          accepted = true;
+    mds_str_t key = mds_record_bytes(eval->record, version_key);
 
-    if (rest.len == 0) {
-        return true;
-    }
-
-    while (rest.len > 0) {
-        mds_str_t one = mds_str_cut(&rest, ',');
-
-        accepted = accepted
-                   && !(mds_version_parse(one, &version)
-                        && mds_str_eq(mds_version_key(&version), key));
-    }
-
-    return mds_eval_trace(eval, "refuse", mds_null_str, eval->refuse, accepted,
-                          "not this version");
+    return eval->refused.text.len == 0
+           || mds_eval_trace(eval, "refuse", mds_null_str, eval->refused.text,
+                             !mds_refused_has(&eval->refused, key),
+                             "not this version");
 }
 
 static bool

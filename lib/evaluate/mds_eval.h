@@ -10,6 +10,7 @@
 #include "base/mds_version.h"
 #include "catalog/mds_record.h"
 #include "evaluate/mds_reason.h"
+#include "evaluate/mds_refused.h"
 #include "evaluate/mds_snapshot.h"
 #include "evaluate/mds_trace.h"
 #include "request/mds_request.h"
@@ -46,7 +47,6 @@ typedef struct {
 
     mds_scope_t   platform;
     mds_scope_t   channel;
-    mds_str_t     refuse;
     mds_str_t     ids[2];    /* by mds_by_t */
     uint64_t      hashes[2]; /* mds_id_hash() of ids, where hashed is set */
     bool          hashed[2];
@@ -72,6 +72,8 @@ typedef struct {
     /* mds_match_t of the first rules and lists. */
     uint8_t rule_matches[MDS_RULE_MATCHES_MAX];
     uint8_t list_matches[MDS_LIST_MATCHES_MAX];
+
+    mds_refused_t refused;
 } mds_eval_t;
 
 typedef enum {

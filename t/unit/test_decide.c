@@ -425,6 +425,77 @@ test_ramp(void **state)
     assert_true(after > 1510 && after < 1690);
 }
 
+/* The linker has calls of mds_version_parse() make these instead. */
+bool __real_mds_version_parse(mds_str_t text, mds_version_t *version);
+bool __wrap_mds_version_parse(mds_str_t text, mds_version_t *version);
+
+static size_t versions_parsed;
+
+bool
+__wrap_mds_version_parse(mds_str_t text, mds_version_t *version)
+{
+    versions_parsed++;
+    return __real_mds_version_parse(text, version);
+}
+
+/* Puts releases of version 2.0 for a list that nobody is on, and one of 1.0 for
+ * all, into a document. */
+static const char *
+refuse_document(size_t releases)
+{
+    static char document[32768];
+    size_t      len;
+
+    len = (size_t) snprintf(document, sizeof(document),
+                            "{\"app\":\"a\",\"lists\":{\"none\":{\"ids\":[]}},"
+                            "\"packages\":[" TWO "],\"releases\":[");
+
+    for (size_t i = 0; i < releases; i++) {
+        len += (size_t) snprintf(
+            document + len, sizeof(document) - len,
+            RELEASE("r%zu", "upgrade", "2.0",
+                    "\"audience\":{\"lists\":[\"none\"]}") ",",
+            i);
+    }
+
+    snprintf(document + len, sizeof(document) - len,
+             RELEASE("all", "upgrade", "1.0", ALL) "]}");
+
+    return document;
+}
+
+/* What a device refuses is parsed once for all releases, and compared with
+ * each, however much of it there is. */
+static void
+test_refuse_once(void **state)
+{
+    static const char *const last[]
+        = { "3", "1.0", "1", "1-0", "1.0-a.b%2bc", "v1.0.0", "1.0.0.0.1" };
+    static const size_t many = 100;
+    char                query[512];
+
+    (void) state;
+    fixture_load(refuse_document(many));
+
+    for (size_t i = 0; i < mds_nelems(last); i++) {
+        bool   refused = i == 1 || i == 2 || i == 5;
+        size_t len;
+
+        len = (size_t) snprintf(query, sizeof(query),
+                                "app=a&kind=upgrade&refuse=");
+        for (size_t n = 0; n < 120; n++) {
+            len += (size_t) snprintf(query + len, sizeof(query) - len, "%zu,",
+                                     3 + n % 7);
+        }
+        snprintf(query + len, sizeof(query) - len, "%s", last[i]);
+
+        versions_parsed = 0;
+        assert_string_equal(fixture_decide(query),
+                            refused ? "outside" : "install 1.0 by all full=f1");
+        assert_true(versions_parsed < 3 * 121);
+    }
+}
+
 static void
 test_choice(void **state)
 {
@@ -1128,6 +1199,7 @@ main(void)
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_bucket),
         cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_refuse_once),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_times),
