@@ -8,18 +8,36 @@
 
 #define MDS_STORE_SIGNATURE_MAX 16384 /* bytes; one has some 300 */
 
+/* Gives the path of a key's signature, SHA256.KEYID.minisig. */
+static mds_status_t
+mds_store_key_path(const char *depot, const mds_sha256_t *sha256,
+                   const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err,
+                   mds_path_t *path)
+{
+    char hex[MDS_SHA256_HEX + 1], id[MDS_KEYID_HEX + 1];
+
+    return mds_path(path, err, "%s/files/%s.%s.minisig", depot,
+                    mds_sha256_hex(sha256, hex), mds_keyid_hex(keyid, id));
+}
+
+/* Gives the path of the signature for clients that use no key id. */
+static mds_status_t
+mds_store_common_path(const char *depot, const mds_sha256_t *sha256,
+                      mds_error_t *err, mds_path_t *path)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_path(path, err, "%s/files/%s.minisig", depot,
+                    mds_sha256_hex(sha256, hex));
+}
+
 mds_status_t
 mds_store_signature_path(const char *depot, const mds_sha256_t *sha256,
                          const uint8_t keyid[MDS_KEYID_BYTES], mds_error_t *err,
                          mds_path_t *path)
 {
-    char hex[MDS_SHA256_HEX + 1], id[MDS_KEYID_HEX + 1];
-
-    return keyid == NULL ? mds_path(path, err, "%s/files/%s.minisig", depot,
-                                    mds_sha256_hex(sha256, hex))
-                         : mds_path(path, err, "%s/files/%s.%s.minisig", depot,
-                                    mds_sha256_hex(sha256, hex),
-                                    mds_keyid_hex(keyid, id));
+    return keyid != NULL ? mds_store_key_path(depot, sha256, keyid, err, path)
+                         : mds_store_common_path(depot, sha256, err, path);
 }
 
 /* Reads a signature, and gives the id of its key. The caller frees *text. */
@@ -97,12 +115,10 @@ mds_store_signature_paths(const char *depot, const mds_sha256_t *sha256,
                           const uint8_t keyid[MDS_KEYID_BYTES],
                           mds_error_t *err, mds_path_t *own, mds_path_t *common)
 {
-    mds_status_t status
-        = mds_store_signature_path(depot, sha256, keyid, err, own);
+    mds_status_t status = mds_store_key_path(depot, sha256, keyid, err, own);
 
-    return status == MDS_OK
-               ? mds_store_signature_path(depot, sha256, NULL, err, common)
-               : status;
+    return status == MDS_OK ? mds_store_common_path(depot, sha256, err, common)
+                            : status;
 }
 
 mds_status_t
@@ -136,8 +152,7 @@ mds_store_signer(const char *depot, const mds_sha256_t *sha256,
                  mds_error_t *err, uint8_t keyid[MDS_KEYID_BYTES])
 {
     mds_path_t   path;
-    mds_status_t status
-        = mds_store_signature_path(depot, sha256, NULL, err, &path);
+    mds_status_t status = mds_store_common_path(depot, sha256, err, &path);
 
     return status == MDS_OK ? mds_store_read_keyid(path.text, err, keyid)
                             : status;
@@ -165,8 +180,7 @@ mds_store_minisign(const char *depot, const mds_sha256_t *sha256,
     mds_status_t status = mds_store_path(depot, sha256, err, &path);
 
     if (status == MDS_OK) {
-        status = mds_store_signature_path(depot, sha256, key->keyid, err,
-                                          &signature);
+        status = mds_store_key_path(depot, sha256, key->keyid, err, &signature);
     }
 
     if (status == MDS_OK) {

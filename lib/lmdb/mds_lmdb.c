@@ -7,7 +7,7 @@
 #include "lmdb/mds_lmdb_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
 
 _Static_assert(MDS_LMDB_NOT_FOUND == MDB_NOTFOUND
@@ -65,12 +65,12 @@ mds_lmdb_cause(int code, const char *path)
 }
 
 mds_status_t
-mds_lmdb_fail(mds_error_t *err, int code, const char *what, const char *path)
+mds_lmdb_fail(mds_error_t *err, int code, const char *verb, const char *path)
 {
     code = mds_lmdb_cause(code, path);
 
     return mds_fail(err, mds_lmdb_status_of(code), "failed to %s \"%s\": %s",
-                    what, path, mdb_strerror(code));
+                    verb, path, mdb_strerror(code));
 }
 
 const char *
@@ -223,14 +223,23 @@ mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
     return (info.me_last_pgno + 1) * (uint64_t) stat.ms_psize;
 }
 
-/* Reads a line of the list of readers, " pid thread txnid", or its heading. */
+/* Reads a line of the list of readers: " pid thread txnid", the same with "-"
+ * for a reader that has no transaction, or the heading. */
 static int
 mds_lmdb_note_reader(const char *line, void *data)
 {
-    size_t *oldest = data;
-    size_t  txnid;
+    size_t     *oldest = data;
+    const char *last = strrchr(line, ' ');
+    char       *end;
+    size_t      txnid;
 
-    if (sscanf(line, "%*d %*x %zu", &txnid) == 1 && txnid < *oldest) {
+    if (last == NULL) {
+        return 0;
+    }
+
+    txnid = strtoul(last, &end, 10);
+
+    if (end != last && txnid < *oldest) {
         *oldest = txnid;
     }
 

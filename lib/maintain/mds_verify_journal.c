@@ -104,15 +104,13 @@ mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err)
 {
     mds_journal_t *journal = NULL;
-    mds_status_t   status;
 
-    if ((status = mds_journal_open(v->depot, err, &journal)) != MDS_OK
-        || (status = mds_journal_read(journal, err)) != MDS_OK
-        || (status = mds_verify_apps(v, journal, err)) != MDS_OK
-        || (status
-            = mds_journal_visit_deltas(journal, mds_verify_delta_entry, v, err))
+    if (mds_journal_open(v->depot, err, &journal) != MDS_OK
+        || mds_journal_read(journal, err) != MDS_OK
+        || mds_verify_apps(v, journal, err) != MDS_OK
+        || mds_journal_visit_deltas(journal, mds_verify_delta_entry, v, err)
                != MDS_OK
-        || (status = mds_verify_log(v, journal, err)) != MDS_OK)
+        || mds_verify_log(v, journal, err) != MDS_OK)
     {
         mds_verify_report_error(v, "journal", err);
     }

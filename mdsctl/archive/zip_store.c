@@ -132,9 +132,10 @@ mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
                  mds_progress_t *progress, mds_error_t *err,
                  mds_temp_file_t *draft)
 {
+    uint8_t     *directory = malloc(zip->directory_bytes + 1);
     zip_writer_t w
         = { .zip = zip,
-            .directory = malloc(zip->directory_bytes + 1),
+            .directory = directory,
             .out = { .source = zip->path,
                      .draft = draft,
                      .progress = progress,
@@ -142,11 +143,11 @@ mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
                      = max_bytes < UINT32_MAX ? max_bytes : UINT32_MAX } };
     mds_status_t status = MDS_OK;
 
-    if (w.directory == NULL) {
+    if (directory == NULL) {
         return mds_fail_memory(err);
     }
 
-    memcpy(w.directory, zip->directory, zip->directory_bytes);
+    memcpy(directory, zip->directory, zip->directory_bytes);
 
     for (size_t i = 0; status == MDS_OK && i < zip->count; i++) {
         status = write_entry(&w, i, err);
@@ -156,6 +157,6 @@ mdsctl_zip_store(mdsctl_zip_t *zip, uint64_t max_bytes,
         status = write_directory(&w, err);
     }
 
-    free(w.directory);
+    free(directory);
     return status;
 }

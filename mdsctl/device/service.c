@@ -36,7 +36,7 @@ extract_user(char *url, mdsctl_http_options_t *options)
 
     rest_len = strlen(at + 1);
     memmove(host, at + 1, rest_len + 1);
-    options->user = strcpy(host + rest_len + 1, user);
+    options->user = memcpy(host + rest_len + 1, user, strlen(user) + 1);
     free(user);
 
     return MDSCTL_DONE;
