@@ -41,6 +41,24 @@ mds_idset_path(const char *depot_dir, const mds_sha256_t *sha256,
                     mds_sha256_hex(sha256, hex), suffix);
 }
 
+mds_idset_file_t
+mds_idset_parse_name(const char *name, mds_sha256_t *sha256)
+{
+    const char *suffix;
+
+    if (strlen(name) < MDS_SHA256_HEX
+        || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, sha256))
+    {
+        return MDS_IDSET_OTHER;
+    }
+
+    suffix = name + MDS_SHA256_HEX;
+
+    return strcmp(suffix, ".mdb") == 0   ? MDS_IDSET_HASHES
+           : strcmp(suffix, ".ids") == 0 ? MDS_IDSET_TEXT
+                                         : MDS_IDSET_OTHER;
+}
+
 static mds_status_t
 mds_idset_fail_format(const char *path, mds_error_t *err)
 {

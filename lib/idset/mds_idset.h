@@ -46,6 +46,17 @@ mds_status_t mds_idset_path(const char *depot_dir, const mds_sha256_t *sha256,
                             const char *suffix, mds_error_t *err,
                             mds_path_t *path) MDS_MUST_CHECK;
 
+/* The files of lists/, by their names. */
+typedef enum {
+    MDS_IDSET_OTHER,  /* not a list's */
+    MDS_IDSET_HASHES, /* SHA256.mdb */
+    MDS_IDSET_TEXT    /* SHA256.ids */
+} mds_idset_file_t;
+
+/* Parses the name of a file of lists/. */
+mds_idset_file_t
+mds_idset_parse_name(const char *name, mds_sha256_t *sha256) MDS_MUST_CHECK;
+
 /*
  * Opens a list for look-ups. Its bytes are not compared with the digest of its
  * seal, which mds_seal_check() does. One thread may use *list; the caller

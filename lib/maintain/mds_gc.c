@@ -240,21 +240,12 @@ mds_gc_records(mds_gc_t *gc, mds_error_t *err)
 static bool
 mds_gc_is_unneeded(mds_gc_t *gc, const char *folder, const char *name)
 {
-    const char      *suffix;
     uint8_t          keyid[MDS_KEYID_BYTES];
     mds_sha256_t     sha256;
     mds_store_name_t kind;
 
-    if (strlen(name) < MDS_SHA256_HEX
-        || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, &sha256))
-    {
-        return false;
-    }
-
     if (strcmp(folder, "lists") == 0) {
-        suffix = name + MDS_SHA256_HEX;
-
-        if (strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0) {
+        if (mds_idset_parse_name(name, &sha256) == MDS_IDSET_OTHER) {
             return false;
         }
 

@@ -14,17 +14,6 @@
 
 #define MDS_VERIFY_SIGNATURE_MAX 16384
 
-/* Parses "SHA256SUFFIX". */
-static bool
-mds_verify_parse_name(const char *name, mds_sha256_t *sha256,
-                      const char **suffix)
-{
-    *suffix = strlen(name) < MDS_SHA256_HEX ? name : name + MDS_SHA256_HEX;
-
-    return strlen(name) >= MDS_SHA256_HEX
-           && mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name }, sha256);
-}
-
 /* Returns whether a file exists; format has the name in it. */
 static bool
 mds_verify_exists(mds_verify_t *v, const char *format, const char *name)
@@ -205,19 +194,17 @@ static mds_status_t
 mds_verify_list(mds_verify_t *v, const char *name, uint64_t size_bytes,
                 mds_error_t *err)
 {
-    char         where[512];
-    const char  *suffix;
-    mds_sha256_t sha256;
-    mds_status_t status = MDS_OK;
+    char             where[512];
+    mds_sha256_t     sha256;
+    mds_status_t     status = MDS_OK;
+    mds_idset_file_t file = mds_idset_parse_name(name, &sha256);
 
     snprintf(where, sizeof(where), "lists/%s", name);
 
-    if (!mds_verify_parse_name(name, &sha256, &suffix)
-        || (strcmp(suffix, ".mdb") != 0 && strcmp(suffix, ".ids") != 0))
-    {
+    if (file == MDS_IDSET_OTHER) {
         mds_verify_report(v, where, "does not belong here");
 
-    } else if (strcmp(suffix, ".ids") == 0) {
+    } else if (file == MDS_IDSET_TEXT) {
         status = mds_verify_digest(v, where, &sha256, err);
 
     } else {

@@ -3,29 +3,17 @@
 #include "catalog/mds_catalog.h"
 #include "command/restore.h"
 #include "files/mds_store.h"
+#include "idset/mds_idset.h"
 #include "registry/mds_device_folder.h"
 
+/* Returns whether the name is that of a list's file. */
 static bool
-is_hex_name(const char *name, const char *folder, const char *const *suffixes,
-            size_t count)
+is_list_name(const char *name, mds_idset_file_t file)
 {
     mds_sha256_t sha256;
-    size_t       len = strlen(folder);
 
-    if (strncmp(name, folder, len) != 0 || strlen(name) < len + MDS_SHA256_HEX
-        || !mds_sha256_parse((mds_str_t){ MDS_SHA256_HEX, name + len },
-                             &sha256))
-    {
-        return false;
-    }
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(name + len + MDS_SHA256_HEX, suffixes[i]) == 0) {
-            return true;
-        }
-    }
-
-    return false;
+    return strncmp(name, "lists/", 6) == 0
+           && mds_idset_parse_name(name + 6, &sha256) == file;
 }
 
 /* Returns whether the name is that of a stored file or of its signature. */
@@ -68,9 +56,6 @@ accept_generation(mdsctl_restore_t *r, const char *name)
 mode_t
 mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
 {
-    static const char *const sets[] = { ".mdb" };
-    static const char *const texts[] = { ".ids" };
-
     if (strcmp(name, "journal/data.mdb") == 0) {
         r->journal = true;
         return 0640;
@@ -88,12 +73,11 @@ mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
         return 0660;
     }
 
-    if (is_stored_name(name)
-        || is_hex_name(name, "lists/", sets, mds_nelems(sets))
+    if (is_stored_name(name) || is_list_name(name, MDS_IDSET_HASHES)
         || accept_generation(r, name))
     {
         return 0444;
     }
 
-    return is_hex_name(name, "lists/", texts, mds_nelems(texts)) ? 0600 : 0;
+    return is_list_name(name, MDS_IDSET_TEXT) ? 0600 : 0;
 }

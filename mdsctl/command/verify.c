@@ -88,7 +88,7 @@ print_result(const mds_verify_result_t *result, bool keys)
 {
     printf("serial %llu: %llu generations, %llu manifests, %llu lists, %llu"
            " files, %llu bytes, %llu apps, %llu changes\n%llu signatures"
-           " %s\n",
+           "%s\n",
            (unsigned long long) result->serial,
            (unsigned long long) result->generations,
            (unsigned long long) result->manifests,
@@ -98,7 +98,9 @@ print_result(const mds_verify_result_t *result, bool keys)
            (unsigned long long) result->apps,
            (unsigned long long) result->changes,
            (unsigned long long) result->signatures,
-           keys ? "looked at" : "looked at in form alone: give --pub");
+           keys ? " checked"
+                : ", of which only the form was checked: give --pub to verify "
+                  "them");
 
     for (mds_json_member_t *m = mds_json_first(result->keys); m != NULL;
          m = mds_json_next(result->keys, m))
