@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/mds_word.h"
+
 #define MDS_MUST_CHECK __attribute__((warn_unused_result))
 #define MDS_COLD __attribute__((cold, noinline)) /* is called rarely */
 #define MDS_NOINLINE __attribute__((noinline))   /* is large */
@@ -82,17 +84,6 @@ mds_str_of(const char *zero_terminated)
     return (mds_str_t){ strlen(zero_terminated), zero_terminated };
 }
 
-static inline bool
-mds_words_eq(const char *a, const char *b, size_t bytes)
-{
-    uint64_t wa = 0, wb = 0;
-
-    memcpy(&wa, a, bytes);
-    memcpy(&wb, b, bytes);
-
-    return wa == wb;
-}
-
 /* Compares without a call if the strings are short, as most are: in two pieces
  * that may overlap. */
 static inline bool
@@ -103,13 +94,13 @@ mds_bytes_eq(const char *a, const char *b, size_t len)
     }
 
     if (len >= 8) {
-        return mds_words_eq(a, b, 8)
-               && mds_words_eq(a + len - 8, b + len - 8, 8);
+        return mds_word_load(a) == mds_word_load(b)
+               && mds_word_load(a + len - 8) == mds_word_load(b + len - 8);
     }
 
     if (len >= 4) {
-        return mds_words_eq(a, b, 4)
-               && mds_words_eq(a + len - 4, b + len - 4, 4);
+        return mds_word_load_4(a) == mds_word_load_4(b)
+               && mds_word_load_4(a + len - 4) == mds_word_load_4(b + len - 4);
     }
 
     return len == 0

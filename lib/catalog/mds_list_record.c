@@ -4,8 +4,6 @@
 
 #include "catalog/mds_list_record.h"
 
-#include <stdlib.h>
-
 #include "base/mds_siphash.h"
 #include "idset/mds_idset.h"
 
@@ -89,10 +87,11 @@ bool
 mds_list_record_has(const mds_list_record_t *record, mds_table_t hashes,
                     uint64_t hash)
 {
-    return hashes.count > 0
-           && bsearch(&hash, (const char *) record + hashes.offset,
-                      hashes.count, sizeof(hash), mds_id_hash_cmp)
-                  != NULL;
+    mds_str_t chunk = { hashes.count * sizeof(hash),
+                        (const char *) record + hashes.offset };
+    bool      has;
+
+    return mds_idset_search(chunk, 0, hash, &has) == MDS_OK && has;
 }
 
 mds_str_t
