@@ -3,7 +3,7 @@
  * records of files that are not needed, the second the files.
  */
 
-#include "maintain/mds_gc.h"
+#include "maintain/mds_gc_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -409,6 +409,10 @@ mds_gc(mds_loader_t *loader, const mds_gc_options_t *options, mds_error_t *err,
 
     if (status == MDS_OK) {
         status = mds_gc_files(&gc, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc_devices(gc.depot, options, gc.now_ms, err, &gc.result);
     }
 
     if (status == MDS_OK) {

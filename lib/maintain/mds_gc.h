@@ -8,6 +8,9 @@
  * can fetch what they were just offered; and all deltas between two needed
  * files. A file that is younger than the grace is kept in any case.
  *
+ * In state/devices/, unfinished files are removed after the grace, and damaged
+ * ones, which were renamed, after MDS_GC_DAMAGED_S.
+ *
  * It works under the loader's lock. Records in the journal are removed before
  * their files, so that a killed gc leaves no record of a file that is gone.
  */
@@ -19,6 +22,9 @@
 
 #define MDS_GC_CHANGES 100
 #define MDS_GC_GRACE_S 3600
+
+/* Defines how long a damaged file of the registry of devices is kept. */
+#define MDS_GC_DAMAGED_S (INT64_C(7) * 24 * 3600)
 
 typedef struct {
     bool     dry_run;

@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Fcntl qw(LOCK_EX);
 use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
@@ -186,6 +187,52 @@ SKIP: {
     }
     is_deeply \@wrong, [], "killed at each of $at calls";
     cmp_ok $at, '>', 10, 'there are some';
+}
+
+# --- the registry of devices
+
+{
+    my $devices = "$d->{depot}/state/devices";
+    my @kept = map { "$devices/$_" } 'counts', 'damaged-dir',
+        'log-00000000000000ff-00000001', 'run-0-00000000000000ff-00000000';
+    my @gone = map { "$devices/$_" } '.tmp-run-00000000000000ff-00000001',
+        'damaged-log-00000000000000ff-00000002', 'damaged-fifo', 'damaged-link';
+    my $left = sub { join ' ', map { s{.*/}{}r } grep { -e || -l } @_ };
+    my $all = sub { join ' ', map { s{.*/}{}r } @_ };
+
+    mkdir "$d->{depot}/state";
+    mkdir $devices;
+    mkdir "$devices/damaged-dir";
+    system 'mkfifo', "$devices/damaged-fifo";
+    symlink "$dir/v1", "$devices/damaged-link";
+    $d->put("depot/state/devices/$_", 'x') for map { s{.*/}{}r }
+        grep { !-e && !-l } @kept, @gone;
+
+    my $at = sub {
+        $d->put('clock', $_[0] * 1000);
+        local $ENV{MDS_CLOCK} = "$dir/clock";
+        return $d->does('gc', @_[1 .. $#_]);
+    };
+    $at->(3500);
+    is $left->(@kept, @gone), $all->(@kept, @gone), 'devices: all is young';
+    chown +(stat $devices)[4, 5], $gone[0];
+    open my $locked, '<', $gone[0] or die;
+    flock $locked, LOCK_EX or die;
+    $at->(3700);
+    is $left->(@kept, @gone), $all->(@kept, @gone),
+        '... a file that is being written stays';
+    close $locked;
+    $at->(3700);
+    is $left->(@kept, @gone), $all->(@kept, @gone[1 .. $#gone]),
+        '... one that was left goes after an hour';
+    like $at->(8 * 86400, '--dry-run'),
+        qr{^would remove state/devices/damaged-log-\S+, 1 bytes$}m,
+        '... damaged files after a week';
+    is $left->(@kept, @gone), $all->(@kept, @gone[1 .. $#gone]),
+        '... not by a dry run';
+    $at->(8 * 86400);
+    is $left->(@kept, @gone), $all->(@kept), '... and nothing else';
+    ok -s "$dir/v1", '... no link is followed';
 }
 
 $d->misused(qr/--grace: found "x"/, 'gc', '--grace', 'x');
