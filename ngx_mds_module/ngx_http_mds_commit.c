@@ -36,6 +36,9 @@ struct ngx_http_mds_commit_s {
 
 static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
 
+/* The cycle whose pool has threads in this process. */
+static const ngx_cycle_t *ngx_http_mds_pool_cycle;
+
 ngx_int_t
 ngx_http_mds_pool_init(ngx_conf_t *cf)
 {
@@ -43,11 +46,19 @@ ngx_http_mds_pool_init(ngx_conf_t *cf)
                                                                     : NGX_OK;
 }
 
+void
+ngx_http_mds_pool_init_process(const ngx_cycle_t *cycle)
+{
+    ngx_http_mds_pool_cycle = cycle;
+}
+
 ngx_thread_pool_t *
 ngx_http_mds_pool(void)
 {
-    return ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
-                               &ngx_http_mds_pool_name);
+    return ngx_cycle == ngx_http_mds_pool_cycle
+               ? ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
+                                     &ngx_http_mds_pool_name)
+               : NULL;
 }
 
 void

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use MDS;
+use POSIX qw(WNOHANG);
 use Test::More;
 
 my $CONFIG = <<'EOF2';
@@ -118,6 +119,34 @@ for my $master (qw(on off)) {
     $t->stop;
     unlike($t->error_log, qr/\[(?:crit|alert|emerg)\]|exited on signal/,
         'no worker died');
+}
+
+# Without a master, a new configuration has thread pools that no thread serves:
+# nginx starts threads only when a process begins. What a device left is kept
+# where it is, and nothing is given to such a pool.
+{
+    my $t = MDS->new(main => 'master_process off;');
+    $t->depot;
+    $t->mdsctl('apply', $t->document({
+        app => 'a', lists => { staff => { ids => ['u'] } } }));
+    $t->start($CONFIG);
+    is($t->get("$CHECK&device=d&version=1")->status, 204, 'without a master');
+
+    my $seen = sub { $t->error_log =~ /reconfiguring/ };
+    kill 'HUP', $t->{pid};
+    ok($t->wait_for($seen), '... a new configuration is read');
+
+    my $pid = $t->{pid};
+    my $times = sub {
+        return $t->read("/proc/$pid/task/$pid/status")
+            =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : 0;
+    };
+    my $before = $times->();
+    ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
+        || $times->() > $before + 3 }), '... the timers go on');
+    is(waitpid($pid, WNOHANG), 0, '... in the same process');
+    $t->stop;
+    unlike($t->error_log, qr/exited on signal|\[alert\]/, '... that ends in order');
 }
 
 # A depot that the workers may not read.
