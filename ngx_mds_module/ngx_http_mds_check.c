@@ -33,6 +33,7 @@ ngx_http_mds_check_get(ngx_http_request_t *r)
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_check_endpoint = {
+    .id = MDS_ENDPOINT_CHECK,
     .get = ngx_http_mds_check_get,
     .post = ngx_http_mds_batch_post,
     .body_max = MDS_BATCH_BYTES_MAX,

@@ -235,6 +235,7 @@ ngx_http_mds_commit_done(ngx_event_t *event)
         ngx_http_mds_env_quarantine(&queue->depot->state);
     }
 
+    ngx_http_mds_count_commit(ngx_current_msec - queue->began);
     ngx_http_mds_commit_log(commit);
     ngx_http_mds_commit_deliver(commit);
 

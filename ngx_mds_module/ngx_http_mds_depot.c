@@ -60,6 +60,7 @@ ngx_http_mds_close_depots(void)
         mds_depot_close(depot->handle);
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
+        ngx_free(depot->series);
         ngx_free(depot);
     }
 
@@ -85,9 +86,12 @@ ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf)
         depot = ngx_http_mds_depot_create(depot_conf);
 
     } else {
-        /* Without a master, a new cycle can have other bounds. */
+        /* Without a master, a new cycle can have other bounds, and another
+         * zone of counters. */
         depot->bounds = depot_conf->bounds;
         depot->filter = depot_conf->filter;
+        depot->number = depot_conf->number;
+        mds_series_cache_clear(depot->series);
     }
 
     depot_conf->depot = depot;
@@ -107,13 +111,17 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
     }
 
     depot->registry = ngx_http_mds_registry_create(depot);
-    if (depot->registry == NULL) {
+    depot->series = ngx_calloc(sizeof(*depot->series), ngx_cycle->log);
+    if (depot->registry == NULL || depot->series == NULL) {
+        ngx_http_mds_registry_free(depot->registry);
+        ngx_free(depot->series);
         ngx_free(depot);
         return NULL;
     }
 
     depot->bounds = depot_conf->bounds;
     depot->filter = depot_conf->filter;
+    depot->number = depot_conf->number;
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);
@@ -154,6 +162,7 @@ ngx_http_mds_depot_open(ngx_http_mds_depot_t *depot)
 
     depot->opened = ngx_current_msec;
     depot->openings++;
+    mds_series_cache_clear(depot->series);
     status = mds_depot_open((char *) depot->path.data, &err, &depot->handle);
 
     if (status != MDS_OK) {
@@ -199,6 +208,8 @@ ngx_http_mds_depot_begin(ngx_http_mds_depot_t *depot, mds_error_t *err,
         ngx_http_mds_depot_close(depot, status, err);
         return status;
     }
+
+    depot->serial = mds_catalog_serial(*catalog);
 
     if (err->text[0] != '\0') {
         ngx_http_mds_depot_warn(depot, err);
@@ -250,6 +261,7 @@ ngx_http_mds_depot_on_fault(ngx_http_mds_depot_t *depot, mds_error_t *err)
 
     ngx_http_mds_depot_close(depot, status, err);
     ngx_http_mds_env_quarantine(&depot->state);
+    ngx_http_mds_count_fault(depot);
 
     return status;
 }
@@ -284,6 +296,7 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     ngx_http_mds_commit_start(&depot->queue);
     ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds,
                                   depot->filter);
+    ngx_http_mds_counters_refresh(depot);
 
     ngx_add_timer(event, NGX_HTTP_MDS_DEPOT_TIMER_MS);
 }

@@ -7,6 +7,7 @@
 #define NGX_HTTP_MDS_DEPOT_H
 
 #include "ngx_http_mds_commit.h"
+#include "ngx_http_mds_counters.h"
 #include "ngx_http_mds_env.h"
 #include "ngx_http_mds_module.h"
 #include "ngx_http_mds_registry.h"
@@ -27,6 +28,9 @@ struct ngx_http_mds_depot_s {
     ngx_http_mds_env_t          state;
     ngx_http_mds_commit_queue_t queue;
     ngx_http_mds_registry_t    *registry;
+    ngx_uint_t                  number; /* in the counters */
+    uint64_t                    serial; /* of the generation used last */
+    mds_series_cache_t         *series; /* of decisions */
     ngx_event_t                 timer;
     ngx_http_mds_depot_t       *next;
 };

@@ -1,6 +1,7 @@
 /*
- * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files
- * and mds_explain. All have one content handler, which looks at the method.
+ * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files,
+ * mds_explain and mds_status. All have one content handler, which looks at the
+ * method.
  */
 
 #ifndef NGX_HTTP_MDS_ENDPOINT_H
@@ -8,7 +9,10 @@
 
 #include "ngx_http_mds_module.h"
 
+#include "metrics/mds_counters.h"
+
 struct ngx_http_mds_endpoint_s {
+    mds_endpoint_t      id;  /* in the counters */
     ngx_http_handler_pt get; /* answers GET and HEAD */
     ngx_int_t (*post)(ngx_http_request_t *r, ngx_str_t *body); /* NULL: none */
     size_t    body_max;                                        /* of a POST */
@@ -20,6 +24,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
 
 /* Makes the location an endpoint; cmd->post is the endpoint. */
 char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

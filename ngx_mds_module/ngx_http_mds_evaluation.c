@@ -10,6 +10,7 @@
 
 #include "ngx_http_mds_evaluation.h"
 
+#include "ngx_http_mds_counters.h"
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_respond.h"
 
@@ -106,6 +107,18 @@ ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
     ngx_str_null(&ctx->serial);
 }
 
+static void
+ngx_http_mds_count_decisions(ngx_http_mds_evaluation_t *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        mds_series_t *series = e->questions[i].series;
+
+        if (series != NULL && e->questions[i].status == MDS_OK) {
+            mds_series_add(series, 0, 1);
+        }
+    }
+}
+
 ngx_int_t
 ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
 {
@@ -121,6 +134,11 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
 
     e->depot = ngx_http_mds_get_depot(e->r);
     e->now_ms = mds_time_now_ms();
+
+    if (e->rounds == 0) {
+        e->ctx->began_ns = ngx_http_mds_counters_clock();
+    }
+
     status = ngx_http_mds_depot_evaluate(e->depot, ngx_http_mds_evaluate_all, e,
                                          &err);
     if (status != MDS_OK) {
@@ -140,6 +158,8 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
     if (pending > 0) {
         return ngx_http_mds_wait(e, pending);
     }
+
+    ngx_http_mds_count_decisions(e);
 
     if (e->on_result == NULL && e->questions->status == MDS_OK) {
         ngx_http_mds_set_variables(e->ctx, &e->questions->decision);
@@ -299,6 +319,11 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         ngx_http_mds_depot_log_state_error(e->depot, err);
         ngx_http_mds_fail_window(question);
         return MDS_OK;
+    }
+
+    if (status == MDS_OK) {
+        question->series = ngx_http_mds_decision_series(
+            e->depot, mds_catalog_serial(snapshot->catalog), decision);
     }
 
     /* A single answer has the manifest as it is, one of many has it quoted. */

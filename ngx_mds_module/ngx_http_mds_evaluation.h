@@ -15,9 +15,10 @@ typedef struct {
     mds_status_t   status; /* MDS_OK or, with a detail: MDS_INVALID, MDS_DENIED
                             * (its window is unavailable), MDS_NO_SPACE (its
                             * result is too large) */
-    ngx_str_t detail;
-    unsigned  done : 1;      /* the decision is final */
-    unsigned  delivered : 1; /* on_result was called */
+    ngx_str_t            detail;
+    struct mds_series_s *series;   /* that counts the decision; NULL: none */
+    unsigned             done : 1; /* the decision is final */
+    unsigned             delivered : 1; /* on_result was called */
 } ngx_http_mds_question_t;
 
 /* A registration that was collected during the evaluation. */

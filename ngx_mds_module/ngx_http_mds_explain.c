@@ -73,6 +73,7 @@ ngx_http_mds_explain_get(ngx_http_request_t *r)
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint = {
+    .id = MDS_ENDPOINT_EXPLAIN,
     .get = ngx_http_mds_explain_get,
     .allow = ngx_string("GET, HEAD"),
 };

@@ -6,6 +6,7 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_respond.h"
 
 #include "base/mds_digest.h"
@@ -357,6 +358,25 @@ ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
     return rc;
 }
 
+/* Lets the file's bytes be counted when the request ends. */
+static ngx_int_t
+ngx_http_mds_file_count(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                        ngx_open_file_info_t *of)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_get_ctx(r);
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (file->name.len == file->hex.len) {
+        ctx->file_series = ngx_http_mds_file_series(ngx_http_mds_get_depot(r),
+                                                    file->hex, of->fd);
+    }
+
+    return NGX_OK;
+}
+
 static ngx_int_t
 ngx_http_mds_files_get(ngx_http_request_t *r)
 {
@@ -381,7 +401,9 @@ ngx_http_mds_files_get(ngx_http_request_t *r)
         return ngx_http_mds_fail(r, status, err.text);
     }
 
-    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK) {
+    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK
+        || ngx_http_mds_file_count(r, &file, &of) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -389,6 +411,7 @@ ngx_http_mds_files_get(ngx_http_request_t *r)
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint = {
+    .id = MDS_ENDPOINT_FILES,
     .get = ngx_http_mds_files_get,
     .allow = ngx_string("GET, HEAD"),
 };

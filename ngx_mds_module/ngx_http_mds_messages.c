@@ -290,6 +290,7 @@ ngx_http_mds_messages_post(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint = {
+    .id = MDS_ENDPOINT_MESSAGES,
     .get = ngx_http_mds_messages_get,
     .post = ngx_http_mds_messages_post,
     .body_max = MDS_MARK_BYTES_MAX,

@@ -5,6 +5,7 @@
 
 #include "ngx_http_mds_module.h"
 
+#include "ngx_http_mds_counters.h"
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_depot_conf.h"
 #include "ngx_http_mds_endpoint.h"
@@ -25,6 +26,9 @@ static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
 static ngx_conf_post_t ngx_http_mds_state_max
     = { ngx_http_mds_check_state_max };
 
+static ngx_conf_post_t ngx_http_mds_zone_size
+    = { ngx_http_mds_check_counters_size };
+
 /* Times are as wide as the numbers that nginx checks. */
 static ngx_conf_num_bounds_t ngx_http_mds_positive
     = { ngx_conf_check_num_bounds, 1, -1 };
@@ -35,6 +39,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
       ngx_http_mds_depot_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("mds_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mds_main_conf_t, zone_size), &ngx_http_mds_zone_size },
 
     { ngx_string("mds_state_max"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -81,6 +89,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
     { ngx_string("mds_explain"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_explain_endpoint },
+
+    { ngx_string("mds_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_status_endpoint },
 
     { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12,
       ngx_http_mds_resource, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
@@ -182,6 +194,8 @@ ngx_http_mds_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+
     return mcf;
 }
 
@@ -257,6 +271,7 @@ ngx_http_mds_init(ngx_conf_t *cf)
     ngx_http_mds_header_filter_init();
 
     return ngx_http_mds_init_depot_confs(cf) == NGX_OK
+                   && ngx_http_mds_counters_init(cf) == NGX_OK
                    && ngx_http_mds_resource_init(cf) == NGX_OK
                ? ngx_http_mds_resource_count_init(cf)
                : NGX_ERROR;
@@ -278,6 +293,7 @@ ngx_http_mds_init_process(ngx_cycle_t *cycle)
 
     /* NULL: there is no http block. A failure here would end the worker. */
     if (mcf != NULL) {
+        ngx_http_mds_counters_open(mcf);
         ngx_http_mds_open_depots(&mcf->depot_confs);
     }
 
@@ -288,4 +304,5 @@ static void
 ngx_http_mds_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_mds_close_depots();
+    ngx_http_mds_counters_close();
 }

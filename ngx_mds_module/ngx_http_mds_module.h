@@ -31,6 +31,7 @@ typedef struct {
     ngx_str_t             path;  /* no trailing slash; zero-terminated */
     ngx_http_mds_depot_t *depot; /* NULL: not used in this process yet */
     ngx_http_mds_bounds_t bounds;
+    ngx_uint_t            number; /* in the counters */
 
     ngx_shm_zone_t             *zone; /* of the registry's filter */
     size_t                      filter_bytes;
@@ -50,6 +51,11 @@ typedef struct {
 
 typedef struct {
     ngx_array_t depot_confs; /* of ngx_http_mds_depot_conf_t * */
+
+    size_t                     zone_size; /* mds_zone; 0: nothing is counted */
+    ngx_uint_t                 slot_count;
+    ngx_shm_zone_t            *zone;
+    struct mds_counter_zone_s *counters; /* in it */
 } ngx_http_mds_main_conf_t;
 
 typedef struct {
@@ -79,6 +85,9 @@ typedef struct {
     ngx_str_t resources; /* of a batch, once they have been counted */
 
     ngx_http_mds_body_reading_t *reading; /* of the body */
+
+    uint64_t             began_ns;    /* of a check; 0: it is not measured */
+    struct mds_series_s *file_series; /* of the file that is sent; or NULL */
 
     ngx_uint_t refused; /* status of a refusal; 0: none */
     ngx_str_t  allow;   /* value of Allow, if that is 405 */

@@ -127,6 +127,7 @@ ngx_http_mds_settings_get(ngx_http_request_t *r)
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint = {
+    .id = MDS_ENDPOINT_CONFIG,
     .get = ngx_http_mds_settings_get,
     .allow = ngx_string("GET, HEAD"),
 };

@@ -316,7 +316,8 @@ mds_decide_record(const mds_snapshot_t *snapshot, const mds_record_t *record,
                   mds_trace_t *trace, mds_error_t *err,
                   mds_decision_t *decision)
 {
-    mds_decision_t decided = { .poll_after_s = record->poll_after_s,
+    mds_decision_t decided = { .record = record,
+                               .poll_after_s = record->poll_after_s,
                                .poll_jitter_s = record->poll_jitter_s };
     mds_eval_t     eval;
 

@@ -15,14 +15,15 @@
 #include "request/mds_request.h"
 
 typedef struct {
-    mds_action_t action;
-    mds_reason_t reason;
-    mds_str_t    release;      /* id; empty where no release holds */
-    mds_str_t    version;      /* the device's version; empty: none */
-    mds_str_t    manifest;     /* exactly the signed bytes; empty for none */
-    mds_str_t    signature;    /* value of MDS-Signature */
-    mds_str_t    quoted;       /* both, as the end of a JSON object */
-    bool         pending;      /* stands only once mds_state_write() has let the
+    mds_action_t        action;
+    mds_reason_t        reason;
+    mds_str_t           release;  /* id; empty where no release holds */
+    mds_str_t           version;  /* the device's version; empty: none */
+    const mds_record_t *record;   /* of the resource; NULL: it is unknown */
+    mds_str_t           manifest; /* exactly the signed bytes; empty for none */
+    mds_str_t           signature; /* value of MDS-Signature */
+    mds_str_t           quoted;    /* both, as the end of a JSON object */
+    bool pending;              /* stands only once mds_state_write() has let the
                                 * device in; if it has not: decide again */
     mds_admission_t admission; /* what to ask for then */
     uint32_t        poll_after_s;  /* 0: the app asks for no interval */

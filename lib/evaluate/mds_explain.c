@@ -5,133 +5,34 @@
 
 #include "evaluate/mds_explain.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/mds_kind.h"
-#include "base/mds_quote.h"
+#include "base/mds_writer.h"
 #include "evaluate/mds_decide.h"
 #include "evaluate/mds_settings.h"
 
-#define MDS_EXPLAIN_BYTES 4096 /* allocated at first */
-
-/* A text that grows in the caller's memory. The first failure sticks. */
 typedef struct {
-    const mds_alloc_t *alloc;
-    char              *data;
-    size_t             len;
-    size_t             size;
-    bool               failed;
-} mds_explain_text_t;
-
-typedef struct {
-    mds_trace_t        trace; /* first: its address is that of all */
-    mds_explain_text_t candidates;
-    mds_explain_text_t installed;  /* empty: the installed version counts */
-    size_t             bytes_max;  /* of candidates */
-    size_t             test_count; /* of the candidate that is written */
-    uint64_t           omitted;    /* candidates beyond bytes_max */
-    bool               omitting;
+    mds_trace_t  trace; /* first: its address is that of all */
+    mds_writer_t candidates;
+    mds_writer_t installed;  /* empty: the installed version counts */
+    size_t       bytes_max;  /* of candidates */
+    size_t       test_count; /* of the candidate that is written */
+    uint64_t     omitted;    /* candidates beyond bytes_max */
+    bool         omitting;
 } mds_explain_t;
 
-/* Makes room for so many more bytes; returns whether there is. */
-static bool
-mds_explain_reserve(mds_explain_text_t *text, size_t bytes)
-{
-    size_t size = text->size == 0 ? MDS_EXPLAIN_BYTES : text->size;
-    char  *data;
-
-    if (text->failed || bytes <= text->size - text->len) {
-        return !text->failed;
-    }
-
-    while (size - text->len < bytes) {
-        size *= 2;
-    }
-
-    data = text->alloc->alloc(text->alloc->data, size);
-    if (data == NULL) {
-        text->failed = true;
-        return false;
-    }
-
-    if (text->len > 0) {
-        memcpy(data, text->data, text->len);
-    }
-
-    text->data = data;
-    text->size = size;
-
-    return true;
-}
-
 static void
-mds_explain_add(mds_explain_text_t *text, mds_str_t bytes)
+mds_explain_on_installed(mds_writer_t *text, const mds_trace_event_t *event)
 {
-    if (bytes.len > 0 && mds_explain_reserve(text, bytes.len)) {
-        memcpy(text->data + text->len, bytes.data, bytes.len);
-        text->len += bytes.len;
-    }
-}
-
-static void
-mds_explain_add_words(mds_explain_text_t *text, const char *words)
-{
-    mds_explain_add(text, mds_str_of(words));
-}
-
-/* Adds before, which ends with an opening quote, the string, and the closing
- * quote. */
-static void
-mds_explain_add_string(mds_explain_text_t *text, const char *before,
-                       mds_str_t string)
-{
-    size_t               bytes = mds_quote_bytes(string);
-    mds_bounded_output_t room;
-
-    mds_explain_add_words(text, before);
-
-    if (mds_explain_reserve(text, bytes + 1)) {
-        room = (mds_bounded_output_t){ .p = text->data + text->len,
-                                       .end = text->data + text->size };
-        mds_quote(&room, string);
-        text->len += bytes;
-        text->data[text->len++] = '"';
-    }
-}
-
-static void
-mds_explain_add_number(mds_explain_text_t *text, const char *before,
-                       uint64_t number)
-{
-    char digits[24];
-    int  len = snprintf(digits, sizeof(digits), "%" PRIu64, number);
-
-    mds_explain_add_words(text, before);
-    mds_explain_add(text, (mds_str_t){ (size_t) len, digits });
-}
-
-static void
-mds_explain_add_bool(mds_explain_text_t *text, const char *before, bool value)
-{
-    mds_explain_add_words(text, before);
-    mds_explain_add_words(text, value ? "true" : "false");
-}
-
-static void
-mds_explain_on_installed(mds_explain_text_t      *text,
-                         const mds_trace_event_t *event)
-{
-    mds_explain_add_string(text, ",\"installed\":{\"version\":\"", event->seen);
-    mds_explain_add_string(text, ",\"counts\":false,\"why\":\"",
-                           mds_str_of(event->detail));
-    mds_explain_add_words(text, "}");
+    mds_writer_string(text, ",\"installed\":{\"version\":\"", event->seen);
+    mds_writer_string(text, ",\"counts\":false,\"why\":\"",
+                      mds_str_of(event->detail));
+    mds_writer_words(text, "}");
 }
 
 static void
 mds_explain_on_release(mds_explain_t *explain, const mds_trace_event_t *event)
 {
-    mds_explain_text_t *text = &explain->candidates;
+    mds_writer_t *text = &explain->candidates;
 
     explain->test_count = 0;
     explain->omitting
@@ -142,29 +43,28 @@ mds_explain_on_release(mds_explain_t *explain, const mds_trace_event_t *event)
         return;
     }
 
-    mds_explain_add_string(text,
-                           text->len > 0 ? ",{\"release\":\""
-                                         : "{\"release\":\"",
-                           event->subject);
-    mds_explain_add_string(text, ",\"version\":\"", event->seen);
-    mds_explain_add_string(text, ",\"for\":\"", mds_str_of(event->what));
-    mds_explain_add_words(text, ",\"tests\":[");
+    mds_writer_string(text,
+                      text->len > 0 ? ",{\"release\":\"" : "{\"release\":\"",
+                      event->subject);
+    mds_writer_string(text, ",\"version\":\"", event->seen);
+    mds_writer_string(text, ",\"for\":\"", mds_str_of(event->what));
+    mds_writer_words(text, ",\"tests\":[");
 }
 
 static void
 mds_explain_on_test(mds_explain_t *explain, const mds_trace_event_t *event)
 {
-    mds_explain_text_t *text = &explain->candidates;
+    mds_writer_t *text = &explain->candidates;
 
-    mds_explain_add_string(text,
-                           explain->test_count++ > 0 ? ",{\"test\":\""
-                                                     : "{\"test\":\"",
-                           mds_str_of(event->what));
-    mds_explain_add_string(text, ",\"subject\":\"", event->subject);
-    mds_explain_add_string(text, ",\"seen\":\"", event->seen);
-    mds_explain_add_string(text, ",\"wants\":\"", mds_str_of(event->detail));
-    mds_explain_add_bool(text, ",\"holds\":", event->holds);
-    mds_explain_add_words(text, "}");
+    mds_writer_string(text,
+                      explain->test_count++ > 0 ? ",{\"test\":\""
+                                                : "{\"test\":\"",
+                      mds_str_of(event->what));
+    mds_writer_string(text, ",\"subject\":\"", event->subject);
+    mds_writer_string(text, ",\"seen\":\"", event->seen);
+    mds_writer_string(text, ",\"wants\":\"", mds_str_of(event->detail));
+    mds_writer_bool(text, ",\"holds\":", event->holds);
+    mds_writer_words(text, "}");
 }
 
 static void
@@ -185,66 +85,63 @@ mds_explain_on_event(mds_trace_t *trace, const mds_trace_event_t *event)
         mds_explain_on_test(explain, event);
 
     } else {
-        mds_explain_add_bool(&explain->candidates,
-                             "],\"holds\":", event->holds);
-        mds_explain_add_words(&explain->candidates, "}");
+        mds_writer_bool(&explain->candidates, "],\"holds\":", event->holds);
+        mds_writer_words(&explain->candidates, "}");
     }
 }
 
 static void
-mds_explain_add_decision(mds_explain_text_t   *text,
-                         const mds_decision_t *decision)
+mds_explain_add_decision(mds_writer_t *text, const mds_decision_t *decision)
 {
-    mds_explain_add_string(text, ",\"action\":\"",
-                           mds_str_of(mds_action_name(decision->action)));
-    mds_explain_add_string(text, ",\"reason\":\"",
-                           mds_str_of(mds_reason_name(decision->reason)));
-    mds_explain_add_string(text, ",\"release\":\"", decision->release);
-    mds_explain_add_string(text, ",\"version\":\"", decision->version);
+    mds_writer_string(text, ",\"action\":\"",
+                      mds_str_of(mds_action_name(decision->action)));
+    mds_writer_string(text, ",\"reason\":\"",
+                      mds_str_of(mds_reason_name(decision->reason)));
+    mds_writer_string(text, ",\"release\":\"", decision->release);
+    mds_writer_string(text, ",\"version\":\"", decision->version);
 }
 
 /* Adds what mdsctl and nginx have in common for decisions and for settings. */
 static void
-mds_explain_add_candidates(mds_explain_text_t *text, mds_explain_t *explain,
+mds_explain_add_candidates(mds_writer_t *text, mds_explain_t *explain,
                            const mds_explain_options_t *options)
 {
-    mds_explain_add_words(text, ",\"candidates\":[");
-    mds_explain_add(text, (mds_str_t){ explain->candidates.len,
-                                       explain->candidates.data });
-    mds_explain_add_words(text, "]");
+    mds_writer_words(text, ",\"candidates\":[");
+    mds_writer_add(text, mds_writer_str(&explain->candidates));
+    mds_writer_words(text, "]");
 
     if (explain->omitted > 0) {
-        mds_explain_add_number(text, ",\"omitted\":", explain->omitted);
+        mds_writer_number(text, ",\"omitted\":", explain->omitted);
     }
 
     for (size_t i = 0; i < options->overrides.count; i++) {
-        mds_explain_add_string(text, i == 0 ? ",\"overrides\":[\"" : ",\"",
-                               options->overrides.items[i]);
+        mds_writer_string(text, i == 0 ? ",\"overrides\":[\"" : ",\"",
+                          options->overrides.items[i]);
     }
 
-    mds_explain_add_words(text, options->overrides.count > 0 ? "]" : "");
+    mds_writer_words(text, options->overrides.count > 0 ? "]" : "");
     text->failed = text->failed || explain->candidates.failed
                    || explain->installed.failed;
 }
 
 static void
-mds_explain_add_values(mds_explain_text_t *text, const mds_settings_t *settings)
+mds_explain_add_values(mds_writer_t *text, const mds_settings_t *settings)
 {
-    mds_explain_add_words(text, ",\"values\":{");
+    mds_writer_words(text, ",\"values\":{");
 
     for (size_t i = 0; i < settings->value_count; i++) {
-        mds_explain_add_words(text, i > 0 ? "," : "");
-        mds_explain_add(text, settings->values[i]);
+        mds_writer_words(text, i > 0 ? "," : "");
+        mds_writer_add(text, settings->values[i]);
     }
 
-    mds_explain_add_words(text, "}");
+    mds_writer_words(text, "}");
 }
 
 static mds_status_t
 mds_explain_decision(mds_explain_t *explain, const mds_snapshot_t *snapshot,
                      const mds_request_t         *request,
                      const mds_explain_options_t *options, int64_t now_ms,
-                     mds_error_t *err, mds_explain_text_t *text)
+                     mds_error_t *err, mds_writer_t *text)
 {
     mds_decision_t decision;
     mds_status_t   status;
@@ -257,13 +154,12 @@ mds_explain_decision(mds_explain_t *explain, const mds_snapshot_t *snapshot,
 
     mds_explain_add_decision(text, &decision);
     mds_explain_add_candidates(text, explain, options);
-    mds_explain_add(text, (mds_str_t){ explain->installed.len,
-                                       explain->installed.data });
+    mds_writer_add(text, mds_writer_str(&explain->installed));
 
     /* A manifest is JSON as it is stored. */
     if (decision.manifest.len > 0) {
-        mds_explain_add_words(text, ",\"manifest\":");
-        mds_explain_add(text, decision.manifest);
+        mds_writer_words(text, ",\"manifest\":");
+        mds_writer_add(text, decision.manifest);
     }
 
     return MDS_OK;
@@ -273,7 +169,7 @@ static mds_status_t
 mds_explain_settings(mds_explain_t *explain, const mds_snapshot_t *snapshot,
                      const mds_request_t         *request,
                      const mds_explain_options_t *options, int64_t now_ms,
-                     mds_error_t *err, mds_explain_text_t *text)
+                     mds_error_t *err, mds_writer_t *text)
 {
     mds_settings_t settings;
     mds_status_t   status;
@@ -297,15 +193,15 @@ mds_explain(const mds_snapshot_t *snapshot, const mds_request_t *request,
             const mds_explain_options_t *options, int64_t now_ms,
             const mds_alloc_t *alloc, mds_error_t *err, mds_str_t *json)
 {
-    mds_explain_t      explain = { .trace = { mds_explain_on_event },
-                                   .candidates = { .alloc = alloc },
-                                   .installed = { .alloc = alloc },
-                                   .bytes_max = options->bytes_max };
-    mds_explain_text_t text = { .alloc = alloc };
-    mds_status_t       status;
+    mds_explain_t explain = { .trace = { mds_explain_on_event },
+                              .candidates = { .alloc = alloc },
+                              .installed = { .alloc = alloc },
+                              .bytes_max = options->bytes_max };
+    mds_writer_t  text = { .alloc = alloc };
+    mds_status_t  status;
 
-    mds_explain_add_number(&text, "{\"serial\":",
-                           mds_catalog_serial(snapshot->catalog));
+    mds_writer_number(&text,
+                      "{\"serial\":", mds_catalog_serial(snapshot->catalog));
 
     status = (mds_kind_has(mds_request_attr(request, MDS_ATTR_KIND),
                            MDS_KIND_IS_CONFIG)
@@ -316,12 +212,12 @@ mds_explain(const mds_snapshot_t *snapshot, const mds_request_t *request,
         return status;
     }
 
-    mds_explain_add_words(&text, "}");
+    mds_writer_words(&text, "}");
 
     if (text.failed) {
         return mds_fail_memory(err);
     }
 
-    *json = (mds_str_t){ text.len, text.data };
+    *json = mds_writer_str(&text);
     return MDS_OK;
 }

@@ -1,4 +1,5 @@
-# Checks that nginx accepts every configuration in the documentation.
+# Checks that nginx accepts every configuration in the documentation, and
+# promtool every rule.
 
 use strict;
 use warnings;
@@ -28,6 +29,15 @@ for my $page (glob "$MDS::ROOT/docs/*.md $MDS::ROOT/README.md") {
         is($status, 0, "$short:$line") or diag($said);
         $examples++;
     }
+}
+
+# --- the rules for Prometheus
+
+SKIP: {
+    skip 'promtool is not installed', 1 if !-x '/usr/bin/promtool';
+    my ($code, $said) = $t->run({}, 'promtool', 'check', 'rules',
+        "$MDS::ROOT/docs/alerts.yml");
+    is($code, 0, 'promtool accepts the alerts') or diag($said);
 }
 
 cmp_ok($examples, '>=', 5, 'there are examples');

@@ -1,0 +1,102 @@
+/*
+ * mds_overview: what an edge tells of itself: its depots, their releases with
+ * what was counted of each, as JSON (docs/status.schema.json) and as metrics
+ * for Prometheus.
+ *
+ * Reading allocates from the caller's allocator alone, so that it may run where
+ * a fault can end it.
+ */
+
+#ifndef MDS_OVERVIEW_H
+#define MDS_OVERVIEW_H
+
+#include "base/mds_terms.h"
+#include "base/mds_writer.h"
+#include "catalog/mds_catalog.h"
+#include "metrics/mds_counters.h"
+#include "state/mds_state.h"
+
+#define MDS_OVERVIEW_RELEASES_MAX 10000 /* of a depot; others are counted */
+
+typedef struct {
+    mds_str_t           app;
+    mds_str_t           kind;
+    mds_str_t           name;
+    mds_str_t           id;
+    mds_str_t           version;
+    mds_str_t           platforms; /* "android, ios"; empty: all */
+    mds_str_t           audience;  /* in words */
+    mds_release_state_t state;
+    int64_t             start_ms; /* INT64_MIN: at once */
+    int64_t             end_ms;   /* INT64_MAX: never */
+
+    bool     has_window;
+    uint64_t admitted; /* to the window; of window_count */
+    uint64_t window_count;
+    int64_t  window_until_ms; /* INT64_MAX: until it is full */
+
+    uint64_t  installs; /* answers that told to install it */
+    uint64_t  current;  /* answers to devices that have it */
+    uint64_t  rollbacks;
+    uint64_t  full_downloads; /* of its files */
+    uint64_t  delta_downloads;
+    uint64_t  download_bytes;
+    uint32_t *installs_by_time; /* MDS_HISTORY_POINTS; NULL: none */
+} mds_overview_release_t;
+
+typedef struct {
+    mds_str_t path;
+    unsigned  number; /* in the counters */
+    bool      open;   /* it is served; the members below are 0 otherwise */
+    uint64_t  serial;
+    int64_t   created_ms; /* the generation */
+    bool      has_state;
+    uint64_t  state_bytes; /* of windows and read marks */
+    uint64_t  setting_count;
+    uint64_t  omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
+
+    mds_overview_release_t *releases; /* in the order of the catalog */
+    size_t                  release_count;
+} mds_overview_depot_t;
+
+typedef struct {
+    int64_t                   now_ms;
+    const mds_counter_zone_t *zone; /* NULL: nothing is counted */
+    mds_totals_t              totals;
+    mds_overview_depot_t     *depots;
+    size_t                    depot_count;
+} mds_overview_t;
+
+/*
+ * Adds what the catalog, the state (NULL: it cannot be read) and the counters
+ * say to a depot, whose path and number are set. The texts are copied.
+ */
+mds_status_t
+mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
+                        mds_state_t *state, const mds_alloc_t *alloc,
+                        mds_error_t          *err,
+                        mds_overview_depot_t *depot) MDS_MUST_CHECK;
+
+/* Writes the audience and the rules of a release in words. */
+void mds_overview_write_audience(const mds_record_t         *record,
+                                 const mds_release_record_t *release,
+                                 int64_t now_ms, mds_writer_t *writer);
+
+void
+mds_overview_write_json(const mds_overview_t *overview, mds_writer_t *writer);
+
+/* Writes metrics, in OpenMetrics 1.0 or in the older text format 0.0.4. */
+void mds_overview_write_metrics(const mds_overview_t *overview,
+                                bool openmetrics, mds_writer_t *writer);
+
+/* Returns the sum of the gauge or counter of a depot. */
+uint64_t
+mds_overview_depot_value(const mds_overview_t       *overview,
+                         const mds_overview_depot_t *depot, unsigned value);
+
+/* Returns the upper bound in nanoseconds of the bucket that has the fraction of
+ * all values; 0: there are none. */
+uint64_t
+mds_overview_quantile(const mds_histogram_t *histogram, double fraction);
+
+#endif

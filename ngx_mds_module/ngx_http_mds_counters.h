@@ -1,0 +1,53 @@
+/*
+ * ngx_http_mds_counters: what a worker counts, in the shared memory of mds_zone
+ * (metrics/mds_counters.h). Without a zone, or a slot in it, nothing is
+ * counted.
+ */
+
+#ifndef NGX_HTTP_MDS_COUNTERS_H
+#define NGX_HTTP_MDS_COUNTERS_H
+
+#include "ngx_http_mds_module.h"
+
+#include "evaluate/mds_decide.h"
+#include "metrics/mds_counters.h"
+
+/* Checks the argument of "mds_zone". */
+char *ngx_http_mds_check_counters_size(ngx_conf_t *cf, void *post, void *data);
+
+/* Adds the zone, and the log handler that counts answers, to a configuration,
+ * unless its size is 0. */
+ngx_int_t ngx_http_mds_counters_init(ngx_conf_t *cf);
+
+/* Claims a slot in a worker, and gives it back. */
+void ngx_http_mds_counters_open(ngx_http_mds_main_conf_t *mcf);
+void ngx_http_mds_counters_close(void);
+
+/* Returns the zone; NULL: there is none. */
+mds_counter_zone_t *ngx_http_mds_counters_zone(void);
+
+/* Returns the nanoseconds of a clock that only goes forward; 0 if nothing is
+ * counted. */
+uint64_t ngx_http_mds_counters_clock(void);
+
+/* Returns the series of a decision, whose views are valid; NULL: nothing is
+ * counted. It may be called inside the fault guard. */
+mds_series_t *
+ngx_http_mds_decision_series(ngx_http_mds_depot_t *depot, uint64_t serial,
+                             const mds_decision_t *decision);
+
+/* Returns the series of an open file of the depot, named by its digest. */
+mds_series_t *ngx_http_mds_file_series(ngx_http_mds_depot_t *depot,
+                                       mds_str_t hex, ngx_fd_t fd);
+
+/* Counts that a file of the depot was damaged while it was read. */
+void ngx_http_mds_count_fault(ngx_http_mds_depot_t *depot);
+
+/* Counts a write of the state. */
+void ngx_http_mds_count_commit(ngx_msec_t took);
+
+/* Brings the gauges of a depot, and the history, up to date; called every
+ * second. */
+void ngx_http_mds_counters_refresh(ngx_http_mds_depot_t *depot);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * mds_status: what this edge counts, and what its depots release, for
+ * operators: a page, metrics for Prometheus, or JSON. It answers also while no
+ * depot can be read.
+ */
+
+#include "ngx_http_mds_accept.h"
+#include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_respond.h"
+
+#include "base/mds_time.h"
+#include "overview/mds_overview.h"
+
+typedef enum {
+    NGX_HTTP_MDS_OPENMETRICS,
+    NGX_HTTP_MDS_PLAIN, /* the older text format of metrics */
+    NGX_HTTP_MDS_STATUS_JSON
+} ngx_http_mds_status_format_t;
+
+/* The types that Accept may name, and those of the answers. */
+static ngx_str_t ngx_http_mds_status_accepted[] = {
+    [NGX_HTTP_MDS_OPENMETRICS] = ngx_string("application/openmetrics-text"),
+    [NGX_HTTP_MDS_PLAIN] = ngx_string("text/plain"),
+};
+
+static ngx_str_t ngx_http_mds_status_types[] = {
+    [NGX_HTTP_MDS_OPENMETRICS]
+    = ngx_string("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    [NGX_HTTP_MDS_PLAIN]
+    = ngx_string("text/plain; version=0.0.4; charset=utf-8"),
+    [NGX_HTTP_MDS_STATUS_JSON] = ngx_string("application/json"),
+};
+
+/* The arguments of the evaluation of one depot. */
+typedef struct {
+    ngx_http_request_t   *r;
+    const mds_overview_t *overview;
+    mds_overview_depot_t *depot;
+} ngx_http_mds_status_call_t;
+
+static mds_status_t
+ngx_http_mds_status_read(const mds_snapshot_t *snapshot, void *data,
+                         mds_error_t *err)
+{
+    ngx_http_mds_status_call_t *call = data;
+    mds_alloc_t alloc = { ngx_http_mds_pool_alloc, call->r->pool };
+
+    return mds_overview_read_depot(call->overview, snapshot->catalog,
+                                   snapshot->state, &alloc, err, call->depot);
+}
+
+/* Reads a depot; one that cannot be read is shown as not open. */
+static void
+ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
+                               const mds_overview_t      *overview,
+                               ngx_http_mds_depot_conf_t *depot_conf,
+                               mds_overview_depot_t      *shown)
+{
+    ngx_http_mds_depot_t      *depot = ngx_http_mds_depot_find(depot_conf);
+    ngx_http_mds_status_call_t call = { r, overview, shown };
+    mds_error_t                err;
+
+    ngx_memzero(shown, sizeof(*shown));
+    shown->path = ngx_http_mds_view(&depot_conf->path);
+    shown->number = depot_conf->number;
+
+    if (ngx_http_mds_depot_is_open(depot)
+        && ngx_http_mds_depot_evaluate(depot, ngx_http_mds_status_read, &call,
+                                       &err)
+               != MDS_OK)
+    {
+        shown->open = false;
+        shown->release_count = 0;
+    }
+}
+
+static ngx_int_t
+ngx_http_mds_status_gather(ngx_http_request_t *r, mds_overview_t *overview)
+{
+    ngx_http_mds_main_conf_t *mcf
+        = ngx_http_get_module_main_conf(r, ngx_http_mds_module);
+    ngx_http_mds_depot_conf_t **depot_conf = mcf->depot_confs.elts;
+    mds_alloc_t                 alloc = { ngx_http_mds_pool_alloc, r->pool };
+    mds_error_t                 err;
+
+    ngx_memzero(overview, sizeof(*overview));
+    overview->now_ms = mds_time_now_ms();
+    overview->zone = ngx_http_mds_counters_zone();
+    overview->depot_count = mcf->depot_confs.nelts;
+    overview->depots = ngx_palloc(r->pool, overview->depot_count
+                                               * sizeof(*overview->depots));
+    if (overview->depots == NULL
+        || (overview->zone != NULL
+            && mds_counters_sum(overview->zone, &alloc, &err, &overview->totals)
+                   != MDS_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    for (size_t i = 0; i < overview->depot_count; i++) {
+        ngx_http_mds_status_read_depot(r, overview, depot_conf[i],
+                                       &overview->depots[i]);
+    }
+
+    return NGX_OK;
+}
+
+/* Gives the format that "format" asks for, or Accept. */
+static ngx_int_t
+ngx_http_mds_status_choose(ngx_http_request_t           *r,
+                           ngx_http_mds_status_format_t *format)
+{
+    ngx_str_t value;
+    ngx_int_t named
+        = ngx_http_mds_accept_named(r, ngx_http_mds_status_accepted,
+                                    mds_nelems(ngx_http_mds_status_accepted));
+
+    *format = named == -1 ? NGX_HTTP_MDS_STATUS_JSON
+                          : (ngx_http_mds_status_format_t) named;
+
+    if (ngx_http_arg(r, (u_char *) "format", sizeof("format") - 1, &value)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (mds_str_eq(ngx_http_mds_view(&value), mds_str("json"))) {
+        *format = NGX_HTTP_MDS_STATUS_JSON;
+        return NGX_OK;
+    }
+
+    if (mds_str_eq(ngx_http_mds_view(&value), mds_str("prometheus"))) {
+        *format = named == NGX_HTTP_MDS_OPENMETRICS ? NGX_HTTP_MDS_OPENMETRICS
+                                                    : NGX_HTTP_MDS_PLAIN;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+static ngx_int_t
+ngx_http_mds_status_get(ngx_http_request_t *r)
+{
+    mds_alloc_t                  alloc = { ngx_http_mds_pool_alloc, r->pool };
+    mds_writer_t                 writer = { .alloc = &alloc };
+    ngx_http_mds_response_t      response = { .type = NULL };
+    mds_overview_t               overview;
+    ngx_http_mds_status_format_t format;
+
+    if (ngx_http_mds_get_ctx(r) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_mds_status_choose(r, &format) != NGX_OK) {
+        return ngx_http_mds_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                   "parameter \"format\" must be \"json\" or"
+                                   " \"prometheus\"");
+    }
+
+    if (ngx_http_mds_status_gather(r, &overview) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (format == NGX_HTTP_MDS_STATUS_JSON) {
+        mds_overview_write_json(&overview, &writer);
+    } else {
+        mds_overview_write_metrics(&overview,
+                                   format == NGX_HTTP_MDS_OPENMETRICS, &writer);
+    }
+
+    if (writer.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    response.type = &ngx_http_mds_status_types[format];
+    response.body = ngx_http_mds_str(mds_writer_str(&writer));
+
+    return ngx_http_mds_respond(r, &response);
+}
+
+ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint = {
+    .id = MDS_ENDPOINT_STATUS,
+    .get = ngx_http_mds_status_get,
+    .allow = ngx_string("GET, HEAD"),
+};
