@@ -29,7 +29,7 @@
 
 #include "base/mds_file.h"
 
-#define MDS_LMDB_TABLES_MAX 8
+#define MDS_LMDB_TABLES_MAX 9
 #define MDS_LMDB_KEY_MAX 511 /* bytes */
 
 /* The size that an environment may grow to if nothing else bounds it: address

@@ -14,12 +14,6 @@
 
 #include "json/mds_json.h"
 
-#define MDS_DIFF_ID_MAX 2048
-
-/* Returns the id of a package, a release or a message, as a view into the item
- * or into id. */
-mds_str_t mds_diff_id(const mds_json_t *item, char id[MDS_DIFF_ID_MAX]);
-
 /*
  * Compares two states as the loader keeps them ({"document": …, "external":
  * …}); before may be NULL. *changes is a new reference to an array, which is

@@ -3,39 +3,23 @@
  * Records of a fixed size are copied out; JSON is parsed.
  */
 
-#include "loader/mds_journal.h"
+#include "loader/mds_journal_internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mds_buffer.h"
 #include "base/mds_endian.h"
 #include "base/mds_file.h"
-#include "lmdb/mds_lmdb.h"
 #include "loader/mds_pid_lock.h"
-
-typedef enum {
-    MDS_JOURNAL_META,
-    MDS_JOURNAL_APPS,
-    MDS_JOURNAL_REMOVED,
-    MDS_JOURNAL_LOG,
-    MDS_JOURNAL_MANIFESTS,
-    MDS_JOURNAL_DELTAS,
-    MDS_JOURNAL_SIZES,
-    MDS_JOURNAL_TABLES
-} mds_journal_table_t;
 
 static const char *const mds_journal_names[MDS_JOURNAL_TABLES] = {
     [MDS_JOURNAL_META] = "meta",           [MDS_JOURNAL_APPS] = "apps",
+    [MDS_JOURNAL_PARTS] = "parts",         [MDS_JOURNAL_INDEX] = "index",
     [MDS_JOURNAL_REMOVED] = "removed",     [MDS_JOURNAL_LOG] = "log",
     [MDS_JOURNAL_MANIFESTS] = "manifests", [MDS_JOURNAL_DELTAS] = "deltas",
     [MDS_JOURNAL_SIZES] = "sizes",
-};
-
-struct mds_journal_s {
-    mds_lmdb_t *lmdb;
-    int         fd; /* of its file, for the mds_pid_lock */
-    bool        is_locked;
 };
 
 static void (*mds_journal_waits)(int64_t pid);
@@ -325,20 +309,72 @@ mds_journal_put_json(mds_journal_t *journal, unsigned table, mds_str_t key,
     return status;
 }
 
+/*
+ * A record of an app begins with this word if the app is kept by parts. It is
+ * no JSON: a program that does not know of parts would take the record for an
+ * app that has none, and fails instead, with "invalid token near" the word.
+ */
+#define MDS_HEAD_MARK "ThisMdsctlIsTooOld "
+
 mds_status_t
 mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                    mds_json_t **state)
+                    mds_json_t **head, bool *by_parts)
 {
-    return mds_journal_get_json(journal, MDS_JOURNAL_APPS, app, err, state);
+    const mds_str_t mark = mds_str(MDS_HEAD_MARK);
+    mds_str_t       text;
+    mds_status_t    status;
+    bool            is_marked;
+
+    if (!mds_lmdb_get(journal->lmdb, MDS_JOURNAL_APPS, app, &text)) {
+        status = mds_lmdb_status(journal->lmdb, err);
+        return status == MDS_OK ? MDS_NOT_FOUND : status;
+    }
+
+    is_marked = mds_str_starts(text, mark);
+
+    if (is_marked) {
+        text.data += mark.len;
+        text.len -= mark.len;
+    }
+
+    status = mds_json_parse(text, "journal", err, head);
+
+    if (status == MDS_OK) {
+        *by_parts = is_marked;
+    }
+
+    return status;
 }
 
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
-                    const mds_json_t *state, mds_error_t *err)
+                    const mds_json_t *head, mds_error_t *err)
 {
-    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_REMOVED, app);
+    const mds_str_t mark = mds_str(MDS_HEAD_MARK);
+    mds_buffer_t    value = { 0 };
+    char           *text;
+    size_t          len;
+    mds_status_t    status
+        = mds_json_dump(head, MDS_JSON_COMPACT, err, &text, &len);
 
-    return mds_journal_put_json(journal, MDS_JOURNAL_APPS, app, state, err);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    mds_buffer_add(&value, mark.data, mark.len);
+    mds_buffer_add(&value, text, len);
+    free(text);
+
+    if (mds_buffer_failed(&value)) {
+        status = mds_fail_memory(err);
+    } else {
+        mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_REMOVED, app);
+        mds_lmdb_put(journal->lmdb, MDS_JOURNAL_APPS, app,
+                     mds_buffer_str(&value));
+    }
+
+    mds_buffer_free(&value);
+    return status;
 }
 
 mds_status_t
@@ -395,7 +431,7 @@ mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
 
 /* --- visits */
 
-static mds_status_t
+mds_status_t
 mds_journal_end_visit(mds_journal_t *journal, mds_lmdb_cursor_t *cursor,
                       mds_status_t status, mds_error_t *err)
 {

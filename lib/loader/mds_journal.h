@@ -4,7 +4,9 @@
  * (signatures, deltas, compressed sizes).
  *
  *   meta       "serial"                 8 bytes, big-endian
- *   apps       app                      its state, JSON (see mds_loader.h)
+ *   apps       app                      the head of its state, JSON: all but
+ *                                       its parts (see mds_app_state.h)
+ *   parts, index                        see mds_journal_parts.h
  *   removed    app                      the part of a removed app's state that
  *                                       is kept
  *   log        serial, big-endian       the entry, JSON
@@ -74,11 +76,15 @@ uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
 
-/* Get an app's state or an entry of the log, a new reference. MDS_NOT_FOUND: it
- * does not exist. */
+/* Gets the record of an app, a new reference: the head of its state, or, if
+ * by_parts is false, the whole state, as an older program wrote it.
+ * MDS_NOT_FOUND: it does not exist. */
 mds_status_t
 mds_journal_get_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
-                    mds_json_t **state) MDS_MUST_CHECK;
+                    mds_json_t **head, bool *by_parts) MDS_MUST_CHECK;
+
+/* Gets an entry of the log, a new reference. MDS_NOT_FOUND: it does not exist.
+ */
 mds_status_t
 mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
                       mds_json_t **entry) MDS_MUST_CHECK;
@@ -89,9 +95,10 @@ mds_status_t
 mds_journal_find_entry(mds_journal_t *journal, uint64_t serial,
                        mds_error_t *err, mds_json_t **entry) MDS_MUST_CHECK;
 
+/* Puts the head of an app's state. */
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,
-                    const mds_json_t *state, mds_error_t *err) MDS_MUST_CHECK;
+                    const mds_json_t *head, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Removes an app. state is the part of its state that is kept, from which the
  * app continues if it is created again; mds_journal_put_app() deletes it. */

@@ -11,6 +11,7 @@
 #include "compile/mds_generation.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_loader_internal.h"
 
 mds_progress_t *
@@ -243,7 +244,7 @@ mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
         return status;
     }
 
-    status = mds_journal_get_app(loader->journal, app, err, state);
+    status = mds_app_state_get_whole(loader->journal, app, err, state);
 
     if (status == MDS_NOT_FOUND) {
         status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);

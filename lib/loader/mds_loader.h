@@ -1,7 +1,8 @@
 /*
  * mds_loader: makes changes of the catalog, each as a whole or not at all.
  *
- * A change edits the state of one app, which the journal keeps as JSON:
+ * A change edits the state of one app, which the journal keeps by parts
+ * (mds_app_state.h), and which is JSON:
  *
  *   { "document": the document, files named by their SHA-256,
  *     "external": contents of external lists by name,

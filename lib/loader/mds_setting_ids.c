@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #include "base/mds_intern.h"
-#include "loader/mds_journal.h"
+#include "base/mds_kind.h"
+#include "loader/mds_app_state.h"
 
 typedef struct {
     mds_json_t   *config;   /* of the state; borrowed */
@@ -240,30 +241,50 @@ mds_epochs_add_app(void *data, mds_str_t app, mds_error_t *err)
     return mds_json_done(mds_json_append(data, mds_json_string_new(app)), err);
 }
 
+/* Gives a new epoch to the configuration of an app, if it has any. The change
+ * is no change of the app: its serials stay. */
 static mds_status_t
 mds_epochs_renew_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
 {
-    mds_json_t  *state, *config;
+    mds_scope_t  scope = { .is_all = false };
+    mds_places_t places;
+    mds_json_t  *before, *after, *config;
     uint32_t     epoch;
-    mds_status_t status = mds_journal_get_app(journal, app, err, &state);
+    mds_status_t status
+        = mds_scope_add_resource(&scope, MDS_KIND_CONFIG, mds_str(""), err);
+
+    if (status == MDS_OK) {
+        status
+            = mds_app_state_load(journal, app, &scope, err, &before, &places);
+    }
+
+    mds_scope_free(&scope);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    config = mds_json_get(state, "config");
+    after = mds_json_copy(before);
+    config = mds_json_get(after, "config");
 
-    if (config != NULL) {
+    if (after == NULL) {
+        status = mds_fail_memory(err);
+
+    } else if (config != NULL) {
         mds_random(&epoch, sizeof(epoch));
         status
             = mds_json_done(mds_json_set_integer(config, "epoch", epoch), err);
 
         if (status == MDS_OK) {
-            status = mds_journal_put_app(journal, app, state, err);
+            status = mds_app_state_save(journal, app, before, after, &places, 0,
+                                        err);
         }
     }
 
-    mds_json_release(state);
+    mds_places_free(&places);
+    mds_json_release(before);
+    mds_json_release(after);
+
     return status;
 }
 

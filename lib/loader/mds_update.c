@@ -12,7 +12,6 @@
 #include "base/mds_time.h"
 #include "catalog/mds_validation_hint.h"
 #include "document/mds_document.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_change_check.h"
 #include "loader/mds_diff.h"
 #include "loader/mds_lint.h"
@@ -62,8 +61,8 @@ static mds_status_t
 mds_update_load(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
-    mds_status_t        status
-        = mds_app_state_load(u->loader->journal, change->app, err, &u->before);
+    mds_status_t status = mds_app_state_load(u->loader->journal, change->app,
+                                             NULL, err, &u->before, &u->places);
 
     if (status == MDS_OK
         && (mds_json_get(u->before, "serial") == NULL
@@ -317,6 +316,7 @@ static void
 mds_update_free(mds_update_t *u)
 {
     mds_model_free(u->model);
+    mds_places_free(&u->places);
     mds_json_release(u->before);
     mds_json_release(u->after);
     mds_json_release(u->document);

@@ -13,6 +13,7 @@
 #include "base/mds_buffer.h"
 #include "base/mds_file.h"
 #include "compile/mds_delta_plan.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_created_files.h"
 #include "loader/mds_loader_internal.h"
 
@@ -28,6 +29,7 @@ typedef struct {
     int64_t             now_ms;
     uint64_t            serial; /* of the next generation */
 
+    mds_places_t places;   /* of the parts of before */
     mds_json_t  *before;   /* the app's state */
     mds_json_t  *after;    /* the same, edited */
     mds_json_t  *document; /* of after, with the contents of its lists */

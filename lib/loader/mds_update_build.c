@@ -13,7 +13,6 @@
 #include "compile/mds_generation.h"
 #include "document/mds_document.h"
 #include "files/mds_store.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_message.h"
 #include "loader/mds_setting_ids.h"
 #include "loader/mds_update.h"
@@ -160,7 +159,8 @@ mds_build_from_journal(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     mds_model_t *model = NULL;
     mds_status_t status;
 
-    if ((status = mds_journal_get_app(run->loader->journal, app, err, &state))
+    if ((status
+         = mds_app_state_get_whole(run->loader->journal, app, err, &state))
             == MDS_OK
         && (status = mds_app_state_expand_lists(state, err, &document))
                == MDS_OK

@@ -8,7 +8,6 @@
 #include "base/mds_file.h"
 #include "files/mds_delta_check.h"
 #include "files/mds_store.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 /* Returns whether the package names the delta. */

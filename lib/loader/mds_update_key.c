@@ -9,7 +9,6 @@
 
 #include "catalog/mds_catalog.h"
 #include "files/mds_store.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_catalog_visit.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_update.h"
@@ -283,7 +282,7 @@ mds_stale_check_app(void *data, mds_str_t app, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_journal_get_app(u->loader->journal, app, err, &state);
+    status = mds_app_state_get_whole(u->loader->journal, app, err, &state);
     if (status != MDS_OK) {
         return status;
     }

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 
-#include "loader/mds_app_state.h"
 #include "loader/mds_list_count.h"
 #include "loader/mds_update.h"
 

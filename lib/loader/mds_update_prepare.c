@@ -8,7 +8,6 @@
 #include "base/mds_endian.h"
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 /* Gets the package's size under zstd from the journal, or measures it. */

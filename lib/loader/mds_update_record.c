@@ -79,38 +79,6 @@ mds_update_log(mds_update_t *u, mds_error_t *err)
     return status;
 }
 
-/*
- * Updates "since" of a state: the serial of each release's last change, by its
- * id, so that `status` need not read the whole log.
- */
-static mds_status_t
-mds_update_since(mds_json_t *state, const mds_json_t *changes, uint64_t serial)
-{
-    mds_status_t status = MDS_OK;
-
-    if (mds_json_get(state, "since") == NULL) {
-        status = mds_json_set(state, "since", mds_json_object_new());
-    }
-
-    for (size_t i = 0; status == MDS_OK && i < mds_json_size(changes); i++) {
-        const mds_json_t *change = mds_json_at(changes, i);
-        mds_str_t         id = mds_json_get_string(change, "id");
-
-        if (!mds_diff_is(change, "release")) {
-            continue;
-        }
-
-        if (mds_json_get(change, "after") == NULL) {
-            mds_json_delete(mds_json_get(state, "since"), id.data);
-        } else {
-            status = mds_json_put(mds_json_get(state, "since"), id,
-                                  mds_json_integer_new((int64_t) serial));
-        }
-    }
-
-    return status;
-}
-
 mds_status_t
 mds_update_record(mds_update_t *u, mds_error_t *err)
 {
@@ -123,17 +91,15 @@ mds_update_record(mds_update_t *u, mds_error_t *err)
         status = mds_json_set_integer(u->after, "applied", (int64_t) u->serial);
     }
 
-    if (status == MDS_OK) {
-        status = mds_update_since(u->after, u->changes, u->serial);
-    }
-
     if (status != MDS_OK) {
         return mds_fail_memory(err);
     }
 
     status = u->model->removed
-                 ? mds_journal_remove_app(journal, change->app, u->after, err)
-                 : mds_journal_put_app(journal, change->app, u->after, err);
+                 ? mds_app_state_save_removed(journal, change->app, u->before,
+                                              u->after, &u->places, err)
+                 : mds_app_state_save(journal, change->app, u->before, u->after,
+                                      &u->places, u->serial, err);
 
     if (status == MDS_OK) {
         status = mds_update_log(u, err);

@@ -8,7 +8,6 @@
 
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
-#include "loader/mds_app_state.h"
 #include "loader/mds_update.h"
 
 static mds_status_t

@@ -17,6 +17,7 @@
 #include "compile/mds_generation.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "loader/mds_app_state.h"
 #include "maintain/mds_reachable.h"
 
 typedef struct {
@@ -40,7 +41,8 @@ mds_gc_app(void *data, mds_str_t app, mds_error_t *err)
 {
     mds_gc_t    *gc = data;
     mds_json_t  *state;
-    mds_status_t status = mds_journal_get_app(gc->journal, app, err, &state);
+    mds_status_t status
+        = mds_app_state_get_whole(gc->journal, app, err, &state);
 
     if (status == MDS_OK) {
         mds_reachable_json(&gc->needs, state);

@@ -272,7 +272,7 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
     run->where = where;
     run->v->result.apps++;
 
-    if (mds_journal_get_app(run->journal, app, err, &state) != MDS_OK) {
+    if (mds_app_state_get_whole(run->journal, app, err, &state) != MDS_OK) {
         mds_verify_report_error(run->v, where, err);
         return MDS_OK;
     }

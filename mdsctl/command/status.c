@@ -9,6 +9,7 @@
 #include "command/state_size.h"
 #include "document/mds_document.h"
 #include "last_change.h"
+#include "loader/mds_app_state.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 
@@ -179,8 +180,9 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
     status_t    *status = data;
     mds_json_t  *state;
     mds_json_t  *facts;
-    mds_status_t code = mds_journal_get_app(mds_loader_journal(status->loader),
-                                            app, err, &state);
+    mds_status_t code
+        = mds_app_state_get_whole(mds_loader_journal(status->loader), app, err,
+                                  &state);
 
     if (code == MDS_NOT_FOUND) {
         return mds_loader_check_app(status->loader, app, MDS_NEW_APP_NEVER,

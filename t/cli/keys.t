@@ -216,9 +216,23 @@ $o = older('older-2', 'two');
 $o->refuses(qr/is signed by key @{[keyid($older1)]}/,
     qw(pause com.example.one r2));
 
-# With the key, all of the app gets its names.
+# With the key, all of the app gets its names. Its document was one record of
+# the journal, and is kept by parts from now on.
 $o = older('older-3', 'one');
+my $was = $o->asks(qw(export com.example.one));
 $o->must(qw(pause com.example.one r2));
+$_->{state} = 'paused' for grep { $_->{id} eq 'r2' } @{ $was->{releases} };
+$was->{serial}++;
+is_deeply $o->asks(qw(export com.example.one)), $was,
+    'older: the document is taken over';
+{
+    my $copy = older('older-3-whole', 'one');
+    my $journal = Ctl::read_file("$o->{depot}/journal/data.mdb");
+    like $journal, qr/com\.example\.oneThisMdsctlIsTooOld \{/,
+        'older: which an older mdsctl cannot read as a whole one';
+    unlike Ctl::read_file("$copy->{depot}/journal/data.mdb"),
+        qr/ThisMdsctlIsTooOld/, '... as it could before';
+}
 ok holds($o, $older1, 'com.example.one', @shop), 'older: taken over';
 ok holds($o, $older1, 'com.example.one', @core),
     'older: the shared file is mended';

@@ -6,14 +6,14 @@
 
 #include "document/mds_document.h"
 #include "fuzz.h"
+#include "loader/mds_app_state.h"
 #include "loader/mds_diff.h"
-#include "loader/mds_journal.h"
 #include "loader/mds_message.h"
 #include "loader/mds_setting_ids.h"
 
 #define NOW_MS INT64_C(1790000000000)
 
-enum { META, APPS, REMOVED, LOG, MANIFESTS, DELTAS, SIZES };
+enum { META, APPS, PARTS, INDEX, REMOVED, LOG, MANIFESTS, DELTAS, SIZES };
 
 static mds_status_t
 visit_delta(void *data, const mds_sha256_t *from, const mds_sha256_t *to,
@@ -31,9 +31,9 @@ notes(mds_journal_t *journal, mds_str_t value)
 {
     static const mds_sha256_t zero = { { 0 } };
     const mds_str_t keys[] = { { 32, (const char *) &zero }, mds_str("short") };
-    mds_manifest_signature_t    made;
-    mds_delta_entry_t note;
-    uint64_t         bytes;
+    mds_manifest_signature_t made;
+    mds_delta_entry_t        note;
+    uint64_t                 bytes;
 
     for (size_t i = 0; i < mds_nelems(keys); i++) {
         fuzz_table_put(MANIFESTS, keys[i], value);
@@ -48,7 +48,7 @@ notes(mds_journal_t *journal, mds_str_t value)
         fuzz_table_put(DELTAS, (mds_str_t){ 64, value.data },
                        (mds_str_t){ value.len - 64, value.data + 64 });
         fuzz_must(mds_journal_get_delta(journal, (const void *) value.data,
-                                    (const void *) (value.data + 32), &note)
+                                        (const void *) (value.data + 32), &note)
                   == (value.len - 64 == sizeof(note)));
         (void) !mds_journal_visit_deltas(journal, visit_delta, NULL, NULL);
     }
@@ -103,7 +103,8 @@ app(mds_journal_t *journal)
     mds_json_t  *state, *again, *changes;
     mds_model_t *model = NULL;
 
-    if (mds_journal_get_app(journal, mds_str("a"), NULL, &state) != MDS_OK) {
+    if (mds_app_state_get_whole(journal, mds_str("a"), NULL, &state) != MDS_OK)
+    {
         return;
     }
 
@@ -139,6 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_must(mds_journal_open("/nowhere", NULL, &journal) == MDS_OK);
     fuzz_table_put(META, mds_str("serial"), value);
     fuzz_table_put(APPS, mds_str("a"), value);
+    fuzz_table_put(PARTS, (mds_str_t){ 11, "a\0r\0\0\0\0\0\0\0\1" }, value);
 
     fuzz_must(size == 8 || mds_journal_get_serial(journal) == 0);
     notes(journal, value);

@@ -1,0 +1,36 @@
+/*
+ * mds_journal_internal: the tables of the journal, for the files mds_journal*.c
+ * alone.
+ */
+
+#ifndef MDS_JOURNAL_INTERNAL_H
+#define MDS_JOURNAL_INTERNAL_H
+
+#include "lmdb/mds_lmdb.h"
+#include "loader/mds_journal.h"
+
+typedef enum {
+    MDS_JOURNAL_META,
+    MDS_JOURNAL_APPS,
+    MDS_JOURNAL_PARTS,
+    MDS_JOURNAL_INDEX,
+    MDS_JOURNAL_REMOVED,
+    MDS_JOURNAL_LOG,
+    MDS_JOURNAL_MANIFESTS,
+    MDS_JOURNAL_DELTAS,
+    MDS_JOURNAL_SIZES,
+    MDS_JOURNAL_TABLES
+} mds_journal_table_t;
+
+struct mds_journal_s {
+    mds_lmdb_t *lmdb;
+    int         fd; /* of its file, for the mds_pid_lock */
+    bool        is_locked;
+};
+
+/* Ends a walk: returns the status of its visits, or that of the transaction. */
+mds_status_t
+mds_journal_end_visit(mds_journal_t *journal, mds_lmdb_cursor_t *cursor,
+                      mds_status_t status, mds_error_t *err) MDS_MUST_CHECK;
+
+#endif

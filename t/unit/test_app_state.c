@@ -1,0 +1,290 @@
+/* The state of an app in the journal: what is saved by parts is loaded as it
+ * was, whole or within a scope, and only parts that differ are written. */
+
+#include "loader/mds_app_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/mds_loader.h"
+#include "workdir.h"
+
+#define APP mds_str("a")
+
+static mds_journal_t *journal;
+static unsigned       depots;
+
+static mds_json_t *
+parse(const char *text)
+{
+    mds_error_t err;
+    mds_json_t *json;
+    char        quoted[8192];
+    size_t      len = strlen(text);
+
+    assert_true(len < sizeof(quoted));
+
+    for (size_t i = 0; i <= len; i++) {
+        quoted[i] = text[i] == '\'' ? '"' : text[i];
+    }
+
+    if (mds_json_parse(mds_str_of(quoted), "text", &err, &json) != MDS_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+
+    return json;
+}
+
+/* Checks the bytes: the order of keys is part of a document. */
+static void
+check_equal(const mds_json_t *found, const char *wanted)
+{
+    mds_json_t *json = parse(wanted);
+    mds_error_t err;
+    char       *a, *b;
+    size_t      len;
+
+    assert_int_equal(mds_json_dump(found, MDS_JSON_COMPACT, &err, &a, &len),
+                     MDS_OK);
+    assert_int_equal(mds_json_dump(json, MDS_JSON_COMPACT, &err, &b, &len),
+                     MDS_OK);
+    assert_string_equal(a, b);
+
+    free(a);
+    free(b);
+    mds_json_release(json);
+}
+
+static mds_json_t *
+load(mds_scope_t *scope, mds_places_t *places)
+{
+    mds_error_t err;
+    mds_json_t *state;
+
+    if (mds_app_state_load(journal, APP, scope, &err, &state, places) != MDS_OK)
+    {
+        fail_msg("%s", err.text);
+    }
+
+    return state;
+}
+
+/* Saves a state by the change of that serial, and commits. */
+static void
+save(const char *text, uint64_t serial)
+{
+    mds_error_t  err;
+    mds_places_t places;
+    mds_json_t  *before, *after = parse(text);
+
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+    before = load(NULL, &places);
+    assert_int_equal(mds_app_state_save(journal, APP, before, after, &places,
+                                        serial, &err),
+                     MDS_OK);
+    assert_int_equal(mds_journal_commit(journal, &err), MDS_OK);
+    mds_places_free(&places);
+    mds_json_release(before);
+    mds_json_release(after);
+}
+
+/* Checks the document as it is loaded. */
+static void
+check_document(mds_scope_t *scope, const char *wanted)
+{
+    mds_error_t err;
+    mds_json_t *state;
+
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    state = load(scope, NULL);
+    check_equal(mds_json_get(state, "document"), wanted);
+    mds_json_release(state);
+    mds_journal_abort(journal);
+}
+
+static uint64_t
+order_of(const char *id)
+{
+    uint64_t order = 0;
+
+    assert_true(mds_journal_find_release(journal, APP, mds_str_of(id), &order));
+    return order;
+}
+
+static uint64_t
+since_of(const char *id)
+{
+    mds_part_t part;
+
+    assert_true(mds_journal_get_part(journal, APP, MDS_PART_RELEASE,
+                                     order_of(id), &part));
+    return part.since;
+}
+
+static int
+set_up(void **state)
+{
+    char        depot[16];
+    mds_error_t err;
+
+    (void) state;
+    snprintf(depot, sizeof(depot), "depot-%u", depots++);
+
+    return mds_depot_init(workdir(depot), -1, -1, &err) != MDS_OK
+           || mds_journal_open(workdir(depot), &err, &journal) != MDS_OK;
+}
+
+static int
+tear_down(void **state)
+{
+    (void) state;
+    mds_journal_close(journal);
+
+    return 0;
+}
+
+#define P(name, version)                                                       \
+    "{'version':'" version "','kind':'sdk','name':'" name "'}"
+#define R(id, name, more)                                                      \
+    "{'id':'" id "','kind':'sdk','name':'" name "'" more "}"
+#define STATE(lists, packages, releases)                                       \
+    "{'document':{'releases':[" releases "],'app':'a','lists':{" lists         \
+    "},'packages':[" packages "]},'external':{},'key':'k','serial':1}"
+#define DOCUMENT(lists, packages, releases)                                    \
+    "{'releases':[" releases "],'app':'a','lists':{" lists                     \
+    "},'packages':[" packages "]}"
+
+#define LISTS "'z':{'ids':['1']},'b':{'ids':['2']}"
+#define USES_B ",'audience':{'lists':['b']}"
+
+static void
+test_whole(void **state)
+{
+    mds_error_t err;
+
+    (void) state;
+    save(STATE(LISTS, P("x", "2") "," P("y", "1") "," P("x", "2"),
+               R("two", "x", "") "," R("one", "y", "")),
+         7);
+    check_document(NULL,
+                   DOCUMENT(LISTS, P("x", "2") "," P("y", "1") "," P("x", "2"),
+                            R("two", "x", "") "," R("one", "y", "")));
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    assert_int_equal(since_of("one"), 7);
+    mds_journal_abort(journal);
+}
+
+/* A part stays where it is while others come before it, go, or change. */
+static void
+test_places(void **state)
+{
+    mds_error_t err;
+    uint64_t    b, c;
+
+    (void) state;
+    save(STATE("", "", R("a", "x", "") "," R("b", "y", "") "," R("c", "x", "")),
+         1);
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    b = order_of("b");
+    c = order_of("c");
+    mds_journal_abort(journal);
+
+    save(STATE("", "",
+               R("n", "x", "") "," R("b", "z", "") "," R("m", "x",
+                                                         "") "," R("c", "x",
+                                                                   "")),
+         2);
+    check_document(NULL, DOCUMENT("", "",
+                                  R("n", "x", "") "," R("b", "z", "") "," R(
+                                      "m", "x", "") "," R("c", "x", "")));
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    assert_int_equal(order_of("b"), b);
+    assert_int_equal(order_of("c"), c);
+    assert_int_equal(since_of("b"), 2);
+    assert_int_equal(since_of("c"), 1);
+    assert_false(mds_journal_find_release(journal, APP, mds_str("a"), &b));
+    mds_journal_abort(journal);
+
+    save(STATE("", "", R("c", "x", "") "," R("m", "x", "") "," R("b", "z", "")),
+         3);
+    check_document(NULL,
+                   DOCUMENT("", "",
+                            R("c", "x", "") "," R("m", "x", "") "," R("b", "z",
+                                                                      "")));
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    assert_int_equal(since_of("m"), 2);
+    mds_journal_abort(journal);
+}
+
+/* There is room for many between two, and then all get new places. */
+static void
+test_room(void **state)
+{
+    static char text[8192], middle[4000], longer[4100];
+
+    (void) state;
+
+    for (int i = 0; i < 60; i++) {
+        snprintf(longer, sizeof(longer), "{'id':'r%d'},%s", i, middle);
+        memcpy(middle, longer, strlen(longer) + 1);
+        snprintf(text, sizeof(text),
+                 STATE("", "", "{'id':'first'},%s{'id':'last'}"), middle);
+        save(text, 1);
+        snprintf(text, sizeof(text),
+                 DOCUMENT("", "", "{'id':'first'},%s{'id':'last'}"), middle);
+        check_document(NULL, text);
+    }
+}
+
+/* A scope has the resources and lists that it names, and the lists that the
+ * releases name; what is saved leaves the rest alone. */
+static void
+test_scope(void **state)
+{
+    mds_scope_t  scope = { 0 };
+    mds_places_t places;
+    mds_json_t  *before, *after;
+    mds_error_t  err;
+
+    (void) state;
+    save(STATE(LISTS, P("y", "1") "," P("x", "1") "," P("y", "2"),
+               R("one", "y", "") "," R("two", "x", USES_B)),
+         1);
+    assert_int_equal(mds_scope_add_resource(&scope, mds_str("sdk"),
+                                            mds_str("x"), &err),
+                     MDS_OK);
+    check_document(&scope, DOCUMENT("'b':{'ids':['2']}", P("x", "1"),
+                                    R("two", "x", USES_B)));
+
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+    before = load(&scope, &places);
+    after = parse(STATE("'b':{'ids':['3']}", P("x", "1") "," P("x", "2"),
+                        R("two", "x", USES_B)));
+    assert_int_equal(mds_app_state_save(journal, APP, before, after, &places, 2,
+                                        &err),
+                     MDS_OK);
+    assert_int_equal(mds_journal_commit(journal, &err), MDS_OK);
+    mds_places_free(&places);
+    mds_json_release(before);
+    mds_json_release(after);
+    mds_scope_free(&scope);
+
+    check_document(NULL, DOCUMENT("'z':{'ids':['1']},'b':{'ids':['3']}",
+                                  P("y", "1") "," P("x", "1") "," P(
+                                      "y", "2") "," P("x", "2"),
+                                  R("one", "y", "") "," R("two", "x", USES_B)));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_scope, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
+}
