@@ -12,15 +12,21 @@
 #define MDS_FOUND_MAX 60  /* bytes of a value that a message shows */
 #define MDS_ESCAPED_MAX 8 /* a byte of a pointer, escaped, and a zero */
 
+/* The place of an error as a JSON pointer. */
+typedef struct {
+    size_t len;
+    char   text[MDS_POINTER_MAX];
+} mds_pointer_t;
+
 /* Appends to the pointer, unless that would be too long. */
 static void
-mds_read_show(mds_reader_t *r, const char *text)
+mds_pointer_add(mds_pointer_t *pointer, const char *text)
 {
     size_t len = strlen(text);
 
-    if (r->pointer_len + len < MDS_POINTER_MAX) {
-        memcpy(r->pointer + r->pointer_len, text, len + 1);
-        r->pointer_len += len;
+    if (pointer->len + len < MDS_POINTER_MAX) {
+        memcpy(pointer->text + pointer->len, text, len + 1);
+        pointer->len += len;
     }
 }
 
@@ -39,44 +45,78 @@ mds_read_escape(uint8_t c, char escaped[MDS_ESCAPED_MAX])
     }
 }
 
-size_t
-mds_reader_push(mds_reader_t *r, mds_str_t key)
+static void
+mds_pointer_add_key(mds_pointer_t *pointer, mds_str_t key)
 {
-    size_t mark = r->pointer_len;
-    char   escaped[MDS_ESCAPED_MAX];
+    char escaped[MDS_ESCAPED_MAX];
 
-    mds_read_show(r, "/");
+    mds_pointer_add(pointer, "/");
 
     for (size_t i = 0; i < key.len; i++) {
         uint8_t c = (uint8_t) key.data[i];
 
         /* A character is shown whole, or left out with all that follows. */
         if ((c & 0xc0) != 0x80
-            && r->pointer_len + MDS_ESCAPED_MAX > MDS_POINTER_MAX) {
+            && pointer->len + MDS_ESCAPED_MAX > MDS_POINTER_MAX) {
             break;
         }
 
         mds_read_escape(c, escaped);
-        mds_read_show(r, escaped);
+        mds_pointer_add(pointer, escaped);
+    }
+}
+
+static void
+mds_pointer_add_index(mds_pointer_t *pointer, size_t index)
+{
+    char text[24];
+    int  len = snprintf(text, sizeof(text), "%zu", index);
+
+    mds_pointer_add_key(pointer, (mds_str_t){ (size_t) len, text });
+}
+
+/* Makes a pointer of the place where the reader is. */
+static void
+mds_reader_make_pointer(const mds_reader_t *r, mds_pointer_t *pointer)
+{
+    pointer->len = 0;
+    pointer->text[0] = '\0';
+
+    for (size_t i = 0; i < r->depth && i < MDS_READER_DEPTH_MAX; i++) {
+        if (r->levels[i].key.data != NULL) {
+            mds_pointer_add_key(pointer, r->levels[i].key);
+        } else {
+            mds_pointer_add_index(pointer, r->levels[i].index);
+        }
+    }
+}
+
+static size_t
+mds_reader_push_level(mds_reader_t *r, mds_reader_level_t level)
+{
+    if (r->depth < MDS_READER_DEPTH_MAX) {
+        r->levels[r->depth] = level;
     }
 
-    return mark;
+    return r->depth++;
+}
+
+size_t
+mds_reader_push(mds_reader_t *r, mds_str_t key)
+{
+    return mds_reader_push_level(r, (mds_reader_level_t){ .key = key });
 }
 
 size_t
 mds_reader_push_index(mds_reader_t *r, size_t index)
 {
-    char text[24];
-    int  len = snprintf(text, sizeof(text), "%lu", (unsigned long) index);
-
-    return mds_reader_push(r, (mds_str_t){ (size_t) len, text });
+    return mds_reader_push_level(r, (mds_reader_level_t){ .index = index });
 }
 
 void
 mds_reader_pop(mds_reader_t *r, size_t mark)
 {
-    r->pointer_len = mark;
-    r->pointer[mark] = '\0';
+    r->depth = mark;
 }
 
 void
@@ -90,8 +130,9 @@ mds_reader_no_memory(mds_reader_t *r)
 void
 mds_reader_fail(mds_reader_t *r, const char *format, ...)
 {
-    char    words[MDS_ERROR_BYTES];
-    va_list args;
+    char          words[MDS_ERROR_BYTES];
+    mds_pointer_t pointer;
+    va_list       args;
 
     if (r->status != MDS_OK) {
         return;
@@ -106,9 +147,10 @@ mds_reader_fail(mds_reader_t *r, const char *format, ...)
         return;
     }
 
+    mds_reader_make_pointer(r, &pointer);
     r->status
         = mds_fail(r->err, MDS_INVALID, "%s: %s: %s", r->what,
-                   r->pointer_len > 0 ? r->pointer : "the document", words);
+                   pointer.len > 0 ? pointer.text : "the document", words);
 }
 
 void

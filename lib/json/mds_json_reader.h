@@ -13,15 +13,25 @@
 #include "base/mds_arena.h"
 #include "json/mds_json.h"
 
-#define MDS_POINTER_MAX 512
+#define MDS_POINTER_MAX 512 /* bytes of a place in a message */
+#define MDS_READER_DEPTH_MAX 32
+
+/* A level of the place: a key, or an index. */
+typedef struct {
+    mds_str_t key; /* without data: it is an index */
+    size_t    index;
+} mds_reader_level_t;
 
 typedef struct {
     mds_arena_t *arena; /* owns strings and arrays */
     const char  *what;  /* names the text in messages */
     mds_error_t *err;
     mds_status_t status;
-    size_t       pointer_len;
-    char         pointer[MDS_POINTER_MAX]; /* mds_reader_push() cuts it off */
+
+    /* Where the reader is; a message alone makes a pointer of it. Levels beyond
+     * the last are counted, and not shown. */
+    size_t             depth;
+    mds_reader_level_t levels[MDS_READER_DEPTH_MAX];
 } mds_reader_t;
 
 typedef void (*mds_read_t)(mds_reader_t *r, const mds_json_t *json, void *dest);
@@ -77,8 +87,8 @@ void mds_reader_fail(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 /* Fails with MDS_NO_MEMORY. */
 void mds_reader_no_memory(mds_reader_t *r);
 
-/* Append a key or an index to the pointer. mds_reader_pop() removes it again,
- * by the number that they return. */
+/* Go down to a key or an index; the key has to live until mds_reader_pop()
+ * comes back, by the number that they return. */
 size_t mds_reader_push(mds_reader_t *r, mds_str_t key);
 
 size_t mds_reader_push_index(mds_reader_t *r, size_t index);
