@@ -193,10 +193,13 @@ mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
 }
 
 int
-mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data)
+mdsctl_edit(mdsctl_t *ctl, const char *app, mds_find_extent_t find_extent,
+            mds_edit_t edit, void *data)
 {
-    mds_change_t change
-        = { .app = mds_str_of(app), .edit = edit, .data = data };
+    mds_change_t change = { .app = mds_str_of(app),
+                            .find_extent = find_extent,
+                            .edit = edit,
+                            .data = data };
 
     return mdsctl_change(ctl, &change);
 }

@@ -15,8 +15,10 @@
  */
 int mdsctl_change(mdsctl_t *ctl, mds_change_t *change);
 
-/* Makes a change of that app by an edit (mds_edit.h) and its data. */
-int mdsctl_edit(mdsctl_t *ctl, const char *app, mds_edit_t edit, void *data);
+/* Makes a change of that app by an edit (mds_edit.h), its extent
+ * (mds_edit_extent.h; NULL: the whole app) and its data. */
+int mdsctl_edit(mdsctl_t *ctl, const char *app, mds_find_extent_t find_extent,
+                mds_edit_t edit, void *data);
 
 /* Reports more about a change: adds members to json, or prints lines if json is
  * NULL. data is that of the change. */

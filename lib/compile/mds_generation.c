@@ -128,10 +128,43 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
 typedef void (*mds_generation_put_t)(mds_generation_t *generation,
                                      mds_str_t key, mds_str_t bytes);
 
-/* Copies all records whose key begins with app 00. */
+/* The records that take the place of others while an app is copied. */
+typedef struct {
+    const mds_generation_record_t *next;
+    const mds_generation_record_t *end;
+} mds_replacements_t;
+
+/* Puts the replacements below a key (NULL: all that are left), and returns
+ * whether there is one of the key itself, which is put, too. */
+static bool
+mds_generation_put_below(mds_generation_t *generation, mds_replacements_t *r,
+                         const mds_str_t *key, mds_generation_put_t put)
+{
+    while (r->next < r->end) {
+        int order = key == NULL ? -1 : mds_str_cmp(r->next->key, *key);
+
+        if (order > 0) {
+            return false;
+        }
+
+        if (r->next->bytes.len > 0) {
+            put(generation, r->next->key, r->next->bytes);
+        }
+
+        r->next++;
+
+        if (order == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Copies the records whose key begins with app 00, and replaces some. */
 static void
 mds_generation_copy_table(mds_generation_t *generation, mds_lmdb_t *from,
-                          unsigned table, mds_str_t app,
+                          unsigned table, mds_str_t app, mds_replacements_t *r,
                           mds_generation_put_t put)
 {
     mds_str_t          prefix = { app.len + 1, app.data };
@@ -139,17 +172,25 @@ mds_generation_copy_table(mds_generation_t *generation, mds_lmdb_t *from,
     mds_str_t          key, value;
 
     while (mds_lmdb_next(cursor, &key, &value) && mds_str_starts(key, prefix)) {
-        put(generation, key, value);
+        if (!mds_generation_put_below(generation, r, &key, put)) {
+            put(generation, key, value);
+        }
     }
 
+    (void) mds_generation_put_below(generation, r, NULL, put);
     mds_lmdb_walk_end(cursor);
 }
 
 mds_status_t
 mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
-                    mds_str_t app, mds_error_t *err)
+                    mds_str_t app, const mds_generation_replace_t *replace,
+                    mds_error_t *err)
 {
-    mds_lmdb_t      *lmdb = mds_catalog_lmdb(from);
+    mds_lmdb_t        *lmdb = mds_catalog_lmdb(from);
+    mds_replacements_t lists
+        = { replace->lists, replace->lists + replace->list_count };
+    mds_replacements_t resources
+        = { replace->resources, replace->resources + replace->resource_count };
     char             prefix[MDS_LMDB_KEY_MAX + 1] = "";
     mds_app_record_t record;
     mds_status_t     status = mds_catalog_begin(from, err);
@@ -167,9 +208,9 @@ mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
     if (status == MDS_OK) {
         mds_generation_app(generation, app, &record);
         mds_generation_copy_table(generation, lmdb, MDS_CATALOG_LISTS, app,
-                                  mds_generation_list);
+                                  &lists, mds_generation_list);
         mds_generation_copy_table(generation, lmdb, MDS_CATALOG_RESOURCES, app,
-                                  mds_generation_resource);
+                                  &resources, mds_generation_resource);
         status = mds_lmdb_status(lmdb, err);
     }
 

@@ -27,10 +27,26 @@ void mds_generation_list(mds_generation_t *generation, mds_str_t key,
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                              mds_str_t bytes);
 
-/* Copies all records of an app from another generation, which may lack it. */
+/* A record that takes the place of another; without bytes: none does. */
+typedef struct {
+    mds_str_t key;
+    mds_str_t bytes;
+} mds_generation_record_t;
+
+/* What is replaced of an app, ascending. */
+typedef struct {
+    const mds_generation_record_t *lists;
+    size_t                         list_count;
+    const mds_generation_record_t *resources;
+    size_t                         resource_count;
+} mds_generation_replace_t;
+
+/* Copies the records of an app from another generation, which may lack it, but
+ * those that are replaced. */
 mds_status_t
 mds_generation_copy(mds_generation_t *generation, mds_catalog_t *from,
-                    mds_str_t app, mds_error_t *err) MDS_MUST_CHECK;
+                    mds_str_t app, const mds_generation_replace_t *replace,
+                    mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Seals the file, validates it (mds_validate.h), and only then gives it its

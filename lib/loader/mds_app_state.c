@@ -1,7 +1,7 @@
 /*
- * Loads an app's state: the head, and the parts that the scope takes in, in the
- * order of the document. Contents of external lists are beside the document, so
- * that it can be exported and applied without them.
+ * Loads an app's state: the head, and the parts that the extent takes in, in
+ * the order of the document. Contents of external lists are beside the
+ * document, so that it can be exported and applied without them.
  */
 
 #include "loader/mds_app_state.h"
@@ -12,7 +12,7 @@
 typedef struct {
     mds_journal_t *journal;
     mds_str_t      app;
-    mds_scope_t   *scope;
+    mds_extent_t  *extent;
     mds_json_t    *state;
     mds_places_t  *places;
 } mds_load_t;
@@ -109,9 +109,9 @@ mds_load_part(void *data, const mds_part_t *part, mds_error_t *err)
     status = mds_load_add(load, part, json);
 
     if (status == MDS_OK && part->type == MDS_PART_RELEASE
-        && !load->scope->is_all) {
-        status = mds_scope_add_audience(load->scope,
-                                        mds_json_get(json, "audience"), err);
+        && !load->extent->is_all) {
+        status = mds_extent_add_audience(load->extent,
+                                         mds_json_get(json, "audience"), err);
     }
 
     mds_json_release(json);
@@ -179,7 +179,7 @@ mds_load_orders(mds_load_t *load, mds_part_type_t type, mds_buffer_t *orders,
     return status;
 }
 
-/* Loads the packages, or the releases, of the scope's resources. */
+/* Loads the packages, or the releases, of the extent's resources. */
 static mds_status_t
 mds_load_resources(mds_load_t *load, mds_part_type_t type, mds_error_t *err)
 {
@@ -187,9 +187,9 @@ mds_load_resources(mds_load_t *load, mds_part_type_t type, mds_error_t *err)
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0;
-         status == MDS_OK && i < mds_json_size(load->scope->resources); i++)
+         status == MDS_OK && i < mds_json_size(load->extent->resources); i++)
     {
-        const mds_json_t *resource = mds_json_at(load->scope->resources, i);
+        const mds_json_t *resource = mds_json_at(load->extent->resources, i);
 
         status
             = mds_journal_find_resource(load->journal, load->app, type,
@@ -206,7 +206,7 @@ mds_load_resources(mds_load_t *load, mds_part_type_t type, mds_error_t *err)
     return status;
 }
 
-/* Loads the scope's lists, as far as there are lists of these names. */
+/* Loads the extent's lists, as far as there are lists of these names. */
 static mds_status_t
 mds_load_lists(mds_load_t *load, mds_error_t *err)
 {
@@ -214,10 +214,10 @@ mds_load_lists(mds_load_t *load, mds_error_t *err)
     uint64_t     order;
     mds_status_t status;
 
-    for (size_t i = 0; i < mds_json_size(load->scope->lists); i++) {
+    for (size_t i = 0; i < mds_json_size(load->extent->lists); i++) {
         if (mds_journal_find_list(load->journal, load->app,
                                   mds_json_string(
-                                      mds_json_at(load->scope->lists, i)),
+                                      mds_json_at(load->extent->lists, i)),
                                   &order))
         {
             mds_buffer_add(&orders, &order, sizeof(order));
@@ -230,9 +230,9 @@ mds_load_lists(mds_load_t *load, mds_error_t *err)
     return status;
 }
 
-/* Loads what the scope takes in; its releases add the lists that they name. */
+/* Loads what the extent takes in; its releases add the lists that they name. */
 static mds_status_t
-mds_load_scope(mds_load_t *load, mds_error_t *err)
+mds_load_extent(mds_load_t *load, mds_error_t *err)
 {
     mds_status_t status;
 
@@ -243,11 +243,11 @@ mds_load_scope(mds_load_t *load, mds_error_t *err)
         return status;
     }
 
-    if (mds_scope_has_messages(load->scope)) {
+    if (mds_extent_has_messages(load->extent)) {
         status = mds_load_all_of(load, MDS_PART_MESSAGE, err);
     }
 
-    return status == MDS_OK && mds_scope_has_config(load->scope)
+    return status == MDS_OK && mds_extent_has_config(load->extent)
                ? mds_load_all_of(load, MDS_PART_CONFIG, err)
                : status;
 }
@@ -268,8 +268,8 @@ mds_load_parts(mds_load_t *load, mds_error_t *err)
         return mds_fail_memory(err);
     }
 
-    status = load->scope->is_all ? mds_load_all(load, err)
-                                 : mds_load_scope(load, err);
+    status = load->extent->is_all ? mds_load_all(load, err)
+                                  : mds_load_extent(load, err);
 
     return status == MDS_OK
                    && (mds_buffer_failed(&places->lists)
@@ -294,7 +294,7 @@ mds_load_app(mds_load_t *load, mds_error_t *err)
     /* Without parts, the whole state is there. An app without a key may have
      * to find the one of an older program, among all that it signed. */
     if (!by_parts || mds_json_get(load->state, "key") == NULL) {
-        mds_scope_widen(load->scope);
+        mds_extent_widen(load->extent);
     }
 
     return by_parts ? mds_load_parts(load, err) : MDS_OK;
@@ -307,7 +307,7 @@ mds_load_unknown_app(mds_load_t *load, mds_error_t *err)
     mds_status_t status = mds_journal_get_removed_app(load->journal, load->app,
                                                       err, &load->state);
 
-    mds_scope_widen(load->scope);
+    mds_extent_widen(load->extent);
 
     if (status != MDS_NOT_FOUND) {
         return status;
@@ -320,14 +320,14 @@ mds_load_unknown_app(mds_load_t *load, mds_error_t *err)
 }
 
 mds_status_t
-mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_scope_t *scope,
+mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_extent_t *extent,
                    mds_error_t *err, mds_json_t **state, mds_places_t *places)
 {
     mds_places_t own = { .by_parts = false };
-    mds_scope_t  all = { .is_all = true };
+    mds_extent_t all = { .is_all = true };
     mds_load_t   load = { .journal = journal,
                           .app = app,
-                          .scope = scope == NULL ? &all : scope,
+                          .extent = extent == NULL ? &all : extent,
                           .places = places == NULL ? &own : places };
     mds_status_t status;
 
@@ -354,9 +354,9 @@ mds_app_state_get_whole(mds_journal_t *journal, mds_str_t app, mds_error_t *err,
                         mds_json_t **state)
 {
     mds_places_t places = { .by_parts = false };
-    mds_scope_t  all = { .is_all = true };
+    mds_extent_t all = { .is_all = true };
     mds_load_t   load
-        = { .journal = journal, .app = app, .scope = &all, .places = &places };
+        = { .journal = journal, .app = app, .extent = &all, .places = &places };
     mds_status_t status = mds_load_app(&load, err);
 
     if (status == MDS_OK) {

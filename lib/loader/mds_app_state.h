@@ -1,6 +1,6 @@
 /*
  * mds_app_state: the JSON state of one app (drawn in mds_loader.h), whole or
- * within a scope.
+ * within a extent.
  *
  * The journal keeps it by parts (mds_journal_parts.h): each list, package,
  * release and message, and the numbers of the settings, is one, and the rest of
@@ -16,8 +16,8 @@
 #ifndef MDS_APP_STATE_H
 #define MDS_APP_STATE_H
 
+#include "loader/mds_extent.h"
 #include "loader/mds_journal_parts.h"
-#include "loader/mds_scope.h"
 
 /* Where the journal has the parts of a state that was loaded: their orders
  * (uint64_t), as they come in the state. */
@@ -35,11 +35,11 @@ void mds_places_free(mds_places_t *places);
  * Loads the state of an app from the journal, within one of its transactions.
  * A removed app comes as it was left; one that was never there as an empty
  * document with its name. *state is a new reference; places, unless NULL, is
- * filled, and freed by the caller. The scope, unless NULL, is widened where
+ * filled, and freed by the caller. The extent, unless NULL, is widened where
  * only the whole state can be loaded.
  */
 mds_status_t
-mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_scope_t *scope,
+mds_app_state_load(mds_journal_t *journal, mds_str_t app, mds_extent_t *extent,
                    mds_error_t *err, mds_json_t **state,
                    mds_places_t *places) MDS_MUST_CHECK;
 

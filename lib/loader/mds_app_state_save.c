@@ -1,14 +1,14 @@
 /*
- * Saves an app's state by parts. Items are matched with those that were loaded
- * (mds_match.h), so that a part keeps its order as long as it keeps its place,
- * and only parts whose bytes differ are written.
+ * Saves an app's state by parts. Items are paired with those that were loaded
+ * (mds_pairing.h), so that a part keeps its order as long as it keeps its
+ * place, and only parts whose bytes differ are written.
  */
 
 #include "loader/mds_app_state.h"
 
 #include <stdlib.h>
 
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 
 /* The room between two parts that are added one after the other. */
 #define MDS_ORDER_STEP (UINT64_C(1) << 24)
@@ -30,7 +30,7 @@ typedef struct {
     const mds_json_t *after;
     const uint64_t   *old_orders; /* NULL: the journal has none of them */
     uint64_t         *orders;     /* of those after */
-    mds_match_t       match;
+    mds_pairing_t     pairing;
 } mds_save_parts_t;
 
 /* --- orders */
@@ -68,9 +68,9 @@ mds_save_keep_orders(mds_save_parts_t *parts)
 {
     uint64_t last = 0;
 
-    for (size_t i = 0; i < parts->match.after_count; i++) {
-        size_t   was = parts->match.before[i];
-        uint64_t order = was == MDS_MATCH_NONE || parts->old_orders == NULL
+    for (size_t i = 0; i < parts->pairing.after_count; i++) {
+        size_t   was = parts->pairing.before[i];
+        uint64_t order = was == MDS_PAIRING_NONE || parts->old_orders == NULL
                              ? 0
                              : parts->old_orders[was];
 
@@ -84,7 +84,7 @@ mds_save_keep_orders(mds_save_parts_t *parts)
 static void
 mds_save_order(mds_save_t *save, mds_save_parts_t *parts)
 {
-    size_t   count = parts->match.after_count, end;
+    size_t   count = parts->pairing.after_count, end;
     uint64_t low = 0;
 
     mds_save_keep_orders(parts);
@@ -114,7 +114,7 @@ mds_save_order(mds_save_t *save, mds_save_parts_t *parts)
 static void
 mds_save_order_by_id(mds_save_parts_t *parts)
 {
-    for (size_t i = 0; i < parts->match.after_count; i++) {
+    for (size_t i = 0; i < parts->pairing.after_count; i++) {
         parts->orders[i]
             = (uint64_t) mds_json_get_integer(mds_json_at(parts->after, i),
                                               "id");
@@ -152,13 +152,14 @@ mds_save_old_order(const mds_save_parts_t *parts, size_t i, uint64_t *order)
 static void
 mds_save_delete(mds_save_t *save, const mds_save_parts_t *parts)
 {
-    for (size_t i = 0; save->places->by_parts && i < parts->match.before_count;
-         i++) {
-        size_t   now = parts->match.after[i];
+    for (size_t i = 0;
+         save->places->by_parts && i < parts->pairing.before_count; i++)
+    {
+        size_t   now = parts->pairing.after[i];
         uint64_t order;
 
         if (!mds_save_old_order(parts, i, &order)
-            || (now != MDS_MATCH_NONE && parts->orders[now] == order
+            || (now != MDS_PAIRING_NONE && parts->orders[now] == order
                 && mds_json_equal(mds_json_at(parts->before, i),
                                   mds_json_at(parts->after, now))))
         {
@@ -168,7 +169,7 @@ mds_save_delete(mds_save_t *save, const mds_save_parts_t *parts)
         mds_journal_delete_index(save->journal, save->app, parts->type,
                                  mds_json_at(parts->before, i), order);
 
-        if (now == MDS_MATCH_NONE || parts->orders[now] != order) {
+        if (now == MDS_PAIRING_NONE || parts->orders[now] != order) {
             mds_journal_delete_part(save->journal, save->app, parts->type,
                                     order);
         }
@@ -181,9 +182,9 @@ static uint64_t
 mds_save_since(const mds_save_t *save, const mds_save_parts_t *parts, size_t i)
 {
     const mds_json_t *item = mds_json_at(parts->after, i);
-    size_t            was = parts->match.before[i];
+    size_t            was = parts->pairing.before[i];
 
-    if (was == MDS_MATCH_NONE
+    if (was == MDS_PAIRING_NONE
         || !mds_json_equal(mds_json_at(parts->before, was), item))
     {
         return save->serial;
@@ -240,14 +241,14 @@ static mds_status_t
 mds_save_parts(mds_save_t *save, mds_save_parts_t *parts, mds_error_t *err)
 {
     mds_status_t status
-        = mds_match_init(parts->before, parts->after, &parts->match);
+        = mds_pairing_init(parts->before, parts->after, &parts->pairing);
 
     if (status != MDS_OK) {
         return mds_fail_memory(err);
     }
 
     parts->orders
-        = calloc(parts->match.after_count + 1, sizeof(*parts->orders));
+        = calloc(parts->pairing.after_count + 1, sizeof(*parts->orders));
 
     if (parts->orders == NULL) {
         status = mds_fail_memory(err);
@@ -262,12 +263,13 @@ mds_save_parts(mds_save_t *save, mds_save_parts_t *parts, mds_error_t *err)
         mds_save_delete(save, parts);
     }
 
-    for (size_t i = 0; status == MDS_OK && i < parts->match.after_count; i++) {
+    for (size_t i = 0; status == MDS_OK && i < parts->pairing.after_count; i++)
+    {
         status = mds_save_put(save, parts, i, err);
     }
 
     free(parts->orders);
-    mds_match_free(&parts->match);
+    mds_pairing_free(&parts->pairing);
 
     return status;
 }

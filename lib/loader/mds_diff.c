@@ -3,7 +3,7 @@
 #include "loader/mds_diff.h"
 
 #include "loader/mds_app_state.h"
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 
 typedef struct {
     mds_json_t  *changes;
@@ -60,11 +60,11 @@ static mds_json_t *
 mds_diff_order(const mds_json_t *array)
 {
     mds_json_t *order = mds_json_array_new();
-    char        id[MDS_MATCH_ID_MAX];
+    char        id[MDS_ITEM_ID_MAX];
 
     for (size_t i = 0; i < mds_json_size(array); i++) {
         if (mds_json_append(order, mds_json_string_new(
-                                       mds_match_id(mds_json_at(array, i), id)))
+                                       mds_item_id(mds_json_at(array, i), id)))
             != MDS_OK)
         {
             mds_json_release(order);
@@ -80,13 +80,13 @@ static void
 mds_diff_add_place(mds_diff_t *d, const mds_json_t *array, size_t index)
 {
     mds_json_t *change = mds_json_at(d->changes, mds_json_size(d->changes) - 1);
-    char        id[MDS_MATCH_ID_MAX];
+    char        id[MDS_ITEM_ID_MAX];
 
     if (d->status == MDS_OK) {
         d->status
             = mds_json_set(change, "behind",
                            index == 0 ? mds_json_null_new()
-                                      : mds_json_string_new(mds_match_id(
+                                      : mds_json_string_new(mds_item_id(
                                           mds_json_at(array, index - 1), id)));
     }
 }
@@ -94,31 +94,31 @@ mds_diff_add_place(mds_diff_t *d, const mds_json_t *array, size_t index)
 static void
 mds_diff_items(mds_diff_t *d, const char *what, const char *whats,
                bool has_places, const mds_json_t *before,
-               const mds_json_t *after, const mds_match_t *match)
+               const mds_json_t *after, const mds_pairing_t *pairing)
 {
-    char id[MDS_MATCH_ID_MAX];
+    char id[MDS_ITEM_ID_MAX];
 
-    for (size_t i = 0; i < match->before_count; i++) {
+    for (size_t i = 0; i < pairing->before_count; i++) {
         const mds_json_t *item = mds_json_at(before, i);
-        bool              is_removed = match->after[i] == MDS_MATCH_NONE;
+        bool              is_removed = pairing->after[i] == MDS_PAIRING_NONE;
 
-        mds_diff_add(d, what, mds_match_id(item, id), item,
-                     is_removed ? NULL : mds_json_at(after, match->after[i]));
+        mds_diff_add(d, what, mds_item_id(item, id), item,
+                     is_removed ? NULL : mds_json_at(after, pairing->after[i]));
 
         if (is_removed && has_places) {
             mds_diff_add_place(d, before, i);
         }
     }
 
-    for (size_t i = 0; i < match->after_count; i++) {
+    for (size_t i = 0; i < pairing->after_count; i++) {
         const mds_json_t *item = mds_json_at(after, i);
 
-        if (match->before[i] == MDS_MATCH_NONE) {
-            mds_diff_add(d, what, mds_match_id(item, id), NULL, item);
+        if (pairing->before[i] == MDS_PAIRING_NONE) {
+            mds_diff_add(d, what, mds_item_id(item, id), NULL, item);
         }
     }
 
-    if (mds_match_is_reordered(match)) {
+    if (mds_pairing_is_reordered(pairing)) {
         mds_json_t *old = mds_diff_order(before);
         mds_json_t *new = mds_diff_order(after);
 
@@ -133,15 +133,15 @@ mds_diff_arrays(mds_diff_t *d, const char *what, const char *whats,
                 bool has_places, const mds_json_t *before,
                 const mds_json_t *after)
 {
-    mds_match_t match;
+    mds_pairing_t pairing;
 
-    if (mds_match_init(before, after, &match) != MDS_OK) {
+    if (mds_pairing_init(before, after, &pairing) != MDS_OK) {
         d->status = MDS_NO_MEMORY;
         return;
     }
 
-    mds_diff_items(d, what, whats, has_places, before, after, &match);
-    mds_match_free(&match);
+    mds_diff_items(d, what, whats, has_places, before, after, &pairing);
+    mds_pairing_free(&pairing);
 }
 
 /* Returns the app's name, or NULL if the app was removed. */

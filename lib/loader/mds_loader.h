@@ -14,6 +14,9 @@
  *     "applied":  its last change by a document,
  *     "removed":  true, if the app was removed: its document is empty }
  *
+ * Most steps load a part of the state alone, their extent (mds_extent.h); it is
+ * a state of the same form.
+ *
  * The edited document is checked; the files that it names are stored, and
  * deltas made; the next generation is compiled, signed, validated and put
  * in place; then the journal is committed, which makes the change, and CURRENT
@@ -24,6 +27,7 @@
 #ifndef MDS_LOADER_H
 #define MDS_LOADER_H
 
+#include "loader/mds_extent.h"
 #include "loader/mds_journal.h"
 #include "sign/mds_sign.h"
 #include "json/mds_json.h"
@@ -85,6 +89,16 @@ mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
                                    mds_json_t *state, mds_error_t *err);
 
+/*
+ * Finds, by the data of an edit and within one of the journal's transactions,
+ * what the edit may touch (mds_extent.h); the extent comes as all zero. An app
+ * that the journal does not keep by parts has nothing that can be found: the
+ * extent is all of it then.
+ */
+typedef mds_status_t (*mds_find_extent_t)(mds_loader_t *loader, mds_str_t app,
+                                          const void *data, mds_error_t *err,
+                                          mds_extent_t *extent);
+
 typedef mds_status_t (*mds_precondition_t)(mds_loader_t *loader, void *data,
                                            const mds_json_t *before,
                                            mds_error_t      *err);
@@ -122,8 +136,10 @@ typedef struct {
      * state as it is. */
     mds_precondition_t precondition;
 
+    mds_find_extent_t
+               find_extent; /* NULL: the change may touch all of the app */
     mds_edit_t edit;
-    void      *data; /* for both */
+    void      *data; /* for all three */
 } mds_change_t;
 
 typedef struct {

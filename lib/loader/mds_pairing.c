@@ -1,34 +1,34 @@
-/* Matches items by numbers that are given to their ids. */
+/* Pairs items by numbers that are given to their ids. */
 
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mds_intern.h"
 
-#define MDS_MATCH_TWIN_MAX (MDS_MATCH_ID_MAX + 16)
+#define MDS_PAIRING_TWIN_MAX (MDS_ITEM_ID_MAX + 16)
 
 /* Appends a value to an id of len bytes, and returns the new length. */
 static size_t
-mds_match_add_to_id(char *id, size_t len, const mds_json_t *value)
+mds_pairing_add_to_id(char *id, size_t len, const mds_json_t *value)
 {
     char  *text = NULL;
     size_t text_len;
     int    n = 0;
 
-    if (value == NULL || len >= MDS_MATCH_ID_MAX) {
+    if (value == NULL || len >= MDS_ITEM_ID_MAX) {
         return len;
     }
 
     if (mds_json_is_string(value)) {
-        n = snprintf(id + len, MDS_MATCH_ID_MAX - len, "%s%.*s",
+        n = snprintf(id + len, MDS_ITEM_ID_MAX - len, "%s%.*s",
                      len > 0 ? " " : "", MDS_STR(mds_json_string(value)));
 
     } else if (mds_json_dump(value, MDS_JSON_COMPACT, NULL, &text, &text_len)
                == MDS_OK)
     {
-        n = snprintf(id + len, MDS_MATCH_ID_MAX - len, "%s%s",
+        n = snprintf(id + len, MDS_ITEM_ID_MAX - len, "%s%s",
                      len > 0 ? " " : "", text);
         free(text);
     }
@@ -39,7 +39,7 @@ mds_match_add_to_id(char *id, size_t len, const mds_json_t *value)
 /* A package has no id of its own: its id names the resource, version and
  * devices that it is for. */
 mds_str_t
-mds_match_id(const mds_json_t *item, char id[MDS_MATCH_ID_MAX])
+mds_item_id(const mds_json_t *item, char id[MDS_ITEM_ID_MAX])
 {
     static const char *const keys[]
         = { "kind", "name", "version", "platform", "channel", "rules" };
@@ -51,17 +51,17 @@ mds_match_id(const mds_json_t *item, char id[MDS_MATCH_ID_MAX])
     }
 
     if (mds_json_is_integer(own)) {
-        len = mds_match_add_to_id(id, 0, own);
+        len = mds_pairing_add_to_id(id, 0, own);
         return (mds_str_t){ len, id };
     }
 
     for (size_t i = 0; i < mds_nelems(keys); i++) {
-        len = mds_match_add_to_id(id, len, mds_json_get(item, keys[i]));
+        len = mds_pairing_add_to_id(id, len, mds_json_get(item, keys[i]));
     }
 
     /* A long id is cut, but not in the middle of a character. */
-    if (len >= MDS_MATCH_ID_MAX) {
-        len = MDS_MATCH_ID_MAX - 1;
+    if (len >= MDS_ITEM_ID_MAX) {
+        len = MDS_ITEM_ID_MAX - 1;
 
         while (len > 0 && !mds_str_is_utf8((mds_str_t){ len, id })) {
             len--;
@@ -73,8 +73,8 @@ mds_match_id(const mds_json_t *item, char id[MDS_MATCH_ID_MAX])
 
 /* Returns the id, with " #2" behind it if the side has had it already. */
 static mds_str_t
-mds_match_number_twin(mds_intern_t *seen, mds_str_t id,
-                      char twin[MDS_MATCH_TWIN_MAX])
+mds_pairing_number_twin(mds_intern_t *seen, mds_str_t id,
+                        char twin[MDS_PAIRING_TWIN_MAX])
 {
     mds_str_t name = id;
     bool      fresh;
@@ -84,7 +84,7 @@ mds_match_number_twin(mds_intern_t *seen, mds_str_t id,
             return name;
         }
 
-        name.len = (size_t) snprintf(twin, MDS_MATCH_TWIN_MAX, "%.*s #%u",
+        name.len = (size_t) snprintf(twin, MDS_PAIRING_TWIN_MAX, "%.*s #%u",
                                      MDS_STR(id), n);
         name.data = twin;
     }
@@ -92,18 +92,19 @@ mds_match_number_twin(mds_intern_t *seen, mds_str_t id,
 
 /* Sets the index of each item of a side by the number of its id. */
 static mds_status_t
-mds_match_number(const mds_json_t *array, mds_intern_t *ids, size_t *numbers,
-                 size_t *indexes)
+mds_pairing_number(const mds_json_t *array, mds_intern_t *ids, size_t *numbers,
+                   size_t *indexes)
 {
     mds_intern_t *seen = mds_intern_new();
-    char          id[MDS_MATCH_ID_MAX], twin[MDS_MATCH_TWIN_MAX];
+    char          id[MDS_ITEM_ID_MAX], twin[MDS_PAIRING_TWIN_MAX];
     bool          fresh;
     mds_status_t  status = seen == NULL ? MDS_NO_MEMORY : MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(array); i++) {
-        mds_str_t name = mds_match_id(mds_json_at(array, i), id);
+        mds_str_t name = mds_item_id(mds_json_at(array, i), id);
         uint32_t  number
-            = mds_intern(ids, mds_match_number_twin(seen, name, twin), &fresh);
+            = mds_intern(ids, mds_pairing_number_twin(seen, name, twin),
+                         &fresh);
 
         if (number == UINT32_MAX) {
             status = MDS_NO_MEMORY;
@@ -118,12 +119,12 @@ mds_match_number(const mds_json_t *array, mds_intern_t *ids, size_t *numbers,
 }
 
 static size_t *
-mds_match_new_indexes(size_t count)
+mds_pairing_new_indexes(size_t count)
 {
     size_t *indexes = calloc(count + 1, sizeof(*indexes));
 
     for (size_t i = 0; indexes != NULL && i < count; i++) {
-        indexes[i] = MDS_MATCH_NONE;
+        indexes[i] = MDS_PAIRING_NONE;
     }
 
     return indexes;
@@ -131,7 +132,7 @@ mds_match_new_indexes(size_t count)
 
 /* Replaces each number by the index that the other side has for it. */
 static void
-mds_match_look_up(size_t *numbers, size_t count, const size_t *indexes)
+mds_pairing_look_up(size_t *numbers, size_t count, const size_t *indexes)
 {
     for (size_t i = 0; i < count; i++) {
         numbers[i] = indexes[numbers[i]];
@@ -139,28 +140,28 @@ mds_match_look_up(size_t *numbers, size_t count, const size_t *indexes)
 }
 
 mds_status_t
-mds_match_init(const mds_json_t *before, const mds_json_t *after,
-               mds_match_t *match)
+mds_pairing_init(const mds_json_t *before, const mds_json_t *after,
+                 mds_pairing_t *pairing)
 {
     size_t        old = mds_json_size(before), new = mds_json_size(after);
-    size_t       *old_indexes = mds_match_new_indexes(old + new);
-    size_t       *new_indexes = mds_match_new_indexes(old + new);
+    size_t       *old_indexes = mds_pairing_new_indexes(old + new);
+    size_t       *new_indexes = mds_pairing_new_indexes(old + new);
     mds_intern_t *ids = mds_intern_new();
-    mds_match_t   made
-        = { mds_match_new_indexes(old), mds_match_new_indexes(new), old, new };
-    mds_status_t status = MDS_NO_MEMORY;
+    mds_pairing_t made = { mds_pairing_new_indexes(old),
+                           mds_pairing_new_indexes(new), old, new };
+    mds_status_t  status = MDS_NO_MEMORY;
 
     if (old_indexes != NULL && new_indexes != NULL && ids != NULL
         && made.after != NULL && made.before != NULL
-        && mds_match_number(before, ids, made.after, old_indexes) == MDS_OK
-        && mds_match_number(after, ids, made.before, new_indexes) == MDS_OK)
+        && mds_pairing_number(before, ids, made.after, old_indexes) == MDS_OK
+        && mds_pairing_number(after, ids, made.before, new_indexes) == MDS_OK)
     {
-        mds_match_look_up(made.after, old, new_indexes);
-        mds_match_look_up(made.before, new, old_indexes);
-        *match = made;
+        mds_pairing_look_up(made.after, old, new_indexes);
+        mds_pairing_look_up(made.before, new, old_indexes);
+        *pairing = made;
         status = MDS_OK;
     } else {
-        mds_match_free(&made);
+        mds_pairing_free(&made);
     }
 
     free(old_indexes);
@@ -171,27 +172,27 @@ mds_match_init(const mds_json_t *before, const mds_json_t *after,
 }
 
 void
-mds_match_free(mds_match_t *match)
+mds_pairing_free(mds_pairing_t *pairing)
 {
-    free(match->after);
-    free(match->before);
+    free(pairing->after);
+    free(pairing->before);
 }
 
 bool
-mds_match_is_reordered(const mds_match_t *match)
+mds_pairing_is_reordered(const mds_pairing_t *pairing)
 {
     size_t next = 0;
 
-    for (size_t i = 0; i < match->after_count; i++) {
-        if (match->before[i] == MDS_MATCH_NONE) {
+    for (size_t i = 0; i < pairing->after_count; i++) {
+        if (pairing->before[i] == MDS_PAIRING_NONE) {
             continue;
         }
 
-        if (match->before[i] < next) {
+        if (pairing->before[i] < next) {
             return true;
         }
 
-        next = match->before[i] + 1;
+        next = pairing->before[i] + 1;
     }
 
     return false;

@@ -14,7 +14,7 @@
 #include "loader/mds_app_state.h"
 #include "loader/mds_diff.h"
 #include "loader/mds_edit_internal.h"
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 
 /* Names the document while it is checked; a JSON pointer follows. */
 #define MDS_REVERT_WHAT "the document"
@@ -191,7 +191,7 @@ static mds_json_t *
 mds_revert_find_part(const mds_json_t *document, const char *text)
 {
     static const char prefix[] = MDS_REVERT_WHAT ": /";
-    char              array[16] = "", id[MDS_MATCH_ID_MAX];
+    char              array[16] = "", id[MDS_ITEM_ID_MAX];
     size_t            len;
     const mds_json_t *item;
 
@@ -217,7 +217,7 @@ mds_revert_find_part(const mds_json_t *document, const char *text)
     array[len - 1] = '\0'; /* "releases" have changes of a "release" */
 
     return mds_json_pack("{s:s, s:o}", "what", array, "id",
-                         mds_json_string_new(mds_match_id(item, id)));
+                         mds_json_string_new(mds_item_id(item, id)));
 }
 
 /* Checks what is left: a release needs its package, for example. */

@@ -4,7 +4,7 @@
  */
 
 #include "loader/mds_diff.h"
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 #include "loader/mds_revert_internal.h"
 
 /* Returns the index of an equal item, the first from `near` on; the size of the
@@ -28,9 +28,9 @@ mds_revert_find(const mds_json_t *array, const mds_json_t *item, size_t near)
 static bool
 mds_revert_has_id(const mds_json_t *item, mds_str_t id)
 {
-    char own[MDS_MATCH_ID_MAX];
+    char own[MDS_ITEM_ID_MAX];
 
-    return mds_str_eq(mds_match_id(item, own), id);
+    return mds_str_eq(mds_item_id(item, own), id);
 }
 
 static size_t

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "loader/mds_diff.h"
-#include "loader/mds_match.h"
+#include "loader/mds_pairing.h"
 #include "loader/mds_revert_internal.h"
 
 #define MDS_NO_PLACE SIZE_MAX
@@ -76,7 +76,7 @@ mds_order_place(const mds_json_t *ids, const mds_json_t *array)
     size_t        count = mds_json_size(array), near = 0;
     mds_placed_t *items = calloc(count + 1, sizeof(*items));
     mds_json_t   *index = mds_order_index(ids);
-    char          id[MDS_MATCH_ID_MAX];
+    char          id[MDS_ITEM_ID_MAX];
 
     if (items == NULL || index == NULL) {
         free(items);
@@ -87,7 +87,7 @@ mds_order_place(const mds_json_t *ids, const mds_json_t *array)
     for (size_t i = 0; i < count; i++) {
         items[i].index = i;
         items[i].place
-            = mds_order_take(index, mds_match_id(mds_json_at(array, i), id),
+            = mds_order_take(index, mds_item_id(mds_json_at(array, i), id),
                              near);
 
         if (items[i].place != MDS_NO_PLACE) {

@@ -246,19 +246,19 @@ mds_epochs_add_app(void *data, mds_str_t app, mds_error_t *err)
 static mds_status_t
 mds_epochs_renew_app(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
 {
-    mds_scope_t  scope = { .is_all = false };
+    mds_extent_t extent = { .is_all = false };
     mds_places_t places;
     mds_json_t  *before, *after, *config;
     uint32_t     epoch;
     mds_status_t status
-        = mds_scope_add_resource(&scope, MDS_KIND_CONFIG, mds_str(""), err);
+        = mds_extent_add_resource(&extent, MDS_KIND_CONFIG, mds_str(""), err);
 
     if (status == MDS_OK) {
         status
-            = mds_app_state_load(journal, app, &scope, err, &before, &places);
+            = mds_app_state_load(journal, app, &extent, err, &before, &places);
     }
 
-    mds_scope_free(&scope);
+    mds_extent_free(&extent);
 
     if (status != MDS_OK) {
         return status;

@@ -48,7 +48,6 @@ mds_update_begin(mds_update_t *u, mds_error_t *err)
 
     u->serial = mds_journal_get_serial(loader->journal) + 1;
     u->now_ms = mds_time_now_ms();
-    u->warnings = mds_json_array_new();
     u->list_counts = mds_json_object_new();
 
     return status == MDS_OK
@@ -56,13 +55,29 @@ mds_update_begin(mds_update_t *u, mds_error_t *err)
                : status;
 }
 
+/* Finds what the change may touch. */
+static mds_status_t
+mds_update_find_extent(mds_update_t *u, mds_error_t *err)
+{
+    const mds_change_t *change = u->change;
+
+    if (change->find_extent == NULL) {
+        mds_extent_widen(&u->extent);
+        return MDS_OK;
+    }
+
+    return change->find_extent(u->loader, change->app, change->data, err,
+                               &u->extent);
+}
+
 /* Loads the state of the app, which exists or may be made. */
 static mds_status_t
 mds_update_load(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
-    mds_status_t status = mds_app_state_load(u->loader->journal, change->app,
-                                             NULL, err, &u->before, &u->places);
+    mds_status_t        status
+        = mds_app_state_load(u->loader->journal, change->app, &u->extent, err,
+                             &u->before, &u->places);
 
     if (status == MDS_OK
         && (mds_json_get(u->before, "serial") == NULL
@@ -134,7 +149,7 @@ mds_update_complete_model(mds_update_t *u, mds_error_t *err)
 
     u->model->removed = mds_json_get_bool(u->after, "removed");
 
-    return status == MDS_OK
+    return status == MDS_OK && mds_extent_has_messages(&u->extent)
                ? mds_message_fill_model(u->after, u->now_ms, u->model, err)
                : status;
 }
@@ -312,8 +327,9 @@ mds_update_commit(mds_update_t *u, mds_error_t *err)
     return mds_journal_commit(u->loader->journal, err);
 }
 
+/* Releases what one run of the steps has made. */
 static void
-mds_update_free(mds_update_t *u)
+mds_update_reset(mds_update_t *u)
 {
     mds_model_free(u->model);
     mds_places_free(&u->places);
@@ -322,9 +338,80 @@ mds_update_free(mds_update_t *u)
     mds_json_release(u->document);
     mds_json_release(u->changes);
     mds_json_release(u->warnings);
+    mds_buffer_free(&u->stale);
+
+    u->model = NULL;
+    u->before = u->after = u->document = u->changes = u->warnings = NULL;
+    u->stale = (mds_buffer_t){ 0 };
+}
+
+static void
+mds_update_free(mds_update_t *u)
+{
+    mds_update_reset(u);
+    mds_extent_free(&u->extent);
     mds_json_release(u->list_counts);
     mds_created_files_free(u->created);
-    mds_buffer_free(&u->stale);
+}
+
+/* Runs the steps that load no more than the extent. */
+static mds_status_t
+mds_update_run(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status;
+
+    u->warnings = mds_json_array_new();
+
+    if ((status = mds_update_edit(u, err)) != MDS_OK           /* 3 */
+        || (status = mds_update_check(u, err)) != MDS_OK       /* 4 */
+        || (status = mds_update_store_files(u, err)) != MDS_OK /* 5 */
+        || (status = mds_update_compare(u, err)) != MDS_OK
+        || !mds_update_is_made(u))
+    {
+        return status;
+    }
+
+    status = mds_update_prepare(u, err); /* 6 */
+
+    return status == MDS_OK ? mds_update_build(u, err) /* 7, 8 */
+                            : status;
+}
+
+/*
+ * Runs the steps in the extent of the change. If what they find is wrong, they
+ * are repeated for the whole app: only then a message can name the place in the
+ * document, and what there is instead of a name that was not found. That takes
+ * its time, but failures are rare.
+ */
+static mds_status_t
+mds_update_run_in_extent(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status = mds_update_find_extent(u, err);
+
+    if (status == MDS_OK) {
+        status = mds_update_run(u, err);
+    }
+
+    switch (status) {
+    case MDS_INVALID:
+    case MDS_NOT_FOUND:
+    case MDS_EXISTS:
+    case MDS_CONFLICT:
+    case MDS_DENIED:
+        break;
+
+    default:
+        return status;
+    }
+
+    if (u->extent.is_all) {
+        return status;
+    }
+
+    mds_update_reset(u);
+    mds_extent_widen(&u->extent);
+
+    return mds_update_run(u, err);
 }
 
 /* The numbers of the steps are those of "Update sequence" in docs/design.md. */
@@ -337,10 +424,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 
     if ((status = mds_journal_write(loader->journal, err)) != MDS_OK /* 1 */
         || (status = mds_update_begin(&u, err)) != MDS_OK            /* 2 */
-        || (status = mds_update_edit(&u, err)) != MDS_OK             /* 3 */
-        || (status = mds_update_check(&u, err)) != MDS_OK            /* 4 */
-        || (status = mds_update_store_files(&u, err)) != MDS_OK      /* 5 */
-        || (status = mds_update_compare(&u, err)) != MDS_OK)
+        || (status = mds_update_run_in_extent(&u, err)) != MDS_OK)
     {
         goto failed;
     }
@@ -354,9 +438,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
         mds_journal_abort(loader->journal);
 
     } else {
-        if ((status = mds_update_prepare(&u, err)) != MDS_OK  /* 6 */
-            || (status = mds_update_build(&u, err)) != MDS_OK /* 7, 8 */
-            || (status = mds_update_record(&u, err)) != MDS_OK
+        if ((status = mds_update_record(&u, err)) != MDS_OK
             || (status = mds_update_lint(&u, err)) != MDS_OK
             || (status = mds_update_commit(&u, err)) != MDS_OK) /* 9 */
         {

@@ -29,6 +29,7 @@ typedef struct {
     int64_t             now_ms;
     uint64_t            serial; /* of the next generation */
 
+    mds_extent_t extent;   /* what the states below have of the app */
     mds_places_t places;   /* of the parts of before */
     mds_json_t  *before;   /* the app's state */
     mds_json_t  *after;    /* the same, edited */

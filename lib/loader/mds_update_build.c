@@ -17,17 +17,30 @@
 #include "loader/mds_setting_ids.h"
 #include "loader/mds_update.h"
 
+/* What a change within a extent replaces: the records of its resources and
+ * lists. All of them are in the model's arena. */
+typedef struct {
+    const mds_extent_t      *extent;
+    const mds_json_t        *before; /* the state, within the extent */
+    mds_generation_record_t *lists;  /* by key */
+    size_t                   list_count;
+    mds_generation_record_t *resources; /* by key */
+    size_t                   resource_count;
+} mds_build_parts_t;
+
 typedef struct {
     mds_compile_t      compile; /* first: the callbacks get its address */
     mds_loader_t      *loader;
     const mds_model_t *model; /* of the app that changed; NULL: none did */
     const mds_key_t   *key;   /* NULL: none was given */
-    mds_signing_t      signing;
-    int64_t            now_ms;
-    mds_generation_t  *generation;
-    mds_catalog_t     *before; /* NULL: nothing of it can be copied */
-    bool               compiled;
-    mds_file_id_t      file_id; /* of the generation, once it is validated */
+    mds_build_parts_t
+                     *parts; /* of a change within a extent; NULL: of no such */
+    mds_signing_t     signing;
+    int64_t           now_ms;
+    mds_generation_t *generation;
+    mds_catalog_t    *before; /* NULL: nothing of it can be copied */
+    bool              compiled;
+    mds_file_id_t     file_id; /* of the generation, once it is validated */
 } mds_build_run_t;
 
 static mds_status_t
@@ -79,14 +92,52 @@ mds_build_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                                    err, body, signature);
 }
 
+static int
+mds_build_record_cmp(const void *a, const void *b)
+{
+    return mds_str_cmp(((const mds_generation_record_t *) a)->key,
+                       ((const mds_generation_record_t *) b)->key);
+}
+
+/* Keeps the record that takes the place of the one of its key. */
+static mds_status_t
+mds_build_keep(mds_build_run_t *run, mds_generation_record_t *records,
+               size_t count, mds_str_t key, mds_str_t bytes, mds_error_t *err)
+{
+    mds_generation_record_t  wanted = { .key = key };
+    mds_generation_record_t *found
+        = bsearch(&wanted, records, count, sizeof(*records),
+                  mds_build_record_cmp);
+
+    if (found == NULL) {
+        return mds_fail(err, MDS_INVALID, "a record is outside the extent");
+    }
+
+    found->bytes = mds_arena_str(run->model->arena, bytes);
+    return found->bytes.data == NULL ? mds_fail_memory(err) : MDS_OK;
+}
+
 static mds_status_t
 mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
                mds_error_t *err)
 {
-    (void) err;
-    mds_generation_resource(((mds_build_run_t *) c)->generation, key, record);
+    mds_build_run_t *run = (mds_build_run_t *) c;
 
+    if (run->parts != NULL) {
+        return mds_build_keep(run, run->parts->resources,
+                              run->parts->resource_count, key, record, err);
+    }
+
+    mds_generation_resource(run->generation, key, record);
     return MDS_OK;
+}
+
+/* Returns the key of the record of a list of the document. */
+static mds_str_t
+mds_build_list_key(const mds_model_t *model, mds_str_t name)
+{
+    return mds_arena_printf(model->arena, "%.*s%c%.*s", MDS_STR(model->app), 0,
+                            MDS_STR(name));
 }
 
 static mds_status_t
@@ -96,6 +147,11 @@ mds_build_list(mds_build_run_t *run, mds_str_t key, const mds_list_t *list,
     mds_status_t status = key.data == NULL
                               ? mds_fail_memory(err)
                               : mds_compile_list(list, err, record);
+
+    if (status == MDS_OK && run->parts != NULL) {
+        return mds_build_keep(run, run->parts->lists, run->parts->list_count,
+                              key, mds_buffer_str(record), err);
+    }
 
     if (status == MDS_OK) {
         mds_generation_list(run->generation, key, mds_buffer_str(record));
@@ -126,9 +182,7 @@ mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
     }
 
     for (size_t i = 0; status == MDS_OK && i < model->list_count; i++) {
-        mds_str_t key
-            = mds_arena_printf(model->arena, "%.*s%c%.*s", MDS_STR(model->app),
-                               0, MDS_STR(model->lists[i].name));
+        mds_str_t key = mds_build_list_key(model, model->lists[i].name);
 
         status = mds_build_list(run, key, &model->lists[i], &record, err);
     }
@@ -181,10 +235,142 @@ mds_build_from_journal(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     return status;
 }
 
+static void
+mds_build_add_key(mds_generation_record_t *records, size_t *count,
+                  mds_str_t key)
+{
+    records[(*count)++] = (mds_generation_record_t){ .key = key };
+}
+
+/* Sorts records by their keys, each once. */
+static void
+mds_build_sort(mds_generation_record_t *records, size_t *count)
+{
+    size_t kept = 0;
+
+    qsort(records, *count, sizeof(*records), mds_build_record_cmp);
+
+    for (size_t i = 0; i < *count; i++) {
+        if (kept == 0 || !mds_str_eq(records[kept - 1].key, records[i].key)) {
+            records[kept++] = records[i];
+        }
+    }
+
+    *count = kept;
+}
+
+/* Lists the keys of the extent's resources. */
+static void
+mds_build_find_resources(mds_build_parts_t *parts, const mds_model_t *model)
+{
+    for (size_t i = 0; i < mds_json_size(parts->extent->resources); i++) {
+        const mds_json_t *resource = mds_json_at(parts->extent->resources, i);
+
+        mds_build_add_key(
+            parts->resources, &parts->resource_count,
+            mds_arena_printf(model->arena, "%.*s%c%.*s%c%.*s",
+                             MDS_STR(model->app), 0,
+                             MDS_STR(mds_json_get_string(resource, "kind")), 0,
+                             MDS_STR(mds_json_get_string(resource, "name"))));
+    }
+
+    mds_build_sort(parts->resources, &parts->resource_count);
+}
+
+/* Lists the keys of the lists that were there, and of those that are. */
+static void
+mds_build_find_lists(mds_build_parts_t *parts, const mds_model_t *model)
+{
+    const mds_json_t *messages
+        = mds_json_get(mds_json_get(parts->before, "messages"), "items");
+
+    for (size_t i = 0; i < mds_json_size(parts->extent->lists); i++) {
+        mds_build_add_key(parts->lists, &parts->list_count,
+                          mds_build_list_key(model,
+                                             mds_json_string(mds_json_at(
+                                                 parts->extent->lists, i))));
+    }
+
+    for (size_t i = 0; i < mds_json_size(messages); i++) {
+        mds_message_t was
+            = { .id = (uint64_t) mds_json_get_integer(mds_json_at(messages, i),
+                                                      "id") };
+
+        mds_build_add_key(parts->lists, &parts->list_count,
+                          mds_message_list_key(model, &was));
+    }
+
+    for (size_t i = 0; i < model->message_count; i++) {
+        mds_build_add_key(parts->lists, &parts->list_count,
+                          mds_message_list_key(model, &model->messages[i]));
+    }
+
+    mds_build_sort(parts->lists, &parts->list_count);
+}
+
+/* Finds what the change replaces. */
+static mds_status_t
+mds_build_find_parts(mds_build_run_t *run, mds_error_t *err)
+{
+    mds_build_parts_t *parts = run->parts;
+    const mds_model_t *model = run->model;
+    const mds_json_t  *messages
+        = mds_json_get(mds_json_get(parts->before, "messages"), "items");
+
+    parts->resources
+        = mds_arena_calloc(model->arena,
+                           mds_json_size(parts->extent->resources) + 1,
+                           sizeof(*parts->resources));
+    parts->lists = mds_arena_calloc(model->arena,
+                                    mds_json_size(parts->extent->lists)
+                                        + mds_json_size(messages)
+                                        + model->message_count + 1,
+                                    sizeof(*parts->lists));
+
+    if (parts->resources == NULL || parts->lists == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    mds_build_find_resources(parts, model);
+    mds_build_find_lists(parts, model);
+
+    return mds_arena_failed(model->arena) ? mds_fail_memory(err) : MDS_OK;
+}
+
+/* Compiles what is in the extent, and copies the rest of the app. */
+static mds_status_t
+mds_build_extent(mds_build_run_t *run, mds_error_t *err)
+{
+    mds_build_parts_t       *parts = run->parts;
+    mds_generation_replace_t replace;
+    mds_status_t             status = mds_build_find_parts(run, err);
+
+    if (status == MDS_OK) {
+        status = mds_build_lists(run, run->model, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_compile(&run->compile, run->model, err);
+    }
+
+    replace
+        = (mds_generation_replace_t){ parts->lists, parts->list_count,
+                                      parts->resources, parts->resource_count };
+
+    return status == MDS_OK
+               ? mds_generation_copy(run->generation, run->before,
+                                     run->model->app, &replace, err)
+               : status;
+}
+
 static mds_status_t
 mds_build_changed_app(mds_build_run_t *run, mds_error_t *err)
 {
     run->compiled = true;
+
+    if (run->parts != NULL) {
+        return mds_build_extent(run, err);
+    }
 
     return run->model->removed ? MDS_OK : mds_build_model(run, run->model, err);
 }
@@ -193,6 +379,8 @@ mds_build_changed_app(mds_build_run_t *run, mds_error_t *err)
 static mds_status_t
 mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
 {
+    static const mds_generation_replace_t nothing = { 0 };
+
     mds_build_run_t *run = data;
     int          order = run->compiled ? 1 : mds_str_cmp(app, run->model->app);
     mds_status_t status = MDS_OK;
@@ -207,7 +395,8 @@ mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
 
     return run->before == NULL
                ? mds_build_from_journal(run, app, err)
-               : mds_generation_copy(run->generation, run->before, app, err);
+               : mds_generation_copy(run->generation, run->before, app,
+                                     &nothing, err);
 }
 
 static mds_status_t
@@ -260,13 +449,15 @@ mds_build_init(mds_loader_t *loader, const mds_model_t *model, uint64_t serial,
 mds_status_t
 mds_update_build(mds_update_t *u, mds_error_t *err)
 {
-    mds_loader_t   *loader = u->loader;
-    mds_build_run_t run
+    mds_loader_t     *loader = u->loader;
+    mds_build_parts_t parts = { .extent = &u->extent, .before = u->before };
+    mds_build_run_t   run
         = mds_build_init(loader, u->model, u->serial, u->now_ms);
     mds_error_t  why;
     mds_status_t status;
 
     run.signing.signer = u->signer;
+    run.parts = u->extent.is_all ? NULL : &parts;
     status
         = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
                            true, err, &run.before);

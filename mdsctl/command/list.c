@@ -7,6 +7,7 @@
 #include "input.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_edit.h"
+#include "loader/mds_edit_extent.h"
 #include "loader/mds_list_count.h"
 #include "loader/mds_list_ids.h"
 #include "new_app.h"
@@ -40,9 +41,11 @@ list_import(mdsctl_t *ctl, int argc, char **argv)
                                     { .name = "by", .value = &import.by },
                                     { .name = "new-app", .flag = &new_app },
                                     { 0 } };
-    mds_change_t   change = { .edit = mds_edit_list_import, .data = &import };
-    mdsctl_input_t input;
-    int            code;
+    mds_change_t      change = { .find_extent = mds_find_extent_of_list_import,
+                                 .edit = mds_edit_list_import,
+                                 .data = &import };
+    mdsctl_input_t    input;
+    int               code;
 
     if (mdsctl_parse(ctl, options, 3, 3, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -90,7 +93,8 @@ list_add(mdsctl_t *ctl, int argc, char **argv)
     ctl->new_app = mdsctl_new_app(new_app);
     edit = list_edit(argc, argv, by);
 
-    return mdsctl_edit(ctl, argv[1], mds_edit_list_add, &edit);
+    return mdsctl_edit(ctl, argv[1], mds_find_extent_of_list_edit,
+                       mds_edit_list_add, &edit);
 }
 
 static int
@@ -104,7 +108,8 @@ list_remove(mdsctl_t *ctl, int argc, char **argv)
 
     edit = list_edit(argc, argv, NULL);
 
-    return mdsctl_edit(ctl, argv[1], mds_edit_list_remove, &edit);
+    return mdsctl_edit(ctl, argv[1], mds_find_extent_of_list_edit,
+                       mds_edit_list_remove, &edit);
 }
 
 /* show */

@@ -10,6 +10,7 @@
 #include "evaluate/mds_user_messages.h"
 #include "input.h"
 #include "loader/mds_edit.h"
+#include "loader/mds_edit_extent.h"
 
 /* Parses a platform and its version: "android=3.2.0". */
 static int
@@ -73,7 +74,8 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
 
     if (code == MDSCTL_DONE) {
         push.users = input.path;
-        code = mdsctl_edit(ctl, argv[1], mds_edit_message_push, &push);
+        code = mdsctl_edit(ctl, argv[1], mds_find_extent_of_messages,
+                           mds_edit_message_push, &push);
     }
 
     mdsctl_input_end(&input);
@@ -96,7 +98,8 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail_usage("\"%s\" is not the id of a message", argv[2]);
     }
 
-    return mdsctl_edit(ctl, argv[1], mds_edit_message_withdraw, &id);
+    return mdsctl_edit(ctl, argv[1], mds_find_extent_of_messages,
+                       mds_edit_message_withdraw, &id);
 }
 
 /* list: the user's, as an edge would say it. */

@@ -6,6 +6,7 @@
 #include "change.h"
 #include "input.h"
 #include "loader/mds_edit.h"
+#include "loader/mds_edit_extent.h"
 #include "member.h"
 #include "new_app.h"
 
@@ -29,7 +30,18 @@ unpack(publish_t *p, mds_error_t *err)
     return status;
 }
 
-/* Unpacks within the change: a version that nginx announces is there. */
+static mds_status_t
+find_extent_of_publish(mds_loader_t *loader, mds_str_t app, const void *data,
+                       mds_error_t *err, mds_extent_t *extent)
+{
+    const publish_t *p = data;
+
+    return mds_find_extent_of_publication(loader, app, &p->publication, err,
+                                          extent);
+}
+
+/* Unpacks within the change: a version that nginx announces is there. The edit
+ * may be repeated. */
 static mds_status_t
 edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
@@ -37,13 +49,15 @@ edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
     publish_t   *p = data;
     mds_status_t status = mds_edit_publish(loader, &p->publication, state, err);
 
-    return status == MDS_OK && p->unpack_dir != NULL ? unpack(p, err) : status;
+    return status == MDS_OK && p->unpack_dir != NULL && !p->unpacked.made
+               ? unpack(p, err)
+               : status;
 }
 
 static int
 publish(mdsctl_t *ctl, const char *app, publish_t *p)
 {
-    int code = mdsctl_edit(ctl, app, edit_publish, p);
+    int code = mdsctl_edit(ctl, app, find_extent_of_publish, edit_publish, p);
 
     if (code != MDSCTL_DONE) {
         mdsctl_unpack_undo(&p->unpacked);

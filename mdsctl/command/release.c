@@ -6,6 +6,7 @@
 #include "audience.h"
 #include "change.h"
 #include "loader/mds_edit.h"
+#include "loader/mds_edit_extent.h"
 #include "member.h"
 
 static int
@@ -48,7 +49,7 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
                ?: mdsctl_set_audience(release, &audience)
                ?: mdsctl_set_jsons(release, "rules", "--rule", &rules)
                ?: mdsctl_set_json(release, "meta", "--meta", meta)
-               ?: mdsctl_edit(ctl, argv[1], mds_edit_release, release);
+               ?: mdsctl_edit(ctl, argv[1], mds_find_extent_of_release, mds_edit_release, release);
 
     mds_json_release(release);
     return code;
@@ -84,7 +85,8 @@ run_promote(mdsctl_t *ctl, int argc, char **argv)
     if (code == MDSCTL_DONE) {
         promotion
             = (mds_promotion_t){ argv[2], mds_json_get(object, "audience") };
-        code = mdsctl_edit(ctl, argv[1], mds_edit_promote, &promotion);
+        code = mdsctl_edit(ctl, argv[1], mds_find_extent_of_promotion,
+                           mds_edit_promote, &promotion);
     }
 
     mds_json_release(object);
@@ -111,7 +113,8 @@ run_transition(mdsctl_t *ctl, int argc, char **argv)
 
     transition.id = argv[2];
 
-    return mdsctl_edit(ctl, argv[1], mds_edit_transition, &transition);
+    return mdsctl_edit(ctl, argv[1], mds_find_extent_of_transition,
+                       mds_edit_transition, &transition);
 }
 
 #define TRANSITION(action, words)                                              \

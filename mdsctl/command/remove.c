@@ -7,21 +7,23 @@ static int
 remove_app(mdsctl_t *ctl, int argc, char **argv)
 {
     return mdsctl_parse(ctl, NULL, 1, 1, &argc, argv)
-               ?: mdsctl_edit(ctl, argv[1], mds_edit_remove_app, NULL);
+               ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_app, NULL);
 }
 
 static int
 remove_release(mdsctl_t *ctl, int argc, char **argv)
 {
     return mdsctl_parse(ctl, NULL, 2, 2, &argc, argv)
-               ?: mdsctl_edit(ctl, argv[1], mds_edit_remove_release, argv[2]);
+               ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_release,
+                              argv[2]);
 }
 
 static int
 remove_list(mdsctl_t *ctl, int argc, char **argv)
 {
     return mdsctl_parse(ctl, NULL, 2, 2, &argc, argv)
-               ?: mdsctl_edit(ctl, argv[1], mds_edit_remove_list, argv[2]);
+               ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_list,
+                              argv[2]);
 }
 
 static int
@@ -45,7 +47,7 @@ remove_packages(mdsctl_t *ctl, int argc, char **argv)
                                  packages.kind == NULL ? "kind" : "version");
     }
 
-    return mdsctl_edit(ctl, argv[1], mds_edit_remove_packages, &packages);
+    return mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_packages, &packages);
 }
 
 static const mdsctl_command_t command_app = {

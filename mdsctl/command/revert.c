@@ -1,5 +1,6 @@
 /* revert: undoes one change of the log. */
 
+#include "loader/mds_edit_extent.h"
 #include "loader/mds_revert.h"
 
 #include "change.h"
@@ -43,11 +44,13 @@ static int
 run_revert(mdsctl_t *ctl, int argc, char **argv)
 {
     uint64_t     serial;
-    mds_change_t change
-        = { .reverts = true, .edit = mds_edit_revert, .data = &serial };
-    mds_json_t *entry;
-    mds_error_t err;
-    int         code;
+    mds_change_t change = { .reverts = true,
+                            .find_extent = mds_find_extent_of_revert,
+                            .edit = mds_edit_revert,
+                            .data = &serial };
+    mds_json_t  *entry;
+    mds_error_t  err;
+    int          code;
 
     if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;

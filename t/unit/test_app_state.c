@@ -1,5 +1,5 @@
 /* The state of an app in the journal: what is saved by parts is loaded as it
- * was, whole or within a scope, and only parts that differ are written. */
+ * was, whole or within a extent, and only parts that differ are written. */
 
 #include "loader/mds_app_state.h"
 
@@ -57,13 +57,13 @@ check_equal(const mds_json_t *found, const char *wanted)
 }
 
 static mds_json_t *
-load(mds_scope_t *scope, mds_places_t *places)
+load(mds_extent_t *extent, mds_places_t *places)
 {
     mds_error_t err;
     mds_json_t *state;
 
-    if (mds_app_state_load(journal, APP, scope, &err, &state, places) != MDS_OK)
-    {
+    if (mds_app_state_load(journal, APP, extent, &err, &state, places)
+        != MDS_OK) {
         fail_msg("%s", err.text);
     }
 
@@ -91,13 +91,13 @@ save(const char *text, uint64_t serial)
 
 /* Checks the document as it is loaded. */
 static void
-check_document(mds_scope_t *scope, const char *wanted)
+check_document(mds_extent_t *extent, const char *wanted)
 {
     mds_error_t err;
     mds_json_t *state;
 
     assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
-    state = load(scope, NULL);
+    state = load(extent, NULL);
     check_equal(mds_json_get(state, "document"), wanted);
     mds_json_release(state);
     mds_journal_abort(journal);
@@ -237,12 +237,12 @@ test_room(void **state)
     }
 }
 
-/* A scope has the resources and lists that it names, and the lists that the
+/* A extent has the resources and lists that it names, and the lists that the
  * releases name; what is saved leaves the rest alone. */
 static void
-test_scope(void **state)
+test_extent(void **state)
 {
-    mds_scope_t  scope = { 0 };
+    mds_extent_t extent = { 0 };
     mds_places_t places;
     mds_json_t  *before, *after;
     mds_error_t  err;
@@ -251,14 +251,14 @@ test_scope(void **state)
     save(STATE(LISTS, P("y", "1") "," P("x", "1") "," P("y", "2"),
                R("one", "y", "") "," R("two", "x", USES_B)),
          1);
-    assert_int_equal(mds_scope_add_resource(&scope, mds_str("sdk"),
-                                            mds_str("x"), &err),
+    assert_int_equal(mds_extent_add_resource(&extent, mds_str("sdk"),
+                                             mds_str("x"), &err),
                      MDS_OK);
-    check_document(&scope, DOCUMENT("'b':{'ids':['2']}", P("x", "1"),
-                                    R("two", "x", USES_B)));
+    check_document(&extent, DOCUMENT("'b':{'ids':['2']}", P("x", "1"),
+                                     R("two", "x", USES_B)));
 
     assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
-    before = load(&scope, &places);
+    before = load(&extent, &places);
     after = parse(STATE("'b':{'ids':['3']}", P("x", "1") "," P("x", "2"),
                         R("two", "x", USES_B)));
     assert_int_equal(mds_app_state_save(journal, APP, before, after, &places, 2,
@@ -268,7 +268,7 @@ test_scope(void **state)
     mds_places_free(&places);
     mds_json_release(before);
     mds_json_release(after);
-    mds_scope_free(&scope);
+    mds_extent_free(&extent);
 
     check_document(NULL, DOCUMENT("'z':{'ids':['1']},'b':{'ids':['3']}",
                                   P("y", "1") "," P("x", "1") "," P(
@@ -283,7 +283,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_scope, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_extent, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
