@@ -341,7 +341,7 @@ mds_status_t
 mds_lmdb_room(mds_lmdb_t *lmdb, uint64_t limit_bytes,
               uint64_t enough_pages, mds_error_t *err, mds_lmdb_room_t *room)
 {
-    (void) lmdb, (void) limit_bytes, (void) parts, (void) err;
+    (void) lmdb, (void) limit_bytes, (void) err;
     *room = (mds_lmdb_room_t){ 0, enough_pages };
     return MDS_OK;
 }
