@@ -4,6 +4,7 @@
 # make test       installs missing packages, builds, and runs all tests
 # make prove PROVE=t/nginx/check.t   builds and runs one test (or several)
 # make unit       runs the library's tests only; needs no nginx
+# make page       makes the C header of the page of mds_status
 # make lint       checks includes, formatting, cppcheck and clang-tidy
 # make asan       runs the tests under ASan and UBSan
 # make memcheck   runs the library's tests under valgrind
@@ -70,12 +71,12 @@ BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
                  libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
 DEMO_PACKAGES  = $(BUILD_PACKAGES) perl nginx curl zstd minisign
 TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
-                 python3-minimal prometheus
+                 python3-minimal prometheus chromium
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson
 
-.PHONY: all clean help deps deps-demo deps-test deps-tools deps-bench install \
+.PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench install \
         unit test prove lint asan asan-run memcheck fuzz fuzz-run bench \
         soak demo demo-stop FORCE
 .SECONDARY:
@@ -261,6 +262,11 @@ fuzz-run: $(FUZZERS)
 	        || { tail -60 $(BUILD)/$$name.log; exit 1; }; \
 	    grep stat::number_of_executed_units $(BUILD)/$$name.log; \
 	done
+
+page:
+	perl ngx_mds_module/status_page.pl ngx_mds_module/status.html \
+	    > $(BUILD)/status_page.h
+	cp $(BUILD)/status_page.h ngx_mds_module/ngx_http_mds_status_page.h
 
 lint: deps-tools $(BUILD)/nginx/Makefile
 	t/lint/includes

@@ -60,6 +60,7 @@ char *
 ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mds_loc_conf_t  *mlcf = conf;
+    ngx_http_mds_main_conf_t *mcf;
     ngx_http_core_loc_conf_t *clcf;
 
     if (mlcf->endpoint == cmd->post) {
@@ -73,6 +74,12 @@ ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_mds_endpoint_handler;
     mlcf->endpoint = cmd->post;
+
+    /* The page of mds_status asks there. */
+    if (mlcf->endpoint == &ngx_http_mds_explain_endpoint && clcf->exact_match) {
+        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
+        mcf->explain = mcf->explain.len == 0 ? clcf->name : mcf->explain;
+    }
 
     return NGX_CONF_OK;
 }

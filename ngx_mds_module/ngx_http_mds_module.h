@@ -52,6 +52,8 @@ typedef struct {
 typedef struct {
     ngx_array_t depot_confs; /* of ngx_http_mds_depot_conf_t * */
 
+    ngx_str_t explain; /* URI of a location with mds_explain; empty: none */
+
     size_t                     zone_size; /* mds_zone; 0: nothing is counted */
     ngx_uint_t                 slot_count;
     ngx_shm_zone_t            *zone;

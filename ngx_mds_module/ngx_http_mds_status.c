@@ -9,11 +9,13 @@
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_respond.h"
+#include "ngx_http_mds_status_page.h"
 
 #include "base/mds_time.h"
 #include "overview/mds_overview.h"
 
 typedef enum {
+    NGX_HTTP_MDS_STATUS_HTML,
     NGX_HTTP_MDS_OPENMETRICS,
     NGX_HTTP_MDS_PLAIN, /* the older text format of metrics */
     NGX_HTTP_MDS_STATUS_JSON
@@ -21,11 +23,13 @@ typedef enum {
 
 /* The types that Accept may name, and those of the answers. */
 static ngx_str_t ngx_http_mds_status_accepted[] = {
+    [NGX_HTTP_MDS_STATUS_HTML] = ngx_string("text/html"),
     [NGX_HTTP_MDS_OPENMETRICS] = ngx_string("application/openmetrics-text"),
     [NGX_HTTP_MDS_PLAIN] = ngx_string("text/plain"),
 };
 
 static ngx_str_t ngx_http_mds_status_types[] = {
+    [NGX_HTTP_MDS_STATUS_HTML] = ngx_string("text/html; charset=utf-8"),
     [NGX_HTTP_MDS_OPENMETRICS]
     = ngx_string("application/openmetrics-text; version=1.0.0; charset=utf-8"),
     [NGX_HTTP_MDS_PLAIN]
@@ -131,6 +135,11 @@ ngx_http_mds_status_choose(ngx_http_request_t           *r,
         return NGX_OK;
     }
 
+    if (mds_str_eq(ngx_http_mds_view(&value), mds_str("html"))) {
+        *format = NGX_HTTP_MDS_STATUS_HTML;
+        return NGX_OK;
+    }
+
     if (mds_str_eq(ngx_http_mds_view(&value), mds_str("prometheus"))) {
         *format = named == NGX_HTTP_MDS_OPENMETRICS ? NGX_HTTP_MDS_OPENMETRICS
                                                     : NGX_HTTP_MDS_PLAIN;
@@ -138,6 +147,43 @@ ngx_http_mds_status_choose(ngx_http_request_t           *r,
     }
 
     return NGX_DECLINED;
+}
+
+/* Writes the page: what it shows without JavaScript, and the place of
+ * mds_explain, are filled in. */
+static void
+ngx_http_mds_status_write_page(ngx_http_request_t   *r,
+                               const mds_overview_t *overview,
+                               mds_writer_t         *writer)
+{
+    ngx_http_mds_main_conf_t *mcf
+        = ngx_http_get_module_main_conf(r, ngx_http_mds_module);
+
+    mds_writer_add(writer, mds_str(ngx_http_mds_page_head));
+    mds_overview_write_html(overview, writer);
+    mds_writer_add(writer, mds_str(ngx_http_mds_page_middle));
+    mds_overview_write_html_text(writer, ngx_http_mds_view(&mcf->explain));
+    mds_writer_add(writer, mds_str(ngx_http_mds_page_tail));
+}
+
+/* Adds header lines by which a browser runs only the page's own script. */
+static ngx_int_t
+ngx_http_mds_status_secure_page(ngx_http_request_t *r)
+{
+    static ngx_str_t policy = ngx_string(NGX_HTTP_MDS_PAGE_POLICY);
+    static ngx_str_t nosniff = ngx_string("nosniff");
+    static ngx_str_t no_referrer = ngx_string("no-referrer");
+
+    return ngx_http_mds_add_header(r, mds_str("Content-Security-Policy"),
+                                   &policy)
+                       == NGX_OK
+                   && ngx_http_mds_add_header(r,
+                                              mds_str("X-Content-Type-Options"),
+                                              &nosniff)
+                          == NGX_OK
+               ? ngx_http_mds_add_header(r, mds_str("Referrer-Policy"),
+                                         &no_referrer)
+               : NGX_ERROR;
 }
 
 static ngx_int_t
@@ -155,16 +201,24 @@ ngx_http_mds_status_get(ngx_http_request_t *r)
 
     if (ngx_http_mds_status_choose(r, &format) != NGX_OK) {
         return ngx_http_mds_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                   "parameter \"format\" must be \"json\" or"
-                                   " \"prometheus\"");
+                                   "parameter \"format\" must be \"html\","
+                                   " \"json\" or \"prometheus\"");
     }
 
     if (ngx_http_mds_status_gather(r, &overview) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (format == NGX_HTTP_MDS_STATUS_JSON) {
+    if (format == NGX_HTTP_MDS_STATUS_HTML) {
+        ngx_http_mds_status_write_page(r, &overview, &writer);
+
+        if (ngx_http_mds_status_secure_page(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else if (format == NGX_HTTP_MDS_STATUS_JSON) {
         mds_overview_write_json(&overview, &writer);
+
     } else {
         mds_overview_write_metrics(&overview,
                                    format == NGX_HTTP_MDS_OPENMETRICS, &writer);

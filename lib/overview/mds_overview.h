@@ -89,6 +89,13 @@ mds_overview_write_json(const mds_overview_t *overview, mds_writer_t *writer);
 void mds_overview_write_metrics(const mds_overview_t *overview,
                                 bool openmetrics, mds_writer_t *writer);
 
+/* Writes tables of HTML, for a browser without JavaScript. */
+void
+mds_overview_write_html(const mds_overview_t *overview, mds_writer_t *writer);
+
+/* Writes a text as HTML, also for the value of an attribute in quotes. */
+void mds_overview_write_html_text(mds_writer_t *writer, mds_str_t text);
+
 /* Returns the sum of the gauge or counter of a depot. */
 uint64_t
 mds_overview_depot_value(const mds_overview_t       *overview,

@@ -1,0 +1,162 @@
+# The page of mds_status in a real browser: it renders, updates itself and
+# explains, without an error in the console, wide and narrow, with no release,
+# three and 3,000, with hostile names, and without JavaScript.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Browser;
+use JSON::PP;
+use MDS;
+use Test::More;
+
+my $t = MDS->new(main => 'env MDS_CLOCK;');
+$t->{env}{MDS_CLOCK} = $t->write('clock', '0');
+$t->depot;
+my $true = JSON::PP::true;
+
+# --- the header file is made of the page
+
+my ($code, $made) = $t->run({}, 'perl', "$MDS::ROOT/ngx_mds_module/status_page.pl",
+    "$MDS::ROOT/ngx_mds_module/status.html");
+is($made, $t->read("$MDS::ROOT/ngx_mds_module/ngx_http_mds_status_page.h"),
+    'make page was run');
+
+my $evil = "<img src=x onerror=alert(1)>'\"&";
+my $bidi = "\x{202e}evil\x{2066}";
+my $long = 'n' x 250 . 'x';
+
+sub apply {
+    my (@releases) = @_;
+    $t->mdsctl('apply', $t->document({ app => 'com.example.shop',
+        packages => [ map { { kind => 'upgrade', platform => 'android',
+            version => "$_.0.0", file => "v$_" } } 1 .. 3 ],
+        releases => \@releases }));
+}
+$t->write("v$_", "package $_" x 1000) for 1 .. 3;
+my @three = map { { id => "r-$_->[0]", kind => 'upgrade', platform => 'android',
+    version => "$_->[0].0.0", audience => $_->[1] } }
+    [ 1, { all => $true } ], [ 2, { percent => 20 } ],
+    [ 3, { window => { count => 5 } } ];
+
+$t->start(<<'EOC');
+mds_depot %DEPOT%;
+server {
+    listen %LISTEN%;
+    mds_attribute city "";
+    location = /check       { mds_check; }
+    location   /files/      { mds_files; }
+    location = /mds/status  { mds_status; }
+    location = /mds/explain { mds_explain; }
+}
+EOC
+
+# --- the answer
+
+my $r = $t->get('/mds/status', 'Accept', 'text/html,application/xhtml+xml,*/*;q=0.8');
+is($r->header('Content-Type'), 'text/html; charset=utf-8', 'a browser gets the page');
+is($t->get('/mds/status?format=html')->body =~ /^<!doctype html>/ ? 1 : 0, 1, '... and who asks for it');
+like($r->header('Content-Security-Policy'), qr/^default-src 'none'; script-src 'sha256-/, 'its policy');
+is($r->header('X-Content-Type-Options'), 'nosniff', 'its type is not guessed');
+unlike($r->body, qr{(?:src|href)="?(?:https?:)?//}, 'it loads nothing from elsewhere');
+
+my $b = Browser->new(dir => $t->dir);
+SKIP: {
+    skip 'chromium is not installed', 1 if !$b;
+    my $shots = $ENV{MDS_SCREENSHOTS};
+    my $shot = sub { $b->screenshot("$shots/$_[0].png") if $shots };
+    my $url = $t->url('/mds/status');
+    my $fits = sub {
+        is($b->value('document.documentElement.scrollWidth - window.innerWidth'), 0,
+            "$_[0]: nothing is wider than the page");
+    };
+
+    # Nothing is released.
+    $b->open($url);
+    ok($b->wait_for('document.querySelector(".empty")'), 'no release: it says so');
+    is($b->value('document.getElementById("state").textContent'), 'well', '... and the edge is well');
+    $shot->('empty');
+
+    # Three.
+    apply(@three);
+    ok($b->wait_for('document.querySelectorAll(".release").length === 3'),
+        'it updates itself: three releases');
+    $t->get("/check?app=com.example.shop&kind=upgrade&platform=android&device=d$_") for 1 .. 40;
+    $t->get('/' . $t->get('/check?app=com.example.shop&kind=upgrade&platform=android&device=d1')
+        ->json->{full}{path}) for 1 .. 3;
+    $t->write('clock', 60_000 * 3);
+    ok($b->wait_for('!document.getElementById("day").hidden'), '... the last 24 hours');
+    ok($b->wait_for('document.querySelector(".spark")'), '... and a curve of a release');
+    like($b->value('document.getElementById("releases").innerText'), qr/5 of 5/, '... a window that is full');
+    like($b->value('document.getElementById("releases").innerText'), qr/20 % of devices/, '... an audience in words');
+
+    for my $width (1280, 400) {
+        for my $dark (0, 1) {
+            $b->open($url, width => $width, dark => $dark);
+            $b->wait_for('document.querySelectorAll(".release").length === 3');
+            $fits->("three at $width");
+            $shot->("three-$width" . ($dark ? '-dark' : ''));
+        }
+    }
+
+    # Explain.
+    $b->value('(() => { const f = document.getElementById("explain");
+        f.app.value = "com.example.shop"; f.platform.value = "android"; f.device.value = "d1";
+        document.getElementById("other").value = "city=Rome brand=<b>"; f.requestSubmit(); })()');
+    ok($b->wait_for('document.querySelectorAll("#answer details").length === 3'),
+        'the form explains: three candidates');
+    my $said = $b->value('document.getElementById("answer").innerText');
+    like($said, qr/^Install .* reason: /, '... what the device gets');
+    like($said, qr/could not send: city/, '... and what it could not send');
+    $fits->('the explanation');
+    $shot->('explain-400');
+    $b->value('(() => { const f = document.getElementById("explain");
+        f.version.value = "latest"; f.requestSubmit(); })()');
+    ok($b->wait_for('/version/.test(document.querySelector("#answer .no").textContent)'),
+        '... and a mistake is shown');
+
+    # Without JavaScript.
+    $b->open($url, script => 0);
+    is($b->value('document.querySelectorAll("noscript table tr").length > 5'), $true,
+        'without JavaScript, there are tables');
+    $shot->('noscript');
+
+    # Hostile names, and many releases.
+    my @names = ($evil, $bidi, $long);
+    $t->mdsctl('apply', $t->document({ app => 'b', lists => { $bidi => { ids => ['a'] } },
+        packages => [ map { { kind => 'bundle', name => $names[$_], version => '1.0.0',
+            file => 'v1' } } 0 .. $#names ],
+        releases => [ map { { id => "h-$_", kind => 'bundle', name => $names[$_], version => '1.0.0',
+            audience => { lists => [$bidi] } } } 0 .. $#names ] }, 'b.json'));
+    for my $width (1280, 400) {
+        $b->open($url, width => $width);
+        ok($b->wait_for('document.querySelectorAll(".release").length === 6'), 'hostile names: shown');
+        is($b->value('document.querySelectorAll("#live img").length'), 0, '... as text');
+        like($b->value('document.getElementById("releases").innerText'),
+            qr/U\+202E.*evil.*U\+2066/, '... and what turns text round by its number');
+        $fits->("hostile names at $width");
+        $shot->("hostile-$width");
+    }
+    $b->open($url, script => 0);
+    is($b->value('document.querySelectorAll("img").length'), 0, '... also without JavaScript');
+    unlike($t->get('/mds/status?format=html')->body, qr/\xe2\x80\xae|\xe2\x81\xa6/,
+        '... where they are replaced');
+
+    apply(@three, map { { id => "m-$_", kind => 'upgrade', platform => 'android',
+        version => '2.0.0', audience => { percent => 1 } } } 1 .. 2997);
+    $b->open($url);
+    ok($b->wait_for('/^3,00/.test(document.getElementById("count").textContent)'), '3,000 releases');
+    is($b->value('document.querySelectorAll(".release").length'), 50, '... of which 50 are drawn');
+    $b->value('(() => { const f = document.getElementById("filter"); f.value = "m-2997";
+        f.dispatchEvent(new Event("input")); })()');
+    is($b->value('document.querySelectorAll(".release").length'), 1, '... and one is found');
+    $shot->('many');
+
+    my @errors = $b->errors;
+    # The explanation of a wrong version is a 400, which the browser notes.
+    is_deeply([ grep { !/status of 400/ } @errors ], [], 'no error in the console');
+}
+
+$t->finish;
