@@ -183,6 +183,22 @@ report_failure(const mds_change_t *change, mds_error_t *err)
     return mdsctl_fail(err);
 }
 
+int
+mdsctl_deltas_level(const char *word, mds_zstd_level_t *level)
+{
+    if (word == NULL || strcmp(word, "best") == 0) {
+        *level = MDS_ZSTD_BEST;
+    } else if (strcmp(word, "fast") == 0) {
+        *level = MDS_ZSTD_FAST;
+    } else {
+        return mdsctl_fail_usage("--deltas-level: want best or fast, not"
+                                 " \"%s\"",
+                                 word);
+    }
+
+    return MDSCTL_DONE;
+}
+
 /* The key of the one command that runs. */
 static mds_key_t key;
 

@@ -20,6 +20,10 @@ int mdsctl_change(mdsctl_t *ctl, mds_change_t *change);
 int mdsctl_edit(mdsctl_t *ctl, const char *app, mds_find_extent_t find_extent,
                 mds_edit_t edit, void *data);
 
+/* Reads the value of --deltas-level; word may be NULL. Returns an exit code. */
+int
+mdsctl_deltas_level(const char *word, mds_zstd_level_t *level) MDS_MUST_CHECK;
+
 /* Reports more about a change: adds members to json, or prints lines if json is
  * NULL. data is that of the change. */
 typedef mds_status_t (*mdsctl_change_report_t)(void *data, mds_json_t *json);

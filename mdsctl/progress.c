@@ -77,7 +77,10 @@ report(mds_progress_t *progress, uint64_t done, uint64_t total)
     bar_t  *bar = (bar_t *) progress;
     int64_t now_ms = mdsctl_clock_ms();
 
-    if (now_ms - bar->drawn_ms < REDRAW_MS) {
+    /* The end is shown, but a short task draws nothing at all. */
+    if (now_ms - bar->drawn_ms < REDRAW_MS
+        && !(bar->drawn && total > 0 && done >= total))
+    {
         return;
     }
 

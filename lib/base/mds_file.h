@@ -143,8 +143,9 @@ mds_is_temp_name(const char *name)
     return strncmp(name, MDS_TEMP_PREFIX, sizeof(MDS_TEMP_PREFIX) - 1) == 0;
 }
 
-/* Removes the files of the directory that have temporary names. Call it while
- * no other process writes there. */
+/* Removes the files of the directory that have temporary names, and work
+ * directories that no process holds (mds_work_dir.h). Call it while no other
+ * process writes there. */
 mds_status_t
 mds_temp_files_remove(const char *path, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mds_work_dir.h"
+
 mds_status_t
 mds_file_write_all(int fd, const char *path, const void *data, size_t len,
                    mds_error_t *err)
@@ -263,9 +265,16 @@ mds_temp_files_remove(const char *path, mds_error_t *err)
     }
 
     while (status == MDS_OK && (entry = readdir(dir)) != NULL) {
-        if (mds_is_temp_name(entry->d_name)
-            && unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
+        if (!mds_is_temp_name(entry->d_name)
+            || unlinkat(dirfd(dir), entry->d_name, 0) == 0 || errno == ENOENT)
         {
+            continue;
+        }
+
+        if (errno == EISDIR) {
+            mds_work_dir_remove_abandoned(dirfd(dir), entry->d_name);
+
+        } else {
             status
                 = mds_fail_errno(err, "remove \"%s/%s\"", path, entry->d_name);
         }

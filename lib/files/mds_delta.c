@@ -27,9 +27,30 @@ typedef struct {
 } mds_file_sink_t;
 
 typedef struct {
-    mds_sink_t    sink;
-    mds_source_t *source; /* must have the same bytes */
+    mds_sink_t      sink;
+    mds_source_t   *source; /* must have the same bytes */
+    mds_progress_t *progress;
 } mds_compare_sink_t;
+
+/* Reports a part of an operation. */
+typedef struct {
+    mds_progress_t  progress;
+    mds_progress_t *whole;
+    uint64_t        before; /* done before this part */
+    uint64_t        total;  /* of the operation */
+} mds_part_t;
+
+static void
+mds_part_report(mds_progress_t *progress, uint64_t done, uint64_t total)
+{
+    mds_part_t *part = (mds_part_t *) progress;
+
+    (void) total;
+
+    if (part->whole != NULL) {
+        part->whole->report(part->whole, part->before + done, part->total);
+    }
+}
 
 static mds_status_t
 mds_sink_count(mds_sink_t *sink, const void *data, size_t len, mds_error_t *err)
@@ -81,6 +102,7 @@ mds_sink_compare(mds_sink_t *sink, const void *data, size_t len,
         }
     }
 
+    to->progress->report(to->progress, sink->bytes, to->source->size_bytes);
     return MDS_OK;
 }
 
@@ -125,12 +147,10 @@ mds_delta_read(mds_source_t *delta, uint8_t *data, size_t len, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Reads the magic number and the digest, and compares them with the old file.
- */
+/* Reads the magic number, and the digest of the old file. */
 static mds_status_t
-mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
+mds_delta_head(mds_source_t *delta, mds_error_t *err, mds_sha256_t *old)
 {
-    char         theirs[MDS_SHA256_HEX + 1], ours[MDS_SHA256_HEX + 1];
     size_t       n;
     uint8_t      magic[sizeof(mds_delta_magic)];
     mds_sha256_t sha256;
@@ -154,6 +174,37 @@ mds_delta_head(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
         return mds_fail(err, MDS_DAMAGED, "\"%s\" is truncated", delta->path);
     }
 
+    *old = sha256;
+    return MDS_OK;
+}
+
+mds_status_t
+mds_delta_read_old(const char *delta_path, mds_error_t *err,
+                   mds_sha256_t *old_sha256)
+{
+    mds_source_t delta = { .fd = -1 };
+    mds_status_t status = mds_source_open(&delta, delta_path, err);
+
+    if (status == MDS_OK) {
+        status = mds_delta_head(&delta, err, old_sha256);
+    }
+
+    mds_source_close(&delta);
+    return status;
+}
+
+/* Compares the digest in the delta with that of the old file. */
+static mds_status_t
+mds_delta_check_old(mds_source_t *delta, const mds_old_t *old, mds_error_t *err)
+{
+    char         theirs[MDS_SHA256_HEX + 1], ours[MDS_SHA256_HEX + 1];
+    mds_sha256_t sha256;
+    mds_status_t status = mds_delta_head(delta, err, &sha256);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
     if (!mds_sha256_eq(&sha256, &old->sha256)) {
         return mds_fail(err, MDS_INCOMPATIBLE,
                         "\"%s\" was made for an old file with SHA-256 %s, not "
@@ -169,7 +220,7 @@ static mds_status_t
 mds_delta_unpack(const mds_old_t *old, mds_source_t *delta, mds_sink_t *sink,
                  mds_error_t *err)
 {
-    mds_status_t status = mds_delta_head(delta, old, err);
+    mds_status_t status = mds_delta_check_old(delta, old, err);
 
     if (status == MDS_OK) {
         status = mds_zstd_unpack(mds_old_view(old), delta, sink, err);
@@ -181,11 +232,12 @@ mds_delta_unpack(const mds_old_t *old, mds_source_t *delta, mds_sink_t *sink,
 /* Checks that the delta makes the new file, byte for byte. */
 static mds_status_t
 mds_delta_verify(const mds_old_t *old, const char *delta_path,
-                 const char *new_path, mds_error_t *err)
+                 const char *new_path, mds_progress_t *progress,
+                 mds_error_t *err)
 {
     mds_source_t       delta = { .fd = -1 }, source = { .fd = -1 };
     mds_status_t       status;
-    mds_compare_sink_t sink = { { mds_sink_compare, 0 }, &source };
+    mds_compare_sink_t sink = { { mds_sink_compare, 0 }, &source, progress };
 
     if ((status = mds_source_open(&delta, delta_path, err)) != MDS_OK
         || (status = mds_source_open(&source, new_path, err)) != MDS_OK
@@ -207,8 +259,8 @@ done:
 
 static mds_status_t
 mds_delta_write(const mds_old_t *old, mds_source_t *source,
-                mds_temp_file_t *temp, mds_progress_t *progress,
-                mds_error_t *err)
+                mds_zstd_level_t level, mds_temp_file_t *temp,
+                mds_progress_t *progress, mds_error_t *err, uint64_t *bytes)
 {
     mds_status_t    status;
     mds_file_sink_t sink = { { mds_sink_write, 0 }, temp, UINT64_MAX };
@@ -222,8 +274,9 @@ mds_delta_write(const mds_old_t *old, mds_source_t *source,
     }
 
     if (status == MDS_OK) {
-        status = mds_zstd_pack(mds_old_view(old), source, &sink.sink, progress,
-                               err);
+        status = mds_zstd_pack(mds_old_view(old), source, level, &sink.sink,
+                               progress, err);
+        *bytes = sink.sink.bytes;
     }
 
     return status;
@@ -242,35 +295,98 @@ mds_delta_check_size(const mds_source_t *source, mds_error_t *err)
     return MDS_OK;
 }
 
-mds_status_t
-mds_delta_make(const char *old_path, const char *new_path, const char *out_path,
-               mds_progress_t *progress, mds_error_t *err)
+/* Compresses at one level into a temporary file of the directory, which takes
+ * the place of *best if that is none, or larger. */
+static mds_status_t
+mds_delta_try(const mds_old_t *old, const char *new_path,
+              mds_zstd_level_t level, const char *dir, mds_part_t *part,
+              mds_error_t *err, mds_temp_file_t *best, uint64_t *best_bytes)
 {
-    mds_old_t       old = { .data = NULL };
-    mds_path_t      dir;
+    uint64_t        bytes = 0;
     mds_temp_file_t temp = MDS_NO_TEMP_FILE;
     mds_source_t    source = { .fd = -1 };
+    mds_status_t    status = mds_source_open(&source, new_path, err);
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_create(&temp, dir, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_delta_write(old, &source, level, &temp, &part->progress,
+                                 err, &bytes);
+    }
+
+    if (status == MDS_OK && (best->fd < 0 || bytes < *best_bytes)) {
+        mds_temp_file_discard(best);
+        *best = temp;
+        *best_bytes = bytes;
+        temp.fd = -1;
+    }
+
+    mds_temp_file_discard(&temp);
+    part->before += old->len + source.size_bytes;
+    mds_source_close(&source);
+    return status;
+}
+
+/* Checks the size of the new file, and gives it. */
+static mds_status_t
+mds_delta_get_size(const char *new_path, mds_error_t *err, uint64_t *bytes)
+{
+    mds_source_t source = { .fd = -1 };
+    mds_status_t status = mds_source_open(&source, new_path, err);
+
+    if (status == MDS_OK) {
+        status = mds_delta_check_size(&source, err);
+        *bytes = source.size_bytes;
+    }
+
+    mds_source_close(&source);
+    return status;
+}
+
+/* The fast level finds more where text has moved, the best one where machine
+ * code has changed: the best delta is the smaller of both. */
+mds_status_t
+mds_delta_make(const char *old_path, const char *new_path,
+               mds_zstd_level_t level, const char *out_path,
+               mds_progress_t *progress, mds_error_t *err)
+{
+    mds_part_t part = { .progress = { mds_part_report }, .whole = progress };
+    mds_old_t  old = { .data = NULL };
+    mds_path_t dir;
+    uint64_t   new_bytes = 0, best_bytes = 0;
+    mds_temp_file_t best = MDS_NO_TEMP_FILE;
     mds_status_t    status = mds_path_dir(out_path, err, &dir);
 
     if (status != MDS_OK
-        || (status = mds_source_open(&source, new_path, err)) != MDS_OK
-        || (status = mds_delta_check_size(&source, err)) != MDS_OK
-        || (status = mds_old_read(&old, old_path, err)) != MDS_OK
-        || (status = mds_temp_file_create(&temp, dir.text, err)) != MDS_OK
-        || (status = mds_delta_write(&old, &source, &temp, progress, err))
-               != MDS_OK
-        || (status = mds_delta_verify(&old, temp.path.text, new_path, err))
-               != MDS_OK)
+        || (status = mds_delta_get_size(new_path, err, &new_bytes)) != MDS_OK
+        || (status = mds_old_read(&old, old_path, err)) != MDS_OK)
     {
         goto done;
     }
 
-    status = mds_temp_file_commit(&temp, out_path, 0444, err);
+    part.total = mds_delta_work(level, old.len, new_bytes);
+    status = mds_delta_try(&old, new_path, MDS_ZSTD_FAST, dir.text, &part, err,
+                           &best, &best_bytes);
+
+    if (status == MDS_OK && level != MDS_ZSTD_FAST) {
+        status = mds_delta_try(&old, new_path, level, dir.text, &part, err,
+                               &best, &best_bytes);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_delta_verify(&old, best.path.text, new_path,
+                                  &part.progress, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_commit(&best, out_path, 0444, err);
+    }
 
 done:
-    mds_temp_file_discard(&temp);
+    mds_temp_file_discard(&best);
     free(old.data);
-    mds_source_close(&source);
     return status;
 }
 
@@ -315,7 +431,8 @@ mds_compressed_size(const char *path, mds_progress_t *progress,
         return status;
     }
 
-    status = mds_zstd_pack(mds_null_str, &source, &sink, progress, err);
+    status = mds_zstd_pack(mds_null_str, &source, MDS_ZSTD_FAST, &sink,
+                           progress, err);
     mds_source_close(&source);
 
     if (status == MDS_OK) {

@@ -5,6 +5,7 @@
 
 #include "files/mds_store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,28 +174,98 @@ mds_store_name(mds_str_t name, mds_sha256_t *sha256,
                : MDS_STORE_OTHER;
 }
 
-/* Gives a finished delta its name, if it is worth it. */
 static mds_status_t
-mds_store_keep_delta(const char *depot, const char *temp,
-                     uint64_t compressed_bytes, mds_error_t *err,
-                     mds_sha256_t *sha256, uint64_t *size_bytes, bool *worth)
+mds_store_copy_chunk(void *data, const void *bytes, size_t len,
+                     mds_error_t *err)
 {
-    uint64_t     size;
-    mds_path_t   path, dir;
-    mds_sha256_t digest;
-    mds_status_t status = mds_sha256_file(temp, NULL, err, &digest, &size);
+    return mds_temp_file_write(data, bytes, len, err);
+}
 
-    if (status != MDS_OK) {
-        return status;
+/* Copies a stored file where the file system has no hard links. */
+static mds_status_t
+mds_store_copy_out(const char *from, const char *dir, const char *to,
+                   mds_error_t *err)
+{
+    int             fd = -1;
+    uint64_t        size_bytes;
+    mds_temp_file_t temp = MDS_NO_TEMP_FILE;
+    mds_status_t    status = mds_file_open(from, err, &fd, &size_bytes);
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_create(&temp, dir, err);
     }
 
-    if (!mds_delta_worth(size, compressed_bytes)) {
-        *worth = false;
+    if (status == MDS_OK) {
+        status
+            = mds_file_read_chunks(fd, from, mds_store_copy_chunk, &temp, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_temp_file_commit(&temp, to, 0444, err);
+    }
+
+    mds_temp_file_discard(&temp);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+
+    return status;
+}
+
+/* Gives a file a second name, in another directory. */
+static mds_status_t
+mds_store_link_or_copy(const char *from, const char *dir, const char *to,
+                       mds_error_t *err)
+{
+    if (link(from, to) == 0 || errno == EEXIST) {
         return MDS_OK;
     }
 
-    if ((status = mds_store_files(depot, err, &dir)) != MDS_OK
-        || (status = mds_store_path(depot, &digest, err, &path)) != MDS_OK)
+    return errno == ENOENT ? mds_fail_errno(err, "link \"%s\"", from)
+                           : mds_store_copy_out(from, dir, to, err);
+}
+
+mds_status_t
+mds_store_link(const char *depot, const mds_sha256_t *sha256, const char *dir,
+               mds_error_t *err)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    mds_path_t   from, to;
+    mds_status_t status = mds_store_path(depot, sha256, err, &from);
+
+    if (status == MDS_OK) {
+        status = mds_path(&to, err, "%s/%s", dir, mds_sha256_hex(sha256, hex));
+    }
+
+    return status == MDS_OK
+               ? mds_store_link_or_copy(from.text, dir, to.text, err)
+               : status;
+}
+
+/* Gives a finished delta its name, the digest. */
+static mds_status_t
+mds_store_name_delta(const char *dir, const char *temp,
+                     const mds_sha256_t *old_sha256, mds_error_t *err,
+                     mds_sha256_t *sha256, uint64_t *size_bytes)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    uint64_t     size;
+    mds_path_t   path;
+    mds_sha256_t digest, old;
+    mds_status_t status = mds_delta_read_old(temp, err, &old);
+
+    /* The old file is not what its name says: no device has it. */
+    if (status == MDS_OK && !mds_sha256_eq(&old, old_sha256)) {
+        return mds_fail(err, MDS_DAMAGED, "file %s is damaged",
+                        mds_sha256_hex(old_sha256, hex));
+    }
+
+    if (status != MDS_OK
+        || (status = mds_sha256_file(temp, NULL, err, &digest, &size)) != MDS_OK
+        || (status
+            = mds_path(&path, err, "%s/%s", dir, mds_sha256_hex(&digest, hex)))
+               != MDS_OK)
     {
         return status;
     }
@@ -203,52 +274,80 @@ mds_store_keep_delta(const char *depot, const char *temp,
         return mds_fail_errno(err, "rename to \"%s\"", path.text);
     }
 
-    status = mds_file_sync_dir(dir.text, err);
-    if (status != MDS_OK) {
-        return status;
-    }
-
     *sha256 = digest;
     *size_bytes = size;
-    *worth = true;
     return MDS_OK;
 }
 
 mds_status_t
-mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
-                const mds_sha256_t *new_sha256, uint64_t compressed_bytes,
+mds_store_delta(const char *dir, const mds_sha256_t *old_sha256,
+                const mds_sha256_t *new_sha256, mds_zstd_level_t level,
                 mds_progress_t *progress, mds_error_t *err,
-                mds_sha256_t *sha256, uint64_t *size_bytes, bool *worth)
+                mds_sha256_t *sha256, uint64_t *size_bytes)
 {
-    char         hex[2 * 16 + 1];
+    char         hex[MDS_SHA256_HEX + 1], text[2 * 16 + 1];
     uint8_t      nonce[16];
     mds_path_t   old_path, new_path, temp;
-    mds_status_t status = mds_store_path(depot, old_sha256, err, &old_path);
+    mds_status_t status;
 
     mds_random(nonce, sizeof(nonce));
 
-    if (status != MDS_OK
-        || (status = mds_store_path(depot, new_sha256, err, &new_path))
+    if ((status = mds_path(&old_path, err, "%s/%s", dir,
+                           mds_sha256_hex(old_sha256, hex)))
+            != MDS_OK
+        || (status = mds_path(&new_path, err, "%s/%s", dir,
+                              mds_sha256_hex(new_sha256, hex)))
                != MDS_OK
-        || (status = mds_path(&temp, err, "%s/files/" MDS_TEMP_PREFIX "%s",
-                              depot, mds_hex(nonce, sizeof(nonce), hex)))
+        || (status = mds_path(&temp, err, "%s/" MDS_TEMP_PREFIX "%s", dir,
+                              mds_hex(nonce, sizeof(nonce), text)))
+               != MDS_OK
+        || (status = mds_delta_make(old_path.text, new_path.text, level,
+                                    temp.text, progress, err))
                != MDS_OK)
     {
         return status;
     }
 
-    status = mds_delta_make(old_path.text, new_path.text, temp.text, progress,
-                            err);
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_store_keep_delta(depot, temp.text, compressed_bytes, err,
-                                  sha256, size_bytes, worth);
+    status = mds_store_name_delta(dir, temp.text, old_sha256, err, sha256,
+                                  size_bytes);
 
     /* It has another name if it was kept. */
     unlink(temp.text);
     return status;
+}
+
+mds_status_t
+mds_store_put_delta(const char *dir, const char *depot,
+                    const mds_sha256_t *sha256, uint64_t size_bytes,
+                    mds_error_t *err)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    uint64_t     size;
+    mds_path_t   from, to, files;
+    mds_status_t status;
+
+    if (mds_store_has(depot, sha256, NULL, &size) == MDS_OK) {
+        if (size == size_bytes) {
+            return MDS_OK;
+        }
+
+        return mds_fail(err, MDS_DAMAGED, "file %s is damaged",
+                        mds_sha256_hex(sha256, hex));
+    }
+
+    if ((status
+         = mds_path(&from, err, "%s/%s", dir, mds_sha256_hex(sha256, hex)))
+            != MDS_OK
+        || (status = mds_store_path(depot, sha256, err, &to)) != MDS_OK
+        || (status = mds_store_files(depot, err, &files)) != MDS_OK
+        || (status
+            = mds_store_link_or_copy(from.text, files.text, to.text, err))
+               != MDS_OK)
+    {
+        return status;
+    }
+
+    return mds_file_sync_dir(files.text, err);
 }
 
 mds_status_t

@@ -5,7 +5,7 @@
  *   DIR/files/SHA256.KEYID.minisig  0444, its signature by one key
  *   DIR/files/SHA256.minisig        0444, one of these signatures, for clients
  *                                   that do not know which key they want
- *   DIR/files/.tmp-*                unfinished, left by a killed loader
+ *   DIR/files/.tmp-*                unfinished, or left by a killed loader
  *
  * DIR/files must exist (MDS_NOT_FOUND). A file may be added twice, even at the
  * same time.
@@ -16,6 +16,7 @@
 
 #include "base/mds_digest.h"
 #include "base/mds_file.h"
+#include "files/mds_zstd.h"
 #include "sign/mds_sign.h"
 
 mds_status_t mds_store_path(const char *depot, const mds_sha256_t *sha256,
@@ -87,21 +88,36 @@ mds_store_set_signature(const char *depot, const mds_sha256_t *sha256,
                         mds_error_t  *err) MDS_MUST_CHECK;
 
 /*
- * Makes the delta between two stored files (mds_delta_make()), and stores it.
- * compressed_bytes is the new file's mds_compressed_size(). If the delta is not
- * worth it (mds_delta_worth()), it is not kept, *worth is false, and the two
- * out-parameters before that are not written.
+ * Links a stored file into a directory of the same file system, under its
+ * digest, or copies it: it is there as long as that directory. MDS_NOT_FOUND:
+ * it is not in the store.
  */
-mds_status_t
-mds_store_delta(const char *depot, const mds_sha256_t *old_sha256,
-                const mds_sha256_t *new_sha256, uint64_t compressed_bytes,
-                mds_progress_t *progress, mds_error_t *err,
-                mds_sha256_t *sha256, uint64_t *size_bytes,
-                bool *worth) MDS_MUST_CHECK;
+mds_status_t mds_store_link(const char *depot, const mds_sha256_t *sha256,
+                            const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
- * Removes unfinished files. Call it with other loaders locked out: their
- * unfinished files look the same.
+ * Makes the delta between two files of a directory (mds_delta_make()), which
+ * have their digests as names, and the delta, too. The files are not of the
+ * store's own directory: nothing is locked. MDS_DAMAGED: the old file is not
+ * that of the digest.
+ */
+mds_status_t
+mds_store_delta(const char *dir, const mds_sha256_t *old_sha256,
+                const mds_sha256_t *new_sha256, mds_zstd_level_t level,
+                mds_progress_t *progress, mds_error_t *err,
+                mds_sha256_t *sha256, uint64_t *size_bytes) MDS_MUST_CHECK;
+
+/* Puts such a delta into the store, durably. MDS_DAMAGED: another file of its
+ * name is there. */
+mds_status_t
+mds_store_put_delta(const char *dir, const char *depot,
+                    const mds_sha256_t *sha256, uint64_t size_bytes,
+                    mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Removes unfinished files, and directories that no loader holds
+ * (mds_work_dir.h). Call it with other loaders locked out: their unfinished
+ * files look the same.
  */
 mds_status_t
 mds_store_sweep(const char *depot, mds_error_t *err) MDS_MUST_CHECK;

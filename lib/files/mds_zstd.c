@@ -11,7 +11,6 @@
 
 #include "base/mds_file.h"
 
-#define MDS_ZSTD_LEVEL 19
 #define MDS_ZSTD_WINDOW_LOG_MAX 27 /* 128 MiB */
 #define MDS_ZSTD_CHUNK 131072      /* bytes read or decompressed at a time */
 
@@ -74,18 +73,52 @@ mds_zstd_window_log(uint64_t old_bytes, uint64_t new_bytes)
     return log;
 }
 
+/*
+ * The parameters were chosen by measuring (docs/design.md, "Deltas"). A large
+ * hash table has entries for all of the old file, and so finds the place that
+ * was changed. Trees of matches, which reach back only so far as they have
+ * nodes, are small: to fill them with the old file takes most of the time.
+ */
+typedef struct {
+    ZSTD_cParameter name;
+    int             value;
+} mds_zstd_setting_t;
+
+#define MDS_ZSTD_SETTINGS 6
+
+static const mds_zstd_setting_t mds_zstd_levels[][MDS_ZSTD_SETTINGS] = {
+    [MDS_ZSTD_BEST] = { { ZSTD_c_compressionLevel, 19 },
+                        { ZSTD_c_enableLongDistanceMatching, 1 },
+                        { ZSTD_c_strategy, ZSTD_btopt },
+                        { ZSTD_c_hashLog, 25 },
+                        { ZSTD_c_chainLog, 18 },
+                        { ZSTD_c_searchLog, 3 } },
+    [MDS_ZSTD_FAST] = { { ZSTD_c_compressionLevel, 12 },
+                        { ZSTD_c_enableLongDistanceMatching, 1 },
+                        { ZSTD_c_hashLog, 25 } },
+};
+
+static bool
+mds_zstd_set(ZSTD_CCtx *zstd, const mds_zstd_setting_t *settings, size_t count)
+{
+    for (size_t i = 0; i < count && settings[i].value != 0; i++) {
+        if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd, settings[i].name,
+                                                settings[i].value)))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
 /* Returns NULL if it is out of memory; nothing else can fail. */
 static ZSTD_CCtx *
-mds_zstd_packer(mds_str_t prefix, uint64_t new_bytes)
+mds_zstd_packer(mds_str_t prefix, uint64_t new_bytes, mds_zstd_level_t level)
 {
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    const struct {
-        ZSTD_cParameter name;
-        int             value;
-    } settings[] = {
-        { ZSTD_c_compressionLevel, MDS_ZSTD_LEVEL },
+    ZSTD_CCtx               *zstd = ZSTD_createCCtx();
+    const mds_zstd_setting_t frame[] = {
         { ZSTD_c_windowLog, mds_zstd_window_log(prefix.len, new_bytes) },
-        { ZSTD_c_enableLongDistanceMatching, 1 },
         { ZSTD_c_contentSizeFlag, 1 },
         { ZSTD_c_checksumFlag, 1 },
     };
@@ -94,12 +127,10 @@ mds_zstd_packer(mds_str_t prefix, uint64_t new_bytes)
         return NULL;
     }
 
-    for (size_t i = 0; i < mds_nelems(settings); i++) {
-        if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd, settings[i].name,
-                                                settings[i].value)))
-        {
-            goto failed;
-        }
+    if (!mds_zstd_set(zstd, frame, mds_nelems(frame))
+        || !mds_zstd_set(zstd, mds_zstd_levels[level], MDS_ZSTD_SETTINGS))
+    {
+        goto failed;
     }
 
     if (ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(zstd, new_bytes))
@@ -153,13 +184,13 @@ mds_zstd_pack_chunk(ZSTD_CCtx *zstd, ZSTD_inBuffer *in, bool end,
 }
 
 mds_status_t
-mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
-              mds_progress_t *progress, mds_error_t *err)
+mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_zstd_level_t level,
+              mds_sink_t *sink, mds_progress_t *progress, mds_error_t *err)
 {
     char         chunk[MDS_ZSTD_CHUNK];
     size_t       n = 0;
     uint64_t     done = 0;
-    ZSTD_CCtx   *zstd = mds_zstd_packer(prefix, source->size_bytes);
+    ZSTD_CCtx   *zstd = mds_zstd_packer(prefix, source->size_bytes, level);
     mds_status_t status;
 
     if (zstd == NULL) {
@@ -180,7 +211,8 @@ mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
         }
 
         if (status == MDS_OK && progress != NULL) {
-            progress->report(progress, done, source->size_bytes);
+            progress->report(progress, prefix.len + done,
+                             prefix.len + source->size_bytes);
         }
     } while (status == MDS_OK && n > 0);
 

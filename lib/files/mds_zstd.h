@@ -3,9 +3,9 @@
  * file includes.
  *
  * Files are streamed; the prefix (the old file, which may be empty) is in
- * memory. Frames are made at level 19 with long-distance matching, have a
- * checksum and the content size, and a window of the least power of two that
- * spans the prefix and the file, up to 128 MiB.
+ * memory. Frames have a checksum and the content size, and a window of the
+ * least power of two that spans the prefix and the file, up to 128 MiB. The
+ * same input gives the same bytes.
  */
 
 #ifndef MDS_ZSTD_H
@@ -38,10 +38,18 @@ struct mds_sink_s {
     uint64_t bytes; /* taken so far */
 };
 
-/* Compresses a file. MDS_CONFLICT: its size changed meanwhile. */
+/* How hard to compress; docs/design.md has what it takes and gives. */
+typedef enum { MDS_ZSTD_BEST, MDS_ZSTD_FAST } mds_zstd_level_t;
+
+/*
+ * Compresses a file. progress counts the bytes of both the prefix, which is
+ * read into tables at first, and the file. MDS_CONFLICT: the file's size
+ * changed meanwhile.
+ */
 mds_status_t
-mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_sink_t *sink,
-              mds_progress_t *progress, mds_error_t *err) MDS_MUST_CHECK;
+mds_zstd_pack(mds_str_t prefix, mds_source_t *source, mds_zstd_level_t level,
+              mds_sink_t *sink, mds_progress_t *progress,
+              mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Decompresses the rest of a file, which must be one frame. MDS_DAMAGED: it is

@@ -27,6 +27,7 @@
 #ifndef MDS_LOADER_H
 #define MDS_LOADER_H
 
+#include "files/mds_zstd.h"
 #include "loader/mds_extent.h"
 #include "loader/mds_journal.h"
 #include "sign/mds_sign.h"
@@ -84,7 +85,8 @@ mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
  * an app that is not known yet. An app that was removed, {"removed": true, …},
  * exists again afterwards, unless the edit sets "removed". Runs within the
- * journal's transaction.
+ * journal's transaction; once more, on the state as it is by then, if deltas
+ * had to be made in between.
  */
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
                                    mds_json_t *state, mds_error_t *err);
@@ -125,6 +127,8 @@ typedef struct {
     bool             dry_run; /* lists the changes, and makes none */
     bool             rekeys;  /* the key may be another than the app's */
     const mds_key_t *key;     /* NULL: what is new cannot be signed */
+    mds_zstd_level_t deltas_level;
+    unsigned         threads; /* that make deltas; 0: one for each core */
     const char      *what;    /* names the document in messages */
 
     /* The directory that holds the document: relative paths of files begin and

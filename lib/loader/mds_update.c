@@ -19,6 +19,9 @@
 #include "loader/mds_setting_ids.h"
 #include "state/mds_read_marks.h"
 
+/* How often deltas are made without the journal's lock for one change. */
+#define MDS_UPDATE_ROUNDS_MAX 3
+
 mds_status_t
 mds_update_warn(mds_update_t *update, mds_error_t *err, const char *format, ...)
 {
@@ -237,6 +240,13 @@ mds_update_choose_signer(mds_update_t *u, mds_error_t *err)
                          err);
 }
 
+/* Returns whether deltas have to be made before the change can be. */
+static bool
+mds_update_lacks_deltas(const mds_update_t *u)
+{
+    return u->batch->missing > 0;
+}
+
 /* Makes what the next generation needs beside it. */
 static mds_status_t
 mds_update_prepare(mds_update_t *u, mds_error_t *err)
@@ -247,7 +257,18 @@ mds_update_prepare(mds_update_t *u, mds_error_t *err)
     status = mds_update_choose_signer(u, err);
 
     if (status == MDS_OK) {
-        status = mds_update_make_deltas(u, err);
+        status = mds_update_take_deltas(u, err);
+    }
+
+    /* Others publish faster than this change is made: they have to wait. */
+    if (status == MDS_OK && mds_update_lacks_deltas(u)
+        && u->batch->rounds >= MDS_UPDATE_ROUNDS_MAX)
+    {
+        status = mds_delta_batch_make(u->batch, u->loader, err);
+
+        if (status == MDS_OK) {
+            status = mds_update_take_deltas(u, err);
+        }
     }
 
     return status == MDS_OK ? mds_update_find_stale(u, err) : status;
@@ -373,8 +394,9 @@ mds_update_run(mds_update_t *u, mds_error_t *err)
 
     status = mds_update_prepare(u, err); /* 6 */
 
-    return status == MDS_OK ? mds_update_build(u, err) /* 7, 8 */
-                            : status;
+    return status == MDS_OK && !mds_update_lacks_deltas(u)
+               ? mds_update_build(u, err) /* 7, 8 */
+               : status;
 }
 
 /*
@@ -414,12 +436,17 @@ mds_update_run_in_extent(mds_update_t *u, mds_error_t *err)
     return mds_update_run(u, err);
 }
 
-/* The numbers of the steps are those of "Update sequence" in docs/design.md. */
-mds_status_t
-mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
-                  mds_error_t *err, mds_change_result_t *result)
+/*
+ * Makes the change, unless the batch lacks deltas afterwards: nothing has
+ * changed then. The numbers of the steps are those of "Update sequence" in
+ * docs/design.md.
+ */
+static mds_status_t
+mds_update_try(mds_loader_t *loader, const mds_change_t *change,
+               mds_delta_batch_t *batch, mds_error_t *err,
+               mds_change_result_t *result)
 {
-    mds_update_t u = { .loader = loader, .change = change };
+    mds_update_t u = { .loader = loader, .change = change, .batch = batch };
     mds_status_t status;
 
     if ((status = mds_journal_write(loader->journal, err)) != MDS_OK /* 1 */
@@ -438,6 +465,10 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
         mds_journal_abort(loader->journal);
 
     } else {
+        if (mds_update_lacks_deltas(&u)) {
+            goto failed;
+        }
+
         if ((status = mds_update_record(&u, err)) != MDS_OK
             || (status = mds_update_lint(&u, err)) != MDS_OK
             || (status = mds_update_commit(&u, err)) != MDS_OK) /* 9 */
@@ -460,5 +491,29 @@ failed:
     mds_journal_abort(loader->journal);
     mds_update_free(&u);
 
+    return status;
+}
+
+mds_status_t
+mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
+                  mds_error_t *err, mds_change_result_t *result)
+{
+    mds_delta_batch_t batch;
+    mds_status_t      status;
+
+    mds_delta_batch_init(&batch, change->deltas_level, change->threads);
+
+    while ((status = mds_update_try(loader, change, &batch, err, result))
+               == MDS_OK
+           && batch.missing > 0)
+    {
+        status = mds_delta_batch_make(&batch, loader, err);
+
+        if (status != MDS_OK) {
+            break;
+        }
+    }
+
+    mds_delta_batch_free(&batch);
     return status;
 }

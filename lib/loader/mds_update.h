@@ -15,6 +15,7 @@
 #include "compile/mds_delta_plan.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_created_files.h"
+#include "loader/mds_delta_batch.h"
 #include "loader/mds_loader_internal.h"
 
 /* The key that signs an app. */
@@ -37,6 +38,8 @@ typedef struct {
     mds_model_t *model;    /* of document: has views into it */
     mds_json_t  *changes;  /* from before to after, see mds_diff.h */
     mds_json_t  *warnings; /* strings */
+
+    mds_delta_batch_t *batch; /* of this change; outlives the context */
 
     mds_signer_t         signer;
     mds_created_files_t *created;     /* removed where the change fails */
@@ -81,9 +84,10 @@ mds_status_t
 mds_update_find_stale(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 void mds_update_replace_stale(mds_update_t *update);
 
-/* Makes the deltas that the model asks for, and signs its packages. */
+/* Signs the model's packages, takes the deltas that it asks for from the batch,
+ * and adds to it those that have to be made. */
 mds_status_t
-mds_update_make_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+mds_update_take_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Checks a delta that was made elsewhere, unless it was checked by an

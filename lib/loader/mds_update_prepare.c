@@ -10,87 +10,42 @@
 #include "files/mds_store.h"
 #include "loader/mds_update.h"
 
-/* Gets the package's size under zstd from the journal, or measures it. */
+/* Puts a delta that was made into the store, if it is worth it. */
 static mds_status_t
-mds_prepare_size(mds_loader_t *loader, const mds_sha256_t *sha256,
-                 mds_error_t *err, uint64_t *compressed_bytes)
-{
-    mds_progress_t *progress;
-    mds_path_t      path;
-    mds_status_t    status;
-
-    if (mds_journal_get_size(loader->journal, sha256, compressed_bytes)) {
-        return MDS_OK;
-    }
-
-    status = mds_store_path(loader->depot, sha256, err, &path);
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    progress = mds_loader_begin_progress(loader, "compressing");
-    status = mds_compressed_size(path.text, progress, err, compressed_bytes);
-    mds_loader_end_progress(loader, progress);
-
-    if (status == MDS_OK) {
-        mds_journal_put_size(loader->journal, sha256, *compressed_bytes);
-    }
-
-    return status;
-}
-
-static mds_status_t
-mds_prepare_make(mds_loader_t *loader, const mds_delta_pair_t *pair,
+mds_prepare_take(mds_update_t *u, const mds_delta_item_t *item,
                  mds_error_t *err, mds_delta_entry_t *entry)
 {
-    const mds_sha256_t *from = &pair->from->sha256;
-    const mds_sha256_t *to = &pair->to->sha256;
-    char                label[2 * MDS_VERSION_MAX + 8];
-    mds_progress_t     *progress;
-    mds_sha256_t        sha256 = { { 0 } };
-    uint64_t            compressed, size = 0;
-    bool                worth = false;
-    mds_status_t        status = mds_prepare_size(loader, to, err, &compressed);
+    mds_loader_t             *loader = u->loader;
+    const mds_delta_target_t *target = mds_delta_batch_target(u->batch, item);
+    mds_status_t              status = MDS_OK;
 
-    if (status != MDS_OK) {
-        return status;
+    mds_journal_put_size(loader->journal, &item->to, target->compressed_bytes);
+    entry->worth = mds_delta_worth(item->bytes, target->compressed_bytes);
+
+    if (entry->worth) {
+        status = mds_store_put_delta(u->batch->work.path.text, loader->depot,
+                                     &item->sha256, item->bytes, err);
     }
 
-    snprintf(label, sizeof(label), "%.*s -> %.*s", MDS_STR(pair->from->version),
-             MDS_STR(pair->to->version));
-    progress = mds_loader_begin_progress(loader, label);
-    status = mds_store_delta(loader->depot, from, to, compressed, progress, err,
-                             &sha256, &size, &worth);
-    mds_loader_end_progress(loader, progress);
-
-    if (status == MDS_OK) {
-        entry->worth = worth;
-        entry->sha256 = sha256;
-        mds_store_be64(entry->size, size);
+    if (status == MDS_OK && entry->worth) {
+        entry->sha256 = item->sha256;
+        mds_store_be64(entry->size, item->bytes);
     }
 
     return status;
 }
 
-/* Finds out whether there can be a delta between files of these sizes. */
+/* Gets the sizes of the files, which must be stored. */
 static mds_status_t
-mds_prepare_check_sizes(mds_loader_t *loader, const mds_delta_pair_t *pair,
-                        mds_error_t *err, bool *possible)
+mds_prepare_get_sizes(mds_loader_t *loader, const mds_delta_pair_t *pair,
+                      mds_error_t *err, uint64_t *from, uint64_t *to)
 {
-    uint64_t     from, to;
-    mds_status_t status;
+    mds_status_t status
+        = mds_store_has(loader->depot, &pair->from->sha256, err, from);
 
-    status = mds_store_has(loader->depot, &pair->from->sha256, err, &from);
-
-    if (status == MDS_OK) {
-        status = mds_store_has(loader->depot, &pair->to->sha256, err, &to);
-    }
-
-    if (status == MDS_OK) {
-        *possible = mds_delta_possible(from, to);
-    }
-
-    return status;
+    return status == MDS_OK
+               ? mds_store_has(loader->depot, &pair->to->sha256, err, to)
+               : status;
 }
 
 /* Warns once, when the delta would be made. */
@@ -110,35 +65,46 @@ mds_prepare_warn_impossible(mds_update_t *u, const mds_delta_pair_t *pair,
                            (unsigned long long) (MDS_DELTA_FILE_MAX >> 20));
 }
 
+/* Adds the delta to those that have to be made, unless it was. */
 static mds_status_t
 mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
 {
-    mds_update_t     *u = data;
-    mds_loader_t     *loader = u->loader;
-    mds_delta_entry_t entry = { 0 };
-    bool              possible = false;
-    mds_status_t      status;
+    mds_update_t           *u = data;
+    mds_loader_t           *loader = u->loader;
+    const mds_sha256_t     *from = &pair->from->sha256;
+    const mds_sha256_t     *to = &pair->to->sha256;
+    mds_delta_entry_t       entry = { 0 };
+    const mds_delta_item_t *item;
+    uint64_t                from_bytes, to_bytes;
+    mds_status_t            status;
 
     if (pair->spec != NULL && pair->spec->has_sha256) {
         return mds_update_check_delta(u, pair, err);
     }
 
-    if (mds_journal_get_delta(loader->journal, &pair->from->sha256,
-                              &pair->to->sha256, &entry))
-    {
+    if (mds_journal_get_delta(loader->journal, from, to, &entry)) {
         return MDS_OK;
     }
 
-    status = mds_prepare_check_sizes(loader, pair, err, &possible);
+    status = mds_prepare_get_sizes(loader, pair, err, &from_bytes, &to_bytes);
+    if (status != MDS_OK) {
+        return status;
+    }
 
-    if (status == MDS_OK) {
-        status = possible ? mds_prepare_make(loader, pair, err, &entry)
-                          : mds_prepare_warn_impossible(u, pair, err);
+    item = mds_delta_batch_find(u->batch, from, to);
+
+    if (item != NULL) {
+        status = mds_prepare_take(u, item, err, &entry);
+
+    } else if (mds_delta_possible(from_bytes, to_bytes)) {
+        return mds_delta_batch_add(u->batch, loader, from, from_bytes, to,
+                                   to_bytes, err);
+    } else {
+        status = mds_prepare_warn_impossible(u, pair, err);
     }
 
     if (status == MDS_OK) {
-        mds_journal_put_delta(loader->journal, &pair->from->sha256,
-                              &pair->to->sha256, &entry);
+        mds_journal_put_delta(loader->journal, from, to, &entry);
     }
 
     return status;
@@ -195,7 +161,7 @@ mds_prepare_sign(mds_update_t *u, const mds_package_t *package,
 }
 
 mds_status_t
-mds_update_make_deltas(mds_update_t *u, mds_error_t *err)
+mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
 {
     mds_builds_t all;
     mds_status_t status = mds_builds_sort(u->model, err, &all);

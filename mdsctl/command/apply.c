@@ -94,12 +94,14 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
     mds_change_t    change = { .applies = true,
                                .edit = mds_edit_apply,
                                .precondition = mds_precondition_apply };
+    const char     *level = NULL;
     mdsctl_option_t options[]
-        = { { .name = "dry-run", .flag = &change.dry_run },
+        = { { .name = "deltas-level", .value = &level },
+            { .name = "dry-run", .flag = &change.dry_run },
             { .name = "force", .flag = &apply.force },
             { .name = "allow-outside", .flag = &change.outside },
             { 0 } };
-    mdsctl_input_t input;
+    mdsctl_input_t input = { .path = NULL };
     int            code;
 
     if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
@@ -108,7 +110,8 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
 
     /* A document names its app on purpose. */
     ctl->new_app = MDS_NEW_APP_ALWAYS;
-    code = mdsctl_input_begin(argv[1], &input);
+    code = mdsctl_deltas_level(level, &change.deltas_level)
+               ?: mdsctl_input_begin(argv[1], &input);
 
     if (code == MDSCTL_DONE) {
         code = apply_input(ctl, argv[1], &input, &change, &apply);
@@ -120,7 +123,8 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_apply = {
     .name = "apply",
-    .usage = "FILE [--dry-run] [--force] [--allow-outside]",
+    .usage = "FILE [--deltas-level best|fast] [--dry-run] [--force]"
+             " [--allow-outside]",
     .summary = "make an app's part of the catalog equal to a document",
     .run = run_apply,
 };

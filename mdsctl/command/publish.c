@@ -13,6 +13,7 @@
 /* A package on its way into a document. */
 typedef struct {
     mds_publication_t      publication;
+    mds_zstd_level_t       level;      /* of deltas */
     const char            *unpack_dir; /* NULL: it is not unpacked */
     mdsctl_unpack_limits_t limits;
     mdsctl_unpacked_t      unpacked; /* all zero: it was not */
@@ -40,8 +41,18 @@ find_extent_of_publish(mds_loader_t *loader, mds_str_t app, const void *data,
                                           extent);
 }
 
+/* Returns whether the edit has run before, and has unpacked the version. */
+static bool
+is_unpacked(const publish_t *p)
+{
+    const char *slash = strrchr(p->unpacked.place.text, '/');
+
+    return slash != NULL
+           && mds_str_eq(mds_str_of(slash + 1), p->publication.version);
+}
+
 /* Unpacks within the change: a version that nginx announces is there. The edit
- * may be repeated. */
+ * may run again, with a version that was published meanwhile. */
 static mds_status_t
 edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
              mds_error_t *err)
@@ -49,15 +60,25 @@ edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
     publish_t   *p = data;
     mds_status_t status = mds_edit_publish(loader, &p->publication, state, err);
 
-    return status == MDS_OK && p->unpack_dir != NULL && !p->unpacked.made
-               ? unpack(p, err)
-               : status;
+    if (status != MDS_OK || p->unpack_dir == NULL || is_unpacked(p)) {
+        return status;
+    }
+
+    mdsctl_unpack_undo(&p->unpacked);
+    p->unpacked = (mdsctl_unpacked_t){ .made = false };
+
+    return unpack(p, err);
 }
 
 static int
 publish(mdsctl_t *ctl, const char *app, publish_t *p)
 {
-    int code = mdsctl_edit(ctl, app, find_extent_of_publish, edit_publish, p);
+    mds_change_t change = { .app = mds_str_of(app),
+                            .deltas_level = p->level,
+                            .find_extent = find_extent_of_publish,
+                            .edit = edit_publish,
+                            .data = p };
+    int          code = mdsctl_change(ctl, &change);
 
     if (code != MDSCTL_DONE) {
         mdsctl_unpack_undo(&p->unpacked);
@@ -94,6 +115,7 @@ static int
 run_publish(mdsctl_t *ctl, int argc, char **argv)
 {
     const char     *app = NULL, *bytes = NULL, *entries = NULL;
+    const char     *level = NULL;
     members_t       members = { 0 };
     publish_t       p = { .limits = MDSCTL_UNPACK_LIMITS };
     mdsctl_stored_t stored = { .file = NULL };
@@ -107,6 +129,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
         { .name = "channel", .value = &members.channel },
         { .name = "version", .value = &members.version },
         { .name = "deltas", .value = &members.deltas },
+        { .name = "deltas-level", .value = &level },
         { .name = "meta", .value = &members.meta },
         { .name = "unpack", .value = &p.unpack_dir },
         { .name = "unpack-bytes", .value = &bytes },
@@ -133,7 +156,8 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     package = mds_json_object_new();
     p.publication.package = package;
 
-    code = mdsctl_unpack_limits(bytes, entries, &p.limits)
+    code = mdsctl_deltas_level(level, &p.level)
+               ?: mdsctl_unpack_limits(bytes, entries, &p.limits)
                ?: mdsctl_app_confirm(ctl, app)
                ?: mdsctl_input_begin(argv[1], &input)
                ?: (store ? mdsctl_store_begin(input.path, p.limits.bytes,
@@ -156,8 +180,9 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_publish = {
     .name = "publish",
     .usage = "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
-             " [--channel CHANNEL] --version VERSION [--deltas N] [--meta JSON]"
-             " [--store] [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
+             " [--channel CHANNEL] --version VERSION [--deltas N]"
+             " [--deltas-level best|fast] [--meta JSON] [--store]"
+             " [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
              " [--new-app]",
     .summary = "sign and store a package, and make its deltas",
     .run = run_publish,

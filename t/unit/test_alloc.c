@@ -892,8 +892,8 @@ make(void **state)
         || mds_key_load(workdir("key.key"), &err, &key) != MDS_OK
         || deed_apply(&err) != MDS_OK
         || change(edit_push, (void *) workdir("ids"), NULL, &err) != MDS_OK
-        || mds_delta_make(workdir("old"), workdir("new"), workdir("delta"),
-                          NULL, &err)
+        || mds_delta_make(workdir("old"), workdir("new"), MDS_ZSTD_BEST,
+                          workdir("delta"), NULL, &err)
                != MDS_OK)
     {
         fail_msg("%s", err.text);

@@ -20,6 +20,9 @@
 #define NEW_BYTES 301000
 #define HEAD_BYTES 40
 
+/* What is reported when all was compressed, and nothing compared. */
+#define PACKED (2 * (OLD_BYTES + NEW_BYTES))
+
 static mds_error_t err;
 
 /* Two versions of a package: bytes go, bytes come, bytes change. */
@@ -49,7 +52,8 @@ setup(void **state)
 static mds_status_t
 make(const char *old, const char *new, const char *out)
 {
-    return mds_delta_make(workdir(old), workdir(new), workdir(out), NULL, &err);
+    return mds_delta_make(workdir(old), workdir(new), MDS_ZSTD_BEST,
+                          workdir(out), NULL, &err);
 }
 
 static mds_status_t
@@ -373,18 +377,18 @@ test_changed_meanwhile(void **state)
     watch_t watches[] = {
         { { watch }, "truncate -s 150000 moving", 1, 0, 0 },
         { { watch }, "cat old >> moving", 1, 0, 0 },
-        { { watch }, "printf x | dd of=moving conv=notrunc", NEW_BYTES, 0, 0 },
-        { { watch }, "printf x >> moving", NEW_BYTES, 0, 0 },
-        { { watch }, "printf x >> moving", NEW_BYTES, 1, 0 },
-        { { watch }, "truncate -s -1 moving", NEW_BYTES, 1, 0 },
+        { { watch }, "printf x | dd of=moving conv=notrunc", PACKED, 0, 0 },
+        { { watch }, "printf x >> moving", PACKED, 0, 0 },
+        { { watch }, "printf x >> moving", PACKED, 1, 0 },
+        { { watch }, "truncate -s -1 moving", PACKED, 1, 0 },
     };
 
     (void) state;
     for (size_t i = 0; i < mds_nelems(watches); i++) {
         assert_true(shell("rm -f moving; cp new moving"));
         assert_int_equal(mds_delta_make(workdir("old"), workdir("moving"),
-                                        workdir("out"), &watches[i].progress,
-                                        &err),
+                                        MDS_ZSTD_BEST, workdir("out"),
+                                        &watches[i].progress, &err),
                          MDS_CONFLICT);
         assert_null(watches[i].command);
         assert_nothing_left("out");
@@ -398,9 +402,11 @@ test_progress(void **state)
 
     (void) state;
     assert_int_equal(mds_delta_make(workdir("old"), workdir("new"),
-                                    workdir("delta"), &seen.progress, &err),
+                                    MDS_ZSTD_BEST, workdir("delta"),
+                                    &seen.progress, &err),
                      MDS_OK);
-    assert_int_equal(seen.done, NEW_BYTES);
+    assert_int_equal(seen.done,
+                     mds_delta_work(MDS_ZSTD_BEST, OLD_BYTES, NEW_BYTES));
 }
 
 static void

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mds_work_dir.h"
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
 
@@ -305,37 +306,59 @@ test_names(void **state)
 }
 
 static mds_status_t
-delta(const mds_sha256_t *old, const mds_sha256_t *new, mds_sha256_t *sha256,
-      uint64_t *size, bool *worth)
+delta(const mds_sha256_t *old, const mds_sha256_t *new, mds_zstd_level_t level,
+      mds_sha256_t *sha256, uint64_t *size)
 {
-    return mds_store_delta(workdir("depot"), old, new, 200000, NULL, &err,
-                           sha256, size, worth);
+    return mds_store_delta(workdir("aside"), old, new, level, NULL, &err,
+                           sha256, size);
 }
 
 static void
+link_aside(const mds_sha256_t *sha256)
+{
+    assert_int_equal(mds_store_link(workdir("depot"), sha256, workdir("aside"),
+                                    &err),
+                     MDS_OK);
+}
+
+/* A delta is made aside, from files that stay there, and put into the store. */
+static void
 test_delta(void **state)
 {
-    bool         worth = false;
     uint64_t     size = 7;
-    mds_sha256_t old = add("old"), new = add("new"), other = add("other");
+    mds_sha256_t old = add("old"), new = add("new");
     mds_sha256_t sha256 = { { 7 } }, none = { { 0 } };
     unsigned     before = workdir_count("depot/files", "");
 
     (void) state;
-    assert_int_equal(delta(&old, &none, &sha256, &size, &worth), MDS_NOT_FOUND);
-    assert_int_equal(delta(&none, &new, &sha256, &size, &worth), MDS_NOT_FOUND);
+    assert_true(shell("mkdir aside"));
+    assert_int_equal(mds_store_link(workdir("depot"), &none, workdir("aside"),
+                                    &err),
+                     MDS_NOT_FOUND);
+    link_aside(&old);
+    link_aside(&old);
+    link_aside(&new);
 
-    /* They share nothing: no difference, no file. */
-    worth = true;
-    assert_int_equal(delta(&old, &other, &sha256, &size, &worth), MDS_OK);
-    assert_false(worth);
+    assert_int_equal(delta(&old, &none, MDS_ZSTD_BEST, &sha256, &size),
+                     MDS_NOT_FOUND);
+    assert_int_equal(delta(&none, &new, MDS_ZSTD_BEST, &sha256, &size),
+                     MDS_NOT_FOUND);
     assert_int_equal(size, 7);
     assert_int_equal(sha256.bytes[0], 7);
+
+    assert_int_equal(delta(&old, &new, MDS_ZSTD_FAST, &sha256, &size), MDS_OK);
+    assert_in_range(size, 40, 400);
+    assert_int_equal(delta(&old, &new, MDS_ZSTD_BEST, &sha256, &size), MDS_OK);
+    assert_in_range(size, 40, 400);
+    assert_int_equal(workdir_count("aside", MDS_TEMP_PREFIX), 0);
     assert_int_equal(workdir_count("depot/files", ""), before);
 
-    assert_int_equal(delta(&old, &new, &sha256, &size, &worth), MDS_OK);
-    assert_true(worth);
-    assert_in_range(size, 40, 400);
+    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
+                                         &sha256, size, &err),
+                     MDS_OK);
+    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
+                                         &sha256, size, &err),
+                     MDS_OK);
     assert_int_equal(workdir_count("depot/files", ""), before + 1);
     assert_int_equal(stat_of(stored(&sha256, "")).st_size, size);
     assert_int_equal(stat_of(stored(&sha256, "")).st_mode & 07777, 0444);
@@ -344,6 +367,57 @@ test_delta(void **state)
                                      workdir("patched"), 200000, &err),
                      MDS_OK);
     assert_true(workdir_same("new", "patched"));
+
+    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
+                                         &sha256, size + 1, &err),
+                     MDS_DAMAGED);
+}
+
+/* A delta from other bytes than those of the digest would fit no device. */
+static void
+test_delta_of_damaged(void **state)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    uint64_t     size = 7;
+    mds_sha256_t old = add("old"), new = add("new"), sha256;
+
+    (void) state;
+    assert_true(shell("rm -rf aside; mkdir aside"));
+    link_aside(&new);
+    assert_true(shell("cp old aside/%s; printf x >> aside/%s",
+                      mds_sha256_hex(&old, hex), hex));
+    assert_int_equal(delta(&old, &new, MDS_ZSTD_FAST, &sha256, &size),
+                     MDS_DAMAGED);
+    assert_non_null(strstr(err.text, hex));
+    assert_int_equal(workdir_count("aside", ""), 2);
+    assert_int_equal(size, 7);
+}
+
+/* A directory that a process holds is not swept, one that was left is. */
+static void
+test_sweep_work_dir(void **state)
+{
+    mds_work_dir_t held = MDS_NO_WORK_DIR, left = MDS_NO_WORK_DIR;
+
+    (void) state;
+    assert_int_equal(mds_work_dir_create(&held, workdir("depot/files"), &err),
+                     MDS_OK);
+    assert_int_equal(mds_work_dir_create(&left, workdir("depot/files"), &err),
+                     MDS_OK);
+    assert_true(
+        shell("cp old %s/a; cp old %s/.tmp-b", left.path.text, left.path.text));
+    assert_true(shell("cp old %s/a", held.path.text));
+
+    /* As the kernel does for a killed process. */
+    close(left.lock);
+    assert_int_equal(mds_store_sweep(workdir("depot"), &err), MDS_OK);
+    assert_int_equal(access(left.path.text, F_OK), -1);
+    assert_true(shell("cmp old %s/a", held.path.text));
+
+    mds_work_dir_remove(&held);
+    assert_int_equal(access(held.path.text, F_OK), -1);
+    mds_work_dir_remove(&held);
+    assert_int_equal(workdir_count("depot/files", MDS_TEMP_PREFIX), 0);
 }
 
 static void
@@ -372,6 +446,8 @@ main(void)
         cmocka_unit_test(test_minisign),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_delta_of_damaged),
+        cmocka_unit_test(test_sweep_work_dir),
         cmocka_unit_test(test_sweep),
     };
 
