@@ -30,6 +30,7 @@ our @EXPORT = qw(world);
 
 my $CONF     = <<'END';
 mds_depot %DEPOT%;
+mds_zone %ZONE%;
 keepalive_requests 1000000000;
 sendfile on;
 server {
@@ -47,6 +48,7 @@ sub world {
         resources => knob(RESOURCES => 1000),
         releases  => 10,
         ids       => knob(IDS => 10_000_000),
+        zone      => '8m',
         @_,
     );
     my $key = join ' ', map { "$_=$options{$_}" } sort keys %options;
@@ -96,8 +98,9 @@ sub ids_file {
 sub start {
     my ($self) = @_;
     my $t = $self->{t};
+    my $conf = $CONF =~ s/%ZONE%/$self->{zone}/r;
 
-    $t->start($CONF);
+    $t->start($conf);
     $self->wait;
     my %fixed = (
         '200' => answer($self->check(install => 'mds')),
@@ -107,7 +110,7 @@ sub start {
     my %static = map { $_ => answer($self->file($_, 'mds')) } qw(10KB 10MB);
     $t->stop;
 
-    $t->start(join '', $CONF,
+    $t->start(join '', $conf,
         (map { fixed($_, $fixed{$_}) } sort keys %fixed),
         (map { static($_, $static{$_}) } sort keys %static));
     $self->wait;
