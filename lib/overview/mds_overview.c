@@ -76,10 +76,15 @@ mds_hash_texts(const mds_str_t *texts, size_t count)
 static mds_str_t
 mds_copy_text(const mds_alloc_t *alloc, mds_str_t text, bool *ok)
 {
-    char *copy = text.len == 0 ? NULL : alloc->alloc(alloc->data, text.len);
+    char *copy;
 
-    if (text.len == 0 || copy == NULL) {
-        *ok = *ok && text.len == 0;
+    if (text.len == 0) {
+        return mds_null_str;
+    }
+
+    copy = alloc->alloc(alloc->data, text.len);
+    if (copy == NULL) {
+        *ok = false;
         return mds_null_str;
     }
 
