@@ -6,6 +6,7 @@
 #include "workdir.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -17,6 +18,8 @@ typedef struct {
     atomic_uint       runs[TASKS];
     atomic_uint       begun;
     pthread_barrier_t together;
+    pthread_key_t     key;
+    sem_t             ended;
     pthread_t         caller;
     unsigned          steps;
     unsigned          before; /* begun at the last step */
@@ -110,13 +113,19 @@ test_at_once(void **state)
     pthread_barrier_destroy(&tasks.together);
 }
 
-/* Tasks 0 and 1 fail, 1 before 0. */
+static void
+post_end(void *semaphore)
+{
+    sem_post(semaphore);
+}
+
+/* Tasks 0 and 1 fail; 0 when the thread that ran 1 has ended, its failure
+ * noted. */
 static mds_status_t
 run_failing(void *data, size_t index, mds_error_t *error)
 {
     static const mds_status_t statuses[] = { MDS_DAMAGED, MDS_IO };
     tasks_t                  *tasks = data;
-    mds_status_t              status;
 
     atomic_fetch_add(&tasks->begun, 1);
 
@@ -125,16 +134,12 @@ run_failing(void *data, size_t index, mds_error_t *error)
     }
 
     if (index == 0) {
-        (void) pthread_barrier_wait(&tasks->together);
+        sem_wait(&tasks->ended);
+    } else {
+        assert_int_equal(pthread_setspecific(tasks->key, &tasks->ended), 0);
     }
 
-    status = mds_fail(error, statuses[index], "task %zu", index);
-
-    if (index == 1) {
-        (void) pthread_barrier_wait(&tasks->together);
-    }
-
-    return status;
+    return mds_fail(error, statuses[index], "task %zu", index);
 }
 
 static void
@@ -145,11 +150,13 @@ test_failure(void **state)
         = { .run = run_failing, .data = &tasks, .count = TASKS, .threads = 2 };
 
     (void) state;
-    pthread_barrier_init(&tasks.together, NULL, 2);
+    sem_init(&tasks.ended, 0, 0);
+    assert_int_equal(pthread_key_create(&tasks.key, post_end), 0);
     assert_int_equal(mds_parallel_run(&parallel, &err), MDS_DAMAGED);
     assert_string_equal(err.text, "task 0");
-    assert_true(tasks.begun < TASKS);
-    pthread_barrier_destroy(&tasks.together);
+    assert_int_equal(tasks.begun, 2);
+    pthread_key_delete(tasks.key);
+    sem_destroy(&tasks.ended);
 }
 
 int
