@@ -17,20 +17,24 @@ typedef struct {
     const char     *by;
 } mdsctl_audience_t;
 
-/* The part of a usage line for these options. */
-#define MDSCTL_AUDIENCE_USAGE                                                  \
-    "--all | --list LIST... | --percent P | --window N --until TIME"           \
-    " [--except LIST] [--by user|device]"
-
-#define MDSCTL_AUDIENCE_OPTIONS(a)                                             \
-    { .name = "all", .flag = &(a).all },                                       \
-        { .name = "list", .values = &(a).lists },                              \
-        { .name = "except", .values = &(a).except },                           \
-        { .name = "percent", .value = &(a).percent },                          \
-        { .name = "window", .value = &(a).window },                            \
-        { .name = "until", .value = &(a).until },                              \
+/* The rows of an option table; the struct has the audience as this member. */
+#define MDSCTL_AUDIENCE_OPTIONS(struct_type, member)                           \
+    { "all", NULL, "everybody", MDSCTL_ONE_OF,                                 \
+      MDSCTL_STORE(struct_type, member.all) },                                 \
+        { "list", "LIST", "those on the list; may be repeated", MDSCTL_ONE_OF, \
+          MDSCTL_STORE(struct_type, member.lists) },                           \
+        { "percent", "P",                                                      \
+          "a share of all devices in percent, such as 5 or 2.5",               \
+          MDSCTL_ONE_OF, MDSCTL_STORE(struct_type, member.percent) },          \
+        { "window", "N", "the first N, a number of devices or users",          \
+          MDSCTL_ONE_OF, MDSCTL_STORE(struct_type, member.window) },           \
+        { "until", "TIME", "end of the window: 2026-12-01T00:00:00Z",          \
+          MDSCTL_STORE(struct_type, member.until) },                           \
+        { "except", "LIST", "nobody on this list; may be repeated",            \
+          MDSCTL_STORE(struct_type, member.except) },                          \
     {                                                                          \
-        .name = "by", .value = &(a).by                                         \
+        "by", "user|device", "what percent and window count; default device",  \
+            MDSCTL_STORE(struct_type, member.by)                               \
     }
 
 /*

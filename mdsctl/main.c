@@ -1,148 +1,21 @@
 /*
- * mdsctl: lists the commands, finds the one that is named, and runs it.
- *
- * A new command is a file in command/ that defines mdsctl_command_NAME, and a
- * line in the list below.
+ * mdsctl: finds the command that the words name, and runs it.
  */
 
 #include <string.h>
 
-#include "base/mds_choices.h"
 #include "base/mds_fault_guard.h"
+#include "help.h"
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
 #include "proxy/mds_proxy.h"
 
-/* The commands, in the order of the help: each is defined in its own file. */
-#define COMMANDS(X)                                                            \
-    X(init)                                                                    \
-    X(keygen)                                                                  \
-    X(publish)                                                                 \
-    X(release)                                                                 \
-    X(promote)                                                                 \
-    X(pause)                                                                   \
-    X(resume)                                                                  \
-    X(end)                                                                     \
-    X(rollback)                                                                \
-    X(rekey)                                                                   \
-    X(list)                                                                    \
-    X(message)                                                                 \
-    X(remove)                                                                  \
-    X(apply)                                                                   \
-    X(export)                                                                  \
-    X(explain)                                                                 \
-    X(check)                                                                   \
-    X(status)                                                                  \
-    X(versions)                                                                \
-    X(devices)                                                                 \
-    X(log)                                                                     \
-    X(revert)                                                                  \
-    X(snapshot)                                                                \
-    X(restore)                                                                 \
-    X(gc)                                                                      \
-    X(verify)
-
-#define DECLARE(name) extern const mdsctl_command_t mdsctl_command_##name;
-#define ADDRESS(name) &mdsctl_command_##name,
-
-COMMANDS(DECLARE)
-
-static const mdsctl_command_t *const commands[] = { COMMANDS(ADDRESS) NULL };
-
-/* The commands of a family, and the words before their names. */
-typedef struct {
-    const mdsctl_command_t *const *commands;   /* ends with NULL */
-    char                           prefix[64]; /* "", or "list " */
-} family_t;
-
-static family_t
-family_of(const family_t *outer, const mdsctl_command_t *command)
-{
-    family_t inner = { .commands = command->commands };
-
-    (void) snprintf(inner.prefix, sizeof(inner.prefix), "%.31s%.31s ",
-                    outer->prefix, command->name);
-    return inner;
-}
-
-static const mdsctl_command_t *
-find(const family_t *family, const char *name)
-{
-    for (size_t i = 0; family->commands[i] != NULL; i++) {
-        if (strcmp(family->commands[i]->name, name) == 0) {
-            return family->commands[i];
-        }
-    }
-
-    return NULL;
-}
-
-/* Adds "; did you mean release?", and for a family the commands it has. */
-static int
-unknown_command(const family_t *family, const char *name)
-{
-    bool          is_root = family->prefix[0] == '\0';
-    mds_choices_t choices;
-    char          text[MDS_CHOICES_BYTES];
-
-    mds_choices_begin(&choices, mds_str_of(name));
-
-    for (size_t i = 0; family->commands[i] != NULL; i++) {
-        mds_choices_add(&choices, mds_str_of(family->commands[i]->name));
-    }
-
-    mds_choices_words(&choices, is_root ? NULL : "want one of", text);
-
-    return mdsctl_fail_usage("unknown command \"%s%s\"%s%s", family->prefix,
-                             name, text[0] != '\0' ? "; " : "", text);
-}
-
-static void
-print_table(const family_t *family)
-{
-    for (size_t i = 0; family->commands[i] != NULL; i++) {
-        const mdsctl_command_t *command = family->commands[i];
-
-        if (command->commands != NULL) {
-            family_t inner = family_of(family, command);
-
-            print_table(&inner);
-            continue;
-        }
-        printf("  %s%s %s\n      %s\n", family->prefix, command->name,
-               command->usage, command->summary);
-    }
-}
-
-static void
-print_help(const family_t *root)
-{
-    printf("usage: mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...\n\n"
-           "DIR defaults to $MDS_DEPOT, then /var/lib/mds; FILE to $MDS_KEY.\n"
-           "Exit: 0 done, 1 failed, 2 wrong usage.\n\n");
-    print_table(root);
-    printf("  help [COMMAND]\n      this, or the usage of a command\n");
-}
-
-static int
-print_command_help(const mdsctl_command_t *command, const family_t *family)
-{
-    if (command->commands != NULL) {
-        family_t inner = family_of(family, command);
-
-        print_table(&inner);
-    } else {
-        printf("usage: %s\n\n%s\n", mdsctl_usage_line(), command->summary);
-    }
-
-    return MDSCTL_DONE;
-}
-
+/* Returns whether one of the options, before "--", is this word. */
 static bool
-asks_for_help(int argc, char **argv)
+has_option(int argc, char **argv, const char *word)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], word) == 0) {
             return true;
         }
     }
@@ -150,44 +23,99 @@ asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* Runs the command. argv[0] is the first word that may name a command of the
- * family. */
-static int
-dispatch(mdsctl_t *ctl, const family_t *family, bool help, int argc,
-         char **argv)
+static bool
+asks_for_help(int argc, char **argv)
 {
-    family_t                inner;
-    const mdsctl_command_t *command;
+    return has_option(argc, argv, "--help") || has_option(argc, argv, "-h");
+}
 
-    if (argc == 0) {
-        return mdsctl_fail_usage("%scommand is missing", family->prefix);
+/* Returns whether --version is meant for mdsctl: `release --version V` has an
+ * option of that name. */
+static bool
+asks_for_version(const mdsctl_command_t *command, int argc, char **argv)
+{
+    return mdsctl_option_find(command->options, mds_str("version")) == NULL
+           && has_option(argc, argv, "--version");
+}
+
+/* Runs the command of the path. argv[0] is its name. */
+static int
+run_command(mdsctl_t *ctl, const mdsctl_path_t *path, int argc, char **argv)
+{
+    mdsctl_path_t version = { .command = &mdsctl_command_version };
+    char         *name[] = { "version" };
+
+    mdsctl_set_command(path);
+
+    if (asks_for_help(argc, argv)) {
+        mdsctl_help_command(path);
+        return MDSCTL_DONE;
     }
 
-    command = find(family, argv[0]);
-    if (command == NULL) {
-        return unknown_command(family, argv[0]);
+    if (asks_for_version(path->command, argc, argv)) {
+        mdsctl_set_command(&version);
+        return version.command->run(ctl, 1, name);
     }
 
-    mdsctl_set_command(family->prefix, command);
+    return path->command->run(ctl, argc, argv);
+}
 
-    if (command->commands == NULL) {
-        return help || asks_for_help(argc, argv)
-                   ? print_command_help(command, family)
-                   : command->run(ctl, argc, argv);
-    }
+/* Runs a command of the family. argv[0] is the family's name. */
+static int
+run_family(mdsctl_t *ctl, const mdsctl_command_t *family, int argc, char **argv)
+{
+    mdsctl_path_t path = { .command = family };
 
+    mdsctl_set_command(&path);
     argc--;
     argv++;
+
     if (mdsctl_parse_leading(ctl, &argc, &argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if ((help && argc == 0) || (argc > 0 && strcmp(argv[0], "--help") == 0)) {
-        return print_command_help(command, family);
+    if (argc == 0) {
+        return mdsctl_fail_usage("%s: a command is missing", family->name);
     }
 
-    inner = family_of(family, command);
-    return dispatch(ctl, &inner, help, argc, argv);
+    path = (mdsctl_path_t){ family,
+                            mdsctl_command_find(family->commands, argv[0]) };
+
+    if (path.command != NULL) {
+        return run_command(ctl, &path, argc, argv);
+    }
+
+    if (asks_for_help(1, argv) || strcmp(argv[0], "help") == 0) {
+        path = (mdsctl_path_t){ NULL, family };
+        mdsctl_help_command(&path);
+        return MDSCTL_DONE;
+    }
+
+    return mdsctl_unknown_command(family, argv[0]);
+}
+
+/* Runs the command that argv[0] names, or the option that stands in its place.
+ */
+static int
+run_named(mdsctl_t *ctl, int argc, char **argv)
+{
+    mdsctl_path_t path = { .command = NULL };
+
+    if (asks_for_help(1, argv)) {
+        return mdsctl_help(argc - 1, argv + 1);
+    }
+
+    path.command = strcmp(argv[0], "--version") == 0
+                       ? &mdsctl_command_version
+                       : mdsctl_command_find(mdsctl_commands, argv[0]);
+
+    if (path.command == NULL) {
+        return mdsctl_unknown_command(NULL, argv[0]);
+    }
+
+    return path.command->commands != NULL
+               ? run_family(ctl, path.command, argc, argv)
+               : run_command(ctl, &path, argc, argv);
 }
 
 /* Checks all arguments, because they may become part of JSON. */
@@ -226,7 +154,10 @@ keep_command_line(mdsctl_t *ctl, int argc, char **argv)
 static int
 run(mdsctl_t *ctl, int argc, char **argv)
 {
-    family_t root = { .commands = commands };
+    if (argc == 0) {
+        mdsctl_help_overview();
+        return MDSCTL_DONE;
+    }
 
     if (check_utf8(argc, argv) != MDSCTL_DONE
         || mdsctl_parse_leading(ctl, &argc, &argv) != MDSCTL_DONE)
@@ -236,22 +167,8 @@ run(mdsctl_t *ctl, int argc, char **argv)
 
     keep_command_line(ctl, argc, argv);
 
-    if (argc > 0 && strcmp(argv[0], "--version") == 0) {
-        printf("mdsctl %s\n", MDSCTL_VERSION);
-        return MDSCTL_DONE;
-    }
-
-    if (argc > 0
-        && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0))
-    {
-        if (argc == 1) {
-            print_help(&root);
-            return MDSCTL_DONE;
-        }
-        return dispatch(ctl, &root, true, argc - 1, argv + 1);
-    }
-
-    return dispatch(ctl, &root, false, argc, argv);
+    return argc == 0 ? mdsctl_fail_usage("a command is missing")
+                     : run_named(ctl, argc, argv);
 }
 
 typedef struct {

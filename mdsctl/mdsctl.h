@@ -2,8 +2,9 @@
  * mdsctl: the loader's command line. A command is a file in command/; it parses
  * its words, calls lib/, and prints.
  *
- * A new command touches two files: its own, which ends with its name, usage,
- * summary and function as mdsctl_command_NAME, and main.c, which lists it.
+ * A new command touches two files: its own, which ends with its description as
+ * mdsctl_command_NAME, and commands.c, which lists it. Its usage line, its
+ * help, its man page and its completion are made from the description.
  */
 
 #ifndef MDSCTL_H
@@ -38,19 +39,6 @@ typedef struct {
     char command_line[MDSCTL_COMMAND_LINE_BYTES];
 } mdsctl_t;
 
-typedef struct mdsctl_command_s mdsctl_command_t;
-
-struct mdsctl_command_s {
-    const char *name;
-    const char *usage;   /* what follows the name: "NAME", "APP ID" */
-    const char *summary; /* one line for the help */
-    int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
-
-    /* The commands of a family such as "list", which has no run; the last is
-     * NULL. */
-    const mdsctl_command_t *const *commands;
-};
-
 /* option.c: the words of a command. */
 
 #define MDSCTL_VALUES_MAX 256
@@ -60,25 +48,111 @@ typedef struct {
     const char *items[MDSCTL_VALUES_MAX]; /* views into argv */
 } mdsctl_values_t;
 
-/* An option. One of the three pointers says whether it takes a value, and where
- * to store it; the target is zeroed before. */
+typedef enum {
+    MDSCTL_FLAG,  /* takes no value: a bool */
+    MDSCTL_VALUE, /* takes one value: a const char * */
+    MDSCTL_VALUES /* takes a value and may be repeated: an mdsctl_values_t */
+} mdsctl_type_t;
+
+typedef enum {
+    MDSCTL_OPTIONAL,
+    MDSCTL_REQUIRED,
+    MDSCTL_ONE_OF /* one of the options with this need is required; the command
+                   * checks it */
+} mdsctl_need_t;
+
+/* An option. Its value is stored in the command's struct of options, which is
+ * zeroed before. */
 typedef struct {
-    const char      *name;   /* without the dashes; NULL ends the table */
-    bool            *flag;   /* takes no value */
-    const char     **value;  /* takes one value */
-    mdsctl_values_t *values; /* takes a value and may be repeated */
+    const char   *name;     /* without the dashes; NULL ends the table */
+    const char   *argument; /* the value in the help: "FILE"; NULL: a flag */
+    const char   *text;     /* one line of help, with default and unit */
+    mdsctl_need_t need;
+    mdsctl_type_t type;   /* MDSCTL_STORE() sets it by the member's type, */
+    size_t        offset; /* and the offset of the member */
 } mdsctl_option_t;
+
+#define MDSCTL_STORE(struct_type, member)                                      \
+    .type = _Generic(((struct_type *) NULL)->member,                           \
+                     bool: MDSCTL_FLAG,                                        \
+                     const char *: MDSCTL_VALUE,                               \
+                     mdsctl_values_t: MDSCTL_VALUES),                          \
+    .offset = offsetof(struct_type, member)
+
+/* The groups of commands in the help. */
+typedef enum {
+    MDSCTL_HIDDEN, /* for completion and man pages; not in the help */
+    MDSCTL_START,
+    MDSCTL_PUBLISH,
+    MDSCTL_RELEASE,
+    MDSCTL_SEE,
+    MDSCTL_KEEP,
+    MDSCTL_MORE,
+    MDSCTL_GROUPS
+} mdsctl_group_t;
+
+typedef struct mdsctl_command_s mdsctl_command_t;
+
+/*
+ * The words in `arguments` and the options' `argument` also say how they are
+ * completed: see complete.c. "[APP]" is optional, "ID..." is one or more.
+ */
+struct mdsctl_command_s {
+    const char    *name;
+    mdsctl_group_t group;
+    const char    *arguments;        /* "APP ID"; NULL: none */
+    const char    *summary;          /* a few words */
+    const char    *text;             /* sentences; a line that begins with a
+                                      * space is printed as it is */
+    const mdsctl_option_t *options;  /* NULL: none */
+    const char            *examples; /* commands, each ends with a newline */
+    const char            *synonyms; /* other tools' words for it, or NULL */
+    int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
+
+    /* The commands of a family such as "list", which has no run; the last is
+     * NULL. */
+    const mdsctl_command_t *const *commands;
+};
+
+/* commands.c: all commands, in the order of the help; the last is NULL. */
+extern const mdsctl_command_t *const mdsctl_commands[];
+
+/* Returns the command of that name, or NULL. */
+const mdsctl_command_t *
+mdsctl_command_find(const mdsctl_command_t *const *commands, const char *name);
+
+/* The options of every command, stored in an mdsctl_t. */
+extern const mdsctl_option_t mdsctl_global_options[];
+
+/* Returns the option of that name, or NULL; options may be NULL. */
+const mdsctl_option_t *
+mdsctl_option_find(const mdsctl_option_t *options, mds_str_t name);
+
+/* A command as it is called: `list add` is `add` of the family `list`. */
+typedef struct {
+    const mdsctl_command_t *family;  /* NULL: none */
+    const mdsctl_command_t *command; /* NULL: mdsctl itself */
+} mdsctl_path_t;
+
+/* usage.c: the usage line, made of the command's description. */
+void mdsctl_usage_print(FILE *out, const mdsctl_path_t *path);
+
+/* Prints the words of the usage line, one a line: "[--name NAME]". */
+typedef void (*mdsctl_usage_word_t)(void *data, const char *word);
+void mdsctl_usage_visit(const mdsctl_path_t *path, mdsctl_usage_word_t visit,
+                        void *data);
 
 /*
  * Removes the options ("--name VALUE" or "--name=VALUE", anywhere before "--"),
  * including the global ones, from argv, so that argv[1] to argv[*argc - 1] are
- * the arguments. There must be min to max of them (-1: any number). options may
- * be NULL. Values point into argv, which outlives the command.
+ * the arguments, and stores them in `options`, the struct that the command's
+ * table describes; NULL if it has none. Values point into argv, which outlives
+ * the command. Missing and surplus arguments, and missing options, are errors.
  *
  * Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the error.
  */
-int mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min,
-                 int max, int *argc, char **argv) MDS_MUST_CHECK;
+int mdsctl_parse(mdsctl_t *ctl, void *options, int *argc,
+                 char **argv) MDS_MUST_CHECK;
 
 /* Removes the global options that stand before the command from *argc and
  * *argv. */
@@ -114,15 +188,14 @@ int mdsctl_fail_usage(const char *format, ...) MDS_PRINTF(1, 2);
  * is not MDSCTL_DONE. */
 int mdsctl_json_status(mds_status_t status);
 
-/* Sets the command that runs, for mdsctl_fail_usage(); family is "" or, for
- * example, "list ". */
-void mdsctl_set_command(const char *family, const mdsctl_command_t *command);
+/* Sets the command that runs, for its name and for mdsctl_fail_usage(). */
+void mdsctl_set_command(const mdsctl_path_t *path);
+
+/* Returns the command that runs. */
+const mdsctl_path_t *mdsctl_running(void);
 
 /* Returns the name of the command that runs: "list add". */
 const char *mdsctl_command_name(void);
-
-/* Returns the usage line of the command that runs, without "usage:". */
-const char *mdsctl_usage_line(void);
 
 /* Prints the value to stdout, indented, and takes the reference. NULL means
  * that memory ran out. Returns an exit code. */

@@ -6,17 +6,17 @@
 
 #include "base/mds_choices.h"
 
-#define GLOBALS 4 /* including the end of the table */
 #define NUMBER_MAX 1000000000
 
-static void
-make_globals(mdsctl_t *ctl, mdsctl_option_t globals[GLOBALS])
-{
-    globals[0] = (mdsctl_option_t){ .name = "depot", .value = &ctl->depot };
-    globals[1] = (mdsctl_option_t){ .name = "key", .value = &ctl->key };
-    globals[2] = (mdsctl_option_t){ .name = "json", .flag = &ctl->json };
-    globals[3] = (mdsctl_option_t){ .name = NULL };
-}
+const mdsctl_option_t mdsctl_global_options[] = {
+    { "depot", "DIR", "the depot; default $MDS_DEPOT, then /var/lib/mds",
+      MDSCTL_STORE(mdsctl_t, depot) },
+    { "key", "FILE", "the secret key that signs; default $MDS_KEY",
+      MDSCTL_STORE(mdsctl_t, key) },
+    { "json", NULL, "print JSON instead of text",
+      MDSCTL_STORE(mdsctl_t, json) },
+    { 0 },
+};
 
 /* Returns the name in "--name=value". */
 static mds_str_t
@@ -25,8 +25,8 @@ name_in(const char *word)
     return (mds_str_t){ strcspn(word + 2, "="), word + 2 };
 }
 
-static const mdsctl_option_t *
-find(const mdsctl_option_t *options, mds_str_t name)
+const mdsctl_option_t *
+mdsctl_option_find(const mdsctl_option_t *options, mds_str_t name)
 {
     for (; options != NULL && options->name != NULL; options++) {
         if (mds_str_eq(mds_str_of(options->name), name)) {
@@ -37,44 +37,53 @@ find(const mdsctl_option_t *options, mds_str_t name)
     return NULL;
 }
 
-static int
-store(const mdsctl_option_t *option, const char *value)
+/* Returns the member of the struct that the option is stored in. */
+static void *
+member(const mdsctl_option_t *option, void *target)
 {
-    if (option->value != NULL) {
-        if (*option->value != NULL) {
+    return (char *) target + option->offset;
+}
+
+static int
+store(const mdsctl_option_t *option, void *target, const char *value)
+{
+    const char     **one = member(option, target);
+    mdsctl_values_t *all = member(option, target);
+
+    if (option->type == MDSCTL_VALUE) {
+        if (*one != NULL) {
             return mdsctl_fail_usage("--%s is given twice", option->name);
         }
-        *option->value = value;
+        *one = value;
         return MDSCTL_DONE;
     }
 
-    /* An option has a flag, a value, or values. */
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-    if (option->values->count == MDSCTL_VALUES_MAX) {
+    if (all->count == MDSCTL_VALUES_MAX) {
         return mdsctl_fail_usage("--%s is given more than %d times",
                                  option->name, MDSCTL_VALUES_MAX);
     }
 
-    option->values->items[option->values->count++] = value;
+    all->items[all->count++] = value;
     return MDSCTL_DONE;
 }
 
-/* Parses the option in argv[*i] and its value; sets *i to its last word. */
+/* Stores the option in argv[*i] and its value in target; sets *i to its last
+ * word. */
 static int
-take(const mdsctl_option_t *option, int argc, char **argv, int *i)
+take(const mdsctl_option_t *option, void *target, int argc, char **argv, int *i)
 {
     const char *equals = strchr(argv[*i], '=');
 
-    if (option->flag != NULL) {
+    if (option->type == MDSCTL_FLAG) {
         if (equals != NULL) {
             return mdsctl_fail_usage("--%s takes no value", option->name);
         }
-        *option->flag = true;
+        *(bool *) member(option, target) = true;
         return MDSCTL_DONE;
     }
 
     if (equals != NULL) {
-        return store(option, equals + 1);
+        return store(option, target, equals + 1);
     }
 
     if (*i + 1 == argc) {
@@ -82,7 +91,7 @@ take(const mdsctl_option_t *option, int argc, char **argv, int *i)
     }
 
     *i += 1;
-    return store(option, argv[*i]);
+    return store(option, target, argv[*i]);
 }
 
 static const char *
@@ -96,10 +105,9 @@ environment(const char *name, const char *otherwise)
 /* Reports an unknown option, without its value, which may be a password.
  * options may be NULL. */
 static int
-unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
-               const char *word)
+unknown_option(const mdsctl_option_t *options, const char *word)
 {
-    const mdsctl_option_t *tables[] = { options, globals };
+    const mdsctl_option_t *tables[] = { options, mdsctl_global_options };
     mds_choices_t          choices;
     mds_str_t              nearest;
 
@@ -123,38 +131,42 @@ unknown_option(const mdsctl_option_t *options, const mdsctl_option_t *globals,
                                                (int) strcspn(word, "="), word);
 }
 
+/* Takes the option in argv[*i], one of the command's or a global one. */
 static int
-parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
+take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
+         char **argv, int *i)
+{
+    const mdsctl_option_t *option;
+
+    if (argv[*i][1] == '-') {
+        option = mdsctl_option_find(options, name_in(argv[*i]));
+        if (option != NULL) {
+            return take(option, target, argc, argv, i);
+        }
+
+        option = mdsctl_option_find(mdsctl_global_options, name_in(argv[*i]));
+        if (option != NULL) {
+            return take(option, ctl, argc, argv, i);
+        }
+    }
+
+    return unknown_option(options, argv[*i]);
+}
+
+static int
+parse_words(mdsctl_t *ctl, const mdsctl_option_t *options, void *target,
             int *argc, char **argv)
 {
-    int                    kept = 1;
-    bool                   ended = false;
-    const mdsctl_option_t *option;
+    int  kept = 1;
+    bool ended = false;
 
     for (int i = 1; i < *argc; i++) {
         if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
             argv[kept++] = argv[i];
-            continue;
-        }
-
-        if (strcmp(argv[i], "--") == 0) {
+        } else if (strcmp(argv[i], "--") == 0) {
             ended = true;
-            continue;
-        }
-
-        option = NULL;
-        if (argv[i][1] == '-') {
-            option = find(options, name_in(argv[i]));
-            if (option == NULL) {
-                option = find(globals, name_in(argv[i]));
-            }
-        }
-
-        if (option == NULL) {
-            return unknown_option(options, globals, argv[i]);
-        }
-
-        if (take(option, *argc, argv, &i) != MDSCTL_DONE) {
+        } else if (take_any(ctl, options, target, *argc, argv, &i)
+                   != MDSCTL_DONE) {
             return MDSCTL_USAGE;
         }
     }
@@ -163,15 +175,59 @@ parse_words(const mdsctl_option_t *options, const mdsctl_option_t *globals,
     return MDSCTL_DONE;
 }
 
-int
-mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min, int max,
-             int *argc, char **argv)
+/* Checks the number of arguments against "APP [LIST]" or "APP ID...". */
+static int
+check_arguments(const char *words, int argc, char **argv)
 {
-    mdsctl_option_t globals[GLOBALS];
+    int         count = 0;
+    size_t      len;
+    const char *last = "";
 
-    make_globals(ctl, globals);
+    for (; words != NULL && *words != '\0'; words += len + (words[len] == ' '))
+    {
+        len = strcspn(words, " ");
+        last = words;
+        count++;
 
-    if (parse_words(options, globals, argc, argv) != MDSCTL_DONE) {
+        if (count >= argc && words[0] != '[') {
+            len -= len > 3 && strncmp(words + len - 3, "...", 3) == 0 ? 3 : 0;
+            return mdsctl_fail_usage("%s: an argument is missing: %.*s",
+                                     argv[0], (int) len, words);
+        }
+    }
+
+    if (argc - 1 > count && strstr(last, "...") == NULL) {
+        return mdsctl_fail_usage("%s: \"%s\" is one argument too many", argv[0],
+                                 argv[count + 1]);
+    }
+
+    return MDSCTL_DONE;
+}
+
+static int
+check_required(const mdsctl_option_t *options, void *target)
+{
+    for (; options != NULL && options->name != NULL; options++) {
+        const char *const     *one = member(options, target);
+        const mdsctl_values_t *all = member(options, target);
+
+        if (options->need == MDSCTL_REQUIRED
+            && (options->type == MDSCTL_VALUE ? *one == NULL : all->count == 0))
+        {
+            return mdsctl_fail_usage("--%s is missing", options->name);
+        }
+    }
+
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_parse(mdsctl_t *ctl, void *options, int *argc, char **argv)
+{
+    const mdsctl_command_t *command = mdsctl_running()->command;
+
+    if (parse_words(ctl, command->options, options, argc, argv) != MDSCTL_DONE)
+    {
         return MDSCTL_USAGE;
     }
 
@@ -182,43 +238,27 @@ mdsctl_parse(mdsctl_t *ctl, const mdsctl_option_t *options, int min, int max,
         ctl->key = environment("MDS_KEY", NULL);
     }
 
-    if (*argc - 1 < min) {
-        return mdsctl_fail_usage("%s: an argument is missing", argv[0]);
-    }
-    if (max >= 0 && *argc - 1 > max) {
-        return mdsctl_fail_usage("%s: \"%s\" is one argument too many", argv[0],
-                                 argv[max + 1]);
-    }
+    return check_arguments(command->arguments, *argc, argv)
+               ?: check_required(command->options, options);
+}
 
-    return MDSCTL_DONE;
+/* Returns whether the word stands in the place of a command. */
+static bool
+is_command_word(const char *word)
+{
+    return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0
+           || strcmp(word, "--version") == 0;
 }
 
 int
 mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
 {
-    int                    i;
-    mdsctl_option_t        globals[GLOBALS];
-    const mdsctl_option_t *option;
+    int i;
 
-    make_globals(ctl, globals);
-
-    for (i = 0; i < *argc && (*argv)[i][0] == '-'; i++) {
-        /* These two stand in the place of a command. */
-        if (strcmp((*argv)[i], "--help") == 0
-            || strcmp((*argv)[i], "--version") == 0) {
-            break;
-        }
-
-        option = NULL;
-        if (strncmp((*argv)[i], "--", 2) == 0) {
-            option = find(globals, name_in((*argv)[i]));
-        }
-
-        if (option == NULL) {
-            return unknown_option(NULL, globals, (*argv)[i]);
-        }
-
-        if (take(option, *argc, *argv, &i) != MDSCTL_DONE) {
+    for (i = 0;
+         i < *argc && (*argv)[i][0] == '-' && !is_command_word((*argv)[i]); i++)
+    {
+        if (take_any(ctl, NULL, NULL, *argc, *argv, &i) != MDSCTL_DONE) {
             return MDSCTL_USAGE;
         }
     }

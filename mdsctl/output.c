@@ -8,9 +8,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* A process runs one command, so its name and usage are static. */
-static char usage_line[512]
-    = "mdsctl [--depot DIR] [--key FILE] [--json] COMMAND ...";
+/* A process runs one command, so its path and name are static. */
+static mdsctl_path_t running;
+static char          command_name[64];
 
 /* Replaces "http://NAME:PASSWORD@HOST" by "http://HOST", in place. */
 static void
@@ -28,8 +28,6 @@ hide_users(char *text)
         memmove(host, at, strlen(at) + 1);
     }
 }
-
-static char command_name[64];
 
 int
 mdsctl_fail(const mds_error_t *err)
@@ -73,31 +71,36 @@ mdsctl_fail_usage(const char *format, ...)
         hide_users(text);
     }
 
-    fprintf(stderr, "mdsctl: %s\nusage: %s\n",
-            text != NULL ? text : "out of memory", usage_line);
+    fprintf(stderr, "mdsctl: %s\n", text != NULL ? text : "out of memory");
+    mdsctl_usage_print(stderr, &running);
+    fprintf(stderr,
+            running.command != NULL ? "`mdsctl help %s` explains the command\n"
+                                    : "`mdsctl help%s` lists the commands\n",
+            command_name);
     free(text);
 
     return MDSCTL_USAGE;
 }
 
 void
-mdsctl_set_command(const char *family, const mdsctl_command_t *command)
+mdsctl_set_command(const mdsctl_path_t *path)
 {
-    snprintf(command_name, sizeof(command_name), "%s%s", family, command->name);
-    snprintf(usage_line, sizeof(usage_line), "mdsctl %s%s %s", family,
-             command->name, command->usage);
+    running = *path;
+    (void) snprintf(command_name, sizeof(command_name), "%s%s%s",
+                    path->family != NULL ? path->family->name : "",
+                    path->family != NULL ? " " : "", path->command->name);
+}
+
+const mdsctl_path_t *
+mdsctl_running(void)
+{
+    return &running;
 }
 
 const char *
 mdsctl_command_name(void)
 {
     return command_name;
-}
-
-const char *
-mdsctl_usage_line(void)
-{
-    return usage_line;
 }
 
 int

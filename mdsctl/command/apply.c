@@ -87,30 +87,47 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
     return code;
 }
 
+typedef struct {
+    bool        dry_run;
+    bool        force;
+    bool        allow_outside;
+    const char *deltas_level;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "deltas-level", "best|fast", "effort for deltas; default best",
+      MDSCTL_STORE(options_t, deltas_level) },
+    { "dry-run", NULL, "print what would change; needs no key",
+      MDSCTL_STORE(options_t, dry_run) },
+    { "force", NULL, "overwrite single steps since the last document",
+      MDSCTL_STORE(options_t, force) },
+    { "allow-outside", NULL, "allow files outside of the document's directory",
+      MDSCTL_STORE(options_t, allow_outside) },
+    { 0 },
+};
+
 static int
 run_apply(mdsctl_t *ctl, int argc, char **argv)
 {
-    mds_apply_t     apply = { 0 };
-    mds_change_t    change = { .applies = true,
-                               .edit = mds_edit_apply,
-                               .precondition = mds_precondition_apply };
-    const char     *level = NULL;
-    mdsctl_option_t options[]
-        = { { .name = "deltas-level", .value = &level },
-            { .name = "dry-run", .flag = &change.dry_run },
-            { .name = "force", .flag = &apply.force },
-            { .name = "allow-outside", .flag = &change.outside },
-            { 0 } };
+    options_t      o = { 0 };
+    mds_apply_t    apply = { 0 };
+    mds_change_t   change = { .applies = true,
+                              .edit = mds_edit_apply,
+                              .precondition = mds_precondition_apply };
     mdsctl_input_t input = { .path = NULL };
     int            code;
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
+    change.dry_run = o.dry_run;
+    change.outside = o.allow_outside;
+    apply.force = o.force;
+
     /* A document names its app on purpose. */
     ctl->new_app = MDS_NEW_APP_ALWAYS;
-    code = mdsctl_deltas_level(level, &change.deltas_level)
+    code = mdsctl_deltas_level(o.deltas_level, &change.deltas_level)
                ?: mdsctl_input_begin(argv[1], &input);
 
     if (code == MDSCTL_DONE) {
@@ -123,9 +140,19 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_apply = {
     .name = "apply",
-    .usage = "FILE [--deltas-level best|fast] [--dry-run] [--force]"
-             " [--allow-outside]",
+    .group = MDSCTL_PUBLISH,
+    .arguments = "FILE",
     .summary = "make an app's part of the catalog equal to a document",
+    .text = "Applies a JSON document, which `mdsctl export` prints, in one "
+            "change or not at all. "
+            "Files that the document names must lie in its directory. It "
+            "refuses to overwrite "
+            "single steps that were made since the last document. \"-\" is "
+            "standard input.",
+    .options = options,
+    .examples = "mdsctl apply shop.json --dry-run\n"
+                "mdsctl apply shop.json\n",
+    .synonyms = "import load sync",
     .run = run_apply,
 };
 
@@ -168,7 +195,7 @@ run_export(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -185,7 +212,15 @@ run_export(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_export = {
     .name = "export",
-    .usage = "APP",
+    .group = MDSCTL_PUBLISH,
+    .arguments = "APP",
     .summary = "print an app's document",
+    .text
+    = "Prints the app as a document with its present serial. It names files by "
+      "their "
+      "SHA-256, so the document fits this depot. Applying it changes nothing.",
+    .examples = "mdsctl export com.example.shop\n"
+                "mdsctl export com.example.shop > shop-now.json\n",
+    .synonyms = "dump",
     .run = run_export,
 };

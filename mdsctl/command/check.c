@@ -301,35 +301,50 @@ run(mdsctl_check_t *c)
     return status == MDS_OK ? code : mdsctl_fail(&c->err);
 }
 
+typedef struct {
+    mdsctl_values_t  pubs;
+    const char      *have;
+    const char      *out;
+    mdsctl_service_t service;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "pub", "FILE.pub", "key that must have signed; may be repeated",
+      MDSCTL_REQUIRED, MDSCTL_STORE(options_t, pubs) },
+    { "have", "FILE", "the installed package; allows a delta",
+      MDSCTL_STORE(options_t, have) },
+    { "out", "FILE", "where to put the new package; default: nowhere",
+      MDSCTL_STORE(options_t, out) },
+    MDSCTL_SERVICE_OPTIONS(options_t, service),
+    { 0 },
+};
+
 static int
 parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
 {
-    mdsctl_values_t pubs = { 0 };
-    mdsctl_option_t options[] = { { .name = "pub", .values = &pubs },
-                                  { .name = "have", .value = &c->have },
-                                  { .name = "out", .value = &c->out },
-                                  MDSCTL_SERVICE_OPTIONS(c->service),
-                                  { .name = NULL } };
+    options_t o = { .pubs.count = 0 };
 
-    if (mdsctl_parse(ctl, options, 1, -1, &argc, argv) != MDSCTL_DONE
-        || mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
-        || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
-    {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
+    c->service = o.service;
+    c->have = o.have;
+    c->out = o.out;
     c->base = argv[1];
 
-    if (pubs.count == 0) {
-        return mdsctl_fail_usage("--pub is missing");
+    if (mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
+        || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
+    {
+        return MDSCTL_USAGE;
     }
 
     if (mds_request_validate(&c->request, &c->err) != MDS_OK) {
         return mdsctl_fail_usage("%s", c->err.text);
     }
 
-    c->key_count = pubs.count;
-    return mdsctl_keys(&pubs, c->keys);
+    c->key_count = o.pubs.count;
+    return mdsctl_keys(&o.pubs, c->keys);
 }
 
 static int
@@ -357,11 +372,20 @@ run_check(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_check = {
     .name = "check",
-    .usage
-    = "URL --pub FILE.pub... [--have FILE] [--out FILE] [--deadline SECONDS]"
-      " [--least-rate BYTES[/SECONDS]] [--cacert FILE]"
-      " [--cert FILE [--cert-key FILE]] [--user NAME:PASSWORD]"
-      " [--header \"NAME: VALUE\"]... NAME=VALUE...",
+    .group = MDSCTL_SEE,
+    .arguments = "URL NAME=VALUE...",
     .summary = "play a device: ask, verify, download, patch",
+    .text = "Acts as a device towards a running edge, with all the checks that "
+            "a device must "
+            "make. URL is the base of the service. It needs no depot and no "
+            "secret key.",
+    .options = options,
+    .examples
+    = "mdsctl check http://127.0.0.1:8080/mds/v1/ --pub ops.pub \\\n"
+      "    app=com.example.shop kind=upgrade platform=android version=3.1.0\n"
+      "mdsctl check http://127.0.0.1:8080/mds/v1/ --pub ops.pub \\\n"
+      "    --have shop-3.1.0.apk --out shop-new.apk \\\n"
+      "    app=com.example.shop kind=upgrade platform=android version=3.1.0\n",
+    .synonyms = "device client update",
     .run = run_check,
 };

@@ -107,19 +107,31 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
     return mdsctl_print(mds_json_pack("{s:I}", "forgotten", (int64_t) count));
 }
 
+typedef struct {
+    const char *forget;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "forget", "DEVICE|USER",
+      "forget this device, or all devices of this user",
+      MDSCTL_STORE(options_t, forget) },
+    { 0 },
+};
+
 static int
 run_devices(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *forget = NULL;
-    mdsctl_option_t options[]
-        = { { .name = "forget", .value = &forget }, { 0 } };
+    options_t       o = { 0 };
+    const char     *forget;
     mds_registry_t *registry;
     mds_error_t     err;
     int             code;
 
-    if (mdsctl_parse(ctl, options, 1, 2, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
+
+    forget = o.forget;
 
     if ((forget == NULL) != (argc == 3)) {
         return mdsctl_fail_usage(
@@ -147,7 +159,15 @@ run_devices(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_devices = {
     .name = "devices",
-    .usage = "APP USER | APP --forget DEVICE|USER",
+    .group = MDSCTL_SEE,
+    .arguments = "APP [USER]",
     .summary = "show or forget a user's devices",
+    .text = "Prints the devices of a user, their versions and the day of their "
+            "last check. Give "
+            "either USER or --forget.",
+    .options = options,
+    .examples = "mdsctl devices com.example.shop alice\n"
+                "mdsctl devices com.example.shop --forget alice\n",
+    .synonyms = "device users",
     .run = run_devices,
 };

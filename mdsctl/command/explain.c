@@ -206,7 +206,7 @@ run_explain(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t   err;
     int           code;
 
-    if (mdsctl_parse(ctl, NULL, 1, -1, &argc, argv) != MDSCTL_DONE
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE
         || mdsctl_attributes(argc - 1, argv + 1, &request) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
@@ -234,7 +234,17 @@ run_explain(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_explain = {
     .name = "explain",
-    .usage = "NAME=VALUE...",
+    .group = MDSCTL_SEE,
+    .arguments = "NAME=VALUE...",
     .summary = "show what a device gets, and why",
+    .text = "Prints every candidate for a device with these attributes, test "
+            "by test, and what "
+            "the device gets, by the code that nginx runs. It takes no place "
+            "in a window.",
+    .examples
+    = "mdsctl explain app=com.example.shop kind=upgrade platform=android \\\n"
+      "    version=3.1.0 user=alice\n"
+      "mdsctl explain app=com.example.shop kind=bundle name=home device=d1\n",
+    .synonyms = "why debug test",
     .run = run_explain,
 };

@@ -89,30 +89,40 @@ collect(mdsctl_t *ctl, mds_gc_options_t *options, heap_t *heap)
     return print_result(heap, &result);
 }
 
+typedef struct {
+    bool        dry_run;
+    const char *keep;
+    const char *grace;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "dry-run", NULL, "print what would be removed, and remove nothing",
+      MDSCTL_STORE(options_t, dry_run) },
+    { "keep-generations", "N", "catalogs whose files are kept; default 5",
+      MDSCTL_STORE(options_t, keep) },
+    { "grace", "SECONDS", "younger files are kept; default 3600 s",
+      MDSCTL_STORE(options_t, grace) },
+    { 0 },
+};
+
 static int
 run_gc(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *keep = NULL, *grace = NULL;
-    bool            dry_run = false;
-    mdsctl_option_t options[]
-        = { { .name = "dry-run", .flag = &dry_run },
-            { .name = "keep-generations", .value = &keep },
-            { .name = "grace", .value = &grace },
-            { 0 } };
+    options_t        o = { 0 };
     int64_t          generations = MDS_GENERATIONS_KEPT;
     mds_gc_options_t how = { .grace_s = MDS_GC_GRACE_S };
     heap_t           heap;
 
-    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
-        || mdsctl_number("--keep-generations", keep, 1, &generations)
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE
+        || mdsctl_number("--keep-generations", o.keep, 1, &generations)
                != MDSCTL_DONE
-        || mdsctl_number("--grace", grace, 0, &how.grace_s) != MDSCTL_DONE)
+        || mdsctl_number("--grace", o.grace, 0, &how.grace_s) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
-    heap = (heap_t){ .json = ctl->json, .dry_run = dry_run };
-    how.dry_run = dry_run;
+    heap = (heap_t){ .json = ctl->json, .dry_run = o.dry_run };
+    how.dry_run = o.dry_run;
     how.generations = (unsigned) generations;
     how.removed = report_removal;
     how.data = &heap;
@@ -122,7 +132,14 @@ run_gc(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_gc = {
     .name = "gc",
-    .usage = "[--dry-run] [--keep-generations N] [--grace SECONDS]",
+    .group = MDSCTL_KEEP,
     .summary = "remove files that nothing needs",
+    .text = "Removes files and lists that no document, no kept generation and "
+            "none of the last "
+            "100 changes names. Downloads that have begun go on.",
+    .options = options,
+    .examples = "mdsctl gc --dry-run\n"
+                "mdsctl gc --keep-generations 3 --grace 7200\n",
+    .synonyms = "prune clean cleanup",
     .run = run_gc,
 };

@@ -39,18 +39,28 @@ mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
     return MDSCTL_DONE;
 }
 
+typedef struct {
+    const char *user;
+    const char *group;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "user", "USER", "user of nginx's workers; default www-data if it exists",
+      MDSCTL_STORE(options_t, user) },
+    { "group", "GROUP", "group of the workers; default the user's group",
+      MDSCTL_STORE(options_t, group) },
+    { 0 },
+};
+
 static int
 run_init(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *user = NULL, *group = NULL;
-    mdsctl_option_t options[] = { { .name = "user", .value = &user },
-                                  { .name = "group", .value = &group },
-                                  { 0 } };
-    mdsctl_owner_t  owner;
-    mds_error_t     err;
+    options_t      o = { 0 };
+    mdsctl_owner_t owner;
+    mds_error_t    err;
 
-    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE
-        || mdsctl_owner(user, group, &owner) != MDSCTL_DONE)
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE
+        || mdsctl_owner(o.user, o.group, &owner) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
@@ -72,7 +82,15 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_init = {
     .name = "init",
-    .usage = "[--user USER] [--group GROUP]",
+    .group = MDSCTL_START,
     .summary = "create an empty depot",
+    .text
+    = "Creates the depot, the directory that mdsctl writes and nginx reads, "
+      "with an empty catalog. The directory must not exist, or be empty. "
+      "`mdsctl help start` shows how nginx serves it.",
+    .options = options,
+    .examples = "mdsctl init\n"
+                "mdsctl --depot /srv/mds init --user nobody\n",
+    .synonyms = "create setup new",
     .run = run_init,
 };

@@ -56,7 +56,7 @@ run_keygen(mdsctl_t *ctl, int argc, char **argv)
     mds_path_t  dir;
     mds_error_t err;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -80,7 +80,16 @@ run_keygen(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_keygen = {
     .name = "keygen",
-    .usage = "NAME",
+    .group = MDSCTL_START,
+    .arguments = "NAME",
     .summary = "create a key pair, NAME.key and NAME.pub",
+    .text = "Creates an Ed25519 key pair in minisign's format. NAME.key is "
+            "secret: mdsctl signs "
+            "with it, and it never belongs on an edge. NAME.pub is built into "
+            "the app, which "
+            "verifies with it. Nothing is overwritten.",
+    .examples = "mdsctl keygen ops\n"
+                "mdsctl keygen ops-2027\n",
+    .synonyms = "genkey key",
     .run = run_keygen,
 };

@@ -12,6 +12,35 @@
 #include "loader/mds_list_ids.h"
 #include "new_app.h"
 
+typedef struct {
+    bool        add;
+    bool        new_app;
+    const char *by;
+} options_t;
+
+#define OPTION_BY                                                              \
+    {                                                                          \
+        "by", "user|device", "what the ids of a new list name; default user",  \
+            MDSCTL_STORE(options_t, by)                                        \
+    }
+
+#define OPTION_NEW_APP                                                         \
+    {                                                                          \
+        "new-app", NULL, "create an app beside those that exist",              \
+            MDSCTL_STORE(options_t, new_app)                                   \
+    }
+
+static const mdsctl_option_t import_options[] = {
+    { "add", NULL, "keep the ids that the list has",
+      MDSCTL_STORE(options_t, add) },
+    OPTION_BY,
+    OPTION_NEW_APP,
+    { 0 },
+};
+
+static const mdsctl_option_t add_options[]
+    = { OPTION_BY, OPTION_NEW_APP, { 0 } };
+
 /* Reports the number of ids that the list has now, and had before. */
 static mds_status_t
 report_import(void *data, mds_json_t *json)
@@ -35,25 +64,23 @@ report_import(void *data, mds_json_t *json)
 static int
 list_import(mdsctl_t *ctl, int argc, char **argv)
 {
+    options_t         o = { 0 };
     mds_list_import_t import = { .list = NULL };
-    bool              new_app = false;
-    mdsctl_option_t   options[] = { { .name = "add", .flag = &import.add },
-                                    { .name = "by", .value = &import.by },
-                                    { .name = "new-app", .flag = &new_app },
-                                    { 0 } };
     mds_change_t      change = { .find_extent = mds_find_extent_of_list_import,
                                  .edit = mds_edit_list_import,
                                  .data = &import };
     mdsctl_input_t    input;
     int               code;
 
-    if (mdsctl_parse(ctl, options, 3, 3, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = mdsctl_new_app(new_app);
+    ctl->new_app = mdsctl_new_app(o.new_app);
     change.app = mds_str_of(argv[1]);
     import.list = argv[2];
+    import.add = o.add;
+    import.by = o.by;
     code = mdsctl_input_begin(argv[3], &input);
 
     if (code == MDSCTL_DONE) {
@@ -79,19 +106,15 @@ list_edit(int argc, char **argv, const char *by)
 static int
 list_add(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *by = NULL;
-    bool            new_app = false;
+    options_t       o = { 0 };
     mds_list_edit_t edit;
-    mdsctl_option_t options[] = { { .name = "by", .value = &by },
-                                  { .name = "new-app", .flag = &new_app },
-                                  { 0 } };
 
-    if (mdsctl_parse(ctl, options, 3, -1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    ctl->new_app = mdsctl_new_app(new_app);
-    edit = list_edit(argc, argv, by);
+    ctl->new_app = mdsctl_new_app(o.new_app);
+    edit = list_edit(argc, argv, o.by);
 
     return mdsctl_edit(ctl, argv[1], mds_find_extent_of_list_edit,
                        mds_edit_list_add, &edit);
@@ -102,7 +125,7 @@ list_remove(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_list_edit_t edit;
 
-    if (mdsctl_parse(ctl, NULL, 3, -1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -254,7 +277,7 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, NULL, 1, 2, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -270,29 +293,48 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
 
 static const mdsctl_command_t command_import = {
     .name = "import",
-    .usage = "APP LIST FILE [--add] [--by user|device] [--new-app]",
+    .arguments = "APP LIST FILE",
     .summary = "make a list of a file's ids, or add them to it",
+    .text = "Makes the list equal to a file with one id per line, or adds "
+            "these ids to it. The "
+            "number of ids is not limited. \"-\" is standard input.",
+    .options = import_options,
+    .examples = "mdsctl list import com.example.shop beta beta-users.txt\n"
+                "mdsctl list import com.example.shop lab lab-devices.txt --by "
+                "device --add\n",
     .run = list_import,
 };
 
 static const mdsctl_command_t command_add = {
     .name = "add",
-    .usage = "APP LIST ID... [--by user|device]",
+    .arguments = "APP LIST ID...",
     .summary = "add ids to a list",
+    .text = "Adds ids to a list. A list that does not exist is created.",
+    .options = add_options,
+    .examples = "mdsctl list add com.example.shop staff carol dave\n"
+                "mdsctl list add com.example.shop phones d1 d2 --by device\n",
     .run = list_add,
 };
 
 static const mdsctl_command_t command_remove = {
     .name = "remove",
-    .usage = "APP LIST ID...",
+    .arguments = "APP LIST ID...",
     .summary = "remove ids from a list",
+    .text = "Removes ids from a list, and leaves the list.",
+    .examples = "mdsctl list remove com.example.shop staff bob\n"
+                "mdsctl list remove com.example.shop beta erin dave\n",
     .run = list_remove,
 };
 
 static const mdsctl_command_t command_show = {
     .name = "show",
-    .usage = "APP [LIST]",
+    .arguments = "APP [LIST]",
     .summary = "show the size of each list, or the ids of one",
+    .text = "Prints the ids of one list in the form that `mdsctl list import` "
+            "reads, or the "
+            "sizes of all lists of the app.",
+    .examples = "mdsctl list show com.example.shop\n"
+                "mdsctl list show com.example.shop staff\n",
     .run = list_show,
 };
 
@@ -301,7 +343,9 @@ static const mdsctl_command_t *const commands[]
 
 const mdsctl_command_t mdsctl_command_list = {
     .name = "list",
-    .usage = "import|add|remove|show ...",
+    .group = MDSCTL_RELEASE,
     .summary = "manage lists of users and devices",
+    .text = "Manages the lists that audiences name. No key is needed.",
+    .synonyms = "lists users whitelist",
     .commands = commands,
 };

@@ -99,7 +99,7 @@ run_log(mdsctl_t *ctl, int argc, char **argv)
     log_t       log = { 0 };
     mds_error_t err;
 
-    if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -119,7 +119,14 @@ run_log(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_log = {
     .name = "log",
-    .usage = "[APP]",
+    .group = MDSCTL_SEE,
+    .arguments = "[APP]",
     .summary = "show who changed what, and when",
+    .text = "Prints every change, the newest first: serial, time, author, app, "
+            "the command, and "
+            "what it changed.",
+    .examples = "mdsctl log\n"
+                "mdsctl log com.example.shop\n",
+    .synonyms = "history changes audit",
     .run = run_log,
 };

@@ -38,39 +38,45 @@ parse_until(const char *until, int64_t *until_ms)
                : MDSCTL_DONE;
 }
 
+typedef struct {
+    const char     *users;
+    const char     *until;
+    mdsctl_values_t to;
+} push_options_t;
+
+static const mdsctl_option_t push_options[] = {
+    { "users", "FILE", "the recipients, one id per line", MDSCTL_REQUIRED,
+      MDSCTL_STORE(push_options_t, users) },
+    { "to", "PLATFORM=VERSION", "version for a platform; may be repeated",
+      MDSCTL_REQUIRED, MDSCTL_STORE(push_options_t, to) },
+    { "until", "TIME", "when it expires: 2026-12-01T00:00:00Z", MDSCTL_REQUIRED,
+      MDSCTL_STORE(push_options_t, until) },
+    { 0 },
+};
+
 static int
 message_push(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char          *until = NULL, *users = NULL;
-    mdsctl_values_t      to = { 0 };
+    push_options_t       o = { 0 };
     mds_message_target_t targets[MDSCTL_VALUES_MAX];
     mds_message_push_t   push = { .targets = targets };
     mdsctl_input_t       input = { .path = NULL };
     int                  code;
-    mdsctl_option_t      options[] = { { .name = "users", .value = &users },
-                                       { .name = "to", .values = &to },
-                                       { .name = "until", .value = &until },
-                                       { 0 } };
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (users == NULL || to.count == 0 || until == NULL) {
-        return mdsctl_fail_usage("--%s is missing", users == NULL   ? "users"
-                                                    : to.count == 0 ? "to"
-                                                                    : "until");
-    }
+    code = parse_until(o.until, &push.until_ms);
 
-    code = parse_until(until, &push.until_ms);
-
-    for (; code == MDSCTL_DONE && push.target_count < to.count;
-         push.target_count++) {
-        code = parse_target(to.items[push.target_count],
+    for (; code == MDSCTL_DONE && push.target_count < o.to.count;
+         push.target_count++)
+    {
+        code = parse_target(o.to.items[push.target_count],
                             &targets[push.target_count]);
     }
 
-    code = code ?: mdsctl_input_begin(users, &input);
+    code = code ?: mdsctl_input_begin(o.users, &input);
 
     if (code == MDSCTL_DONE) {
         push.users = input.path;
@@ -88,7 +94,7 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
     uint64_t id;
     char    *end;
 
-    if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -193,7 +199,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t   err;
     int           code;
 
-    if (mdsctl_parse(ctl, NULL, 2, 2, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         code = MDSCTL_USAGE;
 
     } else if (arena == NULL) {
@@ -224,22 +230,38 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
 
 static const mdsctl_command_t command_push = {
     .name = "push",
-    .usage = "APP --users FILE --to PLATFORM=VERSION... --until TIME",
+    .arguments = "APP",
     .summary = "offer users a version on all their platforms",
+    .text = "Offers the users in a file, one id per line, a published version "
+            "on each platform "
+            "that --to names. Each --to makes one message.",
+    .options = push_options,
+    .examples
+    = "mdsctl message push com.example.shop --users beta-users.txt \\\n"
+      "    --to android=3.2.0 --until 2096-12-01T00:00:00Z\n"
+      "mdsctl message push com.example.shop --users beta-users.txt \\\n"
+      "    --to android=3.2.0 --to ios=3.2.0 --until 2096-12-01T00:00:00Z\n",
     .run = message_push,
 };
 
 static const mdsctl_command_t command_list = {
     .name = "list",
-    .usage = "APP USER",
+    .arguments = "APP USER",
     .summary = "show a user's messages",
+    .text = "Prints the messages of a user, and which of them are read.",
+    .examples = "mdsctl message list com.example.shop dave\n"
+                "mdsctl --json message list com.example.shop dave\n",
     .run = message_list,
 };
 
 static const mdsctl_command_t command_withdraw = {
     .name = "withdraw",
-    .usage = "APP ID",
+    .arguments = "APP MESSAGE",
     .summary = "withdraw a message",
+    .text
+    = "Withdraws the message with this number. Its number is never used again.",
+    .examples = "mdsctl message withdraw com.example.shop 1\n"
+                "mdsctl --json message withdraw com.example.shop 2\n",
     .run = message_withdraw,
 };
 
@@ -248,7 +270,9 @@ static const mdsctl_command_t *const commands[]
 
 const mdsctl_command_t mdsctl_command_message = {
     .name = "message",
-    .usage = "push|list|withdraw ...",
+    .group = MDSCTL_RELEASE,
     .summary = "send gray messages to users",
+    .text = "Manages gray messages, which offer a version to named users.",
+    .synonyms = "messages notify",
     .commands = commands,
 };

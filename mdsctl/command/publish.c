@@ -111,61 +111,78 @@ set_members(mds_json_t *package, const members_t *members, const char *file)
                ?: mdsctl_set_json(package, "meta", "--meta", members->meta);
 }
 
+typedef struct {
+    const char *app;
+    members_t   members;
+    const char *level;
+    const char *unpack_dir;
+    const char *bytes;
+    const char *entries;
+    bool        store;
+    bool        new_app;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "app", "APP", "the product, such as com.example.shop", MDSCTL_REQUIRED,
+      MDSCTL_STORE(options_t, app) },
+    { "kind", "KIND", "upgrade, hotfix, bundle, sdk, data, or your own",
+      MDSCTL_REQUIRED, MDSCTL_STORE(options_t, members.kind) },
+    { "version", "VERSION", "the version, such as 3.2.0 or 3.2.0-rc.1",
+      MDSCTL_REQUIRED, MDSCTL_STORE(options_t, members.version) },
+    { "name", "NAME", "name of the bundle, SDK or data package",
+      MDSCTL_STORE(options_t, members.name) },
+    { "platform", "PLATFORM", "platform of the package; default all",
+      MDSCTL_STORE(options_t, members.platform) },
+    { "channel", "CHANNEL", "channel of the package; default all",
+      MDSCTL_STORE(options_t, members.channel) },
+    { "deltas", "N", "lower versions to make deltas from; default 3",
+      MDSCTL_STORE(options_t, members.deltas) },
+    { "deltas-level", "best|fast", "effort for deltas; default best",
+      MDSCTL_STORE(options_t, level) },
+    { "meta", "JSON", "data for the client, up to 64 KiB",
+      MDSCTL_STORE(options_t, members.meta) },
+    { "store", NULL, "repack an archive uncompressed, for small deltas",
+      MDSCTL_STORE(options_t, store) },
+    { "unpack", "DIR", "also unpack the archive to DIR/VERSION/",
+      MDSCTL_STORE(options_t, unpack_dir) },
+    { "unpack-bytes", "N", "most bytes to unpack; default 2^30",
+      MDSCTL_STORE(options_t, bytes) },
+    { "unpack-entries", "N", "most files to unpack; default 100000",
+      MDSCTL_STORE(options_t, entries) },
+    { "new-app", NULL, "create an app beside those that exist",
+      MDSCTL_STORE(options_t, new_app) },
+    { 0 },
+};
+
 static int
 run_publish(mdsctl_t *ctl, int argc, char **argv)
 {
-    const char     *app = NULL, *bytes = NULL, *entries = NULL;
-    const char     *level = NULL;
-    members_t       members = { 0 };
+    options_t       o = { .store = false };
     publish_t       p = { .limits = MDSCTL_UNPACK_LIMITS };
     mdsctl_stored_t stored = { .file = NULL };
-    bool            store = false, new_app = false;
     mdsctl_input_t  input = { .path = NULL };
-    mdsctl_option_t options[] = {
-        { .name = "app", .value = &app },
-        { .name = "kind", .value = &members.kind },
-        { .name = "name", .value = &members.name },
-        { .name = "platform", .value = &members.platform },
-        { .name = "channel", .value = &members.channel },
-        { .name = "version", .value = &members.version },
-        { .name = "deltas", .value = &members.deltas },
-        { .name = "deltas-level", .value = &level },
-        { .name = "meta", .value = &members.meta },
-        { .name = "unpack", .value = &p.unpack_dir },
-        { .name = "unpack-bytes", .value = &bytes },
-        { .name = "unpack-entries", .value = &entries },
-        { .name = "store", .flag = &store },
-        { .name = "new-app", .flag = &new_app },
-        { 0 },
-    };
-    mds_json_t *package;
-    int         code;
+    mds_json_t     *package;
+    int             code;
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (app == NULL || members.kind == NULL || members.version == NULL) {
-        return mdsctl_fail_usage("--%s is missing", app == NULL ? "app"
-                                                    : members.kind == NULL
-                                                        ? "kind"
-                                                        : "version");
-    }
-
-    ctl->new_app = mdsctl_new_app(new_app);
+    p.unpack_dir = o.unpack_dir;
+    ctl->new_app = mdsctl_new_app(o.new_app);
     package = mds_json_object_new();
     p.publication.package = package;
 
-    code = mdsctl_deltas_level(level, &p.level)
-               ?: mdsctl_unpack_limits(bytes, entries, &p.limits)
-               ?: mdsctl_app_confirm(ctl, app)
+    code = mdsctl_deltas_level(o.level, &p.level)
+               ?: mdsctl_unpack_limits(o.bytes, o.entries, &p.limits)
+               ?: mdsctl_app_confirm(ctl, o.app)
                ?: mdsctl_input_begin(argv[1], &input)
-               ?: (store ? mdsctl_store_begin(input.path, p.limits.bytes,
+               ?: (o.store ? mdsctl_store_begin(input.path, p.limits.bytes,
                                               &stored)
                          : MDSCTL_DONE)
-               ?: set_members(package, &members,
-                              store ? stored.file : input.path)
-               ?: publish(ctl, app, &p);
+               ?: set_members(package, &o.members,
+                              o.store ? stored.file : input.path)
+               ?: publish(ctl, o.app, &p);
 
     if (code == MDSCTL_DONE) {
         mdsctl_store_report(input.path, &stored);
@@ -179,11 +196,20 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_publish = {
     .name = "publish",
-    .usage = "FILE --app APP --kind KIND [--name NAME] [--platform PLATFORM]"
-             " [--channel CHANNEL] --version VERSION [--deltas N]"
-             " [--deltas-level best|fast] [--meta JSON] [--store]"
-             " [--unpack DIR] [--unpack-bytes N] [--unpack-entries N]"
-             " [--new-app]",
+    .group = MDSCTL_PUBLISH,
+    .arguments = "FILE",
     .summary = "sign and store a package, and make its deltas",
+    .text = "Stores a package under its SHA-256, signs it, and makes deltas to "
+            "it from lower "
+            "versions. No device gets it before a release offers it. \"-\" is "
+            "standard input.",
+    .options = options,
+    .examples
+    = "mdsctl publish shop-3.3.0.apk --app com.example.shop --kind upgrade \\\n"
+      "    --platform android --version 3.3.0\n"
+      "mdsctl publish home.zip --app com.example.shop --kind bundle --name "
+      "home \\\n"
+      "    --version 1.5.0 --store --unpack /srv/h5/home\n",
+    .synonyms = "upload add put push",
     .run = run_publish,
 };

@@ -12,7 +12,7 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -36,7 +36,14 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_rekey = {
     .name = "rekey",
-    .usage = "APP --key FILE",
+    .group = MDSCTL_KEEP,
+    .arguments = "APP",
     .summary = "sign everything of an app again, with another key",
+    .text = "Gives the app another key, the one of --key or $MDS_KEY, and "
+            "signs its manifests "
+            "and packages again. Devices must trust the new key before.",
+    .examples = "mdsctl rekey com.example.shop --key ops-2027.key\n"
+                "MDS_KEY=ops-2028.key mdsctl rekey com.example.shop\n",
+    .synonyms = "resign rotate",
     .run = run_rekey,
 };

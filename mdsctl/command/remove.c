@@ -6,14 +6,14 @@
 static int
 remove_app(mdsctl_t *ctl, int argc, char **argv)
 {
-    return mdsctl_parse(ctl, NULL, 1, 1, &argc, argv)
+    return mdsctl_parse(ctl, NULL, &argc, argv)
                ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_app, NULL);
 }
 
 static int
 remove_release(mdsctl_t *ctl, int argc, char **argv)
 {
-    return mdsctl_parse(ctl, NULL, 2, 2, &argc, argv)
+    return mdsctl_parse(ctl, NULL, &argc, argv)
                ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_release,
                               argv[2]);
 }
@@ -21,61 +21,80 @@ remove_release(mdsctl_t *ctl, int argc, char **argv)
 static int
 remove_list(mdsctl_t *ctl, int argc, char **argv)
 {
-    return mdsctl_parse(ctl, NULL, 2, 2, &argc, argv)
+    return mdsctl_parse(ctl, NULL, &argc, argv)
                ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_list,
                               argv[2]);
 }
+
+static const mdsctl_option_t package_options[] = {
+    { "kind", "KIND", "kind of the packages", MDSCTL_REQUIRED,
+      MDSCTL_STORE(mds_package_selection_t, kind) },
+    { "version", "VERSION", "version of the packages", MDSCTL_REQUIRED,
+      MDSCTL_STORE(mds_package_selection_t, version) },
+    { "name", "NAME", "name of the bundle, SDK or data package",
+      MDSCTL_STORE(mds_package_selection_t, name) },
+    { "platform", "PLATFORM", "only those for this platform",
+      MDSCTL_STORE(mds_package_selection_t, platform) },
+    { "channel", "CHANNEL", "only those for this channel",
+      MDSCTL_STORE(mds_package_selection_t, channel) },
+    { 0 },
+};
 
 static int
 remove_packages(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_package_selection_t packages = { 0 };
-    mdsctl_option_t         options[]
-        = { { .name = "kind", .value = &packages.kind },
-            { .name = "name", .value = &packages.name },
-            { .name = "platform", .value = &packages.platform },
-            { .name = "channel", .value = &packages.channel },
-            { .name = "version", .value = &packages.version },
-            { 0 } };
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
-    }
-
-    if (packages.kind == NULL || packages.version == NULL) {
-        return mdsctl_fail_usage("--%s is missing",
-                                 packages.kind == NULL ? "kind" : "version");
-    }
-
-    return mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_packages, &packages);
+    return mdsctl_parse(ctl, &packages, &argc, argv)
+               ?: mdsctl_edit(ctl, argv[1], NULL, mds_edit_remove_packages,
+                              &packages);
 }
 
 static const mdsctl_command_t command_app = {
     .name = "app",
-    .usage = "APP",
+    .arguments = "APP",
     .summary = "remove an app that offers nothing to anybody",
+    .text = "Removes an app with its lists, packages and releases. All of its "
+            "releases must be "
+            "ended or rolled back, and no message may be open.",
+    .examples = "mdsctl remove app com.example.old\n"
+                "mdsctl --json remove app com.example.older\n",
     .run = remove_app,
 };
 
 static const mdsctl_command_t command_release = {
     .name = "release",
-    .usage = "APP ID",
+    .arguments = "APP ID",
     .summary = "remove a release that is ended or rolled back",
+    .text
+    = "Removes an ended or rolled-back release. Its id can be used again.",
+    .examples = "mdsctl remove release com.example.shop a-3.0\n"
+                "mdsctl --json remove release com.example.shop fix-1\n",
     .run = remove_release,
 };
 
 static const mdsctl_command_t command_list = {
     .name = "list",
-    .usage = "APP LIST",
+    .arguments = "APP LIST",
     .summary = "remove a list that no release names",
+    .text = "Removes a list that no release names, in any state.",
+    .examples = "mdsctl remove list com.example.shop beta\n"
+                "mdsctl --json remove list com.example.shop lab\n",
     .run = remove_list,
 };
 
 static const mdsctl_command_t command_package = {
     .name = "package",
-    .usage = "APP --kind KIND [--name NAME] [--platform PLATFORM]"
-             " [--channel CHANNEL] --version VERSION",
+    .arguments = "APP",
     .summary = "remove the packages of a version that nothing needs",
+    .text = "Removes all packages of a version, or those of one platform or "
+            "channel, if "
+            "nothing needs them.",
+    .options = package_options,
+    .examples
+    = "mdsctl remove package com.example.shop --kind upgrade --version 2.9.0\n"
+      "mdsctl remove package com.example.shop --kind bundle --name home \\\n"
+      "    --version 1.2.0 --platform ios\n",
     .run = remove_packages,
 };
 
@@ -84,7 +103,13 @@ static const mdsctl_command_t *const commands[]
 
 const mdsctl_command_t mdsctl_command_remove = {
     .name = "remove",
-    .usage = "app|release|list|package ...",
+    .group = MDSCTL_PUBLISH,
     .summary = "remove what nothing needs any more",
+    .text = "Removes items of the catalog. What is still needed stays, and the "
+            "message names "
+            "what needs it. `mdsctl revert` undoes a removal until `mdsctl gc` "
+            "has removed the "
+            "files.",
+    .synonyms = "delete rm del uninstall unpublish",
     .commands = commands,
 };

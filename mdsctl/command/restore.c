@@ -131,36 +131,50 @@ print_result(const mdsctl_t *ctl, const mdsctl_restore_t *r)
                       (int64_t) r->bytes));
 }
 
+typedef struct {
+    bool            force;
+    const char     *user;
+    const char     *group;
+    mdsctl_values_t files;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "force", NULL, "replace an existing depot, with later changes",
+      MDSCTL_STORE(options_t, force) },
+    { "user", "USER", "user of nginx's workers; default as for init",
+      MDSCTL_STORE(options_t, user) },
+    { "group", "GROUP", "group of the workers; default the user's group",
+      MDSCTL_STORE(options_t, group) },
+    { "pub", "FILE.pub", "verify signatures by this key; may be repeated",
+      MDSCTL_STORE(options_t, files) },
+    { 0 },
+};
+
 static int
 run_restore(mdsctl_t *ctl, int argc, char **argv)
 {
     static mdsctl_restore_t     r;
     static mds_public_t         keys[MDSCTL_VALUES_MAX];
     static mds_verify_options_t verify;
-    const char                 *user = NULL, *group = NULL;
-    mdsctl_values_t             files = { 0 };
-    mdsctl_option_t options[] = { { .name = "force", .flag = &r.force },
-                                  { .name = "user", .value = &user },
-                                  { .name = "group", .value = &group },
-                                  { .name = "pub", .values = &files },
-                                  { 0 } };
-    mds_error_t     err;
-    mds_status_t    status;
+    options_t                   o = { .force = false };
+    mds_error_t                 err;
+    mds_status_t                status;
 
-    if (mdsctl_parse(ctl, options, 1, 1, &argc, argv) != MDSCTL_DONE
-        || mdsctl_owner(user, group, &r.owner) != MDSCTL_DONE)
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE
+        || mdsctl_owner(o.user, o.group, &r.owner) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
-    if (mdsctl_keys(&files, keys) != MDSCTL_DONE) {
+    if (mdsctl_keys(&o.files, keys) != MDSCTL_DONE) {
         return MDSCTL_FAILED;
     }
 
     verify.keys = keys;
-    verify.key_count = files.count;
+    verify.key_count = o.files.count;
     r.verify = &verify;
-    r.owner_given = user != NULL || group != NULL;
+    r.force = o.force;
+    r.owner_given = o.user != NULL || o.group != NULL;
     r.digests = mds_json_object_new();
     r.bar = mdsctl_progress_begin("restoring");
     status = run(&r, ctl->depot, argv[1], &err);
@@ -172,7 +186,15 @@ run_restore(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_restore = {
     .name = "restore",
-    .usage = "FILE [--force] [--user USER] [--group GROUP] [--pub FILE.pub]...",
+    .group = MDSCTL_KEEP,
+    .arguments = "FILE",
     .summary = "replace the depot by a snapshot",
+    .text = "Creates a depot from a snapshot, verifies it, and puts it in "
+            "place in one step, even "
+            "under a running nginx.",
+    .options = options,
+    .examples = "mdsctl --depot /srv/mds-2 restore mds.tar.zst\n"
+                "mdsctl restore mds.tar.zst --force --pub ops.pub\n",
+    .synonyms = "recover",
     .run = run_restore,
 };

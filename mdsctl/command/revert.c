@@ -52,7 +52,7 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t  err;
     int          code;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -78,7 +78,14 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_revert = {
     .name = "revert",
-    .usage = "SERIAL",
+    .group = MDSCTL_KEEP,
+    .arguments = "SERIAL",
     .summary = "undo one change of the log",
+    .text = "Undoes one change, whose serial `mdsctl log` prints. If later "
+            "changes stand on it, "
+            "it refuses and names them.",
+    .examples = "mdsctl revert 40\n"
+                "mdsctl --json revert 41\n",
+    .synonyms = "undo",
     .run = run_revert,
 };

@@ -274,7 +274,7 @@ run_snapshot(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t       err;
     mds_status_t      status;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -308,7 +308,15 @@ run_snapshot(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_snapshot = {
     .name = "snapshot",
-    .usage = "FILE",
+    .group = MDSCTL_KEEP,
+    .arguments = "FILE",
     .summary = "write a copy of the whole depot",
+    .text = "Writes the whole depot to a tar file that is compressed by zstd. "
+            "nginx and other "
+            "commands go on meanwhile. The file is as confidential as the "
+            "lists in it.",
+    .examples = "mdsctl snapshot mds.tar.zst\n"
+                "mdsctl --json snapshot mds-2.tar.zst\n",
+    .synonyms = "backup save",
     .run = run_snapshot,
 };

@@ -314,7 +314,7 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, NULL, 0, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -346,7 +346,14 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_status = {
     .name = "status",
-    .usage = "[APP]",
+    .group = MDSCTL_SEE,
+    .arguments = "[APP]",
     .summary = "show what is in force",
+    .text = "Prints each app with its key and its releases: their states, "
+            "audiences and rules, "
+            "and how many devices their windows have admitted.",
+    .examples = "mdsctl status\n"
+                "mdsctl status com.example.shop\n",
+    .synonyms = "show ls info get ps apps releases",
     .run = run_status,
 };

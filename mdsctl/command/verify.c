@@ -144,13 +144,22 @@ mdsctl_keys(const mdsctl_values_t *files, mds_public_t *keys)
     return MDSCTL_DONE;
 }
 
+typedef struct {
+    mdsctl_values_t files;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "pub", "FILE.pub", "verify signatures by this key; may be repeated",
+      MDSCTL_STORE(options_t, files) },
+    { 0 },
+};
+
 static int
 run_verify(mdsctl_t *ctl, int argc, char **argv)
 {
-    static mds_public_t keys[MDSCTL_VALUES_MAX];
-    mdsctl_values_t     files = { 0 };
-    mdsctl_option_t options[] = { { .name = "pub", .values = &files }, { 0 } };
-    findings_t      findings;
+    static mds_public_t  keys[MDSCTL_VALUES_MAX];
+    options_t            o = { .files.count = 0 };
+    findings_t           findings;
     mds_verify_result_t  result;
     mds_verify_options_t how
         = { .keys = keys, .problem = note_problem, .data = &findings };
@@ -158,17 +167,17 @@ run_verify(mdsctl_t *ctl, int argc, char **argv)
     mds_status_t status;
     int          code;
 
-    if (mdsctl_parse(ctl, options, 0, 0, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mdsctl_keys(&files, keys) != MDSCTL_DONE) {
+    if (mdsctl_keys(&o.files, keys) != MDSCTL_DONE) {
         return MDSCTL_FAILED;
     }
 
     findings
         = (findings_t){ ctl->json, ctl->json ? mds_json_array_new() : NULL };
-    how.key_count = files.count;
+    how.key_count = o.files.count;
     how.progress = mdsctl_progress_begin("verifying");
     status = mds_verify(ctl->depot, &how, &err, &result);
     mdsctl_progress_end(how.progress);
@@ -179,7 +188,7 @@ run_verify(mdsctl_t *ctl, int argc, char **argv)
     }
 
     code = ctl->json ? print_json(&result, findings.problems)
-                     : print_result(&result, files.count > 0);
+                     : print_result(&result, o.files.count > 0);
     mds_json_release(result.keys);
 
     return code == MDSCTL_DONE ? say_problems(result.problems) : code;
@@ -187,7 +196,14 @@ run_verify(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_verify = {
     .name = "verify",
-    .usage = "[--pub FILE.pub]...",
+    .group = MDSCTL_KEEP,
     .summary = "read and check everything in the depot",
+    .text = "Reads every file, list, signature and record of the depot, and "
+            "prints each problem "
+            "in a line. It changes nothing and stops nothing.",
+    .options = options,
+    .examples = "mdsctl verify\n"
+                "mdsctl verify --pub ops.pub\n",
+    .synonyms = "fsck",
     .run = run_verify,
 };

@@ -165,7 +165,7 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t     err;
     int             code;
 
-    if (mdsctl_parse(ctl, NULL, 1, 1, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -189,7 +189,14 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_versions = {
     .name = "versions",
-    .usage = "APP",
+    .group = MDSCTL_SEE,
+    .arguments = "APP",
     .summary = "show published and installed versions",
+    .text = "Prints the published versions of all platforms, and how many "
+            "devices run each "
+            "version.",
+    .examples = "mdsctl versions com.example.shop\n"
+                "mdsctl --json versions com.example.shop\n",
+    .synonyms = "packages",
     .run = run_versions,
 };

@@ -20,15 +20,24 @@ typedef struct {
     mdsctl_values_t headers;
 } mdsctl_service_t;
 
-#define MDSCTL_SERVICE_OPTIONS(service)                                        \
-    { .name = "deadline", .value = &(service).deadline },                      \
-        { .name = "least-rate", .value = &(service).rate },                    \
-        { .name = "cacert", .value = &(service).cacert },                      \
-        { .name = "cert", .value = &(service).cert },                          \
-        { .name = "cert-key", .value = &(service).cert_key },                  \
-        { .name = "user", .value = &(service).user },                          \
+/* The rows of an option table; the struct has the service as this member. */
+#define MDSCTL_SERVICE_OPTIONS(struct_type, member)                            \
+    { "deadline", "SECONDS", "time for one transfer in s; default 3600",       \
+      MDSCTL_STORE(struct_type, member.deadline) },                            \
+        { "least-rate", "BYTES[/SECONDS]",                                     \
+          "least mean rate in bytes/s; default 1000/30",                       \
+          MDSCTL_STORE(struct_type, member.rate) },                            \
+        { "cacert", "FILE", "authorities (PEM); default: the system's",        \
+          MDSCTL_STORE(struct_type, member.cacert) },                          \
+        { "cert", "FILE", "the device's certificate (PEM)",                    \
+          MDSCTL_STORE(struct_type, member.cert) },                            \
+        { "cert-key", "FILE", "its key (PEM); default: in --cert's file",      \
+          MDSCTL_STORE(struct_type, member.cert_key) },                        \
+        { "user", "NAME:PASSWORD", "HTTP basic authentication",                \
+          MDSCTL_STORE(struct_type, member.user) },                            \
     {                                                                          \
-        .name = "header", .values = &(service).headers                         \
+        "header", "\"NAME: VALUE\"", "a header line; may be repeated",         \
+            MDSCTL_STORE(struct_type, member.headers)                          \
     }
 
 /*

@@ -79,21 +79,31 @@ while ($page =~ /^```(\w*)\n(.*?)^```/msg) {
 }
 cmp_ok $examples, '>=', 20, 'there are examples';
 
-# Each command of the table has its chapter with its usage, and is in the list
-# of contents; the page tells of no other command.
-my $help = (Ctl::ctl('help'))[1];
-my %usage = $help =~ /^  ((?:list )?[a-z]+) (.*)\n      /mg;
-delete $usage{help};
-for my $name (sort keys %usage) {
-    my $head = (split / /, $name)[0];
-    like $page, qr/^## (?:.*, )?$head\b/m, "$name: a chapter";
-    like $page, qr/\[[^]]*\b$head\b[^]]*\]\(#/, "$name: in the contents";
-    like $page, qr/^    mdsctl $name\b/m, "$name: its usage";
-    for my $option ($usage{$name} =~ /(--[a-z-]+)/g) {
-        like $page, qr/\Q$option\E\b/, "$name: $option";
+# Each command has its chapter with its usage and its options, as its help has
+# them, and is in the list of contents; the page tells of no other command.
+sub names { (Ctl::ctl('complete', '--', @_, ''))[1] =~ /^(\w+)\t/mg }
+
+my $folded = $page =~ s/\n {5,}(?=\S)/ /gr;
+my %usage;
+for my $top (names()) {
+    my @names = (Ctl::ctl('help', $top))[1] =~ /^Commands$/m
+        ? map { "$top $_" } names($top) : $top;
+
+    for my $name (@names) {
+        my ($usage) = (Ctl::ctl('help', split / /, $name))[1]
+            =~ /\Ausage: (.*?)\n\n/s;
+        $usage{$name} = $usage =~ s/\s+/ /gr;
+        like $folded, qr/^    \Q$usage{$name}\E$/m, "$name: its usage";
     }
+    like $page, qr/^## (?:.*, )?$top\b/m, "$top: a chapter";
+    like $page, qr/\[[^]]*\b$top\b[^]]*\]\(#/, "$top: in the contents";
 }
-for my $name ($page =~ /^    mdsctl ((?:list )?[a-z]+) /mg) {
+my $all = join ' ', values %usage, (Ctl::ctl())[1];
+for my $option ($page =~ /^\| (`--.*?) \|(?= )/mg) {
+    like "$all ", qr/\Q$_\E(?![\w-])/, "$_: is an option"
+        for map { s/\\//gr } $option =~ /`(--[^`]+)`/g;
+}
+for my $name ($page =~ /^    mdsctl ((?:list |message |remove )?[a-z]+)\b/mg) {
     ok exists $usage{$name}, "$name: is a command";
 }
 

@@ -17,7 +17,8 @@ my $dir = tempdir(CLEANUP => 1);
 my @url = ('check', 'http://127.0.0.1:9/', '--pub', 'x.pub');
 
 for my $case (
-    [[], 'command is missing', 'usage: mdsctl [--depot DIR]'],
+    [['--json'], 'a command is missing', 'usage: mdsctl [--depot DIR]'],
+    [['list'], 'list: a command is missing', 'usage: mdsctl list import|add'],
     [['publsh'], 'unknown command "publsh"'],
     [['help', 'publsh'], 'unknown command "publsh"'],
     [['--nonsense', 'keygen'], 'unknown option "--nonsense"'],
@@ -26,13 +27,15 @@ for my $case (
     [['--depot', 'a', '--depot=b', 'keygen', 'k'], '--depot is given twice'],
     [['--depot', 'a', 'keygen', 'k', '--depot', 'b'], '--depot is given twice'],
     [['--json=yes', 'keygen', 'k'], '--json takes no value'],
-    [['keygen'], 'keygen: an argument is missing', 'usage: mdsctl keygen NAME'],
+    [['keygen'], 'keygen: an argument is missing: NAME', 'usage: mdsctl keygen NAME'],
+    [['list', 'add', 'a', 'l'], 'add: an argument is missing: ID',
+        'usage: mdsctl list add APP LIST ID...'],
     [['keygen', "$dir/a", "$dir/b"], "\"$dir/b\" is one argument too many"],
     [['keygen', "$dir/a", '--foo'], 'unknown option "--foo"'],
     [['keygen', "$dir/a", '-f'], 'unknown option "-f"'],
-    [['check'], 'check: an argument is missing', 'usage: mdsctl check URL --pub'],
-    [['check', 'ftp://x/'], 'not the URL of a service'],
-    [['check', 'http://x/?a=b'], 'not the URL of a service'],
+    [['check'], 'check: an argument is missing', 'usage: mdsctl check URL NAME=VALUE... --pub'],
+    [['check', 'ftp://x/', 'app=a', '--pub', 'x'], 'not the URL of a service'],
+    [['check', 'http://x/?a=b', 'app=a', '--pub', 'x'], 'not the URL of a service'],
     [['check', 'http://127.0.0.1:9/', 'app=a', 'kind=k'], '--pub is missing'],
     [[@url, '--out=x', '--out=y'], '--out is given twice'],
     [[@url, 'app=a', 'kind'], '"kind" is not of the form NAME=VALUE'],
@@ -49,7 +52,8 @@ for my $case (
 
     is $code, 2, "$name: exit 2";
     is $out, '', "$name: nothing on stdout";
-    like $err, qr/\Q$_\E/, "$name: says $_" for @words, 'usage: mdsctl ';
+    like $err, qr/\Q$_\E/, "$name: says $_" for @words, 'usage: mdsctl ',
+        '`mdsctl help';
 }
 
 is_deeply [glob "$dir/*"], [], 'nothing was made';
@@ -57,7 +61,8 @@ is_deeply [glob "$dir/*"], [], 'nothing was made';
 # Help is no error.
 for my $case (
     [['--help'], 'usage: mdsctl [--depot DIR]'],
-    [['help'], 'keygen NAME'],
+    [[], 'usage: mdsctl [--depot DIR]'],
+    [['help'], 'keygen '],
     [['help', 'keygen'], 'usage: mdsctl keygen NAME'],
     [['keygen', '--help'], 'usage: mdsctl keygen NAME'],
     [['--json', 'check', '--help'], 'usage: mdsctl check URL'],
