@@ -4,39 +4,41 @@
 
 #include "base/mds_work_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-static int
+/* Opens and locks a directory. Returns NULL if there is none, or if it is held.
+ */
+static DIR *
 mds_work_dir_lock(int parent_fd, const char *name)
 {
-    int fd = openat(parent_fd, name,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int  fd = openat(parent_fd, name,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir;
 
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return -1;
+    if (fd < 0) {
+        return NULL;
     }
 
-    return fd;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (dir = fdopendir(fd)) == NULL) {
+        close(fd);
+        return NULL;
+    }
+
+    return dir;
 }
 
-/* Removes the directory's files, and closes fd. */
+/* Removes the directory's files, and closes it. */
 static void
-mds_work_dir_empty(int fd)
+mds_work_dir_empty(DIR *dir)
 {
     struct dirent *entry;
-    DIR           *dir = fdopendir(fd);
 
-    if (dir == NULL) {
-        close(fd);
-        return;
-    }
+    rewinddir(dir);
 
     while ((entry = readdir(dir)) != NULL) {
-        (void) unlinkat(fd, entry->d_name, 0);
+        (void) unlinkat(dirfd(dir), entry->d_name, 0);
     }
 
     closedir(dir);
@@ -51,9 +53,9 @@ mds_work_dir_create(mds_work_dir_t *work, const char *parent, mds_error_t *err)
         return status;
     }
 
-    work->lock = mds_work_dir_lock(AT_FDCWD, work->path.text);
+    work->dir = mds_work_dir_lock(AT_FDCWD, work->path.text);
 
-    if (work->lock < 0) {
+    if (work->dir == NULL) {
         status = mds_fail_errno(err, "lock \"%s\"", work->path.text);
         rmdir(work->path.text);
     }
@@ -64,20 +66,20 @@ mds_work_dir_create(mds_work_dir_t *work, const char *parent, mds_error_t *err)
 void
 mds_work_dir_remove(mds_work_dir_t *work)
 {
-    if (work->lock >= 0) {
-        mds_work_dir_empty(work->lock);
+    if (work->dir != NULL) {
+        mds_work_dir_empty(work->dir);
         rmdir(work->path.text);
-        work->lock = -1;
+        work->dir = NULL;
     }
 }
 
 void
 mds_work_dir_remove_abandoned(int parent_fd, const char *name)
 {
-    int fd = mds_work_dir_lock(parent_fd, name);
+    DIR *dir = mds_work_dir_lock(parent_fd, name);
 
-    if (fd >= 0) {
-        mds_work_dir_empty(fd);
+    if (dir != NULL) {
+        mds_work_dir_empty(dir);
         (void) unlinkat(parent_fd, name, AT_REMOVEDIR);
     }
 }

@@ -12,12 +12,12 @@
 
 #include "base/mds_file.h"
 
+#include <dirent.h>
+
 typedef struct {
-    int        lock; /* below zero: there is no directory */
+    DIR       *dir; /* locked, open so that removal needs no memory; or NULL */
     mds_path_t path;
 } mds_work_dir_t;
-
-#define MDS_NO_WORK_DIR ((mds_work_dir_t){ .lock = -1 })
 
 /* Creates a directory with mode 0700 in parent. Until it returns, no other
  * process may remove temporary files there. */

@@ -34,9 +34,7 @@ void
 mds_delta_batch_init(mds_delta_batch_t *batch, mds_zstd_level_t level,
                      unsigned threads)
 {
-    *batch = (mds_delta_batch_t){ .level = level,
-                                  .threads = threads,
-                                  .work = MDS_NO_WORK_DIR };
+    *batch = (mds_delta_batch_t){ .level = level, .threads = threads };
 }
 
 void
@@ -85,7 +83,7 @@ mds_delta_batch_link(mds_delta_batch_t *batch, const char *depot,
     mds_path_t   files;
     mds_status_t status = MDS_OK;
 
-    if (batch->work.lock < 0) {
+    if (batch->work.dir == NULL) {
         status = mds_path(&files, err, "%s/files", depot);
 
         if (status == MDS_OK) {

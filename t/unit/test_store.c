@@ -397,7 +397,7 @@ test_delta_of_damaged(void **state)
 static void
 test_sweep_work_dir(void **state)
 {
-    mds_work_dir_t held = MDS_NO_WORK_DIR, left = MDS_NO_WORK_DIR;
+    mds_work_dir_t held, left;
 
     (void) state;
     assert_int_equal(mds_work_dir_create(&held, workdir("depot/files"), &err),
@@ -409,7 +409,7 @@ test_sweep_work_dir(void **state)
     assert_true(shell("cp old %s/a", held.path.text));
 
     /* As the kernel does for a killed process. */
-    close(left.lock);
+    closedir(left.dir);
     assert_int_equal(mds_store_sweep(workdir("depot"), &err), MDS_OK);
     assert_int_equal(access(left.path.text, F_OK), -1);
     assert_true(shell("cmp old %s/a", held.path.text));
