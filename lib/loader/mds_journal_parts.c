@@ -27,6 +27,10 @@ mds_part_key_str(const mds_part_key_t *key)
 static void
 mds_part_key_add(mds_part_key_t *key, mds_str_t bytes)
 {
+    if (bytes.len == 0) {
+        return;
+    }
+
     if (bytes.len <= sizeof(key->bytes) - key->len) {
         memcpy(key->bytes + key->len, bytes.data, bytes.len);
         key->len += bytes.len;
