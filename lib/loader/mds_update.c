@@ -271,6 +271,10 @@ mds_update_prepare(mds_update_t *u, mds_error_t *err)
         }
     }
 
+    if (status == MDS_OK && !mds_update_lacks_deltas(u)) {
+        status = mds_update_check_deltas(u, err);
+    }
+
     return status == MDS_OK ? mds_update_find_stale(u, err) : status;
 }
 

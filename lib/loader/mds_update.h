@@ -89,6 +89,11 @@ void mds_update_replace_stale(mds_update_t *update);
 mds_status_t
 mds_update_take_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Checks the deltas that the document brought: with a tool of another project,
+ * and hence only once in a change, in the last of its rounds. */
+mds_status_t
+mds_update_check_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
 /*
  * Checks a delta that was made elsewhere, unless it was checked by an
  * earlier change. If it cannot be checked, there is a warning.

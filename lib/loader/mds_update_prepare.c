@@ -79,7 +79,7 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     mds_status_t            status;
 
     if (pair->spec != NULL && pair->spec->has_sha256) {
-        return mds_update_check_delta(u, pair, err);
+        return MDS_OK;
     }
 
     if (mds_journal_get_delta(loader->journal, from, to, &entry)) {
@@ -108,6 +108,16 @@ mds_prepare_pair(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
     }
 
     return status;
+}
+
+/* Checks a delta that the document brought. */
+static mds_status_t
+mds_prepare_check_pair(void *data, const mds_delta_pair_t *pair,
+                       mds_error_t *err)
+{
+    return pair->spec != NULL && pair->spec->has_sha256
+               ? mds_update_check_delta(data, pair, err)
+               : MDS_OK;
 }
 
 /* Refuses a new package without a key to sign it. One that was there, and that
@@ -160,8 +170,9 @@ mds_prepare_sign(mds_update_t *u, const mds_package_t *package,
                               label, err);
 }
 
-mds_status_t
-mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
+/* Visits the deltas of all packages. */
+static mds_status_t
+mds_prepare_visit(mds_update_t *u, mds_pair_visit_t visit, mds_error_t *err)
 {
     mds_builds_t all;
     mds_status_t status = mds_builds_sort(u->model, err, &all);
@@ -181,13 +192,28 @@ mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
         }
 
         for (size_t i = 0; status == MDS_OK && i < builds.count; i++) {
-            status = mds_prepare_sign(u, builds.items[i], err);
-            if (status == MDS_OK) {
-                status = mds_delta_plan_deltas(&builds, i, mds_prepare_pair, u,
-                                               err);
-            }
+            status = mds_delta_plan_deltas(&builds, i, visit, u, err);
         }
     }
 
     return status;
+}
+
+mds_status_t
+mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < u->model->package_count; i++) {
+        status = mds_prepare_sign(u, &u->model->packages[i], err);
+    }
+
+    return status == MDS_OK ? mds_prepare_visit(u, mds_prepare_pair, err)
+                            : status;
+}
+
+mds_status_t
+mds_update_check_deltas(mds_update_t *u, mds_error_t *err)
+{
+    return mds_prepare_visit(u, mds_prepare_check_pair, err);
 }
