@@ -243,10 +243,9 @@ ngx_http_mds_depot_check(void *data)
         ngx_http_mds_depot_open(depot);
     }
 
-    if (depot->handle != NULL
-        && ngx_http_mds_depot_begin(depot, &err, &catalog) == MDS_OK)
-    {
-        mds_depot_end(depot->handle);
+    if (depot->handle != NULL) {
+        status = ngx_http_mds_depot_begin(depot, &err, &catalog);
+        (void) status; /* a failure has closed the depot */
     }
 }
 
@@ -334,8 +333,6 @@ ngx_http_mds_depot_evaluate_guarded(void *data)
     if (snapshot.state != NULL) {
         mds_state_end(snapshot.state);
     }
-
-    mds_depot_end(depot->handle);
 
     if (call->status == MDS_DAMAGED || call->status == MDS_INCOMPATIBLE
         || call->status == MDS_IO)

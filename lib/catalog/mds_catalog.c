@@ -5,10 +5,7 @@
 #include "catalog/mds_catalog_internal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#include "lmdb/mds_seal.h"
 
 const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {
     [MDS_CATALOG_META] = "meta",
@@ -17,144 +14,51 @@ const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {
     [MDS_CATALOG_RESOURCES] = "resources",
 };
 
-mds_status_t
-mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
-                 mds_path_t *path)
-{
-    return mds_path(path, err, "%s/catalog/%" PRIu64 ".mdb", depot, serial);
-}
-
-bool
-mds_catalog_parse_name(const char *name, uint64_t *serial)
-{
-    char     canonical[64];
-    uint64_t number = strtoull(name, NULL, 10);
-
-    snprintf(canonical, sizeof(canonical), "%" PRIu64 ".mdb", number);
-
-    if (strcmp(name, canonical) != 0) {
-        return false;
-    }
-
-    *serial = number;
-    return true;
-}
-
-void
-mds_catalog_identity(uint64_t serial, uint8_t identity[32])
-{
-    memset(identity, 0, 32);
-    memcpy(identity, "generation", 10);
-
-    for (int i = 0; i < 8; i++) {
-        identity[24 + i] = (uint8_t) (serial >> (8 * (7 - i)));
-    }
-}
-
+/* Takes a handle of each file for this catalog, and begins to read. */
 static mds_status_t
-mds_catalog_read_meta(mds_catalog_t *catalog, uint64_t serial, const char *path,
-                      mds_error_t *err)
+mds_catalog_share(mds_catalog_t *catalog, mds_error_t *err)
 {
-    mds_str_t    value;
-    mds_status_t status = mds_lmdb_read(catalog->lmdb, err);
+    mds_status_t status = MDS_OK;
 
-    if (status != MDS_OK) {
-        return status;
+    for (unsigned i = 0; status == MDS_OK && i < catalog->chain.count; i++) {
+        status = mds_lmdb_share(catalog->chain.layers[i]->lmdb, err,
+                                &catalog->layers[i]);
+
+        if (status == MDS_OK) {
+            catalog->layer_count++;
+            status = mds_lmdb_read(catalog->layers[i], err);
+        }
     }
 
-    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_META, mds_str("catalog"),
-                      &value)
-        || value.len != sizeof(catalog->meta))
-    {
-        status = mds_fail(err, MDS_DAMAGED,
-                          "\"%s\" is not a generation of the catalog", path);
-    } else {
-        memcpy(&catalog->meta, value.data, sizeof(catalog->meta));
-    }
-
-    mds_lmdb_abort(catalog->lmdb);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    if (catalog->meta.tag != MDS_CATALOG_TAG
-        || catalog->meta.format != MDS_CATALOG_FORMAT)
-    {
-        return mds_fail(err, MDS_INCOMPATIBLE,
-                        "\"%s\" is of another format: the next change by"
-                        " mdsctl makes it anew",
-                        path);
-    }
-
-    return catalog->meta.serial == serial
-               ? MDS_OK
-               : mds_fail(err, MDS_DAMAGED, "\"%s\" holds generation %" PRIu64,
-                          path, catalog->meta.serial);
-}
-
-static mds_status_t
-mds_catalog_prepare(mds_catalog_t *catalog, const char *depot, mds_error_t *err)
-{
-    catalog->depot = strdup(depot);
-    catalog->lists = calloc((size_t) catalog->meta.list_count + 1,
-                            sizeof(*catalog->lists));
-
-    return catalog->depot == NULL || catalog->lists == NULL
-               ? mds_fail_memory(err)
-               : mds_catalog_cache_init(catalog, err);
+    return status;
 }
 
 mds_status_t
-mds_catalog_check_opened(const mds_file_id_t *opened,
-                         const mds_file_id_t *known, const char *path,
-                         mds_error_t *err)
+mds_catalog_open_files(const char *depot, const char *path,
+                       const mds_chain_files_t *files, const mds_chain_t *known,
+                       bool full, uint64_t *budget_bytes, mds_error_t *err,
+                       mds_catalog_t **catalog)
 {
-    return mds_file_id_eq(opened, known)
-               ? MDS_OK
-               : mds_fail(err, MDS_DAMAGED,
-                          "\"%s\" was changed while it was opened", path);
-}
-
-mds_status_t
-mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
-                       mds_error_t *err, mds_path_t *path,
-                       mds_file_id_t *file_id)
-{
-    uint8_t      identity[MDS_SEAL_IDENTITY];
-    mds_status_t status = mds_catalog_path(depot, serial, err, path);
-
-    mds_catalog_identity(serial, identity);
-
-    return status == MDS_OK
-               ? mds_seal_check(path->text, identity, full, err, file_id)
-               : status;
-}
-
-mds_status_t
-mds_catalog_open_file(const char *depot, const char *path, uint64_t serial,
-                      bool full, mds_error_t *err, mds_catalog_t **catalog)
-{
-    uint8_t        identity[MDS_SEAL_IDENTITY];
-    mds_file_id_t  file_id;
     mds_catalog_t *opened = calloc(1, sizeof(*opened));
     mds_status_t   status;
 
-    if (opened == NULL) {
+    if (opened == NULL || (opened->depot = strdup(depot)) == NULL) {
+        free(opened);
         return mds_fail_memory(err);
     }
 
-    mds_catalog_identity(serial, identity);
+    opened->files = *files;
+    status = mds_chain_open(depot, path, files, known, full, budget_bytes, err,
+                            &opened->chain);
 
-    if ((status = mds_seal_check(path, identity, full, err, &file_id)) != MDS_OK
-        || (status = mds_lmdb_open(path, MDS_LMDB_IMMUTABLE, mds_catalog_names,
-                                   MDS_CATALOG_TABLES, 0, err, &opened->lmdb))
-               != MDS_OK
-        || (status = mds_catalog_check_opened(mds_lmdb_file_id(opened->lmdb),
-                                              &file_id, path, err))
-               != MDS_OK
-        || (status = mds_catalog_read_meta(opened, serial, path, err)) != MDS_OK
-        || (status = mds_catalog_prepare(opened, depot, err)) != MDS_OK)
+    if (status == MDS_OK) {
+        opened->meta = opened->chain.layers[0]->meta;
+        status = mds_catalog_share(opened, err);
+    }
+
+    if (status != MDS_OK
+        || (status = mds_catalog_cache_init(opened, err)) != MDS_OK
+        || (status = mds_catalog_lists_init(opened, err)) != MDS_OK)
     {
         mds_catalog_close(opened);
         return status;
@@ -165,15 +69,26 @@ mds_catalog_open_file(const char *depot, const char *path, uint64_t serial,
 }
 
 mds_status_t
+mds_catalog_open_next(const char *depot, uint64_t serial, bool full,
+                      const mds_catalog_t *known, mds_error_t *err,
+                      mds_catalog_t **catalog)
+{
+    mds_chain_files_t files;
+    mds_status_t      status
+        = mds_chain_read_files(depot, NULL, serial, err, &files);
+
+    return status == MDS_OK
+               ? mds_catalog_open_files(depot, NULL, &files,
+                                        known == NULL ? NULL : &known->chain,
+                                        full, NULL, err, catalog)
+               : status;
+}
+
+mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog)
 {
-    mds_path_t   path;
-    mds_status_t status = mds_catalog_path(depot, serial, err, &path);
-
-    return status == MDS_OK ? mds_catalog_open_file(depot, path.text, serial,
-                                                    full, err, catalog)
-                            : status;
+    return mds_catalog_open_next(depot, serial, full, NULL, err, catalog);
 }
 
 void
@@ -183,16 +98,18 @@ mds_catalog_close(mds_catalog_t *catalog)
         return;
     }
 
-    for (uint32_t i = 0; catalog->lists != NULL && i < catalog->meta.list_count;
-         i++)
+    for (size_t i = 0; catalog->lists != NULL && i <= catalog->lists_mask; i++)
     {
         mds_opened_list_free(catalog->lists[i]);
     }
 
-    mds_lmdb_close(catalog->lmdb);
+    for (unsigned i = 0; i < catalog->layer_count; i++) {
+        mds_lmdb_close(catalog->layers[i]);
+    }
+
+    mds_chain_release(&catalog->chain);
     free(catalog->lists);
     free(catalog->found);
-    free(catalog->validated);
     free(catalog->depot);
     free(catalog);
 }
@@ -203,47 +120,53 @@ mds_catalog_serial(const mds_catalog_t *catalog)
     return catalog->meta.serial;
 }
 
-const mds_file_id_t *
-mds_catalog_file_id(const mds_catalog_t *catalog)
+const mds_chain_files_t *
+mds_catalog_files(const mds_catalog_t *catalog)
 {
-    return mds_lmdb_file_id(catalog->lmdb);
+    return &catalog->files;
+}
+
+const mds_chain_t *
+mds_catalog_chain(const mds_catalog_t *catalog)
+{
+    return &catalog->chain;
 }
 
 mds_status_t
 mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick, mds_error_t *err)
 {
+    mds_status_t status = MDS_OK;
+
     if (catalog->tick == tick) {
         return MDS_OK;
     }
 
     catalog->tick = tick;
 
-    return mds_lmdb_check(catalog->lmdb, err);
-}
+    for (unsigned i = 0; status == MDS_OK && i < catalog->layer_count; i++) {
+        status = mds_lmdb_check(catalog->layers[i], err);
+    }
 
-mds_lmdb_t *
-mds_catalog_lmdb(mds_catalog_t *catalog)
-{
-    return catalog->lmdb;
+    return status;
 }
 
 mds_status_t
-mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err)
+mds_catalog_status(const mds_catalog_t *catalog, mds_error_t *err)
 {
-    return mds_lmdb_read(catalog->lmdb, err);
-}
+    mds_status_t status = MDS_OK;
 
-void
-mds_catalog_end(mds_catalog_t *catalog)
-{
-    mds_lmdb_abort(catalog->lmdb);
+    for (unsigned i = 0; status == MDS_OK && i < catalog->layer_count; i++) {
+        status = mds_lmdb_status(catalog->layers[i], err);
+    }
+
+    return status;
 }
 
 /* Returns why a look-up found nothing: MDS_NOT_FOUND, unless LMDB failed. */
 static mds_status_t
 mds_catalog_miss_status(const mds_catalog_t *catalog, mds_error_t *err)
 {
-    mds_status_t status = mds_lmdb_status(catalog->lmdb, err);
+    mds_status_t status = mds_catalog_status(catalog, err);
 
     return status == MDS_OK ? MDS_NOT_FOUND : status;
 }
@@ -288,7 +211,7 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
 {
     mds_str_t value;
 
-    if (!mds_lmdb_get(catalog->lmdb, MDS_CATALOG_APPS, app, &value)) {
+    if (!mds_catalog_get(catalog, MDS_CATALOG_APPS, app, &value)) {
         return mds_catalog_miss_status(catalog, err);
     }
 

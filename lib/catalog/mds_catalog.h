@@ -1,7 +1,7 @@
 /*
  * mds_catalog: a generation of the catalog, opened for reading.
  *
- * A generation is a sealed, immutable LMDB file, DEPOT/catalog/SERIAL.mdb,
+ * A generation is a chain of sealed, immutable LMDB files (mds_chain.h), each
  * with four tables:
  *
  *   meta       "catalog"         mds_catalog_meta_t
@@ -11,18 +11,17 @@
  *
  * A generation is validated before it is served (mds_validate.h), so that
  * look-ups read the mapped bytes and check nothing again. A catalog belongs to
- * one thread at a time.
+ * one thread at a time. Views that its look-ups return are valid until it is
+ * closed.
  */
 
 #ifndef MDS_CATALOG_H
 #define MDS_CATALOG_H
 
 #include "base/mds_file.h"
+#include "catalog/mds_chain.h"
 #include "catalog/mds_record.h"
 #include "lmdb/mds_lmdb.h"
-
-#define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
-#define MDS_CATALOG_FORMAT 3
 
 typedef enum {
     MDS_CATALOG_META,
@@ -34,63 +33,48 @@ typedef enum {
 
 extern const char *const mds_catalog_names[MDS_CATALOG_TABLES];
 
-typedef struct MDS_PACKED {
-    uint32_t tag;
-    uint32_t format;
-    uint64_t serial;
-    uint32_t list_count;
-    uint32_t resource_count;
-    int64_t  created_ms;
-} mds_catalog_meta_t;
-
 typedef struct mds_catalog_s mds_catalog_t;
 
-/* Writes the path DEPOT/catalog/SERIAL.mdb. */
-mds_status_t
-mds_catalog_path(const char *depot, uint64_t serial, mds_error_t *err,
-                 mds_path_t *path) MDS_MUST_CHECK;
-
-/* Returns whether the file name is "SERIAL.mdb", and which serial it has. */
-bool mds_catalog_parse_name(const char *name, uint64_t *serial) MDS_MUST_CHECK;
-
-/* Writes the identity that the seal of a generation has. */
-void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
-
 /*
- * Opens a generation; the caller closes *catalog. full: every byte of the file
- * is read and hashed first; else only length and seal are compared.
+ * Opens a generation; the caller closes *catalog. full: every byte of its files
+ * is read and hashed first; else only lengths and seals are compared.
  * MDS_NOT_FOUND, MDS_DAMAGED, MDS_INCOMPATIBLE.
  */
 mds_status_t
 mds_catalog_open(const char *depot, uint64_t serial, bool full,
                  mds_error_t *err, mds_catalog_t **catalog) MDS_MUST_CHECK;
 
-/* Opens a generation under a path that is not its final one. */
-mds_status_t mds_catalog_open_file(const char *depot, const char *path,
-                                   uint64_t serial, bool full, mds_error_t *err,
-                                   mds_catalog_t **catalog) MDS_MUST_CHECK;
+/* Opens a generation, and shares the files that `known`, another one, has open
+ * (NULL: none). */
+mds_status_t
+mds_catalog_open_next(const char *depot, uint64_t serial, bool full,
+                      const mds_catalog_t *known, mds_error_t *err,
+                      mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 void mds_catalog_close(mds_catalog_t *catalog);
 
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
 
-/* Returns the identity of the file when it was opened. */
-const mds_file_id_t *mds_catalog_file_id(const mds_catalog_t *catalog);
+/* Returns the files, as they were when they were opened. */
+const mds_chain_files_t *mds_catalog_files(const mds_catalog_t *catalog);
+
+/* Returns the opened files. */
+const mds_chain_t *mds_catalog_chain(const mds_catalog_t *catalog);
 
 /*
- * Checks that the file has not changed; from now on, look-ups check each list
+ * Checks that the files have not changed; from now on, look-ups check each list
  * that they use. A file is checked once a tick, which is any clock of the
- * caller's. MDS_DAMAGED: the file was written to.
+ * caller's. MDS_DAMAGED: a file was written to.
  */
 mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
                                mds_error_t *err) MDS_MUST_CHECK;
 
-/* Begin and end look-ups. The views that they return are valid until the end.
+/*
+ * Takes over what look-ups in another generation have found, as far as the
+ * files between the two do not replace it. `from` may be closed afterwards,
+ * but not used. Nothing is taken over if that would take long.
  */
-mds_status_t
-mds_catalog_begin(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
-
-void mds_catalog_end(mds_catalog_t *catalog);
+void mds_catalog_take_over(mds_catalog_t *catalog, mds_catalog_t *from);
 
 /* Looks up a resource. MDS_NOT_FOUND, without a message: there is none. */
 mds_status_t
@@ -113,11 +97,51 @@ mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
                      uint64_t hash, bool on_match_limit, mds_error_t *err,
                      bool *in) MDS_MUST_CHECK;
 
-/* Returns the LMDB environment, for copies and walks of all records. */
-mds_lmdb_t *mds_catalog_lmdb(mds_catalog_t *catalog);
+/* Looks up any record. False: it does not exist, or mds_catalog_status() is a
+ * failure. */
+bool mds_catalog_get(mds_catalog_t *catalog, mds_catalog_table_t table,
+                     mds_str_t key, mds_str_t *value);
 
-/* Checks every record, and opens every list in turn. MDS_DAMAGED names the
- * first that is wrong. */
+/* Returns the first failure of look-ups and walks. */
+mds_status_t mds_catalog_status(const mds_catalog_t *catalog, mds_error_t *err);
+
+/*
+ * Walk the records of a table, in ascending order of keys, from the first at or
+ * above `from`:
+ *
+ *   mds_catalog_walk(catalog, table, layers, from, &cursor);
+ *   while (mds_catalog_next(&cursor, &key, &value)) { ... }
+ *   mds_catalog_walk_end(&cursor);
+ *
+ * layers: so many from the top, whose tombstones are walked, too, as empty
+ * values; MDS_LAYERS_MAX: all, without tombstones. A walk that fails ends
+ * early, and mds_catalog_status() is that failure.
+ */
+
+/* The walk of a layer, and the record at which it is. */
+typedef struct {
+    mds_lmdb_cursor_t *cursor;
+    bool               ended;
+    mds_str_t          key;
+    mds_str_t          value;
+} mds_layer_walk_t;
+
+typedef struct {
+    mds_catalog_t   *catalog;
+    bool             tombstones; /* are walked, too */
+    unsigned         count;
+    mds_layer_walk_t walks[MDS_LAYERS_MAX];
+} mds_catalog_cursor_t;
+
+void
+     mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
+                      unsigned layers, mds_str_t from, mds_catalog_cursor_t *cursor);
+bool mds_catalog_next(mds_catalog_cursor_t *cursor, mds_str_t *key,
+                      mds_str_t *value);
+void mds_catalog_walk_end(mds_catalog_cursor_t *cursor);
+
+/* Checks every record of the files that were not checked yet, and what they
+ * refer to. MDS_DAMAGED names the first that is wrong. */
 mds_status_t mds_catalog_check_records(mds_catalog_t *catalog,
                                        mds_error_t   *err) MDS_MUST_CHECK;
 

@@ -1,134 +1,283 @@
 /*
- * Checks every record of a generation, before it is served.
+ * Checks every record of a generation, before it is served. The records of a
+ * layer are checked once, with the layers on which it stands.
  */
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "catalog/mds_catalog_internal.h"
 
-/* Fails after a walk that ended early, or that found another number of records
- * than the generation says. */
-static mds_status_t
-mds_catalog_check_count(const mds_catalog_t *catalog, const char *what,
-                        uint32_t found, uint32_t wanted, mds_error_t *err)
-{
-    mds_status_t status = mds_lmdb_status(catalog->lmdb, err);
+/* The layer that is checked. */
+typedef struct {
+    mds_catalog_t *catalog;
+    unsigned       i;
+    uint32_t       count; /* of the table's records, with those below */
+    bool           removes_lists;
+} mds_layer_check_t;
 
-    return status == MDS_OK && found != wanted
-               ? mds_fail(err, MDS_DAMAGED,
-                          "catalog %" PRIu64 " has %u %s, not %u",
-                          catalog->meta.serial, found, what, wanted)
-               : status;
+typedef mds_status_t (*mds_value_check_t)(mds_layer_check_t *check,
+                                          mds_str_t key, mds_str_t value,
+                                          mds_error_t *err);
+
+static const mds_catalog_meta_t *
+mds_layer_meta(const mds_layer_check_t *check)
+{
+    return &check->catalog->chain.layers[check->i]->meta;
 }
 
-/* Fails unless the record is whole, and its key is the one that it has. */
+/* Returns the meta of the layer below; NULL: there is none. */
+static const mds_catalog_meta_t *
+mds_layer_meta_below(const mds_layer_check_t *check)
+{
+    unsigned i = check->i + 1;
+
+    return i < check->catalog->layer_count
+               ? &check->catalog->chain.layers[i]->meta
+               : NULL;
+}
+
+static MDS_COLD mds_status_t
+mds_layer_fail(const mds_layer_check_t *check, mds_str_t key, const char *why,
+               mds_error_t *err)
+{
+    return mds_fail(err, MDS_DAMAGED, "catalog %" PRIu64 ": %.*s: %s",
+                    mds_layer_meta(check)->serial, MDS_STR(key), why);
+}
+
 static mds_status_t
-mds_catalog_check_resource(mds_catalog_t *catalog, mds_str_t key,
-                           mds_str_t value, mds_error_t *err)
+mds_layer_check_count(const mds_layer_check_t *check, const char *what,
+                      uint32_t wanted, mds_error_t *err)
+{
+    return check->count == wanted
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED,
+                          "catalog %" PRIu64 " has %u %s, not %u",
+                          mds_layer_meta(check)->serial, check->count, what,
+                          wanted);
+}
+
+/* Checks that a list to which a record refers exists in the chain. */
+static mds_status_t
+mds_layer_check_ref(mds_layer_check_t *check, mds_str_t key, mds_str_t list,
+                    mds_error_t *err)
+{
+    mds_str_t value;
+
+    if (mds_catalog_get_below(check->catalog, check->i, MDS_CATALOG_LISTS, list,
+                              &value))
+    {
+        return MDS_OK;
+    }
+
+    return mds_fail(err, MDS_DAMAGED,
+                    "catalog %" PRIu64 ": %.*s: list %.*s does not exist",
+                    mds_layer_meta(check)->serial, MDS_STR(key), MDS_STR(list));
+}
+
+static mds_status_t
+mds_layer_check_refs(mds_layer_check_t *check, mds_str_t key,
+                     const mds_record_t *record, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+    uint32_t     count = record->tables[MDS_TABLE_LISTS].count;
+
+    for (uint32_t i = 0; status == MDS_OK && i < count; i++) {
+        const mds_list_ref_t *ref = mds_record_item(record, MDS_TABLE_LISTS, i);
+
+        status = mds_layer_check_ref(check, key,
+                                     mds_record_bytes(record, ref->key), err);
+    }
+
+    count = record->tables[MDS_TABLE_MESSAGES].count;
+
+    for (uint32_t i = 0; status == MDS_OK && i < count; i++) {
+        const mds_message_record_t *message
+            = mds_record_item(record, MDS_TABLE_MESSAGES, i);
+
+        status
+            = mds_layer_check_ref(check, key,
+                                  mds_record_bytes(record, message->list), err);
+    }
+
+    return status;
+}
+
+/* Fails unless the record is whole, its key is the one that it has, and its
+ * lists exist. */
+static mds_status_t
+mds_layer_check_resource(mds_layer_check_t *check, mds_str_t key,
+                         mds_str_t value, mds_error_t *err)
 {
     const mds_record_t *record = (const mds_record_t *) value.data;
     mds_error_t         why;
 
     if (mds_record_check(value, &why) != MDS_OK) {
-        return mds_fail(err, MDS_DAMAGED, "catalog %" PRIu64 ": %.*s: %s",
-                        catalog->meta.serial, MDS_STR(key), why.text);
+        return mds_layer_fail(check, key, why.text, err);
     }
 
     if (!mds_str_eq(mds_record_bytes(record, record->key), key)) {
         return mds_fail(err, MDS_DAMAGED,
                         "catalog %" PRIu64
                         ": %.*s has the record of another key",
-                        catalog->meta.serial, MDS_STR(key));
+                        mds_layer_meta(check)->serial, MDS_STR(key));
     }
+
+    return mds_layer_check_refs(check, key, record, err);
+}
+
+static mds_status_t
+mds_layer_check_app(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
+                    mds_error_t *err)
+{
+    return value.len == sizeof(mds_app_record_t)
+               ? MDS_OK
+               : mds_layer_fail(check, key, "not its record", err);
+}
+
+static mds_status_t
+mds_layer_check_list(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
+                     mds_error_t *err)
+{
+    mds_error_t  why;
+    mds_status_t status = mds_catalog_try_list(check->catalog, value, &why);
+
+    return status == MDS_OK
+               ? MDS_OK
+               : mds_fail(err, status == MDS_NO_MEMORY ? status : MDS_DAMAGED,
+                          "catalog %" PRIu64 ": list %.*s: %s",
+                          mds_layer_meta(check)->serial, MDS_STR(key),
+                          why.text);
+}
+
+/* Checks one record, and counts it: it may hide one in the layers below. */
+static mds_status_t
+mds_layer_check_value(mds_layer_check_t *check, mds_catalog_table_t table,
+                      mds_str_t key, mds_str_t value,
+                      mds_value_check_t check_it, mds_error_t *err)
+{
+    mds_str_t below;
+    bool hides = mds_catalog_get_below(check->catalog, check->i + 1, table, key,
+                                       &below);
+
+    if (value.len > 0) {
+        check->count += hides ? 0 : 1;
+        return check_it(check, key, value, err);
+    }
+
+    if (mds_layer_meta_below(check) == NULL) {
+        return mds_layer_fail(check, key, "a tombstone with nothing below it",
+                              err);
+    }
+
+    check->count -= hides ? 1 : 0;
+    check->removes_lists
+        = check->removes_lists || (hides && table == MDS_CATALOG_LISTS);
 
     return MDS_OK;
 }
 
 static mds_status_t
-mds_catalog_check_resources(mds_catalog_t *catalog, mds_error_t *err)
+mds_layer_check_table(mds_layer_check_t *check, mds_catalog_table_t table,
+                      mds_value_check_t check_it, mds_error_t *err)
 {
     mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_RESOURCES, mds_null_str);
+        = mds_lmdb_walk(check->catalog->layers[check->i], table, mds_null_str);
     mds_str_t    key, value;
-    uint32_t     count = 0;
     mds_status_t status = MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_check_resource(catalog, key, value, err);
-        count++;
+        status = mds_layer_check_value(check, table, key, value, check_it, err);
     }
 
     mds_lmdb_walk_end(cursor);
 
-    return status == MDS_OK
-               ? mds_catalog_check_count(catalog, "resources", count,
-                                         catalog->meta.resource_count, err)
-               : status;
+    return status == MDS_OK ? mds_catalog_status(check->catalog, err) : status;
 }
 
+/* Checks what the resources of the lower layers refer to: a list that is
+ * removed here may be one of theirs. */
 static mds_status_t
-mds_catalog_check_apps(mds_catalog_t *catalog, mds_error_t *err)
+mds_layer_check_refs_below(mds_layer_check_t *check, mds_error_t *err)
 {
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_APPS, mds_null_str);
-    mds_app_record_t record;
-    mds_str_t        key, value;
-    mds_status_t     status = MDS_OK;
+    mds_catalog_t *catalog = check->catalog;
+    mds_str_t      key, value, newest;
+    mds_status_t   status = MDS_OK;
 
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_app(catalog, key, err, &record);
-    }
+    for (unsigned i = check->i + 1;
+         status == MDS_OK && i < catalog->layer_count; i++)
+    {
+        mds_lmdb_cursor_t *cursor
+            = mds_lmdb_walk(catalog->layers[i], MDS_CATALOG_RESOURCES,
+                            mds_null_str);
 
-    mds_lmdb_walk_end(cursor);
-    return status;
-}
-
-/* Opens each list in turn; fails if two have one number. */
-static mds_status_t
-mds_catalog_check_lists(mds_catalog_t *catalog, mds_error_t *err)
-{
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_LISTS, mds_null_str);
-    bool        *seen = calloc((size_t) catalog->meta.list_count + 1, 1);
-    mds_str_t    key, value;
-    uint32_t     number, count = 0;
-    mds_status_t status = seen == NULL ? mds_fail_memory(err) : MDS_OK;
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-        status = mds_catalog_try_list(catalog, key, err, &number);
-
-        if (status == MDS_OK && !seen[number]) {
-            seen[number] = true;
-            count++;
+        while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+            if (value.len > 0
+                && mds_catalog_get_below(catalog, check->i,
+                                         MDS_CATALOG_RESOURCES, key, &newest)
+                && newest.data == value.data)
+            {
+                status = mds_layer_check_refs(check, key,
+                                              (const mds_record_t *) value.data,
+                                              err);
+            }
         }
+
+        mds_lmdb_walk_end(cursor);
     }
 
-    mds_lmdb_walk_end(cursor);
-    free(seen);
+    return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
+}
 
-    return status == MDS_OK
-               ? mds_catalog_check_count(catalog, "lists", count,
-                                         catalog->meta.list_count, err)
+static mds_status_t
+mds_layer_check(mds_catalog_t *catalog, unsigned i, mds_error_t *err)
+{
+    mds_layer_check_t         check = { .catalog = catalog, .i = i };
+    const mds_catalog_meta_t *meta = mds_layer_meta(&check);
+    const mds_catalog_meta_t *below = mds_layer_meta_below(&check);
+    mds_status_t status = mds_layer_check_table(&check, MDS_CATALOG_APPS,
+                                                mds_layer_check_app, err);
+
+    check.count = below == NULL ? 0 : below->resource_count;
+
+    if (status == MDS_OK) {
+        status = mds_layer_check_table(&check, MDS_CATALOG_RESOURCES,
+                                       mds_layer_check_resource, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_layer_check_count(&check, "resources",
+                                       meta->resource_count, err);
+    }
+
+    check.count = below == NULL ? 0 : below->list_count;
+
+    if (status == MDS_OK) {
+        status = mds_layer_check_table(&check, MDS_CATALOG_LISTS,
+                                       mds_layer_check_list, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_layer_check_count(&check, "lists", meta->list_count, err);
+    }
+
+    return status == MDS_OK && check.removes_lists
+               ? mds_layer_check_refs_below(&check, err)
                : status;
 }
 
 mds_status_t
 mds_catalog_check_records(mds_catalog_t *catalog, mds_error_t *err)
 {
-    mds_status_t status = mds_catalog_begin(catalog, err);
+    mds_status_t status = MDS_OK;
 
-    if (status != MDS_OK) {
-        return status;
+    for (unsigned i = catalog->layer_count; status == MDS_OK && i-- > 0;) {
+        mds_layer_t *layer = catalog->chain.layers[i];
+
+        if (!layer->checked) {
+            status = mds_layer_check(catalog, i, err);
+            layer->checked = status == MDS_OK;
+        }
     }
-
-    if ((status = mds_catalog_check_apps(catalog, err)) == MDS_OK
-        && (status = mds_catalog_check_resources(catalog, err)) == MDS_OK)
-    {
-        status = mds_catalog_check_lists(catalog, err);
-    }
-
-    mds_catalog_end(catalog);
 
     return status;
 }

@@ -25,46 +25,54 @@ typedef struct {
 typedef struct mds_found_s mds_found_t;
 
 struct mds_catalog_s {
-    mds_lmdb_t         *lmdb;
-    char               *depot;
-    mds_catalog_meta_t  meta;
-    uint64_t            tick;
-    mds_opened_list_t **lists;  /* by number, up to meta.list_count;
-                                 * NULL: not looked up yet */
-    mds_validated_t *validated; /* NULL: opened without validation */
+    uint64_t           tick;
+    mds_catalog_meta_t meta; /* of the top */
 
     /* The cache of look-ups: mds_catalog_lookup.c */
     uint8_t      secret[MDS_SIPHASH_KEY];
     mds_found_t *found;
     size_t       found_mask;
+
+    /* The lists that were looked up, by their records: mds_catalog_list.c */
+    mds_opened_list_t **lists;
+    size_t              lists_mask;
+    uint32_t            opened; /* of meta.list_count */
+
+    char             *depot;
+    unsigned          layer_count;
+    mds_lmdb_t       *layers[MDS_LAYERS_MAX]; /* reading until it is closed */
+    mds_chain_t       chain;
+    mds_chain_files_t files;
 };
+
+/* Opens the files of a chain that was read: mds_chain_open(). */
+mds_status_t
+mds_catalog_open_files(const char *depot, const char *path,
+                       const mds_chain_files_t *files, const mds_chain_t *known,
+                       bool full, uint64_t *budget_bytes, mds_error_t *err,
+                       mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 mds_status_t
 mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Does what mds_lmdb_get() does; the view is valid as long as the catalog. */
+/* Does what mds_catalog_get() does, and remembers what it found. */
 bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
                       mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
-/* Writes the path of a generation, and checks its seal: mds_seal_check(). */
-mds_status_t
-mds_catalog_check_file(const char *depot, uint64_t serial, bool full,
-                       mds_error_t *err, mds_path_t *path,
-                       mds_file_id_t *file_id) MDS_MUST_CHECK;
-
-/* Fails with MDS_DAMAGED if another file was opened than the one checked. */
-mds_status_t
-mds_catalog_check_opened(const mds_file_id_t *opened,
-                         const mds_file_id_t *known, const char *path,
-                         mds_error_t *err) MDS_MUST_CHECK;
+/* Does what mds_catalog_get() does in the layers from the i-th. */
+bool mds_catalog_get_below(mds_catalog_t *catalog, unsigned i,
+                           mds_catalog_table_t table, mds_str_t key,
+                           mds_str_t *value) MDS_MUST_CHECK;
 
 /* Frees an opened list, which may be NULL. */
 void mds_opened_list_free(mds_opened_list_t *list);
 
-/* Opens, checks and closes a list that is not in use; sets its number. */
 mds_status_t
-mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
-                     uint32_t *number) MDS_MUST_CHECK;
+mds_catalog_lists_init(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Opens, checks and closes the list of a record. */
+mds_status_t mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t value,
+                                  mds_error_t *err) MDS_MUST_CHECK;
 
 /* Looks up a list, and opens it at its first use. */
 mds_status_t

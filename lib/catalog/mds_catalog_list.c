@@ -47,6 +47,14 @@ mds_opened_list_patterns(mds_opened_list_t       *list,
     return status;
 }
 
+/* Returns whether the lists of all layers were validated; the top's are last.
+ */
+static bool
+mds_catalog_is_validated(const mds_catalog_t *catalog)
+{
+    return catalog->chain.count > 0 && catalog->chain.layers[0]->lists != NULL;
+}
+
 /* Opens the base; in a validated generation, only the file that was validated.
  */
 static mds_status_t
@@ -61,9 +69,9 @@ mds_catalog_open_base(mds_catalog_t *catalog, const mds_sha256_t *sha256,
         return status;
     }
 
-    validated = mds_validated_find_list(catalog->validated, sha256);
+    validated = mds_chain_find_list(&catalog->chain, sha256);
 
-    if (catalog->validated != NULL
+    if (mds_catalog_is_validated(catalog)
         && (validated == NULL
             || !mds_file_id_eq(validated, mds_idset_file_id(opened))))
     {
@@ -84,13 +92,6 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
     mds_opened_list_t       *opened;
     mds_sha256_t             base;
     mds_status_t             status = mds_list_record_check(value, err);
-
-    if (status == MDS_OK
-        && (record->number >= catalog->meta.list_count
-            || catalog->lists[record->number] != NULL))
-    {
-        status = mds_fail(err, MDS_DAMAGED, "its number is not its own");
-    }
 
     if (status != MDS_OK) {
         return status;
@@ -117,10 +118,39 @@ mds_catalog_open_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
 
     opened->record = value.data;
     opened->tick = catalog->tick;
-    catalog->lists[record->number] = opened;
     *list = opened;
 
     return MDS_OK;
+}
+
+/* At least half of the places stay free. */
+mds_status_t
+mds_catalog_lists_init(mds_catalog_t *catalog, mds_error_t *err)
+{
+    size_t places = 2;
+
+    while (places < 2 * (size_t) catalog->meta.list_count) {
+        places *= 2;
+    }
+
+    catalog->lists_mask = places - 1;
+    catalog->lists = calloc(places, sizeof(*catalog->lists));
+
+    return catalog->lists == NULL ? mds_fail_memory(err) : MDS_OK;
+}
+
+/* Returns the place of the list that has this record, or a free one for it. */
+static mds_opened_list_t **
+mds_catalog_list_place(const mds_catalog_t *catalog, const char *record)
+{
+    uint64_t mixed = (uint64_t) (uintptr_t) record * 0x9e3779b97f4a7c15;
+    size_t   i = (size_t) (mixed >> 32) & catalog->lists_mask;
+
+    while (catalog->lists[i] != NULL && catalog->lists[i]->record != record) {
+        i = (i + 1) & catalog->lists_mask;
+    }
+
+    return &catalog->lists[i];
 }
 
 static MDS_COLD mds_status_t
@@ -132,53 +162,63 @@ mds_catalog_list_fail(const mds_catalog_t *catalog, mds_str_t key,
                     MDS_STR(key), why);
 }
 
+/* Opens a list at its first use. */
+static MDS_COLD mds_status_t
+mds_catalog_add_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err,
+                     mds_opened_list_t **place)
+{
+    mds_status_t status;
+
+    if (catalog->opened >= catalog->meta.list_count) {
+        return mds_fail(err, MDS_DAMAGED, "there are more lists than it says");
+    }
+
+    status = mds_catalog_open_list(catalog, value, err, place);
+
+    if (status == MDS_OK) {
+        catalog->opened++;
+    }
+
+    return status;
+}
+
 mds_status_t
 mds_catalog_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
                  const mds_list_record_t **record, mds_opened_list_t **list)
 {
-    const mds_list_record_t *found;
-    mds_opened_list_t       *opened = NULL;
-    mds_error_t              why;
-    mds_str_t                value;
-    mds_status_t             status;
+    mds_opened_list_t **place;
+    mds_error_t         why;
+    mds_str_t           value;
+    mds_status_t        status;
 
     if (!mds_catalog_find(catalog, MDS_CATALOG_LISTS, key, &value)) {
         return mds_catalog_list_fail(catalog, key, MDS_NOT_FOUND,
                                      "it does not exist", err);
     }
 
-    found = (const mds_list_record_t *) value.data;
+    place = mds_catalog_list_place(catalog, value.data);
 
-    if (value.len >= sizeof(*found) && found->number < catalog->meta.list_count)
-    {
-        opened = catalog->lists[found->number];
-    }
-
-    if (opened == NULL || opened->record != value.data) {
-        status = mds_catalog_open_list(catalog, value, &why, &opened);
+    if (*place == NULL) {
+        status = mds_catalog_add_list(catalog, value, &why, place);
 
         if (status != MDS_OK) {
             return mds_catalog_list_fail(catalog, key, status, why.text, err);
         }
     }
 
-    *record = found;
-    *list = opened;
+    *record = (const mds_list_record_t *) value.data;
+    *list = *place;
 
     return MDS_OK;
 }
 
 mds_status_t
-mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t key, mds_error_t *err,
-                     uint32_t *number)
+mds_catalog_try_list(mds_catalog_t *catalog, mds_str_t value, mds_error_t *err)
 {
-    const mds_list_record_t *record;
-    mds_opened_list_t       *list;
-    mds_status_t status = mds_catalog_list(catalog, key, err, &record, &list);
+    mds_opened_list_t *list;
+    mds_status_t status = mds_catalog_open_list(catalog, value, err, &list);
 
     if (status == MDS_OK) {
-        *number = record->number;
-        catalog->lists[record->number] = NULL;
         mds_opened_list_free(list);
     }
 

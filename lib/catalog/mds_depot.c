@@ -26,12 +26,12 @@ struct mds_depot_s {
 };
 
 struct mds_validate_job_s {
-    char            *path;
-    uint64_t         serial;
-    mds_validated_t *known;
-    mds_status_t     status;
-    mds_error_t      err;
-    mds_catalog_t   *catalog;
+    char          *path;
+    uint64_t       serial;
+    mds_chain_t    known;
+    mds_status_t   status;
+    mds_error_t    err;
+    mds_catalog_t *catalog;
 };
 
 static void
@@ -39,26 +39,16 @@ mds_depot_publish(mds_depot_t *depot, const mds_catalog_t *catalog)
 {
     mds_validation_hint_publish(depot->hint, mds_catalog_serial(catalog),
                                 mds_current_serial(depot->current),
-                                mds_catalog_file_id(catalog));
+                                mds_catalog_files(catalog));
 }
 
 /* Opens the newest generation, by the hint of others or by its bytes. */
 static mds_status_t
 mds_depot_first(mds_depot_t *depot, mds_error_t *err)
 {
-    uint64_t     serial = mds_current_serial(depot->current);
-    mds_status_t status = MDS_CONFLICT;
-
-    if (mds_validation_hint_serial(depot->hint) == serial) {
-        status = mds_validate_next(depot->path, serial, NULL, depot->hint, err,
-                                   &depot->catalog);
-    }
-
-    if (status != MDS_OK) {
-        status = mds_validate_generation(depot->path, serial, NULL, INT64_MIN,
-                                         MDS_VALIDATE_NO_BUDGET, err,
-                                         &depot->catalog);
-    }
+    mds_status_t status
+        = mds_validate_open(depot->path, mds_current_serial(depot->current),
+                            depot->hint, err, &depot->catalog);
 
     if (status == MDS_OK) {
         mds_depot_publish(depot, depot->catalog);
@@ -116,6 +106,7 @@ mds_depot_close(mds_depot_t *depot)
 static void
 mds_depot_serve(mds_depot_t *depot, mds_catalog_t *catalog)
 {
+    mds_catalog_take_over(catalog, depot->catalog);
     mds_catalog_close(depot->catalog);
     depot->catalog = catalog;
     depot->failed = false;
@@ -141,7 +132,7 @@ mds_depot_follow(mds_depot_t *depot)
     if (serial > mds_catalog_serial(depot->catalog)
         && serial <= mds_current_serial(depot->current)
         && mds_validate_next(depot->path, serial,
-                             mds_catalog_validated(depot->catalog), depot->hint,
+                             mds_catalog_chain(depot->catalog), depot->hint,
                              &err, &catalog)
                == MDS_OK)
     {
@@ -161,7 +152,7 @@ mds_depot_switch(mds_depot_t *depot, mds_error_t *err)
     for (int i = 0; i < MDS_DEPOT_TRIES && status == MDS_NOT_FOUND; i++) {
         serial = mds_current_serial(depot->current);
         status = mds_validate_generation(depot->path, serial,
-                                         mds_catalog_validated(depot->catalog),
+                                         mds_catalog_chain(depot->catalog),
                                          INT64_MIN, MDS_DEPOT_BUDGET_BYTES, err,
                                          &catalog);
     }
@@ -218,20 +209,10 @@ mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
     status = mds_catalog_watch(depot->catalog, tick, warning);
 
     if (status == MDS_OK) {
-        status = mds_catalog_begin(depot->catalog, warning);
-    }
-
-    if (status == MDS_OK) {
         *catalog = depot->catalog;
     }
 
     return status;
-}
-
-void
-mds_depot_end(mds_depot_t *depot)
-{
-    mds_catalog_end(depot->catalog);
 }
 
 mds_status_t
@@ -255,7 +236,7 @@ static void
 mds_validate_job_free(mds_validate_job_t *job)
 {
     mds_catalog_close(job->catalog);
-    free(job->known);
+    mds_chain_release(&job->known);
     free(job->path);
     free(job);
 }
@@ -265,28 +246,23 @@ mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
                        mds_validate_job_t **job)
 {
     mds_validate_job_t *begun = calloc(1, sizeof(*begun));
-    mds_status_t        status;
 
     if (begun == NULL) {
         return mds_fail_memory(err);
     }
 
-    begun->serial = depot->job_serial;
     begun->path = strdup(depot->path);
-    status = begun->path == NULL
-                 ? mds_fail_memory(err)
-                 : mds_validated_copy(mds_catalog_validated(depot->catalog),
-                                      err, &begun->known);
+    if (begun->path == NULL) {
+        free(begun);
+        return mds_fail_memory(err);
+    }
+
+    begun->serial = depot->job_serial;
+    begun->known = mds_chain_retain(mds_catalog_chain(depot->catalog));
 
     /* This stays if a fault ends the thread's work. */
     begun->status = mds_fail(&begun->err, MDS_DAMAGED,
                              "a file of it was cut short while it was read");
-
-    if (status != MDS_OK) {
-        mds_validate_job_free(begun);
-        return status;
-    }
-
     *job = begun;
     return MDS_OK;
 }
@@ -294,7 +270,7 @@ mds_validate_job_begin(mds_depot_t *depot, mds_error_t *err,
 void
 mds_validate_job_run(mds_validate_job_t *job)
 {
-    job->status = mds_validate_generation(job->path, job->serial, job->known,
+    job->status = mds_validate_generation(job->path, job->serial, &job->known,
                                           INT64_MIN, MDS_VALIDATE_NO_BUDGET,
                                           &job->err, &job->catalog);
 }

@@ -2,7 +2,7 @@
  * mds_depot: the directory that the loader writes and edges read.
  *
  *   DIR/CURRENT           16 bytes: tag, serial of the generation in force
- *   DIR/catalog/SERIAL.mdb   immutable generations
+ *   DIR/catalog/SERIAL.mdb   immutable generations (mds_chain.h)
  *   DIR/lists/SHA256.mdb     immutable lists of ids, named by a generation
  *   DIR/files/SHA256         packages and deltas, and SHA256.minisig
  *   DIR/journal/             documents and changes, for the loader alone
@@ -43,14 +43,12 @@ void mds_depot_close(mds_depot_t *depot);
  * Begins an evaluation on the newest valid generation. A newer one that fails
  * its validation is skipped: *catalog is then the previous one, and *warning
  * (empty otherwise) says why, once. tick is any clock: the files in use are
- * checked once a tick. MDS_DAMAGED: they were changed. Each begin is followed
- * by one mds_depot_end(); nothing waits in between.
+ * checked once a tick. MDS_DAMAGED: they were changed. *catalog is used until
+ * the next begin.
  */
 mds_status_t
 mds_depot_begin(mds_depot_t *depot, uint64_t tick, mds_error_t *warning,
                 mds_catalog_t **catalog) MDS_MUST_CHECK;
-
-void mds_depot_end(mds_depot_t *depot);
 
 /*
  * Checks that the directory is the one that was opened, and that CURRENT is

@@ -7,23 +7,16 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "catalog/mds_catalog_internal.h"
 #include "lmdb/mds_seal.h"
 
-const mds_validated_t *
-mds_catalog_validated(const mds_catalog_t *catalog)
-{
-    return catalog->validated;
-}
-
 /* A list is valid if it is known, or old enough, or if its bytes are. */
 typedef struct {
-    const char            *depot;
-    const mds_validated_t *known;
-    int64_t                trusted_ns; /* lists no newer than this are valid */
-    uint64_t               budget_bytes;
+    const char        *depot;
+    const mds_chain_t *known;
+    int64_t            trusted_ns; /* lists no newer than this are valid */
+    uint64_t           budget_bytes;
 } mds_validate_ctx_t;
 
 static mds_status_t
@@ -44,7 +37,7 @@ static mds_status_t
 mds_validate_list(mds_validate_ctx_t *ctx, const mds_sha256_t *sha256,
                   mds_error_t *err, mds_file_id_t *file_id)
 {
-    const mds_file_id_t *known = mds_validated_find_list(ctx->known, sha256);
+    const mds_file_id_t *known = mds_chain_find_list(ctx->known, sha256);
     mds_file_id_t        seen;
     mds_path_t           path;
     mds_status_t         status
@@ -92,53 +85,49 @@ mds_validate_record(mds_validate_ctx_t *ctx, mds_str_t value, mds_error_t *err,
     return status;
 }
 
+/* Validates the lists of one layer. */
 static mds_status_t
-mds_validate_lists(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
+mds_validate_lists(mds_catalog_t *catalog, unsigned i, mds_validate_ctx_t *ctx,
                    mds_error_t *err, mds_validated_t *validated)
 {
-    uint32_t           room = catalog->meta.list_count;
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    mds_error_t        why = { MDS_DAMAGED, "one too many" };
-    mds_status_t       status = mds_catalog_begin(catalog, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    cursor = mds_lmdb_walk(catalog->lmdb, MDS_CATALOG_LISTS, mds_null_str);
+    uint64_t room = mds_lmdb_count(catalog->layers[i], MDS_CATALOG_LISTS);
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(catalog->layers[i], MDS_CATALOG_LISTS, mds_null_str);
+    mds_str_t    key, value;
+    mds_error_t  why = { MDS_DAMAGED, "one too many" };
+    mds_status_t status = MDS_OK;
 
     while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        if (value.len == 0) {
+            continue;
+        }
+
         status = room-- == 0 ? MDS_DAMAGED
                              : mds_validate_record(ctx, value, &why, validated);
 
         if (status != MDS_OK) {
-            status = mds_fail(err, status, "catalog %" PRIu64 ": list %.*s: %s",
-                              catalog->meta.serial, MDS_STR(key), why.text);
+            status
+                = mds_fail(err, status, "catalog %" PRIu64 ": list %.*s: %s",
+                           catalog->files.serials[i], MDS_STR(key), why.text);
         }
     }
 
     mds_lmdb_walk_end(cursor);
 
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(catalog->lmdb, err);
-    }
-
-    mds_catalog_end(catalog);
-
-    return status;
+    return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
 }
 
-/* Validates the lists of a generation, and keeps their identities with it. */
+/* Validates the lists of a layer, and keeps their identities with it. */
 static mds_status_t
-mds_validate_catalog(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
-                     mds_error_t *err)
+mds_validate_layer(mds_catalog_t *catalog, unsigned i, mds_validate_ctx_t *ctx,
+                   mds_error_t *err)
 {
-    mds_validated_t *validated
-        = calloc(1, mds_validated_bytes(catalog->meta.list_count));
-    mds_status_t status
-        = validated == NULL ? mds_fail_memory(err)
-                            : mds_validate_lists(catalog, ctx, err, validated);
+    uint64_t count = mds_lmdb_count(catalog->layers[i], MDS_CATALOG_LISTS);
+    mds_validated_t *validated = calloc(1, mds_validated_bytes(count));
+    mds_status_t     status
+        = validated == NULL
+              ? mds_fail_memory(err)
+              : mds_validate_lists(catalog, i, ctx, err, validated);
 
     if (status != MDS_OK) {
         free(validated);
@@ -146,130 +135,127 @@ mds_validate_catalog(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
     }
 
     mds_validated_sort(validated);
-    catalog->validated = validated;
+    catalog->chain.layers[i]->lists = validated;
 
     return MDS_OK;
 }
 
-/* Takes the size of the generation from the budget; MDS_AGAIN: it is larger. */
+/* Validates the lists of the layers that were not validated yet, the base's
+ * first. */
 static mds_status_t
-mds_validate_charge(const char *depot, uint64_t serial, mds_validate_ctx_t *ctx,
+mds_validate_layers(mds_catalog_t *catalog, mds_validate_ctx_t *ctx,
                     mds_error_t *err)
 {
-    struct stat  st;
-    mds_path_t   path;
-    mds_status_t status = mds_catalog_path(depot, serial, err, &path);
+    mds_status_t status = MDS_OK;
+
+    for (unsigned i = catalog->layer_count; status == MDS_OK && i-- > 0;) {
+        if (catalog->chain.layers[i]->lists == NULL) {
+            status = mds_validate_layer(catalog, i, ctx, err);
+        }
+    }
+
+    return status;
+}
+
+/* Validates the generation whose top is at the path. */
+static mds_status_t
+mds_validate_chain(mds_validate_ctx_t *ctx, const char *path, uint64_t serial,
+                   mds_error_t *err, mds_catalog_t **catalog)
+{
+    mds_catalog_t    *opened = NULL;
+    mds_chain_files_t files;
+    mds_status_t      status
+        = mds_chain_read_files(ctx->depot, path, serial, err, &files);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_open_files(ctx->depot, path, &files, ctx->known,
+                                        true, &ctx->budget_bytes, err, &opened);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_validate_layers(opened, ctx, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_catalog_check_records(opened, err);
+    }
 
     if (status != MDS_OK) {
+        mds_catalog_close(opened);
         return status;
     }
 
-    if (stat(path.text, &st) != 0) {
-        return mds_fail_errno(err, "open \"%s\"", path.text);
-    }
-
-    if ((uint64_t) st.st_size > ctx->budget_bytes) {
-        return mds_fail(err, MDS_AGAIN, "\"%s\" takes long to be read",
-                        path.text);
-    }
-
-    ctx->budget_bytes -= (uint64_t) st.st_size;
+    *catalog = opened;
     return MDS_OK;
 }
 
 mds_status_t
 mds_validate_generation(const char *depot, uint64_t serial,
-                        const mds_validated_t *known, int64_t trusted_ns,
+                        const mds_chain_t *known, int64_t trusted_ns,
                         uint64_t budget_bytes, mds_error_t *err,
                         mds_catalog_t **catalog)
 {
     mds_validate_ctx_t ctx = { depot, known, trusted_ns, budget_bytes };
-    mds_catalog_t     *opened = NULL;
-    mds_status_t       status = mds_validate_charge(depot, serial, &ctx, err);
 
-    if (status == MDS_OK) {
-        status = mds_catalog_open(depot, serial, true, err, &opened);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_validate_catalog(opened, &ctx, err);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_catalog_check_records(opened, err);
-    }
-
-    if (status != MDS_OK) {
-        mds_catalog_close(opened);
-        return status;
-    }
-
-    *catalog = opened;
-    return MDS_OK;
+    return mds_validate_chain(&ctx, NULL, serial, err, catalog);
 }
 
 mds_status_t
 mds_validate_file(const char *depot, const char *path, uint64_t serial,
-                  int64_t trusted_ns, mds_error_t *err, mds_file_id_t *file_id)
+                  const mds_chain_t *known, int64_t trusted_ns,
+                  mds_error_t *err, mds_chain_files_t *files)
 {
     mds_validate_ctx_t ctx
-        = { depot, NULL, trusted_ns, MDS_VALIDATE_NO_BUDGET };
+        = { depot, known, trusted_ns, MDS_VALIDATE_NO_BUDGET };
     mds_catalog_t *opened;
-    mds_status_t   status
-        = mds_catalog_open_file(depot, path, serial, true, err, &opened);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_validate_catalog(opened, &ctx, err);
+    mds_status_t status = mds_validate_chain(&ctx, path, serial, err, &opened);
 
     if (status == MDS_OK) {
-        status = mds_catalog_check_records(opened, err);
+        *files = opened->files;
+        mds_catalog_close(opened);
     }
 
-    if (status == MDS_OK) {
-        *file_id = *mds_catalog_file_id(opened);
-    }
-
-    mds_catalog_close(opened);
     return status;
 }
 
+/* Marks the layers as valid, as another process has found them to be. */
+static void
+mds_validate_trust(mds_catalog_t *catalog)
+{
+    for (unsigned i = 0; i < catalog->layer_count; i++) {
+        catalog->chain.layers[i]->hashed = true;
+        catalog->chain.layers[i]->checked = true;
+    }
+}
+
 mds_status_t
-mds_validate_next(const char *depot, uint64_t serial,
-                  const mds_validated_t       *known,
+mds_validate_next(const char *depot, uint64_t serial, const mds_chain_t *known,
                   const mds_validation_hint_t *hint, mds_error_t *err,
                   mds_catalog_t **catalog)
 {
     mds_validate_ctx_t ctx
         = { depot, known, .budget_bytes = MDS_VALIDATE_NO_BUDGET };
-    mds_catalog_t *opened = NULL;
-    mds_path_t     path;
-    mds_file_id_t  file_id;
-    mds_status_t   status
-        = mds_catalog_check_file(depot, serial, false, err, &path, &file_id);
+    mds_catalog_t    *opened = NULL;
+    mds_chain_files_t files;
+    mds_status_t      status
+        = mds_chain_read_files(depot, NULL, serial, err, &files);
 
-    if (status == MDS_OK
-        && !mds_validation_hint_matches(hint, serial, &file_id)) {
+    if (status == MDS_OK && !mds_validation_hint_matches(hint, serial, &files))
+    {
         status = mds_fail(err, MDS_CONFLICT,
                           "generation %" PRIu64
-                          " is not the file that was validated",
+                          " is not the one that was validated",
                           serial);
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_open(depot, serial, false, err, &opened);
+        status = mds_catalog_open_files(depot, NULL, &files, known, false, NULL,
+                                        err, &opened);
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_check_opened(mds_catalog_file_id(opened), &file_id,
-                                          path.text, err);
-    }
-
-    if (status == MDS_OK) {
-        ctx.trusted_ns = file_id.written_ns;
-        status = mds_validate_catalog(opened, &ctx, err);
+        ctx.trusted_ns = files.seals[0].file_id.written_ns;
+        status = mds_validate_layers(opened, &ctx, err);
     }
 
     if (status != MDS_OK) {
@@ -277,6 +263,25 @@ mds_validate_next(const char *depot, uint64_t serial,
         return status;
     }
 
+    mds_validate_trust(opened);
     *catalog = opened;
+
     return MDS_OK;
+}
+
+mds_status_t
+mds_validate_open(const char *depot, uint64_t serial,
+                  const mds_validation_hint_t *hint, mds_error_t *err,
+                  mds_catalog_t **catalog)
+{
+    mds_status_t status = MDS_CONFLICT;
+
+    if (mds_validation_hint_serial(hint) == (uint32_t) serial) {
+        status = mds_validate_next(depot, serial, NULL, hint, err, catalog);
+    }
+
+    return status == MDS_OK
+               ? MDS_OK
+               : mds_validate_generation(depot, serial, NULL, INT64_MIN,
+                                         MDS_VALIDATE_NO_BUDGET, err, catalog);
 }

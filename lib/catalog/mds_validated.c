@@ -1,5 +1,5 @@
 /*
- * The validated lists of a generation: a sorted array, searched by digest.
+ * The validated lists of a layer: a sorted array, searched by digest.
  */
 
 #include "catalog/mds_validated.h"
@@ -32,26 +32,6 @@ size_t
 mds_validated_bytes(size_t count)
 {
     return sizeof(mds_validated_t) + count * sizeof(mds_validated_list_t);
-}
-
-mds_status_t
-mds_validated_copy(const mds_validated_t *validated, mds_error_t *err,
-                   mds_validated_t **copy)
-{
-    size_t bytes
-        = mds_validated_bytes(validated == NULL ? 0 : validated->count);
-    mds_validated_t *made = calloc(1, bytes);
-
-    if (made == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    if (validated != NULL) {
-        memcpy(made, validated, bytes);
-    }
-
-    *copy = made;
-    return MDS_OK;
 }
 
 void

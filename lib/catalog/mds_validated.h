@@ -1,6 +1,6 @@
 /*
- * mds_validated: the files of lists that were validated with a generation. The
- * catalog keeps this record, and opens no other files under their names.
+ * mds_validated: the files of lists that were validated with a layer. The layer
+ * keeps this record, and catalogs open no other files under their names.
  */
 
 #ifndef MDS_VALIDATED_H
@@ -14,7 +14,7 @@ typedef struct {
     mds_file_id_t file_id;
 } mds_validated_list_t;
 
-/* The lists of a generation, in one piece of memory: free() it. */
+/* The lists of a layer, in one piece of memory: free() it. */
 typedef struct {
     size_t               count;
     mds_validated_list_t lists[]; /* by sha256 */
@@ -24,11 +24,6 @@ typedef struct {
  * validated may be NULL. */
 const mds_file_id_t *mds_validated_find_list(const mds_validated_t *validated,
                                              const mds_sha256_t    *sha256);
-
-/* Makes a copy, an empty one if validated is NULL; the caller frees *copy. */
-mds_status_t
-mds_validated_copy(const mds_validated_t *validated, mds_error_t *err,
-                   mds_validated_t **copy) MDS_MUST_CHECK;
 
 /* Returns the size of one with room for count lists. */
 size_t mds_validated_bytes(size_t count);

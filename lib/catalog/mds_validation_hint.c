@@ -179,22 +179,29 @@ mds_validation_hint_close(mds_validation_hint_t *hint)
     }
 }
 
+/* Of a generation in one file, an older program gives the same word. */
 static uint64_t
 mds_validation_hint_word(const mds_validation_hint_t *hint, uint64_t serial,
-                         const mds_file_id_t *file_id)
+                         const mds_chain_files_t *files)
 {
     static const uint8_t key[MDS_SIPHASH_KEY] = "mds proved mark";
     struct {
         uint64_t      serial;
         mds_file_id_t file_id;
         char          boot[40];
-    } all = { .serial = serial, .file_id = *file_id };
+        mds_file_id_t below[MDS_LAYERS_MAX - 1];
+    } all = { .serial = serial, .file_id = files->seals[0].file_id };
+    size_t len = offsetof(__typeof__(all), below)
+                 + (files->count - 1) * sizeof(all.below[0]);
 
     memcpy(all.boot, hint->boot, sizeof(hint->boot));
 
+    for (unsigned i = 1; i < files->count; i++) {
+        all.below[i - 1] = files->seals[i].file_id;
+    }
+
     return serial << 32
-           | mds_siphash(key, (mds_str_t){ sizeof(all), (const char *) &all })
-                 >> 32;
+           | mds_siphash(key, (mds_str_t){ len, (const char *) &all }) >> 32;
 }
 
 /* Returns the word; 0: nothing was published, or the file cannot be read. */
@@ -212,7 +219,7 @@ mds_validation_hint_read(const mds_validation_hint_t *hint)
 
 void
 mds_validation_hint_publish(mds_validation_hint_t *hint, uint64_t serial,
-                            uint64_t current, const mds_file_id_t *file_id)
+                            uint64_t current, const mds_chain_files_t *files)
 {
     uint64_t word, published;
     ssize_t  n;
@@ -221,7 +228,7 @@ mds_validation_hint_publish(mds_validation_hint_t *hint, uint64_t serial,
         return;
     }
 
-    word = mds_validation_hint_word(hint, serial, file_id);
+    word = mds_validation_hint_word(hint, serial, files);
     published = mds_validation_hint_read(hint);
 
     /* A serial above the one in force is of an earlier depot. If two processes
@@ -244,9 +251,9 @@ mds_validation_hint_serial(const mds_validation_hint_t *hint)
 
 bool
 mds_validation_hint_matches(const mds_validation_hint_t *hint, uint64_t serial,
-                            const mds_file_id_t *file_id)
+                            const mds_chain_files_t *files)
 {
     return hint != NULL
            && mds_validation_hint_read(hint)
-                  == mds_validation_hint_word(hint, serial, file_id);
+                  == mds_validation_hint_word(hint, serial, files);
 }

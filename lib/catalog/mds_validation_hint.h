@@ -7,14 +7,14 @@
  *   of the serial above 32 bits of a digest
  *
  * The file is never synced, and may be lost. The digest covers the serial, the
- * file's identity (mds_file_id_t) and the boot of the machine: if it differs,
- * each process validates by itself.
+ * identity of each of the generation's files (mds_file_id_t) and the boot of
+ * the machine: if it differs, each process validates by itself.
  */
 
 #ifndef MDS_VALIDATION_HINT_H
 #define MDS_VALIDATION_HINT_H
 
-#include "base/mds_file.h"
+#include "catalog/mds_chain.h"
 
 typedef struct mds_validation_hint_s mds_validation_hint_t;
 
@@ -36,13 +36,14 @@ void mds_validation_hint_close(mds_validation_hint_t *hint);
  */
 void
 mds_validation_hint_publish(mds_validation_hint_t *hint, uint64_t serial,
-                            uint64_t current, const mds_file_id_t *file_id);
+                            uint64_t current, const mds_chain_files_t *files);
 
 /* Returns the lower 32 bits of the published serial; 0 if there is none. */
 uint32_t mds_validation_hint_serial(const mds_validation_hint_t *hint);
 
-/* Returns whether this generation, in this very file, was published. */
-bool mds_validation_hint_matches(const mds_validation_hint_t *hint,
-                                 uint64_t serial, const mds_file_id_t *file_id);
+/* Returns whether this generation, in these very files, was published. */
+bool
+mds_validation_hint_matches(const mds_validation_hint_t *hint, uint64_t serial,
+                            const mds_chain_files_t *files);
 
 #endif

@@ -137,10 +137,10 @@ mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value);
 void mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                      mds_str_t value);
 
-/* Appends a record, whose value the caller writes to the returned bytes. NULL:
- * it failed. */
-void *mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
-                           size_t value_bytes);
+/* Puts a record, whose value the caller writes to the returned bytes. NULL: it
+ * failed. Not in SHARED. */
+void *mds_lmdb_put_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                        size_t value_bytes);
 
 void mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key);
 

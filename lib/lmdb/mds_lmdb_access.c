@@ -89,16 +89,16 @@ mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
 }
 
 static void *
-mds_lmdb_append_val(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
-                    MDB_val value, unsigned flags)
+mds_lmdb_put_val(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, MDB_val value,
+                 unsigned flags)
 {
     MDB_val k = mds_lmdb_val(key);
 
     if (lmdb->code == 0) {
-        lmdb->code = lmdb->remote != NULL
-                         ? ENOTSUP
-                         : mdb_put(lmdb->txn, lmdb->tables[table], &k, &value,
-                                   MDB_APPEND | flags);
+        lmdb->code
+            = lmdb->remote != NULL
+                  ? ENOTSUP
+                  : mdb_put(lmdb->txn, lmdb->tables[table], &k, &value, flags);
     }
 
     return lmdb->code == 0 ? value.mv_data : NULL;
@@ -108,15 +108,15 @@ void
 mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                 mds_str_t value)
 {
-    (void) mds_lmdb_append_val(lmdb, table, key, mds_lmdb_val(value), 0);
+    (void) mds_lmdb_put_val(lmdb, table, key, mds_lmdb_val(value), MDB_APPEND);
 }
 
 void *
-mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
-                     size_t value_bytes)
+mds_lmdb_put_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+                  size_t value_bytes)
 {
-    return mds_lmdb_append_val(lmdb, table, key, (MDB_val){ value_bytes, NULL },
-                               MDB_RESERVE);
+    return mds_lmdb_put_val(lmdb, table, key, (MDB_val){ value_bytes, NULL },
+                            MDB_RESERVE);
 }
 
 void

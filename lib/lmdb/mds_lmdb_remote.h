@@ -7,7 +7,7 @@
  * lib/proxy; nginx sets none.
  *
  * Those functions of mds_lmdb.h that have no counterpart here fail on such a
- * handle: mds_lmdb_append(), mds_lmdb_append_room(), mds_lmdb_drop() and
+ * handle: mds_lmdb_append(), mds_lmdb_put_room(), mds_lmdb_drop() and
  * mds_lmdb_room() are for workers and for environments that are BUILT.
  */
 

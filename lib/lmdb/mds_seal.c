@@ -15,8 +15,8 @@
 
 #define MDS_SEAL_TAG "mdsseal"
 #define MDS_SEAL_FORM 1
+#define MDS_SEAL_FORM_LAYER 2
 #define MDS_SEAL_HEAD 64 /* what the digest covers of the seal itself */
-#define MDS_SEAL_DIGEST 32
 #define MDS_SEAL_CHUNK (256 * 1024)
 
 /* Offsets of the fields. */
@@ -41,16 +41,23 @@ mds_seal_page_bytes(void)
     return (uint64_t) sysconf(_SC_PAGESIZE);
 }
 
+/* The bytes behind the pages. */
+typedef struct {
+    size_t  link_bytes; /* 0, or those of a layer's link */
+    uint8_t link[MDS_SEAL_LINK_BYTES];
+    uint8_t seal[MDS_SEAL_BYTES];
+} mds_seal_tail_t;
+
 /* Fills the seal but for its digest, as this machine writes it. */
 static void
-mds_seal_head(uint8_t head[MDS_SEAL_HEAD], uint64_t pages_bytes,
+mds_seal_head(uint8_t head[MDS_SEAL_HEAD], unsigned form, uint64_t pages_bytes,
               const uint8_t identity[MDS_SEAL_IDENTITY])
 {
     const uint16_t one = 1;
 
     memset(head, 0, MDS_SEAL_HEAD);
     memcpy(head, MDS_SEAL_TAG, sizeof(MDS_SEAL_TAG));
-    mds_seal_put(head + MDS_SEAL_AT_FORM, MDS_SEAL_FORM, 4);
+    mds_seal_put(head + MDS_SEAL_AT_FORM, form, 4);
     head[MDS_SEAL_AT_WORD] = sizeof(void *);
     head[MDS_SEAL_AT_ORDER] = *(const uint8_t *) &one == 1 ? 1 : 2;
     mds_seal_put(head + MDS_SEAL_AT_PAGE, mds_seal_page_bytes(), 4);
@@ -58,10 +65,10 @@ mds_seal_head(uint8_t head[MDS_SEAL_HEAD], uint64_t pages_bytes,
     memcpy(head + MDS_SEAL_AT_IDENTITY, identity, MDS_SEAL_IDENTITY);
 }
 
-/* Computes the digest of the pages and of this head. */
+/* Computes the digest of the pages, the link, and the head of the seal. */
 static mds_status_t
 mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
-                const uint8_t head[MDS_SEAL_HEAD], mds_error_t *err,
+                const mds_seal_tail_t *tail, mds_error_t *err,
                 uint8_t digest[MDS_SEAL_DIGEST])
 {
     uint8_t      *chunk = malloc(MDS_SEAL_CHUNK);
@@ -86,7 +93,8 @@ mds_seal_digest(int fd, const char *path, uint64_t pages_bytes,
         mds_blake2b_add(&state, chunk, n);
     }
 
-    mds_blake2b_add(&state, head, MDS_SEAL_HEAD);
+    mds_blake2b_add(&state, tail->link, tail->link_bytes);
+    mds_blake2b_add(&state, tail->seal, MDS_SEAL_HEAD);
     mds_blake2b_end(&state, digest, MDS_SEAL_DIGEST);
 
 done:
@@ -96,24 +104,37 @@ done:
 
 static mds_status_t
 mds_seal_append(int fd, const char *path,
-                const uint8_t identity[MDS_SEAL_IDENTITY], uint64_t pages_bytes,
+                const uint8_t          identity[MDS_SEAL_IDENTITY],
+                const mds_seal_link_t *below, uint64_t pages_bytes,
                 mds_error_t *err)
 {
-    uint8_t      seal[MDS_SEAL_BYTES];
-    mds_status_t status;
+    uint8_t         bytes[MDS_SEAL_LINK_BYTES + MDS_SEAL_BYTES];
+    mds_seal_tail_t tail = { 0 };
+    size_t          len;
+    mds_status_t    status;
 
-    mds_seal_head(seal, pages_bytes, identity);
+    if (below != NULL) {
+        tail.link_bytes = MDS_SEAL_LINK_BYTES;
+        mds_seal_put(tail.link, below->number, 8);
+        memcpy(tail.link + 8, below->digest, sizeof(below->digest));
+    }
 
-    status = mds_seal_digest(fd, path, pages_bytes, seal, err,
-                             seal + MDS_SEAL_HEAD);
+    mds_seal_head(tail.seal,
+                  below != NULL ? MDS_SEAL_FORM_LAYER : MDS_SEAL_FORM,
+                  pages_bytes, identity);
+
+    status = mds_seal_digest(fd, path, pages_bytes, &tail, err,
+                             tail.seal + MDS_SEAL_HEAD);
     if (status != MDS_OK) {
         return status;
     }
 
+    len = tail.link_bytes + sizeof(tail.seal);
+    memcpy(bytes, tail.link, tail.link_bytes);
+    memcpy(bytes + tail.link_bytes, tail.seal, sizeof(tail.seal));
     errno = ENOSPC; /* a short write, which sets none, means a full disk */
 
-    if (pwrite(fd, seal, sizeof(seal), (off_t) pages_bytes)
-            != (ssize_t) sizeof(seal)
+    if (pwrite(fd, bytes, len, (off_t) pages_bytes) != (ssize_t) len
         || fchmod(fd, 0444) != 0 || fsync(fd) != 0)
     {
         return mds_fail_errno(err, "seal \"%s\"", path);
@@ -123,8 +144,9 @@ mds_seal_append(int fd, const char *path,
 }
 
 mds_status_t
-mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
-               mds_error_t *err)
+mds_seal_write_layer(const char            *path,
+                     const uint8_t          identity[MDS_SEAL_IDENTITY],
+                     const mds_seal_link_t *below, mds_error_t *err)
 {
     struct stat  st;
     mds_status_t status;
@@ -145,8 +167,8 @@ mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
                           " whole pages",
                           path, (long long) st.st_size);
     } else {
-        status
-            = mds_seal_append(fd, path, identity, (uint64_t) st.st_size, err);
+        status = mds_seal_append(fd, path, identity, below,
+                                 (uint64_t) st.st_size, err);
     }
 
     if (close(fd) != 0 && status == MDS_OK) {
@@ -154,6 +176,13 @@ mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
     }
 
     return status;
+}
+
+mds_status_t
+mds_seal_write(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
+               mds_error_t *err)
+{
+    return mds_seal_write_layer(path, identity, NULL, err);
 }
 
 /* Compares the seal of the file with the one that this machine would write. */
@@ -196,14 +225,24 @@ mds_seal_compare(const char *path, const uint8_t seal[MDS_SEAL_BYTES],
     return MDS_OK;
 }
 
-static mds_status_t
-mds_seal_check_fd(int fd, const char *path, uint64_t size,
-                  const uint8_t identity[MDS_SEAL_IDENTITY], bool full,
-                  mds_error_t *err)
+static uint64_t
+mds_seal_get(const uint8_t *from, size_t bytes)
 {
-    uint8_t      seal[MDS_SEAL_BYTES], head[MDS_SEAL_HEAD];
-    uint8_t      digest[MDS_SEAL_DIGEST];
-    uint64_t     pages_bytes = size - MDS_SEAL_BYTES;
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < bytes; i++) {
+        number |= (uint64_t) from[i] << (8 * i);
+    }
+
+    return number;
+}
+
+/* Reads the bytes behind the pages, whose number is *pages_bytes. */
+static mds_status_t
+mds_seal_read_tail(int fd, const char *path, uint64_t size, mds_error_t *err,
+                   mds_seal_tail_t *tail, uint64_t *pages_bytes)
+{
+    uint64_t     at = size - MDS_SEAL_BYTES;
     mds_status_t status;
 
     if (size < MDS_SEAL_BYTES) {
@@ -212,26 +251,92 @@ mds_seal_check_fd(int fd, const char *path, uint64_t size,
                         (unsigned long long) size);
     }
 
-    mds_seal_head(head, pages_bytes, identity);
+    status
+        = mds_file_read_at(fd, path, at, tail->seal, sizeof(tail->seal), err);
 
-    status = mds_file_read_at(fd, path, pages_bytes, seal, sizeof(seal), err);
-    if (status == MDS_OK) {
-        status = mds_seal_compare(path, seal, head, err);
+    if (status == MDS_OK && at >= MDS_SEAL_LINK_BYTES
+        && mds_seal_get(tail->seal + MDS_SEAL_AT_FORM, 4)
+               == MDS_SEAL_FORM_LAYER)
+    {
+        at -= MDS_SEAL_LINK_BYTES;
+        tail->link_bytes = MDS_SEAL_LINK_BYTES;
+        status = mds_file_read_at(fd, path, at, tail->link, sizeof(tail->link),
+                                  err);
     }
 
-    if (status != MDS_OK || !full) {
+    if (status == MDS_OK) {
+        *pages_bytes = at;
+    }
+
+    return status;
+}
+
+static mds_status_t
+mds_seal_read_fd(int fd, const char *path, uint64_t size,
+                 const uint8_t identity[MDS_SEAL_IDENTITY], bool full,
+                 mds_error_t *err, mds_seal_t *seal)
+{
+    uint8_t         head[MDS_SEAL_HEAD], digest[MDS_SEAL_DIGEST];
+    mds_seal_tail_t tail = { 0 };
+    uint64_t        pages_bytes;
+    mds_status_t    status
+        = mds_seal_read_tail(fd, path, size, err, &tail, &pages_bytes);
+
+    if (status != MDS_OK) {
         return status;
     }
 
-    status = mds_seal_digest(fd, path, pages_bytes, head, err, digest);
+    mds_seal_head(head,
+                  tail.link_bytes > 0 ? MDS_SEAL_FORM_LAYER : MDS_SEAL_FORM,
+                  pages_bytes, identity);
+    status = mds_seal_compare(path, tail.seal, head, err);
 
-    if (status == MDS_OK
-        && memcmp(digest, seal + MDS_SEAL_HEAD, sizeof(digest)) != 0)
-    {
-        return mds_fail(err, MDS_DAMAGED,
-                        "\"%s\" is damaged: its bytes are not those that were"
-                        " sealed",
-                        path);
+    if (status == MDS_OK && full) {
+        status = mds_seal_digest(fd, path, pages_bytes, &tail, err, digest);
+
+        if (status == MDS_OK
+            && memcmp(digest, tail.seal + MDS_SEAL_HEAD, sizeof(digest)) != 0)
+        {
+            status = mds_fail(err, MDS_DAMAGED,
+                              "\"%s\" is damaged: its bytes are not those"
+                              " that were sealed",
+                              path);
+        }
+    }
+
+    if (status == MDS_OK) {
+        memcpy(seal->digest, tail.seal + MDS_SEAL_HEAD, sizeof(seal->digest));
+        seal->is_layer = tail.link_bytes > 0;
+        seal->below.number = mds_seal_get(tail.link, 8);
+        memcpy(seal->below.digest, tail.link + 8, sizeof(seal->below.digest));
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_seal_read(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
+              bool full, mds_error_t *err, mds_seal_t *seal)
+{
+    int          fd;
+    uint64_t     size;
+    mds_seal_t   seen;
+    mds_status_t status = mds_file_open(path, err, &fd, &size);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_file_id(fd, path, err, &seen.file_id);
+
+    if (status == MDS_OK) {
+        status = mds_seal_read_fd(fd, path, size, identity, full, err, &seen);
+    }
+
+    close(fd);
+
+    if (status == MDS_OK) {
+        *seal = seen;
     }
 
     return status;
@@ -241,25 +346,16 @@ mds_status_t
 mds_seal_check(const char *path, const uint8_t identity[MDS_SEAL_IDENTITY],
                bool full, mds_error_t *err, mds_file_id_t *file_id)
 {
-    int           fd;
-    uint64_t      size;
-    mds_file_id_t seen;
-    mds_status_t  status = mds_file_open(path, err, &fd, &size);
+    mds_seal_t   seal;
+    mds_status_t status = mds_seal_read(path, identity, full, err, &seal);
 
-    if (status != MDS_OK) {
-        return status;
+    if (status == MDS_OK && seal.is_layer) {
+        status
+            = mds_fail(err, MDS_DAMAGED, "\"%s\" is sealed as a layer", path);
     }
-
-    status = mds_file_id(fd, path, err, &seen);
-
-    if (status == MDS_OK) {
-        status = mds_seal_check_fd(fd, path, size, identity, full, err);
-    }
-
-    close(fd);
 
     if (status == MDS_OK && file_id != NULL) {
-        *file_id = seen;
+        *file_id = seal.file_id;
     }
 
     return status;

@@ -9,31 +9,21 @@ mds_catalog_visit(mds_catalog_t *catalog, mds_catalog_table_t table,
                   mds_str_t prefix, mds_catalog_value_visit_t visit, void *data,
                   mds_error_t *err)
 {
-    mds_lmdb_t        *lmdb = mds_catalog_lmdb(catalog);
-    mds_lmdb_cursor_t *cursor;
-    mds_str_t          key, value;
-    mds_status_t       status = mds_catalog_begin(catalog, err);
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+    mds_status_t         status = MDS_OK;
 
-    if (status != MDS_OK) {
-        return status;
-    }
+    mds_catalog_walk(catalog, table, MDS_LAYERS_MAX, prefix, &cursor);
 
-    cursor = mds_lmdb_walk(lmdb, table, prefix);
-
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
+    while (status == MDS_OK && mds_catalog_next(&cursor, &key, &value)
            && mds_str_starts(key, prefix))
     {
         status = visit(data, value, err);
     }
 
-    mds_lmdb_walk_end(cursor);
+    mds_catalog_walk_end(&cursor);
 
-    if (status == MDS_OK) {
-        status = mds_lmdb_status(lmdb, err);
-    }
-
-    mds_catalog_end(catalog);
-    return status;
+    return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
 }
 
 /* The visitor of records and its data. */

@@ -23,8 +23,8 @@ typedef mds_status_t (*mds_answer_visit_t)(void               *data,
                                            const mds_answer_t *answer,
                                            mds_error_t        *err);
 
-/* Visits, in a transaction of its own, the values of a table whose keys begin
- * with the prefix. They are not checked. */
+/* Visits the values of a table whose keys begin with the prefix. They are not
+ * checked. */
 mds_status_t
 mds_catalog_visit(mds_catalog_t *catalog, mds_catalog_table_t table,
                   mds_str_t prefix, mds_catalog_value_visit_t visit, void *data,

@@ -197,13 +197,12 @@ static mds_status_t
 mds_depot_make_generation(const char *depot, mds_error_t *err)
 {
     mds_generation_t *generation;
-    mds_file_id_t     file_id;
-    mds_status_t      status
-        = mds_generation_begin(depot, 0, mds_time_now_ms(), err, &generation);
+    mds_chain_files_t files;
+    mds_status_t      status = mds_generation_begin(depot, 0, mds_time_now_ms(),
+                                                    NULL, err, &generation);
 
-    return status == MDS_OK
-               ? mds_generation_commit(generation, NULL, err, &file_id)
-               : status;
+    return status == MDS_OK ? mds_generation_commit(generation, err, &files)
+                            : status;
 }
 
 static mds_status_t

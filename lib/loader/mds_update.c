@@ -313,7 +313,7 @@ mds_update_publish_hint(const mds_update_t *u)
     {
         mds_validation_hint_publish(hint, u->serial,
                                     mds_current_serial(u->loader->current),
-                                    &u->file_id);
+                                    &u->files);
         mds_validation_hint_close(hint);
     }
 }

@@ -12,6 +12,7 @@
 
 #include "base/mds_buffer.h"
 #include "base/mds_file.h"
+#include "catalog/mds_chain.h"
 #include "compile/mds_delta_plan.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_created_files.h"
@@ -45,7 +46,7 @@ typedef struct {
     mds_created_files_t *created;     /* removed where the change fails */
     mds_json_t          *list_counts; /* of ids, by SHA-256 of files read */
     mds_buffer_t         stale;       /* see mds_update_find_stale() */
-    mds_file_id_t        file_id;     /* of the generation that was validated */
+    mds_chain_files_t    files;       /* of the generation that was validated */
 } mds_update_t;
 
 /* Appends a warning for the caller. */
@@ -104,7 +105,7 @@ mds_update_check_delta(mds_update_t *update, const mds_delta_pair_t *pair,
 
 /*
  * Builds, seals and validates the next generation: the model's app compiled,
- * all others as the one in force has them.
+ * all others as the one in force has them. Only what differs is written.
  */
 mds_status_t
 mds_update_build(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;

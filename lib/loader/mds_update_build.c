@@ -1,6 +1,6 @@
 /*
- * Builds a generation: one app is compiled from its model, and all others are
- * copied from the generation in force; or, if that is of another format, all
+ * Builds a generation: one app is compiled from its model, and all others stay
+ * as the generation in force has them; or, if that is of another format, all
  * apps are compiled from the journal.
  */
 
@@ -8,6 +8,7 @@
 
 #include "base/mds_endian.h"
 #include "base/mds_time.h"
+#include "catalog/mds_validate.h"
 #include "compile/mds_compile.h"
 #include "compile/mds_compile_list.h"
 #include "compile/mds_generation.h"
@@ -17,30 +18,17 @@
 #include "loader/mds_setting_ids.h"
 #include "loader/mds_update.h"
 
-/* What a change within a extent replaces: the records of its resources and
- * lists. All of them are in the model's arena. */
 typedef struct {
-    const mds_extent_t      *extent;
-    const mds_json_t        *before; /* the state, within the extent */
-    mds_generation_record_t *lists;  /* by key */
-    size_t                   list_count;
-    mds_generation_record_t *resources; /* by key */
-    size_t                   resource_count;
-} mds_build_parts_t;
-
-typedef struct {
-    mds_compile_t      compile; /* first: the callbacks get its address */
-    mds_loader_t      *loader;
-    const mds_model_t *model; /* of the app that changed; NULL: none did */
-    const mds_key_t   *key;   /* NULL: none was given */
-    mds_build_parts_t
-                     *parts; /* of a change within a extent; NULL: of no such */
+    mds_compile_t     compile; /* first: the callbacks get its address */
+    mds_loader_t     *loader;
+    const mds_key_t  *key; /* NULL: none was given */
     mds_signing_t     signing;
     int64_t           now_ms;
     mds_generation_t *generation;
-    mds_catalog_t    *before; /* NULL: nothing of it can be copied */
-    bool              compiled;
-    mds_file_id_t     file_id; /* of the generation, once it is validated */
+    mds_chain_files_t files; /* of the generation, once it is validated */
+
+    const mds_extent_t *extent; /* of the change; NULL: all of the app */
+    const mds_json_t   *before; /* the app's state, within the extent */
 } mds_build_run_t;
 
 static mds_status_t
@@ -92,43 +80,13 @@ mds_build_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                                    err, body, signature);
 }
 
-static int
-mds_build_record_cmp(const void *a, const void *b)
-{
-    return mds_str_cmp(((const mds_generation_record_t *) a)->key,
-                       ((const mds_generation_record_t *) b)->key);
-}
-
-/* Keeps the record that takes the place of the one of its key. */
-static mds_status_t
-mds_build_keep(mds_build_run_t *run, mds_generation_record_t *records,
-               size_t count, mds_str_t key, mds_str_t bytes, mds_error_t *err)
-{
-    mds_generation_record_t  wanted = { .key = key };
-    mds_generation_record_t *found
-        = bsearch(&wanted, records, count, sizeof(*records),
-                  mds_build_record_cmp);
-
-    if (found == NULL) {
-        return mds_fail(err, MDS_INVALID, "a record is outside the extent");
-    }
-
-    found->bytes = mds_arena_str(run->model->arena, bytes);
-    return found->bytes.data == NULL ? mds_fail_memory(err) : MDS_OK;
-}
-
 static mds_status_t
 mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
                mds_error_t *err)
 {
-    mds_build_run_t *run = (mds_build_run_t *) c;
+    (void) err;
+    mds_generation_resource(((mds_build_run_t *) c)->generation, key, record);
 
-    if (run->parts != NULL) {
-        return mds_build_keep(run, run->parts->resources,
-                              run->parts->resource_count, key, record, err);
-    }
-
-    mds_generation_resource(run->generation, key, record);
     return MDS_OK;
 }
 
@@ -147,11 +105,6 @@ mds_build_list(mds_build_run_t *run, mds_str_t key, const mds_list_t *list,
     mds_status_t status = key.data == NULL
                               ? mds_fail_memory(err)
                               : mds_compile_list(list, err, record);
-
-    if (status == MDS_OK && run->parts != NULL) {
-        return mds_build_keep(run, run->parts->lists, run->parts->list_count,
-                              key, mds_buffer_str(record), err);
-    }
 
     if (status == MDS_OK) {
         mds_generation_list(run->generation, key, mds_buffer_str(record));
@@ -235,60 +188,43 @@ mds_build_from_journal(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
     return status;
 }
 
-static void
-mds_build_add_key(mds_generation_record_t *records, size_t *count,
-                  mds_str_t key)
+static mds_status_t
+mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
 {
-    records[(*count)++] = (mds_generation_record_t){ .key = key };
+    return mds_build_from_journal(data, app, err);
 }
 
-/* Sorts records by their keys, each once. */
+/* Replaces the records of the extent's resources. */
 static void
-mds_build_sort(mds_generation_record_t *records, size_t *count)
+mds_build_replace_resources(mds_build_run_t *run, const mds_model_t *model,
+                            const mds_extent_t *extent)
 {
-    size_t kept = 0;
+    for (size_t i = 0; i < mds_json_size(extent->resources); i++) {
+        const mds_json_t *resource = mds_json_at(extent->resources, i);
 
-    qsort(records, *count, sizeof(*records), mds_build_record_cmp);
-
-    for (size_t i = 0; i < *count; i++) {
-        if (kept == 0 || !mds_str_eq(records[kept - 1].key, records[i].key)) {
-            records[kept++] = records[i];
-        }
-    }
-
-    *count = kept;
-}
-
-/* Lists the keys of the extent's resources. */
-static void
-mds_build_find_resources(mds_build_parts_t *parts, const mds_model_t *model)
-{
-    for (size_t i = 0; i < mds_json_size(parts->extent->resources); i++) {
-        const mds_json_t *resource = mds_json_at(parts->extent->resources, i);
-
-        mds_build_add_key(
-            parts->resources, &parts->resource_count,
+        mds_generation_replace(
+            run->generation, MDS_CATALOG_RESOURCES,
             mds_arena_printf(model->arena, "%.*s%c%.*s%c%.*s",
                              MDS_STR(model->app), 0,
                              MDS_STR(mds_json_get_string(resource, "kind")), 0,
                              MDS_STR(mds_json_get_string(resource, "name"))));
     }
-
-    mds_build_sort(parts->resources, &parts->resource_count);
 }
 
-/* Lists the keys of the lists that were there, and of those that are. */
+/* Replaces the records of the extent's lists, and of the users of messages that
+ * were there. */
 static void
-mds_build_find_lists(mds_build_parts_t *parts, const mds_model_t *model)
+mds_build_replace_lists(mds_build_run_t *run, const mds_model_t *model,
+                        const mds_extent_t *extent, const mds_json_t *before)
 {
     const mds_json_t *messages
-        = mds_json_get(mds_json_get(parts->before, "messages"), "items");
+        = mds_json_get(mds_json_get(before, "messages"), "items");
 
-    for (size_t i = 0; i < mds_json_size(parts->extent->lists); i++) {
-        mds_build_add_key(parts->lists, &parts->list_count,
-                          mds_build_list_key(model,
-                                             mds_json_string(mds_json_at(
-                                                 parts->extent->lists, i))));
+    for (size_t i = 0; i < mds_json_size(extent->lists); i++) {
+        mds_str_t name = mds_json_string(mds_json_at(extent->lists, i));
+
+        mds_generation_replace(run->generation, MDS_CATALOG_LISTS,
+                               mds_build_list_key(model, name));
     }
 
     for (size_t i = 0; i < mds_json_size(messages); i++) {
@@ -296,133 +232,64 @@ mds_build_find_lists(mds_build_parts_t *parts, const mds_model_t *model)
             = { .id = (uint64_t) mds_json_get_integer(mds_json_at(messages, i),
                                                       "id") };
 
-        mds_build_add_key(parts->lists, &parts->list_count,
-                          mds_message_list_key(model, &was));
+        mds_generation_replace(run->generation, MDS_CATALOG_LISTS,
+                               mds_message_list_key(model, &was));
     }
-
-    for (size_t i = 0; i < model->message_count; i++) {
-        mds_build_add_key(parts->lists, &parts->list_count,
-                          mds_message_list_key(model, &model->messages[i]));
-    }
-
-    mds_build_sort(parts->lists, &parts->list_count);
 }
 
-/* Finds what the change replaces. */
+/* Compiles what is in the extent; the rest of the app stays. */
 static mds_status_t
-mds_build_find_parts(mds_build_run_t *run, mds_error_t *err)
+mds_build_extent(mds_build_run_t *run, const mds_model_t *model,
+                 mds_error_t *err)
 {
-    mds_build_parts_t *parts = run->parts;
-    const mds_model_t *model = run->model;
-    const mds_json_t  *messages
-        = mds_json_get(mds_json_get(parts->before, "messages"), "items");
+    mds_status_t status;
 
-    parts->resources
-        = mds_arena_calloc(model->arena,
-                           mds_json_size(parts->extent->resources) + 1,
-                           sizeof(*parts->resources));
-    parts->lists = mds_arena_calloc(model->arena,
-                                    mds_json_size(parts->extent->lists)
-                                        + mds_json_size(messages)
-                                        + model->message_count + 1,
-                                    sizeof(*parts->lists));
+    mds_build_replace_resources(run, model, run->extent);
+    mds_build_replace_lists(run, model, run->extent, run->before);
 
-    if (parts->resources == NULL || parts->lists == NULL) {
+    if (mds_arena_failed(model->arena)) {
         return mds_fail_memory(err);
     }
 
-    mds_build_find_resources(parts, model);
-    mds_build_find_lists(parts, model);
+    status = mds_build_lists(run, model, err);
 
-    return mds_arena_failed(model->arena) ? mds_fail_memory(err) : MDS_OK;
+    return status == MDS_OK ? mds_compile(&run->compile, model, err) : status;
 }
 
-/* Compiles what is in the extent, and copies the rest of the app. */
+/* Builds the app of the model, or, without one, all apps. */
 static mds_status_t
-mds_build_extent(mds_build_run_t *run, mds_error_t *err)
+mds_build_apps(mds_build_run_t *run, const mds_model_t *model, mds_error_t *err)
 {
-    mds_build_parts_t       *parts = run->parts;
-    mds_generation_replace_t replace;
-    mds_status_t             status = mds_build_find_parts(run, err);
-
-    if (status == MDS_OK) {
-        status = mds_build_lists(run, run->model, err);
+    if (run->extent != NULL) {
+        return mds_build_extent(run, model, err);
     }
 
-    if (status == MDS_OK) {
-        status = mds_compile(&run->compile, run->model, err);
+    if (model == NULL) {
+        return mds_journal_visit_apps(run->loader->journal, mds_build_visit,
+                                      run, err);
     }
 
-    replace
-        = (mds_generation_replace_t){ parts->lists, parts->list_count,
-                                      parts->resources, parts->resource_count };
+    mds_generation_replace_app(run->generation, model->app);
 
-    return status == MDS_OK
-               ? mds_generation_copy(run->generation, run->before,
-                                     run->model->app, &replace, err)
-               : status;
+    return model->removed ? MDS_OK : mds_build_model(run, model, err);
 }
 
 static mds_status_t
-mds_build_changed_app(mds_build_run_t *run, mds_error_t *err)
-{
-    run->compiled = true;
-
-    if (run->parts != NULL) {
-        return mds_build_extent(run, err);
-    }
-
-    return run->model->removed ? MDS_OK : mds_build_model(run, run->model, err);
-}
-
-/* Builds an app, and before it the changed one if that comes first by name. */
-static mds_status_t
-mds_build_visit(void *data, mds_str_t app, mds_error_t *err)
-{
-    static const mds_generation_replace_t nothing = { 0 };
-
-    mds_build_run_t *run = data;
-    int          order = run->compiled ? 1 : mds_str_cmp(app, run->model->app);
-    mds_status_t status = MDS_OK;
-
-    if (order >= 0 && !run->compiled) {
-        status = mds_build_changed_app(run, err);
-    }
-
-    if (status != MDS_OK || order == 0) {
-        return status;
-    }
-
-    return run->before == NULL
-               ? mds_build_from_journal(run, app, err)
-               : mds_generation_copy(run->generation, run->before, app,
-                                     &nothing, err);
-}
-
-static mds_status_t
-mds_build_apps(mds_build_run_t *run, mds_error_t *err)
-{
-    mds_status_t status = mds_journal_visit_apps(run->loader->journal,
-                                                 mds_build_visit, run, err);
-
-    return status == MDS_OK && !run->compiled ? mds_build_changed_app(run, err)
-                                              : status;
-}
-
-static mds_status_t
-mds_build_run(mds_build_run_t *run, mds_error_t *err)
+mds_build_run(mds_build_run_t *run, const mds_model_t *model,
+              mds_catalog_t *before, mds_error_t *err)
 {
     mds_status_t status
         = mds_generation_begin(run->loader->depot, run->signing.serial,
-                               run->now_ms, err, &run->generation);
+                               run->now_ms, before, err, &run->generation);
 
-    if (status == MDS_OK) {
-        status = mds_build_apps(run, err);
+    if (status != MDS_OK) {
+        return status;
     }
 
+    status = mds_build_apps(run, model, err);
+
     if (status == MDS_OK) {
-        status = mds_generation_commit(run->generation, run->before, err,
-                                       &run->file_id);
+        status = mds_generation_commit(run->generation, err, &run->files);
     } else {
         mds_generation_abort(run->generation);
     }
@@ -432,38 +299,53 @@ mds_build_run(mds_build_run_t *run, mds_error_t *err)
 }
 
 static mds_build_run_t
-mds_build_init(mds_loader_t *loader, const mds_model_t *model, uint64_t serial,
-               int64_t now_ms)
+mds_build_init(mds_loader_t *loader, uint64_t serial, int64_t now_ms)
 {
     return (mds_build_run_t){
         .compile
         = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
         .loader = loader,
-        .model = model,
         .signing = { .journal = loader->journal, .serial = serial },
         .now_ms = now_ms,
-        .compiled = model == NULL,
     };
+}
+
+/* Opens the generation in force. Its bytes are read only if no process of this
+ * machine has validated them. */
+static mds_status_t
+mds_build_open_before(const mds_loader_t *loader, mds_error_t *err,
+                      mds_catalog_t **before)
+{
+    mds_validation_hint_t *hint;
+    mds_error_t            why;
+    mds_status_t           status;
+
+    if (mds_validation_hint_open(loader->depot, false, &why, &hint) != MDS_OK) {
+        hint = NULL;
+    }
+
+    status
+        = mds_validate_open(loader->depot, mds_current_serial(loader->current),
+                            hint, err, before);
+    mds_validation_hint_close(hint);
+
+    return status;
 }
 
 mds_status_t
 mds_update_build(mds_update_t *u, mds_error_t *err)
 {
-    mds_loader_t     *loader = u->loader;
-    mds_build_parts_t parts = { .extent = &u->extent, .before = u->before };
-    mds_build_run_t   run
-        = mds_build_init(loader, u->model, u->serial, u->now_ms);
-    mds_error_t  why;
-    mds_status_t status;
+    mds_build_run_t run = mds_build_init(u->loader, u->serial, u->now_ms);
+    mds_catalog_t  *before = NULL;
+    mds_error_t     why;
+    mds_status_t    status = mds_build_open_before(u->loader, err, &before);
 
     run.signing.signer = u->signer;
-    run.parts = u->extent.is_all ? NULL : &parts;
-    status
-        = mds_catalog_open(loader->depot, mds_current_serial(loader->current),
-                           true, err, &run.before);
+    run.extent = u->extent.is_all ? NULL : &u->extent;
+    run.before = u->before;
 
     if (status == MDS_OK) {
-        status = mds_build_run(&run, &why);
+        status = mds_build_run(&run, u->model, before, &why);
 
         /* What begins with a pointer is about a place of the document. */
         if (status != MDS_OK) {
@@ -474,10 +356,10 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        u->file_id = run.file_id;
+        u->files = run.files;
     }
 
-    mds_catalog_close(run.before);
+    mds_catalog_close(before);
     return status;
 }
 
@@ -486,11 +368,10 @@ mds_loader_upgrade_format(mds_loader_t *loader, const mds_key_t *key,
                           mds_error_t *err)
 {
     uint64_t        serial = mds_journal_get_serial(loader->journal);
-    mds_build_run_t run
-        = mds_build_init(loader, NULL, serial, mds_time_now_ms());
-    mds_catalog_t *catalog = NULL;
-    mds_error_t    why;
-    mds_status_t   status
+    mds_build_run_t run = mds_build_init(loader, serial, mds_time_now_ms());
+    mds_catalog_t  *catalog = NULL;
+    mds_error_t     why;
+    mds_status_t    status
         = mds_catalog_open(loader->depot, serial, false, &why, &catalog);
 
     mds_catalog_close(catalog);
@@ -501,7 +382,7 @@ mds_loader_upgrade_format(mds_loader_t *loader, const mds_key_t *key,
         return MDS_OK;
     }
 
-    status = mds_build_run(&run, err);
+    status = mds_build_run(&run, NULL, NULL, err);
 
     /* No generation before it can be used again. */
     return status == MDS_OK

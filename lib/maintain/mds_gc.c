@@ -91,21 +91,23 @@ mds_gc_log(mds_gc_t *gc, mds_error_t *err)
     return MDS_OK;
 }
 
+/* Adds what the kept generations name; they share most of their files. */
 static mds_status_t
 mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
 {
-    uint64_t     serial = mds_journal_get_serial(gc->journal);
-    mds_status_t status = MDS_OK;
+    uint64_t       serial = mds_journal_get_serial(gc->journal);
+    mds_catalog_t *catalog, *known = NULL;
+    mds_status_t   status = MDS_OK;
 
     for (unsigned n = 0; status == MDS_OK && n < gc->options->generations; n++)
     {
-        mds_catalog_t *catalog;
-
-        status = mds_catalog_open(gc->depot, serial, true, err, &catalog);
+        status = mds_catalog_open_next(gc->depot, serial, true, known, err,
+                                       &catalog);
 
         if (status == MDS_OK) {
             status = mds_reachable_catalog(&gc->needs, catalog, err);
-            mds_catalog_close(catalog);
+            mds_catalog_close(known);
+            known = catalog;
 
         } else if (status == MDS_NOT_FOUND && n > 0) {
             status = MDS_OK;
@@ -116,6 +118,7 @@ mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
         }
     }
 
+    mds_catalog_close(known);
     return status;
 }
 

@@ -257,36 +257,88 @@ mds_verify_is_in_force(const mds_verify_t *v, uint64_t serial)
     return same;
 }
 
+/* Returns whether the generation was removed while it was read: not a file on
+ * which it stands. */
+static bool
+mds_verify_is_removed(const mds_verify_t *v, uint64_t serial)
+{
+    mds_path_t path;
+
+    return !mds_verify_is_in_force(v, serial)
+           && mds_catalog_path(v->depot, serial, NULL, &path) == MDS_OK
+           && access(path.text, F_OK) != 0;
+}
+
+/* Verifies a generation. The files that it has in common with the one before
+ * are not read again. */
 static mds_status_t
 mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
                   mds_error_t *err)
 {
     mds_verify_generation_t generation = { v, where };
     mds_catalog_t          *catalog;
-    mds_status_t            status
-        = mds_catalog_open(v->depot, serial, true, err, &catalog);
+    mds_status_t status = mds_catalog_open_next(v->depot, serial, true,
+                                                v->known, err, &catalog);
 
     if (status == MDS_OK) {
         v->result.generations++;
+        mds_catalog_close(v->known);
+        v->known = catalog;
         status = mds_catalog_check_records(catalog, err);
+    }
 
-        if (status == MDS_OK) {
-            status = mds_catalog_visit_records(catalog, mds_null_str,
-                                               mds_verify_record, &generation,
-                                               err);
-        }
-
-        mds_catalog_close(catalog);
+    if (status == MDS_OK) {
+        status = mds_catalog_visit_records(catalog, mds_null_str,
+                                           mds_verify_record, &generation, err);
     }
 
     /* An old one may have been removed meanwhile. */
     if (status != MDS_OK
-        && (status != MDS_NOT_FOUND || mds_verify_is_in_force(v, serial)))
+        && (status != MDS_NOT_FOUND || !mds_verify_is_removed(v, serial)))
     {
         mds_verify_report_error(v, where, err);
     }
 
     return MDS_OK;
+}
+
+/* Notes the files on which a generation stands. */
+static mds_status_t
+mds_verify_note_chain(mds_verify_t *v, const char *name, uint64_t size_bytes,
+                      mds_error_t *err)
+{
+    mds_chain_files_t files;
+    mds_error_t       why;
+    uint64_t          serial;
+
+    (void) size_bytes;
+
+    if (!mds_catalog_parse_name(name, &serial) || serial > v->result.serial
+        || mds_chain_read_files(v->depot, NULL, serial, &why, &files) != MDS_OK)
+    {
+        return MDS_OK; /* verifying it reports that */
+    }
+
+    mds_buffer_add(&v->below, files.serials + 1,
+                   (files.count - 1) * sizeof(files.serials[0]));
+
+    return mds_buffer_failed(&v->below) ? mds_fail_memory(err) : MDS_OK;
+}
+
+/* Returns whether others stand on the generation, and are verified with it: gc
+ * may have removed what only hidden records of it need. */
+static bool
+mds_verify_is_below(const mds_verify_t *v, uint64_t serial)
+{
+    const uint64_t *below = (const void *) v->below.data;
+
+    for (size_t i = 0; i < v->below.len / sizeof(*below); i++) {
+        if (below[i] == serial) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 static mds_status_t
@@ -302,12 +354,30 @@ mds_verify_generation(mds_verify_t *v, const char *name, uint64_t size_bytes,
     if (!mds_catalog_parse_name(name, &serial)) {
         mds_verify_report(v, where, "does not belong here");
 
-    } else if (serial <= v->result.serial) {
+    } else if (serial <= v->result.serial && !mds_verify_is_below(v, serial)) {
         /* A later one is not in force yet. */
         status = mds_verify_serial(v, where, serial, err);
     }
 
     mds_verify_add_bytes(v, size_bytes);
+    return status;
+}
+
+/* Verifies all generations, each with the files on which it stands. */
+static mds_status_t
+mds_verify_chains(mds_verify_t *v, mds_error_t *err)
+{
+    mds_status_t status
+        = mds_verify_folder(v, "catalog", mds_verify_note_chain, err);
+
+    if (status == MDS_OK) {
+        status = mds_verify_folder(v, "catalog", mds_verify_generation, err);
+    }
+
+    mds_catalog_close(v->known);
+    v->known = NULL;
+    mds_buffer_free(&v->below);
+
     return status;
 }
 
@@ -332,5 +402,5 @@ mds_verify_generations(mds_verify_t *v, mds_error_t *err)
         mds_verify_report(v, where, "is in force: %s", err->text);
     }
 
-    return mds_verify_folder(v, "catalog", mds_verify_generation, err);
+    return mds_verify_chains(v, err);
 }

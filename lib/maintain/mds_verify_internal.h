@@ -5,8 +5,10 @@
 #ifndef MDS_VERIFY_INTERNAL_H
 #define MDS_VERIFY_INTERNAL_H
 
+#include "base/mds_buffer.h"
 #include "base/mds_digest.h"
 #include "base/mds_intern.h"
+#include "catalog/mds_catalog.h"
 #include "loader/mds_journal.h"
 #include "maintain/mds_verify.h"
 
@@ -17,6 +19,8 @@ typedef struct {
     mds_verify_result_t         result;
     uint64_t                    total_bytes;
     mds_intern_t               *seen;    /* manifests, by digest */
+    mds_catalog_t              *known;   /* the generation opened last */
+    mds_buffer_t                below;   /* serials: others stand on these */
     bool                        muted;   /* reports nothing: a trial run */
     bool                        starved; /* out of memory at some place */
 } mds_verify_t;

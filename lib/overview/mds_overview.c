@@ -440,56 +440,44 @@ mds_read_histories(const mds_overview_reading_t *reading)
 }
 
 static mds_status_t
-mds_read_records(mds_overview_reading_t *reading, mds_lmdb_t *lmdb)
+mds_read_records(mds_overview_reading_t *reading, mds_catalog_t *catalog)
 {
-    mds_writer_t       shared = { .alloc = reading->alloc };
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(lmdb, MDS_CATALOG_RESOURCES, mds_null_str);
-    mds_status_t status = MDS_OK;
-    mds_str_t    key, value;
+    mds_writer_t         shared = { .alloc = reading->alloc };
+    mds_catalog_cursor_t cursor;
+    mds_status_t         status = MDS_OK;
+    mds_str_t            key, value;
 
-    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+    mds_catalog_walk(catalog, MDS_CATALOG_RESOURCES, MDS_LAYERS_MAX,
+                     mds_null_str, &cursor);
+
+    while (status == MDS_OK && mds_catalog_next(&cursor, &key, &value)) {
         status = mds_read_record(reading, (const void *) value.data, &shared);
     }
 
-    mds_lmdb_walk_end(cursor);
+    mds_catalog_walk_end(&cursor);
 
-    return status == MDS_OK ? mds_lmdb_status(lmdb, reading->err) : status;
-}
-
-static void
-mds_read_meta(mds_overview_depot_t *depot, mds_catalog_t *catalog)
-{
-    mds_catalog_meta_t meta;
-    mds_str_t          value;
-
-    if (mds_lmdb_get(mds_catalog_lmdb(catalog), MDS_CATALOG_META,
-                     mds_str("catalog"), &value)
-        && value.len == sizeof(meta))
-    {
-        memcpy(&meta, value.data, sizeof(meta));
-        depot->created_ms = meta.created_ms;
-    }
-
-    depot->serial = mds_catalog_serial(catalog);
+    return status == MDS_OK ? mds_catalog_status(catalog, reading->err)
+                            : status;
 }
 
 /* Counts the releases of the catalog, to make room for them. */
 static size_t
-mds_count_releases(mds_lmdb_t *lmdb)
+mds_count_releases(mds_catalog_t *catalog)
 {
-    mds_lmdb_cursor_t *cursor
-        = mds_lmdb_walk(lmdb, MDS_CATALOG_RESOURCES, mds_null_str);
-    size_t    count = 0;
-    mds_str_t key, value;
+    mds_catalog_cursor_t cursor;
+    size_t               count = 0;
+    mds_str_t            key, value;
 
-    while (mds_lmdb_next(cursor, &key, &value)) {
+    mds_catalog_walk(catalog, MDS_CATALOG_RESOURCES, MDS_LAYERS_MAX,
+                     mds_null_str, &cursor);
+
+    while (mds_catalog_next(&cursor, &key, &value)) {
         const mds_record_t *record = (const void *) value.data;
 
         count += record->tables[MDS_TABLE_RELEASES].count;
     }
 
-    mds_lmdb_walk_end(cursor);
+    mds_catalog_walk_end(&cursor);
 
     return count < MDS_OVERVIEW_RELEASES_MAX ? count
                                              : MDS_OVERVIEW_RELEASES_MAX;
@@ -506,13 +494,12 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
                                        .state = state,
                                        .alloc = alloc,
                                        .err = err };
-    mds_lmdb_t            *lmdb = mds_catalog_lmdb(catalog);
     mds_status_t           status;
 
     reading.number = (mds_str_t){
         (size_t) snprintf(number, sizeof(number), "%u", depot->number), number
     };
-    reading.releases_max = mds_count_releases(lmdb);
+    reading.releases_max = mds_count_releases(catalog);
     depot->releases = alloc->alloc(alloc->data, (reading.releases_max + 1)
                                                     * sizeof(*depot->releases));
 
@@ -524,10 +511,11 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
     }
 
     depot->open = true;
-    mds_read_meta(depot, catalog);
+    depot->serial = mds_catalog_serial(catalog);
+    depot->created_ms = mds_catalog_chain(catalog)->layers[0]->meta.created_ms;
     mds_index_files(&reading);
 
-    status = mds_read_records(&reading, lmdb);
+    status = mds_read_records(&reading, catalog);
 
     if (status == MDS_OK && overview->zone != NULL) {
         mds_read_decisions(&reading);

@@ -193,7 +193,6 @@ explain_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
         mds_state_end(state);
     }
 
-    mds_depot_end(depot);
     return code;
 }
 

@@ -184,7 +184,6 @@ list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
                : mdsctl_fail(&err);
 
     mds_state_end(state);
-    mds_depot_end(depot);
 
     return code;
 }

@@ -28,7 +28,8 @@ typedef struct {
     uint64_t                    bytes;
     uint64_t                    files;
     uint64_t                    problems;
-    bool                        journal, state, generation, sums; /* seen */
+    bool                        journal, state, sums; /* seen */
+    unsigned                    generations;          /* files, seen */
     uint64_t                    serial;
     mds_json_t                 *digests; /* name to SHA-256 of what was read */
     char                        chunk[MDSCTL_RESTORE_CHUNK];

@@ -40,17 +40,23 @@ is_registry_name(const char *name, const char *folder)
            && mds_device_file_parse(name + len, &file) < MDS_DEVICE_FILE_TEMP;
 }
 
-/* Accepts "catalog/SERIAL.mdb" once, and keeps its serial. */
+/* Accepts "catalog/SERIAL.mdb" for each file of a generation, whose serial is
+ * the highest. */
 static bool
 accept_generation(mdsctl_restore_t *r, const char *name)
 {
-    if (r->generation || strncmp(name, "catalog/", 8) != 0) {
+    uint64_t serial;
+
+    if (r->generations == MDS_LAYERS_MAX || strncmp(name, "catalog/", 8) != 0
+        || !mds_catalog_parse_name(name + 8, &serial))
+    {
         return false;
     }
 
-    r->generation = mds_catalog_parse_name(name + 8, &r->serial);
+    r->serial = r->generations == 0 || serial > r->serial ? serial : r->serial;
+    r->generations++;
 
-    return r->generation;
+    return true;
 }
 
 mode_t

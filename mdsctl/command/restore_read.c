@@ -251,7 +251,7 @@ mdsctl_restore_read(mdsctl_restore_t *r, const char *file, mds_error_t *err)
     mdsctl_archive_close(archive);
 
     if (status == MDS_OK
-        && (!r->sums || !r->journal || !r->state || !r->generation))
+        && (!r->sums || !r->journal || !r->state || r->generations == 0))
     {
         status = mds_fail(err, MDS_DAMAGED,
                           "\"%s\" is not a snapshot, or it is cut short", file);

@@ -181,18 +181,32 @@ add_registry(mdsctl_snapshot_t *s, mds_error_t *err)
     return status;
 }
 
+/* Adds the files of the generation. */
+static mds_status_t
+add_generation(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (unsigned i = 0; status == MDS_OK && i < s->generation.count; i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "catalog/%" PRIu64 ".mdb",
+                 s->generation.serials[i]);
+        status = add_copied_file(s, name, err);
+    }
+
+    return status;
+}
+
 static mds_status_t
 add_all(mdsctl_snapshot_t *s, mds_error_t *err)
 {
-    char         name[64];
     mds_status_t status;
-
-    snprintf(name, sizeof(name), "catalog/%" PRIu64 ".mdb", s->serial);
 
     if ((status = add_copied_file(s, "journal/data.mdb", err)) != MDS_OK
         || (status = add_copied_file(s, "state/data.mdb", err)) != MDS_OK
         || (status = add_registry(s, err)) != MDS_OK
-        || (status = add_copied_file(s, name, err)) != MDS_OK
+        || (status = add_generation(s, err)) != MDS_OK
         || (status = add_folder(s, "lists", err)) != MDS_OK
         || (status = add_folder(s, "files", err)) != MDS_OK
         || (status = mdsctl_snapshot_check(s, err)) != MDS_OK)

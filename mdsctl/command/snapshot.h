@@ -9,6 +9,7 @@
 
 #include "archive/tarball.h"
 #include "base/mds_file.h"
+#include "catalog/mds_chain.h"
 #include "maintain/mds_reachable.h"
 #include "mdsctl.h"
 
@@ -20,13 +21,14 @@ typedef struct {
     mdsctl_tarball_t *tarball;
     mds_reachable_t   added; /* files and lists */
     uint64_t          serial;
+    mds_chain_files_t generation; /* of that serial */
     uint64_t          files;
     uint64_t          bytes;
     uint64_t          total_bytes;
 } mdsctl_snapshot_t;
 
 /* Copies the journal and the state into the snapshot's directory, and links the
- * generation that the journal is of. */
+ * files of the generation that the journal is of. */
 mds_status_t
 mdsctl_snapshot_hold(mdsctl_snapshot_t *s, mds_error_t *err) MDS_MUST_CHECK;
 

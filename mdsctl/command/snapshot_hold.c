@@ -4,6 +4,7 @@
  * later.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -170,29 +171,45 @@ read_serial(mdsctl_snapshot_t *s, mds_error_t *err)
     return status;
 }
 
-/* Links the generation: since its file never changes, a link is as good as a
+/* Links a file of the catalog: since it never changes, a link is as good as a
  * copy. */
+static mds_status_t
+link_generation_file(const mdsctl_snapshot_t *s, uint64_t serial,
+                     mds_error_t *err)
+{
+    mds_path_t   from, to;
+    mds_status_t status = mds_catalog_path(s->depot, serial, err, &from);
+
+    if (status == MDS_OK) {
+        status = mds_catalog_path(s->dir.text, serial, err, &to);
+    }
+
+    /* An earlier try may have linked it. */
+    return status != MDS_OK || link(from.text, to.text) == 0 || errno == EEXIST
+               ? status
+               : mds_fail_errno(err, "link \"%s\"", from.text);
+}
+
 static mds_status_t
 hold_generation(mdsctl_snapshot_t *s, mds_error_t *err)
 {
-    mds_path_t   from, to;
-    mds_status_t status = mds_path(&to, err, "%s/catalog", s->dir.text);
+    mds_path_t   dir;
+    mds_status_t status = mds_path(&dir, err, "%s/catalog", s->dir.text);
 
     if (status == MDS_OK) {
-        status = mds_dir_make(to.text, 0700, err);
+        status = mds_dir_make(dir.text, 0700, err);
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_path(s->depot, s->serial, err, &from);
+        status = mds_chain_read_files(s->depot, NULL, s->serial, err,
+                                      &s->generation);
     }
 
-    if (status == MDS_OK) {
-        status = mds_catalog_path(s->dir.text, s->serial, err, &to);
+    for (unsigned i = 0; status == MDS_OK && i < s->generation.count; i++) {
+        status = link_generation_file(s, s->generation.serials[i], err);
     }
 
-    return status != MDS_OK || link(from.text, to.text) == 0
-               ? status
-               : mds_fail_errno(err, "link \"%s\"", from.text);
+    return status;
 }
 
 mds_status_t

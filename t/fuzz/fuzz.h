@@ -74,4 +74,9 @@ mds_str_t fuzz_table_get(unsigned table, mds_str_t key);
 /* The handle, for what takes one; the same as mds_lmdb_open() gives. */
 struct mds_lmdb_s *fuzz_table(void);
 
+/* The i-th of several environments, of which fuzz_table() is the first. What is
+ * put there goes by mds_lmdb_put(). */
+#define FUZZ_LAYERS 3
+struct mds_lmdb_s *fuzz_layer(unsigned i);
+
 #endif

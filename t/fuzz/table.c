@@ -25,8 +25,8 @@ struct mds_lmdb_cursor_s {
     size_t   at;
 };
 
-static struct mds_lmdb_s        env;
-static struct mds_lmdb_cursor_s cursors[4];
+static struct mds_lmdb_s        envs[FUZZ_LAYERS];
+static struct mds_lmdb_cursor_s cursors[8];
 static size_t                   cursor_count;
 static record_t                 records[RECORDS_MAX];
 static size_t                   record_count;
@@ -112,7 +112,21 @@ fuzz_table_get(unsigned table, mds_str_t key)
 struct mds_lmdb_s *
 fuzz_table(void)
 {
-    return &env;
+    return &envs[0];
+}
+
+struct mds_lmdb_s *
+fuzz_layer(unsigned i)
+{
+    fuzz_must(i < FUZZ_LAYERS);
+    return &envs[i];
+}
+
+/* The tables of all environments are numbered one after the other. */
+static unsigned
+number(const mds_lmdb_t *lmdb, unsigned table)
+{
+    return (unsigned) (lmdb - envs) * MDS_LMDB_TABLES_MAX + table;
 }
 
 /* --- mds_lmdb.h */
@@ -124,7 +138,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 {
     (void) path, (void) mode, (void) names, (void) table_count;
     (void) map_bytes, (void) err;
-    *lmdb = &env;
+    *lmdb = &envs[0];
     return MDS_OK;
 }
 
@@ -206,12 +220,18 @@ mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err)
     return MDS_OK;
 }
 
+int
+mds_lmdb_code(const mds_lmdb_t *lmdb)
+{
+    (void) lmdb;
+    return 0;
+}
+
 bool
 mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
 {
-    mds_str_t found = fuzz_table_get(table, key);
+    mds_str_t found = fuzz_table_get(number(lmdb, table), key);
 
-    (void) lmdb;
     fuzz_must(key.len <= MDS_LMDB_KEY_MAX);
 
     if (found.data == NULL) {
@@ -225,9 +245,8 @@ mds_lmdb_get(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t *value)
 void
 mds_lmdb_put(mds_lmdb_t *lmdb, unsigned table, mds_str_t key, mds_str_t value)
 {
-    (void) lmdb;
     fuzz_must(key.len > 0 && key.len <= MDS_LMDB_KEY_MAX);
-    fuzz_table_put(table, key, value);
+    fuzz_table_put(number(lmdb, table), key, value);
 }
 
 void
@@ -238,7 +257,7 @@ mds_lmdb_append(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
 }
 
 void *
-mds_lmdb_append_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
+mds_lmdb_put_room(mds_lmdb_t *lmdb, unsigned table, mds_str_t key,
                      size_t value_bytes)
 {
     (void) lmdb, (void) table, (void) key, (void) value_bytes;
@@ -249,9 +268,7 @@ void
 mds_lmdb_delete(mds_lmdb_t *lmdb, unsigned table, mds_str_t key)
 {
     bool   same;
-    size_t i = find(table, key, &same);
-
-    (void) lmdb;
+    size_t i = find(number(lmdb, table), key, &same);
 
     if (same) {
         drop(&records[i]);
@@ -265,10 +282,8 @@ mds_lmdb_count(mds_lmdb_t *lmdb, unsigned table)
 {
     uint64_t count = 0;
 
-    (void) lmdb;
-
     for (size_t i = 0; i < record_count; i++) {
-        count += records[i].table == table;
+        count += records[i].table == number(lmdb, table);
     }
 
     return count;
@@ -280,8 +295,8 @@ mds_lmdb_walk(mds_lmdb_t *lmdb, unsigned table, mds_str_t from)
     bool               same;
     mds_lmdb_cursor_t *cursor = &cursors[cursor_count++];
 
-    (void) lmdb;
     fuzz_must(cursor_count <= mds_nelems(cursors));
+    table = number(lmdb, table);
     *cursor = (mds_lmdb_cursor_t){ table, find(table, from, &same) };
 
     return cursor;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "compile/mds_compile_list.h"
+#include "catalog/mds_validate.h"
 #include "compile/mds_generation.h"
 #include "document/mds_document.h"
 #include "loader/mds_message.h"
@@ -159,7 +160,6 @@ fixture_close(void)
     static mds_path_t path;
 
     if (catalog != NULL) {
-        mds_catalog_end(catalog);
         mds_catalog_close(catalog);
         catalog = NULL;
     }
@@ -174,8 +174,7 @@ fixture_open(void)
 {
     mds_error_t err;
 
-    if (mds_catalog_open(workdir("."), serial, false, &err, &catalog) != MDS_OK
-        || mds_catalog_begin(catalog, &err) != MDS_OK)
+    if (mds_catalog_open(workdir("."), serial, false, &err, &catalog) != MDS_OK)
     {
         fail_msg("%s", err.text);
     }
@@ -201,7 +200,7 @@ fixture_begin(void)
 
     (void) fixture_close();
 
-    if (mds_generation_begin(workdir("."), ++serial, fixture_now_ms, &err,
+    if (mds_generation_begin(workdir("."), ++serial, fixture_now_ms, NULL, &err,
                              &generation)
         != MDS_OK)
     {
@@ -316,13 +315,12 @@ fixture_add(const char *document, mds_error_t *err)
 void
 fixture_end(void)
 {
-    mds_error_t     err;
-    mds_file_id_t mark;
+    mds_error_t       err;
+    mds_chain_files_t files;
 
-    if (mds_generation_commit(generation, NULL, &err, &mark) != MDS_OK
+    if (mds_generation_commit(generation, &err, &files) != MDS_OK
         || mds_catalog_open(workdir("."), serial, true, &err, &catalog)
-               != MDS_OK
-        || mds_catalog_begin(catalog, &err) != MDS_OK)
+               != MDS_OK)
     {
         fail_msg("%s", err.text);
     }
@@ -340,6 +338,47 @@ fixture_load(const char *document)
     }
 
     fixture_end();
+}
+
+bool
+fixture_change(const char *document, mds_error_t *err)
+{
+    mds_catalog_t    *before = NULL;
+    mds_json_t       *json = NULL;
+    mds_chain_files_t files;
+    bool              good;
+
+    (void) fixture_close();
+
+    if (mds_validate_generation(workdir("."), serial, NULL, INT64_MIN,
+                                MDS_VALIDATE_NO_BUDGET, err, &before)
+            != MDS_OK
+        || mds_generation_begin(workdir("."), ++serial, fixture_now_ms, before,
+                                err, &generation)
+               != MDS_OK
+        || mds_json_parse(mds_str_of(document), "document", err, &json)
+               != MDS_OK)
+    {
+        fail_msg("%s", err->text);
+    }
+
+    mds_generation_replace_app(generation, mds_json_get_string(json, "app"));
+    good = fixture_add(document, err);
+
+    if (good) {
+        good = mds_generation_commit(generation, err, &files) == MDS_OK;
+    } else {
+        mds_generation_abort(generation);
+    }
+
+    mds_json_release(json);
+    mds_catalog_close(before);
+
+    if (good) {
+        fixture_open();
+    }
+
+    return good;
 }
 
 mds_snapshot_t

@@ -48,12 +48,16 @@ void fixture_end(void);
 /* All of that for one document, which has to be right. */
 void fixture_load(const char *document);
 
+/* The next generation has the same, but for the document's app: what differs is
+ * written. false: the document is wrong, see err. */
+bool fixture_change(const char *document, mds_error_t *err);
+
 /* Closes the generation and opens it as a worker does that switches to it,
  * without a look at every byte. The path is that of its file. */
 const char *fixture_close(void);
 void        fixture_open(void);
 
-/* The catalog between its begin and end; and the request of a query. */
+/* The catalog; and the request of a query. */
 mds_snapshot_t fixture_snapshot(void);
 void           fixture_request(const char *query, mds_request_t *request);
 

@@ -628,7 +628,6 @@ with_snapshot(mds_status_t (*look)(const mds_snapshot_t *, mds_error_t *),
         snapshot.state = state;
         status = look(&snapshot, err);
         mds_state_end(state);
-        mds_depot_end(opened);
     }
 
     mds_state_close(state);

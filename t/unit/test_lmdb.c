@@ -173,7 +173,7 @@ failure_sticks(void **state)
 
     mds_lmdb_put(lmdb, FIRST, mds_str("newer"), mds_str("value"));
     mds_lmdb_delete(lmdb, FIRST, mds_str("001"));
-    assert_null(mds_lmdb_append_room(lmdb, FIRST, mds_str("z"), 8));
+    assert_null(mds_lmdb_put_room(lmdb, FIRST, mds_str("z"), 8));
     assert_false(mds_lmdb_get(lmdb, FIRST, mds_str("000"), &value));
     assert_true(mds_lmdb_count(lmdb, FIRST) == 0);
     assert_int_equal(mds_lmdb_commit(lmdb, &err), MDS_EXISTS);
@@ -201,7 +201,7 @@ changes(void **state)
     mds_lmdb_put(lmdb, FIRST, mds_str("000"), mds_str("changed"));
     mds_lmdb_delete(lmdb, FIRST, mds_str("001"));
     mds_lmdb_delete(lmdb, FIRST, mds_str("never there"));
-    room = mds_lmdb_append_room(lmdb, FIRST, mds_str("999"), 100000);
+    room = mds_lmdb_put_room(lmdb, FIRST, mds_str("999"), 100000);
     assert_non_null(room);
     memset(room, 'r', 100000);
     assert_true(mds_lmdb_count(lmdb, FIRST) == 300);
@@ -348,7 +348,7 @@ last_page_unused(void **state)
     (void) state;
     assert_int_equal(mds_lmdb_write(lmdb, &err), MDS_OK);
     mds_lmdb_put(lmdb, FIRST, mds_str("a"), mds_str("value"));
-    assert_non_null(mds_lmdb_append_room(lmdb, FIRST, mds_str("b"), 100000));
+    assert_non_null(mds_lmdb_put_room(lmdb, FIRST, mds_str("b"), 100000));
     mds_lmdb_delete(lmdb, FIRST, mds_str("b"));
     assert_int_equal(mds_lmdb_commit(lmdb, &err), MDS_OK);
     mds_lmdb_close(lmdb);
@@ -370,7 +370,7 @@ map_full(void **state)
 
     for (int i = 0; i < 32; i++) {
         snprintf(key, sizeof(key), "%03d", i);
-        (void) mds_lmdb_append_room(lmdb, FIRST, mds_str_of(key), 1 << 20);
+        (void) mds_lmdb_put_room(lmdb, FIRST, mds_str_of(key), 1 << 20);
     }
 
     assert_int_equal(mds_lmdb_commit(lmdb, &err), MDS_NO_SPACE);

@@ -242,21 +242,21 @@ test_forged_numbers(void **state)
     assert_int_equal(check(record_len), MDS_OK);
 }
 
-/* The record of that number in the bytes of a generation. */
+/* The i-th record in the bytes of a generation. */
 static mds_record_t *
-find_record(char *bytes, size_t len, uint32_t number)
+find_record(char *bytes, size_t len, unsigned wanted)
 {
     for (size_t i = 0; i + sizeof(mds_record_t) <= len; i++) {
         mds_record_t *found = (mds_record_t *) (bytes + i);
 
-        if (found->tag == MDS_RECORD_TAG && found->number == number
-            && found->bytes <= len - i && found->check == mds_record_sum(found))
+        if (found->tag == MDS_RECORD_TAG && found->bytes <= len - i
+            && found->check == mds_record_sum(found) && wanted-- == 0)
         {
             return found;
         }
     }
 
-    fail_msg("record %u is not there", number);
+    fail_msg("the record is not there");
     return NULL;
 }
 
@@ -292,10 +292,8 @@ test_walked(void **state)
 
     fixture_open();
     catalog = fixture_snapshot().catalog;
-    mds_catalog_end(catalog);
     assert_int_equal(mds_catalog_check_records(catalog, &err), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "the checksum differs"));
-    assert_int_equal(mds_catalog_begin(catalog, &err), MDS_OK);
 }
 
 int

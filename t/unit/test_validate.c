@@ -131,7 +131,6 @@ served(mds_depot_t *depot, mds_error_t *warning)
     }
 
     serial = mds_catalog_serial(catalog);
-    mds_depot_end(depot);
 
     return serial;
 }
@@ -305,7 +304,6 @@ test_written_to(void **state)
     fclose(file);
 
     assert_int_equal(mds_depot_begin(depot, tick, &err, &catalog), MDS_OK);
-    mds_depot_end(depot);
     assert_int_equal(mds_depot_begin(depot, tick + 1, &err, &catalog),
                      MDS_DAMAGED);
     assert_non_null(strstr(err.text, "was written to"));
@@ -335,15 +333,15 @@ test_followed(void **state)
     assert_int_equal(mds_validate_generation(workdir("."), 2, NULL, INT64_MIN,
                                     MDS_VALIDATE_NO_BUDGET, &err, &catalog),
                      MDS_OK);
-    mds_validation_hint_publish(proved, 2, 2, mds_catalog_file_id(catalog));
+    mds_validation_hint_publish(proved, 2, 2, mds_catalog_files(catalog));
     assert_int_equal(mds_validation_hint_serial(other), 2);
 
     /* A later one stays, unless it is of another life. */
-    mds_validation_hint_publish(proved, 1, 2, mds_catalog_file_id(catalog));
+    mds_validation_hint_publish(proved, 1, 2, mds_catalog_files(catalog));
     assert_int_equal(mds_validation_hint_serial(other), 2);
-    mds_validation_hint_publish(proved, 1, 1, mds_catalog_file_id(catalog));
+    mds_validation_hint_publish(proved, 1, 1, mds_catalog_files(catalog));
     assert_int_equal(mds_validation_hint_serial(other), 1);
-    mds_validation_hint_publish(proved, 2, 2, mds_catalog_file_id(catalog));
+    mds_validation_hint_publish(proved, 2, 2, mds_catalog_files(catalog));
     mds_catalog_close(catalog);
 
     assert_int_equal(mds_validate_next(workdir("."), 2, NULL, other, &err,
@@ -376,6 +374,7 @@ test_aside(void **state)
     mds_catalog_t *catalog;
     mds_error_t    err;
     uint64_t       last;
+    FILE          *file;
     char           name[64];
 
     (void) state;
@@ -408,7 +407,11 @@ test_aside(void **state)
     put_generation(600000);
     snprintf(name, sizeof(name), "catalog/%d.mdb", (int) last + 2);
     chmod(workdir(name), 0644);
-    assert_int_equal(truncate(workdir(name), 5 << 20), 0);
+    file = fopen(workdir(name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 4 << 20, SEEK_SET), 0);
+    assert_int_equal(fputs("not what was sealed", file), 1);
+    fclose(file);
     assert_int_equal(mds_current_advance(current, last + 2, &err), MDS_OK);
     assert_int_equal(served(depot, &err), last + 1);
     assert_int_equal(mds_validate_job_begin(depot, &err, &proving), MDS_OK);
@@ -418,6 +421,16 @@ test_aside(void **state)
     assert_non_null(strstr(err.text, name));
     assert_int_equal(served(depot, &err), last + 1);
     assert_string_equal(err.text, "");
+    assert_false(mds_depot_needs_job(depot));
+
+    /* One that is cut short is seen at once. */
+    put_generation(600000);
+    snprintf(name, sizeof(name), "catalog/%d.mdb", (int) last + 3);
+    chmod(workdir(name), 0644);
+    assert_int_equal(truncate(workdir(name), 5 << 20), 0);
+    assert_int_equal(mds_current_advance(current, last + 3, &err), MDS_OK);
+    assert_int_equal(served(depot, &err), last + 1);
+    assert_non_null(strstr(err.text, name));
     assert_false(mds_depot_needs_job(depot));
 
     mds_depot_close(depot);
@@ -433,30 +446,31 @@ test_named_last(void **state)
     mds_buffer_t      record = { 0 };
     mds_generation_t *generation;
     mds_catalog_t    *catalog;
-    mds_file_id_t     first, second;
+    mds_chain_files_t first, second;
     mds_error_t       err;
 
     (void) state;
-    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
-                                          &generation),
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, NULL,
+                                          &err, &generation),
                      MDS_OK);
-    assert_int_equal(mds_generation_commit(generation, NULL, &err, &first),
+    assert_int_equal(mds_generation_commit(generation, &err, &first),
                      MDS_OK);
 
     /* Its list has a base that is not there. */
-    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
-                                          &generation),
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, NULL,
+                                          &err, &generation),
                      MDS_OK);
     assert_int_equal(mds_compile_list(&list, &err, &record), MDS_OK);
     mds_generation_list(generation, (mds_str_t){ 3, "a\0b" }, mds_buffer_str(&record));
-    assert_int_equal(mds_generation_commit(generation, NULL, &err, &second),
+    assert_int_equal(mds_generation_commit(generation, &err, &second),
                      MDS_NOT_FOUND);
     mds_buffer_free(&record);
 
     assert_int_equal(mds_catalog_open(workdir("."), serial, true, &err,
                                       &catalog),
                      MDS_OK);
-    assert_true(mds_file_id_eq(mds_catalog_file_id(catalog), &first));
+    assert_true(mds_file_id_eq(&mds_catalog_files(catalog)->seals[0].file_id,
+                               &first.seals[0].file_id));
     mds_catalog_close(catalog);
 }
 
@@ -468,18 +482,17 @@ test_not_named(void **state)
     const uint64_t    serial = 900001;
     const char       *taken = "catalog/900001.mdb";
     mds_generation_t *generation;
-    mds_file_id_t     before = { .inode = 7 }, file_id = before;
+    mds_chain_files_t files = { .count = 7 };
     mds_error_t       err;
 
     (void) state;
     assert_int_equal(mkdir(workdir(taken), 0755), 0);
-    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, &err,
-                                          &generation),
+    assert_int_equal(mds_generation_begin(workdir("."), serial, 0, NULL,
+                                          &err, &generation),
                      MDS_OK);
-    assert_int_not_equal(mds_generation_commit(generation, NULL, &err,
-                                               &file_id),
+    assert_int_not_equal(mds_generation_commit(generation, &err, &files),
                          MDS_OK);
-    assert_true(mds_file_id_eq(&file_id, &before));
+    assert_int_equal(files.count, 7);
     assert_int_equal(rmdir(workdir(taken)), 0);
 }
 

@@ -115,7 +115,6 @@ main(int argc, char **argv)
     }
 
     printf("%" PRIu64 "\n", mds_catalog_serial(catalog));
-    mds_depot_end(depot);
 
     if (mds_state_open(argv[1], &err, &state) != MDS_OK
         || mds_state_audit(state, &err, &windows) != MDS_OK
