@@ -157,7 +157,7 @@ $d->must('publish', $d->put('home-ios', 'ios'), '--app', $app,
 $d->must('publish', $d->put("fix-$_", "fix $_"), '--app', $app,
     qw(--kind hotfix --version), $_) for 1, 2;
 $d->must('list', 'add', $app, @$_) for ['staff', 'alice', 'bob'],
-    ['beta', qw(erin dave frank grace heidi)], ['lab', 'd0', '--by', 'device'];
+    ['beta', qw(erin dave frank grace)], ['lab', 'd0', '--by', 'device'];
 release('a-3.1.0', 'upgrade', '3.1.0');
 release('a-3.2.0', 'upgrade', '3.2.0', '--list', 'staff');
 release('home-1.3.0', 'bundle', '1.3.0', '--name', 'home');
