@@ -1,5 +1,8 @@
 # make            builds build/ngx_http_mds_module.so, build/mdsctl, build/libmds.a
-# make install    installs the module and mdsctl
+# make install    installs the module, mdsctl, its man pages and units
+# make uninstall  removes what make install has installed
+# make deb        builds Debian packages in build/deb
+# make test-deb   installs, upgrades and removes them in a new Debian
 # make demo       installs missing packages, builds, and runs a demonstration
 # make test       installs missing packages, builds, and runs all tests
 # make prove PROVE=t/nginx/check.t   builds and runs one test (or several)
@@ -15,10 +18,12 @@
 #
 # Missing packages are installed by apt-get. "make deps" installs those that the
 # build needs, and no others. deps-demo, deps-test, deps-tools (lint, fuzz,
-# memcheck) and deps-bench install the rest; the targets call them themselves.
+# memcheck), deps-bench and deps-deb install the rest; the targets call them
+# themselves.
 #
 # NGINX_SRC=DIR   uses another nginx source tree than Debian's nginx-dev
-# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and MODULESDIR have their usual meaning.
+# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR and UNITDIR have their usual
+# meaning.
 
 BUILD     ?= build
 ABS_BUILD  = $(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))
@@ -75,9 +80,12 @@ TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson
+DEB_PACKAGES   = $(BUILD_PACKAGES) nginx debhelper po-debconf fakeroot lintian \
+                 mmdebstrap man-db groff-base bash-completion zsh fish
 
-.PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench install \
-        unit test prove lint asan asan-run memcheck fuzz fuzz-run bench \
+.PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench \
+        deps-deb install install-files uninstall man deb test-deb unit test \
+        prove lint asan asan-run memcheck fuzz fuzz-run bench \
         soak demo demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -334,21 +342,78 @@ deps-demo:  DEPS = $(DEMO_PACKAGES)
 deps-test:  DEPS = $(TEST_PACKAGES)
 deps-tools: DEPS = $(TOOL_PACKAGES)
 deps-bench: DEPS = $(BENCH_PACKAGES)
+deps-deb:   DEPS = $(DEB_PACKAGES)
 
-deps deps-demo deps-test deps-tools deps-bench:
+deps deps-demo deps-test deps-tools deps-bench deps-deb:
 	$(install_missing)
 
+# The man pages, from the descriptions of the commands.
+man: $(BUILD)/mdsctl
+	@mkdir -p $(BUILD)/man
+	@$(BUILD)/mdsctl man > $(BUILD)/man/mdsctl.1
+	@for name in $$($(BUILD)/mdsctl complete -- '' | sed '1d;s/\t.*//'); do \
+	    $(BUILD)/mdsctl man $$name > $(BUILD)/man/mdsctl-$$name.1 || exit 1; \
+	done
+
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+INSTALL_MODULES = $(or $(MODULESDIR),$(shell $(TEST_NGINX_BINARY) -V 2>&1 \
+    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
+
+# What is installed: mode, file, folder, and its name there.
+INSTALLED = 755:$(BUILD)/mdsctl:$(PREFIX)/bin:mdsctl \
+    644:$(BUILD)/$(MODULE).so:$(INSTALL_MODULES):$(MODULE).so \
+    644:$(BUILD)/mod-http-mds.conf:/usr/share/nginx/modules-available:mod-http-mds.conf \
+    644:mdsctl/completion/mdsctl.bash:$(PREFIX)/share/bash-completion/completions:mdsctl \
+    644:mdsctl/completion/_mdsctl:$(PREFIX)/share/zsh/$(ZSH_FOLDER):_mdsctl \
+    644:mdsctl/completion/mdsctl.fish:$(PREFIX)/share/fish/vendor_completions.d:mdsctl.fish \
+    $(foreach page,$(notdir $(wildcard $(BUILD)/man/*.1)), \
+        644:$(BUILD)/man/$(page):$(PREFIX)/share/man/man1:$(page)) \
+    $(foreach unit,$(notdir $(wildcard mdsctl/systemd/*)), \
+        644:$(BUILD)/systemd/$(unit):$(UNITDIR):$(unit))
+
+# Debian's zsh looks for packages' functions elsewhere.
+ZSH_FOLDER = $(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+
 install: all
-	modules=$(MODULESDIR); \
-	test -n "$$modules" || modules=$$($(TEST_NGINX_BINARY) -V 2>&1 \
-	    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'); \
-	test -n "$$modules" || modules=/usr/lib/nginx/modules; \
-	install -d "$(DESTDIR)$$modules" "$(DESTDIR)$(PREFIX)/bin" \
-	&& install -m 644 $(BUILD)/$(MODULE).so "$(DESTDIR)$$modules" \
-	&& install -m 755 $(BUILD)/mdsctl "$(DESTDIR)$(PREFIX)/bin"
+	@$(MAKE) man
+	@$(MAKE) install-files
+
+install-files:
+	@mkdir -p $(BUILD)/systemd
+	@for unit in mdsctl/systemd/*; do \
+	    sed 's|@bindir@|$(PREFIX)/bin|' $$unit \
+	        > $(BUILD)/systemd/$${unit##*/} || exit 1; \
+	done
+	@echo 'load_module modules/$(MODULE).so;' > $(BUILD)/mod-http-mds.conf
+	@for entry in $(INSTALLED); do \
+	    ( IFS=:; set -- $$entry; \
+	      install -D -m $$1 "$$2" "$(DESTDIR)$$3/$$4" ) || exit 1; \
+	done
+
+uninstall:
+	@rm -f "$(DESTDIR)$(PREFIX)"/share/man/man1/mdsctl.1 \
+	    "$(DESTDIR)$(PREFIX)"/share/man/man1/mdsctl-*.1
+	@for entry in $(INSTALLED); do \
+	    ( IFS=:; set -- $$entry; rm -f "$(DESTDIR)$$3/$$4" ) || exit 1; \
+	done
+
+# dpkg-buildpackage writes beside the tree that it builds, so it gets a copy.
+deb: deps-deb
+	rm -rf '$(ABS_BUILD)/deb'
+	mkdir -p '$(ABS_BUILD)/deb/mds'
+	tar -c --exclude=./.git --exclude='./$(BUILD)' . \
+	    | tar -x -C '$(ABS_BUILD)/deb/mds'
+	cd '$(ABS_BUILD)/deb/mds' && unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS \
+	    && DEB_BUILD_OPTIONS="noautodbgsym parallel=$$(nproc)" \
+	    dpkg-buildpackage -b -us -uc
+	lintian --fail-on error,warning '$(ABS_BUILD)'/deb/*.changes
+
+test-deb: deb
+	MDS_BUILD='$(ABS_BUILD)' t/deb/run
 
 clean:
 	@BUILD='$(BUILD)' t/demo/stop --remove
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2> /dev/null)
+-include $(shell find $(BUILD) -path '$(BUILD)/deb' -prune \
+    -o -path '$(BUILD)/test-deb' -prune -o -type f -name '*.d' -print 2> /dev/null)

@@ -144,7 +144,7 @@ my $common = Depot::noise('common', 30_000);
 $d->put("shop-$_.apk", "$common$_")
     for qw(1.0.0 2.9.0 3.1.0 3.2.0 3.3.0);
 $d->put('home.zip', Pack::zip([ 'index.html', '<p>' x 1000 ]));
-$d->put('beta-users.txt', "dave\nerin\n");
+$d->put('beta-users.txt', "dave\nerin\nfrank\ngrace\n");
 $d->put('lab-devices.txt', "d1\nd2\n");
 $d->must('publish', "$dir/shop-$_.apk", '--app', $app, qw(--kind upgrade
     --platform android --version), $_) for qw(2.9.0 3.1.0 3.2.0);

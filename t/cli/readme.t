@@ -68,14 +68,17 @@ done
 exit 1
 END
     program($t, 'service', "[ \"\$*\" = 'nginx start' ]\nexec nginx");
+    my $units = "$dir/root/usr/local/lib/systemd/system";
     program($t, 'systemctl', <<"END");
 case "\$*" in
 'reload nginx') nginx -t 2> /dev/null || nginx -t; nginx -s reload ;;
 'daemon-reload') ;;
-'enable --now '*.timer) [ -s $dir/etc/systemd/system/"\$3" ] ;;
+'enable --now '*.timer) [ -s $units/"\$3" ] ;;
 'start '*.service)
-    sed -n 's/%%/%/g;s/\\\$\\\$/\$/g;s/^ExecStart=//p' \\
-        $dir/etc/systemd/system/"\$2" > $dir/started
+    { sed -n 's/^Environment=/export /p' $units/"\$2"
+      printf 'export MDS_DEPOT=%s MDS_SNAPSHOTS=%s\n' $dir/mds $dir/backups
+      sed -n 's/%%/%/g;s/\\\$\\\$/\$/g;s/^Exec[SC][a-z]*=//p' $units/"\$2" \\
+        | sed 's|/usr/local/bin|$dir/root&|'; } > $dir/started
     [ -s $dir/started ]
     sh -e $dir/started ;;
 *) exit 1 ;;
