@@ -143,6 +143,24 @@ mds_delta_batch_set_target(mds_delta_batch_t *batch, const mds_sha256_t *sha256,
     return status;
 }
 
+/* Returns whether the delta was added since deltas were made last: one file may
+ * be that of several packages, and a change may run again for the whole app. */
+static bool
+mds_delta_batch_has_missing(const mds_delta_batch_t *batch,
+                            const mds_sha256_t *from, const mds_sha256_t *to)
+{
+    mds_delta_item_t key = { .from = *from, .to = *to };
+
+    for (size_t i = batch->item_count - batch->missing; i < batch->item_count;
+         i++) {
+        if (mds_delta_item_cmp(&key, &batch->items[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 mds_status_t
 mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
                     const mds_sha256_t *from, uint64_t from_bytes,
@@ -152,6 +170,10 @@ mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
     void             *items = batch->items;
     mds_delta_item_t *item;
     mds_status_t      status;
+
+    if (mds_delta_batch_has_missing(batch, from, to)) {
+        return MDS_OK;
+    }
 
     if ((status = mds_delta_batch_link(batch, loader->depot, from, err))
             != MDS_OK

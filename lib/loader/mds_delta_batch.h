@@ -62,7 +62,8 @@ mds_delta_batch_find(const mds_delta_batch_t *batch, const mds_sha256_t *from,
 const mds_delta_target_t *mds_delta_batch_target(const mds_delta_batch_t *batch,
                                                  const mds_delta_item_t  *item);
 
-/* Adds a delta that has to be made, once; with the journal locked. */
+/* Adds a delta that has to be made, unless it was added; with the journal
+ * locked. */
 mds_status_t mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
                                  const mds_sha256_t *from, uint64_t from_bytes,
                                  const mds_sha256_t *to, uint64_t to_bytes,
