@@ -181,7 +181,7 @@ mds_store_copy_chunk(void *data, const void *bytes, size_t len,
     return mds_temp_file_write(data, bytes, len, err);
 }
 
-/* Copies a stored file where the file system has no hard links. */
+/* Copies a file, and replaces what has that name. */
 static mds_status_t
 mds_store_copy_out(const char *from, const char *dir, const char *to,
                    mds_error_t *err)
@@ -213,7 +213,10 @@ mds_store_copy_out(const char *from, const char *dir, const char *to,
     return status;
 }
 
-/* Gives a file a second name, in another directory. */
+/* Gives a file a second name, in another directory. It is copied where the
+ * system gives it none: there are file systems without hard links, a file has a
+ * highest number of them, and the kernel may refuse one of another user's file.
+ */
 static mds_status_t
 mds_store_link_or_copy(const char *from, const char *dir, const char *to,
                        mds_error_t *err)
@@ -316,38 +319,44 @@ mds_store_delta(const char *dir, const mds_sha256_t *old_sha256,
     return status;
 }
 
+/* Returns whether a file has the digest. */
+static bool
+mds_store_is_intact(const char *path, const mds_sha256_t *sha256)
+{
+    mds_sha256_t digest;
+    uint64_t     size;
+
+    return mds_sha256_file(path, NULL, NULL, &digest, &size) == MDS_OK
+           && mds_sha256_eq(&digest, sha256);
+}
+
 mds_status_t
-mds_store_put_delta(const char *dir, const char *depot,
-                    const mds_sha256_t *sha256, uint64_t size_bytes,
-                    mds_error_t *err)
+mds_store_put(const char *dir, const char *depot, const mds_sha256_t *sha256,
+              mds_error_t *err)
 {
     char         hex[MDS_SHA256_HEX + 1];
     uint64_t     size;
     mds_path_t   from, to, files;
     mds_status_t status;
 
-    if (mds_store_has(depot, sha256, NULL, &size) == MDS_OK) {
-        if (size == size_bytes) {
-            return MDS_OK;
-        }
-
-        return mds_fail(err, MDS_DAMAGED, "file %s is damaged",
-                        mds_sha256_hex(sha256, hex));
-    }
-
     if ((status
          = mds_path(&from, err, "%s/%s", dir, mds_sha256_hex(sha256, hex)))
             != MDS_OK
         || (status = mds_store_path(depot, sha256, err, &to)) != MDS_OK
-        || (status = mds_store_files(depot, err, &files)) != MDS_OK
-        || (status
-            = mds_store_link_or_copy(from.text, files.text, to.text, err))
-               != MDS_OK)
+        || (status = mds_store_files(depot, err, &files)) != MDS_OK)
     {
         return status;
     }
 
-    return mds_file_sync_dir(files.text, err);
+    if (mds_store_has(depot, sha256, NULL, &size) == MDS_OK) {
+        return mds_store_is_intact(to.text, sha256)
+                   ? MDS_OK
+                   : mds_store_copy_out(from.text, files.text, to.text, err);
+    }
+
+    status = mds_store_link_or_copy(from.text, files.text, to.text, err);
+
+    return status == MDS_OK ? mds_file_sync_dir(files.text, err) : status;
 }
 
 mds_status_t

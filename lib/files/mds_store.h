@@ -107,12 +107,11 @@ mds_store_delta(const char *dir, const mds_sha256_t *old_sha256,
                 mds_progress_t *progress, mds_error_t *err,
                 mds_sha256_t *sha256, uint64_t *size_bytes) MDS_MUST_CHECK;
 
-/* Puts such a delta into the store, durably. MDS_DAMAGED: another file of its
- * name is there. */
+/* Puts a file of such a directory into the store, durably, unless it is there.
+ * A file of its name that is damaged is replaced. */
 mds_status_t
-mds_store_put_delta(const char *dir, const char *depot,
-                    const mds_sha256_t *sha256, uint64_t size_bytes,
-                    mds_error_t *err) MDS_MUST_CHECK;
+mds_store_put(const char *dir, const char *depot, const mds_sha256_t *sha256,
+              mds_error_t *err) MDS_MUST_CHECK;
 
 /*
  * Removes unfinished files, and directories that no loader holds

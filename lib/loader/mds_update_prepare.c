@@ -23,8 +23,8 @@ mds_prepare_take(mds_update_t *u, const mds_delta_item_t *item,
     entry->worth = mds_delta_worth(item->bytes, target->compressed_bytes);
 
     if (entry->worth) {
-        status = mds_store_put_delta(u->batch->work.path.text, loader->depot,
-                                     &item->sha256, item->bytes, err);
+        status = mds_store_put(u->batch->work.path.text, loader->depot,
+                               &item->sha256, err);
     }
 
     if (status == MDS_OK && entry->worth) {

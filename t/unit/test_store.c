@@ -353,11 +353,11 @@ test_delta(void **state)
     assert_int_equal(workdir_count("aside", MDS_TEMP_PREFIX), 0);
     assert_int_equal(workdir_count("depot/files", ""), before);
 
-    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
-                                         &sha256, size, &err),
+    assert_int_equal(mds_store_put(workdir("aside"), workdir("depot"), &sha256,
+                                   &err),
                      MDS_OK);
-    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
-                                         &sha256, size, &err),
+    assert_int_equal(mds_store_put(workdir("aside"), workdir("depot"), &sha256,
+                                   &err),
                      MDS_OK);
     assert_int_equal(workdir_count("depot/files", ""), before + 1);
     assert_int_equal(stat_of(stored(&sha256, "")).st_size, size);
@@ -367,10 +367,69 @@ test_delta(void **state)
                                      workdir("patched"), 200000, &err),
                      MDS_OK);
     assert_true(workdir_same("new", "patched"));
+}
 
-    assert_int_equal(mds_store_put_delta(workdir("aside"), workdir("depot"),
-                                         &sha256, size + 1, &err),
-                     MDS_DAMAGED);
+static void
+put(const mds_sha256_t *sha256)
+{
+    assert_int_equal(mds_store_put(workdir("aside"), workdir("depot"), sha256,
+                                   &err),
+                     MDS_OK);
+}
+
+/* A delta that is made again replaces a damaged one of its name. */
+static void
+test_put_replaces_damaged(void **state)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    uint64_t     size = 7;
+    mds_sha256_t old = add("old"), new = add("new"), sha256;
+
+    (void) state;
+    assert_true(shell("rm -rf aside; mkdir aside"));
+    link_aside(&old);
+    link_aside(&new);
+    assert_int_equal(delta(&old, &new, MDS_ZSTD_FAST, &sha256, &size), MDS_OK);
+    (void) mds_sha256_hex(&sha256, hex);
+
+    assert_true(shell("rm -f depot/files/%1$s; echo cut >depot/files/%1$s",
+                      hex));
+    put(&sha256);
+    assert_true(shell("cmp aside/%1$s depot/files/%1$s", hex));
+
+    assert_true(shell("rm -f depot/files/%1$s; head -c %2$u /dev/zero"
+                      " >depot/files/%1$s",
+                      hex, (unsigned) size));
+    assert_false(shell("cmp aside/%1$s depot/files/%1$s", hex));
+    put(&sha256);
+    assert_true(shell("cmp aside/%1$s depot/files/%1$s", hex));
+    assert_int_equal(stat_of(stored(&sha256, "")).st_mode & 07777, 0444);
+    assert_int_equal(workdir_count("depot/files", MDS_TEMP_PREFIX), 0);
+}
+
+/* A file is copied where there can be no hard link to it. */
+static void
+test_link_copies(void **state)
+{
+    char         hex[MDS_SHA256_HEX + 1];
+    char         dir[] = "/dev/shm/mds-test-store-XXXXXX";
+    mds_sha256_t old = add("old");
+    struct stat  st;
+
+    (void) state;
+
+    if (mkdtemp(dir) == NULL) {
+        skip();
+    }
+
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(mds_store_link(workdir("depot"), &old, dir, &err), MDS_OK);
+    assert_true(shell("cmp old %s/%s", dir, mds_sha256_hex(&old, hex)));
+    assert_true(shell("rm -r %s", dir));
+
+    if (st.st_dev == stat_of("depot").st_dev) {
+        skip();
+    }
 }
 
 /* A delta from other bytes than those of the digest would fit no device. */
@@ -446,6 +505,8 @@ main(void)
         cmocka_unit_test(test_minisign),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_put_replaces_damaged),
+        cmocka_unit_test(test_link_copies),
         cmocka_unit_test(test_delta_of_damaged),
         cmocka_unit_test(test_sweep_work_dir),
         cmocka_unit_test(test_sweep),
