@@ -288,6 +288,19 @@ ngx_http_mds_registry_event_handler(ngx_event_t *event)
     }
 }
 
+void
+ngx_http_mds_registry_log_set_aside(const ngx_http_mds_registry_t *registry,
+                                    const mds_registry_merged_t   *merged)
+{
+    if (merged->set_aside > 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mds depot \"%V\": %uL files of \"state/devices\" cannot"
+                      " be read and are renamed to \"damaged-...\": %s",
+                      &registry->depot->path, merged->set_aside,
+                      merged->why.text);
+    }
+}
+
 /* Finishes a merge that is done: logs a failure and counts dropped devices. */
 static void
 ngx_http_mds_registry_finish_merge(ngx_http_mds_registry_t *registry,
@@ -308,14 +321,7 @@ ngx_http_mds_registry_finish_merge(ngx_http_mds_registry_t *registry,
 
     merge->last = merge->status;
 
-    if (merge->merged.set_aside > 0) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\": %uL files of \"state/devices\" cannot"
-                      " be read and are renamed to \"damaged-...\": %s",
-                      &registry->depot->path, merge->merged.set_aside,
-                      merge->merged.why.text);
-    }
-
+    ngx_http_mds_registry_log_set_aside(registry, &merge->merged);
     ngx_http_mds_registry_count_dropped(registry, merge->merged.dropped,
                                         NGX_HTTP_MDS_NO_ROOM);
 }

@@ -59,7 +59,8 @@ static mds_status_t
 ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
                                const char *path, mds_error_t *err)
 {
-    mds_device_files_t files;
+    mds_device_files_t    files;
+    mds_registry_merged_t merged = { 0 };
     mds_status_t status = mds_device_folder_open(path, err, &registry->dir);
 
     if (status == MDS_NOT_FOUND) {
@@ -77,6 +78,9 @@ ngx_http_mds_registry_try_open(ngx_http_mds_registry_t *registry,
     if (fstat(registry->dir, &registry->folder) != 0) {
         return mds_fail_errno(err, "stat \"state/devices\"");
     }
+
+    mds_registry_set_foreign_aside(registry->dir, &merged);
+    ngx_http_mds_registry_log_set_aside(registry, &merged);
 
     status = ngx_http_mds_registry_bind(registry, err);
 
@@ -209,11 +213,13 @@ ngx_http_mds_registry_look(ngx_http_mds_registry_t *registry)
         mds_device_files_free(&files);
     }
 
-    if (status == MDS_OK && registry->kept > 0) {
+    /* Without its counts, the folder is opened anew, which writes them. */
+    registry->lost
+        = mds_registry_counts_read(registry->dir).folder != registry->number;
+
+    if (status == MDS_OK && registry->kept > 0 && !registry->lost) {
         status = ngx_http_mds_registry_write_count(registry);
     }
 
-    registry->lost
-        = mds_registry_counts_read(registry->dir).folder != registry->number;
     registry->status = status;
 }

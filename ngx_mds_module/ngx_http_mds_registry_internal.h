@@ -51,6 +51,11 @@ struct ngx_http_mds_registry_s {
 void
 ngx_http_mds_registry_open(ngx_http_mds_registry_t *registry, const char *path);
 
+/* Logs that files were set aside, if any were. */
+void
+ngx_http_mds_registry_log_set_aside(const ngx_http_mds_registry_t *registry,
+                                    const mds_registry_merged_t   *merged);
+
 /* Returns whether the open folder still has its name. */
 ngx_uint_t ngx_http_mds_registry_is_current(ngx_http_mds_registry_t *registry,
                                             const char              *path);

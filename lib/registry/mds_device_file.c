@@ -154,6 +154,15 @@ mds_device_file_check(int dir, const char *name, const struct stat *st,
     return MDS_OK;
 }
 
+/* Returns whether errno is that of open() for a link, a socket, a device, or a
+ * directory that is opened for writing. */
+static bool
+mds_errno_is_irregular(void)
+{
+    return errno == ELOOP || errno == ENXIO || errno == ENODEV
+           || errno == EISDIR;
+}
+
 /* Gives a new file to the folder's owner. */
 static mds_status_t
 mds_device_file_give(int dir, int fd, const char *name, mds_error_t *err)
@@ -215,9 +224,16 @@ mds_device_file_open(int dir, const char *name, int flags, mds_error_t *err,
         }
     }
 
-    if (opened < 0 && errno == ELOOP) {
+    if (opened < 0 && mds_errno_is_irregular()) {
         return mds_fail(err, MDS_INVALID,
                         "\"state/devices/%s\" must be a regular file", name);
+    }
+
+    if (opened < 0 && errno == EIO) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "\"state/devices/%s\" cannot be opened: the disk has an"
+                        " error",
+                        name);
     }
 
     if (opened < 0 || fstat(opened, &st) != 0) {
@@ -266,9 +282,19 @@ mds_device_file_commit(int dir, int fd, const char *temp, const char *name,
 mds_status_t
 mds_device_file_set_aside(int dir, const char *name, mds_error_t *err)
 {
-    char to[sizeof(MDS_DEVICE_DAMAGED_PREFIX) + MDS_DEVICE_NAME_BYTES];
+    char     to[sizeof(MDS_DEVICE_DAMAGED_PREFIX) + MDS_DEVICE_NAME_BYTES + 9];
+    uint32_t random;
 
     (void) snprintf(to, sizeof(to), MDS_DEVICE_DAMAGED_PREFIX "%s", name);
+
+    if (renameat(dir, name, dir, to) == 0 || errno == ENOENT) {
+        return MDS_OK;
+    }
+
+    /* A file cannot replace a directory, and the other way around. */
+    mds_random(&random, sizeof(random));
+    (void) snprintf(to, sizeof(to), MDS_DEVICE_DAMAGED_PREFIX "%s-%08" PRIx32,
+                    name, random);
 
     return renameat(dir, name, dir, to) == 0 || errno == ENOENT
                ? MDS_OK
@@ -303,9 +329,19 @@ mds_device_file_read(int fd, const char *name, uint64_t offset, void *data,
                      size_t len, mds_error_t *err)
 {
     mds_device_path_t path;
+    mds_status_t      status;
 
     mds_device_path(&path, name);
-    return mds_file_read_at(fd, path.text, offset, data, len, err);
+    errno = 0;
+    status = mds_file_read_at(fd, path.text, offset, data, len, err);
+
+    /* A disk that has lost a part of the file will not have it the next time.
+     */
+    return status == MDS_IO && errno == EIO
+               ? mds_fail(err, MDS_DAMAGED,
+                          "\"%s\" cannot be read: the disk has an error",
+                          path.text)
+               : status;
 }
 
 mds_status_t

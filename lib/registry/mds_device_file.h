@@ -39,8 +39,8 @@ mds_device_file_kind_t
 mds_device_file_parse(const char *name, mds_device_file_t *file);
 
 /* Opens a file for reading, or for both with O_RDWR, which adds O_CREAT.
- * Returns MDS_INVALID if it is not a regular file, or belongs to another user.
- */
+ * Returns MDS_INVALID if it is not a regular file, or belongs to another user;
+ * MDS_DAMAGED if the disk has an error there. */
 mds_status_t
 mds_device_file_open(int dir, const char *name, int flags, mds_error_t *err,
                      int *fd, uint64_t *bytes) MDS_MUST_CHECK;
@@ -64,7 +64,8 @@ mds_status_t mds_device_file_set_aside(int dir, const char *name,
 mds_status_t mds_device_file_write(int fd, const char *name, const void *data,
                                    size_t len, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Reads len bytes at an offset. Returns MDS_DAMAGED if the file is shorter. */
+/* Reads len bytes at an offset. Returns MDS_DAMAGED if the file is shorter, or
+ * the disk has an error there. */
 mds_status_t
 mds_device_file_read(int fd, const char *name, uint64_t offset, void *data,
                      size_t len, mds_error_t *err) MDS_MUST_CHECK;

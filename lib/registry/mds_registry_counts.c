@@ -10,7 +10,6 @@
 #include "base/mds_endian.h"
 #include "base/mds_siphash.h"
 
-#define MDS_COUNTS_FILE "counts"
 #define MDS_COUNTS_MAGIC "mdscnt1"
 
 typedef struct MDS_PACKED {
@@ -36,8 +35,8 @@ mds_counts_parse(int fd)
 {
     mds_counts_record_t record;
 
-    if (mds_device_file_read(fd, MDS_COUNTS_FILE, 0, &record, sizeof(record),
-                             NULL)
+    if (mds_device_file_read(fd, MDS_REGISTRY_COUNTS, 0, &record,
+                             sizeof(record), NULL)
             != MDS_OK
         || memcmp(record.magic, MDS_COUNTS_MAGIC, sizeof(record.magic)) != 0
         || mds_load_be64(record.hash) != mds_counts_hash(&record))
@@ -60,7 +59,8 @@ mds_registry_counts_read(int dir)
     uint64_t              bytes;
     int                   fd;
 
-    if (mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDONLY, NULL, &fd, &bytes)
+    if (mds_device_file_open(dir, MDS_REGISTRY_COUNTS, O_RDONLY, NULL, &fd,
+                             &bytes)
         == MDS_OK)
     {
         counts = mds_counts_parse(fd);
@@ -97,8 +97,8 @@ mds_counts_write(int fd, const mds_registry_counts_t *counts, mds_error_t *err)
     mds_store_be64(record.ttl_ms, (uint64_t) counts->ttl_ms);
     mds_store_be64(record.hash, mds_counts_hash(&record));
 
-    return mds_device_file_write(fd, MDS_COUNTS_FILE, &record, sizeof(record),
-                                 err);
+    return mds_device_file_write(fd, MDS_REGISTRY_COUNTS, &record,
+                                 sizeof(record), err);
 }
 
 mds_status_t
@@ -108,8 +108,8 @@ mds_registry_counts_add(int dir, const mds_registry_counts_t *add,
     mds_registry_counts_t sum;
     uint64_t              bytes;
     int                   fd;
-    mds_status_t          status
-        = mds_device_file_open(dir, MDS_COUNTS_FILE, O_RDWR, err, &fd, &bytes);
+    mds_status_t status = mds_device_file_open(dir, MDS_REGISTRY_COUNTS, O_RDWR,
+                                               err, &fd, &bytes);
 
     if (status != MDS_OK) {
         return status;

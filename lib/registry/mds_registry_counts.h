@@ -8,6 +8,8 @@
 
 #include "registry/mds_device_folder.h"
 
+#define MDS_REGISTRY_COUNTS "counts"
+
 typedef struct {
     uint64_t folder; /* a number that no other folder has; 0: not known */
     uint64_t dropped;

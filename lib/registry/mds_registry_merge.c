@@ -47,6 +47,11 @@ mds_upkeep_begin(mds_upkeep_t *upkeep, const char *lock, mds_error_t *err,
     *merged = (mds_registry_merged_t){ 0 };
     status = mds_device_lock(upkeep->dir, lock, false, err, &upkeep->lock);
 
+    if (mds_status_is_unreadable(status)) {
+        mds_registry_set_foreign_aside(upkeep->dir, merged);
+        status = mds_device_lock(upkeep->dir, lock, false, err, &upkeep->lock);
+    }
+
     if (status == MDS_OK && upkeep->lock < 0) {
         merged->busy = true;
         return MDS_AGAIN;

@@ -5,8 +5,10 @@
 #include "registry/mds_registry_upkeep.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "registry/mds_registry_counts.h"
 #include "registry/mds_registry_upkeep_internal.h"
 
 /* Define the bytes, the files, or the age at which logs are merged. */
@@ -87,6 +89,62 @@ mds_registry_look(int dir, const mds_device_files_t *files,
         .merge_logs = mds_logs_are_due(dir, files, limits, now_ms),
         .merge_runs = mds_runs_are_due(files, limits, now_ms),
     };
+}
+
+/* Foreign files */
+
+static bool
+mds_file_is_unreadable(int dir, const char *name, mds_error_t *why)
+{
+    uint64_t     bytes;
+    int          fd;
+    mds_status_t status
+        = mds_device_file_open(dir, name, O_RDONLY, why, &fd, &bytes);
+
+    if (status == MDS_OK) {
+        close(fd);
+    }
+
+    return mds_status_is_unreadable(status);
+}
+
+/* Sets a file aside under a lock of the folder: another process may have
+ * replaced it meanwhile, and its new file must stay. */
+static void
+mds_foreign_set_aside(int dir, const char *name, mds_registry_merged_t *merged)
+{
+    mds_error_t why;
+    int         folder;
+
+    if (!mds_file_is_unreadable(dir, name, &why)) {
+        return;
+    }
+
+    folder = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0
+        && mds_file_is_unreadable(dir, name, &why)
+        && mds_device_file_set_aside(dir, name, NULL) == MDS_OK
+        && merged->set_aside++ == 0)
+    {
+        merged->why = why;
+    }
+
+    if (folder >= 0) {
+        close(folder);
+    }
+}
+
+void
+mds_registry_set_foreign_aside(int dir, mds_registry_merged_t *merged)
+{
+    static const char *const names[]
+        = { MDS_REGISTRY_COUNTS, MDS_REGISTRY_WORKERS_LOCK, MDS_LOGS_LOCK,
+            MDS_RUNS_LOCK };
+
+    for (size_t i = 0; i < mds_nelems(names); i++) {
+        mds_foreign_set_aside(dir, names[i], merged);
+    }
 }
 
 /* Forgetting */

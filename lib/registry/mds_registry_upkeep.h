@@ -67,6 +67,10 @@ typedef struct {
     mds_error_t why;       /* the first of them could not */
 } mds_registry_merged_t;
 
+/* Sets files aside that cannot be read and have the names of the counts or of a
+ * lock, so that these can be created. Adds them to merged. */
+void mds_registry_set_foreign_aside(int dir, mds_registry_merged_t *merged);
+
 /* Each merges what is due. *stop ends the merge soon, and nothing is lost. A
  * file that cannot be read is renamed to "damaged-NAME". */
 mds_status_t

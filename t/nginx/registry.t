@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::UNIX;
 use LoadGen;
 use JSON::PP;
 use MDS;
@@ -345,5 +346,29 @@ $t->write('clock', 60 * 3_600_000);
 ok($t->wait_for(sub { glob "$folder/damaged-run-*" }), '... it is set aside');
 becomes(sub { $t->get("$check&device=new&user=new&platform=android&version=3.0");
     devices_of('new') }, 'new android 3.0', '... and learned again');
+
+# --- foreign files do not stop registration
+
+sub socket_at {
+    my ($name) = @_;
+    unlink "$folder/$name";
+    my $socket = IO::Socket::UNIX->new(Local => "$folder/$name", Listen => 1)
+        or die "$name: $!";
+}
+sub aside { scalar(() = $t->error_log =~ /can(?:not) be read and are renamed/g) }
+
+my $renamed = aside();
+$t->stop;
+socket_at($_) for 'counts', 'workers.lock', 'log-00000000000000ff-00000001';
+$t->start($t->{http});
+becomes(sub { $t->get("$check&device=late&user=late&platform=ios&version=1.0");
+    -e "$folder/damaged-log-00000000000000ff-00000001" && devices_of('late') }, 'late ios 1.0',
+    'sockets for the counts, a lock and a log: devices are registered');
+is(aside() - $renamed, 2, '... which is logged once for each cause');
+ok(-S "$folder/damaged-$_", "... $_ is set aside") for 'counts', 'workers.lock';
+socket_at('counts');
+becomes(sub { $t->get("$check&device=last&user=last&platform=ios&version=1.0");
+    -f "$folder/counts" && devices_of('last') }, 'last ios 1.0',
+    '... and one that is made meanwhile');
 
 $t->finish;

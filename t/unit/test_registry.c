@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -733,6 +734,18 @@ test_users_order(void **unused)
 
 /* --- foreign files, which stop no merge */
 
+#define SOCKET "a socket"
+
+static void
+make_foreign(const char *make_it, const char *name)
+{
+    if (strcmp(make_it, SOCKET) == 0) {
+        assert_int_equal(mknodat(dir, name, S_IFSOCK | 0600, 0), 0);
+    } else {
+        assert_true(shell("cd state/devices && %s %s", make_it, name));
+    }
+}
+
 /* Checks that a merge of logs sets a file aside, and merges all others. */
 static void
 check_set_aside(const char *name, const char *why)
@@ -763,10 +776,11 @@ test_set_aside(void **unused)
 {
     static const char *const prefixes[] = { "log", "forget", "forgot" };
     static const char *const makes[]
-        = { "mkfifo", "mkdir", "ln -s /dev/zero", "truncate -s 1T" };
+        = { "mkfifo", "mkdir", "ln -s /dev/zero", "truncate -s 1T", SOCKET };
     static const char *const whys[]
         = { "must be a regular file", "must be a regular file",
-            "must be a regular file", "must have at most" };
+            "must be a regular file", "must have at most",
+            "must be a regular file" };
     mds_device_files_t files;
     int64_t            seen_ms = 0;
     char               name[64];
@@ -778,7 +792,7 @@ test_set_aside(void **unused)
 
         snprintf(name, sizeof(name), "%s-00000000000000ff-%08zx",
                  prefixes[i / mds_nelems(makes)], i);
-        assert_true(shell("cd state/devices && %s %s", make_it, name));
+        make_foreign(make_it, name);
 
         /* Registration goes on meanwhile. */
         files = list_files();
@@ -818,7 +832,50 @@ test_set_aside(void **unused)
     set_clock(now_ms + 2 * DAY);
     assert_int_equal(merge_runs().set_aside, 0);
     assert_int_equal(workdir_count("state/devices", "damaged-run-"), 2);
-    assert_int_equal(count_devices(), 15);
+    assert_int_equal(count_devices(), 18);
+}
+
+/* Nothing stands in the place of a lock or of the counts for long. */
+static void
+test_foreign_names(void **unused)
+{
+    static const char *const makes[]
+        = { "mkfifo", "mkdir", "ln -s /dev/zero", SOCKET };
+    static const char *const names[]
+        = { "counts", "workers.lock", "logs.lock", "runs.lock" };
+    mds_registry_counts_t add = { .dropped = 1 }, counts;
+
+    (void) unused;
+
+    for (size_t i = 0; i < mds_nelems(makes) * mds_nelems(names); i++) {
+        const char           *name = names[i / mds_nelems(makes)];
+        mds_registry_merged_t merged = { 0 };
+        int                   lock;
+
+        assert_true(shell("rm -rf state/devices/%s", name));
+        make_foreign(makes[i % mds_nelems(makes)], name);
+        mds_registry_set_foreign_aside(dir, &merged);
+        assert_int_equal(merged.set_aside, 1);
+        assert_non_null(strstr(merged.why.text, "must be a regular file"));
+        assert_non_null(strstr(merged.why.text, name));
+        assert_int_equal(mds_registry_counts_add(dir, &add, &err, &counts),
+                         MDS_OK);
+        assert_int_equal(
+            mds_device_lock(dir, "workers.lock", true, &err, &lock), MDS_OK);
+        close(lock);
+        see("d", "u", "1");
+        merge_logs();
+        merge_runs();
+        mds_registry_set_foreign_aside(dir, &merged);
+        assert_int_equal(merged.set_aside, 1);
+    }
+
+    /* A merge finds that of its lock by itself. */
+    assert_true(shell("rm state/devices/logs.lock"));
+    make_foreign(SOCKET, "logs.lock");
+    see("e", "u", "1");
+    assert_int_equal(merge_logs().set_aside, 1);
+    assert_int_equal(count_devices(), 2);
 }
 
 /* A merge has only so many logs open; the next takes the others. */
@@ -1180,15 +1237,14 @@ static void
 test_irregular(void **unused)
 {
     static const char *const makes[]
-        = { "mkfifo", "mkdir", "ln -s /dev/zero" };
+        = { "mkfifo", "mkdir", "ln -s /dev/zero", SOCKET };
     mds_registry_t *registry;
 
     (void) unused;
 
     for (size_t i = 0; i < mds_nelems(makes); i++) {
-        assert_true(shell("cd state/devices && rm -rf log-* &&"
-                          " %s log-00000000000000ff-0000000a",
-                          makes[i]));
+        assert_true(shell("rm -rf state/devices/log-*"));
+        make_foreign(makes[i], "log-00000000000000ff-0000000a");
         assert_int_equal(mds_registry_open(workdir("."), &err, &registry),
                          MDS_INVALID);
         assert_non_null(strstr(err.text, "must be a regular file"));
@@ -1241,7 +1297,7 @@ main(void)
         TEST(names),        TEST(model),
         TEST(leaves_disk),  TEST(stays_forgotten),
         TEST(clock_ahead),  TEST(torn_log),
-        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(many_logs), TEST(log_taken),
+        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(foreign_names), TEST(many_logs), TEST(log_taken),
         TEST(killed_merge), TEST(counts), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),
