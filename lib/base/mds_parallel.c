@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,18 +117,40 @@ mds_parallel_wait(mds_parallel_state_t *state)
     pthread_mutex_unlock(&state->mutex);
 }
 
+/* Returns the memory of the machine, or of the container. */
+static uint64_t
+mds_parallel_memory_bytes(void)
+{
+    uint64_t bytes
+        = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
+    unsigned long long limit;
+    FILE              *file = fopen("/sys/fs/cgroup/memory.max", "re");
+
+    if (file != NULL) {
+        if (fscanf(file, "%llu", &limit) == 1 && limit < bytes) {
+            bytes = limit;
+        }
+
+        fclose(file);
+    }
+
+    return bytes;
+}
+
 static unsigned
 mds_parallel_count_threads(const mds_parallel_t *parallel)
 {
     long   cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t threads = parallel->threads;
+    size_t fitting = mds_parallel_fitting(mds_parallel_memory_bytes(),
+                                          parallel->task_bytes);
 
     if (threads == 0) {
         threads = cores < 1 ? 1 : (size_t) cores;
     }
 
-    if (threads > MDS_PARALLEL_MAX) {
-        threads = MDS_PARALLEL_MAX;
+    if (threads > fitting) {
+        threads = fitting;
     }
 
     return (unsigned) (threads < parallel->count ? threads : parallel->count);

@@ -23,10 +23,24 @@ typedef struct {
      * the last task. May be NULL. */
     void (*wait_step)(void *data);
 
-    void    *data;    /* for both */
-    size_t   count;   /* of tasks; they are begun in order */
-    unsigned threads; /* at most; 0: one for each core */
+    void    *data;       /* for both */
+    size_t   count;      /* of tasks; they are begun in order */
+    unsigned threads;    /* at most; 0: one for each core */
+    uint64_t task_bytes; /* of memory that one takes at most; 0: very few */
 } mds_parallel_t;
+
+/* Returns how many threads run tasks of that size in a memory of that size: of
+ * which they take half at most, and one thread whatever it takes. */
+static inline uint64_t
+mds_parallel_fitting(uint64_t memory_bytes, uint64_t task_bytes)
+{
+    uint64_t fitting
+        = task_bytes == 0 ? MDS_PARALLEL_MAX : memory_bytes / 2 / task_bytes;
+
+    return fitting == 0                 ? 1
+           : fitting < MDS_PARALLEL_MAX ? fitting
+                                        : MDS_PARALLEL_MAX;
+}
 
 /* Runs all tasks. Returns the failure of the first task, in order, that failed.
  */

@@ -50,6 +50,18 @@ mds_delta_work(mds_zstd_level_t level, uint64_t old_bytes, uint64_t new_bytes)
     return (level == MDS_ZSTD_FAST ? packed : 2 * packed) + new_bytes;
 }
 
+/*
+ * Returns the memory that mds_delta_make() takes at most: zstd's tables, its
+ * window, which spans the larger file, and the old file.
+ */
+static inline uint64_t
+mds_delta_memory(uint64_t old_bytes, uint64_t new_bytes)
+{
+    uint64_t larger = old_bytes > new_bytes ? old_bytes : new_bytes;
+
+    return ((uint64_t) 192 << 20) + 2 * larger + old_bytes;
+}
+
 /* Gives the digest of the old file that a delta names. */
 mds_status_t mds_delta_read_old(const char *delta_path, mds_error_t *err,
                                 mds_sha256_t *old_sha256) MDS_MUST_CHECK;

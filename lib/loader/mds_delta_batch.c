@@ -28,21 +28,45 @@ typedef struct {
     size_t             count;
     mds_progress_t    *progress; /* may be NULL */
     uint64_t           total;
+    uint64_t           task_bytes; /* of memory, of the largest task */
 } mds_delta_run_t;
 
-void
-mds_delta_batch_init(mds_delta_batch_t *batch, mds_zstd_level_t level,
-                     unsigned threads)
+static mds_delta_target_t *
+mds_delta_batch_targets(const mds_delta_batch_t *batch)
 {
-    *batch = (mds_delta_batch_t){ .level = level, .threads = threads };
+    return (mds_delta_target_t *) batch->targets.data;
+}
+
+static size_t
+mds_delta_batch_target_count(const mds_delta_batch_t *batch)
+{
+    return batch->targets.len / sizeof(mds_delta_target_t);
+}
+
+static mds_delta_item_t *
+mds_delta_batch_items(const mds_delta_batch_t *batch)
+{
+    return (mds_delta_item_t *) batch->items.data;
+}
+
+size_t
+mds_delta_batch_count(const mds_delta_batch_t *batch)
+{
+    return batch->items.len / sizeof(mds_delta_item_t);
+}
+
+void
+mds_delta_batch_init(mds_delta_batch_t *batch, mds_zstd_level_t level)
+{
+    *batch = (mds_delta_batch_t){ .level = level };
 }
 
 void
 mds_delta_batch_free(mds_delta_batch_t *batch)
 {
     mds_work_dir_remove(&batch->work);
-    free(batch->targets);
-    free(batch->items);
+    mds_buffer_free(&batch->targets);
+    mds_buffer_free(&batch->items);
 }
 
 static int
@@ -59,11 +83,11 @@ mds_delta_batch_find(const mds_delta_batch_t *batch, const mds_sha256_t *from,
                      const mds_sha256_t *to)
 {
     mds_delta_item_t  key = { .from = *from, .to = *to };
-    mds_delta_item_t *item
-        = batch->item_count == 0
-              ? NULL
-              : bsearch(&key, batch->items, batch->item_count - batch->missing,
-                        sizeof(key), mds_delta_item_cmp);
+    size_t            made = mds_delta_batch_count(batch) - batch->missing;
+    mds_delta_item_t *item = made == 0
+                                 ? NULL
+                                 : bsearch(&key, batch->items.data, made,
+                                           sizeof(key), mds_delta_item_cmp);
 
     return item != NULL && item->made ? item : NULL;
 }
@@ -72,7 +96,7 @@ const mds_delta_target_t *
 mds_delta_batch_target(const mds_delta_batch_t *batch,
                        const mds_delta_item_t  *item)
 {
-    return &batch->targets[item->target];
+    return &mds_delta_batch_targets(batch)[item->target];
 }
 
 /* Links a package into the directory, which is made for the first one. */
@@ -96,51 +120,29 @@ mds_delta_batch_link(mds_delta_batch_t *batch, const char *depot,
                : status;
 }
 
-/* Makes room for one more; the sizes are powers of two. */
-static mds_status_t
-mds_delta_batch_grow(void **items, size_t count, size_t size, mds_error_t *err)
-{
-    void *grown;
-
-    if (count > 0 && (count & (count - 1)) != 0) {
-        return MDS_OK;
-    }
-
-    grown = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
-    if (grown == NULL) {
-        return mds_fail_memory(err);
-    }
-
-    *items = grown;
-    return MDS_OK;
-}
-
 /* Finds the target, or adds it. Deltas to one package are added in a row. */
 static mds_status_t
 mds_delta_batch_set_target(mds_delta_batch_t *batch, const mds_sha256_t *sha256,
                            uint64_t bytes, mds_error_t *err, size_t *index)
 {
-    size_t       count = batch->target_count;
-    void        *targets = batch->targets;
-    mds_status_t status;
+    size_t             count = mds_delta_batch_target_count(batch);
+    mds_delta_target_t target = { .sha256 = *sha256, .bytes = bytes };
 
-    if (count > 0 && mds_sha256_eq(&batch->targets[count - 1].sha256, sha256)) {
+    if (count > 0
+        && mds_sha256_eq(&mds_delta_batch_targets(batch)[count - 1].sha256,
+                         sha256))
+    {
         *index = count - 1;
         return MDS_OK;
     }
 
-    status
-        = mds_delta_batch_grow(&targets, count, sizeof(*batch->targets), err);
-    batch->targets = targets;
-
-    if (status == MDS_OK) {
-        batch->targets[count]
-            = (mds_delta_target_t){ .sha256 = *sha256, .bytes = bytes };
-        batch->target_count++;
-        *index = count;
+    mds_buffer_add(&batch->targets, &target, sizeof(target));
+    if (mds_buffer_failed(&batch->targets)) {
+        return mds_fail_memory(err);
     }
 
-    return status;
+    *index = count;
+    return MDS_OK;
 }
 
 /* Returns whether the delta was added since deltas were made last: one file may
@@ -149,11 +151,12 @@ static bool
 mds_delta_batch_has_missing(const mds_delta_batch_t *batch,
                             const mds_sha256_t *from, const mds_sha256_t *to)
 {
-    mds_delta_item_t key = { .from = *from, .to = *to };
+    const mds_delta_item_t *items = mds_delta_batch_items(batch);
+    size_t                  count = mds_delta_batch_count(batch);
+    mds_delta_item_t        key = { .from = *from, .to = *to };
 
-    for (size_t i = batch->item_count - batch->missing; i < batch->item_count;
-         i++) {
-        if (mds_delta_item_cmp(&key, &batch->items[i]) == 0) {
+    for (size_t i = count - batch->missing; i < count; i++) {
+        if (mds_delta_item_cmp(&key, &items[i]) == 0) {
             return true;
         }
     }
@@ -166,10 +169,10 @@ mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
                     const mds_sha256_t *from, uint64_t from_bytes,
                     const mds_sha256_t *to, uint64_t to_bytes, mds_error_t *err)
 {
-    size_t            target = 0;
-    void             *items = batch->items;
-    mds_delta_item_t *item;
-    mds_status_t      status;
+    mds_delta_item_t item
+        = { .from = *from, .to = *to, .from_bytes = from_bytes };
+    mds_delta_target_t *target;
+    mds_status_t        status;
 
     if (mds_delta_batch_has_missing(batch, from, to)) {
         return MDS_OK;
@@ -179,31 +182,24 @@ mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
             != MDS_OK
         || (status = mds_delta_batch_link(batch, loader->depot, to, err))
                != MDS_OK
-        || (status
-            = mds_delta_batch_set_target(batch, to, to_bytes, err, &target))
+        || (status = mds_delta_batch_set_target(batch, to, to_bytes, err,
+                                                &item.target))
                != MDS_OK)
     {
         return status;
     }
 
-    status = mds_delta_batch_grow(&items, batch->item_count,
-                                  sizeof(*batch->items), err);
-    batch->items = items;
-
-    if (status != MDS_OK) {
-        return status;
+    mds_buffer_add(&batch->items, &item, sizeof(item));
+    if (mds_buffer_failed(&batch->items)) {
+        return mds_fail_memory(err);
     }
 
-    item = &batch->items[batch->item_count++];
-    *item = (mds_delta_item_t){
-        .from = *from, .to = *to, .from_bytes = from_bytes, .target = target
-    };
     batch->missing++;
+    target = &mds_delta_batch_targets(batch)[item.target];
 
-    if (!batch->targets[target].measured) {
-        batch->targets[target].measured
-            = mds_journal_get_size(loader->journal, to,
-                                   &batch->targets[target].compressed_bytes);
+    if (!target->measured) {
+        target->measured = mds_journal_get_size(loader->journal, to,
+                                                &target->compressed_bytes);
     }
 
     return MDS_OK;
@@ -225,7 +221,7 @@ static mds_status_t
 mds_delta_task_measure(mds_delta_batch_t *batch, mds_delta_task_t *task,
                        mds_error_t *err)
 {
-    mds_delta_target_t *target = &batch->targets[task->index];
+    mds_delta_target_t *target = &mds_delta_batch_targets(batch)[task->index];
     char                hex[MDS_SHA256_HEX + 1];
     mds_path_t          path;
     mds_sha256_t        digest;
@@ -257,7 +253,7 @@ static mds_status_t
 mds_delta_task_make(mds_delta_batch_t *batch, mds_delta_task_t *task,
                     mds_error_t *err)
 {
-    mds_delta_item_t *item = &batch->items[task->index];
+    mds_delta_item_t *item = &mds_delta_batch_items(batch)[task->index];
     mds_status_t      status
         = mds_store_delta(batch->work.path.text, &item->from, &item->to,
                           batch->level, &task->progress, err, &item->sha256,
@@ -319,32 +315,45 @@ mds_delta_run_add(mds_delta_run_t *run, bool is_delta, size_t index,
     run->total += total;
 }
 
+static void
+mds_delta_run_add_delta(mds_delta_run_t *run, size_t index, uint64_t from_bytes,
+                        uint64_t to_bytes)
+{
+    uint64_t task_bytes = mds_delta_memory(from_bytes, to_bytes);
+
+    if (run->task_bytes < task_bytes) {
+        run->task_bytes = task_bytes;
+    }
+
+    mds_delta_run_add(run, true, index,
+                      mds_delta_work(run->batch->level, from_bytes, to_bytes));
+}
+
 /* Lists what is missing. */
 static mds_status_t
 mds_delta_run_plan(mds_delta_run_t *run, mds_error_t *err)
 {
-    const mds_delta_batch_t *batch = run->batch;
-    size_t                   tasks = batch->target_count + batch->item_count;
+    const mds_delta_batch_t  *batch = run->batch;
+    const mds_delta_target_t *targets = mds_delta_batch_targets(batch);
+    const mds_delta_item_t   *items = mds_delta_batch_items(batch);
+    size_t target_count = mds_delta_batch_target_count(batch);
+    size_t item_count = mds_delta_batch_count(batch);
 
-    run->tasks = calloc(tasks, sizeof(*run->tasks));
+    run->tasks = calloc(target_count + item_count, sizeof(*run->tasks));
     if (run->tasks == NULL) {
         return mds_fail_memory(err);
     }
 
-    for (size_t i = 0; i < batch->target_count; i++) {
-        if (!batch->targets[i].checked) {
-            mds_delta_run_add(run, false, i, batch->targets[i].bytes);
+    for (size_t i = 0; i < target_count; i++) {
+        if (!targets[i].checked) {
+            mds_delta_run_add(run, false, i, targets[i].bytes);
         }
     }
 
-    for (size_t i = 0; i < batch->item_count; i++) {
-        const mds_delta_item_t *item = &batch->items[i];
-
-        if (!item->made) {
-            mds_delta_run_add(
-                run, true, i,
-                mds_delta_work(batch->level, item->from_bytes,
-                               batch->targets[item->target].bytes));
+    for (size_t i = 0; i < item_count; i++) {
+        if (!items[i].made) {
+            mds_delta_run_add_delta(run, i, items[i].from_bytes,
+                                    targets[items[i].target].bytes);
         }
     }
 
@@ -360,8 +369,7 @@ mds_delta_batch_make(mds_delta_batch_t *batch, mds_loader_t *loader,
     mds_delta_run_t run = { .batch = batch };
     mds_parallel_t  parallel = { .run = mds_delta_run_task,
                                  .wait_step = mds_delta_run_show,
-                                 .data = &run,
-                                 .threads = batch->threads };
+                                 .data = &run };
     mds_status_t    status = mds_delta_run_plan(&run, err);
 
     if (status == MDS_OK) {
@@ -369,6 +377,7 @@ mds_delta_batch_make(mds_delta_batch_t *batch, mds_loader_t *loader,
                  batch->missing == 1 ? "" : "s");
         run.progress = mds_loader_begin_progress(loader, label);
         parallel.count = run.count;
+        parallel.task_bytes = run.task_bytes;
         status = mds_parallel_run(&parallel, err);
         mds_loader_end_progress(loader, run.progress);
     }
@@ -376,8 +385,8 @@ mds_delta_batch_make(mds_delta_batch_t *batch, mds_loader_t *loader,
     free(run.tasks);
 
     if (status == MDS_OK) {
-        qsort(batch->items, batch->item_count, sizeof(*batch->items),
-              mds_delta_item_cmp);
+        qsort(batch->items.data, mds_delta_batch_count(batch),
+              sizeof(mds_delta_item_t), mds_delta_item_cmp);
         batch->missing = 0;
         batch->rounds++;
     }

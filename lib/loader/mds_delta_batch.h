@@ -13,6 +13,7 @@
 #ifndef MDS_DELTA_BATCH_H
 #define MDS_DELTA_BATCH_H
 
+#include "base/mds_buffer.h"
 #include "base/mds_work_dir.h"
 #include "loader/mds_loader_internal.h"
 
@@ -36,22 +37,21 @@ typedef struct {
 } mds_delta_item_t;
 
 typedef struct {
-    mds_zstd_level_t    level;
-    unsigned            threads; /* 0: one for each core */
-    mds_work_dir_t      work;
-    mds_delta_target_t *targets;
-    size_t              target_count;
-    mds_delta_item_t   *items;
-    size_t              item_count;
-    size_t              missing; /* items to be made */
-    unsigned            rounds;  /* of making */
+    mds_zstd_level_t level;
+    mds_work_dir_t   work;
+    mds_buffer_t     targets; /* of mds_delta_target_t */
+    mds_buffer_t     items;   /* of mds_delta_item_t */
+    size_t           missing; /* items to be made: the last ones */
+    unsigned         rounds;  /* of making */
 } mds_delta_batch_t;
 
-void mds_delta_batch_init(mds_delta_batch_t *batch, mds_zstd_level_t level,
-                          unsigned threads);
+void mds_delta_batch_init(mds_delta_batch_t *batch, mds_zstd_level_t level);
 
 /* Removes the directory as well. */
 void mds_delta_batch_free(mds_delta_batch_t *batch);
+
+/* Returns the number of deltas, made or not. */
+size_t mds_delta_batch_count(const mds_delta_batch_t *batch);
 
 /* Returns a delta of these files that was made, or NULL. */
 const mds_delta_item_t *

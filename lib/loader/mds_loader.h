@@ -128,8 +128,7 @@ typedef struct {
     bool             rekeys;  /* the key may be another than the app's */
     const mds_key_t *key;     /* NULL: what is new cannot be signed */
     mds_zstd_level_t deltas_level;
-    unsigned         threads; /* that make deltas; 0: one for each core */
-    const char      *what;    /* names the document in messages */
+    const char      *what; /* names the document in messages */
 
     /* The directory that holds the document: relative paths of files begin and
      * end in it, unless `outside` is set. NULL: the paths are the caller's. */

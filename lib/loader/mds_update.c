@@ -505,7 +505,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
     mds_delta_batch_t batch;
     mds_status_t      status;
 
-    mds_delta_batch_init(&batch, change->deltas_level, change->threads);
+    mds_delta_batch_init(&batch, change->deltas_level);
 
     while ((status = mds_update_try(loader, change, &batch, err, result))
                == MDS_OK

@@ -50,7 +50,7 @@ test_add_twice(void **state)
     two = add_file("two", 2);
     three = add_file("three", 3);
 
-    mds_delta_batch_init(&batch, MDS_ZSTD_FAST, 1);
+    mds_delta_batch_init(&batch, MDS_ZSTD_FAST);
     assert_int_equal(mds_journal_write(mds_loader_journal(loader), &err),
                      MDS_OK);
     add(&batch, loader, &one, &three);
@@ -62,7 +62,7 @@ test_add_twice(void **state)
 
     assert_int_equal(mds_delta_batch_make(&batch, loader, &err), MDS_OK);
     assert_int_equal(batch.missing, 0);
-    assert_int_equal(batch.item_count, 2);
+    assert_int_equal(mds_delta_batch_count(&batch), 2);
     assert_non_null(mds_delta_batch_find(&batch, &one, &three));
     assert_non_null(mds_delta_batch_find(&batch, &two, &three));
 

@@ -159,6 +159,47 @@ test_failure(void **state)
     sem_destroy(&tasks.ended);
 }
 
+/* Eight threads are the most, and half of the memory; but one always runs. */
+static void
+test_fitting(void **state)
+{
+    (void) state;
+    assert_int_equal(mds_parallel_fitting(1000, 0), MDS_PARALLEL_MAX);
+    assert_int_equal(mds_parallel_fitting(1000, 1), MDS_PARALLEL_MAX);
+    assert_int_equal(mds_parallel_fitting(1000, 100), 5);
+    assert_int_equal(mds_parallel_fitting(1000, 101), 4);
+    assert_int_equal(mds_parallel_fitting(1000, 500), 1);
+    assert_int_equal(mds_parallel_fitting(1000, 5000), 1);
+}
+
+/* Fails if another task runs: too large ones run one after the other. */
+static mds_status_t
+run_alone(void *data, size_t index, mds_error_t *error)
+{
+    tasks_t *tasks = data;
+
+    (void) index;
+    (void) error;
+    assert_int_equal(atomic_fetch_add(&tasks->begun, 1), 0);
+    sched_yield();
+    atomic_fetch_sub(&tasks->begun, 1);
+    return MDS_OK;
+}
+
+static void
+test_large_tasks(void **state)
+{
+    tasks_t        tasks = { .caller = pthread_self() };
+    mds_parallel_t parallel = { .run = run_alone,
+                                .data = &tasks,
+                                .count = TASKS,
+                                .threads = 4,
+                                .task_bytes = UINT64_MAX };
+
+    (void) state;
+    assert_int_equal(mds_parallel_run(&parallel, &err), MDS_OK);
+}
+
 int
 main(void)
 {
@@ -167,6 +208,8 @@ main(void)
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_fitting),
+        cmocka_unit_test(test_large_tasks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
