@@ -8,15 +8,11 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_zone.h"
 
 #include "base/mds_time.h"
 
 #define NGX_HTTP_MDS_ZONE_DEFAULT (8 * 1024 * 1024)
-
-/* nginx's own tables are at the beginning of a zone: some bytes for each page.
- * The counters are at its end. */
-#define NGX_HTTP_MDS_ZONE_PAGES_PART 128
-#define NGX_HTTP_MDS_ZONE_MORE (32 * 1024)
 
 #define NGX_HTTP_MDS_DCZ_MAGIC "\x5e\x2a\x4d\x18\x20\x00\x00\x00"
 
@@ -88,15 +84,13 @@ ngx_http_mds_counters_init_zone(ngx_shm_zone_t *zone, void *data)
 {
     ngx_http_mds_main_conf_t   *mcf = zone->data, *before = data;
     ngx_http_mds_depot_conf_t **depot_conf = mcf->depot_confs.elts;
-    size_t size = zone->shm.size - zone->shm.size / NGX_HTTP_MDS_ZONE_PAGES_PART
-                  - NGX_HTTP_MDS_ZONE_MORE;
+    size_t                      bytes;
+    u_char                     *memory = ngx_http_mds_zone_memory(zone, &bytes);
 
-    size &= ~(size_t) (ngx_pagesize - 1);
-    mcf->counters
-        = before != NULL
-              ? before->counters
-              : mds_counters_init(zone->shm.addr + zone->shm.size - size, size,
-                                  mcf->slot_count, mds_time_now_ms());
+    mcf->counters = before != NULL
+                        ? before->counters
+                        : mds_counters_init(memory, bytes, mcf->slot_count,
+                                            mds_time_now_ms());
 
     if (mcf->counters == NULL) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
@@ -120,6 +114,24 @@ ngx_http_mds_is_alive(int64_t pid)
     return kill((pid_t) pid, 0) == 0 || ngx_errno != ESRCH;
 }
 
+/* Returns the counters of this process. Without a master, they are in memory of
+ * its own, with one slot. */
+static mds_counter_zone_t *
+ngx_http_mds_counters_create(const ngx_http_mds_main_conf_t *mcf)
+{
+    u_char *memory;
+
+    if (mcf->counters == NULL || ngx_process != NGX_PROCESS_SINGLE) {
+        return mcf->counters;
+    }
+
+    memory = ngx_http_mds_zone_private(mcf->zone_size);
+
+    return memory == NULL ? NULL
+                          : mds_counters_init(memory, mcf->zone_size, 1,
+                                              mds_time_now_ms());
+}
+
 static void
 ngx_http_mds_counters_claim(void)
 {
@@ -133,7 +145,7 @@ ngx_http_mds_counters_claim(void)
 void
 ngx_http_mds_counters_open(ngx_http_mds_main_conf_t *mcf)
 {
-    ngx_http_mds_zone = mcf->counters;
+    ngx_http_mds_zone = ngx_http_mds_counters_create(mcf);
     ngx_http_mds_fixed = NULL;
     mds_series_cache_clear(&ngx_http_mds_file_cache);
 
@@ -157,6 +169,15 @@ ngx_http_mds_counters_close(void)
         mds_counters_release(ngx_http_mds_slot);
         ngx_http_mds_fixed = NULL;
     }
+}
+
+ngx_uint_t
+ngx_http_mds_counters_depot(const ngx_http_mds_depot_conf_t *depot_conf)
+{
+    return ngx_process == NGX_PROCESS_SINGLE && ngx_http_mds_zone != NULL
+               ? mds_counters_add_depot(ngx_http_mds_zone,
+                                        ngx_http_mds_view(&depot_conf->path))
+               : depot_conf->number;
 }
 
 mds_counter_zone_t *

@@ -23,6 +23,10 @@ ngx_int_t ngx_http_mds_counters_init(ngx_conf_t *cf);
 void ngx_http_mds_counters_open(ngx_http_mds_main_conf_t *mcf);
 void ngx_http_mds_counters_close(void);
 
+/* Returns the number of a depot in the counters of this process. */
+ngx_uint_t
+ngx_http_mds_counters_depot(const ngx_http_mds_depot_conf_t *depot_conf);
+
 /* Returns the zone; NULL: there is none. */
 mds_counter_zone_t *ngx_http_mds_counters_zone(void);
 

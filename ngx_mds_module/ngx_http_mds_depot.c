@@ -8,6 +8,7 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_failure.h"
+#include "ngx_http_mds_zone.h"
 
 #include "base/mds_fault_guard.h"
 
@@ -86,12 +87,9 @@ ngx_http_mds_depot_find(ngx_http_mds_depot_conf_t *depot_conf)
         depot = ngx_http_mds_depot_create(depot_conf);
 
     } else {
-        /* Without a master, a new cycle can have other bounds, and another
-         * zone of counters. */
+        /* Without a master, a new cycle can have other bounds. The memory of
+         * the filter and of the counters remains. */
         depot->bounds = depot_conf->bounds;
-        depot->filter = depot_conf->filter;
-        depot->number = depot_conf->number;
-        mds_series_cache_clear(depot->series);
     }
 
     depot_conf->depot = depot;
@@ -120,8 +118,8 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
     }
 
     depot->bounds = depot_conf->bounds;
-    depot->filter = depot_conf->filter;
-    depot->number = depot_conf->number;
+    depot->filter = ngx_http_mds_zone_filter(depot_conf);
+    depot->number = ngx_http_mds_counters_depot(depot_conf);
     depot->path.len = path->len;
     depot->path.data = (u_char *) (depot + 1);
     ngx_cpystrn(depot->path.data, path->data, path->len + 1);

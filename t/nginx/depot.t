@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
 use MDS;
 use POSIX qw(WNOHANG);
 use Test::More;
@@ -132,6 +133,15 @@ for my $master (qw(on off)) {
     $t->start($CONFIG);
     is($t->get("$CHECK&device=d&version=1")->status, 204, 'without a master');
 
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->{port})
+        or die "connect: $!";
+    my $ask = sub {
+        print $socket "GET $CHECK&device=e&version=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+        local $/ = "\r\n\r\n";
+        return (readline($socket) // '') =~ m{^HTTP/1.1 (\d+)} ? $1 : 'nothing';
+    };
+    is($ask->(), '204', '... on a connection that stays open');
+
     my $seen = sub { $t->error_log =~ /reconfiguring/ };
     kill 'HUP', $t->{pid};
     ok($t->wait_for($seen), '... a new configuration is read');
@@ -145,6 +155,23 @@ for my $master (qw(on off)) {
     ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
         || $times->() > $before + 3 }), '... the timers go on');
     is(waitpid($pid, WNOHANG), 0, '... in the same process');
+
+    # The same process goes on with the memory that it had when it began: its
+    # timers and the checks write there. nginx itself accepts no connection any
+    # more, but answers on one that is open.
+    for my $sizes ('mds_zone 3m; mds_state_max 32m;', 'mds_zone 0; mds_state_max 64m;') {
+        $t->write_config("$sizes\n$CONFIG");
+        my $count = lines($t, qr/reconfiguring/);
+        kill 'HUP', $pid;
+        ok($t->wait_for(sub { lines($t, qr/reconfiguring/) > $count }),
+            "another size of the shared memory: $sizes");
+        $before = $times->();
+        ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
+            || $times->() > $before + 3 }), '... the timers go on');
+        is($ask->(), '204', '... checks are answered');
+        is(waitpid($pid, WNOHANG), 0, '... in the same process');
+    }
+
     $t->stop;
     unlike($t->error_log, qr/exited on signal|\[alert\]/, '... that ends in order');
 }
