@@ -32,6 +32,7 @@
     X(restore)                                                                 \
     X(gc)                                                                      \
     X(rekey)                                                                   \
+    X(trust)                                                                   \
     X(help)                                                                    \
     X(version)                                                                 \
     X(complete)                                                                \

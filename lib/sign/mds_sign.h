@@ -22,6 +22,7 @@
 #define MDS_RAW_SIGNATURE_BYTES 64
 
 #define MDS_DSSE_TYPE "application/vnd.mds.manifest+json"
+#define MDS_DSSE_TYPE_MAX 64 /* bytes of any payload type */
 
 /* keyid="9F86D081884C7D65", sig=:BASE64: without a zero byte */
 #define MDS_SIGNATURE_BYTES 120
@@ -83,11 +84,11 @@ mds_raw_verify(const mds_public_t *public_key, mds_str_t message,
  *
  *   DSSEv1 SP length of type SP type SP length of body SP body
  *
- * with lengths in decimal bytes and MDS_DSSE_TYPE as type. The caller frees
- * *pae.
+ * with lengths in decimal bytes. type is MDS_DSSE_TYPE for a manifest; it has
+ * at most MDS_DSSE_TYPE_MAX bytes. The caller frees *pae.
  */
-mds_status_t mds_dsse_pae(mds_str_t body, mds_error_t *err, char **pae,
-                          size_t *len) MDS_MUST_CHECK;
+mds_status_t mds_dsse_pae(mds_str_t type, mds_str_t body, mds_error_t *err,
+                          char **pae, size_t *len) MDS_MUST_CHECK;
 
 /* Signs a manifest: gives the value of MDS-Signature, which a zero byte ends.
  */

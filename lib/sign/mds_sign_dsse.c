@@ -26,14 +26,19 @@ typedef struct {
 } mds_item_t;
 
 mds_status_t
-mds_dsse_pae(mds_str_t body, mds_error_t *err, char **pae, size_t *len)
+mds_dsse_pae(mds_str_t type, mds_str_t body, mds_error_t *err, char **pae,
+             size_t *len)
 {
     int   n;
-    char  head[128];
+    char  head[64 + MDS_DSSE_TYPE_MAX];
     char *bytes;
 
-    n = snprintf(head, sizeof(head), "DSSEv1 %zu %s %zu ",
-                 sizeof(MDS_DSSE_TYPE) - 1, MDS_DSSE_TYPE, body.len);
+    if (type.len > MDS_DSSE_TYPE_MAX) {
+        return mds_fail(err, MDS_INVALID, "the payload type is too long");
+    }
+
+    n = snprintf(head, sizeof(head), "DSSEv1 %zu %.*s %zu ", type.len,
+                 MDS_STR(type), body.len);
 
     bytes = malloc((size_t) n + body.len);
     if (bytes == NULL) {
@@ -60,7 +65,8 @@ mds_dsse_sign(const mds_key_t *key, mds_str_t body, mds_error_t *err,
     char         base64[mds_base64_len(MDS_RAW_SIGNATURE_BYTES) + 1];
     size_t       len = 0;
     uint8_t      signature[MDS_RAW_SIGNATURE_BYTES];
-    mds_status_t status = mds_dsse_pae(body, err, &pae, &len);
+    mds_status_t status
+        = mds_dsse_pae(mds_str(MDS_DSSE_TYPE), body, err, &pae, &len);
 
     if (status != MDS_OK) {
         return status;
@@ -291,7 +297,7 @@ mds_dsse_verify(const mds_public_t *public_key, mds_str_t body,
                         mds_keyid_hex(public_key->keyid, ours));
     }
 
-    status = mds_dsse_pae(body, err, &pae, &len);
+    status = mds_dsse_pae(mds_str(MDS_DSSE_TYPE), body, err, &pae, &len);
     if (status != MDS_OK) {
         return status;
     }

@@ -176,6 +176,12 @@ $d->must('list', 'add', $app, 'forty-one', 'zoe');
 $d->put('shop.json', $d->export($app) =~ s/\{/{ "poll": { "after_s": 900 },/r);
 $d->must('keygen', "$dir/ops-2027");
 $d->must('keygen', "$dir/ops-2028");
+$d->must('keygen', "$dir/$_") for qw(anna ben head);
+$d->must(qw(trust init), "$dir/root.json", (map { ('--root-key', "$dir/$_.pub") }
+    qw(anna ben)), qw(--threshold 2 --sign-key), "$dir/ops.pub", '--head-key',
+    "$dir/head.pub");
+$d->must(qw(trust sign), "$dir/root.json", '--key', "$dir/$_.key")
+    for qw(anna ben);
 $d->must('snapshot', "$dir/mds.tar.zst");
 rename $now, "$dir/base" or die;
 
@@ -216,6 +222,7 @@ for my $command (@commands) {
         == 0 or die;
     system('cp', '-a', "$dir/base", "$folder/depot") == 0 or die if !$new;
     unlink glob "$folder/ops*" if $command->[0] eq 'keygen';
+    unlink "$folder/root.json" if "@$command" eq 'trust init';
     unlink "$folder/mds.tar.zst" if $command->[0] eq 'snapshot';
 
     cmp_ok scalar @examples, '>=', 2, "@$command: two examples";

@@ -269,12 +269,12 @@ test_pae(void **state)
                             "{\"app\":\"a.b\"}";
 
     (void) state;
-    assert_int_equal(mds_dsse_pae(body, &err, &pae, &len), MDS_OK);
+    assert_int_equal(mds_dsse_pae(mds_str(MDS_DSSE_TYPE), body, &err, &pae, &len), MDS_OK);
     assert_int_equal(len, sizeof(expected) - 1);
     assert_memory_equal(pae, expected, len);
     free(pae);
 
-    assert_int_equal(mds_dsse_pae(mds_null_str, &err, &pae, &len), MDS_OK);
+    assert_int_equal(mds_dsse_pae(mds_str(MDS_DSSE_TYPE), mds_null_str, &err, &pae, &len), MDS_OK);
     assert_memory_equal(pae + len - 3, " 0 ", 3);
     free(pae);
 }
@@ -422,7 +422,7 @@ test_openssl_takes_our_signature(void **state)
     assert_int_equal(mds_dsse_sign(&key, body, &err, header), MDS_OK);
     assert_int_equal(mds_dsse_parse(mds_str_of(header), &err, id, signature),
                      MDS_OK);
-    assert_int_equal(mds_dsse_pae(body, &err, &pae, &len), MDS_OK);
+    assert_int_equal(mds_dsse_pae(mds_str(MDS_DSSE_TYPE), body, &err, &pae, &len), MDS_OK);
 
     memcpy(spki + 12, public_key.key, sizeof(public_key.key));
     workdir_write("spki", spki, sizeof(spki));
