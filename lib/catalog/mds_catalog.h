@@ -129,6 +129,7 @@ typedef struct {
 typedef struct {
     mds_catalog_t   *catalog;
     bool             tombstones; /* are walked, too */
+    unsigned         first;      /* layer that is walked, of so many */
     unsigned         count;
     mds_layer_walk_t walks[MDS_LAYERS_MAX];
 } mds_catalog_cursor_t;
@@ -136,6 +137,13 @@ typedef struct {
 void
      mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
                       unsigned layers, mds_str_t from, mds_catalog_cursor_t *cursor);
+
+/* Begins a walk of the i-th layer alone, with its tombstones and with records
+ * that higher layers hide. */
+void mds_catalog_walk_layer(mds_catalog_t *catalog, mds_catalog_table_t table,
+                            unsigned i, mds_str_t from,
+                            mds_catalog_cursor_t *cursor);
+
 bool mds_catalog_next(mds_catalog_cursor_t *cursor, mds_str_t *key,
                       mds_str_t *value);
 void mds_catalog_walk_end(mds_catalog_cursor_t *cursor);

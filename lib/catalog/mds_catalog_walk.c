@@ -12,6 +12,21 @@ mds_layer_walk_step(mds_layer_walk_t *walk)
         = walk->ended || !mds_lmdb_next(walk->cursor, &walk->key, &walk->value);
 }
 
+/* Begins the walks of the layers that the cursor names. */
+static void
+mds_catalog_cursor_begin(mds_catalog_cursor_t *cursor,
+                         mds_catalog_table_t table, mds_str_t from)
+{
+    for (unsigned i = 0; i < cursor->count; i++) {
+        mds_layer_walk_t *walk = &cursor->walks[i];
+
+        walk->cursor
+            = mds_lmdb_walk(cursor->catalog->layers[cursor->first + i], table,
+                            from);
+        mds_layer_walk_step(walk);
+    }
+}
+
 void
 mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
                  unsigned layers, mds_str_t from, mds_catalog_cursor_t *cursor)
@@ -19,12 +34,17 @@ mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
     *cursor = (mds_catalog_cursor_t){ .catalog = catalog };
     cursor->tombstones = layers < catalog->layer_count;
     cursor->count = cursor->tombstones ? layers : catalog->layer_count;
+    mds_catalog_cursor_begin(cursor, table, from);
+}
 
-    for (unsigned i = 0; i < cursor->count; i++) {
-        cursor->walks[i].cursor
-            = mds_lmdb_walk(catalog->layers[i], table, from);
-        mds_layer_walk_step(&cursor->walks[i]);
-    }
+void
+mds_catalog_walk_layer(mds_catalog_t *catalog, mds_catalog_table_t table,
+                       unsigned i, mds_str_t from, mds_catalog_cursor_t *cursor)
+{
+    *cursor = (mds_catalog_cursor_t){
+        .catalog = catalog, .tombstones = true, .first = i, .count = 1
+    };
+    mds_catalog_cursor_begin(cursor, table, from);
 }
 
 /* Returns whether the walk of a layer has failed: what lies below it must not
@@ -33,7 +53,7 @@ static bool
 mds_catalog_cursor_failed(const mds_catalog_cursor_t *cursor)
 {
     for (unsigned i = 0; i < cursor->count; i++) {
-        if (mds_lmdb_code(cursor->catalog->layers[i]) != 0) {
+        if (mds_lmdb_code(cursor->catalog->layers[cursor->first + i]) != 0) {
             return true;
         }
     }

@@ -178,10 +178,10 @@ mds_reachable_record(void *data, const mds_record_t *record, mds_error_t *err)
                : status;
 }
 
+/* Adds the base that a record of a list names. */
 static mds_status_t
-mds_reachable_list(void *data, mds_str_t value, mds_error_t *err)
+mds_reachable_list(mds_reachable_t *set, mds_str_t value, mds_error_t *err)
 {
-    mds_reachable_t         *set = data;
     const mds_list_record_t *record = (const void *) value.data;
     mds_sha256_t             sha256;
     mds_status_t             status = mds_list_record_check(value, err);
@@ -194,16 +194,42 @@ mds_reachable_list(void *data, mds_str_t value, mds_error_t *err)
     return status;
 }
 
+/* Adds the bases of a layer's lists, with those that higher layers hide: the
+ * layer is validated by all of its records. */
+static mds_status_t
+mds_reachable_layer(mds_reachable_t *set, mds_catalog_t *catalog, unsigned i,
+                    mds_error_t *err)
+{
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+    mds_status_t         status = MDS_OK;
+
+    mds_catalog_walk_layer(catalog, MDS_CATALOG_LISTS, i, mds_null_str,
+                           &cursor);
+
+    while (status == MDS_OK && mds_catalog_next(&cursor, &key, &value)) {
+        if (value.len > 0) {
+            status = mds_reachable_list(set, value, err);
+        }
+    }
+
+    mds_catalog_walk_end(&cursor);
+
+    return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
+}
+
 mds_status_t
 mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
                       mds_error_t *err)
 {
+    unsigned     count = mds_catalog_files(catalog)->count;
     mds_status_t status
         = mds_catalog_visit_records(catalog, mds_null_str, mds_reachable_record,
                                     set, err);
 
-    return status == MDS_OK
-               ? mds_catalog_visit(catalog, MDS_CATALOG_LISTS, mds_null_str,
-                                   mds_reachable_list, set, err)
-               : status;
+    for (unsigned i = 0; status == MDS_OK && i < count; i++) {
+        status = mds_reachable_layer(set, catalog, i, err);
+    }
+
+    return status;
 }

@@ -33,7 +33,8 @@ void mds_reachable_add(mds_reachable_t *set, const mds_sha256_t *sha256);
  */
 void mds_reachable_json(mds_reachable_t *set, const mds_json_t *json);
 
-/* Adds packages, lists, and all that the manifests name. */
+/* Adds packages and all that the manifests name, and the lists of all layers: a
+ * record that is hidden needs its list as long as its file is in the chain. */
 mds_status_t mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
                                    mds_error_t *err) MDS_MUST_CHECK;
 

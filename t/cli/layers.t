@@ -197,4 +197,29 @@ is_deeply \@wrong, [], 'no room: the change fails, and what was there stays';
 is action($full, 'n1'), 'install', '... until there is room';
 $full->must('verify', '--pub', "$dir/ops.pub");
 
+# --- a list that only a hidden record of a lower file names
+
+my $h = Depot->new(dir => $dir, depot => "$dir/hidden");
+
+$d->put("ids-$_", join '', map { "member-$_\n" } $_ .. 3000) for 1 .. 2;
+$h->must(qw(list import --new-app a staff), "$dir/ids-1");
+$h->put_json('large.json', { app => 'b', lists => { many => { ids =>
+    [ map { "user-$_" } 1 .. 40_000 ] } } });
+$h->must('apply', "$dir/large.json");
+my ($hidden) = grep { /mdb$/ } $h->files('lists');
+$h->must(qw(list import a staff), "$dir/ids-2");
+is generations($h), '0 1 2 3', 'an imported list is changed by a layer';
+
+# Nothing else names it when the log has a hundred later changes.
+$h->must(qw(list add other l), "u$_", '--new-app') for 1 .. 101;
+$h->does('gc', '--grace', 0, '--keep-generations', 1);
+is generations($h), '2 ' . $h->serial, '... above the first one';
+ok((grep { $_ eq $hidden } $h->files('lists')), 'gc keeps the list below');
+$h->does(qw(status));
+is $h->decides(qw(app=a kind=bundle name=n1 user=x))->{reason}, 'unknown',
+    'the depot is opened';
+$h->does('verify', '--pub', "$dir/ops.pub");
+$h->does(qw(list add a staff another));
+$h->must('snapshot', "$dir/hidden-copy");
+
 done_testing;
