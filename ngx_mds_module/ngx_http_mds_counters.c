@@ -7,18 +7,11 @@
 #include "ngx_http_mds_counters.h"
 
 #include "ngx_http_mds_depot.h"
-#include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_zone.h"
 
 #include "base/mds_time.h"
 
-#define NGX_HTTP_MDS_ZONE_DEFAULT (8 * 1024 * 1024)
-
 #define NGX_HTTP_MDS_DCZ_MAGIC "\x5e\x2a\x4d\x18\x20\x00\x00\x00"
-
-static ngx_int_t
-ngx_http_mds_counters_init_zone(ngx_shm_zone_t *zone, void *data);
-static ngx_int_t ngx_http_mds_counters_log(ngx_http_request_t *r);
 
 /* Of this process; NULL: nothing is counted. */
 static mds_counter_zone_t   *ngx_http_mds_zone;
@@ -27,86 +20,6 @@ static mds_fixed_counters_t *ngx_http_mds_fixed;
 
 /* Files are few: they share one cache, by the first bytes of their digests. */
 static mds_series_cache_t ngx_http_mds_file_cache;
-
-char *
-ngx_http_mds_check_counters_size(ngx_conf_t *cf, void *post, void *data)
-{
-    ssize_t *bytes = data;
-
-    return *bytes != 0 && *bytes < (ssize_t) MDS_COUNTERS_BYTES_MIN
-               ? "must be 0, or at least 1m"
-               : NGX_CONF_OK;
-}
-
-/* Returns the number of workers of two cycles: during a reload, those of the
- * old one still answer. */
-static ngx_uint_t
-ngx_http_mds_counters_slots(ngx_conf_t *cf)
-{
-    ngx_core_conf_t *ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                                            ngx_core_module);
-    ngx_int_t        workers = ngx_max(ccf->worker_processes, ngx_ncpu);
-
-    return 2 * (ngx_uint_t) ngx_max(workers, 1) + 2;
-}
-
-ngx_int_t
-ngx_http_mds_counters_init(ngx_conf_t *cf)
-{
-    static ngx_str_t          name = ngx_string("mds_counters");
-    ngx_http_mds_main_conf_t *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mds_module);
-    ngx_conf_init_size_value(mcf->zone_size, NGX_HTTP_MDS_ZONE_DEFAULT);
-
-    if (mcf->zone_size == 0 || mcf->depot_confs.nelts == 0) {
-        return NGX_OK;
-    }
-
-    mcf->zone = ngx_shared_memory_add(cf, &name, mcf->zone_size,
-                                      &ngx_http_mds_module);
-    if (mcf->zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    mcf->slot_count = ngx_http_mds_counters_slots(cf);
-    mcf->zone->init = ngx_http_mds_counters_init_zone;
-    mcf->zone->data = mcf;
-
-    return ngx_http_mds_add_handler(cf, NGX_HTTP_LOG_PHASE,
-                                    ngx_http_mds_counters_log);
-}
-
-/* Initializes the zone. data is the configuration of the cycle before, whose
- * memory is reused; if NULL, the memory is new, and zero. */
-static ngx_int_t
-ngx_http_mds_counters_init_zone(ngx_shm_zone_t *zone, void *data)
-{
-    ngx_http_mds_main_conf_t   *mcf = zone->data, *before = data;
-    ngx_http_mds_depot_conf_t **depot_conf = mcf->depot_confs.elts;
-    size_t                      bytes;
-    u_char                     *memory = ngx_http_mds_zone_memory(zone, &bytes);
-
-    mcf->counters = before != NULL
-                        ? before->counters
-                        : mds_counters_init(memory, bytes, mcf->slot_count,
-                                            mds_time_now_ms());
-
-    if (mcf->counters == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "\"mds_zone\" is too small for %ui workers",
-                      mcf->slot_count / 2 - 1);
-        return NGX_ERROR;
-    }
-
-    for (ngx_uint_t i = 0; i < mcf->depot_confs.nelts; i++) {
-        depot_conf[i]->number
-            = mds_counters_add_depot(mcf->counters,
-                                     ngx_http_mds_view(&depot_conf[i]->path));
-    }
-
-    return NGX_OK;
-}
 
 static bool
 ngx_http_mds_is_alive(int64_t pid)
@@ -178,6 +91,12 @@ ngx_http_mds_counters_depot(const ngx_http_mds_depot_conf_t *depot_conf)
                ? mds_counters_add_depot(ngx_http_mds_zone,
                                         ngx_http_mds_view(&depot_conf->path))
                : depot_conf->number;
+}
+
+mds_fixed_counters_t *
+ngx_http_mds_counters_fixed(void)
+{
+    return ngx_http_mds_fixed;
 }
 
 mds_counter_zone_t *
@@ -349,88 +268,4 @@ ngx_http_mds_counters_refresh(ngx_http_mds_depot_t *depot)
     mds_history_update(ngx_http_mds_zone, pid, ngx_http_mds_is_alive, now_ms);
     mds_history_note_serial(ngx_http_mds_zone, pid, depot->number,
                             depot->serial, now_ms);
-}
-
-/* Returns 1 if the answer ends with the last byte of the file: it is the whole
- * one, or a range up to its end ("bytes 10-99/100"). */
-static ngx_uint_t
-ngx_http_mds_ends_with_file(ngx_http_request_t *r)
-{
-    mds_str_t last, size;
-
-    if (r->headers_out.status == NGX_HTTP_OK) {
-        return 1;
-    }
-
-    if (r->headers_out.content_range == NULL) {
-        return 0;
-    }
-
-    size = ngx_http_mds_view(&r->headers_out.content_range->value);
-    (void) mds_str_cut(&size, '-');
-    last = mds_str_cut(&size, '/');
-
-    return last.len > 0 && size.len > 0
-           && ngx_atoof((u_char *) last.data, last.len) + 1
-                  == ngx_atoof((u_char *) size.data, size.len);
-}
-
-/* Counts the bytes of a file that were sent, and whether its end was. */
-static void
-ngx_http_mds_count_file(ngx_http_request_t *r, mds_series_t *series)
-{
-    off_t sent = r->connection->sent - (off_t) r->header_size;
-
-    if (sent <= 0) {
-        return;
-    }
-
-    mds_series_add(series, 0, sent);
-
-    if (sent == r->headers_out.content_length_n
-        && ngx_http_mds_ends_with_file(r)) {
-        mds_series_add(series, 1, 1);
-    }
-}
-
-static ngx_int_t
-ngx_http_mds_counters_log(ngx_http_request_t *r)
-{
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_http_mds_ctx_t      *ctx;
-    mds_endpoint_t           endpoint;
-    ngx_uint_t               status;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-
-    if (mlcf->endpoint == NULL || ngx_http_mds_fixed == NULL) {
-        return NGX_OK;
-    }
-
-    endpoint = mlcf->endpoint->id;
-    if (endpoint == MDS_ENDPOINT_CHECK && r->method == NGX_HTTP_POST) {
-        endpoint = MDS_ENDPOINT_BATCH;
-    }
-
-    status = r->err_status != 0 ? r->err_status : r->headers_out.status;
-    mds_counter_add(
-        &ngx_http_mds_fixed->responses[endpoint][mds_http_status_index(status)],
-        1);
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
-    if (ctx == NULL) {
-        return NGX_OK;
-    }
-
-    if (ctx->began_ns != 0 && endpoint == MDS_ENDPOINT_CHECK) {
-        mds_histogram_add(&ngx_http_mds_fixed->checks,
-                          (int64_t) (ngx_http_mds_counters_clock()
-                                     - ctx->began_ns));
-    }
-
-    if (ctx->file_series != NULL) {
-        ngx_http_mds_count_file(r, ctx->file_series);
-    }
-
-    return NGX_OK;
 }

@@ -19,6 +19,9 @@ char *ngx_http_mds_check_counters_size(ngx_conf_t *cf, void *post, void *data);
  * unless its size is 0. */
 ngx_int_t ngx_http_mds_counters_init(ngx_conf_t *cf);
 
+/* Counts an answer, in the log phase. */
+ngx_int_t ngx_http_mds_counters_log(ngx_http_request_t *r);
+
 /* Claims a slot in a worker, and gives it back. */
 void ngx_http_mds_counters_open(ngx_http_mds_main_conf_t *mcf);
 void ngx_http_mds_counters_close(void);
@@ -26,6 +29,10 @@ void ngx_http_mds_counters_close(void);
 /* Returns the number of a depot in the counters of this process. */
 ngx_uint_t
 ngx_http_mds_counters_depot(const ngx_http_mds_depot_conf_t *depot_conf);
+
+/* Returns the counters of this process that are always there; NULL: nothing is
+ * counted. */
+mds_fixed_counters_t *ngx_http_mds_counters_fixed(void);
 
 /* Returns the zone; NULL: there is none. */
 mds_counter_zone_t *ngx_http_mds_counters_zone(void);

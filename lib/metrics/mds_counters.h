@@ -130,6 +130,9 @@ mds_counter_add(uint64_t *counter, uint64_t n)
     __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
+/* Returns a hash (FNV-1a, mixed) of a text; the texts come from the catalog. */
+uint64_t mds_counters_hash(uint64_t seed, mds_str_t text);
+
 /* Returns the index of a status in mds_http_statuses. */
 unsigned mds_http_status_index(unsigned status);
 

@@ -98,7 +98,4 @@ mds_counter_get(const uint64_t *counter)
 bool
 mds_counters_take(int64_t *owner, int64_t pid, bool (*is_alive)(int64_t pid));
 
-/* Returns a hash (FNV-1a, mixed) of a text; the texts come from the catalog. */
-uint64_t mds_counters_hash(uint64_t seed, mds_str_t text);
-
 #endif
