@@ -1,6 +1,6 @@
 /*
  * mds_app_state: the JSON state of one app (drawn in mds_loader.h), whole or
- * within a extent.
+ * within an extent.
  *
  * The journal keeps it by parts (mds_journal_parts.h): each list, package,
  * release and message, and the numbers of the settings, is one, and the rest of

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mds_parallel.h"
 #include "files/mds_delta.h"
@@ -65,6 +66,7 @@ void
 mds_delta_batch_free(mds_delta_batch_t *batch)
 {
     mds_work_dir_remove(&batch->work);
+    mds_json_release(batch->stored);
     mds_buffer_free(&batch->targets);
     mds_buffer_free(&batch->items);
 }
@@ -203,6 +205,58 @@ mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
     }
 
     return MDS_OK;
+}
+
+/* --- the files of the change */
+
+mds_status_t
+mds_delta_batch_note_file(mds_delta_batch_t *batch, const char *path,
+                          const mds_sha256_t *sha256, mds_error_t *err)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    if (batch->stored == NULL) {
+        batch->stored = mds_json_object_new();
+    }
+
+    return mds_json_done(mds_json_put(batch->stored, mds_str_of(path),
+                                      mds_json_string_new(mds_str_of(
+                                          mds_sha256_hex(sha256, hex)))),
+                         err);
+}
+
+mds_status_t
+mds_delta_batch_keep_files(mds_delta_batch_t *batch, const char *depot,
+                           mds_error_t *err)
+{
+    mds_json_member_t *m;
+    mds_sha256_t       sha256;
+    mds_status_t       status = MDS_OK;
+
+    for (m = mds_json_first(batch->stored); status == MDS_OK && m != NULL;
+         m = mds_json_next(batch->stored, m))
+    {
+        if (mds_sha256_parse(mds_json_string(mds_json_value(m)), &sha256)) {
+            status = mds_delta_batch_link(batch, depot, &sha256, err);
+        }
+    }
+
+    return status;
+}
+
+bool
+mds_delta_batch_find_file(const mds_delta_batch_t *batch, const char *path,
+                          mds_sha256_t *sha256)
+{
+    mds_str_t hex
+        = mds_json_string(mds_json_find(batch->stored, mds_str_of(path)));
+    mds_path_t kept;
+
+    return batch->work.dir != NULL && mds_sha256_parse(hex, sha256)
+           && mds_path(&kept, NULL, "%s/%.*s", batch->work.path.text,
+                       MDS_STR(hex))
+                  == MDS_OK
+           && access(kept.text, F_OK) == 0;
 }
 
 /* --- the tasks */

@@ -7,7 +7,8 @@
  * changes or removes them. Then it gives up, lets other loaders work, and makes
  * the deltas. After that the change is made once more from its beginning, with
  * the depot as it is by then, and takes from the batch the deltas that it needs
- * still.
+ * still. The packages that it had stored are kept in the directory as well, so
+ * that they need not be copied and digested once more.
  */
 
 #ifndef MDS_DELTA_BATCH_H
@@ -42,6 +43,7 @@ typedef struct {
     mds_buffer_t     targets; /* of mds_delta_target_t */
     mds_buffer_t     items;   /* of mds_delta_item_t */
     size_t           missing; /* items to be made: the last ones */
+    mds_json_t      *stored;  /* digests of the change's files, by path */
     unsigned         rounds;  /* of making */
 } mds_delta_batch_t;
 
@@ -73,5 +75,23 @@ mds_status_t mds_delta_batch_add(mds_delta_batch_t *batch, mds_loader_t *loader,
 mds_status_t
 mds_delta_batch_make(mds_delta_batch_t *batch, mds_loader_t *loader,
                      mds_error_t *err) MDS_MUST_CHECK;
+
+/* --- the files of the change, which it stores each time it is made */
+
+/* Notes that the file of a path was stored. */
+mds_status_t
+mds_delta_batch_note_file(mds_delta_batch_t *batch, const char *path,
+                          const mds_sha256_t *sha256,
+                          mds_error_t        *err) MDS_MUST_CHECK;
+
+/* Links the noted files into the directory, since the change gives up. */
+mds_status_t
+mds_delta_batch_keep_files(mds_delta_batch_t *batch, const char *depot,
+                           mds_error_t *err) MDS_MUST_CHECK;
+
+/* Looks up the file of a path that was kept: mds_store_put() stores it again.
+ * False: it has to be read. */
+bool mds_delta_batch_find_file(const mds_delta_batch_t *batch, const char *path,
+                               mds_sha256_t *sha256);
 
 #endif

@@ -1,4 +1,4 @@
-/* A extent is kept as JSON, since names come from JSON and go into it. */
+/* An extent is kept as JSON, since names come from JSON and go into it. */
 
 #include "loader/mds_extent.h"
 

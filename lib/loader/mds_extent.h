@@ -20,7 +20,7 @@ typedef struct {
     mds_json_t *lists;     /* [name, …]; NULL: none */
 } mds_extent_t;            /* all zero: nothing but the head of the state */
 
-/* Add to a extent what it does not have yet. */
+/* Add to an extent what it does not have yet. */
 mds_status_t
 mds_extent_add_resource(mds_extent_t *extent, mds_str_t kind, mds_str_t name,
                         mds_error_t *err) MDS_MUST_CHECK;

@@ -85,8 +85,8 @@ mds_loader_roll_forward(mds_loader_t *loader, mds_error_t *err) MDS_MUST_CHECK;
  * Edits *state, which is a fresh {"document": {"app": …}, "external": {}} for
  * an app that is not known yet. An app that was removed, {"removed": true, …},
  * exists again afterwards, unless the edit sets "removed". Runs within the
- * journal's transaction; once more, on the state as it is by then, if deltas
- * had to be made in between.
+ * journal's transaction; again, on the state as it is by then, after deltas
+ * were made, and for the whole app if it failed within an extent.
  */
 typedef mds_status_t (*mds_edit_t)(mds_loader_t *loader, void *data,
                                    mds_json_t *state, mds_error_t *err);

@@ -341,14 +341,20 @@ mds_update_switch(mds_update_t *u)
     mds_update_replace_stale(u);
 }
 
+/* Keeps the files of the change, whatever comes. */
+static void
+mds_update_keep_created(mds_update_t *u)
+{
+    mds_created_files_free(u->created);
+    u->created = NULL;
+}
+
 /* Commits. The files of the change stay even if this fails: it may have been
  * made all the same. */
 static mds_status_t
 mds_update_commit(mds_update_t *u, mds_error_t *err)
 {
-    mds_created_files_free(u->created);
-    u->created = NULL;
-
+    mds_update_keep_created(u);
     return mds_journal_commit(u->loader->journal, err);
 }
 
@@ -440,6 +446,23 @@ mds_update_run_in_extent(mds_update_t *u, mds_error_t *err)
     return mds_update_run(u, err);
 }
 
+/* Records, commits and switches to the generation that was built. */
+static mds_status_t
+mds_update_finish(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if ((status = mds_update_record(u, err)) != MDS_OK
+        || (status = mds_update_lint(u, err)) != MDS_OK
+        || (status = mds_update_commit(u, err)) != MDS_OK) /* 9 */
+    {
+        return status;
+    }
+
+    mds_update_switch(u); /* 10 */
+    return MDS_OK;
+}
+
 /*
  * Makes the change, unless the batch lacks deltas afterwards: nothing has
  * changed then. The numbers of the steps are those of "Update sequence" in
@@ -451,46 +474,34 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
                mds_change_result_t *result)
 {
     mds_update_t u = { .loader = loader, .change = change, .batch = batch };
+    bool         is_made;
     mds_status_t status;
 
     if ((status = mds_journal_write(loader->journal, err)) != MDS_OK /* 1 */
         || (status = mds_update_begin(&u, err)) != MDS_OK            /* 2 */
         || (status = mds_update_run_in_extent(&u, err)) != MDS_OK)
     {
-        goto failed;
+        goto done;
     }
 
-    if (!mds_update_is_made(&u)) {
-        if ((status = mds_update_lint(&u, err)) != MDS_OK) {
-            goto failed;
-        }
+    is_made = mds_update_is_made(&u);
 
-        result->serial = u.serial - 1;
-        mds_journal_abort(loader->journal);
-
-    } else {
-        if (mds_update_lacks_deltas(&u)) {
-            goto failed;
-        }
-
-        if ((status = mds_update_record(&u, err)) != MDS_OK
-            || (status = mds_update_lint(&u, err)) != MDS_OK
-            || (status = mds_update_commit(&u, err)) != MDS_OK) /* 9 */
-        {
-            goto failed;
-        }
-
-        result->serial = u.serial;
-        mds_update_switch(&u); /* 10 */
+    if (is_made && mds_update_lacks_deltas(&u)) {
+        status = mds_delta_batch_keep_files(batch, loader->depot, err);
+        goto done;
     }
 
-    result->changes = mds_json_retain(u.changes);
-    result->warnings = mds_json_retain(u.warnings);
-    mds_update_free(&u);
+    status = is_made ? mds_update_finish(&u, err) : mds_update_lint(&u, err);
 
-    return MDS_OK;
+    if (status == MDS_OK) {
+        mds_update_keep_created(&u);
+        result->serial = is_made ? u.serial : u.serial - 1;
+        result->changes = mds_json_retain(u.changes);
+        result->warnings = mds_json_retain(u.warnings);
+    }
 
-failed:
+done:
+    /* These do nothing where the change succeeded. */
     mds_created_files_remove(u.created);
     mds_journal_abort(loader->journal);
     mds_update_free(&u);

@@ -34,8 +34,8 @@ typedef struct {
     mds_extent_t extent;   /* what the states below have of the app */
     mds_places_t places;   /* of the parts of before */
     mds_json_t  *before;   /* the app's state */
-    mds_json_t  *after;    /* the same, edited */
-    mds_json_t  *document; /* of after, with the contents of its lists */
+    mds_json_t  *after;    /* a copy of it, edited */
+    mds_json_t  *document; /* that of `after`, with contents of its lists */
     mds_model_t *model;    /* of document: has views into it */
     mds_json_t  *changes;  /* from before to after, see mds_diff.h */
     mds_json_t  *warnings; /* strings */
@@ -85,8 +85,11 @@ mds_status_t
 mds_update_find_stale(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 void mds_update_replace_stale(mds_update_t *update);
 
-/* Signs the model's packages, takes the deltas that it asks for from the batch,
- * and adds to it those that have to be made. */
+/*
+ * Takes the deltas that the model asks for from the batch, and adds to it those
+ * that have to be made. Signs the model's packages if there is none of these.
+ * MDS_DENIED: a package has to be signed, and the change has no key.
+ */
 mds_status_t
 mds_update_take_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 

@@ -157,10 +157,6 @@ mds_prepare_sign(mds_update_t *u, const mds_package_t *package,
 {
     char label[MDS_ERROR_BYTES];
 
-    if (u->signer.key == NULL) {
-        return mds_prepare_check_signed(u, package, err);
-    }
-
     snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s",
              MDS_STR(u->model->app), MDS_STR(package->kind),
              package->name.len > 0 ? " " : "", MDS_STR(package->name),
@@ -199,17 +195,42 @@ mds_prepare_visit(mds_update_t *u, mds_pair_visit_t visit, mds_error_t *err)
     return status;
 }
 
-mds_status_t
-mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
+typedef mds_status_t (*mds_prepare_package_t)(mds_update_t        *u,
+                                              const mds_package_t *package,
+                                              mds_error_t         *err);
+
+static mds_status_t
+mds_prepare_packages(mds_update_t *u, mds_prepare_package_t prepare,
+                     mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < u->model->package_count; i++) {
-        status = mds_prepare_sign(u, &u->model->packages[i], err);
+        status = prepare(u, &u->model->packages[i], err);
     }
 
-    return status == MDS_OK ? mds_prepare_visit(u, mds_prepare_pair, err)
-                            : status;
+    return status;
+}
+
+/* A missing key is found before deltas are made, which takes long; packages are
+ * signed after it, when the change will not begin once more. */
+mds_status_t
+mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
+{
+    bool         signs = u->signer.key != NULL;
+    mds_status_t status = MDS_OK;
+
+    if (!signs) {
+        status = mds_prepare_packages(u, mds_prepare_check_signed, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_prepare_visit(u, mds_prepare_pair, err);
+    }
+
+    return status == MDS_OK && signs && u->batch->missing == 0
+               ? mds_prepare_packages(u, mds_prepare_sign, err)
+               : status;
 }
 
 mds_status_t

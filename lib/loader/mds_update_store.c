@@ -101,6 +101,28 @@ mds_store_note_count(const mds_update_t *u, const mds_sha256_t *sha256,
                          err);
 }
 
+/* Stores a package or delta, which is there if the change begins once more. */
+static mds_status_t
+mds_store_file(const mds_update_t *u, const char *path,
+               mds_progress_t *progress, mds_error_t *err, mds_sha256_t *sha256)
+{
+    mds_delta_batch_t *batch = u->batch;
+    uint64_t           size;
+    mds_status_t       status;
+
+    if (mds_delta_batch_find_file(batch, path, sha256)) {
+        return mds_store_put(batch->work.path.text, u->loader->depot, sha256,
+                             err);
+    }
+
+    status
+        = mds_store_add(u->loader->depot, path, progress, err, sha256, &size);
+
+    return status == MDS_OK
+               ? mds_delta_batch_note_file(batch, path, sha256, err)
+               : status;
+}
+
 /* Stores a file, or digests it in a dry run. */
 static mds_status_t
 mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
@@ -125,8 +147,7 @@ mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
         status = mds_idset_import(u->loader->depot, path.text, progress, err,
                                   sha256, &count);
     } else {
-        status = mds_store_add(u->loader->depot, path.text, progress, err,
-                               sha256, &count);
+        status = mds_store_file(u, path.text, progress, err, sha256);
     }
 
     mds_loader_end_progress(u->loader, progress);

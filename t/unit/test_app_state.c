@@ -1,5 +1,5 @@
 /* The state of an app in the journal: what is saved by parts is loaded as it
- * was, whole or within a extent, and only parts that differ are written. */
+ * was, whole or within an extent, and only parts that differ are written. */
 
 #include "loader/mds_app_state.h"
 

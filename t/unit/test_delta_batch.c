@@ -1,6 +1,8 @@
-/* The deltas of a change are each made once, whoever asks for them again. */
+/* The deltas of a change are each made once, and its files stored once. */
 
 #include "workdir.h"
+
+#include <stdio.h>
 
 #include "files/mds_store.h"
 #include "loader/mds_delta_batch.h"
@@ -70,10 +72,88 @@ test_add_twice(void **state)
     mds_loader_close(loader);
 }
 
+static unsigned rounds;
+
+/* Publishes three versions, of which the last has a delta from those before. A
+ * round but the first finds neither sources nor signatures. */
+static mds_status_t
+edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
+             mds_error_t *error)
+{
+    static const char text[]
+        = "{\"app\":\"a\",\"packages\":["
+          "{\"kind\":\"upgrade\",\"version\":\"1\",\"deltas\":0,"
+          " \"file\":\"%s\"},"
+          "{\"kind\":\"upgrade\",\"version\":\"2\",\"deltas\":1,"
+          " \"file\":\"%s\"}]}";
+    char        filled[2 * sizeof(mds_path_t)];
+    char        one[sizeof(mds_path_t)];
+    mds_json_t *document;
+
+    (void) loader;
+    (void) data;
+    snprintf(one, sizeof(one), "%s", workdir("publish-1"));
+    snprintf(filled, sizeof(filled), text, one, workdir("publish-2"));
+    assert_int_equal(mds_json_parse(mds_str_of(filled), "test", error,
+                                    &document),
+                     MDS_OK);
+
+    if (rounds++ > 0) {
+        assert_true(shell("rm -f publish-1 publish-2"));
+        assert_int_equal(workdir_count("publish/files", ""), 1);
+    }
+
+    return mds_json_set(state, "document", document);
+}
+
+/* The files of a change whose deltas are made meanwhile are read only once. */
+static void
+test_files_are_kept(void **state)
+{
+    static char         bytes[100000];
+    char                keyid[MDS_KEYID_HEX + 1];
+    mds_key_t           key;
+    const mds_change_t  change = { .app = mds_str("a"),
+                                   .new_app = MDS_NEW_APP_ALWAYS,
+                                   .command = "test",
+                                   .what = "test",
+                                   .key = &key,
+                                   .deltas_level = MDS_ZSTD_FAST,
+                                   .edit = edit_publish };
+    mds_change_result_t result;
+    mds_loader_t       *loader;
+
+    (void) state;
+    workdir_noise(bytes, sizeof(bytes), 3);
+    workdir_write("publish-1", bytes, sizeof(bytes));
+    bytes[50000] ^= 1;
+    workdir_write("publish-2", bytes, sizeof(bytes));
+
+    assert_int_equal(mds_key_generate(workdir("k"), &err, keyid), MDS_OK);
+    assert_int_equal(mds_key_load(workdir("k.key"), &err, &key), MDS_OK);
+    assert_int_equal(mds_depot_init(workdir("publish"), -1, -1, &err), MDS_OK);
+    assert_int_equal(mds_loader_open(workdir("publish"), NULL, &err, &loader),
+                     MDS_OK);
+    assert_int_equal(mds_loader_change(loader, &change, &err, &result),
+                     MDS_OK);
+    assert_int_equal(rounds, 2);
+    assert_int_equal(result.serial, 1);
+
+    /* Two packages, two signatures of each, and a delta. */
+    assert_int_equal(workdir_count("publish/files", ""), 7);
+    mds_json_release(result.changes);
+    mds_json_release(result.warnings);
+    mds_loader_close(loader);
+    mds_key_wipe(&key);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_add_twice) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add_twice),
+        cmocka_unit_test(test_files_are_kept),
+    };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
 }
