@@ -278,6 +278,7 @@ page:
 
 lint: deps-tools $(BUILD)/nginx/Makefile
 	t/lint/includes
+	t/lint/fold --check
 	clang-format --dry-run -Werror $(PRODUCT)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib -Imdsctl \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \

@@ -9,7 +9,7 @@
 
 typedef enum {
     MDS_OPERAND_VALUES, /* "values"; a '*' at the end of one makes a prefix */
-    MDS_OPERAND_RANGE   /* "min", "max" and "below", which are versions */
+    MDS_OPERAND_RANGE   /* "min", "max" and "below": versions, or numbers */
 } mds_operand_t;
 
 /* Enumerator, name in documents, words of a trace, operand. */
@@ -22,6 +22,14 @@ typedef enum {
 
 #define MDS_RULE_OP_WANTED "\"in\", \"not_in\", \"range\" or \"not_range\""
 /* clang-format on */
+
+/* The words of a rule, which a record adds to the index of the row. */
+enum {
+    MDS_RULE_ABSENT = 0x80, /* it holds if the request lacks the attribute */
+    MDS_RULE_FOLD = 0x40,   /* values are folded (mds_fold.h) */
+    MDS_RULE_NUMBER = 0x20, /* bounds are keys of numbers (mds_decimal.h) */
+    MDS_RULE_OP_MASK = 0x1f
+};
 
 #define MDS_RULE_OP_ID(op, name, words, operand) op,
 #define MDS_RULE_OP_NAME(op, name, words, operand) name,

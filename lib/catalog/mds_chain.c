@@ -160,6 +160,7 @@ mds_layer_read_meta(mds_layer_t *layer, uint64_t serial, const char *path,
 
     if (meta->tag != MDS_CATALOG_TAG
         || (meta->format != MDS_CATALOG_FORMAT
+            && meta->format != MDS_CATALOG_FORMAT_PLAIN
             && (meta->format != MDS_CATALOG_FORMAT_NUMBERED
                 || layer->seal.is_layer)))
     {

@@ -77,7 +77,7 @@ mds_rule_fits(const mds_record_t *record, const void *item)
 {
     const mds_rule_record_t *rule = item;
 
-    return rule->op < MDS_RULE_OP_COUNT
+    return (rule->op & MDS_RULE_OP_MASK) < MDS_RULE_OP_COUNT
            && mds_index_fits(record, MDS_TABLE_ATTRIBUTES, rule->attribute)
            && mds_range_fits(record, MDS_TABLE_TEXTS, rule->values)
            && mds_range_fits(record, MDS_TABLE_TEXTS, rule->prefixes)

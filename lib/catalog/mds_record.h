@@ -75,12 +75,12 @@ typedef struct MDS_PACKED {
 
 /* A rule; the same rule of several releases is stored once. */
 typedef struct MDS_PACKED {
-    uint8_t     op;        /* mds_op_t */
+    uint8_t     op;        /* mds_op_t, and MDS_RULE_* */
     uint32_t    attribute; /* ATTRIBUTES */
     mds_range_t values;    /* TEXTS: whole values, sorted */
     mds_range_t prefixes;  /* TEXTS: without their '*' */
     mds_span_t  words;     /* of a range, for people: "from 9 to 14" */
-    mds_span_t  min;       /* version keys; empty: open */
+    mds_span_t  min;       /* keys of versions or numbers; empty: open */
     mds_span_t  max;
     mds_span_t  below;
 } mds_rule_record_t;

@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mds_decimal.h"
 #include "compile/mds_compile_internal.h"
+
+_Static_assert(MDS_DECIMAL_MAX >= MDS_VERSION_MAX,
+               "words of a range have room for bounds of either sort");
 
 static int
 mds_str_cmp_items(const void *a, const void *b)
@@ -50,8 +54,8 @@ mds_compile_values(mds_compile_ctx_t *x, const mds_strs_t *values,
 static mds_span_t
 mds_compile_words(mds_compile_ctx_t *x, const mds_rule_t *rule)
 {
-    /* Each bound is a version, which mds_version_parse() has accepted. */
-    char words[3 * MDS_VERSION_MAX + 32];
+    /* Each bound is a version or a number, which has been parsed. */
+    char words[3 * MDS_DECIMAL_MAX + 32];
     int  len
         = snprintf(words, sizeof(words), "%s%.*s%s%.*s%s%.*s",
                    rule->min.len > 0 ? " from " : "", MDS_STR(rule->min),
@@ -69,12 +73,23 @@ mds_rule_key_add(mds_buffer_t *key, mds_str_t s)
     mds_buffer_add(key, s.data, s.len);
 }
 
+/* Returns the operator with the rule's words, as a record has it. */
+static uint8_t
+mds_rule_op(const mds_rule_t *rule)
+{
+    return (uint8_t) (rule->op | (rule->absent ? MDS_RULE_ABSENT : 0)
+                      | (rule->fold ? MDS_RULE_FOLD : 0)
+                      | (rule->number ? MDS_RULE_NUMBER : 0));
+}
+
 /* Returns bytes that are equal for equal rules. */
 static mds_str_t
 mds_rule_key(mds_buffer_t *key, const mds_rule_t *rule)
 {
+    uint8_t op = mds_rule_op(rule);
+
     key->len = 0;
-    mds_buffer_add(key, &rule->op, sizeof(rule->op));
+    mds_buffer_add(key, &op, sizeof(op));
     mds_rule_key_add(key, rule->attribute);
     mds_rule_key_add(key, rule->min);
     mds_rule_key_add(key, rule->max);
@@ -101,11 +116,27 @@ mds_compile_attribute(mds_compile_ctx_t *x, mds_str_t name)
     return index;
 }
 
+/* Adds the key of a bound; an empty text is open. */
+static mds_span_t
+mds_compile_bound(mds_record_builder_t *builder, const mds_rule_t *rule,
+                  mds_str_t text)
+{
+    mds_decimal_t decimal;
+
+    if (!rule->number) {
+        return mds_record_builder_parsed_version(builder, text);
+    }
+
+    return mds_decimal_parse(text, &decimal)
+               ? mds_record_builder_text(builder, mds_decimal_key(&decimal))
+               : (mds_span_t){ 0 };
+}
+
 static uint32_t
 mds_compile_rule(mds_compile_ctx_t *x, const mds_rule_t *rule)
 {
     mds_record_builder_t *builder = x->builder;
-    mds_rule_record_t     record = { .op = (uint8_t) rule->op };
+    mds_rule_record_t     record = { .op = mds_rule_op(rule) };
     bool                  fresh;
     uint32_t              index
         = mds_record_builder_find(builder, MDS_TABLE_RULES,
@@ -114,9 +145,9 @@ mds_compile_rule(mds_compile_ctx_t *x, const mds_rule_t *rule)
     if (fresh) {
         record.attribute = mds_compile_attribute(x, rule->attribute);
         record.words = mds_compile_words(x, rule);
-        record.min = mds_record_builder_parsed_version(builder, rule->min);
-        record.max = mds_record_builder_parsed_version(builder, rule->max);
-        record.below = mds_record_builder_parsed_version(builder, rule->below);
+        record.min = mds_compile_bound(builder, rule, rule->min);
+        record.max = mds_compile_bound(builder, rule, rule->max);
+        record.below = mds_compile_bound(builder, rule, rule->below);
 
         if (rule->values.count > 0) {
             mds_compile_values(x, &rule->values, &record);

@@ -47,12 +47,12 @@ mds_builds_sort(const mds_model_t *model, mds_error_t *err,
 }
 
 /* Returns whether both are "in" rules of one attribute without a common value.
- */
+ * Folded values are not compared with others. */
 static bool
 mds_rules_exclude(const mds_rule_t *a, const mds_rule_t *b)
 {
-    if (a->op != MDS_OP_IN || b->op != MDS_OP_IN
-        || !mds_str_eq(a->attribute, b->attribute))
+    if (a->op != MDS_OP_IN || b->op != MDS_OP_IN || a->fold != b->fold
+        || (a->absent && b->absent) || !mds_str_eq(a->attribute, b->attribute))
     {
         return false;
     }
@@ -77,14 +77,16 @@ mds_rules_exclude(const mds_rule_t *a, const mds_rule_t *b)
     return true;
 }
 
-/* Returns whether no version is in both ranges. */
+/* Returns whether both are ranges, and no version is in both. */
 static bool
 mds_ranges_exclude(const mds_rule_t *a, const mds_rule_t *b)
 {
-    return mds_bounds_cross(a->min, b->max, true)
-           || mds_bounds_cross(a->min, b->below, false)
-           || mds_bounds_cross(b->min, a->max, true)
-           || mds_bounds_cross(b->min, a->below, false);
+    return a->op == MDS_OP_RANGE && b->op == MDS_OP_RANGE && !a->number
+           && !b->number && !(a->absent && b->absent)
+           && (mds_bounds_cross(a->min, b->max, true)
+               || mds_bounds_cross(a->min, b->below, false)
+               || mds_bounds_cross(b->min, a->max, true)
+               || mds_bounds_cross(b->min, a->below, false));
 }
 
 /* Returns whether both are hotfixes, and for different versions of the app: the
@@ -101,9 +103,7 @@ mds_hotfixes_exclude(const mds_package_t *a, const mds_package_t *b)
 
             if (mds_str_eq(x->attribute, attribute)
                 && mds_str_eq(y->attribute, attribute)
-                && (mds_rules_exclude(x, y)
-                    || (x->op == MDS_OP_RANGE && y->op == MDS_OP_RANGE
-                        && mds_ranges_exclude(x, y))))
+                && (mds_rules_exclude(x, y) || mds_ranges_exclude(x, y)))
             {
                 return mds_kind_has(a->kind, MDS_KIND_IS_HOTFIX);
             }

@@ -19,6 +19,9 @@
 typedef struct {
     mds_str_t  attribute;
     mds_op_t   op;
+    bool       absent; /* it holds if the request lacks the attribute */
+    bool       fold;   /* in, not_in: values are folded, and the request's is */
+    bool       number; /* range, not_range: of decimal numbers */
     mds_strs_t values; /* in, not_in; a trailing '*' is a prefix */
     mds_str_t  min;    /* range, not_range; empty is open */
     mds_str_t  max;

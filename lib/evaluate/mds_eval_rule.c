@@ -4,6 +4,8 @@
  * versions and results are cached in the evaluation.
  */
 
+#include "base/mds_decimal.h"
+#include "base/mds_fold.h"
 #include "base/mds_kind.h"
 #include "evaluate/mds_eval.h"
 
@@ -104,11 +106,11 @@ mds_rule_has_value(const mds_eval_t *eval, const mds_rule_record_t *rule,
     return false;
 }
 
+/* Returns whether the key of a version or number is within the bounds. */
 static bool
-mds_rule_has_version(const mds_eval_t *eval, const mds_rule_record_t *rule,
-                     const mds_version_t *version)
+mds_rule_has_key(const mds_eval_t *eval, const mds_rule_record_t *rule,
+                 mds_str_t key)
 {
-    mds_str_t key = mds_version_key(version);
     mds_str_t min = mds_record_bytes(eval->record, rule->min);
     mds_str_t max = mds_record_bytes(eval->record, rule->max);
     mds_str_t below = mds_record_bytes(eval->record, rule->below);
@@ -134,7 +136,53 @@ mds_rule_range(mds_eval_t *eval, const mds_rule_record_t *rule, bool wanted)
     const mds_version_t *version = mds_eval_version(eval, rule->attribute);
 
     return version->len > 0
-           && mds_rule_has_version(eval, rule, version) == wanted;
+           && mds_rule_has_key(eval, rule, mds_version_key(version)) == wanted;
+}
+
+/* Tests the values with the request's folded as they are. */
+static MDS_NOINLINE bool
+mds_rule_in_folded(mds_eval_t *eval, const mds_rule_record_t *rule, bool wanted)
+{
+    char      folded[MDS_FOLD_BYTES(MDS_VALUE_MAX)];
+    mds_str_t value = mds_eval_value(eval, rule->attribute);
+
+    return value.len > 0 && value.len <= MDS_VALUE_MAX
+           && mds_rule_has_value(eval, rule, mds_fold(value, folded)) == wanted;
+}
+
+/* Tests the range with the request's value as a number. */
+static MDS_NOINLINE bool
+mds_rule_range_of_numbers(mds_eval_t *eval, const mds_rule_record_t *rule,
+                          bool wanted)
+{
+    mds_decimal_t decimal;
+
+    return mds_decimal_parse(mds_eval_value(eval, rule->attribute), &decimal)
+           && mds_rule_has_key(eval, rule, mds_decimal_key(&decimal)) == wanted;
+}
+
+/* Tests a rule with words beside its operator. */
+static MDS_NOINLINE bool
+mds_rule_with_words_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
+{
+    unsigned op = rule->op & MDS_RULE_OP_MASK;
+    bool     wanted = op == MDS_OP_IN || op == MDS_OP_RANGE;
+
+    if ((rule->op & MDS_RULE_ABSENT) != 0
+        && mds_eval_value(eval, rule->attribute).len == 0)
+    {
+        return true;
+    }
+
+    if (op == MDS_OP_IN || op == MDS_OP_NOT_IN) {
+        return (rule->op & MDS_RULE_FOLD) != 0
+                   ? mds_rule_in_folded(eval, rule, wanted)
+                   : mds_rule_in(eval, rule, wanted);
+    }
+
+    return (rule->op & MDS_RULE_NUMBER) != 0
+               ? mds_rule_range_of_numbers(eval, rule, wanted)
+               : mds_rule_range(eval, rule, wanted);
 }
 
 static bool
@@ -147,8 +195,10 @@ mds_rule_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
         return mds_rule_in(eval, rule, false);
     case MDS_OP_RANGE:
         return mds_rule_range(eval, rule, true);
-    default:
+    case MDS_OP_NOT_RANGE:
         return mds_rule_range(eval, rule, false);
+    default:
+        return mds_rule_with_words_holds(eval, rule);
     }
 }
 
@@ -189,12 +239,16 @@ mds_eval_trace_rule(mds_eval_t *eval, uint32_t i, bool holds)
 
     (void) mds_eval_trace(
         eval, "rule", mds_record_bytes(record, *name),
-        mds_eval_value(eval, rule->attribute), holds, "%s%.*s%s%s%s",
-        mds_op_words[rule->op], MDS_STR(mds_record_bytes(record, rule->words)),
+        mds_eval_value(eval, rule->attribute), holds, "%s%.*s%s%s%s%s%s%s",
+        mds_op_words[rule->op & MDS_RULE_OP_MASK],
+        MDS_STR(mds_record_bytes(record, rule->words)),
         mds_eval_join_texts(eval, rule->values, "", whole, sizeof(whole)),
         rule->values.count > 0 && rule->prefixes.count > 0 ? ", " : "",
         mds_eval_join_texts(eval, rule->prefixes, "*", prefixes,
-                            sizeof(prefixes)));
+                            sizeof(prefixes)),
+        (rule->op & MDS_RULE_FOLD) != 0 ? ", in upper or lower case" : "",
+        (rule->op & MDS_RULE_NUMBER) != 0 ? ", as a number" : "",
+        (rule->op & MDS_RULE_ABSENT) != 0 ? ", or absent" : "");
 }
 
 bool

@@ -104,6 +104,10 @@ mds_lint_value(const mds_lint_t *w, const mds_rule_t *rule)
 {
     mds_str_t value;
 
+    if (rule->absent) {
+        return mds_null_str;
+    }
+
     switch (rule->op) {
     case MDS_OP_IN:
         value = rule->values.items[0];
@@ -117,6 +121,12 @@ mds_lint_value(const mds_lint_t *w, const mds_rule_t *rule)
 
     case MDS_OP_NOT_RANGE:
         value = rule->max.len > 0 ? rule->max : rule->below;
+
+        if (rule->number) {
+            return rule->min.len > 0 ? mds_str("-999999999")
+                                     : mds_str("999999999");
+        }
+
         return rule->min.len > 0 ? mds_str("0")
                                  : mds_arena_printf(w->model->arena, "%.*s.1",
                                                     MDS_STR(value));

@@ -101,7 +101,8 @@ mds_write_window(const mds_release_record_t *release, mds_writer_t *writer)
     }
 }
 
-/* Names the attributes of the rules, each once if they follow each other. */
+/* Names the attributes of the rules, each once if they follow each other.
+ * "brand or none" says that a device without the attribute is let through. */
 static void
 mds_write_rules(const mds_record_t *record, mds_range_t rules,
                 mds_writer_t *writer)
@@ -118,6 +119,9 @@ mds_write_rules(const mds_record_t *record, mds_range_t rules,
         if (rule->attribute != last) {
             mds_writer_words(writer, written++ == 0 ? "; by " : ", ");
             mds_writer_add(writer, mds_record_bytes(record, *name));
+            mds_writer_words(writer, (rule->op & MDS_RULE_ABSENT) != 0
+                                         ? " or none"
+                                         : "");
             last = rule->attribute;
         }
     }

@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use File::Copy qw(copy);
 use JSON::PP;
 use Test::More;
 
@@ -98,5 +99,37 @@ is $d->serial, $serial + 1, 'a change, and its serial';
 is_deeply $d->asks('explain', @{ $questions[0] })->{manifest},
     $before->[0]{manifest}, 'the manifest is the one signed then';
 is_deeply $d->asks('verify')->{problems}, [], 'and the depot is good';
+
+# --- the format before this one is read as it is, and is a base for changes
+
+my $four = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/init");
+system("zstd -dqc $FindBin::Bin/older/format4.tar.zst | tar -xC $d->{dir}"
+    . ' --one-top-level=four --no-same-owner') == 0 or die 'format4.tar.zst';
+$four->{depot} = "$d->{dir}/four/depot";
+$four->{key} = "$d->{dir}/one.key";
+copy("$FindBin::Bin/older/one.$_", "$d->{dir}/one.$_") or die for qw(key pub);
+my $said = JSON::PP->new->utf8->decode(
+    Ctl::read_file("$FindBin::Bin/older/format4.json"));
+
+sub same_answers {
+    my ($name) = @_;
+    for my $was (@$said) {
+        my $is = $four->asks('explain', @{ $was->{ask} });
+        is_deeply { map { ($_ => $is->{$_}) } grep { $_ ne 'ask' } keys %$was },
+            { map { ($_ => $was->{$_}) } grep { $_ ne 'ask' } keys %$was },
+            "$name: @{ $was->{ask} }";
+    }
+}
+
+same_answers('format 4');
+is_deeply $four->asks('verify')->{problems}, [], 'format 4: the depot is good';
+$four->must(qw(list add com.example.plain staff dora));
+same_answers('a change on top of format 4');
+$four->must(qw(release com.example.plain more --kind bundle --name b --version 2
+    --all --rule),
+    '{"attribute":"brand","op":"in","values":["MAX"],"fold":true}');
+is $four->asks(qw(explain app=com.example.plain kind=bundle name=b brand=max
+    os_version=10))->{release}, 'more', 'and a rule with a new word';
+is_deeply $four->asks('verify')->{problems}, [], 'the depot is good again';
 
 done_testing;

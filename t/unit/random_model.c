@@ -24,9 +24,13 @@ static const char *const asking[]
 static const char *const channels[] = { "mi", "oppo", "play" };
 static const char *const users[] = { "u1", "u2", "u3", "u11", "u12" };
 static const char *const devices[] = { "d1", "d2", "d3", "d21", "d22" };
-static const char *const brands[] = { "Xiaomi", "Xiao", "Redmi", "*" };
+static const char *const brands[]
+    = { "Xiaomi", "Xiao", "Redmi", "*", "XIAOMI", "\u00c9clair" };
 static const char *const brand_values[]
-    = { "Xiaomi", "Xiao*", "Redmi", "*", "X*", "Mi" };
+    = { "Xiaomi", "Xiao*", "Redmi", "*", "X*", "Mi", "xiaoMI", "\u00e9CL*" };
+static const char *const scores[]
+    = { "7", "07.50", "7.5", "-0.5", "-0", "10", "9.99", "7.", "1e3", "many" };
+static const char *const score_bounds[] = { "-1", "0", "7", "7.5", "+7.50", "10.0" };
 static const char *const nets[] = { "wifi", "5g" };
 static const char *const net_values[] = { "wifi", "5g", "4*" };
 static const char *const os_versions[]
@@ -91,16 +95,32 @@ roll_range(prng_t *prng, const char *const *bounds, unsigned count,
                  && reference_version_cmp(rule->min, rule->below) >= 0));
 }
 
+/* Bounds of numbers, of which the higher one is the later one. */
+static void
+roll_numbers(prng_t *prng, random_rule_t *rule)
+{
+    unsigned low = prng_below(prng, 3), high = 3 + prng_below(prng, 3);
+
+    rule->attribute = "score";
+    rule->number = true;
+    rule->min = prng_one_in(prng, 2) ? score_bounds[low] : NULL;
+    rule->max = prng_one_in(prng, 2) ? score_bounds[high] : NULL;
+    rule->below = rule->min == NULL && rule->max == NULL ? score_bounds[high]
+                                                         : NULL;
+}
+
 static void
 roll_rule(prng_t *prng, random_rule_t *rule)
 {
     bool negated = prng_one_in(prng, 3);
 
-    *rule = (random_rule_t){ .op = negated ? "not_in" : "in" };
+    *rule = (random_rule_t){ .op = negated ? "not_in" : "in",
+                             .absent = prng_one_in(prng, 4) };
 
-    switch (prng_below(prng, 5)) {
+    switch (prng_below(prng, 6)) {
     case 0:
         rule->attribute = "brand";
+        rule->fold = prng_one_in(prng, 2);
         roll_some(prng, brand_values, count_of(brand_values), &rule->values);
         return;
     case 1:
@@ -112,6 +132,9 @@ roll_rule(prng_t *prng, random_rule_t *rule)
         roll_range(prng, versions, count_of(versions), rule);
         break;
     case 3:
+        roll_numbers(prng, rule);
+        break;
+    case 4:
         rule->attribute = "app_version";
         roll_range(prng, versions, count_of(versions), rule);
         break;
@@ -352,6 +375,7 @@ random_device(prng_t *prng, const random_model_t *model, random_device_t *device
         .os_version = roll_maybe(prng, os_versions, 4),
         .brand = roll_maybe(prng, brands, 4),
         .net = roll_maybe(prng, nets, 4),
+        .score = roll_maybe(prng, scores, 4),
     };
 
     if (prng_one_in(prng, 60)) {
@@ -422,7 +446,9 @@ print_rules(FILE *out, const random_rules_t *rules)
             fprintf(out, ",");
             print_bounds(out, rule);
         }
-        fprintf(out, "}");
+        fprintf(out, "%s%s%s}", rule->absent ? ",\"absent\":true" : "",
+                rule->fold ? ",\"fold\":true" : "",
+                rule->number ? ",\"as\":\"number\"" : "");
     }
 
     fprintf(out, "]");
@@ -616,6 +642,7 @@ random_query(const random_model_t *model, const random_device_t *d, char query[1
     end = add(end, "os_version", d->os_version);
     end = add(end, "brand", d->brand);
     end = add(end, "net", d->net);
+    end = add(end, "score", d->score);
     end = add(end, "refuse", NULL);
 
     for (unsigned i = 0; i < d->refuse.count; i++) {

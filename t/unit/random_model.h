@@ -28,6 +28,9 @@ typedef struct {
     const char *min; /* NULL: open */
     const char *max;
     const char *below;
+    bool        absent;
+    bool        fold;
+    bool        number;
 } random_rule_t;
 
 typedef struct {
@@ -112,6 +115,7 @@ typedef struct {
     const char *os_version;
     const char *brand;
     const char *net;
+    const char *score;
     random_set_t refuse;
 } random_device_t;
 

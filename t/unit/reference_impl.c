@@ -4,6 +4,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mds_digest.h"
@@ -60,17 +61,71 @@ attribute(const random_device_t *d, const char *name)
            : same(name, "os_version") ? d->os_version
            : same(name, "brand")      ? d->brand
            : same(name, "net")        ? d->net
+           : same(name, "score")      ? d->score
                                       : NULL;
+}
+
+/* "upper and lower case are one": of the letters that random_model.c has. */
+static void
+fold(const char *text, char folded[64])
+{
+    size_t len = 0;
+
+    for (; *text != '\0'; text++) {
+        folded[len++] = *text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text;
+
+        if (len > 1 && strncmp(folded + len - 2, "\u00c9", 2) == 0) {
+            memcpy(folded + len - 2, "\u00e9", 2);
+        }
+    }
+
+    folded[len] = '\0';
 }
 
 /* A trailing * matches a prefix. */
 static bool
-value_fits(const char *pattern, const char *value)
+value_fits(const random_rule_t *rule, unsigned i, const char *value)
 {
-    size_t len = strlen(pattern);
+    const char *pattern = rule->values.items[i];
+    size_t      len = strlen(pattern);
+    char        folded[2][64];
+
+    if (rule->fold) {
+        fold(pattern, folded[0]);
+        fold(value, folded[1]);
+        pattern = folded[0];
+        value = folded[1];
+    }
 
     return pattern[len - 1] == '*' ? strncmp(pattern, value, len - 1) == 0
                                    : strcmp(pattern, value) == 0;
+}
+
+/* docs/catalog.md: a sign, digits, and a fraction. All of them are small. */
+static bool
+is_number(const char *text)
+{
+    size_t digits = 0;
+
+    text += *text == '-' || *text == '+';
+    for (; *text >= '0' && *text <= '9'; text++) {
+        digits++;
+    }
+
+    if (digits > 0 && *text == '.' && text[1] != '\0') {
+        for (text++; *text >= '0' && *text <= '9'; text++) {
+        }
+    }
+
+    return digits > 0 && *text == '\0';
+}
+
+static bool
+number_fits(const random_rule_t *rule, const char *value)
+{
+    return (rule->min == NULL || atof(value) >= atof(rule->min))
+           && (rule->max == NULL || atof(value) <= atof(rule->max))
+           && (rule->below == NULL || atof(value) < atof(rule->below));
 }
 
 static bool
@@ -79,17 +134,23 @@ rule_holds(const random_rule_t *rule, const random_device_t *d)
     const char *value = attribute(d, rule->attribute);
     bool        in = false;
 
-    /* "fails every rule about it, the not_ ones too" */
+    /* "fails every rule about it, the not_ ones too, but for a rule with
+     * "absent": true" */
     if (value == NULL) {
-        return false;
+        return rule->absent;
     }
 
     if (same(rule->op, "in") || same(rule->op, "not_in")) {
         for (unsigned i = 0; i < rule->values.count; i++) {
-            in = in || value_fits(rule->values.items[i], value);
+            in = in || value_fits(rule, i, value);
         }
 
         return in == same(rule->op, "in");
+    }
+
+    if (rule->number) {
+        return is_number(value)
+               && number_fits(rule, value) == same(rule->op, "range");
     }
 
     /* "any other value that is none simply fails a range rule" */
@@ -403,7 +464,9 @@ counts_for(const random_package_t *from, const random_package_t *to)
 
     for (unsigned i = 0; i < a_count; i++) {
         for (unsigned j = 0; j < b_count; j++) {
-            if (is_behind(a[i], b[j]) || is_behind(b[j], a[i])) {
+            if (!(a[i]->absent && b[j]->absent)
+                && (is_behind(a[i], b[j]) || is_behind(b[j], a[i])))
+            {
                 return !same(to->kind, "hotfix");
             }
         }

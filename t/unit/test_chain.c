@@ -688,6 +688,10 @@ test_records(void **state)
     assert_int_equal(validate_layer(&layer), MDS_INCOMPATIBLE);
     layer.below = 0;
     assert_int_equal(validate_layer(&layer), MDS_OK);
+    layer.format = MDS_CATALOG_FORMAT_PLAIN;
+    assert_int_equal(validate_layer(&layer), MDS_OK);
+    layer.below = serial();
+    assert_int_equal(validate_layer(&layer), MDS_OK);
     layer.format = MDS_CATALOG_FORMAT + 1;
     assert_int_equal(validate_layer(&layer), MDS_INCOMPATIBLE);
 }

@@ -170,6 +170,120 @@ test_range(void **state)
                open, mds_nelems(open));
 }
 
+static void
+test_absent(void **state)
+{
+    static const row_t not_in[] = {
+        { "", GETS },           { "brand=", GETS },
+        { "brand=Oppo", GETS }, { "brand=Xiaomi", "outside" },
+    };
+    static const row_t range[] = {
+        { "", GETS },
+        { "os_version=9", GETS },
+        { "os_version=8", "outside" },
+        { "os_version=Nougat", "outside" },
+    };
+    /* "Nothing is installed." */
+    static const row_t none[] = { { "", GETS }, { "version=1.0", "outside" } };
+
+    (void) state;
+    check_rule("{\"attribute\":\"brand\",\"op\":\"not_in\",\"values\":["
+               "\"Xiaomi\"],\"absent\":true}",
+               not_in, mds_nelems(not_in));
+    check_rule("{\"attribute\":\"os_version\",\"op\":\"range\",\"min\":\"9\","
+               "\"absent\":true}",
+               range, mds_nelems(range));
+    check_rule("{\"attribute\":\"version\",\"op\":\"not_in\",\"values\":["
+               "\"*\"],\"absent\":true}",
+               none, mds_nelems(none));
+}
+
+static void
+test_fold(void **state)
+{
+    static const row_t in[] = {
+        { "brand=XIAOMI", GETS },
+        { "brand=xiaomi", GETS },
+        { "brand=rEDMI+Note", GETS },
+        { "brand=\u00e9CLAIR", GETS },
+        { "brand=\u1e9e", GETS },
+        { "brand=ss", "outside" },
+        { "brand=\u212ad", GETS },
+        { "brand=\U00010428", GETS },
+        { "brand=Oppo", "outside" },
+        { "", "outside" },
+    };
+    static const row_t not_in[] = {
+        { "brand=XIAOMI", "outside" },
+        { "brand=Oppo", GETS },
+        { "", "outside" },
+    };
+
+    (void) state;
+    check_rule("{\"attribute\":\"brand\",\"op\":\"in\",\"fold\":true,\"values\":"
+               "[\"Xiaomi\",\"Redmi*\",\"\u00c9clair\",\"\u00df\",\"KD\","
+               "\"\U00010400\"]}",
+               in, mds_nelems(in));
+    check_rule("{\"attribute\":\"brand\",\"op\":\"not_in\",\"fold\":true,"
+               "\"values\":[\"xiaomi\"]}",
+               not_in, mds_nelems(not_in));
+}
+
+/* The longest value, of letters that grow. */
+static void
+test_fold_longest(void **state)
+{
+    char query[1024] = "brand=", rule[1024];
+
+    (void) state;
+
+    for (size_t i = 0; i < MDS_VALUE_MAX / 2; i++) {
+        strcat(query, "\u023a");
+    }
+
+    snprintf(rule, sizeof(rule),
+             "{\"attribute\":\"brand\",\"op\":\"in\",\"fold\":true,"
+             "\"values\":[\"%s\"]}",
+             query + strlen("brand="));
+    check_rule(rule, &(row_t){ query, GETS }, 1);
+}
+
+static void
+test_numbers(void **state)
+{
+    static const row_t closed[] = {
+        { "score=-1.5", GETS },     { "score=10", GETS },
+        { "score=2", GETS },        { "score=0010.000", GETS },
+        { "score=-0", GETS },       { "score=%2B9.99999999999999999999", GETS },
+        { "score=1.10", GETS },     { "score=10.00000000000000000001", "outside" },
+        { "score=-1.51", "outside" }, { "score=-20", "outside" },
+        { "score=1e0", "outside" }, { "score=1.", "outside" },
+        { "score=.5", "outside" },  { "score=-", "outside" },
+        { "score=1.2.3", "outside" }, { "score=0x1", "outside" },
+        { "score=", "outside" },    { "", "outside" },
+    };
+    /* 1.9 is above 1.10, other than among versions. */
+    static const row_t below[] = {
+        { "score=1.10", GETS }, { "score=1.9", "outside" },
+        { "score=-99999999999999999999", GETS },
+    };
+    static const row_t outside[] = {
+        { "score=5", "outside" }, { "score=4.99", GETS }, { "score=x", "outside" },
+        { "", GETS },
+    };
+
+    (void) state;
+    check_rule("{\"attribute\":\"score\",\"op\":\"range\",\"as\":\"number\","
+               "\"min\":\"-1.50\",\"max\":10}",
+               closed, mds_nelems(closed));
+    check_rule("{\"attribute\":\"score\",\"op\":\"range\",\"as\":\"number\","
+               "\"below\":1.5}",
+               below, mds_nelems(below));
+    check_rule("{\"attribute\":\"score\",\"op\":\"not_range\",\"as\":"
+               "\"number\",\"min\":5,\"absent\":true}",
+               outside, mds_nelems(outside));
+}
+
 /* All have to hold; app_version is the version's for kind upgrade alone. */
 static void
 test_rules(void **state)
@@ -1193,6 +1307,10 @@ main(void)
         cmocka_unit_test(test_in),
         cmocka_unit_test(test_not_in),
         cmocka_unit_test(test_range),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_fold),
+        cmocka_unit_test(test_fold_longest),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_stored_list),
