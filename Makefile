@@ -35,7 +35,7 @@ CFLAGS    ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 WARNINGS   = -Wall -Wextra -Werror
 SANITIZE   =
 
-LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8
+LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8 -lm
 CTL_LIBS   = -lcurl -larchive
 
 # -fno-semantic-interposition: no other library replaces our functions, so the

@@ -8,6 +8,12 @@
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
 
+const mds_loader_ui_t *
+mdsctl_ui(void)
+{
+    return &ui;
+}
+
 /* Prints the names of the members that differ. */
 static void
 print_members(const mds_json_t *before, const mds_json_t *after)
@@ -96,8 +102,8 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
     return mdsctl_print(o);
 }
 
-static void
-print_warnings(const mds_json_t *warnings)
+void
+mdsctl_warnings_print(const mds_json_t *warnings)
 {
     fflush(stdout);
 
@@ -250,7 +256,7 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
         (void) report_failure(change, &err);
     } else {
         code = print_result(ctl, change, &result, report);
-        print_warnings(result.warnings);
+        mdsctl_warnings_print(result.warnings);
         mds_json_release(result.changes);
         mds_json_release(result.warnings);
     }

@@ -31,6 +31,12 @@ typedef mds_status_t (*mdsctl_change_report_t)(void *data, mds_json_t *json);
 int mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
                          mdsctl_change_report_t report);
 
+/* Prints each as a line "mdsctl: warning: …" to stderr. */
+void mdsctl_warnings_print(const mds_json_t *warnings);
+
+/* Returns what shows the progress of a loader. */
+const mds_loader_ui_t *mdsctl_ui(void);
+
 /* Prints changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
 void mdsctl_changes_print(const mds_json_t *changes);
 

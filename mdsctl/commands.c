@@ -24,6 +24,7 @@
     X(versions)                                                                \
     X(devices)                                                                 \
     X(explain)                                                                 \
+    X(simulate)                                                                \
     X(check)                                                                   \
     X(log)                                                                     \
     X(revert)                                                                  \

@@ -269,11 +269,15 @@ mds_test_rules(mds_eval_t *eval, const mds_release_record_t *release,
  * mds_eval_prefilter_rejects() runs as well, then those that look further. Each
  * reports its result to the trace.
  */
-static bool (*const mds_release_tests[])(mds_eval_t                 *eval,
-                                         const mds_release_record_t *release,
-                                         mds_eval_mode_t             mode)
-    = { mds_test_state, mds_test_time,  mds_test_platform, mds_test_channel,
-        mds_test_rules, mds_test_build, mds_test_refuse,   mds_test_except };
+static const struct {
+    const char *name;
+    bool (*run)(mds_eval_t *eval, const mds_release_record_t *release,
+                mds_eval_mode_t mode);
+} mds_release_tests[]
+    = { { "state", mds_test_state },       { "time", mds_test_time },
+        { "platform", mds_test_platform }, { "channel", mds_test_channel },
+        { "rule", mds_test_rules },        { "build", mds_test_build },
+        { "refuse", mds_test_refuse },     { "except", mds_test_except } };
 
 #define MDS_TESTS_PREFILTERED 4
 
@@ -285,7 +289,7 @@ mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
     bool holds = true;
 
     for (size_t i = first; i < mds_nelems(mds_release_tests); i++) {
-        holds = mds_release_tests[i](eval, release, mode) && holds;
+        holds = mds_release_tests[i].run(eval, release, mode) && holds;
 
         if (!holds && eval->trace == NULL) {
             break;
@@ -293,6 +297,20 @@ mds_eval_tests(mds_eval_t *eval, const mds_release_record_t *release,
     }
 
     return holds;
+}
+
+const char *
+mds_eval_failed_test(mds_eval_t *eval, const mds_release_record_t *release)
+{
+    mds_reason_t reason;
+
+    for (size_t i = 0; i < mds_nelems(mds_release_tests); i++) {
+        if (!mds_release_tests[i].run(eval, release, MDS_EVAL_OFFER)) {
+            return mds_release_tests[i].name;
+        }
+    }
+
+    return mds_eval_audience(eval, release, &reason) ? NULL : "audience";
 }
 
 bool

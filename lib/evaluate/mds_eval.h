@@ -157,6 +157,15 @@ bool mds_eval_lists(mds_eval_t *eval, mds_range_t lists, const char *what,
 bool mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
                         mds_eval_mode_t mode);
 
+/* Returns the name of the first test that does not hold, in the words of a
+ * trace, or "audience"; NULL: the release holds. */
+const char *
+mds_eval_failed_test(mds_eval_t *eval, const mds_release_record_t *release);
+
+/* Returns the attribute of the first rule that does not hold; it is empty if
+ * all hold. */
+mds_str_t mds_eval_failed_rule(mds_eval_t *eval, mds_range_t rules);
+
 /* Computes the buckets of the salt and of others behind it. */
 void mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by);
 

@@ -273,6 +273,28 @@ mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool traced)
     return all;
 }
 
+mds_str_t
+mds_eval_failed_rule(mds_eval_t *eval, mds_range_t rules)
+{
+    const mds_record_t *record = eval->record;
+
+    for (uint32_t i = 0; i < rules.count; i++) {
+        uint32_t index = mds_record_ref(record, rules.first + i);
+        const mds_rule_record_t *rule
+            = mds_record_item(record, MDS_TABLE_RULES, index);
+
+        if (!mds_eval_rule(eval, index)) {
+            const mds_span_t *name
+                = mds_record_item(record, MDS_TABLE_ATTRIBUTES,
+                                  rule->attribute);
+
+            return mds_record_bytes(record, *name);
+        }
+    }
+
+    return mds_null_str;
+}
+
 bool
 mds_eval_rules_about(mds_eval_t *eval, mds_range_t rules, mds_str_t attribute)
 {

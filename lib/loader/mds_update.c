@@ -396,10 +396,17 @@ mds_update_run(mds_update_t *u, mds_error_t *err)
     if ((status = mds_update_edit(u, err)) != MDS_OK           /* 3 */
         || (status = mds_update_check(u, err)) != MDS_OK       /* 4 */
         || (status = mds_update_store_files(u, err)) != MDS_OK /* 5 */
-        || (status = mds_update_compare(u, err)) != MDS_OK
-        || !mds_update_is_made(u))
+        || (status = mds_update_compare(u, err)) != MDS_OK)
     {
         return status;
+    }
+
+    if (u->preview != NULL) {
+        return mds_update_build(u, err);
+    }
+
+    if (!mds_update_is_made(u)) {
+        return MDS_OK;
     }
 
     status = mds_update_prepare(u, err); /* 6 */
@@ -470,8 +477,8 @@ mds_update_finish(mds_update_t *u, mds_error_t *err)
  */
 static mds_status_t
 mds_update_try(mds_loader_t *loader, const mds_change_t *change,
-               mds_delta_batch_t *batch, mds_error_t *err,
-               mds_change_result_t *result)
+               mds_delta_batch_t *batch, mds_preview_t **preview,
+               mds_error_t *err, mds_change_result_t *result)
 {
     mds_update_t u = { .loader = loader, .change = change, .batch = batch };
     bool         is_made;
@@ -479,6 +486,9 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
 
     if ((status = mds_journal_write(loader->journal, err)) != MDS_OK /* 1 */
         || (status = mds_update_begin(&u, err)) != MDS_OK            /* 2 */
+        || (preview != NULL
+            && (status = mds_preview_new(loader->depot, err, &u.preview))
+                   != MDS_OK)
         || (status = mds_update_run_in_extent(&u, err)) != MDS_OK)
     {
         goto done;
@@ -498,10 +508,16 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
         result->serial = is_made ? u.serial : u.serial - 1;
         result->changes = mds_json_retain(u.changes);
         result->warnings = mds_json_retain(u.warnings);
+
+        if (preview != NULL) {
+            *preview = u.preview;
+            u.preview = NULL;
+        }
     }
 
 done:
     /* These do nothing where the change succeeded. */
+    mds_preview_close(u.preview);
     mds_created_files_remove(u.created);
     mds_journal_abort(loader->journal);
     mds_update_free(&u);
@@ -518,7 +534,7 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 
     mds_delta_batch_init(&batch, change->deltas_level);
 
-    while ((status = mds_update_try(loader, change, &batch, err, result))
+    while ((status = mds_update_try(loader, change, &batch, NULL, err, result))
                == MDS_OK
            && batch.missing > 0)
     {
@@ -531,4 +547,16 @@ mds_loader_change(mds_loader_t *loader, const mds_change_t *change,
 
     mds_delta_batch_free(&batch);
     return status;
+}
+
+mds_status_t
+mds_loader_preview(mds_loader_t *loader, const mds_change_t *change,
+                   mds_error_t *err, mds_change_result_t *result,
+                   mds_preview_t **preview)
+{
+    mds_delta_batch_t batch;
+
+    mds_delta_batch_init(&batch, change->deltas_level);
+
+    return mds_update_try(loader, change, &batch, preview, err, result);
 }

@@ -18,6 +18,7 @@
 #include "loader/mds_created_files.h"
 #include "loader/mds_delta_batch.h"
 #include "loader/mds_loader_internal.h"
+#include "loader/mds_preview_internal.h"
 
 /* The key that signs an app. */
 typedef struct {
@@ -40,7 +41,8 @@ typedef struct {
     mds_json_t  *changes;  /* from before to after, see mds_diff.h */
     mds_json_t  *warnings; /* strings */
 
-    mds_delta_batch_t *batch; /* of this change; outlives the context */
+    mds_delta_batch_t *batch;   /* of this change; outlives the context */
+    mds_preview_t     *preview; /* NULL: none is asked for */
 
     mds_signer_t         signer;
     mds_created_files_t *created;     /* removed where the change fails */
@@ -116,9 +118,10 @@ mds_update_build(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 /* Signs manifests. */
 typedef struct {
     mds_journal_t *journal;
-    mds_signer_t   signer; /* of the app that is built now */
-    uint64_t       serial; /* of the generation */
-    char          *body;   /* the manifest signed last; owned */
+    mds_signer_t   signer;     /* of the app that is built now */
+    uint64_t       serial;     /* of the generation */
+    bool           is_preview; /* what was not signed stays so */
+    char          *body;       /* the manifest signed last; owned */
 } mds_signing_t;
 
 /* Signs a manifest, unless the journal has its signature. *body, the manifest

@@ -21,7 +21,9 @@
 typedef struct {
     mds_compile_t     compile; /* first: the callbacks get its address */
     mds_loader_t     *loader;
-    const mds_key_t  *key; /* NULL: none was given */
+    const char       *dir;     /* the depot, or the directory of the preview */
+    mds_preview_t    *preview; /* NULL: none is asked for */
+    const mds_key_t  *key;     /* NULL: none was given */
     mds_signing_t     signing;
     int64_t           now_ms;
     mds_generation_t *generation;
@@ -32,12 +34,22 @@ typedef struct {
 } mds_build_run_t;
 
 static mds_status_t
+mds_build_get_size(const mds_build_run_t *run, const mds_sha256_t *sha256,
+                   mds_error_t *err, uint64_t *size_bytes)
+{
+    return run->preview != NULL
+                   && mds_preview_get_size(run->preview, sha256, size_bytes)
+               ? MDS_OK
+               : mds_store_has(run->loader->depot, sha256, err, size_bytes);
+}
+
+static mds_status_t
 mds_build_size(mds_compile_t *c, const mds_sha256_t *sha256, mds_error_t *err,
                uint64_t *size_bytes)
 {
-    mds_build_run_t *run = (mds_build_run_t *) c;
+    const mds_build_run_t *run = (const mds_build_run_t *) c;
 
-    return mds_store_has(run->loader->depot, sha256, err, size_bytes);
+    return mds_build_get_size(run, sha256, err, size_bytes);
 }
 
 static mds_status_t
@@ -51,13 +63,18 @@ mds_build_delta(mds_compile_t *c, const mds_delta_pair_t *pair,
 
     if (pair->spec != NULL && pair->spec->has_sha256) {
         found.file.sha256 = pair->spec->sha256;
-        status = mds_store_has(run->loader->depot, &found.file.sha256, err,
-                               &found.file.size_bytes);
+        status = mds_build_get_size(run, &found.file.sha256, err,
+                                    &found.file.size_bytes);
 
     } else if (!mds_journal_get_delta(run->loader->journal, &pair->from->sha256,
                                       &pair->to->sha256, &entry))
     {
-        return MDS_NOT_FOUND;
+        if (run->preview == NULL) {
+            return MDS_NOT_FOUND;
+        }
+
+        /* A change would make it before. */
+        found.worth = false;
 
     } else {
         found.worth = entry.worth != 0;
@@ -279,8 +296,8 @@ mds_build_run(mds_build_run_t *run, const mds_model_t *model,
               mds_catalog_t *before, mds_error_t *err)
 {
     mds_status_t status
-        = mds_generation_begin(run->loader->depot, run->signing.serial,
-                               run->now_ms, before, err, &run->generation);
+        = mds_generation_begin(run->dir, run->signing.serial, run->now_ms,
+                               before, err, &run->generation);
 
     if (status != MDS_OK) {
         return status;
@@ -305,6 +322,7 @@ mds_build_init(mds_loader_t *loader, uint64_t serial, int64_t now_ms)
         .compile
         = { mds_build_size, mds_build_delta, mds_build_sign, mds_build_emit },
         .loader = loader,
+        .dir = loader->depot,
         .signing = { .journal = loader->journal, .serial = serial },
         .now_ms = now_ms,
     };
@@ -332,6 +350,16 @@ mds_build_open_before(const mds_loader_t *loader, mds_error_t *err,
     return status;
 }
 
+/* Lets the run build a preview. */
+static void
+mds_build_begin_preview(mds_build_run_t *run, const mds_update_t *u)
+{
+    run->preview = u->preview;
+    run->dir = mds_preview_dir(u->preview);
+    run->signing.signer = mds_app_signer(u->after, NULL);
+    run->signing.is_preview = true;
+}
+
 mds_status_t
 mds_update_build(mds_update_t *u, mds_error_t *err)
 {
@@ -343,6 +371,10 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
     run.signing.signer = u->signer;
     run.extent = u->extent.is_all ? NULL : &u->extent;
     run.before = u->before;
+
+    if (u->preview != NULL) {
+        mds_build_begin_preview(&run, u);
+    }
 
     if (status == MDS_OK) {
         status = mds_build_run(&run, u->model, before, &why);
@@ -357,6 +389,10 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
 
     if (status == MDS_OK) {
         u->files = run.files;
+    }
+
+    if (status == MDS_OK && u->preview != NULL) {
+        return mds_preview_open(u->preview, before, u->serial, err);
     }
 
     mds_catalog_close(before);

@@ -82,6 +82,17 @@ mds_signing_reuse(mds_signing_t *s, mds_json_t *manifest, mds_str_t keyid,
     return status;
 }
 
+/* Writes the manifest of a preview, with dashes for its signature. */
+static mds_status_t
+mds_signing_write_preview(mds_signing_t *s, mds_json_t *manifest,
+                          mds_error_t *err, mds_str_t *body, char *signature)
+{
+    memset(signature, '-', MDS_SIGNATURE_BYTES);
+    signature[MDS_SIGNATURE_BYTES] = '\0';
+
+    return mds_signing_write(s, manifest, s->serial, err, body);
+}
+
 static mds_status_t
 mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
                  const mds_sha256_t *digest, mds_error_t *err, mds_str_t *body,
@@ -90,6 +101,10 @@ mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
     const mds_signer_t      *signer = &s->signer;
     mds_manifest_signature_t made;
     mds_status_t             status;
+
+    if (s->is_preview) {
+        return mds_signing_write_preview(s, manifest, err, body, signature);
+    }
 
     if (signer->key == NULL) {
         return mds_fail(err, MDS_DENIED,

@@ -139,7 +139,10 @@ mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
 
     progress = mds_loader_begin_progress(u->loader, path.text);
 
-    if (u->change->dry_run && is_list) {
+    if (u->preview != NULL && is_list) {
+        status = mds_idset_import(mds_preview_dir(u->preview), path.text,
+                                  progress, err, sha256, &count);
+    } else if (u->change->dry_run && is_list) {
         status = mds_idset_measure(path.text, progress, err, sha256, &count);
     } else if (u->change->dry_run) {
         status = mds_sha256_file(path.text, progress, err, sha256, &count);
@@ -151,6 +154,10 @@ mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
     }
 
     mds_loader_end_progress(u->loader, progress);
+
+    if (status == MDS_OK && u->preview != NULL && !is_list) {
+        return mds_preview_note_size(u->preview, sha256, count, err);
+    }
 
     return status == MDS_OK && is_list
                ? mds_store_note_count(u, sha256, count, err)

@@ -78,10 +78,11 @@ open_reader(const char *path, bool raw, mds_error_t *err,
         return mds_fail_memory(err);
     }
 
-    a->path = path;
+    a->path = path == NULL ? "standard input" : path;
 
     if (raw) {
         archive_read_support_format_raw(a->tar);
+        archive_read_support_format_empty(a->tar);
     } else {
         archive_read_support_format_tar(a->tar);
     }
@@ -132,6 +133,15 @@ mdsctl_archive_open_raw(const char *path, mds_error_t *err,
                         mdsctl_archive_t **archive)
 {
     return open_reader(path, true, err, archive);
+}
+
+uint64_t
+mdsctl_archive_position(const mdsctl_archive_t *archive)
+{
+    /* The last filter is the file itself. */
+    int64_t bytes = archive_filter_bytes(archive->tar, -1);
+
+    return bytes < 0 ? 0 : (uint64_t) bytes;
 }
 
 mds_status_t

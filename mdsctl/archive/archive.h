@@ -23,9 +23,14 @@ typedef struct {
 mds_status_t mdsctl_archive_open(const char *path, mds_error_t *err,
                                  mdsctl_archive_t **archive) MDS_MUST_CHECK;
 
-/* Opens the file as one entry without a name: its decompressed bytes. */
+/* Opens the file as one entry without a name: its decompressed bytes. An empty
+ * file has no entry. NULL is standard input. */
 mds_status_t mdsctl_archive_open_raw(const char *path, mds_error_t *err,
                                      mdsctl_archive_t **archive) MDS_MUST_CHECK;
+
+/* Returns how many bytes of the file of mdsctl_archive_open_raw() were read,
+ * compressed as they are. */
+uint64_t mdsctl_archive_position(const mdsctl_archive_t *archive);
 
 void mdsctl_archive_close(mdsctl_archive_t *archive);
 

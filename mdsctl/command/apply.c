@@ -5,8 +5,8 @@
 #include "base/mds_file.h"
 #include "base/mds_text.h"
 #include "change.h"
+#include "command/apply.h"
 #include "document/mds_document.h"
-#include "input.h"
 #include "loader/mds_edit.h"
 #include "new_app.h"
 
@@ -57,6 +57,26 @@ check_document(const mds_json_t *document, const char *path, mds_error_t *err)
     return status;
 }
 
+mds_status_t
+mdsctl_read_document(const mdsctl_input_t *input, mds_error_t *err,
+                     mds_json_t **document)
+{
+    mds_json_t  *read = NULL;
+    mds_status_t status = read_document(input, err, &read);
+
+    if (status == MDS_OK) {
+        status = check_document(read, input->name, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_json_release(read);
+        return status;
+    }
+
+    *document = read;
+    return MDS_OK;
+}
+
 /* Files are relative to the document; word is what was typed for it. */
 static int
 apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
@@ -67,8 +87,7 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
     mds_error_t err;
     int         code;
 
-    if (read_document(input, &err, &document) != MDS_OK
-        || check_document(document, input->name, &err) != MDS_OK
+    if (mdsctl_read_document(input, &err, &document) != MDS_OK
         || mds_path_dir(word, &err, &dir) != MDS_OK)
     {
         mds_json_release(document);

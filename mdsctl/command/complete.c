@@ -119,7 +119,9 @@ add_attributes(const mdsctl_completion_t *c)
 static void
 add_values(const mdsctl_completion_t *c, mds_str_t word)
 {
-    if (mds_str_starts(word, mds_str("FILE"))) {
+    if (mds_str_starts(word, mds_str("FILE"))
+        || mds_str_eq(word, mds_str("LOG")) || mds_str_eq(word, mds_str("DOC")))
+    {
         puts(":files");
     } else if (mds_str_eq(word, mds_str("DIR"))) {
         puts(":folders");

@@ -22,7 +22,20 @@ my $dir  = tempdir(CLEANUP => 1);
 my $common = Depot::noise('common', 60_000);
 my %files = ('shop-3.1.0.apk' => $common, 'shop-3.2.0.apk' => $common . 'more',
     'game-1.0.ipa' => 'game 1.0', 'game-1.1.ipa' => 'game 1.1',
-    'fix-2.patch' => 'fix', 'beta-users.txt' => "dave\r\nerin\r\n");
+    'fix-2.patch' => 'fix', 'beta-users.txt' => "dave\r\nerin\r\n",
+    'access.log' => join('', map { line($_) }
+        'check?app=com.example.game&kind=upgrade&platform=ios&version=1.0&device=d1&user=erin',
+        'files/9f86',
+        map { "check?app=com.example.game&kind=upgrade&platform=ios&$_" }
+            'version=1.0&device=d2&user=dave', 'version=1.0&device=d3&user=alice',
+            'version=1.1&device=d4', 'version=1.0&device=d3&user=alice'));
+
+# A line of an access log in the format `combined`.
+sub line {
+    return qq{192.0.2.1 - - [27/Nov/2026:12:00:00 +0000] "GET /mds/v1/$_[0] HTTP/1.1"}
+        . qq{ 200 512 "-" "okhttp/4.9.3"\n};
+}
+
 for my $name (sort keys %files) {
     open my $file, '>:raw', "$dir/$name" or die;
     print $file $files{$name};
@@ -56,6 +69,9 @@ while ($page =~ /^```(\w*)\n(.*?)^```/msg) {
     if ($language eq 'json') {
         open my $file, '>:raw', "$dir/game.json" or die;
         print $file $block;
+        close $file;
+        open $file, '>:raw', "$dir/game-next.json" or die;
+        print $file $block =~ s/"lists": \["staff"\], "percent": 5/"all": true/r;
         close $file;
         next;
     }

@@ -174,6 +174,10 @@ $d->must('list', 'add', $app, 'pad', "u$_") for $d->serial .. 38;
 $d->must('list', 'add', $app, 'forty', 'zoe');
 $d->must('list', 'add', $app, 'forty-one', 'zoe');
 $d->put('shop.json', $d->export($app) =~ s/\{/{ "poll": { "after_s": 900 },/r);
+$d->put('access.log', join '', map {
+    qq{192.0.2.1 - - [27/Nov/2026:12:00:00 +0000] "GET /mds/v1/check?app=$app}
+    . qq{&kind=upgrade&platform=android&device=d$_ HTTP/1.1" 200 9 "-" "-"\n}
+} 1 .. 3);
 $d->must('keygen', "$dir/ops-2027");
 $d->must('keygen', "$dir/ops-2028");
 $d->must('keygen', "$dir/$_") for qw(anna ben head);
