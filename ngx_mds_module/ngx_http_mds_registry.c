@@ -293,11 +293,11 @@ ngx_http_mds_registry_log_set_aside(const ngx_http_mds_registry_t *registry,
                                     const mds_registry_merged_t   *merged)
 {
     if (merged->set_aside > 0) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mds depot \"%V\": %uL files of \"state/devices\" cannot"
-                      " be read and are renamed to \"damaged-...\": %s",
-                      &registry->depot->path, merged->set_aside,
-                      merged->why.text);
+        ngx_log_error(
+            NGX_LOG_ERR, ngx_cycle->log, 0,
+            "mds depot \"%V\": files of \"state/devices\" cannot be read"
+            " and are renamed to \"damaged-...\", %uL in all: %s",
+            &registry->depot->path, merged->set_aside, merged->why.text);
     }
 }
 

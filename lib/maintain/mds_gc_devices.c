@@ -21,12 +21,6 @@ typedef struct {
     mds_gc_result_t        *result;
 } mds_gc_devices_t;
 
-static bool
-mds_gc_name_begins(const char *name, const char *prefix)
-{
-    return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
 /* Returns whether a file may be removed. A rename changes ctime, so that the
  * age of a file that was set aside is counted from then. */
 static bool
@@ -35,12 +29,11 @@ mds_gc_device_is_unneeded(const mds_gc_devices_t *gc, const char *name,
 {
     int64_t age_s = gc->now_s - (int64_t) st->st_ctime;
 
-    if (mds_gc_name_begins(name, MDS_DEVICE_DAMAGED_PREFIX)) {
+    if (mds_str_starts(mds_str_of(name), mds_str(MDS_DEVICE_DAMAGED_PREFIX))) {
         return age_s > MDS_GC_DAMAGED_S;
     }
 
-    return mds_gc_name_begins(name, MDS_TEMP_PREFIX)
-           && age_s > gc->options->grace_s
+    return mds_is_temp_name(name) && age_s > gc->options->grace_s
            && !mds_device_is_locked(gc->dir, name);
 }
 

@@ -2,8 +2,14 @@
 
 #include "maintain/mds_gc.h"
 
+#include <limits.h>
+
 #include "archive/work_dir.h"
+#include "escape.h"
 #include "mdsctl.h"
+
+/* Defines the bytes of a name within the depot of which each may take eight. */
+#define NAME_BYTES (8 * (size_t) (NAME_MAX + 64))
 
 typedef struct {
     bool        json;
@@ -11,10 +17,17 @@ typedef struct {
     mds_json_t *files; /* for machines */
 } heap_t;
 
+/* Reports a file, whose name another user may have chosen: JSON escapes all but
+ * bytes that are not UTF-8, which it cannot have. */
 static void
 report_removal(void *data, const char *name, uint64_t size_bytes)
 {
     heap_t *heap = data;
+    char    text[NAME_BYTES];
+
+    if (!heap->json || !mds_str_is_utf8(mds_str_of(name))) {
+        name = mdsctl_escape(mds_str_of(name), text, sizeof(text));
+    }
 
     if (!heap->json) {
         printf("%s %s, %llu bytes\n",
@@ -34,17 +47,23 @@ report_removal(void *data, const char *name, uint64_t size_bytes)
     }
 }
 
+static const char *
+plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static int
 print_result(const heap_t *heap, const mds_gc_result_t *result)
 {
     if (!heap->json) {
-        printf("%s %llu files, %llu bytes, and %llu notes; %llu files, %llu"
+        printf("%s %llu file%s, %llu bytes, and %llu note%s; %llu file%s, %llu"
                " bytes stay\n",
                heap->dry_run ? "would remove" : "removed",
-               (unsigned long long) result->removed,
+               (unsigned long long) result->removed, plural(result->removed),
                (unsigned long long) result->removed_bytes,
-               (unsigned long long) result->notes,
-               (unsigned long long) result->kept,
+               (unsigned long long) result->notes, plural(result->notes),
+               (unsigned long long) result->kept, plural(result->kept),
                (unsigned long long) result->kept_bytes);
         return MDSCTL_DONE;
     }
@@ -135,8 +154,9 @@ const mdsctl_command_t mdsctl_command_gc = {
     .group = MDSCTL_KEEP,
     .summary = "remove files that nothing needs",
     .text = "Removes files and lists that no document, no kept generation and "
-            "none of the last "
-            "100 changes names. Downloads that have begun go on.",
+            "none of the last 100 changes names, unfinished files of killed "
+            "processes, and damaged files of the registry of devices after "
+            "seven days. Downloads that have begun go on.",
     .options = options,
     .examples = "mdsctl gc --dry-run\n"
                 "mdsctl gc --keep-generations 3 --grace 7200\n",

@@ -130,7 +130,7 @@ ok -e "$d->{depot}/files/$rubbish", 'it is there';
 ok !-e "$d->{depot}/files/.tmp-x", 'what is unfinished goes';
 age($d);
 sleep 1;
-like gc(), qr/^removed files\/$rubbish, 1000 bytes\nremoved 1 files, 1000 bytes/,
+like gc(), qr/^removed files\/$rubbish, 1000 bytes\nremoved 1 file, 1000 bytes/,
     'and goes when it is old';
 ok -e "$d->{depot}/files/readme", 'what is not ours stays';
 unlink "$d->{depot}/files/readme";
@@ -233,6 +233,22 @@ SKIP: {
     $at->(8 * 86400);
     is $left->(@kept, @gone), $all->(@kept), '... and nothing else';
     ok -s "$dir/v1", '... no link is followed';
+
+    # www-data chooses these names.
+    my @names = ("damaged-\e[2J\nremoved x", "damaged-\xff\xfe",
+        "damaged-\xe2\x80\xae");
+    $d->put("depot/state/devices/$_", 'x') for @names;
+    my $said = $at->(8 * 86400 + 1, '--dry-run');
+    like $said, qr{/damaged-\\u\{001B\}\[2J\\u\{000A\}removed x, 1 bytes$}m,
+        'a name with control characters: escaped';
+    like $said, qr{/damaged-\\xff\\xfe, 1 bytes$}m, '... with other bytes';
+    like $said, qr{/damaged-\\u\{202E\}, 1 bytes$}m, '... with bidirectional';
+    like $said, qr/^would remove 3 files, /m, '... in a line each';
+    my $facts = JSON::PP->new->utf8->decode($at->(8 * 86400 + 1, '--json'));
+    is_deeply [ sort map { $_->{name} =~ s{.*/}{}r } @{ $facts->{removed} } ],
+        [ sort $names[0], "damaged-\\xff\\xfe", "damaged-\x{202e}" ],
+        '... as JSON: escaped only what it cannot have';
+    is $left->(map { "$devices/$_" } @names), '', '... and removed';
 }
 
 $d->misused(qr/--grace: found "x"/, 'gc', '--grace', 'x');
