@@ -148,6 +148,12 @@ mds_device_cursor_next(mds_device_cursor_t *cursor, mds_error_t *err)
 
     cursor->next += n;
     cursor->left--;
+
+    if (cursor->left == 0 && cursor->next != cursor->len) {
+        return mds_run_fail_damaged(run, "a block has more than its records",
+                                    err);
+    }
+
     cursor->hash
         = mds_device_hash(cursor->copy.device.app, cursor->copy.device.device);
 
@@ -166,7 +172,7 @@ mds_device_run_check(mds_device_run_t *run, mds_error_t *err)
                                       : mds_device_cursor_begin(cursor, run, 0, err);
 
     if (status == MDS_OK) {
-        status = mds_run_check_tables(run, err);
+        status = mds_device_run_check_tables(run, err);
     }
 
     while (status == MDS_OK) {

@@ -80,7 +80,8 @@ mds_merge_add(mds_device_merge_t *merge, const mds_device_part_t *parts,
 
     if (merge->count == MDS_MERGE_SOURCES_MAX) {
         return mds_fail(err, MDS_INVALID,
-                        "\"state/devices\" has too many runs");
+                        "\"state/devices\" must have at most %d runs",
+                        MDS_MERGE_SOURCES_MAX);
     }
 
     source = calloc(1, sizeof(*source));

@@ -323,9 +323,9 @@ mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
     return status;
 }
 
-/* Hashes the tables between blocks and trailer, a piece at a time. */
+/* Hashes the tables a piece at a time. */
 mds_status_t
-mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
+mds_device_run_check_tables(mds_device_run_t *run, mds_error_t *err)
 {
     static const uint64_t chunk = MDS_RUN_CHUNK;
     uint8_t              *bytes = malloc(chunk);
@@ -346,6 +346,9 @@ mds_run_check_tables(mds_device_run_t *run, mds_error_t *err)
     }
 
     free(bytes);
+    (void) posix_fadvise(run->fd, (off_t) run->facts.users_at,
+                         (off_t) (run->facts.users_end - run->facts.users_at),
+                         POSIX_FADV_DONTNEED);
 
     return status == MDS_OK && hash != run->facts.tables_hash
                ? mds_run_fail_damaged(run,

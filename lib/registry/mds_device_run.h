@@ -117,6 +117,11 @@ mds_status_t mds_device_run_find_user(mds_device_run_t *run, uint32_t user_hash,
                                       mds_device_block_t visit, void *data,
                                       mds_error_t *err) MDS_MUST_CHECK;
 
+/* Checks the hash of the tables between blocks and trailer. A merge does, as it
+ * would write what is wrong in them under a new hash. */
+mds_status_t mds_device_run_check_tables(mds_device_run_t *run,
+                                         mds_error_t      *err) MDS_MUST_CHECK;
+
 /* Reads and checks the whole run. Returns MDS_DAMAGED if a part is not valid.
  */
 mds_status_t

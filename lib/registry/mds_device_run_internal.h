@@ -65,8 +65,4 @@ mds_status_t mds_run_read(mds_device_run_t *run, uint64_t offset, void *data,
 mds_status_t
 mds_run_load(mds_device_run_t *run, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Checks the hash of the tables between blocks and trailer. */
-mds_status_t
-mds_run_check_tables(mds_device_run_t *run, mds_error_t *err) MDS_MUST_CHECK;
-
 #endif

@@ -9,16 +9,9 @@
 
 #include "registry/mds_registry_upkeep_internal.h"
 
-/* Defines the runs of a level that become one of the level below. */
-#define MDS_RUNS_FAN 6
-
-/* Defines the part of its bytes that the others have when the lowest level is
- * merged. */
-#define MDS_RUNS_RATIO 4
-
-/* Defines the least time between two such merges, however soon devices expire.
- */
-#define MDS_RUNS_PERIOD_MS 5000
+/* Limits the runs that one merge has open. There are more after a time in which
+ * none could be merged; the next merges take the others. */
+#define MDS_RUNS_MAX 256
 
 /* Defines the bytes at which a part ends. */
 #define MDS_RUNS_PART_BYTES (UINT64_C(128) << 20)
@@ -33,93 +26,45 @@
 /* Defines how often a merge checks whether it must stop. */
 #define MDS_RUNS_STOP_MASK 1023
 
-/* Describes the merge that is due. */
-typedef struct {
-    bool     due;
-    bool     full;  /* all runs, into the lowest level */
-    unsigned level; /* otherwise, the level to merge */
-} mds_runs_plan_t;
-
-/* Counts the runs and bytes of a level. */
-static size_t
-mds_runs_count(const mds_device_files_t *files, unsigned level, uint64_t *bytes,
-               uint64_t *serial)
+/* Opens a part and checks its tables. */
+static mds_status_t
+mds_runs_open_part(int dir, const mds_device_file_t *file, mds_error_t *why,
+                   mds_device_part_t *part)
 {
-    size_t count = 0;
+    mds_device_run_t *run;
+    mds_status_t      status = mds_device_run_open(dir, file->name, why, &run);
 
-    for (size_t i = 0; i < files->count; i++) {
-        const mds_device_file_t *file = &files->files[i];
-
-        if (file->kind != MDS_DEVICE_FILE_RUN || file->level != level) {
-            continue;
-        }
-
-        if (count == 0 || file->serial != *serial) {
-            count++;
-        }
-
-        *serial = file->serial;
-        *bytes += file->bytes;
+    if (status != MDS_OK) {
+        return status;
     }
 
-    return count;
+    status = mds_device_run_check_tables(run, why);
+
+    if (status != MDS_OK) {
+        mds_device_run_close(run);
+        return status;
+    }
+
+    *part = (mds_device_part_t){ *file, run };
+    return MDS_OK;
 }
 
-/* Plans a merge by names and sizes alone. Once in a while all runs are merged,
- * so that expired and forgotten devices leave the disk. */
-static mds_runs_plan_t
-mds_runs_plan(const mds_device_files_t    *files,
-              const mds_registry_limits_t *limits, int64_t now_ms)
+static bool
+mds_runs_are_one(const mds_device_file_t *a, const mds_device_file_t *b)
 {
-    mds_runs_plan_t plan = { .due = false };
-    uint64_t        base = 0, base_serial = 0, upper = 0, serial = 0;
-    size_t          bases
-        = mds_runs_count(files, MDS_DEVICE_LEVEL_BASE, &base, &base_serial);
-    size_t  uppers = 0;
-    int64_t age_ms, period_ms = MDS_REGISTRY_DAY_MS;
-
-    for (unsigned level = 0; level < MDS_DEVICE_LEVEL_BASE; level++) {
-        size_t count = mds_runs_count(files, level, &upper, &serial);
-
-        if (count >= MDS_RUNS_FAN && !plan.due) {
-            plan = (mds_runs_plan_t){ .due = true, .level = level };
-        }
-
-        uppers += count;
-    }
-
-    if (limits->ttl_ms > 0 && limits->ttl_ms / 8 < period_ms) {
-        period_ms = limits->ttl_ms / 8 + MDS_RUNS_PERIOD_MS;
-    }
-
-    age_ms = now_ms - (int64_t) base_serial;
-
-    if ((uppers > 0
-         && (upper * MDS_RUNS_RATIO >= base
-             || upper >= mds_registry_part(limits, 16, UINT64_MAX)
-             || plan.level == MDS_DEVICE_LEVEL_BASE - 1))
-        || bases > 1
-        || (uppers + bases > 0 && (age_ms > period_ms || age_ms < -period_ms)))
-    {
-        plan = (mds_runs_plan_t){ .due = true, .full = true };
-    }
-
-    return plan;
+    return a->level == b->level && a->serial == b->serial;
 }
 
-bool
-mds_runs_are_due(const mds_device_files_t    *files,
-                 const mds_registry_limits_t *limits, int64_t now_ms)
-{
-    return mds_runs_plan(files, limits, now_ms).due;
-}
-
-/* Opens the parts of the plan; others are not removed. */
+/* Opens the parts of the plan, of the oldest runs if there are too many; *all
+ * is false then. Others are not removed. */
 static mds_status_t
 mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
-              mds_error_t *err)
+              mds_error_t *err, bool *all)
 {
+    size_t      runs = 0;
     mds_error_t why;
+
+    *all = true;
 
     upkeep->parts = calloc(upkeep->files.count + 1, sizeof(*upkeep->parts));
 
@@ -138,10 +83,18 @@ mds_runs_open(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
             continue;
         }
 
-        status = mds_device_run_open(upkeep->dir, file->name, &why, &part->run);
+        if (upkeep->part_count == 0 || !mds_runs_are_one(&part[-1].file, file))
+        {
+            if (runs == MDS_RUNS_MAX) {
+                *all = false;
+                break;
+            }
+            runs++;
+        }
+
+        status = mds_runs_open_part(upkeep->dir, file, &why, part);
 
         if (status == MDS_OK) {
-            part->file = *file;
             upkeep->part_count++;
 
         } else if (mds_status_is_unreadable(status)) {
@@ -255,11 +208,14 @@ mds_runs_end_part(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
     return status;
 }
 
+/* Merges the open parts. Unless these are all, each forgotten device stays: a
+ * run that is not among them may have an older record of it. */
 static mds_status_t
-mds_runs_merge(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan,
+mds_runs_merge(mds_upkeep_t *upkeep, const mds_runs_plan_t *plan, bool all,
                const atomic_bool *stop, mds_error_t *err)
 {
-    int64_t           forgotten_ms = mds_runs_forgotten_ms(upkeep);
+    int64_t forgotten_ms = all ? mds_runs_forgotten_ms(upkeep) : INT64_MIN;
+
     mds_device_item_t item;
     uint64_t          count = 0;
     mds_status_t      status
@@ -381,6 +337,7 @@ mds_registry_merge_runs(int dir, const mds_registry_limits_t *limits,
                                .lock = -1,
                                .merged = merged };
     mds_runs_plan_t plan = { .due = false };
+    bool            all = true;
     mds_status_t status = mds_upkeep_begin(&upkeep, MDS_RUNS_LOCK, err, merged);
 
     if (status == MDS_OK) {
@@ -392,14 +349,14 @@ mds_registry_merge_runs(int dir, const mds_registry_limits_t *limits,
         upkeep.serial
             = mds_upkeep_serial(&upkeep, plan.full ? MDS_DEVICE_LEVEL_BASE : 0);
         upkeep.level = plan.full ? MDS_DEVICE_LEVEL_BASE : plan.level + 1;
-        status = mds_runs_open(&upkeep, &plan, err);
+        status = mds_runs_open(&upkeep, &plan, err, &all);
 
         if (status == MDS_OK) {
             status = mds_device_merge_new(now_ms, err, &upkeep.merge);
         }
 
         if (status == MDS_OK) {
-            status = mds_runs_merge(&upkeep, &plan, stop, err);
+            status = mds_runs_merge(&upkeep, &plan, all, stop, err);
         }
 
         if (status == MDS_OK) {

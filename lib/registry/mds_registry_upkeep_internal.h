@@ -86,6 +86,19 @@ bool mds_status_is_unreadable(mds_status_t status);
 bool mds_log_is_unreadable(const mds_device_file_t *file, int64_t now_ms,
                            mds_status_t status);
 
+/* Describes the merge that is due. */
+typedef struct {
+    bool     due;
+    bool     full;  /* all runs, into the lowest level */
+    unsigned level; /* otherwise, the level to merge */
+} mds_runs_plan_t;
+
+/* Plans a merge by names and sizes alone. Once in a while all runs are merged,
+ * so that expired and forgotten devices leave the disk. */
+mds_runs_plan_t
+mds_runs_plan(const mds_device_files_t    *files,
+              const mds_registry_limits_t *limits, int64_t now_ms);
+
 bool mds_runs_are_due(const mds_device_files_t    *files,
                       const mds_registry_limits_t *limits, int64_t now_ms);
 

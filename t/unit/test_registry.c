@@ -688,6 +688,46 @@ test_damaged_run(void **unused)
     free(data);
 }
 
+/* Whatever bit of a run is wrong, a merge does not write it under a new hash. */
+static void
+test_merge_checks(void **unused)
+{
+    char   path[128], name[MDS_DEVICE_NAME_BYTES], id[32];
+    char  *data;
+    size_t len;
+
+    (void) unused;
+
+    for (int i = 0; i < 21; i++) {
+        snprintf(id, sizeof(id), "%016x", i);
+        see(id, i % 2 ? "u" : "", i % 3 ? "1" : "2");
+    }
+
+    merge_logs();
+    strcpy(name, one_run());
+    snprintf(path, sizeof(path), "state/devices/%s", name);
+    data = workdir_read(path, &len);
+
+    for (size_t i = 0; i < len; i++) {
+        mds_registry_merged_t merged;
+        mds_status_t          status;
+        char                  aside[MDS_DEVICE_NAME_BYTES + 16];
+
+        data[i] = (char) (data[i] ^ 1);
+        workdir_write(path, data, len);
+        data[i] = (char) (data[i] ^ 1);
+        assert_true(look().merge_runs);
+        status = mds_registry_merge_runs(dir, &limits, now_ms, &never, &err,
+                                         &merged);
+        assert_true(status == MDS_DAMAGED || status == MDS_OK);
+        snprintf(aside, sizeof(aside), "damaged-%s", name);
+        assert_int_equal(unlinkat(dir, aside, 0), 0);
+        assert_int_equal(count_devices(), 0);
+    }
+
+    free(data);
+}
+
 /* Blocks of a user that are not in order are damage: a run that repeats them
  * would make a reader collect the same devices again and again. */
 static void
@@ -898,6 +938,47 @@ test_many_logs(void **unused)
     merge_logs();
     assert_int_equal(workdir_count("state/devices", "log-"), 0);
     assert_int_equal(count_devices(), 150);
+}
+
+/* Merges have only so many runs open, and forget nothing meanwhile. */
+static void
+test_many_runs(void **unused)
+{
+    char id[32];
+    int  merges = 0;
+
+    (void) unused;
+    see("gone", "v", "1");
+    merge_logs();
+    set_clock(now_ms + 1);
+    assert_int_equal(forget("v"), 1);
+    set_clock(now_ms + 20000);
+    assert_true(shell("cd state/devices && mv forget-* "
+                      "forgot-%016llx-00000000", (long long) NOW + 1));
+    merge_logs();
+
+    for (int i = 0; i < 600; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        set_clock(now_ms + 1);
+        see(id, "u", "1");
+        merge_logs();
+    }
+
+    /* An older record of the device that is forgotten comes last. */
+    now_ms = NOW;
+    see("gone", "v", "1");
+    set_clock(NOW + 200000);
+    merge_logs();
+    assert_int_equal(workdir_count("state/devices", "run-"), 603);
+
+    for (; merges < 10 && look().merge_runs; merges++) {
+        merge_runs();
+    }
+
+    assert_int_equal(merges, 3);
+    assert_int_equal(workdir_count("state/devices", "run-"), 1);
+    assert_int_equal(count_devices(), 600);
+    assert_string_equal(of_user("v"), "");
 }
 
 /* A merge takes a new log, and removes it, before its writer has locked it. */
@@ -1297,7 +1378,7 @@ main(void)
         TEST(names),        TEST(model),
         TEST(leaves_disk),  TEST(stays_forgotten),
         TEST(clock_ahead),  TEST(torn_log),
-        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(foreign_names), TEST(many_logs), TEST(log_taken),
+        TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(foreign_names), TEST(many_logs), TEST(many_runs), TEST(merge_checks), TEST(log_taken),
         TEST(killed_merge), TEST(counts), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),
