@@ -8,8 +8,14 @@
 
 #include "loader/mds_app_state.h"
 #include "loader/mds_journal.h"
+#include "loader/mds_list_count.h"
+#include "loader/mds_list_ids.h"
 
 #define SERIALS_MAX 30 /* the newest are offered */
+
+/* Limit the ids of a list that are offered, and read: it may have millions. */
+#define MEMBERS_MAX 1000
+#define MEMBERS_READ_MAX 1000000
 
 static void
 add_names(const mdsctl_completion_t *c, const mds_json_t *object)
@@ -113,6 +119,42 @@ add_serials(const mdsctl_completion_t *c, mds_journal_t *journal)
     }
 }
 
+/* Holds how many ids may still be offered, and read. */
+typedef struct {
+    const mdsctl_completion_t *c;
+    unsigned                   offers;
+    unsigned                   reads;
+} members_t;
+
+static mds_status_t
+add_member(void *data, mds_str_t id, mds_error_t *err)
+{
+    members_t *members = data;
+
+    if (mds_str_starts(id, mds_str_of(members->c->prefix))) {
+        mdsctl_completion_add(members->c, id, NULL);
+        members->offers--;
+    }
+
+    return --members->reads > 0 && members->offers > 0
+               ? MDS_OK
+               : mds_fail(err, MDS_NO_SPACE, "the list has more ids");
+}
+
+static void
+add_members(const mdsctl_completion_t *c, const mds_json_t *state)
+{
+    members_t         members = { c, MEMBERS_MAX, MEMBERS_READ_MAX };
+    const mds_json_t *content
+        = mds_list_find_content(state, mds_str_of(c->list));
+    mds_error_t err;
+
+    if (content != NULL) {
+        (void) !mds_list_visit_ids(c->depot, content, add_member, &members,
+                                   &err);
+    }
+}
+
 static void
 add_values(const mdsctl_completion_t *c, const mds_json_t *state,
            mds_str_t word)
@@ -123,6 +165,8 @@ add_values(const mdsctl_completion_t *c, const mds_json_t *state,
         add_releases(c, mds_app_state_get(state, "releases"));
     } else if (mds_str_eq(word, mds_str("LIST"))) {
         add_names(c, mds_app_state_get(state, "lists"));
+    } else if (mds_str_eq(word, mds_str("MEMBER")) && c->list != NULL) {
+        add_members(c, state);
     } else if (mds_str_eq(word, mds_str("MESSAGE"))) {
         add_messages(c, mds_json_get(mds_json_get(state, "messages"), "items"));
     } else if (mds_str_eq(word, mds_str("VERSION"))) {

@@ -137,6 +137,18 @@ typedef struct {
 /* usage.c: the usage line, made of the command's description. */
 void mdsctl_usage_print(FILE *out, const mdsctl_path_t *path);
 
+/* An argument of a usage line: "APP", "[LIST]", "ID..." or "[WORD...]". */
+typedef struct {
+    mds_str_t text; /* as it is written */
+    mds_str_t name; /* without brackets and dots */
+    bool      optional;
+    bool      repeats;
+} mdsctl_argument_t;
+
+/* Takes the next argument from *arguments, which may be NULL. Returns false if
+ * there is none, and leaves *argument. */
+bool mdsctl_argument_next(const char **arguments, mdsctl_argument_t *argument);
+
 /* Prints the words of the usage line, one a line: "[--name NAME]". */
 typedef void (*mdsctl_usage_word_t)(void *data, const char *word);
 void mdsctl_usage_visit(const mdsctl_path_t *path, mdsctl_usage_word_t visit,

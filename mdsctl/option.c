@@ -179,24 +179,19 @@ parse_words(mdsctl_t *ctl, const mdsctl_option_t *options, void *target,
 static int
 check_arguments(const char *words, int argc, char **argv)
 {
-    int         count = 0;
-    size_t      len;
-    const char *last = "";
+    mdsctl_argument_t argument = { .repeats = false };
+    int               count = 0;
 
-    for (; words != NULL && *words != '\0'; words += len + (words[len] == ' '))
-    {
-        len = strcspn(words, " ");
-        last = words;
+    while (mdsctl_argument_next(&words, &argument)) {
         count++;
 
-        if (count >= argc && words[0] != '[') {
-            len -= len > 3 && strncmp(words + len - 3, "...", 3) == 0 ? 3 : 0;
+        if (count >= argc && !argument.optional) {
             return mdsctl_fail_usage("%s: an argument is missing: %.*s",
-                                     argv[0], (int) len, words);
+                                     argv[0], MDS_STR(argument.name));
         }
     }
 
-    if (argc - 1 > count && strstr(last, "...") == NULL) {
+    if (argc - 1 > count && !argument.repeats) {
         return mdsctl_fail_usage("%s: \"%s\" is one argument too many", argv[0],
                                  argv[count + 1]);
     }

@@ -8,16 +8,47 @@
 
 #define WORD_BYTES 128
 
-/* Adds the words of a text that are separated by spaces. */
-static void
-visit_words(const char *text, mdsctl_usage_word_t visit, void *data)
-{
-    char   word[WORD_BYTES];
-    size_t len;
+#define DOTS "..."
+#define DOTS_LEN (sizeof(DOTS) - 1)
 
-    for (; text != NULL && *text != '\0'; text += len + (text[len] == ' ')) {
-        len = strcspn(text, " ");
-        (void) snprintf(word, sizeof(word), "%.*s", (int) len, text);
+bool
+mdsctl_argument_next(const char **arguments, mdsctl_argument_t *argument)
+{
+    mds_str_t text;
+
+    if (*arguments == NULL || **arguments == '\0') {
+        return false;
+    }
+
+    text = (mds_str_t){ strcspn(*arguments, " "), *arguments };
+    *arguments += text.len + ((*arguments)[text.len] == ' ');
+    *argument = (mdsctl_argument_t){ .text = text, .name = text };
+
+    if (text.data[0] == '[') {
+        argument->optional = true;
+        argument->name = (mds_str_t){ text.len - 2, text.data + 1 };
+    }
+
+    if (argument->name.len > DOTS_LEN
+        && memcmp(argument->name.data + argument->name.len - DOTS_LEN, DOTS,
+                  DOTS_LEN)
+               == 0)
+    {
+        argument->repeats = true;
+        argument->name.len -= DOTS_LEN;
+    }
+
+    return true;
+}
+
+static void
+visit_arguments(const char *arguments, mdsctl_usage_word_t visit, void *data)
+{
+    mdsctl_argument_t argument;
+    char              word[WORD_BYTES];
+
+    while (mdsctl_argument_next(&arguments, &argument)) {
+        (void) snprintf(word, sizeof(word), "%.*s", MDS_STR(argument.text));
         visit(data, word);
     }
 }
@@ -110,7 +141,7 @@ mdsctl_usage_visit(const mdsctl_path_t *path, mdsctl_usage_word_t visit,
         return;
     }
 
-    visit_words(command->arguments, visit, data);
+    visit_arguments(command->arguments, visit, data);
 
     if (command->options != NULL) {
         visit_options(command->options, MDSCTL_REQUIRED, visit, data);

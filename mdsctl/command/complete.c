@@ -13,8 +13,12 @@
 
 #include "base/mds_kind.h"
 #include "completion.h"
+#include "escape.h"
 
 #define WORD_BYTES 128
+
+/* A description is cut to it: a line of a terminal, escaped. */
+#define DESCRIPTION_BYTES 1024
 
 /* Where the last word stands. */
 typedef struct {
@@ -31,11 +35,22 @@ void
 mdsctl_completion_add(const mdsctl_completion_t *c, mds_str_t value,
                       const char *description)
 {
-    if (value.len > 0 && mds_str_starts(value, mds_str_of(c->prefix))) {
-        printf("%s%.*s%s%s\n", c->before, MDS_STR(value),
-               description != NULL ? "\t" : "",
-               description != NULL ? description : "");
+    char text[DESCRIPTION_BYTES];
+
+    if (value.len == 0 || !mdsctl_is_plain(value)
+        || !mds_str_starts(value, mds_str_of(c->prefix)))
+    {
+        return;
     }
+
+    printf("%s%.*s", c->before, MDS_STR(value));
+
+    if (description != NULL) {
+        printf("\t%s",
+               mdsctl_escape(mds_str_of(description), text, sizeof(text)));
+    }
+
+    putchar('\n');
 }
 
 static void
@@ -153,42 +168,31 @@ keep_value(position_t *p, mds_str_t word, const char *value)
     }
 }
 
-/* Returns the word of the usage line for an argument: "LIST" of "APP [LIST]".
- * The last one repeats if it ends with "...". */
-static mds_str_t
-argument_word(const char *arguments, unsigned index)
+/* Keeps the value of an option. */
+static void
+keep_option(position_t *p, const mdsctl_option_t *option, const char *value)
 {
-    mds_str_t word = mds_null_str;
-    size_t    len;
+    if (strcmp(option->name, "depot") == 0) {
+        p->c.depot = value;
+    }
 
-    for (; arguments != NULL && *arguments != '\0';
-         arguments += len + (arguments[len] == ' '))
-    {
-        len = strcspn(arguments, " ");
-        word = (mds_str_t){ len, arguments };
+    keep_value(p, mds_str_of(option->argument), value);
+}
 
+/* Returns the name of an argument: "LIST" for the second of "APP [LIST]". The
+ * last one may repeat. */
+static mds_str_t
+argument_name(const char *arguments, unsigned index)
+{
+    mdsctl_argument_t argument = { .repeats = false };
+
+    while (mdsctl_argument_next(&arguments, &argument)) {
         if (index-- == 0) {
-            break;
+            return argument.name;
         }
     }
 
-    if ((int) index >= 0
-        && (word.len < 3 || strncmp(word.data + word.len - 3, "...", 3) != 0)
-        && arguments != NULL && *arguments == '\0')
-    {
-        return mds_null_str;
-    }
-
-    if (word.len > 0 && word.data[0] == '[') {
-        word.data++;
-        word.len -= 2;
-    }
-
-    if (word.len > 3 && strncmp(word.data + word.len - 3, "...", 3) == 0) {
-        word.len -= 3;
-    }
-
-    return word;
+    return argument.repeats ? argument.name : mds_null_str;
 }
 
 /* Reads an option before the last word. */
@@ -216,7 +220,7 @@ read_option(position_t *p, const char *text)
         return;
     }
 
-    keep_value(p, mds_str_of(option->argument), text + 2 + len + 1);
+    keep_option(p, option, text + 2 + len + 1);
 }
 
 /* Reads a word before the last one. Returns false if it names no command. */
@@ -226,10 +230,7 @@ read_word(position_t *p, const char *text)
     const mdsctl_command_t *command = p->path.command;
 
     if (p->option != NULL) {
-        if (strcmp(p->option->name, "depot") == 0) {
-            p->c.depot = text;
-        }
-        keep_value(p, mds_str_of(p->option->argument), text);
+        keep_option(p, p->option, text);
         p->option = NULL;
     } else if (!p->ended && strcmp(text, "--") == 0) {
         p->ended = true;
@@ -243,8 +244,10 @@ read_word(position_t *p, const char *text)
                                   text);
         return p->path.command != NULL;
     } else {
-        keep_value(p, argument_word(command->arguments, p->arguments), text);
-        p->arguments++;
+        mds_str_t name = argument_name(command->arguments, p->arguments++);
+
+        keep_value(p, name, text);
+        p->c.list = mds_str_eq(name, mds_str("LIST")) ? text : p->c.list;
     }
 
     return true;
@@ -266,6 +269,21 @@ offer_option_value(position_t *p, char *word)
         p->c.prefix = equals + 1;
         add_values(&p->c, mds_str_of(p->option->argument));
     }
+}
+
+/* Returns the word for the argument that is completed. The ID of `list remove`
+ * is one of the list, not of a release, and that of `list add` a new one. */
+static mds_str_t
+argument_word(const position_t *p, const mdsctl_command_t *command)
+{
+    mds_str_t name = argument_name(command->arguments, p->arguments);
+
+    if (p->c.list == NULL || !mds_str_eq(name, mds_str("ID"))) {
+        return name;
+    }
+
+    return strcmp(command->name, "remove") == 0 ? mds_str("MEMBER")
+                                                : mds_null_str;
 }
 
 static void
@@ -291,7 +309,7 @@ offer(position_t *p, char *word)
                      command == NULL ? mdsctl_commands : command->commands,
                      command != NULL);
     } else {
-        add_values(&p->c, argument_word(command->arguments, p->arguments));
+        add_values(&p->c, argument_word(p, command));
     }
 }
 

@@ -13,6 +13,9 @@ _mdsctl()
     for line in "${lines[@]}"; do
         if ((first)); then
             first=0
+            if [[ $line == :fo* || $line == :fi* ]]; then
+                cur=${cur#--*=}
+            fi
             case $line in
                 :files) _filedir; return ;;
                 :folders) _filedir -d; return ;;

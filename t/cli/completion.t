@@ -46,6 +46,12 @@ sub offers {
     is offered(@words), "0 $expected", "@words";
 }
 
+# Its line of the log has newlines and an escape.
+$d->must('release', $app, 'odd', qw(--kind upgrade --version 3.1.0 --all --rule),
+    qq({"attribute":"brand",\n"op":"in",\t"values":["x"]}));
+$d->must("end", $app, "odd");
+$d->must(qw(remove release), $app, "odd");
+
 my $before = $d->tree;
 
 like offered(''), qr/^0 :words init keygen publish .* help version$/, 'commands';
@@ -62,6 +68,12 @@ offers(':words home', '--json', 'pause', $app, 'h');
 offers(':words', 'pause', $app, 'home', '');
 offers(':words', 'pause', 'com.none', '');
 offers(':words staff beta', 'list', 'show', $app, '');
+offers(':words staff', 'list', 'add', $app, 's');
+offers(':words', 'list', 'add', $app, 'staff', '');
+offers(':words alice', 'list', 'remove', $app, 'staff', '');
+offers(':words bob', 'list', 'remove', $app, 'beta', 'alice', 'b');
+offers(':words', 'list', 'remove', $app, 'none', '');
+offers(':words home', 'pause', "--depot=$d->{depot}", $app, 'h');
 offers(':words beta', 'promote', $app, 'home', '--list', 'b');
 offers(':words staff', 'promote', $app, 'home', '--list', 'beta', '--except',
     's');
@@ -77,11 +89,13 @@ offers(':words home', 'release', $app, 'r', '--kind', 'bundle', '--name', '');
 offers(':words user device', 'release', $app, 'r', '--by', '');
 offers(':words 1', 'message', 'withdraw', $app, '');
 offers(':words 5', 'revert', '5');
+offers(':words 13 12 11 10 9 8 7 6 5 4 3 2 1', 'revert', '');
 offers(':files', 'publish', '');
 offers(':files', 'apply', 'sh');
 offers(':files', 'check', 'http://x/', '--pub', '');
 offers(':folders', 'publish', 'x', '--unpack', '');
 offers(':folders', '--depot', '');
+offers(':files', 'pause', '--key=o');
 offers(':open platform=', 'explain', 'pl');
 offers(':words app=com.example.shop', 'explain', 'app=');
 offers(':words kind=bundle', 'explain', 'kind=b');
@@ -92,8 +106,10 @@ like((($d->run('complete', '--', 'pause', $app, 'h'))[1]),
 
 is_deeply [ Depot::diff($before, $d->tree) ], [], 'the depot is as it was';
 {
+    my $there = $d->{depot};
     local $d->{depot} = "$d->{dir}/none";
     offers(':words', 'pause', '');
+    offers(':words home', 'pause', "--depot=$there", $app, 'h');
     ok !-e $d->{depot}, '... and none is made';
 }
 
@@ -119,7 +135,7 @@ my @lines = (
 
 SKIP: {
     my $library = '/usr/share/bash-completion/bash_completion';
-    skip 'no bash-completion', 4 if !-e $library;
+    skip 'no bash-completion', 5 if !-e $library;
     my $bash = sub {
         my (@words) = @_;
         my $list = join ' ', map { "'$_'" } 'mdsctl', @words;
@@ -139,21 +155,26 @@ END
     }
     is $bash->('promote', $app, 'home', '--list', '=', 'b'), 'beta',
         'bash: --list=b';
+    is $bash->('pause', '--key', '=', "$d->{dir}/on"), "$d->{dir}/one",
+        'bash: --key=FILE';
 }
 
 SKIP: {
-    skip 'no fish', 3 if !has('fish');
+    skip 'no fish', 4 if !has('fish');
     for (my $i = 0; $i < @lines; $i += 2) {
         my $line = join ' ', 'mdsctl', @{ $lines[$i] };
         is join(' ', sort map { s/\t.*//r } split /\n/, shell('fish', '-N', '-c',
             "source $scripts/mdsctl.fish; complete -C '$line'")),
             join(' ', sort split / /, $lines[ $i + 1 ]), "fish: @{ $lines[$i] }";
     }
+    is shell('fish', '-N', '-c', "source $scripts/mdsctl.fish;"
+        . " complete -C 'mdsctl pause --key=$d->{dir}/on'"),
+        "--key=$d->{dir}/one\n", 'fish: --key=FILE';
 }
 
 # A terminal of zsh shows the completed line.
 SKIP: {
-    skip 'no zsh', 2 if !has('zsh');
+    skip 'no zsh', 3 if !has('zsh');
     $d->put('zsh', <<"END");
 zmodload zsh/zpty
 zpty z "PS1='> ' TERM=dumb zsh -f -i"
@@ -164,11 +185,14 @@ zpty -r z line '*ready-2*'
 type 'mdsctl sna'\$'\\t' 'snapshot'
 zpty -n -w z \$'\\C-u'
 type 'mdsctl pause $app h'\$'\\t' 'home'
+zpty -n -w z \$'\\C-u'
+type 'mdsctl pause --key=$d->{dir}/on'\$'\\t' '/one'
 zpty -d z
 END
     my $said = shell('timeout', '60', 'zsh', '-f', "$d->{dir}/zsh");
     like $said, qr/^done: snapshot$/m, 'zsh: a command';
     like $said, qr/^done: home$/m, 'zsh: a release';
+    like $said, qr{^done: /one$}m, 'zsh: --key=FILE';
 }
 
 done_testing;
