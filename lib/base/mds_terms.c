@@ -3,6 +3,7 @@
  */
 
 #include "base/mds_terms.h"
+#include "base/mds_halt.h"
 
 const char *const mds_release_state_names[] = {
     [MDS_RELEASE_RUNNING] = "running",
@@ -10,3 +11,8 @@ const char *const mds_release_state_names[] = {
     [MDS_RELEASE_ENDED] = "ended",
     [MDS_RELEASE_ROLLED_BACK] = "rolled_back",
 };
+
+#define MDS_EVENT_NAME(event, name) [MDS_EVENT_##event] = name,
+
+const char *const mds_report_event_names[MDS_EVENT_COUNT]
+    = { MDS_REPORT_EVENTS(MDS_EVENT_NAME) };

@@ -158,12 +158,7 @@ mds_layer_read_meta(mds_layer_t *layer, uint64_t serial, const char *path,
         return status;
     }
 
-    if (meta->tag != MDS_CATALOG_TAG
-        || (meta->format != MDS_CATALOG_FORMAT
-            && meta->format != MDS_CATALOG_FORMAT_PLAIN
-            && (meta->format != MDS_CATALOG_FORMAT_NUMBERED
-                || layer->seal.is_layer)))
-    {
+    if (meta->tag != MDS_CATALOG_TAG || meta->format != MDS_CATALOG_FORMAT) {
         return mds_fail(err, MDS_INCOMPATIBLE,
                         "\"%s\" is of another format: the next change by"
                         " mdsctl makes it anew",

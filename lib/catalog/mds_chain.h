@@ -24,13 +24,8 @@
 
 #define MDS_LAYERS_MAX 3
 
-/* A generation of format 4 is read as it is: its rules have no words beside the
- * operator (MDS_RULE_*). So is one of format 3, whose lists are numbered, and
- * which is one file. */
 #define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
-#define MDS_CATALOG_FORMAT 5
-#define MDS_CATALOG_FORMAT_PLAIN 4
-#define MDS_CATALOG_FORMAT_NUMBERED 3
+#define MDS_CATALOG_FORMAT 6
 
 typedef struct MDS_PACKED {
     uint32_t tag;

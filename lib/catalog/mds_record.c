@@ -156,6 +156,8 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->offers)
            && mds_range_fits(record, MDS_TABLE_OFFERS, release->rollbacks)
            && mds_bucket_fits(record, release)
+           && (release->halt == MDS_RECORD_NONE
+               || mds_index_fits(record, MDS_TABLE_HALTS, release->halt))
            && release->flags < 1 << MDS_AUDIENCE_COUNT
            && release->state <= MDS_RELEASE_ROLLED_BACK
            && release->by <= MDS_BY_USER && release->window_by <= MDS_BY_USER;
@@ -249,6 +251,15 @@ mds_message_fits(const mds_record_t *record, const void *item)
            && mds_range_fits(record, MDS_TABLE_OFFERS, message->offers);
 }
 
+static bool
+mds_halt_fits(const mds_record_t *record, const void *item)
+{
+    const mds_halt_record_t *halt = item;
+
+    return mds_index_fits(record, MDS_TABLE_RELEASES, halt->release)
+           && mds_span_fits(record, halt->key);
+}
+
 typedef bool (*mds_item_fits_t)(const mds_record_t *record, const void *item);
 
 static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
@@ -267,6 +278,7 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_CANDIDATES] = mds_candidate_fits,
     [MDS_TABLE_CONDITIONS] = mds_condition_fits,
     [MDS_TABLE_MESSAGES] = mds_message_fits,
+    [MDS_TABLE_HALTS] = mds_halt_fits,
 };
 
 static mds_status_t

@@ -19,6 +19,7 @@
 
 #include "base/mds_audience.h"
 #include "base/mds_base.h"
+#include "base/mds_halt.h"
 #include "base/mds_siphash.h"
 #include "base/mds_terms.h"
 
@@ -45,6 +46,7 @@ typedef enum {
     MDS_TABLE_CANDIDATES, /* mds_candidate_t: by key, then in order of choice */
     MDS_TABLE_CONDITIONS, /* uint32_t: of RELEASES, the first that has it */
     MDS_TABLE_MESSAGES,   /* mds_message_record_t: newer ones first */
+    MDS_TABLE_HALTS,      /* mds_halt_record_t: in order of choice */
     MDS_TABLE_COUNT
 } mds_table_id_t;
 
@@ -112,6 +114,7 @@ typedef struct MDS_PACKED {
     uint8_t     by;    /* mds_by_t, of percent and ramp */
     uint8_t     window_by;
     uint32_t    salt; /* SALTS; MDS_RECORD_NONE: no percent, no ramp */
+    uint32_t    halt; /* HALTS; MDS_RECORD_NONE: reports do not halt it */
     int64_t     start_ms;
     int64_t     end_ms;
     mds_range_t platforms; /* TEXTS; empty: every one */
@@ -205,6 +208,14 @@ typedef struct MDS_PACKED {
     mds_range_t offers; /* OFFERS, one for each that is online */
 } mds_message_record_t;
 
+/* The limit of a release that reports halt; whether they have is in the state
+ * (mds_release_reports.h). */
+typedef struct MDS_PACKED {
+    uint32_t   release; /* RELEASES */
+    mds_span_t key;     /* in the state: app 00 release */
+    mds_halt_t limit;
+} mds_halt_record_t;
+
 /* An app as a generation stores it, in the table "apps". */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */
 
@@ -231,6 +242,7 @@ static const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_CANDIDATES] = sizeof(mds_candidate_t),
     [MDS_TABLE_CONDITIONS] = sizeof(uint32_t),
     [MDS_TABLE_MESSAGES] = sizeof(mds_message_record_t),
+    [MDS_TABLE_HALTS] = sizeof(mds_halt_record_t),
 };
 
 /*

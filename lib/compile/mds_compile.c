@@ -98,6 +98,7 @@ mds_compile_releases(mds_compile_ctx_t *x, mds_error_t *err)
 
     for (size_t i = 0; i < x->release_count; i++) {
         mds_compile_release_head(x, x->releases[i], &records[i]);
+        mds_compile_halt(x, x->releases[i], (uint32_t) i, &records[i]);
     }
 
     for (size_t i = 0; status == MDS_OK && i < x->release_count; i++) {

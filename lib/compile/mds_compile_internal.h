@@ -31,6 +31,10 @@ void
 mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
                          mds_release_record_t *record);
 
+/* Adds the limit of the index-th release, if it has one. */
+void mds_compile_halt(mds_compile_ctx_t *x, const mds_release_t *release,
+                      uint32_t index, mds_release_record_t *record);
+
 /* Add rules, and lists of the model by name; return them as a range of REFS. */
 mds_range_t mds_compile_rules(mds_compile_ctx_t *x, const mds_rules_t *rules);
 mds_range_t

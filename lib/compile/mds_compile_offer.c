@@ -248,7 +248,9 @@ mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
     uint32_t     first = mds_record_builder_count(x->builder, MDS_TABLE_OFFERS);
     mds_status_t status;
 
-    if (x->release->state != MDS_RELEASE_ROLLED_BACK) {
+    if (x->release->state != MDS_RELEASE_ROLLED_BACK
+        && x->release->halt.rollback == 0)
+    {
         return MDS_OK;
     }
 

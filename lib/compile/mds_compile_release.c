@@ -52,6 +52,17 @@ mds_compile_versions(mds_compile_ctx_t *x, const mds_strs_t *versions)
     return mds_record_builder_range(x->builder, MDS_TABLE_TEXTS, first);
 }
 
+/* Returns the key of a release in the state: app 00 release. */
+static mds_span_t
+mds_compile_state_key(mds_compile_ctx_t *x, const mds_release_t *release)
+{
+    return mds_record_builder_bytes(x->builder,
+                                    mds_arena_printf(x->model->arena,
+                                                     "%.*s%c%.*s",
+                                                     MDS_STR(x->model->app), 0,
+                                                     MDS_STR(release->id)));
+}
+
 static void
 mds_compile_audience(mds_compile_ctx_t *x, const mds_release_t *release,
                      mds_release_record_t *record)
@@ -67,10 +78,20 @@ mds_compile_audience(mds_compile_ctx_t *x, const mds_release_t *release,
     record->audience = audience->values;
 
     if ((audience->flags & MDS_AUDIENCE_WINDOW) != 0) {
-        record->audience.window = mds_record_builder_bytes(
-            x->builder,
-            mds_arena_printf(x->model->arena, "%.*s%c%.*s",
-                             MDS_STR(x->model->app), 0, MDS_STR(release->id)));
+        record->audience.window = mds_compile_state_key(x, release);
+    }
+}
+
+void
+mds_compile_halt(mds_compile_ctx_t *x, const mds_release_t *release,
+                 uint32_t index, mds_release_record_t *record)
+{
+    mds_halt_record_t halt = { .release = index, .limit = release->halt };
+
+    if (release->halt.failure_ppm != 0) {
+        record->halt = mds_record_builder_count(x->builder, MDS_TABLE_HALTS);
+        halt.key = mds_compile_state_key(x, release);
+        mds_record_builder_add(x->builder, MDS_TABLE_HALTS, &halt);
     }
 }
 
@@ -98,5 +119,6 @@ mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
                   != 0
               ? mds_compile_salt(x, release->id)
               : MDS_RECORD_NONE;
+    record->halt = MDS_RECORD_NONE;
     mds_compile_audience(x, release, record);
 }

@@ -64,7 +64,7 @@ mds_read_ramp(mds_reader_t *r, const mds_json_t *json, void *dest)
 }
 
 static void
-mds_read_window_count(mds_reader_t *r, const mds_json_t *json, void *dest)
+mds_read_count(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     *(uint64_t *) dest = (uint64_t) mds_read_integer(r, json, 1, INT64_MAX);
 }
@@ -76,7 +76,7 @@ typedef struct {
 } mds_window_form_t;
 
 static const mds_field_t mds_window_fields[] = {
-    { "count", mds_read_window_count, offsetof(mds_window_form_t, count),
+    { "count", mds_read_count, offsetof(mds_window_form_t, count),
       "how many devices or users it lets in" },
     { "until", mds_read_time, offsetof(mds_window_form_t, until_ms), NULL },
     { "by", mds_read_by, offsetof(mds_window_form_t, by), NULL },
@@ -202,6 +202,55 @@ mds_read_delta(mds_reader_t *r, const mds_json_t *json, void *dest)
                     dest);
 }
 
+/* Reads a percentage of up to four decimals as millionths. */
+static void
+mds_read_failure_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    const double one_percent = MDS_HALT_PPM_MAX / 100.0;
+    double       percent = 0, off;
+    uint32_t     ppm;
+
+    mds_read_percent(r, json, &percent);
+    ppm = (uint32_t) (percent * one_percent + 0.5);
+    off = percent * one_percent - ppm;
+
+    if (r->status == MDS_OK && (ppm == 0 || off > 1e-6 || off < -1e-6)) {
+        mds_reader_fail_expected(r, json,
+                                 "a number from 0.0001 to 100, of at most four"
+                                 " decimals");
+    }
+
+    *(uint32_t *) dest = ppm;
+}
+
+typedef struct {
+    uint64_t min_reports;
+    uint32_t failure_ppm;
+    bool     rollback;
+} mds_halt_form_t;
+
+static const mds_field_t mds_halt_fields[] = {
+    { "failure_percent", mds_read_failure_percent,
+      offsetof(mds_halt_form_t, failure_ppm),
+      "the share of failures that halts the release, in percent" },
+    { "min_reports", mds_read_count, offsetof(mds_halt_form_t, min_reports),
+      "how many devices must have reported" },
+    { "rollback", mds_read_bool, offsetof(mds_halt_form_t, rollback), NULL },
+};
+
+static void
+mds_read_halt(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    mds_halt_form_t form = { 0 };
+
+    mds_read_object(r, json, mds_halt_fields, mds_nelems(mds_halt_fields),
+                    &form);
+
+    *(mds_halt_t *) dest = (mds_halt_t){ .min_reports = form.min_reports,
+                                         .failure_ppm = form.failure_ppm,
+                                         .rollback = form.rollback };
+}
+
 static const mds_field_t mds_release_fields[] = {
     { "id", mds_read_id, offsetof(mds_release_t, id),
       "an id, which no other release of the app has" },
@@ -222,6 +271,7 @@ static const mds_field_t mds_release_fields[] = {
     { "start", mds_read_time, offsetof(mds_release_t, start_ms), NULL },
     { "end", mds_read_time, offsetof(mds_release_t, end_ms), NULL },
     { "delta", mds_read_delta, 0, NULL },
+    { "halt", mds_read_halt, offsetof(mds_release_t, halt), NULL },
     { "meta", mds_read_meta, offsetof(mds_release_t, meta), NULL },
 };
 

@@ -12,6 +12,7 @@
 #include "base/mds_audience.h"
 #include "base/mds_base.h"
 #include "base/mds_digest.h"
+#include "base/mds_halt.h"
 #include "base/mds_terms.h"
 #include "base/mds_version.h"
 #include "json/mds_json.h"
@@ -105,6 +106,7 @@ typedef struct {
     mds_str_t           stage;    /* empty: none */
     mds_strs_t          force_full;
     mds_missing_t       missing;
+    mds_halt_t          halt;
     const mds_json_t   *meta;
     size_t              index; /* in the document */
 } mds_release_t;

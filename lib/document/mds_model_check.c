@@ -219,6 +219,11 @@ mds_check_config(mds_reader_t *r, const mds_release_t *release)
         mds_check_fail(r, "state",
                        "found \"rolled_back\"; want \"ended\": a config's"
                        " value then no longer applies");
+
+    } else if (release->halt.failure_ppm != 0) {
+        mds_check_fail(r, "halt",
+                       "found one; want it left out: devices report nothing"
+                       " of a config release");
     }
 }
 
@@ -251,6 +256,21 @@ mds_check_package_release(const mds_model_check_t *check,
 }
 
 static void
+mds_check_halt(mds_reader_t *r, const mds_release_t *release)
+{
+    size_t mark = mds_reader_push(r, mds_str("halt"));
+
+    if (release->halt.rollback != 0
+        && mds_kind_has(release->kind, MDS_KIND_IS_APP)) {
+        mds_check_fail(r, "rollback",
+                       "found true; want it left out: an app does not go"
+                       " back");
+    }
+
+    mds_reader_pop(r, mark);
+}
+
+static void
 mds_check_release(const mds_model_check_t *check, const mds_release_t *release)
 {
     mds_check_name(check->r, release->kind, release->name);
@@ -259,6 +279,7 @@ mds_check_release(const mds_model_check_t *check, const mds_release_t *release)
         mds_check_config(check->r, release);
     } else {
         mds_check_package_release(check, release);
+        mds_check_halt(check->r, release);
     }
 
     mds_check_lists(check, &release->audience.lists, "lists");

@@ -14,6 +14,7 @@ typedef struct {
     const char       *name;
     const char       *version;
     const char       *meta;
+    const char       *halt;
     mdsctl_values_t   platforms;
     mdsctl_values_t   channels;
     mdsctl_values_t   rules;
@@ -34,6 +35,8 @@ static const mdsctl_option_t release_options[] = {
     MDSCTL_AUDIENCE_OPTIONS(release_options_t, audience),
     { "rule", "JSON", "a rule that must hold as well; may be repeated",
       MDSCTL_STORE(release_options_t, rules) },
+    { "halt", "JSON", "how many failures stop it, as in a document",
+      MDSCTL_STORE(release_options_t, halt) },
     { "meta", "JSON", "data for the client, up to 64 KiB",
       MDSCTL_STORE(release_options_t, meta) },
     { 0 },
@@ -60,6 +63,7 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
                ?: mdsctl_set_word(release, "version", o.version)
                ?: mdsctl_set_audience(release, &o.audience)
                ?: mdsctl_set_jsons(release, "rules", "--rule", &o.rules)
+               ?: mdsctl_set_json(release, "halt", "--halt", o.halt)
                ?: mdsctl_set_json(release, "meta", "--meta", o.meta)
                ?: mdsctl_edit(ctl, argv[1], mds_find_extent_of_release,
                               mds_edit_release, release);
