@@ -8,10 +8,9 @@
 #include <stdlib.h>
 
 const char *const mds_catalog_names[MDS_CATALOG_TABLES] = {
-    [MDS_CATALOG_META] = "meta",
-    [MDS_CATALOG_APPS] = "apps",
-    [MDS_CATALOG_LISTS] = "lists",
-    [MDS_CATALOG_RESOURCES] = "resources",
+    [MDS_CATALOG_META] = "meta",         [MDS_CATALOG_APPS] = "apps",
+    [MDS_CATALOG_LISTS] = "lists",       [MDS_CATALOG_RESOURCES] = "resources",
+    [MDS_CATALOG_RELEASES] = "releases",
 };
 
 /* Takes a handle of each file for this catalog, and begins to read. */
@@ -222,5 +221,39 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
     }
 
     memcpy(record, value.data, sizeof(*record));
+    return MDS_OK;
+}
+
+mds_status_t
+mds_catalog_release(mds_catalog_t *catalog, mds_str_t app, mds_str_t id,
+                    mds_error_t *err, mds_catalog_release_t *release)
+{
+    char              bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t         key = { app.len + 1 + id.len, bytes };
+    mds_str_t         value;
+    mds_release_row_t row;
+
+    if (app.len == 0 || app.len > MDS_APP_MAX || id.len == 0
+        || id.len > MDS_RELEASE_ID_MAX)
+    {
+        return MDS_NOT_FOUND;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, id.data, id.len);
+
+    if (!mds_catalog_get(catalog, MDS_CATALOG_RELEASES, key, &value)) {
+        return mds_catalog_miss_status(catalog, err);
+    }
+
+    /* It was validated. */
+    memcpy(&row, value.data, sizeof(row));
+    value.data += sizeof(row);
+    value.len -= sizeof(row);
+    release->kind = mds_str_cut(&value, '\0');
+    release->name = value;
+    release->limit = row.limit;
+
     return MDS_OK;
 }

@@ -2,12 +2,13 @@
  * mds_catalog: a generation of the catalog, opened for reading.
  *
  * A generation is a chain of sealed, immutable LMDB files (mds_chain.h), each
- * with four tables:
+ * with five tables:
  *
  *   meta       "catalog"         mds_catalog_meta_t
  *   apps       app               mds_app_record_t
  *   lists      app 00 name       mds_list_record_t
  *   resources  app 00 kind 00 name  mds_record_t
+ *   releases   app 00 id         mds_release_row_t
  *
  * A generation is validated before it is served (mds_validate.h), so that
  * look-ups read the mapped bytes and check nothing again. A catalog belongs to
@@ -28,6 +29,7 @@ typedef enum {
     MDS_CATALOG_APPS,
     MDS_CATALOG_LISTS,
     MDS_CATALOG_RESOURCES,
+    MDS_CATALOG_RELEASES,
     MDS_CATALOG_TABLES
 } mds_catalog_table_t;
 
@@ -86,6 +88,18 @@ mds_catalog_resource(mds_catalog_t *catalog, mds_str_t app, mds_str_t kind,
 mds_status_t
 mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
                 mds_app_record_t *record) MDS_MUST_CHECK;
+
+/* A release by its id alone. */
+typedef struct {
+    mds_str_t  kind;
+    mds_str_t  name;
+    mds_halt_t limit;
+} mds_catalog_release_t;
+
+/* Looks up a release, in the same way. */
+mds_status_t mds_catalog_release(mds_catalog_t *catalog, mds_str_t app,
+                                 mds_str_t id, mds_error_t *err,
+                                 mds_catalog_release_t *release) MDS_MUST_CHECK;
 
 /*
  * Looks an id up in a list: key is that of the list's record, hash is

@@ -135,6 +135,24 @@ mds_layer_check_app(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
 }
 
 static mds_status_t
+mds_layer_check_release(mds_layer_check_t *check, mds_str_t key,
+                        mds_str_t value, mds_error_t *err)
+{
+    mds_release_row_t row = { 0 };
+
+    if (value.len > sizeof(row)) {
+        memcpy(&row, value.data, sizeof(row));
+    }
+
+    return row.tag == MDS_RELEASE_ROW_TAG
+                   && memchr(value.data + sizeof(row), '\0',
+                             value.len - sizeof(row))
+                          != NULL
+               ? MDS_OK
+               : mds_layer_fail(check, key, "not the row of a release", err);
+}
+
+static mds_status_t
 mds_layer_check_list(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
                      mds_error_t *err)
 {
@@ -247,6 +265,11 @@ mds_layer_check(mds_catalog_t *catalog, unsigned i, mds_error_t *err)
     if (status == MDS_OK) {
         status = mds_layer_check_count(&check, "resources",
                                        meta->resource_count, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_layer_check_table(&check, MDS_CATALOG_RELEASES,
+                                       mds_layer_check_release, err);
     }
 
     check.count = below == NULL ? 0 : below->list_count;

@@ -216,6 +216,15 @@ typedef struct MDS_PACKED {
     mds_halt_t limit;
 } mds_halt_record_t;
 
+/* A release as a generation stores it in the table "releases", where reports,
+ * which name no resource, find it. The resource follows: kind 00 name. */
+#define MDS_RELEASE_ROW_TAG 0x4c73646d /* "mdsL" */
+
+typedef struct MDS_PACKED {
+    uint32_t   tag;
+    mds_halt_t limit; /* all zero: none */
+} mds_release_row_t;
+
 /* An app as a generation stores it, in the table "apps". */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */
 

@@ -339,15 +339,76 @@ mds_generation_list(mds_generation_t *generation, mds_str_t key,
     }
 }
 
+/* Makes the key of a release of the record: app 00 id. */
+static mds_str_t
+mds_generation_release_key(const mds_record_t *record, uint32_t i,
+                           char bytes[MDS_LMDB_KEY_MAX])
+{
+    const mds_release_record_t *release
+        = mds_record_item(record, MDS_TABLE_RELEASES, i);
+    mds_str_t resource = mds_record_bytes(record, record->key);
+    mds_str_t app = mds_str_cut(&resource, '\0');
+    mds_str_t id = mds_record_bytes(record, release->id);
+
+    if (app.len + 1 + id.len > MDS_LMDB_KEY_MAX) {
+        return mds_null_str; /* documents have shorter ones */
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, id.data, id.len);
+
+    return (mds_str_t){ app.len + 1 + id.len, bytes };
+}
+
+/* Puts the row of the record's i-th release. */
+static void
+mds_generation_release(mds_generation_t *generation, const mds_record_t *record,
+                       uint32_t i)
+{
+    const mds_release_record_t *release
+        = mds_record_item(record, MDS_TABLE_RELEASES, i);
+    char              key_bytes[MDS_LMDB_KEY_MAX];
+    char              bytes[sizeof(mds_release_row_t) + MDS_LMDB_KEY_MAX];
+    mds_str_t         key = mds_generation_release_key(record, i, key_bytes);
+    mds_str_t         resource = mds_record_bytes(record, record->key);
+    mds_release_row_t row = { .tag = MDS_RELEASE_ROW_TAG };
+    mds_str_t         value = { 0, bytes }, old;
+
+    if (release->halt != MDS_RECORD_NONE) {
+        const mds_halt_record_t *halt
+            = mds_record_item(record, MDS_TABLE_HALTS, release->halt);
+
+        row.limit = halt->limit;
+    }
+
+    (void) mds_str_cut(&resource, '\0');
+    value.len = sizeof(row) + resource.len;
+    memcpy(bytes, &row, sizeof(row));
+    memcpy(bytes + sizeof(row), resource.data, resource.len);
+    (void) mds_generation_note(generation, MDS_CATALOG_RELEASES, key);
+
+    if (!mds_generation_get_before(generation, MDS_CATALOG_RELEASES, key, &old)
+        || !mds_str_eq(old, value))
+    {
+        mds_lmdb_put(generation->lmdb, MDS_CATALOG_RELEASES, key, value);
+    }
+}
+
 void
 mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                         mds_str_t bytes)
 {
-    mds_record_t *record
+    const mds_record_t *given = (const mds_record_t *) bytes.data;
+    mds_record_t       *record
         = mds_generation_put(generation, MDS_CATALOG_RESOURCES, key, bytes);
 
     if (record != NULL) {
         record->check = mds_record_sum(record);
+    }
+
+    for (uint32_t i = 0; i < given->tables[MDS_TABLE_RELEASES].count; i++) {
+        mds_generation_release(generation, given, i);
     }
 }
 
@@ -397,6 +458,27 @@ mds_generation_remove(mds_generation_t *generation, mds_catalog_table_t table,
     }
 }
 
+/* Removes a resource and its releases. */
+static void
+mds_generation_remove_resource(mds_generation_t *generation, mds_str_t key)
+{
+    char      bytes[MDS_LMDB_KEY_MAX];
+    mds_str_t old;
+
+    if (mds_generation_get_before(generation, MDS_CATALOG_RESOURCES, key, &old))
+    {
+        const mds_record_t *record = (const mds_record_t *) old.data;
+
+        for (uint32_t i = 0; i < record->tables[MDS_TABLE_RELEASES].count; i++)
+        {
+            mds_generation_remove(generation, MDS_CATALOG_RELEASES,
+                                  mds_generation_release_key(record, i, bytes));
+        }
+    }
+
+    mds_generation_remove(generation, MDS_CATALOG_RESOURCES, key);
+}
+
 /* Removes all of a table's records whose keys begin with app 00. */
 static void
 mds_generation_remove_table(mds_generation_t   *generation,
@@ -440,6 +522,9 @@ mds_generation_remove_all(mds_generation_t *generation, mds_error_t *err)
         if (removal.table == MDS_CATALOG_TABLES) {
             mds_generation_remove_table(generation, MDS_CATALOG_LISTS, key);
             mds_generation_remove_table(generation, MDS_CATALOG_RESOURCES, key);
+            mds_generation_remove_table(generation, MDS_CATALOG_RELEASES, key);
+        } else if (removal.table == MDS_CATALOG_RESOURCES) {
+            mds_generation_remove_resource(generation, key);
         } else {
             mds_generation_remove(generation, removal.table, key);
         }

@@ -140,6 +140,25 @@ ask(unsigned bundle, const char *user)
     return fixture_decide(query);
 }
 
+/* Returns the name of the release's bundle; "": it does not exist. */
+static const char *
+bundle_of(const char *release)
+{
+    static char           name[16];
+    mds_catalog_release_t found;
+
+    if (mds_catalog_release(fixture_snapshot().catalog, mds_str("a"),
+                            mds_str_of(release), &err, &found)
+        != MDS_OK)
+    {
+        return "";
+    }
+
+    assert_true(mds_str_eq(found.kind, mds_str("bundle")));
+    snprintf(name, sizeof(name), "%.*s", MDS_STR(found.name));
+    return name;
+}
+
 static const char *
 file_of(uint64_t number)
 {
@@ -226,9 +245,15 @@ test_removed(void **state)
     assert_string_equal(ask(5, "bob"), "install 1 by r5 full=f5");
     assert_string_equal(ask(6, "bob"), "unknown");
     assert_string_equal(ask(7, "bob"), "unknown");
+    assert_string_equal(bundle_of("r5"), "n5");
+    assert_string_equal(bundle_of("r6"), "");
 
     d.bundles = 7;
     change(&d);
+    assert_string_equal(bundle_of("r6"), "n6");
+    assert_string_equal(bundle_of("r7"), "");
+    assert_string_equal(bundle_of("r"), "");
+    assert_string_equal(bundle_of(""), "");
     assert_string_equal(ask(6, "bob"), "install 1 by r6 full=f6");
     assert_string_equal(ask(7, "bob"), "unknown");
 
