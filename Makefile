@@ -112,7 +112,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_HELPERS) $(BUILD)/libmds.a
 $(BUILD)/unit/test_alloc: $(BUILD)/obj/t/lib/alloc_fault.o
 
 # It counts the versions that a decision parses.
-$(BUILD)/unit/test_decide: private LDFLAGS += -Wl,--wrap=mds_version_parse
+$(BUILD)/unit/test_decide: private override LDFLAGS += -Wl,--wrap=mds_version_parse
 
 # A replay program runs each input of a fuzzer's corpus once.
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
@@ -272,6 +272,7 @@ fuzz-run: $(FUZZERS)
 	done
 
 page:
+	@mkdir -p $(BUILD)
 	perl ngx_mds_module/status_page.pl ngx_mds_module/status.html \
 	    > $(BUILD)/status_page.h
 	cp $(BUILD)/status_page.h ngx_mds_module/ngx_http_mds_status_page.h
