@@ -3,7 +3,7 @@
 /* clang-format off */
 
 #define NGX_HTTP_MDS_PAGE_POLICY \
-    "default-src 'none'; script-src 'sha256-jLCHYsCghHP2QsQ1ouzZHpSr2z3fC8UENVtSn2QNcuA='; style-src 'sha256-U1xHLx2MobPf9vAMltIjXcawKgNsLafwUeSadkE7bys='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-NTgs9miDdJ8K40zvv+rVkbtaBDWA4zxzedtly15dTeE='; style-src 'sha256-U1xHLx2MobPf9vAMltIjXcawKgNsLafwUeSadkE7bys='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 static const char ngx_http_mds_page_head[] =
     "<!doctype html>\n"
@@ -162,7 +162,7 @@ static const char ngx_http_mds_page_tail[] =
     "const SVG = 'http://www.w3.org/2000/svg';\n"
     "const nf = new Intl.NumberFormat('en');\n"
     "const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });\n"
-    "let data = null, shown = 50, down = null;\n"
+    "let data = null, shown = 50, down = null, asking = false;\n"
     "\n"
     "// Texts are set as text, never as HTML. Characters that would change the order or\n"
     "// the look of others are shown by their numbers.\n"
@@ -360,7 +360,8 @@ static const char ngx_http_mds_page_tail[] =
     "}\n"
     "\n"
     "async function update() {\n"
-    "  if (document.hidden) return;\n"
+    "  if (document.hidden || asking) return;\n"
+    "  asking = true;\n"
     "  try {\n"
     "    const answer = await fetch('\?format=json', { cache: 'no-store', headers: { Accept: 'application/json' } });\n"
     "    if (!answer.ok) throw new Error('status ' + answer.status);\n"
@@ -372,6 +373,7 @@ static const char ngx_http_mds_page_tail[] =
     "    $('state').className = 'pill bad';\n"
     "    $('state').textContent = 'no answer since ' + down.toLocaleTimeString();\n"
     "  }\n"
+    "  asking = false;\n"
     "}\n"
     "\n"
     "function explained(e) {\n"
@@ -409,8 +411,13 @@ static const char ngx_http_mds_page_tail[] =
     "  }\n"
     "  try {\n"
     "    const answer = await fetch(event.target.getAttribute('action') + '\?' + query, { cache: 'no-store' });\n"
-    "    const json = await answer.json();\n"
-    "    clear($('answer'), ...(answer.ok \? explained(json) : [el('p', 'no', text(json.detail || 'status ' + answer.status))]));\n"
+    "    if (!answer.ok) {\n"
+    "      // A proxy may have answered with a page of its own.\n"
+    "      const problem = await answer.json().catch(() => ({}));\n"
+    "      clear($('answer'), el('p', 'no', text(problem.detail || 'status ' + answer.status)));\n"
+    "      return;\n"
+    "    }\n"
+    "    clear($('answer'), ...explained(await answer.json()));\n"
     "  } catch (e) {\n"
     "    clear($('answer'), el('p', 'no', 'The edge did not answer.'));\n"
     "  }\n"
