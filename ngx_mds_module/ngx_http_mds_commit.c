@@ -30,14 +30,12 @@ struct ngx_http_mds_commit_s {
     size_t                       slot_count;
     mds_write_t                 *writes; /* of all slots, in order */
     size_t                       count;
+    uint64_t                     took_ns; /* 0: it was not run */
     mds_status_t                 status;
     mds_error_t                  err;
 };
 
 static ngx_str_t ngx_http_mds_pool_name = ngx_string("default");
-
-/* The cycle whose pool has threads in this process. */
-static const ngx_cycle_t *ngx_http_mds_pool_cycle;
 
 ngx_int_t
 ngx_http_mds_pool_init(ngx_conf_t *cf)
@@ -46,16 +44,13 @@ ngx_http_mds_pool_init(ngx_conf_t *cf)
                                                                     : NGX_OK;
 }
 
-void
-ngx_http_mds_pool_init_process(const ngx_cycle_t *cycle)
-{
-    ngx_http_mds_pool_cycle = cycle;
-}
-
 ngx_thread_pool_t *
 ngx_http_mds_pool(void)
 {
-    return ngx_cycle == ngx_http_mds_pool_cycle
+    ngx_http_mds_main_conf_t *mcf
+        = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_http_mds_module);
+
+    return mcf != NULL && mcf->has_threads
                ? ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
                                      &ngx_http_mds_pool_name)
                : NULL;
@@ -150,8 +145,12 @@ static void
 ngx_http_mds_commit_run(void *data, ngx_log_t *log)
 {
     ngx_http_mds_commit_t *commit = data;
+    uint64_t               began_ns = ngx_http_mds_clock_ns();
+    bool guarded = mds_fault_guard_call(ngx_http_mds_commit_try, commit);
 
-    if (mds_fault_guard_call(ngx_http_mds_commit_try, commit)) {
+    commit->took_ns = ngx_http_mds_clock_ns() - began_ns;
+
+    if (guarded) {
         return;
     }
 
@@ -235,7 +234,10 @@ ngx_http_mds_commit_done(ngx_event_t *event)
         ngx_http_mds_env_quarantine(&queue->depot->state);
     }
 
-    ngx_http_mds_count_commit(ngx_current_msec - queue->began);
+    if (commit->took_ns != 0) {
+        ngx_http_mds_count_commit(commit->took_ns);
+    }
+
     ngx_http_mds_commit_log(commit);
     ngx_http_mds_commit_deliver(commit);
 

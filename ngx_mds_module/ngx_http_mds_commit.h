@@ -45,9 +45,6 @@ struct ngx_http_mds_write_req_s {
 /* Adds the thread pool to the configuration. */
 ngx_int_t ngx_http_mds_pool_init(ngx_conf_t *cf);
 
-/* Notes the cycle with which nginx starts the threads of this process. */
-void ngx_http_mds_pool_init_process(const ngx_cycle_t *cycle);
-
 /* Returns the thread pool; NULL: there is none, or none with threads. That is
  * so after a reload with "master_process off": nginx reads a new configuration,
  * and starts no threads for it. */

@@ -79,7 +79,7 @@ void
 ngx_http_mds_counters_close(void)
 {
     if (ngx_http_mds_fixed != NULL) {
-        mds_counters_release(ngx_http_mds_slot);
+        mds_counters_release(ngx_http_mds_zone, ngx_http_mds_slot);
         ngx_http_mds_fixed = NULL;
     }
 }
@@ -106,17 +106,19 @@ ngx_http_mds_counters_zone(void)
 }
 
 uint64_t
-ngx_http_mds_counters_clock(void)
+ngx_http_mds_clock_ns(void)
 {
     struct timespec now;
-
-    if (ngx_http_mds_fixed == NULL) {
-        return 0;
-    }
 
     clock_gettime(CLOCK_MONOTONIC, &now);
 
     return (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
+}
+
+uint64_t
+ngx_http_mds_counters_clock(void)
+{
+    return ngx_http_mds_fixed == NULL ? 0 : ngx_http_mds_clock_ns();
 }
 
 /* Writes the number of a depot, which is a field of its series. */
@@ -239,11 +241,10 @@ ngx_http_mds_count_fault(ngx_http_mds_depot_t *depot)
 }
 
 void
-ngx_http_mds_count_commit(ngx_msec_t took)
+ngx_http_mds_count_commit(uint64_t took_ns)
 {
     if (ngx_http_mds_fixed != NULL) {
-        mds_histogram_add(&ngx_http_mds_fixed->commits,
-                          (int64_t) took * 1000000);
+        mds_histogram_add(&ngx_http_mds_fixed->commits, (int64_t) took_ns);
     }
 }
 
@@ -262,8 +263,12 @@ ngx_http_mds_counters_refresh(ngx_http_mds_depot_t *depot)
         return;
     }
 
-    series = ngx_http_mds_depot_series(depot);
-    __atomic_store_n(&series->values[1], depot->queue.count, __ATOMIC_RELAXED);
+    /* The depots without a number share a series: it has no gauge. */
+    if (depot->number != MDS_COUNTERS_DEPOT_OTHER) {
+        series = ngx_http_mds_depot_series(depot);
+        __atomic_store_n(&series->values[1], depot->queue.count,
+                         __ATOMIC_RELAXED);
+    }
 
     mds_history_update(ngx_http_mds_zone, pid, ngx_http_mds_is_alive, now_ms);
     mds_history_note_serial(ngx_http_mds_zone, pid, depot->number,

@@ -37,8 +37,11 @@ mds_fixed_counters_t *ngx_http_mds_counters_fixed(void);
 /* Returns the zone; NULL: there is none. */
 mds_counter_zone_t *ngx_http_mds_counters_zone(void);
 
-/* Returns the nanoseconds of a clock that only goes forward; 0 if nothing is
- * counted. */
+/* Returns the nanoseconds of a clock that only goes forward. Threads may call
+ * it. */
+uint64_t ngx_http_mds_clock_ns(void);
+
+/* Returns the same; 0 if nothing is counted. */
 uint64_t ngx_http_mds_counters_clock(void);
 
 /* Returns the series of a decision, whose views are valid; NULL: nothing is
@@ -54,8 +57,8 @@ mds_series_t *ngx_http_mds_file_series(ngx_http_mds_depot_t *depot,
 /* Counts that a file of the depot was damaged while it was read. */
 void ngx_http_mds_count_fault(ngx_http_mds_depot_t *depot);
 
-/* Counts a write of the state. */
-void ngx_http_mds_count_commit(ngx_msec_t took);
+/* Counts a write of the state that took so long. */
+void ngx_http_mds_count_commit(uint64_t took_ns);
 
 /* Brings the gauges of a depot, and the history, up to date; called every
  * second. */

@@ -24,18 +24,6 @@ ngx_http_mds_check_counters_size(ngx_conf_t *cf, void *post, void *data)
                : NGX_CONF_OK;
 }
 
-/* Returns the number of workers of two cycles: during a reload, those of the
- * old one still answer. */
-static ngx_uint_t
-ngx_http_mds_counters_slots(ngx_conf_t *cf)
-{
-    ngx_core_conf_t *ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                                            ngx_core_module);
-    ngx_int_t        workers = ngx_max(ccf->worker_processes, ngx_ncpu);
-
-    return 2 * (ngx_uint_t) ngx_max(workers, 1) + 2;
-}
-
 ngx_int_t
 ngx_http_mds_counters_init(ngx_conf_t *cf)
 {
@@ -55,7 +43,8 @@ ngx_http_mds_counters_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    mcf->slot_count = ngx_http_mds_counters_slots(cf);
+    mcf->core_conf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                                      ngx_core_module);
     mcf->zone->init = ngx_http_mds_counters_init_zone;
     mcf->zone->data = mcf;
 
@@ -63,33 +52,61 @@ ngx_http_mds_counters_init(ngx_conf_t *cf)
                                     ngx_http_mds_counters_log);
 }
 
-/* Initializes the zone. data is the configuration of the cycle before, whose
- * memory is reused; if NULL, the memory is new, and zero. */
-static ngx_int_t
-ngx_http_mds_counters_init_zone(ngx_shm_zone_t *zone, void *data)
+/* Makes the counters with a slot for each worker of two cycles, since those of
+ * the old one still answer during a reload; in a small zone, of one. */
+static mds_counter_zone_t *
+ngx_http_mds_counters_make(const ngx_shm_zone_t *zone, unsigned workers)
 {
-    ngx_http_mds_main_conf_t   *mcf = zone->data, *before = data;
+    int64_t             now_ms = mds_time_now_ms();
+    size_t              bytes;
+    u_char             *memory = ngx_http_mds_zone_memory(zone, &bytes);
+    mds_counter_zone_t *counters
+        = mds_counters_init(memory, bytes, 2 * workers + 2, now_ms);
+
+    return counters != NULL ? counters
+                            : mds_counters_init(memory, bytes, workers, now_ms);
+}
+
+/* Gives each depot its number in the counters. */
+static void
+ngx_http_mds_counters_add_depots(ngx_http_mds_main_conf_t *mcf, ngx_log_t *log)
+{
     ngx_http_mds_depot_conf_t **depot_conf = mcf->depot_confs.elts;
-    size_t                      bytes;
-    u_char                     *memory = ngx_http_mds_zone_memory(zone, &bytes);
-
-    mcf->counters = before != NULL
-                        ? before->counters
-                        : mds_counters_init(memory, bytes, mcf->slot_count,
-                                            mds_time_now_ms());
-
-    if (mcf->counters == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "\"mds_zone\" is too small for %ui workers",
-                      mcf->slot_count / 2 - 1);
-        return NGX_ERROR;
-    }
 
     for (ngx_uint_t i = 0; i < mcf->depot_confs.nelts; i++) {
         depot_conf[i]->number
             = mds_counters_add_depot(mcf->counters,
                                      ngx_http_mds_view(&depot_conf[i]->path));
+
+        if (depot_conf[i]->number == MDS_COUNTERS_DEPOT_OTHER) {
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "mds depot \"%V\" is counted under \"other\":"
+                          " \"mds_zone\" has room for %d depots, with paths"
+                          " of less than %d bytes",
+                          &depot_conf[i]->path, MDS_COUNTERS_DEPOTS_MAX,
+                          MDS_COUNTERS_DEPOT_BYTES);
+        }
     }
+}
+
+/* Initializes the zone. data is the configuration of the cycle before, whose
+ * memory is reused; if NULL, the memory is new, and zero. */
+static ngx_int_t
+ngx_http_mds_counters_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_mds_main_conf_t *mcf = zone->data, *before = data;
+    ngx_uint_t                workers = mcf->core_conf->worker_processes;
+
+    mcf->counters = before != NULL ? before->counters
+                                   : ngx_http_mds_counters_make(zone, workers);
+
+    if (mcf->counters == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "\"mds_zone\" is too small for %ui workers", workers);
+        return NGX_ERROR;
+    }
+
+    ngx_http_mds_counters_add_depots(mcf, zone->shm.log);
 
     return NGX_OK;
 }

@@ -36,7 +36,8 @@ ngx_http_mds_count_file(ngx_http_request_t *r, mds_series_t *series)
 {
     off_t sent = r->connection->sent - (off_t) r->header_size;
 
-    if (sent <= 0) {
+    /* An error has a body of its own. */
+    if (sent <= 0 || r->err_status != 0) {
         return;
     }
 

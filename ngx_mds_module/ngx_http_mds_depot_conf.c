@@ -7,6 +7,7 @@
 #include "ngx_http_mds_depot_conf.h"
 
 #include "ngx_http_mds_commit.h"
+#include "ngx_http_mds_counters.h"
 #include "ngx_http_mds_zone.h"
 
 #include "lmdb/mds_lmdb.h"
@@ -49,6 +50,7 @@ ngx_http_mds_depot_conf(ngx_conf_t *cf, ngx_str_t *path)
 
     depot_conf->bounds.state_max = NGX_CONF_UNSET;
     depot_conf->bounds.device_ttl = NGX_CONF_UNSET;
+    depot_conf->number = MDS_COUNTERS_DEPOT_OTHER;
     depot_conf->path.len = path->len;
     ngx_cpystrn(depot_conf->path.data, path->data, path->len + 1);
     *slot = depot_conf;

@@ -288,11 +288,11 @@ ngx_http_mds_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_http_mds_pool_init_process(cycle);
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mds_module);
 
     /* NULL: there is no http block. A failure here would end the worker. */
     if (mcf != NULL) {
+        mcf->has_threads = 1;
         ngx_http_mds_counters_open(mcf);
         ngx_http_mds_open_depots(&mcf->depot_confs);
     }

@@ -52,10 +52,12 @@ typedef struct {
 typedef struct {
     ngx_array_t depot_confs; /* of ngx_http_mds_depot_conf_t * */
 
+    ngx_uint_t has_threads; /* of its thread pools, in this process */
+
     ngx_str_t explain; /* URI of a location with mds_explain; empty: none */
 
     size_t                     zone_size; /* mds_zone; 0: nothing is counted */
-    ngx_uint_t                 slot_count;
+    ngx_core_conf_t           *core_conf; /* its worker_processes */
     ngx_shm_zone_t            *zone;
     struct mds_counter_zone_s *counters; /* in it */
 } ngx_http_mds_main_conf_t;

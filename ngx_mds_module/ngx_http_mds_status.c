@@ -68,7 +68,7 @@ ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
 
     ngx_memzero(shown, sizeof(*shown));
     shown->path = ngx_http_mds_view(&depot_conf->path);
-    shown->number = depot == NULL ? 0 : depot->number;
+    shown->number = depot == NULL ? MDS_COUNTERS_DEPOT_OTHER : depot->number;
 
     if (ngx_http_mds_depot_is_open(depot)
         && ngx_http_mds_depot_evaluate(depot, ngx_http_mds_status_read, &call,

@@ -16,7 +16,7 @@
 #define MDS_SERIES_BYTES                                                       \
     (sizeof(mds_series_t) + 4 * sizeof(uint32_t) + MDS_SERIES_TEXT_BYTES)
 
-#define MDS_ENDPOINT_NAME(id, name) name,
+#define MDS_TERM_NAME(id, name) name,
 
 const uint16_t mds_http_statuses[MDS_HTTP_STATUS_COUNT] = MDS_HTTP_STATUSES;
 
@@ -30,9 +30,17 @@ const uint64_t mds_histogram_bounds_ns[MDS_HISTOGRAM_BUCKETS - 1] = {
 const char *
 mds_endpoint_name(mds_endpoint_t endpoint)
 {
-    static const char *const names[] = { MDS_ENDPOINTS(MDS_ENDPOINT_NAME) };
+    static const char *const names[] = { MDS_ENDPOINTS(MDS_TERM_NAME) };
 
     return names[endpoint];
+}
+
+const char *
+mds_other_name(mds_other_t other)
+{
+    static const char *const names[] = { MDS_OTHERS(MDS_TERM_NAME) };
+
+    return names[other];
 }
 
 unsigned
@@ -103,8 +111,13 @@ static void
 mds_slot_add_other(mds_counter_slot_t *slot)
 {
     static const mds_str_t other[MDS_SERIES_FIELDS_MAX]
-        = { { 1, "0" },     { 5, "other" }, { 5, "other" }, { 5, "other" },
-            { 5, "other" }, { 5, "other" }, { 5, "other" } };
+        = { mds_str(MDS_COUNTERS_DEPOT_OTHER_TEXT),
+            { 5, "other" },
+            { 5, "other" },
+            { 5, "other" },
+            { 5, "other" },
+            { 5, "other" },
+            { 5, "other" } };
     static const uint8_t fields[MDS_SERIES_TYPES] = {
         [MDS_SERIES_DECISION] = 7, [MDS_SERIES_FILE] = 3, [MDS_SERIES_DEPOT] = 1
     };
@@ -153,6 +166,9 @@ mds_counters_add_depot(mds_counter_zone_t *zone, mds_str_t path)
 {
     unsigned i;
 
+    _Static_assert(MDS_COUNTERS_DEPOT_OTHER == 15,
+                   "MDS_COUNTERS_DEPOT_OTHER_TEXT");
+
     for (i = 0; i < zone->depot_count; i++) {
         if (mds_str_eq(mds_str_of(zone->depots[i]), path)) {
             return i;
@@ -160,7 +176,7 @@ mds_counters_add_depot(mds_counter_zone_t *zone, mds_str_t path)
     }
 
     if (i == MDS_COUNTERS_DEPOTS_MAX || path.len >= MDS_COUNTERS_DEPOT_BYTES) {
-        return MDS_COUNTERS_DEPOTS_MAX - 1;
+        return MDS_COUNTERS_DEPOT_OTHER;
     }
 
     snprintf(zone->depots[i], sizeof(zone->depots[i]), "%.*s", MDS_STR(path));
@@ -217,9 +233,13 @@ mds_counters_claim(mds_counter_zone_t *zone, int64_t pid,
 }
 
 void
-mds_counters_release(mds_counter_slot_t *slot)
+mds_counters_release(mds_counter_zone_t *zone, mds_counter_slot_t *slot)
 {
+    int64_t pid = slot->pid;
+
     mds_slot_clear_gauges(slot);
+    (void) __atomic_compare_exchange_n(&zone->history.pid, &pid, 0, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
     __atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
 }
 

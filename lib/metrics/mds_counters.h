@@ -21,8 +21,10 @@
 #include "base/mds_base.h"
 
 #define MDS_COUNTERS_BYTES_MIN (1024 * 1024) /* of a zone */
-#define MDS_COUNTERS_DEPOTS_MAX 16
-#define MDS_COUNTERS_DEPOT_BYTES 256 /* of a path, with a zero */
+#define MDS_COUNTERS_DEPOTS_MAX 15
+#define MDS_COUNTERS_DEPOT_OTHER MDS_COUNTERS_DEPOTS_MAX /* all others */
+#define MDS_COUNTERS_DEPOT_OTHER_TEXT "15" /* as a field of a series */
+#define MDS_COUNTERS_DEPOT_BYTES 256       /* of a path, with a zero */
 
 /* Enumerator, and the label. */
 #define MDS_ENDPOINTS(ROW)                                                     \
@@ -103,12 +105,12 @@ typedef struct mds_counter_slot_s mds_counter_slot_t;
 mds_counter_zone_t *mds_counters_init(void *memory, size_t bytes,
                                       unsigned slot_count, int64_t now_ms);
 
-/* Gives a depot's number, which is that of its path for as long as the zone
- * exists; there are at most MDS_COUNTERS_DEPOTS_MAX, and the last one is shared
- * by the others. Called before there are workers. */
+/* Returns a depot's number, which is that of its path for as long as the zone
+ * exists, and adds the depot if it is new. A depot for which there is no room
+ * has MDS_COUNTERS_DEPOT_OTHER. Called before there are workers. */
 unsigned mds_counters_add_depot(mds_counter_zone_t *zone, mds_str_t path);
 
-/* Returns the path of a depot by its number. */
+/* Returns the path of a depot by its number, or "other". */
 const char *mds_counters_depot(const mds_counter_zone_t *zone, unsigned depot);
 
 /*
@@ -118,7 +120,8 @@ const char *mds_counters_depot(const mds_counter_zone_t *zone, unsigned depot);
 mds_counter_slot_t *mds_counters_claim(mds_counter_zone_t *zone, int64_t pid,
                                        bool (*is_alive)(int64_t pid));
 
-void mds_counters_release(mds_counter_slot_t *slot);
+/* Frees the slot of the process, and takes it off what it is in charge of. */
+void mds_counters_release(mds_counter_zone_t *zone, mds_counter_slot_t *slot);
 
 /* Returns the slot's counters that are always there. */
 mds_fixed_counters_t *mds_counters_fixed(mds_counter_slot_t *slot);
@@ -204,6 +207,19 @@ mds_series_cache_find(mds_series_cache_t *cache, uint64_t serial,
     return entry;
 }
 
+/* What has no room of its own. Enumerator, and the label. */
+#define MDS_OTHERS(ROW)                                                        \
+    ROW(DECISIONS, "decisions")                                                \
+    ROW(BYTES, "sent_bytes")                                                   \
+    ROW(DOWNLOADS, "downloads")                                                \
+    ROW(HISTORIES, "histories") /* installs of releases without a history */
+
+#define MDS_OTHER_ID(id, name) MDS_OTHER_##id,
+
+typedef enum { MDS_OTHERS(MDS_OTHER_ID) MDS_OTHER_COUNT } mds_other_t;
+
+const char *mds_other_name(mds_other_t other);
+
 /* The sum of all slots. */
 typedef struct {
     mds_series_type_t type;
@@ -218,7 +234,8 @@ typedef struct {
     mds_total_t         *series;
     size_t               count;
     unsigned             slot_count;
-    unsigned             slots_used;  /* by processes, now */
+    unsigned             slots_used; /* by processes, now */
+    uint64_t             other[MDS_OTHER_COUNT];
     uint64_t             series_max;  /* of a slot */
     uint64_t             series_used; /* of the fullest slot */
     int64_t              created_ms;  /* when the zone was made */

@@ -29,6 +29,8 @@ typedef struct {
     uint64_t totals[MDS_HISTORY_COUNT]; /* at its beginning */
     uint64_t minutes[MDS_HISTORY_MINUTES][MDS_HISTORY_COUNT];
 
+    uint64_t other; /* installs of releases without a history */
+
     uint64_t     serials[MDS_COUNTERS_DEPOTS_MAX]; /* noted last */
     uint64_t     change_count;                     /* ever noted */
     mds_change_t changes[MDS_CHANGES_MAX];

@@ -77,6 +77,20 @@ mds_sum_find(mds_summing_t *s, const mds_series_t *series, mds_str_t text)
     return total;
 }
 
+/* Adds what a slot has no room for. */
+static void
+mds_sum_other(const mds_counter_slot_t *slot, uint64_t other[MDS_OTHER_COUNT])
+{
+    const mds_series_t *decisions
+        = mds_slot_series(slot, slot->other[MDS_SERIES_DECISION]);
+    const mds_series_t *files
+        = mds_slot_series(slot, slot->other[MDS_SERIES_FILE]);
+
+    other[MDS_OTHER_DECISIONS] += mds_counter_get(&decisions->values[0]);
+    other[MDS_OTHER_BYTES] += mds_counter_get(&files->values[0]);
+    other[MDS_OTHER_DOWNLOADS] += mds_counter_get(&files->values[1]);
+}
+
 static void
 mds_sum_slot(mds_summing_t *s, const mds_counter_slot_t *slot, uint32_t count)
 {
@@ -149,7 +163,10 @@ mds_counters_sum(const mds_counter_zone_t *zone, const mds_alloc_t *alloc,
     for (unsigned i = 0; i < zone->slot_count; i++) {
         mds_sum_fixed(&sum.fixed, &mds_zone_slot(zone, i)->fixed);
         mds_sum_slot(&s, mds_zone_slot(zone, i), counts[i]);
+        mds_sum_other(mds_zone_slot(zone, i), sum.other);
     }
+
+    sum.other[MDS_OTHER_HISTORIES] = mds_counter_get(&zone->history.other);
 
     *totals = sum;
     return MDS_OK;

@@ -10,6 +10,10 @@
 #define MDS_MINUTES_OF_POINT (MDS_HISTORY_MINUTES / MDS_HISTORY_POINTS)
 #define MDS_RELEASE_FIELDS 5
 
+/* The places in which a release may have its history. Histories are never
+ * freed; a release that finds no place has none. */
+#define MDS_RELEASE_PLACES 16
+
 #define MDS_HISTORY_NAME(id, name) name,
 
 const char *
@@ -27,12 +31,11 @@ mds_zone_release(const mds_counter_zone_t *zone, uint64_t i)
            + (i & (zone->release_count - 1));
 }
 
-/* Returns the history of a release, or its free place; NULL: it has none, and
- * there is none left. */
+/* Returns the history of a release, or its free place; NULL: it has none. */
 static mds_release_history_t *
 mds_find_release(const mds_counter_zone_t *zone, uint64_t hash)
 {
-    for (unsigned n = 0; n < zone->release_count; n++) {
+    for (unsigned n = 0; n < MDS_RELEASE_PLACES; n++) {
         mds_release_history_t *release = mds_zone_release(zone, hash + n);
 
         if (release->hash == hash || release->hash == 0) {
@@ -58,10 +61,11 @@ mds_cut_release(mds_str_t *text)
     return mds_counters_hash(MDS_SERIES_DECISION, all) | 1;
 }
 
-/* Adds a decision's count to the sums. */
+/* Adds a decision's count to the sums, of which the last is that of installs of
+ * releases without a history. */
 static void
 mds_sum_decision(const mds_counter_zone_t *zone, mds_str_t text, uint64_t count,
-                 uint64_t sums[MDS_HISTORY_COUNT])
+                 uint64_t sums[MDS_HISTORY_COUNT + 1])
 {
     uint64_t               hash = mds_cut_release(&text);
     mds_release_history_t *release;
@@ -75,15 +79,18 @@ mds_sum_decision(const mds_counter_zone_t *zone, mds_str_t text, uint64_t count,
     sums[MDS_HISTORY_INSTALLS] += count;
     release = mds_find_release(zone, hash);
 
-    if (release != NULL) {
-        release->hash = hash;
-        release->sum += count;
+    if (release == NULL) {
+        sums[MDS_HISTORY_COUNT] += count;
+        return;
     }
+
+    release->hash = hash;
+    release->sum += count;
 }
 
 static void
 mds_sum_series(const mds_counter_zone_t *zone, const mds_counter_slot_t *slot,
-               uint64_t sums[MDS_HISTORY_COUNT])
+               uint64_t sums[MDS_HISTORY_COUNT + 1])
 {
     uint32_t count = mds_slot_count(slot);
 
@@ -177,7 +184,7 @@ mds_history_update(mds_counter_zone_t *zone, int64_t      pid,
 {
     mds_history_t *history = &zone->history;
     int64_t        minute = now_ms / MDS_MINUTE_MS;
-    uint64_t       sums[MDS_HISTORY_COUNT] = { 0 };
+    uint64_t       sums[MDS_HISTORY_COUNT + 1] = { 0 };
 
     if (history->minute == minute
         || !mds_counters_take(&history->pid, pid, is_alive))
@@ -203,6 +210,8 @@ mds_history_update(mds_counter_zone_t *zone, int64_t      pid,
         mds_sum_series(zone, slot, sums);
     }
 
+    __atomic_store_n(&history->other, sums[MDS_HISTORY_COUNT],
+                     __ATOMIC_RELAXED);
     mds_update_releases(zone, minute - 1);
     mds_store_minute(history, sums, minute);
 }
@@ -214,7 +223,9 @@ mds_history_note_serial(mds_counter_zone_t *zone, int64_t pid, unsigned depot,
     mds_history_t *history = &zone->history;
     uint64_t       number = history->change_count;
 
-    if (history->pid != pid || history->serials[depot] == serial) {
+    if (history->pid != pid || depot >= MDS_COUNTERS_DEPOTS_MAX
+        || history->serials[depot] == serial)
+    {
         return;
     }
 

@@ -190,7 +190,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
 
     status = mds_read_records(&reading, catalog);
 
-    if (status == MDS_OK && overview->zone != NULL) {
+    if (status == MDS_OK && mds_overview_is_counted(overview, depot)) {
         mds_read_decisions(&reading);
         status = mds_read_histories(&reading);
     }
@@ -210,6 +210,10 @@ mds_overview_depot_value(const mds_overview_t       *overview,
     char      text[16];
     mds_str_t number
         = { (size_t) snprintf(text, sizeof(text), "%u", depot->number), text };
+
+    if (!mds_overview_is_counted(overview, depot)) {
+        return 0;
+    }
 
     for (size_t i = 0; i < overview->totals.count; i++) {
         const mds_total_t *total = &overview->totals.series[i];

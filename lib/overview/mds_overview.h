@@ -77,6 +77,15 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
                         mds_error_t          *err,
                         mds_overview_depot_t *depot) MDS_MUST_CHECK;
 
+/* Returns whether the counters have a number for the depot, under which they
+ * count. */
+static inline bool
+mds_overview_is_counted(const mds_overview_t       *overview,
+                        const mds_overview_depot_t *depot)
+{
+    return overview->zone != NULL && depot->number != MDS_COUNTERS_DEPOT_OTHER;
+}
+
 /* Writes the audience and the rules of a release in words. */
 void mds_overview_write_audience(const mds_record_t         *record,
                                  const mds_release_record_t *release,

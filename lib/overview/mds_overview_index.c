@@ -96,6 +96,10 @@ mds_index_files(mds_overview_reading_t *reading)
     const mds_totals_t   *totals = &reading->overview->totals;
     mds_overview_index_t *index = &reading->files;
 
+    if (!mds_overview_is_counted(reading->overview, reading->depot)) {
+        return;
+    }
+
     for (size_t n = 0; n < totals->count; n++) {
         const mds_total_t *total = &totals->series[n];
         uint32_t           i;
@@ -116,7 +120,7 @@ mds_index_files(mds_overview_reading_t *reading)
 }
 
 const mds_total_t *
-mds_overview_find_file(const mds_overview_reading_t *reading, mds_str_t hex)
+mds_overview_take_file(const mds_overview_reading_t *reading, mds_str_t hex)
 {
     const mds_total_t          *series = reading->overview->totals.series;
     const mds_overview_index_t *index = &reading->files;
@@ -126,6 +130,14 @@ mds_overview_find_file(const mds_overview_reading_t *reading, mds_str_t hex)
         const mds_total_t *total = &series[index->places[i] - 1];
 
         if (mds_str_eq(total->fields[1], hex)) {
+            uint32_t *reader = &reading->readers[index->places[i] - 1];
+            uint32_t  number = (uint32_t) reading->depot->release_count + 1;
+
+            if (*reader == number) {
+                return NULL;
+            }
+
+            *reader = number;
             return total;
         }
     }
@@ -136,6 +148,16 @@ mds_overview_find_file(const mds_overview_reading_t *reading, mds_str_t hex)
 bool
 mds_overview_index_init(mds_overview_reading_t *reading)
 {
+    size_t bytes
+        = (reading->overview->totals.count + 1) * sizeof(*reading->readers);
+
+    reading->readers = reading->alloc->alloc(reading->alloc->data, bytes);
+    if (reading->readers == NULL) {
+        return false;
+    }
+
+    memset(reading->readers, 0, bytes);
+
     if (!mds_index_init(&reading->releases, reading->releases_max,
                         reading->alloc)
         || !mds_index_init(&reading->files, reading->overview->totals.count,

@@ -21,7 +21,9 @@ typedef struct {
     size_t                releases_max; /* of the array */
     mds_overview_index_t  releases;
     mds_overview_index_t  files;
-    mds_str_t             number; /* the depot's, as a series has it */
+    uint32_t             *readers; /* of each series of a file: the release
+                                    * that read it last, plus 1 */
+    mds_str_t number;              /* the depot's, as a series has it */
 } mds_overview_reading_t;
 
 /* Makes both indexes, and adds the series of files. Returns false if memory has
@@ -40,9 +42,10 @@ mds_overview_release_t *
 mds_overview_find_release(const mds_overview_reading_t *reading,
                           const mds_str_t              *texts);
 
-/* Returns the sum of the series of a file; NULL: there is none. */
+/* Returns the sum of the series of a file; NULL: there is none, or the release
+ * that is being read has it already. */
 const mds_total_t *
-mds_overview_find_file(const mds_overview_reading_t *reading, mds_str_t hex);
+mds_overview_take_file(const mds_overview_reading_t *reading, mds_str_t hex);
 
 /* Copies a text; *ok becomes false if memory has run out. */
 mds_str_t mds_overview_copy(const mds_alloc_t *alloc, mds_str_t text, bool *ok);

@@ -36,16 +36,8 @@ mds_write_counting(const mds_overview_t *overview, mds_writer_t *writer)
     const mds_totals_t *totals = &overview->totals;
     uint64_t            other = 0;
 
-    for (size_t i = 0; i < totals->count; i++) {
-        const mds_total_t *total = &totals->series[i];
-
-        if ((total->type == MDS_SERIES_DECISION
-             || total->type == MDS_SERIES_FILE)
-            && mds_str_eq(total->fields[1], mds_str("other"))
-            && mds_str_eq(total->fields[2], mds_str("other")))
-        {
-            other += total->values[0];
-        }
+    for (int i = 0; i < MDS_OTHER_COUNT; i++) {
+        other += i == MDS_OTHER_BYTES ? 0 : totals->other[i];
     }
 
     mds_write_member_time(writer,
@@ -187,10 +179,12 @@ static void
 mds_write_depot(const mds_overview_t       *overview,
                 const mds_overview_depot_t *depot, mds_writer_t *writer)
 {
+    bool counted = mds_overview_is_counted(overview, depot);
+
     mds_writer_string(writer, "{\"path\":\"", depot->path);
     mds_writer_bool(writer, ",\"open\":", depot->open);
 
-    if (overview->zone != NULL) {
+    if (counted) {
         mds_writer_number(writer, ",\"faults\":",
                           mds_overview_depot_value(overview, depot, 0));
         mds_writer_number(writer, ",\"waiting\":",
@@ -215,7 +209,7 @@ mds_write_depot(const mds_overview_t       *overview,
 
     for (size_t i = 0; i < depot->release_count; i++) {
         mds_writer_words(writer, i > 0 ? "," : "");
-        mds_write_release(&depot->releases[i], overview->zone != NULL, writer);
+        mds_write_release(&depot->releases[i], counted, writer);
     }
 
     mds_writer_words(writer, "]}");

@@ -183,6 +183,7 @@ mds_write_series(mds_metrics_t *m, mds_series_type_t type, unsigned value,
                  const char *const *labels, const char *suffix)
 {
     const mds_totals_t *totals = &m->overview->totals;
+    const mds_str_t     other = mds_str(MDS_COUNTERS_DEPOT_OTHER_TEXT);
 
     for (size_t i = 0; i < totals->count; i++) {
         const mds_total_t *total = &totals->series[i];
@@ -190,9 +191,8 @@ mds_write_series(mds_metrics_t *m, mds_series_type_t type, unsigned value,
         /* The series for what has no room are there from the beginning. */
         if (total->type != type
             || (total->values[0] == 0 && total->values[1] == 0
-                && total->field_count > 1)
-            || (total->field_count == 1
-                && mds_str_eq(total->fields[0], mds_str("other"))))
+                && (total->field_count > 1
+                    || mds_str_eq(total->fields[0], other))))
         {
             continue;
         }
@@ -329,6 +329,15 @@ mds_write_counting(mds_metrics_t *m)
                "Series for which a slot of mds_zone has room.");
     mds_sample(m, "");
     mds_value(m, " ", totals->series_max);
+    mds_family(m, "mds_zone_other", "counter", NULL,
+               "What mds_zone had no room for, by what was counted.");
+
+    for (int i = 0; i < MDS_OTHER_COUNT; i++) {
+        mds_sample(m, "_total{");
+        mds_write_label(m->writer, "counter",
+                        mds_str_of(mds_other_name((mds_other_t) i)));
+        mds_value(m, "} ", totals->other[i]);
+    }
 }
 
 void

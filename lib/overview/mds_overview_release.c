@@ -45,12 +45,12 @@ mds_find_manifest_file(const mds_overview_reading_t *reading,
         return NULL;
     }
 
-    return mds_overview_find_file(reading, (mds_str_t){ MDS_SHA256_HEX,
+    return mds_overview_take_file(reading, (mds_str_t){ MDS_SHA256_HEX,
                                                         p + member.len });
 }
 
-/* Adds the downloads of the files of a release's offers, each file once for an
- * offer: offers of different builds have different files. */
+/* Adds the downloads of the files of a release's offers, each file once:
+ * several builds may have the same one. */
 static void
 mds_read_downloads(const mds_overview_reading_t *reading,
                    const mds_record_t *record, mds_range_t offers,

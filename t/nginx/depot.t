@@ -17,6 +17,8 @@ mds_depot %DEPOT%;
 server {
     listen %LISTEN%;
     location = /check { mds_check; }
+    location = /messages { mds_messages; }
+    location = /status { mds_status; }
     location /files/ { mds_files; }
     location / { return 200 fine; }
 }
@@ -128,19 +130,34 @@ for my $master (qw(on off)) {
 {
     my $t = MDS->new(main => 'master_process off;');
     $t->depot;
+    $t->write('v1', 'package');
     $t->mdsctl('apply', $t->document({
-        app => 'a', lists => { staff => { ids => ['u'] } } }));
+        app => 'a', lists => { staff => { ids => ['u'] } },
+        packages => [ { kind => 'upgrade', platform => 'web', version => '1', file => 'v1' } ] }));
+    $t->mdsctl('message', 'push', 'a', '--users', $t->write('users', "u\n"),
+        '--to', 'web=1', '--until', '2099-01-01T00:00:00Z');
     $t->start($CONFIG);
     is($t->get("$CHECK&device=d&version=1")->status, 204, 'without a master');
 
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->{port})
         or die "connect: $!";
-    my $ask = sub {
-        print $socket "GET $CHECK&device=e&version=1 HTTP/1.1\r\nHost: x\r\n\r\n";
-        local $/ = "\r\n\r\n";
-        return (readline($socket) // '') =~ m{^HTTP/1.1 (\d+)} ? $1 : 'nothing';
+    my $exchange = sub {
+        my ($line, $body) = @_;
+        print $socket "$line HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            . "Content-Length: " . length($body // '') . "\r\n\r\n" . ($body // '');
+        my $head = do { local $/ = "\r\n\r\n"; readline($socket) // '' };
+        my $answer = '';
+        read $socket, $answer, $1 if $head =~ /^Content-Length: (\d+)/mi;
+        return ($head =~ m{^HTTP/1.1 (\d+)} ? $1 : 'nothing', $answer);
     };
+    my $ask = sub { ($exchange->("GET $CHECK&device=e&version=1"))[0] };
+    my $commits = sub {
+        return ($exchange->('GET /status'))[1] =~ /"commits":\{"count":(\d+)/ ? $1 : 'none';
+    };
+    my $mark = sub { ($exchange->('POST /messages', '{"app":"a","user":"u","read":[1]}'))[0] };
     is($ask->(), '204', '... on a connection that stays open');
+    is($mark->(), '204', '... which writes the state');
+    is($commits->(), '1', '... as is counted');
 
     my $seen = sub { $t->error_log =~ /reconfiguring/ };
     kill 'HUP', $t->{pid};
@@ -155,6 +172,8 @@ for my $master (qw(on off)) {
     ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
         || $times->() > $before + 3 }), '... the timers go on');
     is(waitpid($pid, WNOHANG), 0, '... in the same process');
+    is($mark->(), '503', '... which has no thread to write the state');
+    is($commits->(), '1', '... and a write that was not begun is not counted');
 
     # The same process goes on with the memory that it had when it began: its
     # timers and the checks write there. nginx itself accepts no connection any

@@ -32,7 +32,9 @@ my %document = (
     lists => { staff => { ids => ['alice'] }, banned => { ids => ['mallory'] } },
     packages => [ map({ { kind => 'upgrade', platform => 'android',
         version => "$_.0", file => "v$_" } } 1, 2),
-        map { { kind => 'bundle', name => 'home', version => "$_", file => "w$_" } } 1, 2 ],
+        map({ { kind => 'bundle', name => 'home', version => "$_", file => "w$_" } } 1, 2),
+        map { { kind => 'data', name => 'maps', platform => $_,
+            version => '1', file => 'w1' } } qw(android ios) ],
     releases => [
         { id => 'one', kind => 'upgrade', version => '1.0', platform => 'android',
           audience => { all => $true } },
@@ -41,6 +43,7 @@ my %document = (
           rules => [ { attribute => 'os_version', op => 'range', min => '9' } ] },
         { id => 'win', kind => 'bundle', name => 'home', version => '2',
           audience => { window => { count => 2, until => $until } } },
+        { id => 'both', kind => 'data', name => 'maps', version => '1', audience => { all => $true } },
         { id => 'dark', kind => 'config', name => 'dark', value => $true,
           audience => { all => $true } },
     ],
@@ -93,7 +96,7 @@ my $s = status();
 is_deeply([ $schema->errors($s) ], [], 'an edge that was asked nothing: by the schema');
 is($s->{depots}[0]{serial}, 1, 'its serial');
 is($s->{depots}[0]{settings}, 1, 'settings are counted, not listed');
-is_deeply([ map { $_->{id} } @{ $s->{depots}[0]{releases} } ], [qw(win two one)],
+is_deeply([ map { $_->{id} } @{ $s->{depots}[0]{releases} } ], [qw(win both two one)],
     'its releases');
 is(release('two')->{audience},
     '12.5 % of devices, list staff, except list banned; by os_version',
@@ -130,6 +133,8 @@ is(responses('batch', 200), 1, '... of batches');
 is(status()->{checks}{count}, 6, 'the time of checks that were decided');
 cmp_ok(status()->{checks}{p99}, '>', 0, '... and its quantile');
 is(status()->{commits}{count}, 1, 'commits');
+my ($seconds) = $t->get('/status')->body =~ /"commits":\{"count":1,"seconds":([0-9.]+)/;
+unlike($seconds, qr/000000$/, '... with their time, which is not one of whole milliseconds');
 is(metric('mds_decisions_total\{depot="[^"]*",app="a",kind="upgrade",name="",'
     . 'release="two",action="install",reason="list"\}'), 1, 'a metric');
 is(metric('mds_decisions_total\{[^}]*app="",kind="",name="",release="",action="none",'
@@ -142,6 +147,7 @@ is($t->get($full)->status, 200, 'a file');
 is($t->get($delta)->status, 200, 'a delta');
 is($t->get($full, 'Range', 'bytes=100-199')->status, 206, 'a range');
 is($t->get($full, 'Range', 'bytes=60000-')->status, 206, 'a range to the end');
+is($t->get($full, 'Range', 'bytes=99999999-')->status, 416, 'a range behind the end');
 is($t->head($full)->status, 200, 'HEAD');
 is($t->get("$full.minisig")->status, 200, 'a signature');
 is_deeply([ @{ release('two') }{qw(full_downloads delta_downloads)} ], [ 2, 1 ],
@@ -150,6 +156,11 @@ is(release('two')->{download_bytes},
     $m->{full}{size} + 100 + 4 + $m->{delta}{size}, '... and bytes');
 is(metric('mds_file_downloads_total\{depot="[^"]*",sha256="' . $m->{delta}{sha256}
     . '",format="delta"\}'), 1, '... as a metric');
+
+my $w = $t->get('/check?app=a&kind=data&name=maps&platform=ios')->json;
+is($t->get("/$w->{full}{path}")->status, 200, 'a file that two builds have');
+is(release('both')->{full_downloads}, 1, '... is counted once for their release');
+is(release('both')->{download_bytes}, $w->{full}{size}, '... with its bytes');
 
 # --- what is counted stays
 
@@ -278,5 +289,21 @@ is($t->get('/status?format=prometheus')->status, 200, '... but the depots are sh
 
 my ($code, $said) = $t->test_config($conf =~ s/2m/64k/r);
 like($said, qr/"mds_zone" .*must be 0, or at least 1m/, 'a zone that is too small');
+
+# --- as many slots as workers need, and no more
+
+my $many = MDS->new(workers => 300, connections => 4);
+$many->depot;
+($code, $said) = $many->test_config($conf =~ s/2m/8m/r);
+is($code, 0, '300 workers have room in 8m') or diag $said;
+($code, $said) = $many->test_config($conf =~ s/2m/1m/r);
+like($said, qr/"mds_zone" is too small for 300 workers/, '... and not in 1m');
+
+# --- more depots than have numbers
+
+($code, $said) = $t->test_config(join "\n", 'server { listen %LISTEN%;',
+    map({ "location = /c$_ { mds_check; mds_depot %DIR%/d$_; }" } 1 .. 17), '}');
+is($code, 0, '17 depots');
+is(() = $said =~ /\[warn\].* is counted under "other"/g, 2, '... of which two have no number');
 
 $t->finish;

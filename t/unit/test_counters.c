@@ -116,7 +116,7 @@ test_slots(void **state)
     assert_ptr_equal(mds_counters_claim(zone, 14, is_alive), b);
     mds_series_add(decision(b, "r", "install"), 0, 2);
     mds_series_add(decision(c, "r", "install"), 0, 1);
-    mds_counters_release(a);
+    mds_counters_release(zone, a);
     assert_ptr_equal(mds_counters_claim(zone, 15, is_alive), a);
     mds_series_add(decision(a, "r", "none"), 0, 9);
     assert_int_equal(sum_of(zone, "r", "install"), 8);
@@ -155,6 +155,33 @@ test_series(void **state)
     assert_true(totals.series_max > 1000 && totals.series_max < 100000);
     assert_int_equal(sum_of(zone, "other", "other"),
                      100000 + 1 - (totals.series_used - 3 - 2));
+    assert_int_equal(totals.other[MDS_OTHER_DECISIONS],
+                     100000 + 1 - (totals.series_used - 3 - 2));
+    assert_int_equal(totals.other[MDS_OTHER_DOWNLOADS], 0);
+
+    /* A file, of which only the end may have been sent; and an app of this
+     * name, which has room. */
+    {
+        mds_str_t     file[] = { mds_str("0"), mds_str("f"), mds_str("full") };
+        mds_series_t *other
+            = mds_counters_series(slot, MDS_SERIES_FILE, file, 3);
+
+        mds_series_add(other, 0, 10);
+        mds_series_add(other, 1, 1);
+    }
+    assert_int_equal(mds_counters_sum(zone, &heap, NULL, &totals), MDS_OK);
+    assert_int_equal(totals.other[MDS_OTHER_BYTES], 10);
+    assert_int_equal(totals.other[MDS_OTHER_DOWNLOADS], 1);
+    assert_string_equal(mds_other_name(MDS_OTHER_BYTES), "sent_bytes");
+
+    /* What has no room is not counted as a depot's. */
+    for (size_t i = 0; i < totals.count; i++) {
+        if (mds_str_eq(totals.series[i].fields[totals.series[i].field_count - 1],
+                       mds_str("other")))
+        {
+            assert_true(mds_str_eq(totals.series[i].fields[0], mds_str("15")));
+        }
+    }
     assert_ptr_equal(decision(slot, "r", "install"), series);
 
     /* The neighbour is as it was. */
@@ -200,11 +227,17 @@ test_depots(void **state)
     assert_int_equal(mds_counters_add_depot(zone, mds_str("/a")), 0);
     assert_string_equal(mds_counters_depot(zone, 1), "/b");
 
-    for (int i = 0; i < 30; i++) {
-        snprintf(path, sizeof(path), "/depot%d", i);
-        assert_true(mds_counters_add_depot(zone, mds_str_of(path))
-                    < MDS_COUNTERS_DEPOTS_MAX);
+    for (unsigned i = 2; i < 30; i++) {
+        snprintf(path, sizeof(path), "/depot%u", i);
+        assert_int_equal(mds_counters_add_depot(zone, mds_str_of(path)),
+                         i < MDS_COUNTERS_DEPOTS_MAX ? i
+                                                     : MDS_COUNTERS_DEPOT_OTHER);
     }
+
+    assert_string_equal(mds_counters_depot(zone, 14), "/depot14");
+    assert_string_equal(mds_counters_depot(zone, MDS_COUNTERS_DEPOT_OTHER),
+                        "other");
+    assert_int_equal(mds_counters_add_depot(zone, mds_str("/b")), 1);
 }
 
 static void
@@ -285,6 +318,66 @@ test_history(void **state)
     }
 }
 
+/* A process that ends is not in charge any more, even if another one has its
+ * number. */
+static void
+test_charge(void **state)
+{
+    mds_counter_zone_t *zone = *state;
+    mds_counter_slot_t *slot = mds_counters_claim(zone, 1, is_alive);
+    uint64_t            minutes[MDS_HISTORY_MINUTES];
+
+    alive[0] = 1;
+    alive[1] = 2;
+    mds_history_update(zone, 1, is_alive, MINUTE);
+    mds_counters_release(zone, slot);
+    slot = mds_counters_claim(zone, 2, is_alive);
+    mds_series_add(decision(slot, "r", "install"), 0, 4);
+    mds_history_update(zone, 2, is_alive, 2 * MINUTE);
+    mds_history_get(zone, MDS_HISTORY_INSTALLS, minutes);
+    assert_int_equal(minutes[MDS_HISTORY_MINUTES - 1], 4);
+
+    /* It is another one that ends. */
+    mds_counters_release(zone, mds_counters_claim(zone, 3, is_alive));
+    mds_history_update(zone, 4, is_alive, 3 * MINUTE);
+    assert_int_equal(mds_history_get(zone, MDS_HISTORY_INSTALLS, minutes),
+                     MINUTE);
+}
+
+/* More releases than there are histories: what is in none is counted. */
+static void
+test_histories(void **state)
+{
+    mds_counter_zone_t *zone = *state;
+    mds_counter_slot_t *slot = mds_counters_claim(zone, 1, is_alive);
+    mds_str_t fields[] = { mds_str("0"), mds_str("app"), mds_str("upgrade"),
+                           mds_str(""), mds_null_str };
+    uint32_t     points[MDS_HISTORY_POINTS];
+    mds_totals_t totals;
+    char         name[32];
+    uint64_t     with = 0;
+
+    mds_history_update(zone, 1, is_alive, MINUTE);
+
+    for (unsigned n = 0; n < 500; n++) {
+        snprintf(name, sizeof(name), "release-%u", n);
+        mds_series_add(decision(slot, name, "install"), 0, 1);
+    }
+
+    mds_history_update(zone, 1, is_alive, 2 * MINUTE);
+
+    for (unsigned n = 0; n < 500; n++) {
+        snprintf(name, sizeof(name), "release-%u", n);
+        fields[4] = mds_str_of(name);
+        with += mds_history_get_release(zone, fields, points) ? 1 : 0;
+    }
+
+    assert_int_equal(mds_counters_sum(zone, &heap, NULL, &totals), MDS_OK);
+    assert_true(with > 10 && with < 500);
+    assert_int_equal(totals.other[MDS_OTHER_HISTORIES], 500 - with);
+    assert_int_equal(totals.other[MDS_OTHER_DECISIONS], 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -292,7 +385,8 @@ main(void)
 {
     const struct CMUnitTest tests[]
         = { TEST(test_slots), TEST(test_series), TEST(test_fixed),
-            TEST(test_depots), TEST(test_cache), TEST(test_history) };
+            TEST(test_depots), TEST(test_cache), TEST(test_history),
+            TEST(test_charge), TEST(test_histories) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
