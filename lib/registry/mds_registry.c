@@ -11,10 +11,6 @@
 #include "registry/mds_device_merge.h"
 #include "registry/mds_registry_internal.h"
 
-/* Limits the tries to open all files: a merge may remove one between list and
- * open. */
-#define MDS_REGISTRY_TRIES 20
-
 /* Limits the bytes of logs that are read. Workers stop at half as many. */
 #define MDS_REGISTRY_LOGS_MAX (UINT64_C(1) << 30)
 
@@ -305,59 +301,5 @@ mds_registry_audit(mds_registry_t *registry, mds_error_t *err)
                           " end");
     }
 
-    return status;
-}
-
-/* Opens all files before the first is visited: an open file can be read to its
- * end even if it is removed. */
-static mds_status_t
-mds_registry_open_all(mds_registry_t *registry, mds_error_t *err, int *fds,
-                      uint64_t *bytes)
-{
-    mds_status_t status = MDS_OK;
-
-    for (size_t i = 0; status == MDS_OK && i < registry->files.count; i++) {
-        const mds_device_file_t *file = &registry->files.files[i];
-
-        if (file->kind != MDS_DEVICE_FILE_TEMP) {
-            status = mds_device_file_open(registry->dir, file->name, O_RDONLY,
-                                          err, &fds[i], &bytes[i]);
-        }
-    }
-
-    return status;
-}
-
-mds_status_t
-mds_registry_visit_files(mds_registry_t *registry, mds_registry_file_t visit,
-                         void *data, mds_error_t *err)
-{
-    size_t       count = registry->files.count;
-    int         *fds = calloc(count + 1, sizeof(*fds));
-    uint64_t    *bytes = calloc(count + 1, sizeof(*bytes));
-    mds_status_t status
-        = fds == NULL || bytes == NULL ? mds_fail_memory(err) : MDS_OK;
-
-    if (status == MDS_OK) {
-        for (size_t i = 0; i < count; i++) {
-            fds[i] = -1;
-        }
-
-        status = mds_registry_open_all(registry, err, fds, bytes);
-
-        for (size_t i = 0; i < count; i++) {
-            if (fds[i] >= 0 && status == MDS_OK) {
-                status = visit(data, registry->files.files[i].name, fds[i],
-                               bytes[i], err);
-            }
-
-            if (fds[i] >= 0) {
-                close(fds[i]);
-            }
-        }
-    }
-
-    free(fds);
-    free(bytes);
     return status;
 }

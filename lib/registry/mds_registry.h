@@ -74,14 +74,25 @@ mds_status_t mds_registry_stat(mds_registry_t *registry, mds_error_t *err,
 mds_status_t
 mds_registry_audit(mds_registry_t *registry, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Receives each file of the registry, with an open descriptor and the number of
+/* Receives a file of the registry, with an open descriptor and the number of
  * its bytes that count. */
 typedef mds_status_t (*mds_registry_file_t)(void *data, const char *name,
                                             int fd, uint64_t bytes,
                                             mds_error_t *err);
+
+/* Tells of files that are not regular or another user's. */
+typedef struct {
+    uint64_t    count;
+    mds_error_t why; /* of the first */
+} mds_registry_foreign_t;
+
+/* Visits the files as they are now, without reading them, and leaves out
+ * foreign ones. All are open before the first is visited, so that none is
+ * missing if a merge removes it. */
 mds_status_t
-mds_registry_visit_files(mds_registry_t *registry, mds_registry_file_t visit,
-                         void *data, mds_error_t *err) MDS_MUST_CHECK;
+mds_registry_visit_files(const char *depot, mds_registry_file_t visit,
+                         void *data, mds_error_t *err,
+                         mds_registry_foreign_t *foreign) MDS_MUST_CHECK;
 
 #define MDS_REGISTRY_DAY_MS (INT64_C(24) * 3600 * 1000)
 

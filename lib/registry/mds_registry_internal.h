@@ -7,6 +7,10 @@
 #include "registry/mds_registry.h"
 #include "registry/mds_registry_counts.h"
 
+/* Limits the tries to open all files: a merge may remove one between list and
+ * open. */
+#define MDS_REGISTRY_TRIES 20
+
 struct mds_registry_s {
     int                   dir; /* below zero: it does not exist */
     int64_t               now_ms;

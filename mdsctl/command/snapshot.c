@@ -301,6 +301,14 @@ run_snapshot(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
+    if (s.foreign.count > 0) {
+        fprintf(stderr,
+                "mdsctl: note: %" PRIu64 " foreign file%s of the registry of"
+                " devices left out: %s\n",
+                s.foreign.count, s.foreign.count == 1 ? "" : "s",
+                s.foreign.why.text);
+    }
+
     if (stat(argv[1], &st) != 0) {
         st.st_size = 0;
     }

@@ -12,19 +12,21 @@
 #include "catalog/mds_chain.h"
 #include "maintain/mds_reachable.h"
 #include "mdsctl.h"
+#include "registry/mds_registry.h"
 
 typedef struct {
-    mds_progress_t    progress; /* first: of one file, handed on */
-    mds_progress_t   *bar;
-    const char       *depot;
-    mds_path_t        dir; /* in the depot: copies that do not change */
-    mdsctl_tarball_t *tarball;
-    mds_reachable_t   added; /* files and lists */
-    uint64_t          serial;
-    mds_chain_files_t generation; /* of that serial */
-    uint64_t          files;
-    uint64_t          bytes;
-    uint64_t          total_bytes;
+    mds_progress_t         progress; /* first: of one file, handed on */
+    mds_progress_t        *bar;
+    const char            *depot;
+    mds_path_t             dir; /* in the depot: copies that do not change */
+    mdsctl_tarball_t      *tarball;
+    mds_reachable_t        added; /* files and lists */
+    uint64_t               serial;
+    mds_chain_files_t      generation; /* of that serial */
+    uint64_t               files;
+    uint64_t               bytes;
+    uint64_t               total_bytes;
+    mds_registry_foreign_t foreign; /* files of the registry left out */
 } mdsctl_snapshot_t;
 
 /* Copies the journal and the state into the snapshot's directory, and links the

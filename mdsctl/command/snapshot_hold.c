@@ -127,29 +127,21 @@ copy_device_file(void *data, const char *name, int fd, uint64_t bytes,
     return status;
 }
 
-/* Copies the registry. MDS_NOT_FOUND: a file was merged meanwhile. */
 static mds_status_t
 copy_registry(mdsctl_snapshot_t *s, mds_error_t *err)
 {
-    mds_registry_t *registry;
-    mds_path_t      path;
-    mds_status_t    status
+    mds_path_t   path;
+    mds_status_t status
         = mds_path(&path, err, "%s/%s", s->dir.text, "state/devices");
 
     if (status == MDS_OK) {
         status = mds_dir_make(path.text, 0700, err);
     }
 
-    if (status == MDS_OK) {
-        status = mds_registry_open(s->depot, err, &registry);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_registry_visit_files(registry, copy_device_file, s, err);
-        mds_registry_close(registry);
-    }
-
-    return status;
+    return status == MDS_OK
+               ? mds_registry_visit_files(s->depot, copy_device_file, s, err,
+                                          &s->foreign)
+               : status;
 }
 
 /* Reads the serial of the copied journal. */
@@ -233,15 +225,5 @@ mdsctl_snapshot_hold(mdsctl_snapshot_t *s, mds_error_t *err)
         status = copy_env(s, "state", copy_state, err);
     }
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = MDS_NOT_FOUND;
-
-    for (int i = 0; i < TRIES && status == MDS_NOT_FOUND; i++) {
-        status = copy_registry(s, err);
-    }
-
-    return status;
+    return status == MDS_OK ? copy_registry(s, err) : status;
 }
