@@ -9,13 +9,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
 
 use Ctl ();
 use Depot;
+use Overwrite;
 
 my ($memory) = grep { -d && -w } '/dev/shm';
 my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
@@ -101,17 +102,6 @@ $e->must('verify', '--pub', "$dir/ops.pub");
 
 # --- a lower file that is damaged, or not there
 
-sub put {
-    my ($file, $content) = @_;
-
-    chmod 0644, $file;
-    open my $out, '+<:raw', $file or die "$file: $!";
-    print $out $content;
-    truncate $out, length $content;
-    close $out;
-    chmod 0444, $file;
-}
-
 my $whole = Ctl::read_file($base);
 my $flipped = $whole;
 substr($flipped, 100_000, 1) ^= "\1";
@@ -121,12 +111,12 @@ for my $bad ([ 'flipped bit', $flipped ],
 {
     my ($title, $content) = @$bad;
 
-    put($base, $content);
+    overwrite($base, $content);
     $d->refuses(qr/1\.mdb/, qw(pause a r1));
     my ($code, $out) = $d->run('verify');
     is $code, 1, "$title: verify fails";
     like $out, qr/^catalog\/\d+\.mdb: .*1\.mdb/m, '... and names the file';
-    put($base, $whole);
+    overwrite($base, $whole);
 }
 
 rename $base, "$dir/away" or die;

@@ -5,8 +5,9 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use MDS;
+use Overwrite;
 use Test::More;
 
 my $t = MDS->new;
@@ -34,17 +35,6 @@ my $answer = $t->get($CHECK);
 is($answer->status, 200, 'in the beginning all is well');
 
 # In place, as a failing disk, or a careless hand, would.
-sub put {
-    my ($file, $content) = @_;
-
-    chmod 0644, $file;
-    open my $out, '+<:raw', $file or die "$file: $!";
-    print $out $content;
-    truncate $out, length $content;
-    close $out;
-    chmod 0444, $file;
-}
-
 my ($generation) = glob $t->depot_dir . '/catalog/1.mdb';
 my ($list)       = glob $t->depot_dir . '/lists/*.mdb';
 ok(-f $generation && -f $list, 'a generation and a list');
@@ -67,7 +57,7 @@ for my $file ($generation, $list) {
     for my $cut (@cuts) {
         my ($title, $content) = @$cut;
 
-        put($file, $content);
+        overwrite($file, $content);
         for (1 .. 12) {
             my $r = $t->get($CHECK);
             ok($r->status == 503 || $r->body eq $answer->body,
@@ -76,7 +66,7 @@ for my $file ($generation, $list) {
             select undef, undef, undef, 0.1;
         }
 
-        put($file, $whole);
+        overwrite($file, $whole);
         ok($t->wait_for(sub { $t->get($CHECK)->body eq $answer->body }),
             "$name mended after it was $title");
     }
@@ -91,12 +81,12 @@ for my $file ($generation, $list) {
 
         my ($title, $content) = @$bad;
 
-        put($file, $content);
+        overwrite($file, $content);
         $t->reload;
         is($t->get($CHECK)->status, 503, "$name $title, opened: 503");
         is($t->get('/')->body, 'fine', '... all else is untouched');
 
-        put($file, $whole);
+        overwrite($file, $whole);
         ok($t->wait_for(sub { $t->get($CHECK)->body eq $answer->body }),
             '... and mended');
     }
@@ -111,7 +101,7 @@ $t->mdsctl('pause', 'a', 'r');
 my $next = $t->depot_dir . '/catalog/2.mdb';
 my $whole = $t->read($next);
 ok(length $whole, 'the next generation');
-put($next, substr $whole, 0, length($whole) / 2);
+overwrite($next, substr $whole, 0, length($whole) / 2);
 kill 'CONT', $worker;
 
 for (1 .. 10) {
@@ -123,7 +113,7 @@ is($t->get($CHECK)->body, $answer->body, '... and serves the one before');
 is(scalar(() = $t->error_log =~ /the generation before it is served/g), 1,
     'the log says so once');
 
-put($next, $whole);
+overwrite($next, $whole);
 ok($t->wait_for(sub { $t->get($CHECK)->status == 204 }), 'mended, and taken');
 is($t->get($CHECK)->header('MDS-Serial'), 2, '... with its serial');
 

@@ -7,8 +7,9 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use MDS;
+use Overwrite;
 use Test::More;
 
 my $t = MDS->new;
@@ -71,17 +72,6 @@ ok($t->wait_for(sub { all() eq '110110' }), '... the next change');
 
 # --- a lower file
 
-sub put {
-    my ($file, $content) = @_;
-
-    chmod 0644, $file;
-    open my $out, '+<:raw', $file or die "$file: $!";
-    print $out $content;
-    truncate $out, length $content;
-    close $out;
-    chmod 0444, $file;
-}
-
 # The lowest file of the generation in force.
 my ($lowest) = sort { -M $b <=> -M $a } glob $t->depot_dir . '/catalog/*.mdb';
 my $whole   = $t->read($lowest);
@@ -93,7 +83,7 @@ for my $bad ([ 'cut to half', substr $whole, 0, length($whole) / 2 ],
 {
     my ($title, $content) = @$bad;
 
-    put($lowest, $content);
+    overwrite($lowest, $content);
     for (1 .. 6) {
         my $all = all();
         ok($all =~ /^(?:1|\(503\)){2}(?:0|\(503\))/, "$title: 503, or what was right")
@@ -104,7 +94,7 @@ for my $bad ([ 'cut to half', substr $whole, 0, length($whole) / 2 ],
     $t->reload;
     is(ask(1)->status, 503, "$title, opened: 503");
 
-    put($lowest, $whole);
+    overwrite($lowest, $whole);
     ok($t->wait_for(sub { all() eq '110110' }), "mended after it was $title");
 }
 
