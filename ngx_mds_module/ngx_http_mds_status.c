@@ -81,7 +81,9 @@ ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
 }
 
 static ngx_int_t
-ngx_http_mds_status_gather(ngx_http_request_t *r, mds_overview_t *overview)
+ngx_http_mds_status_gather(ngx_http_request_t          *r,
+                           ngx_http_mds_status_format_t format,
+                           mds_overview_t              *overview)
 {
     ngx_http_mds_main_conf_t *mcf
         = ngx_http_get_module_main_conf(r, ngx_http_mds_module);
@@ -91,6 +93,8 @@ ngx_http_mds_status_gather(ngx_http_request_t *r, mds_overview_t *overview)
 
     ngx_memzero(overview, sizeof(*overview));
     overview->now_ms = mds_time_now_ms();
+    overview->windows_only
+        = format == NGX_HTTP_MDS_OPENMETRICS || format == NGX_HTTP_MDS_PLAIN;
     overview->zone = ngx_http_mds_counters_zone();
     overview->depot_count = mcf->depot_confs.nelts;
     overview->depots = ngx_palloc(r->pool, overview->depot_count
@@ -205,7 +209,7 @@ ngx_http_mds_status_get(ngx_http_request_t *r)
                                    " \"json\" or \"prometheus\"");
     }
 
-    if (ngx_http_mds_status_gather(r, &overview) != NGX_OK) {
+    if (ngx_http_mds_status_gather(r, format, &overview) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -10,6 +10,32 @@
 
 #include "base/mds_kind.h"
 
+/* Returns whether the overview has the release. */
+static bool
+mds_is_wanted(const mds_overview_t       *overview,
+              const mds_release_record_t *release)
+{
+    return !overview->windows_only
+           || (release->flags & MDS_AUDIENCE_WINDOW) != 0;
+}
+
+/* Counts the releases of a record that the overview has. */
+static size_t
+mds_count_wanted(const mds_overview_t *overview, const mds_record_t *record)
+{
+    uint32_t count = record->tables[MDS_TABLE_RELEASES].count;
+    size_t   wanted = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        wanted += mds_is_wanted(overview,
+                                mds_record_item(record, MDS_TABLE_RELEASES, i))
+                      ? 1
+                      : 0;
+    }
+
+    return wanted;
+}
+
 static mds_status_t
 mds_read_record(mds_overview_reading_t *reading, const mds_record_t *record,
                 mds_writer_t *shared)
@@ -29,6 +55,10 @@ mds_read_record(mds_overview_reading_t *reading, const mds_record_t *record,
         return MDS_OK;
     }
 
+    if (mds_count_wanted(reading->overview, record) == 0) {
+        return MDS_OK;
+    }
+
     for (int i = 0; i < 3; i++) {
         names[i] = mds_overview_copy(reading->alloc, names[i], &ok);
     }
@@ -38,16 +68,20 @@ mds_read_record(mds_overview_reading_t *reading, const mds_record_t *record,
     }
 
     for (uint32_t i = 0; status == MDS_OK && i < count; i++) {
+        const mds_release_record_t *from
+            = mds_record_item(record, MDS_TABLE_RELEASES, i);
+
+        if (!mds_is_wanted(reading->overview, from)) {
+            continue;
+        }
+
         if (reading->depot->release_count == reading->releases_max) {
             reading->depot->omitted++;
             continue;
         }
 
         status
-            = mds_overview_read_release(reading, record,
-                                        mds_record_item(record,
-                                                        MDS_TABLE_RELEASES, i),
-                                        names, shared);
+            = mds_overview_read_release(reading, record, from, names, shared);
     }
 
     return status;
@@ -139,7 +173,7 @@ mds_read_records(mds_overview_reading_t *reading, mds_catalog_t *catalog)
 
 /* Counts the releases of the catalog, to make room for them. */
 static size_t
-mds_count_releases(mds_catalog_t *catalog)
+mds_count_releases(const mds_overview_t *overview, mds_catalog_t *catalog)
 {
     mds_catalog_cursor_t cursor;
     size_t               count = 0;
@@ -151,7 +185,7 @@ mds_count_releases(mds_catalog_t *catalog)
     while (mds_catalog_next(&cursor, &key, &value)) {
         const mds_record_t *record = (const void *) value.data;
 
-        count += record->tables[MDS_TABLE_RELEASES].count;
+        count += mds_count_wanted(overview, record);
     }
 
     mds_catalog_walk_end(&cursor);
@@ -176,7 +210,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
     reading.number = (mds_str_t){
         (size_t) snprintf(number, sizeof(number), "%u", depot->number), number
     };
-    reading.releases_max = mds_count_releases(catalog);
+    reading.releases_max = mds_count_releases(overview, catalog);
     depot->releases = alloc->alloc(alloc->data, (reading.releases_max + 1)
                                                     * sizeof(*depot->releases));
 
@@ -190,7 +224,9 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
 
     status = mds_read_records(&reading, catalog);
 
-    if (status == MDS_OK && mds_overview_is_counted(overview, depot)) {
+    if (status == MDS_OK && !overview->windows_only
+        && mds_overview_is_counted(overview, depot))
+    {
         mds_read_decisions(&reading);
         status = mds_read_histories(&reading);
     }

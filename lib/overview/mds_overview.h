@@ -61,7 +61,8 @@ typedef struct {
 
 typedef struct {
     int64_t                   now_ms;
-    const mds_counter_zone_t *zone; /* NULL: nothing is counted */
+    bool                      windows_only; /* of releases, for metrics */
+    const mds_counter_zone_t *zone;         /* NULL: nothing is counted */
     mds_totals_t              totals;
     mds_overview_depot_t     *depots;
     size_t                    depot_count;

@@ -96,7 +96,9 @@ mds_index_files(mds_overview_reading_t *reading)
     const mds_totals_t   *totals = &reading->overview->totals;
     mds_overview_index_t *index = &reading->files;
 
-    if (!mds_overview_is_counted(reading->overview, reading->depot)) {
+    if (reading->overview->windows_only
+        || !mds_overview_is_counted(reading->overview, reading->depot))
+    {
         return;
     }
 

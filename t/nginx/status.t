@@ -126,6 +126,8 @@ is_deeply([ @{ release('two') }{qw(installs current rollbacks)} ], [ 1, 1, 0 ],
 is(release('one')->{installs}, 4, '... of another, by GET and by POST');
 is(release('win')->{installs}, 1, '... of one that had to wait for its window');
 is(release('win')->{window}{admitted}, 1, 'its window');
+is(metric('mds_window_admissions\{depot="[^"]*",app="a",release="win"\}'), 1, '... as a metric');
+is(metric('mds_window_limit\{depot="[^"]*",app="a",release="win"\}'), 2, '... and its limit');
 is(responses('check', 200), 4, 'answers: 200');
 is(responses('check', 204), 2, '... 204');
 is(responses('check', 400), 1, '... 400');
