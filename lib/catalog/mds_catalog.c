@@ -144,6 +144,11 @@ mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick, mds_error_t *err)
 
     for (unsigned i = 0; status == MDS_OK && i < catalog->layer_count; i++) {
         status = mds_lmdb_check(catalog->layers[i], err);
+
+        /* A failure, of memory for a walk, must not outlast its request. */
+        if (status == MDS_OK && mds_lmdb_code(catalog->layers[i]) != 0) {
+            status = mds_lmdb_read(catalog->layers[i], err);
+        }
     }
 
     return status;

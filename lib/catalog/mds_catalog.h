@@ -66,7 +66,8 @@ const mds_chain_t *mds_catalog_chain(const mds_catalog_t *catalog);
 /*
  * Checks that the files have not changed; from now on, look-ups check each list
  * that they use. A file is checked once a tick, which is any clock of the
- * caller's. MDS_DAMAGED: a file was written to.
+ * caller's; a failure of an earlier tick is forgotten then. MDS_DAMAGED: a file
+ * was written to.
  */
 mds_status_t mds_catalog_watch(mds_catalog_t *catalog, uint64_t tick,
                                mds_error_t *err) MDS_MUST_CHECK;
@@ -116,6 +117,11 @@ mds_catalog_list_has(mds_catalog_t *catalog, mds_str_t key, mds_str_t id,
 bool mds_catalog_get(mds_catalog_t *catalog, mds_catalog_table_t table,
                      mds_str_t key, mds_str_t *value);
 
+/* The same in the layers from the i-th. */
+bool mds_catalog_get_below(mds_catalog_t *catalog, unsigned i,
+                           mds_catalog_table_t table, mds_str_t key,
+                           mds_str_t *value) MDS_MUST_CHECK;
+
 /* Returns the first failure of look-ups and walks. */
 mds_status_t mds_catalog_status(const mds_catalog_t *catalog, mds_error_t *err);
 
@@ -149,8 +155,8 @@ typedef struct {
 } mds_catalog_cursor_t;
 
 void
-     mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
-                      unsigned layers, mds_str_t from, mds_catalog_cursor_t *cursor);
+mds_catalog_walk(mds_catalog_t *catalog, mds_catalog_table_t table,
+                 unsigned layers, mds_str_t from, mds_catalog_cursor_t *cursor);
 
 /* Begins a walk of the i-th layer alone, with its tombstones and with records
  * that higher layers hide. */
@@ -162,9 +168,14 @@ bool mds_catalog_next(mds_catalog_cursor_t *cursor, mds_str_t *key,
                       mds_str_t *value);
 void mds_catalog_walk_end(mds_catalog_cursor_t *cursor);
 
-/* Checks every record of the files that were not checked yet, and what they
- * refer to. MDS_DAMAGED names the first that is wrong. */
-mds_status_t mds_catalog_check_records(mds_catalog_t *catalog,
-                                       mds_error_t   *err) MDS_MUST_CHECK;
+/*
+ * Checks every record of the files that were not checked yet, and what they
+ * refer to. MDS_DAMAGED names the first that is wrong. Records of checked files
+ * that have to be looked at again are counted against *budget_bytes (NULL: it
+ * is not bounded); MDS_AGAIN: that is too little.
+ */
+mds_status_t
+mds_catalog_check_records(mds_catalog_t *catalog, uint64_t *budget_bytes,
+                          mds_error_t *err) MDS_MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@
 typedef struct {
     mds_catalog_t *catalog;
     unsigned       i;
-    uint32_t       count; /* of the table's records, with those below */
+    uint64_t      *budget_bytes; /* for records of lower layers; NULL: any */
+    uint32_t       count;        /* of the table's records, with those below */
     bool           removes_lists;
 } mds_layer_check_t;
 
@@ -56,15 +57,28 @@ mds_layer_check_count(const mds_layer_check_t *check, const char *what,
                           wanted);
 }
 
-/* Checks that a list to which a record refers exists in the chain. */
+/* Returns the beginning "app 00" that the keys of an app's lists and resources
+ * have; a key without it is returned whole. */
+static mds_str_t
+mds_layer_app_prefix(mds_str_t key)
+{
+    const char *end = memchr(key.data, '\0', key.len);
+
+    return end == NULL ? key
+                       : (mds_str_t){ (size_t) (end + 1 - key.data), key.data };
+}
+
+/* Checks that a list to which a record refers exists in the chain. It is one of
+ * the record's app: a removed list is missed by resources of its app alone. */
 static mds_status_t
 mds_layer_check_ref(mds_layer_check_t *check, mds_str_t key, mds_str_t list,
                     mds_error_t *err)
 {
     mds_str_t value;
 
-    if (mds_catalog_get_below(check->catalog, check->i, MDS_CATALOG_LISTS, list,
-                              &value))
+    if (mds_str_starts(list, mds_layer_app_prefix(key))
+        && mds_catalog_get_below(check->catalog, check->i, MDS_CATALOG_LISTS,
+                                 list, &value))
     {
         return MDS_OK;
     }
@@ -212,32 +226,64 @@ mds_layer_check_table(mds_layer_check_t *check, mds_catalog_table_t table,
     return status == MDS_OK ? mds_catalog_status(check->catalog, err) : status;
 }
 
-/* Checks what the resources of the lower layers refer to: a list that is
- * removed here may be one of theirs. */
+/* Takes a record of a lower layer from the budget. */
 static mds_status_t
-mds_layer_check_refs_below(mds_layer_check_t *check, mds_error_t *err)
+mds_layer_charge(mds_layer_check_t *check, uint64_t bytes, mds_error_t *err)
+{
+    if (check->budget_bytes == NULL) {
+        return MDS_OK;
+    }
+
+    if (bytes > *check->budget_bytes) {
+        return mds_fail(err, MDS_AGAIN,
+                        "catalog %" PRIu64 " takes long to be checked",
+                        mds_layer_meta(check)->serial);
+    }
+
+    *check->budget_bytes -= bytes;
+    return MDS_OK;
+}
+
+/* Checks the lists of a record of a lower layer, unless a higher one hides it.
+ */
+static mds_status_t
+mds_layer_check_below(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
+                      mds_error_t *err)
+{
+    mds_str_t    newest;
+    mds_status_t status = mds_layer_charge(check, key.len + value.len, err);
+
+    if (status != MDS_OK || value.len == 0
+        || !mds_catalog_get_below(check->catalog, check->i,
+                                  MDS_CATALOG_RESOURCES, key, &newest)
+        || newest.data != value.data)
+    {
+        return status;
+    }
+
+    return mds_layer_check_refs(check, key, (const mds_record_t *) value.data,
+                                err);
+}
+
+/* Checks the resources of an app in all lower layers. */
+static mds_status_t
+mds_layer_check_app_below(mds_layer_check_t *check, mds_str_t prefix,
+                          mds_error_t *err)
 {
     mds_catalog_t *catalog = check->catalog;
-    mds_str_t      key, value, newest;
+    mds_str_t      key, value;
     mds_status_t   status = MDS_OK;
 
     for (unsigned i = check->i + 1;
          status == MDS_OK && i < catalog->layer_count; i++)
     {
         mds_lmdb_cursor_t *cursor
-            = mds_lmdb_walk(catalog->layers[i], MDS_CATALOG_RESOURCES,
-                            mds_null_str);
+            = mds_lmdb_walk(catalog->layers[i], MDS_CATALOG_RESOURCES, prefix);
 
-        while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
-            if (value.len > 0
-                && mds_catalog_get_below(catalog, check->i,
-                                         MDS_CATALOG_RESOURCES, key, &newest)
-                && newest.data == value.data)
-            {
-                status = mds_layer_check_refs(check, key,
-                                              (const mds_record_t *) value.data,
-                                              err);
-            }
+        while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
+               && mds_str_starts(key, prefix))
+        {
+            status = mds_layer_check_below(check, key, value, err);
         }
 
         mds_lmdb_walk_end(cursor);
@@ -246,10 +292,35 @@ mds_layer_check_refs_below(mds_layer_check_t *check, mds_error_t *err)
     return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
 }
 
+/* Checks the apps of which this layer removes lists: a resource of a lower
+ * layer may refer to one. */
 static mds_status_t
-mds_layer_check(mds_catalog_t *catalog, unsigned i, mds_error_t *err)
+mds_layer_check_removals(mds_layer_check_t *check, mds_error_t *err)
 {
-    mds_layer_check_t         check = { .catalog = catalog, .i = i };
+    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(check->catalog->layers[check->i],
+                                              MDS_CATALOG_LISTS, mds_null_str);
+    mds_str_t          key, value, prefix = mds_null_str;
+    mds_status_t       status = MDS_OK;
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)) {
+        if (value.len == 0 && (prefix.len == 0 || !mds_str_starts(key, prefix)))
+        {
+            prefix = mds_layer_app_prefix(key);
+            status = mds_layer_check_app_below(check, prefix, err);
+        }
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_catalog_status(check->catalog, err) : status;
+}
+
+static mds_status_t
+mds_layer_check(mds_catalog_t *catalog, unsigned i, uint64_t *budget_bytes,
+                mds_error_t *err)
+{
+    mds_layer_check_t check
+        = { .catalog = catalog, .i = i, .budget_bytes = budget_bytes };
     const mds_catalog_meta_t *meta = mds_layer_meta(&check);
     const mds_catalog_meta_t *below = mds_layer_meta_below(&check);
     mds_status_t status = mds_layer_check_table(&check, MDS_CATALOG_APPS,
@@ -284,12 +355,13 @@ mds_layer_check(mds_catalog_t *catalog, unsigned i, mds_error_t *err)
     }
 
     return status == MDS_OK && check.removes_lists
-               ? mds_layer_check_refs_below(&check, err)
+               ? mds_layer_check_removals(&check, err)
                : status;
 }
 
 mds_status_t
-mds_catalog_check_records(mds_catalog_t *catalog, mds_error_t *err)
+mds_catalog_check_records(mds_catalog_t *catalog, uint64_t *budget_bytes,
+                          mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
@@ -297,7 +369,7 @@ mds_catalog_check_records(mds_catalog_t *catalog, mds_error_t *err)
         mds_layer_t *layer = catalog->chain.layers[i];
 
         if (!layer->checked) {
-            status = mds_layer_check(catalog, i, err);
+            status = mds_layer_check(catalog, i, budget_bytes, err);
             layer->checked = status == MDS_OK;
         }
     }

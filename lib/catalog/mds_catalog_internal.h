@@ -59,11 +59,6 @@ mds_catalog_cache_init(mds_catalog_t *catalog, mds_error_t *err) MDS_MUST_CHECK;
 bool mds_catalog_find(mds_catalog_t *catalog, mds_catalog_table_t table,
                       mds_str_t key, mds_str_t *value) MDS_MUST_CHECK;
 
-/* Does what mds_catalog_get() does in the layers from the i-th. */
-bool mds_catalog_get_below(mds_catalog_t *catalog, unsigned i,
-                           mds_catalog_table_t table, mds_str_t key,
-                           mds_str_t *value) MDS_MUST_CHECK;
-
 /* Frees an opened list, which may be NULL. */
 void mds_opened_list_free(mds_opened_list_t *list);
 

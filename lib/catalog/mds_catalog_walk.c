@@ -20,9 +20,8 @@ mds_catalog_cursor_begin(mds_catalog_cursor_t *cursor,
     for (unsigned i = 0; i < cursor->count; i++) {
         mds_layer_walk_t *walk = &cursor->walks[i];
 
-        walk->cursor
-            = mds_lmdb_walk(cursor->catalog->layers[cursor->first + i], table,
-                            from);
+        walk->cursor = mds_lmdb_walk(cursor->catalog->layers[cursor->first + i],
+                                     table, from);
         mds_layer_walk_step(walk);
     }
 }

@@ -121,6 +121,27 @@ mds_chain_read_files(const char *depot, const char *path, uint64_t serial,
     return status;
 }
 
+void
+mds_chain_add_below(const mds_chain_files_t *files, mds_buffer_t *below)
+{
+    mds_buffer_add(below, files->serials + 1,
+                   (files->count - 1) * sizeof(files->serials[0]));
+}
+
+bool
+mds_chain_is_below(const mds_buffer_t *below, uint64_t serial)
+{
+    const uint64_t *serials = (const void *) below->data;
+
+    for (size_t i = 0; i < below->len / sizeof(*serials); i++) {
+        if (serials[i] == serial) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static void
 mds_layer_release(mds_layer_t *layer)
 {

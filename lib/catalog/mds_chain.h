@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 
+#include "base/mds_buffer.h"
 #include "base/mds_digest.h"
 #include "catalog/mds_validated.h"
 #include "lmdb/mds_lmdb.h"
@@ -78,6 +79,12 @@ void mds_catalog_identity(uint64_t serial, uint8_t identity[32]);
 mds_status_t
 mds_chain_read_files(const char *depot, const char *path, uint64_t serial,
                      mds_error_t *err, mds_chain_files_t *files) MDS_MUST_CHECK;
+
+/* Adds the serials of a chain's lower files to a set, which begins empty. */
+void mds_chain_add_below(const mds_chain_files_t *files, mds_buffer_t *below);
+
+/* Returns whether the serial was added to the set. */
+bool mds_chain_is_below(const mds_buffer_t *below, uint64_t serial);
 
 /*
  * Opens the files; the caller releases *chain. Layers of `known` (may be NULL)

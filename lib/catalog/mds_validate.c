@@ -117,17 +117,28 @@ mds_validate_lists(mds_catalog_t *catalog, unsigned i, mds_validate_ctx_t *ctx,
     return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
 }
 
-/* Validates the lists of a layer, and keeps their identities with it. */
+/* Validates the lists of a layer, and keeps their identities with it. The file
+ * says how many records it has: more than a generation can count are refused.
+ */
 static mds_status_t
 mds_validate_layer(mds_catalog_t *catalog, unsigned i, mds_validate_ctx_t *ctx,
                    mds_error_t *err)
 {
     uint64_t count = mds_lmdb_count(catalog->layers[i], MDS_CATALOG_LISTS);
-    mds_validated_t *validated = calloc(1, mds_validated_bytes(count));
-    mds_status_t     status
-        = validated == NULL
-              ? mds_fail_memory(err)
-              : mds_validate_lists(catalog, i, ctx, err, validated);
+    mds_validated_t *validated;
+    mds_status_t     status;
+
+    if (count > UINT32_MAX) {
+        return mds_fail(err, MDS_DAMAGED,
+                        "catalog %" PRIu64 " has %" PRIu64 " lists, more than"
+                        " 2^32 - 1",
+                        catalog->files.serials[i], count);
+    }
+
+    validated = calloc(1, mds_validated_bytes(count));
+    status = validated == NULL
+                 ? mds_fail_memory(err)
+                 : mds_validate_lists(catalog, i, ctx, err, validated);
 
     if (status != MDS_OK) {
         free(validated);
@@ -177,7 +188,7 @@ mds_validate_chain(mds_validate_ctx_t *ctx, const char *path, uint64_t serial,
     }
 
     if (status == MDS_OK) {
-        status = mds_catalog_check_records(opened, err);
+        status = mds_catalog_check_records(opened, &ctx->budget_bytes, err);
     }
 
     if (status != MDS_OK) {
@@ -218,13 +229,18 @@ mds_validate_file(const char *depot, const char *path, uint64_t serial,
     return status;
 }
 
-/* Marks the layers as valid, as another process has found them to be. */
+/* Marks the layers as valid, as another process has found them to be. A layer
+ * that is marked already may be read by another thread: it is not written. */
 static void
 mds_validate_trust(mds_catalog_t *catalog)
 {
     for (unsigned i = 0; i < catalog->layer_count; i++) {
-        catalog->chain.layers[i]->hashed = true;
-        catalog->chain.layers[i]->checked = true;
+        mds_layer_t *layer = catalog->chain.layers[i];
+
+        if (!layer->hashed || !layer->checked) {
+            layer->hashed = true;
+            layer->checked = true;
+        }
     }
 }
 

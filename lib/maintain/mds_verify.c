@@ -39,17 +39,11 @@ static mds_status_t
 mds_verify_total(mds_verify_t *v, mds_error_t *err)
 {
     static const char *const folders[] = { "catalog", "lists", "files" };
-    uint64_t                 problems = v->result.problems;
     mds_status_t             status = MDS_OK;
 
-    v->muted = true;
-
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(folders); i++) {
-        status = mds_verify_folder(v, folders[i], mds_verify_count, err);
+        status = mds_verify_folder_muted(v, folders[i], mds_verify_count, err);
     }
-
-    v->muted = false;
-    v->result.problems = problems;
 
     return status;
 }

@@ -172,3 +172,19 @@ mds_verify_folder(mds_verify_t *v, const char *folder, mds_verify_visit_t visit,
     free(names);
     return status;
 }
+
+mds_status_t
+mds_verify_folder_muted(mds_verify_t *v, const char *folder,
+                        mds_verify_visit_t visit, mds_error_t *err)
+{
+    uint64_t     problems = v->result.problems;
+    bool         muted = v->muted;
+    mds_status_t status;
+
+    v->muted = true;
+    status = mds_verify_folder(v, folder, visit, err);
+    v->muted = muted;
+    v->result.problems = problems;
+
+    return status;
+}

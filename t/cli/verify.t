@@ -119,6 +119,8 @@ sub finds {
     my @problems = grep { !/^(?:serial|\d+ signatures|key \w{16}: )/ } split /\n/, $out;
     is $err, sprintf("mdsctl: %d problem%s\n", scalar @problems,
         @problems > 1 ? 's' : ''), "$name: a line each";
+    my %seen;
+    is_deeply [ grep { !/manifest of/ && $seen{$_}++ } @problems ], [], "$name: each once";
 
     ($code, $out) = $d->run('--json', 'verify', '--pub', $pub);
     my $facts = eval { JSON::PP->new->utf8->decode($out) };
@@ -164,8 +166,8 @@ finds('what does not belong there', sub {
     symlink '/etc/passwd', "$_[0]/files/" . 'a' x 64;
 }, map { qr/^\Q$_\E: does not belong here/m } qw(files/readme lists/readme
     catalog/07.mdb));
-finds('no regular file', sub { mkdir "$_[0]/files/dir" },
-    qr/^files\/dir: is not a regular file/m);
+finds('no regular file', sub { mkdir "$_[0]/$_/dir" for qw(catalog files) },
+    map { qr/^$_\/dir: is not a regular file/m } qw(catalog files));
 
 finds('a flipped bit in a list', sub { flip("$_[0]/lists/$list.mdb", 9000) },
     qr/^lists\/$list\.mdb: .*damaged/m);
