@@ -1,9 +1,11 @@
 /*
  * Removes old generations. A file stays as long as a generation that is kept
- * stands on it.
+ * stands on it. Later ones are removed first, so that a loader that is killed
+ * meanwhile leaves no layer without the file on which it stands.
  */
 
 #include <dirent.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mds_buffer.h"
@@ -43,22 +45,16 @@ mds_prune_note(mds_prune_t *prune, const char *name)
         return;
     }
 
-    mds_buffer_add(&prune->below, files.serials + 1,
-                   (files.count - 1) * sizeof(files.serials[0]));
+    mds_chain_add_below(&files, &prune->below);
 }
 
+/* Returns whether a generation that is kept stands, or may stand, on this one.
+ */
 static bool
-mds_prune_is_below(const mds_prune_t *prune, uint64_t number)
+mds_prune_is_needed(const mds_prune_t *prune, uint64_t number)
 {
-    const uint64_t *below = (const void *) prune->below.data;
-
-    for (size_t i = 0; i < prune->below.len / sizeof(*below); i++) {
-        if (below[i] == number) {
-            return true;
-        }
-    }
-
-    return prune->all && number <= prune->serial;
+    return mds_chain_is_below(&prune->below, number)
+           || (prune->all && number <= prune->serial);
 }
 
 /* Returns whether the file is unfinished, or a generation to be removed. */
@@ -73,42 +69,72 @@ mds_prune_is_old(const mds_prune_t *prune, const char *name)
 
     return mds_catalog_parse_name(name, &number)
            && !mds_prune_is_kept(prune, number)
-           && !mds_prune_is_below(prune, number);
+           && !mds_prune_is_needed(prune, number);
+}
+
+/* Returns the serial of a generation's file; 0 for other names. */
+static uint64_t
+mds_prune_serial(const char *name)
+{
+    uint64_t serial;
+
+    return mds_catalog_parse_name(name, &serial) ? serial : 0;
+}
+
+/* Sorts the later generation first; other names are in any order behind them.
+ */
+static int
+mds_prune_name_cmp(const struct dirent **a, const struct dirent **b)
+{
+    uint64_t x = mds_prune_serial((*a)->d_name);
+    uint64_t y = mds_prune_serial((*b)->d_name);
+
+    return (x < y) - (x > y);
+}
+
+static void
+mds_prune_remove(const mds_prune_t *prune, const char *dir, const char *name)
+{
+    mds_path_t path;
+
+    if (mds_prune_is_old(prune, name)
+        && mds_path(&path, NULL, "%s/%s", dir, name) == MDS_OK)
+    {
+        (void) unlink(path.text);
+    }
 }
 
 mds_status_t
 mds_generation_prune(const char *depot, uint64_t serial, unsigned keep,
                      mds_error_t *err)
 {
-    mds_prune_t    prune = { .depot = depot, .serial = serial, .keep = keep };
-    mds_path_t     path;
-    DIR           *dir;
-    struct dirent *entry;
-    mds_status_t   status = mds_path(&path, err, "%s/catalog", depot);
+    mds_prune_t     prune = { .depot = depot, .serial = serial, .keep = keep };
+    mds_path_t      dir;
+    struct dirent **names;
+    int             count;
+    mds_status_t    status = mds_path(&dir, err, "%s/catalog", depot);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    dir = opendir(path.text);
-    if (dir == NULL) {
-        return mds_fail_errno(err, "open \"%s\"", path.text);
+    count = scandir(dir.text, &names, NULL, mds_prune_name_cmp);
+    if (count < 0) {
+        return mds_fail_errno(err, "open \"%s\"", dir.text);
     }
 
-    while ((entry = readdir(dir)) != NULL) {
-        mds_prune_note(&prune, entry->d_name);
+    for (int i = 0; i < count; i++) {
+        mds_prune_note(&prune, names[i]->d_name);
     }
 
     prune.all = prune.all || mds_buffer_failed(&prune.below);
-    rewinddir(dir);
 
-    while ((entry = readdir(dir)) != NULL) {
-        if (mds_prune_is_old(&prune, entry->d_name)) {
-            (void) unlinkat(dirfd(dir), entry->d_name, 0);
-        }
+    for (int i = 0; i < count; i++) {
+        mds_prune_remove(&prune, dir.text, names[i]->d_name);
+        free(names[i]);
     }
 
-    closedir(dir);
+    free(names);
     mds_buffer_free(&prune.below);
 
     return MDS_OK;

@@ -3,6 +3,7 @@
  * file, when files are merged, and which chains are refused.
  */
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/mds_buffer.h"
+#include "catalog/mds_catalog_internal.h"
 #include "catalog/mds_current.h"
 #include "catalog/mds_depot.h"
 #include "catalog/mds_validate.h"
@@ -267,6 +269,70 @@ test_removed(void **state)
     assert_string_equal(ask(0, "m5"), "install 1 by r0 full=f0");
 }
 
+/* Returns the number of tombstones in the upper files that hide nothing. */
+static unsigned
+count_idle_tombstones(mds_catalog_t *catalog)
+{
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value, below;
+    unsigned             idle = 0;
+
+    for (unsigned i = 0; i < files()->count; i++) {
+        for (unsigned table = MDS_CATALOG_APPS; table < MDS_CATALOG_TABLES;
+             table++)
+        {
+            mds_catalog_walk_layer(catalog, table, i, mds_null_str, &cursor);
+
+            while (mds_catalog_next(&cursor, &key, &value)) {
+                idle += value.len == 0
+                        && !mds_catalog_get_below(catalog, i + 1, table, key,
+                                                  &below);
+            }
+
+            mds_catalog_walk_end(&cursor);
+        }
+    }
+
+    return idle;
+}
+
+/* A tombstone is kept only as long as there is a record below it. */
+static void
+test_tombstones(void **state)
+{
+    document_t d = load();
+
+    (void) state;
+
+    /* What came and goes within the top leaves nothing. */
+    d.some = 10;
+    change(&d);
+    d.some = 0;
+    change(&d);
+    assert_int_equal(files()->count, 2);
+    assert_int_equal(count_idle_tombstones(fixture_snapshot().catalog), 0);
+
+    /* What came with the middle is removed by the top, and merged with it. */
+    d.some = 12000;
+    change(&d);
+    d.version[1] = "2";
+    change(&d);
+    assert_int_equal(files()->count, 3);
+    d.some = 0;
+    d.bundles = 7;
+    change(&d);
+    assert_int_equal(files()->count, 3);
+    assert_int_equal(count_idle_tombstones(fixture_snapshot().catalog), 0);
+    d.some = 11000;
+    change(&d);
+    d.some = 0;
+    change(&d);
+    assert_int_equal(files()->count, 2);
+    assert_int_equal(count_idle_tombstones(fixture_snapshot().catalog), 0);
+    assert_string_equal(ask(7, "bob"), "unknown");
+    assert_int_equal(validate(serial()), MDS_OK);
+}
+
 /* The same document takes no room. */
 static void
 test_same(void **state)
@@ -387,6 +453,36 @@ test_walked(void **state)
 }
 
 /* --- a worker */
+
+/* A failed walk fails for one tick only. */
+static void
+test_failed_walk(void **state)
+{
+    document_t         d = load();
+    mds_depot_t       *depot;
+    mds_catalog_t     *catalog;
+    mds_str_t          value;
+
+    (void) state;
+    d.version[2] = "2";
+    change(&d);
+    assert_int_equal(mds_current_advance(current, serial(), &err), MDS_OK);
+    assert_int_equal(mds_depot_open(workdir("."), &err, &depot), MDS_OK);
+    assert_int_equal(mds_depot_begin(depot, 1, &err, &catalog), MDS_OK);
+
+    /* To write is a failure that needs no lack of memory. */
+    mds_lmdb_put(catalog->layers[1], MDS_CATALOG_APPS, mds_str("x"),
+                 mds_str("y"));
+    assert_int_not_equal(mds_catalog_status(catalog, &err), MDS_OK);
+    assert_false(mds_catalog_get(catalog, MDS_CATALOG_APPS, mds_str("a"),
+                                 &value));
+
+    assert_int_equal(mds_depot_begin(depot, 2, &err, &catalog), MDS_OK);
+    assert_int_equal(mds_catalog_status(catalog, &err), MDS_OK);
+    assert_true(mds_catalog_get(catalog, MDS_CATALOG_APPS, mds_str("a"),
+                                &value));
+    mds_depot_close(depot);
+}
 
 static const mds_record_t *
 record_of(mds_catalog_t *catalog, const char *name)
@@ -611,7 +707,31 @@ typedef struct {
     int          lists; /* more than below */
     const char  *tombstone; /* of a list; NULL: none */
     const char  *odd;       /* a resource that is none */
+    uint64_t     entries;   /* the file says that it has so many lists; 0: true */
 } layer_t;
+
+/* Writes a number of records into LMDB's own record of the table of lists. */
+static void
+forge_entries(const char *path, uint64_t entries)
+{
+    const size_t behind = 5 + 32; /* "lists", and MDB_db up to md_entries */
+    char         bytes[1 << 16];
+    FILE        *file = fopen(path, "r+b");
+    size_t       len;
+
+    assert_non_null(file);
+    len = fread(bytes, 1, sizeof(bytes), file);
+
+    for (size_t at = 0; at + behind + sizeof(entries) <= len; at++) {
+        if (memcmp(bytes + at, "lists", 5) == 0) {
+            memcpy(bytes + at + behind, &entries, sizeof(entries));
+        }
+    }
+
+    rewind(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+}
 
 static mds_status_t
 validate_layer(const layer_t *layer)
@@ -662,6 +782,11 @@ validate_layer(const layer_t *layer)
 
     assert_int_equal(mds_lmdb_commit(lmdb, &err), MDS_OK);
     mds_lmdb_close(lmdb);
+
+    if (layer->entries != 0) {
+        forge_entries(file_of(layer->number), layer->entries);
+    }
+
     mds_catalog_identity(layer->number, identity);
     assert_int_equal(mds_seal_write_layer(file_of(layer->number), identity,
                                           layer->below == 0 ? NULL : &link,
@@ -669,6 +794,38 @@ validate_layer(const layer_t *layer)
                      MDS_OK);
 
     return validate(layer->number);
+}
+
+/* Validates a generation within a budget, where the one below is known. */
+static mds_status_t
+validate_known(uint64_t number, uint64_t below, uint64_t budget_bytes)
+{
+    mds_catalog_t *known, *catalog;
+    mds_status_t   status;
+
+    assert_int_equal(mds_validate_generation(workdir("."), below, NULL,
+                                             INT64_MIN, MDS_VALIDATE_NO_BUDGET,
+                                             &err, &known),
+                     MDS_OK);
+    status = mds_validate_generation(workdir("."), number,
+                                     mds_catalog_chain(known), INT64_MIN,
+                                     budget_bytes, &err, &catalog);
+
+    if (status == MDS_OK) {
+        mds_catalog_close(catalog);
+    }
+
+    mds_catalog_close(known);
+    return status;
+}
+
+static uint64_t
+bytes_of(uint64_t number)
+{
+    struct stat st;
+
+    assert_int_equal(stat(file_of(number), &st), 0);
+    return (uint64_t) st.st_size;
 }
 
 static void
@@ -692,10 +849,24 @@ test_records(void **state)
     assert_int_equal(validate_layer(&layer), MDS_DAMAGED);
     assert_non_null(strstr(err.text, "does not exist"));
 
+    /* To look at n0 again is counted against the budget, whatever has been
+     * read of the base before; other apps need not be looked at. */
+    assert_int_equal(validate_known(layer.number, layer.below, 64 << 10),
+                     MDS_DAMAGED);
+    assert_int_equal(validate_known(layer.number, layer.below,
+                                    bytes_of(layer.number) + 100),
+                     MDS_AGAIN);
+
     /* What hides nothing changes no count. */
     layer.tombstone = "a\0stuff";
     layer.lists = 0;
     assert_int_equal(validate_layer(&layer), MDS_OK);
+
+    /* So many lists have no room in any memory. */
+    layer.entries = UINT64_C(1) << 58;
+    assert_int_equal(validate_layer(&layer), MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "lists, more than"));
+    layer.entries = 0;
 
     /* A base has no tombstones. */
     layer.below = 0;
@@ -718,6 +889,55 @@ test_records(void **state)
 }
 
 /* --- old generations */
+
+static uint64_t removed[16]; /* generations, in the order of their removal */
+static unsigned removed_count;
+
+/* Takes the place of the C library's, and notes which generation it removes. */
+int
+unlink(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    uint64_t    number;
+
+    if (name != NULL && mds_catalog_parse_name(name + 1, &number)
+        && removed_count < sizeof(removed) / sizeof(removed[0]))
+    {
+        removed[removed_count++] = number;
+    }
+
+    return unlinkat(AT_FDCWD, path, 0);
+}
+
+/* At no moment there is a layer without the file on which it stands. */
+static void
+test_prune_order(void **state)
+{
+    document_t d = load();
+    uint64_t   base = serial();
+
+    (void) state;
+    d.some = 12000;
+    change(&d);
+    d.version[1] = "2";
+    change(&d);
+    d.version[1] = "3";
+    change(&d);
+    assert_int_equal(files()->count, 3);
+    d.some = 60000;
+    change(&d);
+    change(&d);
+    assert_int_equal(files()->count, 1);
+
+    removed_count = 0;
+    assert_int_equal(mds_generation_prune(workdir("."), serial(), 1, &err),
+                     MDS_OK);
+    assert_true(removed_count >= serial() - base);
+
+    for (unsigned i = 1; i < removed_count; i++) {
+        assert_true(removed[i] < removed[i - 1]);
+    }
+}
 
 static void
 test_pruned(void **state)
@@ -778,11 +998,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),      cmocka_unit_test(test_replaced),
-        cmocka_unit_test(test_removed),    cmocka_unit_test(test_same),
+        cmocka_unit_test(test_removed),    cmocka_unit_test(test_tombstones),    cmocka_unit_test(test_same),
         cmocka_unit_test(test_merged),     cmocka_unit_test(test_walked),
-        cmocka_unit_test(test_switched),   cmocka_unit_test(test_hinted),
+        cmocka_unit_test(test_switched),   cmocka_unit_test(test_hinted),     cmocka_unit_test(test_failed_walk),
         cmocka_unit_test(test_lower_file), cmocka_unit_test(test_links),
         cmocka_unit_test(test_records),    cmocka_unit_test(test_pruned),
+        cmocka_unit_test(test_prune_order),
     };
 
     return cmocka_run_group_tests(tests, make, remove_all);
