@@ -19,7 +19,7 @@ typedef struct MDS_PACKED {
     uint32_t    tag;
     uint32_t    bytes;  /* of the whole record */
     uint64_t    check;  /* SipHash of what follows it */
-    uint32_t    number; /* of the record in its generation */
+    uint32_t    number; /* 0; records of format 3 have one */
     uint8_t     by;     /* mds_by_t */
     uint8_t     has_base;
     uint8_t     base[32]; /* SHA-256 of its text */

@@ -65,7 +65,7 @@ typedef struct MDS_PACKED {
     uint32_t    tag;
     uint32_t    bytes;          /* of the whole record */
     uint64_t    check;          /* SipHash of what follows it */
-    uint32_t    number;         /* of the record in its generation */
+    uint32_t    number;         /* 0; records of format 3 have one */
     uint32_t    epoch;          /* config: of the settings' numbers */
     uint64_t    newest_message; /* upgrade: the id given last */
     uint32_t    poll_after_s;

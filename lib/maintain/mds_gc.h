@@ -3,13 +3,16 @@
  *
  * These files and lists are needed: those that documents name, with the
  * contents of external lists; those that the kept generations name, in records
- * or manifests; those that the log names in its last MDS_GC_CHANGES changes and
- * in those within the grace, so that these can be reverted, and so that devices
- * can fetch what they were just offered; and all deltas between two needed
- * files. A file that is younger than the grace is kept in any case.
+ * or manifests, and lists also in records that a layer hides; those that the
+ * log names in its last MDS_GC_CHANGES changes and in those within the grace,
+ * so that these can be reverted, and so that devices can fetch what they were
+ * just offered; and all deltas between two needed files. A file that is younger
+ * than the grace is kept in any case.
  *
- * In state/devices/, unfinished files are removed after the grace, and damaged
- * ones, which were renamed, after MDS_GC_DAMAGED_S.
+ * Unfinished files of killed loaders in catalog/, files/ and lists/ are removed
+ * at once: the lock is held, so nobody writes them. In state/devices/, which
+ * workers write, those that no process has locked are removed after the grace,
+ * and damaged files, which were renamed, after MDS_GC_DAMAGED_S.
  *
  * It works under the loader's lock. Records in the journal are removed before
  * their files, so that a killed gc leaves no record of a file that is gone.
