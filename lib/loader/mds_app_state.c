@@ -27,6 +27,36 @@ mds_places_free(mds_places_t *places)
     *places = (mds_places_t){ .by_parts = false };
 }
 
+/* Returns whether the head has the places that a part goes to. */
+static bool
+mds_load_has_place(const mds_load_t *load, const mds_part_t *part,
+                   const mds_json_t *json)
+{
+    const mds_json_t *state = load->state;
+
+    switch (part->type) {
+    case MDS_PART_LIST:
+        return mds_json_is_object(mds_app_state_get(state, "lists"))
+               && (mds_json_get(json, "external") == NULL
+                   || mds_json_is_object(mds_json_get(state, "external")));
+
+    case MDS_PART_PACKAGE:
+        return mds_json_is_array(mds_app_state_get(state, "packages"));
+
+    case MDS_PART_RELEASE:
+        return mds_json_is_array(mds_app_state_get(state, "releases"));
+
+    case MDS_PART_MESSAGE:
+        return mds_json_is_array(
+            mds_json_get(mds_json_get(state, "messages"), "items"));
+
+    case MDS_PART_CONFIG:
+        return true;
+    }
+
+    return false;
+}
+
 /* Puts a list into the document, and its content beside it. */
 static mds_status_t
 mds_load_add_list(mds_load_t *load, const mds_json_t *part)
@@ -106,7 +136,12 @@ mds_load_part(void *data, const mds_part_t *part, mds_error_t *err)
         return status;
     }
 
-    status = mds_load_add(load, part, json);
+    status = mds_load_has_place(load, part, json)
+                 ? mds_json_done(mds_load_add(load, part, json), err)
+                 : mds_fail(err, MDS_DAMAGED,
+                            "journal: the head of app \"%.*s\" has no place"
+                            " for one of its parts",
+                            MDS_STR(load->app));
 
     if (status == MDS_OK && part->type == MDS_PART_RELEASE
         && !load->extent->is_all) {
@@ -115,7 +150,7 @@ mds_load_part(void *data, const mds_part_t *part, mds_error_t *err)
     }
 
     mds_json_release(json);
-    return mds_json_done(status, err);
+    return status;
 }
 
 static mds_status_t

@@ -518,8 +518,18 @@ mds_app_state_save_removed(mds_journal_t *journal, mds_str_t app,
                            const mds_places_t *places, mds_error_t *err)
 {
     mds_save_t   save = mds_save_init(journal, app, before, places, 0);
+    mds_json_t  *kept;
     mds_status_t status = mds_save_all_parts(&save, after, err);
 
-    return status == MDS_OK ? mds_journal_remove_app(journal, app, after, err)
-                            : status;
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    kept = mds_save_empty(after, NULL, 0);
+    mds_json_delete(kept, "since");
+    status = kept == NULL ? mds_fail_memory(err)
+                          : mds_journal_remove_app(journal, app, kept, err);
+    mds_json_release(kept);
+
+    return status;
 }

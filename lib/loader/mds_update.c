@@ -198,7 +198,10 @@ mds_update_is_made(const mds_update_t *u)
 
 /*
  * Removes messages that expired long ago, and the read marks of them, with each
- * change. If this fails, the marks take a few bytes until the next change.
+ * change that loads the messages: of a message, of a package or release of the
+ * app itself, and of a whole document. Others would have to load all of these
+ * releases as well, since one record of a generation has both. If the marks
+ * cannot be removed, they take a few bytes until the next such change.
  */
 static void
 mds_update_sweep_messages(mds_update_t *u)
@@ -420,7 +423,8 @@ mds_update_run(mds_update_t *u, mds_error_t *err)
  * Runs the steps in the extent of the change. If what they find is wrong, they
  * are repeated for the whole app: only then a message can name the place in the
  * document, and what there is instead of a name that was not found. That takes
- * its time, but failures are rare.
+ * its time, but failures are rare. A missing key or permission, and failures of
+ * the machine, are the same for the whole app.
  */
 static mds_status_t
 mds_update_run_in_extent(mds_update_t *u, mds_error_t *err)
@@ -436,7 +440,6 @@ mds_update_run_in_extent(mds_update_t *u, mds_error_t *err)
     case MDS_NOT_FOUND:
     case MDS_EXISTS:
     case MDS_CONFLICT:
-    case MDS_DENIED:
         break;
 
     default:

@@ -54,26 +54,36 @@ mds_delta_check_is_known(const mds_json_t *before, const mds_delta_pair_t *pair)
     return false;
 }
 
+/* Names the delta by its place in the document; within an extent, whose places
+ * nobody has seen, by its package. */
 static void
-mds_delta_check_pointer(const mds_delta_pair_t *pair, char *pointer,
-                        size_t size)
+mds_delta_check_place(const mds_update_t *u, const mds_delta_pair_t *pair,
+                      char *place, size_t size)
 {
-    snprintf(pointer, size, "/packages/%zu/deltas/%zu", pair->to->index,
-             (size_t) (pair->spec - pair->to->specs));
+    const mds_package_t *to = pair->to;
+
+    if (u->extent.is_all) {
+        snprintf(place, size, "/packages/%zu/deltas/%zu", to->index,
+                 (size_t) (pair->spec - to->specs));
+    } else {
+        snprintf(place, size, "package %.*s%s%.*s %.*s", MDS_STR(to->kind),
+                 to->name.len > 0 ? " " : "", MDS_STR(to->name),
+                 MDS_STR(to->version));
+    }
 }
 
 static mds_status_t
 mds_delta_check_warn(mds_update_t *u, const mds_delta_pair_t *pair,
                      mds_error_t *err)
 {
-    char pointer[64];
+    char place[MDS_ERROR_BYTES];
 
-    mds_delta_check_pointer(pair, pointer, sizeof(pointer));
+    mds_delta_check_place(u, pair, place, sizeof(place));
 
     return mds_update_warn(u, err,
                            "%s: the delta (%.*s) from version %.*s was not"
                            " checked: no tool here can apply it",
-                           pointer, MDS_STR(pair->spec->format),
+                           place, MDS_STR(pair->spec->format),
                            MDS_STR(pair->from->version));
 }
 
@@ -109,7 +119,7 @@ mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
                        mds_error_t *err)
 {
     mds_progress_t *progress;
-    char            pointer[64];
+    char            place[MDS_ERROR_BYTES];
     bool            checked = false;
     mds_error_t     why;
     mds_status_t    status;
@@ -123,8 +133,8 @@ mds_update_check_delta(mds_update_t *u, const mds_delta_pair_t *pair,
     mds_loader_end_progress(u->loader, progress);
 
     if (status != MDS_OK) {
-        mds_delta_check_pointer(pair, pointer, sizeof(pointer));
-        return mds_fail(err, status, "%s: %s: %s", u->change->what, pointer,
+        mds_delta_check_place(u, pair, place, sizeof(place));
+        return mds_fail(err, status, "%s: %s: %s", u->change->what, place,
                         why.text);
     }
 

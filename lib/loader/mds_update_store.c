@@ -196,6 +196,20 @@ mds_store_check_known(const mds_update_t *u, mds_str_t hex, bool is_list,
                : status;
 }
 
+/* Fails with the place in the document. Within an extent, places are those of
+ * a document that nobody has seen. */
+static mds_status_t
+mds_store_fail_item(const mds_update_t *u, mds_status_t status,
+                    const char *pointer, const char *key,
+                    const mds_error_t *why, mds_error_t *err)
+{
+    const char *what = u->change->what;
+
+    return u->extent.is_all ? mds_fail(err, status, "%s: %s/%s: %s", what,
+                                       pointer, key, why->text)
+                            : mds_fail(err, status, "%s: %s", what, why->text);
+}
+
 static mds_status_t
 mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
                const char *pointer, mds_error_t *err, size_t *stored)
@@ -215,8 +229,8 @@ mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
                           : mds_store_check_known(u, known, is_list, &why);
 
     if (status != MDS_OK) {
-        return mds_fail(err, status, "%s: %s/%s: %s", u->change->what, pointer,
-                        file.len > 0 ? "file" : "sha256", why.text);
+        return mds_store_fail_item(u, status, pointer,
+                                   file.len > 0 ? "file" : "sha256", &why, err);
     }
 
     if (file.len > 0) {

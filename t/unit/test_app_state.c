@@ -276,6 +276,28 @@ test_extent(void **state)
                                   R("one", "y", "") "," R("two", "x", USES_B)));
 }
 
+/* A head that was damaged is not taken for a lack of memory. */
+static void
+test_damaged_head(void **state)
+{
+    mds_error_t err;
+    mds_json_t *head = parse("{'document': {'app': 'a'}, 'external': {},"
+                             " 'key': 'k', 'serial': 1, 'parts': {'next': 9}}");
+    mds_json_t *found;
+
+    (void) state;
+    save("{'document': {'app': 'a', 'packages': [{'kind': 'upgrade',"
+         " 'version': '1'}]}, 'external': {}, 'key': 'k', 'serial': 1}",
+         1);
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+    assert_int_equal(mds_journal_put_app(journal, APP, head, &err), MDS_OK);
+    assert_int_equal(mds_app_state_load(journal, APP, NULL, &err, &found, NULL),
+                     MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "the head of app \"a\""));
+    mds_journal_abort(journal);
+    mds_json_release(head);
+}
+
 int
 main(void)
 {
@@ -284,6 +306,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_extent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_head, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
