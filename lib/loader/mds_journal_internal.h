@@ -33,4 +33,25 @@ mds_status_t
 mds_journal_end_visit(mds_journal_t *journal, mds_lmdb_cursor_t *cursor,
                       mds_status_t status, mds_error_t *err) MDS_MUST_CHECK;
 
+/* --- keys of parts and of the index (mds_journal_parts.h) */
+
+typedef struct {
+    size_t len;
+    char   bytes[MDS_LMDB_KEY_MAX];
+} mds_part_key_t;
+
+static inline mds_str_t
+mds_part_key_str(const mds_part_key_t *key)
+{
+    return (mds_str_t){ key->len, key->bytes };
+}
+
+/* Returns "app 00 type", the prefix of all keys of a type. */
+mds_part_key_t mds_part_key(mds_str_t app, char type);
+
+/* Append bytes, or an order. A key that would be too long matches nothing: all
+ * names are checked before they are stored. */
+void mds_part_key_add(mds_part_key_t *key, mds_str_t bytes);
+void mds_part_key_add_order(mds_part_key_t *key, uint64_t order);
+
 #endif

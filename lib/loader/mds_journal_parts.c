@@ -1,30 +1,11 @@
-/* The keys and values of parts, and of the index. */
+/* The keys and values of parts. */
 
 #include "loader/mds_journal_parts.h"
 
-#include <stdlib.h>
-
 #include "base/mds_endian.h"
-#include "base/mds_kind.h"
 #include "loader/mds_journal_internal.h"
 
-/* An index of releases by id; the other types are those of parts. */
-#define MDS_INDEX_ID 'i'
-
-typedef struct {
-    size_t len;
-    char   bytes[MDS_LMDB_KEY_MAX];
-} mds_part_key_t;
-
-static mds_str_t
-mds_part_key_str(const mds_part_key_t *key)
-{
-    return (mds_str_t){ key->len, key->bytes };
-}
-
-/* Appends bytes. A key that would be too long matches nothing: all names are
- * checked before they are stored. */
-static void
+void
 mds_part_key_add(mds_part_key_t *key, mds_str_t bytes)
 {
     if (bytes.len == 0) {
@@ -39,7 +20,7 @@ mds_part_key_add(mds_part_key_t *key, mds_str_t bytes)
     }
 }
 
-static void
+void
 mds_part_key_add_order(mds_part_key_t *key, uint64_t order)
 {
     uint8_t bytes[8];
@@ -48,8 +29,7 @@ mds_part_key_add_order(mds_part_key_t *key, uint64_t order)
     mds_part_key_add(key, (mds_str_t){ sizeof(bytes), (const char *) bytes });
 }
 
-/* Returns "app 00 type", the prefix of all keys of a type. */
-static mds_part_key_t
+mds_part_key_t
 mds_part_key(mds_str_t app, char type)
 {
     mds_part_key_t key = { 0 };
@@ -67,25 +47,6 @@ mds_part_key_of(mds_str_t app, mds_part_type_t type, uint64_t order)
     mds_part_key_t key = mds_part_key(app, (char) type);
 
     mds_part_key_add_order(&key, order);
-    return key;
-}
-
-/* Returns the prefix of a resource's keys in the index. */
-static mds_part_key_t
-mds_part_key_of_resource(mds_str_t app, mds_part_type_t type, mds_str_t kind,
-                         mds_str_t name)
-{
-    mds_part_key_t  key = mds_part_key(app, (char) type);
-    const mds_str_t zero = { 1, "" };
-
-    mds_part_key_add(&key, kind);
-    mds_part_key_add(&key, zero);
-
-    if (!mds_kind_has(kind, MDS_KIND_IS_CONFIG)) {
-        mds_part_key_add(&key, name);
-    }
-
-    mds_part_key_add(&key, zero);
     return key;
 }
 
@@ -180,144 +141,4 @@ mds_journal_visit_parts(mds_journal_t *journal, mds_str_t app,
     }
 
     return mds_journal_end_visit(journal, cursor, status, err);
-}
-
-/* --- the index */
-
-/* Returns the key of a list's name, or of a release's id. */
-static mds_part_key_t
-mds_part_key_of_name(mds_str_t app, char type, mds_str_t name)
-{
-    mds_part_key_t key = mds_part_key(app, type);
-
-    mds_part_key_add(&key, name);
-    return key;
-}
-
-static bool
-mds_journal_find_order(mds_journal_t *journal, const mds_part_key_t *key,
-                       uint64_t *order)
-{
-    mds_str_t value;
-
-    if (!mds_lmdb_get(journal->lmdb, MDS_JOURNAL_INDEX, mds_part_key_str(key),
-                      &value)
-        || value.len != 8)
-    {
-        return false;
-    }
-
-    *order = mds_load_be64((const uint8_t *) value.data);
-    return true;
-}
-
-bool
-mds_journal_find_list(mds_journal_t *journal, mds_str_t app, mds_str_t name,
-                      uint64_t *order)
-{
-    mds_part_key_t key = mds_part_key_of_name(app, MDS_PART_LIST, name);
-
-    return mds_journal_find_order(journal, &key, order);
-}
-
-bool
-mds_journal_find_release(mds_journal_t *journal, mds_str_t app, mds_str_t id,
-                         uint64_t *order)
-{
-    mds_part_key_t key = mds_part_key_of_name(app, MDS_INDEX_ID, id);
-
-    return mds_journal_find_order(journal, &key, order);
-}
-
-mds_status_t
-mds_journal_find_resource(mds_journal_t *journal, mds_str_t app,
-                          mds_part_type_t type, mds_str_t kind, mds_str_t name,
-                          mds_error_t *err, mds_buffer_t *orders)
-{
-    mds_part_key_t     prefix = mds_part_key_of_resource(app, type, kind, name);
-    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(journal->lmdb, MDS_JOURNAL_INDEX,
-                                              mds_part_key_str(&prefix));
-    mds_str_t          key, value;
-
-    while (mds_lmdb_next(cursor, &key, &value)
-           && mds_str_starts(key, mds_part_key_str(&prefix))
-           && key.len == prefix.len + 8)
-    {
-        uint64_t order = mds_load_be64((const uint8_t *) key.data + prefix.len);
-
-        mds_buffer_add(orders, &order, sizeof(order));
-    }
-
-    return mds_journal_end_visit(journal, cursor,
-                                 mds_buffer_failed(orders)
-                                     ? mds_fail_memory(err)
-                                     : MDS_OK,
-                                 err);
-}
-
-/* Returns the key of a list by its name, of a release by its id. */
-static mds_part_key_t
-mds_index_key_of_name(mds_str_t app, mds_part_type_t type,
-                      const mds_json_t *json)
-{
-    return type == MDS_PART_LIST
-               ? mds_part_key_of_name(app, MDS_PART_LIST,
-                                      mds_json_get_string(json, "name"))
-               : mds_part_key_of_name(app, MDS_INDEX_ID,
-                                      mds_json_get_string(json, "id"));
-}
-
-static mds_part_key_t
-mds_index_key_of_resource(mds_str_t app, mds_part_type_t type,
-                          const mds_json_t *json, uint64_t order)
-{
-    mds_part_key_t key
-        = mds_part_key_of_resource(app, type, mds_json_get_string(json, "kind"),
-                                   mds_json_get_string(json, "name"));
-
-    mds_part_key_add_order(&key, order);
-    return key;
-}
-
-void
-mds_journal_put_index(mds_journal_t *journal, mds_str_t app,
-                      mds_part_type_t type, const mds_json_t *json,
-                      uint64_t order)
-{
-    mds_part_key_t key;
-    uint8_t        bytes[8];
-
-    mds_store_be64(bytes, order);
-
-    if (type == MDS_PART_LIST || type == MDS_PART_RELEASE) {
-        key = mds_index_key_of_name(app, type, json);
-        mds_lmdb_put(journal->lmdb, MDS_JOURNAL_INDEX, mds_part_key_str(&key),
-                     (mds_str_t){ sizeof(bytes), (const char *) bytes });
-    }
-
-    if (type == MDS_PART_PACKAGE || type == MDS_PART_RELEASE) {
-        key = mds_index_key_of_resource(app, type, json, order);
-        mds_lmdb_put(journal->lmdb, MDS_JOURNAL_INDEX, mds_part_key_str(&key),
-                     mds_str(""));
-    }
-}
-
-void
-mds_journal_delete_index(mds_journal_t *journal, mds_str_t app,
-                         mds_part_type_t type, const mds_json_t *json,
-                         uint64_t order)
-{
-    mds_part_key_t key;
-
-    if (type == MDS_PART_LIST || type == MDS_PART_RELEASE) {
-        key = mds_index_key_of_name(app, type, json);
-        mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_INDEX,
-                        mds_part_key_str(&key));
-    }
-
-    if (type == MDS_PART_PACKAGE || type == MDS_PART_RELEASE) {
-        key = mds_index_key_of_resource(app, type, json, order);
-        mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_INDEX,
-                        mds_part_key_str(&key));
-    }
 }

@@ -82,4 +82,9 @@ void mds_journal_delete_index(mds_journal_t *journal, mds_str_t app,
                               mds_part_type_t type, const mds_json_t *json,
                               uint64_t order);
 
+/* Checks that the index of an app names each of its parts, and no others.
+ * MDS_DAMAGED: it does not. */
+mds_status_t mds_journal_check_index(mds_journal_t *journal, mds_str_t app,
+                                     mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -277,6 +277,10 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
         return MDS_OK;
     }
 
+    if (mds_journal_check_index(run->journal, app, err) != MDS_OK) {
+        mds_verify_report_error(run->v, where, err);
+    }
+
     serial = (uint64_t) mds_json_get_integer(state, "serial");
 
     if (serial == 0 || serial > mds_journal_get_serial(run->journal)) {

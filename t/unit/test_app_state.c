@@ -298,6 +298,39 @@ test_damaged_head(void **state)
     mds_json_release(head);
 }
 
+/* The index names each part, and no others. */
+static void
+test_index(void **state)
+{
+    mds_error_t err;
+    mds_json_t *release = parse("{'id': 'r', 'kind': 'upgrade'}");
+    mds_json_t *other = parse("{'id': 'other', 'kind': 'upgrade'}");
+
+    (void) state;
+    save("{'document': {'app': 'a', 'lists': {'l': {'by': 'user'}},"
+         " 'packages': [{'kind': 'upgrade', 'version': '1'}],"
+         " 'releases': [{'id': 'r', 'kind': 'upgrade'}]},"
+         " 'external': {}, 'key': 'k', 'serial': 1}",
+         1);
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+    assert_int_equal(mds_journal_check_index(journal, APP, &err), MDS_OK);
+
+    mds_journal_delete_index(journal, APP, MDS_PART_RELEASE, release,
+                             order_of("r"));
+    assert_int_equal(mds_journal_check_index(journal, APP, &err), MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "lacks one of its parts"));
+    mds_journal_abort(journal);
+
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+    mds_journal_put_index(journal, APP, MDS_PART_RELEASE, other, 1);
+    assert_int_equal(mds_journal_check_index(journal, APP, &err), MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "names parts that are not there"));
+    mds_journal_abort(journal);
+
+    mds_json_release(release);
+    mds_json_release(other);
+}
+
 int
 main(void)
 {
@@ -307,6 +340,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_extent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
