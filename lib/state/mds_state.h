@@ -4,6 +4,7 @@
  *
  *   mds_window.h       the devices and users that windows have admitted
  *   mds_read_marks.h   the messages that users have read and deleted
+ *   mds_tally.h        what devices have reported of releases
  *
  * The registry of devices (registry/mds_registry.h) is separate: damage to it
  * does not affect windows and marks.
@@ -16,6 +17,7 @@
 #define MDS_STATE_H
 
 #include "base/mds_file.h"
+#include "base/mds_halt.h"
 
 typedef struct mds_state_s mds_state_t;
 
@@ -44,7 +46,25 @@ typedef struct {
                               * not be kept */
 } mds_read_mark_t;
 
-typedef enum { MDS_WRITE_ADMISSION, MDS_WRITE_READ_MARK } mds_write_type_t;
+/* What a device reports of a release. */
+typedef struct {
+    mds_str_t          release; /* app 00 release */
+    uint64_t           device;  /* mds_install_hash() */
+    mds_report_event_t event;
+    mds_str_t          detail;     /* empty: none */
+    bool               instructed; /* the device counts towards the limit */
+    mds_halt_t         limit;      /* of the release, as the catalog has it */
+    bool     counted;  /* out: it is the device's first one of the event */
+    bool     halted;   /* out: it has halted the release, by */
+    uint64_t ends;     /* so many ends, and */
+    uint64_t failures; /* so many failures among them */
+} mds_report_t;
+
+typedef enum {
+    MDS_WRITE_ADMISSION,
+    MDS_WRITE_READ_MARK,
+    MDS_WRITE_REPORT
+} mds_write_type_t;
 
 typedef struct {
     mds_write_type_t type;
@@ -52,6 +72,7 @@ typedef struct {
     union {
         mds_admission_t admission;
         mds_read_mark_t read_mark;
+        mds_report_t    report;
     };
 } mds_write_t;
 
@@ -89,8 +110,9 @@ mds_status_t mds_state_file_id(const char *depot, mds_error_t *err,
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Windows and marks may take one part in MDS_STATE_SHARE of the bytes that are
- * allowed in state/; registrations may take the rest. */
+/* Windows, marks and reports may take one part in MDS_STATE_SHARE of the bytes
+ * that are allowed in state/, and reports are refused when half of that is
+ * taken; registrations may take the rest. */
 #define MDS_STATE_SHARE 4
 
 /* Limits the files to their share of max_bytes (0: no limit). */

@@ -11,9 +11,10 @@
 #define MDS_STATE_ENV_COMMIT_PAGES 8
 
 static const char *const mds_state_names[MDS_STATE_TABLES] = {
-    [MDS_STATE_WINDOWS] = "windows",
-    [MDS_STATE_ADMISSIONS] = "admissions",
-    [MDS_STATE_MARKS] = "marks",
+    [MDS_STATE_WINDOWS] = "windows",     [MDS_STATE_ADMISSIONS] = "admissions",
+    [MDS_STATE_MARKS] = "marks",         [MDS_STATE_TALLIES] = "tallies",
+    [MDS_STATE_REPORTERS] = "reporters", [MDS_STATE_DETAILS] = "details",
+    [MDS_STATE_STALE] = "stale",
 };
 
 static mds_status_t

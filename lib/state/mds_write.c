@@ -14,6 +14,12 @@ mds_write_views(mds_write_t *write, mds_str_t *views[2])
         return 1;
     }
 
+    if (write->type == MDS_WRITE_REPORT) {
+        views[0] = &write->report.release;
+        views[1] = &write->report.detail;
+        return 2;
+    }
+
     views[0] = &write->admission.window;
     views[1] = &write->admission.id;
     return 2;
