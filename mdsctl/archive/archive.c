@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -64,6 +65,16 @@ fail_foreign(const mdsctl_archive_t *a, mds_error_t *err)
                     archive_error_string(a->tar));
 }
 
+/* Fails for a file that is no archive; its name says what it is. */
+static mds_status_t
+fail_raw(const mdsctl_archive_t *a, mds_error_t *err)
+{
+    errno = archive_errno(a->tar);
+
+    return errno > 0 ? mds_fail_errno(err, "open \"%s\"", a->path)
+                     : fail(a, MDS_DAMAGED, err);
+}
+
 static mds_status_t
 open_reader(const char *path, bool raw, mds_error_t *err,
             mdsctl_archive_t **archive)
@@ -92,7 +103,7 @@ open_reader(const char *path, bool raw, mds_error_t *err,
     archive_read_support_filter_zstd(a->tar);
 
     if (archive_read_open_filename(a->tar, path, CHUNK_BYTES) != ARCHIVE_OK) {
-        status = fail_foreign(a, err);
+        status = raw ? fail_raw(a, err) : fail_foreign(a, err);
         mdsctl_archive_close(a);
         return status;
     }

@@ -119,6 +119,7 @@ static void
 print_test(mds_str_t test, bool gains, const mds_json_t *row)
 {
     mds_str_t attribute = mds_json_get_string(row, "attribute");
+    mds_str_t reason = mds_json_get_string(row, "reason");
 
     if (mds_str_eq(test, mds_str("audience"))) {
         printf(gains ? "it is in the audience now, by %.*s"
@@ -133,8 +134,10 @@ print_test(mds_str_t test, bool gains, const mds_json_t *row)
                : gains ? "it is running now"
                        : "it is no longer running");
     } else {
-        printf("%.*s%s%.*s %s", MDS_STR(test), attribute.len > 0 ? " " : "",
-               MDS_STR(attribute), gains ? "holds now" : "holds no longer");
+        printf("%.*s%s%.*s holds %s", MDS_STR(test),
+               attribute.len > 0 ? " " : "", MDS_STR(attribute),
+               gains ? "now; " : "no longer");
+        printf("%.*s", gains ? (int) reason.len : 0, reason.data);
     }
 }
 

@@ -12,7 +12,8 @@ use warnings;
 use JSON::PP;
 use Scalar::Util qw(blessed);
 
-my %ignored = map { $_ => 1 } qw($schema $defs title description);
+my %ignored = map { $_ => 1 } qw($schema $defs title description
+    format);
 
 sub new {
     my ($class, $path) = @_;
@@ -58,9 +59,22 @@ sub check {
 
 sub check_type {
     my ($self, $want, $value, $at) = @_;
-    my $is = type($value);
-    return $is eq $want || ($is eq 'integer' && $want eq 'number') ? ()
-        : "$at: $is, not $want";
+    my $is   = type($value);
+    my @want = ref $want ? @$want : $want;
+    return grep({ $is eq $_ || ($is eq 'integer' && $_ eq 'number') } @want) ? ()
+        : "$at: $is, not @want";
+}
+
+sub check_minimum {
+    my ($self, $want, $value, $at) = @_;
+    return type($value) !~ /^(?:integer|number)$/ || $value >= $want ? ()
+        : "$at: $value is below $want";
+}
+
+sub check_maxItems {
+    my ($self, $want, $value, $at) = @_;
+    return ref $value ne 'ARRAY' || @$value <= $want ? ()
+        : "$at: more than $want items";
 }
 
 sub check_enum {
