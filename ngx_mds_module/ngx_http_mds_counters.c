@@ -249,6 +249,15 @@ ngx_http_mds_count_commit(uint64_t took_ns)
 }
 
 void
+ngx_http_mds_count_watchers(ngx_uint_t count)
+{
+    if (ngx_http_mds_fixed != NULL) {
+        __atomic_store_n(&ngx_http_mds_fixed->watchers, count,
+                         __ATOMIC_RELAXED);
+    }
+}
+
+void
 ngx_http_mds_counters_refresh(ngx_http_mds_depot_t *depot)
 {
     int64_t       pid = ngx_getpid(), now_ms = mds_time_now_ms();

@@ -60,6 +60,9 @@ void ngx_http_mds_count_fault(ngx_http_mds_depot_t *depot);
 /* Counts a write of the state that took so long. */
 void ngx_http_mds_count_commit(uint64_t took_ns);
 
+/* Notes how many watchers this worker has. */
+void ngx_http_mds_count_watchers(ngx_uint_t count);
+
 /* Brings the gauges of a depot, and the history, up to date; called every
  * second. */
 void ngx_http_mds_counters_refresh(ngx_http_mds_depot_t *depot);

@@ -8,6 +8,7 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_failure.h"
+#include "ngx_http_mds_watch.h"
 #include "ngx_http_mds_zone.h"
 
 #include "base/mds_fault_guard.h"
@@ -61,6 +62,7 @@ ngx_http_mds_close_depots(void)
         mds_depot_close(depot->handle);
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
+        ngx_http_mds_watch_set_free(depot->watch);
         ngx_free(depot->series);
         ngx_free(depot);
     }

@@ -31,6 +31,7 @@ struct ngx_http_mds_depot_s {
     ngx_uint_t                  number; /* in the counters */
     uint64_t                    serial; /* of the generation used last */
     mds_series_cache_t         *series; /* of decisions */
+    ngx_http_mds_watch_set_t   *watch;  /* NULL: nobody watches yet */
     ngx_event_t                 timer;
     ngx_http_mds_depot_t       *next;
 };

@@ -1,6 +1,6 @@
 /*
  * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files,
- * mds_explain and mds_status. All have one content handler, which looks at the
+ * mds_watch, mds_explain and mds_status. All have one content handler, which looks at the
  * method.
  */
 
@@ -23,6 +23,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_check_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_watch_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
 

@@ -22,6 +22,9 @@ static ngx_int_t ngx_http_mds_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_mds_exit_process(ngx_cycle_t *cycle);
 
 #define NGX_HTTP_MDS_STATE_TIMEOUT 5000
+#define NGX_HTTP_MDS_WATCH_PING 30000
+#define NGX_HTTP_MDS_WATCH_RETRY 3000
+#define NGX_HTTP_MDS_WATCH_MAX 10000
 
 static ngx_conf_post_t ngx_http_mds_state_max
     = { ngx_http_mds_check_state_max };
@@ -85,6 +88,28 @@ static ngx_command_t ngx_http_mds_commands[] = {
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_files_endpoint },
+
+    { ngx_string("mds_watch"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_watch_endpoint },
+
+    { ngx_string("mds_watch_ping"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, watch_ping), &ngx_http_mds_positive },
+
+    { ngx_string("mds_watch_retry"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, watch_retry), &ngx_http_mds_positive },
+
+    { ngx_string("mds_watch_max"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, watch_max), NULL },
 
     { ngx_string("mds_explain"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
@@ -216,6 +241,9 @@ ngx_http_mds_create_loc_conf(ngx_conf_t *cf)
     mlcf->bounds.state_max = NGX_CONF_UNSET;
     mlcf->bounds.device_ttl = NGX_CONF_UNSET;
     mlcf->state_timeout = NGX_CONF_UNSET_MSEC;
+    mlcf->watch_ping = NGX_CONF_UNSET_MSEC;
+    mlcf->watch_retry = NGX_CONF_UNSET_MSEC;
+    mlcf->watch_max = NGX_CONF_UNSET;
 
     return mlcf;
 }
@@ -234,6 +262,12 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              NGX_CONF_UNSET);
     ngx_conf_merge_msec_value(conf->state_timeout, prev->state_timeout,
                               NGX_HTTP_MDS_STATE_TIMEOUT);
+    ngx_conf_merge_msec_value(conf->watch_ping, prev->watch_ping,
+                              NGX_HTTP_MDS_WATCH_PING);
+    ngx_conf_merge_msec_value(conf->watch_retry, prev->watch_retry,
+                              NGX_HTTP_MDS_WATCH_RETRY);
+    ngx_conf_merge_value(conf->watch_max, prev->watch_max,
+                         NGX_HTTP_MDS_WATCH_MAX);
 
     if (conf->depot_conf != NULL
         && ngx_http_mds_merge_bounds(cf, &conf->depot_conf->bounds,

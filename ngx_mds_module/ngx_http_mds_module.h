@@ -18,6 +18,7 @@
 
 typedef struct ngx_http_mds_depot_s        ngx_http_mds_depot_t;
 typedef struct ngx_http_mds_endpoint_s     ngx_http_mds_endpoint_t;
+typedef struct ngx_http_mds_watch_set_s    ngx_http_mds_watch_set_t;
 typedef struct ngx_http_mds_body_reading_s ngx_http_mds_body_reading_t;
 
 /* Limits of a depot's state; NGX_CONF_UNSET: not configured. */
@@ -67,6 +68,9 @@ typedef struct {
     ngx_array_t               *attributes; /* of ngx_http_mds_attribute_t */
     ngx_http_mds_bounds_t      bounds;     /* of the depot */
     ngx_msec_t                 state_timeout;
+    ngx_msec_t                 watch_ping;
+    ngx_msec_t                 watch_retry;
+    ngx_int_t                  watch_max; /* in a worker */
 
     ngx_http_mds_endpoint_t *endpoint; /* mds_check, ...; NULL: none */
     ngx_http_mds_resource_t *resource; /* mds_resource; NULL: none */
@@ -89,6 +93,8 @@ typedef struct {
     ngx_str_t resources; /* of a batch, once they have been counted */
 
     ngx_http_mds_body_reading_t *reading; /* of the body */
+
+    struct ngx_http_mds_watcher_s *watcher; /* of mds_watch; NULL: none */
 
     uint64_t             began_ns;    /* of a check; 0: it is not measured */
     struct mds_series_s *file_series; /* of the file that is sent; or NULL */

@@ -219,13 +219,14 @@ mds_catalog_app(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
         return mds_catalog_miss_status(catalog, err);
     }
 
-    if (value.len != sizeof(*record)) {
+    if (!mds_app_record_fits(value.len)) {
         return mds_fail(err, MDS_DAMAGED,
                         "catalog %" PRIu64 ": app %.*s: not its record",
                         catalog->meta.serial, MDS_STR(app));
     }
 
-    memcpy(record, value.data, sizeof(*record));
+    *record = (mds_app_record_t){ .serial = catalog->meta.serial };
+    memcpy(record, value.data, value.len);
     return MDS_OK;
 }
 

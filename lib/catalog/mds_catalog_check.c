@@ -143,7 +143,7 @@ static mds_status_t
 mds_layer_check_app(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
                     mds_error_t *err)
 {
-    return value.len == sizeof(mds_app_record_t)
+    return mds_app_record_fits(value.len)
                ? MDS_OK
                : mds_layer_fail(check, key, "not its record", err);
 }

@@ -232,7 +232,19 @@ typedef struct MDS_PACKED {
     uint32_t tag;
     uint32_t poll_after_s;
     uint32_t poll_jitter_s;
+    uint32_t push_spread_s; /* over which a change reaches those that watch */
+    uint64_t serial;        /* of the app's last change */
 } mds_app_record_t;
+
+/* Older generations store an app without the last two members. */
+#define MDS_APP_RECORD_OLD_BYTES offsetof(mds_app_record_t, push_spread_s)
+
+/* Returns whether the length is that of an app's record. */
+static inline bool
+mds_app_record_fits(size_t len)
+{
+    return len == sizeof(mds_app_record_t) || len == MDS_APP_RECORD_OLD_BYTES;
+}
 
 /* Sizes of the items of the tables; here, so that they are constants. */
 static const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {

@@ -12,6 +12,7 @@
 #include "document/mds_model_check.h"
 
 #define MDS_POLL_MAX_S (30 * 24 * 3600)
+#define MDS_PUSH_SPREAD_MAX_S 3600
 
 void
 mds_read_text(mds_reader_t *r, const mds_json_t *json, size_t max, void *dest)
@@ -121,10 +122,19 @@ mds_read_seconds(mds_reader_t *r, const mds_json_t *json, void *dest)
         = (uint32_t) mds_read_integer(r, json, 0, MDS_POLL_MAX_S);
 }
 
+static void
+mds_read_spread(mds_reader_t *r, const mds_json_t *json, void *dest)
+{
+    *(uint32_t *) dest
+        = (uint32_t) mds_read_integer(r, json, 0, MDS_PUSH_SPREAD_MAX_S);
+}
+
 static const mds_field_t mds_poll_fields[] = {
     { "after_s", mds_read_seconds, offsetof(mds_model_t, poll_after_s),
       "the seconds between two polls" },
     { "jitter_s", mds_read_seconds, offsetof(mds_model_t, poll_jitter_s),
+      NULL },
+    { "push_spread_s", mds_read_spread, offsetof(mds_model_t, push_spread_s),
       NULL },
 };
 

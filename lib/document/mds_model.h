@@ -135,6 +135,7 @@ typedef struct {
     mds_str_t      app;
     uint32_t       poll_after_s; /* 0: none asked for */
     uint32_t       poll_jitter_s;
+    uint32_t       push_spread_s;
     mds_strs_t     full_channels; /* those with "delta": false */
     mds_list_t    *lists;
     size_t         list_count;

@@ -161,12 +161,14 @@ mds_build_lists(mds_build_run_t *run, const mds_model_t *model,
     return status;
 }
 
+/* Builds what the model has; serial is that of the app's last change. */
 static mds_status_t
-mds_build_model(mds_build_run_t *run, const mds_model_t *model,
+mds_build_model(mds_build_run_t *run, const mds_model_t *model, uint64_t serial,
                 mds_error_t *err)
 {
     mds_app_record_t record
-        = { MDS_APP_TAG, model->poll_after_s, model->poll_jitter_s };
+        = { MDS_APP_TAG, model->poll_after_s, model->poll_jitter_s,
+            model->push_spread_s, serial };
     mds_status_t status;
 
     mds_generation_app(run->generation, model->app, &record);
@@ -195,7 +197,10 @@ mds_build_from_journal(mds_build_run_t *run, mds_str_t app, mds_error_t *err)
                == MDS_OK)
     {
         run->signing.signer = mds_app_signer(state, run->key);
-        status = mds_build_model(run, model, err);
+        status
+            = mds_build_model(run, model,
+                              (uint64_t) mds_json_get_integer(state, "serial"),
+                              err);
     }
 
     mds_model_free(model);
@@ -259,8 +264,6 @@ static mds_status_t
 mds_build_extent(mds_build_run_t *run, const mds_model_t *model,
                  mds_error_t *err)
 {
-    mds_status_t status;
-
     mds_build_replace_resources(run, model, run->extent);
     mds_build_replace_lists(run, model, run->extent, run->before);
 
@@ -268,9 +271,7 @@ mds_build_extent(mds_build_run_t *run, const mds_model_t *model,
         return mds_fail_memory(err);
     }
 
-    status = mds_build_lists(run, model, err);
-
-    return status == MDS_OK ? mds_compile(&run->compile, model, err) : status;
+    return mds_build_model(run, model, run->signing.serial, err);
 }
 
 /* Builds the app of the model, or, without one, all apps. */
@@ -288,7 +289,9 @@ mds_build_apps(mds_build_run_t *run, const mds_model_t *model, mds_error_t *err)
 
     mds_generation_replace_app(run->generation, model->app);
 
-    return model->removed ? MDS_OK : mds_build_model(run, model, err);
+    return model->removed
+               ? MDS_OK
+               : mds_build_model(run, model, run->signing.serial, err);
 }
 
 static mds_status_t

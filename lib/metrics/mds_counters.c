@@ -207,6 +207,8 @@ mds_counters_take(int64_t *owner, int64_t pid, bool (*is_alive)(int64_t pid))
 static void
 mds_slot_clear_gauges(mds_counter_slot_t *slot)
 {
+    slot->fixed.watchers = 0;
+
     for (uint32_t i = 0; i < slot->count; i++) {
         mds_series_t *series = mds_slot_series(slot, i);
 

@@ -33,6 +33,7 @@
     ROW(CONFIG, "config")                                                      \
     ROW(MESSAGES, "messages")                                                  \
     ROW(FILES, "files")                                                        \
+    ROW(WATCH, "watch")                                                        \
     ROW(EXPLAIN, "explain")                                                    \
     ROW(STATUS, "status")
 
@@ -93,6 +94,7 @@ typedef struct {
     uint64_t        responses[MDS_ENDPOINT_COUNT][MDS_HTTP_STATUS_COUNT];
     mds_histogram_t checks;  /* time of checks by GET */
     mds_histogram_t commits; /* time of writes of the state */
+    uint64_t        watchers; /* that are connected now */
 } mds_fixed_counters_t;
 
 typedef struct mds_counter_zone_s mds_counter_zone_t;

@@ -124,6 +124,8 @@ mds_sum_count(const mds_counter_zone_t *zone, uint32_t *counts,
 
         if (__atomic_load_n(&slot->pid, __ATOMIC_RELAXED) != 0) {
             totals->slots_used++;
+            totals->fixed.watchers
+                += mds_counter_get(&mds_counters_fixed(slot)->watchers);
         }
     }
 

@@ -283,6 +283,7 @@ mds_overview_write_json(const mds_overview_t *overview, mds_writer_t *writer)
         mds_write_responses(&overview->totals, writer);
         mds_write_histogram(&fixed->checks, ",\"checks\":", writer);
         mds_write_histogram(&fixed->commits, ",\"commits\":", writer);
+        mds_writer_number(writer, ",\"watchers\":", fixed->watchers);
         mds_write_history(overview, writer);
         mds_write_changes(overview, writer);
     }

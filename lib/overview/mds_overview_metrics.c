@@ -358,6 +358,10 @@ mds_overview_write_metrics(const mds_overview_t *overview, bool openmetrics,
         mds_write_histogram(&m, "mds_commit_duration_seconds",
                             "Time of a group commit of the state.",
                             &overview->totals.fixed.commits);
+        mds_family(&m, "mds_watchers", "gauge", NULL,
+                   "Devices that are connected to mds_watch.");
+        mds_sample(&m, "");
+        mds_value(&m, " ", overview->totals.fixed.watchers);
         mds_write_counting(&m);
     }
 

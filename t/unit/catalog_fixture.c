@@ -253,7 +253,8 @@ static void
 fixture_add_model(mds_model_t *model)
 {
     mds_app_record_t app
-        = { MDS_APP_TAG, model->poll_after_s, model->poll_jitter_s };
+        = { MDS_APP_TAG, model->poll_after_s, model->poll_jitter_s,
+            model->push_spread_s, 1 };
     fixture_t shelf
         = { { fixture_size, fixture_find_delta, fixture_sign, fixture_emit }, NULL };
     mds_error_t err;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "request/mds_request.h"
+#include "request/mds_request_pack.h"
 
 #define A32 "aaaaaaaabbbbbbbbccccccccdddddddd"
 
@@ -408,6 +409,49 @@ test_validated(void **state)
     }
 }
 
+/* A request that was packed and unpacked is the same, without what is absent. */
+static void
+test_packed(void **state)
+{
+    const char    query[] = "app=shop&kind=&device=d1&color=red&version=1.0";
+    mds_request_t request, again;
+    char         *buffer, *packed;
+    size_t        bytes;
+
+    (void) state;
+    mds_request_init(&request);
+    assert_int_equal(mds_request_set_trusted(&request, mds_str("user"),
+                                             mds_str("alice"), &err),
+                     MDS_OK);
+    buffer = malloc(sizeof(query));
+    assert_int_equal(mds_request_parse(&request, mds_str_of(query), buffer,
+                                       &err),
+                     MDS_OK);
+
+    bytes = mds_request_pack_bytes(&request);
+    packed = malloc(bytes);
+    mds_request_pack(&request, packed);
+    mds_request_unpack(&again, (mds_str_t){ bytes, packed });
+
+    assert_int_equal(again.count, request.count - 1);
+    assert_int_equal(again.known[MDS_ATTR_KIND], 0);
+    assert_false(again.may_admit);
+
+    for (size_t i = 0; i < request.count; i++) {
+        mds_attribute_t *attribute = &request.attributes[i];
+        mds_str_t        value = mds_request_get(&again, attribute->name);
+
+        assert_true(mds_str_eq(value, attribute->value));
+    }
+
+    assert_true(again.attributes[0].trusted);
+    assert_false(again.attributes[1].trusted);
+    assert_true(mds_str_eq(mds_request_attr(&again, MDS_ATTR_USER),
+                           mds_str("alice")));
+    free(packed);
+    free(buffer);
+}
+
 int
 main(void)
 {
@@ -416,6 +460,7 @@ main(void)
         cmocka_unit_test(test_decoded),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_fix_refuses), cmocka_unit_test(test_validated),
+        cmocka_unit_test(test_packed),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
