@@ -117,18 +117,19 @@ mds_read_window(mds_overview_reading_t *reading, const mds_record_t *record,
 
 static mds_str_t
 mds_read_platforms(const mds_overview_reading_t *reading,
-                   const mds_record_t *record, mds_range_t platforms, bool *ok)
+                   const mds_record_t *record, mds_range_t platforms,
+                   mds_writer_t *shared, bool *ok)
 {
-    mds_writer_t writer = { .alloc = reading->alloc };
+    shared->len = 0;
 
     for (uint32_t i = 0; i < platforms.count && i < 16; i++) {
-        mds_writer_words(&writer, i > 0 ? ", " : "");
-        mds_writer_add(&writer, mds_record_text(record, platforms.first + i));
+        mds_writer_words(shared, i > 0 ? ", " : "");
+        mds_writer_add(shared, mds_record_text(record, platforms.first + i));
     }
 
-    *ok = *ok && !writer.failed;
+    *ok = *ok && !shared->failed;
 
-    return mds_writer_str(&writer);
+    return mds_overview_copy(reading->alloc, mds_writer_str(shared), ok);
 }
 
 static mds_str_t
@@ -164,9 +165,7 @@ mds_overview_read_release(mds_overview_reading_t     *reading,
         = mds_overview_copy(reading->alloc,
                             mds_record_bytes(record, from->version), &ok),
         .platforms
-        = from->platforms.count == 0
-              ? mds_null_str
-              : mds_read_platforms(reading, record, from->platforms, &ok),
+        = mds_read_platforms(reading, record, from->platforms, shared, &ok),
         .audience = mds_read_audience(reading, record, from, shared, &ok),
         .state = (mds_release_state_t) from->state,
         .start_ms = from->start_ms,
