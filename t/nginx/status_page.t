@@ -62,6 +62,21 @@ like($r->header('Content-Security-Policy'), qr/^default-src 'none'; script-src '
 is($r->header('X-Content-Type-Options'), 'nosniff', 'its type is not guessed');
 unlike($r->body, qr{(?:src|href)="?(?:https?:)?//}, 'it loads nothing from elsewhere');
 
+my $quoted = MDS->new;
+$quoted->depot;
+$quoted->start(<<'EOC');
+mds_depot %DEPOT%;
+server {
+    listen %LISTEN%;
+    location = /mds/status { mds_status; }
+    location = '/mds/"><img src=x>&' { mds_explain; }
+}
+EOC
+like($quoted->get('/mds/status?format=html')->body,
+    qr{<form id="explain" action="/mds/&quot;&gt;&lt;img src=x&gt;&amp;">},
+    'the place of mds_explain, as the value of an attribute');
+$quoted->stop;
+
 my $b = Browser->new(dir => $t->dir);
 SKIP: {
     skip 'chromium is not installed', 1 if !$b;
@@ -116,6 +131,17 @@ SKIP: {
         f.version.value = "latest"; f.requestSubmit(); })()');
     ok($b->wait_for('/version/.test(document.querySelector("#answer .no").textContent)'),
         '... and a mistake is shown');
+    $b->value('(() => { window.fetch = async () => new Response("<html>", { status: 502 });
+        document.getElementById("explain").requestSubmit(); })()');
+    ok($b->wait_for('/status 502/.test(document.querySelector("#answer .no").textContent)'),
+        '... and the status of an answer that is no JSON');
+
+    # An edge that takes its time.
+    $b->open($url);
+    $b->wait_for('document.querySelectorAll(".release").length === 3');
+    is($b->value('(() => { let asked = 0; window.fetch = () => { asked++; return new Promise(() => 0); };
+        for (let i = 0; i < 3; i++) document.dispatchEvent(new Event("visibilitychange"));
+        return asked; })()'), 1, 'it asks again when it has its answer');
 
     # Without JavaScript.
     $b->open($url, script => 0);
