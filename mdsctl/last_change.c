@@ -13,7 +13,8 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
            mds_json_t **since)
 {
     mds_json_t  *entry;
-    mds_status_t status = mds_journal_find_entry(journal, serial, err, &entry);
+    mds_status_t status
+        = mds_journal_find_entry_head(journal, serial, err, &entry);
 
     *since = NULL;
 
@@ -30,36 +31,35 @@ read_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
 }
 
 mds_status_t
-mdsctl_last_change_add(mds_loader_t *loader, const mds_json_t *state,
-                       mds_json_t *releases, mds_error_t *err)
+mdsctl_last_change_set(mdsctl_last_change_t *last, mds_json_t *release,
+                       uint64_t serial, mds_error_t *err)
 {
-    const mds_json_t *serials = mds_json_get(state, "since");
-    mds_json_t       *since = NULL;
-    uint64_t          known = 0;
-    mds_status_t      status = MDS_OK;
+    mds_status_t status;
 
-    /* A document may change many releases at once: the entry is read once. */
-    for (size_t i = 0; status == MDS_OK && i < mds_json_size(releases); i++) {
-        mds_json_t *release = mds_json_at(releases, i);
-        uint64_t    serial = (uint64_t) mds_json_integer(
-               mds_json_find(serials, mds_json_get_string(release, "id")));
+    if (serial != last->serial) {
+        mdsctl_last_change_free(last);
+        status = read_entry(last->journal, serial, err, &last->since);
 
-        if (serial != known) {
-            mds_json_release(since);
-            status
-                = read_entry(mds_loader_journal(loader), serial, err, &since);
-            known = serial;
+        if (status != MDS_OK) {
+            return status;
         }
 
-        if (status == MDS_OK && serial > 0 && since != NULL) {
-            status = mds_json_done(mds_json_set(release, "since",
-                                                mds_json_copy(since)),
-                                   err);
-        }
+        last->serial = serial;
     }
 
-    mds_json_release(since);
-    return status;
+    return last->since == NULL
+               ? MDS_OK
+               : mds_json_done(mds_json_set(release, "since",
+                                            mds_json_copy(last->since)),
+                               err);
+}
+
+void
+mdsctl_last_change_free(mdsctl_last_change_t *last)
+{
+    mds_json_release(last->since);
+    last->since = NULL;
+    last->serial = 0;
 }
 
 static void

@@ -131,12 +131,6 @@ mds_journal_copy(mds_journal_t *journal, int fd, mds_error_t *err)
     return mds_lmdb_copy(journal->lmdb, fd, err);
 }
 
-static mds_str_t
-mds_bytes(const void *data, size_t len)
-{
-    return (mds_str_t){ len, data };
-}
-
 /* --- records of a fixed size */
 
 /* Copies a record. False: it is not there, or is of another size. */
@@ -275,9 +269,9 @@ mds_journal_delete_delta(mds_journal_t *journal, const mds_sha256_t *from,
                     mds_bytes(&key, sizeof(key)));
 }
 
-/* --- states of apps, and entries of the log */
+/* --- states of apps */
 
-static mds_status_t
+mds_status_t
 mds_journal_get_json(mds_journal_t *journal, unsigned table, mds_str_t key,
                      mds_error_t *err, mds_json_t **json)
 {
@@ -292,7 +286,7 @@ mds_journal_get_json(mds_journal_t *journal, unsigned table, mds_str_t key,
     return mds_json_parse(text, "journal", err, json);
 }
 
-static mds_status_t
+mds_status_t
 mds_journal_put_json(mds_journal_t *journal, unsigned table, mds_str_t key,
                      const mds_json_t *json, mds_error_t *err)
 {
@@ -391,42 +385,6 @@ mds_journal_remove_app(mds_journal_t *journal, mds_str_t app,
     mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_APPS, app);
 
     return mds_journal_put_json(journal, MDS_JOURNAL_REMOVED, app, state, err);
-}
-
-mds_status_t
-mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
-                      mds_json_t **entry)
-{
-    uint8_t key[8];
-
-    mds_store_be64(key, serial);
-    return mds_journal_get_json(journal, MDS_JOURNAL_LOG,
-                                mds_bytes(key, sizeof(key)), err, entry);
-}
-
-mds_status_t
-mds_journal_find_entry(mds_journal_t *journal, uint64_t serial,
-                       mds_error_t *err, mds_json_t **entry)
-{
-    mds_status_t status = mds_journal_get_entry(journal, serial, err, entry);
-
-    if (status == MDS_NOT_FOUND) {
-        *entry = NULL;
-        return MDS_OK;
-    }
-
-    return status;
-}
-
-mds_status_t
-mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
-                      const mds_json_t *entry, mds_error_t *err)
-{
-    uint8_t key[8];
-
-    mds_store_be64(key, serial);
-    return mds_journal_put_json(journal, MDS_JOURNAL_LOG,
-                                mds_bytes(key, sizeof(key)), entry, err);
 }
 
 /* --- visits */

@@ -95,6 +95,11 @@ mds_status_t
 mds_journal_find_entry(mds_journal_t *journal, uint64_t serial,
                        mds_error_t *err, mds_json_t **entry) MDS_MUST_CHECK;
 
+/* The same without "changes", of which there may be 100,000. */
+mds_status_t mds_journal_find_entry_head(mds_journal_t *journal,
+                                         uint64_t serial, mds_error_t *err,
+                                         mds_json_t **entry) MDS_MUST_CHECK;
+
 /* Puts the head of an app's state. */
 mds_status_t
 mds_journal_put_app(mds_journal_t *journal, mds_str_t app,

@@ -33,6 +33,20 @@ mds_status_t
 mds_journal_end_visit(mds_journal_t *journal, mds_lmdb_cursor_t *cursor,
                       mds_status_t status, mds_error_t *err) MDS_MUST_CHECK;
 
+static inline mds_str_t
+mds_bytes(const void *data, size_t len)
+{
+    return (mds_str_t){ len, data };
+}
+
+/* Gets a record that is JSON, a new reference. MDS_NOT_FOUND: there is none. */
+mds_status_t
+mds_journal_get_json(mds_journal_t *journal, unsigned table, mds_str_t key,
+                     mds_error_t *err, mds_json_t **json) MDS_MUST_CHECK;
+mds_status_t
+mds_journal_put_json(mds_journal_t *journal, unsigned table, mds_str_t key,
+                     const mds_json_t *json, mds_error_t *err) MDS_MUST_CHECK;
+
 /* --- keys of parts and of the index (mds_journal_parts.h) */
 
 typedef struct {

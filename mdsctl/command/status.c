@@ -1,5 +1,5 @@
 /* status: shows what is in force, and how many devices each window has
- * admitted. */
+ * admitted. Each release is printed as soon as it is read. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,8 +8,9 @@
 #include "change.h"
 #include "command/state_size.h"
 #include "document/mds_document.h"
+#include "json_output.h"
 #include "last_change.h"
-#include "loader/mds_app_state.h"
+#include "loader/mds_app_parts.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 
@@ -21,12 +22,13 @@ word(const mds_json_t *object, const char *key, const char *otherwise)
     return s.len > 0 ? s : mds_str_of(otherwise);
 }
 
-/* Everything is gathered first, and printed as text or JSON afterwards. */
 typedef struct {
-    mds_loader_t *loader;
-    mds_state_t  *state; /* NULL: it cannot be read */
-    mds_json_t   *state_size;
-    mds_json_t   *apps;
+    mds_loader_t        *loader;
+    mds_state_t         *state;
+    mds_str_t            app; /* whose releases are printed */
+    mdsctl_last_change_t last;
+    mdsctl_json_output_t out;
+    bool                 json;
 } status_t;
 
 /* Sets "closed" and "closed_at" of a window that is closed. */
@@ -73,9 +75,9 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
 
 /* Sets "window" of a release: how many it has admitted, of how many. */
 static mds_status_t
-set_window(const status_t *status, mds_str_t app, mds_json_t *release,
-           mds_error_t *err)
+set_window(const status_t *status, mds_json_t *release, mds_error_t *err)
 {
+    mds_str_t         app = status->app;
     const mds_json_t *window
         = mds_json_get(mds_json_get(release, "audience"), "window");
     char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
@@ -85,7 +87,7 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
     mds_json_t  *facts;
     mds_status_t code;
 
-    if (window == NULL || status->state == NULL) {
+    if (window == NULL) {
         return MDS_OK;
     }
 
@@ -108,115 +110,6 @@ set_window(const status_t *status, mds_str_t app, mds_json_t *release,
     }
 
     return mds_json_done(mds_json_set(release, "window", facts), err);
-}
-
-/* Returns the document's releases, with the members that it leaves out. */
-static mds_json_t *
-release_facts(const status_t *status, const mds_json_t *state_of,
-              mds_error_t *err)
-{
-    const mds_json_t *document = mds_json_get(state_of, "document");
-    mds_str_t         app = word(document, "app", "");
-    mds_json_t *releases = mds_json_copy(mds_json_get(document, "releases"));
-
-    if (releases == NULL) {
-        releases = mds_json_array_new();
-    }
-
-    mds_fail_memory(err);
-
-    for (size_t i = 0; i < mds_json_size(releases); i++) {
-        mds_json_t *release = mds_json_at(releases, i);
-        mds_str_t   state = word(release, "state", "running");
-
-        if (mds_json_set_str(release, "state", state) != MDS_OK
-            || set_window(status, app, release, err) != MDS_OK)
-        {
-            mds_json_release(releases);
-            return NULL;
-        }
-    }
-
-    if (mdsctl_last_change_add(status->loader, state_of, releases, err)
-        != MDS_OK) {
-        mds_json_release(releases);
-        return NULL;
-    }
-
-    return releases;
-}
-
-static mds_json_t *
-app_facts(const status_t *status, const mds_json_t *state, mds_error_t *err)
-{
-    const mds_json_t *document = mds_json_get(state, "document");
-    mds_json_t       *key = mds_json_get(state, "key");
-    mds_json_t       *releases = release_facts(status, state, err);
-    mds_json_t       *facts;
-
-    if (releases == NULL) {
-        return NULL;
-    }
-
-    facts = mds_json_pack(
-        "{s:o, s:o, s:o, s:I, s:I, s:o}", "app",
-        mds_json_string_new(word(document, "app", "")), "serial",
-        mds_json_copy(mds_json_get(state, "serial")), "keyid",
-        key != NULL ? mds_json_copy(key) : mds_json_null_new(), "packages",
-        (int64_t) mds_json_size(mds_json_get(document, "packages")), "lists",
-        (int64_t) mds_json_size(mds_json_get(document, "lists")), "releases",
-        releases);
-
-    if (facts == NULL) {
-        mds_fail_memory(err);
-    }
-
-    return facts;
-}
-
-static mds_status_t
-status_app(void *data, mds_str_t app, mds_error_t *err)
-{
-    status_t    *status = data;
-    mds_json_t  *state;
-    mds_json_t  *facts;
-    mds_status_t code
-        = mds_app_state_get_whole(mds_loader_journal(status->loader), app, err,
-                                  &state);
-
-    if (code == MDS_NOT_FOUND) {
-        return mds_loader_check_app(status->loader, app, MDS_NEW_APP_NEVER,
-                                    err);
-    }
-
-    if (code != MDS_OK) {
-        return code;
-    }
-
-    facts = app_facts(status, state, err);
-    mds_json_release(state);
-
-    return facts == NULL
-               ? err->status
-               : mds_json_done(mds_json_append(status->apps, facts), err);
-}
-
-static mds_status_t
-status_apps(status_t *status, const char *app, mds_error_t *err)
-{
-    mds_journal_t *journal = mds_loader_journal(status->loader);
-    mds_status_t   code = mds_journal_read(journal, err);
-
-    if (code != MDS_OK) {
-        return code;
-    }
-
-    code = app != NULL
-               ? status_app(status, mds_str_of(app), err)
-               : mds_journal_visit_apps(journal, status_app, status, err);
-
-    mds_journal_abort(journal);
-    return code;
 }
 
 static void
@@ -267,44 +160,182 @@ print_release(const mds_json_t *release)
     mdsctl_last_change_print(release);
 }
 
-static void
-print_apps(const mds_json_t *apps)
+/* Sets the members that the document leaves out, and prints the release. */
+static mds_status_t
+status_release(void *data, mds_json_t *release, uint64_t since,
+               mds_error_t *err)
 {
-    for (size_t i = 0; i < mds_json_size(apps); i++) {
-        const mds_json_t *app = mds_json_at(apps, i);
-        const mds_json_t *releases = mds_json_get(app, "releases");
-        mds_str_t         keyid = word(app, "keyid", "");
+    status_t    *status = data;
+    mds_status_t code
+        = mds_json_done(mds_json_set_str(release, "state",
+                                         word(release, "state", "running")),
+                        err);
 
-        printf("%.*s: serial %" PRId64 ", %" PRId64 " packages, %" PRId64
-               " lists, %zu releases%s%.*s\n",
-               MDS_STR(word(app, "app", "")),
-               mds_json_get_integer(app, "serial"),
-               mds_json_get_integer(app, "packages"),
-               mds_json_get_integer(app, "lists"), mds_json_size(releases),
-               keyid.len > 0 ? ", key " : "", MDS_STR(keyid));
-
-        for (size_t k = 0; k < mds_json_size(releases); k++) {
-            print_release(mds_json_at(releases, k));
-        }
+    if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
+        || (code = mdsctl_last_change_set(&status->last, release, since, err))
+               != MDS_OK)
+    {
+        return code;
     }
+
+    if (!status->json) {
+        print_release(release);
+        return MDS_OK;
+    }
+
+    mdsctl_json_value(&status->out, NULL, mds_json_retain(release));
+    return mds_json_done(status->out.status, err);
 }
 
-static int
-print_status(const mdsctl_t *ctl, const status_t *status)
+/* Prints what is in front of an app's releases. */
+static void
+print_app_text(const mds_app_parts_t *parts)
 {
-    uint64_t serial = mds_loader_serial(status->loader);
+    mds_str_t keyid = word(parts->head, "key", "");
 
-    if (!ctl->json) {
-        printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
-        mdsctl_state_size_print(status->state_size);
-        print_apps(status->apps);
-        return MDSCTL_DONE;
+    printf("%.*s: serial %" PRId64 ", %" PRIu64 " packages, %" PRIu64
+           " lists, %" PRIu64 " releases%s%.*s\n",
+           MDS_STR(word(mds_json_get(parts->head, "document"), "app", "")),
+           mds_json_get_integer(parts->head, "serial"),
+           mds_app_parts_count(parts, "packages"),
+           mds_app_parts_count(parts, "lists"),
+           mds_app_parts_count(parts, "releases"),
+           keyid.len > 0 ? ", key " : "", MDS_STR(keyid));
+}
+
+static mds_json_t *
+count_of(const mds_app_parts_t *parts, const char *key)
+{
+    return mds_json_integer_new((int64_t) mds_app_parts_count(parts, key));
+}
+
+static void
+print_app_json(mdsctl_json_output_t *out, const mds_app_parts_t *parts)
+{
+    const mds_json_t *head = parts->head;
+    const mds_json_t *key = mds_json_get(head, "key");
+
+    mdsctl_json_begin(out, NULL, '{');
+    mdsctl_json_value(out, "app",
+                      mds_json_string_new(
+                          word(mds_json_get(head, "document"), "app", "")));
+    mdsctl_json_value(out, "serial",
+                      mds_json_copy(mds_json_get(head, "serial")));
+    mdsctl_json_value(out, "keyid",
+                      key != NULL ? mds_json_copy(key) : mds_json_null_new());
+    mdsctl_json_value(out, "packages", count_of(parts, "packages"));
+    mdsctl_json_value(out, "lists", count_of(parts, "lists"));
+    mdsctl_json_begin(out, "releases", '[');
+}
+
+static mds_status_t
+status_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    status_t       *status = data;
+    mds_app_parts_t parts;
+    mds_status_t    code
+        = mds_app_parts_open(&parts, status->last.journal, app, err);
+
+    if (code != MDS_OK) {
+        return code;
     }
 
-    return mdsctl_print(mds_json_pack("{s:I, s:o, s:o}", "serial",
-                                      (int64_t) serial, "state",
-                                      mds_json_retain(status->state_size),
-                                      "apps", mds_json_retain(status->apps)));
+    status->app = app;
+
+    if (status->json) {
+        print_app_json(&status->out, &parts);
+    } else {
+        print_app_text(&parts);
+    }
+
+    code = mds_app_parts_visit(&parts, MDS_PART_RELEASE, status_release, status,
+                               err);
+    mds_app_parts_close(&parts);
+
+    if (code == MDS_OK && status->json) {
+        mdsctl_json_end(&status->out);
+        mdsctl_json_end(&status->out);
+    }
+
+    return code;
+}
+
+/* Prints what is in front of the apps. The first lines are there at once. */
+static mds_status_t
+print_head(const mdsctl_t *ctl, status_t *status, mds_error_t *err)
+{
+    uint64_t    serial = mds_loader_serial(status->loader);
+    mds_json_t *size = mdsctl_state_size(ctl->depot, status->state);
+
+    if (size == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    if (ctl->json) {
+        mdsctl_json_begin(&status->out, NULL, '{');
+        mdsctl_json_value(&status->out, "serial",
+                          mds_json_integer_new((int64_t) serial));
+        mdsctl_json_value(&status->out, "state", size);
+        mdsctl_json_begin(&status->out, "apps", '[');
+
+    } else {
+        printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
+        mdsctl_state_size_print(size);
+        mds_json_release(size);
+    }
+
+    fflush(stdout);
+    return MDS_OK;
+}
+
+/* Prints one app, or all, within the journal's transaction. */
+static mds_status_t
+status_apps(const mdsctl_t *ctl, status_t *status, const char *app,
+            mds_error_t *err)
+{
+    mds_status_t code = MDS_OK;
+
+    if (app != NULL) {
+        code = mds_loader_check_app(status->loader, mds_str_of(app),
+                                    MDS_NEW_APP_NEVER, err);
+    }
+
+    if (code == MDS_OK) {
+        code = print_head(ctl, status, err);
+    }
+
+    if (code == MDS_OK) {
+        code = app != NULL ? status_app(status, mds_str_of(app), err)
+                           : mds_journal_visit_apps(status->last.journal,
+                                                    status_app, status, err);
+    }
+
+    if (code == MDS_OK && status->json) {
+        mdsctl_json_end(&status->out);
+        mdsctl_json_end(&status->out);
+        code = mds_json_done(status->out.status, err);
+    }
+
+    mdsctl_last_change_free(&status->last);
+    return code;
+}
+
+static mds_status_t
+print_status(const mdsctl_t *ctl, status_t *status, const char *app,
+             mds_error_t *err)
+{
+    mds_journal_t *journal = mds_loader_journal(status->loader);
+    mds_status_t   code = mds_journal_read(journal, err);
+
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    status->last.journal = journal;
+    code = status_apps(ctl, status, app, err);
+    mds_journal_abort(journal);
+
+    return code;
 }
 
 static int
@@ -318,26 +349,17 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    status.apps = mds_json_array_new();
+    status.json = ctl->json;
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK
-        || mds_state_open(ctl->depot, &err, &status.state) != MDS_OK
-        || mds_state_begin(status.state, &err) != MDS_OK
-        || status_apps(&status, argc > 1 ? argv[1] : NULL, &err) != MDS_OK)
-    {
-        code = mdsctl_fail(&err);
+    code
+        = mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK
+                  || mds_state_open(ctl->depot, &err, &status.state) != MDS_OK
+                  || mds_state_begin(status.state, &err) != MDS_OK
+                  || print_status(ctl, &status, argc > 1 ? argv[1] : NULL, &err)
+                         != MDS_OK
+              ? mdsctl_fail(&err)
+              : MDSCTL_DONE;
 
-    } else if ((status.state_size = mdsctl_state_size(ctl->depot, status.state))
-               == NULL)
-    {
-        code = mdsctl_json_status(MDS_NO_MEMORY);
-
-    } else {
-        code = print_status(ctl, &status);
-    }
-
-    mds_json_release(status.state_size);
-    mds_json_release(status.apps);
     mds_state_close(status.state);
     mds_loader_close(status.loader);
 

@@ -24,7 +24,8 @@ is $kept->{bytes}, $kept->{windows_bytes} + $kept->{devices_bytes},
     'the state is as large as its parts';
 is_deeply [@$kept{qw(devices passed_over max_bytes)}], [0, 0, undef],
     '... no device yet, and no worker has said how large it may be';
-
+like $d->does('--json', 'status'), qr/\A\{\n  "serial": 0,\n  "state": \{\n    "bytes": .*\n  \},\n  "apps": \[\]\n\}\n\z/s,
+    '... indented as all JSON';
 
 for my $app (qw(shop game)) {
     $d->must('publish', $d->put("$app-$_", "$app $_"), '--app', $app,
@@ -58,6 +59,18 @@ is_deeply [map { "$_->{id} $_->{state}" } @{ $shop->{releases} }],
     ['r1 running', 'r2 paused'], 'json: releases';
 is_deeply [map { $_->{app} } @{ $d->asks(qw(status game))->{apps} }], ['game'],
     'json: of one app';
+
+my $text = $d->does(qw(--json status));
+like $text, qr/\A\{\n  "serial": 11,\n  "state": \{\n    "bytes": /,
+    'json: indented';
+like $text, qr/\n  "apps": \[\n    \{\n      "app": "game",\n      "serial": \d+,\n/,
+    '... an app';
+like $text, qr/\n      "lists": 1,\n      "releases": \[\n        \{\n          "/,
+    '... its first release';
+like $text, qr/\n        \},\n        \{\n          "/, '... the next';
+like $text, qr/\n        \}\n      \]\n    \},\n    \{\n      "app": "shop",\n/,
+    '... the next app';
+like $text, qr/\n        \}\n      \]\n    \}\n  \]\n\}\n\z/, '... the end';
 
 # --- since when, by whom, and under which times and rules
 

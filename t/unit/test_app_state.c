@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/mds_app_parts.h"
 #include "loader/mds_loader.h"
 #include "workdir.h"
 
@@ -331,6 +332,95 @@ test_index(void **state)
     mds_json_release(other);
 }
 
+typedef struct {
+    char     text[256];
+    unsigned count;
+} seen_t;
+
+static mds_status_t
+see(void *data, mds_json_t *item, uint64_t since, mds_error_t *err)
+{
+    seen_t *seen = data;
+    size_t  len = strlen(seen->text);
+
+    (void) err;
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s:%u ",
+             MDS_STR(mds_json_get_string(item, "id")), (unsigned) since);
+
+    return ++seen->count == 3 ? MDS_CONFLICT : MDS_OK;
+}
+
+/* Checks what a visit of the releases sees. */
+static void
+check_visit(const char *wanted, uint64_t count, mds_status_t ends)
+{
+    mds_app_parts_t parts;
+    mds_error_t     err;
+    seen_t          seen = { .count = 0 };
+
+    assert_int_equal(mds_journal_read(journal, &err), MDS_OK);
+    assert_int_equal(mds_app_parts_open(&parts, journal, APP, &err), MDS_OK);
+    assert_int_equal(mds_app_parts_count(&parts, "releases"), count);
+    assert_int_equal(mds_app_parts_visit(&parts, MDS_PART_RELEASE, see, &seen,
+                                         &err),
+                     ends);
+    assert_string_equal(seen.text, wanted);
+    mds_app_parts_close(&parts);
+    assert_int_equal(mds_app_parts_open(&parts, journal, mds_str("none"), &err),
+                     MDS_NOT_FOUND);
+    mds_journal_abort(journal);
+}
+
+/* Releases are visited in the order of the document, with their serials. */
+static void
+test_visit(void **state)
+{
+    (void) state;
+    save("{'document': {'app': 'a', 'releases': [{'id': 'x'}, {'id': 'y'}]},"
+         " 'external': {}, 'key': 'k', 'serial': 3}",
+         3);
+    check_visit("x:3 y:3 ", 2, MDS_OK);
+    save("{'document': {'app': 'a', 'releases': [{'id': 'z'}, {'id': 'x'},"
+         " {'id': 'y', 'end': '1'}, {'id': 'w'}]},"
+         " 'external': {}, 'key': 'k', 'serial': 4}",
+         4);
+    check_visit("z:4 x:3 y:4 ", 4, MDS_CONFLICT);
+}
+
+/* An entry of the log is read without its changes; a command that has their
+ * name is none of them. */
+static void
+test_entry_head(void **state)
+{
+    static const char text[]
+        = "{'serial':5,'command':'x\\',\\'changes\\':1','step':true%s}";
+    mds_error_t err;
+    char        whole[256];
+    mds_json_t *entry, *head;
+
+    (void) state;
+    assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
+
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(whole, sizeof(whole), text,
+                 i == 0 ? "" : ",'changes':[{'a':1},{'changes':2}]");
+        entry = parse(whole);
+        assert_int_equal(mds_journal_put_entry(journal, 5, entry, &err),
+                         MDS_OK);
+        mds_json_release(entry);
+        assert_int_equal(mds_journal_find_entry_head(journal, 5, &err, &head),
+                         MDS_OK);
+        snprintf(whole, sizeof(whole), text, "");
+        check_equal(head, whole);
+        mds_json_release(head);
+    }
+
+    assert_int_equal(mds_journal_find_entry_head(journal, 6, &err, &head),
+                     MDS_OK);
+    assert_null(head);
+    mds_journal_abort(journal);
+}
+
 int
 main(void)
 {
@@ -341,6 +431,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_extent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_head, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_entry_head, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, workdir_make, workdir_remove);
