@@ -268,6 +268,31 @@ END
     my $value = eval { $query->('/api/v1/query?query=sum(mds_decisions_total%7Brelease%3D%22two%22%7D)')
         ->{data}{result}[0]{value}[1] };
     is($value, 2, '... and knows the counter');
+
+    # Each expression of the dashboard gives something. Of an alert, that would
+    # be an alert; but its metrics exist.
+    my $dashboard = decode_json($t->read("$MDS::ROOT/docs/grafana.json"));
+    my @targets = map { @{ $_->{targets} } } @{ $dashboard->{panels} };
+    cmp_ok(scalar @targets, '>', 15, 'a dashboard');
+    local $t->{patience} = 30;
+    for my $target (@targets) {
+        my $concrete = $target->{expr} =~ s/\$__rate_interval/1m/gr =~ s/\$instance/.*/gr;
+        my $escaped = $concrete =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger;
+        my $said;
+        $t->wait_for(sub {
+            $said = eval { $query->("/api/v1/query?query=$escaped") };
+            return $said && ($said->{status} ne 'success' || @{ $said->{data}{result} });
+        });
+        ok($said->{status} eq 'success' && @{ $said->{data}{result} }, $concrete);
+        my $labels = eval { $said->{data}{result}[0]{metric} } // {};
+        is_deeply([ grep { !exists $labels->{$_} } $target->{legendFormat} =~ /\{\{(\w+)\}\}/g ],
+            [], '... with the labels of its legend');
+    }
+    my $alerts = $t->read("$MDS::ROOT/docs/alerts.yml");
+    my $given = $t->get('/status?format=prometheus')->body;
+    my %missing = map { $_ => 1 } grep { $given !~ /^$_(?:\{| )/m }
+        map { /\b(mds_[a-z_]+)/g } $alerts =~ /expr: (.*?)\n +(?:for|labels):/gs;
+    is_deeply([ sort keys %missing ], [], 'the metrics of the alerts are given');
     kill 'TERM', $pid;
     waitpid $pid, 0;
 }
