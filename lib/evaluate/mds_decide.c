@@ -9,6 +9,7 @@
 #include "evaluate/mds_installed.h"
 #include "evaluate/mds_offer.h"
 #include "evaluate/mds_user_messages.h"
+#include "state/mds_install_filter.h"
 
 static const mds_release_record_t *
 mds_releases(const mds_record_t *record)
@@ -54,10 +55,33 @@ mds_has_other_release(mds_eval_t *eval)
     return false;
 }
 
+/* Returns the halted release that is as if rolled back, and whose version is
+ * installed; or NULL. */
+static const mds_release_record_t *
+mds_find_halted(mds_eval_t *eval)
+{
+    const mds_record_t      *record = eval->record;
+    const mds_halt_record_t *halt = mds_record_item(record, MDS_TABLE_HALTS, 0);
+    const mds_halt_record_t *end = halt + record->tables[MDS_TABLE_HALTS].count;
+
+    for (; halt < end; halt++) {
+        const mds_release_record_t *release
+            = mds_releases(record) + halt->release;
+
+        if (halt->limit.rollback != 0 && mds_is_installed(eval, release)
+            && mds_eval_is_halted(eval, release))
+        {
+            return release;
+        }
+    }
+
+    return NULL;
+}
+
 /*
- * Returns the release that was rolled back, and whose version is installed;
- * NULL if there is none, or if another release of the version holds for the
- * device.
+ * Returns the release that was rolled back, or is as if, and whose version is
+ * installed; NULL if there is none, or if another release of the version holds
+ * for the device.
  */
 static const mds_release_record_t *
 mds_find_rolled_back(mds_eval_t *eval)
@@ -65,21 +89,27 @@ mds_find_rolled_back(mds_eval_t *eval)
     const mds_record_t         *record = eval->record;
     const mds_release_record_t *release = mds_releases(record);
     const mds_release_record_t *end = mds_releases_end(record);
+    const mds_release_record_t *halted;
 
     if (eval->installed.len == 0) {
         return NULL;
     }
 
     for (; release < end; release++) {
-
         if (release->state == MDS_RELEASE_ROLLED_BACK
             && mds_is_installed(eval, release))
         {
-            return mds_has_other_release(eval) ? NULL : release;
+            break;
         }
     }
 
-    return NULL;
+    halted = mds_find_halted(eval);
+
+    if (halted != NULL && halted < release) {
+        release = halted;
+    }
+
+    return release < end && !mds_has_other_release(eval) ? release : NULL;
 }
 
 /* Returns whether the device would install the release's version; sets the
@@ -108,10 +138,12 @@ mds_set_pending(const mds_eval_t *eval, const mds_release_record_t *release,
 
 /*
  * Returns the first release that holds, in order of choice, or NULL. A window
- * admits only devices that then install.
+ * admits only devices that then install. *halted is set to the first release
+ * before it that would hold if it were not halted.
  */
 static const mds_release_record_t *
-mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
+mds_choose(mds_eval_t *eval, bool rolled_back,
+           const mds_release_record_t **halted, mds_decision_t *decision)
 {
     const mds_record_t         *record = eval->record;
     const mds_release_record_t *release = mds_releases(record);
@@ -134,6 +166,7 @@ mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
             found = true;
             chosen = release;
             decision->reason = why;
+            *halted = eval->halted;
 
             if (eval->pending) {
                 mds_set_pending(eval, release, decision);
@@ -143,6 +176,10 @@ mds_choose(mds_eval_t *eval, bool rolled_back, mds_decision_t *decision)
         if (eval->trace == NULL) {
             break;
         }
+    }
+
+    if (!found) {
+        *halted = eval->halted;
     }
 
     return chosen;
@@ -219,7 +256,9 @@ mds_decide_rollback(mds_eval_t *eval, const mds_release_record_t *rolled_back,
 
     mds_set_release(eval->record, rolled_back, decision);
     mds_set_answer(eval->record, &answer, MDS_ACTION_ROLLBACK, decision);
-    decision->reason = MDS_REASON_ROLLED_BACK;
+    decision->reason = rolled_back->state == MDS_RELEASE_ROLLED_BACK
+                           ? MDS_REASON_ROLLED_BACK
+                           : MDS_REASON_HALTED;
     decision->version = target == NULL
                             ? mds_null_str
                             : mds_record_bytes(eval->record, target->version);
@@ -252,7 +291,53 @@ mds_decide_message(mds_eval_t *eval, mds_decision_t *decision)
     decision->version = mds_record_bytes(record, message->version);
     decision->reason = MDS_REASON_MESSAGE;
     decision->pending = false;
+    decision->install = 0;
     mds_set_answer(record, &answer, MDS_ACTION_INSTALL, decision);
+}
+
+/* Notes the device that is told to install a release with a limit: only such
+ * devices count towards it. */
+static void
+mds_note_install(const mds_eval_t *eval, const mds_release_record_t *release,
+                 mds_decision_t *decision)
+{
+    mds_str_t device = eval->ids[MDS_BY_DEVICE];
+
+    if (release->halt != MDS_RECORD_NONE && eval->may_admit && device.len > 0) {
+        const mds_halt_record_t *halt
+            = mds_record_item(eval->record, MDS_TABLE_HALTS, release->halt);
+
+        decision->install
+            = mds_install_hash(mds_record_bytes(eval->record, halt->key),
+                               device);
+    }
+}
+
+/* Gives the reason where there is nothing to do. */
+static void
+mds_decide_nothing(mds_eval_t *eval, const mds_release_record_t *chosen,
+                   const mds_release_record_t *halted, mds_decision_t *decision)
+{
+    if (chosen != NULL) {
+        decision->reason
+            = eval->installed.len > 0
+                      && mds_eval_version_cmp(eval, chosen->version_key) <= 0
+                  ? MDS_REASON_CURRENT
+                  : MDS_REASON_NO_DELTA;
+    }
+
+    if (halted == NULL
+        || (eval->installed.len > 0
+            && mds_eval_version_cmp(eval, halted->version_key) <= 0))
+    {
+        return;
+    }
+
+    decision->reason = MDS_REASON_HALTED;
+
+    if (chosen == NULL) {
+        decision->release = mds_record_bytes(eval->record, halted->id);
+    }
 }
 
 /* Decides by the releases of the record. */
@@ -260,11 +345,12 @@ static void
 mds_decide_releases(mds_eval_t *eval, mds_decision_t *decision)
 {
     const mds_release_record_t *rolled_back = mds_find_rolled_back(eval);
+    const mds_release_record_t *halted = NULL;
     const mds_release_record_t *chosen;
     mds_answer_t                answer;
 
     decision->reason = MDS_REASON_OUTSIDE;
-    chosen = mds_choose(eval, rolled_back != NULL, decision);
+    chosen = mds_choose(eval, rolled_back != NULL, &halted, decision);
 
     if (chosen != NULL) {
         mds_set_release(eval->record, chosen, decision);
@@ -274,16 +360,13 @@ mds_decide_releases(mds_eval_t *eval, mds_decision_t *decision)
         && mds_would_install(eval, chosen, rolled_back != NULL, &answer))
     {
         mds_set_answer(eval->record, &answer, MDS_ACTION_INSTALL, decision);
+        mds_note_install(eval, chosen, decision);
 
     } else if (rolled_back != NULL) {
         mds_decide_rollback(eval, rolled_back, decision);
 
-    } else if (chosen != NULL) {
-        decision->reason
-            = eval->installed.len > 0
-                      && mds_eval_version_cmp(eval, chosen->version_key) <= 0
-                  ? MDS_REASON_CURRENT
-                  : MDS_REASON_NO_DELTA;
+    } else {
+        mds_decide_nothing(eval, chosen, halted, decision);
     }
 }
 

@@ -26,8 +26,10 @@ typedef struct {
     bool pending;              /* stands only once mds_state_write() has let the
                                 * device in; if it has not: decide again */
     mds_admission_t admission; /* what to ask for then */
-    uint32_t        poll_after_s;  /* 0: the app asks for no interval */
-    uint32_t        poll_jitter_s; /* add a random 0 to this many */
+    uint64_t        install;   /* mds_install_hash(), to be remembered: the
+                                * release has a limit; 0: nothing */
+    uint32_t poll_after_s;     /* 0: the app asks for no interval */
+    uint32_t poll_jitter_s;    /* add a random 0 to this many */
 } mds_decision_t;
 
 /*

@@ -30,6 +30,7 @@ mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
     eval->status = MDS_OK;
     eval->may_admit = request->may_admit;
     eval->pending = false;
+    eval->halted = NULL;
     mds_scope_init(&eval->platform,
                    mds_request_attr(request, MDS_ATTR_PLATFORM));
     mds_scope_init(&eval->channel, mds_request_attr(request, MDS_ATTR_CHANNEL));
@@ -343,6 +344,10 @@ mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
     if (holds || eval->trace != NULL) {
         holds = mds_eval_audience(eval, release, reason) && holds
                 && eval->status == MDS_OK;
+    }
+
+    if (release->halt != MDS_RECORD_NONE) {
+        holds = mds_eval_halt(eval, release, mode, holds);
     }
 
     mds_eval_trace_candidate(eval, MDS_TRACE_RESULT, what, release->id,

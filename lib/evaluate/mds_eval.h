@@ -45,6 +45,9 @@ typedef struct {
     bool                  may_admit; /* a window may admit the device */
     bool                  pending;   /* the release holds if a window admits */
 
+    /* The first release that would be offered, but is halted; or NULL. */
+    const mds_release_record_t *halted;
+
     mds_scope_t   platform;
     mds_scope_t   channel;
     mds_str_t     ids[2];    /* by mds_by_t */
@@ -165,6 +168,14 @@ mds_eval_failed_test(mds_eval_t *eval, const mds_release_record_t *release);
 /* Returns the attribute of the first rule that does not hold; it is empty if
  * all hold. */
 mds_str_t mds_eval_failed_rule(mds_eval_t *eval, mds_range_t rules);
+
+/* Returns whether reports have halted the release, which has a limit. */
+bool mds_eval_is_halted(mds_eval_t *eval, const mds_release_record_t *release);
+
+/* Returns whether a release with a limit, whose other tests hold or not, holds.
+ */
+bool mds_eval_halt(mds_eval_t *eval, const mds_release_record_t *release,
+                   mds_eval_mode_t mode, bool holds);
 
 /* Computes the buckets of the salt and of others behind it. */
 void mds_eval_buckets(mds_eval_t *eval, uint32_t salt, mds_by_t by);

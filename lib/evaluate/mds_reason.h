@@ -25,7 +25,8 @@ typedef enum {
         "there is no delta, and nothing else is offered")                      \
     MDS_AUDIENCES(AUDIENCE_ROW)                                                \
     ROW(ROLLED_BACK, "rolled_back", "what it has was rolled back")             \
-    ROW(MESSAGE,     "message", "a gray message names its user")
+    ROW(MESSAGE,     "message", "a gray message names its user")               \
+    ROW(HALTED,      "halted", "too many devices reported that it failed")
 /* clang-format on */
 
 #define MDS_REASON_ID(reason, name, words) MDS_REASON_##reason,

@@ -23,7 +23,8 @@ mds_message_count(const mds_record_t *record)
 
 /*
  * Returns the official version of a platform: the highest among the running
- * releases that are for everybody, without exception and rule; or NULL.
+ * releases that are for everybody, without exception and rule, and that reports
+ * have not halted; or NULL.
  */
 static const mds_release_record_t *
 mds_find_official(mds_eval_t *eval, mds_str_t platform)
@@ -41,7 +42,10 @@ mds_find_official(mds_eval_t *eval, mds_str_t platform)
             || !mds_eval_time_fits(eval, release, MDS_EVAL_OFFER)
             || !mds_eval_texts_allow(eval, release->platforms, platform)
             || !mds_eval_texts_allow(eval, release->channels,
-                                     eval->channel.value))
+                                     eval->channel.value)
+            || (release->halt != MDS_RECORD_NONE
+                && eval->snapshot->state != NULL
+                && mds_eval_is_halted(eval, release)))
         {
             continue;
         }

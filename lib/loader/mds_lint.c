@@ -86,6 +86,7 @@ mds_lint_compile(mds_lint_t *w)
     release.rules = (mds_rules_t){ .count = 0 };
     release.start_ms = INT64_MIN;
     release.end_ms = INT64_MAX;
+    release.halt = (mds_halt_t){ 0 };
 
     model.releases = &release;
     model.release_count = 1;

@@ -568,6 +568,15 @@ mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
 }
 
 mds_status_t
+mds_request_validate_report(const mds_request_t *request, mds_error_t *err)
+{
+    mds_status_t status = mds_request_need(request, MDS_ATTR_APP, err);
+
+    return status == MDS_OK ? mds_request_need(request, MDS_ATTR_DEVICE, err)
+                            : status;
+}
+
+mds_status_t
 mds_request_validate(const mds_request_t *request, mds_error_t *err)
 {
     mds_status_t status = mds_request_need(request, MDS_ATTR_APP, err);

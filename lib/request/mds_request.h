@@ -136,6 +136,10 @@ mds_request_attr(const mds_request_t *request, mds_attr_id_t known)
 mds_status_t mds_request_validate_app(const mds_request_t *request,
                                       mds_error_t         *err) MDS_MUST_CHECK;
 
+/* Checks the attributes that a report needs: app and device. */
+mds_status_t mds_request_validate_report(const mds_request_t *request,
+                                         mds_error_t *err) MDS_MUST_CHECK;
+
 /* Checks the attributes that a check needs: app and kind; version, app_version
  * and each item of refuse (comma-separated) are versions. */
 mds_status_t mds_request_validate(const mds_request_t *request,

@@ -15,6 +15,7 @@ fixture_delta_t (*fixture_delta)(const char *from, const char *to);
 bool        fixture_bodies;
 int64_t     fixture_now_ms = 1790000000000;
 mds_json_t *fixture_state;
+mds_state_t *fixture_live;
 
 static uint64_t          serial;
 static mds_generation_t *generation;
@@ -385,7 +386,7 @@ fixture_change(const char *document, mds_error_t *err)
 mds_snapshot_t
 fixture_snapshot(void)
 {
-    return (mds_snapshot_t){ .catalog = catalog };
+    return (mds_snapshot_t){ .catalog = catalog, .state = fixture_live };
 }
 
 void

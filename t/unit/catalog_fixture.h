@@ -31,6 +31,9 @@ extern bool fixture_bodies;
 /* Of all decisions. */
 extern int64_t fixture_now_ms;
 
+/* What decisions read besides the catalog; NULL: nothing. */
+extern mds_state_t *fixture_live;
+
 /* What is remembered of the next app, for the numbers of its settings
  * (mds_setting_ids.h) and its messages (mds_message.h); NULL: nothing. */
 extern mds_json_t *fixture_state;

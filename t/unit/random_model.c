@@ -319,6 +319,13 @@ roll_release(prng_t *prng, const random_model_t *model, random_release_t *releas
     if (prng_one_in(prng, 3)) {
         release->missing = prng_one_in(prng, 2) ? "full" : "none";
     }
+
+    if (prng_one_in(prng, 3)) {
+        release->has_halt = true;
+        release->halted = prng_one_in(prng, 2);
+        release->halt_rollback
+            = strcmp(release->kind, "upgrade") != 0 && prng_one_in(prng, 2);
+    }
 }
 
 void
@@ -570,6 +577,11 @@ print_release(FILE *out, const random_release_t *r, int64_t now_ms)
         print_time(out, "end", r->end_s, now_ms);
     }
     print_delta(out, r);
+    if (r->has_halt) {
+        fprintf(out,
+                ",\"halt\":{\"failure_percent\":0.5,\"min_reports\":1%s}",
+                r->halt_rollback ? ",\"rollback\":true" : "");
+    }
     fprintf(out, "}");
 }
 

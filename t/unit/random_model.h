@@ -86,6 +86,9 @@ typedef struct {
     const char   *stage;
     random_set_t   force_full;
     const char   *missing; /* NULL: not said */
+    bool          has_halt;
+    bool          halt_rollback;
+    bool          halted; /* by reports */
 } random_release_t;
 
 typedef struct {

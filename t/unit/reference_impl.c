@@ -321,10 +321,11 @@ release_holds(const random_model_t *w, const random_release_t *r,
            && build_for(w, r->version, true, d) != NULL;
 }
 
+/* "to devices it is as if paused" */
 static bool
 running(const random_release_t *r)
 {
-    return same(r->state, "running") && r->start_s <= 0
+    return same(r->state, "running") && !r->halted && r->start_s <= 0
            && (r->end_s == 0 || r->end_s > 0);
 }
 
@@ -332,7 +333,7 @@ running(const random_release_t *r)
 static bool
 entitles(const random_release_t *r)
 {
-    return (same(r->state, "running") || same(r->state, "ended"))
+    return (same(r->state, "running") || same(r->state, "ended")) && !r->halted
            && r->start_s <= 0;
 }
 
@@ -345,6 +346,34 @@ before(const random_release_t *a, const random_release_t *b)
     return a->priority != b->priority ? a->priority > b->priority
            : order != 0               ? order > 0
                                       : a > b;
+}
+
+/* The first release that would be before all others, if it were not halted. */
+static const random_release_t *
+blocked(const random_model_t *w, const random_device_t *d,
+        const random_release_t *chosen)
+{
+    const random_release_t *first = NULL;
+
+    for (unsigned i = 0; i < w->release_count; i++) {
+        const random_release_t *r = &w->releases[i];
+        random_release_t        resumed = *r;
+
+        resumed.halted = false;
+
+        if (r->halted && running(&resumed) && release_holds(w, r, d)
+            && (chosen == NULL || before(r, chosen))
+            && (first == NULL || before(r, first)))
+        {
+            first = r;
+        }
+    }
+
+    return first != NULL
+                   && (d->version == NULL
+                       || reference_version_cmp(first->version, d->version) > 0)
+               ? first
+               : NULL;
 }
 
 static const random_release_t *
@@ -365,6 +394,13 @@ choose(const random_model_t *w, const random_device_t *d)
     return chosen;
 }
 
+/* "With "rollback": true (not for `upgrade`) it is as if rolled back." */
+static bool
+is_rolled_back(const random_release_t *r)
+{
+    return same(r->state, "rolled_back") || (r->halted && r->halt_rollback);
+}
+
 /* The release that was rolled back under the device's installed version. */
 static const random_release_t *
 rolled_back(const random_model_t *w, const random_device_t *d)
@@ -374,7 +410,7 @@ rolled_back(const random_model_t *w, const random_device_t *d)
     for (unsigned i = 0; d->version != NULL && i < w->release_count; i++) {
         const random_release_t *r = &w->releases[i];
 
-        if (same(r->state, "rolled_back") && for_device(r, d)
+        if (is_rolled_back(r) && for_device(r, d)
             && reference_version_cmp(r->version, d->version) == 0
             && (found == NULL || before(r, found)))
         {
@@ -663,6 +699,7 @@ decide(const random_model_t *w, const random_device_t *d, char line[512])
 {
     const random_release_t *chosen = choose(w, d);
     const random_release_t *back = rolled_back(w, d);
+    const random_release_t *halted = blocked(w, d, chosen);
 
     if (unknown(w, d)) {
         strcpy(line, "unknown");
@@ -673,8 +710,17 @@ decide(const random_model_t *w, const random_device_t *d, char line[512])
     {
         install(w, chosen, d, line);
 
+        if (line[0] == 'n' && halted != NULL) {
+            snprintf(line, 512, "halted %s by %s", chosen->version, chosen->id);
+        }
+
     } else if (back != NULL && !holds_again(w, d)) {
         roll_back(w, back, d, line);
+
+    } else if (halted != NULL) {
+        snprintf(line, 512, "halted %s by %s",
+                 chosen != NULL ? chosen->version : "",
+                 chosen != NULL ? chosen->id : halted->id);
 
     } else if (chosen != NULL) {
         snprintf(line, 512, "current %s by %s", chosen->version, chosen->id);

@@ -14,6 +14,7 @@
 #include "base/mds_siphash.h"
 #include "prng.h"
 #include "catalog_fixture.h"
+#include "workdir.h"
 #include "random_model.h"
 
 #define GENERATIONS 15
@@ -21,7 +22,7 @@
 #define DEVICES 220
 
 static random_model_t  worlds[APPS];
-static unsigned seen[6]; /* answers of each sort */
+static unsigned seen[7]; /* answers of each sort */
 static unsigned compared;
 static unsigned foreign; /* devices with a hotfix for another app_version */
 
@@ -39,6 +40,49 @@ fate(const char *from, const char *to)
     return hash % 4 == 0   ? FIXTURE_NONE
            : hash % 4 == 1 ? FIXTURE_UNWORTHY
                            : FIXTURE_WORTH;
+}
+
+/* A failure of each release that is to be halted. */
+static void
+halt(const random_model_t *model)
+{
+    static char keys[RANDOM_MANY][64];
+    mds_write_t writes[RANDOM_MANY];
+    size_t      count = 0;
+    mds_error_t err;
+
+    for (unsigned i = 0; i < model->release_count; i++) {
+        const random_release_t *release = &model->releases[i];
+        int len = snprintf(keys[i], sizeof(keys[i]), "%s%c%s", model->app, 0,
+                           release->id);
+
+        if (release->halted) {
+            writes[count++]
+                = (mds_write_t){ .type = MDS_WRITE_REPORT,
+                                 .report = { .release = { (size_t) len, keys[i] },
+                                             .device = 1,
+                                             .event = MDS_EVENT_CRASHED,
+                                             .instructed = true,
+                                             .limit = { 1, 5000, 0 } } };
+        }
+    }
+
+    assert_int_equal(mds_state_write(fixture_live, writes, count, 1, &err), MDS_OK);
+}
+
+static void
+halt_all(void)
+{
+    mds_error_t err;
+
+    mds_state_close(fixture_live);
+    assert_true(shell("rm -rf state; mkdir state"));
+    assert_int_equal(mds_state_create(workdir("."), -1, -1, &err), MDS_OK);
+    assert_int_equal(mds_state_open(workdir("."), &err, &fixture_live), MDS_OK);
+
+    for (unsigned i = 0; i < APPS; i++) {
+        halt(&worlds[i]);
+    }
 }
 
 static void
@@ -61,12 +105,13 @@ fill(prng_t *prng)
     }
 
     fixture_end();
+    halt_all();
 }
 
 static void
 count(const char *line)
 {
-    static const char first[] = "uocnir";
+    static const char first[] = "uocnirh";
 
     seen[strchr(first, line[0]) - first]++;
 }
@@ -141,8 +186,8 @@ test_second_reading(void **state)
 
     /* No sort of answer is so rare that it was not compared. */
     printf("unknown %u, outside %u, current %u, no_delta %u, install %u,"
-           " rollback %u\n",
-           seen[0], seen[1], seen[2], seen[3], seen[4], seen[5]);
+           " rollback %u, halted %u\n",
+           seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6]);
 
     for (unsigned i = 0; i < mds_nelems(seen); i++) {
         assert_true(seen[i] > 500);
