@@ -122,7 +122,8 @@ mdsctl_set_audience(mds_json_t *object, const mdsctl_audience_t *a)
                ?: mdsctl_set_words(audience, "except", &a->except)
                ?: set_percent(audience, a->percent)
                ?: set_window(audience, a)
-               ?: mdsctl_set_word(audience, "by", a->by);
+               ?: mdsctl_set_word(audience, "by", a->by)
+               ?: mdsctl_set_word(audience, "seed", a->seed);
 
     if (code != MDSCTL_DONE) {
         mds_json_release(audience);

@@ -15,6 +15,7 @@ typedef struct {
     const char     *window;
     const char     *until;
     const char     *by;
+    const char     *seed;
 } mdsctl_audience_t;
 
 /* The rows of an option table; the struct has the audience as this member. */
@@ -32,9 +33,12 @@ typedef struct {
           MDSCTL_STORE(struct_type, member.until) },                           \
         { "except", "LIST", "nobody on this list; may be repeated",            \
           MDSCTL_STORE(struct_type, member.except) },                          \
+        { "by", "user|device",                                                 \
+          "what percent and window count; default device",                     \
+          MDSCTL_STORE(struct_type, member.by) },                              \
     {                                                                          \
-        "by", "user|device", "what percent and window count; default device",  \
-            MDSCTL_STORE(struct_type, member.by)                               \
+        "seed", "TEXT", "releases with the same seed share their dice",        \
+            MDSCTL_STORE(struct_type, member.seed)                             \
     }
 
 /*

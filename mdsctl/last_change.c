@@ -93,6 +93,7 @@ mdsctl_last_change_print(const mds_json_t *release)
 
     if (since == NULL && mds_json_get(release, "start") == NULL
         && mds_json_get(release, "end") == NULL
+        && mds_json_get(release, "force_below") == NULL
         && mds_json_get(release, "rules") == NULL)
     {
         return;
@@ -108,6 +109,7 @@ mdsctl_last_change_print(const mds_json_t *release)
 
     print_word(" start", mds_json_get(release, "start"));
     print_word(" end", mds_json_get(release, "end"));
+    print_word(" force_below", mds_json_get(release, "force_below"));
     print_json(" rules", mds_json_get(release, "rules"));
     printf("\n");
 }

@@ -153,6 +153,15 @@ mds_layer_release(mds_layer_t *layer)
 }
 
 static mds_status_t
+mds_layer_fail_format(const char *path, mds_error_t *err)
+{
+    return mds_fail(err, MDS_INCOMPATIBLE,
+                    "\"%s\" is of another format: the next change by mdsctl"
+                    " makes it anew",
+                    path);
+}
+
+static mds_status_t
 mds_layer_read_meta(mds_layer_t *layer, uint64_t serial, const char *path,
                     mds_error_t *err)
 {
@@ -180,10 +189,7 @@ mds_layer_read_meta(mds_layer_t *layer, uint64_t serial, const char *path,
     }
 
     if (meta->tag != MDS_CATALOG_TAG || meta->format != MDS_CATALOG_FORMAT) {
-        return mds_fail(err, MDS_INCOMPATIBLE,
-                        "\"%s\" is of another format: the next change by"
-                        " mdsctl makes it anew",
-                        path);
+        return mds_layer_fail_format(path, err);
     }
 
     return meta->serial == serial
@@ -245,6 +251,11 @@ mds_layer_open(const char *path, uint64_t serial, const mds_seal_t *seal,
     if (status == MDS_OK) {
         status = mds_lmdb_open(path, MDS_LMDB_IMMUTABLE, mds_catalog_names,
                                MDS_CATALOG_TABLES, 0, err, &opened->lmdb);
+
+        /* An older format has fewer tables. */
+        if (status == MDS_INCOMPATIBLE) {
+            status = mds_layer_fail_format(path, err);
+        }
     }
 
     if (status == MDS_OK

@@ -26,7 +26,7 @@
 #define MDS_LAYERS_MAX 3
 
 #define MDS_CATALOG_TAG 0x4373646d /* "mdsC" */
-#define MDS_CATALOG_FORMAT 6
+#define MDS_CATALOG_FORMAT 7
 
 typedef struct MDS_PACKED {
     uint32_t tag;

@@ -158,6 +158,8 @@ mds_release_fits(const mds_record_t *record, const void *item)
            && mds_bucket_fits(record, release)
            && (release->halt == MDS_RECORD_NONE
                || mds_index_fits(record, MDS_TABLE_HALTS, release->halt))
+           && (release->extra == MDS_RECORD_NONE
+               || mds_index_fits(record, MDS_TABLE_EXTRAS, release->extra))
            && release->flags < 1 << MDS_AUDIENCE_COUNT
            && release->state <= MDS_RELEASE_ROLLED_BACK
            && release->by <= MDS_BY_USER && release->window_by <= MDS_BY_USER;
@@ -260,6 +262,17 @@ mds_halt_fits(const mds_record_t *record, const void *item)
            && mds_span_fits(record, halt->key);
 }
 
+static bool
+mds_extra_fits(const mds_record_t *record, const void *item)
+{
+    const mds_release_extra_t *extra = item;
+
+    return mds_span_fits(record, extra->seed)
+           && mds_span_fits(record, extra->force_below)
+           && mds_span_fits(record, extra->force_below_key)
+           && mds_range_fits(record, MDS_TABLE_OFFERS, extra->forced);
+}
+
 typedef bool (*mds_item_fits_t)(const mds_record_t *record, const void *item);
 
 static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
@@ -279,6 +292,7 @@ static const mds_item_fits_t mds_item_fits[MDS_TABLE_COUNT] = {
     [MDS_TABLE_CONDITIONS] = mds_condition_fits,
     [MDS_TABLE_MESSAGES] = mds_message_fits,
     [MDS_TABLE_HALTS] = mds_halt_fits,
+    [MDS_TABLE_EXTRAS] = mds_extra_fits,
 };
 
 static mds_status_t

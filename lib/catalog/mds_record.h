@@ -47,6 +47,7 @@ typedef enum {
     MDS_TABLE_CONDITIONS, /* uint32_t: of RELEASES, the first that has it */
     MDS_TABLE_MESSAGES,   /* mds_message_record_t: newer ones first */
     MDS_TABLE_HALTS,      /* mds_halt_record_t: in order of choice */
+    MDS_TABLE_EXTRAS,     /* mds_release_extra_t */
     MDS_TABLE_COUNT
 } mds_table_id_t;
 
@@ -134,8 +135,17 @@ typedef struct MDS_PACKED {
     mds_span_t  version;
     int32_t     priority;
     uint8_t     missing; /* mds_missing_t */
+    uint32_t    extra;   /* EXTRAS; MDS_RECORD_NONE: none */
     mds_audience_values_t audience;
 } mds_release_record_t;
+
+/* What few releases have. */
+typedef struct MDS_PACKED {
+    mds_span_t  seed; /* of percent and ramp, for people; empty: the id */
+    mds_span_t  force_below; /* as published; empty: none */
+    mds_span_t  force_below_key;
+    mds_range_t forced; /* OFFERS, for devices below that version */
+} mds_release_extra_t;
 
 /*
  * An answer, ready to be copied. quoted has both in JSON, as the end of an
@@ -264,6 +274,7 @@ static const uint32_t mds_table_item_bytes[MDS_TABLE_COUNT] = {
     [MDS_TABLE_CONDITIONS] = sizeof(uint32_t),
     [MDS_TABLE_MESSAGES] = sizeof(mds_message_record_t),
     [MDS_TABLE_HALTS] = sizeof(mds_halt_record_t),
+    [MDS_TABLE_EXTRAS] = sizeof(mds_release_extra_t),
 };
 
 /*
@@ -288,6 +299,16 @@ mds_record_item(const mds_record_t *record, mds_table_id_t table, uint32_t i)
 {
     return (const char *) record + record->tables[table].offset
            + (size_t) i * mds_table_item_bytes[table];
+}
+
+/* Returns what few releases have, or NULL. */
+static inline const mds_release_extra_t *
+mds_record_extra(const mds_record_t         *record,
+                 const mds_release_record_t *release)
+{
+    return release->extra == MDS_RECORD_NONE
+               ? NULL
+               : mds_record_item(record, MDS_TABLE_EXTRAS, release->extra);
 }
 
 static inline mds_str_t

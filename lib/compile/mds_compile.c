@@ -71,7 +71,8 @@ mds_compile_release(mds_compile_ctx_t *x, const mds_release_t *release,
 
     if ((status = mds_compile_offers(x, &record->builds, err, &offers))
             != MDS_OK
-        || (status = mds_compile_rollbacks(x, err, &rollbacks)) != MDS_OK)
+        || (status = mds_compile_rollbacks(x, err, &rollbacks)) != MDS_OK
+        || (status = mds_compile_extra(x, release, record, err)) != MDS_OK)
     {
         return status;
     }

@@ -134,8 +134,14 @@ mds_config_release(mds_config_t *c, const mds_release_t *release,
     mds_candidate_t      candidate
         = { .release = mds_record_builder_count(x->builder, MDS_TABLE_RELEASES),
             .setting = mds_config_place(x->model, release->number) };
+    mds_status_t status;
 
     mds_compile_release_head(x, release, &record);
+
+    if ((status = mds_compile_extra(x, release, &record, err)) != MDS_OK) {
+        return status;
+    }
+
     record.setting = mds_record_builder_text(x->builder, release->name);
     mds_record_builder_add(x->builder, MDS_TABLE_RELEASES, &record);
 

@@ -23,6 +23,7 @@ typedef struct {
     /* The offer that is being compiled, for the visit of its deltas. */
     const mds_release_t *release;
     size_t               to;
+    bool                 forced; /* it is for devices below force_below */
 } mds_compile_ctx_t;
 
 /* Fills the members that every release has: id, scope, rules, audience, times.
@@ -48,6 +49,12 @@ void mds_compile_fill_salts(mds_compile_ctx_t *x);
 mds_status_t
 mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
                    mds_error_t *err, mds_range_t *offers) MDS_MUST_CHECK;
+
+/* Adds what few releases have, if this one has any of it. */
+mds_status_t
+mds_compile_extra(mds_compile_ctx_t *x, const mds_release_t *release,
+                  mds_release_record_t *record,
+                  mds_error_t          *err) MDS_MUST_CHECK;
 
 mds_status_t mds_compile_rollbacks(mds_compile_ctx_t *x, mds_error_t *err,
                                    mds_range_t *rollbacks) MDS_MUST_CHECK;

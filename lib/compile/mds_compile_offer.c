@@ -132,11 +132,12 @@ mds_compile_delta(void *data, const mds_delta_pair_t *pair, mds_error_t *err)
                           ? pair->spec->format
                           : mds_str(MDS_DELTA_FORMAT);
 
-        status = mds_compile_sign(x,
-                                  mds_manifest_install(x->model->app,
-                                                       x->release, pair->to,
-                                                       x->sizes[x->to], &fact),
-                                  err, &record.answer);
+        status
+            = mds_compile_sign(x,
+                               mds_manifest_install(x->model->app, x->release,
+                                                    pair->to, x->sizes[x->to],
+                                                    &fact, x->forced),
+                               err, &record.answer);
     }
 
     if (status == MDS_OK) {
@@ -156,11 +157,12 @@ mds_compile_offer(mds_compile_ctx_t *x, size_t i, mds_error_t *err)
 
     x->to = i;
 
-    status = mds_compile_sign(x,
-                              mds_manifest_install(x->model->app, x->release,
-                                                   x->builds.items[i],
-                                                   x->sizes[i], NULL),
-                              err, &offer.answer);
+    status
+        = mds_compile_sign(x,
+                           mds_manifest_install(x->model->app, x->release,
+                                                x->builds.items[i], x->sizes[i],
+                                                NULL, x->forced),
+                           err, &offer.answer);
 
     if (status == MDS_OK) {
         status
@@ -199,6 +201,39 @@ mds_compile_offers(mds_compile_ctx_t *x, const mds_range_t *builds,
 
     if (status == MDS_OK) {
         *offers = mds_record_builder_range(x->builder, MDS_TABLE_OFFERS, first);
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_compile_extra(mds_compile_ctx_t *x, const mds_release_t *release,
+                  mds_release_record_t *record, mds_error_t *err)
+{
+    mds_record_builder_t *builder = x->builder;
+    mds_release_extra_t   extra = { 0 };
+    mds_range_t           forced = { 0 };
+    mds_status_t          status = MDS_OK;
+
+    if (release->force_below.len + release->audience.seed.len == 0) {
+        return MDS_OK;
+    }
+
+    if (release->force_below.len > 0) {
+        x->forced = true;
+        status = mds_compile_offers(x, &record->builds, err, &forced);
+        x->forced = false;
+    }
+
+    if (status == MDS_OK) {
+        extra.seed = mds_record_builder_text(builder, release->audience.seed);
+        extra.force_below
+            = mds_record_builder_text(builder, release->force_below);
+        extra.force_below_key
+            = mds_record_builder_parsed_version(builder, release->force_below);
+        extra.forced = forced;
+        record->extra = mds_record_builder_count(builder, MDS_TABLE_EXTRAS);
+        mds_record_builder_add(builder, MDS_TABLE_EXTRAS, &extra);
     }
 
     return status;

@@ -4,10 +4,13 @@
 
 #include "compile/mds_compile_internal.h"
 
-/* Adds the release's salt, which makes its buckets independent of others'. */
+/* Adds the release's salt, which makes its buckets independent of others', but
+ * for those with the same seed. */
 static uint32_t
-mds_compile_salt(mds_compile_ctx_t *x, mds_str_t id)
+mds_compile_salt(mds_compile_ctx_t *x, const mds_release_t *release)
 {
+    mds_str_t seed
+        = release->audience.seed.len > 0 ? release->audience.seed : release->id;
     uint32_t index = mds_record_builder_count(x->builder, MDS_TABLE_SALTS);
     mds_sha256_state_t state;
     mds_sha256_t       digest;
@@ -16,7 +19,7 @@ mds_compile_salt(mds_compile_ctx_t *x, mds_str_t id)
     mds_sha256_begin(&state);
     mds_sha256_add(&state, x->model->app.data, x->model->app.len);
     mds_sha256_add(&state, "", 1);
-    mds_sha256_add(&state, id.data, id.len);
+    mds_sha256_add(&state, seed.data, seed.len);
     mds_sha256_end(&state, &digest);
     memcpy(salt.bytes, digest.bytes, sizeof(salt.bytes));
     mds_record_builder_add(x->builder, MDS_TABLE_SALTS, &salt);
@@ -117,8 +120,9 @@ mds_compile_release_head(mds_compile_ctx_t *x, const mds_release_t *release,
     record->salt
         = (release->audience.flags & (MDS_AUDIENCE_PERCENT | MDS_AUDIENCE_RAMP))
                   != 0
-              ? mds_compile_salt(x, release->id)
+              ? mds_compile_salt(x, release)
               : MDS_RECORD_NONE;
     record->halt = MDS_RECORD_NONE;
+    record->extra = MDS_RECORD_NONE;
     mds_compile_audience(x, release, record);
 }

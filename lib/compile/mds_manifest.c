@@ -71,7 +71,8 @@ mds_manifest_delta(const mds_delta_fact_t *delta)
 
 /* Returns the package's meta, overridden by the release's. */
 static mds_json_t *
-mds_manifest_meta(const mds_release_t *release, const mds_package_t *package)
+mds_manifest_meta(const mds_release_t *release, const mds_package_t *package,
+                  bool forced)
 {
     mds_json_t *meta = package->meta != NULL ? mds_json_copy(package->meta)
                                              : mds_json_object_new();
@@ -87,6 +88,12 @@ mds_manifest_meta(const mds_release_t *release, const mds_package_t *package)
             mds_json_release(meta);
             return NULL;
         }
+    }
+
+    if (forced && mds_json_set_str(meta, "prompt", mds_str("force")) != MDS_OK)
+    {
+        mds_json_release(meta);
+        return NULL;
     }
 
     return meta;
@@ -114,7 +121,7 @@ mds_manifest_new(mds_str_t app, const mds_release_t *release,
 mds_json_t *
 mds_manifest_install(mds_str_t app, const mds_release_t *release,
                      const mds_package_t *package, uint64_t size_bytes,
-                     const mds_delta_fact_t *delta)
+                     const mds_delta_fact_t *delta, bool forced)
 {
     mds_json_t *json = mds_manifest_new(app, release, &package->platforms,
                                         &package->channels, "install");
@@ -127,7 +134,8 @@ mds_manifest_install(mds_str_t app, const mds_release_t *release,
                != MDS_OK
         || (delta != NULL
             && mds_json_set(json, "delta", mds_manifest_delta(delta)) != MDS_OK)
-        || mds_json_set(json, "meta", mds_manifest_meta(release, package))
+        || mds_json_set(json, "meta",
+                        mds_manifest_meta(release, package, forced))
                != MDS_OK)
     {
         mds_json_release(json);
@@ -158,6 +166,9 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
         || (package != NULL
             && mds_json_set(json, "full",
                             mds_manifest_file(&package->sha256, size_bytes))
+                   != MDS_OK)
+        || (release->meta != NULL
+            && mds_json_set(json, "meta", mds_json_copy(release->meta))
                    != MDS_OK))
     {
         mds_json_release(json);
@@ -165,6 +176,20 @@ mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
     }
 
     return json;
+}
+
+bool
+mds_manifest_remove_rollback_meta(mds_json_t *manifest)
+{
+    bool has = mds_json_get(manifest, "meta") != NULL
+               && mds_str_eq(mds_json_get_string(manifest, "action"),
+                             mds_str("rollback"));
+
+    if (has) {
+        mds_json_delete(manifest, "meta");
+    }
+
+    return has;
 }
 
 /* Sets "minisig" of "full"; a manifest without "full" is not changed. */

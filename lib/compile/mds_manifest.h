@@ -24,17 +24,21 @@ typedef struct {
 
 /* Returns the manifest of an installation, a new reference (NULL: out of
  * memory). Its "serial" is 0, and is set before it is signed. delta may be
- * NULL: the full package alone. */
+ * NULL: the full package alone. forced: its "prompt" is "force". */
 mds_json_t *
 mds_manifest_install(mds_str_t app, const mds_release_t *release,
                      const mds_package_t *package, uint64_t size_bytes,
-                     const mds_delta_fact_t *delta);
+                     const mds_delta_fact_t *delta, bool forced);
 
 /* Returns the manifest of a rollback in the same way. package may be NULL: the
  * rollback is to none. */
 mds_json_t *
 mds_manifest_rollback(mds_str_t app, const mds_release_t *release,
                       const mds_package_t *package, uint64_t size_bytes);
+
+/* Removes what the manifest of an older program did not have: the "meta" of a
+ * rollback. Returns whether there was one. */
+bool mds_manifest_remove_rollback_meta(mds_json_t *manifest);
 
 /*
  * Sets "minisig" of "full" to the path of its signature by that key, an id in

@@ -134,6 +134,7 @@ static const mds_field_t mds_audience_fields[] = {
     { "ramp", mds_read_ramp, 0, NULL },
     { "window", mds_read_window, 0, NULL },
     { "by", mds_read_by, offsetof(mds_audience_t, by), NULL },
+    { "seed", mds_read_id, offsetof(mds_audience_t, seed), NULL },
 };
 
 static void
@@ -273,6 +274,8 @@ static const mds_field_t mds_release_fields[] = {
     { "delta", mds_read_delta, 0, NULL },
     { "halt", mds_read_halt, offsetof(mds_release_t, halt), NULL },
     { "meta", mds_read_meta, offsetof(mds_release_t, meta), NULL },
+    { "force_below", mds_read_version, offsetof(mds_release_t, force_below),
+      NULL },
 };
 
 static void

@@ -84,6 +84,7 @@ typedef struct {
     mds_strs_t            lists;
     mds_strs_t            except;
     uint64_t              percent; /* threshold */
+    mds_str_t             seed;    /* of percent and ramp; empty: the id */
     mds_audience_values_t values;
 } mds_audience_t;
 
@@ -107,6 +108,7 @@ typedef struct {
     mds_strs_t          force_full;
     mds_missing_t       missing;
     mds_halt_t          halt;
+    mds_str_t           force_below; /* empty: nobody is forced */
     const mds_json_t   *meta;
     size_t              index; /* in the document */
 } mds_release_t;

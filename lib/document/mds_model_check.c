@@ -215,6 +215,12 @@ mds_check_config(mds_reader_t *r, const mds_release_t *release)
                        "found a window; want lists, percent, ramp or all: a"
                        " config release has no window");
 
+    } else if (release->force_below.len > 0) {
+        mds_check_fail(r, "force_below",
+                       "found \"%.*s\"; want it left out: a config release"
+                       " has no versions",
+                       MDS_STR(release->force_below));
+
     } else if (release->state == MDS_RELEASE_ROLLED_BACK) {
         mds_check_fail(r, "state",
                        "found \"rolled_back\"; want \"ended\": a config's"

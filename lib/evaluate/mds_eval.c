@@ -321,6 +321,28 @@ mds_eval_condition(mds_eval_t *eval, const mds_release_record_t *release,
     return mds_eval_tests(eval, release, mode, 0);
 }
 
+/* Reports which devices the release forces; it does not depend on that. */
+static MDS_COLD void
+mds_eval_trace_extra(mds_eval_t *eval, const mds_release_record_t *release)
+{
+    const mds_release_extra_t *extra = mds_record_extra(eval->record, release);
+    bool                       forced;
+
+    if (extra == NULL || extra->force_below.len == 0) {
+        return;
+    }
+
+    forced = eval->installed.len > 0
+             && mds_eval_version_cmp(eval, extra->force_below_key) > 0;
+
+    (void) mds_eval_trace(eval, "force_below", mds_null_str,
+                          mds_request_attr(eval->request, MDS_ATTR_VERSION),
+                          true, "below %.*s \"prompt\" is \"force\": %s",
+                          MDS_STR(mds_record_bytes(eval->record,
+                                                   extra->force_below)),
+                          forced ? "it is" : "it is not");
+}
+
 bool
 mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
                       mds_eval_mode_t mode, mds_reason_t *reason)
@@ -348,6 +370,10 @@ mds_eval_release_full(mds_eval_t *eval, const mds_release_record_t *release,
 
     if (release->halt != MDS_RECORD_NONE) {
         holds = mds_eval_halt(eval, release, mode, holds);
+    }
+
+    if (eval->trace != NULL) {
+        mds_eval_trace_extra(eval, release);
     }
 
     mds_eval_trace_candidate(eval, MDS_TRACE_RESULT, what, release->id,

@@ -117,8 +117,14 @@ static MDS_COLD bool
 mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
                     uint64_t threshold, const char *what, bool in)
 {
-    mds_str_t id = eval->ids[release->by];
-    uint64_t  bucket;
+    const mds_release_extra_t *extra = mds_record_extra(eval->record, release);
+    mds_str_t                  id = eval->ids[release->by];
+    mds_str_t                  seed = mds_null_str;
+    uint64_t                   bucket;
+
+    if (extra != NULL) {
+        seed = mds_record_bytes(eval->record, extra->seed);
+    }
 
     if (id.len == 0) {
         return mds_eval_trace(eval, what, mds_null_str, id, false,
@@ -130,7 +136,9 @@ mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
     bucket = mds_eval_bucket(eval, release->salt, release->by);
 
     return mds_eval_trace(eval, what, mds_null_str, id, in,
-                          "bucket %.4f, below %.4f", mds_percent_of(bucket),
+                          "bucket %.4f%s%.*s, below %.4f",
+                          mds_percent_of(bucket),
+                          seed.len > 0 ? " of seed " : "", MDS_STR(seed),
                           mds_percent_of(threshold));
 }
 

@@ -83,12 +83,26 @@ mds_offer_for(mds_eval_t *eval, mds_range_t builds, mds_range_t offers)
                           mds_eval_build(eval, builds, false));
 }
 
+/* Returns the offers for the device: a second set is for versions that are
+ * below the release's force_below. */
+static inline mds_range_t
+mds_offer_range(const mds_eval_t *eval, const mds_release_record_t *release)
+{
+    const mds_release_extra_t *extra = mds_record_extra(eval->record, release);
+
+    return extra != NULL && extra->force_below_key.len > 0
+                   && eval->installed.len > 0
+                   && mds_eval_version_cmp(eval, extra->force_below_key) > 0
+               ? extra->forced
+               : release->offers;
+}
+
 bool
 mds_offer_install(mds_eval_t *eval, const mds_release_record_t *release,
                   bool rolled_back, mds_answer_t *answer)
 {
     const mds_offer_t *offer
-        = mds_offer_for(eval, release->builds, release->offers);
+        = mds_offer_for(eval, release->builds, mds_offer_range(eval, release));
     mds_range_t installed = { 0 };
 
     if (offer == NULL) {

@@ -36,6 +36,19 @@ mds_release_state_of(const mds_json_t *release)
     return state.len > 0 ? state : mds_str("running");
 }
 
+/* Gives the audience the seed of the one before, so that the devices that are
+ * in stay in. */
+static mds_status_t
+mds_audience_keep_seed(mds_json_t *audience, const mds_json_t *release)
+{
+    mds_str_t seed
+        = mds_json_get_string(mds_json_get(release, "audience"), "seed");
+
+    return seed.len == 0 || mds_json_get(audience, "seed") != NULL
+               ? MDS_OK
+               : mds_json_set_str(audience, "seed", seed);
+}
+
 mds_status_t
 mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
                  mds_error_t *err)
@@ -43,6 +56,7 @@ mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
     const mds_promotion_t *promotion = data;
     mds_json_t *release = mds_edit_find_release(state, promotion->id, err);
     mds_str_t   now = mds_release_state_of(release);
+    mds_json_t *audience;
 
     (void) loader;
 
@@ -59,9 +73,14 @@ mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
                         promotion->id, MDS_STR(now));
     }
 
-    return mds_json_done(mds_json_set(release, "audience",
-                                      mds_json_copy(promotion->audience)),
-                         err);
+    audience = mds_json_copy(promotion->audience);
+
+    if (mds_audience_keep_seed(audience, release) != MDS_OK) {
+        mds_json_release(audience);
+        return mds_fail_memory(err);
+    }
+
+    return mds_json_done(mds_json_set(release, "audience", audience), err);
 }
 
 #define MDS_FROM_MAX 3

@@ -139,8 +139,16 @@ mds_signing_get_or_sign(mds_signing_t *s, mds_json_t *manifest,
         = mds_signing_reuse(s, manifest, mds_str_of(s->signer.keyid), err,
                             &digest, body, signature);
 
-    /* A manifest of an older program does not name the package's signature. It
-     * is good until a change comes with the key. */
+    /* A manifest of an older program has no meta of a rollback, and does not
+     * name the package's signature. It is good until a change comes with the
+     * key. */
+    if (status == MDS_NOT_FOUND && s->signer.key == NULL
+        && mds_manifest_remove_rollback_meta(manifest))
+    {
+        status = mds_signing_reuse(s, manifest, mds_str_of(s->signer.keyid),
+                                   err, &digest, body, signature);
+    }
+
     if (status == MDS_NOT_FOUND && s->signer.key == NULL) {
         status = mds_signing_reuse(s, manifest, mds_str(""), err, &digest, body,
                                    signature);

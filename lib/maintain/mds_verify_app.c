@@ -118,33 +118,46 @@ mds_verify_signature(const mds_verify_run_t *run, const mds_json_t *manifest,
     }
 }
 
+/* Gets the signature of the manifest that names its package's signature by this
+ * key. */
+static mds_status_t
+mds_verify_find(mds_verify_run_t *run, mds_json_t *manifest, mds_str_t keyid,
+                mds_error_t *err, mds_manifest_signature_t *made, bool *found)
+{
+    mds_sha256_t digest;
+    mds_status_t status = mds_manifest_digest(manifest, keyid, err, &digest);
+
+    if (status == MDS_OK) {
+        *found = mds_journal_get_signature(run->journal, &digest, made);
+    }
+
+    return status;
+}
+
 /* Checks that the manifest was signed: by this program, or by an older one that
- * did not name the package's signature in it. */
+ * wrote no meta into a rollback, or did not name the package's signature. */
 static mds_status_t
 mds_verify_sign(mds_compile_t *c, mds_json_t *manifest, mds_error_t *err,
                 mds_str_t *body, char *signature)
 {
     mds_verify_run_t        *run = (mds_verify_run_t *) c;
     mds_manifest_signature_t made = { .signature = "" };
-    mds_sha256_t             digest;
     bool                     found;
     mds_status_t             status
-        = mds_manifest_digest(manifest, run->keyid, err, &digest);
+        = mds_verify_find(run, manifest, run->keyid, err, &made, &found);
+
+    if (status == MDS_OK && !found
+        && mds_manifest_remove_rollback_meta(manifest)) {
+        status = mds_verify_find(run, manifest, run->keyid, err, &made, &found);
+    }
+
+    if (status == MDS_OK && !found && run->keyid.len > 0) {
+        status
+            = mds_verify_find(run, manifest, mds_str(""), err, &made, &found);
+    }
 
     if (status != MDS_OK) {
         return status;
-    }
-
-    found = mds_journal_get_signature(run->journal, &digest, &made);
-
-    if (!found && run->keyid.len > 0) {
-        status = mds_manifest_digest(manifest, mds_str(""), err, &digest);
-
-        if (status != MDS_OK) {
-            return status;
-        }
-
-        found = mds_journal_get_signature(run->journal, &digest, &made);
     }
 
     if (found) {

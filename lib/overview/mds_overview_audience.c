@@ -127,6 +127,28 @@ mds_write_rules(const mds_record_t *record, mds_range_t rules,
     }
 }
 
+/* Writes whose dice the percentages share, and which devices are forced. */
+static void
+mds_write_extra(const mds_record_t *record, const mds_release_record_t *release,
+                mds_writer_t *writer)
+{
+    const mds_release_extra_t *extra = mds_record_extra(record, release);
+
+    if (extra == NULL) {
+        return;
+    }
+
+    if (extra->seed.len > 0) {
+        mds_writer_words(writer, "; with the seed ");
+        mds_writer_add(writer, mds_record_bytes(record, extra->seed));
+    }
+
+    if (extra->force_below.len > 0) {
+        mds_writer_words(writer, "; by force below ");
+        mds_writer_add(writer, mds_record_bytes(record, extra->force_below));
+    }
+}
+
 void
 mds_overview_write_audience(const mds_record_t         *record,
                             const mds_release_record_t *release, int64_t now_ms,
@@ -162,4 +184,5 @@ mds_overview_write_audience(const mds_record_t         *record,
     mds_writer_words(writer, writer->len == begun ? "nobody" : "");
     mds_write_lists(record, release->except, ", except list ", writer);
     mds_write_rules(record, release->rules, writer);
+    mds_write_extra(record, release, writer);
 }

@@ -15,6 +15,7 @@ typedef struct {
     const char       *version;
     const char       *meta;
     const char       *halt;
+    const char       *force_below;
     mdsctl_values_t   platforms;
     mdsctl_values_t   channels;
     mdsctl_values_t   rules;
@@ -39,6 +40,8 @@ static const mdsctl_option_t release_options[] = {
       MDSCTL_STORE(release_options_t, halt) },
     { "meta", "JSON", "data for the client, up to 64 KiB",
       MDSCTL_STORE(release_options_t, meta) },
+    { "force-below", "VERSION", "devices below it get \"prompt\": \"force\"",
+      MDSCTL_STORE(release_options_t, force_below) },
     { 0 },
 };
 
@@ -65,6 +68,7 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
                ?: mdsctl_set_jsons(release, "rules", "--rule", &o.rules)
                ?: mdsctl_set_json(release, "halt", "--halt", o.halt)
                ?: mdsctl_set_json(release, "meta", "--meta", o.meta)
+               ?: mdsctl_set_word(release, "force_below", o.force_below)
                ?: mdsctl_edit(ctl, argv[1], mds_find_extent_of_release,
                               mds_edit_release, release);
 

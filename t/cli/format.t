@@ -100,7 +100,7 @@ is_deeply $d->asks('explain', @{ $questions[0] })->{manifest},
     $before->[0]{manifest}, 'the manifest is the one signed then';
 is_deeply $d->asks('verify')->{problems}, [], 'and the depot is good';
 
-# --- the format before this one is read as it is, and is a base for changes
+# --- a depot as it was written, with records of another layout
 
 my $four = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/init");
 system("zstd -dqc $FindBin::Bin/older/format4.tar.zst | tar -xC $d->{dir}"
@@ -121,15 +121,23 @@ sub same_answers {
     }
 }
 
-same_answers('format 4');
+$four->refuses(qr/of another format: the next change by mdsctl/,
+    'explain', @{ $said->[0]{ask} });
+{
+    local $four->{key};   # the rollback keeps the manifest without meta
+    $four->must(qw(promote com.example.plain b1 --all --except qa));
+}
+same_answers('format 4, made anew');
 is_deeply $four->asks('verify')->{problems}, [], 'format 4: the depot is good';
-$four->must(qw(list add com.example.plain staff dora));
-same_answers('a change on top of format 4');
 $four->must(qw(release com.example.plain more --kind bundle --name b --version 2
     --all --rule),
     '{"attribute":"brand","op":"in","values":["MAX"],"fold":true}');
 is $four->asks(qw(explain app=com.example.plain kind=bundle name=b brand=max
     os_version=10))->{release}, 'more', 'and a rule with a new word';
+$four->must(qw(pause com.example.plain more));
+is_deeply $four->asks(qw(explain app=com.example.plain kind=bundle name=b
+    version=2 brand=max os_version=10))->{manifest}{meta}, { restart => $true },
+    'the rollback has the meta of its release, once there was the key';
 is_deeply $four->asks('verify')->{problems}, [], 'the depot is good again';
 
 done_testing;

@@ -52,6 +52,8 @@ for my $case (
     [['--percent', '0.001'], { percent => 0.001 }, undef, ['device=x']],
     [['--percent', '100', '--by', 'user'], { percent => 100, by => 'user' },
         ['user=x'], ['device=x']],
+    [['--percent', '100', '--seed', 'spring'],
+        { percent => 100, seed => 'spring' }, ['device=x'], ['user=x']],
     [['--all', '--except', 'banned'],
         { all => JSON::PP::true, except => ['banned'] }, ['user=x'],
         ['user=mallory']],
@@ -110,6 +112,45 @@ is installs('user=x', 'net=wifi'), '', 'nobody else';
 is installs('user=x', 'net=wifi'), '2', 'then everybody';
 is installs('user=x', 'net=cell'), '', 'by the same rules';
 like $d->does(qw(promote a r --all)), qr/^no change/, 'again: no change';
+
+# --- seed, force_below
+
+{
+    my $one = Depot->new(key => $d->{key});
+    system('cp', '-a', "$d->{depot}/.", "$one->{depot}/") == 0 or die;
+    $one->must(qw(release a seeded --kind upgrade --platform android --version 2
+        --percent 50 --seed spring --force-below 1.5));
+    $one->must(qw(release a twin --kind hotfix --platform android --version 2
+        --percent 50 --seed spring));
+    my $in = sub {
+        my @app = @_;
+        return join ',', grep { $one->decides(@app, "device=d$_")->{action}
+            eq 'install' } 1 .. 12;
+    };
+    my $before = $in->(@app);
+    is $in->(qw(app=a kind=hotfix platform=android)), $before,
+        'two releases with one seed have the same devices';
+    $one->must(qw(promote a seeded --percent 50.1));
+    is $in->(@app), $before, 'promote keeps the seed, and with it the devices';
+    $one->must(qw(promote a seeded --percent 50.1 --seed autumn));
+    isnt $in->(@app), $before, 'another seed has other devices';
+
+    my $told = $one->decides(@app, 'device=d1');
+    my @wants = map { $_->{wants} } map { @{ $_->{tests} } }
+        @{ $told->{candidates} };
+    like "@wants", qr/bucket [0-9.]+ of seed autumn, below 50\.1000/,
+        'explain names the seed';
+    like "@wants", qr/below 1\.5 "prompt" is "force": it is/,
+        'explain says who is forced';
+    $one->must(qw(promote a seeded --all));
+    is $one->decides(@app)->{manifest}{meta}{prompt}, 'force', 'below it: forced';
+    is $one->decides(@app[0 .. 2], 'version=1.5')->{manifest}{meta}{prompt}, undef,
+        'not below it: not forced';
+    is $one->decides(@app[0 .. 2])->{manifest}{meta}{prompt}, undef,
+        'nothing installed: not forced';
+    like $one->does(qw(status a)), qr/force_below 1\.5/, 'status says so';
+    is_deeply $one->asks('verify')->{problems}, [], 'both manifests are signed';
+}
 
 # --- pause, resume, end
 

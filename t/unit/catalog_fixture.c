@@ -115,6 +115,12 @@ fixture_line(const mds_json_t *manifest)
             member(manifest, "release").data);
     fixture_print_file(out, manifest, "full");
     fixture_print_file(out, manifest, "delta");
+
+    if (mds_json_get(mds_json_get(manifest, "meta"), "prompt") != NULL) {
+        fprintf(out, " prompt=%s",
+                member(mds_json_get(manifest, "meta"), "prompt").data);
+    }
+
     fclose(out);
 
     return line;

@@ -44,6 +44,8 @@ static const char *const states[]
     = { "running", "running", "running", "running",
         "paused",  "ended",   "ended",   "rolled_back" };
 static const double      percents[] = { 0, 0.5, 10, 33.3, 50, 75, 99.99, 100 };
+static const char *const seeds[] = { "spring", "autumn", "r0" };
+static const char *const prompts[] = { "once", "always", "force" };
 static const char *const list_names[] = { "crew", "lab", "old", "qa" };
 
 /* None in half of the cases. */
@@ -214,6 +216,7 @@ roll_package(prng_t *prng, const random_model_t *model, random_package_t *packag
         .version = prng_one_in(prng, 4) ? roll_one(prng, spelled)
                                          : roll_one(prng, versions),
         .embedded = prng_one_in(prng, 6),
+        .prompt = prng_one_in(prng, 6) ? roll_one(prng, prompts) : NULL,
         .deltas = (int) prng_below(prng, 6) - 2,
     };
 
@@ -262,6 +265,7 @@ roll_audience(prng_t *prng, random_release_t *release)
     release->all = prng_one_in(prng, 2);
     release->percent = prng_one_in(prng, 2) ? roll_one(prng, percents) : -1;
     release->by_user = prng_one_in(prng, 2);
+    release->seed = prng_one_in(prng, 3) ? roll_one(prng, seeds) : NULL;
     roll_set(prng, list_names, count_of(list_names), &release->lists);
 
     if (prng_one_in(prng, 3)) {
@@ -319,12 +323,17 @@ roll_release(prng_t *prng, const random_model_t *model, random_release_t *releas
     if (prng_one_in(prng, 3)) {
         release->missing = prng_one_in(prng, 2) ? "full" : "none";
     }
-
     if (prng_one_in(prng, 3)) {
         release->has_halt = true;
         release->halted = prng_one_in(prng, 2);
         release->halt_rollback
             = strcmp(release->kind, "upgrade") != 0 && prng_one_in(prng, 2);
+    }
+    if (prng_one_in(prng, 4)) {
+        release->force_below = roll_one(prng, versions);
+    }
+    if (prng_one_in(prng, 4)) {
+        release->prompt = roll_one(prng, prompts);
     }
 }
 
@@ -475,6 +484,14 @@ print_list(FILE *out, const random_list_t *list)
 }
 
 static void
+print_meta(FILE *out, const char *prompt)
+{
+    if (prompt != NULL) {
+        fprintf(out, ",\"meta\":{\"prompt\":\"%s\",\"x\":1}", prompt);
+    }
+}
+
+static void
 print_package(FILE *out, const random_package_t *p)
 {
     fprintf(out,
@@ -484,6 +501,7 @@ print_package(FILE *out, const random_package_t *p)
     print_scope(out, "platform", &p->platforms);
     print_scope(out, "channel", &p->channels);
     print_rules(out, &p->rules);
+    print_meta(out, p->prompt);
 
     if (p->has_range) {
         fprintf(out, ",\"app_version\":{");
@@ -539,6 +557,9 @@ print_audience(FILE *out, const random_release_t *r, int64_t now_ms)
     }
     print_set(out, "lists", &r->lists);
     print_set(out, "except", &r->except);
+    if (r->seed != NULL) {
+        fprintf(out, ",\"seed\":\"%s\"", r->seed);
+    }
     fprintf(out, "}");
 }
 
@@ -581,6 +602,10 @@ print_release(FILE *out, const random_release_t *r, int64_t now_ms)
         fprintf(out,
                 ",\"halt\":{\"failure_percent\":0.5,\"min_reports\":1%s}",
                 r->halt_rollback ? ",\"rollback\":true" : "");
+    }
+    print_meta(out, r->prompt);
+    if (r->force_below != NULL) {
+        fprintf(out, ",\"force_below\":\"%s\"", r->force_below);
     }
     fprintf(out, "}");
 }

@@ -57,6 +57,7 @@ typedef struct {
     bool          has_range; /* "app_version" */
     random_rule_t  range;
     bool          embedded;
+    const char   *prompt; /* NULL: not said */
     int           deltas; /* below zero: not said */
     random_set_t   specs; /* instead of deltas */
 } random_package_t;
@@ -76,6 +77,7 @@ typedef struct {
     int           ramp_start_s;
     int           ramp_end_s;
     bool          by_user;
+    const char   *seed; /* NULL: none */
     random_set_t   lists;
     random_set_t   except;
     random_rules_t rules;
@@ -89,6 +91,8 @@ typedef struct {
     bool          has_halt;
     bool          halt_rollback;
     bool          halted; /* by reports */
+    const char   *force_below;
+    const char   *prompt;
 } random_release_t;
 
 typedef struct {

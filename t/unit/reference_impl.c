@@ -223,7 +223,8 @@ bucket(const random_model_t *w, const random_release_t *r, const char *id)
     int          len;
     mds_sha256_t digest;
 
-    len = snprintf(text, sizeof(text), "%s%c%s", w->app, 0, r->id);
+    len = snprintf(text, sizeof(text), "%s%c%s", w->app, 0,
+                   r->seed != NULL ? r->seed : r->id);
     mds_sha256(text, (size_t) len, &digest);
 
     return (long double) mds_siphash(digest.bytes, mds_str_of(id))
@@ -571,6 +572,23 @@ holds_again(const random_model_t *w, const random_device_t *d)
     return false;
 }
 
+/* "meta: the package's, with the release's keys over it." "to devices below V it
+ * goes out with "prompt": "force"" */
+static void
+add_prompt(const random_release_t *r, const random_package_t *to,
+           const random_device_t *d, char line[512])
+{
+    bool forced = r->force_below != NULL && d->version != NULL
+                  && reference_version_cmp(d->version, r->force_below) < 0;
+    const char *prompt = forced               ? "force"
+                         : r->prompt != NULL  ? r->prompt
+                                              : to->prompt;
+
+    if (prompt != NULL) {
+        sprintf(line + strlen(line), " prompt=%s", prompt);
+    }
+}
+
 /* "delta: once a version to install is chosen, in this order." */
 static void
 install(const random_model_t *w, const random_release_t *r, const random_device_t *d,
@@ -590,6 +608,7 @@ install(const random_model_t *w, const random_release_t *r, const random_device_
         || (r->stage != NULL && reference_version_cmp(d->version, r->stage) < 0)
         || (rolled_back(w, d) != NULL && !holds_again(w, d)))
     {
+        add_prompt(r, to, d, line);
         return;
     }
 
@@ -605,7 +624,10 @@ install(const random_model_t *w, const random_release_t *r, const random_device_
 
     } else if (fate == FIXTURE_NONE && none) {
         snprintf(line, 512, "no_delta %s by %s", r->version, r->id);
+        return;
     }
+
+    add_prompt(r, to, d, line);
 }
 
 /* "the highest lower version that it is entitled to …, or to none" */
@@ -632,6 +654,11 @@ roll_back(const random_model_t *w, const random_release_t *r, const random_devic
     snprintf(line, 512, "rollback %s by %s%s%s",
              to != NULL ? to->version : "none", r->id,
              to != NULL ? " full=" : "", to != NULL ? to->file : "");
+
+    /* "A rollback manifest has the release's meta." */
+    if (r->prompt != NULL) {
+        sprintf(line + strlen(line), " prompt=%s", r->prompt);
+    }
 }
 
 /* Nothing is known of a resource that has no release. */
