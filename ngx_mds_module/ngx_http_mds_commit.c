@@ -160,6 +160,29 @@ ngx_http_mds_commit_run(void *data, ngx_log_t *log)
         = mds_fail(&commit->err, MDS_DAMAGED, "a page of it cannot be read");
 }
 
+/* Logs the releases that a report has halted. */
+static void
+ngx_http_mds_commit_log_halts(const ngx_http_mds_commit_t *commit)
+{
+    for (size_t i = 0; i < commit->count; i++) {
+        const mds_report_t *report = &commit->writes[i].report;
+        mds_str_t           id = report->release, app;
+
+        if (commit->writes[i].type != MDS_WRITE_REPORT
+            || commit->writes[i].status != MDS_OK || !report->halted)
+        {
+            continue;
+        }
+
+        app = mds_str_cut(&id, '\0');
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "mds depot \"%V\": release %*s of %*s is halted: %uL of"
+                      " %uL devices failed",
+                      &commit->queue->depot->path, id.len, id.data, app.len,
+                      app.data, report->failures, report->ends);
+    }
+}
+
 /* Logs what has failed. A client that lets commits fail and succeed in turn
  * does not fill the log. */
 static void
@@ -176,6 +199,8 @@ ngx_http_mds_commit_log(ngx_http_mds_commit_t *commit)
                                  path, commit->err.text);
         return;
     }
+
+    ngx_http_mds_commit_log_halts(commit);
 
     if (commit->err.status != MDS_OK) {
         ngx_http_mds_log_failure(log, NGX_LOG_ERR,

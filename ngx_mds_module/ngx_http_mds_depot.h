@@ -78,6 +78,11 @@ mds_status_t ngx_http_mds_depot_evaluate(ngx_http_mds_depot_t    *depot,
                                          ngx_http_mds_evaluate_pt evaluate,
                                          void *data, mds_error_t *err);
 
+/* Remember and look up a device that was told to install a release, by
+ * mds_install_hash(). */
+void ngx_http_mds_installs_add(ngx_http_mds_depot_t *depot, uint64_t hash);
+bool ngx_http_mds_installs_have(ngx_http_mds_depot_t *depot, uint64_t hash);
+
 /* Makes a guarded call; a fault closes the depot. */
 void ngx_http_mds_depot_guard_call(ngx_http_mds_depot_t *depot,
                                    void (*call)(void *data), void *data);

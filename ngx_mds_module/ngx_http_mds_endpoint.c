@@ -51,7 +51,7 @@ ngx_http_mds_endpoint_handler(ngx_http_request_t *r)
                                    "the body must be application/json");
     }
 
-    return r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)
+    return (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) && endpoint->get != NULL
                ? endpoint->get(r)
                : ngx_http_mds_refuse_method(r, &endpoint->allow);
 }

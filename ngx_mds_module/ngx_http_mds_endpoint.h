@@ -1,7 +1,7 @@
 /*
  * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files,
- * mds_watch, mds_explain and mds_status. All have one content handler, which looks at the
- * method.
+ * mds_report, mds_watch, mds_explain and mds_status. All have one content
+ * handler, which looks at the method.
  */
 
 #ifndef NGX_HTTP_MDS_ENDPOINT_H
@@ -13,7 +13,7 @@
 
 struct ngx_http_mds_endpoint_s {
     mds_endpoint_t      id;  /* in the counters */
-    ngx_http_handler_pt get; /* answers GET and HEAD */
+    ngx_http_handler_pt get; /* answers GET and HEAD; NULL: none */
     ngx_int_t (*post)(ngx_http_request_t *r, ngx_str_t *body); /* NULL: none */
     size_t    body_max;                                        /* of a POST */
     ngx_str_t allow; /* the methods, for a 405 */
@@ -25,6 +25,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_watch_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_report_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
 
 /* Makes the location an endpoint; cmd->post is the endpoint. */

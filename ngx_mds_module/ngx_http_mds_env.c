@@ -9,6 +9,7 @@
 #include "ngx_http_mds_env.h"
 
 #include "base/mds_fault_guard.h"
+#include "state/mds_install_filter.h"
 #include "state/mds_state.h"
 
 /* The arguments and the result of a guarded attempt to open. */
@@ -59,8 +60,17 @@ ngx_http_mds_env_close_state(mds_state_t *state)
 }
 
 void
+ngx_http_mds_env_close_installs(ngx_http_mds_env_t *env)
+{
+    mds_install_filter_close(env->installs);
+    env->installs = NULL;
+}
+
+/* The filter lies beside the state, and may have been replaced with it. */
+void
 ngx_http_mds_env_close(ngx_http_mds_env_t *env)
 {
+    ngx_http_mds_env_close_installs(env);
     ngx_http_mds_env_close_state(env->state);
     env->state = NULL;
 }

@@ -17,6 +17,9 @@ typedef struct {
     ngx_uint_t    error_logged; /* since it was opened */
     mds_file_id_t bad;          /* the damaged file; zeroed: none */
     mds_status_t  status;       /* logged last */
+
+    struct mds_install_filter_s *installs; /* NULL: not open */
+    time_t installs_retry;                 /* not to be opened before this */
 } ngx_http_mds_env_t;
 
 /* Returns the state, or NULL if it is not open or quarantined. */
@@ -38,5 +41,7 @@ void ngx_http_mds_env_quarantine(ngx_http_mds_env_t *env);
 void ngx_http_mds_env_clear_stale_readers(ngx_http_mds_env_t *env);
 
 void ngx_http_mds_env_close(ngx_http_mds_env_t *env);
+
+void ngx_http_mds_env_close_installs(ngx_http_mds_env_t *env);
 
 #endif

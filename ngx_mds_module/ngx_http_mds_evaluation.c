@@ -107,6 +107,19 @@ ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
     ngx_str_null(&ctx->serial);
 }
 
+/* Remembers the devices that are told to install a release with a limit. */
+static void
+ngx_http_mds_note_installs(ngx_http_mds_evaluation_t *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        const ngx_http_mds_question_t *question = &e->questions[i];
+
+        if (question->decision.install != 0 && question->status == MDS_OK) {
+            ngx_http_mds_installs_add(e->depot, question->decision.install);
+        }
+    }
+}
+
 static void
 ngx_http_mds_count_decisions(ngx_http_mds_evaluation_t *e)
 {
@@ -159,6 +172,7 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
         return ngx_http_mds_wait(e, pending);
     }
 
+    ngx_http_mds_note_installs(e);
     ngx_http_mds_count_decisions(e);
 
     if (e->on_result == NULL && e->questions->status == MDS_OK) {

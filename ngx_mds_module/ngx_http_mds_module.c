@@ -111,6 +111,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mds_loc_conf_t, watch_max), NULL },
 
+    { ngx_string("mds_report"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_report_endpoint },
+
     { ngx_string("mds_explain"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_explain_endpoint },

@@ -33,6 +33,7 @@
     ROW(CONFIG, "config")                                                      \
     ROW(MESSAGES, "messages")                                                  \
     ROW(FILES, "files")                                                        \
+    ROW(REPORT, "report")                                                      \
     ROW(WATCH, "watch")                                                        \
     ROW(EXPLAIN, "explain")                                                    \
     ROW(STATUS, "status")
