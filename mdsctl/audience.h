@@ -12,6 +12,7 @@ typedef struct {
     mdsctl_values_t lists;
     mdsctl_values_t except;
     const char     *percent;
+    const char     *ramp;
     const char     *window;
     const char     *until;
     const char     *by;
@@ -27,9 +28,11 @@ typedef struct {
         { "percent", "P",                                                      \
           "a share of all devices in percent, such as 5 or 2.5",               \
           MDSCTL_ONE_OF, MDSCTL_STORE(struct_type, member.percent) },          \
-        { "window", "N", "the first N, a number of devices or users",          \
+        { "ramp", "P-P,TIME", "a share that grows: 1-100,7d or 1-100,2h,7d",   \
+          MDSCTL_ONE_OF, MDSCTL_STORE(struct_type, member.ramp) },             \
+        { "window", "N", "the first N devices or users, such as 5k",           \
           MDSCTL_ONE_OF, MDSCTL_STORE(struct_type, member.window) },           \
-        { "until", "TIME", "end of the window: 2026-12-01T00:00:00Z",          \
+        { "until", "TIME", "end of the window, such as 7d from now",           \
           MDSCTL_STORE(struct_type, member.until) },                           \
         { "except", "LIST", "nobody on this list; may be repeated",            \
           MDSCTL_STORE(struct_type, member.except) },                          \
@@ -40,6 +43,9 @@ typedef struct {
         "seed", "TEXT", "releases with the same seed share their dice",        \
             MDSCTL_STORE(struct_type, member.seed)                             \
     }
+
+/* Returns whether one of the options of which one is required was given. */
+bool mdsctl_audience_given(const mdsctl_audience_t *audience);
 
 /*
  * Sets "audience" in the object, in the form of a document, whose checks judge

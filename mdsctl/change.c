@@ -244,6 +244,8 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
         change->key = &key;
     }
 
+    change->dry_run = change->dry_run || ctl->dry_run;
+    change->note = ctl->note;
     change->command = ctl->command_line;
     change->new_app = ctl->new_app;
 

@@ -14,6 +14,8 @@
     X(remove)                                                                  \
     X(release)                                                                 \
     X(promote)                                                                 \
+    X(edit)                                                                    \
+    X(copy)                                                                    \
     X(pause)                                                                   \
     X(resume)                                                                  \
     X(end)                                                                     \

@@ -33,6 +33,9 @@ typedef struct {
     const char   *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
     const char   *key;     /* --key, MDS_KEY, or NULL */
     bool          json;    /* --json */
+    bool          dry_run; /* these three of commands that change something */
+    bool          yes;
+    const char   *note;
     mds_new_app_t new_app; /* the command's own */
 
     /* The command as it was typed, for the log. */
@@ -108,6 +111,7 @@ struct mdsctl_command_s {
     const char            *examples; /* commands, each ends with a newline */
     const char            *synonyms; /* other tools' words for it, or NULL */
     int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
+    bool changes; /* it also takes mdsctl_change_options */
 
     /* The commands of a family such as "list", which has no run; the last is
      * NULL. */
@@ -123,6 +127,9 @@ mdsctl_command_find(const mdsctl_command_t *const *commands, const char *name);
 
 /* The options of every command, stored in an mdsctl_t. */
 extern const mdsctl_option_t mdsctl_global_options[];
+
+/* The options of every command that changes the catalog. */
+extern const mdsctl_option_t mdsctl_change_options[];
 
 /* Returns the option of that name, or NULL; options may be NULL. */
 const mdsctl_option_t *
@@ -183,6 +190,25 @@ int mdsctl_attributes(int count, char **words,
 int mdsctl_number(const char *option, const char *text, int64_t least,
                   int64_t *number) MDS_MUST_CHECK;
 
+/* quantity.c: numbers and times as people write them. */
+
+/* Parses a number up to max: digits, and k, M or G for thousands, millions and
+ * billions, or Ki, Mi or Gi for 2^10, 2^20 and 2^30. False: it is something
+ * else. */
+bool mdsctl_parse_count(const char *text, int64_t max,
+                        int64_t *count) MDS_MUST_CHECK;
+
+/* Parses a duration: digits, and s, m, h or d. */
+bool mdsctl_parse_duration(const char *text, int64_t *seconds) MDS_MUST_CHECK;
+
+/*
+ * Parses a time: 2026-12-01T00:00:00Z, or a duration from now_ms on, such as
+ * 90m, 36h or 7d. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the
+ * error, which names the option.
+ */
+int mdsctl_parse_time(const char *option, const char *text, int64_t now_ms,
+                      int64_t *ms) MDS_MUST_CHECK;
+
 /* output.c: messages. They are printed without the user and password of a URL,
  * the part before its "@". */
 
@@ -212,6 +238,21 @@ const char *mdsctl_command_name(void);
 /* Prints the value to stdout, indented, and takes the reference. NULL means
  * that memory ran out. Returns an exit code. */
 int mdsctl_print(mds_json_t *json) MDS_MUST_CHECK;
+
+/*
+ * confirm.c: asks before what cannot be taken back, and what concerns
+ * everybody. The question is asked on a terminal, and not with --yes or
+ * --dry-run; without a terminal the command goes on. Returns MDSCTL_DONE, or
+ * MDSCTL_FAILED after a "no".
+ */
+int mdsctl_confirm(const mdsctl_t *ctl, const char *format, ...)
+    MDS_PRINTF(2, 3) MDS_MUST_CHECK;
+
+/* Returns whether mdsctl_confirm() would ask. */
+bool mdsctl_confirm_asks(const mdsctl_t *ctl);
+
+/* Asks, if there is a terminal; returns whether the answer begins with y. */
+bool mdsctl_ask(const char *question);
 
 /* progress.c: begins a progress bar on stderr, if that is a terminal. There is
  * one at a time, and label must outlive it. */

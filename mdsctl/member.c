@@ -2,6 +2,8 @@
 
 #include "member.h"
 
+#include "base/mds_time.h"
+
 int
 mdsctl_set_word(mds_json_t *object, const char *key, const char *word)
 {
@@ -43,6 +45,21 @@ mdsctl_set_scope(mds_json_t *object, const char *key,
 {
     return words->count == 1 ? mdsctl_set_word(object, key, words->items[0])
                              : mdsctl_set_words(object, key, words);
+}
+
+int
+mdsctl_set_time(mds_json_t *object, const char *key, const char *option,
+                const char *text)
+{
+    char    formatted[MDS_TIME_BYTES];
+    int64_t ms;
+
+    if (text == NULL) {
+        return MDSCTL_DONE;
+    }
+
+    return mdsctl_parse_time(option, text, mds_time_now_ms(), &ms)
+               ?: mdsctl_set_word(object, key, mds_time_format(ms, formatted));
 }
 
 static int

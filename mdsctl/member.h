@@ -21,6 +21,11 @@ int mdsctl_set_words(mds_json_t *object, const char *key,
 int mdsctl_set_scope(mds_json_t *object, const char *key,
                      const mdsctl_values_t *words) MDS_MUST_CHECK;
 
+/* Sets a time, of which text is one of mdsctl_parse_time(), in the form of a
+ * document; text may be NULL. */
+int mdsctl_set_time(mds_json_t *object, const char *key, const char *option,
+                    const char *text) MDS_MUST_CHECK;
+
 /* Sets what the text is as JSON; text may be NULL. The option is named in the
  * mistake. */
 int mdsctl_set_json(mds_json_t *object, const char *key, const char *option,

@@ -6,7 +6,6 @@
 #include "new_app.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 void
 mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
@@ -30,17 +29,12 @@ mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
 static bool
 user_agrees(const mds_error_t *err)
 {
-    char line[8] = "";
+    char question[MDS_ERROR_BYTES + 64];
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        return false;
-    }
+    (void) snprintf(question, sizeof(question), "mdsctl: %s\nCreate it?",
+                    err->text);
 
-    fprintf(stderr, "mdsctl: %s\nCreate it? [y/N] ", err->text);
-    fflush(stderr);
-
-    return fgets(line, sizeof(line), stdin) != NULL
-           && (line[0] == 'y' || line[0] == 'Y');
+    return mdsctl_ask(question);
 }
 
 int

@@ -18,6 +18,25 @@ const mdsctl_option_t mdsctl_global_options[] = {
     { 0 },
 };
 
+const mdsctl_option_t mdsctl_change_options[] = {
+    { "dry-run", NULL, "print what would change, and change nothing",
+      MDSCTL_STORE(mdsctl_t, dry_run) },
+    { "note", "TEXT", "a note for the log: why the change is made",
+      MDSCTL_STORE(mdsctl_t, note) },
+    { "yes", NULL, "ask nothing, even on a terminal; also -y",
+      MDSCTL_STORE(mdsctl_t, yes) },
+    { 0 },
+};
+
+/* Returns the options that the command that runs has besides its own. */
+static const mdsctl_option_t *
+running_change_options(void)
+{
+    const mdsctl_command_t *command = mdsctl_running()->command;
+
+    return command != NULL && command->changes ? mdsctl_change_options : NULL;
+}
+
 /* Returns the name in "--name=value". */
 static mds_str_t
 name_in(const char *word)
@@ -107,9 +126,10 @@ environment(const char *name, const char *otherwise)
 static int
 unknown_option(const mdsctl_option_t *options, const char *word)
 {
-    const mdsctl_option_t *tables[] = { options, mdsctl_global_options };
-    mds_choices_t          choices;
-    mds_str_t              nearest;
+    const mdsctl_option_t *tables[]
+        = { options, running_change_options(), mdsctl_global_options };
+    mds_choices_t choices;
+    mds_str_t     nearest;
 
     mds_choices_begin(&choices,
                       word[1] == '-' ? name_in(word) : mds_str_of(word + 1));
@@ -144,10 +164,23 @@ take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
             return take(option, target, argc, argv, i);
         }
 
+        option
+            = mdsctl_option_find(running_change_options(), name_in(argv[*i]));
+        if (option != NULL) {
+            return take(option, ctl, argc, argv, i);
+        }
+
         option = mdsctl_option_find(mdsctl_global_options, name_in(argv[*i]));
         if (option != NULL) {
             return take(option, ctl, argc, argv, i);
         }
+    }
+
+    if (strcmp(argv[*i], "-y") == 0) {
+        static char yes[] = "--yes";
+
+        argv[*i] = yes;
+        return take_any(ctl, options, target, argc, argv, i);
     }
 
     return unknown_option(options, argv[*i]);
@@ -304,18 +337,13 @@ int
 mdsctl_number(const char *option, const char *text, int64_t least,
               int64_t *number)
 {
-    int64_t value = 0;
+    int64_t value;
 
     if (text == NULL) {
         return MDSCTL_DONE;
     }
 
-    for (const char *c = text; *c != '\0' && value <= NUMBER_MAX; c++) {
-        value
-            = *c >= '0' && *c <= '9' ? 10 * value + (*c - '0') : NUMBER_MAX + 1;
-    }
-
-    if (*text == '\0' || value < least || value > NUMBER_MAX) {
+    if (!mdsctl_parse_count(text, NUMBER_MAX, &value) || value < least) {
         return mdsctl_fail_usage(
             "%s: found \"%s\"; want a number from %lld to %d", option, text,
             (long long) least, NUMBER_MAX);

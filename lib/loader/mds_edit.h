@@ -33,13 +33,29 @@ mds_status_t mds_edit_release(mds_loader_t *loader, void *data,
 
 typedef struct {
     const char       *id;
-    const mds_json_t *audience; /* as a document has it */
-} mds_promotion_t;
+    const mds_json_t *members; /* as a document has them; null removes one */
+} mds_release_edit_t;
 
-/* Gives a release another audience; data is a mds_promotion_t. MDS_NOT_FOUND;
- * MDS_CONFLICT: the release is over. */
-mds_status_t mds_edit_promote(mds_loader_t *loader, void *data,
-                              mds_json_t *state, mds_error_t *err);
+/* Gives a release other members, such as another audience; data is a
+ * mds_release_edit_t. MDS_NOT_FOUND; MDS_CONFLICT: the release is over. */
+mds_status_t mds_edit_release_members(mds_loader_t *loader, void *data,
+                                      mds_json_t *state, mds_error_t *err);
+
+typedef struct {
+    mds_str_t   from_app;
+    const char *id;      /* of the release */
+    const char *new_id;  /* of its copy */
+    const char *channel; /* of the copy; NULL: those of the release */
+} mds_release_copy_t;
+
+/*
+ * Copies a release of that app to the app that is edited, which may be the
+ * same, with the packages of its version that are missing there. The copy is
+ * running. data is a mds_release_copy_t. MDS_NOT_FOUND: there is no such
+ * release; MDS_EXISTS: there is one of the new id.
+ */
+mds_status_t mds_edit_copy_release(mds_loader_t *loader, void *data,
+                                   mds_json_t *state, mds_error_t *err);
 
 /*
  *              pause               end

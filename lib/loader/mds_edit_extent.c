@@ -74,17 +74,18 @@ mds_find_extent_of_release(mds_loader_t *loader, mds_str_t app,
 }
 
 mds_status_t
-mds_find_extent_of_promotion(mds_loader_t *loader, mds_str_t app,
-                             const void *data, mds_error_t *err,
-                             mds_extent_t *extent)
+mds_find_extent_of_release_edit(mds_loader_t *loader, mds_str_t app,
+                                const void *data, mds_error_t *err,
+                                mds_extent_t *extent)
 {
-    const mds_promotion_t *promotion = data;
-    mds_status_t           status
-        = mds_extent_add_audience(extent, promotion->audience, err);
+    const mds_release_edit_t *edit = data;
+    mds_status_t              status
+        = mds_extent_add_audience(extent,
+                                  mds_json_get(edit->members, "audience"), err);
 
     return status == MDS_OK
-               ? mds_extent_add_release(loader, app, mds_str_of(promotion->id),
-                                        err, extent)
+               ? mds_extent_add_release(loader, app, mds_str_of(edit->id), err,
+                                        extent)
                : status;
 }
 

@@ -13,10 +13,11 @@ mds_status_t mds_find_extent_of_release(mds_loader_t *loader, mds_str_t app,
                                         const void *data, mds_error_t *err,
                                         mds_extent_t *extent);
 
-/* Of mds_edit_promote(): data is a mds_promotion_t. */
-mds_status_t mds_find_extent_of_promotion(mds_loader_t *loader, mds_str_t app,
-                                          const void *data, mds_error_t *err,
-                                          mds_extent_t *extent);
+/* Of mds_edit_release_members(): data is a mds_release_edit_t. */
+mds_status_t
+mds_find_extent_of_release_edit(mds_loader_t *loader, mds_str_t app,
+                                const void *data, mds_error_t *err,
+                                mds_extent_t *extent);
 
 /* Of mds_edit_transition(): data is a mds_transition_t. */
 mds_status_t mds_find_extent_of_transition(mds_loader_t *loader, mds_str_t app,

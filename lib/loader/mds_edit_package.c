@@ -35,8 +35,18 @@ mds_package_same_version(const mds_json_t *a, const mds_json_t *b)
            && mds_str_eq(mds_version_build(x), mds_version_build(y));
 }
 
-/* Returns the build that would hide the package from every device, or NULL. One
- * with rules, a range, or that is embedded, does not. */
+/* Returns whether the condition of the twin holds where the package's does. */
+static bool
+mds_package_hides(const mds_json_t *twin, const mds_json_t *package,
+                  const char *key)
+{
+    return mds_json_get(twin, key) == NULL
+           || mds_json_equal(mds_json_get(twin, key),
+                             mds_json_get(package, key));
+}
+
+/* Returns the build that would hide the package from every device, or NULL: one
+ * without rules and range, or with the same ones, that is not embedded. */
 static mds_json_t *
 mds_package_find_twin(const mds_json_t *packages, const mds_json_t *package)
 {
@@ -48,8 +58,8 @@ mds_package_find_twin(const mds_json_t *packages, const mds_json_t *package)
             && mds_package_same_scope(twin, package, "platform")
             && mds_package_same_scope(twin, package, "channel")
             && mds_package_same_version(twin, package)
-            && mds_json_get(twin, "rules") == NULL
-            && mds_json_get(twin, "app_version") == NULL
+            && mds_package_hides(twin, package, "rules")
+            && mds_package_hides(twin, package, "app_version")
             && mds_json_get(twin, "delivery") == NULL)
         {
             return twin;

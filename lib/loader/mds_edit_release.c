@@ -49,14 +49,31 @@ mds_audience_keep_seed(mds_json_t *audience, const mds_json_t *release)
                : mds_json_set_str(audience, "seed", seed);
 }
 
-mds_status_t
-mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
-                 mds_error_t *err)
+/* Sets a copy of a member. */
+static mds_status_t
+mds_release_put(mds_json_t *release, mds_str_t key, const mds_json_t *value)
 {
-    const mds_promotion_t *promotion = data;
-    mds_json_t *release = mds_edit_find_release(state, promotion->id, err);
-    mds_str_t   now = mds_release_state_of(release);
-    mds_json_t *audience;
+    mds_json_t *copy = mds_json_copy(value);
+
+    if (mds_str_eq(key, mds_str("audience"))
+        && mds_audience_keep_seed(copy, release) != MDS_OK)
+    {
+        mds_json_release(copy);
+        return MDS_NO_MEMORY;
+    }
+
+    return mds_json_put(release, key, copy);
+}
+
+mds_status_t
+mds_edit_release_members(mds_loader_t *loader, void *data, mds_json_t *state,
+                         mds_error_t *err)
+{
+    const mds_release_edit_t *edit = data;
+    mds_json_t        *release = mds_edit_find_release(state, edit->id, err);
+    mds_str_t          now = mds_release_state_of(release);
+    mds_json_member_t *m;
+    mds_status_t       status = MDS_OK;
 
     (void) loader;
 
@@ -69,18 +86,25 @@ mds_edit_promote(mds_loader_t *loader, void *data, mds_json_t *state,
     {
         return mds_fail(err, MDS_CONFLICT,
                         "release \"%s\" is %.*s; only one that is running or"
-                        " paused gets an audience",
-                        promotion->id, MDS_STR(now));
+                        " paused can be changed",
+                        edit->id, MDS_STR(now));
     }
 
-    audience = mds_json_copy(promotion->audience);
+    for (m = mds_json_first(edit->members); status == MDS_OK && m != NULL;
+         m = mds_json_next(edit->members, m))
+    {
+        mds_str_t         key = mds_json_key(m);
+        const mds_json_t *value = mds_json_value(m);
 
-    if (mds_audience_keep_seed(audience, release) != MDS_OK) {
-        mds_json_release(audience);
-        return mds_fail_memory(err);
+        /* A zero byte ends a key. */
+        if (mds_json_is_null(value)) {
+            mds_json_delete(release, key.data);
+        } else {
+            status = mds_release_put(release, key, value);
+        }
     }
 
-    return mds_json_done(mds_json_set(release, "audience", audience), err);
+    return mds_json_done(status, err);
 }
 
 #define MDS_FROM_MAX 3

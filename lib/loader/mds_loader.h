@@ -122,6 +122,7 @@ typedef struct {
     mds_str_t        app;
     mds_new_app_t    new_app;
     const char      *command; /* for the log: "pause a-3.2.0" */
+    const char      *note;    /* for the log: why; NULL: none */
     bool             applies; /* applies a whole document: this is no step */
     bool             reverts; /* undoes a change: what was final is not */
     bool             dry_run; /* lists the changes, and makes none */

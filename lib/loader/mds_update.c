@@ -507,7 +507,10 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
     status = is_made ? mds_update_finish(&u, err) : mds_update_lint(&u, err);
 
     if (status == MDS_OK) {
-        mds_update_keep_created(&u);
+        if (!change->dry_run) {
+            mds_update_keep_created(&u);
+        }
+
         result->serial = is_made ? u.serial : u.serial - 1;
         result->changes = mds_json_retain(u.changes);
         result->warnings = mds_json_retain(u.warnings);
@@ -519,7 +522,7 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
     }
 
 done:
-    /* These do nothing where the change succeeded. */
+    /* These do nothing where the change succeeded; a dry run stores nothing. */
     mds_preview_close(u.preview);
     mds_created_files_remove(u.created);
     mds_journal_abort(loader->journal);

@@ -57,13 +57,13 @@ mds_update_log(mds_update_t *u, mds_error_t *err)
     mds_json_t  *entry;
     mds_status_t status;
 
-    entry = mds_json_pack("{s:I, s:s, s:o, s:o, s:o, s:b, s:s*, s:O}", "serial",
-                          (int64_t) u->serial, "time",
+    entry = mds_json_pack("{s:I, s:s, s:o, s:o, s:o, s:s*, s:b, s:s*, s:O}",
+                          "serial", (int64_t) u->serial, "time",
                           mds_time_format(u->now_ms, time), "who",
                           mds_json_string_new(mds_update_user(who)), "app",
                           mds_json_string_new(change->app), "command",
                           mds_json_string_new(mds_str_of(change->command)),
-                          "step", (int) step, "keyid",
+                          "note", change->note, "step", (int) step, "keyid",
                           change->key == NULL
                               ? NULL
                               : mds_keyid_hex(change->key->keyid, keyid),

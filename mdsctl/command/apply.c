@@ -77,6 +77,70 @@ mdsctl_read_document(const mdsctl_input_t *input, mds_error_t *err,
     return MDS_OK;
 }
 
+/* Counts the releases that the changes remove. */
+static size_t
+count_dropped(const mds_json_t *changes, mds_str_t *first)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        const mds_json_t *change = mds_json_at(changes, i);
+
+        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("release"))
+            && mds_json_get(change, "after") == NULL)
+        {
+            *first = count == 0 ? mds_json_get_string(change, "id") : *first;
+            count++;
+        }
+    }
+
+    return count;
+}
+
+/* Asks before releases are dropped, which a dry run tells. What is wrong with
+ * the document is told by the change itself. */
+static int
+confirm_apply(const mdsctl_t *ctl, const mds_change_t *change)
+{
+    mds_change_t        dry_run = *change;
+    mds_loader_t       *loader = NULL;
+    mds_change_result_t result;
+    mds_str_t           first = mds_null_str;
+    mds_error_t         err;
+    size_t              count;
+    int                 code = MDSCTL_DONE;
+
+    if (!mdsctl_confirm_asks(ctl)) {
+        return MDSCTL_DONE;
+    }
+
+    dry_run.dry_run = true;
+    dry_run.new_app = ctl->new_app;
+    dry_run.command = ctl->command_line;
+
+    if (mds_loader_open(ctl->depot, mdsctl_ui(), &err, &loader) != MDS_OK
+        || mds_loader_change(loader, &dry_run, &err, &result) != MDS_OK)
+    {
+        mds_loader_close(loader);
+        return MDSCTL_DONE;
+    }
+
+    mds_loader_close(loader);
+    count = count_dropped(result.changes, &first);
+
+    if (count > 0) {
+        code = mdsctl_confirm(ctl,
+                              "the document drops %zu release%s that the app"
+                              " has, such as \"%.*s\"",
+                              count, count == 1 ? "" : "s", MDS_STR(first));
+    }
+
+    mds_json_release(result.changes);
+    mds_json_release(result.warnings);
+
+    return code;
+}
+
 /* Files are relative to the document; word is what was typed for it. */
 static int
 apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
@@ -100,14 +164,17 @@ apply_input(mdsctl_t *ctl, const char *word, const mdsctl_input_t *input,
     change->base_dir = dir.text;
     change->data = apply;
 
-    code = mdsctl_change(ctl, change);
-    mds_json_release(document);
+    code = confirm_apply(ctl, change);
 
+    if (code == MDSCTL_DONE) {
+        code = mdsctl_change(ctl, change);
+    }
+
+    mds_json_release(document);
     return code;
 }
 
 typedef struct {
-    bool        dry_run;
     bool        force;
     bool        allow_outside;
     const char *deltas_level;
@@ -116,8 +183,6 @@ typedef struct {
 static const mdsctl_option_t options[] = {
     { "deltas-level", "best|fast", "effort for deltas; default best",
       MDSCTL_STORE(options_t, deltas_level) },
-    { "dry-run", NULL, "print what would change; needs no key",
-      MDSCTL_STORE(options_t, dry_run) },
     { "force", NULL, "overwrite single steps since the last document",
       MDSCTL_STORE(options_t, force) },
     { "allow-outside", NULL, "allow files outside of the document's directory",
@@ -140,7 +205,6 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    change.dry_run = o.dry_run;
     change.outside = o.allow_outside;
     apply.force = o.force;
 
@@ -159,6 +223,7 @@ run_apply(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_apply = {
     .name = "apply",
+    .changes = true,
     .group = MDSCTL_PUBLISH,
     .arguments = "FILE",
     .summary = "make an app's part of the catalog equal to a document",

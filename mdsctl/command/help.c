@@ -109,6 +109,8 @@ mdsctl_help_overview(void)
         print_commands(mdsctl_commands, group);
     }
 
+    printf("\nOptions of every change\n");
+    print_options(mdsctl_change_options);
     printf("\nOptions of every command\n");
     print_options(mdsctl_global_options);
     printf("\n`mdsctl help COMMAND` explains a command and has examples.\n"
@@ -150,6 +152,11 @@ mdsctl_help_command(const mdsctl_path_t *path)
     if (command->options != NULL) {
         printf("\nOptions\n");
         print_options(command->options);
+    }
+
+    if (command->changes) {
+        printf("\nOptions of every change\n");
+        print_options(mdsctl_change_options);
     }
 
     printf("\nOptions of every command\n");

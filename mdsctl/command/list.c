@@ -293,6 +293,7 @@ list_show(mdsctl_t *ctl, int argc, char **argv)
 
 static const mdsctl_command_t command_import = {
     .name = "import",
+    .changes = true,
     .arguments = "APP LIST FILE",
     .summary = "make a list of a file's ids, or add them to it",
     .text = "Makes the list equal to a file with one id per line, or adds "
@@ -307,6 +308,7 @@ static const mdsctl_command_t command_import = {
 
 static const mdsctl_command_t command_add = {
     .name = "add",
+    .changes = true,
     .arguments = "APP LIST ID...",
     .summary = "add ids to a list",
     .text = "Adds ids to a list. A list that does not exist is created.",
@@ -318,6 +320,7 @@ static const mdsctl_command_t command_add = {
 
 static const mdsctl_command_t command_remove = {
     .name = "remove",
+    .changes = true,
     .arguments = "APP LIST ID...",
     .summary = "remove ids from a list",
     .text = "Removes ids from a list, and leaves the list.",

@@ -3,12 +3,15 @@
 #include <inttypes.h>
 
 #include "change.h"
+#include "escape.h"
 #include "new_app.h"
 
 static void
 print_entry(const mds_json_t *entry)
 {
     mds_str_t keyid = mds_json_get_string(entry, "keyid");
+    mds_str_t note = mds_json_get_string(entry, "note");
+    char      shown[MDSCTL_ESCAPED_BYTES];
 
     printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s%s%.*s\n",
            mds_json_get_integer(entry, "serial"),
@@ -17,6 +20,11 @@ print_entry(const mds_json_t *entry)
            MDS_STR(mds_json_get_string(entry, "app")),
            MDS_STR(mds_json_get_string(entry, "command")),
            keyid.len > 0 ? "  key " : "", MDS_STR(keyid));
+
+    if (note.len > 0) {
+        printf("  note: %s\n", mdsctl_escape(note, shown, sizeof(shown)));
+    }
+
     mdsctl_changes_print(mds_json_get(entry, "changes"));
 }
 

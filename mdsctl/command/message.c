@@ -27,15 +27,14 @@ parse_target(const char *word, mds_message_target_t *target)
 static int
 parse_until(const char *until, int64_t *until_ms)
 {
-    if (!mds_time_parse(mds_str_of(until), until_ms)) {
-        return mdsctl_fail_usage("--until %s is not a time such as"
-                                 " 2026-12-01T00:00:00Z",
-                                 until);
+    int64_t now_ms = mds_time_now_ms();
+
+    if (mdsctl_parse_time("--until", until, now_ms, until_ms) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
     }
 
-    return *until_ms <= mds_time_now_ms()
-               ? mdsctl_fail_usage("--until %s is over", until)
-               : MDSCTL_DONE;
+    return *until_ms <= now_ms ? mdsctl_fail_usage("--until %s is over", until)
+                               : MDSCTL_DONE;
 }
 
 typedef struct {
@@ -49,7 +48,7 @@ static const mdsctl_option_t push_options[] = {
       MDSCTL_STORE(push_options_t, users) },
     { "to", "PLATFORM=VERSION", "version for a platform; may be repeated",
       MDSCTL_REQUIRED, MDSCTL_STORE(push_options_t, to) },
-    { "until", "TIME", "when it expires: 2026-12-01T00:00:00Z", MDSCTL_REQUIRED,
+    { "until", "TIME", "when it expires, such as 7d from now", MDSCTL_REQUIRED,
       MDSCTL_STORE(push_options_t, until) },
     { 0 },
 };
@@ -76,7 +75,12 @@ message_push(mdsctl_t *ctl, int argc, char **argv)
                             &targets[push.target_count]);
     }
 
-    code = code ?: mdsctl_input_begin(o.users, &input);
+    code = code ?: mdsctl_input_begin(o.users, &input)
+               ?: mdsctl_confirm(ctl,
+                                 "a message will be sent to all users in %s;"
+                                 " `mdsctl message withdraw` removes it, but not"
+                                 " from devices that have read it",
+                                 input.name);
 
     if (code == MDSCTL_DONE) {
         push.users = input.path;
@@ -229,6 +233,7 @@ message_list(mdsctl_t *ctl, int argc, char **argv)
 
 static const mdsctl_command_t command_push = {
     .name = "push",
+    .changes = true,
     .arguments = "APP",
     .summary = "offer users a version on all their platforms",
     .text = "Offers the users in a file, one id per line, a published version "
@@ -255,6 +260,7 @@ static const mdsctl_command_t command_list = {
 
 static const mdsctl_command_t command_withdraw = {
     .name = "withdraw",
+    .changes = true,
     .arguments = "APP MESSAGE",
     .summary = "withdraw a message",
     .text

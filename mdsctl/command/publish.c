@@ -96,7 +96,44 @@ typedef struct {
     const char *version;
     const char *deltas;
     const char *meta;
+    const char *app_version;
+
+    mdsctl_values_t rules;
 } members_t;
+
+/* Sets "app_version": "3.1.0", "3.0.0..3.2.0", "3.0.0.." or "..3.2.0". */
+static int
+set_app_version(mds_json_t *package, const char *text)
+{
+    const char *dots;
+    mds_json_t *range;
+    size_t      len;
+    int         code = MDSCTL_DONE;
+
+    if (text == NULL) {
+        return MDSCTL_DONE;
+    }
+
+    dots = strstr(text, "..");
+    len = dots == NULL ? strlen(text) : (size_t) (dots - text);
+    range = mds_json_object_new();
+
+    if (len > 0) {
+        code = mdsctl_json_status(
+            mds_json_set_str(range, "min", (mds_str_t){ len, text }));
+    }
+
+    if (code == MDSCTL_DONE && (dots == NULL || dots[2] != '\0')) {
+        code = mdsctl_set_word(range, "max", dots == NULL ? text : dots + 2);
+    }
+
+    if (code != MDSCTL_DONE) {
+        mds_json_release(range);
+        return code;
+    }
+
+    return mdsctl_json_status(mds_json_set(package, "app_version", range));
+}
 
 static int
 set_members(mds_json_t *package, const members_t *members, const char *file)
@@ -108,7 +145,9 @@ set_members(mds_json_t *package, const members_t *members, const char *file)
                ?: mdsctl_set_word(package, "version", members->version)
                ?: mdsctl_set_word(package, "file", file)
                ?: mdsctl_set_json(package, "deltas", "--deltas", members->deltas)
-               ?: mdsctl_set_json(package, "meta", "--meta", members->meta);
+               ?: mdsctl_set_json(package, "meta", "--meta", members->meta)
+               ?: set_app_version(package, members->app_version)
+               ?: mdsctl_set_jsons(package, "rules", "--rule", &members->rules);
 }
 
 typedef struct {
@@ -141,6 +180,10 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, level) },
     { "meta", "JSON", "data for the client, up to 64 KiB",
       MDSCTL_STORE(options_t, members.meta) },
+    { "app-version", "RANGE", "for these app versions: 3.1.0 or 3.0.0..3.2.0",
+      MDSCTL_STORE(options_t, members.app_version) },
+    { "rule", "JSON", "for devices where it holds; may be repeated",
+      MDSCTL_STORE(options_t, members.rules) },
     { "store", NULL, "repack an archive uncompressed, for small deltas",
       MDSCTL_STORE(options_t, store) },
     { "unpack", "DIR", "also unpack the archive to DIR/VERSION/",
@@ -168,7 +211,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    p.unpack_dir = o.unpack_dir;
+    p.unpack_dir = ctl->dry_run ? NULL : o.unpack_dir;
     ctl->new_app = mdsctl_new_app(o.new_app);
     package = mds_json_object_new();
     p.publication.package = package;
@@ -196,6 +239,7 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_publish = {
     .name = "publish",
+    .changes = true,
     .group = MDSCTL_PUBLISH,
     .arguments = "FILE",
     .summary = "sign and store a package, and make its deltas",

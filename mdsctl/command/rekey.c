@@ -36,6 +36,7 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_rekey = {
     .name = "rekey",
+    .changes = true,
     .group = MDSCTL_KEEP,
     .arguments = "APP",
     .summary = "sign everything of an app again, with another key",

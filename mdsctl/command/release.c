@@ -1,6 +1,6 @@
 /*
- * release, promote, pause, resume, end, rollback: change one release step by
- * step.
+ * release, promote, edit, copy, pause, resume, end, rollback: change one
+ * release step by step.
  */
 
 #include "audience.h"
@@ -8,18 +8,17 @@
 #include "loader/mds_edit.h"
 #include "loader/mds_edit_extent.h"
 #include "member.h"
+#include "new_app.h"
+#include "terms.h"
 
 typedef struct {
     const char       *kind;
     const char       *name;
     const char       *version;
-    const char       *meta;
-    const char       *halt;
-    const char       *force_below;
     mdsctl_values_t   platforms;
     mdsctl_values_t   channels;
-    mdsctl_values_t   rules;
     mdsctl_audience_t audience;
+    mdsctl_terms_t    terms;
 } release_options_t;
 
 static const mdsctl_option_t release_options[] = {
@@ -34,14 +33,7 @@ static const mdsctl_option_t release_options[] = {
     { "channel", "CHANNEL", "only this channel; may be repeated",
       MDSCTL_STORE(release_options_t, channels) },
     MDSCTL_AUDIENCE_OPTIONS(release_options_t, audience),
-    { "rule", "JSON", "a rule that must hold as well; may be repeated",
-      MDSCTL_STORE(release_options_t, rules) },
-    { "halt", "JSON", "how many failures stop it, as in a document",
-      MDSCTL_STORE(release_options_t, halt) },
-    { "meta", "JSON", "data for the client, up to 64 KiB",
-      MDSCTL_STORE(release_options_t, meta) },
-    { "force-below", "VERSION", "devices below it get \"prompt\": \"force\"",
-      MDSCTL_STORE(release_options_t, force_below) },
+    MDSCTL_TERMS_OPTIONS(release_options_t, terms),
     { 0 },
 };
 
@@ -65,10 +57,7 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
                ?: mdsctl_set_scope(release, "channel", &o.channels)
                ?: mdsctl_set_word(release, "version", o.version)
                ?: mdsctl_set_audience(release, &o.audience)
-               ?: mdsctl_set_jsons(release, "rules", "--rule", &o.rules)
-               ?: mdsctl_set_json(release, "halt", "--halt", o.halt)
-               ?: mdsctl_set_json(release, "meta", "--meta", o.meta)
-               ?: mdsctl_set_word(release, "force_below", o.force_below)
+               ?: mdsctl_set_terms(release, &o.terms, false)
                ?: mdsctl_edit(ctl, argv[1], mds_find_extent_of_release,
                               mds_edit_release, release);
 
@@ -78,6 +67,7 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_release = {
     .name = "release",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "offer a version to an audience",
@@ -98,14 +88,26 @@ const mdsctl_command_t mdsctl_command_release = {
     .run = run_release,
 };
 
+/* Edits the members of a release. */
+static int
+edit_members(mdsctl_t *ctl, char **argv, const mds_json_t *members)
+{
+    mds_release_edit_t edit = { argv[2], members };
+
+    return mdsctl_edit(ctl, argv[1], mds_find_extent_of_release_edit,
+                       mds_edit_release_members, &edit);
+}
+
 /* promote */
 
 typedef struct {
     mdsctl_audience_t audience;
+    mdsctl_terms_t    terms;
 } promote_options_t;
 
 static const mdsctl_option_t promote_options[] = {
     MDSCTL_AUDIENCE_OPTIONS(promote_options_t, audience),
+    MDSCTL_TERMS_OPTIONS(promote_options_t, terms),
     { 0 },
 };
 
@@ -113,36 +115,41 @@ static int
 run_promote(mdsctl_t *ctl, int argc, char **argv)
 {
     promote_options_t o = { 0 };
-    mds_promotion_t   promotion;
-    mds_json_t       *object;
+    mds_json_t       *members;
     int               code;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    object = mds_json_object_new();
-    code = mdsctl_set_audience(object, &o.audience);
+    members = mds_json_object_new();
+    code = mdsctl_set_audience(members, &o.audience)
+               ?: mdsctl_set_terms(members, &o.terms, true);
 
-    if (code == MDSCTL_DONE) {
-        promotion
-            = (mds_promotion_t){ argv[2], mds_json_get(object, "audience") };
-        code = mdsctl_edit(ctl, argv[1], mds_find_extent_of_promotion,
-                           mds_edit_promote, &promotion);
+    if (code == MDSCTL_DONE && o.audience.all) {
+        code = mdsctl_confirm(ctl,
+                              "release \"%s\" of %s will be offered to"
+                              " everybody for whom its rules hold",
+                              argv[2], argv[1]);
     }
 
-    mds_json_release(object);
+    if (code == MDSCTL_DONE) {
+        code = edit_members(ctl, argv, members);
+    }
+
+    mds_json_release(members);
     return code;
 }
 
 const mdsctl_command_t mdsctl_command_promote = {
     .name = "promote",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "give a release another audience",
-    .text = "Replaces the audience of a release. Its rules stay the same, and "
-            "no key is needed. "
-            "Raising a percentage keeps the devices that are in.",
+    .text = "Replaces the audience of a release. Everything else stays as it "
+            "is, unless it is given. Raising a percentage keeps the devices "
+            "that are in. No key is needed, unless --meta is given.",
     .options = promote_options,
     .examples
     = "mdsctl promote com.example.shop a-3.2.0 --list staff --percent 30\n"
@@ -151,7 +158,156 @@ const mdsctl_command_t mdsctl_command_promote = {
     .run = run_promote,
 };
 
+/* edit */
+
+typedef struct {
+    mdsctl_terms_t terms;
+} edit_options_t;
+
+static const mdsctl_option_t edit_options[] = {
+    MDSCTL_TERMS_OPTIONS(edit_options_t, terms),
+    { 0 },
+};
+
+static int
+run_edit(mdsctl_t *ctl, int argc, char **argv)
+{
+    edit_options_t o = { 0 };
+    mds_json_t    *members;
+    int            code;
+
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    members = mds_json_object_new();
+    code = mdsctl_set_terms(members, &o.terms, true);
+
+    if (code == MDSCTL_DONE && mds_json_size(members) == 0) {
+        code = mdsctl_fail_usage("edit: an option is missing that says what to"
+                                 " change");
+    }
+
+    if (code == MDSCTL_DONE) {
+        code = edit_members(ctl, argv, members);
+    }
+
+    mds_json_release(members);
+    return code;
+}
+
+const mdsctl_command_t mdsctl_command_edit = {
+    .name = "edit",
+    .changes = true,
+    .group = MDSCTL_RELEASE,
+    .arguments = "APP ID",
+    .summary = "change rules, times, priority or meta of a release",
+    .text = "Changes what is given, and leaves the rest of the release as it "
+            "is. The value none removes what the release has. `mdsctl promote` "
+            "changes the audience; kind, name, version, platform and channel "
+            "stay.",
+    .options = edit_options,
+    .examples = "mdsctl edit com.example.shop a-3.2.0 --end 7d --priority 5\n"
+                "mdsctl edit com.example.shop a-3.2.0 --rule \\\n"
+                "    '{\"attribute\":\"brand\",\"op\":\"in\",\"values\":"
+                "[\"Xiaomi\"]}'\n",
+    .synonyms = "change modify set",
+    .run = run_edit,
+};
+
+/* copy */
+
+typedef struct {
+    const char *channel;
+    const char *id;
+} copy_options_t;
+
+static const mdsctl_option_t copy_options[] = {
+    { "channel", "CHANNEL", "to this channel of the same app",
+      MDSCTL_STORE(copy_options_t, channel) },
+    { "id", "NEW-ID", "id of the copy; default ID, or ID-CHANNEL",
+      MDSCTL_STORE(copy_options_t, id) },
+    { 0 },
+};
+
+static int
+run_copy(mdsctl_t *ctl, int argc, char **argv)
+{
+    copy_options_t     o = { 0 };
+    mds_release_copy_t copy;
+    char               id[MDSCTL_COMMAND_LINE_BYTES];
+    const char        *to_app;
+    int                code;
+
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if ((argc > 3) == (o.channel != NULL)) {
+        return mdsctl_fail_usage("copy: must be given TO-APP or --channel"
+                                 " CHANNEL, and not both");
+    }
+
+    (void) snprintf(id, sizeof(id), "%s%s%s", argv[2],
+                    o.channel != NULL ? "-" : "",
+                    o.channel != NULL ? o.channel : "");
+    to_app = argc > 3 ? argv[3] : argv[1];
+    copy = (mds_release_copy_t){ .from_app = mds_str_of(argv[1]),
+                                 .id = argv[2],
+                                 .new_id = o.id != NULL ? o.id : id,
+                                 .channel = o.channel };
+
+    code = mdsctl_confirm(ctl,
+                          "release \"%s\" of %s will be offered to the audience"
+                          " that release \"%s\" of %s has",
+                          copy.new_id, to_app, argv[2], argv[1]);
+
+    return code == MDSCTL_DONE
+               ? mdsctl_edit(ctl, to_app, NULL, mds_edit_copy_release, &copy)
+               : code;
+}
+
+const mdsctl_command_t mdsctl_command_copy = {
+    .name = "copy",
+    .changes = true,
+    .group = MDSCTL_RELEASE,
+    .arguments = "APP ID [TO-APP]",
+    .summary = "offer the same version to another app or channel",
+    .text
+    = "Makes a running release like this one in another app, or for "
+      "another channel of the same app, with the packages of its version "
+      "that are missing there: from staging to production, say. Audience, "
+      "rules, times and meta are the same; lists must exist there.",
+    .options = copy_options,
+    .examples = "mdsctl copy com.example.shop a-3.1.0 com.example.pro\n"
+                "mdsctl copy com.example.shop home-1.3.0 --channel xiaomi\n",
+    .synonyms = "clone duplicate",
+    .run = run_copy,
+};
+
 /* pause, resume, end, rollback */
+
+/* Asks before an action that is final. */
+static int
+confirm_transition(const mdsctl_t *ctl, char **argv)
+{
+    if (strcmp(argv[0], "end") == 0) {
+        return mdsctl_confirm(ctl,
+                              "release \"%s\" of %s will end for good;"
+                              " `mdsctl pause` can be taken back",
+                              argv[2], argv[1]);
+    }
+
+    if (strcmp(argv[0], "rollback") == 0) {
+        return mdsctl_confirm(ctl,
+                              "devices that have release \"%s\" of %s will be"
+                              " told to go back, and it can never be offered"
+                              " again",
+                              argv[2], argv[1]);
+    }
+
+    return MDSCTL_DONE;
+}
 
 static int
 run_transition(mdsctl_t *ctl, int argc, char **argv)
@@ -164,12 +320,17 @@ run_transition(mdsctl_t *ctl, int argc, char **argv)
 
     transition.id = argv[2];
 
+    if (confirm_transition(ctl, argv) != MDSCTL_DONE) {
+        return MDSCTL_FAILED;
+    }
+
     return mdsctl_edit(ctl, argv[1], mds_find_extent_of_transition,
                        mds_edit_transition, &transition);
 }
 
 const mdsctl_command_t mdsctl_command_pause = {
     .name = "pause",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "admit no new devices, for now",
@@ -184,6 +345,7 @@ const mdsctl_command_t mdsctl_command_pause = {
 
 const mdsctl_command_t mdsctl_command_resume = {
     .name = "resume",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "continue a paused release",
@@ -196,6 +358,7 @@ const mdsctl_command_t mdsctl_command_resume = {
 
 const mdsctl_command_t mdsctl_command_end = {
     .name = "end",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "admit no new devices, for good",
@@ -210,6 +373,7 @@ const mdsctl_command_t mdsctl_command_end = {
 
 const mdsctl_command_t mdsctl_command_rollback = {
     .name = "rollback",
+    .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
     .summary = "tell devices that have a release to go back",

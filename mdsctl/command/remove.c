@@ -52,6 +52,7 @@ remove_packages(mdsctl_t *ctl, int argc, char **argv)
 
 static const mdsctl_command_t command_app = {
     .name = "app",
+    .changes = true,
     .arguments = "APP",
     .summary = "remove an app that offers nothing to anybody",
     .text = "Removes an app with its lists, packages and releases. All of its "
@@ -64,6 +65,7 @@ static const mdsctl_command_t command_app = {
 
 static const mdsctl_command_t command_release = {
     .name = "release",
+    .changes = true,
     .arguments = "APP ID",
     .summary = "remove a release that is ended or rolled back",
     .text
@@ -75,6 +77,7 @@ static const mdsctl_command_t command_release = {
 
 static const mdsctl_command_t command_list = {
     .name = "list",
+    .changes = true,
     .arguments = "APP LIST",
     .summary = "remove a list that no release names",
     .text = "Removes a list that no release names, in any state.",
@@ -85,6 +88,7 @@ static const mdsctl_command_t command_list = {
 
 static const mdsctl_command_t command_package = {
     .name = "package",
+    .changes = true,
     .arguments = "APP",
     .summary = "remove the packages of a version that nothing needs",
     .text = "Removes all packages of a version, or those of one platform or "

@@ -133,6 +133,7 @@ print_result(const mdsctl_t *ctl, const mdsctl_restore_t *r)
 
 typedef struct {
     bool            force;
+    bool            yes;
     const char     *user;
     const char     *group;
     mdsctl_values_t files;
@@ -141,6 +142,8 @@ typedef struct {
 static const mdsctl_option_t options[] = {
     { "force", NULL, "replace an existing depot, with later changes",
       MDSCTL_STORE(options_t, force) },
+    { "yes", NULL, "ask nothing, even on a terminal; also -y",
+      MDSCTL_STORE(options_t, yes) },
     { "user", "USER", "user of nginx's workers; default as for init",
       MDSCTL_STORE(options_t, user) },
     { "group", "GROUP", "group of the workers; default the user's group",
@@ -166,7 +169,16 @@ run_restore(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (mdsctl_keys(&o.files, keys) != MDSCTL_DONE) {
+    ctl->yes = o.yes;
+
+    if (mdsctl_keys(&o.files, keys) != MDSCTL_DONE
+        || (o.force
+            && mdsctl_confirm(ctl,
+                              "the depot %s will be replaced, with everything"
+                              " that has changed since the snapshot",
+                              ctl->depot)
+                   != MDSCTL_DONE))
+    {
         return MDSCTL_FAILED;
     }
 

@@ -78,6 +78,7 @@ run_revert(mdsctl_t *ctl, int argc, char **argv)
 
 const mdsctl_command_t mdsctl_command_revert = {
     .name = "revert",
+    .changes = true,
     .group = MDSCTL_KEEP,
     .arguments = "SERIAL",
     .summary = "undo one change of the log",

@@ -59,7 +59,7 @@ offers(':words publish', 'pub');
 offers(':words promote', '--depot', $d->{depot}, 'pro');
 offers(':words import add remove show', 'list', '');
 offers(':words publish promote pause', 'help', 'p');
-offers(':words --platform --percent', 'release', '--p');
+offers(':words --platform --percent --priority', 'release', '--p');
 offers(':words --json', 'pause', '--j');
 offers(':words --depot --key --json', '--');
 offers(':words com.example.shop', 'pause', '');

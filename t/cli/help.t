@@ -44,7 +44,8 @@ my ($code, $out, $err) = ctl();
 is "$code:$err", '0:', 'mdsctl alone: the overview';
 narrow('overview', $out);
 is_deeply [ $out =~ /^([A-Z][a-z]+(?: [a-z]+)*)$/mg ], [qw(Start Publish
-    Release See), 'Keep safe', 'More', 'Options of every command'],
+    Release See), 'Keep safe', 'More', 'Options of every change',
+    'Options of every command'],
     '... in groups';
 is_deeply [ sort $out =~ /^  ([a-z]+)  /mg ], [ sort @top ],
     '... each command once';
@@ -166,7 +167,7 @@ for my $id ('a-3.0', 'fix-1', 'r-paused', 's-paused') {
     release($id, 'hotfix', '1');
     $d->must($id =~ /paused/ ? 'pause' : 'end', $app, $id);
 }
-$d->must('list', 'add', "com.example.$_", qw(x y --new-app)) for qw(old older);
+$d->must('list', 'add', "com.example.$_", qw(x y --new-app)) for qw(old older pro);
 $d->must('message', 'push', $app, '--users', "$dir/beta-users.txt", '--to',
     'android=3.2.0', '--until', '2096-12-01T00:00:00Z') for 1, 2;
 cmp_ok $d->serial, '<', 40, 'serials 40 and 41 are free';

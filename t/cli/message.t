@@ -95,7 +95,7 @@ $d->misused(qr/--to is missing/, qw(message push shop --users), $users,
     '--until', $until);
 $d->misused(qr/--until is missing/, qw(message push shop --users), $users,
     qw(--to android=2.0));
-$d->misused(qr/--until soon is not a time/, qw(message push shop --users), $users,
+$d->misused(qr/--until "soon": must be a time/, qw(message push shop --users), $users,
     qw(--to android=2.0 --until soon));
 $d->misused(qr/--until 2020-01-01T00:00:00Z is over/, qw(message push shop
     --users), $users, qw(--to android=2.0 --until 2020-01-01T00:00:00Z));

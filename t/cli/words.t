@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
+use Time::Local qw(timegm);
 
 use Ctl ();
 use Depot;
@@ -104,7 +105,7 @@ says('there is no upgrade 3.2.3 for platform "android"; publish it first;'
 # --- numbers and times
 
 my @release = qw(release com.example.shop gray --kind upgrade --version 3.2.0);
-usage("--percent \"$_\": want a number from 0 to 100, such as 5, 5%, 2.5 or"
+usage("--percent \"$_\": must be a number from 0 to 100, such as 5, 5%, 2.5 or"
     . ' .5', @release, '--percent', $_) for '5,5', '', '%', '101', '-1', '1e1',
     'five', '5%%', '0x5';
 my %percent = ('5%' => 5, '.5' => 0.5, '2.5' => 2.5, '0' => 0, '100%' => 100,
@@ -116,10 +117,49 @@ for my $text (sort keys %percent) {
     is $gray->{audience}{percent}, $percent{$text}, "--percent $text";
     $d->must('revert', $d->serial);
 }
-usage("--window \"$_\": want how many devices or users it lets in, such as"
-    . ' 5000', @release, '--window', $_) for '', '0', '5k', '1.5';
-usage('--until "tomorrow": want a time such as 2026-12-01T00:00:00Z', @release,
-    qw(--window 5 --until tomorrow));
+usage("--window \"$_\": must be how many devices or users it lets in, such as"
+    . ' 5000 or 5k', @release, '--window', $_) for '', '0', '5K', 'k', '1.5',
+    '9223372036854775808', '9223372036854775807k';
+my $time = 'must be a time such as 2026-12-01T00:00:00Z, or from now on, such as'
+    . ' 90m, 36h or 7d';
+usage("--until \"$_\": $time", @release, qw(--window 5 --until), $_)
+    for 'tomorrow', '', '7', 'd', '7w', '7d2h', '-7d', '2026-12-01';
+
+sub gray_with {
+    my (@options) = @_;
+    $d->must(@release, @options);
+    my ($gray) = grep { $_->{id} eq 'gray' }
+        @{ $d->asks(qw(export com.example.shop))->{releases} };
+    $d->must('revert', $d->serial);
+    return $gray;
+}
+my %count = ('5k' => 5000, '2M' => 2_000_000, '3Ki' => 3072, '7' => 7);
+is gray_with('--window', $_)->{audience}{window}{count}, $count{$_}, "--window $_"
+    for sort keys %count;
+is gray_with(qw(--all --priority), $_)->{priority}, $_, "--priority $_" for -3, 4;
+usage("--priority \"$_\": must be a whole number", @release, qw(--all),
+    "--priority=$_") for 'high', '', '1.5', '--1';
+
+# Times from now on, to the second.
+sub about {
+    my ($time, $seconds, $name) = @_;
+    my $at = timegm(reverse((map { $_ } $time =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/)[0],
+        (map { $_ } $time =~ /^\d+-(\d+)/)[0] - 1, ($time =~ /^\d+-\d+-(\d+)T(\d+):(\d+):(\d+)/)));
+    cmp_ok abs($at - time - $seconds), '<', 30, $name;
+}
+my $g = gray_with(qw(--window 5 --until 36h --start 90m --end 7d));
+about($g->{audience}{window}{until}, 36 * 3600, '--until 36h');
+about($g->{start}, 90 * 60, '--start 90m');
+about($g->{end}, 7 * 86400, '--end 7d');
+$g = gray_with('--ramp', '1%-50,2h,2096-01-01T00:00:00Z');
+is_deeply [ @{ $g->{audience}{ramp} }{qw(from to end)} ],
+    [ 1, 50, '2096-01-01T00:00:00Z' ], '--ramp with a begin';
+about($g->{audience}{ramp}{start}, 7200, '... that is a duration');
+about(gray_with(qw(--ramp 0-100,7d))->{audience}{ramp}{start}, 0, '--ramp from now on');
+usage("--ramp \"$_\": must be two percentages and when the second is reached, such as"
+    . ' 1-100,7d, or when it begins and ends: 1-100,2h,7d', @release, '--ramp', $_)
+    for '5', '5-10', '5,7d', '5-101,7d', 'a-b,7d', '-5,7d', '5-,7d';
+usage("--ramp \"x\": $time", @release, '--ramp', '1-5,x');
 
 # --- what may be meant, and hardly is
 

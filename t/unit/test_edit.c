@@ -116,11 +116,12 @@ test_transitions(void **unused)
 static void
 test_release(void **unused)
 {
-    mds_json_t      *state = state_of("");
-    mds_json_t      *release = parse("{\"id\":\"r\",\"state\":\"ended\"}");
-    mds_json_t      *audience = parse("{\"all\":true}");
-    mds_promotion_t  promotion = { "r", audience };
-    mds_transition_t unknown = { "q", "pause" };
+    mds_json_t *state = state_of("");
+    mds_json_t *release = parse("{\"id\":\"r\",\"state\":\"ended\"}");
+    mds_json_t *audience = parse("{\"all\":true}");
+    mds_json_t *members = parse("{\"audience\":{\"all\":true},\"start\":null}");
+    mds_release_edit_t edit = { "r", members };
+    mds_transition_t   unknown = { "q", "pause" };
 
     (void) unused;
     assert_int_equal(mds_edit_release(loader, release, state, &err), MDS_OK);
@@ -128,10 +129,11 @@ test_release(void **unused)
                      MDS_EXISTS);
     assert_int_equal(mds_json_size(part(state, "releases")), 1);
 
-    assert_int_equal(mds_edit_promote(loader, &promotion, state, &err),
+    assert_int_equal(mds_edit_release_members(loader, &edit, state, &err),
                      MDS_CONFLICT);
     mds_json_delete(mds_json_at(part(state, "releases"), 0), "state");
-    assert_int_equal(mds_edit_promote(loader, &promotion, state, &err), MDS_OK);
+    assert_int_equal(mds_edit_release_members(loader, &edit, state, &err),
+                     MDS_OK);
     assert_true(
         mds_json_equal(mds_json_get(mds_json_at(part(state, "releases"), 0),
                                     "audience"),
@@ -141,6 +143,7 @@ test_release(void **unused)
                      MDS_NOT_FOUND);
     assert_non_null(strstr(err.text, "releases: r"));
 
+    mds_json_release(members);
     mds_json_release(audience);
     mds_json_release(release);
     mds_json_release(state);
