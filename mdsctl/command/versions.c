@@ -1,11 +1,13 @@
-/* versions: shows the published versions, and how many devices run which. */
+/* versions: shows the published versions, each when it is read, and how many
+ * devices run which. */
 
 #include <inttypes.h>
 
 #include "base/mds_intern.h"
 #include "escape.h"
-#include "loader/mds_app_state.h"
-#include "new_app.h"
+#include "json_output.h"
+#include "loader/mds_app_parts.h"
+#include "mdsctl.h"
 #include "registry/mds_registry.h"
 
 /* Devices by platform and version. */
@@ -73,42 +75,30 @@ tally_app(mds_registry_t *registry, mds_str_t app, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Returns the packages of a state, with only those keys that identify a
- * version. NULL: out of memory. */
+/* Copies those keys of a package that identify a version. NULL: memory was
+ * short. */
 static mds_json_t *
-list_packages(const mds_json_t *state)
+identify_package(const mds_json_t *package)
 {
     static const char *const keys[]
         = { "kind", "name", "platform", "channel", "version", "delivery" };
-    const mds_json_t *packages = mds_app_state_get(state, "packages");
-    mds_json_t       *out = mds_json_array_new();
-    mds_status_t      status = MDS_OK;
+    mds_json_t  *o = mds_json_object_new();
+    mds_status_t status = MDS_OK;
 
-    for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
-        const mds_json_t *package = mds_json_at(packages, i);
-        mds_json_t       *o = mds_json_object_new();
+    for (size_t k = 0; status == MDS_OK && k < mds_nelems(keys); k++) {
+        const mds_json_t *value = mds_json_get(package, keys[k]);
 
-        for (size_t k = 0; status == MDS_OK && k < mds_nelems(keys); k++) {
-            const mds_json_t *value = mds_json_get(package, keys[k]);
-
-            if (value != NULL) {
-                status = mds_json_set(o, keys[k], mds_json_copy(value));
-            }
-        }
-
-        if (status == MDS_OK) {
-            status = mds_json_append(out, o);
-        } else {
-            mds_json_release(o);
+        if (value != NULL) {
+            status = mds_json_set(o, keys[k], mds_json_copy(value));
         }
     }
 
     if (status != MDS_OK) {
-        mds_json_release(out);
+        mds_json_release(o);
         return NULL;
     }
 
-    return out;
+    return o;
 }
 
 /* Prints the texts of an object, of which devices have chosen some. */
@@ -130,20 +120,68 @@ print_words(const mds_json_t *object)
     }
 }
 
-static int
-print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
+typedef struct {
+    bool                 json;
+    mdsctl_json_output_t out;
+} versions_t;
+
+/* Prints a package, of which it takes only what identifies it. */
+static mds_status_t
+print_package(void *data, mds_json_t *package, uint64_t since, mds_error_t *err)
 {
-    if (ctl->json) {
-        return mdsctl_print(
-            mds_json_pack("{s:o, s:o}", "published", mds_json_retain(packages),
-                          "installed", mds_json_retain(counts)));
+    versions_t *v = data;
+    mds_json_t *o = identify_package(package);
+
+    (void) since;
+
+    if (o == NULL) {
+        return mds_fail_memory(err);
     }
 
-    printf("published:\n");
+    if (v->json) {
+        mdsctl_json_value(&v->out, NULL, o);
+        return mds_json_done(v->out.status, err);
+    }
 
-    for (size_t i = 0; i < mds_json_size(packages); i++) {
-        print_words(mds_json_at(packages, i));
-        printf("\n");
+    print_words(o);
+    printf("\n");
+    mds_json_release(o);
+
+    return MDS_OK;
+}
+
+/* Prints the packages one by one. */
+static mds_status_t
+print_published(versions_t *v, const mds_app_parts_t *parts, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if (v->json) {
+        mdsctl_json_begin(&v->out, NULL, '{');
+        mdsctl_json_begin(&v->out, "published", '[');
+    } else {
+        printf("published:\n");
+    }
+
+    fflush(stdout);
+    status
+        = mds_app_parts_visit(parts, MDS_PART_PACKAGE, print_package, v, err);
+
+    if (status == MDS_OK && v->json) {
+        mdsctl_json_end(&v->out);
+    }
+
+    return status;
+}
+
+/* Takes the reference of counts. */
+static mds_status_t
+print_installed(versions_t *v, mds_json_t *counts, mds_error_t *err)
+{
+    if (v->json) {
+        mdsctl_json_value(&v->out, "installed", counts);
+        mdsctl_json_end(&v->out);
+        return mds_json_done(v->out.status, err);
     }
 
     printf("installed:\n");
@@ -154,35 +192,61 @@ print_versions(const mdsctl_t *ctl, mds_json_t *packages, mds_json_t *counts)
                mds_json_get_integer(mds_json_at(counts, i), "devices"));
     }
 
-    return MDSCTL_DONE;
+    mds_json_release(counts);
+    return MDS_OK;
+}
+
+/* Prints what the journal has of the app, in a transaction of its own. */
+static mds_status_t
+print_app(versions_t *v, mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+{
+    mds_journal_t  *journal = mds_loader_journal(loader);
+    mds_app_parts_t parts;
+    mds_status_t    status = mds_journal_read(journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_app_parts_open(&parts, journal, app, err);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
+
+    } else if (status == MDS_OK) {
+        status = print_published(v, &parts, err);
+        mds_app_parts_close(&parts);
+    }
+
+    mds_journal_abort(journal);
+    return status;
 }
 
 static int
 run_versions(mdsctl_t *ctl, int argc, char **argv)
 {
+    versions_t      v = { .json = ctl->json };
+    mds_loader_t   *loader = NULL;
     mds_registry_t *registry = NULL;
-    mds_json_t     *state = NULL, *counts = NULL, *packages = NULL;
+    mds_json_t     *counts;
     mds_error_t     err;
-    int             code;
+    int             code = MDSCTL_DONE;
 
     if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mdsctl_app_state(ctl->depot, argv[1], &err, NULL, &state) != MDS_OK
+    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
         || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
-        || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK)
+        || print_app(&v, loader, mds_str_of(argv[1]), &err) != MDS_OK
+        || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK
+        || print_installed(&v, counts, &err) != MDS_OK)
     {
         code = mdsctl_fail(&err);
-    } else {
-        packages = list_packages(state);
-        code = print_versions(ctl, packages, counts);
     }
 
-    mds_json_release(packages);
-    mds_json_release(counts);
-    mds_json_release(state);
     mds_registry_close(registry);
+    mds_loader_close(loader);
 
     return code;
 }
