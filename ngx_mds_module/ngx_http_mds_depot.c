@@ -63,6 +63,7 @@ ngx_http_mds_close_depots(void)
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
         ngx_http_mds_watch_set_free(depot->watch);
+        ngx_http_mds_versions_free(depot->versions);
         ngx_free(depot->series);
         ngx_free(depot);
     }

@@ -11,6 +11,7 @@
 #include "ngx_http_mds_env.h"
 #include "ngx_http_mds_module.h"
 #include "ngx_http_mds_registry.h"
+#include "ngx_http_mds_versions.h"
 
 #include "catalog/mds_depot.h"
 #include "evaluate/mds_snapshot.h"
@@ -28,10 +29,11 @@ struct ngx_http_mds_depot_s {
     ngx_http_mds_env_t          state;
     ngx_http_mds_commit_queue_t queue;
     ngx_http_mds_registry_t    *registry;
-    ngx_uint_t                  number; /* in the counters */
-    uint64_t                    serial; /* of the generation used last */
-    mds_series_cache_t         *series; /* of decisions */
-    ngx_http_mds_watch_set_t   *watch;  /* NULL: nobody watches yet */
+    ngx_uint_t                  number;   /* in the counters */
+    uint64_t                    serial;   /* of the generation used last */
+    mds_series_cache_t         *series;   /* of decisions */
+    ngx_http_mds_versions_t    *versions; /* NULL: nobody has asked */
+    ngx_http_mds_watch_set_t   *watch;    /* NULL: nobody watches yet */
     ngx_event_t                 timer;
     ngx_http_mds_depot_t       *next;
 };

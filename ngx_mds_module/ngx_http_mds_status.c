@@ -78,6 +78,10 @@ ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
         shown->open = false;
         shown->release_count = 0;
     }
+
+    if (shown->open && !overview->windows_only) {
+        shown->versions = ngx_http_mds_versions_get(depot);
+    }
 }
 
 static ngx_int_t

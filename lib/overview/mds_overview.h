@@ -14,6 +14,7 @@
 #include "base/mds_writer.h"
 #include "catalog/mds_catalog.h"
 #include "metrics/mds_counters.h"
+#include "registry/mds_registry_versions.h"
 #include "state/mds_state.h"
 
 #define MDS_OVERVIEW_RELEASES_MAX 10000 /* of a depot; others are counted */
@@ -54,6 +55,8 @@ typedef struct {
     uint64_t  state_bytes; /* of windows and read marks */
     uint64_t  setting_count;
     uint64_t  omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
+
+    const mds_registry_versions_t *versions; /* NULL: not counted yet */
 
     mds_overview_release_t *releases; /* in the order of the catalog */
     size_t                  release_count;

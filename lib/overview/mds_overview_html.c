@@ -163,6 +163,31 @@ mds_html_releases(const mds_overview_t *overview, mds_writer_t *writer)
 }
 
 static void
+mds_html_versions(const mds_overview_t *overview, mds_writer_t *writer)
+{
+    mds_writer_words(writer, "<h2>Versions</h2>\n<div class=\"panel\"><table>"
+                             "<tr><th>app<th>platform<th>version"
+                             "<th class=\"n\">devices</tr>\n");
+
+    for (size_t i = 0; i < overview->depot_count; i++) {
+        const mds_registry_versions_t *versions = overview->depots[i].versions;
+
+        for (size_t v = 0; versions != NULL && v < versions->count; v++) {
+            const mds_registry_version_t *version = &versions->versions[v];
+
+            mds_writer_words(writer, "<tr>");
+            mds_html_cell(writer, version->app);
+            mds_html_cell(writer, version->platform);
+            mds_html_cell(writer, version->version);
+            mds_html_number(writer, version->devices);
+            mds_writer_words(writer, "</tr>\n");
+        }
+    }
+
+    mds_writer_words(writer, "</table></div>\n");
+}
+
+static void
 mds_html_responses(const mds_overview_t *overview, mds_writer_t *writer)
 {
     const mds_fixed_counters_t *fixed = &overview->totals.fixed;
@@ -193,6 +218,7 @@ mds_overview_write_html(const mds_overview_t *overview, mds_writer_t *writer)
 {
     mds_html_depots(overview, writer);
     mds_html_releases(overview, writer);
+    mds_html_versions(overview, writer);
     mds_html_responses(overview, writer);
 }
 

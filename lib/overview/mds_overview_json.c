@@ -176,6 +176,30 @@ mds_write_release(const mds_overview_release_t *release, bool counted,
 }
 
 static void
+mds_write_versions(const mds_registry_versions_t *versions,
+                   mds_writer_t                  *writer)
+{
+    mds_writer_number(writer, ",\"devices\":{\"count\":", versions->devices);
+    mds_writer_bool(writer, ",\"exact\":", versions->exact);
+    mds_write_member_time(writer, ",\"read\":", versions->read_ms);
+    mds_writer_number(writer, ",\"other\":", versions->other);
+    mds_writer_words(writer, ",\"versions\":[");
+
+    for (size_t i = 0; i < versions->count; i++) {
+        const mds_registry_version_t *version = &versions->versions[i];
+
+        mds_writer_string(writer, i > 0 ? ",{\"app\":\"" : "{\"app\":\"",
+                          version->app);
+        mds_writer_string(writer, ",\"platform\":\"", version->platform);
+        mds_writer_string(writer, ",\"version\":\"", version->version);
+        mds_writer_number(writer, ",\"devices\":", version->devices);
+        mds_writer_words(writer, "}");
+    }
+
+    mds_writer_words(writer, "]}");
+}
+
+static void
 mds_write_depot(const mds_overview_t       *overview,
                 const mds_overview_depot_t *depot, mds_writer_t *writer)
 {
@@ -199,6 +223,10 @@ mds_write_depot(const mds_overview_t       *overview,
 
     if (depot->has_state) {
         mds_writer_number(writer, ",\"state_bytes\":", depot->state_bytes);
+    }
+
+    if (depot->versions != NULL) {
+        mds_write_versions(depot->versions, writer);
     }
 
     if (depot->omitted > 0) {

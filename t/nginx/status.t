@@ -142,6 +142,15 @@ is(metric('mds_decisions_total\{depot="[^"]*",app="a",kind="upgrade",name="",'
 is(metric('mds_decisions_total\{[^}]*app="",kind="",name="",release="",action="none",'
     . 'reason="unknown"\}'), 1, 'what clients make up has no label');
 
+# --- the versions that devices run
+
+$t->get("$ask&device=$_->[0]&version=$_->[1]") for [ a => '1.0' ], [ b => '1.0' ], [ c => '0.9' ];
+$t->wait_for(sub { (status()->{depots}[0]{devices}{count} // 0) == 3 });
+my $devices = status()->{depots}[0]{devices};
+is(join(' ', @{ $devices->{versions}[0] }{qw(app platform version devices)}), 'a android 1.0 2', 'the version that most devices run');
+is($devices->{count}, 3, '... and all devices');
+ok($devices->{exact}, '... which were counted one by one');
+
 # --- files
 
 my ($full, $delta) = map { "/$m->{$_}{path}" } qw(full delta);

@@ -98,12 +98,14 @@ SKIP: {
     apply(@three);
     ok($b->wait_for('document.querySelectorAll(".release").length === 3'),
         'it updates itself: three releases');
-    $t->get("/check?app=com.example.shop&kind=upgrade&platform=android&device=d$_") for 1 .. 40;
+    $t->get("/check?app=com.example.shop&kind=upgrade&platform=android&version=0.9&device=d$_") for 1 .. 40;
     $t->get('/' . $t->get('/check?app=com.example.shop&kind=upgrade&platform=android&device=d1')
         ->json->{full}{path}) for 1 .. 3;
     $t->write('clock', 60_000 * 3);
     ok($b->wait_for('!document.getElementById("day").hidden'), '... the last 24 hours');
     ok($b->wait_for('document.querySelector(".spark")'), '... and a curve of a release');
+    ok($b->wait_for('/\\b4\\d devices/.test(document.getElementById("running").innerText)'),
+        '... the versions that devices run');
     like($b->value('document.getElementById("releases").innerText'), qr/5 of 5/, '... a window that is full');
     like($b->value('document.getElementById("releases").innerText'), qr/20 % of devices/, '... an audience in words');
 

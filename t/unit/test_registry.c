@@ -21,6 +21,7 @@
 #include "registry/mds_device_run.h"
 #include "registry/mds_registry_counts.h"
 #include "registry/mds_registry_upkeep.h"
+#include "registry/mds_registry_versions.h"
 #include "request/mds_registration.h"
 #include "workdir.h"
 
@@ -1371,6 +1372,62 @@ test_sighting(void **unused)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
+/* All devices, a sample of them, and more versions than are listed. */
+static void
+test_versions(void **unused)
+{
+    static mds_device_t      devices[4000];
+    static char              ids[4000][16], numbers[300][16];
+    mds_device_log_t         log = { .dir = dir, .fd = -1 };
+    mds_registry_t          *registry;
+    mds_registry_versions_t *counted;
+
+    (void) unused;
+
+    for (size_t i = 0; i < 4000; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "d%zu", i);
+        devices[i] = device(ids[i], "", i % 4 == 0 ? "2.0" : "1.0");
+    }
+
+    append(&log, devices, 4000);
+    (void) merge_logs();
+    see("d1", "", "2.0"); /* it was 1.0 */
+    registry = open_registry();
+    assert_int_equal(
+        mds_registry_count_versions(registry, 4000, &err, &counted), MDS_OK);
+    assert_true(counted->exact);
+    assert_int_equal(counted->devices, 4000);
+    assert_int_equal(counted->count, 2);
+    assert_true(mds_str_eq(counted->versions[0].version, mds_str("1.0")));
+    assert_int_equal(counted->versions[0].devices, 2999);
+    assert_int_equal(counted->versions[1].devices, 1001);
+    mds_registry_versions_free(counted);
+
+    assert_int_equal(
+        mds_registry_count_versions(registry, 1000, &err, &counted), MDS_OK);
+    assert_false(counted->exact);
+    assert_in_range(counted->devices, 3600, 4400);
+    assert_in_range(counted->versions[0].devices, 2600, 3400);
+    mds_registry_versions_free(counted);
+    mds_registry_close(registry);
+
+    for (size_t i = 0; i < 300; i++) {
+        snprintf(numbers[i], sizeof(numbers[i]), "3.%zu", i);
+        devices[i] = device(ids[i], "", numbers[i]);
+    }
+
+    append(&log, devices, 300);
+    mds_device_log_close(&log);
+    registry = open_registry();
+    assert_int_equal(
+        mds_registry_count_versions(registry, 4000, &err, &counted), MDS_OK);
+    assert_int_equal(counted->count, MDS_REGISTRY_VERSIONS_MAX);
+    assert_true(counted->other >= 44);
+    assert_int_equal(counted->devices, 4000);
+    mds_registry_versions_free(counted);
+    mds_registry_close(registry);
+}
+
 int
 main(void)
 {
@@ -1382,6 +1439,7 @@ main(void)
         TEST(killed_merge), TEST(counts), TEST(full),
         TEST(filter),       TEST(forgotten_in_filter),
         TEST(irregular),    TEST(sighting),
+        TEST(versions),
     };
 
     return cmocka_run_group_tests(tests, make, workdir_remove);
