@@ -22,6 +22,12 @@ typedef enum {
     MDS_JOURNAL_TABLES
 } mds_journal_table_t;
 
+/* The key of a delta: both digests. */
+typedef struct {
+    mds_sha256_t from;
+    mds_sha256_t to;
+} mds_delta_key_t;
+
 struct mds_journal_s {
     mds_lmdb_t *lmdb;
     int         fd; /* of its file, for the mds_pid_lock */
