@@ -1391,6 +1391,7 @@ test_versions(void **unused)
 
     append(&log, devices, 4000);
     (void) merge_logs();
+    set_clock(NOW + 1000);
     see("d1", "", "2.0"); /* it was 1.0 */
     registry = open_registry();
     assert_int_equal(
