@@ -36,7 +36,6 @@ WARNINGS   = -Wall -Wextra -Werror
 SANITIZE   =
 
 LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8 -lm
-CTL_LIBS   = -lcurl -larchive
 
 # -fno-semantic-interposition: no other library replaces our functions, so the
 # compiler may call them without the PLT and may inline them.
@@ -103,7 +102,7 @@ $(BUILD)/libmds.a: $(LIB_OBJS)
 	ar rcs $@ $^
 
 $(BUILD)/mdsctl: $(CTL_OBJS) $(BUILD)/libmds.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(UNIT_HELPERS) $(BUILD)/libmds.a
 	@mkdir -p $(@D)
@@ -118,7 +117,7 @@ $(BUILD)/unit/test_decide: private override LDFLAGS += -Wl,--wrap=mds_version_pa
 $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 	rm -f $@
@@ -249,7 +248,7 @@ fuzz: deps-tools
 $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/mutate.o \
     $(BUILD)/libfuzz.a $(BUILD)/libmds.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CTL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # New inputs are written to the build directory, not to t/fuzz/corpus. To keep the
 # useful ones, run "$(BUILD)/fuzz/fuzz_NAME -merge=1 KEPT FOUND"; add the input
