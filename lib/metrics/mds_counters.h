@@ -93,8 +93,8 @@ struct mds_series_s {
 /* The counters that are always there. */
 typedef struct {
     uint64_t        responses[MDS_ENDPOINT_COUNT][MDS_HTTP_STATUS_COUNT];
-    mds_histogram_t checks;  /* time of checks by GET */
-    mds_histogram_t commits; /* time of writes of the state */
+    mds_histogram_t checks;   /* time of checks by GET */
+    mds_histogram_t commits;  /* time of writes of the state */
     uint64_t        watchers; /* that are connected now */
 } mds_fixed_counters_t;
 
