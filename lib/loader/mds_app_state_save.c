@@ -4,128 +4,9 @@
  * place, and only parts whose bytes differ are written.
  */
 
-#include "loader/mds_app_state.h"
+#include "loader/mds_app_state_internal.h"
 
 #include <stdlib.h>
-
-#include "loader/mds_pairing.h"
-
-/* The room between two parts that are added one after the other. */
-#define MDS_ORDER_STEP (UINT64_C(1) << 24)
-
-/* A state that is being saved. */
-typedef struct {
-    mds_journal_t      *journal;
-    mds_str_t           app;
-    const mds_json_t   *before;
-    const mds_places_t *places;
-    uint64_t            serial; /* of the change */
-    uint64_t            next;   /* the order of the next part at the end */
-} mds_save_t;
-
-/* The parts of one type, before and after. */
-typedef struct {
-    mds_part_type_t   type;
-    const mds_json_t *before; /* array */
-    const mds_json_t *after;
-    const uint64_t   *old_orders; /* NULL: the journal has none of them */
-    uint64_t         *orders;     /* of those after */
-    mds_pairing_t     pairing;
-} mds_save_parts_t;
-
-/* --- orders */
-
-/* Gives the items from first to end orders between two others. False: there is
- * no room for them. */
-static bool
-mds_save_order_between(mds_save_parts_t *parts, size_t first, size_t end,
-                       uint64_t low, uint64_t high)
-{
-    uint64_t step = (high - low) / (end - first + 1);
-
-    for (size_t i = first; i < end; i++) {
-        parts->orders[i] = low + step * (i - first + 1);
-    }
-
-    return step > 0;
-}
-
-/* Gives orders behind all others. */
-static void
-mds_save_order_at_end(mds_save_t *save, mds_save_parts_t *parts, size_t first,
-                      size_t end)
-{
-    for (size_t i = first; i < end; i++) {
-        parts->orders[i] = save->next;
-        save->next += MDS_ORDER_STEP;
-    }
-}
-
-/* Keeps the orders of items that are still behind one another; 0: a new one is
- * needed. */
-static void
-mds_save_keep_orders(mds_save_parts_t *parts)
-{
-    uint64_t last = 0;
-
-    for (size_t i = 0; i < parts->pairing.after_count; i++) {
-        size_t   was = parts->pairing.before[i];
-        uint64_t order = was == MDS_PAIRING_NONE || parts->old_orders == NULL
-                             ? 0
-                             : parts->old_orders[was];
-
-        parts->orders[i] = order > last ? order : 0;
-        last = order > last ? order : last;
-    }
-}
-
-/* Orders the items: those that are new or moved get numbers between those of
- * their neighbours. Where there is no room, all get new ones. */
-static void
-mds_save_order(mds_save_t *save, mds_save_parts_t *parts)
-{
-    size_t   count = parts->pairing.after_count, end;
-    uint64_t low = 0;
-
-    mds_save_keep_orders(parts);
-
-    for (size_t i = 0; i < count; i = end) {
-        if (parts->orders[i] != 0) {
-            low = parts->orders[i];
-            end = i + 1;
-            continue;
-        }
-
-        for (end = i; end < count && parts->orders[end] == 0; end++) {
-        }
-
-        if (end == count) {
-            mds_save_order_at_end(save, parts, i, end);
-
-        } else if (!mds_save_order_between(parts, i, end, low,
-                                           parts->orders[end])) {
-            mds_save_order_at_end(save, parts, 0, count);
-            return;
-        }
-    }
-}
-
-/* Messages are ordered by their ids, and of the configuration there is one. */
-static void
-mds_save_order_by_id(mds_save_parts_t *parts)
-{
-    for (size_t i = 0; i < parts->pairing.after_count; i++) {
-        parts->orders[i]
-            = (uint64_t) mds_json_get_integer(mds_json_at(parts->after, i),
-                                              "id");
-    }
-}
-
-static bool
-mds_save_is_ordered_by_id(mds_part_type_t type)
-{
-    return type == MDS_PART_MESSAGE || type == MDS_PART_CONFIG;
-}
 
 /* --- parts */
 
@@ -254,11 +135,7 @@ mds_save_parts(mds_save_t *save, mds_save_parts_t *parts, mds_error_t *err)
         status = mds_fail_memory(err);
 
     } else {
-        if (mds_save_is_ordered_by_id(parts->type)) {
-            mds_save_order_by_id(parts);
-        } else {
-            mds_save_order(save, parts);
-        }
+        mds_save_order_parts(save, parts);
 
         mds_save_delete(save, parts);
     }
