@@ -95,6 +95,7 @@ ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
         = ngx_http_mds_str(mds_str_of(mds_reason_name(decision->reason)));
     ctx->release = ngx_http_mds_str(decision->release);
     ctx->version = ngx_http_mds_str(decision->version);
+    ctx->manifest = ngx_http_mds_str(decision->manifest);
 }
 
 void
@@ -105,6 +106,7 @@ ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
     ngx_str_null(&ctx->version);
     ngx_str_null(&ctx->reason);
     ngx_str_null(&ctx->serial);
+    ngx_str_null(&ctx->manifest);
 }
 
 /* Remembers the devices that are told to install a release with a limit. */

@@ -123,7 +123,7 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_status_endpoint },
 
-    { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12,
+    { ngx_string("mds_resource"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1234,
       ngx_http_mds_resource, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     ngx_null_command
@@ -307,6 +307,7 @@ static ngx_int_t
 ngx_http_mds_init(ngx_conf_t *cf)
 {
     ngx_http_mds_header_filter_init();
+    ngx_http_mds_manifest_variables_init(cf);
 
     return ngx_http_mds_init_depot_confs(cf) == NGX_OK
                    && ngx_http_mds_counters_init(cf) == NGX_OK

@@ -48,12 +48,17 @@ typedef struct {
 typedef struct {
     ngx_http_complex_value_t kind;
     ngx_http_complex_value_t name; /* zeroed, an empty value: no name */
+    ngx_http_complex_value_t installed;
+    ngx_uint_t               has_installed; /* else the version is ignored */
+    ngx_uint_t               window;        /* a window may admit the device */
 } ngx_http_mds_resource_t;
 
 typedef struct {
     ngx_array_t depot_confs; /* of ngx_http_mds_depot_conf_t * */
 
     ngx_uint_t has_threads; /* of its thread pools, in this process */
+
+    ngx_uint_t keeps_manifest; /* variables are used that need it */
 
     ngx_str_t explain; /* URI of a location with mds_explain; empty: none */
 
@@ -90,6 +95,7 @@ typedef struct {
     ngx_str_t version;
     ngx_str_t reason;
     ngx_str_t serial;    /* also the value of MDS-Serial */
+    ngx_str_t manifest;  /* of a single decision, if it is kept */
     ngx_str_t resources; /* of a batch, once they have been counted */
 
     ngx_http_mds_body_reading_t *reading; /* of the body */
@@ -105,6 +111,7 @@ typedef struct {
     /* The location with mds_resource that the variables apply to. */
     ngx_http_mds_loc_conf_t *shown;
     mds_status_t             shown_status;
+    ngx_uint_t               admitted; /* its window has answered */
 } ngx_http_mds_ctx_t;
 
 extern ngx_module_t ngx_http_mds_module;

@@ -6,7 +6,8 @@
  * before the location's content, after the access checks, which may find out
  * the user. The request ends there if there is nothing to show, so that neither
  * try_files nor the content handler sees an empty $mds_version. Such a decision
- * enters no window, and ignores the installed version.
+ * ignores the installed version unless the directive says it, and enters no
+ * window but for the last one of a location with "window", which waits for it.
  */
 
 #include "ngx_http_mds_resource.h"
@@ -18,6 +19,7 @@
 #include "ngx_http_mds_respond.h"
 
 #include "base/mds_time.h"
+#include "base/mds_version.h"
 
 /* The arguments of an evaluation. */
 typedef struct {
@@ -25,6 +27,50 @@ typedef struct {
     ngx_http_mds_ctx_t *ctx;
     mds_request_t       request;
 } ngx_http_mds_resource_call_t;
+
+/* Reads the words behind the kind: a name, "window", "installed=VALUE". */
+static char *
+ngx_http_mds_resource_words(ngx_conf_t *cf, ngx_http_mds_resource_t *resource)
+{
+    static const mds_str_t installed = { 10, "installed=" };
+    ngx_str_t             *args = cf->args->elts, value;
+    ngx_uint_t             named = 0;
+
+    for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
+        if (mds_str_eq(ngx_http_mds_view(&args[i]), mds_str("window"))
+            && !resource->window)
+        {
+            resource->window = 1;
+            continue;
+        }
+
+        value = args[i];
+
+        if (mds_str_starts(ngx_http_mds_view(&value), installed)
+            && !resource->has_installed)
+        {
+            value.data += installed.len;
+            value.len -= installed.len;
+            resource->has_installed = 1;
+
+            if (ngx_http_mds_compile_value(cf, &value, &resource->installed)
+                != NGX_OK) {
+                return NGX_CONF_ERROR;
+            }
+
+        } else if (named++ > 0 || i > 2) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                               &args[i]);
+            return NGX_CONF_ERROR;
+
+        } else if (ngx_http_mds_compile_value(cf, &value, &resource->name)
+                   != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
 
 char *
 ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -45,6 +91,7 @@ ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    /* A value that is not compiled evaluates to nothing. */
     resource = ngx_pcalloc(cf->pool, sizeof(*resource));
     if (resource == NULL
         || ngx_http_mds_compile_value(cf, &args[1], &resource->kind) != NGX_OK)
@@ -52,16 +99,9 @@ ngx_http_mds_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* A value that is not compiled evaluates to nothing. */
-    if (cf->args->nelts > 2
-        && ngx_http_mds_compile_value(cf, &args[2], &resource->name) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     mlcf->resource = resource;
 
-    return NGX_CONF_OK;
+    return ngx_http_mds_resource_words(cf, resource);
 }
 
 /* Claims the attributes of the query. A page has parameters of its own, so
@@ -89,21 +129,43 @@ ngx_http_mds_resource_read_query(ngx_http_request_t *r, mds_request_t *request,
     return MDS_OK;
 }
 
+static mds_status_t
+ngx_http_mds_resource_check_installed(const mds_request_t *request,
+                                      mds_error_t         *err)
+{
+    mds_str_t     text = mds_request_attr(request, MDS_ATTR_VERSION);
+    mds_version_t version;
+
+    return text.len == 0 || mds_version_parse(text, &version)
+               ? MDS_OK
+               : mds_fail(err, MDS_INVALID,
+                          "the installed version \"%.*s\" is not a version",
+                          MDS_STR(text));
+}
+
 /* Sets the attributes. The first value of a trusted attribute counts. */
 static mds_status_t
 ngx_http_mds_resource_attributes(ngx_http_request_t *r, mds_request_t *request,
                                  mds_error_t *err)
 {
     ngx_http_mds_loc_conf_t *mlcf;
+    ngx_http_mds_resource_t *resource;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
+    resource = mlcf->resource;
+
     if (ngx_http_mds_set_trusted_attribute(r, request, mds_str("kind"),
-                                           &mlcf->resource->kind, err)
+                                           &resource->kind, err)
             != MDS_OK
         || ngx_http_mds_set_trusted_attribute(r, request, mds_str("name"),
-                                              &mlcf->resource->name, err)
+                                              &resource->name, err)
                != MDS_OK
+        || (resource->has_installed
+            && ngx_http_mds_set_trusted_attribute(r, request,
+                                                  mds_str("version"),
+                                                  &resource->installed, err)
+                   != MDS_OK)
         || ngx_http_mds_set_trusted_attributes(r, request, err) != MDS_OK
         || mds_request_set_trusted(request, mds_str("version"), mds_null_str,
                                    err)
@@ -112,7 +174,22 @@ ngx_http_mds_resource_attributes(ngx_http_request_t *r, mds_request_t *request,
         return err->status;
     }
 
-    return ngx_http_mds_resource_read_query(r, request, err);
+    return ngx_http_mds_resource_check_installed(request, err) == MDS_OK
+               ? ngx_http_mds_resource_read_query(r, request, err)
+               : err->status;
+}
+
+mds_status_t
+ngx_http_mds_resource_read(ngx_http_request_t *r, mds_request_t *request,
+                           mds_error_t *err)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    return mlcf->resource != NULL
+               ? ngx_http_mds_resource_attributes(r, request, err)
+               : ngx_http_mds_read_query(r, mds_request_validate, request, err);
 }
 
 static mds_status_t
@@ -120,6 +197,7 @@ ngx_http_mds_resource_decide(const mds_snapshot_t *snapshot, void *data,
                              mds_error_t *err)
 {
     ngx_http_mds_resource_call_t *call = data;
+    ngx_http_mds_main_conf_t     *mcf;
     mds_decision_t                decision;
     mds_status_t                  status;
 
@@ -129,7 +207,12 @@ ngx_http_mds_resource_decide(const mds_snapshot_t *snapshot, void *data,
         return status;
     }
 
-    decision.manifest = mds_null_str;
+    mcf = ngx_http_get_module_main_conf(call->r, ngx_http_mds_module);
+
+    if (!mcf->keeps_manifest) {
+        decision.manifest = mds_null_str;
+    }
+
     decision.signature = mds_null_str;
     decision.quoted = mds_null_str;
 
@@ -205,6 +288,103 @@ ngx_http_mds_resource_evaluate(ngx_http_request_t *r)
     }
 }
 
+ngx_http_mds_ctx_t *
+ngx_http_mds_resource_keep_manifest(ngx_http_request_t *r)
+{
+    ngx_http_mds_main_conf_t *mcf;
+    ngx_http_mds_ctx_t       *ctx;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_mds_module);
+    ngx_http_mds_resource_evaluate(r);
+    ctx = ngx_http_mds_find_ctx(r);
+
+    /* A name that is first found at run time, as by SSI. */
+    if (!mcf->keeps_manifest) {
+        mcf->keeps_manifest = 1;
+
+        if (ctx != NULL && ctx->shown != NULL) {
+            ctx->shown = NULL;
+            ngx_http_mds_resource_evaluate(r);
+        }
+    }
+
+    return ctx != NULL && ctx->action.len > 0 ? ctx : NULL;
+}
+
+/* Returns what the decision means to the location. */
+static ngx_int_t
+ngx_http_mds_resource_result(const ngx_http_mds_loc_conf_t *mlcf,
+                             const ngx_http_mds_ctx_t      *ctx)
+{
+    static const ngx_str_t none = ngx_string("none");
+
+    if (ctx->shown_status == MDS_INVALID) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (ctx->shown_status != MDS_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    /* With the installed version, a location answers as a check. */
+    if (mlcf->resource->has_installed
+        && mds_str_eq(ngx_http_mds_view(&ctx->action),
+                      ngx_http_mds_view(&none)))
+    {
+        return NGX_HTTP_NO_CONTENT;
+    }
+
+    return ctx->version.len == 0 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+}
+
+/* Continues with the decision; a request that has waited runs its phases. */
+static ngx_int_t
+ngx_http_mds_resource_respond(ngx_http_mds_evaluation_t *e)
+{
+    ngx_http_request_t      *r = e->r;
+    ngx_http_mds_loc_conf_t *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    e->ctx->shown = mlcf;
+    e->ctx->shown_status = e->questions->status;
+
+    if (e->rounds == 0) {
+        return ngx_http_mds_resource_result(mlcf, e->ctx);
+    }
+
+    e->ctx->admitted = 1;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+
+    return NGX_DONE;
+}
+
+/* Decides as a check does: a window may admit the device. */
+static ngx_int_t
+ngx_http_mds_resource_admit(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
+{
+    ngx_http_mds_evaluation_t e;
+    mds_error_t               err;
+    mds_status_t              status;
+
+    ngx_http_mds_clear_variables(ctx);
+    ngx_http_mds_evaluation_init(&e, r);
+    mds_request_init(&e.request);
+
+    status = ngx_http_mds_resource_attributes(r, &e.request, &err);
+    if (status != MDS_OK) {
+        ngx_http_mds_resource_log(r, status, ngx_http_mds_get_depot(r), &err);
+        return status == MDS_INVALID ? NGX_HTTP_BAD_REQUEST
+                                     : NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    e.request.may_admit = r->method == NGX_HTTP_GET;
+    e.respond = ngx_http_mds_resource_respond;
+
+    return ngx_http_mds_evaluate(&e);
+}
+
 static ngx_int_t
 ngx_http_mds_resource_handler(ngx_http_request_t *r)
 {
@@ -221,19 +401,19 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (mlcf->resource->window && !ctx->admitted) {
+        return ngx_http_mds_resource_admit(r, ctx);
+    }
+
     /* An earlier decision did not know what the access checks found out. */
-    ctx->shown = NULL;
-    ngx_http_mds_resource_evaluate(r);
-
-    if (ctx->shown_status == MDS_INVALID) {
-        return NGX_HTTP_BAD_REQUEST;
+    if (!ctx->admitted) {
+        ctx->shown = NULL;
+        ngx_http_mds_resource_evaluate(r);
     }
 
-    if (ctx->shown_status != MDS_OK) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
+    ctx->admitted = 0;
 
-    return ctx->version.len == 0 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+    return ngx_http_mds_resource_result(mlcf, ctx);
 }
 
 ngx_int_t

@@ -71,5 +71,5 @@ ngx_http_mds_add_variables(ngx_conf_t *cf)
         variable->data = ngx_http_mds_variables[i].data;
     }
 
-    return NGX_OK;
+    return ngx_http_mds_add_manifest_variables(cf);
 }

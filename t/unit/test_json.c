@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "json/mds_json.h"
+#include "json/mds_json_view.h"
 
 static mds_json_t *
 parse(const char *text)
@@ -299,10 +300,52 @@ test_dump(void **state)
     assert_int_equal(mds_json_dump(NULL, 0, NULL, NULL, NULL), MDS_NO_MEMORY);
 }
 
+static void
+check_view(const char *object, const char *key, const char *value)
+{
+    mds_str_t found
+        = mds_json_view_member(mds_str_of(object), mds_str_of(key));
+
+    assert_int_equal(found.len, strlen(value));
+    assert_memory_equal(found.data, value, found.len);
+}
+
+/* Members of a text, which is not parsed; and what is cut anywhere. */
+static void
+test_view(void **state)
+{
+    static const char text[]
+        = "{\"a\":\"x,\\\"}\",\"b\":{\"c\":[1,{\"d\":\"]\"}],\"e\":null},"
+          "\"Cd\":-1.5,\"f\":true,\"g\":[],\"h\":\"\"}";
+    char *cut;
+
+    (void) state;
+    check_view(text, "a", "\"x,\\\"}\"");
+    check_view(text, "b", "{\"c\":[1,{\"d\":\"]\"}],\"e\":null}");
+    check_view(text, "cd", "-1.5");
+    check_view(text, "f", "true");
+    check_view(text, "g", "[]");
+    check_view(text, "h", "\"\"");
+    check_view(text, "c", "");
+    check_view(text, "", "");
+    check_view("[1]", "a", "");
+    check_view("", "a", "");
+    check_view("{}", "a", "");
+
+    for (size_t len = 0; len < sizeof(text); len++) {
+        cut = malloc(len > 0 ? len : 1); /* a sanitizer sees what is behind it */
+        memcpy(cut, text, len);
+        (void) mds_json_view_member((mds_str_t){ len, cut }, mds_str("zz"));
+        (void) mds_json_view_member((mds_str_t){ len, cut }, mds_str("h"));
+        free(cut);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_view),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_depth),
         cmocka_unit_test(test_types),         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_walk_in_order), cmocka_unit_test(test_array),
