@@ -68,7 +68,8 @@ mds_status_t mds_edit_copy_release(mds_loader_t *loader, void *data,
  */
 typedef struct {
     const char *id;
-    const char *action; /* "pause", "resume", "end" or "rollback" */
+    const char *action;       /* "pause", "resume", "end" or "rollback" */
+    bool        may_be_there; /* the release may be in the new state already */
 } mds_transition_t;
 
 /* Moves a release to another state; data is a mds_transition_t. MDS_NOT_FOUND;

@@ -470,6 +470,7 @@ mds_update_finish(mds_update_t *u, mds_error_t *err)
     }
 
     mds_update_switch(u); /* 10 */
+    mds_update_forget_reports(u);
     return MDS_OK;
 }
 

@@ -135,4 +135,8 @@ mds_signing_get_or_sign(mds_signing_t *signing, mds_json_t *manifest,
 mds_status_t
 mds_update_record(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Forgets the reports of releases that the change has removed. If that fails,
+ * gc forgets them. */
+void mds_update_forget_reports(const mds_update_t *update);
+
 #endif

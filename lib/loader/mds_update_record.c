@@ -10,6 +10,7 @@
 #include "base/mds_time.h"
 #include "loader/mds_diff.h"
 #include "loader/mds_update.h"
+#include "state/mds_tally.h"
 
 /* Returns the user of this process, or the user who called it by sudo. */
 static mds_str_t
@@ -77,6 +78,43 @@ mds_update_log(mds_update_t *u, mds_error_t *err)
     mds_json_release(entry);
 
     return status;
+}
+
+void
+mds_update_forget_reports(const mds_update_t *u)
+{
+    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t    app = u->change->app;
+    mds_state_t *state = NULL;
+    mds_status_t status = MDS_OK;
+    mds_error_t  err;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(u->changes); i++) {
+        const mds_json_t *change = mds_json_at(u->changes, i);
+        mds_str_t         id = mds_json_get_string(change, "id");
+
+        if (!mds_str_eq(mds_json_get_string(change, "what"), mds_str("release"))
+            || mds_json_get(change, "after") != NULL
+            || app.len + 1 + id.len > sizeof(bytes))
+        {
+            continue;
+        }
+
+        memcpy(bytes, app.data, app.len);
+        bytes[app.len] = '\0';
+        memcpy(bytes + app.len + 1, id.data, id.len);
+
+        if (state == NULL) {
+            status = mds_state_open(u->loader->depot, &err, &state);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_state_forget_tally(
+                state, (mds_str_t){ app.len + 1 + id.len, bytes }, &err);
+        }
+    }
+
+    mds_state_close(state);
 }
 
 mds_status_t

@@ -420,6 +420,10 @@ mds_gc(mds_loader_t *loader, const mds_gc_options_t *options, mds_error_t *err,
         status = mds_gc_devices(gc.depot, options, gc.now_ms, err, &gc.result);
     }
 
+    if (status == MDS_OK && !options->dry_run) {
+        status = mds_gc_reports(gc.depot, mds_loader_serial(loader), err);
+    }
+
     if (status == MDS_OK) {
         *result = gc.result;
     }

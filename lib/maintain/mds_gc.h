@@ -14,6 +14,8 @@
  * workers write, those that no process has locked are removed after the grace,
  * and damaged files, which were renamed, after MDS_GC_DAMAGED_S.
  *
+ * Reports of devices about releases that are gone are forgotten, too.
+ *
  * It works under the loader's lock. Records in the journal are removed before
  * their files, so that a killed gc leaves no record of a file that is gone.
  */

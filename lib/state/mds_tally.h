@@ -56,11 +56,16 @@ mds_status_t
 mds_state_resume(mds_state_t *state, mds_str_t release, int64_t now_ms,
                  mds_error_t *err, bool *halted) MDS_MUST_CHECK;
 
-/* Forgets the reports of an app's releases that do not exist. */
+/* Forgets the reports of a release. */
+mds_status_t mds_state_forget_tally(mds_state_t *state, mds_str_t release,
+                                    mds_error_t *err) MDS_MUST_CHECK;
+
+/* Forgets the reports of the releases that do not exist. */
 mds_status_t
-mds_state_forget_tallies(mds_state_t *state, mds_str_t                   app,
-                         bool (*exists)(void *data, mds_str_t id), void *data,
-                         mds_error_t *err) MDS_MUST_CHECK;
+mds_state_forget_tallies(mds_state_t *state,
+                         bool (*exists)(void *data, mds_str_t app,
+                                        mds_str_t id),
+                         void *data, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Deletes the reporters of all stale numbers. */
 mds_status_t

@@ -201,26 +201,22 @@ mds_state_resume(mds_state_t *state, mds_str_t release, int64_t now_ms,
     return status;
 }
 
-/* Collects keys of the app's tallies whose releases do not exist. */
+/* Collects keys of tallies whose releases do not exist. */
 static size_t
-mds_tallies_collect(mds_lmdb_t *lmdb, mds_str_t                     app,
-                    bool (*exists)(void *data, mds_str_t id), void *data,
-                    mds_arena_t *arena, mds_str_t *keys)
+mds_tallies_collect(mds_lmdb_t *lmdb,
+                    bool (*exists)(void *data, mds_str_t app, mds_str_t id),
+                    void *data, mds_arena_t *arena, mds_str_t *keys)
 {
-    mds_lmdb_cursor_t *cursor = mds_lmdb_walk(lmdb, MDS_STATE_TALLIES, app);
-    mds_str_t          key, value;
-    size_t             count = 0;
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(lmdb, MDS_STATE_TALLIES, mds_null_str);
+    mds_str_t key, value;
+    size_t    count = 0;
 
-    while (count < MDS_FORGET_MAX && mds_lmdb_next(cursor, &key, &value)
-           && mds_str_starts(key, app))
-    {
+    while (count < MDS_FORGET_MAX && mds_lmdb_next(cursor, &key, &value)) {
         mds_str_t id = key;
+        mds_str_t app = mds_str_cut(&id, '\0');
 
-        if (!mds_str_eq(mds_str_cut(&id, '\0'), app)) {
-            break;
-        }
-
-        if (!exists(data, id)) {
+        if (!exists(data, app, id)) {
             keys[count++] = mds_arena_str(arena, key);
         }
     }
@@ -244,7 +240,7 @@ mds_tallies_forget(mds_state_t *state, const mds_str_t *keys, size_t count,
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
         status = mds_tally_get(lmdb, keys[i], err, &tally);
 
-        if (status == MDS_OK) {
+        if (status == MDS_OK && tally.number != 0) {
             mds_tally_abandon(lmdb, tally.number);
             mds_lmdb_delete(lmdb, MDS_STATE_TALLIES, keys[i]);
         }
@@ -259,39 +255,55 @@ mds_tallies_forget(mds_state_t *state, const mds_str_t *keys, size_t count,
 }
 
 mds_status_t
-mds_state_forget_tallies(mds_state_t *state, mds_str_t                   app,
-                         bool (*exists)(void *data, mds_str_t id), void *data,
-                         mds_error_t *err)
+mds_state_forget_tally(mds_state_t *state, mds_str_t release, mds_error_t *err)
 {
+    return mds_tallies_forget(state, &release, 1, err);
+}
+
+/* Forgets some tallies; *more: there may be others. */
+static mds_status_t
+mds_tallies_forget_some(mds_state_t *state,
+                        bool (*exists)(void *data, mds_str_t app, mds_str_t id),
+                        void *data, mds_error_t *err, bool *more)
+{
+    mds_arena_t *arena = mds_arena_new();
     mds_str_t    keys[MDS_FORGET_MAX];
-    size_t       count = MDS_FORGET_MAX;
+    size_t       count = 0;
+    mds_status_t status
+        = arena == NULL ? mds_fail_memory(err) : mds_state_begin(state, err);
+
+    if (status == MDS_OK) {
+        count
+            = mds_tallies_collect(state->env.reader, exists, data, arena, keys);
+        status = mds_lmdb_status(state->env.reader, err);
+        mds_state_end(state);
+    }
+
+    if (status == MDS_OK && mds_arena_failed(arena)) {
+        status = mds_fail_memory(err);
+    }
+
+    if (status == MDS_OK && count > 0) {
+        status = mds_tallies_forget(state, keys, count, err);
+    }
+
+    mds_arena_free(arena);
+    *more = count == MDS_FORGET_MAX;
+
+    return status;
+}
+
+mds_status_t
+mds_state_forget_tallies(mds_state_t *state,
+                         bool (*exists)(void *data, mds_str_t app,
+                                        mds_str_t id),
+                         void *data, mds_error_t *err)
+{
+    bool         more = true;
     mds_status_t status = MDS_OK;
 
-    while (status == MDS_OK && count == MDS_FORGET_MAX) {
-        mds_arena_t *arena = mds_arena_new();
-
-        if (arena == NULL) {
-            return mds_fail_memory(err);
-        }
-
-        status = mds_state_begin(state, err);
-
-        if (status == MDS_OK) {
-            count = mds_tallies_collect(state->env.reader, app, exists, data,
-                                        arena, keys);
-            status = mds_lmdb_status(state->env.reader, err);
-            mds_state_end(state);
-        }
-
-        if (status == MDS_OK && mds_arena_failed(arena)) {
-            status = mds_fail_memory(err);
-        }
-
-        if (status == MDS_OK && count > 0) {
-            status = mds_tallies_forget(state, keys, count, err);
-        }
-
-        mds_arena_free(arena);
+    while (status == MDS_OK && more) {
+        status = mds_tallies_forget_some(state, exists, data, err, &more);
     }
 
     return status;

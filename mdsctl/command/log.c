@@ -1,10 +1,15 @@
-/* log: prints the journal: who changed what, and when. */
+/* log: prints the journal: who changed what, and when; and between its entries,
+ * which releases were halted by what devices reported. */
 
 #include <inttypes.h>
 
+#include "base/mds_time.h"
 #include "change.h"
 #include "escape.h"
 #include "new_app.h"
+#include "state/mds_tally.h"
+
+#include <stdlib.h>
 
 static void
 print_entry(const mds_json_t *entry)
@@ -32,7 +37,147 @@ typedef struct {
     const char *app; /* NULL: all apps */
     mds_json_t *out; /* NULL: entries are printed */
     size_t      count;
+
+    mds_json_t **halts; /* the newest first */
+    size_t       halt_count;
+    size_t       halts_logged;
 } log_t;
+
+/* --- halts, which are facts of the state */
+
+static mds_status_t
+add_halt(void *data, mds_str_t app, mds_str_t id, const mds_tally_t *tally,
+         mds_error_t *err)
+{
+    log_t       *log = data;
+    char         time[MDS_TIME_BYTES];
+    mds_json_t **halts;
+    mds_json_t  *halt;
+
+    if (tally->halted_ms == 0
+        || (log->app != NULL && !mds_str_eq(app, mds_str_of(log->app))))
+    {
+        return MDS_OK;
+    }
+
+    halts = realloc(log->halts, (log->halt_count + 1) * sizeof(*log->halts));
+    if (halts == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    log->halts = halts;
+    halt = mds_json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "time",
+                         mds_json_string_new(mds_str_of(
+                             mds_time_format(tally->halted_ms, time))),
+                         "app", mds_json_string_new(app), "command",
+                         mds_json_string_new(mds_str("halted")), "release",
+                         mds_json_string_new(id), "failures",
+                         (int64_t) tally->halted_failures, "reports",
+                         (int64_t) tally->halted_ends);
+
+    if (halt != NULL && !tally->halted) {
+        if (mds_json_set_str(halt, "resumed",
+                             mds_str_of(
+                                 mds_time_format(tally->resumed_ms, time)))
+            != MDS_OK)
+        {
+            mds_json_release(halt);
+            halt = NULL;
+        }
+    }
+
+    if (halt == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    log->halts[log->halt_count++] = halt;
+    return MDS_OK;
+}
+
+static int
+halt_cmp(const void *a, const void *b)
+{
+    return mds_str_cmp(mds_json_get_string(*(mds_json_t *const *) b, "time"),
+                       mds_json_get_string(*(mds_json_t *const *) a, "time"));
+}
+
+/* Reads the halts. Who may not read the state sees the journal alone. */
+static mds_status_t
+read_halts(const char *depot, log_t *log, mds_error_t *err)
+{
+    mds_state_t *state = NULL;
+    mds_status_t status = MDS_OK;
+
+    if (mds_state_open(depot, err, &state) != MDS_OK) {
+        return MDS_OK;
+    }
+
+    if (mds_state_begin(state, err) == MDS_OK) {
+        status = mds_state_visit_tallies(state, add_halt, log, err);
+        mds_state_end(state);
+    }
+
+    if (log->halt_count > 0) {
+        qsort(log->halts, log->halt_count, sizeof(*log->halts), halt_cmp);
+    }
+
+    mds_state_close(state);
+    return status;
+}
+
+static void
+free_halts(log_t *log)
+{
+    for (size_t i = 0; i < log->halt_count; i++) {
+        mds_json_release(log->halts[i]);
+    }
+
+    free(log->halts);
+}
+
+static void
+print_halt(const mds_json_t *halt)
+{
+    mds_str_t resumed = mds_json_get_string(halt, "resumed");
+
+    printf("-  %.*s  nginx  %.*s: release %.*s halted: %" PRId64 " of %" PRId64
+           " devices failed%s%.*s\n",
+           MDS_STR(mds_json_get_string(halt, "time")),
+           MDS_STR(mds_json_get_string(halt, "app")),
+           MDS_STR(mds_json_get_string(halt, "release")),
+           mds_json_get_integer(halt, "failures"),
+           mds_json_get_integer(halt, "reports"),
+           resumed.len > 0 ? "; resumed " : "", MDS_STR(resumed));
+}
+
+/* Logs the halts that are newer than the time. */
+static mds_status_t
+log_halts(log_t *log, mds_str_t time, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    while (status == MDS_OK && log->halts_logged < log->halt_count) {
+        mds_json_t *halt = log->halts[log->halts_logged];
+
+        if (mds_str_cmp(mds_json_get_string(halt, "time"), time) < 0) {
+            break;
+        }
+
+        log->halts_logged++;
+
+        if (log->out == NULL) {
+            print_halt(halt);
+        } else {
+            status = mds_json_done(mds_json_append(log->out,
+                                                   mds_json_retain(halt)),
+                                   err);
+        }
+    }
+
+    return status;
+}
+
+/* --- entries */
 
 static mds_status_t
 log_entry(log_t *log, mds_json_t *entry, mds_error_t *err)
@@ -44,6 +189,10 @@ log_entry(log_t *log, mds_json_t *entry, mds_error_t *err)
     }
 
     log->count++;
+
+    if (log_halts(log, mds_json_get_string(entry, "time"), err) != MDS_OK) {
+        return MDS_NO_MEMORY;
+    }
 
     if (log->out == NULL) {
         print_entry(entry);
@@ -86,14 +235,24 @@ log_depot(const char *depot, log_t *log, mds_error_t *err)
         return status;
     }
 
-    status = mds_journal_read(mds_loader_journal(loader), err);
+    status = read_halts(depot, log, err);
+
+    if (status == MDS_OK) {
+        status = mds_journal_read(mds_loader_journal(loader), err);
+    }
 
     if (status == MDS_OK) {
         status = log_entries(mds_loader_journal(loader), log, err);
+
+        if (status == MDS_OK) {
+            status = log_halts(log, mds_str(""), err);
+        }
+
         mds_journal_abort(mds_loader_journal(loader));
     }
 
     mds_loader_close(loader);
+    free_halts(log);
 
     /* An app that was removed has entries still. */
     return status == MDS_OK && log->app != NULL && log->count == 0

@@ -4,11 +4,13 @@
  */
 
 #include "audience.h"
+#include "base/mds_time.h"
 #include "change.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_edit_extent.h"
 #include "member.h"
 #include "new_app.h"
+#include "state/mds_tally.h"
 #include "terms.h"
 
 typedef struct {
@@ -328,6 +330,79 @@ run_transition(mdsctl_t *ctl, int argc, char **argv)
                        mds_edit_transition, &transition);
 }
 
+/* Ends the halt of a release. *halted: there was one. */
+static mds_status_t
+end_halt(const char *depot, const char *app, const char *id, mds_error_t *err,
+         bool *halted)
+{
+    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX + 1];
+    mds_state_t *state = NULL;
+    int          len;
+    mds_status_t status;
+
+    *halted = false;
+    len = snprintf(bytes, sizeof(bytes), "%s%c%s", app, 0, id);
+
+    /* No release has a longer name. */
+    if (len < 0 || (size_t) len >= sizeof(bytes)) {
+        return MDS_OK;
+    }
+
+    /* Who may not read the state can still resume what is paused. */
+    if (mds_state_open(depot, err, &state) != MDS_OK) {
+        return MDS_OK;
+    }
+
+    status = mds_state_resume(state, (mds_str_t){ (size_t) len, bytes },
+                              mds_time_now_ms(), err, halted);
+    mds_state_close(state);
+    return status;
+}
+
+static mds_status_t
+report_resumed(void *data, mds_json_t *json)
+{
+    const mds_transition_t *transition = data;
+
+    if (!transition->may_be_there) {
+        return MDS_OK;
+    }
+
+    if (json != NULL) {
+        return mds_json_set_bool(json, "halt_ended", true);
+    }
+
+    printf("release %s is not halted any more; its reports count anew\n",
+           transition->id);
+    return MDS_OK;
+}
+
+/* A halt is a fact of the state: to end it changes nothing in the catalog. */
+static int
+run_resume(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_transition_t transition = { .action = argv[0] };
+    mds_change_t     change = { .find_extent = mds_find_extent_of_transition,
+                                .edit = mds_edit_transition,
+                                .data = &transition };
+    mds_error_t      err;
+
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    change.app = mds_str_of(argv[1]);
+    transition.id = argv[2];
+
+    if (end_halt(ctl->depot, argv[1], argv[2], &err, &transition.may_be_there)
+        != MDS_OK)
+    {
+        return mdsctl_fail(&err);
+    }
+
+    return mdsctl_change_report(ctl, &change, report_resumed);
+}
+
 const mdsctl_command_t mdsctl_command_pause = {
     .name = "pause",
     .changes = true,
@@ -348,12 +423,14 @@ const mdsctl_command_t mdsctl_command_resume = {
     .changes = true,
     .group = MDSCTL_RELEASE,
     .arguments = "APP ID",
-    .summary = "continue a paused release",
-    .text = "Offers a paused release to its audience again.",
+    .summary = "continue a paused or halted release",
+    .text = "Offers a paused release to its audience again. Ends the halt of "
+            "one that "
+            "reports of devices have halted, and counts its reports anew.",
     .examples = "mdsctl resume com.example.shop r-paused\n"
                 "mdsctl --json resume com.example.shop s-paused\n",
     .synonyms = "continue unpause",
-    .run = run_transition,
+    .run = run_resume,
 };
 
 const mdsctl_command_t mdsctl_command_end = {

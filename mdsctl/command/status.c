@@ -6,6 +6,7 @@
 
 #include "base/mds_time.h"
 #include "change.h"
+#include "command/reports.h"
 #include "command/state_size.h"
 #include "document/mds_document.h"
 #include "json_output.h"
@@ -158,6 +159,7 @@ print_release(const mds_json_t *release)
     print_window(mds_json_get(release, "window"));
     printf("\n");
     mdsctl_last_change_print(release);
+    mdsctl_reports_print(release);
 }
 
 /* Sets the members that the document leaves out, and prints the release. */
@@ -172,6 +174,8 @@ status_release(void *data, mds_json_t *release, uint64_t since,
                         err);
 
     if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
+        || (code = mdsctl_reports_set(status->state, status->app, release, err))
+               != MDS_OK
         || (code = mdsctl_last_change_set(&status->last, release, since, err))
                != MDS_OK)
     {
