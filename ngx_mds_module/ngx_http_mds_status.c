@@ -79,7 +79,7 @@ ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
         shown->release_count = 0;
     }
 
-    if (shown->open && !overview->windows_only) {
+    if (shown->open && !overview->state_only) {
         shown->versions = ngx_http_mds_versions_get(depot);
     }
 }
@@ -97,7 +97,7 @@ ngx_http_mds_status_gather(ngx_http_request_t          *r,
 
     ngx_memzero(overview, sizeof(*overview));
     overview->now_ms = mds_time_now_ms();
-    overview->windows_only
+    overview->state_only
         = format == NGX_HTTP_MDS_OPENMETRICS || format == NGX_HTTP_MDS_PLAIN;
     overview->zone = ngx_http_mds_counters_zone();
     overview->depot_count = mcf->depot_confs.nelts;

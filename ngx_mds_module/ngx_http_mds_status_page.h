@@ -3,7 +3,7 @@
 /* clang-format off */
 
 #define NGX_HTTP_MDS_PAGE_POLICY \
-    "default-src 'none'; script-src 'sha256-PQeGPgLF7j6n15PCIHNokd2fUF13LUs/4qEl0XHyVwM='; style-src 'sha256-2O12XamwIZ9HwHrDxI+BIZHCQE2BzW/5Xhx1mDa7rqo='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-+AYdC1MNWRMYFGgIXCM8sr4ouYMicD58yzMDN8aSFR4='; style-src 'sha256-3kBvgQrd2DBfqHz5E24oKIiFCFC7lvCUG2sEQnVJ7/c='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 static const char ngx_http_mds_page_head[] =
     "<!doctype html>\n"
@@ -74,6 +74,7 @@ static const char ngx_http_mds_page_head[] =
     ".funnel .track { background: var(--grey-soft); border-radius: 4px; }\n"
     ".funnel .window i { background: var(--green); }\n"
     ".funnel .full i { background: var(--amber); }\n"
+    ".funnel .failed i { background: var(--red); }\n"
     ".funnel span:nth-child(3n+1) { color: var(--soft); }\n"
     ".funnel span:nth-child(3n) { font-variant-numeric: tabular-nums; text-align: right; }\n"
     ".spark { height: 44px; }\n"
@@ -211,6 +212,8 @@ static const char ngx_http_mds_page_tail[] =
     "    if (!depot.open) list.push(['bad', `${plain(depot.path)} is not served: nginx's error log says why.`]);\n"
     "    if (depot.faults) list.push(['fair', `${plain(depot.path)}: ${nf.format(depot.faults)} reads have met a damaged file.`]);\n"
     "    if (depot.waiting > 100) list.push(['fair', `${plain(depot.path)}: ${nf.format(depot.waiting)} requests wait for the disk.`]);\n"
+    "    const halted = depot.releases.filter(r => r.halted);\n"
+    "    if (halted.length) list.push(['bad', `Halted by reports of devices: ${halted.slice(0, 5).map(r => plain(r.id)).join(', ')}${halted.length > 5 \? ' \342\200\246' : ''}.`]);\n"
     "    if (depot.releases_omitted) list.push(['fair', `${plain(depot.path)}: ${nf.format(depot.releases_omitted)} more releases are not shown.`]);\n"
     "  }\n"
     "  if (d.history) {\n"
@@ -304,6 +307,11 @@ static const char ngx_http_mds_page_tail[] =
     "    row('told to install', r.installs, max);\n"
     "    row('downloaded', downloads, max, short.format(downloads) + (r.delta_downloads \? `, ${Math.round(100 * r.delta_downloads / downloads)} % as delta` : ''));\n"
     "    row('up to date', r.current, max);\n"
+    "    if (r.reports) {\n"
+    "      const failed = r.reports.failed + r.reports.crashed + r.reports.rolled_back;\n"
+    "      row('installed', r.reports.installed, max);\n"
+    "      row('failed', failed, max, short.format(failed), 'failed');\n"
+    "    }\n"
     "    if (r.rollbacks) row('told to go back', r.rollbacks, max);\n"
     "  }\n"
     "  if (r.window) row('window', r.window.admitted, r.window.count, `${short.format(r.window.admitted)} of ${short.format(r.window.count)}`, r.window.admitted >= r.window.count \? 'full' : 'window');\n"
@@ -313,12 +321,14 @@ static const char ngx_http_mds_page_tail[] =
     "const states = { running: 'good', paused: 'fair', rolled_back: 'bad', ended: '' };\n"
     "\n"
     "function release(r, now) {\n"
-    "  const title = el('div', 'title', el('b', '', text(r.version)), el('span', 'pill ' + states[r.state], r.state.replace('_', ' ')), el('span', 'soft', text(r.id)));\n"
+    "  const title = el('div', 'title', el('b', '', text(r.version)), el('span', 'pill ' + (r.halted \? 'bad' : states[r.state]), r.halted \? 'halted' : r.state.replace('_', ' ')), el('span', 'soft', text(r.id)));\n"
     "  const what = [r.app, r.kind + (r.name \? ' ' + r.name : ''), r.platforms || 'all platforms'];\n"
     "  const sub = el('div', 'soft');\n"
     "  what.forEach((w, i) => sub.append(i \? ' \302\267 ' : '', text(w)));\n"
     "  const who = el('div', 'who', text(r.audience));\n"
     "  if (r.start && r.start > now) who.append(`; from ${time(r.start)}`);\n"
+    "  if (r.halted) who.append(el('div', 'no', `halted ${time(r.halted.at)}: ${nf.format(r.halted.failures)} of ${nf.format(r.halted.reports)} devices failed`));\n"
+    "  if (r.reports && r.reports.details.length) who.append(el('div', 'soft', ...r.reports.details.flatMap((d, i) => [i \? ', ' : '', `${nf.format(d.count)} \303\227 `, text(d.text)])));\n"
     "  if (r.end) who.append(r.end > now \? `; until ${time(r.end)}` : `; over since ${time(r.end)}`);\n"
     "  const left = el('div', '', title, sub, who), spark = el('div');\n"
     "  if (r.installs_by_time && r.installs_by_time.some(x => x)) {\n"

@@ -12,22 +12,26 @@
 
 /* Returns whether the overview has the release. */
 static bool
-mds_is_wanted(const mds_overview_t       *overview,
+mds_is_wanted(mds_overview_reading_t *reading, const mds_record_t *record,
               const mds_release_record_t *release)
 {
-    return !overview->windows_only
-           || (release->flags & MDS_AUDIENCE_WINDOW) != 0;
+    mds_tally_t tally;
+
+    return !reading->overview->state_only
+           || (release->flags & MDS_AUDIENCE_WINDOW) != 0
+           || release->halt != MDS_RECORD_NONE
+           || mds_overview_read_tally(reading, record, release, &tally);
 }
 
 /* Counts the releases of a record that the overview has. */
 static size_t
-mds_count_wanted(const mds_overview_t *overview, const mds_record_t *record)
+mds_count_wanted(mds_overview_reading_t *reading, const mds_record_t *record)
 {
     uint32_t count = record->tables[MDS_TABLE_RELEASES].count;
     size_t   wanted = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        wanted += mds_is_wanted(overview,
+        wanted += mds_is_wanted(reading, record,
                                 mds_record_item(record, MDS_TABLE_RELEASES, i))
                       ? 1
                       : 0;
@@ -55,7 +59,7 @@ mds_read_record(mds_overview_reading_t *reading, const mds_record_t *record,
         return MDS_OK;
     }
 
-    if (mds_count_wanted(reading->overview, record) == 0) {
+    if (mds_count_wanted(reading, record) == 0) {
         return MDS_OK;
     }
 
@@ -71,7 +75,7 @@ mds_read_record(mds_overview_reading_t *reading, const mds_record_t *record,
         const mds_release_record_t *from
             = mds_record_item(record, MDS_TABLE_RELEASES, i);
 
-        if (!mds_is_wanted(reading->overview, from)) {
+        if (!mds_is_wanted(reading, record, from)) {
             continue;
         }
 
@@ -173,7 +177,7 @@ mds_read_records(mds_overview_reading_t *reading, mds_catalog_t *catalog)
 
 /* Counts the releases of the catalog, to make room for them. */
 static size_t
-mds_count_releases(const mds_overview_t *overview, mds_catalog_t *catalog)
+mds_count_releases(mds_overview_reading_t *reading, mds_catalog_t *catalog)
 {
     mds_catalog_cursor_t cursor;
     size_t               count = 0;
@@ -185,7 +189,7 @@ mds_count_releases(const mds_overview_t *overview, mds_catalog_t *catalog)
     while (mds_catalog_next(&cursor, &key, &value)) {
         const mds_record_t *record = (const void *) value.data;
 
-        count += mds_count_wanted(overview, record);
+        count += mds_count_wanted(reading, record);
     }
 
     mds_catalog_walk_end(&cursor);
@@ -210,7 +214,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
     reading.number = (mds_str_t){
         (size_t) snprintf(number, sizeof(number), "%u", depot->number), number
     };
-    reading.releases_max = mds_count_releases(overview, catalog);
+    reading.releases_max = mds_count_releases(&reading, catalog);
     depot->releases = alloc->alloc(alloc->data, (reading.releases_max + 1)
                                                     * sizeof(*depot->releases));
 
@@ -224,7 +228,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
 
     status = mds_read_records(&reading, catalog);
 
-    if (status == MDS_OK && !overview->windows_only
+    if (status == MDS_OK && !overview->state_only
         && mds_overview_is_counted(overview, depot))
     {
         mds_read_decisions(&reading);

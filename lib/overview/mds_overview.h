@@ -10,6 +10,7 @@
 #ifndef MDS_OVERVIEW_H
 #define MDS_OVERVIEW_H
 
+#include "base/mds_halt.h"
 #include "base/mds_terms.h"
 #include "base/mds_writer.h"
 #include "catalog/mds_catalog.h"
@@ -18,6 +19,13 @@
 #include "state/mds_state.h"
 
 #define MDS_OVERVIEW_RELEASES_MAX 10000 /* of a depot; others are counted */
+
+#define MDS_OVERVIEW_DETAILS 3 /* of reports, of each release */
+
+typedef struct {
+    mds_str_t text;
+    uint64_t  count;
+} mds_overview_detail_t;
 
 typedef struct {
     mds_str_t           app;
@@ -35,6 +43,14 @@ typedef struct {
     uint64_t admitted; /* to the window; of window_count */
     uint64_t window_count;
     int64_t  window_until_ms; /* INT64_MAX: until it is full */
+
+    bool                  has_reports;
+    uint64_t              reports[MDS_EVENT_COUNT]; /* devices, by event */
+    int64_t               halted_ms;                /* 0: it is not halted */
+    uint64_t              halted_ends;     /* by so many ends, and so many */
+    uint64_t              halted_failures; /* failures of them */
+    mds_overview_detail_t details[MDS_OVERVIEW_DETAILS]; /* the most frequent */
+    size_t                detail_count;
 
     uint64_t  installs; /* answers that told to install it */
     uint64_t  current;  /* answers to devices that have it */
@@ -63,9 +79,10 @@ typedef struct {
 } mds_overview_depot_t;
 
 typedef struct {
-    int64_t                   now_ms;
-    bool                      windows_only; /* of releases, for metrics */
-    const mds_counter_zone_t *zone;         /* NULL: nothing is counted */
+    int64_t now_ms;
+    bool    state_only;             /* of releases: those with windows
+                                     * or reports, for metrics */
+    const mds_counter_zone_t *zone; /* NULL: nothing is counted */
     mds_totals_t              totals;
     mds_overview_depot_t     *depots;
     size_t                    depot_count;

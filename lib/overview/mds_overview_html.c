@@ -108,11 +108,19 @@ mds_html_release(const mds_overview_release_t *release, mds_writer_t *writer)
     mds_html_cell(writer, release->name);
     mds_html_cell(writer, release->id);
     mds_html_cell(writer, release->version);
-    mds_html_cell(writer, mds_str_of(mds_release_state_names[release->state]));
+    mds_html_cell(writer,
+                  mds_str_of(release->halted_ms != 0
+                                 ? "halted"
+                                 : mds_release_state_names[release->state]));
     mds_html_cell(writer, release->audience);
     mds_html_number(writer, release->installs);
     mds_html_number(writer, release->full_downloads + release->delta_downloads);
     mds_html_number(writer, release->current);
+
+    mds_html_number(writer, release->reports[MDS_EVENT_INSTALLED]);
+    mds_html_number(writer, release->reports[MDS_EVENT_FAILED]
+                                + release->reports[MDS_EVENT_CRASHED]
+                                + release->reports[MDS_EVENT_ROLLED_BACK]);
 
     if (release->has_window) {
         mds_html_number(writer, release->admitted);
@@ -134,7 +142,8 @@ mds_html_releases(const mds_overview_t *overview, mds_writer_t *writer)
         "<h2>Releases</h2>\n<div class=\"panel\"><table><tr><th>app<th>kind"
         "<th>name<th>release<th>version<th>state<th>audience"
         "<th class=\"n\">told to install<th class=\"n\">downloaded"
-        "<th class=\"n\">up to date<th class=\"n\">window</tr>\n");
+        "<th class=\"n\">up to date<th class=\"n\">installed"
+        "<th class=\"n\">failed<th class=\"n\">window</tr>\n");
 
     for (size_t i = 0; i < overview->depot_count; i++) {
         const mds_overview_depot_t *depot = &overview->depots[i];

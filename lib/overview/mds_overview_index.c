@@ -96,7 +96,7 @@ mds_index_files(mds_overview_reading_t *reading)
     const mds_totals_t   *totals = &reading->overview->totals;
     mds_overview_index_t *index = &reading->files;
 
-    if (reading->overview->windows_only
+    if (reading->overview->state_only
         || !mds_overview_is_counted(reading->overview, reading->depot))
     {
         return;

@@ -4,6 +4,7 @@
 #define MDS_OVERVIEW_INTERNAL_H
 
 #include "overview/mds_overview.h"
+#include "state/mds_tally.h"
 
 /* A hash table of numbers of releases, or of series. */
 typedef struct {
@@ -49,6 +50,18 @@ mds_overview_take_file(const mds_overview_reading_t *reading, mds_str_t hex);
 
 /* Copies a text; *ok becomes false if memory has run out. */
 mds_str_t mds_overview_copy(const mds_alloc_t *alloc, mds_str_t text, bool *ok);
+
+/* Gives the tally of a release. False: nothing was reported of it. */
+bool
+mds_overview_read_tally(mds_overview_reading_t     *reading,
+                        const mds_record_t         *record,
+                        const mds_release_record_t *from, mds_tally_t *tally);
+
+/* Reads the reports of a release, if there are any. */
+void mds_overview_read_reports(mds_overview_reading_t     *reading,
+                               const mds_record_t         *record,
+                               const mds_release_record_t *from,
+                               mds_overview_release_t *release, bool *ok);
 
 /* Adds a release of a record to the depot. names are copies of the app, kind
  * and name; shared is a writer that may be reused. */

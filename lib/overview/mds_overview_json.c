@@ -118,6 +118,36 @@ mds_write_window(const mds_overview_release_t *release, mds_writer_t *writer)
     mds_writer_words(writer, "}");
 }
 
+/* Writes the members "reports" and, if it is halted, "halted". */
+static void
+mds_write_reports(const mds_overview_release_t *release, mds_writer_t *writer)
+{
+    for (int i = 0; i < MDS_EVENT_COUNT; i++) {
+        mds_writer_words(writer, i == 0 ? ",\"reports\":{\"" : ",\"");
+        mds_writer_words(writer, mds_report_event_names[i]);
+        mds_writer_number(writer, "\":", release->reports[i]);
+    }
+
+    mds_writer_words(writer, ",\"details\":[");
+
+    for (size_t i = 0; i < release->detail_count; i++) {
+        mds_writer_string(writer, i == 0 ? "{\"text\":\"" : ",{\"text\":\"",
+                          release->details[i].text);
+        mds_writer_number(writer, ",\"count\":", release->details[i].count);
+        mds_writer_words(writer, "}");
+    }
+
+    mds_writer_words(writer, "]}");
+
+    if (release->halted_ms != 0) {
+        mds_write_member_time(writer,
+                              ",\"halted\":{\"at\":", release->halted_ms);
+        mds_writer_number(writer, ",\"failures\":", release->halted_failures);
+        mds_writer_number(writer, ",\"reports\":", release->halted_ends);
+        mds_writer_words(writer, "}");
+    }
+}
+
 static void
 mds_write_release_counts(const mds_overview_release_t *release,
                          mds_writer_t                 *writer)
@@ -166,6 +196,10 @@ mds_write_release(const mds_overview_release_t *release, bool counted,
 
     if (release->has_window) {
         mds_write_window(release, writer);
+    }
+
+    if (release->has_reports) {
+        mds_write_reports(release, writer);
     }
 
     if (counted) {

@@ -316,6 +316,57 @@ mds_write_windows(mds_metrics_t *m, bool limit)
     }
 }
 
+/* Writes the labels that name a release. */
+static void
+mds_write_release_labels(mds_metrics_t *m, const mds_overview_depot_t *depot,
+                         const mds_overview_release_t *release)
+{
+    mds_sample(m, "{");
+    mds_write_label(m->writer, "depot", depot->path);
+    mds_write_label(m->writer, ",app", release->app);
+    mds_write_label(m->writer, ",release", release->id);
+}
+
+/* They are gauges: to resume a halted release counts them anew. */
+static void
+mds_write_reports(mds_metrics_t *m)
+{
+    mds_family(m, "mds_release_reports", "gauge", NULL,
+               "Devices that have reported, by release and event.");
+
+    for (size_t i = 0; i < m->overview->depot_count; i++) {
+        const mds_overview_depot_t *depot = &m->overview->depots[i];
+
+        for (size_t r = 0; r < depot->release_count; r++) {
+            for (int e = 0;
+                 depot->releases[r].has_reports && e < MDS_EVENT_COUNT; e++) {
+                mds_write_release_labels(m, depot, &depot->releases[r]);
+                mds_write_label(m->writer, ",event",
+                                mds_str_of(mds_report_event_names[e]));
+                mds_value(m, "} ", depot->releases[r].reports[e]);
+            }
+        }
+    }
+}
+
+static void
+mds_write_halts(mds_metrics_t *m)
+{
+    mds_family(m, "mds_release_halted", "gauge", NULL,
+               "Whether reports have halted the release: 1 or 0.");
+
+    for (size_t i = 0; i < m->overview->depot_count; i++) {
+        const mds_overview_depot_t *depot = &m->overview->depots[i];
+
+        for (size_t r = 0; r < depot->release_count; r++) {
+            if (depot->releases[r].has_reports) {
+                mds_write_release_labels(m, depot, &depot->releases[r]);
+                mds_value(m, "} ", depot->releases[r].halted_ms != 0 ? 1 : 0);
+            }
+        }
+    }
+}
+
 static void
 mds_write_counting(mds_metrics_t *m)
 {
@@ -368,6 +419,8 @@ mds_overview_write_metrics(const mds_overview_t *overview, bool openmetrics,
     mds_write_depots(&m);
     mds_write_windows(&m, false);
     mds_write_windows(&m, true);
+    mds_write_reports(&m);
+    mds_write_halts(&m);
 
     if (openmetrics) {
         mds_writer_words(writer, "# EOF\n");

@@ -172,6 +172,8 @@ mds_overview_read_release(mds_overview_reading_t     *reading,
         .end_ms = from->end_ms,
     };
 
+    mds_overview_read_reports(reading, record, from, release, &ok);
+
     if (!ok) {
         return mds_fail_memory(reading->err);
     }

@@ -215,6 +215,17 @@ is of_release('window-2')->{window}{admitted}, 10, 'a window admits ten';
 is check('window', 'new', version => 1), 'halted', '... then it is halted';
 is of_release('window-2')->{window}{admitted}, 10, '... and admits nobody';
 
+# --- the numbers of an edge
+
+my $status = $t->get('/status?format=json')->json;
+my ($shown) = grep { $_->{id} eq 'window-2' } @{ $status->{depots}[0]{releases} };
+is $shown->{reports}{failed}, 3, 'mds_status: reports';
+is "$shown->{halted}{failures} of $shown->{halted}{reports}", '3 of 10', '... the halt';
+like $t->get('/status?format=prometheus')->body,
+    qr/^mds_release_reports\{[^}]*release="window-2"[^}]*event="failed"[^}]*\} 3$/m,
+    '... as metrics';
+like $t->get('/status?format=html')->body, qr{<td><bdi>halted</bdi>}, '... on the page';
+
 # --- without the limit
 
 delete $_->{halt} for @{ $document{releases} };
