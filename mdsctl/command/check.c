@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "device/messages.h"
+#include "device/watch.h"
 #include "mdsctl.h"
 
 mds_status_t
@@ -219,6 +220,12 @@ request_manifest(mdsctl_check_t *c)
         return status;
     }
 
+    c->retry_after_s = answer.retry_after_s;
+
+    if (answer.serial[0] != '\0') {
+        memcpy(c->serial, answer.serial, sizeof(c->serial));
+    }
+
     if (answer.poll_after[0] != '\0') {
         mdsctl_report_set_str(&c->report, "poll_after",
                               mds_str_of(answer.poll_after));
@@ -281,23 +288,35 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
 }
 
 /* Upgrades, and then sends the marks. If only the messages fail, the upgrade
- * stands, and the exit code is 1; the next check sends the marks. */
-static int
-run(mdsctl_check_t *c)
+ * stands; the next check sends the marks. */
+static mds_status_t
+check(mdsctl_check_t *c, bool *upgraded)
 {
-    int               code = MDSCTL_DONE;
     mds_status_t      status;
     mdsctl_messages_t messages = { 0 };
 
     status = upgrade(c, &messages);
+    *upgraded = status == MDS_OK;
+
     if (status == MDS_OK) {
         status = mdsctl_messages_mark(c, &messages);
-        if (c->report.json) {
-            code = mdsctl_print(mds_json_retain(c->report.object));
-        }
     }
 
     mdsctl_messages_free(&messages);
+    return status;
+}
+
+static int
+run(mdsctl_check_t *c)
+{
+    int          code = MDSCTL_DONE;
+    bool         upgraded;
+    mds_status_t status = check(c, &upgraded);
+
+    if (upgraded && c->report.json) {
+        code = mdsctl_print(mds_json_retain(c->report.object));
+    }
+
     return status == MDS_OK ? code : mdsctl_fail(&c->err);
 }
 
@@ -305,6 +324,8 @@ typedef struct {
     mdsctl_values_t  pubs;
     const char      *have;
     const char      *out;
+    bool             watch;
+    const char      *silence;
     mdsctl_service_t service;
 } options_t;
 
@@ -315,12 +336,17 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, have) },
     { "out", "FILE", "where to put the new package; default: nowhere",
       MDSCTL_STORE(options_t, out) },
+    { "watch", NULL, "stay connected, and check when the edge says so",
+      MDSCTL_STORE(options_t, watch) },
+    { "silence", "SECONDS",
+      "reopen a stream silent so long; default 90",
+      MDSCTL_STORE(options_t, silence) },
     MDSCTL_SERVICE_OPTIONS(options_t, service),
     { 0 },
 };
 
 static int
-parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
+parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv, bool *watch)
 {
     options_t o = { .pubs.count = 0 };
 
@@ -332,8 +358,15 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv)
     c->have = o.have;
     c->out = o.out;
     c->base = argv[1];
+    c->silence_s = MDSCTL_WATCH_SILENCE_S;
+    *watch = o.watch;
 
-    if (mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
+    if (o.silence != NULL && !o.watch) {
+        return mdsctl_fail_usage("--silence needs --watch");
+    }
+
+    if (mdsctl_number("--silence", o.silence, 1, &c->silence_s) != MDSCTL_DONE
+        || mdsctl_service(&c->service, argv[1], &c->how) != MDSCTL_DONE
         || mdsctl_attributes(argc - 2, argv + 2, &c->request) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
@@ -351,18 +384,22 @@ static int
 run_check(mdsctl_t *ctl, int argc, char **argv)
 {
     int            code;
+    bool           watch;
     mdsctl_check_t c = { 0 };
 
-    code = parse(&c, ctl, argc, argv);
+    code = parse(&c, ctl, argc, argv, &watch);
     if (code != MDSCTL_DONE) {
         return code;
     }
 
     c.report.json = ctl->json;
     c.report.object = mds_json_object_new();
-    code = mdsctl_http_open(&c.how, &c.err, &c.http) == MDS_OK
-               ? run(&c)
-               : mdsctl_fail(&c.err);
+
+    if (mdsctl_http_open(&c.how, &c.err, &c.http) != MDS_OK) {
+        code = mdsctl_fail(&c.err);
+    } else {
+        code = watch ? mdsctl_watch(&c, check) : run(&c);
+    }
 
     mds_json_release(c.report.object);
     mds_client_manifest_free(&c.order);
@@ -375,10 +412,14 @@ const mdsctl_command_t mdsctl_command_check = {
     .group = MDSCTL_SEE,
     .arguments = "URL NAME=VALUE...",
     .summary = "play a device: ask, verify, download, patch",
-    .text = "Acts as a device towards a running edge, with all the checks that "
-            "a device must "
-            "make. URL is the base of the service. It needs no depot and no "
-            "secret key.",
+    .text
+    = "Acts as a device towards a running edge, with all the checks that "
+      "a device must "
+      "make. URL is the base of the service. It needs no depot and no "
+      "secret key. With --watch it stays connected, checks each time the "
+      "edge says that the answer has changed, reconnects after a failure, "
+      "and ends at SIGINT or SIGTERM; --json then prints one line an "
+      "event.",
     .options = options,
     .examples
     = "mdsctl check http://127.0.0.1:8080/mds/v1/ --pub ops.pub \\\n"

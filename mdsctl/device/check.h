@@ -1,7 +1,7 @@
 /*
  * check: the state of `mdsctl check`. command/check.c sends the check and
  * verifies the manifest; package.c installs the package; messages.c processes
- * the user's messages.
+ * the user's messages; watch.c waits to be told.
  */
 
 #ifndef MDSCTL_CHECK_H
@@ -25,7 +25,10 @@ typedef struct {
     mdsctl_http_options_t how;
     mdsctl_service_t      service;
     mdsctl_http_t        *http;
-    mds_client_manifest_t order; /* valid if its json is not NULL */
+    mds_client_manifest_t order;         /* valid if its json is not NULL */
+    char                  serial[24];    /* MDS-Serial of the last check */
+    int64_t               retry_after_s; /* Retry-After of the last check */
+    int64_t               silence_s;     /* --silence */
     mdsctl_report_t       report;
     mds_error_t           err; /* of the last failure */
 } mdsctl_check_t;

@@ -97,6 +97,21 @@ set_identity(mdsctl_http_t *http)
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
 }
 
+/* Ends the transfer; libcurl calls it about once a second. */
+static int
+is_stopped(void *data, curl_off_t down_total, curl_off_t down,
+           curl_off_t up_total, curl_off_t up)
+{
+    const mdsctl_http_t *http = data;
+
+    (void) down_total;
+    (void) down;
+    (void) up_total;
+    (void) up;
+
+    return *http->options->stop != 0;
+}
+
 void
 mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
                     curl_write_callback write, void *data)
@@ -125,6 +140,13 @@ mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      (long) http->options->rate_window_s);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, write);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, data);
+
+    if (http->options->stop != NULL) {
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_stopped);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http);
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    }
+
     set_identity(http);
 }
 
@@ -156,10 +178,9 @@ fail_timeout(const mdsctl_http_t *http, const char *url, int64_t left_ms,
 }
 
 mds_status_t
-mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
-                    mds_error_t *err)
+mdsctl_http_fail(const mdsctl_http_t *http, const char *url, int64_t left_ms,
+                 CURLcode code, mds_error_t *err)
 {
-    CURLcode     code = curl_easy_perform(http->curl);
     mds_status_t status;
 
     switch (code) {
@@ -174,6 +195,7 @@ mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_TOO_MANY_REDIRECTS:
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_ABORTED_BY_CALLBACK:
         status = MDS_INVALID;
         break;
     default:
@@ -184,6 +206,14 @@ mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
     return mds_fail(err, status, "%s: %s", url,
                     http->error[0] != '\0' ? http->error
                                            : curl_easy_strerror(code));
+}
+
+mds_status_t
+mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                    mds_error_t *err)
+{
+    return mdsctl_http_fail(http, url, left_ms, curl_easy_perform(http->curl),
+                            err);
 }
 
 const char *
@@ -204,6 +234,25 @@ copy_header(CURL *curl, const char *name, char *to, size_t size)
     const char *value = mdsctl_http_header(curl, name);
 
     (void) snprintf(to, size, "%s", value != NULL ? value : "");
+}
+
+void
+mdsctl_http_copy_answer(mdsctl_http_t *http, mdsctl_answer_t *answer)
+{
+    curl_off_t retry_after_s = 0;
+
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+    answer->retry_after_s = retry_after_s;
+
+    copy_header(http->curl, "Content-Type", answer->type, sizeof(answer->type));
+    answer->type[strcspn(answer->type, "; \t")] = '\0';
+    copy_header(http->curl, "MDS-Signature", answer->signature,
+                sizeof(answer->signature));
+    copy_header(http->curl, "MDS-Poll-After", answer->poll_after,
+                sizeof(answer->poll_after));
+    copy_header(http->curl, "MDS-Serial", answer->serial,
+                sizeof(answer->serial));
 }
 
 static size_t
@@ -256,13 +305,7 @@ exchange(mdsctl_http_t *http, const char *url, const char *json,
         return status;
     }
 
-    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &a.status);
-    copy_header(http->curl, "Content-Type", a.type, sizeof(a.type));
-    a.type[strcspn(a.type, "; \t")] = '\0';
-    copy_header(http->curl, "MDS-Signature", a.signature, sizeof(a.signature));
-    copy_header(http->curl, "MDS-Poll-After", a.poll_after,
-                sizeof(a.poll_after));
-
+    mdsctl_http_copy_answer(http, &a);
     *answer = a;
     return MDS_OK;
 }

@@ -10,11 +10,16 @@
 #ifndef MDSCTL_HTTP_H
 #define MDSCTL_HTTP_H
 
+#include <signal.h>
+
 #include "base/mds_buffer.h"
 #include "mdsctl.h"
 
 /* The limit of an answer that is not a file, in bytes. */
 #define MDSCTL_HTTP_BODY_MAX ((size_t) 1024 * 1024)
+
+/* The limit of an answer that should have been a stream. */
+#define MDSCTL_HTTP_PROBLEM_MAX ((size_t) 4096)
 
 typedef struct mdsctl_http_s mdsctl_http_t;
 
@@ -31,6 +36,9 @@ typedef struct {
     /* "NAME: VALUE"; with any, redirects are not followed, because the header
      * lines would be sent to the other host. */
     const mdsctl_values_t *headers;
+
+    /* Ends a transfer within a second once it is not 0; NULL: nothing does. */
+    const volatile sig_atomic_t *stop;
 } mdsctl_http_options_t;
 
 /* A small answer; mdsctl_answer_free() frees the body. */
@@ -39,6 +47,8 @@ typedef struct {
     char         type[128];       /* Content-Type, without parameters */
     char         signature[1024]; /* MDS-Signature, or empty */
     char         poll_after[16];  /* MDS-Poll-After, or empty */
+    char         serial[24];      /* MDS-Serial, or empty */
+    int64_t      retry_after_s;   /* Retry-After; 0: none */
     mds_buffer_t body;
 } mdsctl_answer_t;
 
@@ -85,6 +95,37 @@ mds_status_t
 mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
                      mds_error_t *err) MDS_MUST_CHECK;
+
+/* Receives a stream of events. Both functions return false to end it, after
+ * they have set *err. */
+typedef struct mdsctl_stream_s mdsctl_stream_t;
+
+struct mdsctl_stream_s {
+    /* Takes a piece of the body. */
+    bool (*read)(mdsctl_stream_t *stream, mds_str_t piece);
+
+    /* Is called when a piece was read, and every second; other transfers can be
+     * made meanwhile, by another client. */
+    bool (*run)(mdsctl_stream_t *stream);
+
+    const char *header; /* "Last-Event-ID: ID", or NULL */
+    int64_t     silence_ms;
+    mds_error_t err;
+
+    /* Is set while the stream is open. */
+    bool    is_open; /* the answer is 200 and a stream of events */
+    int64_t opened_ms;
+};
+
+/*
+ * Sends a GET and receives a stream of events. It ends when the server or a
+ * function of the stream ends it, or when nothing has come for its silence_ms;
+ * there is no deadline. Returns MDS_OK for any HTTP status; if that is not a
+ * stream, answer is it, with at most MDSCTL_HTTP_PROBLEM_MAX bytes.
+ */
+mds_status_t mdsctl_http_stream(mdsctl_http_t *http, const char *url,
+                                mdsctl_stream_t *stream, mds_error_t *err,
+                                mdsctl_answer_t *answer) MDS_MUST_CHECK;
 
 /* Returns the percent-decoded text, which the caller frees, or NULL if it has a
  * zero byte or memory runs out. */

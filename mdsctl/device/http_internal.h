@@ -23,6 +23,13 @@ mds_status_t
 mdsctl_http_perform(mdsctl_http_t *http, const char *url, int64_t left_ms,
                     mds_error_t *err) MDS_MUST_CHECK;
 
+/* Sets err for a libcurl error. */
+mds_status_t mdsctl_http_fail(const mdsctl_http_t *http, const char *url,
+                              int64_t left_ms, CURLcode code, mds_error_t *err);
+
+/* Copies status and header lines of the last answer. */
+void mdsctl_http_copy_answer(mdsctl_http_t *http, mdsctl_answer_t *answer);
+
 /* Returns the value of a header line of the last answer, or NULL. */
 const char *mdsctl_http_header(CURL *curl, const char *name);
 

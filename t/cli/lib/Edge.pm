@@ -10,13 +10,15 @@ package Edge;
 #   $edge->start;  $edge->url  $edge->requests  $edge->posts
 #
 # An answer: status, type, headers (hash), body; cut (closes after so many
-# bytes of the body), ranges (honours Range).
+# bytes of the body), ranges (honours Range), hold (a stream: has no length and
+# stays open; push() sends more to it, and hang_up() ends it).
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(sha256 sha256_hex);
 use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64 decode_base64);
 
@@ -73,12 +75,29 @@ sub start {
     return if $self->{pid};
 
     $SIG{PIPE} = 'IGNORE';
+    my $select = IO::Select->new($listen);
+    my @held;
     while (1) {
+        if (-e "$self->{dir}/push") {
+            my $bytes = slurp("$self->{dir}/push");
+            $bytes eq '' ? @held = () : map { syswrite $_, $bytes } @held;
+            unlink "$self->{dir}/push";
+        }
+        $select->can_read(0.02) or next;
         my $client = $listen->accept or next;
-        $self->serve($client);
-        close $client;
+        $self->serve($client) ? CORE::push(@held, $client) : close $client;
     }
 }
+
+# Sends more to all streams, and returns when that was done.
+sub push {
+    my ($self, $bytes) = @_;
+    spew("$self->{dir}/push.new", $bytes);
+    rename "$self->{dir}/push.new", "$self->{dir}/push" or die $!;
+    select undef, undef, undef, 0.01 while -e "$self->{dir}/push";
+}
+
+sub hang_up { $_[0]->push('') }
 
 sub stop {
     my ($self) = @_;
@@ -129,7 +148,8 @@ sub serve {
     }
 
     print $client "HTTP/1.1 $status Test\r\nConnection: close\r\n",
-        $status == 204 ? () : 'Content-Length: ' . length($body) . "\r\n",
+        $status == 204 || $a->{hold} ? ()
+            : 'Content-Length: ' . length($body) . "\r\n",
         'Content-Type: ', $a->{type} // 'application/octet-stream', "\r\n",
         map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n",
         substr $body, 0, $a->{cut} // length $body;
@@ -141,6 +161,7 @@ sub serve {
         defined syswrite $client, 'x' or last;
         select undef, undef, undef, 0.02;
     }
+    return $a->{hold};
 }
 
 # The answer to a check with this manifest, signed as interface.md has it.
