@@ -32,6 +32,14 @@ MDSCTL_LAZY_2(libcurl, struct curl_slist *, curl_slist_append,
 MDSCTL_LAZY_1(libcurl, void, curl_slist_free_all, struct curl_slist *)
 MDSCTL_LAZY_6(libcurl, CURLHcode, curl_easy_header, CURL *, const char *,
               size_t, unsigned, int, struct curl_header **)
+MDSCTL_LAZY_0(libcurl, CURLM *, curl_multi_init)
+MDSCTL_LAZY_1(libcurl, CURLMcode, curl_multi_cleanup, CURLM *)
+MDSCTL_LAZY_2(libcurl, CURLMcode, curl_multi_add_handle, CURLM *, CURL *)
+MDSCTL_LAZY_2(libcurl, CURLMcode, curl_multi_remove_handle, CURLM *, CURL *)
+MDSCTL_LAZY_2(libcurl, CURLMcode, curl_multi_perform, CURLM *, int *)
+MDSCTL_LAZY_5(libcurl, CURLMcode, curl_multi_poll, CURLM *,
+              struct curl_waitfd *, unsigned, int, int *)
+MDSCTL_LAZY_2(libcurl, CURLMsg *, curl_multi_info_read, CURLM *, int *)
 
 /* The argument is a long, a pointer or a curl_off_t, by the option. libcurl
  * reads it in the same way. */
