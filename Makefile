@@ -6,6 +6,7 @@
 # make demo       installs missing packages, builds, and runs a demonstration
 # make test       installs missing packages, builds, and runs all tests
 # make prove PROVE=t/nginx/check.t   builds and runs one test (or several)
+# make test-clients   runs clients of other protocols, from the npm registry
 # make unit       runs the library's tests only; needs no nginx
 # make page       makes the C header of the page of mds_status
 # make lint       checks includes, formatting, cppcheck and clang-tidy
@@ -79,12 +80,13 @@ TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson
+CLIENT_PACKAGES = $(TEST_PACKAGES) nodejs npm
 DEB_PACKAGES   = $(BUILD_PACKAGES) nginx debhelper po-debconf fakeroot lintian \
                  mmdebstrap man-db groff-base bash-completion zsh fish
 
 .PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench \
         deps-deb install install-files uninstall man deb test-deb unit test \
-        prove lint asan asan-run memcheck fuzz fuzz-run bench \
+        prove test-clients deps-clients lint asan asan-run memcheck fuzz fuzz-run bench \
         soak demo demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -209,6 +211,11 @@ PROVE ?= $(wildcard t/cli t/nginx)
 prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
+
+# The clients are installed into $(BUILD)/clients; without npm or its registry,
+# their tests are skipped and say so.
+test-clients: deps-clients
+	$(MAKE) prove PROVE=t/clients
 
 SANITIZE_OPTIONS = -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -344,8 +351,9 @@ deps-test:  DEPS = $(TEST_PACKAGES)
 deps-tools: DEPS = $(TOOL_PACKAGES)
 deps-bench: DEPS = $(BENCH_PACKAGES)
 deps-deb:   DEPS = $(DEB_PACKAGES)
+deps-clients: DEPS = $(CLIENT_PACKAGES)
 
-deps deps-demo deps-test deps-tools deps-bench deps-deb:
+deps deps-demo deps-test deps-tools deps-bench deps-deb deps-clients:
 	$(install_missing)
 
 # The man pages, from the descriptions of the commands.

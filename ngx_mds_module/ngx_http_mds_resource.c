@@ -245,6 +245,23 @@ ngx_http_mds_resource_log(ngx_http_request_t *r, mds_status_t status,
     }
 }
 
+/* Returns 1 if the variables are those of the location. An "if" has the
+ * attributes of the location that it is in, and has to see the same decision.
+ */
+static ngx_uint_t
+ngx_http_mds_resource_is_shown(ngx_http_request_t            *r,
+                               const ngx_http_mds_ctx_t      *ctx,
+                               const ngx_http_mds_loc_conf_t *mlcf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return ctx->shown == mlcf
+           || (ctx->shown != NULL && clcf->noname
+               && ctx->shown->resource == mlcf->resource);
+}
+
 void
 ngx_http_mds_resource_evaluate(ngx_http_request_t *r)
 {
@@ -261,7 +278,7 @@ ngx_http_mds_resource_evaluate(ngx_http_request_t *r)
 
     ctx = ngx_http_mds_get_ctx(r);
 
-    if (ctx == NULL || ctx->shown == mlcf) {
+    if (ctx == NULL || ngx_http_mds_resource_is_shown(r, ctx, mlcf)) {
         return;
     }
 

@@ -1,0 +1,69 @@
+package Recipe;
+
+# A recipe of docs/clients.md, run as it stands there: its publish commands in a
+# folder of files, and its configuration by a real nginx.
+#
+#   my $t = Recipe->new('electron-updater', files => { 'a' => 'bytes' });
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../nginx/lib";
+use MDS;
+
+our @ISA = ('MDS');
+
+sub new {
+    my ($class, $section, %options) = @_;
+    my $files = delete $options{files};
+    my $t = MDS::new($class, %options);
+
+    $t->depot;
+    $t->write($_, $files->{$_}) for keys %$files;
+
+    my $page = $t->read("$MDS::ROOT/docs/clients.md");
+    my ($text) = $page =~ /^## \Q$section\E\n(.*?)(?=^## |\z)/ms;
+    die "docs/clients.md has no section $section" if !defined $text;
+
+    $t->sh($1) while $text =~ /^```sh\n(.*?)^```/msg;
+
+    my ($config) = $text =~ /^```nginx\n(.*?)^```/ms;
+    $config =~ s{/var/lib/mds}{%DEPOT%}g;
+    $config =~ s{listen 8080}{listen %LISTEN%}g;
+    $t->start($config);
+
+    return $t;
+}
+
+# Runs commands of the page in the folder of the files.
+sub sh {
+    my ($t, $commands) = @_;
+    my ($status, $out, $err) = $t->run({
+        MDS_KEY => $t->dir . '/test.key', MDS_DEPOT => $t->depot_dir,
+        PATH => "$MDS::BUILD:$ENV{PATH}" },
+        'sh', '-ec', "cd '" . $t->dir . "'\n$commands");
+    die "$commands\nexit $status: $out$err" if $status != 0;
+}
+
+# Installs the packages of t/clients/package.json. Returns their folder, or
+# nothing and why not.
+sub npm {
+    my $dir = "$MDS::BUILD/clients";
+    my $why = '';
+
+    return "$dir/node_modules" if -e "$dir/done"
+        && -M "$dir/done" <= -M "$FindBin::Bin/package.json";
+    return (undef, 'npm is not installed: make deps-clients')
+        if system('command -v npm > /dev/null && command -v node > /dev/null') != 0;
+
+    system('mkdir', '-p', $dir) == 0 or die;
+    system('cp', "$FindBin::Bin/package.json", $dir) == 0 or die;
+    return (undef, 'the npm registry cannot be reached')
+        if system("cd '$dir' && npm install --no-audit --no-fund --ignore-scripts"
+            . ' > npm.log 2>&1') != 0;
+    system('touch', "$dir/done");
+    return "$dir/node_modules";
+}
+
+1;
