@@ -49,10 +49,14 @@ mdsctl_changes_print(const mds_json_t *changes)
         const mds_json_t *after = mds_json_get(change, "after");
         mds_str_t         id = mds_json_get_string(change, "id");
 
-        printf("  %c %.*s%s%.*s",
+        printf("  %s%c%s %.*s%s%.*s",
+               mdsctl_colour(before == NULL  ? MDSCTL_GREEN
+                             : after == NULL ? MDSCTL_RED
+                                             : MDSCTL_YELLOW),
                before == NULL  ? '+'
                : after == NULL ? '-'
                                : '~',
+               mdsctl_colour(MDSCTL_PLAIN),
                MDS_STR(mds_json_get_string(change, "what")),
                id.len > 0 ? " " : "", MDS_STR(id));
 

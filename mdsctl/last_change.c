@@ -63,20 +63,6 @@ mdsctl_last_change_free(mdsctl_last_change_t *last)
 }
 
 static void
-print_json(const char *label, const mds_json_t *json)
-{
-    char  *text;
-    size_t len;
-
-    if (json != NULL
-        && mds_json_dump(json, MDS_JSON_COMPACT, NULL, &text, &len) == MDS_OK)
-    {
-        printf("%s %s", label, text);
-        free(text);
-    }
-}
-
-static void
 print_word(const char *label, const mds_json_t *json)
 {
     mds_str_t word = mds_json_string(json);
@@ -91,25 +77,10 @@ mdsctl_last_change_print(const mds_json_t *release)
 {
     const mds_json_t *since = mds_json_get(release, "since");
 
-    if (since == NULL && mds_json_get(release, "start") == NULL
-        && mds_json_get(release, "end") == NULL
-        && mds_json_get(release, "force_below") == NULL
-        && mds_json_get(release, "rules") == NULL)
-    {
-        return;
-    }
-
-    printf("     ");
-
     if (since != NULL) {
+        printf("     ");
         print_word(" since", mds_json_get(since, "time"));
         printf(" (%.*s)", MDS_STR(mds_json_get_string(since, "who")));
-        printf(" serial %" PRId64, mds_json_get_integer(since, "serial"));
+        printf(" serial %" PRId64 "\n", mds_json_get_integer(since, "serial"));
     }
-
-    print_word(" start", mds_json_get(release, "start"));
-    print_word(" end", mds_json_get(release, "end"));
-    print_word(" force_below", mds_json_get(release, "force_below"));
-    print_json(" rules", mds_json_get(release, "rules"));
-    printf("\n");
 }

@@ -24,6 +24,7 @@
 #define MDSCTL_DONE 0
 #define MDSCTL_FAILED 1
 #define MDSCTL_USAGE 2
+#define MDSCTL_UNVERIFIED 3 /* of check alone */
 
 #define MDSCTL_COMMAND_LINE_BYTES 512
 
@@ -220,6 +221,17 @@ void mdsctl_report_wait(int64_t pid);
 int mdsctl_fail(const mds_error_t *err);
 
 int mdsctl_fail_usage(const char *format, ...) MDS_PRINTF(1, 2);
+
+typedef enum {
+    MDSCTL_PLAIN, /* ends another one */
+    MDSCTL_RED,
+    MDSCTL_GREEN,
+    MDSCTL_YELLOW
+} mdsctl_colour_t;
+
+/* Returns what switches the colour of stdout; empty unless that is a terminal,
+ * or if NO_COLOR is set (no-color.org). */
+const char *mdsctl_colour(mdsctl_colour_t colour);
 
 /* Returns the exit code for the status of a JSON function, and prints an error
  * if memory ran out. Calls can be joined by ?:, which gives the first code that

@@ -151,6 +151,12 @@ unknown_option(const mdsctl_option_t *options, const char *word)
                                                (int) strcspn(word, "="), word);
 }
 
+/* Short names. */
+static struct {
+    const char *name;
+    char        option[16];
+} short_options[] = { { "-y", "--yes" }, { "-n", "--number" } };
+
 /* Takes the option in argv[*i], one of the command's or a global one. */
 static int
 take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
@@ -176,11 +182,11 @@ take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
         }
     }
 
-    if (strcmp(argv[*i], "-y") == 0) {
-        static char yes[] = "--yes";
-
-        argv[*i] = yes;
-        return take_any(ctl, options, target, argc, argv, i);
+    for (size_t k = 0; k < mds_nelems(short_options); k++) {
+        if (strcmp(argv[*i], short_options[k].name) == 0) {
+            argv[*i] = short_options[k].option;
+            return take_any(ctl, options, target, argc, argv, i);
+        }
     }
 
     return unknown_option(options, argv[*i]);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A process runs one command, so its path and name are static. */
 static mdsctl_path_t running;
@@ -80,6 +81,20 @@ mdsctl_fail_usage(const char *format, ...)
     free(text);
 
     return MDSCTL_USAGE;
+}
+
+const char *
+mdsctl_colour(mdsctl_colour_t colour)
+{
+    static const char *const codes[]
+        = { "\033[0m", "\033[31m", "\033[32m", "\033[33m" };
+    const char *off = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+
+    return (off != NULL && *off != '\0') || !isatty(STDOUT_FILENO)
+                   || term == NULL || strcmp(term, "dumb") == 0
+               ? ""
+               : codes[colour];
 }
 
 void

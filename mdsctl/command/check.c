@@ -214,6 +214,7 @@ request_manifest(mdsctl_check_t *c)
     mdsctl_answer_t answer;
 
     mds_client_manifest_free(&c->order);
+    c->unverified = false;
 
     status = send_check(c, &answer);
     if (status != MDS_OK) {
@@ -231,8 +232,16 @@ request_manifest(mdsctl_check_t *c)
                               mds_str_of(answer.poll_after));
     }
 
+    /* Of a manifest, the signed serial counts. */
+    if (answer.status == 204 && answer.serial[0] != '\0') {
+        mdsctl_report_set(&c->report, "serial",
+                          mds_json_integer_new(
+                              strtoll(answer.serial, NULL, 10)));
+    }
+
     if (answer.status == 200) {
         status = verify_manifest(c, &answer);
+        c->unverified = status != MDS_OK;
     } else if (answer.status != 204) {
         status = mdsctl_check_fail(c, &answer, &c->err);
     }
@@ -306,6 +315,8 @@ check(mdsctl_check_t *c, bool *upgraded)
     return status;
 }
 
+/* What is not verified has an exit code of its own: it may be an attack, and to
+ * try again does not help. */
 static int
 run(mdsctl_check_t *c)
 {
@@ -317,7 +328,11 @@ run(mdsctl_check_t *c)
         code = mdsctl_print(mds_json_retain(c->report.object));
     }
 
-    return status == MDS_OK ? code : mdsctl_fail(&c->err);
+    if (status != MDS_OK) {
+        code = mdsctl_fail(&c->err);
+    }
+
+    return c->unverified ? MDSCTL_UNVERIFIED : code;
 }
 
 typedef struct {
@@ -338,8 +353,7 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, out) },
     { "watch", NULL, "stay connected, and check when the edge says so",
       MDSCTL_STORE(options_t, watch) },
-    { "silence", "SECONDS",
-      "reopen a stream silent so long; default 90",
+    { "silence", "SECONDS", "reopen a stream silent so long; default 90",
       MDSCTL_STORE(options_t, silence) },
     MDSCTL_SERVICE_OPTIONS(options_t, service),
     { 0 },

@@ -41,6 +41,8 @@ typedef struct {
     mds_json_t **halts; /* the newest first */
     size_t       halt_count;
     size_t       halts_logged;
+
+    int64_t most; /* of count */
 } log_t;
 
 /* --- halts, which are facts of the state */
@@ -210,7 +212,8 @@ log_entries(mds_journal_t *journal, log_t *log, mds_error_t *err)
     mds_status_t status = MDS_OK;
 
     for (uint64_t serial = mds_journal_get_serial(journal);
-         status == MDS_OK && serial > 0; serial--)
+         status == MDS_OK && serial > 0 && log->count < (uint64_t) log->most;
+         serial--)
     {
         mds_json_t *entry;
 
@@ -244,7 +247,8 @@ log_depot(const char *depot, log_t *log, mds_error_t *err)
     if (status == MDS_OK) {
         status = log_entries(mds_loader_journal(loader), log, err);
 
-        if (status == MDS_OK) {
+        /* Those before the first change. */
+        if (status == MDS_OK && log->count < (uint64_t) log->most) {
             status = log_halts(log, mds_str(""), err);
         }
 
@@ -260,13 +264,26 @@ log_depot(const char *depot, log_t *log, mds_error_t *err)
                : status;
 }
 
+typedef struct {
+    const char *number;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "number", "N", "only the newest N changes; also -n N",
+      MDSCTL_STORE(options_t, number) },
+    { 0 },
+};
+
 static int
 run_log(mdsctl_t *ctl, int argc, char **argv)
 {
-    log_t       log = { 0 };
+    options_t   o = { 0 };
+    log_t       log = { .most = INT64_MAX };
     mds_error_t err;
 
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE
+        || mdsctl_number("--number", o.number, 1, &log.most) != MDSCTL_DONE)
+    {
         return MDSCTL_USAGE;
     }
 
@@ -292,7 +309,8 @@ const mdsctl_command_t mdsctl_command_log = {
     .text = "Prints every change, the newest first: serial, time, author, app, "
             "the command, and "
             "what it changed.",
-    .examples = "mdsctl log\n"
+    .options = options,
+    .examples = "mdsctl log -n 20\n"
                 "mdsctl log com.example.shop\n",
     .synonyms = "history changes audit",
     .run = run_log,

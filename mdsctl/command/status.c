@@ -14,6 +14,7 @@
 #include "loader/mds_app_parts.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
+#include "words.h"
 
 static mds_str_t
 word(const mds_json_t *object, const char *key, const char *otherwise)
@@ -30,7 +31,29 @@ typedef struct {
     mdsctl_last_change_t last;
     mdsctl_json_output_t out;
     bool                 json;
+    const char          *kind;       /* NULL: of all kinds */
+    const char          *state_name; /* NULL: in all states */
 } status_t;
+
+typedef struct {
+    const char *kind;
+    const char *state;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "kind", "KIND", "only releases of this kind",
+      MDSCTL_STORE(options_t, kind) },
+    { "state", "STATE", "only those: running, paused, ended or rolled_back",
+      MDSCTL_STORE(options_t, state) },
+    { 0 },
+};
+
+/* Returns whether the word was not asked for. */
+static bool
+is_left_out(const char *wanted, mds_str_t found)
+{
+    return wanted != NULL && !mds_str_eq(found, mds_str_of(wanted));
+}
 
 /* Sets "closed" and "closed_at" of a window that is closed. */
 static mds_status_t
@@ -134,28 +157,37 @@ print_window(const mds_json_t *window)
     }
 }
 
+static mdsctl_colour_t
+state_colour(mds_str_t state)
+{
+    return mds_str_eq(state, mds_str("running"))  ? MDSCTL_GREEN
+           : mds_str_eq(state, mds_str("paused")) ? MDSCTL_YELLOW
+           : mds_str_eq(state, mds_str("ended"))  ? MDSCTL_PLAIN
+                                                  : MDSCTL_RED;
+}
+
 /* Prints a release as one or two lines. */
 static void
 print_release(const mds_json_t *release)
 {
-    mds_str_t name = word(release, "name", "");
-    char     *text;
-    size_t    len;
+    mds_str_t    name = word(release, "name", "");
+    mds_str_t    state = word(release, "state", "");
+    mds_buffer_t words = { 0 };
 
-    printf("  %-12.*s %.*s%s%.*s %.*s  %.*s",
-           MDS_STR(word(release, "state", "")),
-           MDS_STR(word(release, "kind", "")), name.len > 0 ? " " : "",
-           MDS_STR(name), MDS_STR(word(release, "version", "")),
+    printf("  %s%-12.*s%s %.*s%s%.*s %.*s  %.*s",
+           mdsctl_colour(state_colour(state)), MDS_STR(state),
+           mdsctl_colour(MDSCTL_PLAIN), MDS_STR(word(release, "kind", "")),
+           name.len > 0 ? " " : "", MDS_STR(name),
+           MDS_STR(word(release, "version", "")),
            MDS_STR(word(release, "id", "")));
 
-    if (mds_json_dump(mds_json_get(release, "audience"), MDS_JSON_COMPACT, NULL,
-                      &text, &len)
-        == MDS_OK)
-    {
-        printf("  %s", text);
-        free(text);
+    mdsctl_words_add_release(&words, release);
+
+    if (!mds_buffer_failed(&words)) {
+        printf("  %.*s", MDS_STR(mds_buffer_str(&words)));
     }
 
+    mds_buffer_free(&words);
     print_window(mds_json_get(release, "window"));
     printf("\n");
     mdsctl_last_change_print(release);
@@ -168,10 +200,17 @@ status_release(void *data, mds_json_t *release, uint64_t since,
                mds_error_t *err)
 {
     status_t    *status = data;
-    mds_status_t code
-        = mds_json_done(mds_json_set_str(release, "state",
-                                         word(release, "state", "running")),
-                        err);
+    mds_status_t code;
+
+    if (is_left_out(status->kind, word(release, "kind", ""))
+        || is_left_out(status->state_name, word(release, "state", "running")))
+    {
+        return MDS_OK;
+    }
+
+    code = mds_json_done(mds_json_set_str(release, "state",
+                                          word(release, "state", "running")),
+                         err);
 
     if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
         || (code = mdsctl_reports_set(status->state, status->app, release, err))
@@ -342,16 +381,41 @@ print_status(const mdsctl_t *ctl, status_t *status, const char *app,
     return code;
 }
 
+static bool
+is_state(const char *name)
+{
+    static const char *const names[]
+        = { "running", "paused", "ended", "rolled_back" };
+
+    for (size_t i = 0; i < mds_nelems(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static int
 run_status(mdsctl_t *ctl, int argc, char **argv)
 {
+    options_t   o = { 0 };
     status_t    status = { 0 };
     mds_error_t err;
     int         code;
 
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
+
+    if (o.state != NULL && !is_state(o.state)) {
+        return mdsctl_fail_usage("--state \"%s\": must be running, paused,"
+                                 " ended or rolled_back",
+                                 o.state);
+    }
+
+    status.kind = o.kind;
+    status.state_name = o.state;
 
     status.json = ctl->json;
 
@@ -378,8 +442,10 @@ const mdsctl_command_t mdsctl_command_status = {
     .text = "Prints each app with its key and its releases: their states, "
             "audiences and rules, "
             "and how many devices their windows have admitted.",
-    .examples = "mdsctl status\n"
-                "mdsctl status com.example.shop\n",
+    .options = options,
+    .examples
+    = "mdsctl status\n"
+      "mdsctl status com.example.shop --kind upgrade --state running\n",
     .synonyms = "show ls info get ps apps releases",
     .run = run_status,
 };

@@ -30,7 +30,8 @@ typedef struct {
     int64_t               retry_after_s; /* Retry-After of the last check */
     int64_t               silence_s;     /* --silence */
     mdsctl_report_t       report;
-    mds_error_t           err; /* of the last failure */
+    bool        unverified; /* what came is not what a trusted key has signed */
+    mds_error_t err;        /* of the last failure */
 } mdsctl_check_t;
 
 /* Appends the service's URL, path, suffix and a zero byte; the caller frees the

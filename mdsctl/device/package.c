@@ -253,9 +253,11 @@ mdsctl_package_get(mdsctl_check_t *c)
     status = create_files(c, &w);
     if (status == MDS_OK) {
         status = install(c, &w);
+        c->unverified = status == MDS_DAMAGED;
     }
     if (status == MDS_OK) {
         status = verify_package(c, &w);
+        c->unverified = status != MDS_OK;
     }
     if (status == MDS_OK) {
         status = store_package(c, &w);

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../nginx/lib";
 use Digest::SHA qw(sha256_hex);
 use File::Temp qw(tempdir);
 use JSON::PP;
@@ -16,6 +16,9 @@ use Test::More;
 
 use Ctl;
 use Edge;
+use Schema;
+
+my $schema = Schema->new("$FindBin::Bin/../../docs/schema/check.json");
 
 my $dir  = tempdir(CLEANUP => 1);
 my $json = JSON::PP->new->canonical;
@@ -101,16 +104,20 @@ sub installs {
     return $said;
 }
 
-# Failure with these words, and nothing left behind at all.
-sub refuses {
-    my ($what, $words, @args) = @_;
+# Failure with this exit code and these words, and nothing left behind at all.
+sub ends {
+    my ($want, $what, $words, @args) = @_;
     my ($code, $said, $err) = check(@args);
 
-    is $code, 1, "$what: exit 1";
+    local $Test::Builder::Level = $Test::Builder::Level + 2;
+    is $code, $want, "$what: exit $want";
     like $err, qr/^mdsctl: .*$words/, "$what: says why";
     is_deeply [glob "$dir/out/{.[!.],}*"], [], "$what: leaves nothing";
     return $said;
 }
+
+sub refuses { return ends(3, @_) }    # what came is not verified
+sub fails   { return ends(1, @_) }    # nothing came
 
 sub asked { [map { (split / /)[1] =~ s{^/mds/v1/|\?.*}{}gr } $edge->requests] }
 
@@ -119,13 +126,14 @@ my @have = ('version=3.1.0', '--have', "$dir/have");
 # --- nothing to do
 
 serve(order(), check => { status => 204,
-    headers => { 'MDS-Poll-After' => 1800 } });
+    headers => { 'MDS-Poll-After' => 1800, 'MDS-Serial' => 17 } });
 my ($code, $said, $err) = check(@have);
 is $code, 0, 'nothing to do: exit 0';
 like $said, qr/nothing to do/, 'and says so';
 ok !-e $out, 'makes no file';
 ($code, $said) = check(@have, '--json');
-is_deeply decode_json($said), { action => 'none', poll_after => '1800' },
+is_deeply [ $schema->errors(decode_json($said)) ], [], 'by the schema';
+is_deeply decode_json($said), { action => 'none', poll_after => '1800', serial => 17 },
     'nothing to do, for machines';
 
 # --- the question
@@ -153,6 +161,7 @@ is_deeply asked(), ['check', path($delta), path($new) . '.minisig'],
 serve(order(delta => delta_of($delta)));
 ($code, $said) = check(@have, '--json');
 my $facts = decode_json($said);
+is_deeply [ $schema->errors($facts) ], [], 'json: by the schema';
 is $facts->{action}, 'install', 'json: action';
 is $facts->{download}, 'difference', 'json: by the difference';
 is $facts->{downloaded_bytes}, length $delta, 'json: bytes';
@@ -294,7 +303,7 @@ my ($ops, $other) = map { Edge::slurp("$dir/$_.pub") =~ / ([0-9A-F]{16})$/m }
     qw(ops other);
 like $said, qr/^signed by +$ops: /m, 'and which one it was';
 ($code, undef, $err) = ctl('check', $edge->url, by('other'), @app, @have);
-is $code, 1, 'the wrong key alone: exit 1';
+is $code, 3, 'the wrong key alone: exit 3';
 like $err, qr/is signed by key $ops, and --pub gives $other$/, 'names both';
 
 # The manifest says where the signature by its key is.
@@ -348,7 +357,7 @@ serve(order(), path($new) => [ { status => 503 }, { body => $new } ]);
 installs('503 once', 'full', @have);
 
 serve(order(), path($new) => { body => $new, cut => 0 });
-refuses('broken off always', '', @have);
+fails('broken off always', '', @have);
 is scalar(grep { /\Q@{[path($new)]}\E/ } $edge->requests), 5,
     'gives up after five tries';
 
@@ -356,40 +365,40 @@ serve(order(), path($new) => [ { body => $new, cut => 1000 },
     { status => 206, body => substr($new, 500),
       headers => { 'Content-Range' =>
           sprintf 'bytes 500-%d/%d', length($new) - 1, length $new } } ]);
-refuses('another range than asked for', 'another range', @have);
+fails('another range than asked for', 'another range', @have);
 
 serve(order(), path($new) => { body => "$new!" });
-refuses('a byte too many', 'more than the 320000 bytes', @have);
+fails('a byte too many', 'more than the 320000 bytes', @have);
 serve(order(), path($new) => { body => substr $new, 1 });
-refuses('a byte too few', 'ended after 319999 of 320000', @have);
+fails('a byte too few', 'ended after 319999 of 320000', @have);
 serve(order(), path($new) => { body => $new ^ "\x01" });
 refuses('other bytes', 'SHA-256', @have);
 serve(order(), path($new) => { status => 404 });
-refuses('no such file', '404', @have);
+fails('no such file', '404', @have);
 
 # --- servers that take their time
 
 # The least rate is low here: nothing but the deadline ends it.
 serve(order(), check => { %$answer, cut => 10, drips => 1 });
-refuses('an answer that never ends', 'not done within 1 s .--deadline', @have,
+fails('an answer that never ends', 'not done within 1 s .--deadline', @have,
     qw(--deadline 1 --least-rate 1));
 serve(order(), path($new) => { body => $new, cut => 1000, drips => 1,
     ranges => 1 });
-refuses('a file that never ends', 'not done within 1 s .--deadline', @have,
+fails('a file that never ends', 'not done within 1 s .--deadline', @have,
     qw(--deadline 1 --least-rate 1));
 is_deeply asked(), ['check', path($new)], 'it is not asked for again';
 serve(order(), path($new) => { body => $new, cut => 1000, drips => 1 });
-refuses('a file that comes too slowly',
+fails('a file that comes too slowly',
     'slower than 100000 bytes a second over 1 s .--least-rate', @have,
     qw(--least-rate 100000/1));
 is scalar(grep { /\Q@{[path($new)]}\E/ } $edge->requests), 5,
     'it is asked for as often as one that breaks off';
 serve(order(), path($new) => { body => $new, cut => 1000, drips => 1 });
-refuses('too slowly for five tries', 'not done within 2 s .--deadline', @have,
+fails('too slowly for five tries', 'not done within 2 s .--deadline', @have,
     qw(--least-rate 100000/1 --deadline 2));
 serve(order(), path($new) => { body => $new, drips => 1,
     headers => { 'Transfer-Encoding' => 'chunked' } });
-refuses('a file in chunks that are none', '', @have);
+fails('a file in chunks that are none', '', @have);
 
 for my $wrong (qw(--deadline=0 --deadline=x --least-rate=0 --least-rate=9/0
     --least-rate=/5 --least-rate=x))
@@ -456,24 +465,24 @@ for my $args (['ftp://alice:s3@127.0.0.1/'], ['app=x', $login],
 
 serve(order(), check => { status => 503, type => 'application/problem+json',
     body => '{"title":"Unavailable","detail":"the depot is \u001b[2J away"}' });
-refuses('503', '503: the depot is \?\[2J away', @have);
+fails('503', '503: the depot is \?\[2J away', @have);
 serve(order(), check => { status => 400, type => 'text/html', body => '<p>' });
-refuses('400 without words', 'answers 400$', @have);
+fails('400 without words', 'answers 400$', @have);
 serve(order(), check => { %$answer, body => 'x' x 2_000_000 });
-refuses('an endless manifest', 'longer than', @have);
+fails('an endless manifest', 'longer than', @have);
 serve(order(), check => { status => 302,
     headers => { Location => "file://$dir/have" } });
-refuses('sent to a file', 'Protocol "file" not supported', @have);
+fails('sent to a file', 'Protocol "file" not supported', @have);
 serve(order(), check => { status => 302,
     headers => { Location => '/mds/v1/check?again' } });
-refuses('sent in circles', 'redirect', @have);
+fails('sent in circles', 'redirect', @have);
 serve(order(), check => { status => 302,
     headers => { Location => '/mds/v1/moved' } }, moved => $answer);
 installs('sent elsewhere once', 'full', @have);
 
 $edge->stop;
 unlink $out;
-refuses('nobody there', 'connect', @have);
+fails('nobody there', 'connect', @have);
 
 # --- rollback
 

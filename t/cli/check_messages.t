@@ -309,7 +309,7 @@ my $forged = order('message-7', '3.3.0');
 $forged->{body} =~ s/3\.3\.0/3.3.1/ or die;
 serve($forged, $hit);
 ($code) = check(@user);
-is $code, 1, 'a forged manifest: exit 1';
+is $code, 3, 'a forged manifest: exit 3';
 is_deeply asked(), ['GET check'], '... the list is not even asked for';
 
 serve(order('message-7', '3.3.0'), $hit);
@@ -317,7 +317,7 @@ $edge->stop;
 $edge->answer("/mds/v1/$path", { body => $package ^ "\x01" });
 $edge->start;
 ($code) = check(@user);
-is $code, 1, 'another file: exit 1';
+is $code, 3, 'another file: exit 3';
 is_deeply [$edge->posts], [], '... nothing is marked';
 
 done_testing;

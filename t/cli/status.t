@@ -41,8 +41,8 @@ like $out, qr/^depot \Q$d->{depot}\E: serial 11$/m, 'the serial in force';
 like $out, qr/^game: .*^shop: /ms, 'apps in order';
 like $out, qr/^shop: serial 11, 2 packages, 1 lists?, 2 releases, key \w{16}$/m,
     'how much there is';
-like $out, qr/^  running +upgrade 1  r1  \{"all":true\}$/m, 'a release';
-like $out, qr/^  paused +upgrade 2  r2  \{"lists":\["staff"\]\}$/m,
+like $out, qr/^  running +upgrade 1  r1  everybody$/m, 'a release';
+like $out, qr/^  paused +upgrade 2  r2  list staff$/m,
     'its state';
 
 $out = $d->does(qw(status shop));
@@ -93,9 +93,9 @@ for my $case ([r1 => $serial + 1], [r2 => 11], [r3 => $serial]) {
         "$id: since its last change, by whom";
 }
 $out = $d->does(qw(status shop));
-like $out, qr/r1  \{"all":true\}\n      since \d{4}-\S+Z \(\S+@\S+\) serial @{[$serial + 1]} start 2020-01-01T00:00:00Z end 2096-01-01T00:00:00Z\n/,
+like $out, qr/r1  everybody; from 2020-01-01T00:00:00Z; until 2096-01-01T00:00:00Z\n      since \d{4}-\S+Z \(\S+@\S+\) serial @{[$serial + 1]}\n/,
     'in words, with its times';
-like $out, qr/r3  \{"percent":5\}\n      since \S+ \(\S+\) serial $serial rules \[\{"attribute":"brand","op":"in","values":\["x"\]\}\]\n/,
+like $out, qr/r3  5 % of devices; only brand x\n      since \S+ \(\S+\) serial $serial\n/,
     'and its rules';
 like $d->asks(qw(status shop))->{apps}[0]{keyid}, qr/^[0-9A-F]{16}$/,
     'the key of the app';
@@ -110,6 +110,43 @@ my ($code, undef, $err) = $d->run(qw(status none));
 is $code, 1, 'an unknown app: exit 1';
 like $err, qr/there is no app "none"/, 'and its name';
 $d->misused('one argument too many', qw(status a b));
+
+# --- filters, and every part of a release in words
+
+unlike $d->does(qw(status shop --state paused)), qr/running/, '--state';
+like $d->does(qw(status --kind upgrade)), qr/^  running +upgrade 1  r1 /m, '--kind';
+is_deeply $d->asks(qw(status shop --kind bundle))->{apps}[0]{releases}, [],
+    '... of none';
+$d->misused('--state "gone": must be running', qw(status --state gone));
+
+my $words = $d->asks(qw(export shop));
+for my $case (
+    ['everybody, but not list staff', { all => JSON::PP::true, except => ['staff'] }],
+    ['2.5 % of users', { percent => 2.5, by => 'user' }],
+    ['1 % growing to 50 % of devices from 2026-01-01T00:00:00Z until 2096-01-01T00:00:00Z',
+        { ramp => { from => 1, to => 50, start => '2026-01-01T00:00:00Z',
+            end => '2096-01-01T00:00:00Z' } }],
+    ['the first 50 users until 2096-01-01T00:00:00Z', { window => { count => 50,
+        by => 'user', until => '2096-01-01T00:00:00Z' } }],
+    ['5 % of devices, and list staff', { lists => ['staff'], percent => 5 }],
+    ['list staff; only brand a, b, c, d, e or 2 more', { lists => ['staff'] },
+        { attribute => 'brand', op => 'in', values => [qw(a b c d e f g)] }],
+    ["list staff; not brand x\\u{202E} in any case or absent; only os_version from 9 to 14",
+        { lists => ['staff'] }, { attribute => 'brand', op => 'not_in',
+            values => ["x\x{202e}"], fold => JSON::PP::true, absent => JSON::PP::true },
+        { attribute => 'os_version', op => 'range', min => '9', max => '14' }],
+    ['list staff; not ram below 2.5', { lists => ['staff'] },
+        { attribute => 'ram', op => 'not_range', as => 'number', below => 2.5 }])
+{
+    my ($in_words, $audience, @rules) = @$case;
+    my ($r1) = grep { $_->{id} eq 'r1' } @{ $words->{releases} };
+    @$r1{qw(audience rules priority)} = ($audience, \@rules, -2);
+    delete @$r1{qw(start end)};
+    delete $r1->{rules} if !@rules;
+    $d->must('apply', $d->put_json('shop.json', $words), '--force');
+    my ($line) = $d->does(qw(status shop)) =~ /r1  (.*?)(?:  window: .*)?\n/;
+    is $line, "$in_words; priority -2", $in_words;
+}
 
 my $before = $d->tree;
 $d->must('status');
