@@ -30,6 +30,7 @@ struct ngx_http_mds_watch_set_s {
     ngx_queue_t           topics;
     ngx_queue_t           dirty;   /* topics that have to be evaluated */
     uint64_t              serial;  /* of the catalog that was looked at last */
+    uint64_t              halts;   /* mds_state_get_halt_serial() of then */
     int64_t               next_ms; /* the first time of all topics */
     ngx_event_t           timer;
     ngx_event_t           slice;

@@ -8,6 +8,7 @@
 #include "base/mds_time.h"
 #include "evaluate/mds_next_change.h"
 #include "request/mds_request_pack.h"
+#include "state/mds_tally.h"
 
 /* How soon a change is noticed. */
 #define NGX_HTTP_MDS_WATCH_TICK_MS 100
@@ -241,6 +242,22 @@ ngx_http_mds_topic_look(ngx_http_mds_topic_t *topic,
                                    now_ms);
 }
 
+/* Returns 1 if a release was halted or resumed since the last look: the answer
+ * of any device may be another one. */
+static ngx_uint_t
+ngx_http_mds_watch_look_at_halts(ngx_http_mds_watch_set_t *set,
+                                 const mds_snapshot_t     *snapshot)
+{
+    uint64_t    before = set->halts;
+    mds_error_t err;
+
+    return snapshot->state != NULL
+           && mds_state_begin(snapshot->state, &err) == MDS_OK
+           && mds_state_get_halt_serial(snapshot->state, &err, &set->halts)
+                  == MDS_OK
+           && set->halts != before;
+}
+
 /* Looks at all topics, if the catalog has changed or a time has come. */
 static mds_status_t
 ngx_http_mds_watch_look(const mds_snapshot_t *snapshot, void *data,
@@ -249,11 +266,12 @@ ngx_http_mds_watch_look(const mds_snapshot_t *snapshot, void *data,
     ngx_http_mds_watch_set_t *set = data;
     uint64_t                  serial = mds_catalog_serial(snapshot->catalog);
     int64_t                   now_ms = mds_time_now_ms(), next_ms = INT64_MAX;
-    ngx_queue_t              *q;
+    ngx_uint_t   halts = ngx_http_mds_watch_look_at_halts(set, snapshot);
+    ngx_queue_t *q;
 
     (void) err;
 
-    if (serial == set->serial && now_ms < set->next_ms) {
+    if (serial == set->serial && now_ms < set->next_ms && !halts) {
         return MDS_OK;
     }
 
@@ -265,6 +283,10 @@ ngx_http_mds_watch_look(const mds_snapshot_t *snapshot, void *data,
 
         if (serial != set->serial || now_ms >= topic->next_ms) {
             ngx_http_mds_topic_look(topic, snapshot, now_ms);
+        }
+
+        if (halts && topic->kind.len > 0) {
+            ngx_http_mds_topic_mark(topic);
         }
 
         next_ms = ngx_min(next_ms, topic->next_ms);

@@ -56,6 +56,9 @@ mds_tally_put(mds_lmdb_t *lmdb, mds_str_t release, const mds_tally_t *tally);
 mds_status_t mds_tally_renumber(mds_lmdb_t *lmdb, mds_tally_t *tally,
                                 mds_error_t *err) MDS_MUST_CHECK;
 
+/* Counts a halt, or a resumption, within a transaction. */
+void mds_tally_count_halt(mds_lmdb_t *lmdb);
+
 /* Deletes a few reporters of a stale number. */
 void mds_tally_step_sweep(mds_lmdb_t *lmdb);
 

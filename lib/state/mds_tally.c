@@ -245,7 +245,8 @@ mds_tally_count_end(mds_tally_t *tally, mds_report_event_t event,
 
 /* Halts the release if the ends have reached the limit. */
 static void
-mds_tally_halt(mds_tally_t *tally, mds_report_t *report, int64_t now_ms)
+mds_tally_halt(mds_lmdb_t *lmdb, mds_tally_t *tally, mds_report_t *report,
+               int64_t now_ms)
 {
     uint64_t ends = mds_tally_ends(tally);
     uint64_t failures = mds_tally_failures(tally);
@@ -254,6 +255,7 @@ mds_tally_halt(mds_tally_t *tally, mds_report_t *report, int64_t now_ms)
         return;
     }
 
+    mds_tally_count_halt(lmdb);
     tally->halted = true;
     tally->halted_ms = now_ms;
     tally->halted_ends = ends;
@@ -321,7 +323,7 @@ mds_tally_count(mds_lmdb_t *lmdb, mds_report_t *report, int64_t now_ms,
 
     mds_lmdb_put(lmdb, MDS_STATE_REPORTERS, key,
                  (mds_str_t){ sizeof(reporter), (const char *) &reporter });
-    mds_tally_halt(tally, report, now_ms);
+    mds_tally_halt(lmdb, tally, report, now_ms);
     mds_tally_put(lmdb, report->release, tally);
     *changed = true;
 

@@ -7,6 +7,7 @@
  *   details    number             the summary of the texts (mds_details.h)
  *   stale      number             nothing: its reporters are to be deleted
  *   stale      00                 the highest number so far (4)
+ *   stale      01                 how often a release was halted or resumed (8)
  *
  * Numbers are big-endian. A device is the hash of its id; its events are bits,
  * and its end is the last one that it has reported, plus one, if it counts. A
@@ -74,6 +75,10 @@ mds_state_sweep_reporters(mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 /* Returns the number of devices that have reported, the stale ones included,
  * within a transaction. */
 uint64_t mds_state_reporter_count(mds_state_t *state);
+
+/* Gives a number that rises with each halt and each resumption. */
+mds_status_t mds_state_get_halt_serial(mds_state_t *state, mds_error_t *err,
+                                       uint64_t *serial) MDS_MUST_CHECK;
 
 /* Visits the tallies of all releases, between begin and end. */
 mds_status_t mds_state_visit_tallies(

@@ -13,7 +13,8 @@
 #define MDS_STALE_SWEEP 4096 /* that a transaction of a sweep deletes */
 #define MDS_FORGET_MAX 256   /* tallies that one transaction forgets */
 
-static const mds_str_t mds_stale_highest = { 1, "" }; /* the key 00 */
+static const mds_str_t mds_stale_highest = { 1, "" };   /* the key 00 */
+static const mds_str_t mds_stale_halts = { 1, "\x01" }; /* the key 01 */
 
 /* Leaves a number to the stale ones; 0: there is none. */
 static void
@@ -49,6 +50,41 @@ mds_tally_renumber(mds_lmdb_t *lmdb, mds_tally_t *tally, mds_error_t *err)
                  (mds_str_t){ sizeof(bytes), (const char *) bytes });
 
     return mds_lmdb_status(lmdb, err);
+}
+
+static uint64_t
+mds_tally_halts(mds_lmdb_t *lmdb)
+{
+    mds_str_t value;
+
+    return mds_lmdb_get(lmdb, MDS_STATE_STALE, mds_stale_halts, &value)
+                   && value.len == 8
+               ? mds_load_be64((const uint8_t *) value.data)
+               : 0;
+}
+
+void
+mds_tally_count_halt(mds_lmdb_t *lmdb)
+{
+    uint8_t bytes[8];
+
+    mds_store_be64(bytes, mds_tally_halts(lmdb) + 1);
+    mds_lmdb_put(lmdb, MDS_STATE_STALE, mds_stale_halts,
+                 (mds_str_t){ sizeof(bytes), (const char *) bytes });
+}
+
+mds_status_t
+mds_state_get_halt_serial(mds_state_t *state, mds_error_t *err,
+                          uint64_t *serial)
+{
+    uint64_t     halts = mds_tally_halts(state->env.reader);
+    mds_status_t status = mds_lmdb_status(state->env.reader, err);
+
+    if (status == MDS_OK) {
+        *serial = halts;
+    }
+
+    return status;
 }
 
 /* Deletes up to max reporters of a number; returns how many there were. */
@@ -192,6 +228,7 @@ mds_state_resume(mds_state_t *state, mds_str_t release, int64_t now_ms,
     }
 
     mds_tally_put(lmdb, release, &tally);
+    mds_tally_count_halt(lmdb);
     status = mds_lmdb_commit(lmdb, err);
 
     if (status == MDS_OK) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "device/messages.h"
+#include "device/reporting.h"
 #include "device/watch.h"
 #include "mdsctl.h"
 
@@ -296,8 +297,29 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
     return c->order.has_full ? mdsctl_package_get(c) : MDS_OK;
 }
 
-/* Upgrades, and then sends the marks. If only the messages fail, the upgrade
- * stands; the next check sends the marks. */
+/* Sends the reports, if they are wanted. Reports that fail do not hide an error
+ * of the upgrade. */
+static mds_status_t
+send_reports(mdsctl_check_t *c, mds_status_t upgraded)
+{
+    mds_error_t  err;
+    mds_status_t status;
+
+    if (!c->reports) {
+        return upgraded;
+    }
+
+    status = mdsctl_reporting_send(c, upgraded, &err);
+
+    if (upgraded != MDS_OK || status == MDS_OK) {
+        return upgraded;
+    }
+
+    return mds_fail(&c->err, status, "%s", err.text);
+}
+
+/* Upgrades, and then sends the reports and the marks. If only those fail, the
+ * upgrade stands; the next check sends the marks. */
 static mds_status_t
 check(mdsctl_check_t *c, bool *upgraded)
 {
@@ -306,6 +328,7 @@ check(mdsctl_check_t *c, bool *upgraded)
 
     status = upgrade(c, &messages);
     *upgraded = status == MDS_OK;
+    status = send_reports(c, status);
 
     if (status == MDS_OK) {
         status = mdsctl_messages_mark(c, &messages);
@@ -341,6 +364,7 @@ typedef struct {
     const char      *out;
     bool             watch;
     const char      *silence;
+    bool             reports;
     mdsctl_service_t service;
 } options_t;
 
@@ -355,6 +379,8 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, watch) },
     { "silence", "SECONDS", "reopen a stream silent so long; default 90",
       MDSCTL_STORE(options_t, silence) },
+    { "report", NULL, "tell the edge how the installation ended",
+      MDSCTL_STORE(options_t, reports) },
     MDSCTL_SERVICE_OPTIONS(options_t, service),
     { 0 },
 };
@@ -371,6 +397,7 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv, bool *watch)
     c->service = o.service;
     c->have = o.have;
     c->out = o.out;
+    c->reports = o.reports;
     c->base = argv[1];
     c->silence_s = MDSCTL_WATCH_SILENCE_S;
     *watch = o.watch;
@@ -388,6 +415,10 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv, bool *watch)
 
     if (mds_request_validate(&c->request, &c->err) != MDS_OK) {
         return mdsctl_fail_usage("%s", c->err.text);
+    }
+
+    if (c->reports && mdsctl_reporting_check(&c->request) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
     }
 
     c->key_count = o.pubs.count;

@@ -15,9 +15,10 @@
 #include "sign/mds_sign.h"
 
 typedef struct {
-    const char           *base; /* the URL as given */
-    const char           *have; /* the installed package, or NULL */
-    const char           *out;  /* path for the new package, or NULL */
+    const char           *base;    /* the URL as given */
+    const char           *have;    /* the installed package, or NULL */
+    const char           *out;     /* path for the new package, or NULL */
+    bool                  reports; /* says how it ended */
     mds_request_t         request;
     mds_public_t          keys[MDSCTL_VALUES_MAX]; /* trusted keys */
     size_t                key_count;

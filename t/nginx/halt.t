@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Select;
 use JSON::PP;
 use MDS;
 use Test::More;
@@ -33,13 +34,14 @@ sub release {
 }
 
 my %document = (app => 'a',
-    packages => [ map { bundle($_) } qw(plain back free window) ],
+    packages => [ map { bundle($_) } qw(plain back free window watched) ],
     releases => [
         release('plain-1', 'plain', 1),
         release('plain-2', 'plain', 2, halt => \%limit),
         release('back-1', 'back', 1),
         release('back-2', 'back', 2, halt => { %limit, rollback => $true }),
         release('free-2', 'free', 2),
+        release('watched-2', 'watched', 2, halt => \%limit),
         release('window-2', 'window', 2, halt => \%limit,
             audience => { window => { count => 100 } }),
     ]);
@@ -52,6 +54,7 @@ server {
     location = /check   { mds_check; add_header Why $mds_reason always;
                           add_header By $mds_release always; }
     location = /report  { mds_report; }
+    location = /watch   { mds_watch; }
     location = /explain { mds_explain; }
     location = /status  { mds_status; }
     location   /shown/  { mds_attribute app a; mds_attribute device $arg_device;
@@ -214,6 +217,30 @@ devices('window', 1, ('installed') x 7, ('failed') x 3);
 is of_release('window-2')->{window}{admitted}, 10, 'a window admits ten';
 is check('window', 'new', version => 1), 'halted', '... then it is halted';
 is of_release('window-2')->{window}{admitted}, 10, '... and admits nobody';
+
+# --- devices that are connected
+
+# Opens a long poll of a device; the answer comes when its answer has changed.
+sub watching {
+    my ($query) = @_;
+    my $socket = $t->connect or die 'connect';
+    print {$socket} "GET /watch?app=a&wait=20&$query HTTP/1.1\r\nHost: a\r\n"
+        . "Connection: close\r\n\r\n";
+    $socket->flush;
+    return $socket;
+}
+
+devices('watched', 1, ('installed') x 7, ('failed') x 2);
+check('watched', 'watched-10', version => 1);
+my $wakes = watching('kind=bundle&name=watched&device=w1&version=1');
+my $sleeps = watching('kind=bundle&name=free&device=w1&version=1');
+sleep 0.5;
+report('watched-2', 'watched-10', 'failed');
+$began = time;
+is $t->rest_of($wakes)->status, 200, 'a halt wakes a device that would get it';
+cmp_ok time - $began, '<', 2, '... soon';
+is scalar(() = IO::Select->new($sleeps)->can_read(1.5)), 0, '... and no other';
+close $sleeps;
 
 # --- the numbers of an edge
 

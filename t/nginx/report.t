@@ -37,6 +37,9 @@ server {
     location = /report { mds_report; }
     location = /own    { mds_report; mds_attribute device $http_x_device; }
     location = /status { mds_status; }
+    location = /mds/v1/check   { mds_check; }
+    location = /mds/v1/report  { mds_report; }
+    location   /mds/v1/files/  { mds_files; }
 }
 END
 
@@ -160,6 +163,34 @@ $t->mdsctl(qw(remove release a gone));
 is report('d1', 'crashed', release => 'gone')->status, 204, 'a removed release: 204';
 $t->mdsctl(qw(release a gone --kind bundle --name n --version 1 --all));
 is counted('a', 'gone'), '', '... under its id, another one begins at none';
+
+# --- the reference client
+
+my $base = $t->url('/mds/v1/');
+my @question = ('app=a', 'kind=bundle', 'name=n');
+my ($code, $out, $err) = $t->mdsctl_any('check', $base, '--pub',
+    $t->dir . '/test.pub', '--report', @question, 'device=c1');
+is $code, 0, 'check --report' or diag $err;
+like $out, qr/^reported\s+downloaded\nreported\s+installed$/m, '... says what it reports';
+my ($id) = $t->mdsctl(qw(explain --json app=a kind=bundle name=n))
+    =~ /"release":\s*"([^"]+)"/;
+like counted('a', $id), qr/downloaded.*installed/,
+    '... it is counted';
+($code, $out, $err) = $t->mdsctl_any('check', $base, '--pub',
+    $t->dir . '/test.pub', '--report', @question);
+is $code, 2, '... without a device: wrong usage';
+like $err, qr/--report needs the attribute device=ID/, '... which is said';
+my $file = ($t->mdsctl(qw(explain --json app=a kind=bundle name=n))
+    =~ m{"path":\s*"files/([0-9a-f]{64})"})[0];
+rename $t->depot_dir . "/files/$file", $t->dir . '/away' or die "rename: $!";
+($code) = $t->mdsctl_any('check', $base, '--pub', $t->dir . '/test.pub',
+    '--report', @question, 'device=c2');
+rename $t->dir . '/away', $t->depot_dir . "/files/$file" or die "rename: $!";
+is $code, 1, 'check --report that fails';
+my ($of) = map { grep { $_->{id} eq $id } @{ $_->{releases} } }
+    grep { $_->{app} eq 'a' } @{ $JSON->decode($t->mdsctl('status', '--json'))->{apps} };
+ok $of->{reports}{failed} >= 1, '... reports a failure';
+ok((grep { $_->{text} =~ /404/ } @{ $of->{reports}{details} }), '... with its error');
 
 # --- a worker that is killed loses no report that it has acknowledged
 

@@ -122,6 +122,17 @@ test_last(void **data)
     assert_int_equal(mds_tally_failures(&tally), 1);
 }
 
+static uint64_t
+halts(void)
+{
+    uint64_t serial;
+
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_state_get_halt_serial(state, &err, &serial), MDS_OK);
+    mds_state_end(state);
+    return serial;
+}
+
 static void
 test_halted(void **data)
 {
@@ -145,6 +156,7 @@ test_halted(void **data)
     assert_int_equal(report.ends, 4);
     assert_int_equal(report.failures, 2);
     assert_false(put(report_of(5, MDS_EVENT_FAILED, true)).halted);
+    assert_int_equal(halts(), 1);
 
     tally = tally_of(RELEASE);
     assert_true(tally.halted);
@@ -213,6 +225,7 @@ test_resumed(void **data)
     assert_int_equal(mds_state_resume(state, RELEASE, 2000, &err, &halted),
                      MDS_OK);
     assert_true(halted);
+    assert_int_equal(halts(), 2);
     tally = tally_of(RELEASE);
     assert_false(tally.halted);
     assert_int_equal(tally.halted_ms, 1000);
