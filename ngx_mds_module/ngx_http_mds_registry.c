@@ -361,7 +361,7 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
     registry->filter = filter;
     registry->state_max = bounds->state_max;
     registry->limits.max_bytes
-        = bounds->state_max - bounds->state_max / MDS_STATE_SHARE;
+        = bounds->state_max - mds_state_share(bounds->state_max);
     registry->limits.ttl_ms = (int64_t) bounds->device_ttl * 1000;
     registry->refresh_ms = mds_registry_refresh_ms(registry->limits.ttl_ms);
 

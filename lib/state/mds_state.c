@@ -7,6 +7,10 @@
 
 #include <stdlib.h>
 
+/* Defines the bytes of lock.mdb, of a small file, and of the pages that a write
+ * of read marks may dirty (MDS_STATE_MARKS_PAGES). */
+#define MDS_STATE_SHARE_MIN (UINT64_C(640) * 1024)
+
 mds_status_t
 mds_state_create(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
@@ -55,10 +59,18 @@ mds_state_close(mds_state_t *state)
     }
 }
 
+uint64_t
+mds_state_share(uint64_t max_bytes)
+{
+    uint64_t share = max_bytes / 4;
+
+    return share > MDS_STATE_SHARE_MIN ? share : MDS_STATE_SHARE_MIN;
+}
+
 void
 mds_state_set_limit(mds_state_t *state, uint64_t max_bytes)
 {
-    state->limit_bytes = max_bytes / MDS_STATE_SHARE;
+    state->limit_bytes = max_bytes == 0 ? 0 : mds_state_share(max_bytes);
 }
 
 uint64_t

@@ -110,10 +110,11 @@ mds_status_t mds_state_file_id(const char *depot, mds_error_t *err,
 mds_status_t
 mds_state_check(const mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Windows, marks and reports may take one part in MDS_STATE_SHARE of the bytes
- * that are allowed in state/, and reports are refused when half of that is
- * taken; registrations may take the rest. */
-#define MDS_STATE_SHARE 4
+/* Returns the bytes that windows, marks and reports may take of those that are
+ * allowed in state/: a quarter, and at least what a write of read marks needs.
+ * Reports are refused when half of it is taken. The registry may take the
+ * rest. */
+uint64_t mds_state_share(uint64_t max_bytes);
 
 /* Limits the files to their share of max_bytes (0: no limit). */
 void mds_state_set_limit(mds_state_t *state, uint64_t max_bytes);

@@ -199,16 +199,29 @@ rename $t->depot_dir . '/away', $t->depot_dir . '/state' or die;
 becomes(sub { $t->get($gray)->body =~ /"2\.0"/ ? 'message' : 'other' }, 'message',
     'it is back');
 
-# --- commits that fail and succeed in turn, as a client likes
+# --- the least bound has room for marks, until windows have taken it
 
 $t->stop;
 $t->start($http =~ s/mds_device_ttl 90d;/mds_state_max 1m;/r);
-my $mark = $JSON->encode({ app => 's', user => 'u', read => [1] });
+
+sub mark {
+    my $body = $JSON->encode({ app => 's', user => $_[0], read => [1] });
+    return $t->raw("POST /messages HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        . "Content-Type: application/json\r\nContent-Length: " . length($body)
+        . "\r\n\r\n$body")->status;
+}
+
+is(mark('least'), 204, 'mds_state_max 1m: a mark') for 1, 2;
+
+my $admitted = 0;
+ok($t->wait_for(sub {
+    window('w' x 200 . ++$admitted)->status == 200 or die 'no window' for 1 .. 25;
+    mark("u$admitted") == 503 }), 'admissions leave no room for a mark some time');
+
+# --- commits that fail and succeed in turn, as a client likes
+
 for my $turn (1 .. 8) {
-    my $marked = $t->raw("POST /messages HTTP/1.1\r\nHost: a\r\n"
-        . "Connection: close\r\nContent-Type: application/json\r\n"
-        . 'Content-Length: ' . length($mark) . "\r\n\r\n$mark");
-    is($marked->status, 503, 'no room for a mark');
+    is(mark('u'), 503, 'no room for a mark');
     is(window("turn-$turn-$_")->status, 200, '... for a window there is')
         for 1, 2;
 }

@@ -389,7 +389,7 @@ test_room(void **data)
     uint64_t     device = 0;
 
     (void) data;
-    mds_state_set_limit(state, (UINT64_C(8) << 20) * MDS_STATE_SHARE);
+    mds_state_set_limit(state, UINT64_C(32) << 20);
 
     while (status == MDS_OK && device < 400000) {
         mds_write_t writes[500];
