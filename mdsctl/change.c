@@ -211,8 +211,41 @@ mdsctl_deltas_level(const char *word, mds_zstd_level_t *level)
     return MDSCTL_DONE;
 }
 
-/* The key of the one command that runs. */
-static mds_key_t key;
+/* The keys of the one command that runs. */
+static mds_key_t key, head_key;
+
+static int
+load_keys(const mdsctl_t *ctl, mds_change_t *change)
+{
+    mds_error_t err;
+
+    if (ctl->key != NULL) {
+        if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
+            return mdsctl_fail(&err);
+        }
+        change->key = &key;
+    }
+
+    if (ctl->head_key != NULL) {
+        if (mds_key_load(ctl->head_key, &err, &head_key) != MDS_OK) {
+            return mdsctl_fail(&err);
+        }
+        change->head_key = &head_key;
+    }
+
+    if (change->head_ttl_ms == 0) {
+        change->head_ttl_ms = MDSCTL_HEAD_TTL_MS;
+    }
+
+    return MDSCTL_DONE;
+}
+
+static void
+wipe_keys(void)
+{
+    mds_key_wipe(&key);
+    mds_key_wipe(&head_key);
+}
 
 int
 mdsctl_change(mdsctl_t *ctl, mds_change_t *change)
@@ -241,11 +274,9 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
     mds_error_t         err;
     int                 code = MDSCTL_FAILED;
 
-    if (ctl->key != NULL) {
-        if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
-            return mdsctl_fail(&err);
-        }
-        change->key = &key;
+    if (load_keys(ctl, change) != MDSCTL_DONE) {
+        wipe_keys();
+        return MDSCTL_FAILED;
     }
 
     change->dry_run = change->dry_run || ctl->dry_run;
@@ -270,10 +301,7 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
     }
 
     mds_loader_close(loader);
-
-    if (change->key != NULL) {
-        mds_key_wipe(&key);
-    }
+    wipe_keys();
 
     return code;
 }

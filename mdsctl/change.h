@@ -8,6 +8,9 @@
 #include "loader/mds_loader.h"
 #include "mdsctl.h"
 
+/* How long the heads live that a change signs. */
+#define MDSCTL_HEAD_TTL_MS (INT64_C(7) * 86400 * 1000)
+
 /*
  * Opens the depot, loads the key (if one is given), makes the change, and
  * prints the result. Sets change->command, and change->what if it is NULL.

@@ -31,10 +31,11 @@
 /* The global options, from the command line or the environment; mdsctl_parse()
  * completes them. */
 typedef struct {
-    const char   *depot;   /* --depot, MDS_DEPOT, /var/lib/mds */
-    const char   *key;     /* --key, MDS_KEY, or NULL */
-    bool          json;    /* --json */
-    bool          dry_run; /* these three of commands that change something */
+    const char   *depot;    /* --depot, MDS_DEPOT, /var/lib/mds */
+    const char   *key;      /* --key, MDS_KEY, or NULL */
+    const char   *head_key; /* --head-key, MDS_HEAD_KEY, or NULL */
+    bool          json;     /* --json */
+    bool          dry_run;  /* these three of commands that change something */
     bool          yes;
     const char   *note;
     mds_new_app_t new_app; /* the command's own */

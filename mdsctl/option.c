@@ -13,6 +13,8 @@ const mdsctl_option_t mdsctl_global_options[] = {
       MDSCTL_STORE(mdsctl_t, depot) },
     { "key", "FILE", "the secret key that signs; default $MDS_KEY",
       MDSCTL_STORE(mdsctl_t, key) },
+    { "head-key", "FILE", "the secret key of heads; default $MDS_HEAD_KEY",
+      MDSCTL_STORE(mdsctl_t, head_key) },
     { "json", NULL, "print JSON instead of text",
       MDSCTL_STORE(mdsctl_t, json) },
     { 0 },
@@ -270,6 +272,9 @@ mdsctl_parse(mdsctl_t *ctl, void *options, int *argc, char **argv)
     }
     if (ctl->key == NULL) {
         ctl->key = environment("MDS_KEY", NULL);
+    }
+    if (ctl->head_key == NULL) {
+        ctl->head_key = environment("MDS_HEAD_KEY", NULL);
     }
 
     return check_arguments(command->arguments, *argc, argv)

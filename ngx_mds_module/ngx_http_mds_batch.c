@@ -152,6 +152,11 @@ ngx_http_mds_write_result(mds_bounded_output_t *out, const mds_batch_t *batch,
     }
 
     if (question->status == MDS_OK && decision->quoted.len > 0) {
+        if (question->proof.len > 0) {
+            mds_bounded_output_put(out, mds_str("\",\"proof\":\""));
+            mds_bounded_output_put(out, ngx_http_mds_view(&question->proof));
+        }
+
         mds_bounded_output_put(out, mds_str("\","));
         mds_bounded_output_put(out, decision->quoted);
     } else {
@@ -193,8 +198,8 @@ ngx_http_mds_batch_fit(ngx_http_mds_batch_response_t *response, size_t i,
 {
     size_t frame = ngx_http_mds_frame_bytes(response->batch, i);
     size_t too_large = ngx_http_mds_too_large_bytes(frame);
-    size_t bytes
-        = frame + question->decision.quoted.len + 6 * question->detail.len;
+    size_t bytes = frame + question->decision.quoted.len
+                   + 6 * question->detail.len + question->proof.len;
 
     response->reserved -= too_large;
 
@@ -378,6 +383,7 @@ ngx_http_mds_batch_post(ngx_http_request_t *r, ngx_str_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    e.wants_proof = ngx_http_mds_wants_proof(r);
     e.next_request = ngx_http_mds_batch_request;
     e.on_result = ngx_http_mds_batch_on_result;
     e.respond = ngx_http_mds_batch_respond;

@@ -85,13 +85,13 @@ ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 char *
-ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_mds_prefix_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_core_loc_conf_t *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* The name of the file follows the name of the location. */
+    /* What is asked for follows the name of the location. */
     if (clcf->exact_match || clcf->named
 #if (NGX_PCRE)
         || clcf->regex != NULL

@@ -1,7 +1,7 @@
 /*
  * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files,
- * mds_report, mds_watch, mds_explain and mds_status. All have one content
- * handler, which looks at the method.
+ * mds_report, mds_watch, mds_trust, mds_explain and mds_status. All have one
+ * content handler, which looks at the method.
  */
 
 #ifndef NGX_HTTP_MDS_ENDPOINT_H
@@ -24,6 +24,7 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_settings_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_messages_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_watch_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_trust_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_report_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
@@ -31,8 +32,10 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
 /* Makes the location an endpoint; cmd->post is the endpoint. */
 char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Handles the directive "mds_files", whose location has to be a prefix. */
-char *ngx_http_mds_files(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Handles the directives "mds_files" and "mds_trust", whose location has to be
+ * a prefix. */
+char *
+ngx_http_mds_prefix_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Lets a nested "if" or "limit_except" keep the endpoint of its location. */
 void ngx_http_mds_merge_endpoint(ngx_conf_t *cf, ngx_http_mds_loc_conf_t *prev,

@@ -342,6 +342,10 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
             e->depot, mds_catalog_serial(snapshot->catalog), decision);
     }
 
+    if (status == MDS_OK && e->wants_proof) {
+        status = ngx_http_mds_prove(e, snapshot, question, err);
+    }
+
     /* A single answer has the manifest as it is, one of many has it quoted. */
     if (status == MDS_OK && e->on_result == NULL) {
         decision->quoted = mds_null_str;

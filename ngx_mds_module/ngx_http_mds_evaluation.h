@@ -16,6 +16,7 @@ typedef struct {
                             * (its window is unavailable), MDS_NO_SPACE (its
                             * result is too large) */
     ngx_str_t            detail;
+    ngx_str_t            proof;    /* MDS-Proof; empty: none */
     struct mds_series_s *series;   /* that counts the decision; NULL: none */
     unsigned             done : 1; /* the decision is final */
     unsigned             delivered : 1; /* on_result was called */
@@ -40,6 +41,7 @@ struct ngx_http_mds_evaluation_s {
     ngx_http_request_t      *r;
     ngx_http_mds_question_t *questions; /* in the pool, or the only one */
     size_t                   count;
+    ngx_uint_t               wants_proof;
     void                    *data; /* the caller's */
 
     /* Makes the request of the i-th question; NULL: there is only one. */
@@ -116,5 +118,15 @@ ngx_http_mds_copy_decision(ngx_pool_t *pool, mds_decision_t *decision,
 
 /* Answers with the manifest of the only question's decision. */
 ngx_int_t ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *evaluation);
+
+/* Returns 1 if the request asks for proofs (ngx_http_mds_proof.c). */
+ngx_uint_t ngx_http_mds_wants_proof(ngx_http_request_t *r);
+
+/* Sets the question's proof, if its decision has a manifest, and the app a
+ * tree that has it. The decision's views are those of the snapshot. */
+mds_status_t
+ngx_http_mds_prove(ngx_http_mds_evaluation_t *evaluation,
+                   const mds_snapshot_t      *snapshot,
+                   ngx_http_mds_question_t *question, mds_error_t *err);
 
 #endif

@@ -82,7 +82,6 @@ ngx_http_mds_envelope(ngx_http_request_t *r, const mds_decision_t *decision,
 ngx_int_t
 ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *e)
 {
-    static ngx_str_t dsse = ngx_string("application/vnd.dsse.envelope.v1+json");
     ngx_http_mds_response_t response = { .type = &ngx_http_mds_json_type };
     const mds_decision_t   *decision = &e->questions->decision;
 
@@ -98,10 +97,13 @@ ngx_http_mds_manifest_respond(ngx_http_mds_evaluation_t *e)
     }
 
     response.signature = ngx_http_mds_str(decision->signature);
+    response.proof = e->questions->proof;
     response.body = ngx_http_mds_str(decision->manifest);
 
-    if (ngx_http_mds_accepts(e->r, &dsse, &ngx_http_mds_json_type)) {
-        response.type = &dsse;
+    if (ngx_http_mds_accepts(e->r, &ngx_http_mds_dsse_type,
+                             &ngx_http_mds_json_type))
+    {
+        response.type = &ngx_http_mds_dsse_type;
         if (ngx_http_mds_envelope(e->r, decision, &response.body) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -86,8 +86,12 @@ static ngx_command_t ngx_http_mds_commands[] = {
       &ngx_http_mds_messages_endpoint },
 
     { ngx_string("mds_files"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
-      ngx_http_mds_files, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_files_endpoint },
+
+    { ngx_string("mds_trust"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_trust_endpoint },
 
     { ngx_string("mds_watch"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,

@@ -5,6 +5,8 @@
 #include "ngx_http_mds_respond.h"
 
 ngx_str_t ngx_http_mds_json_type = ngx_string("application/json");
+ngx_str_t ngx_http_mds_dsse_type
+    = ngx_string("application/vnd.dsse.envelope.v1+json");
 
 void *
 ngx_http_mds_pool_alloc(void *pool, size_t bytes)
@@ -157,6 +159,7 @@ ngx_http_mds_respond(ngx_http_request_t            *r,
     static ngx_str_t    no_store = ngx_string("no-store");
     ngx_http_mds_ctx_t *ctx;
     ngx_str_t           signature = response->signature;
+    ngx_str_t           proof = response->proof;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mds_module);
 
@@ -165,7 +168,8 @@ ngx_http_mds_respond(ngx_http_request_t            *r,
         || ngx_http_mds_set_cache_control(r, &no_store) != NGX_OK
         || ngx_http_mds_add_poll_after(r, response->poll_after_s) != NGX_OK
         || ngx_http_mds_add_header(r, mds_str("MDS-Signature"), &signature)
-               != NGX_OK)
+               != NGX_OK
+        || ngx_http_mds_add_header(r, mds_str("MDS-Proof"), &proof) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -34,10 +34,12 @@ typedef struct {
     ngx_str_t *type;
     ngx_str_t  body;         /* not copied */
     ngx_str_t  signature;    /* MDS-Signature; empty: none */
+    ngx_str_t  proof;        /* MDS-Proof; empty: none */
     uint64_t   poll_after_s; /* MDS-Poll-After; 0: none */
 } ngx_http_mds_response_t;
 
 extern ngx_str_t ngx_http_mds_json_type; /* application/json */
+extern ngx_str_t ngx_http_mds_dsse_type; /* of an envelope */
 
 /* Sends the answer with MDS-Serial and Cache-Control: no-store. */
 ngx_int_t ngx_http_mds_respond(ngx_http_request_t            *r,

@@ -3,6 +3,7 @@
  */
 
 #include "catalog/mds_catalog_internal.h"
+#include "catalog/mds_trust_record.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,6 +102,8 @@ mds_catalog_close(mds_catalog_t *catalog)
     {
         mds_opened_list_free(catalog->lists[i]);
     }
+
+    mds_catalog_close_trees(catalog);
 
     for (unsigned i = 0; i < catalog->layer_count; i++) {
         mds_lmdb_close(catalog->layers[i]);

@@ -5,6 +5,7 @@
  * with five tables:
  *
  *   meta       "catalog"         mds_catalog_meta_t
+ *              roots, heads, trees: mds_trust_record.h
  *   apps       app               mds_app_record_t
  *   lists      app 00 name       mds_list_record_t
  *   resources  app 00 kind 00 name  mds_record_t

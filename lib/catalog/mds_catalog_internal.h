@@ -12,6 +12,7 @@
 #include "catalog/mds_list_record.h"
 #include "catalog/mds_validated.h"
 #include "idset/mds_idset.h"
+#include "merkle/mds_tree.h"
 
 /* A list that was looked up once, and is kept open. */
 typedef struct {
@@ -21,6 +22,14 @@ typedef struct {
     mds_pattern_t **patterns;
     uint32_t        pattern_count;
 } mds_opened_list_t;
+
+/* A tree that was looked up, by its mapped record. */
+typedef struct {
+    const char *record; /* NULL: none */
+    mds_tree_t *tree;
+} mds_opened_tree_t;
+
+#define MDS_OPENED_TREES 64
 
 typedef struct mds_found_s mds_found_t;
 
@@ -37,6 +46,9 @@ struct mds_catalog_s {
     mds_opened_list_t **lists;
     size_t              lists_mask;
     uint32_t            opened; /* of meta.list_count */
+
+    /* The trees that were looked up: mds_trust_record.c */
+    mds_opened_tree_t trees[MDS_OPENED_TREES];
 
     char             *depot;
     unsigned          layer_count;

@@ -99,9 +99,10 @@ mds_generation_close(mds_generation_t *generation, mds_error_t *err)
         return status;
     }
 
-    mds_lmdb_append(generation->lmdb, MDS_CATALOG_META, mds_str("catalog"),
-                    (mds_str_t){ sizeof(generation->meta),
-                                 (const char *) &generation->meta });
+    mds_lmdb_put(generation->lmdb, MDS_CATALOG_META,
+                 mds_str(MDS_GENERATION_META_KEY),
+                 (mds_str_t){ sizeof(generation->meta),
+                              (const char *) &generation->meta });
 
     status = mds_lmdb_commit(generation->lmdb, err);
     mds_lmdb_close(generation->lmdb);

@@ -52,6 +52,10 @@ void mds_generation_list(mds_generation_t *generation, mds_str_t key,
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                              mds_str_t bytes);
 
+/* Puts a root, a head or the record of a tree (mds_trust_record.h). */
+void mds_generation_trust(mds_generation_t *generation, mds_str_t key,
+                          mds_str_t bytes);
+
 /*
  * Seals the file, validates it (mds_validate.h), and only then gives it its
  * name, durably; *files are those that were validated. Lists that are not

@@ -10,6 +10,8 @@
 #include "base/mds_intern.h"
 #include "compile/mds_generation.h"
 
+#define MDS_GENERATION_META_KEY "catalog" /* mds_catalog_meta_t */
+
 struct mds_generation_s {
     mds_lmdb_t        *lmdb;
     char              *depot;

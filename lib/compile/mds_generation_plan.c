@@ -90,8 +90,23 @@ mds_generation_has_below(mds_generation_t   *generation,
                                     table, key, &value);
 }
 
-/* Copies the records of the layers that are merged. A tombstone is copied if it
- * still hides a record. */
+/* Returns whether a record of the layers that are merged is copied: not what a
+ * file says of itself, and a tombstone only if it still hides a record. */
+static bool
+mds_generation_is_copied(mds_generation_t   *generation,
+                         mds_catalog_table_t table, mds_str_t key,
+                         mds_str_t value)
+{
+    if (table == MDS_CATALOG_META
+        && mds_str_eq(key, mds_str(MDS_GENERATION_META_KEY)))
+    {
+        return false;
+    }
+
+    return value.len > 0 || mds_generation_has_below(generation, table, key);
+}
+
+/* Copies the records of the layers that are merged. */
 static mds_status_t
 mds_generation_merge(mds_generation_t *generation, mds_error_t *err)
 {
@@ -99,14 +114,13 @@ mds_generation_merge(mds_generation_t *generation, mds_error_t *err)
     mds_catalog_cursor_t cursor;
     mds_str_t            key, value;
 
-    for (unsigned table = MDS_CATALOG_APPS; table < MDS_CATALOG_TABLES; table++)
+    for (unsigned table = MDS_CATALOG_META; table < MDS_CATALOG_TABLES; table++)
     {
         mds_catalog_walk(before, table, generation->merged, mds_null_str,
                          &cursor);
 
         while (mds_catalog_next(&cursor, &key, &value)) {
-            if (value.len > 0
-                || mds_generation_has_below(generation, table, key)) {
+            if (mds_generation_is_copied(generation, table, key, value)) {
                 mds_lmdb_append(generation->lmdb, table, key, value);
             }
         }

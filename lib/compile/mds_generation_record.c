@@ -192,3 +192,11 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
         mds_generation_release(generation, given, i);
     }
 }
+
+void
+mds_generation_trust(mds_generation_t *generation, mds_str_t key,
+                     mds_str_t bytes)
+{
+    (void) mds_generation_note(generation, MDS_CATALOG_META, key);
+    mds_lmdb_put(generation->lmdb, MDS_CATALOG_META, key, bytes);
+}

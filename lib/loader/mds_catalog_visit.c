@@ -90,3 +90,66 @@ mds_record_visit_deltas(const mds_record_t *record, mds_answer_visit_t visit,
 
     return status;
 }
+
+/* Visits the answers of a range of offers, and of their deltas. */
+static mds_status_t
+mds_record_visit_range(const mds_record_t *record, mds_range_t offers,
+                       mds_answer_visit_t visit, void *data, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0; status == MDS_OK && i < offers.count; i++) {
+        const mds_offer_t *offer
+            = mds_record_item(record, MDS_TABLE_OFFERS, offers.first + i);
+        mds_range_t deltas = offer->deltas;
+
+        status = visit(data, record, &offer->answer, err);
+
+        for (uint32_t j = 0; status == MDS_OK && j < deltas.count; j++) {
+            const mds_delta_record_t *delta
+                = mds_record_item(record, MDS_TABLE_DELTAS, deltas.first + j);
+
+            if (delta->answer.manifest.len > 0) {
+                status = visit(data, record, &delta->answer, err);
+            }
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_record_visit_given(const mds_record_t *record, int64_t now_ms,
+                       mds_answer_visit_t visit, void *data, mds_error_t *err)
+{
+    uint32_t     releases = record->tables[MDS_TABLE_RELEASES].count;
+    uint32_t     messages = record->tables[MDS_TABLE_MESSAGES].count;
+    mds_status_t status = MDS_OK;
+
+    for (uint32_t i = 0; status == MDS_OK && i < releases; i++) {
+        const mds_release_record_t *release
+            = mds_record_item(record, MDS_TABLE_RELEASES, i);
+
+        if (release->state == MDS_RELEASE_RUNNING && release->end_ms > now_ms) {
+            status = mds_record_visit_range(record, release->offers, visit,
+                                            data, err);
+        }
+
+        if (status == MDS_OK) {
+            status = mds_record_visit_range(record, release->rollbacks, visit,
+                                            data, err);
+        }
+    }
+
+    for (uint32_t i = 0; status == MDS_OK && i < messages; i++) {
+        const mds_message_record_t *message
+            = mds_record_item(record, MDS_TABLE_MESSAGES, i);
+
+        if (message->expires_ms > now_ms) {
+            status = mds_record_visit_range(record, message->offers, visit,
+                                            data, err);
+        }
+    }
+
+    return status;
+}

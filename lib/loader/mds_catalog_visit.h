@@ -44,4 +44,14 @@ mds_status_t
 mds_record_visit_deltas(const mds_record_t *record, mds_answer_visit_t visit,
                         void *data, mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Visits the answers that some device can be given by the record, at that time
+ * or later: those of running releases that have not ended, of messages that
+ * have not expired, and all rollbacks. A start that is still to come does not
+ * matter: no change of the catalog is needed for it.
+ */
+mds_status_t mds_record_visit_given(const mds_record_t *record, int64_t now_ms,
+                                    mds_answer_visit_t visit, void *data,
+                                    mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

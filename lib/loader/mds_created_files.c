@@ -6,14 +6,17 @@
 #include "loader/mds_created_files.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mds_file.h"
 #include "base/mds_intern.h"
 
-static const char *const mds_created_files_dirs[] = { "files", "lists" };
+static const char *const mds_created_files_dirs[]
+    = { "files", "lists", "trees" };
 
+#define MDS_CREATED_FILES_TREES 2 /* the index of "trees" */
 #define MDS_CREATED_FILES_DIRS mds_nelems(mds_created_files_dirs)
 
 struct mds_created_files_s {
@@ -30,6 +33,10 @@ mds_created_files_walk(mds_created_files_t *files, size_t i, bool remove,
     bool           fresh;
     mds_status_t   status = MDS_OK;
     DIR           *dir = opendir(files->dirs[i].text);
+
+    if (dir == NULL && errno == ENOENT && i == MDS_CREATED_FILES_TREES) {
+        return MDS_OK; /* the first tree makes the folder */
+    }
 
     if (dir == NULL) {
         return mds_fail_errno(err, "open \"%s\"", files->dirs[i].text);

@@ -25,6 +25,7 @@ static const struct {
     { "", 0755, false },
     { "/files", 0755, false },
     { "/lists", 0755, false },
+    { "/trees", 0755, false },
     { "/catalog", 0755, false },
     { "/journal", 0700, false },
     { "/state", 02770, true },

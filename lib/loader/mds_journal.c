@@ -189,6 +189,37 @@ mds_journal_set_serial(mds_journal_t *journal, uint64_t serial)
                            serial);
 }
 
+#define MDS_JOURNAL_ROOT_KEY 9 /* bytes: "root", zero, version */
+
+static mds_str_t
+mds_journal_root_key(uint32_t version, char key[MDS_JOURNAL_ROOT_KEY])
+{
+    memcpy(key, "root", 5);
+    mds_store_be32((uint8_t *) key + 5, version);
+
+    return (mds_str_t){ MDS_JOURNAL_ROOT_KEY, key };
+}
+
+bool
+mds_journal_get_root(mds_journal_t *journal, uint32_t version,
+                     mds_str_t *envelope)
+{
+    char key[MDS_JOURNAL_ROOT_KEY];
+
+    return mds_lmdb_get(journal->lmdb, MDS_JOURNAL_META,
+                        mds_journal_root_key(version, key), envelope);
+}
+
+void
+mds_journal_put_root(mds_journal_t *journal, uint32_t version,
+                     mds_str_t envelope)
+{
+    char key[MDS_JOURNAL_ROOT_KEY];
+
+    mds_lmdb_put(journal->lmdb, MDS_JOURNAL_META,
+                 mds_journal_root_key(version, key), envelope);
+}
+
 bool
 mds_journal_get_size(mds_journal_t *journal, const mds_sha256_t *sha256,
                      uint64_t *compressed_bytes)

@@ -4,6 +4,7 @@
  * (signatures, deltas, compressed sizes).
  *
  *   meta       "serial"                 8 bytes, big-endian
+ *              "root" 00 version        the root's envelope, JSON
  *   apps       app                      the head of its state, JSON: all but
  *                                       its parts (see mds_app_state.h)
  *   parts, index                        see mds_journal_parts.h
@@ -75,6 +76,13 @@ mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
 uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
+
+/* Gets the envelope of a root, a view. False: there is none. */
+bool mds_journal_get_root(mds_journal_t *journal, uint32_t version,
+                          mds_str_t *envelope);
+
+void mds_journal_put_root(mds_journal_t *journal, uint32_t version,
+                          mds_str_t envelope);
 
 /* Gets the record of an app, a new reference: the head of its state, or, if
  * by_parts is false, the whole state, as an older program wrote it.

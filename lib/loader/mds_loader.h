@@ -118,16 +118,24 @@ mds_status_t
 mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
                      mds_error_t *err) MDS_MUST_CHECK;
 
+/* A root that is published: its envelope, as it will be served. */
+typedef struct {
+    uint32_t  version;
+    mds_str_t envelope;
+} mds_new_root_t;
+
 typedef struct {
     mds_str_t        app;
     mds_new_app_t    new_app;
-    const char      *command; /* for the log: "pause a-3.2.0" */
-    const char      *note;    /* for the log: why; NULL: none */
-    bool             applies; /* applies a whole document: this is no step */
-    bool             reverts; /* undoes a change: what was final is not */
-    bool             dry_run; /* lists the changes, and makes none */
-    bool             rekeys;  /* the key may be another than the app's */
-    const mds_key_t *key;     /* NULL: what is new cannot be signed */
+    const char      *command;  /* for the log: "pause a-3.2.0" */
+    const char      *note;     /* for the log: why; NULL: none */
+    bool             applies;  /* applies a whole document: this is no step */
+    bool             reverts;  /* undoes a change: what was final is not */
+    bool             dry_run;  /* lists the changes, and makes none */
+    bool             rekeys;   /* the key may be another than the app's */
+    const mds_key_t *key;      /* NULL: what is new cannot be signed */
+    const mds_key_t *head_key; /* NULL: no head is signed */
+    int64_t          head_ttl_ms;
     mds_zstd_level_t deltas_level;
     const char      *what; /* names the document in messages */
 
@@ -144,6 +152,11 @@ typedef struct {
                find_extent; /* NULL: the change may touch all of the app */
     mds_edit_t edit;
     void      *data; /* for all three */
+
+    /* Changes of what devices trust, which edit no app: a root is published,
+     * or heads are renewed, of `app`, or of all apps if that is empty. */
+    const mds_new_root_t *new_root;
+    bool                  renews_heads;
 } mds_change_t;
 
 typedef struct {

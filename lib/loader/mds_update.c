@@ -295,6 +295,10 @@ mds_update_lint(mds_update_t *u, mds_error_t *err)
 {
     mds_status_t status = MDS_OK;
 
+    if (mds_update_is_of_trust(u)) {
+        return MDS_OK;
+    }
+
     if (mds_json_size(u->changes) > 0) {
         status = mds_update_warn_lists(u, err);
     }
@@ -342,6 +346,7 @@ mds_update_switch(mds_update_t *u)
     (void) warned;
     mds_update_publish_hint(u);
     mds_update_replace_stale(u);
+    mds_build_trust_sweep(u->loader->depot, &u->stale_trees);
 }
 
 /* Keeps the files of the change, whatever comes. */
@@ -373,10 +378,11 @@ mds_update_reset(mds_update_t *u)
     mds_json_release(u->changes);
     mds_json_release(u->warnings);
     mds_buffer_free(&u->stale);
+    mds_buffer_free(&u->stale_trees);
 
     u->model = NULL;
     u->before = u->after = u->document = u->changes = u->warnings = NULL;
-    u->stale = (mds_buffer_t){ 0 };
+    u->stale = u->stale_trees = (mds_buffer_t){ 0 };
 }
 
 static void
@@ -493,7 +499,10 @@ mds_update_try(mds_loader_t *loader, const mds_change_t *change,
         || (preview != NULL
             && (status = mds_preview_new(loader->depot, err, &u.preview))
                    != MDS_OK)
-        || (status = mds_update_run_in_extent(&u, err)) != MDS_OK)
+        || (status = mds_update_is_of_trust(&u)
+                         ? mds_update_run_trust(&u, err)
+                         : mds_update_run_in_extent(&u, err))
+               != MDS_OK)
     {
         goto done;
     }

@@ -15,6 +15,7 @@
 #include "catalog/mds_chain.h"
 #include "compile/mds_delta_plan.h"
 #include "loader/mds_app_state.h"
+#include "loader/mds_build_trust.h"
 #include "loader/mds_created_files.h"
 #include "loader/mds_delta_batch.h"
 #include "loader/mds_loader_internal.h"
@@ -48,6 +49,7 @@ typedef struct {
     mds_created_files_t *created;     /* removed where the change fails */
     mds_json_t          *list_counts; /* of ids, by SHA-256 of files read */
     mds_buffer_t         stale;       /* see mds_update_find_stale() */
+    mds_buffer_t         stale_trees; /* roots, of mds_build_trust_t */
     mds_chain_files_t    files;       /* of the generation that was validated */
 } mds_update_t;
 
@@ -130,6 +132,17 @@ mds_status_t
 mds_signing_get_or_sign(mds_signing_t *signing, mds_json_t *manifest,
                         mds_error_t *err, mds_str_t *body,
                         char *signature) MDS_MUST_CHECK;
+
+/* Checks a change of what devices trust, and builds its generation. */
+mds_status_t
+mds_update_run_trust(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Returns whether the change is of what devices trust, and edits no app. */
+static inline bool
+mds_update_is_of_trust(const mds_update_t *update)
+{
+    return update->change->new_root != NULL || update->change->renews_heads;
+}
 
 /* Writes the edited state and an entry of the log into the journal. */
 mds_status_t

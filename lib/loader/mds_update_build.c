@@ -14,6 +14,7 @@
 #include "compile/mds_generation.h"
 #include "document/mds_document.h"
 #include "files/mds_store.h"
+#include "loader/mds_build_trust.h"
 #include "loader/mds_message.h"
 #include "loader/mds_setting_ids.h"
 #include "loader/mds_update.h"
@@ -31,6 +32,9 @@ typedef struct {
 
     const mds_extent_t *extent; /* of the change; NULL: all of the app */
     const mds_json_t   *before; /* the app's state, within the extent */
+
+    const mds_change_t *change; /* NULL: all apps are built */
+    mds_build_trust_t   trust;
 } mds_build_run_t;
 
 static mds_status_t
@@ -101,10 +105,12 @@ static mds_status_t
 mds_build_emit(mds_compile_t *c, mds_str_t key, mds_str_t record,
                mds_error_t *err)
 {
-    (void) err;
-    mds_generation_resource(((mds_build_run_t *) c)->generation, key, record);
+    mds_build_run_t *run = (mds_build_run_t *) c;
 
-    return MDS_OK;
+    mds_generation_resource(run->generation, key, record);
+
+    return mds_build_trust_add(&run->trust, (const mds_record_t *) record.data,
+                               err);
 }
 
 /* Returns the key of the record of a list of the document. */
@@ -294,6 +300,69 @@ mds_build_apps(mds_build_run_t *run, const mds_model_t *model, mds_error_t *err)
                : mds_build_model(run, model, run->signing.serial, err);
 }
 
+/* Puts all roots, as the journal has them. */
+static void
+mds_build_roots(mds_build_run_t *run)
+{
+    mds_trust_key_t key;
+    mds_str_t       envelope;
+
+    for (uint32_t version = 1;
+         mds_journal_get_root(run->loader->journal, version, &envelope);
+         version++)
+    {
+        mds_trust_root_key(version, &key);
+        mds_generation_trust(run->generation, mds_trust_key_str(&key),
+                             envelope);
+    }
+}
+
+/* Puts the root that is published, or renews heads. */
+static mds_status_t
+mds_build_trust_change(mds_build_run_t *run, mds_error_t *err)
+{
+    const mds_new_root_t *root = run->change->new_root;
+    mds_trust_key_t       key;
+
+    if (root == NULL) {
+        return mds_build_trust_renew(&run->trust, run->change->app, err);
+    }
+
+    mds_trust_root_key(root->version, &key);
+    mds_generation_trust(run->generation, mds_trust_key_str(&key),
+                         root->envelope);
+
+    return MDS_OK;
+}
+
+/* Builds what the change is about: an app with its tree and its head, or what
+ * devices trust; or, without a change, everything. */
+static mds_status_t
+mds_build_all(mds_build_run_t *run, const mds_model_t *model, mds_error_t *err)
+{
+    mds_status_t status;
+
+    if (run->change == NULL) {
+        mds_build_roots(run);
+        return mds_build_apps(run, NULL, err);
+    }
+
+    if (model == NULL) {
+        return mds_build_trust_change(run, err);
+    }
+
+    /* A preview has no heads: no device sees it. */
+    if (run->preview == NULL) {
+        mds_build_trust_begin(&run->trust, model->app, run->extent);
+    }
+
+    status = mds_build_apps(run, model, err);
+
+    return status == MDS_OK && run->preview == NULL
+               ? mds_build_trust_end(&run->trust, model->removed, err)
+               : status;
+}
+
 static mds_status_t
 mds_build_run(mds_build_run_t *run, const mds_model_t *model,
               mds_catalog_t *before, mds_error_t *err)
@@ -306,7 +375,9 @@ mds_build_run(mds_build_run_t *run, const mds_model_t *model,
         return status;
     }
 
-    status = mds_build_apps(run, model, err);
+    run->trust.generation = run->generation;
+    run->trust.before = before;
+    status = mds_build_all(run, model, err);
 
     if (status == MDS_OK) {
         status = mds_generation_commit(run->generation, err, &run->files);
@@ -328,6 +399,7 @@ mds_build_init(mds_loader_t *loader, uint64_t serial, int64_t now_ms)
         .dir = loader->depot,
         .signing = { .journal = loader->journal, .serial = serial },
         .now_ms = now_ms,
+        .trust = { .depot = loader->depot, .serial = serial, .now_ms = now_ms },
     };
 }
 
@@ -374,6 +446,9 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
     run.signing.signer = u->signer;
     run.extent = u->extent.is_all ? NULL : &u->extent;
     run.before = u->before;
+    run.change = u->change;
+    run.trust.signer
+        = (mds_head_signer_t){ u->change->head_key, u->change->head_ttl_ms };
 
     if (u->preview != NULL) {
         mds_build_begin_preview(&run, u);
@@ -392,12 +467,27 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
 
     if (status == MDS_OK) {
         u->files = run.files;
+        u->stale_trees = run.trust.stale;
+        run.trust.stale = (mds_buffer_t){ 0 };
     }
 
     if (status == MDS_OK && u->preview != NULL) {
         return mds_preview_open(u->preview, before, u->serial, err);
     }
 
+    if (status == MDS_OK && run.trust.head_removed
+        && (u->model == NULL || !u->model->removed))
+    {
+        status
+            = mds_update_warn(u, err,
+                              "the head of app \"%.*s\" does not fit any"
+                              " more, and is removed: devices that trust a"
+                              " root get no answers until `mdsctl head"
+                              " %.*s` signs one with --head-key",
+                              MDS_STR(u->change->app), MDS_STR(u->change->app));
+    }
+
+    mds_build_trust_free(&run.trust);
     mds_catalog_close(before);
     return status;
 }

@@ -52,8 +52,10 @@ static mds_status_t
 mds_update_log(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
-    char                who[128], time[MDS_TIME_BYTES];
-    char                keyid[MDS_KEYID_HEX + 1];
+    const mds_key_t    *key
+        = mds_update_is_of_trust(u) ? change->head_key : change->key;
+    char         who[128], time[MDS_TIME_BYTES];
+    char         keyid[MDS_KEYID_HEX + 1];
     bool         step = !change->applies && mds_update_is_step(u->changes);
     mds_json_t  *entry;
     mds_status_t status;
@@ -65,9 +67,7 @@ mds_update_log(mds_update_t *u, mds_error_t *err)
                           mds_json_string_new(change->app), "command",
                           mds_json_string_new(mds_str_of(change->command)),
                           "note", change->note, "step", (int) step, "keyid",
-                          change->key == NULL
-                              ? NULL
-                              : mds_keyid_hex(change->key->keyid, keyid),
+                          key == NULL ? NULL : mds_keyid_hex(key->keyid, keyid),
                           "changes", u->changes);
 
     if (entry == NULL) {
@@ -117,8 +117,22 @@ mds_update_forget_reports(const mds_update_t *u)
     mds_state_close(state);
 }
 
-mds_status_t
-mds_update_record(mds_update_t *u, mds_error_t *err)
+/* Records a change of what devices trust. */
+static mds_status_t
+mds_update_record_trust(mds_update_t *u, mds_error_t *err)
+{
+    const mds_new_root_t *root = u->change->new_root;
+
+    if (root != NULL) {
+        mds_journal_put_root(u->loader->journal, root->version, root->envelope);
+    }
+
+    return mds_update_log(u, err);
+}
+
+/* Records the edited state of an app. */
+static mds_status_t
+mds_update_record_app(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
     mds_journal_t      *journal = u->loader->journal;
@@ -139,12 +153,18 @@ mds_update_record(mds_update_t *u, mds_error_t *err)
                  : mds_app_state_save(journal, change->app, u->before, u->after,
                                       &u->places, u->serial, err);
 
-    if (status == MDS_OK) {
-        status = mds_update_log(u, err);
-    }
+    return status == MDS_OK ? mds_update_log(u, err) : status;
+}
+
+mds_status_t
+mds_update_record(mds_update_t *u, mds_error_t *err)
+{
+    mds_status_t status = mds_update_is_of_trust(u)
+                              ? mds_update_record_trust(u, err)
+                              : mds_update_record_app(u, err);
 
     if (status == MDS_OK) {
-        mds_journal_set_serial(journal, u->serial);
+        mds_journal_set_serial(u->loader->journal, u->serial);
     }
 
     return status;

@@ -19,6 +19,7 @@
 #include "idset/mds_idset.h"
 #include "loader/mds_app_state.h"
 #include "maintain/mds_reachable.h"
+#include "merkle/mds_tree.h"
 
 typedef struct {
     mds_loader_t           *loader;
@@ -254,6 +255,11 @@ mds_gc_is_unneeded(mds_gc_t *gc, const char *folder, const char *name)
             return false;
         }
 
+    } else if (strcmp(folder, MDS_TREES) == 0) {
+        if (!mds_sha256_parse(mds_str_of(name), &sha256)) {
+            return false;
+        }
+
     } else {
         kind = mds_store_name(mds_str_of(name), &sha256, keyid);
 
@@ -345,6 +351,11 @@ mds_gc_folder(mds_gc_t *gc, const char *folder, mds_error_t *err)
     }
 
     count = scandir(path.text, &names, mds_gc_is_wanted, mds_gc_name_cmp);
+
+    if (count < 0 && errno == ENOENT && strcmp(folder, MDS_TREES) == 0) {
+        return MDS_OK; /* of an older depot */
+    }
+
     if (count < 0) {
         return mds_fail_errno(err, "open \"%s\"", path.text);
     }
@@ -395,6 +406,10 @@ mds_gc_files(mds_gc_t *gc, mds_error_t *err)
     if (status == MDS_OK
         && (status = mds_gc_folder(gc, "files", err)) == MDS_OK) {
         status = mds_gc_folder(gc, "lists", err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_gc_folder(gc, MDS_TREES, err);
     }
 
     mds_journal_abort(gc->journal);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "catalog/mds_list_record.h"
+#include "catalog/mds_trust_record.h"
 #include "files/mds_store.h"
 #include "loader/mds_catalog_visit.h"
 
@@ -218,12 +219,31 @@ mds_reachable_layer(mds_reachable_t *set, mds_catalog_t *catalog, unsigned i,
     return status == MDS_OK ? mds_catalog_status(catalog, err) : status;
 }
 
+/* Adds the name of a tree's file. */
+static mds_status_t
+mds_reachable_tree(void *data, mds_str_t value, mds_error_t *err)
+{
+    mds_tree_record_t record;
+    mds_sha256_t      root;
+
+    (void) err;
+
+    if (value.len == sizeof(record)) {
+        memcpy(&record, value.data, sizeof(record));
+        memcpy(root.bytes, record.root, sizeof(root.bytes));
+        mds_reachable_add(data, &root);
+    }
+
+    return MDS_OK;
+}
+
 mds_status_t
 mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
                       mds_error_t *err)
 {
-    unsigned     count = mds_catalog_files(catalog)->count;
-    mds_status_t status
+    unsigned        count = mds_catalog_files(catalog)->count;
+    mds_trust_key_t trees;
+    mds_status_t    status
         = mds_catalog_visit_records(catalog, mds_null_str, mds_reachable_record,
                                     set, err);
 
@@ -231,5 +251,10 @@ mds_reachable_catalog(mds_reachable_t *set, mds_catalog_t *catalog,
         status = mds_reachable_layer(set, catalog, i, err);
     }
 
-    return status;
+    mds_trust_tree_key(mds_str(""), &trees);
+
+    return status == MDS_OK ? mds_catalog_visit(catalog, MDS_CATALOG_META,
+                                                mds_trust_key_str(&trees),
+                                                mds_reachable_tree, set, err)
+                            : status;
 }

@@ -14,6 +14,7 @@
 #include "catalog/mds_current.h"
 #include "loader/mds_journal.h"
 #include "maintain/mds_verify_internal.h"
+#include "merkle/mds_tree.h"
 
 #define MDS_VERIFY_TRIES 20
 #define MDS_VERIFY_WAIT_US 100000
@@ -38,8 +39,9 @@ mds_verify_count(mds_verify_t *v, const char *name, uint64_t size_bytes,
 static mds_status_t
 mds_verify_total(mds_verify_t *v, mds_error_t *err)
 {
-    static const char *const folders[] = { "catalog", "lists", "files" };
-    mds_status_t             status = MDS_OK;
+    static const char *const folders[]
+        = { "catalog", "lists", MDS_TREES, "files" };
+    mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(folders); i++) {
         status = mds_verify_folder_muted(v, folders[i], mds_verify_count, err);
@@ -220,7 +222,8 @@ mds_verify_all(mds_verify_t *v, mds_error_t *err)
     if ((status = mds_verify_total(v, err)) != MDS_OK
         || (status = mds_verify_environments(v, err)) != MDS_OK
         || (status = mds_verify_generations(v, err)) != MDS_OK
-        || (status = mds_verify_lists(v, err)) != MDS_OK)
+        || (status = mds_verify_lists(v, err)) != MDS_OK
+        || (status = mds_verify_trees(v, err)) != MDS_OK)
     {
         return status;
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mds_buffer.h"
+#include "base/mds_time.h"
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_current.h"
 #include "files/mds_store.h"
@@ -290,6 +291,11 @@ mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
     if (status == MDS_OK) {
         status = mds_catalog_visit_records(catalog, mds_null_str,
                                            mds_verify_record, &generation, err);
+    }
+
+    if (status == MDS_OK && serial == v->result.serial) {
+        status
+            = mds_verify_app_trees(v, catalog, mds_time_now_ms(), where, err);
     }
 
     /* An old one may have been removed meanwhile. */

@@ -56,6 +56,7 @@ mds_verify_signer(mds_verify_t *v, const char *where, const char *words,
 mds_status_t
 mds_verify_generations(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_lists(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_verify_trees(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_files(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
@@ -66,6 +67,11 @@ mds_verify_registry(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 /* Verifies the apps of the journal, as a part of mds_verify_journal(). */
 mds_status_t mds_verify_apps(mds_verify_t *v, mds_journal_t *journal,
                              mds_error_t *err) MDS_MUST_CHECK;
+
+/* Verifies the trees of all apps of the generation in force. */
+mds_status_t
+mds_verify_app_trees(mds_verify_t *v, mds_catalog_t *catalog, int64_t now_ms,
+                     const char *where, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Visits the regular files in a folder of the depot, in the order of their
  * names, except unfinished ones. */

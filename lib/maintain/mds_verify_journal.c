@@ -61,7 +61,7 @@ mds_verify_entry(mds_verify_t *v, mds_journal_t *journal, uint64_t serial)
     }
 
     if ((uint64_t) mds_json_get_integer(entry, "serial") != serial
-        || mds_json_get_string(entry, "app").len == 0
+        || !mds_json_is_string(mds_json_get(entry, "app"))
         || mds_json_size(mds_json_get(entry, "changes")) == 0
         || !mds_time_parse(mds_json_get_string(entry, "time"), &ms))
     {

@@ -4,6 +4,7 @@
  */
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/mds_file.h"
 #include "maintain/mds_verify_internal.h"
+#include "merkle/mds_tree.h"
 
 void
 mds_verify_report(mds_verify_t *v, const char *where, const char *format, ...)
@@ -154,6 +156,10 @@ mds_verify_folder(mds_verify_t *v, const char *folder, mds_verify_visit_t visit,
     }
 
     count = scandir(path.text, &names, mds_verify_is_wanted, alphasort);
+
+    if (count < 0 && errno == ENOENT && strcmp(folder, MDS_TREES) == 0) {
+        return MDS_OK; /* of an older depot */
+    }
 
     if (count < 0) {
         (void) mds_fail_errno(err, "read it");

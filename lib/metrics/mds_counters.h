@@ -33,6 +33,7 @@
     ROW(CONFIG, "config")                                                      \
     ROW(MESSAGES, "messages")                                                  \
     ROW(FILES, "files")                                                        \
+    ROW(TRUST, "trust")                                                        \
     ROW(REPORT, "report")                                                      \
     ROW(WATCH, "watch")                                                        \
     ROW(EXPLAIN, "explain")                                                    \
@@ -264,6 +265,7 @@ mds_counters_sum(const mds_counter_zone_t *zone, const mds_alloc_t *alloc,
     ROW(RESPONSES, "responses")                                                \
     ROW(ERRORS, "errors")                                                      \
     ROW(FILES, "files")                                                        \
+    ROW(TRUST, "trust")                                                        \
     ROW(BYTES, "bytes")
 
 #define MDS_HISTORY_ID(id, name) MDS_HISTORY_##id,

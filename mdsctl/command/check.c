@@ -8,6 +8,7 @@
 
 #include "device/messages.h"
 #include "device/reporting.h"
+#include "device/trust.h"
 #include "device/watch.h"
 #include "mdsctl.h"
 
@@ -113,6 +114,10 @@ find_key(mdsctl_check_t *c, mds_str_t header)
         return status;
     }
 
+    if (c->has_root) {
+        return mdsctl_trust_find_key(c, keyid, &c->public_key);
+    }
+
     for (size_t i = 0; i < c->key_count; i++) {
         if (memcmp(c->keys[i].keyid, keyid, sizeof(keyid)) == 0) {
             c->public_key = c->keys[i];
@@ -138,16 +143,17 @@ verify_manifest(mdsctl_check_t *c, const mdsctl_answer_t *answer)
     mds_str_t    body = { answer->body.len, (const char *) answer->body.data };
     mds_status_t status;
 
-    if (answer->signature[0] == '\0') {
-        return mds_fail(&c->err, MDS_INVALID,
-                        "%s: the answer has no signature (MDS-Signature)",
-                        c->base);
-    }
-
-    status = find_key(c, mds_str_of(answer->signature));
+    status = answer->signature[0] == '\0'
+                 ? mds_fail(&c->err, MDS_INVALID,
+                            "%s: the answer has no signature (MDS-Signature)",
+                            c->base)
+                 : find_key(c, mds_str_of(answer->signature));
     if (status == MDS_OK) {
         status = mds_dsse_verify(&c->public_key, body,
                                  mds_str_of(answer->signature), &c->err);
+    }
+    if (status == MDS_OK && c->has_root) {
+        status = mdsctl_trust_check_proof(c, answer);
     }
     if (status == MDS_OK) {
         status = mds_client_manifest_parse(body, &c->err, &c->order);
@@ -156,7 +162,7 @@ verify_manifest(mdsctl_check_t *c, const mdsctl_answer_t *answer)
         status = mds_client_manifest_check(&c->order, &c->request, &c->err);
     }
 
-    return status;
+    return status != MDS_OK && c->has_root ? mdsctl_trust_advise(c) : status;
 }
 
 static void
@@ -207,9 +213,9 @@ report_manifest(mdsctl_check_t *c)
     }
 }
 
-/* Requests and verifies the manifest; c->order is empty if there is none. */
+/* Requests and verifies the manifest once. */
 static mds_status_t
-request_manifest(mdsctl_check_t *c)
+request_once(mdsctl_check_t *c)
 {
     mds_status_t    status;
     mdsctl_answer_t answer;
@@ -251,6 +257,23 @@ request_manifest(mdsctl_check_t *c)
     return status;
 }
 
+/* Requests and verifies the manifest; c->order is empty if there is none. If it
+ * does not fit the head, the catalog may have changed in between: both are
+ * requested once more. */
+static mds_status_t
+request_manifest(mdsctl_check_t *c)
+{
+    mds_status_t status = request_once(c);
+
+    if (status != MDS_CONFLICT || !c->has_root) {
+        return status;
+    }
+
+    status = mdsctl_trust_get_head(c);
+
+    return status == MDS_OK ? request_once(c) : status;
+}
+
 /* Repeats the check if a message hits with a higher version: it may have been
  * pushed between the two answers, and only a signed manifest is installed. */
 static mds_status_t
@@ -275,6 +298,10 @@ static mds_status_t
 upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
 {
     mds_status_t status;
+
+    if (c->has_root && (status = mdsctl_trust_begin(c)) != MDS_OK) {
+        return status;
+    }
 
     status = request_manifest(c);
     if (status != MDS_OK) {
@@ -360,6 +387,7 @@ run(mdsctl_check_t *c)
 
 typedef struct {
     mdsctl_values_t  pubs;
+    const char      *root;
     const char      *have;
     const char      *out;
     bool             watch;
@@ -370,7 +398,9 @@ typedef struct {
 
 static const mdsctl_option_t options[] = {
     { "pub", "FILE.pub", "key that must have signed; may be repeated",
-      MDSCTL_REQUIRED, MDSCTL_STORE(options_t, pubs) },
+      MDSCTL_ONE_OF, MDSCTL_STORE(options_t, pubs) },
+    { "root", "ROOT.json", "root that is trusted; demands a head",
+      MDSCTL_ONE_OF, MDSCTL_STORE(options_t, root) },
     { "have", "FILE", "the installed package; allows a delta",
       MDSCTL_STORE(options_t, have) },
     { "out", "FILE", "where to put the new package; default: nowhere",
@@ -421,6 +451,20 @@ parse(mdsctl_check_t *c, mdsctl_t *ctl, int argc, char **argv, bool *watch)
         return MDSCTL_USAGE;
     }
 
+    if ((o.root != NULL) == (o.pubs.count > 0)) {
+        return mdsctl_fail_usage(o.root == NULL
+                                     ? "--pub or --root is missing"
+                                     : "--pub and --root exclude each other");
+    }
+
+    if (o.root != NULL) {
+        c->has_root = true;
+        c->how.wants_proof = true;
+        return mds_client_trust_open(o.root, &c->err, &c->trust) == MDS_OK
+                   ? MDSCTL_DONE
+                   : mdsctl_fail(&c->err);
+    }
+
     c->key_count = o.pubs.count;
     return mdsctl_keys(&o.pubs, c->keys);
 }
@@ -448,6 +492,8 @@ run_check(mdsctl_t *ctl, int argc, char **argv)
 
     mds_json_release(c.report.object);
     mds_client_manifest_free(&c.order);
+    mds_client_trust_free(&c.trust);
+    mds_head_free(&c.head);
     mdsctl_http_close(c.http);
     return code;
 }
@@ -461,7 +507,9 @@ const mdsctl_command_t mdsctl_command_check = {
     = "Acts as a device towards a running edge, with all the checks that "
       "a device must "
       "make. URL is the base of the service. It needs no depot and no "
-      "secret key. With --watch it stays connected, checks each time the "
+      "secret key. With --root it trusts what the root says: it follows newer "
+      "roots, demands a head, and keeps what it has seen in ROOT.json.seen. "
+      "With --watch it stays connected, checks each time the "
       "edge says that the answer has changed, reconnects after a failure, "
       "and ends at SIGINT or SIGTERM; --json then prints one line an "
       "event.",

@@ -17,12 +17,13 @@ print_entry(const mds_json_t *entry)
     mds_str_t keyid = mds_json_get_string(entry, "keyid");
     mds_str_t note = mds_json_get_string(entry, "note");
     char      shown[MDSCTL_ESCAPED_BYTES];
+    mds_str_t app = mds_json_get_string(entry, "app"); /* empty: of no app */
 
-    printf("%" PRId64 "  %.*s  %.*s  %.*s: %.*s%s%.*s\n",
+    printf("%" PRId64 "  %.*s  %.*s  %.*s%s%.*s%s%.*s\n",
            mds_json_get_integer(entry, "serial"),
            MDS_STR(mds_json_get_string(entry, "time")),
-           MDS_STR(mds_json_get_string(entry, "who")),
-           MDS_STR(mds_json_get_string(entry, "app")),
+           MDS_STR(mds_json_get_string(entry, "who")), MDS_STR(app),
+           app.len > 0 ? ": " : "",
            MDS_STR(mds_json_get_string(entry, "command")),
            keyid.len > 0 ? "  key " : "", MDS_STR(keyid));
 

@@ -4,6 +4,7 @@
 #include "command/restore.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
+#include "merkle/mds_tree.h"
 #include "registry/mds_device_folder.h"
 
 /* Returns whether the name is that of a list's file. */
@@ -26,6 +27,16 @@ is_stored_name(const char *name)
     return strncmp(name, "files/", 6) == 0
            && mds_store_name(mds_str_of(name + 6), &sha256, keyid)
                   != MDS_STORE_OTHER;
+}
+
+/* Returns whether the name is that of a tree. */
+static bool
+is_tree_name(const char *name)
+{
+    mds_sha256_t root;
+
+    return strncmp(name, MDS_TREES "/", sizeof(MDS_TREES)) == 0
+           && mds_sha256_parse(mds_str_of(name + sizeof(MDS_TREES)), &root);
 }
 
 /* Returns whether the name is that of a file of the registry, which a snapshot
@@ -79,8 +90,8 @@ mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
         return 0660;
     }
 
-    if (is_stored_name(name) || is_list_name(name, MDS_IDSET_HASHES)
-        || accept_generation(r, name))
+    if (is_stored_name(name) || is_tree_name(name)
+        || is_list_name(name, MDS_IDSET_HASHES) || accept_generation(r, name))
     {
         return 0444;
     }

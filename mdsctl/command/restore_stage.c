@@ -7,6 +7,7 @@
 #include "catalog/mds_current.h"
 #include "command/restore.h"
 #include "loader/mds_loader.h"
+#include "merkle/mds_tree.h"
 #include "state/mds_state.h"
 
 mds_status_t
@@ -49,8 +50,8 @@ mds_status_t
 mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
 {
     static const char *const folders[]
-        = { "files",         "lists", "catalog", "journal",
-            "state/devices", "state", "." };
+        = { "files",   MDS_TREES,       "lists", "catalog",
+            "journal", "state/devices", "state", "." };
     mds_current_t *current;
     mds_status_t   status
         = mds_state_create(r->stage.text, r->owner.uid, r->owner.gid, err);

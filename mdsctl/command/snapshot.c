@@ -1,9 +1,11 @@
 /* snapshot: writes a copy of the whole depot to one file. */
 
 #include "command/snapshot.h"
+#include "merkle/mds_tree.h"
 #include "registry/mds_device_folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -84,6 +86,11 @@ add_folder(mdsctl_snapshot_t *s, const char *folder, mds_error_t *err)
     }
 
     count = scandir(path.text, &names, NULL, alphasort);
+
+    if (count < 0 && errno == ENOENT && strcmp(folder, MDS_TREES) == 0) {
+        return MDS_OK; /* of an older depot */
+    }
+
     if (count < 0) {
         return mds_fail_errno(err, "open \"%s\"", path.text);
     }
@@ -142,6 +149,7 @@ count_all(mdsctl_snapshot_t *s)
     count_folder(s, s->dir.text, "catalog");
     count_folder(s, s->depot, "files");
     count_folder(s, s->depot, "lists");
+    count_folder(s, s->depot, MDS_TREES);
 }
 
 /* Adds the copies of the registry's files. */
@@ -208,6 +216,7 @@ add_all(mdsctl_snapshot_t *s, mds_error_t *err)
         || (status = add_registry(s, err)) != MDS_OK
         || (status = add_generation(s, err)) != MDS_OK
         || (status = add_folder(s, "lists", err)) != MDS_OK
+        || (status = add_folder(s, MDS_TREES, err)) != MDS_OK
         || (status = add_folder(s, "files", err)) != MDS_OK
         || (status = mdsctl_snapshot_check(s, err)) != MDS_OK)
     {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mds_time.h"
+#include "change.h"
 #include "expiry.h"
 #include "mdsctl.h"
 
@@ -414,6 +415,49 @@ trust_show(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
+static int
+publish(mdsctl_t *ctl, const char *path, const mds_root_file_t *file)
+{
+    mds_new_root_t root = { .version = (uint32_t) file->root.version };
+    mds_change_t   change
+        = { .app = mds_str(""), .what = path, .new_root = &root };
+    char       *text;
+    size_t      len;
+    mds_error_t err;
+    int         code;
+
+    if (mds_envelope_dump(&file->envelope, &err, &text, &len) != MDS_OK) {
+        return mdsctl_fail(&err);
+    }
+
+    root.envelope = (mds_str_t){ len, text };
+    ctl->head_key = NULL; /* no head is signed */
+    code = mdsctl_change(ctl, &change);
+    free(text);
+
+    return code;
+}
+
+static int
+trust_publish(mdsctl_t *ctl, int argc, char **argv)
+{
+    mds_root_file_t file;
+    mds_error_t     err;
+    int             code;
+
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_root_file_read(argv[1], &err, &file) != MDS_OK) {
+        return mdsctl_fail(&err);
+    }
+
+    code = publish(ctl, argv[1], &file);
+    mds_root_file_free(&file);
+    return code;
+}
+
 static const mdsctl_command_t trust_commands[] = {
     {
         .name = "init",
@@ -469,11 +513,23 @@ static const mdsctl_command_t trust_commands[] = {
                     "mdsctl --json trust show root.json\n",
         .run = trust_show,
     },
+    {
+        .name = "publish",
+        .arguments = "FILE",
+        .summary = "put a signed root into the depot",
+        .text = "Puts a root into the depot, from which edges serve it to "
+                "devices. It must have the version after the newest one there, "
+                "and be signed by enough root keys of that one and of itself. "
+                "No secret key is needed.",
+        .examples = "mdsctl trust publish root.json\n"
+                    "mdsctl --json trust publish root.json\n",
+        .run = trust_publish,
+    },
 };
 
 static const mdsctl_command_t *const trust_members[]
     = { &trust_commands[0], &trust_commands[1], &trust_commands[2],
-        &trust_commands[3], NULL };
+        &trust_commands[3], &trust_commands[4], NULL };
 
 const mdsctl_command_t mdsctl_command_trust = {
     .name = "trust",

@@ -8,6 +8,7 @@
 #define MDSCTL_CHECK_H
 
 #include "client/mds_client_manifest.h"
+#include "client/mds_client_trust.h"
 #include "device/http.h"
 #include "device/service.h"
 #include "mdsctl.h"
@@ -22,6 +23,9 @@ typedef struct {
     mds_request_t         request;
     mds_public_t          keys[MDSCTL_VALUES_MAX]; /* trusted keys */
     size_t                key_count;
+    bool                  has_root; /* --root: trust and head are used */
+    mds_client_trust_t    trust;
+    mds_head_t            head;
     mds_public_t          public_key; /* the key that signed the manifest */
     mdsctl_http_options_t how;
     mdsctl_service_t      service;

@@ -38,6 +38,7 @@ mds_status_t
 mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
                  mdsctl_http_t **http)
 {
+    const char    *want_proof = "MDS-Want-Proof: 1";
     mdsctl_http_t *h = calloc(1, sizeof(*h));
 
     if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
@@ -48,6 +49,7 @@ mdsctl_http_open(const mdsctl_http_options_t *options, mds_error_t *err,
     h->options = options;
     h->curl = curl_easy_init();
     if (h->curl == NULL
+        || (options->wants_proof && !add_headers(1, &want_proof, &h->headers))
         || !add_headers(options->headers->count, options->headers->items,
                         &h->headers))
     {
@@ -131,7 +133,7 @@ mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      secure ? "https" : "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS,
-                     http->headers != NULL ? 0L : REDIRECTS_MAX);
+                     http->options->headers->count > 0 ? 0L : REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long) left_ms);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT,
@@ -249,6 +251,7 @@ mdsctl_http_copy_answer(mdsctl_http_t *http, mdsctl_answer_t *answer)
     answer->type[strcspn(answer->type, "; \t")] = '\0';
     copy_header(http->curl, "MDS-Signature", answer->signature,
                 sizeof(answer->signature));
+    copy_header(http->curl, "MDS-Proof", answer->proof, sizeof(answer->proof));
     copy_header(http->curl, "MDS-Poll-After", answer->poll_after,
                 sizeof(answer->poll_after));
     copy_header(http->curl, "MDS-Serial", answer->serial,

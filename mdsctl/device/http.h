@@ -32,6 +32,7 @@ typedef struct {
     const char *cert;          /* NULL: none */
     const char *cert_key;      /* NULL: cert contains the key */
     const char *user;          /* NAME:PASSWORD, or NULL */
+    bool        wants_proof;   /* asks for MDS-Proof */
 
     /* "NAME: VALUE"; with any, redirects are not followed, because the header
      * lines would be sent to the other host. */
@@ -49,6 +50,7 @@ typedef struct {
     char         poll_after[16];  /* MDS-Poll-After, or empty */
     char         serial[24];      /* MDS-Serial, or empty */
     int64_t      retry_after_s;   /* Retry-After; 0: none */
+    char         proof[2048];     /* MDS-Proof, or empty */
     mds_buffer_t body;
 } mdsctl_answer_t;
 

@@ -166,4 +166,79 @@ for my $name (sort keys %wrong) {
     $d->refuses($words, qw(trust show), $d->put('wrong.json', $text));
 }
 
+# --- publish: in the order of the versions, each signed by enough keys of both
+
+my $new = "$d->{dir}/published.json";
+$d->must(qw(trust init), $new, keys_of('--root-key', qw(anna ben)), qw(--threshold 2), @roles);
+sub sign { $d->must(qw(trust sign), $new, '--key', "$d->{dir}/$_.key") for @_ }
+
+$d->refuses(qr/version 1 has 0 of the 2 signatures/, qw(trust publish), $new);
+sign('anna');
+$d->refuses(qr/version 1 has 1 of the 2 signatures/, qw(trust publish), $new);
+sign('ben');
+like $d->does(qw(trust publish), $new), qr/^serial 1\n  \+ root 1$/m, 'publish';
+like $d->does(qw(trust publish), $new), qr/^no change: .* serial 1$/m, '... once';
+my $first = Ctl::read_file($new);
+
+$d->must(qw(trust edit), $new, '--drop', $id{anna}, keys_of('--root-key', 'cleo'));
+sign(qw(ben cleo));
+$d->refuses(qr/version 2 has 1 of the 2 signatures by root keys of version 1/,
+    qw(trust publish), $new);
+sign('anna');
+$d->must(qw(trust publish), $new);
+is $d->serial, 2, 'the second root';
+$d->refuses(qr/another root of version 1 is published already/, qw(trust publish), do {
+    my $second = "$d->{dir}/second.json";
+    $d->must(qw(trust init), $second, keys_of('--root-key', 'eve'), qw(--threshold 1), @roles);
+    $d->must(qw(trust sign), $second, '--key', "$d->{dir}/eve.key");
+    $second;
+});
+
+# A version is not left out.
+$d->must(qw(trust edit), $new, qw(--expires 30d));
+sign(qw(ben cleo));
+$d->must(qw(trust edit), $new, qw(--expires 40d));
+sign(qw(ben cleo));
+$d->refuses(qr/version 4 cannot be published before version 3/, qw(trust publish), $new);
+
+# --- heads
+
+$d->refuses(qr/there is no app "none"/, qw(head none --head-key), "$d->{dir}/head.key");
+$d->misused(qr/--head-key is missing/, 'head');
+$d->must('publish', $d->put('file', 'x' x 1000), qw(--app shop --kind upgrade --version 1));
+$d->must(qw(release shop r --kind upgrade --version 1 --all));
+is_deeply [ $d->files('trees') ], [], 'without a head key there is no tree';
+{
+    local $ENV{MDS_HEAD_KEY} = "$d->{dir}/head.key";
+    $d->does(qw(pause shop r));
+    $d->does(qw(resume shop r));
+}
+my ($code, undef, $err) = $d->run(qw(pause shop r));
+like $err, qr/warning: the head of app "shop" does not fit any more, and is removed/,
+    'a change without the head key: the head goes, with a warning';
+like $d->does(qw(head shop --expires 2d --head-key), "$d->{dir}/head.key"),
+    qr/^  \+ head shop$/m, 'head';
+like $d->does(qw(head --head-key), "$d->{dir}/head.key"), qr/^  \+ heads$/m, 'heads of all';
+my $log = $d->does('log');
+like $log, qr/  head --head-key \S+  key $id{head}$/m, 'log: a head, by its key';
+like $log, qr/  trust publish \S+$/m, 'log: a root';
+$d->refuses(qr/cannot be undone/, qw(revert 1));
+$d->does(qw(verify));
+
+# Trees that no generation needs any more go with later changes.
+for (1 .. 20) {
+    $d->must(qw(resume shop r --head-key), "$d->{dir}/head.key");
+    $d->must('release', 'shop', "r$_", qw(--kind upgrade --version 1 --all --head-key),
+        "$d->{dir}/head.key");
+    $d->must('pause', 'shop', 'r', '--head-key', "$d->{dir}/head.key");
+}
+my @trees = $d->files('trees');
+cmp_ok scalar @trees, '<=', 8, 'old trees are removed';
+
+# A snapshot has roots, heads and trees.
+$d->must('snapshot', "$d->{dir}/all.tar.zst");
+$d->must('--depot', "$d->{dir}/copy", 'restore', "$d->{dir}/all.tar.zst");
+$d->must('--depot', "$d->{dir}/copy", 'verify');
+is_deeply [ grep { !-e "$d->{dir}/copy/trees/$_" } @trees ], [], 'restore: with trees';
+
 done_testing;

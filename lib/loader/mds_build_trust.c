@@ -1,0 +1,415 @@
+/*
+ * Makes the tree and the head of an app: the manifests that its records give,
+ * in place of those that they gave before.
+ */
+
+#include "loader/mds_build_trust.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loader/mds_catalog_visit.h"
+#include "trust/mds_head.h"
+
+/* --- leaves */
+
+static mds_status_t
+mds_build_trust_leaf(void *data, const mds_record_t *record,
+                     const mds_answer_t *answer, mds_error_t *err)
+{
+    mds_buffer_t *leaves = data;
+    mds_leaf_t    leaf;
+
+    (void) err;
+    mds_leaf_make(mds_record_bytes(record, answer->manifest), &leaf);
+    mds_buffer_add(leaves, &leaf, sizeof(leaf));
+
+    return MDS_OK;
+}
+
+/* A manifest that is not given now may have been when the tree was made: a
+ * release has ended since. */
+static mds_status_t
+mds_build_trust_remove(mds_build_trust_t *trust, const mds_record_t *record,
+                       mds_error_t *err)
+{
+    mds_status_t status = mds_record_visit_offers(record, mds_build_trust_leaf,
+                                                  &trust->removed, err);
+
+    return status == MDS_OK
+               ? mds_record_visit_deltas(record, mds_build_trust_leaf,
+                                         &trust->removed, err)
+               : status;
+}
+
+mds_status_t
+mds_build_trust_add(mds_build_trust_t *trust, const mds_record_t *record,
+                    mds_error_t *err)
+{
+    return trust->is_made ? mds_record_visit_given(record, trust->now_ms,
+                                                   mds_build_trust_leaf,
+                                                   &trust->added, err)
+                          : MDS_OK;
+}
+
+/* Returns whether the record's resource is in the extent: it is put anew. */
+static bool
+mds_build_trust_is_replaced(const mds_build_trust_t *trust,
+                            const mds_record_t      *record)
+{
+    const mds_json_t *resources
+        = trust->extent == NULL ? NULL : trust->extent->resources;
+    mds_str_t name = mds_record_bytes(record, record->key);
+    mds_str_t kind;
+
+    (void) mds_str_cut(&name, '\0');
+    kind = mds_str_cut(&name, '\0');
+
+    for (size_t i = 0; i < mds_json_size(resources); i++) {
+        const mds_json_t *resource = mds_json_at(resources, i);
+
+        if (mds_str_eq(mds_json_get_string(resource, "kind"), kind)
+            && mds_str_eq(mds_json_get_string(resource, "name"), name))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static mds_status_t
+mds_build_trust_visit(void *data, const mds_record_t *record, mds_error_t *err)
+{
+    return mds_build_trust_is_replaced(data, record)
+               ? MDS_OK
+               : mds_build_trust_add(data, record, err);
+}
+
+/* Adds the app's records in the generation before, those that stay. */
+static mds_status_t
+mds_build_trust_add_before(mds_build_trust_t *trust, mds_error_t *err)
+{
+    mds_trust_key_t prefix;
+
+    if (trust->before == NULL || trust->app.len >= sizeof(prefix.bytes)) {
+        return MDS_OK;
+    }
+
+    memcpy(prefix.bytes, trust->app.data, trust->app.len);
+    prefix.bytes[trust->app.len] = '\0';
+    prefix.len = trust->app.len + 1;
+
+    return mds_catalog_visit_records(trust->before, mds_trust_key_str(&prefix),
+                                     mds_build_trust_visit, trust, err);
+}
+
+/* Removes what the resource gave before. */
+static mds_status_t
+mds_build_trust_remove_resource(mds_build_trust_t *trust,
+                                const mds_json_t *resource, mds_error_t *err)
+{
+    const mds_record_t *record;
+    mds_status_t        status
+        = mds_catalog_resource(trust->before, trust->app,
+                               mds_json_get_string(resource, "kind"),
+                               mds_json_get_string(resource, "name"), err,
+                               &record);
+
+    return status == MDS_OK ? mds_build_trust_remove(trust, record, err)
+           : status == MDS_NOT_FOUND ? MDS_OK
+                                     : status;
+}
+
+static mds_status_t
+mds_build_trust_remove_extent(mds_build_trust_t *trust, mds_error_t *err)
+{
+    const mds_json_t *resources = trust->extent->resources;
+    mds_status_t      status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < mds_json_size(resources); i++) {
+        status
+            = mds_build_trust_remove_resource(trust, mds_json_at(resources, i),
+                                              err);
+    }
+
+    return status;
+}
+
+/* --- the tree */
+
+/* Notes the tree that is replaced: generations that are kept need it. Those of
+ * generations that are gone may be removed. */
+static void
+mds_build_trust_retire(mds_build_trust_t *trust, mds_tree_record_t *record)
+{
+    unsigned n = 0;
+
+    if (!trust->has_tree) {
+        return;
+    }
+
+    for (size_t i = 0; i < MDS_TREE_OLD_MAX; i++) {
+        const mds_old_tree_t *old = &trust->record.old[i];
+
+        if (old->serial == 0) {
+            continue;
+        }
+
+        if (old->serial + MDS_GENERATIONS_KEPT > trust->serial
+            && n < MDS_TREE_OLD_MAX - 1)
+        {
+            record->old[n++] = *old;
+        } else {
+            mds_buffer_add(&trust->stale, old->root, sizeof(old->root));
+        }
+    }
+
+    if (memcmp(record->root, trust->record.root, sizeof(record->root)) != 0) {
+        record->old[n].serial = trust->serial;
+        memcpy(record->old[n].root, trust->record.root,
+               sizeof(record->old[n].root));
+    }
+}
+
+/* Drops what the record names from the trees that are not needed any more: a
+ * tree may come back. */
+static void
+mds_build_trust_keep(mds_build_trust_t *trust, const uint8_t root[32])
+{
+    mds_sha256_t *stale = (mds_sha256_t *) trust->stale.data;
+
+    for (size_t i = 0; i < trust->stale.len / sizeof(*stale); i++) {
+        if (memcmp(stale[i].bytes, root, sizeof(stale[i].bytes)) == 0) {
+            memset(stale[i].bytes, 0, sizeof(stale[i].bytes));
+        }
+    }
+}
+
+static void
+mds_build_trust_put_tree(mds_build_trust_t *trust, const mds_sha256_t *root,
+                         uint64_t count)
+{
+    mds_tree_record_t record = { .tag = MDS_TREE_RECORD_TAG, .count = count };
+    mds_trust_key_t   key;
+    mds_sha256_t      none;
+
+    memcpy(record.root, root->bytes, sizeof(record.root));
+    mds_build_trust_retire(trust, &record);
+    mds_build_trust_keep(trust, record.root);
+
+    for (size_t i = 0; i < MDS_TREE_OLD_MAX; i++) {
+        mds_build_trust_keep(trust, record.old[i].root);
+    }
+
+    /* Apps without manifests share one file. */
+    mds_sha256("", 0, &none);
+    mds_build_trust_keep(trust, none.bytes);
+
+    mds_trust_tree_key(trust->app, &key);
+    mds_generation_trust(trust->generation, mds_trust_key_str(&key),
+                         (mds_str_t){ sizeof(record), (char *) &record });
+}
+
+/* Makes the tree; one that differs from the app's in nothing is not put. */
+static mds_status_t
+mds_build_trust_make(mds_build_trust_t *trust, mds_error_t *err,
+                     mds_sha256_t *root, uint64_t *count)
+{
+    mds_tree_t  *old = NULL;
+    mds_sha256_t before;
+    bool         created;
+    mds_status_t status = MDS_OK;
+
+    memcpy(before.bytes, trust->record.root, sizeof(before.bytes));
+
+    /* A tree that is lost is made anew. */
+    if (trust->has_tree && trust->extent != NULL
+        && mds_tree_open(trust->depot, &before, NULL, &old) != MDS_OK)
+    {
+        old = NULL;
+    }
+
+    if (trust->extent != NULL) {
+        status = old == NULL ? mds_build_trust_add_before(trust, err)
+                             : mds_build_trust_remove_extent(trust, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_tree_make(trust->depot, old, &trust->removed,
+                               &trust->added, err, root, count, &created);
+    }
+
+    mds_tree_close(old);
+    return status;
+}
+
+/* --- the head */
+
+static mds_status_t
+mds_build_trust_sign(mds_build_trust_t *trust, const mds_sha256_t *root,
+                     uint64_t count, mds_error_t *err)
+{
+    mds_head_t head = {
+        .app = trust->app,
+        .serial = (int64_t) trust->serial,
+        .issued_ms = trust->now_ms,
+        .expires_ms = trust->now_ms + trust->signer.ttl_ms,
+        .root
+        = trust->before == NULL ? 0 : mds_catalog_newest_root(trust->before),
+        .count = (int64_t) count,
+        .sha256 = *root,
+    };
+    mds_trust_key_t key;
+    char           *text;
+    size_t          len;
+    mds_status_t    status
+        = mds_head_sign(&head, trust->signer.key, err, &text, &len);
+
+    if (status == MDS_OK) {
+        mds_trust_head_key(trust->app, &key);
+        mds_generation_trust(trust->generation, mds_trust_key_str(&key),
+                             (mds_str_t){ len, text });
+        free(text);
+    }
+
+    return status;
+}
+
+/* Removes the head of the app, if it has one. */
+static void
+mds_build_trust_remove_head(mds_build_trust_t *trust)
+{
+    mds_trust_key_t key;
+    mds_str_t       head;
+
+    if (trust->before != NULL
+        && mds_catalog_get_head(trust->before, trust->app, &head))
+    {
+        mds_trust_head_key(trust->app, &key);
+        mds_generation_replace(trust->generation, MDS_CATALOG_META,
+                               mds_trust_key_str(&key));
+        trust->head_removed = true;
+    }
+}
+
+static void
+mds_build_trust_remove_app(mds_build_trust_t *trust)
+{
+    mds_trust_key_t key;
+
+    mds_build_trust_remove_head(trust);
+    mds_trust_tree_key(trust->app, &key);
+    mds_generation_replace(trust->generation, MDS_CATALOG_META,
+                           mds_trust_key_str(&key));
+}
+
+/* --- the steps */
+
+void
+mds_build_trust_begin(mds_build_trust_t *trust, mds_str_t app,
+                      const mds_extent_t *extent)
+{
+    trust->app = app;
+    trust->extent = extent;
+    trust->record = (mds_tree_record_t){ 0 };
+    trust->has_tree
+        = trust->before != NULL
+          && mds_catalog_get_tree(trust->before, app, &trust->record);
+    trust->is_made = trust->has_tree || trust->signer.key != NULL;
+    trust->removed.len = 0;
+    trust->added.len = 0;
+}
+
+mds_status_t
+mds_build_trust_end(mds_build_trust_t *trust, bool app_removed,
+                    mds_error_t *err)
+{
+    mds_sha256_t root;
+    uint64_t     count;
+    mds_status_t status;
+
+    if (!trust->is_made) {
+        return MDS_OK;
+    }
+
+    if (app_removed) {
+        mds_build_trust_remove_app(trust);
+        return MDS_OK;
+    }
+
+    status = mds_build_trust_make(trust, err, &root, &count);
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (!trust->has_tree
+        || memcmp(root.bytes, trust->record.root, sizeof(root.bytes)) != 0)
+    {
+        mds_build_trust_put_tree(trust, &root, count);
+
+        if (trust->signer.key == NULL) {
+            mds_build_trust_remove_head(trust);
+        }
+    }
+
+    return trust->signer.key == NULL
+               ? MDS_OK
+               : mds_build_trust_sign(trust, &root, count, err);
+}
+
+static mds_status_t
+mds_build_trust_renew_app(mds_build_trust_t *trust, mds_str_t app,
+                          mds_error_t *err)
+{
+    mds_status_t status;
+
+    mds_build_trust_begin(trust, app, NULL);
+    status = mds_build_trust_add_before(trust, err);
+
+    return status == MDS_OK ? mds_build_trust_end(trust, false, err) : status;
+}
+
+mds_status_t
+mds_build_trust_renew(mds_build_trust_t *trust, mds_str_t app, mds_error_t *err)
+{
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+    mds_status_t         status = MDS_OK;
+
+    if (app.len > 0) {
+        return mds_build_trust_renew_app(trust, app, err);
+    }
+
+    mds_catalog_walk(trust->before, MDS_CATALOG_APPS, MDS_LAYERS_MAX,
+                     mds_null_str, &cursor);
+
+    while (status == MDS_OK && mds_catalog_next(&cursor, &key, &value)) {
+        status = mds_build_trust_renew_app(trust, key, err);
+    }
+
+    mds_catalog_walk_end(&cursor);
+
+    return status == MDS_OK ? mds_catalog_status(trust->before, err) : status;
+}
+
+void
+mds_build_trust_free(mds_build_trust_t *trust)
+{
+    mds_buffer_free(&trust->removed);
+    mds_buffer_free(&trust->added);
+    mds_buffer_free(&trust->stale);
+}
+
+void
+mds_build_trust_sweep(const char *depot, const mds_buffer_t *stale)
+{
+    const mds_sha256_t *roots = (const mds_sha256_t *) stale->data;
+    mds_path_t          path;
+
+    for (size_t i = 0; i < stale->len / sizeof(*roots); i++) {
+        if (mds_tree_path(depot, &roots[i], NULL, &path) == MDS_OK) {
+            (void) unlink(path.text);
+        }
+    }
+}

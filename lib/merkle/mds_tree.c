@@ -1,0 +1,207 @@
+/*
+ * Opens and reads the files of trees.
+ */
+
+#include "merkle/mds_tree_internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mds_endian.h"
+
+struct mds_tree_s {
+    size_t                   bytes;
+    const mds_tree_header_t *header; /* mapped */
+    uint64_t                 count;
+    const mds_sha256_t      *digests;
+    const mds_sha256_t      *levels;
+};
+
+void
+mds_leaf_make(mds_str_t manifest, mds_leaf_t *leaf)
+{
+    mds_sha256(manifest.data, manifest.len, &leaf->digest);
+    mds_merkle_leaf(manifest, &leaf->hash);
+}
+
+mds_status_t
+mds_tree_path(const char *depot, const mds_sha256_t *root, mds_error_t *err,
+              mds_path_t *path)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_path(path, err, "%s/" MDS_TREES "/%s", depot,
+                    mds_sha256_hex(root, hex));
+}
+
+/* Checks header, length and root of the mapped file. */
+static mds_status_t
+mds_tree_read_header(mds_tree_t *tree, const mds_sha256_t *root,
+                     const char *path, mds_error_t *err)
+{
+    const mds_tree_header_t *header = tree->header;
+    uint64_t                 count;
+
+    if (tree->bytes < sizeof(*header)
+        || memcmp(header->tag, MDS_TREE_TAG, sizeof(header->tag)) != 0)
+    {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" is not a tree", path);
+    }
+
+    count = mds_load_be64(header->count);
+
+    if (count > MDS_MERKLE_LEAVES_MAX || mds_tree_bytes(count) != tree->bytes) {
+        return mds_fail(err, MDS_DAMAGED, "\"%s\" has not the length of a tree",
+                        path);
+    }
+
+    tree->count = count;
+    tree->digests = (const mds_sha256_t *) (header + 1);
+    tree->levels = tree->digests + count;
+
+    return mds_sha256_eq(mds_merkle_root(tree->levels, count), root)
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED, "\"%s\" has another root", path);
+}
+
+/* Maps the file. */
+static mds_status_t
+mds_tree_map(mds_tree_t *tree, const char *path, mds_error_t *err)
+{
+    void        *data;
+    uint64_t     bytes;
+    int          fd;
+    mds_status_t status = mds_file_open(path, err, &fd, &bytes);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    data = mmap(NULL, bytes == 0 ? 1 : bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (data == MAP_FAILED) {
+        status = mds_fail_errno(err, "map \"%s\"", path);
+    } else {
+        tree->header = data;
+        tree->bytes = bytes;
+    }
+
+    close(fd);
+    return status;
+}
+
+mds_status_t
+mds_tree_open(const char *depot, const mds_sha256_t *root, mds_error_t *err,
+              mds_tree_t **tree)
+{
+    mds_path_t   path;
+    mds_tree_t  *opened = calloc(1, sizeof(*opened));
+    mds_status_t status;
+
+    if (opened == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    if ((status = mds_tree_path(depot, root, err, &path)) != MDS_OK
+        || (status = mds_tree_map(opened, path.text, err)) != MDS_OK
+        || (status = mds_tree_read_header(opened, root, path.text, err))
+               != MDS_OK)
+    {
+        mds_tree_close(opened);
+        return status;
+    }
+
+    *tree = opened;
+    return MDS_OK;
+}
+
+void
+mds_tree_close(mds_tree_t *tree)
+{
+    if (tree != NULL && tree->header != NULL) {
+        munmap((void *) tree->header, tree->bytes == 0 ? 1 : tree->bytes);
+    }
+
+    free(tree);
+}
+
+uint64_t
+mds_tree_count(const mds_tree_t *tree)
+{
+    return tree->count;
+}
+
+const mds_sha256_t *
+mds_tree_root(const mds_tree_t *tree)
+{
+    return mds_merkle_root(tree->levels, tree->count);
+}
+
+const mds_sha256_t *
+mds_tree_digest(const mds_tree_t *tree, uint64_t i)
+{
+    return &tree->digests[i];
+}
+
+const mds_sha256_t *
+mds_tree_levels(const mds_tree_t *tree)
+{
+    return tree->levels;
+}
+
+bool
+mds_tree_prove(const mds_tree_t *tree, const mds_sha256_t *digest,
+               mds_proof_t *proof)
+{
+    uint64_t low = 0, high = tree->count;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (memcmp(&tree->digests[middle], digest, sizeof(*digest)) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+
+    if (low == tree->count || !mds_sha256_eq(&tree->digests[low], digest)) {
+        return false;
+    }
+
+    proof->index = low;
+    proof->size = tree->count;
+    proof->path_len
+        = mds_merkle_path(tree->levels, tree->count, low, proof->path);
+
+    return true;
+}
+
+mds_status_t
+mds_tree_check(const mds_tree_t *tree, mds_error_t *err)
+{
+    uint64_t      size = mds_merkle_size(tree->count);
+    mds_sha256_t *levels = malloc(size * sizeof(*levels));
+    bool          same;
+
+    if (levels == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    memcpy(levels, tree->levels, tree->count * sizeof(*levels));
+    mds_merkle_fill(levels, tree->count, NULL, 0, 0);
+    same = memcmp(levels, tree->levels, size * sizeof(*levels)) == 0;
+    free(levels);
+
+    for (uint64_t i = 1; same && i < tree->count; i++) {
+        same = memcmp(&tree->digests[i - 1], &tree->digests[i],
+                      sizeof(tree->digests[0]))
+               < 0;
+    }
+
+    return same ? MDS_OK
+                : mds_fail(err, MDS_DAMAGED, "a hash of the tree is wrong");
+}

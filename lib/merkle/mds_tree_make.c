@@ -1,0 +1,213 @@
+/*
+ * Makes a tree from another one and from what differs: the sorted leaves of
+ * both are merged, and the nodes before the first that differs are copied.
+ */
+
+#include "merkle/mds_tree_internal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mds_endian.h"
+
+static int
+mds_leaf_cmp(const void *a, const void *b)
+{
+    return memcmp(((const mds_leaf_t *) a)->digest.bytes,
+                  ((const mds_leaf_t *) b)->digest.bytes, sizeof(mds_sha256_t));
+}
+
+/* Sorts the leaves, and drops those that are there twice. Returns how many
+ * are left. */
+static uint64_t
+mds_leaves_sort(mds_buffer_t *buffer)
+{
+    mds_leaf_t *leaves = (mds_leaf_t *) buffer->data;
+    uint64_t    count = buffer->len / sizeof(*leaves), kept = 0;
+
+    if (count == 0) {
+        return 0;
+    }
+
+    qsort(leaves, count, sizeof(*leaves), mds_leaf_cmp);
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (kept == 0 || mds_leaf_cmp(&leaves[kept - 1], &leaves[i]) != 0) {
+            leaves[kept++] = leaves[i];
+        }
+    }
+
+    buffer->len = kept * sizeof(*leaves);
+    return kept;
+}
+
+/* The file that is made, in memory. */
+typedef struct {
+    uint8_t      *bytes;
+    uint64_t      count; /* of leaves so far */
+    uint64_t      same;  /* the first so many are those of the old tree */
+    mds_sha256_t *digests;
+    mds_sha256_t *hashes; /* behind the room for all digests */
+} mds_tree_draft_t;
+
+/* Appends a leaf; is_old tells whether it is one of the old tree's. */
+static void
+mds_tree_draft_add(mds_tree_draft_t *draft, const mds_sha256_t *digest,
+                   const mds_sha256_t *hash, bool is_same)
+{
+    draft->digests[draft->count] = *digest;
+    draft->hashes[draft->count] = *hash;
+    draft->same += is_same && draft->same == draft->count ? 1 : 0;
+    draft->count++;
+}
+
+/* Merges the leaves of the old tree with those that are added, and leaves out
+ * those that are removed. All three are sorted. */
+static void
+mds_tree_draft_merge(mds_tree_draft_t *draft, const mds_tree_t *old,
+                     const mds_buffer_t *removed, const mds_buffer_t *added)
+{
+    const mds_leaf_t   *r = (const mds_leaf_t *) removed->data;
+    const mds_leaf_t   *a = (const mds_leaf_t *) added->data;
+    const mds_leaf_t   *r_end = r + removed->len / sizeof(*r);
+    const mds_leaf_t   *a_end = a + added->len / sizeof(*a);
+    uint64_t            count = old == NULL ? 0 : mds_tree_count(old);
+    const mds_sha256_t *hashes = old == NULL ? NULL : mds_tree_levels(old);
+
+    for (uint64_t i = 0; i < count; i++) {
+        const mds_sha256_t *digest = mds_tree_digest(old, i);
+        int                 order = -1;
+
+        while (a < a_end
+               && (order = memcmp(&a->digest, digest, sizeof(*digest))) < 0) {
+            mds_tree_draft_add(draft, &a->digest, &a->hash, false);
+            a++;
+        }
+
+        while (r < r_end && memcmp(&r->digest, digest, sizeof(*digest)) < 0) {
+            r++;
+        }
+
+        if (a < a_end && order == 0) {
+            mds_tree_draft_add(draft, digest, &hashes[i], draft->same == i);
+            a++;
+
+        } else if (r == r_end || !mds_sha256_eq(&r->digest, digest)) {
+            mds_tree_draft_add(draft, digest, &hashes[i], draft->same == i);
+        }
+    }
+
+    for (; a < a_end; a++) {
+        mds_tree_draft_add(draft, &a->digest, &a->hash, false);
+    }
+}
+
+/* Allocates room for at most max leaves. The hashes have their place behind the
+ * digests once their number is known. */
+static mds_status_t
+mds_tree_draft_init(mds_tree_draft_t *draft, uint64_t max, mds_error_t *err)
+{
+    if (max > MDS_MERKLE_LEAVES_MAX) {
+        return mds_fail(err, MDS_NO_SPACE, "the app has too many manifests");
+    }
+
+    *draft = (mds_tree_draft_t){ .bytes = calloc(1, mds_tree_bytes(max)),
+                                 .hashes
+                                 = malloc((max + 1) * sizeof(mds_sha256_t)) };
+
+    if (draft->bytes == NULL || draft->hashes == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    draft->digests
+        = (mds_sha256_t *) (draft->bytes + sizeof(mds_tree_header_t));
+
+    return MDS_OK;
+}
+
+/* Writes header and levels. */
+static void
+mds_tree_draft_finish(mds_tree_draft_t *draft, const mds_tree_t *old)
+{
+    mds_tree_header_t *header = (mds_tree_header_t *) draft->bytes;
+    mds_sha256_t      *levels = draft->digests + draft->count;
+
+    memcpy(header->tag, MDS_TREE_TAG, sizeof(header->tag));
+    mds_store_be64(header->count, draft->count);
+    memcpy(levels, draft->hashes, draft->count * sizeof(*levels));
+    mds_merkle_fill(levels, draft->count,
+                    old == NULL ? NULL : mds_tree_levels(old),
+                    old == NULL ? 0 : mds_tree_count(old), draft->same);
+}
+
+/* Writes the file under the name of its root. */
+static mds_status_t
+mds_tree_draft_write(const mds_tree_draft_t *draft, const char *depot,
+                     const mds_sha256_t *root, mds_error_t *err, bool *created)
+{
+    mds_path_t   dir, path;
+    mds_status_t status = mds_path(&dir, err, "%s/" MDS_TREES, depot);
+
+    if (status == MDS_OK) {
+        status = mds_dir_make(dir.text, 0755, err);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_tree_path(depot, root, err, &path);
+    }
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (access(path.text, F_OK) == 0) {
+        *created = false;
+        return MDS_OK;
+    }
+
+    status = mds_file_write(path.text, 0444, draft->bytes,
+                            mds_tree_bytes(draft->count), err);
+    *created = status == MDS_OK;
+
+    return status;
+}
+
+mds_status_t
+mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
+              mds_buffer_t *added, mds_error_t *err, mds_sha256_t *root,
+              uint64_t *count, bool *created)
+{
+    mds_tree_draft_t draft = { 0 };
+    bool             is_new = false;
+    mds_sha256_t     made;
+    mds_status_t     status;
+
+    if (mds_buffer_failed(removed) || mds_buffer_failed(added)) {
+        return mds_fail_memory(err);
+    }
+
+    (void) mds_leaves_sort(removed);
+
+    status = mds_tree_draft_init(&draft,
+                                 mds_leaves_sort(added)
+                                     + (old == NULL ? 0 : mds_tree_count(old)),
+                                 err);
+
+    if (status == MDS_OK) {
+        mds_tree_draft_merge(&draft, old, removed, added);
+        mds_tree_draft_finish(&draft, old);
+        made = *mds_merkle_root(draft.digests + draft.count, draft.count);
+        status = mds_tree_draft_write(&draft, depot, &made, err, &is_new);
+    }
+
+    if (status == MDS_OK) {
+        *root = made;
+        *count = draft.count;
+        *created = is_new;
+    }
+
+    free(draft.hashes);
+    free(draft.bytes);
+
+    return status;
+}
