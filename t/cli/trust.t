@@ -131,7 +131,7 @@ $d->refuses(qr/exists/, qw(trust init), $file, keys_of('--root-key', 'anna'),
     qw(--threshold 1), @roles);
 $d->misused(qr/--expires .* is over/, qw(trust edit), $file, qw(--expires
     2001-01-01T00:00:00Z));
-$d->misused(qr/--expires must be a time/, qw(trust edit), $file, qw(--expires soon));
+$d->misused(qr/--expires "soon": must be a time/, qw(trust edit), $file, qw(--expires soon));
 ok !-e $other, 'no file is left';
 
 # Two ids of one key are one person.
