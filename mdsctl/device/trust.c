@@ -16,6 +16,8 @@ advise(mdsctl_check_t *c, const char *advice)
 {
     mds_error_t why = c->err;
 
+    c->unverified = true;
+
     return mds_fail(&c->err, why.status, "%.*s: %s", MDS_ERROR_BYTES - 100,
                     why.text, advice);
 }
