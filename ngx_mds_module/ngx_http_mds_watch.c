@@ -120,7 +120,9 @@ ngx_http_mds_watch_begin(const mds_snapshot_t *snapshot, void *data,
     status = ngx_http_mds_watcher_evaluate(watch->watcher, &watch->request,
                                            snapshot, watch->r->pool, err);
 
-    /* Without the state, the topic's next evaluation tells. */
+    /* Without the state, a later evaluation tells. */
+    watch->watcher->is_unknown = status == MDS_DENIED;
+
     return status == MDS_DENIED ? MDS_OK : status;
 }
 

@@ -72,6 +72,7 @@ struct ngx_http_mds_watcher_s {
     unsigned              is_due : 1;
     unsigned              is_waiting : 1; /* asked by "wait" */
     unsigned              is_blocked : 1; /* the client does not read */
+    unsigned              is_unknown : 1; /* the state could not be read */
     ngx_buf_t             buf;
     u_char                text[160]; /* of buf */
     mds_str_t             packed;    /* the attributes */
@@ -88,6 +89,12 @@ void ngx_http_mds_topic_add(ngx_http_mds_topic_t   *topic,
 
 /* Takes the watcher out; a topic without watchers is freed. */
 void ngx_http_mds_topic_remove(ngx_http_mds_watcher_t *watcher);
+
+/* Lets the watchers of the topic be evaluated. */
+void ngx_http_mds_topic_mark(ngx_http_mds_topic_t *topic);
+
+/* Lets the topic be marked after some time. */
+void ngx_http_mds_topic_postpone(ngx_http_mds_topic_t *topic);
 
 /* Evaluates a watcher's answer. Inside the fault guard. MDS_DENIED: the state
  * is needed, and cannot be read. */
@@ -112,6 +119,13 @@ void ngx_http_mds_watcher_notify(ngx_http_mds_watcher_t *watcher);
 
 /* Ends the request; the client comes back after a time. */
 void ngx_http_mds_watcher_end(ngx_http_mds_watcher_t *watcher);
+
+/* Returns NULL if memory runs out. */
+ngx_http_mds_watch_set_t *
+ngx_http_mds_watch_set_create(ngx_http_mds_depot_t *depot);
+
+/* Starts the timer of the set, if it does not run. */
+void ngx_http_mds_watch_set_start(ngx_http_mds_watch_set_t *set);
 
 /* Frees the set of a depot, at the exit of the worker. */
 void ngx_http_mds_watch_set_free(ngx_http_mds_watch_set_t *set);

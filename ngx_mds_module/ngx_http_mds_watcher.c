@@ -168,7 +168,7 @@ ngx_http_mds_watcher_block(ngx_http_mds_watcher_t *watcher)
     return ngx_handle_write_event(write, clcf->send_lowat);
 }
 
-static void
+static ngx_int_t
 ngx_http_mds_watcher_unblock(ngx_http_mds_watcher_t *watcher)
 {
     ngx_event_t *write = watcher->r->connection->write;
@@ -178,6 +178,9 @@ ngx_http_mds_watcher_unblock(ngx_http_mds_watcher_t *watcher)
     if (write->timer_set && !write->delayed) {
         ngx_del_timer(write);
     }
+
+    /* Where events are not edge-triggered, this one would come again. */
+    return ngx_handle_write_event(write, 0);
 }
 
 /* Handles that the connection can be written to. */
@@ -211,7 +214,11 @@ ngx_http_mds_watcher_on_write(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_mds_watcher_unblock(watcher);
+    if (ngx_http_mds_watcher_unblock(watcher) != NGX_OK) {
+        ngx_http_finalize_request(watcher->r, NGX_ERROR);
+        return;
+    }
+
     ngx_http_mds_watcher_run(watcher);
 }
 
@@ -233,6 +240,12 @@ ngx_http_mds_watcher_send(ngx_http_mds_watcher_t *watcher, u_char *end,
     b->flush = 1;
     b->last_buf = is_last ? 1 : 0;
     b->last_in_chain = b->last_buf;
+
+    /* The request may need some time to send the end; nothing follows it. */
+    if (is_last) {
+        ngx_http_mds_watcher_leave(watcher);
+        r->write_event_handler = ngx_http_request_empty_handler;
+    }
 
     rc = ngx_http_output_filter(r, &out);
 
@@ -359,6 +372,12 @@ ngx_http_mds_watcher_on_timer(ngx_event_t *event)
     ngx_http_mds_watcher_t *watcher = event->data;
     ngx_connection_t       *c = watcher->r->connection;
 
+    /* The client has gone, and the request goes on without it. */
+    if (watcher->r->post_action) {
+        ngx_http_mds_watcher_leave(watcher);
+        return;
+    }
+
     ngx_http_set_log_request(c->log, watcher->r);
     ngx_http_mds_watcher_run(watcher);
     ngx_http_run_posted_requests(c);
@@ -457,6 +476,10 @@ ngx_http_mds_watcher_send_header(ngx_http_request_t *r)
     r->headers_out.content_type_len = type.len;
     r->headers_out.content_type_lowcase = NULL;
     r->disable_not_modified = 1;
+
+    /* gzip would take 256 KB for each device. */
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
 
     /* A proxy that is nginx then sends each event at once. */
     return ngx_http_mds_add_header(r, mds_str("MDS-Serial"), &ctx->serial)

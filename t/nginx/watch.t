@@ -26,6 +26,10 @@ server {
     location = /few    { mds_watch; mds_watch_max 2; }
     location = /deaf   { mds_watch; mds_watch_ping 5ms; send_timeout 500ms; }
     location = /quiet  { mds_watch; mds_watch_ping 1h; }
+    location = /slow   { mds_watch; mds_watch_ping 1h; limit_rate 5; limit_rate_after 300; add_header Pad $arg_pad; }
+    location = /gzip   { mds_watch; gzip on; gzip_types *; gzip_min_length 0; }
+    location = /after  { mds_watch; post_action /status; }
+    location = /report { mds_report; }
     location = /status { mds_status; }
 }
 END
@@ -182,13 +186,35 @@ like(next_event($w1), qr/data:/, 'a window that opens is told to who is not in y
 is($t->get("/check?$HOME&device=w1")->status, 200, '... who is admitted');
 is($t->get("/check?$HOME&device=w2")->status, 204, '... once');
 
+# --- a halt
+
+my $halt = { failure_percent => 50, min_reports => 1 };
+$serial = apply('hurts', version => '5.0', priority => 1, audience => { all => JSON::PP::true }, halt => $halt);
+my ($h1) = stream("$HOME&device=h1");
+my ($h2) = stream("$HOME&device=h2&refuse=5.0");
+is($t->get("/check?$HOME&device=h3")->status, 200, 'a device is told to install');
+my $report = encode_json({ app => 'shop', device => 'h3', release => 'hurts', version => '5.0', event => 'crashed' });
+my $halted_at = time;
+is($t->raw("POST /report HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: "
+    . length($report) . "\r\n\r\n$report")->status, 204, '... and reports that it crashed');
+like(next_event($h1), qr/data:/, 'the release is halted, which another device is told');
+cmp_ok(time - $halted_at, '<', 1, '... within a second');
+ok(hears_nothing($h2), '... not one that refuses the version');
+$t->mdsctl('resume', 'shop', 'hurts');
+like(next_event($h1), qr/data:/, '... and that it goes on');
+pop @{ $document{releases} };
+apply();
+like(next_event($h1), qr/data:/, '... and that it is gone');
+$_->close for $h1, $h2;
+
 # --- configuration
 
+my ($w3) = stream("$HOME&device=w3");
 my ($dark) = stream('app=shop&kind=config&device=d');
 push @{ $document{releases} }, { id => 'dark', kind => 'config', name => 'dark', value => JSON::PP::true, audience => { all => JSON::PP::true } };
 apply();
 like(next_event($dark), qr/data:/, 'a value of the configuration that changes is told');
-ok(hears_nothing($w1), '... to nobody else');
+ok(hears_nothing($w3), '... to nobody else');
 
 # --- long poll
 
@@ -208,6 +234,28 @@ is($t->get("/watch?app=shop&serial=1&wait=300")->body, "{\"serial\":$serial}",
 my $begun = time;
 is($t->get("/watch?app=shop&serial=$serial&wait=1")->status, 204, 'without a change it ends with 204');
 cmp_ok(time - $begun, '>=', 0.99, '... after its time');
+
+# --- other directives of nginx
+
+my ($plain, $head) = watch('/gzip?app=shop', 'Accept-Encoding: gzip');
+unlike($head, qr/^Content-Encoding/mi, 'a stream is not compressed');
+my ($body) = watch('/watch?app=shop', 'Content-Length: 5');
+ok($body->syswrite('abcde') == 5 && hears_nothing($body), 'a request with a body watches');
+my $two = $t->connect;
+$two->syswrite("GET /watch?app=shop&wait=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+    . "GET /status?format=json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+like($t->rest_of($two)->{bytes}, qr/204 No Content.*200 OK/s, 'a pipelined request waits for the first');
+my ($after) = watch('/after?app=shop');
+$after->close;
+ok(hears_nothing($plain), 'post_action of a client that has gone does no harm');
+$_->close for $plain, $body;
+
+# --- many topics
+
+my @named = map { [ stream("app=shop&kind=config&name=n$_") ]->[0] } 1 .. 5;
+push @named, map { [ stream("app=app$_&kind=upgrade") ]->[0] } 1 .. 50;
+ok(hears_nothing($named[-1]), 'many apps are watched');
+$_->close for @named;
 
 # --- bad requests, and limits
 
@@ -232,7 +280,7 @@ is(() = $t->read('error.log') =~ /mds_watch_max/g, 1, '... with one line in the 
 
 # --- a client that goes
 
-$_->close for @devices, $alice, $bob, $other, $late, $known, $again, $w1, $dark;
+$_->close for @devices, $alice, $bob, $other, $late, $known, $again, $w1, $w3, $dark;
 ok($t->wait_for(sub { $count->() <= 2 }), 'who has closed is no longer counted');
 
 # --- a client that does not read
@@ -251,12 +299,15 @@ my ($stays) = stream('app=shop');
 my $kept = $t->connect;
 $kept->syswrite("GET /watch?app=shop&wait=300 HTTP/1.1\r\nHost: a\r\n\r\n");
 my ($quiet) = watch('/quiet?app=shop');
+# Of some of these, the rate lets only a part of the last bytes through.
+my @slow = map { [ watch('/slow?app=shop&pad=' . 'x' x (3 * $_)) ]->[0] } 1 .. 35;
 $begun = time;
 $t->reload;
 my $end = $t->rest_of($stays)->{bytes};
 like($end, qr{retry: \d+\n\n\z}, 'a reload ends a stream, which says when to come back');
 like($t->rest_of($kept)->{bytes}, qr/204 No Content/, 'a reload ends a long poll');
 ok(!$t->rest_of($quiet)->{hangs}, '... and a stream with no comments');
+is(scalar(grep { $t->rest_of($_)->{bytes} =~ /retry: \d+\n\n\z/ } @slow), @slow, '... one that is sent slowly, too');
 is($count->(), 0, '... and nobody is counted any more');
 my ($new) = stream('app=shop');
 apply('six', version => '5.0', audience => { all => JSON::PP::true });
