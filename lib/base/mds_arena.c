@@ -100,6 +100,18 @@ mds_arena_calloc(mds_arena_t *arena, size_t count, size_t size)
     return data;
 }
 
+static void *
+mds_arena_alloc(void *arena, size_t bytes)
+{
+    return mds_arena_calloc(arena, bytes, 1);
+}
+
+mds_alloc_t
+mds_arena_allocator(mds_arena_t *arena)
+{
+    return (mds_alloc_t){ mds_arena_alloc, arena };
+}
+
 mds_str_t
 mds_arena_str(mds_arena_t *arena, mds_str_t s)
 {

@@ -20,6 +20,9 @@ void mds_arena_free(mds_arena_t *arena);
 /* Returns zeroed memory, aligned for any type; not NULL if count is 0. */
 void *mds_arena_calloc(mds_arena_t *arena, size_t count, size_t size);
 
+/* Returns an allocator that takes memory from the arena. */
+mds_alloc_t mds_arena_allocator(mds_arena_t *arena);
+
 /* Copies a string; a zero byte follows it, which its length does not count. */
 mds_str_t mds_arena_str(mds_arena_t *arena, mds_str_t s);
 

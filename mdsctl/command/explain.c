@@ -79,12 +79,6 @@ print_decision(const mds_decision_t *decision, uint64_t serial)
            mds_reason_words(decision->reason));
 }
 
-static void *
-arena_alloc(void *arena, size_t bytes)
-{
-    return mds_arena_calloc(arena, bytes, 1);
-}
-
 static mds_status_t
 explain_settings(const mds_snapshot_t *snapshot, const mds_request_t *request,
                  const mds_alloc_t *alloc, mds_error_t *err)
@@ -149,7 +143,7 @@ explain(const mdsctl_t *ctl, const mds_snapshot_t *snapshot,
         const mds_request_t *request)
 {
     mds_arena_t *arena = mds_arena_new();
-    mds_alloc_t  alloc = { arena_alloc, arena };
+    mds_alloc_t  alloc = mds_arena_allocator(arena);
     mds_json_t  *json = NULL;
     mds_status_t status;
     mds_error_t  err;

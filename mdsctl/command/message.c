@@ -114,12 +114,6 @@ message_withdraw(mdsctl_t *ctl, int argc, char **argv)
 
 /* list: the user's, as an edge would say it. */
 
-static void *
-list_alloc(void *data, size_t bytes)
-{
-    return mds_arena_calloc(data, bytes, 1);
-}
-
 static mds_json_t *
 message_facts(const mds_listed_message_t *message)
 {
@@ -171,7 +165,7 @@ static int
 list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
         const mds_request_t *request, mds_arena_t *arena)
 {
-    mds_alloc_t        alloc = { list_alloc, arena };
+    mds_alloc_t        alloc = mds_arena_allocator(arena);
     mds_snapshot_t     snapshot = { .state = state };
     mds_message_list_t list;
     mds_error_t        err;

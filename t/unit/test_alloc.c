@@ -567,17 +567,11 @@ decide_in(const mds_snapshot_t *snapshot, mds_error_t *err)
     return status;
 }
 
-static void *
-from_arena(void *data, size_t bytes)
-{
-    return mds_arena_calloc(data, bytes, 1);
-}
-
 static mds_status_t
 settings_in(const mds_snapshot_t *snapshot, mds_error_t *err)
 {
     mds_arena_t       *arena = mds_arena_new();
-    mds_alloc_t        alloc = { from_arena, arena };
+    mds_alloc_t        alloc = mds_arena_allocator(arena);
     mds_request_t      request = { 0 };
     mds_settings_t     settings;
     mds_message_list_t list;
