@@ -18,8 +18,11 @@ my $t    = MDS->new(workers => 2);
 my $live = Live->new($t);
 $t->start($live->config);
 
+my $COMMANDS = 2000;    # at most, to have enough killed: a number, since a
+                        # loaded machine takes long for each
 my %seconds;    # that a command takes, by its name
 my %ends = (killed => 0);
+my $commands = 0;
 my @wrong;
 
 sub serial {
@@ -49,6 +52,7 @@ sub struck {
     waitpid $pid, 0;
     my $end = $? == 9 ? 'killed' : $? == 0 ? 'done' : 'failed';
     $ends{$end}++;
+    $commands++;
     $seconds{$name} = time - $begun if $end eq 'done';
 
     push @wrong, "@command: failed: " . $t->read('said') if $end eq 'failed';
@@ -67,7 +71,7 @@ $live->{runs} = \&struck;
 $live->watch;
 my $begun = time;
 $live->change while !@wrong && (time < $begun + $live->{seconds}
-    || time < $begun + $t->{patience}
+    || $commands < $COMMANDS
         && ($ends{killed} < 20 || ($ends{done} // 0) <= 3
             || $live->{watch}->progress->{serials} <= 3));
 
