@@ -87,10 +87,19 @@ static mds_status_t
 mds_signing_write_preview(mds_signing_t *s, mds_json_t *manifest,
                           mds_error_t *err, mds_str_t *body, char *signature)
 {
+    mds_sha256_t digest;
+    mds_status_t status;
+
     memset(signature, '-', MDS_SIGNATURE_BYTES);
     signature[MDS_SIGNATURE_BYTES] = '\0';
 
-    return mds_signing_write(s, manifest, s->serial, err, body);
+    /* Names the package's signature, as the change would. */
+    status = mds_manifest_digest(manifest, mds_str_of(s->signer.keyid), err,
+                                 &digest);
+
+    return status != MDS_OK
+               ? status
+               : mds_signing_write(s, manifest, s->serial, err, body);
 }
 
 static mds_status_t

@@ -186,6 +186,25 @@ is $said->{windows}[0]{places}, 3, '... of its places';
 is_deeply $d->asks('simulate', $log, $now)->{rows}, [], 'the document in force';
 like $d->does('simulate', $log, $now), qr/^nothing would change$/m, '... in words';
 
+# --- what a device is told, and what it is not
+
+{
+    my %doc = (%before, releases => [ map { {%$_} } @{ $before{releases} } ]);
+    $doc{releases}[0]{meta} = { prompt => 'force' };
+    my $rows = $d->asks('simulate', $log, $d->put('meta.json', $json->encode(\%doc)))->{rows};
+    is_deeply [ map { "$_->{release} $_->{test} $_->{to}{version}" } @$rows ],
+        [ 'official meta 1.0' ], 'another meta of the same version';
+    delete $doc{releases}[0]{meta};
+    $doc{releases}[0]{priority} = 9;
+    $rows = $d->asks('simulate', $log, $d->put('order.json', $json->encode(\%doc)))->{rows};
+    is_deeply [ sort keys %{ { map { ("$_->{release} $_->{test}" => 1) } @$rows } } ],
+        [ 'official order' ], 'another order';
+    delete $doc{releases}[0]{priority};
+    $doc{releases}[0]{id} = 'first';
+    is_deeply $d->asks('simulate', $log, $d->put('id.json', $json->encode(\%doc)))->{rows},
+        [], 'the id of a release without dice';
+}
+
 # --- text
 
 my $text = $d->does('simulate', $log, $next);
