@@ -1,7 +1,7 @@
 /*
  * Endpoints: the locations of mds_check, mds_config, mds_messages, mds_files,
- * mds_report, mds_watch, mds_trust, mds_explain and mds_status. All have one
- * content handler, which looks at the method.
+ * mds_report, mds_watch, mds_trust, mds_explain, mds_status and mds_codepush.
+ * All have one content handler, which looks at the method.
  */
 
 #ifndef NGX_HTTP_MDS_ENDPOINT_H
@@ -28,12 +28,13 @@ extern ngx_http_mds_endpoint_t ngx_http_mds_trust_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_explain_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_report_endpoint;
 extern ngx_http_mds_endpoint_t ngx_http_mds_status_endpoint;
+extern ngx_http_mds_endpoint_t ngx_http_mds_codepush_endpoint;
 
 /* Makes the location an endpoint; cmd->post is the endpoint. */
 char *ngx_http_mds_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Handles the directives "mds_files" and "mds_trust", whose location has to be
- * a prefix. */
+/* Handles the directives "mds_files", "mds_trust" and "mds_codepush", whose
+ * location has to be a prefix. */
 char *
 ngx_http_mds_prefix_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

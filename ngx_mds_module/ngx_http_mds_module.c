@@ -123,6 +123,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_explain_endpoint },
 
+    { ngx_string("mds_codepush"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_codepush_endpoint },
+
     { ngx_string("mds_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_status_endpoint },
