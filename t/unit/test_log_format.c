@@ -67,7 +67,8 @@ test_lines(void **state)
         const char *values;
     } cases[] = {
         { "combined",
-          "1.2.3.4 - - [27/Nov/2026:12:00:00 +0000] \"GET /check?a=1 HTTP/1.1\" "
+          "1.2.3.4 - - [27/Nov/2026:12:00:00 +0000] \"GET /check?a=1 "
+          "HTTP/1.1\" "
           "200 5 \"-\" \"okhttp/4\"",
           "GET /check?a=1 HTTP/1.1" },
         { "combined",
@@ -95,6 +96,8 @@ test_lines(void **state)
           "{\"m\":\"POST\",\"u\":\"/check\",\"s\":200,\"b\":\"{\\\"a\\\":"
           "\\\"\\\\\\\"\\u001f\\n\\\"}\"}",
           "POST|/check|{\"a\":\"\\\"\x1f\n\"}" },
+        { "escape=json '{\"b\":\"$request_body\"} $request_uri'",
+          "{\"b\":\"x\\\"} y\\\\\"} /check", "/check|x\"} y\\" },
         { "escape=json '{\"u\":\"$request_uri\"}'", "{\"u\":\"\\u0\"}",
           "bad escape" },
         { "escape=none '$request_uri'", "\\x41-", "\\x41-" },
