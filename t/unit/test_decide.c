@@ -229,6 +229,23 @@ test_fold(void **state)
                not_in, mds_nelems(not_in));
 }
 
+#define CPU_OR_NONE(value)                                                     \
+    ",\"rules\":[{\"attribute\":\"cpu\",\"op\":\"in\",\"values\":[\"" value    \
+    "\"],\"absent\":true}]"
+
+/* A device that does not name its processor may have both builds. */
+static void
+test_absent_delta(void **state)
+{
+    (void) state;
+    fixture_load(DOC("",
+                     PACKAGE("upgrade", "1.0", "f1", CPU_OR_NONE("arm")) ","
+                         PACKAGE("upgrade", "2.0", "f2", CPU_OR_NONE("x86")),
+                     RELEASE("r", "upgrade", "2.0", ALL)));
+    assert_string_equal(fixture_decide("app=a&kind=upgrade&version=1.0"),
+                        GETS " delta=f1>f2 from=1.0");
+}
+
 /* The longest value, of letters that grow. */
 static void
 test_fold_longest(void **state)
@@ -1308,6 +1325,7 @@ main(void)
         cmocka_unit_test(test_not_in),
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_absent_delta),
         cmocka_unit_test(test_fold),
         cmocka_unit_test(test_fold_longest),
         cmocka_unit_test(test_numbers),
