@@ -44,10 +44,12 @@ mds_leaves_sort(mds_buffer_t *buffer)
 /* The file that is made, in memory. */
 typedef struct {
     uint8_t      *bytes;
+    uint64_t      total; /* of leaves */
     uint64_t      count; /* of leaves so far */
     uint64_t      same;  /* the first so many are those of the old tree */
     mds_sha256_t *digests;
-    mds_sha256_t *hashes; /* behind the room for all digests */
+    mds_sha256_t *levels;
+    bool          overrun;
 } mds_tree_draft_t;
 
 /* Appends a leaf; is_old tells whether it is one of the old tree's. */
@@ -55,8 +57,13 @@ static void
 mds_tree_draft_add(mds_tree_draft_t *draft, const mds_sha256_t *digest,
                    const mds_sha256_t *hash, bool is_same)
 {
+    if (draft->count == draft->total) {
+        draft->overrun = true;
+        return;
+    }
+
     draft->digests[draft->count] = *digest;
-    draft->hashes[draft->count] = *hash;
+    draft->levels[draft->count] = *hash;
     draft->same += is_same && draft->same == draft->count ? 1 : 0;
     draft->count++;
 }
@@ -102,40 +109,74 @@ mds_tree_draft_merge(mds_tree_draft_t *draft, const mds_tree_t *old,
     }
 }
 
-/* Allocates room for at most max leaves. The hashes have their place behind the
- * digests once their number is known. */
-static mds_status_t
-mds_tree_draft_init(mds_tree_draft_t *draft, uint64_t max, mds_error_t *err)
+static bool
+mds_leaves_have(const mds_buffer_t *leaves, const mds_leaf_t *leaf)
 {
-    if (max > MDS_MERKLE_LEAVES_MAX) {
+    return leaves->len > 0
+           && bsearch(leaf, leaves->data, leaves->len / sizeof(*leaf),
+                      sizeof(*leaf), mds_leaf_cmp)
+                  != NULL;
+}
+
+static bool
+mds_tree_has(const mds_tree_t *tree, const mds_leaf_t *leaf)
+{
+    mds_proof_t proof;
+
+    return tree != NULL && mds_tree_prove(tree, &leaf->digest, &proof);
+}
+
+/* Counts the leaves that the tree will have. */
+static uint64_t
+mds_tree_count_merged(const mds_tree_t *old, const mds_buffer_t *removed,
+                      const mds_buffer_t *added)
+{
+    const mds_leaf_t *r = (const mds_leaf_t *) removed->data;
+    const mds_leaf_t *a = (const mds_leaf_t *) added->data;
+    uint64_t          count = old == NULL ? 0 : mds_tree_count(old);
+
+    for (size_t i = 0; i < added->len / sizeof(*a); i++) {
+        count += mds_tree_has(old, &a[i]) ? 0 : 1;
+    }
+
+    for (size_t i = 0; i < removed->len / sizeof(*r); i++) {
+        count -= mds_tree_has(old, &r[i]) && !mds_leaves_have(added, &r[i]) ? 1
+                                                                            : 0;
+    }
+
+    return count;
+}
+
+static mds_status_t
+mds_tree_draft_init(mds_tree_draft_t *draft, uint64_t total, mds_error_t *err)
+{
+    if (total > MDS_MERKLE_LEAVES_MAX) {
         return mds_fail(err, MDS_NO_SPACE, "the app has too many manifests");
     }
 
-    *draft = (mds_tree_draft_t){ .bytes = calloc(1, mds_tree_bytes(max)),
-                                 .hashes
-                                 = malloc((max + 1) * sizeof(mds_sha256_t)) };
+    *draft = (mds_tree_draft_t){ .bytes = malloc(mds_tree_bytes(total)),
+                                 .total = total };
 
-    if (draft->bytes == NULL || draft->hashes == NULL) {
+    if (draft->bytes == NULL) {
         return mds_fail_memory(err);
     }
 
     draft->digests
         = (mds_sha256_t *) (draft->bytes + sizeof(mds_tree_header_t));
+    draft->levels = draft->digests + total;
 
     return MDS_OK;
 }
 
-/* Writes header and levels. */
+/* Writes the header, and the levels above the leaves. */
 static void
 mds_tree_draft_finish(mds_tree_draft_t *draft, const mds_tree_t *old)
 {
     mds_tree_header_t *header = (mds_tree_header_t *) draft->bytes;
-    mds_sha256_t      *levels = draft->digests + draft->count;
 
-    memcpy(header->tag, MDS_TREE_TAG, sizeof(header->tag));
+    *header = (mds_tree_header_t){ .tag = MDS_TREE_TAG };
     mds_store_be64(header->count, draft->count);
-    memcpy(levels, draft->hashes, draft->count * sizeof(*levels));
-    mds_merkle_fill(levels, draft->count,
+    mds_merkle_fill(draft->levels, draft->count,
                     old == NULL ? NULL : mds_tree_levels(old),
                     old == NULL ? 0 : mds_tree_count(old), draft->same);
 }
@@ -187,16 +228,25 @@ mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
     }
 
     (void) mds_leaves_sort(removed);
+    (void) mds_leaves_sort(added);
 
-    status = mds_tree_draft_init(&draft,
-                                 mds_leaves_sort(added)
-                                     + (old == NULL ? 0 : mds_tree_count(old)),
-                                 err);
+    status
+        = mds_tree_draft_init(&draft,
+                              mds_tree_count_merged(old, removed, added), err);
 
     if (status == MDS_OK) {
         mds_tree_draft_merge(&draft, old, removed, added);
+    }
+
+    if (status == MDS_OK && (draft.overrun || draft.count != draft.total)) {
+        status = mds_fail(err, MDS_DAMAGED,
+                          "the tree of the app is not sorted: `mdsctl head`"
+                          " makes it anew");
+    }
+
+    if (status == MDS_OK) {
         mds_tree_draft_finish(&draft, old);
-        made = *mds_merkle_root(draft.digests + draft.count, draft.count);
+        made = *mds_merkle_root(draft.levels, draft.count);
         status = mds_tree_draft_write(&draft, depot, &made, err, &is_new);
     }
 
@@ -206,7 +256,6 @@ mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
         *created = is_new;
     }
 
-    free(draft.hashes);
     free(draft.bytes);
 
     return status;
