@@ -61,7 +61,7 @@ offers(':words import add remove show', 'list', '');
 offers(':words publish promote pause', 'help', 'p');
 offers(':words --platform --percent --priority', 'release', '--p');
 offers(':words --json', 'pause', '--j');
-offers(':words --depot --key --json', '--');
+offers(':words --depot --key --head-key --json', '--');
 offers(':words com.example.shop', 'pause', '');
 offers(':words a-3.1.0 home', 'pause', $app, '');
 offers(':words home', '--json', 'pause', $app, 'h');
