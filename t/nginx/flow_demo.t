@@ -52,6 +52,16 @@ sub check_story {
     my @got = $said =~ /^ +download +(\w+)/mg;
     is_deeply(\@got, [ ('delta') x 3, 'full' ], '... and got what');
 
+    like($said, qr/All ten phones were told, the last one (\d+) ms/,
+        '... a release is told to those that wait');
+    like($said, qr/eleventh phone.*HTTP\/1\.1 204 /s, '... and halts');
+    like($said, qr/\[warn\].*release perl-1\.2\.0 .*: 3 of 10 devices failed/,
+        '... as the log says');
+    like($said, qr/^ +halted .*: 3 of 10 devices failed\n.*7 installed, 0 failed, 3 crashed/m,
+        '... and status');
+    like($said, qr/^ +upgrade: install 1\.1\.0 -> install 1\.0\.0\n/m,
+        '... what another document would do is simulated');
+
     my $new = $t->read("$demo/perl-1.1.0.tar");
     cmp_ok(length $new, '>', 4e6, '... a package of several megabytes');
     is(scalar(grep { $t->read("$demo/$_.tar") eq $new }
