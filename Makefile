@@ -69,8 +69,8 @@ FUZZ_HELPERS  = $(BUILD)/obj/t/fuzz/file.o $(BUILD)/obj/t/fuzz/table.o \
 PRODUCT    = $(wildcard lib/*/*.[ch] mdsctl/*.[ch] mdsctl/*/*.[ch] ngx_mds_module/*.[ch])
 
 # These Debian packages are needed for the build, the demo, the tests, the tools
-# and the benchmarks. libnginx-mod-http-lua enables itself in the machine's nginx,
-# so only deps-bench installs it.
+# and the benchmarks. libnginx-mod-http-lua and -nchan enable themselves in the
+# machine's nginx, so only deps-bench installs them.
 BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
                  libssl-dev liblmdb-dev libjansson-dev libsodium-dev \
                  libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
@@ -79,7 +79,8 @@ TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
                  python3-cryptography prometheus chromium
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
-BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson
+BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson \
+                 libnginx-mod-nchan
 CLIENT_PACKAGES = $(TEST_PACKAGES) nodejs npm
 DEB_PACKAGES   = $(BUILD_PACKAGES) nginx debhelper po-debconf fakeroot lintian \
                  mmdebstrap man-db groff-base bash-completion zsh fish
