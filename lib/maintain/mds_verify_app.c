@@ -294,6 +294,12 @@ mds_verify_app(void *data, mds_str_t app, mds_error_t *err)
         mds_verify_report_error(run->v, where, err);
     }
 
+    /* Once memory was short, the journal reads nothing more. */
+    if (run->v->starved) {
+        mds_json_release(state);
+        return MDS_OK;
+    }
+
     serial = (uint64_t) mds_json_get_integer(state, "serial");
 
     if (serial == 0 || serial > mds_journal_get_serial(run->journal)) {

@@ -78,7 +78,8 @@ test_transitions(void **unused)
 
     for (size_t c = 0; c < mds_nelems(cases); c++) {
         for (size_t s = 0; s < mds_nelems(states); s++) {
-            mds_transition_t transition = { "r", cases[c].action };
+            mds_transition_t transition
+                = { .id = "r", .action = cases[c].action };
             const char      *to = cases[c].to[s];
             char             text[128];
             mds_json_t      *state, *release;
@@ -121,7 +122,7 @@ test_release(void **unused)
     mds_json_t *audience = parse("{\"all\":true}");
     mds_json_t *members = parse("{\"audience\":{\"all\":true},\"start\":null}");
     mds_release_edit_t edit = { "r", members };
-    mds_transition_t   unknown = { "q", "pause" };
+    mds_transition_t   unknown = { .id = "q", .action = "pause" };
 
     (void) unused;
     assert_int_equal(mds_edit_release(loader, release, state, &err), MDS_OK);
