@@ -200,8 +200,8 @@ case("a root that is signed as a head", roots=[
 def twin():
     body = json.loads(base64.b64decode(json.loads(root(2))["payload"]))
     body["keys"]["0123456789ABCDEF"] = b64(anna.bytes)
-    body["roles"]["root"]["keyids"].append("0123456789ABCDEF")
-    made = json.loads(envelope("root", body, anna))
+    body["roles"]["root"]["keyids"] = [anna.id, "0123456789ABCDEF"]
+    made = json.loads(envelope("root", body, anna, ben))
     made["signatures"].append({"keyid": "0123456789ABCDEF",
         "sig": made["signatures"][0]["sig"]})
     return compact(made)
