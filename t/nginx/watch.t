@@ -27,7 +27,7 @@ server {
     location = /deaf   { mds_watch; mds_watch_ping 5ms; send_timeout 500ms; }
     location = /quiet  { mds_watch; mds_watch_ping 1h; }
     location = /slow   { mds_watch; mds_watch_ping 1h; limit_rate 5; limit_rate_after 300; add_header Pad $arg_pad; }
-    location = /gzip   { mds_watch; gzip on; gzip_types *; gzip_min_length 0; }
+    location = /gzip   { mds_watch; gzip on; gzip_http_version 1.0; gzip_types *; gzip_min_length 0; }
     location = /after  { mds_watch; post_action /status; }
     location = /report { mds_report; }
     location = /status { mds_status; }
