@@ -10,9 +10,9 @@
 
 /* Sets "reports" of a release, and "halted" if reports have halted it, within a
  * transaction of the state. A release without reports has neither. */
-mds_status_t mdsctl_reports_set(mds_state_t *state, mds_str_t app,
-                                mds_json_t  *release,
-                                mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_reports_set(mds_state_t *state, mds_str_t app, mds_json_t *release,
+                   mds_error_t *err) MDS_MUST_CHECK;
 
 /* Prints the same as lines. */
 void mdsctl_reports_print(const mds_json_t *release);
