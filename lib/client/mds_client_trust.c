@@ -74,7 +74,7 @@ mds_client_trust_resume(mds_client_trust_t *trust, const char *what,
                         mds_error_t *err)
 {
     mds_envelope_t envelope = { 0 };
-    mds_root_t     root;
+    mds_root_t     root = { 0 };
     mds_status_t   status
         = mds_envelope_read(mds_json_get(trust->seen, "root"), MDS_ROOT_TYPE,
                             what, err, &envelope);

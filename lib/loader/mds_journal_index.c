@@ -273,7 +273,7 @@ mds_journal_check_index(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
     static const mds_part_type_t types[]
         = { MDS_PART_LIST, MDS_PART_PACKAGE, MDS_PART_RELEASE };
     mds_index_check_t check = { .journal = journal, .app = app };
-    uint64_t          entries;
+    uint64_t          entries = 0;
     mds_status_t      status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(types); i++) {

@@ -220,7 +220,7 @@ mds_simulation_read_batch(mds_simulation_t *s, mds_str_t body,
               : mds_batch_parse(body, fixed, s->batch, err, &batch);
 
     if (status != MDS_OK) {
-        return mds_simulation_check_valid(s, status, NULL, err);
+        return mds_simulation_check_valid(s, status, &request, err);
     }
 
     for (size_t i = 0; status == MDS_OK && i < mds_batch_count(batch); i++) {

@@ -250,7 +250,7 @@ test_absent_delta(void **state)
 static void
 test_fold_longest(void **state)
 {
-    char query[1024] = "brand=", rule[2048];
+    char query[320] = "brand=", rule[448];
 
     (void) state;
 
