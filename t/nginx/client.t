@@ -50,8 +50,11 @@ EOF_CONFIG
 # --- the commands, in one shell
 
 my (@commands, $script);
-while ($page =~ /^```\n(.*?)^```/msg) {
-    my ($block, $line) = ($1, 1 + (substr($page, 0, $-[0]) =~ tr/\n//));
+while ($page =~ /^```(\w*)\n(.*?)^```$/msg) {
+    my ($language, $block) = ($1, $2);
+    my $line = 1 + (substr($page, 0, $-[0]) =~ tr/\n//);
+
+    next if $language ne '';
 
     while ($block =~ /\G\$ (.*\n)((?:(?!\$ ).*\n)*)/g) {
         my ($command, $says) = ($1, $2);
@@ -78,7 +81,7 @@ for my $i (0 .. $#commands) {
 # --- the messages
 
 my ($list, $marks) = $page =~ /^```json\n(\{.*?)^```/msg;
-my ($python)       = $page =~ /^```python\n(.*?)^```/ms;
+my ($python)       = grep { /^def passes\(/m } $page =~ /^```python\n(.*?)^```/msg;
 
 my $edge = Edge->new(key => "$t->{dir}/test.key");
 $edge->answer('/mds/v1/check', { status => 204 });
