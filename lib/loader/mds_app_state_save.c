@@ -313,12 +313,38 @@ mds_save_count(const mds_save_t *save, const mds_json_t *after, const char *key)
     return had + (int64_t) mds_json_size(mds_app_state_get(after, key));
 }
 
+/*
+ * Returns the document without its parts, a new reference. An edit that saw
+ * none of a kind may have removed the member; the parts that it did not load go
+ * there nevertheless. NULL: no memory.
+ */
+static mds_json_t *
+mds_save_document(const mds_save_t *save, const mds_json_t *after)
+{
+    static const char *const keys[] = { "lists", "packages", "releases" };
+    mds_json_t *document = mds_save_empty(mds_json_get(after, "document"), keys,
+                                          mds_nelems(keys));
+
+    for (size_t i = 0; document != NULL && i < mds_nelems(keys); i++) {
+        if (mds_json_get(document, keys[i]) == NULL
+            && mds_save_count(save, after, keys[i]) > 0
+            && mds_json_set(document, keys[i],
+                            i == 0 ? mds_json_object_new()
+                                   : mds_json_array_new())
+                   != MDS_OK)
+        {
+            mds_json_release(document);
+            document = NULL;
+        }
+    }
+
+    return document;
+}
+
 /* Returns the head of a state, a new reference. NULL: no memory. */
 static mds_json_t *
 mds_save_head(const mds_save_t *save, const mds_json_t *after)
 {
-    static const char *const in_document[]
-        = { "lists", "packages", "releases" };
     static const char *const in_messages[] = { "items" };
     static const char *const in_state[] = { "external" };
     const mds_json_t        *messages = mds_json_get(after, "messages");
@@ -327,10 +353,7 @@ mds_save_head(const mds_save_t *save, const mds_json_t *after)
     mds_json_delete(head, "since");
     mds_json_delete(head, "config");
 
-    if (mds_json_set(head, "document",
-                     mds_save_empty(mds_json_get(after, "document"),
-                                    in_document, mds_nelems(in_document)))
-            != MDS_OK
+    if (mds_json_set(head, "document", mds_save_document(save, after)) != MDS_OK
         || (messages != NULL
             && mds_json_set(head, "messages",
                             mds_save_empty(messages, in_messages,

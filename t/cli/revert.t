@@ -282,6 +282,28 @@ SKIP: {
     cmp_ok $at, '>', 10, 'there are some';
 }
 
+# --- a list that no release names: what was not loaded for it stays
+
+{
+    my $e = Depot->new;
+    $e->put($_, "$_\n") for qw(file one two);
+    $e->put('document.json', JSON::PP->new->encode({ app => 'a',
+        lists => { l => { external => $true } },
+        packages => [ { kind => 'bundle', name => 'n', version => '1', file => 'file' } ],
+        releases => [ { id => 'r', kind => 'bundle', name => 'n', version => '1',
+            audience => { all => $true } } ] }));
+    $e->must('apply', "$e->{dir}/document.json");
+    $e->must(qw(list import a l), "$e->{dir}/one");
+    my ($before, $after);
+    $before = $e->asks('export', 'a');
+    $e->must(qw(list import a l), "$e->{dir}/two");
+    $e->must('revert', $e->serial);
+    $after = $e->asks('export', 'a');
+    delete $_->{serial} for $before, $after;
+    is_deeply $after, $before, 'a list of no release: undone, and the rest of the app is there';
+    $e->must('verify');
+}
+
 # --- what cannot be
 
 $d->refuses(qr/there is no change 9999 in the log; the last one is \d+/,
