@@ -118,7 +118,7 @@ if ($> == 0) {
 check_story($said);
 like(follow($said, 'Ask it:', 'All that was made'),
     qr/^HTTP.* 200 .*"version":"1\.1\.0".*install 1\.1\.0/s, '... it answers');
-like(follow($said, 'The same by hand', 'What came of it'),
+like(follow($said, 'The same by hand', 'A release that hurts'),
     qr/Signature and comment signature verified/, '... and by hand');
 
 # Again, where they can.
