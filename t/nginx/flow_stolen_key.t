@@ -67,8 +67,13 @@ sub releases {
         android --all --version), $version ]);
 }
 
-# The thief has what an edge has: a copy of the depot.
-sub copies { system('rm', '-rf', "$dir/thief") == 0 && system('cp', '-a', $t->depot_dir, "$dir/thief") == 0 or die }
+# The thief has what an edge has: a copy of the depot. His edge would notice only
+# within a second that its depot was replaced: new workers open it at once.
+sub copies {
+    system('rm', '-rf', "$dir/thief") == 0 or die;
+    system('cp', '-a', $t->depot_dir, "$dir/thief") == 0 or die;
+    $t->reload if $t->{pid};
+}
 
 $t->mdsctl('keygen', "$dir/ops");
 $t->mdsctl('init');
