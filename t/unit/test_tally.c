@@ -332,7 +332,7 @@ test_details(void **data)
 static void
 test_summary(void **data)
 {
-    static char    texts[400][8];
+    static char    texts[400][16];
     static uint8_t bytes[MDS_DETAILS_BYTES_MAX];
     uint64_t       counts[400] = { 0 }, all = 0;
     prng_t         prng;
