@@ -58,8 +58,8 @@ is($status, 0, 'make modules') or diag("$out$err");
 my %folders = map { m{/addon/(\w+)/} ? ($1 => 1) : () }
     glob "$t->{dir}/found/objs/addon/*/*.o";
 is_deeply [sort { $a cmp $b } keys %folders],
-    [qw(base catalog evaluate idset json lmdb metrics ngx_mds_module
-        overview registry request state)],
+    [qw(base catalog evaluate idset json lmdb merkle metrics
+        ngx_mds_module overview registry request state)],
     'it has these folders';
 my $symbols = `nm -u '$t->{dir}/found/objs/ngx_http_mds_module.so'`;
 like($symbols, qr/ mdb_get\b/, 'its undefined symbols are read');
