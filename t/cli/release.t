@@ -148,7 +148,7 @@ like $d->does(qw(promote a r --all)), qr/^no change/, 'again: no change';
         'not below it: not forced';
     is $one->decides(@app[0 .. 2])->{manifest}{meta}{prompt}, undef,
         'nothing installed: not forced';
-    like $one->does(qw(status a)), qr/force_below 1\.5/, 'status says so';
+    like $one->does(qw(status a)), qr/forced below 1\.5/, 'status says so';
     is_deeply $one->asks('verify')->{problems}, [], 'both manifests are signed';
 }
 
