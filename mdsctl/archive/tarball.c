@@ -24,13 +24,18 @@ struct mdsctl_tarball_s {
 static mds_status_t
 fail(const mdsctl_tarball_t *t, mds_error_t *err)
 {
-    int number = archive_errno(t->writer);
+    int         number = archive_errno(t->writer);
+    const char *words = archive_error_string(t->writer);
+
+    /* Where memory is short, libarchive may fail without a word. */
+    if (number <= 0 && words == NULL) {
+        return mds_fail_memory(err);
+    }
 
     /* The message of libarchive is only "Write error". */
     return mds_fail(err, number == ENOSPC ? MDS_NO_SPACE : MDS_IO,
                     "write the archive: %s",
-                    number > 0 ? strerror(number)
-                               : archive_error_string(t->writer));
+                    number > 0 ? strerror(number) : words);
 }
 
 mds_status_t
