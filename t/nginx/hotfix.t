@@ -109,7 +109,8 @@ is_deeply($m, {
     full => { path => 'files/' . sha256_hex($t->read('fix-1.patch')),
         sha256 => sha256_hex($t->read('fix-1.patch')),
         size => -s "$t->{dir}/fix-1.patch",
-        minisig => $m->{full}{minisig} } }, '... in these words');
+        minisig => $m->{full}{minisig} },
+    meta => { restart => $true } }, '... in these words');
 like($m->{full}{minisig}, qr/\A\Q$m->{full}{path}\E\.[0-9A-F]{16}\.minisig\z/,
     '... and its signature by this app\'s key');
 is($t->get("/mds/v1/$m->{full}{path}")->body, $t->read('fix-1.patch'),
