@@ -20,7 +20,8 @@ typedef struct {
     size_t              key_count;
 
     bool saved;               /* a restore: reports damage alone, not what an
-                               * older program has signed for the wrong app */
+                               * older program has signed for the wrong app, or
+                               * a generation in the format of its time */
     mds_progress_t *progress; /* bytes; may be NULL */
 
     /* Called for each problem: what it is about, within the depot, and text. */
@@ -41,6 +42,9 @@ typedef struct {
     uint64_t changes; /* in the log */
     uint64_t windows;
     uint64_t problems;
+
+    bool outdated; /* saved: the generation is of another format, which the next
+                    * change makes anew */
 
     mds_json_t *keys; /* {"KEYID": number of signatures}; a new reference */
 } mds_verify_result_t;

@@ -298,6 +298,12 @@ mds_verify_serial(mds_verify_t *v, const char *where, uint64_t serial,
             = mds_verify_app_trees(v, catalog, mds_time_now_ms(), where, err);
     }
 
+    /* The next change makes it anew from the journal, which is verified too. */
+    if (status == MDS_INCOMPATIBLE && v->options->saved) {
+        v->result.outdated = true;
+        return MDS_OK;
+    }
+
     /* An old one may have been removed meanwhile. */
     if (status != MDS_OK
         && (status != MDS_NOT_FOUND || !mds_verify_is_removed(v, serial)))

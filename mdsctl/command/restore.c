@@ -118,6 +118,12 @@ run(mdsctl_restore_t *r, const char *depot, const char *file, mds_error_t *err)
 static int
 print_result(const mdsctl_t *ctl, const mdsctl_restore_t *r)
 {
+    if (r->outdated) {
+        fputs("mdsctl: warning: the snapshot's generation is of another format"
+              " and not served: the next change by mdsctl makes it anew\n",
+              stderr);
+    }
+
     if (!ctl->json) {
         printf("%s: serial %" PRIu64 ", %" PRIu64 " files, %" PRIu64 " bytes\n",
                ctl->depot, r->serial, r->files, r->bytes);

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t                    bytes;
     uint64_t                    files;
     uint64_t                    problems;
+    bool                        outdated; /* of another format */
     bool                        journal, state, sums; /* seen */
     unsigned                    generations;          /* files, seen */
     uint64_t                    serial;

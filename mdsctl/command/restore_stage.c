@@ -107,6 +107,7 @@ mdsctl_restore_stage_verify(mdsctl_restore_t *r, mds_error_t *err)
 
     if (status == MDS_OK) {
         mds_json_release(result.keys);
+        r->outdated = result.outdated;
     }
 
     return status == MDS_OK && result.problems > 0

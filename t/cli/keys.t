@@ -178,7 +178,10 @@ sub older {
     my $o = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/init",
         key => "$d->{dir}/older-$key.key");
     $o->{depot} = "$d->{dir}/$name";
-    $o->must('restore', "$FindBin::Bin/older/depot.tar.zst");
+    my ($code, undef, $err) = $o->run('restore', "$FindBin::Bin/older/depot.tar.zst");
+    is $code, 0, "$name: a snapshot by an older program is restored" or diag $err;
+    is $err, "mdsctl: warning: the snapshot's generation is of another format and not"
+        . " served: the next change by mdsctl makes it anew\n", '... with a warning';
     return $o;
 }
 
@@ -211,8 +214,20 @@ like $found, qr{^journal, app com\.example\.one: $said}m,
         ->{manifest}{full}{sha256}), 'older: it verifies';
 }
 
-# Another key is refused, also by the first change.
+# Another key is refused, also by the first change, which makes the generation
+# anew and nothing else.
 $o = older('older-2', 'two');
+{
+    my $before = $o->tree;
+    my ($code, $out, $err) = $o->run(qw(pause com.example.one r2));
+    is "$code:$out", '1:', 'older: the first change is refused';
+    like $err, qr/\Amdsctl: [^\n]*is signed by key $ours\b[^\n]*\n\z/,
+        '... and says why';
+    is_deeply [ Depot::diff($before, $o->tree) ], ['/catalog/9.mdb'],
+        '... once it has made the generation anew';
+    is $o->decides('app=com.example.one', @shop)->{manifest}{full}{minisig},
+        undef, '... with the manifest of before';
+}
 $o->refuses(qr/is signed by key @{[keyid($older1)]}/,
     qw(pause com.example.one r2));
 
