@@ -265,7 +265,6 @@ mds_counters_sum(const mds_counter_zone_t *zone, const mds_alloc_t *alloc,
     ROW(RESPONSES, "responses")                                                \
     ROW(ERRORS, "errors")                                                      \
     ROW(FILES, "files")                                                        \
-    ROW(TRUST, "trust")                                                        \
     ROW(BYTES, "bytes")
 
 #define MDS_HISTORY_ID(id, name) MDS_HISTORY_##id,
