@@ -51,8 +51,12 @@ mds_events_field(mds_client_events_t *events, mds_str_t name, mds_str_t value)
         events->is_change = mds_str_eq(value, mds_str("change"));
 
     } else if (mds_str_eq(name, mds_str("id"))) {
-        if (value.len <= MDS_CLIENT_ID_MAX
-            && (value.len == 0 || memchr(value.data, 0, value.len) == NULL))
+        /* memcpy() and memchr() do not take a null pointer. */
+        if (value.len == 0) {
+            events->next_id_len = 0;
+
+        } else if (value.len <= MDS_CLIENT_ID_MAX
+                   && memchr(value.data, 0, value.len) == NULL)
         {
             memcpy(events->next_id, value.data, value.len);
             events->next_id_len = value.len;
