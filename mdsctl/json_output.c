@@ -44,8 +44,8 @@ mdsctl_json_begin(mdsctl_json_output_t *out, const char *key, char bracket)
     out->depth++;
 }
 
-/* Prints a text of several lines, indented. A line break is none of a string's:
- * there it is escaped. */
+/* Prints a text of several lines, indented. A line break is never part of a
+ * string: there it is escaped. */
 static void
 print_indented(const char *text, unsigned depth)
 {

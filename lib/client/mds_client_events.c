@@ -44,7 +44,7 @@ static void
 mds_events_field(mds_client_events_t *events, mds_str_t name, mds_str_t value)
 {
     if (mds_str_eq(name, mds_str("data"))) {
-        /* One empty line of data is none. */
+        /* A single empty line of data does not count. */
         events->has_data = events->has_data || value.len > 0;
 
     } else if (mds_str_eq(name, mds_str("event"))) {

@@ -52,7 +52,7 @@ mds_client_trust_take_head(mds_client_trust_t *trust, mds_str_t app,
                            mds_head_t *head) MDS_MUST_CHECK;
 
 /* Verifies that the manifest is in the tree of the head. MDS_CONFLICT: it is
- * not; MDS_INVALID: that is no proof. */
+ * not; MDS_INVALID: that is not a proof. */
 mds_status_t
 mds_client_trust_check_proof(const mds_head_t *head, mds_str_t manifest,
                              mds_str_t proof, mds_error_t *err) MDS_MUST_CHECK;

@@ -129,7 +129,7 @@ typedef struct {
     mds_new_app_t    new_app;
     const char      *command;  /* for the log: "pause a-3.2.0" */
     const char      *note;     /* for the log: why; NULL: none */
-    bool             applies;  /* applies a whole document: this is no step */
+    bool             applies;  /* applies a whole document; not a step */
     bool             reverts;  /* undoes a change: what was final is not */
     bool             dry_run;  /* lists the changes, and makes none */
     bool             rekeys;   /* the key may be another than the app's */

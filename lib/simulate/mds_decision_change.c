@@ -126,7 +126,7 @@ mds_cause_find(const mds_side_t *side, const mds_side_t *other,
     mds_failed_test_t     failed = { .test = NULL };
     mds_status_t          status;
 
-    /* A message is no release. */
+    /* A message is not a release. */
     if (decision->release.len == 0 || decision->reason == MDS_REASON_MESSAGE) {
         return MDS_OK;
     }

@@ -89,7 +89,7 @@ mds_log_format_read(const mds_log_format_t *format, mds_str_t text,
     return rest.len == 0;
 }
 
-/* Reads hexadecimal digits; -1: one is none. */
+/* Reads hexadecimal digits; -1: one of them is something else. */
 static int
 mds_log_hex(const char *digits, size_t count)
 {
@@ -109,7 +109,7 @@ mds_log_hex(const char *digits, size_t count)
 }
 
 /* Undoes one escape of a string of JSON; nginx writes \u00HH for control
- * characters alone. Returns its bytes; 0: it is none. */
+ * characters alone. Returns its bytes; 0: it is something else. */
 static size_t
 mds_log_unescape_json(mds_str_t rest, char *c)
 {

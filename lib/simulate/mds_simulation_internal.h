@@ -52,7 +52,7 @@ struct mds_simulation_s {
     uint64_t        lines;
     mds_bad_lines_t wrong;    /* lines that do not fit the format */
     mds_bad_lines_t refused;  /* checks that an edge answers with 400 */
-    uint64_t        others;   /* requests that are no checks */
+    uint64_t        others;   /* requests other than checks */
     uint64_t        foreign;  /* checks of other apps */
     uint64_t        bodiless; /* batches whose body is not in the log */
     uint64_t        requests; /* checks of the app */

@@ -65,7 +65,7 @@ fail_foreign(const mdsctl_archive_t *a, mds_error_t *err)
                     archive_error_string(a->tar));
 }
 
-/* Fails for a file that is no archive; its name says what it is. */
+/* Fails for a file that is not an archive; its name says what it is. */
 static mds_status_t
 fail_raw(const mdsctl_archive_t *a, mds_error_t *err)
 {

@@ -120,7 +120,7 @@ my %edges = (
         qr/more than|longer|exceeds|must have at most|too long|larger/ ],
     'an endless root' => [ { '/mds/v1/trust/root/2' => { body => '{"a":' . '[' x 400_000 } },
         qr/must have at most|level|expected|JSON|json/ ],
-    'a head that is none' => [ { '/mds/v1/trust/head' => { body => '[]' } },
+    'a head that is not one' => [ { '/mds/v1/trust/head' => { body => '[]' } },
         qr/payloadType/ ],
     'an error' => [ { '/mds/v1/trust/head' => { status => 503, body => '' } }, qr/answers 503/ ],
 );

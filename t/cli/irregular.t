@@ -100,7 +100,7 @@ for my $pattern (sort keys %needs) {
 
             like $code, $must ? qr/^1$/ : qr/^[01]$/, "$title: ends"
                 or diag $said;
-            # A snapshot leaves out what is no file of the registry, and says so.
+            # A snapshot leaves out what is not a file of the registry, and says so.
             my $notes = $command->[0] eq 'snapshot' && $pattern =~ /devices/;
 
             like $said, qr/\Q$name\E/, "$title: names it"

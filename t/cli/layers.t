@@ -124,7 +124,7 @@ $d->refuses(qr/1\.mdb/, qw(pause a r1));
 my ($code, $out) = $d->run('verify');
 like $out, qr/^catalog\/\d+\.mdb: .*1\.mdb.*No such file/m, 'missing: verify says so';
 
-# Another generation under its name is none.
+# Another generation under its name is refused.
 system('cp', "$dir/restored/catalog/" . $e->serial . '.mdb', $base) == 0 or die;
 $d->refuses(qr/1\.mdb/, qw(pause a r1));
 unlink $base;

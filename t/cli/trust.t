@@ -151,7 +151,7 @@ ok !-e $other, 'no file is left';
         $d->put_json('twins.json', $envelope));
 }
 
-# What is no root.
+# What is not a root.
 my %wrong = (
     'no JSON'    => [ '{', qr/root|json/ ],
     'other type' => [ '{"payload":"e30=","payloadType":"application/json","signatures":[]}',

@@ -127,7 +127,7 @@ is of_release('plain-2')->{halted}, undef, '9 ends: too few';
 devices('plain', 10, 'installed');
 is of_release('plain-2')->{halted}, undef, '2 of 10: too few failures';
 report('plain-2', 'plain-1', 'downloaded');
-is of_release('plain-2')->{halted}, undef, 'a download is no end';
+is of_release('plain-2')->{halted}, undef, 'a download does not end an installation';
 is check('plain', 'd1', version => 1), 'all install 2', '... it goes on';
 
 # --- the report that crosses the line

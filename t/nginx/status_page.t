@@ -136,7 +136,7 @@ SKIP: {
     $b->value('(() => { window.fetch = async () => new Response("<html>", { status: 502 });
         document.getElementById("explain").requestSubmit(); })()');
     ok($b->wait_for('/status 502/.test(document.querySelector("#answer .no").textContent)'),
-        '... and the status of an answer that is no JSON');
+        '... and the status of an answer that is not JSON');
 
     # An edge that takes its time.
     $b->open($url);

@@ -225,7 +225,7 @@ case("a path that is too short", proof=tree.proof(good, hashes=hashes[:-1]))
 case("an empty path", proof=tree.proof(good, hashes=[]))
 case("half a hash", proof=tree.proof(good, hashes=hashes[:-1] + [hashes[-1][:16]]))
 case("a path that does not end", proof=tree.proof(good, hashes=[sha256(b"")] * 40))
-case("a proof that is none", proof="yes")
+case("a proof that is not one", proof="yes")
 case("an empty tree", head=Tree().head(), proof=tree.proof(good, index=0, size=0, hashes=[]))
 
 print(json.dumps({"comment": "Made by make_vectors.py. Keys are public: never use them.",
