@@ -234,7 +234,8 @@ devices('watched', 1, ('installed') x 7, ('failed') x 2);
 check('watched', 'watched-10', version => 1);
 my $wakes = watching('kind=bundle&name=watched&device=w1&version=1');
 my $sleeps = watching('kind=bundle&name=free&device=w1&version=1');
-sleep 0.5;
+ok $t->wait_for(sub { ($t->get('/status?format=json')->json->{watchers} // 0) == 2 }),
+    'two devices watch';
 report('watched-2', 'watched-10', 'failed');
 $began = time;
 is $t->rest_of($wakes)->status, 200, 'a halt wakes a device that would get it';
