@@ -9,7 +9,7 @@
 # make test-clients   runs clients of other protocols, from the npm registry
 # make unit       runs the library's tests only; needs no nginx
 # make page       makes the C header of the page of mds_status
-# make lint       checks includes, formatting, cppcheck and clang-tidy
+# make lint       checks includes, links, formatting, cppcheck and clang-tidy
 # make asan       runs the tests under ASan and UBSan
 # make memcheck   runs the library's tests under valgrind
 # make fuzz       runs each fuzzer for FUZZ_SECONDS (60)
@@ -287,6 +287,7 @@ page:
 lint: deps-tools $(BUILD)/nginx/Makefile
 	t/lint/includes
 	t/lint/fold --check
+	t/lint/links
 	clang-format --dry-run -Werror $(PRODUCT)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib -Imdsctl \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \

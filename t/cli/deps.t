@@ -90,7 +90,7 @@ for my $target (qw(deps deps-demo deps-test deps-tools deps-bench)) {
 }
 
 # What an edge needs is what module and mdsctl are linked with.
-my ($needs) = Ctl::read_file("$root/docs/operations.md")
+my ($needs) = Ctl::read_file("$root/docs/install.md")
     =~ /^## Requirements of an edge\n(.*?)^## /ms;
 for my $file (qw(ngx_http_mds_module.so mdsctl)) {
     my @names = `objdump -p '$Ctl::build/$file'` =~ /NEEDED +(\S+)/g;

@@ -1,6 +1,6 @@
 # Runs the `sh` blocks of README and docs, page by page, on a simulated Debian
-# machine with nginx and two builds of an app; then checks that each message that
-# the operations page explains exists.
+# machine with nginx and two builds of an app; then checks that each message of the
+# error log that the documentation explains exists.
 
 use strict;
 use warnings;
@@ -93,16 +93,18 @@ END
     return $t;
 }
 
-# Returns the blocks of a page as one script that prints its position.
+# Returns the blocks of pages as one script that prints its position.
 sub script {
-    my ($t, $page) = @_;
-    my $dir  = $t->{dir};
-    my $text = $t->read("$MDS::ROOT/$page");
+    my ($t, @pages) = @_;
+    my $dir    = $t->{dir};
     my $script = "set -euo pipefail\n";
 
-    while ($text =~ /^```sh\n(.*?)^```/msg) {
-        my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
-        $script .= "echo '# $page:$line' >&2\n$1";
+    for my $page (@pages) {
+        my $text = $t->read("$MDS::ROOT/$page");
+        while ($text =~ /^```sh\n(.*?)^```/msg) {
+            my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+            $script .= "echo '# $page:$line' >&2\n$1";
+        }
     }
 
     $script =~ s{(?<![\w.])(/etc/(?:nginx|systemd)|/srv|/backup)\b}{$dir$1}g;
@@ -115,20 +117,22 @@ sub script {
     return $script;
 }
 
-# Runs a page, with nginx running before or not; returns the machine and the output.
+# Runs one page, or several of them on one machine, with nginx running before or not;
+# returns the machine and the output.
 sub follow {
-    my ($page, %is) = @_;
+    my ($pages, %is) = @_;
+    my @pages = ref $pages ? @$pages : $pages;
     my $t   = machine();
     my $dir = $t->{dir};
 
     $t->run({}, "$dir/bin/nginx") if $is{running} // 1;
 
-    $t->write('page.sh', script($t, $page));
+    $t->write('page.sh', script($t, @pages));
     my ($status, $out, $err) = $t->run({
         PATH => "$dir/bin:$dir/root/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         MDS_DEPOT => "$dir/mds", %{ $is{env} // {} },
     }, 'bash', '-c', "cd $dir/work && exec bash $dir/page.sh");
-    is($status, 0, "$page can be followed") or diag($out, $err);
+    is($status, 0, "@pages can be followed") or diag($out, $err);
     # Expected: reloading an nginx that does not run, and 429.
     unlike(join("\n", grep { !/invalid PID number ""|limiting requests/ }
         split /\n/, $t->read('log/error.log')),
@@ -164,16 +168,16 @@ end($t);
 
 SKIP: {
     skip 'no rsync', 3 if system('command -v rsync > /dev/null') != 0;
-    ($t, $out) = follow('docs/operations.md');
+    ($t, $out) = follow([ map { "docs/$_.md" } qw(install run secure recover monitor) ]);
     is(scalar(() = $out =~ /^serial \d+: install 3\.2\.0/mg), 2,
         '... the other edge decides as this one does');
     end($t);
 }
 
-# Each message of the error log that the operations page explains exists: it is
+# Each message of the error log that the monitor page explains exists: it is
 # provoked here, or a test of nginx looks for it, or the sources have it.
 {
-    my ($table) = MDS->read("$MDS::ROOT/docs/operations.md")
+    my ($table) = MDS->read("$MDS::ROOT/docs/monitor.md")
         =~ /^## Error log messages\n(.*?)^## /ms;
     my @lines = map { split /`, `/ } $table =~ /^\| `(.*?)` \|/mg;
     my $log = provoke();

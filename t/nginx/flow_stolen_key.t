@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Keys are lost and stolen, from start to end, by the commands of
-# docs/operations.md: a device with the first root built in goes on, a thief with
+# docs/secure.md: a device with the first root built in goes on, a thief with
 # an edge of his own and the stolen key gets nowhere, and no app is shipped.
 
 use strict;
@@ -17,7 +17,7 @@ my $dir = $t->dir;
 my $app = 'com.example.shop';
 
 # The commands of a section of the page.
-my $page = $t->read("$MDS::ROOT/docs/operations.md");
+my $page = $t->read("$MDS::ROOT/docs/secure.md");
 
 sub does {
     my ($section, $n) = @_;

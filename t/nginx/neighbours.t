@@ -93,7 +93,7 @@ is($t->get('/guarded')->status, 204, 'auth_request: a check that goes well');
 like($t->get("/ssi")->body, qr/\[.*"release":"r".*\]/s, 'SSI');
 
 # A page of another origin, by the configuration in the documentation.
-my ($browsers) = $t->read("$MDS::ROOT/docs/operations.md")
+my ($browsers) = $t->read("$MDS::ROOT/docs/run.md")
     =~ /^## Browsers\n.*?^```nginx\n(.*?)^```/ms or die 'no example';
 $browsers =~ s{/var/lib/mds}{%DEPOT%};
 $browsers =~ s{listen 8080}{listen %LISTEN%};

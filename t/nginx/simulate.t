@@ -1,4 +1,4 @@
-# The log format that docs/operations.md offers, written by a real nginx: `mdsctl
+# The log format that docs/run.md offers, written by a real nginx: `mdsctl
 # simulate` finds in it what devices have asked, batches and attributes that nginx sets
 # included, and decides as the edge has.
 
@@ -28,9 +28,9 @@ push @{ $doc{releases} }, { id => 'next', kind => 'upgrade', version => '2.0',
     audience => { lists => ['staff'] } };
 my $next = $t->document(\%doc);
 
-my ($format) = $t->read("$MDS::ROOT/docs/operations.md")
+my ($format) = $t->read("$MDS::ROOT/docs/run.md")
     =~ /^```nginx\n(log_format  mds_checks .*?;)\n/ms;
-ok $format, 'docs/operations.md has a format';
+ok $format, 'docs/run.md has a format';
 $format =~ s/\$remote_user/\$http_x_user/;
 
 $t->start(<<"EOC");
