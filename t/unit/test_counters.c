@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/mds_arena.h"
 #include "metrics/mds_counters.h"
 
 #define ZONE_BYTES ((size_t) MDS_COUNTERS_BYTES_MIN)
@@ -28,19 +29,18 @@ is_alive(int64_t pid)
     return false;
 }
 
-static void *
-heap_alloc(void *data, size_t bytes)
-{
-    (void) data;
-    return malloc(bytes);
-}
-
-static const mds_alloc_t heap = { heap_alloc, NULL };
+/* The memory of the sums of one test. */
+static mds_arena_t *arena;
+static mds_alloc_t  heap;
 
 static int
 set_up(void **state)
 {
     void *memory = aligned_alloc(64, ZONE_BYTES);
+
+    arena = mds_arena_new();
+    assert_non_null(arena);
+    heap = mds_arena_allocator(arena);
 
     memset(memory, 0, ZONE_BYTES);
     memset(alive, 0, sizeof(alive));
@@ -51,6 +51,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
+    mds_arena_free(arena);
     free(*state);
     return 0;
 }
@@ -58,10 +59,10 @@ tear_down(void **state)
 static mds_series_t *
 decision(mds_counter_slot_t *slot, const char *release, const char *action)
 {
-    mds_str_t fields[] = { mds_str("0"),          mds_str("app"),
-                           mds_str("upgrade"),    mds_str(""),
-                           mds_str_of(release),   mds_str_of(action),
-                           mds_str("all") };
+    mds_str_t fields[]
+        = { mds_str("0"),  mds_str("app"),      mds_str("upgrade"),
+            mds_str(""),   mds_str_of(release), mds_str_of(action),
+            mds_str("all") };
 
     return mds_counters_series(slot, MDS_SERIES_DECISION, fields,
                                mds_nelems(fields));
@@ -176,8 +177,9 @@ test_series(void **state)
 
     /* What has no room is not counted as a depot's. */
     for (size_t i = 0; i < totals.count; i++) {
-        if (mds_str_eq(totals.series[i].fields[totals.series[i].field_count - 1],
-                       mds_str("other")))
+        if (mds_str_eq(
+                totals.series[i].fields[totals.series[i].field_count - 1],
+                mds_str("other")))
         {
             assert_true(mds_str_eq(totals.series[i].fields[0], mds_str("15")));
         }
@@ -185,8 +187,7 @@ test_series(void **state)
     assert_ptr_equal(decision(slot, "r", "install"), series);
 
     /* The neighbour is as it was. */
-    assert_int_equal(
-        sum_of(zone, "release-7", "install"), 1);
+    assert_int_equal(sum_of(zone, "release-7", "install"), 1);
 }
 
 static void
@@ -230,8 +231,9 @@ test_depots(void **state)
     for (unsigned i = 2; i < 30; i++) {
         snprintf(path, sizeof(path), "/depot%u", i);
         assert_int_equal(mds_counters_add_depot(zone, mds_str_of(path)),
-                         i < MDS_COUNTERS_DEPOTS_MAX ? i
-                                                     : MDS_COUNTERS_DEPOT_OTHER);
+                         i < MDS_COUNTERS_DEPOTS_MAX
+                             ? i
+                             : MDS_COUNTERS_DEPOT_OTHER);
     }
 
     assert_string_equal(mds_counters_depot(zone, 14), "/depot14");
@@ -245,8 +247,8 @@ test_cache(void **state)
 {
     mds_series_cache_t       *cache = calloc(1, sizeof(*cache));
     mds_series_cache_entry_t *entry;
-    mds_counter_slot_t *slot = mds_counters_claim(*state, 1, is_alive);
-    char                record[8], release[8];
+    mds_counter_slot_t       *slot = mds_counters_claim(*state, 1, is_alive);
+    char                      record[8], release[8];
 
     entry = mds_series_cache_find(cache, 7, record, release, 1);
     assert_null(entry->series);
@@ -350,8 +352,8 @@ test_histories(void **state)
 {
     mds_counter_zone_t *zone = *state;
     mds_counter_slot_t *slot = mds_counters_claim(zone, 1, is_alive);
-    mds_str_t fields[] = { mds_str("0"), mds_str("app"), mds_str("upgrade"),
-                           mds_str(""), mds_null_str };
+    mds_str_t    fields[] = { mds_str("0"), mds_str("app"), mds_str("upgrade"),
+                              mds_str(""), mds_null_str };
     uint32_t     points[MDS_HISTORY_POINTS];
     mds_totals_t totals;
     char         name[32];
@@ -384,8 +386,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[]
-        = { TEST(test_slots), TEST(test_series), TEST(test_fixed),
-            TEST(test_depots), TEST(test_cache), TEST(test_history),
+        = { TEST(test_slots),  TEST(test_series),   TEST(test_fixed),
+            TEST(test_depots), TEST(test_cache),    TEST(test_history),
             TEST(test_charge), TEST(test_histories) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
