@@ -81,9 +81,15 @@ TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson \
                  libnginx-mod-nchan
-CLIENT_PACKAGES = $(TEST_PACKAGES) nodejs npm
+CLIENT_PACKAGES = $(filter-out chromium,$(TEST_PACKAGES)) \
+    $(call package_of,node,nodejs) $(call package_of,npm,npm) \
+    $(call package_of,chromium,chromium)
 DEB_PACKAGES   = $(BUILD_PACKAGES) nginx debhelper po-debconf fakeroot lintian \
                  mmdebstrap man-db groff-base bash-completion zsh fish
+
+# The package, unless its program is in PATH: a nodejs of another origin brings its
+# own npm, and conflicts with Debian's.
+package_of = $(if $(shell command -v $(1) 2> /dev/null),,$(2))
 
 .PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench \
         deps-deb install install-files uninstall man deb test-deb unit test \
@@ -213,9 +219,10 @@ prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
-# The clients are installed into $(BUILD)/clients; without npm or its registry,
-# their tests are skipped and say so.
+# The clients are installed into $(BUILD)/clients. Where the npm registry cannot be
+# reached, their tests are skipped and say so.
 test-clients: deps-clients
+	t/clients/install "$(ABS_BUILD)"
 	$(MAKE) prove PROVE=t/clients
 
 SANITIZE_OPTIONS = -fno-sanitize-recover=all -fno-omit-frame-pointer
