@@ -53,12 +53,10 @@ mds_merkle_fill_level(const mds_sha256_t *below, uint64_t count,
         memcpy(above, old, i * sizeof(*above));
     }
 
-    for (; i < count / 2; i++) {
-        mds_merkle_node(&below[2 * i], &below[2 * i + 1], &above[i]);
-    }
+    mds_merkle_nodes(&below[2 * i], count / 2 - i, &above[i]);
 
     if (count % 2 == 1) {
-        above[i] = below[count - 1];
+        above[count / 2] = below[count - 1];
     }
 }
 

@@ -29,6 +29,10 @@ void mds_merkle_leaf(mds_str_t entry, mds_sha256_t *hash);
 void mds_merkle_node(const mds_sha256_t *left, const mds_sha256_t *right,
                      mds_sha256_t *hash);
 
+/* Hashes `count` nodes, whose children lie one behind the other. */
+void mds_merkle_nodes(const mds_sha256_t *below, uint64_t count,
+                      mds_sha256_t *above);
+
 /* Returns the number of hashes in all levels; 1 for a tree without leaves. */
 uint64_t mds_merkle_size(uint64_t count);
 
