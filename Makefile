@@ -76,7 +76,7 @@ BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
                  libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
 DEMO_PACKAGES  = $(BUILD_PACKAGES) perl nginx curl zstd minisign
 TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
-                 python3-cryptography prometheus chromium
+                 python3 prometheus chromium
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson \

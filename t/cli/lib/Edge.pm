@@ -148,7 +148,7 @@ sub serve {
     }
 
     print $client "HTTP/1.1 $status Test\r\nConnection: close\r\n",
-        $status == 204 || $a->{hold} ? ()
+        $status == 204 || $a->{hold} || $headers{'Content-Length'} ? ()
             : 'Content-Length: ' . length($body) . "\r\n",
         'Content-Type: ', $a->{type} // 'application/octet-stream', "\r\n",
         map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n",

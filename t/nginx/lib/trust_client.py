@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A device that trusts a root, in another language: a judge of what mdsctl and
 the module make. It knows docs/client.md, RFC 9162 and DSSE, and uses Python's
-library with the package cryptography, and none of the code in lib/.
+library alone, and none of the code in lib/.
 
   trust_client.py proof ROOT.json HEAD.json MANIFEST 'PROOF'
       checks that a proof leads from the manifest to the head
@@ -9,6 +9,8 @@ library with the package cryptography, and none of the code in lib/.
       checks that each root may follow the one before it
   trust_client.py vectors FILE.json
       checks a file of vectors: each case is accepted or refused as it says
+  trust_client.py edge URL ROOT.json NOW NAME=VALUE...
+      asks an edge as a device does whose clock says NOW
 
 Prints "ok", or why it refuses.
 """
@@ -17,10 +19,15 @@ import base64
 import datetime
 import hashlib
 import json
+import os
 import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../data/trust"))
+import ed25519
 
 ROOT = "application/vnd.mds.root+json"
 HEAD = "application/vnd.mds.head+json"
@@ -55,11 +62,7 @@ def pae(kind, body):
 
 
 def verifies(key, kind, body, signature):
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, pae(kind, body))
-        return True
-    except (InvalidSignature, ValueError):
-        return False
+    return ed25519.verify(key, pae(kind, body), signature)
 
 
 def signers(envelope, kind, keys):
@@ -175,6 +178,50 @@ def check_case(case):
     check_request(case["request"], parse(manifest))
 
 
+BYTES_MAX = 256 * 1024
+SECONDS_MAX = 2
+
+
+def fetch(url, headers={}):
+    """Status, header lines and body of an answer; one that is too long or too
+    slow is refused."""
+    end = time.monotonic() + SECONDS_MAX
+    body = b""
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers),
+                                        timeout=SECONDS_MAX)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        while part := answer.read1(BYTES_MAX + 1 - len(body)):
+            body += part
+            demand(len(body) <= BYTES_MAX, "an answer is too long")
+            demand(time.monotonic() < end, "an answer is too slow")
+    return answer.status, answer.headers, body
+
+
+def check_edge(url, root, now, request):
+    root = read_root(root)[1]
+    while True:
+        status, _, text = fetch("%strust/root/%d" % (url, root["version"] + 1))
+        if status == 404:
+            break
+        demand(status == 200, "no root: %d" % status)
+        root = follow(root, text)
+    demand(time_of(root["expires"]) > now, "the root has expired")
+    query = urllib.parse.urlencode({"app": request["app"]})
+    status, _, text = fetch("%strust/head?%s" % (url, query))
+    demand(status == 200, "no head: %d" % status)
+    head = check_head(root, text, request["app"], now, 0)
+    status, headers, manifest = fetch("%scheck?%s" % (url, urllib.parse.urlencode(request)),
+                                      {"MDS-Want-Proof": "1"})
+    if status != 204:
+        demand(status == 200, "no manifest: %d" % status)
+        check_manifest(root, manifest, headers["MDS-Signature"])
+        check_proof(head, manifest, headers["MDS-Proof"])
+        check_request(request, parse(manifest))
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -202,6 +249,9 @@ def main(what, *args):
         root = read_root(read(args[0]))[1]
         for path in args[1:]:
             root = follow(root, read(path))
+    elif what == "edge":
+        request = dict(pair.split("=", 1) for pair in args[3:])
+        check_edge(args[0], read(args[1]), time_of(args[2]), request)
     else:
         check_vectors(args[0])
 
@@ -209,6 +259,6 @@ def main(what, *args):
 try:
     main(*sys.argv[1:])
     print("ok")
-except Refused as why:
-    print("refused: %s" % why)
+except (Refused, KeyError, ValueError, TypeError, OSError, AttributeError) as why:
+    print("refused: %s" % (str(why) or why.__class__.__name__))
     sys.exit(1)
