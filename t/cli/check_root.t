@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A device that trusts a root, before a hostile edge: each case of
-# t/data/trust/vectors.json, which has TUF's threats and the ways to get proofs,
+# docs/vectors/trust.json, which has TUF's threats and the ways to get proofs,
 # heads and roots wrong, is played against `mdsctl check --root`. A second client,
 # in Python, judges the same file.
 
@@ -23,7 +23,8 @@ $ENV{PYTHONDONTWRITEBYTECODE} = 1;
 
 my $JSON    = JSON::PP->new->utf8->canonical;
 my $data    = "$FindBin::Bin/../data/trust";
-my $vectors = $JSON->decode(Ctl::read_file("$data/vectors.json"));
+my $published = "$FindBin::Bin/../../docs/vectors/trust.json";
+my $vectors = $JSON->decode(Ctl::read_file($published));
 my $d       = Depot->new;
 my $dsse    = 'application/vnd.dsse.envelope.v1+json';
 my $root    = "$d->{dir}/ROOT.json";
@@ -101,6 +102,16 @@ for my $case (@{ $vectors->{cases} }) {
         like $err, qr/\Amdsctl: [^\n]+: keep what is installed, and (?:try another edge|tell the vendor)\n\z/,
             '... and says what to do';
     }
+}
+
+# The design names the cases of each threat.
+{
+    my %is_case = map { $_->{name} => 1 } @{ $vectors->{cases} };
+    my ($table) = Ctl::read_file("$FindBin::Bin/../../docs/design.md")
+        =~ /^\| threat \|.*\n\| ---.*\n((?:\|.*\n)+)/m;
+    my @named = map { /`([^`]+)`/g } map { (split / \| /)[-1] } split /\n/, $table;
+    cmp_ok scalar @named, '>=', 30, 'the design names cases';
+    is_deeply [ grep { !$is_case{$_} } @named ], [], '... that are there';
 }
 
 # --- what is remembered
@@ -197,9 +208,9 @@ $d->refuses(qr/payloadType/, 'check', 'http://127.0.0.1:1/', '--root',
 
 # --- the second client
 
-is python($client, 'vectors', "$data/vectors.json"), "ok\n",
+is python($client, 'vectors', $published), "ok\n",
     'the second client agrees';
-is python("$data/make_vectors.py"), Ctl::read_file("$data/vectors.json"),
+is python("$data/make_vectors.py"), Ctl::read_file($published),
     'the vectors are what their program makes';
 
 done_testing;

@@ -119,4 +119,29 @@ EOF_PYTHON
     is($out, "12 4 [8, 9]\n", 'Python: the same');
 }
 
+# --- the proof
+
+SKIP: {
+    skip 'no python3', 1 if system('command -v python3 > /dev/null') != 0;
+    my ($root_of) = grep { /^def root_of\(/m } $page =~ /^```python\n(.*?)^```/msg;
+    my ($index, $size, $path)
+        = $page =~ /^    MDS-Proof: index=(\d+), size=(\d+), path=:(\S+):$/m or die;
+    $t->write("$work/proof.py", <<"EOF_PYTHON");
+import base64, hashlib, json
+def sha256(data):
+    return hashlib.sha256(data).digest()
+$root_of
+path = base64.b64decode("$path")
+path = [path[i:i + 32] for i in range(0, len(path), 32)]
+manifest = open("$work/example", "rb").read()
+head = json.load(open("$work/head"))["manifests"]["sha256"]
+print(root_of(manifest, $index, $size, path).hex() == head,
+      [root_of(manifest, *wrong) for wrong in (
+          ($index, $size, path[:1]), ($index, $size, path + path), ($size, $size, path))],
+      root_of(manifest, $index - 1, $size, path).hex() == head)
+EOF_PYTHON
+    ($status, $out) = $t->run({}, 'python3', "$work/proof.py");
+    is($out, "True [None, None, None] False\n", 'Python: the proof of the page leads to its head');
+}
+
 $t->finish;

@@ -15,7 +15,7 @@
 #include "base/mds_time.h"
 #include "client/mds_client_trust.h"
 
-#define VECTORS "t/data/trust/vectors.json"
+#define VECTORS "docs/vectors/trust.json"
 #define VECTORS_BYTES_MAX (1024 * 1024)
 
 /* --- vectors */

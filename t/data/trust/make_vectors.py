@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes vectors.json: roots, heads, manifests and proofs, with the keys of the
+"""Makes docs/vectors/trust.json: roots, heads, manifests and proofs, with the keys of the
 names below, and for each case whether a device takes it. It shares no code with
-lib/. Usage: make_vectors.py > vectors.json
+lib/. Usage: make_vectors.py > docs/vectors/trust.json
 
 A case: `root` is built into the device; `roots` is what the edge gives for the
 versions after it, one after the other; `head`, `manifest`, `signature` and
@@ -217,6 +217,7 @@ hashes = path(index, tree.entries)
 case("no proof", proof="")
 case("a proof of another tree", proof=Tree(good, *others[6:12]).proof(good))
 case("a proof of a smaller tree", proof=old.proof(good))
+case("a proof of another size", proof=tree.proof(good, size=8))
 case("a proof of another index", proof=tree.proof(good, index=index ^ 1))
 case("an index behind the tree", proof=tree.proof(good, index=7))
 case("a path that is too long", proof=tree.proof(good, hashes=hashes + [sha256(b"")]))
