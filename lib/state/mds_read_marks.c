@@ -87,8 +87,7 @@ mds_run_cmp(const void *a, const void *b)
     return (ra->first > rb->first) - (ra->first < rb->first);
 }
 
-/* Sorts runs, joins those that touch, and cuts them to ids above the floor. */
-static size_t
+size_t
 mds_runs_tidy(mds_run_t *runs, size_t count, uint64_t floor)
 {
     size_t kept = 0;

@@ -5,6 +5,7 @@
  *   mds_window.h       the devices and users that windows have admitted
  *   mds_read_marks.h   the messages that users have read and deleted
  *   mds_tally.h        what devices have reported of releases
+ *   mds_fleet.h        the database that the edge shares with others
  *
  * The registry of devices (registry/mds_registry.h) is separate: damage to it
  * does not affect windows and marks.
@@ -18,6 +19,7 @@
 
 #include "base/mds_file.h"
 #include "base/mds_halt.h"
+#include "fleet/mds_agent_frame.h"
 
 typedef struct mds_state_s mds_state_t;
 
@@ -27,7 +29,9 @@ typedef struct {
     mds_str_t id;
     uint64_t  limit;    /* of the window, as the catalog has it now */
     int64_t   until_ms; /* admits nobody at or after this */
-    bool      admitted; /* out: it is in the window, now or already before */
+    unsigned  verdict;  /* mds_verdict_t of the fleet; 0: it was not asked. Out:
+                         * MDS_VERDICT_UNKNOWN if it should have been */
+    bool admitted;      /* out: it is in the window, now or already before */
 } mds_admission_t;
 
 /* A run of ids, from first to last inclusive. */
@@ -60,19 +64,45 @@ typedef struct {
     uint64_t failures; /* so many failures among them */
 } mds_report_t;
 
+/* An entry of the feed, which follows the one numbered `after`. */
+typedef struct {
+    uint64_t  after;
+    uint64_t  number; /* `after` itself: there is no entry, only `last` */
+    uint64_t  last;   /* number of the feed's latest entry */
+    unsigned  type;   /* mds_entry_type_t */
+    mds_str_t bytes;  /* mds_fleet_entry_encode() */
+} mds_feed_entry_t;
+
+typedef struct {
+    mds_entry_type_t type;
+    mds_str_t        bytes; /* mds_fleet_entry_encode() */
+} mds_outbox_entry_t;
+
 typedef enum {
     MDS_WRITE_ADMISSION,
     MDS_WRITE_READ_MARK,
-    MDS_WRITE_REPORT
+    MDS_WRITE_REPORT,
+    MDS_WRITE_JOIN,       /* share a database from now on. MDS_CONFLICT: the
+                           * edge shares another one */
+    MDS_WRITE_FEED_ENTRY, /* apply it, if it was not yet. MDS_CONFLICT: those
+                           * before it were not applied */
+    MDS_WRITE_OUTBOX,     /* add an entry, or drop it for want of room */
+    MDS_WRITE_OUTBOX_ACK  /* delete the entries through a number */
 } mds_write_type_t;
 
 typedef struct {
     mds_write_type_t type;
-    mds_status_t     status; /* out: its own record is damaged, or MDS_OK */
+    mds_status_t     status; /* out: its own record is damaged, or its type says
+                              * so, or MDS_OK */
     union {
         mds_admission_t admission;
         mds_read_mark_t read_mark;
         mds_report_t    report;
+
+        uint8_t            join[MDS_FLEET_BYTES];
+        mds_feed_entry_t   feed_entry;
+        mds_outbox_entry_t outbox;
+        uint64_t           outbox_through;
     };
 } mds_write_t;
 

@@ -6,6 +6,8 @@
 #ifndef MDS_STATE_INTERNAL_H
 #define MDS_STATE_INTERNAL_H
 
+#include "state/mds_fleet.h"
+#include "state/mds_read_marks.h"
 #include "state/mds_state.h"
 #include "state/mds_state_env.h"
 #include "state/mds_tally.h"
@@ -26,6 +28,10 @@ struct mds_state_s {
     mds_state_env_t env;
     uint64_t        limit_bytes; /* 0: none */
     bool            dropped; /* the registry of an older depot was removed */
+
+    /* Of the writing thread, within a transaction. */
+    mds_fleet_t fleet;
+    bool        fleet_changed;
 };
 
 /* Reads a window's record. A window that has admitted nobody has none, and is
@@ -35,9 +41,9 @@ mds_status_t mds_window_get(mds_lmdb_t *lmdb, mds_str_t key, mds_error_t *err,
 
 /* Make a write within a write transaction. *changed is set to true if there is
  * something to commit. */
-mds_status_t
-mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
-                 mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+mds_status_t mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission,
+                              bool shared, int64_t now_ms, mds_error_t *err,
+                              bool *changed) MDS_MUST_CHECK;
 mds_status_t
 mds_read_marks_merge(mds_lmdb_t *lmdb, const mds_read_mark_t *mark,
                      mds_error_t *err, bool *changed) MDS_MUST_CHECK;
@@ -45,12 +51,64 @@ mds_status_t
 mds_tally_add(mds_lmdb_t *lmdb, mds_report_t *report, int64_t now_ms,
               mds_error_t *err, bool *changed) MDS_MUST_CHECK;
 
+/* Apply an entry of the feed to windows and tallies. */
+mds_status_t
+mds_window_apply_admission(mds_lmdb_t                  *lmdb,
+                           const mds_entry_admission_t *admission,
+                           mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+mds_status_t
+mds_window_apply_full(mds_lmdb_t *lmdb, const mds_entry_window_full_t *full,
+                      mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+mds_status_t
+mds_tally_apply_halt(mds_lmdb_t *lmdb, const mds_entry_halt_t *halt,
+                     mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+mds_status_t
+mds_tally_apply_resume(mds_lmdb_t *lmdb, const mds_entry_resume_t *resume,
+                       mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+
+/* Load and save what the state remembers of the fleet, at the beginning and at
+ * the end of a write transaction. */
+mds_status_t
+     mds_fleet_load(mds_state_t *state, mds_error_t *err) MDS_MUST_CHECK;
+void mds_fleet_save(mds_state_t *state);
+
+/* Make a write of the fleet within a write transaction. */
+mds_status_t
+mds_fleet_join(mds_state_t *state, const uint8_t id[MDS_FLEET_BYTES],
+               mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_feed_apply(mds_state_t *state, const mds_feed_entry_t *entry,
+                            mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+
+/* Add to the outbox of an edge that shares, or drop for want of room. */
+mds_status_t mds_outbox_add(mds_state_t *state, mds_entry_type_t type,
+                            mds_str_t bytes, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_outbox_add_mark(mds_state_t *state, const mds_read_mark_t *mark,
+                    mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mds_outbox_add_report(mds_state_t *state, const mds_report_t *report,
+                      int64_t now_ms, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Deletes up to MDS_OUTBOX_STEP entries through the number. *more: there may be
+ * others. */
+mds_status_t mds_outbox_delete(mds_state_t *state, uint64_t through,
+                               mds_error_t *err, bool *more) MDS_MUST_CHECK;
+
+/* Sorts runs, joins those that touch, and cuts them to ids above the floor.
+ * Returns how many are left. */
+size_t mds_runs_tidy(mds_run_t *runs, size_t count, uint64_t floor);
+
 /* Read and write a tally within a transaction. One that does not exist is all
  * zeros. */
 mds_status_t mds_tally_get(mds_lmdb_t *lmdb, mds_str_t release,
                            mds_error_t *err, mds_tally_t *tally) MDS_MUST_CHECK;
 void
 mds_tally_put(mds_lmdb_t *lmdb, mds_str_t release, const mds_tally_t *tally);
+
+/* The outbox's keys in the table of stale numbers begin with this number. */
+#define MDS_OUTBOX_PREFIX UINT32_MAX
+#define MDS_OUTBOX_KEY_BYTES 12
+#define MDS_OUTBOX_STEP 1024 /* entries that one transaction deletes */
 
 /* Gives the tally the next number, and leaves its old one to the stale ones. */
 mds_status_t mds_tally_renumber(mds_lmdb_t *lmdb, mds_tally_t *tally,

@@ -130,7 +130,10 @@ mds_stale_find(mds_lmdb_t *lmdb, uint8_t number[4])
     mds_str_t key, value;
     bool      found = false;
 
-    while (!found && mds_lmdb_next(cursor, &key, &value)) {
+    /* The outbox lies behind them. */
+    while (!found && mds_lmdb_next(cursor, &key, &value)
+           && key.len != MDS_OUTBOX_KEY_BYTES)
+    {
         if (key.len == 4) {
             memcpy(number, key.data, 4);
             found = true;
@@ -191,48 +194,6 @@ mds_state_sweep_reporters(mds_state_t *state, mds_error_t *err)
             status = mds_lmdb_status(lmdb, err);
             mds_lmdb_abort(lmdb);
         }
-    }
-
-    return status;
-}
-
-mds_status_t
-mds_state_resume(mds_state_t *state, mds_str_t release, int64_t now_ms,
-                 mds_error_t *err, bool *halted)
-{
-    mds_lmdb_t  *lmdb = state->env.writer;
-    mds_tally_t  tally;
-    mds_status_t status = mds_state_env_write(&state->env, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_tally_get(lmdb, release, err, &tally);
-
-    if (status != MDS_OK || !tally.halted) {
-        mds_lmdb_abort(lmdb);
-        *halted = status == MDS_OK ? false : *halted;
-        return status;
-    }
-
-    memset(tally.events, 0, sizeof(tally.events));
-    memset(tally.ends, 0, sizeof(tally.ends));
-    tally.halted = false;
-    tally.resumed_ms = now_ms;
-    status = mds_tally_renumber(lmdb, &tally, err);
-
-    if (status != MDS_OK) {
-        mds_lmdb_abort(lmdb);
-        return status;
-    }
-
-    mds_tally_put(lmdb, release, &tally);
-    mds_tally_count_halt(lmdb);
-    status = mds_lmdb_commit(lmdb, err);
-
-    if (status == MDS_OK) {
-        *halted = true;
     }
 
     return status;

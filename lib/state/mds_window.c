@@ -150,25 +150,37 @@ mds_admission_add(mds_lmdb_t *lmdb, const mds_admission_t *admission,
     return MDS_OK;
 }
 
+/* Looks up the window, and whether it has admitted the id. */
+static mds_status_t
+mds_admission_look(mds_lmdb_t *lmdb, const mds_admission_t *admission,
+                   mds_error_t *err, mds_window_t *window, bool *in)
+{
+    mds_status_t status = mds_window_get(lmdb, admission->window, err, window);
+
+    return status == MDS_OK ? mds_admission_find(lmdb, window->number,
+                                                 admission->id, err, in)
+                            : status;
+}
+
 mds_status_t
-mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
-                 mds_error_t *err, bool *changed)
+mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, bool shared,
+                 int64_t now_ms, mds_error_t *err, bool *changed)
 {
     mds_window_t window;
-    bool         in = false;
-    mds_status_t status = mds_window_get(lmdb, admission->window, err, &window);
-
-    if (status == MDS_OK) {
-        status
-            = mds_admission_find(lmdb, window.number, admission->id, err, &in);
-    }
+    bool         in = false, may;
+    mds_status_t status
+        = mds_admission_look(lmdb, admission, err, &window, &in);
 
     if (status != MDS_OK) {
         return status;
     }
 
-    if (!in && window.count < admission->limit && now_ms < admission->until_ms)
-    {
+    /* The fleet counts and looks at the clock where the edge shares. */
+    may = shared
+              ? admission->verdict == MDS_VERDICT_YES
+              : window.count < admission->limit && now_ms < admission->until_ms;
+
+    if (!in && may) {
         status = mds_admission_add(lmdb, admission, &window, now_ms, err);
         in = status == MDS_OK;
         *changed = *changed || in;
@@ -176,6 +188,49 @@ mds_window_admit(mds_lmdb_t *lmdb, mds_admission_t *admission, int64_t now_ms,
 
     if (status == MDS_OK) {
         admission->admitted = in;
+
+        if (shared && admission->verdict == 0) {
+            admission->verdict = MDS_VERDICT_UNKNOWN;
+        }
+    }
+
+    return status;
+}
+
+mds_status_t
+mds_window_apply_admission(mds_lmdb_t                  *lmdb,
+                           const mds_entry_admission_t *admission,
+                           mds_error_t *err, bool *changed)
+{
+    mds_admission_t added = { .window = admission->window,
+                              .id = admission->id,
+                              .limit = UINT64_MAX };
+    mds_window_t    window;
+    bool            in = false;
+    mds_status_t status = mds_admission_look(lmdb, &added, err, &window, &in);
+
+    if (status != MDS_OK || in) {
+        return status;
+    }
+
+    *changed = true;
+    return mds_admission_add(lmdb, &added, &window, admission->when_ms, err);
+}
+
+/* The edge has all admissions then, so that its own count closes the window;
+ * the entry says when that was. */
+mds_status_t
+mds_window_apply_full(mds_lmdb_t *lmdb, const mds_entry_window_full_t *full,
+                      mds_error_t *err, bool *changed)
+{
+    mds_window_t window;
+    mds_status_t status = mds_window_get(lmdb, full->window, err, &window);
+
+    if (status == MDS_OK && window.number != 0
+        && window.full_ms != full->when_ms) {
+        window.full_ms = full->when_ms;
+        mds_window_put(lmdb, full->window, &window);
+        *changed = true;
     }
 
     return status;

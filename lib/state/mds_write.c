@@ -9,20 +9,27 @@
 static size_t
 mds_write_views(mds_write_t *write, mds_str_t *views[2])
 {
-    if (write->type == MDS_WRITE_READ_MARK) {
+    switch (write->type) {
+    case MDS_WRITE_ADMISSION:
+        views[0] = &write->admission.window;
+        views[1] = &write->admission.id;
+        return 2;
+    case MDS_WRITE_READ_MARK:
         views[0] = &write->read_mark.user;
         return 1;
-    }
-
-    if (write->type == MDS_WRITE_REPORT) {
+    case MDS_WRITE_REPORT:
         views[0] = &write->report.release;
         views[1] = &write->report.detail;
         return 2;
+    case MDS_WRITE_FEED_ENTRY:
+        views[0] = &write->feed_entry.bytes;
+        return 1;
+    case MDS_WRITE_OUTBOX:
+        views[0] = &write->outbox.bytes;
+        return 1;
+    default:
+        return 0;
     }
-
-    views[0] = &write->admission.window;
-    views[1] = &write->admission.id;
-    return 2;
 }
 
 static size_t

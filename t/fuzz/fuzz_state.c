@@ -25,7 +25,7 @@ write_one(mds_write_t write, mds_write_t *done, bool *changed)
     *changed = false;
     *done = write;
     status = write.type == MDS_WRITE_ADMISSION
-                 ? mds_window_admit(fuzz_table(), &done->admission, NOW_MS,
+                 ? mds_window_admit(fuzz_table(), &done->admission, false, NOW_MS,
                                     &err, changed)
                  : mds_read_marks_merge(fuzz_table(), &write.read_mark, &err, changed);
 
