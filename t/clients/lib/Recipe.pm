@@ -3,7 +3,8 @@ package Recipe;
 # A recipe of docs/clients.md, run as it stands there: its publish commands in a
 # folder of files, and its configuration by a real nginx.
 #
-#   my $t = Recipe->new('electron-updater', files => { 'a' => 'bytes' });
+#   my $t = Recipe->new('electron-updater', files => { 'a' => 'bytes' },
+#       before => 'commands that make more files');
 
 use strict;
 use warnings;
@@ -17,10 +18,12 @@ our @ISA = ('MDS');
 sub new {
     my ($class, $section, %options) = @_;
     my $files = delete $options{files};
+    my $before = delete $options{before};
     my $t = MDS::new($class, %options);
 
     $t->depot;
     $t->write($_, $files->{$_}) for keys %$files;
+    $t->sh($before) if defined $before;
 
     my $page = $t->read("$MDS::ROOT/docs/clients.md");
     my ($text) = $page =~ /^## \Q$section\E\n(.*?)(?=^## |\z)/ms;
