@@ -330,7 +330,9 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         }
     }
 
-    status = mds_decide(snapshot, &e->request, e->now_ms, NULL, err, decision);
+    status = e->decide != NULL ? e->decide(e, snapshot, err, decision)
+                               : mds_decide(snapshot, &e->request, e->now_ms,
+                                            NULL, err, decision);
     if (status == MDS_DENIED) {
         ngx_http_mds_depot_log_state_error(e->depot, err);
         ngx_http_mds_fail_window(question);

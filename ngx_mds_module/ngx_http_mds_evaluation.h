@@ -44,6 +44,12 @@ struct ngx_http_mds_evaluation_s {
     ngx_uint_t               wants_proof;
     void                    *data; /* the caller's */
 
+    /* Decides the only question inside the fault guard; NULL: mds_decide()
+     * does. */
+    mds_status_t (*decide)(ngx_http_mds_evaluation_t *evaluation,
+                           const mds_snapshot_t *snapshot, mds_error_t *err,
+                           mds_decision_t *decision);
+
     /* Makes the request of the i-th question; NULL: there is only one. */
     mds_status_t (*next_request)(ngx_http_mds_evaluation_t *evaluation,
                                  size_t i, mds_request_t *request,

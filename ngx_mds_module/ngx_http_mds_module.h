@@ -94,9 +94,10 @@ typedef struct {
     ngx_str_t release;
     ngx_str_t version;
     ngx_str_t reason;
-    ngx_str_t serial;    /* also the value of MDS-Serial */
-    ngx_str_t manifest;  /* of a single decision, if it is kept */
-    ngx_str_t resources; /* of a batch, once they have been counted */
+    ngx_str_t serial;         /* also the value of MDS-Serial */
+    ngx_str_t manifest;       /* of a single decision, if it is kept */
+    ngx_str_t deployment_key; /* of a CodePush report's body */
+    ngx_str_t resources;      /* of a batch, once they have been counted */
 
     ngx_http_mds_body_reading_t *reading; /* of the body */
 

@@ -4,6 +4,7 @@
  * and headers, and not found before an endpoint has decided.
  */
 
+#include "ngx_http_mds_codepush.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_resource.h"
 
@@ -50,6 +51,9 @@ static ngx_http_variable_t ngx_http_mds_variables[] = {
 
     { ngx_string("mds_reason"), NULL, ngx_http_mds_variable,
       offsetof(ngx_http_mds_ctx_t, reason), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mds_deployment_key"), NULL,
+      ngx_http_mds_deployment_key_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mds_resources"), NULL, ngx_http_mds_resources_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -57,6 +57,10 @@ mds_eval_init(mds_eval_t *eval, const mds_snapshot_t *snapshot,
     memset(eval->list_matches, MDS_MATCH_UNKNOWN, sizeof(eval->list_matches));
     memset(eval->rule_matches, MDS_MATCH_UNKNOWN,
            rules < MDS_RULE_MATCHES_MAX ? rules : MDS_RULE_MATCHES_MAX);
+
+    if (request->any_app_version) {
+        mds_eval_allow_app_versions(eval);
+    }
 }
 
 bool

@@ -144,6 +144,9 @@ int mds_eval_version_cmp(const mds_eval_t *eval, mds_span_t key);
 /* Returns whether the request does not refuse the version. */
 bool mds_eval_accepts_version(mds_eval_t *eval, mds_span_t version_key);
 
+/* Lets all rules about app_version hold. */
+void mds_eval_allow_app_versions(mds_eval_t *eval);
+
 /* Returns whether all rules (REFS) hold. traced: the trace gets all of them. */
 bool mds_eval_rules(mds_eval_t *eval, mds_range_t rules, bool traced);
 

@@ -202,6 +202,33 @@ mds_rule_holds(mds_eval_t *eval, const mds_rule_record_t *rule)
     }
 }
 
+/* Returns whether the rule is about the version of the app. */
+static bool
+mds_rule_is_about_app_version(const mds_eval_t *eval, uint32_t i)
+{
+    const mds_rule_record_t *rule
+        = mds_record_item(eval->record, MDS_TABLE_RULES, i);
+    const mds_span_t *name
+        = mds_record_item(eval->record, MDS_TABLE_ATTRIBUTES, rule->attribute);
+
+    return mds_str_eq(mds_record_bytes(eval->record, *name),
+                      mds_str("app_version"));
+}
+
+/* Lets the rules about the version of the app hold, as far as results are
+ * cached; the others are looked at one by one. */
+void
+mds_eval_allow_app_versions(mds_eval_t *eval)
+{
+    uint32_t rules = eval->record->tables[MDS_TABLE_RULES].count;
+
+    for (uint32_t i = 0; i < rules && i < MDS_RULE_MATCHES_MAX; i++) {
+        if (mds_rule_is_about_app_version(eval, i)) {
+            eval->rule_matches[i] = MDS_MATCH_YES;
+        }
+    }
+}
+
 static MDS_NOINLINE bool
 mds_eval_rule_first(mds_eval_t *eval, uint32_t i)
 {
@@ -210,6 +237,9 @@ mds_eval_rule_first(mds_eval_t *eval, uint32_t i)
 
     if (i < MDS_RULE_MATCHES_MAX) {
         eval->rule_matches[i] = holds ? MDS_MATCH_YES : MDS_MATCH_NO;
+
+    } else if (eval->request->any_app_version) {
+        holds = holds || mds_rule_is_about_app_version(eval, i);
     }
 
     return holds;

@@ -6,6 +6,7 @@
 #include "request/mds_request.h"
 
 #include "base/mds_bounded_output.h"
+#include "base/mds_form.h"
 #include "base/mds_name.h"
 #include "base/mds_version.h"
 #include "base/mds_word.h"
@@ -330,43 +331,6 @@ mds_request_allow_override(mds_request_t *request)
     for (size_t i = 0; i < request->count; i++) {
         request->attributes[i].claimed = false;
     }
-}
-
-/* Decodes a form's text. False: a % without two digits, or no room. */
-static bool
-mds_form_decode(mds_str_t text, mds_bounded_output_t *room, mds_str_t *decoded)
-{
-    char *out = room->p;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c == '+') {
-            c = ' ';
-
-        } else if (c == '%') {
-            int high = i + 2 < text.len ? mds_hex_digit(text.data[i + 1]) : -1;
-            int low = i + 2 < text.len ? mds_hex_digit(text.data[i + 2]) : -1;
-
-            if (high < 0 || low < 0) {
-                return false;
-            }
-
-            c = (char) (high << 4 | low);
-            i += 2;
-        }
-
-        if (out == room->end) {
-            return false;
-        }
-
-        *out++ = c;
-    }
-
-    *decoded = (mds_str_t){ (size_t) (out - room->p), room->p };
-    room->p = out;
-
-    return true;
 }
 
 static MDS_COLD mds_status_t

@@ -56,6 +56,7 @@ typedef struct {
 typedef struct {
     size_t  count;
     bool    may_admit;             /* a window may admit the device */
+    bool    any_app_version;       /* rules about app_version hold */
     uint8_t known[MDS_ATTR_OTHER]; /* index in attributes plus 1, by id;
                                     * 0: absent */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];

@@ -43,6 +43,7 @@ MDSCTL_LAZY_3(libarchive, la_ssize_t, archive_read_data, ARCHIVE, void *,
 MDSCTL_LAZY_0(libarchive, ARCHIVE, archive_write_new)
 MDSCTL_LAZY_1(libarchive, int, archive_write_add_filter_zstd, ARCHIVE)
 MDSCTL_LAZY_1(libarchive, int, archive_write_set_format_pax_restricted, ARCHIVE)
+MDSCTL_LAZY_1(libarchive, int, archive_write_set_format_zip, ARCHIVE)
 MDSCTL_LAZY_2(libarchive, int, archive_write_open_fd, ARCHIVE, int)
 MDSCTL_LAZY_2(libarchive, int, archive_write_header, ARCHIVE, ENTRY)
 MDSCTL_LAZY_3(libarchive, la_ssize_t, archive_write_data, ARCHIVE, const void *,

@@ -146,7 +146,6 @@ set_members(mds_json_t *package, const members_t *members, const char *file)
                ?: mdsctl_set_word(package, "file", file)
                ?: mdsctl_set_json(package, "deltas", "--deltas", members->deltas)
                ?: mdsctl_set_json(package, "meta", "--meta", members->meta)
-               ?: set_app_version(package, members->app_version)
                ?: mdsctl_set_jsons(package, "rules", "--rule", &members->rules);
 }
 
@@ -158,8 +157,17 @@ typedef struct {
     const char *bytes;
     const char *entries;
     bool        store;
+    bool        codepush;
     bool        new_app;
 } options_t;
+
+/* The file on its way to the depot. */
+typedef struct {
+    mdsctl_input_t    input;
+    mdsctl_codepush_t codepush;
+    mdsctl_stored_t   stored;
+    const char       *path; /* of the file that is published */
+} publish_file_t;
 
 static const mdsctl_option_t options[] = {
     { "app", "APP", "the product, such as com.example.shop", MDSCTL_REQUIRED,
@@ -184,6 +192,8 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, members.app_version) },
     { "rule", "JSON", "for devices where it holds; may be repeated",
       MDSCTL_STORE(options_t, members.rules) },
+    { "codepush", NULL, "take a directory or zip as CodePush does",
+      MDSCTL_STORE(options_t, codepush) },
     { "store", NULL, "repack an archive uncompressed, for small deltas",
       MDSCTL_STORE(options_t, store) },
     { "unpack", "DIR", "also unpack the archive to DIR/VERSION/",
@@ -197,15 +207,54 @@ static const mdsctl_option_t options[] = {
     { 0 },
 };
 
+/* Begins the steps that make the file which is published. */
+static int
+begin_file(const options_t *o, const publish_t *p, const char *path,
+           publish_file_t *f)
+{
+    int code = mdsctl_input_begin(path, &f->input);
+
+    f->path = f->input.path;
+
+    if (code == MDSCTL_DONE && o->codepush) {
+        code = mdsctl_codepush_begin(f->path, &f->codepush);
+        f->path = f->codepush.file;
+    }
+
+    if (code == MDSCTL_DONE && o->store) {
+        code = mdsctl_store_begin(f->path, p->limits.bytes, &f->stored);
+        f->path = f->stored.file;
+    }
+
+    return code;
+}
+
+static void
+end_file(const publish_file_t *f)
+{
+    mdsctl_store_end(&f->stored);
+    mdsctl_codepush_end(&f->codepush);
+    mdsctl_input_end(&f->input);
+}
+
+static int
+set_package(mds_json_t *package, const options_t *o, const publish_file_t *f)
+{
+    return set_members(package, &o->members, f->path)
+               ?: (o->codepush
+                       ? mdsctl_codepush_set_members(package, &f->codepush,
+                                                     o->members.app_version)
+                       : set_app_version(package, o->members.app_version));
+}
+
 static int
 run_publish(mdsctl_t *ctl, int argc, char **argv)
 {
-    options_t       o = { .store = false };
-    publish_t       p = { .limits = MDSCTL_UNPACK_LIMITS };
-    mdsctl_stored_t stored = { .file = NULL };
-    mdsctl_input_t  input = { .path = NULL };
-    mds_json_t     *package;
-    int             code;
+    options_t      o = { .store = false };
+    publish_t      p = { .limits = MDSCTL_UNPACK_LIMITS };
+    publish_file_t f = { .path = NULL };
+    mds_json_t    *package;
+    int            code;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -219,21 +268,16 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     code = mdsctl_deltas_level(o.level, &p.level)
                ?: mdsctl_unpack_limits(o.bytes, o.entries, &p.limits)
                ?: mdsctl_app_confirm(ctl, o.app)
-               ?: mdsctl_input_begin(argv[1], &input)
-               ?: (o.store ? mdsctl_store_begin(input.path, p.limits.bytes,
-                                              &stored)
-                         : MDSCTL_DONE)
-               ?: set_members(package, &o.members,
-                              o.store ? stored.file : input.path)
+               ?: begin_file(&o, &p, argv[1], &f)
+               ?: set_package(package, &o, &f)
                ?: publish(ctl, o.app, &p);
 
-    if (code == MDSCTL_DONE) {
-        mdsctl_store_report(input.path, &stored);
+    if (code == MDSCTL_DONE && !o.codepush) {
+        mdsctl_store_report(f.input.path, &f.stored);
     }
 
     mds_json_release(package);
-    mdsctl_store_end(&stored);
-    mdsctl_input_end(&input);
+    end_file(&f);
     return code;
 }
 

@@ -6,11 +6,34 @@
 #define MDSCTL_PUBLISH_H
 
 #include "archive/unpack.h"
+#include "base/mds_digest.h"
 #include "mdsctl.h"
+#include "json/mds_json.h"
 
 /* Sets the limits that are given (not NULL). Returns an exit code. */
 int mdsctl_unpack_limits(const char *bytes, const char *entries,
                          mdsctl_unpack_limits_t *limits) MDS_MUST_CHECK;
+
+/* The update that --codepush publishes. */
+typedef struct {
+    const char *file; /* as given, or the zip of a directory */
+    mds_path_t  dir;  /* of the zip; empty: none */
+    mds_path_t  zip;
+    char        hash[MDS_SHA256_HEX + 1]; /* of the package */
+} mdsctl_codepush_t;
+
+/* Makes a zip of a directory, and computes the hash. *codepush is all zero
+ * before, and has to be ended in any case. Returns an exit code. */
+int mdsctl_codepush_begin(const char        *path,
+                          mdsctl_codepush_t *codepush) MDS_MUST_CHECK;
+
+void mdsctl_codepush_end(const mdsctl_codepush_t *codepush);
+
+/* Adds the hash and the binaries (range; NULL: all) to "meta", and a rule about
+ * them. Returns an exit code. */
+int mdsctl_codepush_set_members(mds_json_t              *package,
+                                const mdsctl_codepush_t *codepush,
+                                const char              *range) MDS_MUST_CHECK;
 
 /* The file that --store publishes. */
 typedef struct {

@@ -9,6 +9,7 @@ package Recipe;
 use strict;
 use warnings;
 
+use File::Path qw(make_path);
 use FindBin;
 use lib "$FindBin::Bin/../nginx/lib";
 use MDS;
@@ -22,7 +23,12 @@ sub new {
     my $t = MDS::new($class, %options);
 
     $t->depot;
-    $t->write($_, $files->{$_}) for keys %$files;
+
+    for my $name (keys %$files) {
+        make_path($t->dir . "/$1") if $name =~ m{(.*)/};
+        $t->write($name, $files->{$name});
+    }
+
     $t->sh($before) if defined $before;
 
     my $page = $t->read("$MDS::ROOT/docs/clients.md");
