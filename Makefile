@@ -36,7 +36,7 @@ CFLAGS    ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 WARNINGS   = -Wall -Wextra -Werror
 SANITIZE   =
 
-LIBS       = -llmdb -ljansson -lsodium -lzstd -lpcre2-8 -lm
+LIBS       = -llmdb -lsodium -lzstd -lpcre2-8 -lm
 
 # -fno-semantic-interposition: no other library replaces our functions, so the
 # compiler may call them without the PLT and may inline them.
@@ -72,7 +72,7 @@ PRODUCT    = $(wildcard lib/*/*.[ch] mdsctl/*.[ch] mdsctl/*/*.[ch] ngx_mds_modul
 # and the benchmarks. libnginx-mod-http-lua and -nchan enable themselves in the
 # machine's nginx, so only deps-bench installs them.
 BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
-                 libssl-dev liblmdb-dev libjansson-dev libsodium-dev \
+                 libssl-dev liblmdb-dev libsodium-dev \
                  libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
 DEMO_PACKAGES  = $(BUILD_PACKAGES) perl nginx curl zstd minisign
 TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
@@ -150,8 +150,8 @@ $(BUILD)/headers:
 	@mkdir -p $(@D)
 	@command -v $(firstword $(CC)) > /dev/null \
 	    || { echo 'mds: compiler $(CC) not found; run "make deps"' >&2; exit 1; }
-	@for pair in lmdb.h:liblmdb-dev jansson.h:libjansson-dev \
-	    sodium.h:libsodium-dev zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
+	@for pair in lmdb.h:liblmdb-dev sodium.h:libsodium-dev \
+	    zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
 	    curl/curl.h:libcurl4-openssl-dev archive.h:libarchive-dev; do \
 	    echo "#include <$${pair%%:*}>" \
 	        | $(CC) -DPCRE2_CODE_UNIT_WIDTH=8 -E -xc - > /dev/null 2>&1 \

@@ -1,78 +1,74 @@
 /*
- * Each function calls jansson's, and turns its errors into statuses.
+ * Values: references, constructors, readers, arrays, comparison and copies.
  */
 
-#include "json/mds_json.h"
+#include "json/mds_json_internal.h"
 
-#include <stdarg.h>
+#include <math.h>
+#include <stdlib.h>
 
-#include <jansson.h>
+/* --- references */
 
-/* A mds_json_t is the library's value under another name. */
+static mds_json_t json_null = { MDS_JSON_CONSTANT, MDS_JSON_NULL, false };
+static mds_json_t json_true = { MDS_JSON_CONSTANT, MDS_JSON_BOOL, true };
+static mds_json_t json_false = { MDS_JSON_CONSTANT, MDS_JSON_BOOL, false };
 
-static json_t *
-inner(const mds_json_t *json)
+void *
+mds_json_new(size_t size, mds_json_type_t type)
 {
-    return (json_t *) json;
-}
+    mds_json_t *json = calloc(1, size);
 
-static mds_json_t *
-outer(json_t *json)
-{
-    return (mds_json_t *) json;
+    if (json != NULL) {
+        json->refs = 1;
+        json->type = (uint8_t) type;
+    }
+
+    return json;
 }
 
 mds_json_t *
 mds_json_retain(mds_json_t *json)
 {
-    return outer(json_incref(inner(json)));
+    if (json != NULL && json->refs != MDS_JSON_CONSTANT) {
+        json->refs++;
+    }
+
+    return json;
 }
 
+static void
+clear_array(mds_json_array_t *array)
+{
+    for (uint32_t i = 0; i < array->count; i++) {
+        mds_json_release(array->items[i]);
+    }
+
+    free(array->items);
+}
+
+/* Recurses as deep as the value: a parsed one has 2048 levels at most. */
 void
 mds_json_release(mds_json_t *json)
 {
-    json_decref(inner(json));
+    if (json == NULL || json->refs == MDS_JSON_CONSTANT || --json->refs > 0) {
+        return;
+    }
+
+    if (json->type == MDS_JSON_OBJECT) {
+        mds_json_object_clear((mds_json_object_t *) json);
+    } else if (json->type == MDS_JSON_ARRAY) {
+        clear_array((mds_json_array_t *) json);
+    }
+
+    free(json);
 }
 
-mds_json_t *
-mds_json_pack(const char *format, ...)
-{
-    json_t *json;
-    va_list args;
-
-    va_start(args, format);
-    json = json_vpack_ex(NULL, 0, format, args);
-    va_end(args);
-
-    return outer(json);
-}
+/* --- types */
 
 mds_json_type_t
 mds_json_type(const mds_json_t *json)
 {
-    if (json == NULL) {
-        return MDS_JSON_ABSENT;
-    }
-
-    switch (json_typeof(inner(json))) {
-    case JSON_OBJECT:
-        return MDS_JSON_OBJECT;
-    case JSON_ARRAY:
-        return MDS_JSON_ARRAY;
-    case JSON_STRING:
-        return MDS_JSON_STRING;
-    case JSON_INTEGER:
-        return MDS_JSON_INTEGER;
-    case JSON_REAL:
-        return MDS_JSON_REAL;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return MDS_JSON_BOOL;
-    case JSON_NULL:
-        break;
-    }
-
-    return MDS_JSON_NULL;
+    return json == NULL ? MDS_JSON_ABSENT : (mds_json_type_t) json->type;
 }
 
 const char *
@@ -91,239 +87,363 @@ mds_json_type_name(mds_json_type_t type)
 bool
 mds_json_is_null(const mds_json_t *json)
 {
-    return json_is_null(inner(json));
+    return mds_json_type(json) == MDS_JSON_NULL;
 }
 
 bool
 mds_json_is_bool(const mds_json_t *json)
 {
-    return json_is_boolean(inner(json));
+    return mds_json_type(json) == MDS_JSON_BOOL;
 }
 
 bool
 mds_json_is_integer(const mds_json_t *json)
 {
-    return json_is_integer(inner(json));
+    return mds_json_type(json) == MDS_JSON_INTEGER;
 }
 
 bool
 mds_json_is_number(const mds_json_t *json)
 {
-    return json_is_number(inner(json));
+    return mds_json_is_integer(json) || mds_json_type(json) == MDS_JSON_REAL;
 }
 
 bool
 mds_json_is_string(const mds_json_t *json)
 {
-    return json_is_string(inner(json));
+    return mds_json_type(json) == MDS_JSON_STRING;
 }
 
 bool
 mds_json_is_array(const mds_json_t *json)
 {
-    return json_is_array(inner(json));
+    return mds_json_type(json) == MDS_JSON_ARRAY;
 }
 
 bool
 mds_json_is_object(const mds_json_t *json)
 {
-    return json_is_object(inner(json));
+    return mds_json_type(json) == MDS_JSON_OBJECT;
 }
+
+/* --- values */
 
 mds_str_t
 mds_json_string(const mds_json_t *json)
 {
-    return (mds_str_t){ json_string_length(inner(json)),
-                        json_string_value(inner(json)) };
+    return mds_json_is_string(json)
+               ? mds_json_text_str((const mds_json_text_t *) json)
+               : mds_null_str;
 }
 
 int64_t
 mds_json_integer(const mds_json_t *json)
 {
-    return json_integer_value(inner(json));
+    return mds_json_is_integer(json)
+               ? ((const mds_json_number_t *) json)->as.integer
+               : 0;
 }
 
 double
 mds_json_number(const mds_json_t *json)
 {
-    return json_number_value(inner(json));
+    return mds_json_is_integer(json) ? (double) mds_json_integer(json)
+           : mds_json_is_number(json)
+               ? ((const mds_json_number_t *) json)->as.real
+               : 0;
 }
 
 bool
 mds_json_bool(const mds_json_t *json)
 {
-    return json_is_true(inner(json));
-}
-
-bool
-mds_json_equal(const mds_json_t *a, const mds_json_t *b)
-{
-    return a == NULL || b == NULL ? a == b : json_equal(inner(a), inner(b));
-}
-
-mds_json_t *
-mds_json_object_new(void)
-{
-    return outer(json_object());
+    return mds_json_is_bool(json) && json->truth;
 }
 
 mds_json_t *
 mds_json_array_new(void)
 {
-    return outer(json_array());
+    return mds_json_new(sizeof(mds_json_array_t), MDS_JSON_ARRAY);
+}
+
+mds_json_text_t *
+mds_json_text_new(mds_str_t bytes)
+{
+    mds_json_text_t *text = bytes.len < SIZE_MAX - sizeof(*text)
+                                ? malloc(sizeof(*text) + bytes.len + 1)
+                                : NULL;
+
+    if (text == NULL) {
+        return NULL;
+    }
+
+    text->head = (mds_json_t){ .refs = 1, .type = MDS_JSON_STRING };
+    text->len = bytes.len;
+
+    if (bytes.len > 0) {
+        memcpy(text->bytes, bytes.data, bytes.len);
+    }
+
+    text->bytes[bytes.len] = '\0';
+    return text;
 }
 
 mds_json_t *
 mds_json_string_new(mds_str_t value)
 {
-    return outer(json_stringn(value.len == 0 ? "" : value.data, value.len));
+    return mds_str_is_utf8(value) ? (mds_json_t *) mds_json_text_new(value)
+                                  : NULL;
 }
 
 mds_json_t *
 mds_json_integer_new(int64_t value)
 {
-    return outer(json_integer(value));
+    mds_json_number_t *number = mds_json_new(sizeof(*number), MDS_JSON_INTEGER);
+
+    if (number != NULL) {
+        number->as.integer = value;
+    }
+
+    return (mds_json_t *) number;
 }
 
 mds_json_t *
 mds_json_real_new(double value)
 {
-    return outer(json_real(value));
+    mds_json_number_t *number
+        = isfinite(value) ? mds_json_new(sizeof(*number), MDS_JSON_REAL) : NULL;
+
+    if (number != NULL) {
+        number->as.real = value;
+    }
+
+    return (mds_json_t *) number;
 }
 
 mds_json_t *
 mds_json_bool_new(bool value)
 {
-    return outer(json_boolean(value));
+    return value ? &json_true : &json_false;
 }
 
 mds_json_t *
 mds_json_null_new(void)
 {
-    return outer(json_null());
-}
-
-mds_json_t *
-mds_json_copy(const mds_json_t *json)
-{
-    return outer(json_deep_copy(inner(json)));
+    return &json_null;
 }
 
 size_t
 mds_json_size(const mds_json_t *json)
 {
-    if (json_is_array(inner(json))) {
-        return json_array_size(inner(json));
+    const mds_json_object_t *object = mds_json_to_object(json);
+    const mds_json_array_t  *array = mds_json_to_array(json);
+
+    return object != NULL ? object->count : array != NULL ? array->count : 0;
+}
+
+/* --- arrays */
+
+mds_json_t *
+mds_json_at(const mds_json_t *json, size_t i)
+{
+    const mds_json_array_t *array = mds_json_to_array(json);
+
+    return array != NULL && i < array->count ? array->items[i] : NULL;
+}
+
+uint32_t
+mds_json_grow(uint32_t count)
+{
+    return count < 4 ? 4 : count > UINT32_MAX / 2 ? 0 : 2 * count;
+}
+
+bool
+mds_json_array_reserve(mds_json_array_t *array, uint32_t room)
+{
+    mds_json_t **items;
+
+    if (room <= array->room) {
+        return room > 0;
     }
 
-    return json_object_size(inner(json));
-}
+    items = realloc(array->items, room * sizeof(*items));
 
-mds_json_t *
-mds_json_get(const mds_json_t *object, const char *key)
-{
-    return outer(json_object_get(inner(object), key));
-}
+    if (items != NULL) {
+        array->items = items;
+        array->room = room;
+    }
 
-mds_json_t *
-mds_json_find(const mds_json_t *object, mds_str_t key)
-{
-    return outer(
-        json_object_getn(inner(object), key.len == 0 ? "" : key.data, key.len));
+    return items != NULL;
 }
 
 mds_status_t
-mds_json_put(mds_json_t *object, mds_str_t key, mds_json_t *value)
+mds_json_insert(mds_json_t *json, size_t i, mds_json_t *value)
 {
-    /* jansson takes the reference on failure as well, and fails for NULL. */
-    return json_object_setn_new(inner(object), key.len == 0 ? "" : key.data,
-                                key.len, inner(value))
-                   == 0
-               ? MDS_OK
-               : MDS_NO_MEMORY;
-}
+    mds_json_array_t *array = mds_json_to_array(json);
 
-mds_status_t
-mds_json_set(mds_json_t *object, const char *key, mds_json_t *value)
-{
-    return mds_json_put(object, mds_str_of(key), value);
-}
+    if (array == NULL || value == NULL || value == json || i > array->count
+        || (array->count == array->room
+            && !mds_json_array_reserve(array, mds_json_grow(array->count))))
+    {
+        mds_json_release(value);
+        return MDS_NO_MEMORY;
+    }
 
-mds_status_t
-mds_json_set_str(mds_json_t *object, const char *key, mds_str_t value)
-{
-    return mds_json_set(object, key, mds_json_string_new(value));
-}
+    memmove(array->items + i + 1, array->items + i,
+            (array->count - i) * sizeof(*array->items));
+    array->items[i] = value;
+    array->count++;
 
-mds_status_t
-mds_json_set_integer(mds_json_t *object, const char *key, int64_t value)
-{
-    return mds_json_set(object, key, mds_json_integer_new(value));
-}
-
-mds_status_t
-mds_json_set_bool(mds_json_t *object, const char *key, bool value)
-{
-    return mds_json_set(object, key, mds_json_bool_new(value));
-}
-
-void
-mds_json_delete(mds_json_t *object, const char *key)
-{
-    /* It fails only if there is no such key. */
-    (void) json_object_del(inner(object), key);
-}
-
-mds_json_member_t *
-mds_json_first(const mds_json_t *object)
-{
-    return json_object_iter(inner(object));
-}
-
-mds_json_member_t *
-mds_json_next(const mds_json_t *object, mds_json_member_t *member)
-{
-    return json_object_iter_next(inner(object), member);
-}
-
-mds_str_t
-mds_json_key(mds_json_member_t *member)
-{
-    return (mds_str_t){ json_object_iter_key_len(member),
-                        json_object_iter_key(member) };
-}
-
-mds_json_t *
-mds_json_value(mds_json_member_t *member)
-{
-    return outer(json_object_iter_value(member));
-}
-
-mds_json_t *
-mds_json_at(const mds_json_t *array, size_t i)
-{
-    return outer(json_array_get(inner(array), i));
+    return MDS_OK;
 }
 
 mds_status_t
 mds_json_append(mds_json_t *array, mds_json_t *value)
 {
-    return json_array_append_new(inner(array), inner(value)) == 0
-               ? MDS_OK
-               : MDS_NO_MEMORY;
-}
-
-mds_status_t
-mds_json_insert(mds_json_t *array, size_t i, mds_json_t *value)
-{
-    return json_array_insert_new(inner(array), i, inner(value)) == 0
-               ? MDS_OK
-               : MDS_NO_MEMORY;
+    return mds_json_insert(array, mds_json_size(array), value);
 }
 
 void
-mds_json_remove(mds_json_t *array, size_t i)
+mds_json_remove(mds_json_t *json, size_t i)
 {
-    /* It fails only if there is no such element. */
-    (void) json_array_remove(inner(array), i);
+    mds_json_array_t *array = mds_json_to_array(json);
+
+    if (array == NULL || i >= array->count) {
+        return;
+    }
+
+    mds_json_release(array->items[i]);
+    array->count--;
+    memmove(array->items + i, array->items + i + 1,
+            (array->count - i) * sizeof(*array->items));
+}
+
+/* --- whole values */
+
+static bool
+arrays_equal(const mds_json_array_t *a, const mds_json_array_t *b)
+{
+    uint32_t i = 0;
+
+    while (i < a->count && i < b->count
+           && mds_json_equal(a->items[i], b->items[i])) {
+        i++;
+    }
+
+    return i == a->count && i == b->count;
+}
+
+/* Keys are in the same order most of the time. */
+static bool
+objects_equal(const mds_json_object_t *a, const mds_json_object_t *b)
+{
+    for (uint32_t i = 0; a->count == b->count && i < a->count; i++) {
+        mds_str_t key = mds_json_text_str(a->members[i].key);
+        uint32_t  j = mds_str_eq(key, mds_json_text_str(b->members[i].key))
+                          ? i
+                          : mds_json_object_find(b, key);
+
+        if (j == b->count
+            || !mds_json_equal(a->members[i].value, b->members[j].value)) {
+            return false;
+        }
+    }
+
+    return a->count == b->count;
+}
+
+bool
+mds_json_equal(const mds_json_t *a, const mds_json_t *b)
+{
+    if (a == b) {
+        return true;
+    }
+
+    if (mds_json_type(a) != mds_json_type(b)) {
+        return false;
+    }
+
+    switch (mds_json_type(a)) {
+    case MDS_JSON_OBJECT:
+        return objects_equal(mds_json_to_object(a), mds_json_to_object(b));
+    case MDS_JSON_ARRAY:
+        return arrays_equal(mds_json_to_array(a), mds_json_to_array(b));
+    case MDS_JSON_STRING:
+        return mds_str_eq(mds_json_string(a), mds_json_string(b));
+    case MDS_JSON_INTEGER:
+        return mds_json_integer(a) == mds_json_integer(b);
+    case MDS_JSON_REAL:
+        return mds_json_number(a) == mds_json_number(b);
+    case MDS_JSON_BOOL:
+    case MDS_JSON_NULL:
+    case MDS_JSON_ABSENT:
+        break;
+    }
+
+    /* Constants are equal where they are the same. */
+    return false;
+}
+
+static mds_json_t *
+copy_array(const mds_json_array_t *array)
+{
+    mds_json_t *copy = mds_json_array_new();
+
+    if (copy != NULL && array->count > 0
+        && !mds_json_array_reserve(mds_json_to_array(copy), array->count))
+    {
+        mds_json_release(copy);
+        return NULL;
+    }
+
+    for (uint32_t i = 0; i < array->count; i++) {
+        if (mds_json_append(copy, mds_json_copy(array->items[i])) != MDS_OK) {
+            mds_json_release(copy);
+            return NULL;
+        }
+    }
+
+    return copy;
+}
+
+static mds_json_t *
+copy_object(const mds_json_object_t *object)
+{
+    mds_json_t *copy = mds_json_object_new();
+
+    if (copy != NULL && object->count > 0
+        && !mds_json_object_reserve(mds_json_to_object(copy), object->count))
+    {
+        mds_json_release(copy);
+        return NULL;
+    }
+
+    for (uint32_t i = 0; copy != NULL && i < object->count; i++) {
+        const mds_json_member_t *m = &object->members[i];
+
+        (void) mds_json_retain((mds_json_t *) m->key);
+
+        if (mds_json_object_add(mds_json_to_object(copy), m->key,
+                                mds_json_copy(m->value))
+            != MDS_OK)
+        {
+            mds_json_release(copy);
+            copy = NULL;
+        }
+    }
+
+    return copy;
+}
+
+/* What cannot change is shared. */
+mds_json_t *
+mds_json_copy(const mds_json_t *json)
+{
+    switch (mds_json_type(json)) {
+    case MDS_JSON_OBJECT:
+        return copy_object(mds_json_to_object(json));
+    case MDS_JSON_ARRAY:
+        return copy_array(mds_json_to_array(json));
+    default:
+        return mds_json_retain((mds_json_t *) json);
+    }
 }

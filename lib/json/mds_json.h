@@ -1,6 +1,5 @@
 /*
- * mds_json: JSON values. It wraps jansson, which only mds_json.c and
- * mds_json_parse.c include.
+ * mds_json: JSON values.
  *
  * A mds_json_t is a counted reference to a value. A name tells who owns it:
  *
@@ -27,6 +26,7 @@
 
 typedef struct mds_json_s        mds_json_t;
 typedef struct mds_json_member_s mds_json_member_t; /* one of an object */
+typedef struct mds_json_pool_s   mds_json_pool_t;
 
 typedef enum {
     MDS_JSON_ABSENT, /* the type of NULL */
@@ -51,6 +51,17 @@ typedef enum {
  */
 mds_status_t mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                             mds_json_t **json) MDS_MUST_CHECK;
+
+/* Parses as mds_json_parse() does. Values that are parsed with one pool share
+ * their strings, where these are short and came not long before. */
+mds_status_t
+mds_json_parse_shared(mds_str_t bytes, const char *what, mds_json_pool_t *pool,
+                      mds_error_t *err, mds_json_t **json) MDS_MUST_CHECK;
+
+/* NULL: no memory; no string is shared with a pool that is NULL. */
+mds_json_pool_t *mds_json_pool_new(void);
+
+void mds_json_pool_free(mds_json_pool_t *pool);
 
 /*
  * Writes the value: keys in their order, UTF-8 unescaped, and reals with the
@@ -101,7 +112,7 @@ mds_json_t *mds_json_bool_new(bool value);
 mds_json_t *mds_json_null_new(void);
 
 /*
- * Builds a value from a format, as json_pack() of jansson does:
+ * Builds a value from a format:
  *
  *   mds_json_pack("{s:o, s:I, s:b, s:[s]}", "id", mds_json_string_new(id),
  *                 "count", (int64_t) count, "last", is_last, "type", "list")

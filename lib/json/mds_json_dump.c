@@ -1,7 +1,4 @@
-/*
- * mds_json_dump: writes a value as text. jansson 2.14 prints the real 0.1 as
- * 0.10000000000000001, which is why this is not left to it; 2.14.1 does better.
- */
+/* Writes a value as text. */
 
 #include "json/mds_json.h"
 

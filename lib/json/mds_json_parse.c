@@ -1,174 +1,381 @@
 /*
- * mds_json_parse: parses a text by jansson.
- *
- * If memory is short, jansson's lexer goes on with half a token, and reads and
- * writes beyond it. So, while it parses, a reserve that was allocated before
- * stands in for what malloc() refuses. Then the text ends, and with it the
- * parsing, before the reserve is used up.
+ * mds_json_parse: parses a text by recursive descent. Values of a container
+ * that is not closed yet are on a stack, so that it gets just the room that it
+ * needs. Line and column of an error are counted when there is one.
  */
 
-#include "json/mds_json.h"
-
-#include <jansson.h>
 #include <stdlib.h>
 
-/* jansson gets so many bytes of the text at once, and does not parse more than
- * that on the reserve; no character takes more than CHARACTER_BYTES. */
-#define PIECE_BYTES 64
-#define CHARACTER_BYTES 256
+#include "json/mds_json_lexer.h"
+#include "json/mds_json_pool.h"
 
 typedef struct {
-    mds_str_t rest;
-    char     *reserve;
-    size_t    size;
-    size_t    used; /* above zero: memory was short */
-} text_t;
+    mds_json_lexer_t   lexer;
+    mds_json_pool_t   *pool;
+    unsigned           depth;
+    mds_json_member_t *stack; /* in arrays without keys */
+    size_t             used;
+    size_t             room;
+} parser_t;
 
-/* The text that this thread parses; NULL: none. */
-static MDS_THREAD_LOCAL text_t *parsing;
+static mds_json_t *parse_value(parser_t *p, mds_json_token_t token);
 
-static void *
-allocate(size_t size)
+static mds_json_t *
+fail(parser_t *p, const char *words)
 {
-    void  *data = malloc(size);
-    size_t room = (size + _Alignof(max_align_t) - 1) & -_Alignof(max_align_t);
-
-    if (data != NULL || parsing == NULL || room > parsing->size - parsing->used)
-    {
-        return data;
-    }
-
-    data = parsing->reserve + parsing->used;
-    parsing->used += room;
-
-    return data;
+    mds_json_lexer_fail(&p->lexer, "%s", words);
+    return NULL;
 }
 
+static mds_json_t *
+fail_memory(parser_t *p)
+{
+    p->lexer.status = mds_fail_memory(p->lexer.err);
+    return NULL;
+}
+
+/* Moves both onto the stack; false: memory is short, and they are released. */
+static bool
+push(parser_t *p, mds_json_text_t *key, mds_json_t *value)
+{
+    mds_json_member_t *stack;
+    size_t             room;
+
+    if (p->used == p->room) {
+        room = p->room == 0 ? 64 : 2 * p->room;
+        stack = realloc(p->stack, room * sizeof(*stack));
+
+        if (stack == NULL) {
+            mds_json_release((mds_json_t *) key);
+            mds_json_release(value);
+            fail_memory(p);
+            return false;
+        }
+
+        p->stack = stack;
+        p->room = room;
+    }
+
+    p->stack[p->used++] = (mds_json_member_t){ key, value };
+    return true;
+}
+
+/* Releases what is on the stack above a mark. */
 static void
-give_back(void *data)
+pop(parser_t *p, size_t mark)
 {
-    if (parsing == NULL || (char *) data < parsing->reserve
-        || (char *) data >= parsing->reserve + parsing->size)
+    while (p->used > mark) {
+        p->used--;
+        mds_json_release((mds_json_t *) p->stack[p->used].key);
+        mds_json_release(p->stack[p->used].value);
+    }
+}
+
+/* Parses the value that begins with the next token. */
+static mds_json_t *
+parse_next(parser_t *p)
+{
+    return parse_value(p, mds_json_lexer_next(&p->lexer));
+}
+
+/* --- arrays */
+
+/* Makes an array of the values above the mark, which moves them. */
+static mds_json_t *
+make_array(parser_t *p, size_t mark)
+{
+    size_t            count = p->used - mark;
+    mds_json_array_t *array = mds_json_to_array(mds_json_array_new());
+
+    if (array == NULL || count > UINT32_MAX
+        || (count > 0 && !mds_json_array_reserve(array, (uint32_t) count)))
     {
-        free(data);
+        mds_json_release((mds_json_t *) array);
+        return fail_memory(p);
     }
+
+    for (size_t i = 0; i < count; i++) {
+        array->items[i] = p->stack[mark + i].value;
+    }
+
+    array->count = (uint32_t) count;
+    p->used = mark;
+
+    return (mds_json_t *) array;
 }
 
-static size_t
-next_piece(void *buffer, size_t room, void *data)
+static mds_json_t *
+parse_array(parser_t *p)
 {
-    text_t *text = data;
-    size_t  len = room < PIECE_BYTES ? room : PIECE_BYTES;
+    size_t           mark = p->used;
+    mds_json_token_t token = mds_json_lexer_next(&p->lexer);
 
-    if (len > text->rest.len) {
-        len = text->rest.len;
+    if (token == ']') {
+        return make_array(p, mark);
     }
 
-    if (len == 0 || text->used > 0) {
-        return 0;
+    while (token != MDS_JSON_TOKEN_END) {
+        mds_json_t *value = parse_value(p, token);
+
+        if (value == NULL || !push(p, NULL, value)) {
+            return NULL;
+        }
+
+        token = mds_json_lexer_next(&p->lexer);
+
+        if (token == ']') {
+            return make_array(p, mark);
+        }
+
+        if (token != ',') {
+            break;
+        }
+
+        token = mds_json_lexer_next(&p->lexer);
     }
 
-    memcpy(buffer, text->rest.data, len);
-    text->rest.data += len;
-    text->rest.len -= len;
-
-    return len;
+    return fail(p, "']' expected");
 }
 
-/* Returns the value. NULL: *error says why, or memory was short. */
-static json_t *
-parse(text_t *text, json_error_t *error)
-{
-    json_t *value;
+/* --- objects */
 
-    /* It holds the buffer of a token, which doubles, and small objects. jansson
-     * handles the failure of a larger allocation. */
-    text->size = 4 * text->rest.len + PIECE_BYTES * CHARACTER_BYTES;
-    text->reserve = malloc(text->size);
-    if (text->reserve == NULL) {
+/* Makes an object of the members above the mark, which moves them. */
+static mds_json_t *
+make_object(parser_t *p, size_t mark)
+{
+    size_t             count = p->used - mark;
+    mds_json_object_t *object = mds_json_to_object(mds_json_object_new());
+
+    if (object == NULL || count > UINT32_MAX
+        || (count > 0 && !mds_json_object_reserve(object, (uint32_t) count)))
+    {
+        mds_json_release((mds_json_t *) object);
+        return fail_memory(p);
+    }
+
+    for (size_t i = 0; i < count; i++) {
+        mds_json_member_t *m = &p->stack[mark + i];
+
+        /* It cannot fail: there is room. */
+        (void) mds_status_failed(mds_json_object_add(object, m->key, m->value));
+    }
+
+    p->used = mark;
+    return (mds_json_t *) object;
+}
+
+/* Returns whether the object that begins at the mark has the key. */
+static bool
+has_key(const parser_t *p, size_t mark, const mds_json_object_t *large,
+        mds_str_t key)
+{
+    if (large != NULL) {
+        return mds_json_object_find(large, key) < large->count;
+    }
+
+    for (size_t i = mark; i < p->used; i++) {
+        if (mds_str_eq(mds_json_text_str(p->stack[i].key), key)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* Returns the key that the token is, a new reference. */
+static mds_json_text_t *
+parse_key(parser_t *p, mds_json_token_t token, size_t mark,
+          const mds_json_object_t *large)
+{
+    mds_json_text_t *key;
+
+    if (token != MDS_JSON_TOKEN_STRING) {
+        (void) fail(p, "string or '}' expected");
         return NULL;
     }
 
-    json_set_alloc_funcs(allocate, give_back);
-    parsing = text;
-    value = json_load_callback(next_piece, text,
-                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, error);
-
-    if (text->used > 0) {
-        json_decref(value);
-        value = NULL;
+    if (has_key(p, mark, large, p->lexer.string)) {
+        (void) fail(p, "duplicate object key");
+        return NULL;
     }
 
-    parsing = NULL;
-    free(text->reserve);
+    key = mds_json_pool_text(p->pool, p->lexer.string);
+
+    if (key == NULL) {
+        (void) fail_memory(p);
+    }
+
+    return key;
+}
+
+/* Parses a member, and adds it to the object, or, without one, to the stack. */
+static bool
+parse_member(parser_t *p, mds_json_token_t token, size_t mark,
+             mds_json_object_t *large)
+{
+    mds_json_text_t *key = parse_key(p, token, mark, large);
+    mds_json_t      *value = NULL;
+
+    if (key != NULL && mds_json_lexer_next(&p->lexer) != ':') {
+        (void) fail(p, "':' expected");
+    } else if (key != NULL) {
+        value = parse_next(p);
+    }
+
+    if (value == NULL) {
+        mds_json_release((mds_json_t *) key);
+        return false;
+    }
+
+    if (large == NULL) {
+        return push(p, key, value);
+    }
+
+    if (mds_json_object_add(large, key, value) != MDS_OK) {
+        (void) fail_memory(p);
+        return false;
+    }
+
+    return true;
+}
+
+/* Parses the members behind the first token; an object with many is made at
+ * once, so that its table finds a key that comes twice. */
+static mds_json_t *
+parse_object(parser_t *p)
+{
+    size_t             mark = p->used;
+    mds_json_object_t *large = NULL;
+    mds_json_token_t   token = mds_json_lexer_next(&p->lexer);
+
+    while (token != '}') {
+        if (!parse_member(p, token, mark, large)) {
+            break;
+        }
+
+        token = mds_json_lexer_next(&p->lexer);
+
+        if (token != ',' && token != '}') {
+            (void) fail(p, "'}' expected");
+            break;
+        }
+
+        if (token == ',') {
+            token = mds_json_lexer_next(&p->lexer);
+
+            if (token == '}') {
+                (void) fail(p, "string or '}' expected");
+                break;
+            }
+        }
+
+        if (large == NULL && p->used - mark == MDS_JSON_FEW) {
+            large = mds_json_to_object(make_object(p, mark));
+
+            if (large == NULL) {
+                break;
+            }
+        }
+    }
+
+    if (p->lexer.status != MDS_OK) {
+        mds_json_release((mds_json_t *) large);
+        return NULL;
+    }
+
+    return large != NULL ? (mds_json_t *) large : make_object(p, mark);
+}
+
+/* --- values */
+
+static mds_json_t *
+make_scalar(parser_t *p, mds_json_token_t token)
+{
+    switch (token) {
+    case MDS_JSON_TOKEN_STRING:
+        return (mds_json_t *) mds_json_pool_text(p->pool, p->lexer.string);
+    case MDS_JSON_TOKEN_INTEGER:
+        return mds_json_integer_new(p->lexer.integer);
+    case MDS_JSON_TOKEN_REAL:
+        return mds_json_real_new(p->lexer.real);
+    case MDS_JSON_TOKEN_NULL:
+        return mds_json_null_new();
+    default:
+        return mds_json_bool_new(token == MDS_JSON_TOKEN_TRUE);
+    }
+}
+
+static mds_json_t *
+parse_scalar(parser_t *p, mds_json_token_t token)
+{
+    mds_json_t *value;
+
+    if (token == MDS_JSON_TOKEN_INVALID) {
+        return fail(p, "invalid token");
+    }
+
+    if (token < MDS_JSON_TOKEN_STRING) {
+        return fail(p, "unexpected token");
+    }
+
+    value = make_scalar(p, token);
+    return value == NULL ? fail_memory(p) : value;
+}
+
+static mds_json_t *
+parse_value(parser_t *p, mds_json_token_t token)
+{
+    mds_json_t *value;
+
+    if (p->depth == MDS_JSON_DEPTH_MAX) {
+        return fail(p, "maximum parsing depth reached");
+    }
+
+    p->depth++;
+    value = token == '{'   ? parse_object(p)
+            : token == '[' ? parse_array(p)
+                           : parse_scalar(p, token);
+    p->depth--;
 
     return value;
 }
 
-/* Keeps jansson's message, which quotes the input, to one line. */
-static void
-flatten(char *text)
+mds_status_t
+mds_json_parse_shared(mds_str_t bytes, const char *what, mds_json_pool_t *pool,
+                      mds_error_t *err, mds_json_t **json)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char) *text < ' ' || *text == 0x7f) {
-            *text = ' ';
-        }
-    }
-}
+    parser_t    p = { .pool = pool };
+    mds_json_t *value;
 
-/* Removes a hint of jansson to its caller. */
-static void
-drop(char *text, const char *words)
-{
-    char *at = strstr(text, words);
+    mds_json_lexer_init(&p.lexer, bytes, what, err);
 
-    if (at != NULL) {
-        memmove(at, at + strlen(words), strlen(at + strlen(words)) + 1);
-    }
-}
-
-static bool
-is_empty(mds_str_t bytes)
-{
-    size_t i = 0;
-
-    while (i < bytes.len && memchr(" \t\r\n", bytes.data[i], 4) != NULL) {
-        i++;
+    if (mds_json_lexer_is_empty(&p.lexer)) {
+        return mds_fail(err, MDS_INVALID,
+                        "%s: the text is empty; want a JSON value", what);
     }
 
-    return i == bytes.len;
+    value = parse_next(&p);
+
+    if (value != NULL && mds_json_lexer_next(&p.lexer) != MDS_JSON_TOKEN_END) {
+        mds_json_release(value);
+        value = fail(&p, "end of file expected");
+    }
+
+    pop(&p, 0);
+    free(p.stack);
+    mds_json_lexer_free(&p.lexer);
+
+    if (value == NULL) {
+        return mds_status_failed(p.lexer.status);
+    }
+
+    *json = value;
+    return MDS_OK;
 }
 
 mds_status_t
 mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                mds_json_t **json)
 {
-    text_t       text = { .rest = bytes };
-    json_error_t error;
-    json_t      *value = parse(&text, &error);
-
-    if (value != NULL && memchr(bytes.data, 0, bytes.len) == NULL) {
-        *json = (mds_json_t *) value;
-        return MDS_OK;
-    }
-
-    /* jansson overlooks a zero byte behind a number or a word. */
-    if (value != NULL) {
-        json_decref(value);
-        return mds_fail(err, MDS_INVALID, "%s: the text has a zero byte", what);
-    }
-
-    if (text.reserve == NULL || text.used > 0) {
-        return mds_fail_memory(err);
-    }
-
-    if (is_empty(bytes)) {
-        return mds_fail(err, MDS_INVALID,
-                        "%s: the text is empty; want a JSON value", what);
-    }
-
-    flatten(error.text);
-    drop(error.text, " without JSON_ALLOW_NUL");
-    return mds_fail(err, MDS_INVALID, "%s:%d:%d: %s", what, error.line,
-                    error.column, error.text);
+    return mds_json_parse_shared(bytes, what, NULL, err, json);
 }

@@ -34,7 +34,7 @@ my $fault_probe = "$dir/fault_probe";
 my $cc       = $ENV{CC} // 'cc';
 system(split(/ /, $cc), qw(-std=gnu11 -O1), '-I', "$MDS::ROOT/lib",
     '-o', $fault_probe, "$FindBin::Bin/lib/fault_probe.c", "$MDS::BUILD/libmds.a",
-    qw(-pthread -llmdb -ljansson -lsodium -lzstd -lpcre2-8),
+    qw(-pthread -llmdb -lsodium -lzstd -lpcre2-8),
     length $asan ? '-fsanitize=address,undefined' : ()) == 0
     or die "$cc cannot compile the fault_probe";
 

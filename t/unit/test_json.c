@@ -71,7 +71,7 @@ test_refused(void **state)
     expect_error(mds_str("\"\xff\""), "doc:1:1: unable to decode byte 0xff");
     expect_error(mds_str("\"\\u0000\""), "doc:1:");
     expect_error(mds_str("\"a\0b\""), "doc:1:");
-    expect_error(mds_str("[1\0]"), "doc: the text has a zero byte");
+    expect_error(mds_str("[1\0]"), "doc:1:3: the text has a zero byte");
     expect_error(mds_str("\"a\nb\""), "doc:");
     expect_error(mds_str("9223372036854775808"), "doc:1:19: too big integer");
     expect_error(mds_str("1e999"), "doc:1:5: real number overflow");
@@ -300,6 +300,131 @@ test_dump(void **state)
     assert_int_equal(mds_json_dump(NULL, 0, NULL, NULL, NULL), MDS_NO_MEMORY);
 }
 
+/* More members than are searched one after the other: found, in their order,
+ * also after one of them is gone; twice is refused with its place. */
+static void
+test_large_object(void **state)
+{
+    mds_json_t *o = mds_json_object_new(), *read;
+    char        key[16], *text, *twice;
+    size_t      len;
+
+    (void) state;
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        assert_int_equal(mds_json_set_integer(o, key, i), MDS_OK);
+    }
+    mds_json_delete(o, "k500");
+    assert_int_equal(mds_json_set_integer(o, "k7", -7), MDS_OK);
+    assert_int_equal(mds_json_size(o), 999);
+    assert_null(mds_json_get(o, "k500"));
+    assert_null(mds_json_get(o, "k1000"));
+
+    for (int i = 501; i < 1000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        assert_int_equal(mds_json_integer(mds_json_get(o, key)), i);
+    }
+
+    assert_int_equal(mds_json_dump(o, 0, NULL, &text, &len), MDS_OK);
+    read = parse(text);
+    assert_true(mds_json_equal(o, read));
+    expect_dump(read, MDS_JSON_COMPACT, text);
+    mds_json_release(read);
+
+    read = mds_json_copy(o);
+    assert_true(mds_json_equal(o, read));
+    assert_int_equal(mds_json_set_integer(read, "k999", 0), MDS_OK);
+    assert_false(mds_json_equal(o, read));
+    mds_json_release(read);
+
+    twice = malloc(len + 20);
+    snprintf(twice, len + 20, "%.*s,\n\"k300\":1}", (int) len - 1, text);
+    expect_error(mds_str_of(twice), "doc:2:6: duplicate object key near");
+    free(twice);
+    free(text);
+    mds_json_release(o);
+}
+
+static void
+test_escapes(void **state)
+{
+    mds_json_t *s = parse("\"\\u0041\\u00e9\\u66f4\\ud83d\\ude00\\/\\\"\\n\"");
+
+    (void) state;
+    assert_string_equal(mds_json_string(s).data, "Aé更😀/\"\n");
+    mds_json_release(s);
+
+    expect_error(mds_str("\"\\ud83d\""), "doc:1:8: invalid Unicode '\\ud83d'");
+    expect_error(mds_str("\"\\ud83dx\\ude00\""), "doc:1:15: invalid Unicode");
+    expect_error(mds_str("\"\\ude00\""), "doc:1:8: invalid Unicode '\\ude00'");
+    expect_error(mds_str("\"\\ud83d\\u0041\""), "doc:1:14: invalid Unicode");
+    expect_error(mds_str("\"\\u12\""), "doc:1:2: invalid escape");
+    expect_error(mds_str("\"\\x\""), "doc:1:2: invalid escape");
+    expect_error(mds_str("\"\\"), "doc:1:2: invalid escape");
+    expect_error(mds_str("\"a"), "doc:1:2: premature end of input");
+    expect_error(mds_str("\"更\n"), "doc:1:2: unexpected newline");
+}
+
+static void
+test_numbers(void **state)
+{
+    (void) state;
+
+    expect_same("[0,-1,9223372036854775807,-9223372036854775808]");
+    expect_error(mds_str("-9223372036854775809"),
+                 "doc:1:20: too big negative integer");
+    expect_error(mds_str("-"), "doc:1:1: invalid token near '-'");
+    expect_error(mds_str("1."), "doc:1:2: invalid token near '1.'");
+    expect_error(mds_str("1e+"), "doc:1:3: invalid token near '1e+'");
+    expect_error(mds_str("[1 2]"), "doc:1:4: ']' expected near '2'");
+    expect_error(mds_str("["), "doc:1:1: ']' expected near end of file");
+    expect_error(mds_str("{\"a\" 1}"), "doc:1:6: ':' expected near '1'");
+}
+
+/* What a pool shares is the same value, and outlives the pool. */
+static void
+test_pool(void **state)
+{
+    mds_json_pool_t *pool = mds_json_pool_new();
+    mds_json_t      *a, *b, *c = parse("\"bundle\"");
+
+    (void) state;
+    assert_int_equal(mds_json_parse_shared(mds_str("{\"kind\":\"bundle\"}"),
+                                           "t", pool, NULL, &a),
+                     MDS_OK);
+    assert_int_equal(mds_json_parse_shared(mds_str("[\"bundle\",\"kind\"]"), "t",
+                                           pool, NULL, &b),
+                     MDS_OK);
+    assert_ptr_equal(mds_json_get(a, "kind"), mds_json_at(b, 0));
+    assert_ptr_not_equal(mds_json_get(a, "kind"), c);
+    mds_json_pool_free(pool);
+    mds_json_release(a);
+    expect_dump(b, MDS_JSON_COMPACT, "[\"bundle\",\"kind\"]");
+    mds_json_release(b);
+    mds_json_release(c);
+}
+
+static void
+test_pack(void **state)
+{
+    mds_json_t *o = mds_json_array_new(), *made;
+
+    (void) state;
+    made = mds_json_pack("{s:s, s:I, s:b, s:[i, O, s*], s:{}, s:o?, s:s?, s:o*}",
+                         "s", "x", "I", INT64_C(1) << 40, "b", 1, "a", -1, o,
+                         (char *) NULL, "e", "n", (void *) NULL, "t",
+                         (char *) NULL, "left out", (void *) NULL);
+    expect_dump(made, MDS_JSON_COMPACT,
+                "{\"s\":\"x\",\"I\":1099511627776,\"b\":true,\"a\":[-1,[]],"
+                "\"e\":{},\"n\":null,\"t\":null}");
+    mds_json_release(made);
+
+    /* a failure takes the references nevertheless */
+    assert_null(mds_json_pack("{s:o, s:o}", "a", NULL, "b", o));
+    assert_null(mds_json_pack("[s]", "\xff"));
+}
+
 static void
 check_view(const char *object, const char *key, const char *value)
 {
@@ -351,7 +476,9 @@ main(void)
         cmocka_unit_test(test_walk_in_order), cmocka_unit_test(test_array),
         cmocka_unit_test(test_keys_as_views), cmocka_unit_test(test_null_value),
         cmocka_unit_test(test_ownership),     cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_dump),          cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pack),          cmocka_unit_test(test_large_object),
     };
 
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
