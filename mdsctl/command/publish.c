@@ -159,6 +159,8 @@ typedef struct {
     bool        store;
     bool        codepush;
     bool        new_app;
+
+    mdsctl_expo_options_t expo;
 } options_t;
 
 /* The file on its way to the depot. */
@@ -202,6 +204,12 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, bytes) },
     { "unpack-entries", "N", "most files to unpack; default 100000",
       MDSCTL_STORE(options_t, entries) },
+    { "expo", "URL", "FILE is a folder of expo export; URL has its files/",
+      MDSCTL_STORE(options_t, expo.url) },
+    { "expo-runtime", "VERSION", "runtime version of the apps, with --expo",
+      MDSCTL_STORE(options_t, expo.runtime) },
+    { "expo-key", "FILE", "RSA key in PEM that signs the manifest",
+      MDSCTL_STORE(options_t, expo.key) },
     { "new-app", NULL, "create an app beside those that exist",
       MDSCTL_STORE(options_t, new_app) },
     { 0 },
@@ -247,6 +255,22 @@ set_package(mds_json_t *package, const options_t *o, const publish_file_t *f)
                        : set_app_version(package, o->members.app_version));
 }
 
+/* Publishes a folder for Expo Updates, to which options about one file do not
+ * apply. */
+static int
+publish_expo(mdsctl_t *ctl, const options_t *o, const char *folder,
+             mds_json_t *package)
+{
+    return o->store || o->codepush || o->unpack_dir != NULL || o->members.deltas != NULL
+               ? mdsctl_fail_usage("--expo does not go with --codepush, "
+                                   "--store, --unpack and --deltas")
+               : mdsctl_app_confirm(ctl, o->app)
+                     ?: set_members(package, &o->members, NULL)
+                     ?: set_app_version(package, o->members.app_version)
+                     ?: mdsctl_publish_expo(ctl, o->app, folder, &o->expo,
+                                            package);
+}
+
 static int
 run_publish(mdsctl_t *ctl, int argc, char **argv)
 {
@@ -264,6 +288,12 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     ctl->new_app = mdsctl_new_app(o.new_app);
     package = mds_json_object_new();
     p.publication.package = package;
+
+    if (o.expo.url != NULL) {
+        code = publish_expo(ctl, &o, argv[1], package);
+        mds_json_release(package);
+        return code;
+    }
 
     code = mdsctl_deltas_level(o.level, &p.level)
                ?: mdsctl_unpack_limits(o.bytes, o.entries, &p.limits)

@@ -7,6 +7,7 @@
 
 #include "archive/unpack.h"
 #include "base/mds_digest.h"
+#include "expo/expo.h"
 #include "mdsctl.h"
 #include "json/mds_json.h"
 
@@ -52,5 +53,11 @@ void mdsctl_store_end(const mdsctl_stored_t *stored);
 /* Prints that the file was repacked, or that repacking it would make deltas
  * smaller. */
 void mdsctl_store_report(const char *file, const mdsctl_stored_t *stored);
+
+/* Publishes the folder of `expo export`; package has the members that its
+ * packages share. Returns an exit code. */
+int mdsctl_publish_expo(mdsctl_t *ctl, const char *app, const char *folder,
+                        const mdsctl_expo_options_t *options,
+                        const mds_json_t            *package) MDS_MUST_CHECK;
 
 #endif

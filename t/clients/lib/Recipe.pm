@@ -50,7 +50,7 @@ sub sh {
     my ($t, $commands) = @_;
     my ($status, $out, $err) = $t->run({
         MDS_KEY => $t->dir . '/test.key', MDS_DEPOT => $t->depot_dir,
-        PATH => "$MDS::BUILD:$ENV{PATH}" },
+        EDGE => $t->url, PATH => "$MDS::BUILD:$ENV{PATH}" },
         'sh', '-ec', "cd '" . $t->dir . "'\n$commands");
     die "$commands\nexit $status: $out$err" if $status != 0;
 }
