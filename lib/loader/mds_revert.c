@@ -358,30 +358,3 @@ mds_edit_revert(mds_loader_t *loader, void *data, mds_json_t *state,
 
     return status;
 }
-
-mds_status_t
-mds_revert_find_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
-                      mds_json_t **entry)
-{
-    mds_journal_t *journal = mds_loader_journal(loader);
-    uint64_t       last;
-    mds_status_t   status = mds_journal_read(journal, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_journal_get_entry(journal, serial, err, entry);
-    last = mds_journal_get_serial(journal);
-    mds_journal_abort(journal);
-
-    if (status != MDS_NOT_FOUND) {
-        return status;
-    }
-
-    return last == 0 ? mds_fail(err, MDS_NOT_FOUND, "nothing was changed yet")
-                     : mds_fail(err, MDS_NOT_FOUND,
-                                "there is no change %" PRIu64
-                                " in the log; the last one is %" PRIu64,
-                                serial, last);
-}

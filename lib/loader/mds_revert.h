@@ -13,7 +13,8 @@
 
 #include "loader/mds_loader.h"
 
-/* Finds the entry of the log; a new reference. MDS_NOT_FOUND has a message. */
+/* Finds the entry of the log; a new reference. MDS_NOT_FOUND has a message.
+ * MDS_CONFLICT: the change is one of roots or heads. */
 mds_status_t
 mds_revert_find_entry(mds_loader_t *loader, uint64_t serial, mds_error_t *err,
                       mds_json_t **entry) MDS_MUST_CHECK;

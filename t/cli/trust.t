@@ -222,7 +222,10 @@ like $d->does(qw(head --head-key), "$d->{dir}/head.key"), qr/^  \+ heads$/m, 'he
 my $log = $d->does('log');
 like $log, qr/  head --head-key \S+  key $id{head}$/m, 'log: a head, by its key';
 like $log, qr/  trust publish \S+$/m, 'log: a root';
-$d->refuses(qr/cannot be undone/, qw(revert 1));
+my %serial = reverse $log =~ /^(\d+)  .*\n  \+ (heads|head shop|root \d+)$/mg;
+$d->refuses(qr/change \d+ cannot be undone: it published a root/, 'revert', $serial{'root 1'});
+$d->refuses(qr/change \d+ cannot be undone: it signed heads/, 'revert', $serial{$_})
+    for 'heads', 'head shop';
 $d->does(qw(verify));
 
 # Trees that no generation needs any more go with later changes.
