@@ -295,6 +295,10 @@ lint: deps-tools $(BUILD)/nginx/Makefile
 	t/lint/includes
 	t/lint/fold --check
 	t/lint/links
+	@for name in $(notdir $(wildcard t/fuzz/dict/*)); do \
+	    test -f t/fuzz/fuzz_$$name.c \
+	        || { echo "t/fuzz/dict/$$name: there is no fuzzer of this name" >&2; exit 1; }; \
+	done
 	clang-format --dry-run -Werror $(PRODUCT)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ilib -Imdsctl \
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
