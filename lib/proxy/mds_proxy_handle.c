@@ -3,6 +3,7 @@
  * requests many pairs at a time.
  */
 
+#include "proxy/mds_proxy_cache.h"
 #include "proxy/mds_proxy_internal.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@ typedef struct {
     mds_proxy_t         *proxy;
     uint32_t             number; /* of the handle in the second process */
     mds_proxy_payload_t *kept;   /* until the transaction ends, for views */
+    mds_proxy_cache_t    cache;  /* of what is kept */
 } mds_proxy_handle_t;
 
 struct mds_lmdb_remote_walk_s {
@@ -43,6 +45,8 @@ mds_proxy_keep(mds_proxy_handle_t *handle, mds_proxy_payload_t *payload)
 static void
 mds_proxy_free_kept(mds_proxy_handle_t *handle)
 {
+    mds_proxy_cache_clear(&handle->cache);
+
     while (handle->kept != NULL) {
         mds_proxy_payload_t *next = handle->kept->next;
 
@@ -123,8 +127,12 @@ mds_proxy_record(mds_lmdb_remote_t *remote, mds_lmdb_op_t op, unsigned table,
     mds_proxy_request_t  request = { .op = op, .table = table };
     mds_proxy_answer_t   answer;
     mds_proxy_payload_t *payload;
-    int code = mds_proxy_call_txn(mds_proxy_handle(remote), request, key, value,
-                                  &answer, &payload);
+    mds_proxy_handle_t  *handle = mds_proxy_handle(remote);
+    int                  code
+        = mds_proxy_call_txn(handle, request, key, value, &answer, &payload);
+
+    /* It may have been changed. */
+    mds_proxy_cache_clear(&handle->cache);
 
     if (code != 0) {
         return code;
@@ -147,8 +155,15 @@ mds_proxy_get(mds_lmdb_remote_t *remote, unsigned table, mds_str_t key,
     mds_proxy_request_t  request = { .op = MDS_LMDB_GET, .table = table };
     mds_proxy_answer_t   answer;
     mds_proxy_payload_t *payload;
-    int code = mds_proxy_call_txn(handle, request, key, mds_null_str, &answer,
-                                  &payload);
+    bool                 found;
+    int                  code;
+
+    if (mds_proxy_cache_get(&handle->cache, table, key, &found, value)) {
+        return found ? 0 : MDS_LMDB_NOT_FOUND;
+    }
+
+    code = mds_proxy_call_txn(handle, request, key, mds_null_str, &answer,
+                              &payload);
 
     if (code != 0) {
         return code;
@@ -156,11 +171,13 @@ mds_proxy_get(mds_lmdb_remote_t *remote, unsigned table, mds_str_t key,
 
     if (answer.number == 0) {
         free(payload);
+        mds_proxy_cache_put(&handle->cache, table, key, false, mds_null_str);
         return MDS_LMDB_NOT_FOUND;
     }
 
     mds_proxy_keep(handle, payload);
     *value = (mds_str_t){ answer.len, payload->bytes };
+    mds_proxy_cache_put(&handle->cache, table, key, true, *value);
     return 0;
 }
 
@@ -267,6 +284,7 @@ mds_proxy_close(mds_lmdb_remote_t *remote)
     mds_proxy_handle_t *handle = mds_proxy_handle(remote);
 
     mds_proxy_free_kept(handle);
+    mds_proxy_cache_free(&handle->cache);
 
     if (--handle->proxy->handles == 0) {
         mds_proxy_stop(handle->proxy);

@@ -5,15 +5,18 @@
 #include <unistd.h>
 
 #include "archive/archive.h"
+#include "base/mds_time.h"
 #include "command/simulate.h"
 
 #define CHUNK_BYTES ((size_t) 1 << 20)
+#define STATE_MS 1000 /* so long a view of the state is kept */
 #define BUFFER_BYTES (MDS_SIMULATION_LINE_MAX + CHUNK_BYTES)
 
 typedef struct {
     mdsctl_archive_t *archive;
     mds_simulation_t *simulation;
     mds_state_t      *state;
+    int64_t           state_ms; /* when a view of it was taken; about */
     char             *buffer;
     size_t            len;
     bool              skipping; /* the rest of a line that is too long */
@@ -50,6 +53,21 @@ read_line(reader_t *reader, mds_str_t line, mds_error_t *err)
                : mds_simulation_read(reader->simulation, line, err);
 }
 
+/* Ends reading the state from time to time: its pages are free again for nginx.
+ * What was read once is read again afterwards. */
+static void
+end_state(reader_t *reader)
+{
+    int64_t now_ms = mds_time_now_ms();
+
+    if (reader->state != NULL
+        && (now_ms < reader->state_ms || now_ms - reader->state_ms >= STATE_MS))
+    {
+        mds_state_end(reader->state);
+        reader->state_ms = now_ms;
+    }
+}
+
 /* Reads the whole lines of the buffer, and moves the rest to its begin. */
 static mds_status_t
 read_lines(reader_t *reader, mds_error_t *err)
@@ -75,11 +93,7 @@ read_lines(reader_t *reader, mds_error_t *err)
 
     memmove(reader->buffer, p, reader->len);
 
-    /* Its pages are free again for nginx. */
-    if (reader->state != NULL) {
-        mds_state_end(reader->state);
-    }
-
+    end_state(reader);
     return status;
 }
 
