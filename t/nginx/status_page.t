@@ -48,6 +48,7 @@ server {
     mds_attribute city "";
     location = /check       { mds_check; }
     location   /files/      { mds_files; }
+    location = /report      { mds_report; }
     location = /mds/status  { mds_status; }
     location = /mds/explain { mds_explain; }
 }
@@ -108,6 +109,25 @@ SKIP: {
         '... the versions that devices run');
     like($b->value('document.getElementById("releases").innerText'), qr/5 of 5/, '... a window that is full');
     like($b->value('document.getElementById("releases").innerText'), qr/20 % of devices/, '... an audience in words');
+
+    # What devices report of it.
+    my $report = sub {
+        my ($event, @devices) = @_;
+        my $body = sub { JSON::PP->new->utf8->encode({ app => 'com.example.shop', device => "d$_[0]",
+            release => 'r-1', version => '1.0.0', event => $event,
+            $event eq 'failed' ? (detail => 'no space left on device') : () }) };
+        return join ' ', grep { $_ != 204 } map { my $text = $body->($_);
+            $t->raw("POST /report HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                . "Content-Type: application/json\r\nContent-Length: " . length($text)
+                . "\r\n\r\n$text")->status } @devices;
+    };
+    is($report->(downloaded => 1 .. 30), '', 'reports of downloads');
+    is($report->(installed => 1 .. 24), '', '... of installations');
+    is($report->(failed => 25 .. 27), '', '... and of failures');
+    my $row = '[...document.querySelectorAll(".release")].map((r) => r.innerText)'
+        . '.find((text) => /r-1/.test(text))';
+    ok($b->wait_for("/installed\\s+24\\b/.test($row) && /failed\\s+3\\b/.test($row)"),
+        '... are a funnel');
 
     for my $width (1280, 400) {
         for my $dark (0, 1) {
