@@ -38,6 +38,9 @@ SANITIZE   =
 
 LIBS       = -llmdb -lsodium -lzstd -lpcre2-8 -lm
 
+# Debian has libpq-fe.h in a folder of its own, which only its wrapper needs.
+PQ_CFLAGS ?= -isystem /usr/include/postgresql
+
 # -fno-semantic-interposition: no other library replaces our functions, so the
 # compiler may call them without the PLT and may inline them.
 ALL_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread \
@@ -73,10 +76,11 @@ PRODUCT    = $(wildcard lib/*/*.[ch] mdsctl/*.[ch] mdsctl/*/*.[ch] ngx_mds_modul
 # machine's nginx, so only deps-bench installs them.
 BUILD_PACKAGES = build-essential ca-certificates nginx-dev zlib1g-dev \
                  libssl-dev liblmdb-dev libsodium-dev \
-                 libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev
+                 libzstd-dev libpcre2-dev libarchive-dev libcurl4-openssl-dev \
+                 libpq-dev
 DEMO_PACKAGES  = $(BUILD_PACKAGES) perl nginx curl zstd minisign
 TEST_PACKAGES  = $(DEMO_PACKAGES) libcmocka-dev openssl wrk rsync unzip \
-                 python3 prometheus chromium
+                 python3 prometheus chromium postgresql-15
 TOOL_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev clang libclang-rt-14-dev \
                  clang-format clang-tidy cppcheck valgrind
 BENCH_PACKAGES = $(TEST_PACKAGES) valgrind libnginx-mod-http-lua lua-cjson \
@@ -136,6 +140,11 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/obj/mdsctl/database/%.o: private override ALL_CFLAGS += $(PQ_CFLAGS)
+
+# The SQL is embedded.
+$(BUILD)/obj/mdsctl/database/schema.o: $(wildcard mdsctl/database/*.sql)
+
 # alloc_fault replaces malloc() before the sanitizer's runtime has started.
 $(BUILD)/obj/t/lib/alloc_fault.o: override SANITIZE =
 
@@ -152,9 +161,11 @@ $(BUILD)/headers:
 	    || { echo 'mds: compiler $(CC) not found; run "make deps"' >&2; exit 1; }
 	@for pair in lmdb.h:liblmdb-dev sodium.h:libsodium-dev \
 	    zstd.h:libzstd-dev pcre2.h:libpcre2-dev \
-	    curl/curl.h:libcurl4-openssl-dev archive.h:libarchive-dev; do \
+	    curl/curl.h:libcurl4-openssl-dev archive.h:libarchive-dev \
+	    libpq-fe.h:libpq-dev; do \
 	    echo "#include <$${pair%%:*}>" \
-	        | $(CC) -DPCRE2_CODE_UNIT_WIDTH=8 -E -xc - > /dev/null 2>&1 \
+	        | $(CC) $(PQ_CFLAGS) -DPCRE2_CODE_UNIT_WIDTH=8 -E -xc - \
+	            > /dev/null 2>&1 \
 	        || { echo "mds: $${pair%%:*} is missing; run \"make deps\", or" \
 	             "apt-get install $${pair##*:}" >&2; exit 1; }; \
 	done
@@ -213,7 +224,7 @@ test: deps-test
 	$(MAKE) unit
 	$(MAKE) prove
 
-PROVE ?= $(wildcard t/cli t/nginx)
+PROVE ?= $(wildcard t/cli t/nginx t/fleet)
 
 prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
@@ -304,7 +315,7 @@ lint: deps-tools $(BUILD)/nginx/Makefile
 	    -j2 --cppcheck-build-dir=$(BUILD)/cppcheck \
 	    --enable=warning,performance,portability \
 	    --suppressions-list=.cppcheck lib mdsctl ngx_mds_module
-	clang-tidy --quiet $(wildcard lib/*/*.c mdsctl/*.c mdsctl/*/*.c) -- -std=gnu11 -Ilib -Imdsctl
+	clang-tidy --quiet $(wildcard lib/*/*.c mdsctl/*.c mdsctl/*/*.c) -- -std=gnu11 -Ilib -Imdsctl $(PQ_CFLAGS)
 	clang-tidy --quiet $(wildcard ngx_mds_module/*.c) \
 	    -- -std=gnu11 -Ilib $(NGX_CFLAGS)
 

@@ -36,6 +36,7 @@
     X(gc)                                                                      \
     X(rekey)                                                                   \
     X(trust)                                                                   \
+    X(database)                                                                \
     X(head)                                                                    \
     X(help)                                                                    \
     X(version)                                                                 \

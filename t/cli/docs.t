@@ -119,7 +119,7 @@ for my $option ($page =~ /^\| (`--.*?) \|(?= )/mg) {
     like "$all ", qr/\Q$_\E(?![\w-])/, "$_: is an option"
         for map { s/\\//gr } $option =~ /`(--[^`]+)`/g;
 }
-for my $name ($page =~ /^    mdsctl ((?:list |message |remove |trust )?[a-z]+)\b/mg) {
+for my $name ($page =~ /^    mdsctl ((?:database |list |message |remove |trust )?[a-z]+)\b/mg) {
     ok exists $usage{$name}, "$name: is a command";
 }
 

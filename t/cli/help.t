@@ -8,7 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib", "$FindBin::Bin/../nginx/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib", "$FindBin::Bin/../nginx/lib";
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -16,6 +16,7 @@ use Ctl;
 use Depot;
 use MDS;
 use Pack;
+use Postgres;
 
 # Names of the commands, and of those of families, as completion has them.
 sub names {
@@ -201,6 +202,10 @@ END
 system('cp', '-a', "$dir/base", $now) == 0 or die;
 $t->start($http);
 
+# The server that the examples of databases use, once there is one.
+my $pg;
+sub database { return $pg //= Postgres->new // die 'PostgreSQL is not installed (make deps-test)' }
+
 # Runs the lines in a shell; hands back its exit code and what it said.
 sub shell {
     my ($folder, $lines) = @_;
@@ -209,6 +214,7 @@ sub shell {
     local $ENV{MDS_KEY}   = 'ops.key';
     $lines =~ s{/srv\b}{$folder/srv}g;
     $lines =~ s{/var/lib/mds\b}{$folder/depot}g;
+    $lines =~ s{postgresql://[^"\s]+}{"'" . database()->uri . "'"}ge;
     $lines =~ s{127\.0\.0\.1:8080}{127.0.0.1:$t->{port}}g;
     open my $file, '>', "$dir/script" or die;
     print $file "set -e\ncd '$folder'\n$lines";

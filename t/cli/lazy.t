@@ -17,11 +17,11 @@ my $dir = tempdir(CLEANUP => 1);
 my $mdsctl = "$Ctl::build/mdsctl";
 
 my @needed = `ldd $mdsctl` =~ /^\s*(\S+)/gm;
-is_deeply [ grep { /curl|archive|ssl|xml|icu/ } @needed ], [],
+is_deeply [ grep { /curl|archive|ssl|xml|icu|libpq/ } @needed ], [],
     'mdsctl is not linked with what only some commands need';
 
 # These stand in the way of the real ones.
-for my $library (qw(libcurl.so.4 libarchive.so.13)) {
+for my $library (qw(libcurl.so.4 libarchive.so.13 libpq.so.5)) {
     open my $file, '>', "$dir/$library" or die "$library: $!";
     close $file;
 }
@@ -47,5 +47,10 @@ is $status, 1, 'snapshot fails without libarchive';
 like $said, qr/^mdsctl: failed to load libarchive\.so\.13: .*; on Debian, install libarchive13$/m,
     '... and says what to install';
 ok !-e "$dir/snapshot", '... and leaves no file behind';
+
+($status, $said) = run('database', 'init', 'postgresql:///mds');
+is $status, 1, 'database fails without libpq';
+like $said, qr/^mdsctl: failed to load libpq\.so\.5: .*; on Debian, install libpq5$/m,
+    '... and says what to install';
 
 done_testing;

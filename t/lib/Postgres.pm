@@ -1,0 +1,164 @@
+package Postgres;
+
+# A PostgreSQL server of Debian's, which runs as an unprivileged user on a Unix
+# socket in a folder of its own; both are gone when the test ends.
+#
+#   my $pg = Postgres->new;         # undef where PostgreSQL is not installed
+#   $pg->uri;                       # for mdsctl
+#   $pg->sql('select 1');           # what psql prints
+#   $pg->kill9; $pg->freeze; $pg->thaw; $pg->start;
+
+use strict;
+use warnings;
+
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use POSIX qw(:sys_wait_h);
+use Time::HiRes qw(sleep time);
+
+our ($BIN) = reverse sort glob '/usr/lib/postgresql/*/bin';
+my @live;
+
+END {
+    my $status = $?;
+    $_->destroy for @live;
+    $? = $status;
+}
+
+sub is_installed { return defined $BIN && -x "$BIN/postgres" }
+
+# settings => [ 'fsync=off', ... ]
+sub new {
+    my ($class, %self) = @_;
+    return if !is_installed();
+
+    my $self = bless { owner => $$, settings => [], %self }, $class;
+    $self->{dir} = tempdir('mds-pg-XXXXXXXX', DIR => '/tmp');
+    $self->{user} = $> == 0 ? 'nobody' : scalar getpwuid $>;
+    chown((getpwnam $self->{user})[2, 3], $self->{dir});
+    push @live, $self;
+    $self->make_data;
+    return $self->start;
+}
+
+sub make_data {
+    my ($self) = @_;
+    $self->run("$BIN/initdb", '-D', "$self->{dir}/data", qw(-U mds -A trust
+        -E UTF8 --no-locale --no-sync));
+}
+
+# A command as the server's user.
+sub run {
+    my ($self, @command) = @_;
+    my $pid = $self->spawn(@command);
+    waitpid $pid, 0;
+    die "@command: exit $?: " . $self->log if $? != 0;
+}
+
+sub spawn {
+    my ($self, @command) = @_;
+    my ($uid, $gid) = (getpwnam $self->{user})[2, 3];
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        setpgrp;
+        if ($> == 0) {
+            $) = "$gid $gid";
+            ($(, $<, $>) = ($gid, $uid, $uid);
+        }
+        chdir $self->{dir};
+        open STDIN,  '<',  '/dev/null';
+        open STDOUT, '>>', "$self->{dir}/log";
+        open STDERR, '>>', "$self->{dir}/log";
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    return $pid;
+}
+
+sub start {
+    my ($self) = @_;
+    my @settings = map { ('-c', $_) } 'listen_addresses=',
+        "unix_socket_directories=$self->{dir}", 'max_connections=200',
+        'shared_buffers=64MB', @{ $self->{settings} };
+
+    unlink "$self->{dir}/data/postmaster.pid" if $self->{was_killed};
+    $self->{pid} = $self->spawn("$BIN/postgres", '-D', "$self->{dir}/data",
+        @settings);
+    for (my $end = time + 120; time < $end; sleep 0.05) {
+        die 'PostgreSQL does not start: ' . $self->log
+            if waitpid($self->{pid}, WNOHANG) == $self->{pid};
+        return $self
+            if system("$BIN/pg_isready -q -h $self->{dir} 2> /dev/null") == 0;
+    }
+    die 'PostgreSQL does not start: ' . $self->log;
+}
+
+sub uri { return "postgresql://mds\@/postgres?host=$_[0]{dir}" }
+
+# What psql prints, without its last newline. It waits for a server that
+# recovers.
+sub sql {
+    my ($self, $sql) = @_;
+    my $path = "$self->{dir}/psql.$$.sql";
+    open my $file, '>', $path or die "$path: $!";
+    print $file $sql;
+    close $file;
+    my $said;
+    for (my $end = time + 60; ; sleep 0.1) {
+        $said = `psql -X -q -A -t -v ON_ERROR_STOP=1 -h $self->{dir} -U mds -f $path postgres 2>&1`;
+        last if $? == 0;
+        die "psql: $said" if $? >> 8 != 2 || time > $end;    # 2: no connection
+    }
+    chomp $said;
+    return $said;
+}
+
+sub log {
+    my ($self) = @_;
+    open my $file, '<', "$self->{dir}/log" or return '';
+    local $/;
+    return scalar <$file>;
+}
+
+# All processes of the server, the first one first.
+sub pids {
+    my ($self) = @_;
+    my $pid = $self->{pid} or return;
+    open my $file, '<', "/proc/$pid/task/$pid/children" or return $pid;
+    return ($pid, split ' ', <$file> // '');
+}
+
+sub freeze { kill 'STOP', reverse $_[0]->pids }
+sub thaw   { kill 'CONT', $_[0]->pids }
+
+# As a machine that loses its power, but for the disk.
+sub kill9 {
+    my ($self) = @_;
+    my @pids = $self->pids;
+    kill 'KILL', @pids;
+    waitpid delete $self->{pid}, 0;
+    sleep 0.02 while grep { kill 0, $_ } @pids[1 .. $#pids];
+    $self->{was_killed} = 1;
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill 'CONT', $pid;
+    kill 'INT',  $pid;    # ends the connections
+    for (my $end = time + 20; time < $end; sleep 0.05) {
+        return if waitpid($pid, WNOHANG) == $pid;
+    }
+    kill 'QUIT', $pid;
+    waitpid $pid, 0;
+}
+
+sub destroy {
+    my ($self) = @_;
+    return if $self->{owner} != $$;
+    $self->thaw if $self->{pid};
+    $self->stop;
+    remove_tree($self->{dir});
+}
+
+1;
