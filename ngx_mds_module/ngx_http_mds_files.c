@@ -5,8 +5,10 @@
  */
 
 #include "ngx_http_mds_depot.h"
+#include "ngx_http_mds_dictionary.h"
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
+#include "ngx_http_mds_file.h"
 #include "ngx_http_mds_respond.h"
 
 #include "base/mds_digest.h"
@@ -18,6 +20,9 @@ typedef struct {
     mds_str_t    name; /* HEX, HEX.minisig, or HEX.KEYID.minisig */
     mds_str_t    hex;
     mds_sha256_t digest;
+    mds_str_t    label;   /* of HEX/LABEL; empty: none */
+    mds_sha256_t decoded; /* what a delta is decoded to */
+    ngx_uint_t   is_delta;
 } ngx_http_mds_file_t;
 
 /* Returns 1 if the text behind a digest is empty, ".minisig" or
@@ -65,6 +70,14 @@ ngx_http_mds_file_name(ngx_http_request_t *r, ngx_http_mds_file_t *file)
     suffix.data += MDS_SHA256_HEX;
     suffix.len -= MDS_SHA256_HEX;
 
+    if (suffix.len > 1 && *suffix.data == '/'
+        && memchr(suffix.data + 1, '/', suffix.len - 1) == NULL)
+    {
+        file->label = (mds_str_t){ suffix.len - 1, suffix.data + 1 };
+        file->name.len = MDS_SHA256_HEX;
+        suffix.len = 0;
+    }
+
     return mds_sha256_parse(file->hex, &file->digest)
                    && ngx_http_mds_file_suffix_is_valid(suffix)
                ? NGX_OK
@@ -97,74 +110,20 @@ ngx_http_mds_file_error(const char *dir, ngx_http_mds_file_t *file,
     }
 }
 
-/*
- * Opens a file as ngx_open_cached_file() does without a cache, but never a
- * symbolic link. disable_symlinks would open the directory for each request.
- */
-static ngx_int_t
-ngx_http_mds_file_open_uncached(ngx_http_request_t *r, ngx_str_t *path,
-                                ngx_open_file_info_t *of)
-{
-    ngx_pool_cleanup_t      *cleanup;
-    ngx_pool_cleanup_file_t *file;
-    ngx_file_info_t          fi;
-
-    cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*file));
-    if (cleanup == NULL) {
-        of->err = NGX_ENOMEM;
-        return NGX_ERROR;
-    }
-
-    of->fd = open((char *) path->data,
-                  O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    if (of->fd == NGX_INVALID_FILE) {
-        of->err = ngx_errno;
-        return NGX_ERROR;
-    }
-
-    file = cleanup->data;
-    file->fd = of->fd;
-    file->name = path->data;
-    file->log = r->pool->log;
-    cleanup->handler = ngx_pool_cleanup_file;
-
-    if (ngx_fd_info(of->fd, &fi) == NGX_FILE_ERROR) {
-        of->err = ngx_errno;
-        return NGX_ERROR;
-    }
-
-    of->size = ngx_file_size(&fi);
-    of->mtime = ngx_file_mtime(&fi);
-    of->is_file = ngx_is_file(&fi);
-
-    if (of->read_ahead != 0) {
-        (void) ngx_read_ahead(of->fd, of->read_ahead);
-    }
-
-    if (of->directio <= of->size) {
-        of->is_directio = ngx_directio_on(of->fd) != NGX_FILE_ERROR;
-    }
-
-    return NGX_OK;
-}
-
 static mds_status_t
 ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
                        ngx_str_t *path, ngx_open_file_info_t *of,
                        mds_error_t *err)
 {
-    static const ngx_str_t    dir = ngx_string("/files/");
-    ngx_http_mds_loc_conf_t  *mlcf;
-    ngx_http_core_loc_conf_t *clcf;
-    u_char                   *p;
-    ngx_int_t                 rc;
+    static const ngx_str_t   dir = ngx_string("/files/");
+    ngx_http_mds_loc_conf_t *mlcf;
+    u_char                  *p;
+    size_t                   dir_len;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    dir_len = mlcf->depot_conf->path.len + dir.len - 1;
 
-    ngx_memzero(of, sizeof(*of));
-
-    path->len = mlcf->depot_conf->path.len + dir.len + file->name.len;
+    path->len = dir_len + 1 + file->name.len;
     path->data = ngx_pnalloc(r->pool, path->len + 1);
     if (path->data == NULL) {
         return mds_fail_memory(err);
@@ -173,28 +132,11 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     p = ngx_cpymem(path->data, mlcf->depot_conf->path.data,
                    mlcf->depot_conf->path.len);
     p = ngx_cpymem(p, dir.data, dir.len);
-
-    of->read_ahead = clcf->read_ahead;
-    of->directio = clcf->directio;
-    of->valid = clcf->open_file_cache_valid;
-    of->min_uses = clcf->open_file_cache_min_uses;
-    of->errors = clcf->open_file_cache_errors;
-    of->events = clcf->open_file_cache_events;
-#if (NGX_HAVE_OPENAT)
-    /* Only the directory itself may be a symbolic link. */
-    of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
-    of->disable_symlinks_from = p - 1 - path->data;
-#endif
-
     p = ngx_cpymem(p, file->name.data, file->name.len);
     *p = '\0';
 
-    rc = clcf->open_file_cache == NULL
-             ? ngx_http_mds_file_open_uncached(r, path, of)
-             : ngx_open_cached_file(clcf->open_file_cache, path, of, r->pool);
-
-    if (rc != NGX_OK || !of->is_file) {
-        path->data[path->len - file->name.len - 1] = '\0';
+    if (ngx_http_mds_open_file(r, path, dir_len, of) != NGX_OK) {
+        path->data[dir_len] = '\0';
         return ngx_http_mds_file_error((char *) path->data, file, of, err);
     }
 
@@ -266,10 +208,32 @@ ngx_http_mds_file_filter(ngx_http_request_t *r)
 
     if (mlcf->endpoint == &ngx_http_mds_files_endpoint
         && (r->headers_out.content_length_n < 0
-            || r->headers_out.content_encoding != NULL))
+            || (r->headers_out.content_encoding != NULL
+                && !ngx_http_mds_dictionary_is_used(r))))
     {
         ngx_http_mds_file_drop_digest(r);
     }
+}
+
+/* Adds what a browser needs for deltas of the file. Only a file with a label
+ * can be the dictionary for others with the label. */
+static ngx_int_t
+ngx_http_mds_file_dictionary(ngx_http_request_t *r, ngx_http_mds_file_t *file)
+{
+    ngx_http_core_loc_conf_t *clcf
+        = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (ngx_http_mds_dictionary_vary(r) != NGX_OK
+        || (file->is_delta && ngx_http_mds_dictionary_encode(r) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return file->label.len == 0 && !file->is_delta
+               ? NGX_OK
+               : ngx_http_mds_dictionary_describe(
+                   r, ngx_http_mds_view(&clcf->name), file->label,
+                   file->is_delta ? &file->decoded : &file->digest);
 }
 
 static ngx_int_t
@@ -296,6 +260,10 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
         cache_control = &for_ever;
         rc = ngx_http_mds_file_digest(r, file, clcf->etag);
 
+        if (rc == NGX_OK) {
+            rc = ngx_http_mds_file_dictionary(r, file);
+        }
+
     } else {
         /* A new key makes a new signature. */
         type = &text;
@@ -305,6 +273,13 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    /* A label has the type of its extension. */
+    if (file->label.len > 0 && r->headers_out.content_type.len == 0
+        && ngx_http_set_content_type(r) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     /* After X-Accel-Redirect, the application can have set both headers. */
@@ -317,45 +292,6 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     return ngx_http_mds_find_header(r, mds_str("Cache-Control")) != NULL
                ? NGX_OK
                : ngx_http_mds_set_cache_control(r, cache_control);
-}
-
-static ngx_int_t
-ngx_http_mds_file_send(ngx_http_request_t *r, ngx_str_t *path,
-                       ngx_open_file_info_t *of)
-{
-    ngx_buf_t *b;
-    ngx_int_t  rc;
-
-    r->allow_ranges = 1;
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
-    if (b->file == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->file_last = of->size;
-    b->in_file = b->file_last ? 1 : 0;
-    b->sync = (r != r->main && !b->in_file) ? 1 : 0;
-
-    b->file->fd = of->fd;
-    b->file->name = *path;
-    b->file->log = r->connection->log;
-    b->file->directio = of->is_directio;
-
-    rc = ngx_http_mds_send_buf(r, b);
-
-    /* The answer that nginx sends now is not the file. */
-    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
-        ngx_http_mds_clear_cache_control(r);
-        ngx_http_mds_file_drop_digest(r);
-    }
-
-    return rc;
 }
 
 /* Lets the file's bytes be counted when the request ends. */
@@ -377,37 +313,81 @@ ngx_http_mds_file_count(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     return NGX_OK;
 }
 
+/* Opens the delta from the client's file, if there is one, or else the file. */
+static mds_status_t
+ngx_http_mds_file_choose(ngx_http_request_t *r, ngx_http_mds_file_t *file,
+                         ngx_str_t *path, ngx_open_file_info_t *of,
+                         mds_error_t *err)
+{
+    ngx_http_mds_file_t delta = *file;
+    char               *room = ngx_pnalloc(r->pool, MDS_SHA256_HEX + 1);
+
+    if (room == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    if (file->name.len == file->hex.len
+        && ngx_http_mds_dictionary_find(r, &file->digest, &delta.digest)
+               == NGX_OK)
+    {
+        delta.is_delta = 1;
+        delta.decoded = file->digest;
+        delta.hex = mds_str_of(mds_sha256_hex(&delta.digest, room));
+        delta.name = delta.hex;
+
+        if (ngx_http_mds_file_open(r, &delta, path, of, err) == MDS_OK) {
+            *file = delta;
+            return MDS_OK;
+        }
+    }
+
+    return ngx_http_mds_file_open(r, file, path, of, err);
+}
+
 static ngx_int_t
 ngx_http_mds_files_get(ngx_http_request_t *r)
 {
-    ngx_http_mds_file_t  file;
+    ngx_http_mds_file_t *file = ngx_pcalloc(r->pool, sizeof(*file));
     ngx_open_file_info_t of;
     mds_status_t         status;
     mds_error_t          err;
     ngx_str_t            path;
+    ngx_int_t            rc;
+
+    if (file == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (!ngx_http_mds_depot_is_open(ngx_http_mds_get_depot(r))) {
         return ngx_http_mds_refuse_unavailable(r);
     }
 
-    if (ngx_http_mds_file_name(r, &file) != NGX_OK) {
+    if (ngx_http_mds_file_name(r, file) != NGX_OK) {
         return ngx_http_mds_fail(r, MDS_NOT_FOUND,
                                  "a file is named by its SHA-256, in 64"
                                  " lower-case hexadecimal digits");
     }
 
-    status = ngx_http_mds_file_open(r, &file, &path, &of, &err);
+    status = ngx_http_mds_file_choose(r, file, &path, &of, &err);
     if (status != MDS_OK) {
         return ngx_http_mds_fail(r, status, err.text);
     }
 
-    if (ngx_http_mds_file_headers(r, &file, &of) != NGX_OK
-        || ngx_http_mds_file_count(r, &file, &of) != NGX_OK)
+    if (ngx_http_mds_file_headers(r, file, &of) != NGX_OK
+        || ngx_http_mds_file_count(r, file, &of) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mds_file_send(r, &path, &of);
+    rc = ngx_http_mds_send_file(r, &path, &of);
+
+    /* The answer that nginx sends now is not the file. */
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        ngx_http_mds_clear_cache_control(r);
+        ngx_http_mds_file_drop_digest(r);
+    }
+
+    return rc;
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_files_endpoint = {

@@ -266,3 +266,28 @@ mds_catalog_release(mds_catalog_t *catalog, mds_str_t app, mds_str_t id,
 
     return MDS_OK;
 }
+
+mds_status_t
+mds_catalog_delta(mds_catalog_t *catalog, const mds_sha256_t *to,
+                  const mds_sha256_t *from, mds_error_t *err,
+                  mds_sha256_t *sha256)
+{
+    char            key[MDS_DELTA_KEY_BYTES] = "";
+    mds_str_t       value;
+    mds_delta_row_t row;
+
+    memcpy(key + 1, to->bytes, sizeof(to->bytes));
+    memcpy(key + 1 + sizeof(to->bytes), from->bytes, sizeof(from->bytes));
+
+    if (!mds_catalog_get(catalog, MDS_CATALOG_RELEASES,
+                         (mds_str_t){ sizeof(key), key }, &value))
+    {
+        return mds_catalog_miss_status(catalog, err);
+    }
+
+    /* It was validated. */
+    memcpy(&row, value.data, sizeof(row));
+    memcpy(sha256->bytes, row.sha256, sizeof(row.sha256));
+
+    return MDS_OK;
+}

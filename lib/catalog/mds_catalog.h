@@ -10,6 +10,7 @@
  *   lists      app 00 name       mds_list_record_t
  *   resources  app 00 kind 00 name  mds_record_t
  *   releases   app 00 id         mds_release_row_t
+ *              00 digests        mds_delta_row_t
  *
  * A generation is validated before it is served (mds_validate.h), so that
  * look-ups read the mapped bytes and check nothing again. A catalog belongs to
@@ -20,6 +21,7 @@
 #ifndef MDS_CATALOG_H
 #define MDS_CATALOG_H
 
+#include "base/mds_digest.h"
 #include "base/mds_file.h"
 #include "catalog/mds_chain.h"
 #include "catalog/mds_record.h"
@@ -102,6 +104,11 @@ typedef struct {
 mds_status_t mds_catalog_release(mds_catalog_t *catalog, mds_str_t app,
                                  mds_str_t id, mds_error_t *err,
                                  mds_catalog_release_t *release) MDS_MUST_CHECK;
+
+/* Looks up the delta between two files, in the same way. */
+mds_status_t mds_catalog_delta(mds_catalog_t *catalog, const mds_sha256_t *to,
+                               const mds_sha256_t *from, mds_error_t *err,
+                               mds_sha256_t *sha256) MDS_MUST_CHECK;
 
 /*
  * Looks an id up in a list: key is that of the list's record, hash is

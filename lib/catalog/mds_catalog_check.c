@@ -149,10 +149,29 @@ mds_layer_check_app(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
 }
 
 static mds_status_t
+mds_layer_check_delta(mds_layer_check_t *check, mds_str_t key, mds_str_t value,
+                      mds_error_t *err)
+{
+    mds_delta_row_t row = { 0 };
+
+    if (value.len == sizeof(row)) {
+        memcpy(&row, value.data, sizeof(row));
+    }
+
+    return row.tag == MDS_DELTA_ROW_TAG && key.len == MDS_DELTA_KEY_BYTES
+               ? MDS_OK
+               : mds_layer_fail(check, key, "not the row of a delta", err);
+}
+
+static mds_status_t
 mds_layer_check_release(mds_layer_check_t *check, mds_str_t key,
                         mds_str_t value, mds_error_t *err)
 {
     mds_release_row_t row = { 0 };
+
+    if (key.len > 0 && *key.data == '\0') {
+        return mds_layer_check_delta(check, key, value, err);
+    }
 
     if (value.len > sizeof(row)) {
         memcpy(&row, value.data, sizeof(row));

@@ -235,6 +235,17 @@ typedef struct MDS_PACKED {
     mds_halt_t limit; /* all zero: none */
 } mds_release_row_t;
 
+/* A delta as a generation stores it in the table "releases", where a request
+ * that has both files' digests finds it. Its key begins as that of no release:
+ * 00, the digest of the new file, and that of the old one. */
+#define MDS_DELTA_ROW_TAG 0x4473646d /* "mdsD" */
+#define MDS_DELTA_KEY_BYTES 65
+
+typedef struct MDS_PACKED {
+    uint32_t tag;
+    uint8_t  sha256[32]; /* of the delta */
+} mds_delta_row_t;
+
 /* An app as a generation stores it, in the table "apps". */
 #define MDS_APP_TAG 0x4173646d /* "mdsA" */
 

@@ -4,6 +4,7 @@
 
 #include "catalog/mds_list_record.h"
 #include "compile/mds_generation_internal.h"
+#include "json/mds_json_view.h"
 
 /* What every record begins with. */
 typedef struct MDS_PACKED {
@@ -176,6 +177,55 @@ mds_generation_release(mds_generation_t *generation, const mds_record_t *record,
     }
 }
 
+/* Reads the digest in a member of a manifest's "full" or "delta". */
+static bool
+mds_generation_read_digest(mds_str_t file, mds_str_t member,
+                           mds_sha256_t *sha256)
+{
+    mds_str_t text;
+
+    return mds_json_view_is_string(mds_json_view_member(file, member), &text)
+           && mds_sha256_parse(text, sha256);
+}
+
+/* Puts the row of the record's i-th delta, by the manifest that offers it, if
+ * browsers can read it. It stays when the delta is no longer offered: what the
+ * digests say does not change. */
+static void
+mds_generation_delta(mds_generation_t *generation, const mds_record_t *record,
+                     uint32_t i)
+{
+    const mds_delta_record_t *delta
+        = mds_record_item(record, MDS_TABLE_DELTAS, i);
+    mds_str_t       manifest = mds_record_bytes(record, delta->answer.manifest);
+    mds_str_t       full = mds_json_view_member(manifest, mds_str("full"));
+    mds_str_t       file = mds_json_view_member(manifest, mds_str("delta"));
+    mds_sha256_t    to, from, made;
+    char            bytes[MDS_DELTA_KEY_BYTES] = "";
+    mds_str_t       key = { sizeof(bytes), bytes }, old;
+    mds_delta_row_t row = { .tag = MDS_DELTA_ROW_TAG };
+
+    if (!mds_str_eq(mds_json_view_member(file, mds_str("format")),
+                    mds_str("\"dcz\""))
+        || !mds_generation_read_digest(full, mds_str("sha256"), &to)
+        || !mds_generation_read_digest(file, mds_str("from_sha256"), &from)
+        || !mds_generation_read_digest(file, mds_str("sha256"), &made))
+    {
+        return;
+    }
+
+    memcpy(bytes + 1, to.bytes, sizeof(to.bytes));
+    memcpy(bytes + 1 + sizeof(to.bytes), from.bytes, sizeof(from.bytes));
+    memcpy(row.sha256, made.bytes, sizeof(row.sha256));
+
+    if (!mds_generation_get_before(generation, MDS_CATALOG_RELEASES, key, &old)
+        || old.len != sizeof(row) || memcmp(old.data, &row, sizeof(row)) != 0)
+    {
+        mds_lmdb_put(generation->lmdb, MDS_CATALOG_RELEASES, key,
+                     (mds_str_t){ sizeof(row), (const char *) &row });
+    }
+}
+
 void
 mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                         mds_str_t bytes)
@@ -190,6 +240,10 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
 
     for (uint32_t i = 0; i < given->tables[MDS_TABLE_RELEASES].count; i++) {
         mds_generation_release(generation, given, i);
+    }
+
+    for (uint32_t i = 0; i < given->tables[MDS_TABLE_DELTAS].count; i++) {
+        mds_generation_delta(generation, given, i);
     }
 }
 

@@ -180,7 +180,7 @@ my @nothing = (
     '',           'a' x 63,         '0' x 64,          'a' x 65,
     'b' x 64,     'c' x 64,         'd' x 64,          'd' x 64 . '/',
     'e' x 64,     'plain',          'g' x 64,          $upper,
-    "$sha/",      "$sha/x",         "$sha%00",         "$sha%00.minisig",
+    "$sha/",      "$sha/x/y",       "$sha%00",         "$sha%00.minisig",
     "$sha.other", "$sha.minisig/",  "$sha.minisig.x",  "$sha.MINISIG",
     "$sha.",      "$sha%20",        "x/$sha",          "files/$sha",
     "%20$sha",    $slash,           "$sha%2f",         "x%2f..%2f..%2f$sha",
