@@ -71,24 +71,24 @@ mdsctl_database_describe(const char *uri, mds_error_t *err,
     return MDS_OK;
 }
 
-/* What an address that has words of its own is completed by. */
-static const char *const keywords[]
-    = { "dbname",          "application_name", "options", "connect_timeout",
-        "client_encoding", "keepalives_idle",  NULL };
+/* The words of an attempt: ours, then those of the address, which may differ,
+ * then the host that is tried. */
+static const char *const keywords[] = { "application_name",
+                                        "options",
+                                        "connect_timeout",
+                                        "keepalives_idle",
+                                        "tcp_user_timeout",
+                                        "dbname",
+                                        "client_encoding",
+                                        "host",
+                                        "port",
+                                        NULL };
 
-/* Fills the values of the keywords. An address may set its own options, which
- * then follow ours. */
-static void
-set_values(const char *uri, const char *values[mds_nelems(keywords)])
-{
-    values[0] = uri;
-    values[1] = "mdsctl";
-    values[2] = SETTINGS;
-    values[3] = "10";
-    values[4] = "UTF8";
-    values[5] = "10";
-    values[6] = NULL;
-}
+#define VALUES(uri, host, port)                                                \
+    {                                                                          \
+        "mdsctl", SETTINGS, "10", "10", "10000", (uri), "UTF8", (host),        \
+            (port), NULL                                                       \
+    }
 
 /* Gives a connection that libpq has begun or made. */
 static mds_status_t
@@ -116,13 +116,64 @@ wrap(PGconn *conn, mds_error_t *err, mdsctl_database_t **db)
     return MDS_OK;
 }
 
-mds_status_t
-mdsctl_database_start(const char *uri, mds_error_t *err, mdsctl_database_t **db)
+/* Copies a part of a list with commas: the one at the place, round and round.
+ */
+static void
+copy_part(const char *list, unsigned place, char *to, size_t size)
 {
-    const char *values[mds_nelems(keywords)];
+    mds_str_t rest = mds_str_of(list), part;
+    unsigned  count = 1;
 
-    set_values(uri, values);
-    return wrap(PQconnectStartParams(keywords, values, 1), err, db);
+    for (const char *p = list; *p != '\0'; p++) {
+        count += *p == ',' ? 1 : 0;
+    }
+
+    for (unsigned i = 0; i <= place % count; i++) {
+        part = mds_str_cut(&rest, ',');
+    }
+
+    (void) snprintf(to, size, "%.*s", MDS_STR(part));
+}
+
+/* Gives the host of an attempt, and its port; both are empty if the address has
+ * only one. libpq would try all of them in one attempt, but without a bound of
+ * time for each where nothing waits. */
+static mds_status_t
+choose_host(const char *uri, unsigned attempt, mds_error_t *err, char host[256],
+            char port[64])
+{
+    char              hosts[2048], ports[512];
+    PQconninfoOption *options = PQconninfoParse(uri, NULL);
+
+    host[0] = port[0] = '\0';
+
+    if (options == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    copy_word(options, "host", "", hosts, sizeof(hosts));
+    copy_word(options, "port", "", ports, sizeof(ports));
+    PQconninfoFree(options);
+
+    if (strchr(hosts, ',') != NULL) {
+        copy_part(hosts, attempt, host, 256);
+        copy_part(ports, attempt, port, 64);
+    }
+
+    return MDS_OK;
+}
+
+mds_status_t
+mdsctl_database_start(const char *uri, unsigned attempt, mds_error_t *err,
+                      mdsctl_database_t **db)
+{
+    char         host[256], port[64];
+    const char  *values[] = VALUES(uri, host, port);
+    mds_status_t status = choose_host(uri, attempt, err, host, port);
+
+    return status == MDS_OK
+               ? wrap(PQconnectStartParams(keywords, values, 1), err, db)
+               : status;
 }
 
 mds_status_t
@@ -141,7 +192,7 @@ mdsctl_database_check_server(const mdsctl_database_t *db, mds_error_t *err)
 mds_status_t
 mdsctl_database_open(const char *uri, mds_error_t *err, mdsctl_database_t **db)
 {
-    const char        *values[mds_nelems(keywords)];
+    const char        *values[] = VALUES(uri, NULL, NULL);
     char               name[MDSCTL_DATABASE_NAME_BYTES];
     mdsctl_database_t *opened;
     mds_status_t       status = mdsctl_database_describe(uri, err, name);
@@ -150,7 +201,6 @@ mdsctl_database_open(const char *uri, mds_error_t *err, mdsctl_database_t **db)
         return status;
     }
 
-    set_values(uri, values);
     status = wrap(PQconnectdbParams(keywords, values, 1), err, &opened);
 
     if (status != MDS_OK) {

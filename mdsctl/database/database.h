@@ -64,6 +64,10 @@ void mdsctl_array_add_text(mds_buffer_t *array, mds_str_t text);
 void mdsctl_array_add_integer(mds_buffer_t *array, int64_t value);
 void mdsctl_array_add_bool(mds_buffer_t *array, bool value);
 
+/* Adds a multirange of runs, as the state has them: first (8 bytes), last (8).
+ */
+void mdsctl_array_add_runs(mds_buffer_t *array, mds_str_t runs);
+
 /* Ends the array. Returns its text, which lives as long as the buffer; NULL if
  * memory was short. */
 const char *mdsctl_array_end(mds_buffer_t *array);
@@ -77,9 +81,11 @@ typedef enum {
     MDSCTL_DATABASE_FAILED
 } mdsctl_database_step_t;
 
-/* Begins to connect; the names of hosts are looked up at once. */
-mds_status_t mdsctl_database_start(const char *uri, mds_error_t *err,
-                                   mdsctl_database_t **db) MDS_MUST_CHECK;
+/* Begins to connect: of several hosts, each attempt tries the next one. Its
+ * name is looked up at once. */
+mds_status_t
+mdsctl_database_start(const char *uri, unsigned attempt, mds_error_t *err,
+                      mdsctl_database_t **db) MDS_MUST_CHECK;
 
 /* Goes on to connect. */
 mdsctl_database_step_t
