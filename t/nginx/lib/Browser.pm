@@ -3,6 +3,7 @@ package Browser;
 # A headless Chromium, driven over pipes by the DevTools protocol.
 #
 #   my $b = Browser->new(dir => $t->dir);       # undef: it is not installed
+#   (extensions => 1: it installs and updates extensions)
 #   $b->open($t->url('/status'), width => 400);
 #   $b->wait_for('document.title');             # until it is true
 #   $b->value('1 + 1');                         # of JavaScript
@@ -39,7 +40,8 @@ sub new {
         POSIX::dup2($out, 4);
         $ENV{HOME} = $options{dir};
         exec $chromium, '--headless=new', '--no-sandbox', '--disable-gpu',
-            '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
+            '--disable-dev-shm-usage', '--no-first-run',
+            $options{extensions} ? () : '--disable-background-networking',
             '--hide-scrollbars', "--user-data-dir=$options{dir}/chromium",
             '--remote-debugging-pipe', 'about:blank' or POSIX::_exit(127);
     }
