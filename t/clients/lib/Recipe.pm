@@ -20,6 +20,7 @@ sub new {
     my ($class, $section, %options) = @_;
     my $files = delete $options{files};
     my $before = delete $options{before};
+    my $paths = delete $options{paths} // {};    # of the page, and here
     my $t = MDS::new($class, %options);
 
     $t->depot;
@@ -39,6 +40,7 @@ sub new {
 
     my ($config) = $text =~ /^```nginx\n(.*?)^```/ms;
     $config =~ s{/var/lib/mds}{%DEPOT%}g;
+    $config =~ s{\Q$_\E}{%DIR%/$paths->{$_}}g for keys %$paths;
     $config =~ s{listen 8080}{listen %LISTEN%}g;
     $t->start($config);
 
