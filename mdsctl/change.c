@@ -3,6 +3,7 @@
 
 #include "change.h"
 
+#include "key.h"
 #include "new_app.h"
 
 static const mds_loader_ui_t ui
@@ -219,15 +220,15 @@ load_keys(const mdsctl_t *ctl, mds_change_t *change)
 {
     mds_error_t err;
 
-    if (ctl->key != NULL) {
-        if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
+    if (ctl->key != NULL && change->key == NULL) {
+        if (mdsctl_key_load(ctl->key, &err, &key) != MDS_OK) {
             return mdsctl_fail(&err);
         }
         change->key = &key;
     }
 
     if (ctl->head_key != NULL) {
-        if (mds_key_load(ctl->head_key, &err, &head_key) != MDS_OK) {
+        if (mdsctl_key_load(ctl->head_key, &err, &head_key) != MDS_OK) {
             return mdsctl_fail(&err);
         }
         change->head_key = &head_key;

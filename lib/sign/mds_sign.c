@@ -10,17 +10,12 @@
 
 #include "base/mds_digest.h"
 #include "base/mds_file.h"
+#include "sign/mds_sign_internal.h"
 
 #define MDS_KEY_COMMENT "untrusted comment: "
 #define MDS_KEY_FILE_MAX 4096
 
-/* Offsets in the two files, and their lengths. */
-#define MDS_SECRET_KDF 2
-#define MDS_SECRET_CHECKSUM 4
-#define MDS_SECRET_KEYID 54
-#define MDS_SECRET_KEY 62
-#define MDS_SECRET_BYTES 158
-
+/* Offsets in the file of a public key, and its length. */
 #define MDS_PUBLIC_KEYID 2
 #define MDS_PUBLIC_KEY 10
 #define MDS_PUBLIC_BYTES 42
@@ -61,28 +56,56 @@ mds_key_file_parse(mds_str_t text, uint8_t bytes[MDS_SECRET_BYTES], size_t *len)
            && memcmp(bytes, "Ed", 2) == 0;
 }
 
+/* Decrypts the bytes in place, if they are encrypted. */
 static mds_status_t
-mds_key_parse(const uint8_t bytes[MDS_SECRET_BYTES], const char *path,
-              mds_error_t *err, mds_key_t *key)
+mds_key_open(uint8_t bytes[MDS_SECRET_BYTES], const char *path,
+             mds_password_read_t read_password, void *data, mds_error_t *err)
 {
-    uint8_t public_key[crypto_sign_PUBLICKEYBYTES];
-    uint8_t secret[crypto_sign_SECRETKEYBYTES];
-    bool    belongs;
+    char         password[MDS_PASSWORD_MAX];
+    size_t       len = 0;
+    mds_status_t status;
 
-    if (memcmp(bytes + MDS_SECRET_KDF, "Sc", 2) == 0) {
-        return mds_fail(
-            err, MDS_INCOMPATIBLE,
-            "key \"%s\" is encrypted with a password; mds needs one "
-            "without (minisign -C -W removes it)",
-            path);
-    }
-
-    if (memcmp(bytes + MDS_SECRET_KDF, "\0\0", 2) != 0
-        || memcmp(bytes + MDS_SECRET_CHECKSUM, "B2", 2) != 0)
+    if (memcmp(bytes + MDS_SECRET_CHECKSUM, "B2", 2) != 0
+        || (memcmp(bytes + MDS_SECRET_KDF, "Sc", 2) != 0
+            && memcmp(bytes + MDS_SECRET_KDF, "\0\0", 2) != 0))
     {
         return mds_fail(
             err, MDS_INCOMPATIBLE,
             "key \"%s\" uses an algorithm that mds does not support", path);
+    }
+
+    if (memcmp(bytes + MDS_SECRET_KDF, "Sc", 2) != 0) {
+        return MDS_OK;
+    }
+
+    if (read_password == NULL) {
+        return mds_fail(err, MDS_INCOMPATIBLE,
+                        "key \"%s\" is encrypted with a password", path);
+    }
+
+    status = read_password(data, path, err, password, &len);
+
+    if (status == MDS_OK) {
+        status
+            = mds_key_decrypt(bytes, path, (mds_str_t){ len, password }, err);
+    }
+
+    sodium_memzero(password, sizeof(password));
+    return status;
+}
+
+static mds_status_t
+mds_key_parse(uint8_t bytes[MDS_SECRET_BYTES], const char *path,
+              mds_password_read_t read_password, void *data, mds_error_t *err,
+              mds_key_t *key)
+{
+    uint8_t      public_key[crypto_sign_PUBLICKEYBYTES];
+    uint8_t      secret[crypto_sign_SECRETKEYBYTES];
+    bool         belongs;
+    mds_status_t status = mds_key_open(bytes, path, read_password, data, err);
+
+    if (status != MDS_OK) {
+        return status;
     }
 
     crypto_sign_seed_keypair(public_key, secret, bytes + MDS_SECRET_KEY);
@@ -103,6 +126,13 @@ mds_key_parse(const uint8_t bytes[MDS_SECRET_BYTES], const char *path,
 
 mds_status_t
 mds_key_load(const char *path, mds_error_t *err, mds_key_t *key)
+{
+    return mds_key_load_encrypted(path, NULL, NULL, err, key);
+}
+
+mds_status_t
+mds_key_load_encrypted(const char *path, mds_password_read_t read_password,
+                       void *data, mds_error_t *err, mds_key_t *key)
 {
     char        *text;
     size_t       text_len, len;
@@ -125,7 +155,7 @@ mds_key_load(const char *path, mds_error_t *err, mds_key_t *key)
                           path);
 
     } else {
-        status = mds_key_parse(bytes, path, err, key);
+        status = mds_key_parse(bytes, path, read_password, data, err, key);
     }
 
     sodium_memzero(text, text_len);
@@ -138,6 +168,12 @@ void
 mds_key_wipe(mds_key_t *key)
 {
     sodium_memzero(key, sizeof(*key));
+}
+
+void
+mds_secret_wipe(void *secret, size_t len)
+{
+    sodium_memzero(secret, len);
 }
 
 void
@@ -194,23 +230,32 @@ mds_public_load(const char *path, mds_error_t *err, mds_public_t *public_key)
     return status;
 }
 
+/* Writes a secret key, encrypted if there is a password. */
 static mds_status_t
-mds_key_write(const char *path, const mds_key_t *key, mds_error_t *err)
+mds_key_write(const char *path, const mds_key_t *key, mds_str_t password,
+              mds_error_t *err)
 {
     int          n;
     char         text[MDS_KEY_FILE_MAX];
     char         base64[mds_base64_len(MDS_SECRET_BYTES) + 1];
     uint8_t      bytes[MDS_SECRET_BYTES] = "Ed\0\0B2";
-    mds_status_t status;
+    mds_status_t status = MDS_OK;
 
     memcpy(bytes + MDS_SECRET_KEYID, key->keyid, sizeof(key->keyid));
     memcpy(bytes + MDS_SECRET_KEY, key->secret, sizeof(key->secret));
-    mds_base64(bytes, sizeof(bytes), base64);
 
-    n = snprintf(text, sizeof(text),
-                 MDS_KEY_COMMENT "minisign secret key, not encrypted\n%s\n",
-                 base64);
-    status = mds_file_create(path, 0600, text, (size_t) n, err);
+    if (password.len > 0) {
+        status = mds_key_encrypt(bytes, path, password, err);
+    }
+
+    if (status == MDS_OK) {
+        mds_base64(bytes, sizeof(bytes), base64);
+        n = snprintf(text, sizeof(text), MDS_KEY_COMMENT "minisign %s\n%s\n",
+                     password.len > 0 ? "encrypted secret key"
+                                      : "secret key, not encrypted",
+                     base64);
+        status = mds_file_create(path, 0600, text, (size_t) n, err);
+    }
 
     sodium_memzero(bytes, sizeof(bytes));
     sodium_memzero(base64, sizeof(base64));
@@ -244,6 +289,13 @@ mds_status_t
 mds_key_generate(const char *name, mds_error_t *err,
                  char keyid_hex[MDS_KEYID_HEX + 1])
 {
+    return mds_key_generate_encrypted(name, mds_str(""), err, keyid_hex);
+}
+
+mds_status_t
+mds_key_generate_encrypted(const char *name, mds_str_t password,
+                           mds_error_t *err, char keyid_hex[MDS_KEYID_HEX + 1])
+{
     mds_key_t    key;
     mds_path_t   key_path, public_path;
     mds_public_t public_key;
@@ -266,7 +318,7 @@ mds_key_generate(const char *name, mds_error_t *err,
     status = mds_public_write(public_path.text, &public_key, err);
 
     if (status == MDS_OK) {
-        status = mds_key_write(key_path.text, &key, err);
+        status = mds_key_write(key_path.text, &key, password, err);
 
         if (status != MDS_OK) {
             remove(public_path.text);

@@ -2,6 +2,7 @@
  * mds_sign: Ed25519 keys, and the two kinds of signature made with them.
  *
  *   mds_sign.c           keys, in minisign's files; raw signatures
+ *   mds_sign_password.c  secret keys that a password encrypts
  *   mds_sign_dsse.c      manifests: DSSE v1, in a header (RFC 8941)
  *   mds_sign_minisign.c  packages: minisign's .minisig files
  *
@@ -9,6 +10,10 @@
  *
  *   NAME.key  "Ed" 00 00 "B2", 48 bytes that only encrypted keys use,
  *             keyid[8] seed[32] public[32], 32 bytes of checksum (zero)
+ *             or, encrypted:
+ *             "Ed" "Sc" "B2", salt[32], operations and bytes of memory, each
+ *             64 bits, little-endian; the same 104 bytes, with a checksum,
+ *             xor scrypt(password, salt)
  *   NAME.pub  "Ed" keyid[8] public[32]
  */
 
@@ -45,13 +50,40 @@ typedef struct {
 mds_status_t mds_key_generate(const char *name, mds_error_t *err,
                               char keyid_hex[MDS_KEYID_HEX + 1]) MDS_MUST_CHECK;
 
+#define MDS_PASSWORD_MAX 1024 /* bytes; as in minisign */
+
+/* As mds_key_generate(); the password encrypts NAME.key, as minisign does. That
+ * takes some seconds and, if the machine has it, 1 GiB of memory. */
+mds_status_t
+mds_key_generate_encrypted(const char *name, mds_str_t password,
+                           mds_error_t *err,
+                           char keyid_hex[MDS_KEYID_HEX + 1]) MDS_MUST_CHECK;
+
 /*
  * Loads a secret key. MDS_INCOMPATIBLE: the key is encrypted or public, or the
  * file has no key. MDS_DAMAGED: its public half does not belong to its seed.
  */
 mds_status_t
 mds_key_load(const char *path, mds_error_t *err, mds_key_t *key) MDS_MUST_CHECK;
+
+/* Gives the password of the key at that path. */
+typedef mds_status_t (*mds_password_read_t)(void *data, const char *path,
+                                            mds_error_t *err,
+                                            char    password[MDS_PASSWORD_MAX],
+                                            size_t *len);
+
+/* As mds_key_load(), but reads the password of a key that is encrypted.
+ * MDS_DENIED: the password is wrong. */
+mds_status_t
+mds_key_load_encrypted(const char *path, mds_password_read_t read_password,
+                       void *data, mds_error_t *err,
+                       mds_key_t *key) MDS_MUST_CHECK;
+
 void mds_key_wipe(mds_key_t *key);
+
+/* Wipes a password, or another secret. */
+void mds_secret_wipe(void *secret, size_t len);
+
 void mds_key_public(const mds_key_t *key, mds_public_t *public_key);
 
 /* Loads a public key. MDS_INCOMPATIBLE: the key is secret, or the file has

@@ -1,6 +1,7 @@
 /* rekey: signs everything of an app again, with another key. */
 
 #include "change.h"
+#include "key.h"
 #include "loader/mds_edit.h"
 
 static int
@@ -8,7 +9,7 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
 {
     mds_key_t    key;
     mds_change_t change
-        = { .rekeys = true, .edit = mds_edit_rekey, .data = &key };
+        = { .rekeys = true, .edit = mds_edit_rekey, .data = &key, .key = &key };
     mds_error_t err;
     int         code;
 
@@ -23,7 +24,7 @@ run_rekey(mdsctl_t *ctl, int argc, char **argv)
             argv[1]);
     }
 
-    if (mds_key_load(ctl->key, &err, &key) != MDS_OK) {
+    if (mdsctl_key_load(ctl->key, &err, &key) != MDS_OK) {
         return mdsctl_fail(&err);
     }
 

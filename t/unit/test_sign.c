@@ -168,21 +168,109 @@ assert_key_fails(const char *name, mds_status_t status, const char *words)
     assert_int_equal(loaded.keyid[0], 7);
 }
 
+/* t/data/keys/encrypted.key, at the least cost that libsodium knows. */
+static const char encrypted[]
+    = "untrusted comment: minisign encrypted secret key\n"
+      "RWRTY0IyY0ea1poJCyWCd+yPum+ZQZov+ySJgVEGV8lEzNEUjpcAgAAAAAAAAAAAAAEAAAAAH"
+      "wlsx2an355+Q0y6IhW/TqrYe5p6HMrwHFVEuXL8hBhRFQuOZZQRQR6j57/0rOBffI2Qh9Urvy"
+      "ly/AsjomURC+ptj+xach+Z4n7LySpVr+JjLwDVhuFpHteMrix6fZx6gNdRnV53XBc=\n";
+
+static mds_status_t
+give_password(void *data, const char *path, mds_error_t *e,
+              char password[MDS_PASSWORD_MAX], size_t *len)
+{
+    (void) path;
+    (void) e;
+    *len = strlen(data);
+    memcpy(password, data, *len);
+    return MDS_OK;
+}
+
+static mds_status_t
+load_encrypted(char *password, mds_key_t *loaded)
+{
+    return mds_key_load_encrypted(workdir("e.key"), give_password, password,
+                                  &err, loaded);
+}
+
+/* Writes e.key with one byte changed. */
+static void
+write_changed_encrypted(size_t at, uint8_t byte)
+{
+    char      text[sizeof(encrypted)];
+    char     *line = text + (strchr(encrypted, '\n') + 1 - encrypted);
+    uint8_t   bytes[256];
+    size_t    len;
+    mds_str_t encoded;
+
+    memcpy(text, encrypted, sizeof(text));
+    encoded = (mds_str_t){ strcspn(line, "\n"), line };
+    assert_true(mds_base64_parse(encoded, bytes, sizeof(bytes), &len));
+    bytes[at] = byte;
+    mds_base64(bytes, len, line);
+    line[encoded.len] = '\n';
+    workdir_write("e.key", text, sizeof(text) - 1);
+}
+
+static void
+test_encrypted(void **state)
+{
+    char         id[MDS_KEYID_HEX + 1];
+    mds_key_t    loaded = { .keyid = { 7 } };
+    mds_public_t loaded_public;
+
+    (void) state;
+    workdir_write("e.key", encrypted, sizeof(encrypted) - 1);
+    assert_int_equal(load_encrypted("Password", &loaded), MDS_DENIED);
+    assert_non_null(strstr(err.text, "is wrong"));
+    assert_int_equal(load_encrypted("", &loaded), MDS_DENIED);
+    assert_int_equal(loaded.keyid[0], 7);
+
+    assert_int_equal(load_encrypted("password", &loaded), MDS_OK);
+    assert_string_equal(mds_keyid_hex(loaded.keyid, id), "EFCDAB8967452301");
+    mds_key_public(&loaded, &loaded_public);
+    assert_int_equal(loaded_public.key[0], 0x90);
+
+    /* A key that is not encrypted asks for no password. */
+    assert_int_equal(mds_key_load_encrypted(workdir("a.key"), NULL, NULL, &err,
+                                            &loaded),
+                     MDS_OK);
+    assert_string_equal(mds_keyid_hex(loaded.keyid, id), keyid);
+}
+
+/* A file decides what its password costs: not more than a person waits for. */
+static void
+test_encrypted_cost(void **state)
+{
+    mds_key_t loaded = { .keyid = { 7 } };
+
+    (void) state;
+    write_changed_encrypted(45, 1);
+    assert_int_equal(load_encrypted("password", &loaded), MDS_INCOMPATIBLE);
+    assert_non_null(strstr(err.text, "cost"));
+    write_changed_encrypted(53, 1);
+    assert_int_equal(load_encrypted("password", &loaded), MDS_INCOMPATIBLE);
+
+    for (size_t at = 6; at < 158; at += 7) {
+        if (at < 38 || at >= 54) {
+            write_changed_encrypted(at, 0xee);
+            assert_int_equal(load_encrypted("password", &loaded), MDS_DENIED);
+        }
+    }
+    assert_int_equal(loaded.keyid[0], 7);
+}
+
 static void
 test_key_errors(void **state)
 {
-    char   *text = workdir_read("a.key", NULL);
     uint8_t seed = key.secret[0];
 
     (void) state;
     write_changed_key("unknown", 2, 'S');
     assert_key_fails("unknown", MDS_INCOMPATIBLE, "does not support");
 
-    /* "Ed", "Sc" (scrypt), "B2" */
-    memcpy(strchr(text, '\n') + 1, "RWRTY0Iy", 8);
-    workdir_write("encrypted", text, strlen(text));
+    workdir_write("encrypted", encrypted, sizeof(encrypted) - 1);
     assert_key_fails("encrypted", MDS_INCOMPATIBLE, "encrypted with a password");
-    free(text);
 
     write_changed_key("halves", 62, (uint8_t) (seed + 1));
     assert_key_fails("halves", MDS_DAMAGED, "damaged");
@@ -563,6 +651,8 @@ main(void)
         cmocka_unit_test(test_generate_never_overwrites),
         cmocka_unit_test(test_minisign_takes_our_keys),
         cmocka_unit_test(test_we_take_minisigns_keys),
+        cmocka_unit_test(test_encrypted),
+        cmocka_unit_test(test_encrypted_cost),
         cmocka_unit_test(test_key_errors),
         cmocka_unit_test(test_public_errors),
         cmocka_unit_test(test_raw),
