@@ -113,7 +113,8 @@ struct mdsctl_command_s {
     const char            *examples; /* commands, each ends with a newline */
     const char            *synonyms; /* other tools' words for it, or NULL */
     int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
-    bool changes; /* it also takes mdsctl_change_options */
+    bool changes;  /* it also takes mdsctl_change_options, */
+    bool dry_runs; /* or the first of them */
 
     /* The commands of a family such as "list", which has no run; the last is
      * NULL. */
@@ -132,6 +133,10 @@ extern const mdsctl_option_t mdsctl_global_options[];
 
 /* The options of every command that changes the catalog. */
 extern const mdsctl_option_t mdsctl_change_options[];
+
+/* Returns those of them that the command takes; NULL: none. */
+const mdsctl_option_t *
+mdsctl_command_change_options(const mdsctl_command_t *command);
 
 /* Returns the option of that name, or NULL; options may be NULL. */
 const mdsctl_option_t *

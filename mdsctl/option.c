@@ -20,9 +20,14 @@ const mdsctl_option_t mdsctl_global_options[] = {
     { 0 },
 };
 
+#define DRY_RUN                                                                \
+    {                                                                          \
+        "dry-run", NULL, "print what would change, and change nothing",        \
+            MDSCTL_STORE(mdsctl_t, dry_run)                                    \
+    }
+
 const mdsctl_option_t mdsctl_change_options[] = {
-    { "dry-run", NULL, "print what would change, and change nothing",
-      MDSCTL_STORE(mdsctl_t, dry_run) },
+    DRY_RUN,
     { "note", "TEXT", "a note for the log: why the change is made",
       MDSCTL_STORE(mdsctl_t, note) },
     { "yes", NULL, "ask nothing, even on a terminal; also -y",
@@ -30,13 +35,22 @@ const mdsctl_option_t mdsctl_change_options[] = {
     { 0 },
 };
 
+static const mdsctl_option_t dry_run_options[] = { DRY_RUN, { 0 } };
+
+const mdsctl_option_t *
+mdsctl_command_change_options(const mdsctl_command_t *command)
+{
+    return command == NULL     ? NULL
+           : command->changes  ? mdsctl_change_options
+           : command->dry_runs ? dry_run_options
+                               : NULL;
+}
+
 /* Returns the options that the command that runs has besides its own. */
 static const mdsctl_option_t *
 running_change_options(void)
 {
-    const mdsctl_command_t *command = mdsctl_running()->command;
-
-    return command != NULL && command->changes ? mdsctl_change_options : NULL;
+    return mdsctl_command_change_options(mdsctl_running()->command);
 }
 
 /* Returns the name in "--name=value". */

@@ -122,7 +122,7 @@ mds_depot_is_own_name(const char *name)
 }
 
 /* Refuses a directory with other files in it, which was given by mistake. */
-static mds_status_t
+mds_status_t
 mds_depot_check_empty(const char *depot, mds_error_t *err)
 {
     mds_path_t     path;

@@ -52,6 +52,11 @@ typedef struct {
 mds_status_t mds_depot_init(const char *depot, int64_t uid, int64_t gid,
                             mds_error_t *err) MDS_MUST_CHECK;
 
+/* Returns MDS_OK if a depot can be made there: there is nothing, or an empty
+ * directory, or what a killed mds_depot_init() has left. */
+mds_status_t
+mds_depot_check_empty(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
+
 /* Opens a depot, and finishes a change that a killed loader had committed. */
 mds_status_t
 mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,

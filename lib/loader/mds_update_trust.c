@@ -151,6 +151,7 @@ mds_update_run_trust(mds_update_t *u, mds_error_t *err)
                                          : mds_update_compare_heads(u, err);
 
     return status == MDS_OK && mds_json_size(u->changes) > 0
+                   && !u->change->dry_run
                ? mds_update_build(u, err)
                : status;
 }

@@ -46,6 +46,12 @@ mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
                         mds_device_visit_t visit, void *data,
                         mds_error_t *err) MDS_MUST_CHECK;
 
+/* Counts the devices that mds_registry_forget() would forget. */
+mds_status_t
+mds_registry_count_forgotten(mds_registry_t *registry, mds_str_t app,
+                             mds_str_t name, mds_error_t *err,
+                             uint64_t *count) MDS_MUST_CHECK;
+
 /*
  * Forgets the device of that name, and all devices of the user of that name;
  * *count is their number. Returns after the workers, if there are any, have

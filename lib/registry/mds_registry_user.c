@@ -168,9 +168,12 @@ mds_registry_forget_devices(const mds_registry_t *registry,
     return status;
 }
 
-mds_status_t
-mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
-                    mds_error_t *err, uint64_t *count)
+/* Finds the device and the user's devices of that name; forgets them, or only
+ * counts them. */
+static mds_status_t
+mds_registry_find_or_forget(mds_registry_t *registry, bool forget,
+                            mds_str_t app, mds_str_t name, mds_error_t *err,
+                            uint64_t *count)
 {
     mds_sorter_t sorter = { .arena = mds_arena_new() };
     size_t       left = 0;
@@ -203,6 +206,9 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
         }
 
         sorter.count = left + 1;
+    }
+
+    if (status == MDS_OK && sorter.count > 0 && forget) {
         status = mds_registry_forget_devices(registry, sorter.devices,
                                              sorter.count, err);
     }
@@ -214,4 +220,18 @@ mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
     mds_buffer_free(&sorter.bytes);
     mds_arena_free(sorter.arena);
     return status;
+}
+
+mds_status_t
+mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
+                    mds_error_t *err, uint64_t *count)
+{
+    return mds_registry_find_or_forget(registry, true, app, name, err, count);
+}
+
+mds_status_t
+mds_registry_count_forgotten(mds_registry_t *registry, mds_str_t app,
+                             mds_str_t name, mds_error_t *err, uint64_t *count)
+{
+    return mds_registry_find_or_forget(registry, false, app, name, err, count);
 }

@@ -207,8 +207,10 @@ read_option(position_t *p, const char *text)
         option = mdsctl_option_find(p->path.command->options, name);
     }
 
-    if (option == NULL && p->path.command != NULL && p->path.command->changes) {
-        option = mdsctl_option_find(mdsctl_change_options, name);
+    if (option == NULL) {
+        option
+            = mdsctl_option_find(mdsctl_command_change_options(p->path.command),
+                                 name);
     }
 
     if (option == NULL) {
@@ -306,9 +308,7 @@ offer(position_t *p, char *word)
     } else if (!p->ended && word[0] == '-') {
         puts(":words");
         add_options(&p->c, command != NULL ? command->options : NULL);
-        add_options(&p->c, command != NULL && command->changes
-                               ? mdsctl_change_options
-                               : NULL);
+        add_options(&p->c, mdsctl_command_change_options(command));
         add_options(&p->c, mdsctl_global_options);
     } else if (command == NULL || command->commands != NULL) {
         puts(":words");

@@ -91,8 +91,9 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
     mds_error_t err;
     uint64_t    count;
 
-    if (mds_registry_forget(registry, mds_str_of(app), mds_str_of(name), &err,
-                            &count)
+    if ((ctl->dry_run ? mds_registry_count_forgotten
+                      : mds_registry_forget)(registry, mds_str_of(app),
+                                             mds_str_of(name), &err, &count)
             != MDS_OK
         || (count == 0 && mdsctl_app_exists(ctl->depot, app, &err) != MDS_OK))
     {
@@ -100,11 +101,15 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
     }
 
     if (!ctl->json) {
-        printf("forgot %" PRIu64 " device%s\n", count, count == 1 ? "" : "s");
+        printf("%s %" PRIu64 " device%s\n",
+               ctl->dry_run ? "would forget" : "forgot", count,
+               count == 1 ? "" : "s");
         return MDSCTL_DONE;
     }
 
-    return mdsctl_print(mds_json_pack("{s:I}", "forgotten", (int64_t) count));
+    return mdsctl_print(mds_json_pack("{s:I, s:b}", "forgotten",
+                                      (int64_t) count, "dry_run",
+                                      (int) ctl->dry_run));
 }
 
 typedef struct {
@@ -166,6 +171,7 @@ const mdsctl_command_t mdsctl_command_devices = {
             "last check. Give "
             "either USER or --forget.",
     .options = options,
+    .dry_runs = true,
     .examples = "mdsctl devices com.example.shop alice\n"
                 "mdsctl devices com.example.shop --forget alice\n",
     .synonyms = "device users",

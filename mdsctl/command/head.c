@@ -43,6 +43,7 @@ run_head(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_head = {
     .name = "head",
     .group = MDSCTL_KEEP,
+    .changes = true,
     .arguments = "[APP]",
     .summary = "sign fresh heads, for a timer",
     .text = "Signs a new head for each app, or for one, with the key of "

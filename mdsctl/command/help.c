@@ -136,6 +136,7 @@ void
 mdsctl_help_command(const mdsctl_path_t *path)
 {
     const mdsctl_command_t *command = path->command;
+    const mdsctl_option_t  *changes = mdsctl_command_change_options(command);
 
     mdsctl_usage_print(stdout, path);
     putchar('\n');
@@ -154,9 +155,9 @@ mdsctl_help_command(const mdsctl_path_t *path)
         print_options(command->options);
     }
 
-    if (command->changes) {
+    if (changes != NULL) {
         printf("\nOptions of every change\n");
-        print_options(mdsctl_change_options);
+        print_options(changes);
     }
 
     printf("\nOptions of every command\n");

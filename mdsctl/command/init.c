@@ -65,24 +65,29 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (mds_depot_init(ctl->depot, owner.uid, owner.gid, &err) != MDS_OK) {
+    if ((ctl->dry_run ? mds_depot_check_empty(ctl->depot, &err)
+                      : mds_depot_init(ctl->depot, owner.uid, owner.gid, &err))
+        != MDS_OK)
+    {
         return mdsctl_fail(&err);
     }
 
     if (!ctl->json) {
-        printf("created an empty depot: %s\n", ctl->depot);
+        printf("%s an empty depot: %s\n",
+               ctl->dry_run ? "would create" : "created", ctl->depot);
         return MDSCTL_DONE;
     }
 
     return mdsctl_print(
-        mds_json_pack("{s:o, s:I}", "depot",
+        mds_json_pack("{s:o, s:I, s:b}", "depot",
                       mds_json_string_new(mds_str_of(ctl->depot)), "serial",
-                      (int64_t) 0));
+                      (int64_t) 0, "dry_run", (int) ctl->dry_run));
 }
 
 const mdsctl_command_t mdsctl_command_init = {
     .name = "init",
     .group = MDSCTL_START,
+    .dry_runs = true,
     .summary = "create an empty depot",
     .text
     = "Creates the depot, the directory that mdsctl writes and nginx reads, "

@@ -3,8 +3,10 @@
 #include "mdsctl.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mds_file.h"
+#include "key.h"
 #include "sign/mds_sign.h"
 
 /* Returns whether the directory of path is the depot or lies in it. */
@@ -27,6 +29,52 @@ is_in_depot(const char *dir, const char *depot)
     return in;
 }
 
+/* Returns whether both files can be created, as far as their names tell. */
+static mds_status_t
+check_files(const char *name, const char *dir, mds_error_t *err)
+{
+    static const char *const endings[] = { "key", "pub" };
+    mds_path_t               path;
+
+    for (size_t i = 0; i < mds_nelems(endings); i++) {
+        if (mds_path(&path, err, "%s.%s", name, endings[i]) != MDS_OK) {
+            return err->status;
+        }
+
+        if (access(path.text, F_OK) == 0) {
+            return mds_fail(err, MDS_EXISTS, "\"%s\" exists already",
+                            path.text);
+        }
+    }
+
+    return access(dir, W_OK) == 0
+               ? MDS_OK
+               : mds_fail_errno(err, "failed to write to \"%s\"", dir);
+}
+
+/* Creates the pair, encrypted if that is wanted. */
+static mds_status_t
+generate(const char *name, bool encrypted, mds_error_t *err,
+         char keyid[MDS_KEYID_HEX + 1])
+{
+    char         password[MDS_PASSWORD_MAX];
+    size_t       len = 0;
+    mds_path_t   path;
+    mds_status_t status = mds_path(&path, err, "%s.key", name);
+
+    if (status == MDS_OK && encrypted) {
+        status = mdsctl_new_password(path.text, err, password, &len);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_key_generate_encrypted(name, (mds_str_t){ len, password },
+                                            err, keyid);
+    }
+
+    mds_secret_wipe(password, sizeof(password));
+    return status;
+}
+
 static int
 print_key(const mdsctl_t *ctl, const char *name, const char *keyid)
 {
@@ -34,6 +82,11 @@ print_key(const mdsctl_t *ctl, const char *name, const char *keyid)
 
     snprintf(files[0], sizeof(files[0]), "%s.key", name);
     snprintf(files[1], sizeof(files[1]), "%s.pub", name);
+
+    if (ctl->dry_run && !ctl->json) {
+        printf("would create %s and %s\n", files[0], files[1]);
+        return MDSCTL_DONE;
+    }
 
     if (!ctl->json) {
         printf("key id      %s\nsecret key  %s (sign with it; keep it off the "
@@ -43,20 +96,33 @@ print_key(const mdsctl_t *ctl, const char *name, const char *keyid)
     }
 
     return mdsctl_print(
-        mds_json_pack("{s:o, s:o, s:o}", "keyid",
+        mds_json_pack("{s:o, s:o, s:o, s:b}", "keyid",
                       mds_json_string_new(mds_str_of(keyid)), "secret",
                       mds_json_string_new(mds_str_of(files[0])), "public",
-                      mds_json_string_new(mds_str_of(files[1]))));
+                      mds_json_string_new(mds_str_of(files[1])), "dry_run",
+                      (int) ctl->dry_run));
 }
+
+typedef struct {
+    bool password;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    { "password", NULL,
+      "encrypt NAME.key; asks, or reads $MDS_KEY_PASSWORD_FILE",
+      MDSCTL_STORE(options_t, password) },
+    { 0 },
+};
 
 static int
 run_keygen(mdsctl_t *ctl, int argc, char **argv)
 {
-    char        keyid[MDS_KEYID_HEX + 1];
+    options_t   o = { 0 };
+    char        keyid[MDS_KEYID_HEX + 1] = "";
     mds_path_t  dir;
     mds_error_t err;
 
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -71,7 +137,10 @@ run_keygen(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
-    if (mds_key_generate(argv[1], &err, keyid) != MDS_OK) {
+    if (check_files(argv[1], dir.text, &err) != MDS_OK
+        || (!ctl->dry_run
+            && generate(argv[1], o.password, &err, keyid) != MDS_OK))
+    {
         return mdsctl_fail(&err);
     }
 
@@ -87,7 +156,13 @@ const mdsctl_command_t mdsctl_command_keygen = {
             "secret: mdsctl signs "
             "with it, and it never belongs on an edge. NAME.pub is built into "
             "the app, which "
-            "verifies with it. Nothing is overwritten.",
+            "verifies with it. Nothing is overwritten. With --password, "
+            "NAME.key is encrypted as minisign does it: commands that sign "
+            "ask for the password on the terminal, or read the first line of "
+            "the file that $MDS_KEY_PASSWORD_FILE names; `minisign -C` changes "
+            "it.",
+    .options = options,
+    .dry_runs = true,
     .examples = "mdsctl keygen ops\n"
                 "mdsctl keygen ops-2027\n",
     .synonyms = "genkey key",

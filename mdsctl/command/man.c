@@ -152,7 +152,7 @@ print_subcommand(const mdsctl_path_t *path)
     puts(".PP");
     print_sentences(command->text);
     print_options(command->options);
-    print_options(command->changes ? mdsctl_change_options : NULL);
+    print_options(mdsctl_command_change_options(command));
     print_examples(command->examples);
 }
 
@@ -204,7 +204,7 @@ print_command(const mdsctl_command_t *command)
 
     puts(".SH OPTIONS");
     print_options(command->options);
-    print_options(command->changes ? mdsctl_change_options : NULL);
+    print_options(mdsctl_command_change_options(command));
     print_options(mdsctl_global_options);
 
     if (command->commands == NULL) {

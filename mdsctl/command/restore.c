@@ -27,7 +27,8 @@ restore(mdsctl_restore_t *r, const char *file, mds_error_t *err)
     status
         = status == MDS_OK ? mds_setting_ids_renew(r->stage.text, err) : status;
 
-    return status == MDS_OK ? mdsctl_restore_swap(r, err) : status;
+    return status == MDS_OK && !r->dry_run ? mdsctl_restore_swap(r, err)
+                                           : status;
 }
 
 /* Finds the depot that is there now, and names the stage beside it. */
@@ -125,16 +126,18 @@ print_result(const mdsctl_t *ctl, const mdsctl_restore_t *r)
     }
 
     if (!ctl->json) {
-        printf("%s: serial %" PRIu64 ", %" PRIu64 " files, %" PRIu64 " bytes\n",
-               ctl->depot, r->serial, r->files, r->bytes);
+        printf("%s%s: serial %" PRIu64 ", %" PRIu64 " files, %" PRIu64
+               " bytes\n",
+               r->dry_run ? "would restore " : "", ctl->depot, r->serial,
+               r->files, r->bytes);
         return MDSCTL_DONE;
     }
 
     return mdsctl_print(
-        mds_json_pack("{s:o, s:I, s:I, s:I}", "depot",
+        mds_json_pack("{s:o, s:I, s:I, s:I, s:b}", "depot",
                       mds_json_string_new(mds_str_of(ctl->depot)), "serial",
                       (int64_t) r->serial, "files", (int64_t) r->files, "bytes",
-                      (int64_t) r->bytes));
+                      (int64_t) r->bytes, "dry_run", (int) r->dry_run));
 }
 
 typedef struct {
@@ -192,6 +195,7 @@ run_restore(mdsctl_t *ctl, int argc, char **argv)
     verify.key_count = o.files.count;
     r.verify = &verify;
     r.force = o.force;
+    r.dry_run = ctl->dry_run;
     r.owner_given = o.user != NULL || o.group != NULL;
     r.digests = mds_json_object_new();
     r.bar = mdsctl_progress_begin("restoring");
@@ -209,8 +213,10 @@ const mdsctl_command_t mdsctl_command_restore = {
     .summary = "replace the depot by a snapshot",
     .text = "Creates a depot from a snapshot, verifies it, and puts it in "
             "place in one step, even "
-            "under a running nginx.",
+            "under a running nginx. --dry-run reads and verifies the snapshot "
+            "beside the depot, and removes it again.",
     .options = options,
+    .dry_runs = true,
     .examples = "mdsctl --depot /srv/mds-2 restore mds.tar.zst\n"
                 "mdsctl restore mds.tar.zst --force --pub ops.pub\n",
     .synonyms = "recover",

@@ -19,21 +19,22 @@ typedef struct {
     const mds_verify_options_t *verify;
     mds_progress_t             *bar;
     bool                        force;
-    bool                        owner_given;
-    mdsctl_owner_t              owner;
-    char                        depot[PATH_MAX]; /* without symbolic links */
-    bool                        exists; /* as a depot, which is replaced */
-    mds_path_t                  stage;  /* beside it */
-    uint64_t                    archive_bytes;
-    uint64_t                    bytes;
-    uint64_t                    files;
-    uint64_t                    problems;
-    bool                        outdated; /* of another format */
-    bool                        journal, state, sums; /* seen */
-    unsigned                    generations;          /* files, seen */
-    uint64_t                    serial;
-    mds_json_t                 *digests; /* name to SHA-256 of what was read */
-    char                        chunk[MDSCTL_RESTORE_CHUNK];
+    bool           dry_run; /* the new depot is verified and removed */
+    bool           owner_given;
+    mdsctl_owner_t owner;
+    char           depot[PATH_MAX]; /* without symbolic links */
+    bool           exists;          /* as a depot, which is replaced */
+    mds_path_t     stage;           /* beside it */
+    uint64_t       archive_bytes;
+    uint64_t       bytes;
+    uint64_t       files;
+    uint64_t       problems;
+    bool           outdated;             /* of another format */
+    bool           journal, state, sums; /* seen */
+    unsigned       generations;          /* files, seen */
+    uint64_t       serial;
+    mds_json_t    *digests; /* name to SHA-256 of what was read */
+    char           chunk[MDSCTL_RESTORE_CHUNK];
 } mdsctl_restore_t;
 
 /* Creates an empty depot, without the files that the archive brings. */

@@ -8,6 +8,7 @@
 #include "base/mds_time.h"
 #include "change.h"
 #include "expiry.h"
+#include "key.h"
 #include "mdsctl.h"
 
 #define ROOT_EXPIRES "365d"
@@ -260,16 +261,23 @@ parse_numbers(const options_t *o, int64_t now_ms, int64_t *threshold,
                : MDSCTL_USAGE;
 }
 
-/* Writes the changed root, and shows it. */
+/* Writes the changed root, unless that is not wanted, and shows it. */
 static int
 finish(const mdsctl_t *ctl, mds_root_file_t *file, const char *path,
        bool create)
 {
     mds_error_t err;
 
-    return mds_root_file_write(file, path, create, &err) == MDS_OK
-               ? show(ctl, file)
-               : mdsctl_fail(&err);
+    if (!ctl->dry_run) {
+        if (mds_root_file_write(file, path, create, &err) != MDS_OK) {
+            return mdsctl_fail(&err);
+        }
+
+    } else if (!ctl->json) {
+        printf("would write %s:\n", path);
+    }
+
+    return show(ctl, file);
 }
 
 static int
@@ -384,7 +392,7 @@ trust_sign(mdsctl_t *ctl, int argc, char **argv)
         return mdsctl_fail(&err);
     }
 
-    code = mds_key_load(ctl->key, &err, &key) == MDS_OK
+    code = mdsctl_key_load(ctl->key, &err, &key) == MDS_OK
                    && check_signer(&file, &key, argv[1], &err) == MDS_OK
                    && mds_envelope_sign(&file.envelope, &key, &err) == MDS_OK
                ? finish(ctl, &file, argv[1], false)
@@ -476,6 +484,7 @@ static const mdsctl_command_t trust_commands[] = {
                     "    --sign-key ops.pub --head-key head.pub --expires "
                     "730d\n",
         .synonyms = "root keys tuf",
+        .dry_runs = true,
         .run = trust_init,
     },
     {
@@ -490,6 +499,7 @@ static const mdsctl_command_t trust_commands[] = {
         .examples = "mdsctl trust edit root.json --sign-key ops-2027.pub\n"
                     "mdsctl trust edit root.json --expires 730d\n",
         .synonyms = "rotate renew",
+        .dry_runs = true,
         .run = trust_edit,
     },
     {
@@ -501,6 +511,7 @@ static const mdsctl_command_t trust_commands[] = {
                 "version before must sign.",
         .examples = "mdsctl trust sign root.json --key anna.key\n"
                     "MDS_KEY=ben.key mdsctl trust sign root.json\n",
+        .dry_runs = true,
         .run = trust_sign,
     },
     {
@@ -523,6 +534,7 @@ static const mdsctl_command_t trust_commands[] = {
                 "No secret key is needed.",
         .examples = "mdsctl trust publish root.json\n"
                     "mdsctl --json trust publish root.json\n",
+        .changes = true,
         .run = trust_publish,
     },
 };

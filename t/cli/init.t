@@ -135,7 +135,8 @@ for my $step (
 }
 
 ($code, $out) = ctl('--json', '--depot', "$dir/j", 'init');
-is_deeply decode_json($out), { depot => "$dir/j", serial => 0 }, '--json';
+is_deeply decode_json($out), { depot => "$dir/j", serial => 0,
+    dry_run => JSON::PP::false }, '--json';
 
 # The lock is a mapping that workers write to: it has no holes.
 my @lock = stat "$dir/j/state/lock.mdb";

@@ -61,8 +61,16 @@ for my $left (qw(key pub)) {
 ($code, $out) = ctl('--json', 'keygen', "$dir/two");
 is_deeply decode_json($out),
     { keyid => decode_json($out)->{keyid}, secret => "$dir/two.key",
-      public => "$dir/two.pub" }, '--json';
+      public => "$dir/two.pub", dry_run => JSON::PP::false }, '--json';
 isnt decode_json($out)->{keyid}, $keyid, 'another key has another id';
+
+# a dry run makes nothing, and fails where keygen would
+($code, $out) = ctl('keygen', "$dir/dry", '--dry-run');
+is "$code:$out", "0:would create $dir/dry.key and $dir/dry.pub\n", '--dry-run';
+is_deeply [glob "$dir/dry*"], [], '... makes nothing';
+($code, $out, $err) = ctl('keygen', "$dir/two", '--dry-run');
+is $code, 1, '... and fails where a file exists';
+like $err, qr/two\.key" exists already/, '... and why';
 
 # a secret key has no place where the edges read
 mkdir "$dir/depot";

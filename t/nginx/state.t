@@ -92,6 +92,8 @@ like($t->mdsctl('status'), qr/^state: \d+ bytes of 17179869184;/m,
 device('d2', 'alice');
 device('d3', 'bob');
 becomes(sub { kept()->{devices} }, 3, 'three devices');
+is($t->mdsctl('devices', 's', '--forget', 'd3', '--dry-run'),
+    "would forget 1 device\n", '--dry-run counts');
 is($t->mdsctl('devices', 's', '--forget', 'd3'), "forgot 1 device\n", 'one');
 is(scalar @{ devices('bob') }, 0, '... is gone');
 is($t->mdsctl('devices', 's', '--forget', 'alice'), "forgot 2 devices\n",
