@@ -232,6 +232,8 @@ ngx_http_mds_commit_deliver(ngx_http_mds_commit_t *commit)
             if (write[k].type == MDS_WRITE_ADMISSION) {
                 write_req->writes[k].admission.admitted
                     = write[k].admission.admitted;
+                write_req->writes[k].admission.verdict
+                    = write[k].admission.verdict;
             }
         }
 

@@ -25,9 +25,10 @@ typedef struct {
     time_t                late_logged; /* time of that; 0: never */
 } ngx_http_mds_commit_queue_t;
 
-/* The writes of one request, in its pool. */
+/* The writes of one request, in its pool; or those of the worker itself, which
+ * are allocated without one. */
 struct ngx_http_mds_write_req_s {
-    ngx_http_request_t *r;
+    ngx_http_request_t *r; /* NULL: the worker itself */
     mds_write_t        *writes;
     size_t              count;
 
@@ -40,6 +41,9 @@ struct ngx_http_mds_write_req_s {
     ngx_http_mds_commit_queue_t *queue;  /* NULL: done */
     ngx_http_mds_commit_t       *commit; /* NULL: waiting, or done */
     ngx_event_t                  timeout;
+
+    uint32_t frame; /* the ADMIT that asks the fleet; 0: none */
+    size_t   first; /* of its admissions there */
 };
 
 /* Adds the thread pool to the configuration. */
@@ -69,6 +73,25 @@ ngx_http_mds_write_req_create(ngx_http_request_t *r, size_t count);
  */
 ngx_int_t ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
                                    ngx_http_mds_write_req_t *write_req);
+
+/* Queues writes of the worker itself. done is called once they are durable, or
+ * have failed; it frees them. */
+void ngx_http_mds_write_own(ngx_http_mds_depot_t     *depot,
+                            ngx_http_mds_write_req_t *write_req);
+
+/* Creates zeroed writes of the worker itself, with so many bytes behind them;
+ * NULL: out of memory. */
+ngx_http_mds_write_req_t *
+ngx_http_mds_write_own_create(size_t count, size_t bytes);
+
+/* Lets the request wait before its writes are queued, for at most that time;
+ * then timeout is called. NGX_ERROR: out of memory. */
+ngx_int_t ngx_http_mds_write_wait(ngx_http_mds_depot_t     *depot,
+                                  ngx_http_mds_write_req_t *write_req,
+                                  ngx_event_handler_pt timeout, ngx_msec_t ms);
+
+/* Queues the writes of a request that waits. */
+void ngx_http_mds_write_enqueue(ngx_http_mds_write_req_t *write_req);
 
 /* Takes the request out of the queue and answers it. */
 void ngx_http_mds_write_req_finish(ngx_http_mds_write_req_t *write_req);

@@ -64,10 +64,16 @@ void
 ngx_http_mds_write_req_finish(ngx_http_mds_write_req_t *write_req)
 {
     ngx_http_request_t *r = write_req->r;
-    ngx_connection_t   *c = r->connection;
+    ngx_connection_t   *c;
 
     ngx_http_mds_write_req_leave(write_req);
 
+    if (r == NULL) {
+        (void) write_req->done(write_req);
+        return;
+    }
+
+    c = r->connection;
     ngx_http_set_log_request(c->log, r);
     ngx_http_finalize_request(r, write_req->done(write_req));
     ngx_http_run_posted_requests(c);
@@ -134,20 +140,50 @@ ngx_http_mds_write_req_create(ngx_http_request_t *r, size_t count)
     return write_req;
 }
 
-ngx_int_t
-ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
-                         ngx_http_mds_write_req_t *write_req)
+ngx_http_mds_write_req_t *
+ngx_http_mds_write_own_create(size_t count, size_t bytes)
 {
-    ngx_http_request_t          *r = write_req->r;
-    ngx_http_mds_commit_queue_t *queue = &depot->queue;
-    ngx_pool_cleanup_t          *cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    ngx_http_mds_loc_conf_t     *mlcf;
+    ngx_http_mds_write_req_t *write_req;
 
-    if (cleanup == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    write_req = ngx_calloc(sizeof(*write_req)
+                               + count * sizeof(*write_req->writes) + bytes,
+                           ngx_cycle->log);
+    if (write_req != NULL) {
+        write_req->writes = (mds_write_t *) (write_req + 1);
+        write_req->count = count;
     }
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    return write_req;
+}
+
+void
+ngx_http_mds_write_own(ngx_http_mds_depot_t     *depot,
+                       ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_mds_commit_queue_t *queue = &depot->queue;
+
+    write_req->queue = queue;
+    queue->count++;
+
+    if (!ngx_http_mds_commit_queue_is_busy(queue)) {
+        queue->began = ngx_current_msec;
+    }
+
+    ngx_queue_insert_tail(&queue->waiting, &write_req->link);
+    ngx_http_mds_commit_start(queue);
+}
+
+ngx_int_t
+ngx_http_mds_write_wait(ngx_http_mds_depot_t     *depot,
+                        ngx_http_mds_write_req_t *write_req,
+                        ngx_event_handler_pt timeout, ngx_msec_t ms)
+{
+    ngx_http_request_t *r = write_req->r;
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cleanup == NULL) {
+        return NGX_ERROR;
+    }
 
     cleanup->handler = ngx_http_mds_write_req_cleanup;
     cleanup->data = write_req;
@@ -156,26 +192,61 @@ ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    write_req->timeout.handler = ngx_http_mds_write_req_timeout;
+    write_req->timeout.handler = timeout;
     write_req->timeout.data = write_req;
     write_req->timeout.log = ngx_cycle->log;
-    write_req->queue = queue;
-    queue->count++;
+    write_req->queue = &depot->queue;
+    write_req->queue->count++;
 
     /* A request that cannot wait is answered from the event loop as well. */
-    if (ngx_http_mds_commit_queue_is_full(queue)) {
+    if (ngx_http_mds_commit_queue_is_full(write_req->queue)) {
         ngx_post_event(&write_req->timeout, &ngx_posted_events);
-        return NGX_DONE;
+    } else {
+        ngx_add_timer(&write_req->timeout, ms);
     }
+
+    return NGX_OK;
+}
+
+static ngx_msec_t
+ngx_http_mds_write_timeout(const ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_mds_loc_conf_t *mlcf
+        = ngx_http_get_module_loc_conf(write_req->r, ngx_http_mds_module);
+
+    return mlcf->state_timeout;
+}
+
+void
+ngx_http_mds_write_enqueue(ngx_http_mds_write_req_t *write_req)
+{
+    ngx_http_mds_commit_queue_t *queue = write_req->queue;
 
     if (!ngx_http_mds_commit_queue_is_busy(queue)) {
         queue->began = ngx_current_msec;
     }
 
-    ngx_add_timer(&write_req->timeout, mlcf->state_timeout);
+    write_req->timeout.handler = ngx_http_mds_write_req_timeout;
+    ngx_add_timer(&write_req->timeout, ngx_http_mds_write_timeout(write_req));
     ngx_queue_insert_tail(&queue->waiting, &write_req->link);
-
     ngx_http_mds_commit_start(queue);
+}
+
+ngx_int_t
+ngx_http_mds_write_state(ngx_http_mds_depot_t     *depot,
+                         ngx_http_mds_write_req_t *write_req)
+{
+    if (ngx_http_mds_write_wait(depot, write_req,
+                                ngx_http_mds_write_req_timeout,
+                                ngx_http_mds_write_timeout(write_req))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (write_req->timeout.timer_set) {
+        ngx_http_mds_write_enqueue(write_req);
+    }
 
     return NGX_DONE;
 }

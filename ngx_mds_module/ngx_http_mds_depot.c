@@ -59,6 +59,7 @@ ngx_http_mds_close_depots(void)
             ngx_del_timer(&depot->timer);
         }
 
+        ngx_http_mds_fleet_free(depot->fleet);
         mds_depot_close(depot->handle);
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
@@ -113,7 +114,10 @@ ngx_http_mds_depot_create(ngx_http_mds_depot_conf_t *depot_conf)
 
     depot->registry = ngx_http_mds_registry_create(depot);
     depot->series = ngx_calloc(sizeof(*depot->series), ngx_cycle->log);
-    if (depot->registry == NULL || depot->series == NULL) {
+    depot->fleet = ngx_http_mds_fleet_create(depot);
+    if (depot->registry == NULL || depot->series == NULL
+        || depot->fleet == NULL) {
+        ngx_http_mds_fleet_free(depot->fleet);
         ngx_http_mds_registry_free(depot->registry);
         ngx_free(depot->series);
         ngx_free(depot);
@@ -294,6 +298,7 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
     }
 
     ngx_http_mds_commit_start(&depot->queue);
+    ngx_http_mds_fleet_refresh(depot->fleet);
     ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds,
                                   depot->filter);
     ngx_http_mds_counters_refresh(depot);

@@ -9,6 +9,7 @@
 #include "ngx_http_mds_commit.h"
 #include "ngx_http_mds_counters.h"
 #include "ngx_http_mds_env.h"
+#include "ngx_http_mds_fleet.h"
 #include "ngx_http_mds_module.h"
 #include "ngx_http_mds_registry.h"
 #include "ngx_http_mds_versions.h"
@@ -29,6 +30,7 @@ struct ngx_http_mds_depot_s {
     ngx_http_mds_env_t          state;
     ngx_http_mds_commit_queue_t queue;
     ngx_http_mds_registry_t    *registry;
+    ngx_http_mds_fleet_t       *fleet;
     ngx_uint_t                  number;   /* in the counters */
     uint64_t                    serial;   /* of the generation used last */
     mds_series_cache_t         *series;   /* of decisions */

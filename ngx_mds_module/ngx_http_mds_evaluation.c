@@ -19,6 +19,9 @@
 
 static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
                                               void *data, mds_error_t *err);
+static mds_status_t
+ngx_http_mds_evaluate_all_closed(const mds_snapshot_t *snapshot, void *data,
+                                 mds_error_t *err);
 
 /* Identifies the context among the cleanup handlers of the pool. */
 static void
@@ -134,8 +137,9 @@ ngx_http_mds_count_decisions(ngx_http_mds_evaluation_t *e)
     }
 }
 
-ngx_int_t
-ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
+static inline __attribute__((always_inline)) ngx_int_t
+ngx_http_mds_evaluate_by(ngx_http_mds_evaluation_t *e,
+                         ngx_http_mds_evaluate_pt   evaluate)
 {
     ngx_http_mds_report_t *report;
     size_t                 pending = 0;
@@ -154,8 +158,7 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
         e->ctx->began_ns = ngx_http_mds_counters_clock();
     }
 
-    status = ngx_http_mds_depot_evaluate(e->depot, ngx_http_mds_evaluate_all, e,
-                                         &err);
+    status = ngx_http_mds_depot_evaluate(e->depot, evaluate, e, &err);
     if (status != MDS_OK) {
         return ngx_http_mds_fail_evaluation(e->r, status, &err);
     }
@@ -182,6 +185,18 @@ ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
     }
 
     return e->respond(e);
+}
+
+ngx_int_t
+ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *e)
+{
+    return ngx_http_mds_evaluate_by(e, ngx_http_mds_evaluate_all);
+}
+
+ngx_int_t
+ngx_http_mds_evaluate_closed(ngx_http_mds_evaluation_t *e)
+{
+    return ngx_http_mds_evaluate_by(e, ngx_http_mds_evaluate_all_closed);
 }
 
 /* Copies the bytes of a view to *p, moves *p on, and points the view there. */
@@ -309,9 +324,12 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
     return MDS_OK;
 }
 
-static mds_status_t
+/* Evaluates a question; closed is a constant, so that others than those of a
+ * fleet do not test for windows that it has closed. */
+static inline __attribute__((always_inline)) mds_status_t
 ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
-                          const mds_snapshot_t *snapshot, mds_error_t *err)
+                          const mds_snapshot_t *snapshot, bool closed,
+                          mds_error_t *err)
 {
     ngx_http_mds_question_t *question = &e->questions[i];
     mds_decision_t          *decision = &question->decision;
@@ -330,9 +348,19 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         }
     }
 
+    if (closed) {
+        e->request.has_closed = question->closed != NULL;
+        e->request.closed = question->closed;
+    }
+
     status = e->decide != NULL ? e->decide(e, snapshot, err, decision)
                                : mds_decide(snapshot, &e->request, e->now_ms,
                                             NULL, err, decision);
+
+    if (closed && question->unknown) {
+        decision->reason = MDS_REASON_WINDOW_UNKNOWN;
+    }
+
     if (status == MDS_DENIED) {
         ngx_http_mds_depot_log_state_error(e->depot, err);
         ngx_http_mds_fail_window(question);
@@ -368,12 +396,12 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
     return status;
 }
 
-static mds_status_t
-ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
-                          mds_error_t *err)
+static inline __attribute__((always_inline)) mds_status_t
+ngx_http_mds_evaluate_each(const mds_snapshot_t      *snapshot,
+                           ngx_http_mds_evaluation_t *e, bool closed,
+                           mds_error_t *err)
 {
-    ngx_http_mds_evaluation_t *e = data;
-    mds_status_t               status = MDS_OK;
+    mds_status_t status = MDS_OK;
 
     ngx_http_mds_set_serial(e->ctx, mds_catalog_serial(snapshot->catalog));
 
@@ -381,7 +409,7 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
         ngx_http_mds_question_t *question = &e->questions[i];
 
         if (!question->done) {
-            status = ngx_http_mds_evaluate_one(e, i, snapshot, err);
+            status = ngx_http_mds_evaluate_one(e, i, snapshot, closed, err);
         }
 
         if (status == MDS_OK && question->done && !question->delivered
@@ -393,4 +421,18 @@ ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
     }
 
     return status;
+}
+
+static mds_status_t
+ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot, void *data,
+                          mds_error_t *err)
+{
+    return ngx_http_mds_evaluate_each(snapshot, data, false, err);
+}
+
+static MDS_COLD mds_status_t
+ngx_http_mds_evaluate_all_closed(const mds_snapshot_t *snapshot, void *data,
+                                 mds_error_t *err)
+{
+    return ngx_http_mds_evaluate_each(snapshot, data, true, err);
 }

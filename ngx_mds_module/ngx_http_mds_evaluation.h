@@ -20,6 +20,10 @@ typedef struct {
     struct mds_series_s *series;   /* that counts the decision; NULL: none */
     unsigned             done : 1; /* the decision is final */
     unsigned             delivered : 1; /* on_result was called */
+    unsigned             unknown : 1;   /* the fleet could not be asked */
+
+    /* Windows that the fleet has not let the device in. */
+    const mds_closed_window_t *closed;
 } ngx_http_mds_question_t;
 
 /* A registration that was collected during the evaluation. */
@@ -91,6 +95,9 @@ ngx_http_mds_evaluation_init(ngx_http_mds_evaluation_t *evaluation,
 
 /* Evaluates all questions, waits for windows if there are any, and responds. */
 ngx_int_t ngx_http_mds_evaluate(ngx_http_mds_evaluation_t *evaluation);
+
+/* Evaluates once more, with the windows closed that the fleet has closed. */
+ngx_int_t ngx_http_mds_evaluate_closed(ngx_http_mds_evaluation_t *evaluation);
 
 /* Drops a tentative decision, since the state is unavailable. */
 void ngx_http_mds_fail_window(ngx_http_mds_question_t *question);

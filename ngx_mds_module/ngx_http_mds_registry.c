@@ -275,6 +275,13 @@ ngx_http_mds_registry_event_handler(ngx_event_t *event)
     registry->busy = 0;
     registry->passed += registry->kept;
     ngx_http_mds_registry_log_write(registry);
+
+    if (registry->status == MDS_OK && !registry->full) {
+        ngx_http_mds_fleet_add_devices(registry->depot,
+                                       registry->writing->devices,
+                                       registry->writing->count);
+    }
+
     ngx_http_mds_news_clear(registry->writing);
 
     if (registry->lost) {

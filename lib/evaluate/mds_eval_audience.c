@@ -253,6 +253,23 @@ mds_read_window(mds_eval_t *eval, const mds_release_record_t *release,
     return in;
 }
 
+/* Returns whether the request takes the window for closed. */
+static MDS_COLD bool
+mds_is_closed(const mds_eval_t *eval, const mds_release_record_t *release)
+{
+    mds_str_t key = mds_record_bytes(eval->record, release->audience.window);
+
+    for (const mds_closed_window_t *closed = eval->request->closed;
+         closed != NULL; closed = closed->next)
+    {
+        if (closed->window.len == 0 || mds_str_eq(closed->window, key)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static MDS_NOINLINE bool
 mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
 {
@@ -273,7 +290,9 @@ mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
     }
 
     in = mds_read_window(eval, release, &window, &open);
-    eval->pending = !in && open && eval->may_admit;
+    eval->pending
+        = !in && open && eval->may_admit
+          && !(eval->request->has_closed && mds_is_closed(eval, release));
 
     if (eval->trace != NULL && release->audience.window_until_ms != INT64_MAX) {
         (void) mds_time_format(release->audience.window_until_ms, until);

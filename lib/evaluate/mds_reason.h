@@ -26,7 +26,9 @@ typedef enum {
     MDS_AUDIENCES(AUDIENCE_ROW)                                                \
     ROW(ROLLED_BACK, "rolled_back", "what it has was rolled back")             \
     ROW(MESSAGE,     "message", "a gray message names its user")               \
-    ROW(HALTED,      "halted", "too many devices reported that it failed")
+    ROW(HALTED,      "halted", "too many devices reported that it failed")     \
+    ROW(WINDOW_UNKNOWN, "window_unknown",                                      \
+        "the fleet could not be asked for a window, which let nobody in")
 /* clang-format on */
 
 #define MDS_REASON_ID(reason, name, words) MDS_REASON_##reason,

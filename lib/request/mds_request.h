@@ -52,6 +52,14 @@ typedef struct {
     bool      claimed; /* named by the device, which may name it once */
 } mds_attribute_t;
 
+/* A window that is taken for closed, whatever the state says. */
+typedef struct mds_closed_window_s mds_closed_window_t;
+
+struct mds_closed_window_s {
+    mds_str_t                  window; /* app 00 release; empty: every one */
+    const mds_closed_window_t *next;
+};
+
 /* A request that is all zero has no attributes. */
 typedef struct {
     size_t  count;
@@ -59,7 +67,10 @@ typedef struct {
     bool    any_app_version;       /* rules about app_version hold */
     uint8_t known[MDS_ATTR_OTHER]; /* index in attributes plus 1, by id;
                                     * 0: absent */
+    bool            has_closed;    /* closed is set */
     mds_attribute_t attributes[MDS_ATTRIBUTES_MAX];
+
+    const mds_closed_window_t *closed; /* neither cleared nor copied */
 } mds_request_t;
 
 /* Makes an empty request; the array of attributes is not cleared. */
