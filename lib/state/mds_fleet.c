@@ -116,6 +116,31 @@ mds_fleet_join(mds_state_t *state, const uint8_t id[MDS_FLEET_BYTES],
     return MDS_OK;
 }
 
+mds_status_t
+mds_state_join_fleet(mds_state_t *state, const uint8_t id[MDS_FLEET_BYTES],
+                     mds_error_t *err)
+{
+    mds_status_t status = mds_state_env_write(&state->env, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_fleet_load(state, err);
+
+    if (status == MDS_OK) {
+        status = mds_fleet_join(state, id, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_lmdb_abort(state->env.writer);
+        return status;
+    }
+
+    mds_fleet_save(state);
+    return mds_lmdb_commit(state->env.writer, err);
+}
+
 /* Merges the marks of an entry with those of the user. */
 static mds_status_t
 mds_feed_apply_mark(mds_lmdb_t *lmdb, const mds_entry_mark_t *entry,

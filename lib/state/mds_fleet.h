@@ -49,6 +49,12 @@ mds_state_visit_outbox(mds_state_t *state, uint64_t after,
                        bool (*visit)(void *data, const mds_frame_item_t *item),
                        void *data, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Makes the edge share a database from now on, from outside of its workers.
+ * MDS_CONFLICT: it shares another one. */
+mds_status_t
+mds_state_join_fleet(mds_state_t *state, const uint8_t id[MDS_FLEET_BYTES],
+                     mds_error_t *err) MDS_MUST_CHECK;
+
 /* Makes the edge share nothing any more: it admits and halts by itself again.
  * The outbox is deleted; *left is how many entries it had. */
 mds_status_t mds_state_leave_fleet(mds_state_t *state, mds_error_t *err,

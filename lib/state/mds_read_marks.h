@@ -37,4 +37,15 @@ mds_status_t
 mds_state_sweep_read_marks(mds_state_t *state, mds_str_t app, uint64_t oldest,
                            mds_error_t *err) MDS_MUST_CHECK;
 
+/* Receives the marks of a user, app 00 user. The walk ends with the first
+ * status that is not MDS_OK. */
+typedef mds_status_t (*mds_read_marks_visit_t)(void *data, mds_str_t user,
+                                               const mds_read_marks_t *marks,
+                                               mds_error_t            *err);
+
+/* Visits the marks of all users, between begin and end. */
+mds_status_t
+mds_state_visit_read_marks(mds_state_t *state, mds_read_marks_visit_t visit,
+                           void *data, mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -31,4 +31,16 @@ mds_status_t
 mds_state_is_admitted(mds_state_t *state, const mds_window_t *window,
                       mds_str_t id, mds_error_t *err, bool *in) MDS_MUST_CHECK;
 
+/* Receives an admission, whose views are valid during the call. The walk ends
+ * with the first status that is not MDS_OK. */
+typedef mds_status_t (*mds_admission_visit_t)(void *data, mds_str_t window,
+                                              mds_str_t id, int64_t when_ms,
+                                              mds_error_t *err);
+
+/* Visits all admissions, those of a window one after the other, between begin
+ * and end. */
+mds_status_t
+mds_state_visit_admissions(mds_state_t *state, mds_admission_visit_t visit,
+                           void *data, mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

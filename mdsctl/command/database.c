@@ -4,9 +4,11 @@
 
 #include <inttypes.h>
 
+#include "command/database_import.h"
 #include "command/database_status.h"
 #include "database/schema.h"
 #include "mdsctl.h"
+#include "state/mds_fleet.h"
 
 static int
 print_init(const mdsctl_t *ctl, const char *name, int64_t before)
@@ -93,6 +95,127 @@ database_status(mdsctl_t *ctl, int argc, char **argv)
     return code;
 }
 
+static int
+print_import(const mdsctl_t *ctl, const char *name,
+             const mdsctl_import_t *import)
+{
+    if (ctl->json) {
+        return mdsctl_print(mds_json_pack("{s:o, s:I, s:I, s:I}", "database",
+                                          mds_json_string_new(mds_str_of(name)),
+                                          "admissions",
+                                          (int64_t) import->admissions, "added",
+                                          (int64_t) import->added, "marks",
+                                          (int64_t) import->marks));
+    }
+
+    printf("%s: %" PRIu64 " admissions, of which %" PRIu64
+           " were new, and the marks of %" PRIu64 " users\n"
+           "the edge shares its windows from now on: run its agent with"
+           " --database\n",
+           name, import->admissions, import->added, import->marks);
+
+    return MDSCTL_DONE;
+}
+
+static int
+database_import(mdsctl_t *ctl, int argc, char **argv)
+{
+    mdsctl_database_t *db = NULL;
+    mds_state_t       *state = NULL;
+    mdsctl_import_t    import;
+    char               name[MDSCTL_DATABASE_NAME_BYTES];
+    mds_error_t        err;
+    int                code;
+
+    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    code = mdsctl_database_describe(argv[1], &err, name) == MDS_OK
+                   && mdsctl_database_open(argv[1], &err, &db) == MDS_OK
+                   && mdsctl_schema_check(db, &err) == MDS_OK
+                   && mds_state_open(ctl->depot, &err, &state) == MDS_OK
+                   && mdsctl_database_import(db, state, &err, &import) == MDS_OK
+               ? print_import(ctl, name, &import)
+               : mdsctl_fail(&err);
+
+    mds_state_close(state);
+    mdsctl_database_close(db);
+
+    return code;
+}
+
+typedef struct {
+    bool force;
+} leave_options_t;
+
+static const mdsctl_option_t leave_options[] = {
+    { "force", NULL, "leave even if entries are missing or not yet sent",
+      MDSCTL_STORE(leave_options_t, force) },
+    { 0 },
+};
+
+/* Fails if the edge lacks entries of the fleet, or the fleet those of the edge.
+ */
+static mds_status_t
+check_leave(mds_state_t *state, mds_error_t *err)
+{
+    mds_fleet_t  fleet = { 0 };
+    mds_status_t status = mds_state_begin(state, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_state_get_fleet(state, err, &fleet);
+    mds_state_end(state);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    return !mds_fleet_is_shared(&fleet)
+                   || (fleet.position >= fleet.last && fleet.outbox_count == 0)
+               ? MDS_OK
+               : mds_fail(err, MDS_CONFLICT,
+                          "the edge lacks %" PRIu64
+                          " entries of the feed, and %" PRIu64
+                          " of its own are not stored yet: let its agent run,"
+                          " or give --force",
+                          fleet.last - fleet.position, fleet.outbox_count);
+}
+
+static int
+database_leave(mdsctl_t *ctl, int argc, char **argv)
+{
+    leave_options_t o = { 0 };
+    mds_state_t    *state = NULL;
+    uint64_t        left = 0;
+    mds_error_t     err;
+    int             code = MDSCTL_DONE;
+
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (mds_state_open(ctl->depot, &err, &state) != MDS_OK
+        || (!o.force && check_leave(state, &err) != MDS_OK)
+        || mds_state_leave_fleet(state, &err, &left) != MDS_OK)
+    {
+        code = mdsctl_fail(&err);
+
+    } else if (ctl->json) {
+        code = mdsctl_print(mds_json_pack("{s:I}", "dropped", (int64_t) left));
+
+    } else {
+        printf("the edge shares no database any more; it keeps the admissions"
+               " and marks that it has\n");
+    }
+
+    mds_state_close(state);
+    return code;
+}
+
 static const mdsctl_command_t command_init = {
     .name = "init",
     .arguments = "URI",
@@ -123,8 +246,37 @@ static const mdsctl_command_t command_status = {
     .run = database_status,
 };
 
+static const mdsctl_command_t command_import = {
+    .name = "import",
+    .arguments = "URI",
+    .summary = "let this edge share, with its windows",
+    .text = "Makes the edge of this depot share the database from now on, and "
+            "stores its admissions and read marks there: whoever is in a "
+            "window stays in. Until the agent runs with --database, the edge "
+            "admits nobody. May be repeated.",
+    .examples
+    = "mdsctl database import postgresql://mds@db.example.com/mds\n"
+      "mdsctl --json database import postgresql://mds@db.example.com/mds\n",
+    .synonyms = "join",
+    .run = database_import,
+};
+
+static const mdsctl_command_t command_leave = {
+    .name = "leave",
+    .summary = "let this edge count alone again",
+    .text = "Makes the edge of this depot share nothing any more: it keeps the "
+            "admissions and marks that it has, and counts its windows by "
+            "itself. Stop its agent first. An edge that lacks entries of the "
+            "others, or whose own are not stored yet, is an error.",
+    .options = leave_options,
+    .examples = "mdsctl database leave\n"
+                "mdsctl --json database leave --force\n",
+    .synonyms = "alone unshare",
+    .run = database_leave,
+};
+
 static const mdsctl_command_t *const commands[]
-    = { &command_init, &command_status, NULL };
+    = { &command_init, &command_status, &command_import, &command_leave, NULL };
 
 const mdsctl_command_t mdsctl_command_database = {
     .name = "database",

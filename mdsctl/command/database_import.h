@@ -1,0 +1,24 @@
+/*
+ * database_import: moves an edge from alone to shared, with its windows and
+ * marks, and back.
+ */
+
+#ifndef MDSCTL_DATABASE_IMPORT_H
+#define MDSCTL_DATABASE_IMPORT_H
+
+#include "database/database.h"
+#include "state/mds_state.h"
+
+typedef struct {
+    uint64_t admissions; /* that were sent */
+    uint64_t added;      /* of them, that the database did not have */
+    uint64_t marks;
+} mdsctl_import_t;
+
+/* Makes the edge share the database, and stores its admissions and marks
+ * there. It may be repeated. */
+mds_status_t mdsctl_database_import(mdsctl_database_t *db, mds_state_t *state,
+                                    mds_error_t     *err,
+                                    mdsctl_import_t *import) MDS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,89 @@
+#!/usr/bin/perl
+
+# An edge that was alone moves to a shared database, with its windows and marks,
+# and back.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../nginx/lib";
+use JSON::PP;
+use Test::More;
+
+use MDS;
+use Postgres;
+use Schema;
+
+my $pg = Postgres->new or plan skip_all => 'PostgreSQL is not installed (make deps-test)';
+my $t = MDS->new(workers => 2);
+$t->depot;
+$t->write("$_.apk", "package $_") for 1, 2;
+$t->write('users', "user\n");
+my %package = (kind => 'upgrade', platform => 'android');
+$t->mdsctl('apply', $t->document({
+    app => 'a',
+    packages => [ map { { %package, version => "$_", file => "$_.apk" } } 1, 2 ],
+    releases => [ { id => 'w', %package, version => '2',
+        audience => { window => { count => 10, until => '2096-12-01T00:00:00Z' } } } ],
+}));
+$t->mdsctl(qw(message push a --to android=2 --until 7d --users), "$t->{dir}/users");
+$t->start(<<'EOF');
+mds_depot %DEPOT%;
+server {
+    listen %LISTEN%;
+    location = /check    { mds_check; add_header Reason $mds_reason; }
+    location = /messages { mds_messages; }
+}
+EOF
+
+sub check { return $t->get("/check?app=a&kind=upgrade&platform=android&version=1&device=$_[0]") }
+
+# An answer by a schema.
+sub asks {
+    my ($file, @command) = @_;
+    my $facts = JSON::PP->new->utf8->decode($t->mdsctl('--json', @command));
+    my $schema = Schema->new("$FindBin::Bin/../../docs/schema/$file.json");
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_deeply [ $schema->errors($facts) ], [], "@command[0, 1]: by $file.json";
+    return $facts;
+}
+
+is check("d$_")->status, 200, "d$_ is let in by the edge alone" for 1 .. 6;
+my $body = '{"app":"a","user":"user","read":[1]}';
+my $marked = $t->raw("POST /messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    . "Content-Type: application/json\r\n" . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
+is $marked->status, 204, 'and a user marks a message';
+
+my ($code, undef, $err) = $t->mdsctl_any('database', 'import', $pg->uri);
+is $code, 1, 'without tables nothing is imported';
+like $err, qr/run "mdsctl database init"/, '... as it says';
+is check('d7')->status, 200, '... and the edge is alone still';
+
+$t->mdsctl('database', 'init', $pg->uri);
+my $done = asks('database-import', 'database', 'import', $pg->uri);
+is_deeply [ @$done{qw(admissions added marks)} ], [ 7, 7, 1 ],
+    'all that are in are stored, and the marks';
+is $pg->sql("select string_agg(id, ',' order by id collate \"C\") from mds.admissions"),
+    join(',', map { "d$_" } 1 .. 7), '... each of them';
+is $pg->sql('select app, user_name, read from mds.marks'), 'a|user|{[1,2)}', '... as they are';
+$done = asks('database-import', 'database', 'import', $pg->uri);
+is_deeply [ @$done{qw(admissions added)} ], [ 7, 0 ], 'to import again adds nothing';
+
+is check('d1')->status, 200, 'who was in is in, without an agent';
+isnt check('d8')->status, 200, '... and nobody else comes in';
+is $pg->sql('select count(*) from mds.admissions'), 7, '... anywhere';
+
+my $second = Postgres->new;
+$t->mdsctl('database', 'init', $second->uri);
+($code, undef, $err) = $t->mdsctl_any('database', 'import', $second->uri);
+is $code, 1, 'an edge shares one database';
+like $err, qr/shares another database already/, '... as it says';
+is $second->sql('select count(*) from mds.admissions'), 0, '... and tells others nothing';
+
+is asks('database-leave', 'database', 'leave')->{dropped}, 0, 'the edge leaves';
+is check($_)->status, 200, "$_ is let in by the edge alone again" for qw(d1 d8 d9 d10);
+is check('d11')->status, 204, '... up to its limit';
+is asks('database-leave', 'database', 'leave')->{dropped}, 0, 'to leave again changes nothing';
+
+$t->finish;
