@@ -120,15 +120,16 @@ ngx_http_mds_dictionary_is_used(ngx_http_request_t *r)
     return h != NULL && h->value.data == ngx_http_mds_dcz.data;
 }
 
-/* Returns 1 if the text stands for itself in a pattern. */
+/* Returns 1 if the text stands for itself in a pattern, and in a string. */
 static ngx_uint_t
-ngx_http_mds_dictionary_is_literal(mds_str_t text, const char *more)
+ngx_http_mds_dictionary_is_literal(mds_str_t text)
 {
     for (size_t i = 0; i < text.len; i++) {
         u_char c = (u_char) text.data[i];
 
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
-              || (c >= 'A' && c <= 'Z') || ngx_strchr(more, c) != NULL))
+              || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-'
+              || c == '/'))
         {
             return 0;
         }
@@ -137,43 +138,37 @@ ngx_http_mds_dictionary_is_literal(mds_str_t text, const char *more)
     return text.len > 0;
 }
 
-/* Adds Use-As-Dictionary for URIs with these ends and anything in between. */
-static ngx_int_t
-ngx_http_mds_dictionary_use(ngx_http_request_t *r, mds_str_t prefix,
-                            mds_str_t name)
+ngx_int_t
+ngx_http_mds_dictionary_use(ngx_http_request_t *r, mds_str_t before,
+                            mds_str_t behind)
 {
     ngx_str_t value;
-    u_char   *p;
 
-    if (!ngx_http_mds_dictionary_is_literal(prefix, "._-/")
-        || !ngx_http_mds_dictionary_is_literal(name, "._-"))
+    if (!ngx_http_mds_dictionary_is_literal(before)
+        || !ngx_http_mds_dictionary_is_literal(behind))
     {
         return NGX_OK;
     }
 
-    value.len = sizeof("match=\"*/\"") - 1 + prefix.len + name.len;
+    value.len = sizeof("match=\"*\"") - 1 + before.len + behind.len;
     value.data = ngx_pnalloc(r->pool, value.len);
     if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(value.data, "match=\"", sizeof("match=\"") - 1);
-    p = ngx_cpymem(p, prefix.data, prefix.len);
-    *p++ = '*';
-    *p++ = '/';
-    p = ngx_cpymem(p, name.data, name.len);
-    *p = '"';
+    (void) ngx_sprintf(value.data, "match=\"%*s*%*s\"", before.len, before.data,
+                       behind.len, behind.data);
 
     return ngx_http_mds_add_header(r, mds_str("Use-As-Dictionary"), &value);
 }
 
 ngx_int_t
-ngx_http_mds_dictionary_describe(ngx_http_request_t *r, mds_str_t prefix,
-                                 mds_str_t name, const mds_sha256_t *decoded)
+ngx_http_mds_dictionary_describe(ngx_http_request_t *r,
+                                 const mds_sha256_t *decoded)
 {
     static const char begin[] = "sha-256=:";
-    ngx_str_t         raw = { sizeof(decoded->bytes), NULL };
-    ngx_str_t         value;
+    ngx_str_t raw = { sizeof(decoded->bytes), (u_char *) decoded->bytes };
+    ngx_str_t value, coded;
 
     value.len = sizeof(begin) - 1 + NGX_HTTP_MDS_BASE64_DIGEST + 1;
     value.data = ngx_pnalloc(r->pool, value.len);
@@ -181,13 +176,9 @@ ngx_http_mds_dictionary_describe(ngx_http_request_t *r, mds_str_t prefix,
         return NGX_ERROR;
     }
 
-    raw.data = (u_char *) decoded->bytes;
-    ngx_memcpy(value.data, begin, sizeof(begin) - 1);
-    ngx_encode_base64(&(ngx_str_t){ 0, value.data + sizeof(begin) - 1 }, &raw);
-    value.data[value.len - 1] = ':';
+    coded.data = ngx_cpymem(value.data, begin, sizeof(begin) - 1);
+    ngx_encode_base64(&coded, &raw);
+    coded.data[coded.len] = ':';
 
-    return ngx_http_mds_add_header(r, mds_str("Unencoded-Digest"), &value)
-                   == NGX_OK
-               ? ngx_http_mds_dictionary_use(r, prefix, name)
-               : NGX_ERROR;
+    return ngx_http_mds_add_header(r, mds_str("Unencoded-Digest"), &value);
 }

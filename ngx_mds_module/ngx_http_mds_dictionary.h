@@ -29,11 +29,13 @@ ngx_int_t ngx_http_mds_dictionary_encode(ngx_http_request_t *r);
 /* Returns 1 if ngx_http_mds_dictionary_encode() was called. */
 ngx_uint_t ngx_http_mds_dictionary_is_used(ngx_http_request_t *r);
 
-/* Adds Unencoded-Digest and, unless the name is empty or has other characters
- * than letters, digits, '.', '-' and '_', Use-As-Dictionary for the URIs that
- * are the prefix, any digest, and the name. */
-ngx_int_t
-ngx_http_mds_dictionary_describe(ngx_http_request_t *r, mds_str_t prefix,
-                                 mds_str_t name, const mds_sha256_t *decoded);
+/* Adds Unencoded-Digest, the digest of the bytes before any coding. */
+ngx_int_t ngx_http_mds_dictionary_describe(ngx_http_request_t *r,
+                                           const mds_sha256_t *decoded);
+
+/* Adds Use-As-Dictionary for URIs with these ends and anything in between,
+ * unless they have other characters than letters, digits and a few signs. */
+ngx_int_t ngx_http_mds_dictionary_use(ngx_http_request_t *r, mds_str_t before,
+                                      mds_str_t behind);
 
 #endif

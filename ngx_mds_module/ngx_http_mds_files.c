@@ -222,6 +222,7 @@ ngx_http_mds_file_dictionary(ngx_http_request_t *r, ngx_http_mds_file_t *file)
 {
     ngx_http_core_loc_conf_t *clcf
         = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    mds_str_t behind;
 
     if (ngx_http_mds_dictionary_vary(r) != NGX_OK
         || (file->is_delta && ngx_http_mds_dictionary_encode(r) != NGX_OK))
@@ -229,11 +230,26 @@ ngx_http_mds_file_dictionary(ngx_http_request_t *r, ngx_http_mds_file_t *file)
         return NGX_ERROR;
     }
 
-    return file->label.len == 0 && !file->is_delta
-               ? NGX_OK
-               : ngx_http_mds_dictionary_describe(
-                   r, ngx_http_mds_view(&clcf->name), file->label,
-                   file->is_delta ? &file->decoded : &file->digest);
+    if (file->label.len == 0 && !file->is_delta) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mds_dictionary_describe(r, file->is_delta ? &file->decoded
+                                                           : &file->digest)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (file->label.len == 0) {
+        return NGX_OK;
+    }
+
+    behind.len = file->label.len + 1;
+    behind.data = file->label.data - 1; /* the slash */
+
+    return ngx_http_mds_dictionary_use(r, ngx_http_mds_view(&clcf->name),
+                                       behind);
 }
 
 static ngx_int_t

@@ -12,6 +12,7 @@
 
 #include "ngx_http_mds_resource.h"
 
+#include "ngx_http_mds_assets.h"
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_failure.h"
@@ -402,22 +403,12 @@ ngx_http_mds_resource_admit(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
     return ngx_http_mds_evaluate(&e);
 }
 
+/* Decides for a location; NGX_DECLINED: there is a version to show. */
 static ngx_int_t
-ngx_http_mds_resource_handler(ngx_http_request_t *r)
+ngx_http_mds_resource_show(ngx_http_request_t            *r,
+                           const ngx_http_mds_loc_conf_t *mlcf,
+                           ngx_http_mds_ctx_t            *ctx)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_http_mds_ctx_t      *ctx;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-    if (mlcf->resource == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ctx = ngx_http_mds_get_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     if (mlcf->resource->window && !ctx->admitted) {
         return ngx_http_mds_resource_admit(r, ctx);
     }
@@ -431,6 +422,28 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
     ctx->admitted = 0;
 
     return ngx_http_mds_resource_result(mlcf, ctx);
+}
+
+static ngx_int_t
+ngx_http_mds_resource_handler(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf;
+    ngx_http_mds_ctx_t      *ctx;
+    ngx_int_t                rc;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    if (mlcf->resource == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mds_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_mds_resource_show(r, mlcf, ctx);
+
+    return rc == NGX_DECLINED ? ngx_http_mds_assets_handle(r, ctx) : rc;
 }
 
 ngx_int_t

@@ -2,6 +2,7 @@
 
 #include "command/publish.h"
 
+#include "archive/assets.h"
 #include "archive/unpack.h"
 #include "change.h"
 #include "input.h"
@@ -70,6 +71,32 @@ edit_publish(mds_loader_t *loader, void *data, mds_json_t *state,
     return unpack(p, err);
 }
 
+/* Makes what browsers need of the unpacked version. */
+static int
+make_assets(const mdsctl_t *ctl, const publish_t *p)
+{
+    const char     *slash = strrchr(p->unpacked.place.text, '/');
+    mds_progress_t *progress;
+    mds_key_t       key;
+    mds_error_t     err;
+    mds_status_t    status = MDS_OK;
+
+    if (ctl->key != NULL) {
+        status = mds_key_load(ctl->key, &err, &key);
+    }
+
+    if (status == MDS_OK && slash != NULL) {
+        progress = mdsctl_progress_begin("making deltas for browsers");
+        status = mdsctl_assets_make(p->unpacked.dir.text, slash + 1,
+                                    ctl->key == NULL ? NULL : &key, p->level,
+                                    progress, &err);
+        mdsctl_progress_end(progress);
+    }
+
+    mds_key_wipe(&key);
+    return status == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
+}
+
 static int
 publish(mdsctl_t *ctl, const char *app, publish_t *p)
 {
@@ -84,7 +111,8 @@ publish(mdsctl_t *ctl, const char *app, publish_t *p)
         mdsctl_unpack_undo(&p->unpacked);
     }
 
-    return code;
+    return code == MDSCTL_DONE && p->unpack_dir != NULL ? make_assets(ctl, p)
+                                                        : code;
 }
 
 /* The options that become members of the package. */
