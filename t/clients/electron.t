@@ -4,23 +4,38 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha1_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Compress::RawDeflate qw(rawdeflate);
+use JSON::PP;
 use Recipe;
 use Test::More;
 
 my ($modules, $why) = Recipe::npm();
 plan skip_all => $why if !defined $modules;
 
-my %file = map { ("Shop-$_.AppImage" => "$_ " . 'x' x 50_000) } '1.0.0', '1.1.0';
+# An AppImage ends with a block map, by which the updater finds the blocks that it
+# has. The third and the seventh of ten blocks are another in each version.
+sub app_image {
+    my ($version) = @_;
+    my @blocks = map { my $name = $_ == 2 || $_ == 6 ? "$_ of $version" : $_;
+        $name . ' ' . 'x' x (4_999 - length $name) } 0 .. 9;
+    my $map = encode_json({ version => '2', files => [ { name => 'file', offset => 0,
+        checksums => [ map { sha1_base64($_) } @blocks ], sizes => [ map { length } @blocks ] } ] });
+    rawdeflate(\$map => \my $deflated) or die;
+    return join('', @blocks) . $deflated . pack 'N', length $deflated;
+}
+
+my %file = map { ("Shop-$_.AppImage" => app_image($_)) } '1.0.0', '1.1.0';
 my $t = Recipe->new('electron-updater', files => \%file);
 my $runs = 0;
 
 sub client {
-    my ($device, $have) = @_;
+    my ($device, $have, @old) = @_;
     my ($status, $out, $err) = $t->run({}, 'node', "$FindBin::Bin/electron.js",
         $modules, $t->url('/desktop/'), $have // '1.0.0',
-        $t->dir . '/client' . $runs++, $device);
+        $t->dir . '/client' . $runs++, $device, @old);
     return JSON::PP->new->utf8->decode($out) if $status == 0 && $out ne '';
     die "exit $status: $err";
 }
@@ -45,6 +60,11 @@ is($r->{version}, '1.1.0', 'who is in is offered the new version');
 is($r->{notes}, 'Faster: "really"', '... with its notes');
 is($t->read($r->{file} // '/dev/null'), $file{'Shop-1.1.0.AppImage'},
     '... and has the file');
+$r = client($in, '1.0.0', $t->dir . '/Shop-1.0.0.AppImage');
+is($t->read($r->{file} // '/dev/null'), $file{'Shop-1.1.0.AppImage'},
+    'by differences: the same file') or diag explain $r;
+is_deeply([ @{ $r->{ranges} }[ 1 .. $#{ $r->{ranges} } ] ], ['bytes=10000-14999, 30000-34999'],
+    '... by the block map, and the two blocks that it lacks in one request');
 ok(!client($out)->{available}, 'who is not in has nothing to do');
 ok(!client($in, '1.1.0')->{available}, 'nor has who is current');
 

@@ -60,6 +60,20 @@ $t->mdsctl(qw(pause com.example.tauri linux-1.1.0));
 is(client($out, '1.0.0'), 204, 'paused: nobody');
 $t->mdsctl(qw(resume com.example.tauri linux-1.1.0));
 
+# --- a static endpoint
+
+my $latest = '/tauri-latest/linux-x86_64.json';
+my $offer = $t->get($latest, 'X-Device' => $in)->json;
+is($offer->{version}, '1.1.0', 'static: the version for the device');
+is_deeply($offer->{platforms}{'linux-x86_64'},
+    { map { ($_ => $t->get('/tauri/linux/x86_64/1.0.0', 'X-Device' => $in)->json->{$_}) }
+        qw(url signature) }, '... with the same file and signature');
+$t->mdsctl(qw(pause com.example.tauri linux-1.1.0));
+is($t->get($latest, 'X-Device' => $in)->json->{version}, '1.0.0', '... paused');
+$t->mdsctl(qw(resume com.example.tauri linux-1.1.0));
+is($t->get("/tauri-latest/$_")->status, 404, "404: $_")
+    for 'linux', 'windows-x86_64.json', 'linux-aarch64.json/x';
+
 my ($sha) = $t->get('/tauri/linux/x86_64/1.0.0', 'X-Device' => $in)->json->{url}
     =~ m{/([0-9a-f]{64})$};
 chmod 0644, $t->depot_dir . "/files/$sha" or die $!;
