@@ -69,6 +69,8 @@ ngx_http_mds_status_read_depot(ngx_http_request_t        *r,
     ngx_memzero(shown, sizeof(*shown));
     shown->path = ngx_http_mds_view(&depot_conf->path);
     shown->number = depot == NULL ? MDS_COUNTERS_DEPOT_OTHER : depot->number;
+    shown->fleet_reachable
+        = depot != NULL && ngx_http_mds_fleet_is_reachable(depot->fleet);
 
     if (ngx_http_mds_depot_is_open(depot)
         && ngx_http_mds_depot_evaluate(depot, ngx_http_mds_status_read, &call,

@@ -198,6 +198,32 @@ mds_count_releases(mds_overview_reading_t *reading, mds_catalog_t *catalog)
                                              : MDS_OVERVIEW_RELEASES_MAX;
 }
 
+static mds_status_t
+mds_read_fleet(mds_overview_reading_t *reading)
+{
+    mds_overview_depot_t *depot = reading->depot;
+    mds_fleet_t           fleet;
+    mds_status_t status = mds_state_begin(reading->state, reading->err);
+
+    if (status == MDS_OK) {
+        status = mds_state_get_fleet(reading->state, reading->err, &fleet);
+    }
+
+    if (status != MDS_OK || !mds_fleet_is_shared(&fleet)) {
+        return status;
+    }
+
+    depot->has_fleet = true;
+    depot->fleet_position = fleet.position;
+    depot->fleet_lag
+        = fleet.last > fleet.position ? fleet.last - fleet.position : 0;
+    depot->outbox_entries = fleet.outbox_count;
+    depot->outbox_bytes = fleet.outbox_bytes;
+    depot->outbox_dropped = fleet.dropped;
+
+    return MDS_OK;
+}
+
 mds_status_t
 mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
                         mds_state_t *state, const mds_alloc_t *alloc,
@@ -238,6 +264,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
     if (status == MDS_OK && reading.state != NULL) {
         depot->has_state = true;
         depot->state_bytes = mds_state_bytes(state);
+        status = mds_read_fleet(&reading);
     }
 
     return status;

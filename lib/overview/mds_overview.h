@@ -69,8 +69,17 @@ typedef struct {
     int64_t   created_ms; /* the generation */
     bool      has_state;
     uint64_t  state_bytes; /* of windows and read marks */
-    uint64_t  setting_count;
-    uint64_t  omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
+
+    bool     has_fleet;       /* it shares a database */
+    bool     fleet_reachable; /* as the caller knows, which sets it before */
+    uint64_t fleet_position;  /* of the feed: applied here */
+    uint64_t fleet_lag;       /* entries behind it */
+    uint64_t outbox_entries;
+    uint64_t outbox_bytes;
+    uint64_t outbox_dropped;
+
+    uint64_t setting_count;
+    uint64_t omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
 
     const mds_registry_versions_t *versions; /* NULL: not counted yet */
 

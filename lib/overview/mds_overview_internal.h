@@ -4,6 +4,7 @@
 #define MDS_OVERVIEW_INTERNAL_H
 
 #include "overview/mds_overview.h"
+#include "state/mds_fleet.h"
 #include "state/mds_tally.h"
 
 /* A hash table of numbers of releases, or of series. */

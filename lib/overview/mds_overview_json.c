@@ -234,6 +234,20 @@ mds_write_versions(const mds_registry_versions_t *versions,
 }
 
 static void
+mds_write_fleet(const mds_overview_depot_t *depot, mds_writer_t *writer)
+{
+    mds_writer_bool(writer,
+                    ",\"fleet\":{\"reachable\":", depot->fleet_reachable);
+    mds_writer_number(writer, ",\"position\":", depot->fleet_position);
+    mds_writer_number(writer, ",\"lag\":", depot->fleet_lag);
+    mds_writer_number(writer,
+                      ",\"outbox\":{\"entries\":", depot->outbox_entries);
+    mds_writer_number(writer, ",\"bytes\":", depot->outbox_bytes);
+    mds_writer_number(writer, ",\"dropped\":", depot->outbox_dropped);
+    mds_writer_words(writer, "}}");
+}
+
+static void
 mds_write_depot(const mds_overview_t       *overview,
                 const mds_overview_depot_t *depot, mds_writer_t *writer)
 {
@@ -257,6 +271,10 @@ mds_write_depot(const mds_overview_t       *overview,
 
     if (depot->has_state) {
         mds_writer_number(writer, ",\"state_bytes\":", depot->state_bytes);
+    }
+
+    if (depot->has_fleet) {
+        mds_write_fleet(depot, writer);
     }
 
     if (depot->versions != NULL) {

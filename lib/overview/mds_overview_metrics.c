@@ -288,6 +288,69 @@ mds_write_depots(mds_metrics_t *m)
     mds_write_depot_gauge(m, offsetof(mds_overview_depot_t, state_bytes));
 }
 
+/* Writes a family of the depots that share a database. */
+static void
+mds_write_fleet(mds_metrics_t *m, const char *name, const char *type,
+                const char *unit, const char *help, size_t offset)
+{
+    mds_family(m, name, type, unit, help);
+
+    for (size_t i = 0; i < m->overview->depot_count; i++) {
+        const mds_overview_depot_t *depot = &m->overview->depots[i];
+        uint64_t                    value = depot->fleet_reachable ? 1 : 0;
+
+        if (!depot->has_fleet) {
+            continue;
+        }
+
+        if (offset != 0) {
+            memcpy(&value, (const char *) depot + offset, sizeof(value));
+        }
+
+        mds_sample(m, type[0] == 'c' ? "_total{" : "{");
+        mds_write_label(m->writer, "depot", depot->path);
+        mds_value(m, "} ", value);
+    }
+}
+
+static void
+mds_write_fleets(mds_metrics_t *m)
+{
+    mds_write_fleet(m, "mds_fleet_reachable", "gauge", NULL,
+                    "Whether the worker that answers can ask the fleet: 1 or"
+                    " 0.",
+                    0);
+    mds_write_fleet(m, "mds_feed_position", "gauge", NULL,
+                    "The number of the feed's entry that was applied last.",
+                    offsetof(mds_overview_depot_t, fleet_position));
+    mds_write_fleet(m, "mds_feed_lag", "gauge", NULL,
+                    "Entries of the feed that are not applied yet.",
+                    offsetof(mds_overview_depot_t, fleet_lag));
+    mds_write_fleet(m, "mds_outbox_entries", "gauge", NULL,
+                    "Marks, reports and devices that the database does not"
+                    " have yet.",
+                    offsetof(mds_overview_depot_t, outbox_entries));
+    mds_write_fleet(m, "mds_outbox_bytes", "gauge", "bytes",
+                    "Their size in the state.",
+                    offsetof(mds_overview_depot_t, outbox_bytes));
+    mds_write_fleet(m, "mds_outbox_dropped", "counter", NULL,
+                    "Entries for which the outbox had no room.",
+                    offsetof(mds_overview_depot_t, outbox_dropped));
+}
+
+/* Returns whether a depot shares a database. */
+static bool
+mds_has_fleet(const mds_overview_t *overview)
+{
+    for (size_t i = 0; i < overview->depot_count; i++) {
+        if (overview->depots[i].has_fleet) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static void
 mds_write_windows(mds_metrics_t *m, bool limit)
 {
@@ -417,6 +480,11 @@ mds_overview_write_metrics(const mds_overview_t *overview, bool openmetrics,
     }
 
     mds_write_depots(&m);
+
+    if (mds_has_fleet(overview)) {
+        mds_write_fleets(&m);
+    }
+
     mds_write_windows(&m, false);
     mds_write_windows(&m, true);
     mds_write_reports(&m);

@@ -170,6 +170,11 @@ sub survives {
     ok($t->wait_for(sub { $agent->heard->{open} == 2 }), '... which are made again');
 }
 
+my $status = $t->get('/status?format=json')->json->{depots}[0]{fleet};
+is_deeply($status, { reachable => $true, position => 0, lag => 0,
+    outbox => { entries => 0, bytes => 0, dropped => 0 } }, 'the status shows it');
+like($t->get('/status?format=prometheus')->body, qr/^mds_fleet_reachable\{depot="[^"]+"\} 1$/m,
+    '... as metrics, too');
 survives("\xff" x 40, 'garbage');
 survives(pack('N C N', 256 * 1024, 68, 0), 'a frame that is too long');
 survives(Agent::frame(99, 0, ''), 'a frame of an unknown type');
@@ -224,6 +229,8 @@ sub outbox { my %n; $n{ $_->{number} }++ for @{ $agent->heard->{outbox} }; sort 
 
 $agent->tell(ack => 0);
 my @before = outbox();
+is($t->get('/status?format=json')->json->{depots}[0]{fleet}{outbox}{entries}, scalar @before,
+    'the status counts what is not acknowledged');
 kill 'KILL', $t->workers;
 ok($t->wait_for(sub { my $h = $agent->heard; $h->{open} == 2 && @{ $h->{hellos} } }),
     'all workers are killed');
@@ -243,8 +250,12 @@ ok($t->wait_for(sub { my @now = outbox(); scalar @now }), '... is sent');
 cmp_ok((outbox())[0], '>', $before[-1], '... alone: nothing is sent twice');
 
 # Devices, which the check has registered, are told, too.
-ok($t->wait_for(sub { ask('halt', "new-" . int rand 1e6); grep { $_->{type} == 3 }
-    @{ $agent->heard->{outbox} } }), 'devices are told');
+is($t->get('/check?app=a&kind=bundle&name=halt&version=1&app_version=7&device=new')->status,
+    200, 'a new device');
+my @devices;
+ok($t->wait_for(sub { @devices = grep { $_->{type} == 3 } @{ $agent->heard->{outbox} } }),
+    '... is told');
+like($devices[0]{entry}, qr/^\x00\x01a\x00\x03new\x00\x00\x00\x00\x00\x017/, '... with its version');
 
 # --- reload
 
