@@ -144,6 +144,8 @@ keep_command_line(mdsctl_t *ctl, int argc, char **argv)
                                  i > 0 ? " " : "", argv[i]);
     }
 
+    mdsctl_hide_users(ctl->command_line); /* for example of --database */
+
     for (len = strlen(ctl->command_line);
          !mds_str_is_utf8((mds_str_t){ len, ctl->command_line }); len--)
     {

@@ -219,6 +219,10 @@ int mdsctl_parse_time(const char *option, const char *text, int64_t now_ms,
 /* output.c: messages. They are printed without the user and password of a URL,
  * the part before its "@". */
 
+/* Replaces "http://NAME:PASSWORD@HOST" by "http://HOST", and empties
+ * "password=…", in place. */
+void mdsctl_hide_users(char *text);
+
 /* Reports on stderr that another loader is in the middle of a change. */
 void mdsctl_report_wait(int64_t pid);
 

@@ -13,9 +13,23 @@
 static mdsctl_path_t running;
 static char          command_name[64];
 
-/* Replaces "http://NAME:PASSWORD@HOST" by "http://HOST", in place. */
+/* Empties "password=…", as addresses of databases have it. */
 static void
-hide_users(char *text)
+hide_passwords(char *text)
+{
+    for (text = strstr(text, "password="); text != NULL;
+         text = strstr(text, "password="))
+    {
+        char *end;
+
+        text += strlen("password=");
+        end = text + strcspn(text, "&' \"\n");
+        memmove(text, end, strlen(end) + 1);
+    }
+}
+
+void
+mdsctl_hide_users(char *text)
 {
     char *at, *host = text;
 
@@ -28,6 +42,8 @@ hide_users(char *text)
 
         memmove(host, at, strlen(at) + 1);
     }
+
+    hide_passwords(text);
 }
 
 int
@@ -35,7 +51,7 @@ mdsctl_fail(const mds_error_t *err)
 {
     mds_error_t shown = *err;
 
-    hide_users(shown.text);
+    mdsctl_hide_users(shown.text);
     fflush(stdout);
     fprintf(stderr, "mdsctl: %s\n", shown.text);
     return MDSCTL_FAILED;
@@ -69,7 +85,7 @@ mdsctl_fail_usage(const char *format, ...)
     va_end(args);
 
     if (text != NULL) {
-        hide_users(text);
+        mdsctl_hide_users(text);
     }
 
     fprintf(stderr, "mdsctl: %s\n", text != NULL ? text : "out of memory");

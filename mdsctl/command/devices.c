@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/mds_time.h"
+#include "database/fleet.h"
 #include "escape.h"
 #include "new_app.h"
 #include "registry/mds_registry.h"
@@ -59,17 +60,19 @@ list_device(void *data, const mds_device_t *device, mds_error_t *err)
 }
 
 static int
-list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
-             const char *user)
+list_devices(const mdsctl_t *ctl, mds_registry_t *registry,
+             mdsctl_database_t *db, const char *app, const char *user)
 {
     listing_t    listing = { .json = ctl->json };
     mds_error_t  err;
     mds_status_t status;
 
     listing.devices = mds_json_array_new();
-    status
-        = mds_registry_visit_user(registry, mds_str_of(app), mds_str_of(user),
-                                  list_device, &listing, &err);
+    status = db != NULL ? mdsctl_fleet_visit_user(db, app, user, list_device,
+                                                  &listing, &err)
+                        : mds_registry_visit_user(registry, mds_str_of(app),
+                                                  mds_str_of(user), list_device,
+                                                  &listing, &err);
 
     /* An app that was removed may have devices still. */
     if (status == MDS_OK && listing.count == 0) {
@@ -85,20 +88,27 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
 }
 
 static int
-forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
-               const char *name)
+forget_devices(const mdsctl_t *ctl, mds_registry_t *registry,
+               mdsctl_database_t *db, const char *app, const char *name)
 {
     mds_error_t err;
-    uint64_t    count;
+    uint64_t    count, shared = 0;
 
     if ((ctl->dry_run ? mds_registry_count_forgotten
                       : mds_registry_forget)(registry, mds_str_of(app),
                                              mds_str_of(name), &err, &count)
             != MDS_OK
-        || (count == 0 && mdsctl_app_exists(ctl->depot, app, &err) != MDS_OK))
+        || (db != NULL
+            && mdsctl_fleet_forget(db, app, name, ctl->dry_run, &err, &shared)
+                   != MDS_OK)
+        || (count == 0 && shared == 0
+            && mdsctl_app_exists(ctl->depot, app, &err) != MDS_OK))
     {
         return mdsctl_fail(&err);
     }
+
+    /* The devices of this edge are among those of the fleet. */
+    count = count > shared ? count : shared;
 
     if (!ctl->json) {
         printf("%s %" PRIu64 " device%s\n",
@@ -114,23 +124,26 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry, const char *app,
 
 typedef struct {
     const char *forget;
+    const char *database;
 } options_t;
 
 static const mdsctl_option_t options[] = {
     { "forget", "DEVICE|USER",
       "forget this device, or all devices of this user",
       MDSCTL_STORE(options_t, forget) },
+    MDSCTL_FLEET_OPTION(options_t),
     { 0 },
 };
 
 static int
 run_devices(mdsctl_t *ctl, int argc, char **argv)
 {
-    options_t       o = { 0 };
-    const char     *forget;
-    mds_registry_t *registry;
-    mds_error_t     err;
-    int             code;
+    options_t          o = { 0 };
+    const char        *forget;
+    mds_registry_t    *registry = NULL;
+    mdsctl_database_t *db = NULL;
+    mds_error_t        err;
+    int                code;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
@@ -151,13 +164,18 @@ run_devices(mdsctl_t *ctl, int argc, char **argv)
             "devices: --forget must name a device or a user");
     }
 
-    if (mds_registry_open(ctl->depot, &err, &registry) != MDS_OK) {
-        return mdsctl_fail(&err);
+    if (mdsctl_fleet_open(o.database, &err, &db) != MDS_OK
+        || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK)
+    {
+        code = mdsctl_fail(&err);
+    } else {
+        code = forget == NULL
+                   ? list_devices(ctl, registry, db, argv[1], argv[2])
+                   : forget_devices(ctl, registry, db, argv[1], forget);
     }
 
-    code = forget == NULL ? list_devices(ctl, registry, argv[1], argv[2])
-                          : forget_devices(ctl, registry, argv[1], forget);
     mds_registry_close(registry);
+    mdsctl_database_close(db);
 
     return code;
 }

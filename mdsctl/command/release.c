@@ -6,6 +6,7 @@
 #include "audience.h"
 #include "base/mds_time.h"
 #include "change.h"
+#include "database/fleet.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_edit_extent.h"
 #include "member.h"
@@ -306,17 +307,45 @@ report_resumed(void *data, mds_json_t *json)
     return MDS_OK;
 }
 
+typedef struct {
+    const char *database;
+} resume_options_t;
+
+static const mdsctl_option_t resume_options[] = {
+    MDSCTL_FLEET_OPTION(resume_options_t),
+    { 0 },
+};
+
+/* Ends the halt of a release in the fleet, too, if a database is named. */
+static mds_status_t
+end_fleet_halt(const char *uri, const char *app, const char *id,
+               mds_error_t *err, bool *halted)
+{
+    mdsctl_database_t *db = NULL;
+    bool               ended = false;
+    mds_status_t       status = mdsctl_fleet_open(uri, err, &db);
+
+    if (status == MDS_OK && db != NULL) {
+        status = mdsctl_fleet_resume(db, app, id, err, &ended);
+        mdsctl_database_close(db);
+    }
+
+    *halted = *halted || ended;
+    return status;
+}
+
 /* A halt is a fact of the state: to end it changes nothing in the catalog. */
 static int
 run_resume(mdsctl_t *ctl, int argc, char **argv)
 {
+    resume_options_t o = { 0 };
     mds_transition_t transition = { .action = argv[0] };
     mds_change_t     change = { .find_extent = mds_find_extent_of_transition,
                                 .edit = mds_edit_transition,
                                 .data = &transition };
     mds_error_t      err;
 
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
@@ -324,7 +353,10 @@ run_resume(mdsctl_t *ctl, int argc, char **argv)
     transition.id = argv[2];
 
     if (end_halt(ctl->depot, argv[1], argv[2], &err, &transition.may_be_there)
-        != MDS_OK)
+            != MDS_OK
+        || end_fleet_halt(o.database, argv[1], argv[2], &err,
+                          &transition.may_be_there)
+               != MDS_OK)
     {
         return mdsctl_fail(&err);
     }
@@ -358,6 +390,7 @@ const mdsctl_command_t mdsctl_command_resume = {
             "reports of devices have halted, and counts its reports anew.",
     .examples = "mdsctl resume com.example.shop r-paused\n"
                 "mdsctl --json resume com.example.shop s-paused\n",
+    .options = resume_options,
     .synonyms = "continue unpause",
     .run = run_resume,
 };

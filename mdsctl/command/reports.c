@@ -59,35 +59,39 @@ set_halted(mds_json_t *release, const mds_tally_t *tally)
 }
 
 mds_status_t
-mdsctl_reports_set(mds_state_t *state, mds_str_t app, mds_json_t *release,
-                   mds_error_t *err)
+mdsctl_reports_read(mds_state_t *state, mds_str_t app, mds_str_t id,
+                    mds_error_t *err, mds_tally_t *tally,
+                    mds_details_t *details)
 {
-    char          bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
-    mds_str_t     id = mds_json_get_string(release, "id");
-    mds_str_t     key = { app.len + 1 + id.len, bytes };
-    mds_tally_t   tally;
-    mds_details_t details;
-    mds_json_t   *facts;
-    mds_status_t  status;
+    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t    key = { app.len + 1 + id.len, bytes };
+    mds_status_t status;
 
     memcpy(bytes, app.data, app.len);
     bytes[app.len] = '\0';
     memcpy(bytes + app.len + 1, id.data, id.len);
-    status = mds_state_get_tally(state, key, err, &tally);
+    status = mds_state_get_tally(state, key, err, tally);
 
-    if (status != MDS_OK || tally.number == 0) {
-        return status;
-    }
+    return status == MDS_OK && tally->number != 0
+               ? mds_state_get_details(state, tally, err, details)
+               : status;
+}
 
-    status = mds_state_get_details(state, &tally, err, &details);
-    if (status != MDS_OK) {
-        return status;
+mds_status_t
+mdsctl_reports_set(mds_json_t *release, const mds_tally_t *tally,
+                   const mds_details_t *details, mds_error_t *err)
+{
+    mds_json_t  *facts;
+    mds_status_t status;
+
+    if (tally->number == 0) {
+        return MDS_OK;
     }
 
     facts = mds_json_object_new();
 
-    if (facts == NULL || set_events(facts, &tally) != MDS_OK
-        || mds_json_set(facts, "details", details_new(&details)) != MDS_OK)
+    if (facts == NULL || set_events(facts, tally) != MDS_OK
+        || mds_json_set(facts, "details", details_new(details)) != MDS_OK)
     {
         mds_json_release(facts);
         facts = NULL;
@@ -95,8 +99,8 @@ mdsctl_reports_set(mds_state_t *state, mds_str_t app, mds_json_t *release,
 
     status = mds_json_set(release, "reports", facts);
 
-    if (status == MDS_OK && tally.halted) {
-        status = set_halted(release, &tally);
+    if (status == MDS_OK && tally->halted) {
+        status = set_halted(release, tally);
     }
 
     return mds_json_done(status, err);

@@ -8,6 +8,7 @@
 #include "change.h"
 #include "command/reports.h"
 #include "command/state_size.h"
+#include "database/fleet.h"
 #include "document/mds_document.h"
 #include "json_output.h"
 #include "last_change.h"
@@ -27,7 +28,9 @@ word(const mds_json_t *object, const char *key, const char *otherwise)
 typedef struct {
     mds_loader_t        *loader;
     mds_state_t         *state;
-    mds_str_t            app; /* whose releases are printed */
+    mdsctl_database_t   *db;    /* of the fleet; NULL: none is named */
+    mdsctl_fleet_app_t   fleet; /* what it has of the app */
+    mds_str_t            app;   /* whose releases are printed */
     mdsctl_last_change_t last;
     mdsctl_json_output_t out;
     bool                 json;
@@ -38,6 +41,7 @@ typedef struct {
 typedef struct {
     const char *kind;
     const char *state;
+    const char *database;
 } options_t;
 
 static const mdsctl_option_t options[] = {
@@ -45,6 +49,7 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, kind) },
     { "state", "STATE", "only those: running, paused, ended or rolled_back",
       MDSCTL_STORE(options_t, state) },
+    MDSCTL_FLEET_OPTION(options_t),
     { 0 },
 };
 
@@ -97,16 +102,33 @@ set_window_state(mds_json_t *facts, const mds_json_t *window,
     return MDS_OK;
 }
 
+/* Gives a window: as the fleet has it, if a database is named. */
+static mds_status_t
+read_window(const status_t *status, mds_str_t id, mds_error_t *err,
+            mds_window_t *found)
+{
+    mds_str_t app = status->app;
+    char      bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
+    mds_str_t key = { app.len + 1 + id.len, bytes };
+
+    if (status->db != NULL) {
+        mdsctl_fleet_get_window(&status->fleet, id, found);
+        return MDS_OK;
+    }
+
+    memcpy(bytes, app.data, app.len);
+    bytes[app.len] = '\0';
+    memcpy(bytes + app.len + 1, id.data, id.len);
+
+    return mds_state_get_window(status->state, key, err, found);
+}
+
 /* Sets "window" of a release: how many it has admitted, of how many. */
 static mds_status_t
 set_window(const status_t *status, mds_json_t *release, mds_error_t *err)
 {
-    mds_str_t         app = status->app;
     const mds_json_t *window
         = mds_json_get(mds_json_get(release, "audience"), "window");
-    char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX];
-    mds_str_t    id = mds_json_get_string(release, "id");
-    mds_str_t    key = { app.len + 1 + id.len, bytes };
     mds_window_t found;
     mds_json_t  *facts;
     mds_status_t code;
@@ -115,11 +137,7 @@ set_window(const status_t *status, mds_json_t *release, mds_error_t *err)
         return MDS_OK;
     }
 
-    memcpy(bytes, app.data, app.len);
-    bytes[app.len] = '\0';
-    memcpy(bytes + app.len + 1, id.data, id.len);
-
-    code = mds_state_get_window(status->state, key, err, &found);
+    code = read_window(status, mds_json_get_string(release, "id"), err, &found);
     if (code != MDS_OK) {
         return code;
     }
@@ -134,6 +152,28 @@ set_window(const status_t *status, mds_json_t *release, mds_error_t *err)
     }
 
     return mds_json_done(mds_json_set(release, "window", facts), err);
+}
+
+/* Sets what devices have reported of a release. */
+static mds_status_t
+set_reports(const status_t *status, mds_json_t *release, mds_error_t *err)
+{
+    mds_str_t     id = mds_json_get_string(release, "id");
+    mds_tally_t   tally;
+    mds_details_t details;
+    mds_status_t  code = MDS_OK;
+
+    details.count = 0;
+
+    if (status->db != NULL) {
+        mdsctl_fleet_get_tally(&status->fleet, id, &tally, &details);
+    } else {
+        code = mdsctl_reports_read(status->state, status->app, id, err, &tally,
+                                   &details);
+    }
+
+    return code == MDS_OK ? mdsctl_reports_set(release, &tally, &details, err)
+                          : code;
 }
 
 static void
@@ -213,8 +253,7 @@ status_release(void *data, mds_json_t *release, uint64_t since,
                          err);
 
     if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
-        || (code = mdsctl_reports_set(status->state, status->app, release, err))
-               != MDS_OK
+        || (code = set_reports(status, release, err)) != MDS_OK
         || (code = mdsctl_last_change_set(&status->last, release, since, err))
                != MDS_OK)
     {
@@ -285,6 +324,15 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
 
     status->app = app;
 
+    if (status->db != NULL) {
+        code = mdsctl_fleet_read_app(status->db, app, err, &status->fleet);
+
+        if (code != MDS_OK) {
+            mds_app_parts_close(&parts);
+            return code;
+        }
+    }
+
     if (status->json) {
         print_app_json(&status->out, &parts);
     } else {
@@ -294,6 +342,7 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
     code = mds_app_parts_visit(&parts, MDS_PART_RELEASE, status_release, status,
                                err);
     mds_app_parts_close(&parts);
+    mdsctl_fleet_free_app(&status->fleet);
 
     if (code == MDS_OK && status->json) {
         mdsctl_json_end(&status->out);
@@ -420,7 +469,9 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
     status.json = ctl->json;
 
     code
-        = mds_loader_open(ctl->depot, NULL, &err, &status.loader) != MDS_OK
+        = mdsctl_fleet_open(o.database, &err, &status.db) != MDS_OK
+                  || mds_loader_open(ctl->depot, NULL, &err, &status.loader)
+                         != MDS_OK
                   || mds_state_open(ctl->depot, &err, &status.state) != MDS_OK
                   || mds_state_begin(status.state, &err) != MDS_OK
                   || print_status(ctl, &status, argc > 1 ? argv[1] : NULL, &err)
@@ -430,6 +481,7 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
 
     mds_state_close(status.state);
     mds_loader_close(status.loader);
+    mdsctl_database_close(status.db);
 
     return code;
 }
@@ -441,7 +493,8 @@ const mdsctl_command_t mdsctl_command_status = {
     .summary = "show what is in force",
     .text = "Prints each app with its key and its releases: their states, "
             "audiences and rules, "
-            "and how many devices their windows have admitted.",
+            "and how many devices their windows have admitted: here, or in the "
+            "fleet if a database is named.",
     .options = options,
     .examples
     = "mdsctl status\n"

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/mds_intern.h"
+#include "database/fleet.h"
 #include "escape.h"
 #include "json_output.h"
 #include "loader/mds_app_parts.h"
@@ -222,31 +223,63 @@ print_app(versions_t *v, mds_loader_t *loader, mds_str_t app, mds_error_t *err)
     return status;
 }
 
+typedef struct {
+    const char *database;
+} options_t;
+
+static const mdsctl_option_t options[] = {
+    MDSCTL_FLEET_OPTION(options_t),
+    { 0 },
+};
+
+/* Counts the devices of the fleet, or of this edge if no database is named. */
+static mds_status_t
+count_devices(const mdsctl_t *ctl, mdsctl_database_t *db, const char *app,
+              mds_error_t *err, mds_json_t **counts)
+{
+    mds_registry_t *registry;
+    mds_status_t    status;
+
+    if (db != NULL) {
+        return mdsctl_fleet_versions(db, app, err, counts);
+    }
+
+    status = mds_registry_open(ctl->depot, err, &registry);
+
+    if (status == MDS_OK) {
+        status = tally_app(registry, mds_str_of(app), err, counts);
+        mds_registry_close(registry);
+    }
+
+    return status;
+}
+
 static int
 run_versions(mdsctl_t *ctl, int argc, char **argv)
 {
-    versions_t      v = { .json = ctl->json };
-    mds_loader_t   *loader = NULL;
-    mds_registry_t *registry = NULL;
-    mds_json_t     *counts;
-    mds_error_t     err;
-    int             code = MDSCTL_DONE;
+    options_t          o = { 0 };
+    versions_t         v = { .json = ctl->json };
+    mds_loader_t      *loader = NULL;
+    mdsctl_database_t *db = NULL;
+    mds_json_t        *counts;
+    mds_error_t        err;
+    int                code = MDSCTL_DONE;
 
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
+    if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 
-    if (mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
-        || mds_registry_open(ctl->depot, &err, &registry) != MDS_OK
+    if (mdsctl_fleet_open(o.database, &err, &db) != MDS_OK
+        || mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK
         || print_app(&v, loader, mds_str_of(argv[1]), &err) != MDS_OK
-        || tally_app(registry, mds_str_of(argv[1]), &err, &counts) != MDS_OK
+        || count_devices(ctl, db, argv[1], &err, &counts) != MDS_OK
         || print_installed(&v, counts, &err) != MDS_OK)
     {
         code = mdsctl_fail(&err);
     }
 
-    mds_registry_close(registry);
     mds_loader_close(loader);
+    mdsctl_database_close(db);
 
     return code;
 }
@@ -258,7 +291,8 @@ const mdsctl_command_t mdsctl_command_versions = {
     .summary = "show published and installed versions",
     .text = "Prints the published versions of all platforms, and how many "
             "devices run each "
-            "version.",
+            "version: on this edge, or in the fleet if a database is named.",
+    .options = options,
     .examples = "mdsctl versions com.example.shop\n"
                 "mdsctl --json versions com.example.shop\n",
     .synonyms = "packages",
