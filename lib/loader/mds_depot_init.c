@@ -22,10 +22,18 @@ static const struct {
     mode_t      mode;
     bool        workers; /* belongs to them */
 } mds_depot_dirs[] = {
-    { "", 0755, false },         { "/files", 0755, false },
-    { "/lists", 0755, false },   { "/trees", 0755, false },
-    { "/catalog", 0755, false }, { "/journal", 0700, false },
-    { "/state", 02770, true },   { "/state/devices", 02770, true },
+    { "", 0755, false },
+    { "/files", 0755, false },
+    { "/lists", 0755, false },
+    { "/trees", 0755, false },
+    { "/catalog", 0755, false },
+    { "/journal", 0700, false },
+    { "/feed", 0755, false },
+    { "/feed/catalog", 0755, false },
+    { "/feed/lists", 0755, false },
+    { "/feed/trees", 0755, false },
+    { "/state", 02770, true },
+    { "/state/devices", 02770, true },
 };
 
 /* Sets owner (-1: as it is) and mode by the descriptor. how: O_NOFOLLOW within

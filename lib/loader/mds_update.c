@@ -343,10 +343,11 @@ mds_update_switch(mds_update_t *u)
                                  err.text);
     }
 
-    (void) warned;
     mds_update_publish_hint(u);
     mds_update_replace_stale(u);
     mds_build_trust_sweep(u->loader->depot, &u->stale_trees);
+    warned = mds_update_feed(u);
+    (void) warned;
 }
 
 /* Keeps the files of the change, whatever comes. */

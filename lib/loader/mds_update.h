@@ -148,6 +148,10 @@ mds_update_is_of_trust(const mds_update_t *update)
 mds_status_t
 mds_update_record(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
+/* Makes the feed of the generation in force, if the change has a key. A failure
+ * is a warning, since the change is made. */
+mds_status_t mds_update_feed(mds_update_t *update);
+
 /* Forgets the reports of releases that the change has removed. If that fails,
  * gc forgets them. */
 void mds_update_forget_reports(const mds_update_t *update);

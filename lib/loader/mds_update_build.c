@@ -324,8 +324,11 @@ mds_build_trust_change(mds_build_run_t *run, mds_error_t *err)
     const mds_new_root_t *root = run->change->new_root;
     mds_trust_key_t       key;
 
+    /* Without a head key, the head of the feed alone is renewed. */
     if (root == NULL) {
-        return mds_build_trust_renew(&run->trust, run->change->app, err);
+        return run->change->head_key == NULL
+                   ? MDS_OK
+                   : mds_build_trust_renew(&run->trust, run->change->app, err);
     }
 
     mds_trust_root_key(root->version, &key);

@@ -15,6 +15,7 @@
 #include "base/mds_buffer.h"
 #include "base/mds_time.h"
 #include "compile/mds_generation.h"
+#include "feed/mds_feed_folder.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
 #include "loader/mds_app_state.h"
@@ -386,6 +387,15 @@ mds_gc_sweep(mds_gc_t *gc, mds_error_t *err)
     return status == MDS_OK ? mds_idset_sweep(gc->depot, err) : status;
 }
 
+/* Removes what only the feed still has. */
+static void
+mds_gc_feed(mds_gc_t *gc)
+{
+    if (!gc->options->dry_run) {
+        mds_feed_sweep(gc->depot, mds_journal_get_serial(gc->journal));
+    }
+}
+
 /* Removes files. The journal was unlocked in between, so it marks again. */
 static mds_status_t
 mds_gc_files(mds_gc_t *gc, mds_error_t *err)
@@ -410,6 +420,10 @@ mds_gc_files(mds_gc_t *gc, mds_error_t *err)
 
     if (status == MDS_OK) {
         status = mds_gc_folder(gc, MDS_TREES, err);
+    }
+
+    if (status == MDS_OK) {
+        mds_gc_feed(gc);
     }
 
     mds_journal_abort(gc->journal);

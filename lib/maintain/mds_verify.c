@@ -223,7 +223,8 @@ mds_verify_all(mds_verify_t *v, mds_error_t *err)
         || (status = mds_verify_environments(v, err)) != MDS_OK
         || (status = mds_verify_generations(v, err)) != MDS_OK
         || (status = mds_verify_lists(v, err)) != MDS_OK
-        || (status = mds_verify_trees(v, err)) != MDS_OK)
+        || (status = mds_verify_trees(v, err)) != MDS_OK
+        || (status = mds_verify_feed(v, err)) != MDS_OK)
     {
         return status;
     }

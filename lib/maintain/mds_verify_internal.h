@@ -57,6 +57,7 @@ mds_status_t
 mds_verify_generations(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_lists(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_trees(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t mds_verify_feed(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_verify_files(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_verify_journal(mds_verify_t *v, mds_error_t *err) MDS_MUST_CHECK;

@@ -27,7 +27,7 @@ run_head(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-    if (ctl->head_key == NULL) {
+    if (ctl->head_key == NULL && (ctl->key == NULL || argc > 1)) {
         return mdsctl_fail_usage("--head-key is missing: which key signs"
                                  " heads?");
     }
@@ -51,7 +51,8 @@ const mdsctl_command_t mdsctl_command_head = {
             "app, and expires: devices that trust a root notice by it that "
             "news are held back. Changes sign the head of their app by "
             "themselves where that key is given; a timer renews heads between "
-            "changes.",
+            "changes. The head of the feed, which edges follow, is signed as "
+            "well; with --key alone, only that.",
     .options = options,
     .examples = "mdsctl head --head-key head.key\n"
                 "MDS_HEAD_KEY=head.key mdsctl head com.example.shop --expires "

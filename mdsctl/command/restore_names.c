@@ -2,6 +2,7 @@
 
 #include "catalog/mds_catalog.h"
 #include "command/restore.h"
+#include "feed/mds_feed_folder.h"
 #include "files/mds_store.h"
 #include "idset/mds_idset.h"
 #include "merkle/mds_tree.h"
@@ -94,6 +95,10 @@ mdsctl_restore_mode(mdsctl_restore_t *r, const char *name)
         || is_list_name(name, MDS_IDSET_HASHES) || accept_generation(r, name))
     {
         return 0444;
+    }
+
+    if (strcmp(name, MDS_FEED "/head") == 0) {
+        return 0644;
     }
 
     return is_list_name(name, MDS_IDSET_TEXT) ? 0600 : 0;

@@ -6,6 +6,7 @@
 
 #include "catalog/mds_current.h"
 #include "command/restore.h"
+#include "feed/mds_feed_publish.h"
 #include "loader/mds_loader.h"
 #include "merkle/mds_tree.h"
 #include "state/mds_state.h"
@@ -46,6 +47,29 @@ drop_old_registry(const mdsctl_restore_t *r, mds_error_t *err)
                : status;
 }
 
+/* Makes the feed, if the snapshot has its head. A head of another change is
+ * dropped; the next change makes one. */
+static mds_status_t
+link_feed(const mdsctl_restore_t *r, mds_error_t *err)
+{
+    mds_catalog_t  *catalog;
+    mds_feed_head_t head;
+    mds_error_t     why;
+    mds_status_t    status;
+
+    if (mds_feed_load_head(r->stage.text, &why, &head) != MDS_OK
+        || mds_catalog_open(r->stage.text, r->serial, false, &why, &catalog)
+               != MDS_OK)
+    {
+        return MDS_OK;
+    }
+
+    status = mds_feed_relink(r->stage.text, catalog, err);
+    mds_catalog_close(catalog);
+
+    return status == MDS_CONFLICT ? MDS_OK : status;
+}
+
 mds_status_t
 mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
 {
@@ -67,6 +91,10 @@ mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
     if (status == MDS_OK) {
         status = mds_current_advance(current, r->serial, err);
         mds_current_close(current);
+    }
+
+    if (status == MDS_OK) {
+        status = link_feed(r, err);
     }
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(folders); i++) {

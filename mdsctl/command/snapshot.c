@@ -1,6 +1,7 @@
 /* snapshot: writes a copy of the whole depot to one file. */
 
 #include "command/snapshot.h"
+#include "feed/mds_feed_folder.h"
 #include "merkle/mds_tree.h"
 #include "registry/mds_device_folder.h"
 
@@ -206,6 +207,21 @@ add_generation(mdsctl_snapshot_t *s, mds_error_t *err)
     return status;
 }
 
+/* Adds the head of the feed. It may be of a later change by now; then it is
+ * dropped by restore. */
+static mds_status_t
+add_feed(mdsctl_snapshot_t *s, mds_error_t *err)
+{
+    mds_path_t   path;
+    mds_status_t status = mds_feed_head_path(s->depot, err, &path);
+
+    if (status == MDS_OK) {
+        status = add(s, MDS_FEED "/head", path.text, err);
+    }
+
+    return status == MDS_NOT_FOUND ? MDS_OK : status;
+}
+
 static mds_status_t
 add_all(mdsctl_snapshot_t *s, mds_error_t *err)
 {
@@ -218,6 +234,7 @@ add_all(mdsctl_snapshot_t *s, mds_error_t *err)
         || (status = add_folder(s, "lists", err)) != MDS_OK
         || (status = add_folder(s, MDS_TREES, err)) != MDS_OK
         || (status = add_folder(s, "files", err)) != MDS_OK
+        || (status = add_feed(s, err)) != MDS_OK
         || (status = mdsctl_snapshot_check(s, err)) != MDS_OK)
     {
         return status;
