@@ -8,6 +8,7 @@
 
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_failure.h"
+#include "ngx_http_mds_feed.h"
 #include "ngx_http_mds_watch.h"
 #include "ngx_http_mds_zone.h"
 
@@ -64,6 +65,7 @@ ngx_http_mds_close_depots(void)
         ngx_http_mds_env_close(&depot->state);
         ngx_http_mds_registry_free(depot->registry);
         ngx_http_mds_watch_set_free(depot->watch);
+        ngx_http_mds_feed_free(depot->feed);
         ngx_http_mds_versions_free(depot->versions);
         ngx_free(depot->series);
         ngx_free(depot);

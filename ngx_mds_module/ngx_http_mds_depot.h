@@ -36,6 +36,7 @@ struct ngx_http_mds_depot_s {
     mds_series_cache_t         *series;   /* of decisions */
     ngx_http_mds_versions_t    *versions; /* NULL: nobody has asked */
     ngx_http_mds_watch_set_t   *watch;    /* NULL: nobody watches yet */
+    ngx_http_mds_feed_t        *feed;     /* NULL: no edge has asked yet */
     ngx_event_t                 timer;
     ngx_http_mds_depot_t       *next;
 };

@@ -9,6 +9,25 @@
 #include "ngx_http_mds_request.h"
 #include "ngx_http_mds_respond.h"
 
+mds_str_t
+ngx_http_mds_uri_rest(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t *clcf;
+    mds_str_t                 rest = ngx_http_mds_view(&r->uri);
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* After a rewrite, the URI can be shorter than the location's name. */
+    if (rest.len < clcf->name.len) {
+        return mds_null_str;
+    }
+
+    rest.data += clcf->name.len;
+    rest.len -= clcf->name.len;
+
+    return rest;
+}
+
 static void
 ngx_http_mds_endpoint_post(ngx_http_request_t *r, ngx_str_t *body)
 {

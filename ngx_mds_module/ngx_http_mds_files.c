@@ -143,16 +143,17 @@ ngx_http_mds_file_open(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     return MDS_OK;
 }
 
-/* Adds the digest as a strong ETag and as Repr-Digest (RFC 9530). */
-static ngx_int_t
-ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_http_mds_file_t *file,
-                         ngx_flag_t etag_enabled)
+ngx_int_t
+ngx_http_mds_add_digest(ngx_http_request_t *r, mds_str_t hex,
+                        const mds_sha256_t *digest, ngx_uint_t of_bytes)
 {
-    ngx_str_t raw = { sizeof(file->digest.bytes), file->digest.bytes };
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_str_t raw = { sizeof(digest->bytes), (u_char *) digest->bytes };
     ngx_str_t etag, repr;
     u_char   *p;
 
-    etag.len = file->hex.len + 2;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    etag.len = hex.len + 2;
     repr.len = sizeof("sha-256=::") - 1 + ngx_base64_encoded_length(raw.len);
 
     p = ngx_pnalloc(r->pool, etag.len + repr.len);
@@ -162,7 +163,7 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 
     etag.data = p;
     *p++ = '"';
-    p = ngx_cpymem(p, file->hex.data, file->hex.len);
+    p = ngx_cpymem(p, hex.data, hex.len);
     *p++ = '"';
 
     repr.data = p;
@@ -170,13 +171,15 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     ngx_encode_base64(&(ngx_str_t){ 0, p }, &raw);
     repr.data[repr.len - 1] = ':';
 
-    if (ngx_http_mds_add_header(r, mds_str(NGX_HTTP_MDS_REPR_DIGEST), &repr)
-        != NGX_OK)
+    /* As Repr-Digest it is that of RFC 9530. */
+    if (of_bytes
+        && ngx_http_mds_add_header(r, mds_str(NGX_HTTP_MDS_REPR_DIGEST), &repr)
+               != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (!etag_enabled) {
+    if (!clcf->etag) {
         return NGX_OK;
     }
 
@@ -186,8 +189,8 @@ ngx_http_mds_file_digest(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     return r->headers_out.etag == NULL ? NGX_ERROR : NGX_OK;
 }
 
-static void
-ngx_http_mds_file_drop_digest(ngx_http_request_t *r)
+void
+ngx_http_mds_drop_digest(ngx_http_request_t *r)
 {
     ngx_table_elt_t *h
         = ngx_http_mds_find_header(r, mds_str(NGX_HTTP_MDS_REPR_DIGEST));
@@ -206,12 +209,13 @@ ngx_http_mds_file_filter(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
 
-    if (mlcf->endpoint == &ngx_http_mds_files_endpoint
+    if ((mlcf->endpoint == &ngx_http_mds_files_endpoint
+         || mlcf->endpoint == &ngx_http_mds_feed_endpoint)
         && (r->headers_out.content_length_n < 0
             || (r->headers_out.content_encoding != NULL
                 && !ngx_http_mds_dictionary_is_used(r))))
     {
-        ngx_http_mds_file_drop_digest(r);
+        ngx_http_mds_drop_digest(r);
     }
 }
 
@@ -258,14 +262,11 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
 {
     static ngx_str_t for_ever
         = ngx_string("public, max-age=31536000, immutable");
-    static ngx_str_t          revalidate = ngx_string("no-cache");
-    static ngx_str_t          octets = ngx_string("application/octet-stream");
-    static ngx_str_t          text = ngx_string("text/plain");
-    ngx_http_core_loc_conf_t *clcf;
-    ngx_str_t                *type, *cache_control;
-    ngx_int_t                 rc;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    static ngx_str_t revalidate = ngx_string("no-cache");
+    static ngx_str_t octets = ngx_string("application/octet-stream");
+    static ngx_str_t text = ngx_string("text/plain");
+    ngx_str_t       *type, *cache_control;
+    ngx_int_t        rc;
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = of->size;
@@ -274,7 +275,7 @@ ngx_http_mds_file_headers(ngx_http_request_t *r, ngx_http_mds_file_t *file,
     if (file->name.len == file->hex.len) {
         type = &octets;
         cache_control = &for_ever;
-        rc = ngx_http_mds_file_digest(r, file, clcf->etag);
+        rc = ngx_http_mds_add_digest(r, file->hex, &file->digest, 1);
 
         if (rc == NGX_OK) {
             rc = ngx_http_mds_file_dictionary(r, file);
@@ -400,7 +401,7 @@ ngx_http_mds_files_get(ngx_http_request_t *r)
     /* The answer that nginx sends now is not the file. */
     if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
         ngx_http_mds_clear_cache_control(r);
-        ngx_http_mds_file_drop_digest(r);
+        ngx_http_mds_drop_digest(r);
     }
 
     return rc;

@@ -93,6 +93,10 @@ static ngx_command_t ngx_http_mds_commands[] = {
       ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_trust_endpoint },
 
+    { ngx_string("mds_feed"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      &ngx_http_mds_feed_endpoint },
+
     { ngx_string("mds_watch"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_watch_endpoint },

@@ -19,6 +19,7 @@
 typedef struct ngx_http_mds_depot_s        ngx_http_mds_depot_t;
 typedef struct ngx_http_mds_endpoint_s     ngx_http_mds_endpoint_t;
 typedef struct ngx_http_mds_watch_set_s    ngx_http_mds_watch_set_t;
+typedef struct ngx_http_mds_feed_s         ngx_http_mds_feed_t;
 typedef struct ngx_http_mds_body_reading_s ngx_http_mds_body_reading_t;
 
 /* Limits of a depot's state; NGX_CONF_UNSET: not configured. */

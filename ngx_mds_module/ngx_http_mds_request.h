@@ -44,6 +44,11 @@ mds_status_t
 ngx_http_mds_read_operator_query(ngx_http_request_t *r, mds_request_t *request,
                                  mds_strs_t *overrides, mds_error_t *err);
 
+/* Gives the value of a parameter that is a number; -1: it is absent. */
+mds_status_t ngx_http_mds_request_number(const mds_request_t *request,
+                                         const char *name, off_t min, off_t max,
+                                         off_t *number, mds_error_t *err);
+
 typedef void (*ngx_http_mds_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
 
 /*

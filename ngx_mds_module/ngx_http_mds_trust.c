@@ -19,26 +19,6 @@ typedef struct {
     ngx_str_t           body;    /* empty: there is none */
 } ngx_http_mds_trust_t;
 
-/* Returns what follows the location's name in the URI. */
-static mds_str_t
-ngx_http_mds_trust_name(ngx_http_request_t *r)
-{
-    ngx_http_core_loc_conf_t *clcf;
-    mds_str_t                 name = ngx_http_mds_view(&r->uri);
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    /* After a rewrite, the URI can be shorter than the location's name. */
-    if (name.len < clcf->name.len) {
-        return mds_null_str;
-    }
-
-    name.data += clcf->name.len;
-    name.len -= clcf->name.len;
-
-    return name;
-}
-
 /* Reads "root/N", where N is written without leading zeros. */
 static ngx_int_t
 ngx_http_mds_trust_version(mds_str_t name, uint32_t *version)
@@ -123,31 +103,62 @@ ngx_http_mds_trust_respond(ngx_http_mds_trust_t *t)
     return ngx_http_mds_respond(t->r, &response);
 }
 
-static ngx_int_t
-ngx_http_mds_trust_get(ngx_http_request_t *r)
+/* Prepares an answer; NULL: out of memory. */
+static ngx_http_mds_trust_t *
+ngx_http_mds_trust_create(ngx_http_request_t *r)
 {
-    mds_str_t             name = ngx_http_mds_trust_name(r);
     ngx_http_mds_trust_t *t = ngx_pcalloc(r->pool, sizeof(*t));
-    mds_status_t          status;
-    mds_error_t           err;
 
     if (t == NULL || (t->ctx = ngx_http_mds_get_ctx(r)) == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     t->r = r;
+    return t;
+}
 
-    if (mds_str_eq(name, mds_str("head"))) {
-        status = ngx_http_mds_read_query(r, mds_request_validate_app,
-                                         &t->request, &err);
-        return status == MDS_OK ? ngx_http_mds_trust_respond(t)
-                                : ngx_http_mds_fail(r, status, err.text);
+ngx_int_t
+ngx_http_mds_root_answer(ngx_http_request_t *r, mds_str_t name)
+{
+    ngx_http_mds_trust_t *t = ngx_http_mds_trust_create(r);
+
+    if (t == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_mds_trust_version(name, &t->version) == NGX_OK
                ? ngx_http_mds_trust_respond(t)
-               : ngx_http_mds_fail(r, MDS_NOT_FOUND,
-                                   "there is only head and root/N");
+               : NGX_DECLINED;
+}
+
+static ngx_int_t
+ngx_http_mds_trust_get(ngx_http_request_t *r)
+{
+    mds_str_t             name = ngx_http_mds_uri_rest(r);
+    ngx_http_mds_trust_t *t;
+    mds_status_t          status;
+    mds_error_t           err;
+    ngx_int_t             rc;
+
+    if (!mds_str_eq(name, mds_str("head"))) {
+        rc = ngx_http_mds_root_answer(r, name);
+
+        return rc == NGX_DECLINED
+                   ? ngx_http_mds_fail(r, MDS_NOT_FOUND,
+                                       "there is only head and root/N")
+                   : rc;
+    }
+
+    t = ngx_http_mds_trust_create(r);
+    if (t == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = ngx_http_mds_read_query(r, mds_request_validate_app, &t->request,
+                                     &err);
+
+    return status == MDS_OK ? ngx_http_mds_trust_respond(t)
+                            : ngx_http_mds_fail(r, status, err.text);
 }
 
 ngx_http_mds_endpoint_t ngx_http_mds_trust_endpoint = {

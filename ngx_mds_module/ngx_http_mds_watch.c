@@ -25,10 +25,10 @@ typedef struct {
     mds_request_t           request;
 } ngx_http_mds_watch_t;
 
-/* Reads a parameter that is a number; -1: it is absent. */
-static mds_status_t
-ngx_http_mds_watch_number(const mds_request_t *request, const char *name,
-                          off_t min, off_t max, off_t *number, mds_error_t *err)
+mds_status_t
+ngx_http_mds_request_number(const mds_request_t *request, const char *name,
+                            off_t min, off_t max, off_t *number,
+                            mds_error_t *err)
 {
     mds_str_t text = mds_request_get(request, mds_str_of(name));
     off_t     value = -1;
@@ -64,15 +64,15 @@ ngx_http_mds_watch_read(ngx_http_mds_watch_t *watch, mds_error_t *err)
                                      &watch->request, err);
 
     if (status == MDS_OK) {
-        status = ngx_http_mds_watch_number(&watch->request, "serial", 0,
-                                           NGX_MAX_OFF_T_VALUE, &watch->serial,
-                                           err);
+        status = ngx_http_mds_request_number(&watch->request, "serial", 0,
+                                             NGX_MAX_OFF_T_VALUE,
+                                             &watch->serial, err);
     }
 
     return status == MDS_OK
-               ? ngx_http_mds_watch_number(&watch->request, "wait", 1,
-                                           NGX_HTTP_MDS_WAIT_MAX_S,
-                                           &watch->wait_s, err)
+               ? ngx_http_mds_request_number(&watch->request, "wait", 1,
+                                             NGX_HTTP_MDS_WAIT_MAX_S,
+                                             &watch->wait_s, err)
                : status;
 }
 

@@ -48,18 +48,28 @@ mds_update_is_step(const mds_json_t *changes)
     return false;
 }
 
+/* Returns the key that has signed what the change is about. */
+static const mds_key_t *
+mds_update_log_key(const mds_change_t *change)
+{
+    if (change->new_root != NULL) {
+        return change->head_key;
+    }
+
+    return change->renews_heads && change->head_key != NULL ? change->head_key
+                                                            : change->key;
+}
+
 static mds_status_t
 mds_update_log(mds_update_t *u, mds_error_t *err)
 {
     const mds_change_t *change = u->change;
-    const mds_key_t *key = mds_update_is_of_trust(u) && change->head_key != NULL
-                               ? change->head_key
-                               : change->key;
-    char             who[128], time[MDS_TIME_BYTES];
-    char             keyid[MDS_KEYID_HEX + 1];
-    bool             step = !change->applies && mds_update_is_step(u->changes);
-    mds_json_t      *entry;
-    mds_status_t     status;
+    const mds_key_t    *key = mds_update_log_key(change);
+    char                who[128], time[MDS_TIME_BYTES];
+    char                keyid[MDS_KEYID_HEX + 1];
+    bool         step = !change->applies && mds_update_is_step(u->changes);
+    mds_json_t  *entry;
+    mds_status_t status;
 
     entry = mds_json_pack("{s:I, s:s, s:o, s:o, s:o, s:s*, s:b, s:s*, s:O}",
                           "serial", (int64_t) u->serial, "time",

@@ -34,6 +34,7 @@
     ROW(MESSAGES, "messages")                                                  \
     ROW(FILES, "files")                                                        \
     ROW(TRUST, "trust")                                                        \
+    ROW(FEED, "feed")                                                          \
     ROW(REPORT, "report")                                                      \
     ROW(WATCH, "watch")                                                        \
     ROW(EXPLAIN, "explain")                                                    \

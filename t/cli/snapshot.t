@@ -68,7 +68,7 @@ is_deeply [$facts->{serial}, $facts->{archive_bytes}],
 ok sh("mkdir $dir/x && cd $dir/x && tar --zstd -xf $file && sha256sum --quiet"
     . " -c SNAPSHOT"), 'tar and sha256sum';
 is join(' ', sort map { s/.*\///r } glob "$dir/x/*"),
-    'SNAPSHOT catalog files journal lists state', 'what is in it';
+    'SNAPSHOT catalog feed files journal lists state', 'what is in it';
 
 # --- and back, in a new place
 

@@ -204,7 +204,11 @@ $d->refuses(qr/version 4 cannot be published before version 3/, qw(trust publish
 # --- heads
 
 $d->refuses(qr/there is no app "none"/, qw(head none --head-key), "$d->{dir}/head.key");
-$d->misused(qr/--head-key is missing/, 'head');
+{
+    local $d->{key};
+    $d->misused(qr/--head-key is missing/, 'head');
+}
+$d->misused(qr/--head-key is missing/, qw(head shop));
 $d->must('publish', $d->put('file', 'x' x 1000), qw(--app shop --kind upgrade --version 1));
 $d->must(qw(release shop r --kind upgrade --version 1 --all));
 is_deeply [ $d->files('trees') ], [], 'without a head key there is no tree';

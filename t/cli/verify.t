@@ -51,8 +51,8 @@ $good->must('apply', "$dir/doc.json");
     is_deeply [@$facts{qw(serial apps changes files lists)}],
         [7, 3, 7, 6, 1], 'json: counts';
     cmp_ok $facts->{manifests}, '>=', 3, 'json: full and differences';
-    is $facts->{signatures}, $facts->{manifests} + 6,
-        'json: of manifests, and twice of packages';
+    is $facts->{signatures}, $facts->{manifests} + 7,
+        'json: of manifests, twice of packages, and of the head of the feed';
     is_deeply [map { $_->{signatures} } @{ $facts->{keys} }],
         [$facts->{signatures}], 'json: all by one key';
 }

@@ -126,6 +126,7 @@ sub tree {
         my $name = substr $_, length $self->{depot};
         return if $name =~ m{/lock\.mdb$};
         return if $name =~ m{/catalog/(\d+)\.mdb$} && $1 + 5 <= $newest;
+        return if $name =~ m{^/feed/catalog/}; # links to these
         $tree{$name} = join ' ', sprintf('%o', $st[2]), @st[4, 5], -f _
             ? ((Time::HiRes::stat($_))[9], $st[7],
                sha256_hex(Ctl::read_file($_)))
