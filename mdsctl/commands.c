@@ -38,6 +38,7 @@
     X(trust)                                                                   \
     X(database)                                                                \
     X(head)                                                                    \
+    X(agent)                                                                   \
     X(help)                                                                    \
     X(version)                                                                 \
     X(complete)                                                                \

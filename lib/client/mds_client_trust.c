@@ -30,13 +30,6 @@ mds_client_trust_read_root(mds_str_t text, const char *what, mds_error_t *err,
     return status;
 }
 
-static mds_status_t
-mds_client_trust_seen_path(const mds_client_trust_t *trust, mds_error_t *err,
-                           mds_path_t *path)
-{
-    return mds_path(path, err, "%s.seen", trust->path);
-}
-
 /* Forgets the serials of heads: a thief of a head key can sign any serial. */
 static mds_status_t
 mds_client_trust_forget_heads(mds_client_trust_t *trust, mds_error_t *err)
@@ -105,17 +98,11 @@ mds_client_trust_resume(mds_client_trust_t *trust, const char *what,
 static mds_status_t
 mds_client_trust_read_seen(mds_client_trust_t *trust, mds_error_t *err)
 {
-    mds_path_t   path;
+    const char  *path = trust->seen_path;
     char        *text = NULL;
     size_t       len;
-    mds_status_t status = mds_client_trust_seen_path(trust, err, &path);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_file_read(path.text, 4 * MDS_ENVELOPE_BYTES_MAX, err, &text,
-                           &len);
+    mds_status_t status
+        = mds_file_read(path, 4 * MDS_ENVELOPE_BYTES_MAX, err, &text, &len);
 
     if (status == MDS_NOT_FOUND) {
         trust->seen = mds_json_pack("{s:o}", "heads", mds_json_object_new());
@@ -123,14 +110,14 @@ mds_client_trust_read_seen(mds_client_trust_t *trust, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_json_parse((mds_str_t){ len, text }, path.text, err,
+        status = mds_json_parse((mds_str_t){ len, text }, path, err,
                                 &trust->seen);
     }
 
     free(text);
 
     if (status == MDS_OK && mds_json_get(trust->seen, "root") != NULL) {
-        status = mds_client_trust_resume(trust, path.text, err);
+        status = mds_client_trust_resume(trust, path, err);
     }
 
     if (status == MDS_OK && mds_json_get(trust->seen, "heads") == NULL) {
@@ -144,12 +131,28 @@ mds_status_t
 mds_client_trust_open(const char *path, mds_error_t *err,
                       mds_client_trust_t *trust)
 {
-    mds_client_trust_t opened = { .path = path };
+    mds_path_t   seen;
+    mds_status_t status = mds_path(&seen, err, "%s.seen", path);
+
+    return status == MDS_OK
+               ? mds_client_trust_open_with(path, seen.text, err, trust)
+               : status;
+}
+
+mds_status_t
+mds_client_trust_open_with(const char *path, const char *seen, mds_error_t *err,
+                           mds_client_trust_t *trust)
+{
+    mds_client_trust_t opened = { 0 };
     mds_envelope_t     envelope;
     char              *text;
     size_t             len;
-    mds_status_t       status
-        = mds_file_read(path, 2 * MDS_ENVELOPE_BYTES_MAX, err, &text, &len);
+    mds_status_t       status = mds_path(&opened.seen_path, err, "%s", seen);
+
+    if (status == MDS_OK) {
+        status
+            = mds_file_read(path, 2 * MDS_ENVELOPE_BYTES_MAX, err, &text, &len);
+    }
 
     if (status != MDS_OK) {
         return status;
@@ -313,17 +316,13 @@ mds_client_trust_check_proof(const mds_head_t *head, mds_str_t manifest,
 mds_status_t
 mds_client_trust_save(const mds_client_trust_t *trust, mds_error_t *err)
 {
-    mds_path_t   path;
     char        *text;
     size_t       len;
-    mds_status_t status = mds_client_trust_seen_path(trust, err, &path);
+    mds_status_t status
+        = mds_json_dump(trust->seen, MDS_JSON_PRETTY, err, &text, &len);
 
     if (status == MDS_OK) {
-        status = mds_json_dump(trust->seen, MDS_JSON_PRETTY, err, &text, &len);
-    }
-
-    if (status == MDS_OK) {
-        status = mds_file_write(path.text, 0644, text, len, err);
+        status = mds_file_write(trust->seen_path.text, 0644, text, len, err);
         free(text);
     }
 

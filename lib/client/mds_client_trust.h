@@ -15,6 +15,7 @@
 #ifndef MDS_CLIENT_TRUST_H
 #define MDS_CLIENT_TRUST_H
 
+#include "base/mds_file.h"
 #include "merkle/mds_proof.h"
 #include "trust/mds_head.h"
 
@@ -22,7 +23,7 @@
 #define MDS_CLIENT_ROOTS_MAX 1000
 
 typedef struct {
-    const char *path; /* of ROOT.json */
+    mds_path_t  seen_path;
     mds_root_t  root; /* the newest */
     mds_json_t *seen; /* as it is stored */
 } mds_client_trust_t;
@@ -30,6 +31,11 @@ typedef struct {
 /* Reads ROOT.json and what was seen. The caller frees *trust. */
 mds_status_t mds_client_trust_open(const char *path, mds_error_t *err,
                                    mds_client_trust_t *trust) MDS_MUST_CHECK;
+
+/* The same, with what was seen in a file of that path. */
+mds_status_t
+mds_client_trust_open_with(const char *path, const char *seen, mds_error_t *err,
+                           mds_client_trust_t *trust) MDS_MUST_CHECK;
 
 void mds_client_trust_free(mds_client_trust_t *trust);
 

@@ -205,3 +205,9 @@ mds_tree_check(const mds_tree_t *tree, mds_error_t *err)
     return same ? MDS_OK
                 : mds_fail(err, MDS_DAMAGED, "a hash of the tree is wrong");
 }
+
+uint64_t
+mds_tree_file_bytes(uint64_t count)
+{
+    return mds_tree_bytes(count);
+}

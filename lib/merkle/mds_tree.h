@@ -67,6 +67,9 @@ mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
               mds_buffer_t *added, mds_error_t *err, mds_sha256_t *root,
               uint64_t *count, bool *created) MDS_MUST_CHECK;
 
+/* Returns the length of the file of a tree with so many manifests. */
+uint64_t mds_tree_file_bytes(uint64_t count);
+
 /* Writes the path DEPOT/trees/SHA256. */
 mds_status_t mds_tree_path(const char *depot, const mds_sha256_t *root,
                            mds_error_t *err, mds_path_t *path) MDS_MUST_CHECK;

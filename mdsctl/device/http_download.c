@@ -5,20 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-typedef struct {
-    CURL          *curl;
-    mdsctl_sink_t *sink;
-    uint64_t       at;   /* offset in the file of the next received byte */
-    uint64_t       from; /* offset of the first byte for the sink */
-    uint64_t       size_bytes;
-    bool           begun; /* the status was checked */
-    mds_error_t    err;   /* why the transfer was stopped */
-} download_t;
-
 /* Returns whether Content-Range (RFC 9110, 14.4), such as "bytes 100-199/200",
  * is the rest of the file. */
 static bool
-is_requested_range(const download_t *d)
+is_requested_range(const mdsctl_download_t *d)
 {
     char        expected[80]; /* has room for three numbers of 20 digits */
     const char *value = mdsctl_http_header(d->curl, "Content-Range");
@@ -32,7 +22,7 @@ is_requested_range(const download_t *d)
 
 /* Checks the status, which decides at which offset the answer begins. */
 static mds_status_t
-begin(download_t *d)
+begin(mdsctl_download_t *d)
 {
     long code = 0;
 
@@ -60,7 +50,7 @@ begin(download_t *d)
 static size_t
 receive(char *data, size_t size, size_t count, void *arg)
 {
-    download_t *d = arg;
+    mdsctl_download_t *d = arg;
     size_t      len = size * count, skip = 0;
 
     if (!d->begun && begin(d) != MDS_OK) {
@@ -89,39 +79,57 @@ receive(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
+void
+mdsctl_download_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                        uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
+                        mdsctl_download_t *download)
+{
+    char range[32];
+
+    *download = (mdsctl_download_t){
+        .curl = http->curl, .sink = sink, .from = from, .size_bytes = size_bytes
+    };
+    mdsctl_http_prepare(http, url, left_ms, receive, download);
+
+    if (from > 0) {
+        (void) snprintf(range, sizeof(range), "%" PRIu64 "-", from);
+        curl_easy_setopt(http->curl, CURLOPT_RANGE, range);
+    }
+}
+
+mds_status_t
+mdsctl_download_finish(mdsctl_download_t *d, const char *url,
+                       mds_status_t status, mds_error_t *err)
+{
+    /* An answer without a body, such as that of an empty file. */
+    if (status == MDS_OK && !d->begun) {
+        (void) begin(d);
+    }
+
+    if (d->err.status != MDS_OK) {
+        return mds_fail(err, d->err.status, "%s: %s", url, d->err.text);
+    }
+
+    if (status == MDS_OK && d->at != d->size_bytes) {
+        return mds_fail(err, MDS_IO,
+                        "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", url,
+                        d->at, d->size_bytes);
+    }
+
+    return status;
+}
+
 mds_status_t
 mdsctl_http_download(mdsctl_http_t *http, const char *url, int64_t left_ms,
                      uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
                      mds_error_t *err)
 {
-    download_t d = {
-        .curl = http->curl, .sink = sink, .from = from, .size_bytes = size_bytes
-    };
-    char         range[32];
-    mds_status_t status;
+    mdsctl_download_t download;
 
-    mdsctl_http_prepare(http, url, left_ms, receive, &d);
-    if (from > 0) {
-        (void) snprintf(range, sizeof(range), "%" PRIu64 "-", from);
-        curl_easy_setopt(http->curl, CURLOPT_RANGE, range);
-    }
+    mdsctl_download_prepare(http, url, left_ms, from, size_bytes, sink,
+                            &download);
 
-    status = mdsctl_http_perform(http, url, left_ms, err);
-
-    /* An answer without a body, such as that of an empty file. */
-    if (status == MDS_OK && !d.begun) {
-        (void) begin(&d);
-    }
-
-    if (d.err.status != MDS_OK) {
-        return mds_fail(err, d.err.status, "%s: %s", url, d.err.text);
-    }
-
-    if (status == MDS_OK && d.at != size_bytes) {
-        return mds_fail(err, MDS_IO,
-                        "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", url,
-                        d.at, size_bytes);
-    }
-
-    return status;
+    return mdsctl_download_finish(&download, url,
+                                  mdsctl_http_perform(http, url, left_ms, err),
+                                  err);
 }

@@ -1,0 +1,108 @@
+/* figures: the agent's figures, and its log. */
+
+#include "agent/agent.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+void
+mdsctl_figure_set(mdsctl_agent_t *agent, mds_agent_figure_t figure,
+                  int64_t value)
+{
+    pthread_mutex_lock(&agent->figures_lock);
+    agent->figures.values[figure] = value;
+    pthread_mutex_unlock(&agent->figures_lock);
+}
+
+void
+mdsctl_figure_add(mdsctl_agent_t *agent, mds_agent_figure_t figure,
+                  int64_t value)
+{
+    pthread_mutex_lock(&agent->figures_lock);
+    agent->figures.values[figure] += value;
+    pthread_mutex_unlock(&agent->figures_lock);
+}
+
+int64_t
+mdsctl_figure_get(mdsctl_agent_t *agent, mds_agent_figure_t figure)
+{
+    int64_t value;
+
+    pthread_mutex_lock(&agent->figures_lock);
+    value = agent->figures.values[figure];
+    pthread_mutex_unlock(&agent->figures_lock);
+
+    return value;
+}
+
+void
+mdsctl_figures_write(mdsctl_agent_t *agent, const char *state)
+{
+    mds_agent_status_t copy;
+    mds_error_t        err;
+
+    pthread_mutex_lock(&agent->figures_lock);
+
+    if (state != NULL) {
+        (void) snprintf(agent->figures.state, sizeof(agent->figures.state),
+                        "%s", state);
+    }
+
+    copy = agent->figures;
+    copy.pid = getpid();
+    pthread_mutex_unlock(&agent->figures_lock);
+
+    /* On a full disk the old figures stay, which the log explains. */
+    (void) mds_agent_status_write(agent->depot, &copy, &err);
+}
+
+void
+mdsctl_agent_log(const char *format, ...)
+{
+    char    line[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void) vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+
+    /* One write, so that lines of two threads do not mix. */
+    (void) fprintf(stderr, "mdsctl agent: %s\n", line);
+}
+
+void
+mdsctl_agent_fault(mdsctl_agent_t *agent, mds_agent_figure_t fault,
+                   const char *why)
+{
+    bool is_new = agent->trouble != (int) fault;
+
+    agent->trouble = (int) fault;
+
+    if (!is_new) {
+        return;
+    }
+
+    mdsctl_figure_add(agent, fault, 1);
+    pthread_mutex_lock(&agent->figures_lock);
+    (void) snprintf(agent->figures.trouble, sizeof(agent->figures.trouble),
+                    "%s", why);
+    pthread_mutex_unlock(&agent->figures_lock);
+    mdsctl_agent_log("%s; serial %" PRId64 " stays in force", why,
+                     mdsctl_figure_get(agent, MDS_AGENT_SERIAL));
+    mdsctl_figures_write(agent, "waiting");
+}
+
+void
+mdsctl_agent_recover(mdsctl_agent_t *agent)
+{
+    if (agent->trouble < 0) {
+        return;
+    }
+
+    agent->trouble = -1;
+    pthread_mutex_lock(&agent->figures_lock);
+    agent->figures.trouble[0] = '\0';
+    pthread_mutex_unlock(&agent->figures_lock);
+    mdsctl_agent_log("the origin is followed again");
+}
