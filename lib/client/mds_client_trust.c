@@ -98,7 +98,7 @@ mds_client_trust_resume(mds_client_trust_t *trust, const char *what,
 static mds_status_t
 mds_client_trust_read_seen(mds_client_trust_t *trust, mds_error_t *err)
 {
-    const char  *path = trust->seen_path;
+    const char  *path = trust->seen_path.text;
     char        *text = NULL;
     size_t       len;
     mds_status_t status
@@ -110,8 +110,8 @@ mds_client_trust_read_seen(mds_client_trust_t *trust, mds_error_t *err)
     }
 
     if (status == MDS_OK) {
-        status = mds_json_parse((mds_str_t){ len, text }, path, err,
-                                &trust->seen);
+        status
+            = mds_json_parse((mds_str_t){ len, text }, path, err, &trust->seen);
     }
 
     free(text);

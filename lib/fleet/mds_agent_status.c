@@ -36,7 +36,7 @@ mds_agent_status_text(const char *from, char *to, size_t size)
 
 static size_t
 mds_agent_status_format(const mds_agent_status_t *status,
-                        char text[MDS_AGENT_STATUS_BYTES])
+                        char                      text[MDS_AGENT_STATUS_BYTES])
 {
     char   state[MDS_AGENT_STATE_BYTES], trouble[MDS_AGENT_TROUBLE_BYTES];
     size_t len;
@@ -156,8 +156,8 @@ mds_agent_status_read(const char *depot, mds_agent_status_t *status)
 
     object = (mds_str_t){ (size_t) len, text };
 
-    if (mds_agent_status_number(mds_json_view_member(object,
-                                                     mds_str("version")))
+    if (mds_agent_status_number(
+            mds_json_view_member(object, mds_str("version")))
         != 1)
     {
         return false;
@@ -171,8 +171,9 @@ mds_agent_status_read(const char *depot, mds_agent_status_t *status)
                             sizeof(status->trouble));
 
     for (int i = 0; i < MDS_AGENT_FIGURE_COUNT; i++) {
-        status->values[i] = mds_agent_status_number(mds_json_view_member(
-            object, mds_str_of(mds_agent_figures[i].member)));
+        status->values[i] = mds_agent_status_number(
+            mds_json_view_member(object,
+                                 mds_str_of(mds_agent_figures[i].member)));
     }
 
     return true;

@@ -64,8 +64,8 @@ typedef struct {
 
     /* What is in force. */
     mds_current_t  *current;
-    mds_catalog_t  *catalog; /* validated; NULL: not opened yet */
-    mds_feed_head_t head;    /* zeros: none yet */
+    mds_catalog_t  *catalog;     /* validated; NULL: not opened yet */
+    mds_feed_head_t head;        /* zeros: none yet */
     mds_sha256_t    head_sha256; /* of its text */
 
     /* Shared with the thread for what devices ask for. */
@@ -80,12 +80,11 @@ typedef struct {
 
 /* --- figures.c: any thread may call these */
 
-void mdsctl_figure_set(mdsctl_agent_t *agent, mds_agent_figure_t figure,
-                       int64_t value);
-void mdsctl_figure_add(mdsctl_agent_t *agent, mds_agent_figure_t figure,
-                       int64_t value);
-int64_t
-mdsctl_figure_get(mdsctl_agent_t *agent, mds_agent_figure_t figure);
+void    mdsctl_figure_set(mdsctl_agent_t *agent, mds_agent_figure_t figure,
+                          int64_t value);
+void    mdsctl_figure_add(mdsctl_agent_t *agent, mds_agent_figure_t figure,
+                          int64_t value);
+int64_t mdsctl_figure_get(mdsctl_agent_t *agent, mds_agent_figure_t figure);
 
 /* Writes the figures into DEPOT/agent/status. */
 void mdsctl_figures_write(mdsctl_agent_t *agent, const char *state);
@@ -104,25 +103,24 @@ void mdsctl_agent_recover(mdsctl_agent_t *agent);
 /* --- verify.c */
 
 /* Reads --pub or --root; one of them is given. */
-mds_status_t mdsctl_agent_keys(mdsctl_agent_t *agent,
-                               const mdsctl_values_t *pubs, const char *root,
-                               mds_error_t *err) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_agent_keys(mdsctl_agent_t *agent, const mdsctl_values_t *pubs,
+                  const char *root, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Follows newer roots of the origin, if there is a root. */
-mds_status_t mdsctl_agent_follow_roots(mdsctl_agent_t *agent,
-                                       mdsctl_http_t  *http,
-                                       mds_error_t    *err) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_agent_follow_roots(mdsctl_agent_t *agent, mdsctl_http_t *http,
+                          mds_error_t *err) MDS_MUST_CHECK;
 
 /* Verifies the signature of a head and reads it. */
-mds_status_t mdsctl_agent_open_head(mdsctl_agent_t *agent, mds_str_t text,
-                                    mds_error_t     *err,
-                                    mds_feed_head_t *head) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_agent_open_head(mdsctl_agent_t *agent, mds_str_t text, mds_error_t *err,
+                       mds_feed_head_t *head) MDS_MUST_CHECK;
 
 /* Returns the key of that id, which may sign packages; NULL: it is not known.
  */
-const mds_public_t *
-mdsctl_agent_find_key(const mdsctl_agent_t *agent,
-                      const uint8_t         keyid[MDS_KEYID_BYTES]);
+const mds_public_t *mdsctl_agent_find_key(const mdsctl_agent_t *agent,
+                                          const uint8_t keyid[MDS_KEYID_BYTES]);
 
 /* --- fetch.c */
 
@@ -144,17 +142,17 @@ mds_status_t mdsctl_fetch_all(mdsctl_agent_t *agent, mdsctl_fetch_t *fetches,
                               size_t count, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Gives a small file. MDS_NOT_FOUND: the origin does not have it. */
-mds_status_t mdsctl_fetch_text(mdsctl_http_t *http, const char *origin,
-                               const char *path, size_t bytes_max,
-                               mds_error_t *err, mds_buffer_t *text)
-    MDS_MUST_CHECK;
+mds_status_t
+mdsctl_fetch_text(mdsctl_http_t *http, const char *origin, const char *path,
+                  size_t bytes_max, mds_error_t *err,
+                  mds_buffer_t *text) MDS_MUST_CHECK;
 
 /* --- needs.c */
 
 /* Finds the files that the catalog names. */
-mds_status_t mdsctl_needs_find(mds_catalog_t *catalog, int64_t now_ms,
-                               mds_error_t    *err,
-                               mdsctl_needs_t *needs) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_needs_find(mds_catalog_t *catalog, int64_t now_ms, mds_error_t *err,
+                  mdsctl_needs_t *needs) MDS_MUST_CHECK;
 
 const mdsctl_need_file_t *
 mdsctl_needs_get(const mdsctl_needs_t *needs, const mds_sha256_t *sha256);
@@ -165,24 +163,23 @@ void mdsctl_needs_free(mdsctl_needs_t *needs);
 
 /* Fetches the files of the generation, and gives it back validated. */
 mds_status_t
-mdsctl_install_generation(mdsctl_agent_t        *agent,
-                          const mds_feed_head_t *head, mds_error_t *err,
+mdsctl_install_generation(mdsctl_agent_t *agent, const mds_feed_head_t *head,
+                          mds_error_t    *err,
                           mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 /* Fetches the files that are to be there before the generation is in force. */
-mds_status_t mdsctl_install_files(mdsctl_agent_t       *agent,
-                                  const mdsctl_needs_t *needs,
-                                  mds_error_t          *err) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_install_files(mdsctl_agent_t *agent, const mdsctl_needs_t *needs,
+                     mds_error_t *err) MDS_MUST_CHECK;
 
 /* Fetches one file with its signature. */
-mds_status_t mdsctl_install_file(mdsctl_agent_t           *agent,
-                                 const char               *origin,
+mds_status_t mdsctl_install_file(mdsctl_agent_t *agent, const char *origin,
                                  const mdsctl_need_file_t *file,
                                  mds_error_t              *err) MDS_MUST_CHECK;
 
 /* Returns whether files/ has the file in its full size. */
-bool mdsctl_install_has(const mdsctl_agent_t     *agent,
-                        const mdsctl_need_file_t *file);
+bool
+mdsctl_install_has(const mdsctl_agent_t *agent, const mdsctl_need_file_t *file);
 
 /* --- collect.c */
 
@@ -208,12 +205,11 @@ void mdsctl_demand_stop(mdsctl_demand_t *demand);
 /* --- follow.c */
 
 /* Takes over what the depot has. */
-mds_status_t mdsctl_follow_begin(mdsctl_agent_t *agent,
-                                 mds_error_t    *err) MDS_MUST_CHECK;
+mds_status_t
+mdsctl_follow_begin(mdsctl_agent_t *agent, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Asks for the head, waiting up to wait_s for a later one (0: not at all), and
  * puts it in force. Faults are noted. Returns whether the origin was there. */
-bool mdsctl_follow_once(mdsctl_agent_t *agent, mdsctl_http_t *http,
-                        int wait_s);
+bool mdsctl_follow_once(mdsctl_agent_t *agent, mdsctl_http_t *http, int wait_s);
 
 #endif

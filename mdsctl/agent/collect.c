@@ -272,8 +272,7 @@ survey(mdsctl_agent_t *agent, const char *folder, candidate_t **candidates,
         bytes += (uint64_t) st.st_size;
 
         if (candidates == NULL
-            || !mds_sha256_parse(mds_str_of(entry->d_name), &sha256))
-        {
+            || !mds_sha256_parse(mds_str_of(entry->d_name), &sha256)) {
             continue;
         }
 

@@ -56,7 +56,7 @@ answer(int fd, const char *word, const char *words)
 {
     char line[LINE_MAX_BYTES];
     int  len = snprintf(line, sizeof(line), "%s%s%s", word,
-                        words[0] != '\0' ? " " : "", words);
+                       words[0] != '\0' ? " " : "", words);
 
     len = len < (int) sizeof(line) - 1 ? len : (int) sizeof(line) - 2;
     line[len++] = '\n';
@@ -297,8 +297,8 @@ listen_on(mdsctl_demand_t *d, mds_error_t *err)
 
     (void) unlink(d->path.text);
     mask = umask(0117);
-    failed = bind(d->fd, (const struct sockaddr *) &address, sizeof(address))
-             != 0;
+    failed
+        = bind(d->fd, (const struct sockaddr *) &address, sizeof(address)) != 0;
     umask(mask);
 
     return failed || listen(d->fd, 128) != 0

@@ -111,8 +111,7 @@ verify_part(const mdsctl_fetch_t *fetch, mds_error_t *err)
         return MDS_OK;
     }
 
-    status
-        = mds_sha256_file(fetch->part.text, NULL, err, &found, &bytes);
+    status = mds_sha256_file(fetch->part.text, NULL, err, &found, &bytes);
 
     if (status == MDS_OK
         && (bytes != fetch->bytes || !mds_sha256_eq(&found, &fetch->sha256)))
@@ -150,8 +149,8 @@ start_transfer(batch_t *b, transfer_t *t, mds_error_t *err)
     t->failure = 0;
     t->sink.write = write_part;
     t->url = make_url(t->fetch->origin != NULL ? t->fetch->origin
-                                                 : b->agent->origin,
-                          t->fetch->path);
+                                               : b->agent->origin,
+                      t->fetch->path);
     status = t->url == NULL ? mds_fail_memory(err) : open_part(t, &from, err);
 
     if (status == MDS_OK && from == t->fetch->bytes) {
@@ -227,8 +226,8 @@ start_more(batch_t *b)
     for (unsigned i = 0; i < TRANSFERS_MAX; i++) {
         transfer_t *t = &b->transfers[i];
 
-        while (t->fetch == NULL && b->next < b->count
-               && b->err.status == MDS_OK && *b->agent->stop == 0)
+        while (t->fetch == NULL && b->next < b->count && b->err.status == MDS_OK
+               && *b->agent->stop == 0)
         {
             mds_error_t  err;
             mds_status_t status = MDS_OK;

@@ -41,6 +41,7 @@ mdsctl_figures_write(mdsctl_agent_t *agent, const char *state)
 {
     mds_agent_status_t copy;
     mds_error_t        err;
+    mds_status_t       written;
 
     pthread_mutex_lock(&agent->figures_lock);
 
@@ -54,7 +55,8 @@ mdsctl_figures_write(mdsctl_agent_t *agent, const char *state)
     pthread_mutex_unlock(&agent->figures_lock);
 
     /* On a full disk the old figures stay, which the log explains. */
-    (void) mds_agent_status_write(agent->depot, &copy, &err);
+    written = mds_agent_status_write(agent->depot, &copy, &err);
+    (void) written;
 }
 
 void

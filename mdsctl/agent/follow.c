@@ -332,11 +332,10 @@ mdsctl_follow_once(mdsctl_agent_t *agent, mdsctl_http_t *http, int wait_s)
     mdsctl_answer_t answer;
     mds_error_t     err;
     mds_status_t    status;
-    int             len
-        = wait_s > 0 && has_head(agent)
-              ? asprintf(&url, "%sfeed/head?serial=%" PRIu64 "&wait=%d",
-                         agent->origin, serial_in_force(agent), wait_s)
-              : asprintf(&url, "%sfeed/head", agent->origin);
+    int             len = wait_s > 0 && has_head(agent)
+                              ? asprintf(&url, "%sfeed/head?serial=%" PRIu64 "&wait=%d",
+                                         agent->origin, serial_in_force(agent), wait_s)
+                              : asprintf(&url, "%sfeed/head", agent->origin);
 
     status = len < 0 ? mds_fail_memory(&err)
                      : mdsctl_http_get(http, url, MDS_ENVELOPE_BYTES_MAX, &err,

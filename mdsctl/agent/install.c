@@ -32,6 +32,7 @@ describe(const mdsctl_agent_t *agent, const char *folder,
     char hex[MDS_SHA256_HEX + 1];
 
     mds_sha256_hex(&object->sha256, hex);
+    fetch->origin = NULL;
     snprintf(fetch->path, sizeof(fetch->path), "%s/%s", folder, hex);
     fetch->bytes = object->bytes;
     fetch->sha256 = object->sha256;
@@ -116,8 +117,8 @@ find_layers(mdsctl_agent_t *agent, const mds_feed_head_t *head,
     for (unsigned i = 0; status == MDS_OK && i < head->layer_count; i++) {
         mds_path_t *path = &paths[*count];
 
-        status = mds_catalog_path(agent->depot, head->layer_serials[i], err,
-                                  path);
+        status
+            = mds_catalog_path(agent->depot, head->layer_serials[i], err, path);
 
         if (status != MDS_OK
             || has_object(agent, MDS_FEED_CATALOG, &head->layers[i],
@@ -149,8 +150,7 @@ install_layers(mdsctl_agent_t *agent, const mds_feed_head_t *head,
     static mdsctl_fetch_t fetches[MDS_LAYERS_MAX]; /* large */
     static mds_path_t     paths[MDS_LAYERS_MAX];
     unsigned              count = 0;
-    mds_status_t          status
-        = find_layers(agent, head, err, fetches, paths, &count);
+    mds_status_t status = find_layers(agent, head, err, fetches, paths, &count);
 
     if (status == MDS_OK) {
         status = mdsctl_fetch_all(agent, fetches, count, err);
@@ -179,9 +179,8 @@ install_index(mdsctl_agent_t *agent, const mds_feed_head_t *head,
     static mdsctl_fetch_t fetch;
     mds_path_t            path;
     struct stat           st;
-    mds_status_t          status
-        = mds_feed_path(agent->depot, MDS_FEED_LISTS, &head->lists.sha256, err,
-                        &path);
+    mds_status_t          status = mds_feed_path(agent->depot, MDS_FEED_LISTS,
+                                                 &head->lists.sha256, err, &path);
 
     if (status == MDS_OK && head->lists.bytes > MDS_FEED_LISTS_BYTES_MAX) {
         status = mds_fail(err, MDS_DAMAGED, "the index of lists is too long");
@@ -238,8 +237,7 @@ find_lists(const mdsctl_agent_t *agent, mds_str_t lines, mds_error_t *err,
         fetches = realloc(missing->fetches,
                           (missing->count + 1) * sizeof(*fetches));
         missing->fetches = fetches != NULL ? fetches : missing->fetches;
-        names
-            = realloc(missing->names, (missing->count + 1) * sizeof(*names));
+        names = realloc(missing->names, (missing->count + 1) * sizeof(*names));
         missing->names = names != NULL ? names : missing->names;
 
         if (fetches == NULL || names == NULL) {
@@ -331,11 +329,10 @@ install_tree(mdsctl_agent_t *agent, const mds_tree_record_t *record,
              mds_error_t *err)
 {
     static mdsctl_fetch_t fetch;
-    mds_feed_object_t     object
-        = { .bytes = mds_tree_file_bytes(record->count) };
-    mds_path_t   path;
-    struct stat  st;
-    mds_status_t status;
+    mds_feed_object_t object = { .bytes = mds_tree_file_bytes(record->count) };
+    mds_path_t        path;
+    struct stat       st;
+    mds_status_t      status;
 
     memcpy(object.sha256.bytes, record->root, sizeof(object.sha256.bytes));
     status = mds_tree_path(agent->depot, &object.sha256, err, &path);
@@ -500,8 +497,7 @@ static mds_status_t
 describe_file(const mdsctl_agent_t *agent, const mdsctl_need_file_t *file,
               mds_error_t *err, mdsctl_fetch_t *fetch)
 {
-    mds_feed_object_t object
-        = { .sha256 = file->sha256, .bytes = file->bytes };
+    mds_feed_object_t object = { .sha256 = file->sha256, .bytes = file->bytes };
 
     return describe(agent, "files", &object, err, fetch);
 }
@@ -536,8 +532,8 @@ mdsctl_install_file(mdsctl_agent_t *agent, const char *origin,
         fetch->origin = origin;
 
         /* The follower may fetch the same file at the same time. */
-        strncat(fetch->part.text, ".demand", sizeof(fetch->part.text)
-                    - strlen(fetch->part.text) - 1);
+        strncat(fetch->part.text, ".demand",
+                sizeof(fetch->part.text) - strlen(fetch->part.text) - 1);
         status = mdsctl_fetch_all(agent, fetch, 1, err);
 
         if (status == MDS_OK) {
@@ -597,8 +593,7 @@ install_missing(mdsctl_agent_t *agent, const mdsctl_needs_t *needs,
     const mdsctl_need_file_t *files[BATCH];
     mdsctl_fetch_t           *fetches = calloc(BATCH, sizeof(*fetches));
     size_t                    count = 0;
-    mds_status_t              status
-        = fetches == NULL ? mds_fail_memory(err) : MDS_OK;
+    mds_status_t status = fetches == NULL ? mds_fail_memory(err) : MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < needs->count; i++) {
         if (is_wanted(agent, &needs->items[i])

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "files/mds_store.h"
-#include "json/mds_json_view.h"
 #include "loader/mds_catalog_visit.h"
+#include "json/mds_json_view.h"
 
 #define ROOM 256
 
@@ -20,7 +20,7 @@ static mds_status_t
 add(mdsctl_needs_t *needs, const mdsctl_need_file_t *file, mds_error_t *err)
 {
     if (needs->count == needs->room) {
-        size_t room = needs->room == 0 ? ROOM : 2 * needs->room;
+        size_t              room = needs->room == 0 ? ROOM : 2 * needs->room;
         mdsctl_need_file_t *grown
             = realloc(needs->items, room * sizeof(*grown));
 
@@ -42,8 +42,9 @@ member(mds_str_t object, const char *key)
 {
     mds_str_t inside = mds_null_str;
 
-    (void) mds_json_view_is_string(
-        mds_json_view_member(object, mds_str_of(key)), &inside);
+    (void) mds_json_view_is_string(mds_json_view_member(object,
+                                                        mds_str_of(key)),
+                                   &inside);
 
     return inside;
 }
@@ -173,9 +174,8 @@ mdsctl_needs_find(mds_catalog_t *catalog, int64_t now_ms, mds_error_t *err,
 {
     mdsctl_needs_t found = { 0 };
     search_t       search = { .needs = &found, .now_ms = now_ms };
-    mds_status_t   status
-        = mds_catalog_visit_records(catalog, mds_null_str, visit_record,
-                                    &search, err);
+    mds_status_t   status = mds_catalog_visit_records(catalog, mds_null_str,
+                                                      visit_record, &search, err);
 
     if (status != MDS_OK) {
         mdsctl_needs_free(&found);

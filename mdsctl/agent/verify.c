@@ -16,8 +16,8 @@ open_root(mdsctl_agent_t *agent, const char *root, mds_error_t *err)
         = mds_path(&seen, err, "%s/agent/root.seen", agent->depot);
 
     if (status == MDS_OK) {
-        status = mds_client_trust_open_with(root, seen.text, err,
-                                            &agent->trust);
+        status
+            = mds_client_trust_open_with(root, seen.text, err, &agent->trust);
     }
 
     agent->has_root = status == MDS_OK;
@@ -97,8 +97,7 @@ mdsctl_agent_open_head(mdsctl_agent_t *agent, mds_str_t text, mds_error_t *err,
 {
     const mds_root_role_t *role = &agent->trust.root.roles[MDS_ROLE_HEAD];
     const mds_public_t    *keys[MDSCTL_VALUES_MAX];
-    size_t                 count = agent->has_root ? role->count
-                                                   : agent->pub_count;
+    size_t count = agent->has_root ? role->count : agent->pub_count;
 
     _Static_assert(MDSCTL_VALUES_MAX >= MDS_ROOT_KEYS_MAX, "all keys fit");
 

@@ -12,8 +12,8 @@
 
 #include "base/mds_time.h"
 
-#define WAIT_S 30           /* of a long poll */
-#define POLL_DEADLINE_S 90  /* of its answer */
+#define WAIT_S 30          /* of a long poll */
+#define POLL_DEADLINE_S 90 /* of its answer */
 #define BACKOFF_MAX_MS 60000
 #define COLLECT_MS 60000
 #define SLICE_MS 100
@@ -56,8 +56,7 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, pubs), .need = MDSCTL_ONE_OF },
     { "root", "ROOT.json", "the root that says which keys sign the feed",
       MDSCTL_STORE(options_t, root), .need = MDSCTL_ONE_OF },
-    { "prefetch", "WHICH",
-      "files fetched ahead: running (default), all, none",
+    { "prefetch", "WHICH", "files fetched ahead: running (default), all, none",
       MDSCTL_STORE(options_t, prefetch) },
     { "max-disk", "SIZE", "limit of files/, as 50G or 20Gi; default none",
       MDSCTL_STORE(options_t, disk_max) },
@@ -114,7 +113,8 @@ parse(mdsctl_agent_t *agent, options_t *o, char **origin)
     }
 
     if (o->disk_max != NULL
-        && !mdsctl_parse_count(o->disk_max, INT64_MAX, &disk_max)) {
+        && !mdsctl_parse_count(o->disk_max, INT64_MAX, &disk_max))
+    {
         return mdsctl_fail_usage("--max-disk: must be a size such as 50G, not"
                                  " \"%s\"",
                                  o->disk_max);
@@ -182,8 +182,7 @@ lock_depot(const mdsctl_agent_t *agent, mds_error_t *err)
     return flock(fd, LOCK_EX | LOCK_NB) == 0
                ? MDS_OK
                : mds_fail(err, MDS_EXISTS,
-                          "another agent runs in \"%s\" already",
-                          agent->depot);
+                          "another agent runs in \"%s\" already", agent->depot);
 }
 
 /* Sleeps for about so long, until a signal comes. */
@@ -222,8 +221,7 @@ follow(mdsctl_agent_t *agent, mdsctl_http_t *http)
                                   agent->once || agent->trouble >= 0 ? 0
                                                                      : WAIT_S);
 
-        if (agent->once
-            || mdsctl_clock_ms() - collected_ms >= COLLECT_MS) {
+        if (agent->once || mdsctl_clock_ms() - collected_ms >= COLLECT_MS) {
             mdsctl_collect(agent);
             collected_ms = mdsctl_clock_ms();
         }
@@ -320,20 +318,25 @@ const mdsctl_command_t mdsctl_command_agent = {
     .summary = "keep an edge in step with an origin",
     .text
     = "Runs beside the nginx of an edge, and follows the feed of an origin "
-      "(`mds_feed`): verifies the signed head, fetches what is missing, several "
-      "files at once, and puts the generation in force when all of it is there. "
+      "(`mds_feed`): verifies the signed head, fetches what is missing, "
+      "several "
+      "files at once, and puts the generation in force when all of it is "
+      "there. "
       "It needs no key and no root privileges: it owns the depot, but for "
-      "state/, which is the workers'; `mdsctl init --agent` makes such a depot. "
-      "What is in force stays in force while the origin is away. It runs in the "
-      "foreground until SIGINT or SIGTERM; with --once it brings the edge up to "
+      "state/, which is the workers'; `mdsctl init --agent` makes such a "
+      "depot. "
+      "What is in force stays in force while the origin is away. It runs in "
+      "the "
+      "foreground until SIGINT or SIGTERM; with --once it brings the edge up "
+      "to "
       "date and ends, for cron.",
     .options = options,
-    .examples = "mdsctl agent --origin https://origin.example.com/mds/v1/ --pub "
-                "ops.pub\n"
-                "mdsctl agent --origin http://10.0.0.1/mds/v1/ --root root.json "
-                "--prefetch none --max-disk 50G\n"
-                "mdsctl agent --once --origin http://10.0.0.1/mds/v1/ --pub "
-                "ops.pub\n",
+    .examples = "mdsctl --depot /srv/edge init\n"
+                "mdsctl --depot /srv/edge agent --once --pub ops.pub \\\n"
+                "    --origin http://127.0.0.1:8080/mds/v1/\n"
+                "mdsctl --depot /srv/edge agent --once --pub ops.pub \\\n"
+                "    --origin http://127.0.0.1:8080/mds/v1/ \\\n"
+                "    --prefetch none --max-disk 50G\n",
     .synonyms = "edge follow sync replicate mirror",
     .run = run_agent,
 };

@@ -39,9 +39,24 @@ mdsctl_owner(const char *user, const char *group, mdsctl_owner_t *owner)
     return MDSCTL_DONE;
 }
 
+/* Looks up the user of --agent; -1: there is none. */
+static int
+find_agent(const char *name, int64_t *uid)
+{
+    struct passwd *passwd = name == NULL ? NULL : getpwnam(name);
+
+    if (name != NULL && passwd == NULL) {
+        return mdsctl_fail_usage("there is no user \"%s\"", name);
+    }
+
+    *uid = passwd == NULL ? -1 : (int64_t) passwd->pw_uid;
+    return MDSCTL_DONE;
+}
+
 typedef struct {
     const char *user;
     const char *group;
+    const char *agent;
 } options_t;
 
 static const mdsctl_option_t options[] = {
@@ -49,6 +64,9 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, user) },
     { "group", "GROUP", "group of the workers; default the user's group",
       MDSCTL_STORE(options_t, group) },
+    { "agent", "USER",
+      "of an edge: the user of `mdsctl agent`, who owns the rest",
+      MDSCTL_STORE(options_t, agent) },
     { 0 },
 };
 
@@ -57,17 +75,26 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
 {
     options_t      o = { 0 };
     mdsctl_owner_t owner;
+    int64_t        agent = -1;
     mds_error_t    err;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE
-        || mdsctl_owner(o.user, o.group, &owner) != MDSCTL_DONE)
+        || mdsctl_owner(o.user, o.group, &owner) != MDSCTL_DONE
+        || find_agent(o.agent, &agent) != MDSCTL_DONE)
     {
         return MDSCTL_USAGE;
     }
 
+<<<<<<< HEAD
     if ((ctl->dry_run ? mds_depot_check_empty(ctl->depot, &err)
                       : mds_depot_init(ctl->depot, owner.uid, owner.gid, &err))
         != MDS_OK)
+=======
+    if (mds_depot_init(ctl->depot, owner.uid, owner.gid, &err) != MDS_OK
+        || (o.agent != NULL
+            && mds_depot_give_agent(ctl->depot, agent, owner.gid, &err)
+                   != MDS_OK))
+>>>>>>> 875a198 (mdsctl: agent follows the feed of an origin and fills an edge's depot)
     {
         return mdsctl_fail(&err);
     }
@@ -92,10 +119,12 @@ const mdsctl_command_t mdsctl_command_init = {
     .text
     = "Creates the depot, the directory that mdsctl writes and nginx reads, "
       "with an empty catalog. The directory must not exist, or be empty. "
-      "`mdsctl help start` shows how nginx serves it.",
+      "`mdsctl help start` shows how nginx serves it. The depot of an edge, "
+      "which `mdsctl agent` fills, is made with --agent.",
     .options = options,
     .examples = "mdsctl init\n"
-                "mdsctl --depot /srv/mds init --user nobody\n",
+                "mdsctl --depot /srv/mds init --user nobody\n"
+                "mdsctl init --agent mds-agent\n",
     .synonyms = "create setup new",
     .run = run_init,
 };

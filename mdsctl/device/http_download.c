@@ -51,7 +51,7 @@ static size_t
 receive(char *data, size_t size, size_t count, void *arg)
 {
     mdsctl_download_t *d = arg;
-    size_t      len = size * count, skip = 0;
+    size_t             len = size * count, skip = 0;
 
     if (!d->begun && begin(d) != MDS_OK) {
         return 0;

@@ -28,13 +28,13 @@ typedef struct {
 /* Prepare a download, and tell how it ended: status is that of the transfer.
  * mdsctl_http_download() does both; between them, the transfer may be made
  * together with others. */
-void mdsctl_download_prepare(mdsctl_http_t *http, const char *url,
-                             int64_t left_ms, uint64_t from,
-                             uint64_t size_bytes, mdsctl_sink_t *sink,
-                             mdsctl_download_t *download);
-mds_status_t mdsctl_download_finish(mdsctl_download_t *download,
-                                    const char *url, mds_status_t status,
-                                    mds_error_t *err) MDS_MUST_CHECK;
+void
+mdsctl_download_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,
+                        uint64_t from, uint64_t size_bytes, mdsctl_sink_t *sink,
+                        mdsctl_download_t *download);
+mds_status_t
+mdsctl_download_finish(mdsctl_download_t *download, const char *url,
+                       mds_status_t status, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Sets all options of the next transfer; connections stay open. */
 void mdsctl_http_prepare(mdsctl_http_t *http, const char *url, int64_t left_ms,

@@ -197,6 +197,7 @@ server {
     listen %LISTEN%;
     location = /mds/v1/check    { mds_check; }
     location   /mds/v1/files/   { mds_files; }
+    location   /mds/v1/feed/    { mds_feed; }
 }
 END
 system('cp', '-a', "$dir/base", $now) == 0 or die;
