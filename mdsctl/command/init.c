@@ -124,7 +124,7 @@ const mdsctl_command_t mdsctl_command_init = {
     .options = options,
     .examples = "mdsctl init\n"
                 "mdsctl --depot /srv/mds init --user nobody\n"
-                "mdsctl init --agent mds-agent\n",
+                "mdsctl --depot /srv/edge init --agent nobody\n",
     .synonyms = "create setup new",
     .run = run_init,
 };
