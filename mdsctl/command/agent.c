@@ -56,7 +56,7 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, pubs), .need = MDSCTL_ONE_OF },
     { "root", "ROOT.json", "the root that says which keys sign the feed",
       MDSCTL_STORE(options_t, root), .need = MDSCTL_ONE_OF },
-    { "prefetch", "WHICH", "files fetched ahead: running (default), all, none",
+    { "prefetch", "WHICH", "fetched ahead: running (default), all, none",
       MDSCTL_STORE(options_t, prefetch) },
     { "max-disk", "SIZE", "limit of files/, as 50G or 20Gi; default none",
       MDSCTL_STORE(options_t, disk_max) },
