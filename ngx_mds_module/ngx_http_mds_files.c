@@ -9,6 +9,7 @@
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_file.h"
+#include "ngx_http_mds_origin.h"
 #include "ngx_http_mds_respond.h"
 
 #include "base/mds_digest.h"
@@ -386,6 +387,14 @@ ngx_http_mds_files_get(ngx_http_request_t *r)
     }
 
     status = ngx_http_mds_file_choose(r, file, &path, &of, &err);
+
+    if (status == MDS_NOT_FOUND) {
+        rc = ngx_http_mds_origin_fetch(r, file->hex);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
     if (status != MDS_OK) {
         return ngx_http_mds_fail(r, status, err.text);
     }

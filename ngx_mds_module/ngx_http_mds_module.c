@@ -9,6 +9,7 @@
 #include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_depot_conf.h"
 #include "ngx_http_mds_endpoint.h"
+#include "ngx_http_mds_origin.h"
 #include "ngx_http_mds_request.h"
 #include "ngx_http_mds_resource.h"
 #include "ngx_http_mds_respond.h"
@@ -35,6 +36,8 @@ static ngx_conf_post_t ngx_http_mds_zone_size
 /* Times are as wide as the numbers that nginx checks. */
 static ngx_conf_num_bounds_t ngx_http_mds_positive
     = { ngx_conf_check_num_bounds, 1, -1 };
+
+static ngx_conf_post_t ngx_http_mds_origin_url = { ngx_http_mds_check_origin };
 
 static ngx_command_t ngx_http_mds_commands[] = {
 
@@ -92,6 +95,12 @@ static ngx_command_t ngx_http_mds_commands[] = {
     { ngx_string("mds_trust"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
       &ngx_http_mds_trust_endpoint },
+
+    { ngx_string("mds_origin"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mds_loc_conf_t, origin), &ngx_http_mds_origin_url },
 
     { ngx_string("mds_feed"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_mds_prefix_endpoint, NGX_HTTP_LOC_CONF_OFFSET, 0,
@@ -282,6 +291,7 @@ ngx_http_mds_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_MDS_WATCH_PING);
     ngx_conf_merge_msec_value(conf->watch_retry, prev->watch_retry,
                               NGX_HTTP_MDS_WATCH_RETRY);
+    ngx_conf_merge_str_value(conf->origin, prev->origin, "");
     ngx_conf_merge_value(conf->watch_max, prev->watch_max,
                          NGX_HTTP_MDS_WATCH_MAX);
 

@@ -77,6 +77,7 @@ typedef struct {
     ngx_msec_t                 watch_ping;
     ngx_msec_t                 watch_retry;
     ngx_int_t                  watch_max; /* in a worker */
+    ngx_str_t                  origin;    /* mds_origin; empty: none */
 
     ngx_http_mds_endpoint_t *endpoint; /* mds_check, ...; NULL: none */
     ngx_http_mds_resource_t *resource; /* mds_resource; NULL: none */
@@ -106,6 +107,8 @@ typedef struct {
 
     uint64_t             began_ns;    /* of a check; 0: it is not measured */
     struct mds_series_s *file_series; /* of the file that is sent; or NULL */
+
+    ngx_uint_t fetched; /* the agent was asked for the file */
 
     ngx_uint_t refused; /* status of a refusal; 0: none */
     ngx_str_t  allow;   /* value of Allow, if that is 405 */

@@ -52,12 +52,11 @@ typedef struct {
 mds_status_t mds_depot_init(const char *depot, int64_t uid, int64_t gid,
                             mds_error_t *err) MDS_MUST_CHECK;
 
-<<<<<<< HEAD
 /* Returns MDS_OK if a depot can be made there: there is nothing, or an empty
  * directory, or what a killed mds_depot_init() has left. */
 mds_status_t
 mds_depot_check_empty(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
-=======
+
 /*
  * Gives a depot that was just made to the user of the agent, but for the state
  * and the journal, and makes the agent's folder: sockets in it belong to the
@@ -65,7 +64,6 @@ mds_depot_check_empty(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
  */
 mds_status_t mds_depot_give_agent(const char *depot, int64_t uid, int64_t gid,
                                   mds_error_t *err) MDS_MUST_CHECK;
->>>>>>> 875a198 (mdsctl: agent follows the feed of an origin and fills an edge's depot)
 
 /* Opens a depot, and finishes a change that a killed loader had committed. */
 mds_status_t

@@ -85,16 +85,12 @@ run_init(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
-<<<<<<< HEAD
     if ((ctl->dry_run ? mds_depot_check_empty(ctl->depot, &err)
                       : mds_depot_init(ctl->depot, owner.uid, owner.gid, &err))
-        != MDS_OK)
-=======
-    if (mds_depot_init(ctl->depot, owner.uid, owner.gid, &err) != MDS_OK
-        || (o.agent != NULL
+            != MDS_OK
+        || (!ctl->dry_run && o.agent != NULL
             && mds_depot_give_agent(ctl->depot, agent, owner.gid, &err)
                    != MDS_OK))
->>>>>>> 875a198 (mdsctl: agent follows the feed of an origin and fills an edge's depot)
     {
         return mdsctl_fail(&err);
     }
