@@ -156,7 +156,7 @@ sub run {
                 my $method = "do_$command";
                 print $control $JSON->encode($self->$method(@more) // {}), "\n";
             } else {
-                my $client = $self->{clients}{ fileno $ready };
+                my $client = $self->{clients}{ fileno $ready } or next;
                 my $n = sysread $ready, $client->{in}, 1 << 20, length $client->{in};
                 if (!$n) {
                     $self->lose($ready);
@@ -271,7 +271,8 @@ sub verdict {
     my $verdict = $self->{settings}{verdict};
     my $in      = $self->{in}{$window} //= {};
     return $VERDICTS{$verdict} if $verdict ne 'count';
-    return $VERDICTS{full} if !$in->{$id} && keys %$in >= $limit;
+    my $most = $self->{settings}{limit} // $limit;
+    return $VERDICTS{full} if !$in->{$id} && keys %$in >= $most;
     $in->{$id} = 1;
     return $VERDICTS{yes};
 }
