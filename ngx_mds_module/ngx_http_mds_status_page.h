@@ -3,7 +3,7 @@
 /* clang-format off */
 
 #define NGX_HTTP_MDS_PAGE_POLICY \
-    "default-src 'none'; script-src 'sha256-+AYdC1MNWRMYFGgIXCM8sr4ouYMicD58yzMDN8aSFR4='; style-src 'sha256-3kBvgQrd2DBfqHz5E24oKIiFCFC7lvCUG2sEQnVJ7/c='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-gYdFDVVrknJI8gQXGrfD/hHQKm7NjNYd58D6Xm8aSgI='; style-src 'sha256-3kBvgQrd2DBfqHz5E24oKIiFCFC7lvCUG2sEQnVJ7/c='; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 static const char ngx_http_mds_page_head[] =
     "<!doctype html>\n"
@@ -296,7 +296,9 @@ static const char ngx_http_mds_page_tail[] =
     "}\n"
     "\n"
     "function funnel(r) {\n"
-    "  const box = el('div', 'funnel'), downloads = r.full_downloads + r.delta_downloads;\n"
+    "  const box = el('div', 'funnel'), files = r.full_downloads + r.delta_downloads;\n"
+    "  /* Behind a CDN, only the devices tell of a download. */\n"
+    "  const downloads = Math.max(files, r.reports \? r.reports.downloaded : 0);\n"
     "  const row = (label, value, max, words, cls) => {\n"
     "    const m = meter(value, max || 1);\n"
     "    if (cls) m.classList.add(cls);\n"
@@ -305,13 +307,13 @@ static const char ngx_http_mds_page_tail[] =
     "  if (r.installs !== undefined) {\n"
     "    const max = Math.max(r.installs, downloads, r.current, 1);\n"
     "    row('told to install', r.installs, max);\n"
-    "    row('downloaded', downloads, max, short.format(downloads) + (r.delta_downloads \? `, ${Math.round(100 * r.delta_downloads / downloads)} % as delta` : ''));\n"
-    "    row('up to date', r.current, max);\n"
+    "    row('downloaded', downloads, max, short.format(downloads) + (r.delta_downloads \? `, ${Math.round(100 * r.delta_downloads / files)} % as delta` : ''));\n"
     "    if (r.reports) {\n"
     "      const failed = r.reports.failed + r.reports.crashed + r.reports.rolled_back;\n"
     "      row('installed', r.reports.installed, max);\n"
     "      row('failed', failed, max, short.format(failed), 'failed');\n"
     "    }\n"
+    "    row('up to date', r.current, max);\n"
     "    if (r.rollbacks) row('told to go back', r.rollbacks, max);\n"
     "  }\n"
     "  if (r.window) row('window', r.window.admitted, r.window.count, `${short.format(r.window.admitted)} of ${short.format(r.window.count)}`, r.window.admitted >= r.window.count \? 'full' : 'window');\n"
@@ -327,9 +329,9 @@ static const char ngx_http_mds_page_tail[] =
     "  what.forEach((w, i) => sub.append(i \? ' \302\267 ' : '', text(w)));\n"
     "  const who = el('div', 'who', text(r.audience));\n"
     "  if (r.start && r.start > now) who.append(`; from ${time(r.start)}`);\n"
-    "  if (r.halted) who.append(el('div', 'no', `halted ${time(r.halted.at)}: ${nf.format(r.halted.failures)} of ${nf.format(r.halted.reports)} devices failed`));\n"
-    "  if (r.reports && r.reports.details.length) who.append(el('div', 'soft', ...r.reports.details.flatMap((d, i) => [i \? ', ' : '', `${nf.format(d.count)} \303\227 `, text(d.text)])));\n"
     "  if (r.end) who.append(r.end > now \? `; until ${time(r.end)}` : `; over since ${time(r.end)}`);\n"
+    "  if (r.halted) who.append(el('div', 'no', `halted ${time(r.halted.at)}, when ${nf.format(r.halted.failures)} of ${nf.format(r.halted.reports)} devices had failed`));\n"
+    "  if (r.reports && r.reports.details.length) who.append(el('div', 'soft', ...r.reports.details.flatMap((d, i) => [i \? ', ' : '', `${nf.format(d.count)} \303\227 `, text(d.text)])));\n"
     "  const left = el('div', '', title, sub, who), spark = el('div');\n"
     "  if (r.installs_by_time && r.installs_by_time.some(x => x)) {\n"
     "    const svg = document.createElementNS(SVG, 'svg');\n"

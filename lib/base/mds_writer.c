@@ -9,8 +9,7 @@
 
 #define MDS_WRITER_BYTES 4096 /* allocated at first */
 
-/* Makes room for so many more bytes; returns whether there is. */
-static bool
+bool
 mds_writer_reserve(mds_writer_t *writer, size_t bytes)
 {
     size_t size = writer->size == 0 ? MDS_WRITER_BYTES : writer->size;

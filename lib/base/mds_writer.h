@@ -17,6 +17,10 @@ typedef struct {
     bool               failed; /* out of memory; the text is incomplete */
 } mds_writer_t;
 
+/* Makes room for so many more bytes; returns whether there is. A text of a
+ * known length is not copied while it grows. */
+bool mds_writer_reserve(mds_writer_t *writer, size_t bytes);
+
 void mds_writer_add(mds_writer_t *writer, mds_str_t bytes);
 
 /* Adds a text that a zero byte ends. */

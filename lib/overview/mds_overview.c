@@ -30,6 +30,10 @@ mds_count_wanted(mds_overview_reading_t *reading, const mds_record_t *record)
     uint32_t count = record->tables[MDS_TABLE_RELEASES].count;
     size_t   wanted = 0;
 
+    if (!reading->overview->state_only) {
+        return count;
+    }
+
     for (uint32_t i = 0; i < count; i++) {
         wanted += mds_is_wanted(reading, record,
                                 mds_record_item(record, MDS_TABLE_RELEASES, i))
@@ -175,7 +179,8 @@ mds_read_records(mds_overview_reading_t *reading, mds_catalog_t *catalog)
                             : status;
 }
 
-/* Counts the releases of the catalog, to make room for them. */
+/* Counts the releases of the catalog, to make room for them, as far as there is
+ * room. */
 static size_t
 mds_count_releases(mds_overview_reading_t *reading, mds_catalog_t *catalog)
 {
@@ -186,7 +191,9 @@ mds_count_releases(mds_overview_reading_t *reading, mds_catalog_t *catalog)
     mds_catalog_walk(catalog, MDS_CATALOG_RESOURCES, MDS_LAYERS_MAX,
                      mds_null_str, &cursor);
 
-    while (mds_catalog_next(&cursor, &key, &value)) {
+    while (count < MDS_OVERVIEW_RELEASES_MAX
+           && mds_catalog_next(&cursor, &key, &value))
+    {
         const mds_record_t *record = (const void *) value.data;
 
         count += mds_count_wanted(reading, record);

@@ -343,11 +343,20 @@ mds_write_changes(const mds_overview_t *overview, mds_writer_t *writer)
     mds_writer_words(writer, "]");
 }
 
+/* Bytes that a release takes, about. */
+#define MDS_RELEASE_BYTES 384
+
 void
 mds_overview_write_json(const mds_overview_t *overview, mds_writer_t *writer)
 {
     const mds_fixed_counters_t *fixed = &overview->totals.fixed;
+    size_t                      count = 0;
 
+    for (size_t i = 0; i < overview->depot_count; i++) {
+        count += overview->depots[i].release_count;
+    }
+
+    (void) mds_writer_reserve(writer, count * MDS_RELEASE_BYTES);
     mds_write_member_time(writer, "{\"now\":", overview->now_ms);
     mds_writer_words(writer, ",\"depots\":[");
 

@@ -37,8 +37,9 @@ sub apply {
 }
 $t->write("v$_", "package $_" x 1000) for 1 .. 3;
 my @three = map { { id => "r-$_->[0]", kind => 'upgrade', platform => 'android',
-    version => "$_->[0].0.0", audience => $_->[1] } }
-    [ 1, { all => $true } ], [ 2, { percent => 20 } ],
+    version => "$_->[0].0.0", audience => $_->[1], %{ $_->[2] // {} } } }
+    [ 1, { all => $true } ],
+    [ 2, { percent => 20 }, { halt => { failure_percent => 50, min_reports => 3 } } ],
     [ 3, { window => { count => 5 } } ];
 
 $t->start(<<'EOC');
@@ -112,22 +113,35 @@ SKIP: {
 
     # What devices report of it.
     my $report = sub {
-        my ($event, @devices) = @_;
+        my ($n, $event, @devices) = @_;
         my $body = sub { JSON::PP->new->utf8->encode({ app => 'com.example.shop', device => "d$_[0]",
-            release => 'r-1', version => '1.0.0', event => $event,
+            release => "r-$n", version => "$n.0.0", event => $event,
             $event eq 'failed' ? (detail => 'no space left on device') : () }) };
         return join ' ', grep { $_ != 204 } map { my $text = $body->($_);
             $t->raw("POST /report HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                 . "Content-Type: application/json\r\nContent-Length: " . length($text)
                 . "\r\n\r\n$text")->status } @devices;
     };
-    is($report->(downloaded => 1 .. 30), '', 'reports of downloads');
-    is($report->(installed => 1 .. 24), '', '... of installations');
-    is($report->(failed => 25 .. 27), '', '... and of failures');
+    is($report->(1, downloaded => 1 .. 30), '', 'reports of downloads');
+    is($report->(1, installed => 1 .. 24), '', '... of installations');
+    is($report->(1, failed => 25 .. 27), '', '... and of failures');
     my $row = '[...document.querySelectorAll(".release")].map((r) => r.innerText)'
         . '.find((text) => /r-1/.test(text))';
-    ok($b->wait_for("/installed\\s+24\\b/.test($row) && /failed\\s+3\\b/.test($row)"),
+    ok($b->wait_for("/downloaded\\s+30\\b.*installed\\s+24\\b/s.test($row) && /failed\\s+3\\b/.test($row)"),
         '... are a funnel');
+
+    # One that hurts. Devices that were told to install it count.
+    my @told = grep { my $answer = $t->get('/check?app=com.example.shop&kind=upgrade'
+            . "&platform=android&version=1.0.0&device=e$_");
+        $answer->status == 200 && $answer->json->{release} eq 'r-2' } 1 .. 40;
+    cmp_ok(scalar @told, '>=', 3, 'devices are told to install r-2');
+    $_ = $t->raw("POST /report HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        . "Content-Type: application/json\r\nContent-Length: " . length($_) . "\r\n\r\n$_")->status
+        for my @posts = map { qq({"app":"com.example.shop","device":"e$_","release":"r-2",)
+            . qq("version":"2.0.0","event":"crashed"}) } @told;
+    is_deeply([ grep { $_ != 204 } @posts ], [], '... and report a crash');
+    ok($b->wait_for('/halted/.test(document.getElementById("releases").innerText)'),
+        '... which halts it');
 
     for my $width (1280, 400) {
         for my $dark (0, 1) {
