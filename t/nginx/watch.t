@@ -194,9 +194,9 @@ my ($h1) = stream("$HOME&device=h1");
 my ($h2) = stream("$HOME&device=h2&refuse=5.0");
 is($t->get("/check?$HOME&device=h3")->status, 200, 'a device is told to install');
 my $report = encode_json({ app => 'shop', device => 'h3', release => 'hurts', version => '5.0', event => 'crashed' });
-my $halted_at = time;
 is($t->raw("POST /report HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: "
     . length($report) . "\r\n\r\n$report")->status, 204, '... and reports that it crashed');
+my $halted_at = time;
 like(next_event($h1), qr/data:/, 'the release is halted, which another device is told');
 cmp_ok(time - $halted_at, '<', 1, '... within a second');
 ok(hears_nothing($h2), '... not one that refuses the version');

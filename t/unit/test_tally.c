@@ -411,6 +411,23 @@ test_room(void **data)
     assert_true(admission.admission.admitted);
 }
 
+/* The smallest state for which the manual promises it takes some reports. */
+static void
+test_smallest_room(void **data)
+{
+    (void) data;
+    mds_state_set_limit(state, UINT64_C(4) << 20);
+
+    for (uint64_t i = 0; i < 100; i++) {
+        mds_write_t write = { .type = MDS_WRITE_REPORT };
+
+        write.report = report_of(i * UINT64_C(0x9e3779b97f4a7c15),
+                                 MDS_EVENT_INSTALLED, true);
+        assert_int_equal(mds_state_write(state, &write, 1, 1, &err), MDS_OK);
+        assert_int_equal(write.status, MDS_OK);
+    }
+}
+
 /* --- the filter */
 
 static mds_install_filter_t *
@@ -501,6 +518,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_details, setup, teardown),
         cmocka_unit_test(test_summary),
         cmocka_unit_test_setup_teardown(test_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_smallest_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filter_damaged, setup, teardown),
     };
