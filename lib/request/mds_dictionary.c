@@ -26,8 +26,8 @@ mds_dictionary_trim(mds_str_t text)
 bool
 mds_dictionary_parse(mds_str_t field, mds_sha256_t *sha256)
 {
-    mds_sha256_t parsed;
-    size_t       len;
+    mds_sha256_t parsed = { .bytes = { 0 } };
+    size_t       len = 0;
 
     field = mds_dictionary_trim(field);
 
