@@ -26,6 +26,11 @@
 # CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX, MODULESDIR and UNITDIR have their usual
 # meaning.
 
+# make uses all cores, unless it is told how many jobs it may run.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 BUILD     ?= build
 ABS_BUILD  = $(if $(filter /%,$(BUILD)),$(BUILD),$(CURDIR)/$(BUILD))
 NGINX_SRC ?= /usr/share/nginx/src
