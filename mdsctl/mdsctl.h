@@ -226,6 +226,10 @@ void mdsctl_hide_users(char *text);
 /* Reports on stderr that another loader is in the middle of a change. */
 void mdsctl_report_wait(int64_t pid);
 
+/* Sets the depot that the command uses, for the error that a right is missing;
+ * it must outlive the command. */
+void mdsctl_set_depot(const char *depot);
+
 /* Prints "mdsctl: WORDS" to stderr and returns MDSCTL_FAILED or _USAGE; the
  * latter with the usage line of the command that runs. */
 int mdsctl_fail(const mds_error_t *err);

@@ -284,6 +284,8 @@ mdsctl_parse(mdsctl_t *ctl, void *options, int *argc, char **argv)
     if (ctl->depot == NULL) {
         ctl->depot = environment("MDS_DEPOT", "/var/lib/mds");
     }
+    mdsctl_set_depot(ctl->depot);
+
     if (ctl->key == NULL) {
         ctl->key = environment("MDS_KEY", NULL);
     }

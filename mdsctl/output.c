@@ -4,14 +4,18 @@
 
 #include "mdsctl.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A process runs one command, so its path and name are static. */
 static mdsctl_path_t running;
 static char          command_name[64];
+static const char   *used_depot;
 
 /* Empties "password=…", as addresses of databases have it. */
 static void
@@ -46,6 +50,35 @@ mdsctl_hide_users(char *text)
     hide_passwords(text);
 }
 
+void
+mdsctl_set_depot(const char *depot)
+{
+    used_depot = depot;
+}
+
+/* Says who may run the command, where a right is missing. */
+static void
+print_owner(const mds_error_t *err)
+{
+    struct stat    st;
+    struct passwd *owner;
+
+    if (err->status != MDS_DENIED || used_depot == NULL
+        || strstr(err->text, used_depot) == NULL
+        || strstr(err->text, strerror(EACCES)) == NULL
+        || stat(used_depot, &st) != 0 || st.st_uid == geteuid())
+    {
+        return;
+    }
+
+    owner = getpwuid(st.st_uid);
+    fprintf(stderr,
+            "mdsctl: the depot belongs to %s: run this as %s, by sudo for"
+            " example\n",
+            owner != NULL ? owner->pw_name : "another user",
+            owner != NULL ? owner->pw_name : "that user");
+}
+
 int
 mdsctl_fail(const mds_error_t *err)
 {
@@ -54,6 +87,7 @@ mdsctl_fail(const mds_error_t *err)
     mdsctl_hide_users(shown.text);
     fflush(stdout);
     fprintf(stderr, "mdsctl: %s\n", shown.text);
+    print_owner(&shown);
     return MDSCTL_FAILED;
 }
 

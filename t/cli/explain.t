@@ -202,7 +202,7 @@ like $d->does('explain', @ask, 'version=2'),
 
 # It only reads: a reader's depot will do.
 SKIP: {
-    skip 'only root becomes somebody else', 2 if $> != 0;
+    skip 'only root becomes somebody else', 4 if $> != 0;
     chmod 0755, $d->{dir};
     my $before = $d->tree;
     my ($code, $said) = Ctl::ctl_as('nobody', '--depot', $d->{depot}, 'explain',
@@ -210,6 +210,11 @@ SKIP: {
     like $said, qr/^serial 1: install 2, by release official$/m,
         'whoever may read it may ask';
     $d->untouched($before, 'explain');
+
+    ($code, $said) = Ctl::ctl_as('nobody', '--depot', $d->{depot}, 'status');
+    is $code, 1, 'status reads what belongs to root: exit 1';
+    like $said, qr/Permission denied\nmdsctl: the depot belongs to root: run this as root/,
+        '... and who may run it';
 }
 
 # --- wrong
