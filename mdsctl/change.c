@@ -5,6 +5,7 @@
 
 #include "key.h"
 #include "new_app.h"
+#include "words.h"
 
 static const mds_loader_ui_t ui
     = { mdsctl_progress_begin, mdsctl_progress_end };
@@ -73,6 +74,61 @@ mdsctl_changes_print(const mds_json_t *changes)
     }
 }
 
+/* Prints what a changed release means for devices: its state, or its audience
+ * in words. */
+static void
+print_meaning(const mds_json_t *change)
+{
+    static const char *const keys[] = { "state", "audience", "rules" };
+
+    const mds_json_t *after = mds_json_get(change, "after");
+    const mds_json_t *before = mds_json_get(change, "before");
+    mds_str_t         version = mds_json_get_string(after, "version");
+    mds_str_t         state = mds_json_get_string(after, "state");
+    mds_buffer_t      words = { 0 };
+
+    bool differs = before == NULL;
+
+    for (size_t i = 0; i < mds_nelems(keys); i++) {
+        differs = differs
+                  || !mds_json_equal(mds_json_get(before, keys[i]),
+                                     mds_json_get(after, keys[i]));
+    }
+
+    if (version.len == 0 || !differs) {
+        return;
+    }
+
+    if (mds_str_eq(state, mds_str("rolled_back"))) {
+        printf("    devices that have %.*s are told to go back\n",
+               MDS_STR(version));
+    } else if (state.len > 0 && !mds_str_eq(state, mds_str("running"))) {
+        printf("    %.*s is offered to no more devices\n", MDS_STR(version));
+    } else {
+        mdsctl_words_add_release(&words, after);
+        if (!mds_buffer_failed(&words)) {
+            printf("    %.*s is offered to %.*s\n", MDS_STR(version),
+                   MDS_STR(mds_buffer_str(&words)));
+        }
+        mds_buffer_free(&words);
+    }
+}
+
+/* Prints the meaning of the releases that a step has changed. A document may
+ * change very many. */
+static void
+print_meanings(const mds_json_t *changes)
+{
+    for (size_t i = 0; i < mds_json_size(changes); i++) {
+        const mds_json_t *change = mds_json_at(changes, i);
+
+        if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("release")))
+        {
+            print_meaning(change);
+        }
+    }
+}
+
 static int
 print_result(const mdsctl_t *ctl, const mds_change_t *change,
              const mds_change_result_t *result, mdsctl_change_report_t report)
@@ -89,6 +145,10 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
                                    : "serial %llu\n",
                    (unsigned long long) result->serial);
             mdsctl_changes_print(result->changes);
+
+            if (!change->applies) {
+                print_meanings(result->changes);
+            }
         }
         return report == NULL ? MDSCTL_DONE
                               : mdsctl_json_status(report(change->data, NULL));
