@@ -94,9 +94,11 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry,
     mds_error_t err;
     uint64_t    count, shared = 0;
 
-    if ((ctl->dry_run ? mds_registry_count_forgotten
-                      : mds_registry_forget)(registry, mds_str_of(app),
-                                             mds_str_of(name), &err, &count)
+    if ((ctl->dry_run
+             ? mds_registry_count_forgotten(registry, mds_str_of(app),
+                                            mds_str_of(name), &err, &count)
+             : mds_registry_forget(registry, mds_str_of(app), mds_str_of(name),
+                                   &err, &count))
             != MDS_OK
         || (db != NULL
             && mdsctl_fleet_forget(db, app, name, ctl->dry_run, &err, &shared)
