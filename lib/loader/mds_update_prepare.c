@@ -10,6 +10,9 @@
 #include "files/mds_store.h"
 #include "loader/mds_update.h"
 
+/* Two names, a kind, and a version twice, each with its limit. */
+#define MDS_PREPARE_LABEL_BYTES 1024
+
 /* Puts a delta that was made into the store, if it is worth it. */
 static mds_status_t
 mds_prepare_take(mds_update_t *u, const mds_delta_item_t *item,
@@ -151,16 +154,19 @@ mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
                : status;
 }
 
+/* Signs the package. The signature names its version as Tauri's updater
+ * expects, which may refuse the file of another version than the announced one.
+ */
 static mds_status_t
 mds_prepare_sign(mds_update_t *u, const mds_package_t *package,
                  mds_error_t *err)
 {
-    char label[MDS_ERROR_BYTES];
+    char label[MDS_PREPARE_LABEL_BYTES];
 
-    snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s",
+    snprintf(label, sizeof(label), "%.*s %.*s%s%.*s %.*s\tversion:%.*s",
              MDS_STR(u->model->app), MDS_STR(package->kind),
              package->name.len > 0 ? " " : "", MDS_STR(package->name),
-             MDS_STR(package->version));
+             MDS_STR(package->version), MDS_STR(package->version));
 
     return mds_store_minisign(u->loader->depot, &package->sha256, u->signer.key,
                               label, err);

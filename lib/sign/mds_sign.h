@@ -148,8 +148,9 @@ mds_status_t mds_dsse_verify(const mds_public_t *public_key, mds_str_t body,
 
 /*
  * Writes out_path (0444, atomically): the signature of the file's BLAKE2b-512,
- * with "file:LABEL" as trusted comment. Bytes of the label that are not
- * printable ASCII become '?'. MDS_INVALID: the label has more than 512 bytes.
+ * with "file:LABEL" as trusted comment. Bytes of the label that are neither
+ * printable ASCII nor tabs become '?'. MDS_INVALID: the label has more than
+ * 1,024 bytes.
  */
 mds_status_t
 mds_minisign_sign(const mds_key_t *key, const char *path, const char *label,

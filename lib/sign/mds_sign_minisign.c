@@ -11,7 +11,7 @@
 #define MDS_MINISIGN_UNTRUSTED "untrusted comment: "
 #define MDS_MINISIGN_TRUSTED "trusted comment: "
 #define MDS_MINISIGN_FILE "file:"
-#define MDS_MINISIGN_LABEL_MAX 512
+#define MDS_MINISIGN_LABEL_MAX 1024
 #define MDS_MINISIGN_COMMENT_MAX 8192 /* as minisign's own */
 
 /* The second line, decoded: "ED", keyid, signature of the BLAKE2b-512. */
@@ -48,8 +48,8 @@ mds_minisign_view(const mds_minisign_global_t *global)
     return (mds_str_t){ global->len, global->data };
 }
 
-/* Writes the trusted comment. minisign refuses to print bytes that are not
- * printable ASCII. */
+/* Writes the trusted comment, whose fields are separated by tabs. minisign
+ * refuses to print other bytes that are not printable ASCII. */
 static mds_str_t
 mds_minisign_comment(const char *label, char *text)
 {
@@ -58,7 +58,8 @@ mds_minisign_comment(const char *label, char *text)
     memcpy(text, MDS_MINISIGN_FILE, len);
 
     for (; *label != '\0'; label++) {
-        text[len++] = *label >= ' ' && *label <= '~' ? *label : '?';
+        text[len++]
+            = (*label >= ' ' && *label <= '~') || *label == '\t' ? *label : '?';
     }
 
     return (mds_str_t){ len, text };

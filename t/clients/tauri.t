@@ -30,6 +30,9 @@ sub client {
     $t->write('got.minisig', decode_base64($offer->{signature}));
     return 'refused' if ($t->run({}, qw(minisign -qVm), $t->dir . '/got', '-p',
         $t->dir . '/test.pub'))[0] != 0;
+    my ($comment) = $t->read('got.minisig') =~ /^trusted comment: (.*)$/m;
+    is_deeply([ grep { /^version:/ } split /\t/, $comment ], ["version:$offer->{version}"],
+        'the signature is for this version');
     is($t->read('got'), $file{"Shop_$offer->{version}_amd64.AppImage"}, 'the file');
     is($offer->{notes}, $offer->{version} eq '1.1.0' ? 'Faster: "really"' : '',
         'notes');

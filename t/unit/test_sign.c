@@ -569,26 +569,26 @@ test_minisign(void **state)
 static void
 test_minisign_takes_our_signature(void **state)
 {
-    char big[512 + 2];
+    char big[1024 + 2];
 
     (void) state;
     need_tool("minisign");
     assert_int_equal(mds_minisign_sign(&key, workdir("package"),
-                                       "首页\n 1.0\t.zip", workdir("m"), &err),
+                                       "首页\n 1.0\x7f.zip\tversion:1.0", workdir("m"), &err),
                      MDS_OK);
     assert_true(shell("minisign -Vm package -x m -p a.pub"));
     assert_true(shell("test \"$(minisign -VQm package -x m -p a.pub)\""
-                      " = 'file:??????? 1.0?.zip'"));
+                      " = 'file:??????? 1.0?.zip\tversion:1.0'"));
     assert_false(shell("minisign -Vm package -x m -p b.pub"));
     assert_false(shell("minisign -Vm a.pub -x m -p a.pub"));
 
     memset(big, 'x', sizeof(big));
-    big[513] = '\0';
+    big[1025] = '\0';
     assert_int_equal(mds_minisign_sign(&key, workdir("package"), big,
                                        workdir("big"), &err),
                      MDS_INVALID);
     assert_false(workdir_has("big"));
-    big[512] = '\0';
+    big[1024] = '\0';
     assert_int_equal(mds_minisign_sign(&key, workdir("package"), big,
                                        workdir("big"), &err),
                      MDS_OK);
