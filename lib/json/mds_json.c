@@ -434,6 +434,33 @@ copy_object(const mds_json_object_t *object)
     return copy;
 }
 
+mds_json_t *
+mds_json_copy_members(const mds_json_t *object, const char *const *keys,
+                      size_t count)
+{
+    mds_json_t        *copy = mds_json_object_new();
+    mds_json_member_t *m;
+
+    for (m = mds_json_first(object); m != NULL; m = mds_json_next(object, m)) {
+        size_t i = 0;
+
+        while (i < count && !mds_str_eq(mds_json_key(m), mds_str_of(keys[i]))) {
+            i++;
+        }
+
+        if (mds_json_put(copy, mds_json_key(m),
+                         i < count ? mds_json_copy(m->value)
+                                   : mds_json_retain(m->value))
+            != MDS_OK)
+        {
+            mds_json_release(copy);
+            return NULL;
+        }
+    }
+
+    return copy;
+}
+
 /* What cannot change is shared. */
 mds_json_t *
 mds_json_copy(const mds_json_t *json)

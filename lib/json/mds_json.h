@@ -142,6 +142,11 @@ mds_json_done(mds_status_t status, mds_error_t *err)
 /* Returns a deep copy. */
 mds_json_t *mds_json_copy(const mds_json_t *json);
 
+/* Returns a copy of an object that shares the values of its members, but for
+ * those of the keys, which are copied. */
+mds_json_t *mds_json_copy_members(const mds_json_t  *object,
+                                  const char *const *keys, size_t count);
+
 /* Returns the number of members of an object, or of elements of an array. */
 size_t mds_json_size(const mds_json_t *json);
 

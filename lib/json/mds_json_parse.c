@@ -9,6 +9,8 @@
 #include "json/mds_json_lexer.h"
 #include "json/mds_json_pool.h"
 
+#define LARGE 4096 /* bytes of a text whose strings are shared */
+
 typedef struct {
     mds_json_lexer_t   lexer;
     mds_json_pool_t   *pool;
@@ -377,5 +379,9 @@ mds_status_t
 mds_json_parse(mds_str_t bytes, const char *what, mds_error_t *err,
                mds_json_t **json)
 {
-    return mds_json_parse_shared(bytes, what, NULL, err, json);
+    mds_json_pool_t *pool = bytes.len > LARGE ? mds_json_pool_new() : NULL;
+    mds_status_t status = mds_json_parse_shared(bytes, what, pool, err, json);
+
+    mds_json_pool_free(pool);
+    return status;
 }

@@ -14,6 +14,8 @@ typedef struct {
     mds_extent_t  *extent;
     mds_json_t    *state;
     mds_places_t  *places;
+
+    mds_json_pool_t *pool; /* of the strings of all parts */
 } mds_load_t;
 
 void
@@ -129,7 +131,8 @@ mds_load_part(void *data, const mds_part_t *part, mds_error_t *err)
 {
     mds_load_t  *load = data;
     mds_json_t  *json;
-    mds_status_t status = mds_json_parse(part->text, "journal", err, &json);
+    mds_status_t status
+        = mds_json_parse_shared(part->text, "journal", load->pool, err, &json);
 
     if (status != MDS_OK) {
         return status;
@@ -302,8 +305,11 @@ mds_load_parts(mds_load_t *load, mds_error_t *err)
         return mds_fail_memory(err);
     }
 
+    load->pool = mds_json_pool_new();
     status = load->extent->is_all ? mds_load_all(load, err)
                                   : mds_load_extent(load, err);
+    mds_json_pool_free(load->pool);
+    load->pool = NULL;
 
     return status == MDS_OK
                    && (mds_buffer_failed(&places->lists)

@@ -80,7 +80,7 @@ const mds_json_t *
 mds_app_state_find_package(const mds_json_t *state, const mds_sha256_t *sha256);
 
 /* Copies the state's document and puts the contents of its external lists into
- * it. *document is a new reference. */
+ * it; all but the lists is shared. *document is a new reference. */
 mds_status_t
 mds_app_state_expand_lists(const mds_json_t *state, mds_error_t *err,
                            mds_json_t **document) MDS_MUST_CHECK;

@@ -52,9 +52,11 @@ mds_status_t
 mds_app_state_expand_lists(const mds_json_t *state, mds_error_t *err,
                            mds_json_t **document)
 {
-    mds_json_t        *whole = mds_json_copy(mds_json_get(state, "document"));
-    mds_json_t        *lists = mds_json_get(whole, "lists");
-    mds_json_t        *external = mds_json_get(state, "external");
+    static const char *const copied[] = { "lists" };
+    mds_json_t *whole = mds_json_copy_members(mds_json_get(state, "document"),
+                                              copied, mds_nelems(copied));
+    mds_json_t *lists = mds_json_get(whole, "lists");
+    mds_json_t *external = mds_json_get(state, "external");
     mds_json_member_t *m;
     mds_status_t       status = whole == NULL ? MDS_NO_MEMORY : MDS_OK;
 

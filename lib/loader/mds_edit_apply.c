@@ -122,8 +122,11 @@ mds_status_t
 mds_edit_apply(mds_loader_t *loader, void *data, mds_json_t *state,
                mds_error_t *err)
 {
-    const mds_apply_t *apply = data;
-    mds_json_t        *document = mds_json_copy(apply->document);
+    /* Those of which files are stored; the rest is not changed any more. */
+    static const char *const copied[] = { "lists", "packages" };
+    const mds_apply_t       *apply = data;
+    mds_json_t              *document
+        = mds_json_copy_members(apply->document, copied, mds_nelems(copied));
 
     (void) loader;
 

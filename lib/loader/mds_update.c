@@ -93,6 +93,18 @@ mds_update_load(mds_update_t *u, mds_error_t *err)
     return status == MDS_OK ? mds_update_check_key(u, err) : status;
 }
 
+/* Copies the state, to be edited. What no edit changes is shared, and the
+ * document, if the change replaces it. NULL: no memory. */
+static mds_json_t *
+mds_update_copy(const mds_update_t *u)
+{
+    static const char *const copied[]
+        = { "external", "config", "messages", "document" };
+
+    return mds_json_copy_members(u->before, copied,
+                                 mds_nelems(copied) - u->change->applies);
+}
+
 /* Edits a copy of the app's state. */
 static mds_status_t
 mds_update_edit(mds_update_t *u, mds_error_t *err)
@@ -100,7 +112,7 @@ mds_update_edit(mds_update_t *u, mds_error_t *err)
     const mds_change_t *change = u->change;
     mds_status_t        status = mds_update_load(u, err);
 
-    if (status == MDS_OK && (u->after = mds_json_copy(u->before)) == NULL) {
+    if (status == MDS_OK && (u->after = mds_update_copy(u)) == NULL) {
         status = mds_fail_memory(err);
     }
 
@@ -120,28 +132,12 @@ mds_update_edit(mds_update_t *u, mds_error_t *err)
 static mds_status_t
 mds_update_check(mds_update_t *u, mds_error_t *err)
 {
-    mds_status_t status;
-
-    mds_model_free(u->model);
-    u->model = NULL;
-    mds_json_release(u->document);
-    u->document = NULL;
-
-    status = mds_app_state_expand_lists(u->after, err, &u->document);
+    mds_status_t status
+        = mds_app_state_expand_lists(u->after, err, &u->document);
 
     return status == MDS_OK ? mds_document_check(u->document, u->change->what,
                                                  err, &u->model)
                             : status;
-}
-
-/* Stores the document's files, and checks it once more with their digests. */
-static mds_status_t
-mds_update_store_files(mds_update_t *u, mds_error_t *err)
-{
-    size_t       stored = 0;
-    mds_status_t status = mds_update_store(u, err, &stored);
-
-    return status == MDS_OK && stored > 0 ? mds_update_check(u, err) : status;
 }
 
 /* Fills the model with what is not in the document. */
@@ -378,11 +374,13 @@ mds_update_reset(mds_update_t *u)
     mds_json_release(u->document);
     mds_json_release(u->changes);
     mds_json_release(u->warnings);
+    mds_json_release(u->stored);
     mds_buffer_free(&u->stale);
     mds_buffer_free(&u->stale_trees);
 
     u->model = NULL;
     u->before = u->after = u->document = u->changes = u->warnings = NULL;
+    u->stored = NULL;
     u->stale = u->stale_trees = (mds_buffer_t){ 0 };
 }
 
@@ -402,10 +400,11 @@ mds_update_run(mds_update_t *u, mds_error_t *err)
     mds_status_t status;
 
     u->warnings = mds_json_array_new();
+    u->stored = mds_json_object_new();
 
-    if ((status = mds_update_edit(u, err)) != MDS_OK           /* 3 */
-        || (status = mds_update_check(u, err)) != MDS_OK       /* 4 */
-        || (status = mds_update_store_files(u, err)) != MDS_OK /* 5 */
+    if ((status = mds_update_edit(u, err)) != MDS_OK     /* 3 */
+        || (status = mds_update_check(u, err)) != MDS_OK /* 4 */
+        || (status = mds_update_store(u, err)) != MDS_OK /* 5 */
         || (status = mds_update_compare(u, err)) != MDS_OK)
     {
         return status;

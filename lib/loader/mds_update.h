@@ -47,6 +47,7 @@ typedef struct {
 
     mds_signer_t         signer;
     mds_created_files_t *created;     /* removed where the change fails */
+    mds_json_t          *stored;      /* SHA-256 of packages, by "file" */
     mds_json_t          *list_counts; /* of ids, by SHA-256 of files read */
     mds_buffer_t         stale;       /* see mds_update_find_stale() */
     mds_buffer_t         stale_trees; /* roots, of mds_build_trust_t */
@@ -59,10 +60,10 @@ mds_status_t mds_update_warn(mds_update_t *update, mds_error_t *err,
 
 /*
  * Puts the files of the edited document into the depot: each "file" becomes a
- * "sha256". A dry run only digests them. *stored is their number.
+ * "sha256", also in the model. A dry run only digests them.
  */
-mds_status_t mds_update_store(mds_update_t *update, mds_error_t *err,
-                              size_t *stored) MDS_MUST_CHECK;
+mds_status_t
+mds_update_store(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Warns of lists that become empty, or lose more than half of their ids. */
 mds_status_t
@@ -75,6 +76,15 @@ mds_update_warn_lists(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
  */
 mds_status_t
 mds_update_check_key(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+typedef mds_status_t (*mds_update_file_visit_t)(mds_update_t        *update,
+                                                const mds_package_t *package,
+                                                mds_error_t         *err);
+
+/* Visits the model's packages, of those that are the same file the first. */
+mds_status_t
+mds_update_visit_files(mds_update_t *update, mds_update_file_visit_t visit,
+                       mds_error_t *err) MDS_MUST_CHECK;
 
 /* Returns the key that signs the app according to its state. */
 mds_signer_t mds_app_signer(const mds_json_t *state, const mds_key_t *key);

@@ -225,45 +225,22 @@ mds_stale_cmp(const void *a, const void *b)
                   sizeof(((const mds_stale_t *) a)->sha256.bytes));
 }
 
-/* Collects those signatures of the model's packages that another key made. */
+/* Collects the signature of a package, if another key made it. */
 static mds_status_t
-mds_stale_collect(mds_update_t *u, mds_error_t *err)
+mds_stale_collect(mds_update_t *u, const mds_package_t *package,
+                  mds_error_t *err)
 {
-    const mds_model_t *model = u->model;
-    const mds_key_t   *key = u->change->key;
+    mds_stale_t stale = { .sha256 = package->sha256 };
+    uint8_t     keyid[MDS_KEYID_BYTES];
 
-    for (size_t i = 0; i < model->package_count; i++) {
-        mds_stale_t stale = { .sha256 = model->packages[i].sha256 };
-        uint8_t     keyid[MDS_KEYID_BYTES];
-
-        if (mds_store_signer(u->loader->depot, &stale.sha256, NULL, keyid)
-                == MDS_OK
-            && memcmp(keyid, key->keyid, sizeof(keyid)) != 0)
-        {
-            (void) mds_keyid_hex(keyid, stale.keyid);
-            mds_buffer_add(&u->stale, &stale, sizeof(stale));
-        }
+    if (mds_store_signer(u->loader->depot, &stale.sha256, NULL, keyid) == MDS_OK
+        && memcmp(keyid, u->change->key->keyid, sizeof(keyid)) != 0)
+    {
+        (void) mds_keyid_hex(keyid, stale.keyid);
+        mds_buffer_add(&u->stale, &stale, sizeof(stale));
     }
 
     return mds_buffer_failed(&u->stale) ? mds_fail_memory(err) : MDS_OK;
-}
-
-/* Sorts them by digest, each once: several packages may be the same file. */
-static void
-mds_stale_sort(mds_buffer_t *buffer)
-{
-    mds_stale_t *stale = (mds_stale_t *) buffer->data;
-    size_t       count = buffer->len / sizeof(*stale), kept = 1;
-
-    qsort(stale, count, sizeof(*stale), mds_stale_cmp);
-
-    for (size_t i = 1; i < count; i++) {
-        if (mds_stale_cmp(&stale[kept - 1], &stale[i]) != 0) {
-            stale[kept++] = stale[i];
-        }
-    }
-
-    buffer->len = kept * sizeof(*stale);
 }
 
 /* Marks the signatures by which another app's devices verify. The key of an app
@@ -321,13 +298,14 @@ mds_update_find_stale(mds_update_t *u, mds_error_t *err)
         return MDS_OK;
     }
 
-    status = mds_stale_collect(u, err);
+    status = mds_update_visit_files(u, mds_stale_collect, err);
 
     if (status != MDS_OK || u->stale.len == 0) {
         return status;
     }
 
-    mds_stale_sort(&u->stale);
+    qsort(u->stale.data, u->stale.len / sizeof(mds_stale_t),
+          sizeof(mds_stale_t), mds_stale_cmp);
     return mds_journal_visit_apps(u->loader->journal, mds_stale_check_app, u,
                                   err);
 }

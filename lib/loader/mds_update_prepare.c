@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mds_endian.h"
+#include "base/mds_intern.h"
 #include "files/mds_delta.h"
 #include "files/mds_store.h"
 #include "loader/mds_update.h"
@@ -201,20 +202,27 @@ mds_prepare_visit(mds_update_t *u, mds_pair_visit_t visit, mds_error_t *err)
     return status;
 }
 
-typedef mds_status_t (*mds_prepare_package_t)(mds_update_t        *u,
-                                              const mds_package_t *package,
-                                              mds_error_t         *err);
-
-static mds_status_t
-mds_prepare_packages(mds_update_t *u, mds_prepare_package_t prepare,
-                     mds_error_t *err)
+mds_status_t
+mds_update_visit_files(mds_update_t *u, mds_update_file_visit_t visit,
+                       mds_error_t *err)
 {
-    mds_status_t status = MDS_OK;
+    mds_intern_t *seen = mds_intern_new();
+    mds_status_t  status = seen == NULL ? mds_fail_memory(err) : MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < u->model->package_count; i++) {
-        status = prepare(u, &u->model->packages[i], err);
+        const mds_package_t *package = &u->model->packages[i];
+        bool                 fresh = false;
+        mds_str_t            bytes = { sizeof(package->sha256.bytes),
+                                       (const char *) package->sha256.bytes };
+
+        if (mds_intern(seen, bytes, &fresh) == UINT32_MAX) {
+            status = mds_fail_memory(err);
+        } else if (fresh) {
+            status = visit(u, package, err);
+        }
     }
 
+    mds_intern_free(seen);
     return status;
 }
 
@@ -227,7 +235,7 @@ mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
     mds_status_t status = MDS_OK;
 
     if (!signs) {
-        status = mds_prepare_packages(u, mds_prepare_check_signed, err);
+        status = mds_update_visit_files(u, mds_prepare_check_signed, err);
     }
 
     if (status == MDS_OK) {
@@ -235,7 +243,7 @@ mds_update_take_deltas(mds_update_t *u, mds_error_t *err)
     }
 
     return status == MDS_OK && signs && u->batch->missing == 0
-               ? mds_prepare_packages(u, mds_prepare_sign, err)
+               ? mds_update_visit_files(u, mds_prepare_sign, err)
                : status;
 }
 

@@ -123,6 +123,27 @@ mds_store_file(const mds_update_t *u, const char *path,
                : status;
 }
 
+/* Notes the digest of a package's file: others may be the same. */
+static mds_status_t
+mds_store_note_file(const mds_update_t *u, mds_str_t file,
+                    const mds_sha256_t *sha256, mds_error_t *err)
+{
+    char hex[MDS_SHA256_HEX + 1];
+
+    return mds_json_done(mds_json_put(u->stored, file,
+                                      mds_json_string_new(mds_str_of(
+                                          mds_sha256_hex(sha256, hex)))),
+                         err);
+}
+
+/* Gets the digest of a file that was stored for another package. */
+static bool
+mds_store_find_file(const mds_update_t *u, mds_str_t file, mds_sha256_t *sha256)
+{
+    return mds_sha256_parse(mds_json_string(mds_json_find(u->stored, file)),
+                            sha256);
+}
+
 /* Stores a file, or digests it in a dry run. */
 static mds_status_t
 mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
@@ -131,8 +152,13 @@ mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
     mds_progress_t *progress;
     mds_path_t      path;
     uint64_t        count;
-    mds_status_t    status = mds_store_source_path(u, file, err, &path);
+    mds_status_t    status;
 
+    if (!is_list && mds_store_find_file(u, file, sha256)) {
+        return MDS_OK;
+    }
+
+    status = mds_store_source_path(u, file, err, &path);
     if (status != MDS_OK) {
         return status;
     }
@@ -156,12 +182,15 @@ mds_store_source(const mds_update_t *u, mds_str_t file, bool is_list,
     mds_loader_end_progress(u->loader, progress);
 
     if (status == MDS_OK && u->preview != NULL && !is_list) {
-        return mds_preview_note_size(u->preview, sha256, count, err);
+        status = mds_preview_note_size(u->preview, sha256, count, err);
     }
 
-    return status == MDS_OK && is_list
-               ? mds_store_note_count(u, sha256, count, err)
-               : status;
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    return is_list ? mds_store_note_count(u, sha256, count, err)
+                   : mds_store_note_file(u, file, sha256, err);
 }
 
 /* Checks that a file is stored which the document names by its digest. */
@@ -212,7 +241,7 @@ mds_store_fail_item(const mds_update_t *u, mds_status_t status,
 
 static mds_status_t
 mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
-               const char *pointer, mds_error_t *err, size_t *stored)
+               const char *pointer, mds_error_t *err)
 {
     mds_str_t    file = mds_json_get_string(item, "file");
     mds_str_t    known = mds_json_get_string(item, "sha256");
@@ -239,7 +268,6 @@ mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
             = mds_json_done(mds_json_set_str(item, "sha256", mds_str_of(hex)),
                             err);
         mds_json_delete(item, "file");
-        (*stored)++;
     }
 
     return status;
@@ -247,34 +275,66 @@ mds_store_item(const mds_update_t *u, mds_json_t *item, bool is_list,
 
 static mds_status_t
 mds_store_package(const mds_update_t *u, mds_json_t *package, size_t index,
-                  mds_error_t *err, size_t *stored)
+                  mds_error_t *err)
 {
     mds_json_t  *deltas = mds_json_get(package, "deltas");
     char         pointer[64];
     mds_status_t status;
 
     snprintf(pointer, sizeof(pointer), "/packages/%zu", index);
-    status = mds_store_item(u, package, false, pointer, err, stored);
+    status = mds_store_item(u, package, false, pointer, err);
 
     for (size_t i = 0; status == MDS_OK && mds_json_at(deltas, i) != NULL; i++)
     {
         snprintf(pointer, sizeof(pointer), "/packages/%zu/deltas/%zu", index,
                  i);
-        status = mds_store_item(u, mds_json_at(deltas, i), false, pointer, err,
-                                stored);
+        status = mds_store_item(u, mds_json_at(deltas, i), false, pointer, err);
     }
 
     return status;
 }
 
+/* Sets in the model what was stored of a list. */
+static void
+mds_store_set_list(mds_list_t *list, const mds_json_t *json)
+{
+    if (list != NULL && list->file.len > 0
+        && mds_sha256_parse(mds_json_get_string(json, "sha256"), &list->base))
+    {
+        list->file = mds_null_str;
+        list->has_base = true;
+    }
+}
+
+/* Sets in the model what was stored of a package. */
+static void
+mds_store_set_package(mds_package_t *package, const mds_json_t *json)
+{
+    const mds_json_t *deltas = mds_json_get(json, "deltas");
+
+    if (mds_sha256_parse(mds_json_get_string(json, "sha256"), &package->sha256))
+    {
+        package->file = mds_null_str;
+    }
+
+    for (size_t i = 0; i < package->spec_count; i++) {
+        mds_delta_spec_t *spec = &package->specs[i];
+        mds_str_t hex = mds_json_get_string(mds_json_at(deltas, i), "sha256");
+
+        if (mds_sha256_parse(hex, &spec->sha256)) {
+            spec->file = mds_null_str;
+            spec->has_sha256 = true;
+        }
+    }
+}
+
 mds_status_t
-mds_update_store(mds_update_t *u, mds_error_t *err, size_t *stored)
+mds_update_store(mds_update_t *u, mds_error_t *err)
 {
     mds_json_t        *lists = mds_app_state_get(u->after, "lists");
     mds_json_t        *packages = mds_app_state_get(u->after, "packages");
     mds_json_member_t *m;
     char               pointer[MDS_NAME_MAX];
-    size_t             count = 0;
     mds_status_t       status = MDS_OK;
 
     for (m = mds_json_first(lists); status == MDS_OK && m != NULL;
@@ -282,16 +342,14 @@ mds_update_store(mds_update_t *u, mds_error_t *err, size_t *stored)
     {
         snprintf(pointer, sizeof(pointer), "/lists/%.*s",
                  MDS_STR(mds_json_key(m)));
-        status
-            = mds_store_item(u, mds_json_value(m), true, pointer, err, &count);
+        status = mds_store_item(u, mds_json_value(m), true, pointer, err);
+        mds_store_set_list(mds_model_list(u->model, mds_json_key(m)),
+                           mds_json_value(m));
     }
 
     for (size_t i = 0; status == MDS_OK && i < mds_json_size(packages); i++) {
-        status = mds_store_package(u, mds_json_at(packages, i), i, err, &count);
-    }
-
-    if (status == MDS_OK) {
-        *stored = count;
+        status = mds_store_package(u, mds_json_at(packages, i), i, err);
+        mds_store_set_package(&u->model->packages[i], mds_json_at(packages, i));
     }
 
     return status;

@@ -43,16 +43,25 @@ read_document(const mdsctl_input_t *input, mds_error_t *err,
     return status;
 }
 
-/* Checks the document by itself, before the depot is opened. */
+/* Checks the document but for its packages and releases, which the change
+ * checks: the app's name is used before. */
 static mds_status_t
-check_document(const mds_json_t *document, const char *path, mds_error_t *err)
+check_head(const mds_json_t *document, const char *path, mds_error_t *err)
 {
-    mds_model_t *model;
-    mds_status_t status = mds_document_check(document, path, err, &model);
+    mds_json_t  *head = mds_json_copy_members(document, NULL, 0);
+    mds_model_t *model = NULL;
+    mds_status_t status;
 
-    if (status == MDS_OK) {
-        mds_model_free(model);
+    if (head == NULL) {
+        return mds_fail_memory(err);
     }
+
+    mds_json_delete(head, "packages");
+    mds_json_delete(head, "releases");
+    status = mds_document_check(mds_json_is_object(document) ? head : document,
+                                path, err, &model);
+    mds_model_free(status == MDS_OK ? model : NULL);
+    mds_json_release(head);
 
     return status;
 }
@@ -65,7 +74,7 @@ mdsctl_read_document(const mdsctl_input_t *input, mds_error_t *err,
     mds_status_t status = read_document(input, err, &read);
 
     if (status == MDS_OK) {
-        status = check_document(read, input->name, err);
+        status = check_head(read, input->name, err);
     }
 
     if (status != MDS_OK) {
