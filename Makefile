@@ -103,7 +103,7 @@ package_of = $(if $(shell command -v $(1) 2> /dev/null),,$(2))
 .PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench \
         deps-deb install install-files uninstall man deb test-deb unit test \
         prove test-clients deps-clients lint asan asan-run memcheck fuzz fuzz-run bench \
-        soak demo demo-stop FORCE
+        soak demo demo-fleet demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -346,6 +346,10 @@ soak: all $(UNIT_TESTS)
 demo: deps-demo
 	$(MAKE) all
 	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(TEST_NGINX_BINARY)' t/demo/run
+
+demo-fleet: deps-demo
+	$(MAKE) all
+	@BUILD='$(BUILD)' TEST_NGINX_BINARY='$(TEST_NGINX_BINARY)' t/demo/fleet
 
 demo-stop:
 	@BUILD='$(BUILD)' t/demo/stop

@@ -236,6 +236,9 @@ ngx_http_mds_origin_write(ngx_event_t *event)
 static ngx_int_t
 ngx_http_mds_origin_connect(ngx_http_mds_origin_fetch_t *fetch, ngx_str_t *url)
 {
+    /* That the agent is not there is logged once, and not by each request. */
+    static ngx_log_t quiet;
+
     ngx_peer_connection_t *peer = &fetch->peer;
     ngx_connection_t      *c;
     u_char                *end;
@@ -252,7 +255,7 @@ ngx_http_mds_origin_connect(ngx_http_mds_origin_fetch_t *fetch, ngx_str_t *url)
     peer->socklen = sizeof(fetch->address);
     peer->name = &fetch->name;
     peer->get = ngx_event_get_peer;
-    peer->log = ngx_cycle->log;
+    peer->log = &quiet;
     peer->log_error = NGX_ERROR_ERR;
 
     fetch->request->last = ngx_sprintf(fetch->request->pos, "%*s %V\n",

@@ -242,6 +242,7 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
                                        .state = state,
                                        .alloc = alloc,
                                        .err = err };
+    mds_path_t             path;
     mds_status_t           status;
 
     reading.number = (mds_str_t){
@@ -267,6 +268,10 @@ mds_overview_read_depot(const mds_overview_t *overview, mds_catalog_t *catalog,
         mds_read_decisions(&reading);
         status = mds_read_histories(&reading);
     }
+
+    depot->has_agent
+        = mds_path(&path, NULL, "%.*s", MDS_STR(depot->path)) == MDS_OK
+          && mds_agent_status_read(path.text, &depot->agent);
 
     if (status == MDS_OK && reading.state != NULL) {
         depot->has_state = true;

@@ -14,6 +14,7 @@
 #include "base/mds_terms.h"
 #include "base/mds_writer.h"
 #include "catalog/mds_catalog.h"
+#include "fleet/mds_agent_status.h"
 #include "metrics/mds_counters.h"
 #include "registry/mds_registry_versions.h"
 #include "state/mds_state.h"
@@ -78,8 +79,10 @@ typedef struct {
     uint64_t outbox_bytes;
     uint64_t outbox_dropped;
 
-    uint64_t setting_count;
-    uint64_t omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
+    uint64_t           setting_count;
+    bool               has_agent; /* it is an edge's, and the agent has run */
+    mds_agent_status_t agent;
+    uint64_t           omitted; /* releases beyond MDS_OVERVIEW_RELEASES_MAX */
 
     const mds_registry_versions_t *versions; /* NULL: not counted yet */
 

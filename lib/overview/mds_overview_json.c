@@ -105,6 +105,23 @@ mds_write_histogram(const mds_histogram_t *histogram, const char *before,
     mds_writer_words(writer, "}");
 }
 
+/* Writes the figures of the agent; one that is not set is 0. */
+static void
+mds_write_agent(const mds_agent_status_t *agent, mds_writer_t *writer)
+{
+    mds_writer_string(writer, ",\"agent\":{\"state\":\"",
+                      mds_str_of(agent->state));
+    mds_writer_string(writer, ",\"trouble\":\"", mds_str_of(agent->trouble));
+
+    for (int i = 0; i < MDS_AGENT_FIGURE_COUNT; i++) {
+        mds_writer_words(writer, ",\"");
+        mds_writer_words(writer, mds_agent_figures[i].member);
+        mds_writer_number(writer, "\":", (uint64_t) agent->values[i]);
+    }
+
+    mds_writer_words(writer, "}");
+}
+
 static void
 mds_write_window(const mds_overview_release_t *release, mds_writer_t *writer)
 {
@@ -275,6 +292,10 @@ mds_write_depot(const mds_overview_t       *overview,
 
     if (depot->has_fleet) {
         mds_write_fleet(depot, writer);
+    }
+
+    if (depot->has_agent) {
+        mds_write_agent(&depot->agent, writer);
     }
 
     if (depot->versions != NULL) {

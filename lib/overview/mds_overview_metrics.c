@@ -351,6 +351,42 @@ mds_has_fleet(const mds_overview_t *overview)
     return false;
 }
 
+/* Writes the figures of agents, of the edges among the depots. */
+static void
+mds_write_agents(mds_metrics_t *m)
+{
+    for (int n = 0; n < MDS_AGENT_FIGURE_COUNT; n++) {
+        const mds_agent_figure_row_t *figure = &mds_agent_figures[n];
+        char                          name[64];
+
+        snprintf(name, sizeof(name), "mds_agent_%s", figure->member);
+        mds_family(m, name, figure->type, NULL, figure->help);
+
+        for (size_t i = 0; i < m->overview->depot_count; i++) {
+            const mds_overview_depot_t *depot = &m->overview->depots[i];
+
+            if (depot->has_agent) {
+                mds_sample(m, figure->type[0] == 'c' ? "_total{" : "{");
+                mds_write_label(m->writer, "depot", depot->path);
+                mds_value(m, "} ", (uint64_t) depot->agent.values[n]);
+            }
+        }
+    }
+}
+
+/* Returns whether one of the depots is that of an edge with an agent. */
+static bool
+mds_has_agents(const mds_metrics_t *m)
+{
+    for (size_t i = 0; i < m->overview->depot_count; i++) {
+        if (m->overview->depots[i].has_agent) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static void
 mds_write_windows(mds_metrics_t *m, bool limit)
 {
@@ -480,6 +516,10 @@ mds_overview_write_metrics(const mds_overview_t *overview, bool openmetrics,
     }
 
     mds_write_depots(&m);
+
+    if (mds_has_agents(&m)) {
+        mds_write_agents(&m);
+    }
 
     if (mds_has_fleet(overview)) {
         mds_write_fleets(&m);
