@@ -24,6 +24,7 @@ use Bench::Documents;
 use Bench::Side;
 use Exporter qw(import);
 use MDS;
+use POSIX qw(uname);
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(world);
@@ -75,14 +76,26 @@ sub new {
     return $self;
 }
 
-# Runs mdsctl; the seconds that it took, and those on the CPU, are kept.
+# Runs mdsctl; the seconds that it took, those on the CPU, and the KiB that the
+# largest run so far had at most, are kept.
 sub timed {
     my ($self, $what, @words) = @_;
 
     my ($begun, $cpu) = (time, children_cpu());
     $self->{t}->mdsctl(@words);
-    $self->{cpu}{$what} = children_cpu() - $cpu;
-    return $self->{seconds}{$what} = time - $begun;
+    $self->{seconds}{$what} = time - $begun;
+    $self->{cpu}{$what}  = children_cpu() - $cpu;
+    $self->{peak}{$what} = children_peak();
+    return $self->{seconds}{$what};
+}
+
+# getrusage(RUSAGE_CHILDREN) of Linux, which has ru_maxrss behind two times.
+sub children_peak {
+    my $usage  = "\0" x 144;
+    my $number = (uname())[4] eq 'x86_64' ? 98 : 165;
+
+    syscall($number, -1, $usage) == 0 or die "getrusage: $!";
+    return unpack 'x32 q', $usage;
 }
 
 sub children_cpu { my @times = times; return $times[2] + $times[3] }
