@@ -15,6 +15,7 @@
 # make fuzz       runs each fuzzer for FUZZ_SECONDS (60)
 # make soak       runs the long forms of all fault tests, in SOAK_MINUTES (20)
 # make bench      measures speed and memory; BENCH=REGEX selects rows
+# make bench-fleet   measures what edges share, by PostgreSQL
 # make help       prints these lines
 #
 # Missing packages are installed by apt-get. "make deps" installs those that the
@@ -103,7 +104,7 @@ package_of = $(if $(shell command -v $(1) 2> /dev/null),,$(2))
 .PHONY: all clean help page deps deps-demo deps-test deps-tools deps-bench \
         deps-deb install install-files uninstall man deb test-deb unit test \
         prove test-clients deps-clients lint asan asan-run memcheck fuzz fuzz-run bench \
-        soak demo demo-fleet demo-stop FORCE
+        bench-fleet soak demo demo-fleet demo-stop FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -338,6 +339,10 @@ bench: deps-bench
 	@$(MAKE) all $(BENCHES)
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/bench/run '$(BENCH)'
+
+bench-fleet: deps-test
+	@$(MAKE) all $(BUILD)/fleet/share_agent
+	@MDS_BUILD="$(ABS_BUILD)" t/fleet/bench
 
 soak: all $(UNIT_TESTS)
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \

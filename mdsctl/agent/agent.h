@@ -51,6 +51,7 @@ typedef struct {
     const char                  *origin; /* the base URL, ends with "/" */
     mdsctl_prefetch_t            prefetch;
     uint64_t                     disk_max; /* of files/; 0: no limit */
+    const char                  *database; /* that edges share; NULL: none */
     bool                         once;
     bool                         json;
     mdsctl_http_options_t        http; /* of downloads */

@@ -2,6 +2,7 @@
  * origin. */
 
 #include "agent/agent.h"
+#include "agent/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,7 @@ typedef struct {
     const char      *root;
     const char      *prefetch;
     const char      *disk_max;
+    const char      *database;
     bool             once;
     mdsctl_service_t service;
 } options_t;
@@ -60,6 +62,8 @@ static const mdsctl_option_t options[] = {
       MDSCTL_STORE(options_t, prefetch) },
     { "max-disk", "SIZE", "limit of files/, as 50G or 20Gi; default none",
       MDSCTL_STORE(options_t, disk_max) },
+    { "database", "URI", "share windows by it; default $MDS_DATABASE",
+      MDSCTL_STORE(options_t, database) },
     { "once", NULL, "bring the edge up to date and end",
       MDSCTL_STORE(options_t, once) },
     MDSCTL_SERVICE_OPTIONS(options_t, service),
@@ -240,6 +244,26 @@ follow(mdsctl_agent_t *agent, mdsctl_http_t *http)
     mdsctl_figures_write(agent, "ended");
 }
 
+static void
+log_share(void *data, const char *line)
+{
+    (void) data;
+    mdsctl_agent_log("%s", line);
+}
+
+/* Starts the thread of the state that edges share, if a database is named. */
+static mds_status_t
+start_share(const mdsctl_agent_t *agent, mds_error_t *err,
+            mdsctl_share_t **share)
+{
+    mdsctl_share_options_t options
+        = { .depot = agent->depot, .uri = agent->database, .log = log_share };
+
+    return agent->database == NULL || agent->once
+               ? MDS_OK
+               : mdsctl_share_start(&options, err, share);
+}
+
 /* Runs the follower, and beside it the threads that serve the workers. */
 static int
 run(mdsctl_agent_t *agent)
@@ -247,6 +271,7 @@ run(mdsctl_agent_t *agent)
     mdsctl_http_options_t poll = agent->http;
     mdsctl_http_t        *http = NULL;
     mdsctl_demand_t      *demand = NULL;
+    mdsctl_share_t       *share = NULL;
     mds_error_t           err;
     mds_status_t          status;
 
@@ -260,16 +285,16 @@ run(mdsctl_agent_t *agent)
         || (status = mdsctl_follow_begin(agent, &err)) != MDS_OK
         || (status = mdsctl_http_open(&poll, &err, &http)) != MDS_OK
         || (!agent->once
-            && (status = mdsctl_demand_start(agent, &err, &demand)) != MDS_OK))
+            && (status = mdsctl_demand_start(agent, &err, &demand)) != MDS_OK)
+        || (status = start_share(agent, &err, &share)) != MDS_OK)
     {
+        mdsctl_demand_stop(demand);
         mdsctl_http_close(http);
         return mdsctl_fail(&err);
     }
 
-    /* share_start() comes here: the thread of the shared state. */
     follow(agent, http);
-    /* share_stop() */
-
+    mdsctl_share_stop(share);
     mdsctl_demand_stop(demand);
     mdsctl_http_close(http);
 
@@ -294,6 +319,12 @@ run_agent(mdsctl_t *ctl, int argc, char **argv)
     }
 
     agent.depot = ctl->depot;
+    agent.database = o.database != NULL ? o.database : getenv("MDS_DATABASE");
+
+    if (agent.database != NULL && *agent.database == '\0') {
+        agent.database = NULL;
+    }
+
     code = parse(&agent, &o, &origin);
 
     if (code == MDSCTL_DONE) {

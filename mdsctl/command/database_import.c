@@ -6,6 +6,7 @@
 
 #include "command/database_import.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "database/identity.h"
@@ -170,11 +171,39 @@ join(mdsctl_database_t *db, mds_state_t *state, mds_error_t *err)
     return status == MDS_OK ? mds_state_join_fleet(state, id, err) : status;
 }
 
+/* Continues the feed behind what the edge has applied of it. */
+static mds_status_t
+pass_position(mdsctl_database_t *db, mds_state_t *state, mds_error_t *err)
+{
+    mds_fleet_t    fleet = { 0 };
+    char           position[32];
+    const char    *values[] = { position };
+    mdsctl_rows_t *rows;
+    mds_status_t   status = mds_state_get_fleet(state, err, &fleet);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    (void) snprintf(position, sizeof(position), "%" PRIu64, fleet.position);
+    status = mdsctl_database_query(db, "select mds.pass_position($1)", values,
+                                   1, err, &rows);
+
+    if (status == MDS_OK) {
+        mdsctl_rows_free(rows);
+    }
+
+    return status;
+}
+
 static mds_status_t
 send_all(batch_t *batch, mds_state_t *state, mds_error_t *err)
 {
-    mds_status_t status
-        = mds_state_visit_admissions(state, add_admission, batch, err);
+    mds_status_t status = pass_position(batch->db, state, err);
+
+    if (status == MDS_OK) {
+        status = mds_state_visit_admissions(state, add_admission, batch, err);
+    }
 
     if (status == MDS_OK) {
         status = flush_admissions(batch, err);

@@ -131,6 +131,17 @@ begin
     return last_number - how_many;
 end $$;
 
+-- Continues the feed behind the position of an edge, and of others that may be
+-- ahead of it, if the database was restored from a backup: edges pass over
+-- entries with numbers that they have had.
+create function mds.pass_position(p_position bigint) returns boolean
+language sql volatile as $$
+    with passed as (
+        update mds.counter set number = p_position + 1000000
+            where number < p_position returning 1)
+    select exists (select from passed)
+$$;
+
 -- Makes the windows that do not exist, and locks all, in order.
 create function mds.lock_windows(p_apps text[], p_releases text[])
 returns void language plpgsql as $$

@@ -155,6 +155,11 @@ is $pg->sql("select mds.forget('a', 'u')"), 1, 'it is forgotten by its user';
 is device('u', '3', 30), '||t', '... and what was said before stays forgotten';
 is device('v', '3', $soon), 'v|3|f', '... until it is seen again';
 
+my $number = $pg->sql('select number from mds.counter');
+is $pg->sql("select mds.pass_position($number)"), 'f', 'an edge that is not ahead changes nothing';
+is $pg->sql("select mds.pass_position($number + 5)"), 't', 'one that is ahead of a restored database does';
+cmp_ok $pg->sql('select number from mds.counter'), '>', $number + 5, '... the feed goes on behind it';
+
 # --- eight clients, killed and begun again
 
 my $limit = 150;

@@ -71,7 +71,9 @@ $done = asks('database-import', 'database', 'import', $pg->uri);
 is_deeply [ @$done{qw(admissions added)} ], [ 7, 0 ], 'to import again adds nothing';
 
 is check('d1')->status, 200, 'who was in is in, without an agent';
-isnt check('d8')->status, 200, '... and nobody else comes in';
+my $new = check('d8');
+is $new->status, 204, '... and nobody else comes in';
+is $new->header('Reason'), 'window_unknown', '... for nobody knows whether they may';
 is $pg->sql('select count(*) from mds.admissions'), 7, '... anywhere';
 
 my $second = Postgres->new;
@@ -81,8 +83,13 @@ is $code, 1, 'an edge shares one database';
 like $err, qr/shares another database already/, '... as it says';
 is $second->sql('select count(*) from mds.admissions'), 0, '... and tells others nothing';
 
-is asks('database-leave', 'database', 'leave')->{dropped}, 0, 'the edge leaves';
-is check($_)->status, 200, "$_ is let in by the edge alone again" for qw(d1 d8 d9 d10);
+($code, undef, $err) = $t->mdsctl_any('database', 'leave');
+is $code, 1, 'an edge does not leave while its own entries are not stored';
+like $err, qr/[1-9]\d* of its own are not stored yet/, '... as it says';
+cmp_ok asks('database-leave', 'database', 'leave', '--force')->{dropped}, '>', 0,
+    '... unless it is forced to';
+ok $t->wait_for(sub { check('d8')->status == 200 }), 'workers notice, and the edge lets in alone';
+is check($_)->status, 200, "$_ is let in by the edge alone again" for qw(d1 d9 d10);
 is check('d11')->status, 204, '... up to its limit';
 is asks('database-leave', 'database', 'leave')->{dropped}, 0, 'to leave again changes nothing';
 
