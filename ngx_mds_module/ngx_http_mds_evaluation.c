@@ -17,6 +17,10 @@
 #include "base/mds_time.h"
 #include "request/mds_registration.h"
 
+/* Two evaluations have a copy each: the one that closes windows, and the other,
+ * which is not to become slower by it. */
+#define NGX_HTTP_MDS_INLINE static inline __attribute__((always_inline))
+
 static mds_status_t ngx_http_mds_evaluate_all(const mds_snapshot_t *snapshot,
                                               void *data, mds_error_t *err);
 static mds_status_t
@@ -113,7 +117,7 @@ ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx)
 }
 
 /* Remembers the devices that are told to install a release with a limit. */
-static void
+NGX_HTTP_MDS_INLINE void
 ngx_http_mds_note_installs(ngx_http_mds_evaluation_t *e)
 {
     for (size_t i = 0; i < e->count; i++) {
@@ -125,7 +129,7 @@ ngx_http_mds_note_installs(ngx_http_mds_evaluation_t *e)
     }
 }
 
-static void
+NGX_HTTP_MDS_INLINE void
 ngx_http_mds_count_decisions(ngx_http_mds_evaluation_t *e)
 {
     for (size_t i = 0; i < e->count; i++) {
@@ -137,7 +141,7 @@ ngx_http_mds_count_decisions(ngx_http_mds_evaluation_t *e)
     }
 }
 
-static inline __attribute__((always_inline)) ngx_int_t
+NGX_HTTP_MDS_INLINE ngx_int_t
 ngx_http_mds_evaluate_by(ngx_http_mds_evaluation_t *e,
                          ngx_http_mds_evaluate_pt   evaluate)
 {
@@ -280,7 +284,7 @@ ngx_http_mds_fail_question(ngx_pool_t *pool, ngx_http_mds_question_t *question,
 
 /* Collects the request's device, if it is news. Most of a batch's questions
  * have the same one, which is collected once. */
-static mds_status_t
+NGX_HTTP_MDS_INLINE mds_status_t
 ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
                             const mds_snapshot_t      *snapshot,
                             const mds_decision_t *decision, mds_error_t *err)
@@ -326,7 +330,7 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
 
 /* Evaluates a question; closed is a constant, so that others than those of a
  * fleet do not test for windows that it has closed. */
-static inline __attribute__((always_inline)) mds_status_t
+NGX_HTTP_MDS_INLINE mds_status_t
 ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
                           const mds_snapshot_t *snapshot, bool closed,
                           mds_error_t *err)
@@ -396,7 +400,7 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
     return status;
 }
 
-static inline __attribute__((always_inline)) mds_status_t
+NGX_HTTP_MDS_INLINE mds_status_t
 ngx_http_mds_evaluate_each(const mds_snapshot_t      *snapshot,
                            ngx_http_mds_evaluation_t *e, bool closed,
                            mds_error_t *err)
