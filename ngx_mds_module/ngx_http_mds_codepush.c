@@ -250,15 +250,14 @@ ngx_http_mds_codepush_set_file(ngx_http_mds_codepush_t *c,
                                const mds_decision_t    *decision)
 {
     mds_str_t full = mds_json_view_member(decision->manifest, mds_str("full"));
+    mds_str_t meta = mds_codepush_meta(decision->manifest);
 
     c->available = 1;
     c->version = decision->version;
     c->path = ngx_http_mds_codepush_text(full, mds_str("path"));
     c->size = mds_json_view_member(full, mds_str("size"));
-    c->hash
-        = mds_codepush_meta_text(decision->manifest, mds_str("package_hash"));
-    c->description
-        = mds_codepush_meta_text(decision->manifest, mds_str("description"));
+    c->hash = mds_codepush_meta_text(meta, mds_str("package_hash"));
+    c->description = mds_codepush_meta_text(meta, mds_str("description"));
 
     if (c->hash.len == 0) {
         c->hash = ngx_http_mds_codepush_text(full, mds_str("sha256"));

@@ -30,38 +30,36 @@ mds_codepush_release_count(const mds_record_t *record)
     return record->tables[MDS_TABLE_RELEASES].count;
 }
 
-static mds_str_t
-mds_codepush_meta(mds_str_t manifest, mds_str_t member)
+mds_str_t
+mds_codepush_meta(mds_str_t manifest)
 {
-    return mds_json_view_member(mds_json_view_member(manifest, mds_str("meta")),
-                                member);
+    return mds_json_view_member(manifest, mds_str("meta"));
 }
 
 mds_str_t
-mds_codepush_meta_text(mds_str_t manifest, mds_str_t member)
+mds_codepush_meta_text(mds_str_t meta, mds_str_t member)
 {
     mds_str_t inside;
 
-    return mds_json_view_is_string(mds_codepush_meta(manifest, member), &inside)
+    return mds_json_view_is_string(mds_json_view_member(meta, member), &inside)
                ? inside
                : mds_null_str;
 }
 
 static bool
-mds_codepush_has_hash(mds_str_t manifest, mds_str_t hash)
+mds_codepush_has_hash(mds_str_t meta, mds_str_t hash)
 {
     return hash.len > 0
-           && mds_str_eq(mds_codepush_meta_text(manifest,
-                                                mds_str("package_hash")),
+           && mds_str_eq(mds_codepush_meta_text(meta, mds_str("package_hash")),
                          hash);
 }
 
 static bool
-mds_codepush_is_mandatory(mds_str_t manifest)
+mds_codepush_is_mandatory(mds_str_t meta)
 {
-    return mds_str_eq(mds_codepush_meta(manifest, mds_str("mandatory")),
+    return mds_str_eq(mds_json_view_member(meta, mds_str("mandatory")),
                       mds_str("true"))
-           || mds_str_eq(mds_codepush_meta_text(manifest, mds_str("prompt")),
+           || mds_str_eq(mds_codepush_meta_text(meta, mds_str("prompt")),
                          mds_str("force"));
 }
 
@@ -75,8 +73,8 @@ mds_codepush_offers(const mds_record_t         *record,
     for (uint32_t i = offers.first; i < offers.first + offers.count; i++) {
         const mds_offer_t *offer = mds_record_item(record, MDS_TABLE_OFFERS, i);
 
-        if (mds_codepush_has_hash(mds_record_bytes(record,
-                                                   offer->answer.manifest),
+        if (mds_codepush_has_hash(mds_codepush_meta(mds_record_bytes(
+                                      record, offer->answer.manifest)),
                                   hash))
         {
             return true;
@@ -165,8 +163,8 @@ mds_codepush_find_mandatory(const mds_codepush_t *c,
                      || mds_eval_version_cmp(&eval, release->version_key) > 0)
                  && mds_eval_release(&eval, release, MDS_EVAL_SILENT, &why)
                  && mds_offer_install(&eval, release, false, &answer)
-                 && mds_codepush_is_mandatory(
-                     mds_record_bytes(record, answer.manifest));
+                 && mds_codepush_is_mandatory(mds_codepush_meta(
+                     mds_record_bytes(record, answer.manifest)));
     }
 
     return eval.status;
@@ -210,7 +208,7 @@ mds_codepush_find_other_binary(mds_codepush_t          *c,
         return status;
     }
 
-    text = mds_codepush_meta_text(newest.manifest,
+    text = mds_codepush_meta_text(mds_codepush_meta(newest.manifest),
                                   mds_str("target_binary_range"));
 
     if (!mds_version_parse(mds_request_attr(&c->request, MDS_ATTR_APP_VERSION),
@@ -241,14 +239,19 @@ mds_codepush_decide(const mds_snapshot_t *snapshot,
         = { .snapshot = snapshot, .hash = hash, .now_ms = now_ms, .err = err };
     mds_codepush_decision_t decided = { .mandatory = false };
     mds_decision_t         *decision = &decided.decision;
+    mds_str_t               meta = mds_null_str;
     mds_status_t            status;
 
     mds_request_copy(&c.request, request);
     c.request.any_app_version = any_binary;
     status = mds_codepush_run_by_hash(&c, decision);
 
+    if (status == MDS_OK) {
+        meta = mds_codepush_meta(decision->manifest);
+    }
+
     if (status == MDS_OK && decision->action == MDS_ACTION_INSTALL
-        && mds_codepush_has_hash(decision->manifest, hash))
+        && mds_codepush_has_hash(meta, hash))
     {
         decision->action = MDS_ACTION_NONE;
         decision->reason = MDS_REASON_CURRENT;
@@ -257,7 +260,7 @@ mds_codepush_decide(const mds_snapshot_t *snapshot,
     }
 
     if (status == MDS_OK && decision->action == MDS_ACTION_INSTALL) {
-        decided.mandatory = mds_codepush_is_mandatory(decision->manifest);
+        decided.mandatory = mds_codepush_is_mandatory(meta);
         status = mds_codepush_find_mandatory(&c, decision, &decided.mandatory);
 
     } else if (status == MDS_OK && decision->action == MDS_ACTION_NONE

@@ -49,8 +49,11 @@ mds_codepush_visit_releases(const mds_snapshot_t *snapshot,
                                           const mds_halt_t *limit),
                             void *data, mds_error_t *err) MDS_MUST_CHECK;
 
-/* Returns the text of a string in the manifest's "meta", as it is written
- * between its quotes; empty: there is none. */
-mds_str_t mds_codepush_meta_text(mds_str_t manifest, mds_str_t member);
+/* Returns the manifest's "meta", as a view; empty: there is none. */
+mds_str_t mds_codepush_meta(mds_str_t manifest);
+
+/* Returns the text of a string in "meta", as it is written between its quotes;
+ * empty: there is none. */
+mds_str_t mds_codepush_meta_text(mds_str_t meta, mds_str_t member);
 
 #endif
