@@ -4,6 +4,7 @@
 # make deb        builds Debian packages in build/deb
 # make test-deb   installs, upgrades and removes them in a new Debian
 # make demo       installs missing packages, builds, and runs a demonstration
+# make demo-fleet shows an origin with three edges
 # make test       installs missing packages, builds, and runs all tests
 # make prove PROVE=t/nginx/check.t   builds and runs one test (or several)
 # make test-clients   runs clients of other protocols, from the npm registry
