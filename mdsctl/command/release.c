@@ -260,13 +260,36 @@ run_transition(mdsctl_t *ctl, int argc, char **argv)
                        mds_edit_transition, &transition);
 }
 
-/* Ends the halt of a release. *halted: there was one. */
+/* Gives whether a release is halted. */
 static mds_status_t
-end_halt(const char *depot, const char *app, const char *id, mds_error_t *err,
+find_halt(mds_state_t *state, mds_str_t release, mds_error_t *err, bool *halted)
+{
+    mds_tally_t  tally;
+    mds_status_t status = mds_state_begin(state, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_state_get_tally(state, release, err, &tally);
+
+    if (status == MDS_OK) {
+        *halted = tally.halted;
+    }
+
+    mds_state_end(state);
+    return status;
+}
+
+/* Ends the halt of a release, unless it is a dry run. *halted: there was one.
+ */
+static mds_status_t
+end_halt(const mdsctl_t *ctl, const char *app, const char *id, mds_error_t *err,
          bool *halted)
 {
     char         bytes[MDS_APP_MAX + 1 + MDS_RELEASE_ID_MAX + 1];
     mds_state_t *state = NULL;
+    mds_str_t    release;
     int          len;
     mds_status_t status;
 
@@ -279,22 +302,29 @@ end_halt(const char *depot, const char *app, const char *id, mds_error_t *err,
     }
 
     /* Who may not read the state can still resume what is paused. */
-    if (mds_state_open(depot, err, &state) != MDS_OK) {
+    if (mds_state_open(ctl->depot, err, &state) != MDS_OK) {
         return MDS_OK;
     }
 
-    status = mds_state_resume(state, (mds_str_t){ (size_t) len, bytes },
-                              mds_time_now_ms(), err, halted);
+    release = (mds_str_t){ (size_t) len, bytes };
+    status = ctl->dry_run ? find_halt(state, release, err, halted)
+                          : mds_state_resume(state, release, mds_time_now_ms(),
+                                             err, halted);
     mds_state_close(state);
     return status;
 }
 
+typedef struct {
+    mds_transition_t transition; /* comes first: the edit knows only this */
+    bool             dry_run;
+} resumption_t;
+
 static mds_status_t
 report_resumed(void *data, mds_json_t *json)
 {
-    const mds_transition_t *transition = data;
+    const resumption_t *resumption = data;
 
-    if (!transition->may_be_there) {
+    if (!resumption->transition.may_be_there) {
         return MDS_OK;
     }
 
@@ -302,8 +332,11 @@ report_resumed(void *data, mds_json_t *json)
         return mds_json_set_bool(json, "halt_ended", true);
     }
 
-    printf("release %s is not halted any more; its reports count anew\n",
-           transition->id);
+    printf(resumption->dry_run
+               ? "release %s would not be halted any more; its reports would"
+                 " count anew\n"
+               : "release %s is not halted any more; its reports count anew\n",
+           resumption->transition.id);
     return MDS_OK;
 }
 
@@ -318,15 +351,15 @@ static const mdsctl_option_t resume_options[] = {
 
 /* Ends the halt of a release in the fleet, too, if a database is named. */
 static mds_status_t
-end_fleet_halt(const char *uri, const char *app, const char *id,
-               mds_error_t *err, bool *halted)
+end_fleet_halt(const mdsctl_t *ctl, const char *uri, const char *app,
+               const char *id, mds_error_t *err, bool *halted)
 {
     mdsctl_database_t *db = NULL;
     bool               ended = false;
     mds_status_t       status = mdsctl_fleet_open(uri, err, &db);
 
     if (status == MDS_OK && db != NULL) {
-        status = mdsctl_fleet_resume(db, app, id, err, &ended);
+        status = mdsctl_fleet_resume(db, app, id, ctl->dry_run, err, &ended);
         mdsctl_database_close(db);
     }
 
@@ -339,10 +372,10 @@ static int
 run_resume(mdsctl_t *ctl, int argc, char **argv)
 {
     resume_options_t o = { 0 };
-    mds_transition_t transition = { .action = argv[0] };
+    resumption_t     resumption = { .transition.action = argv[0] };
     mds_change_t     change = { .find_extent = mds_find_extent_of_transition,
                                 .edit = mds_edit_transition,
-                                .data = &transition };
+                                .data = &resumption };
     mds_error_t      err;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
@@ -350,12 +383,14 @@ run_resume(mdsctl_t *ctl, int argc, char **argv)
     }
 
     change.app = mds_str_of(argv[1]);
-    transition.id = argv[2];
+    resumption.transition.id = argv[2];
+    resumption.dry_run = ctl->dry_run;
 
-    if (end_halt(ctl->depot, argv[1], argv[2], &err, &transition.may_be_there)
+    if (end_halt(ctl, argv[1], argv[2], &err,
+                 &resumption.transition.may_be_there)
             != MDS_OK
-        || end_fleet_halt(o.database, argv[1], argv[2], &err,
-                          &transition.may_be_there)
+        || end_fleet_halt(ctl, o.database, argv[1], argv[2], &err,
+                          &resumption.transition.may_be_there)
                != MDS_OK)
     {
         return mdsctl_fail(&err);

@@ -112,11 +112,15 @@ mdsctl_fleet_forget(mdsctl_database_t *db, const char *app, const char *name,
 
 mds_status_t
 mdsctl_fleet_resume(mdsctl_database_t *db, const char *app, const char *id,
-                    mds_error_t *err, bool *halted)
+                    bool dry_run, mds_error_t *err, bool *halted)
 {
     int64_t      number;
     mds_status_t status
-        = call(db, "select mds.resume($1, $2)::integer", app, id, err, &number);
+        = call(db,
+               dry_run ? "select count(*) from mds.tallies where app = $1 and"
+                         " release = $2 and halted"
+                       : "select mds.resume($1, $2)::integer",
+               app, id, err, &number);
 
     if (status == MDS_OK) {
         *halted = number != 0;

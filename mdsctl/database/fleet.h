@@ -42,10 +42,11 @@ mds_status_t
 mdsctl_fleet_versions(mdsctl_database_t *db, const char *app, mds_error_t *err,
                       mds_json_t **counts) MDS_MUST_CHECK;
 
-/* Ends the halt of a release and counts its reports anew. */
-mds_status_t
-mdsctl_fleet_resume(mdsctl_database_t *db, const char *app, const char *id,
-                    mds_error_t *err, bool *halted) MDS_MUST_CHECK;
+/* Ends the halt of a release and counts its reports anew. *halted: it was
+ * halted. dry_run: nothing is changed. */
+mds_status_t mdsctl_fleet_resume(mdsctl_database_t *db, const char *app,
+                                 const char *id, bool dry_run, mds_error_t *err,
+                                 bool *halted) MDS_MUST_CHECK;
 
 /* The windows and reports of an app. */
 typedef struct {

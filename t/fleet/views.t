@@ -71,6 +71,8 @@ is $d->asks('devices', 'a', '--forget', 'u', '--database', $uri)->{forgotten}, 2
 is_deeply $d->asks('devices', 'a', 'u', '--database', $uri), [], '... in the fleet';
 
 my $secret = $uri =~ s/mds@/mds:secret@/r;
+ok $d->asks('resume', 'a', 'w', '--database', "$secret&password=secret", '--dry-run')
+    ->{halt_ended}, 'resume --dry-run: the halt would end';
 my $resumed = $d->asks('resume', 'a', 'w', '--database', "$secret&password=secret");
 ok $resumed->{halt_ended}, 'the halt is ended in the fleet';
 is $pg->sql('select halted, events from mds.tallies'), 'f|{0,0,0,0,0}', '... and counted anew';

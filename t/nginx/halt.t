@@ -190,6 +190,9 @@ is check('plain', 'd1', version => 1), 'halted', 'after a change of the app';
 
 # --- resume
 
+like $t->mdsctl('resume', 'a', 'plain-2', '--dry-run'), qr/would not be halted/,
+    'resume --dry-run';
+ok of_release('plain-2')->{halted}, '... changes nothing';
 like $t->mdsctl('resume', 'a', 'plain-2'), qr/not halted any more/, 'resume';
 everywhere('all install 2', '... takes effect at once',
     sub { check('plain', 'd1', version => 1) });
