@@ -13,30 +13,52 @@
 static int
 print_init(const mdsctl_t *ctl, const char *name, int64_t before)
 {
-    const char *result = before == 0                       ? "created"
-                         : before == MDSCTL_SCHEMA_VERSION ? "unchanged"
-                                                           : "upgraded";
+    bool        is_ours = before == MDSCTL_SCHEMA_VERSION;
+    const char *result = before == 0 ? "created"
+                         : is_ours   ? "unchanged"
+                                     : "upgraded";
 
     if (ctl->json) {
         return mdsctl_print(
-            mds_json_pack("{s:o, s:o, s:I}", "database",
+            mds_json_pack("{s:o, s:o, s:I, s:b}", "database",
                           mds_json_string_new(mds_str_of(name)), "result",
                           mds_json_string_new(mds_str_of(result)), "version",
-                          (int64_t) MDSCTL_SCHEMA_VERSION));
+                          (int64_t) MDSCTL_SCHEMA_VERSION, "dry_run",
+                          (int) ctl->dry_run));
     }
 
-    if (before == 0) {
-        printf("%s: made the tables of version %d\n", name,
-               MDSCTL_SCHEMA_VERSION);
-    } else if (before == MDSCTL_SCHEMA_VERSION) {
+    if (is_ours) {
         printf("%s: the tables have version %d already\n", name,
                MDSCTL_SCHEMA_VERSION);
+    } else if (before == 0) {
+        printf("%s: %s the tables of version %d\n", name,
+               ctl->dry_run ? "would make" : "made", MDSCTL_SCHEMA_VERSION);
     } else {
-        printf("%s: upgraded the tables from version %" PRId64 " to %d\n", name,
-               before, MDSCTL_SCHEMA_VERSION);
+        printf("%s: %s the tables from version %" PRId64 " to %d\n", name,
+               ctl->dry_run ? "would upgrade" : "upgraded", before,
+               MDSCTL_SCHEMA_VERSION);
     }
 
     return MDSCTL_DONE;
+}
+
+/* Makes or upgrades the tables, unless it is a dry run, and gives the version
+ * that they had before. */
+static mds_status_t
+upgrade(const mdsctl_t *ctl, mdsctl_database_t *db, mds_error_t *err,
+        int64_t *before)
+{
+    mds_status_t status;
+
+    if (!ctl->dry_run) {
+        return mdsctl_schema_upgrade(db, err, before);
+    }
+
+    status = mdsctl_schema_version(db, err, before);
+
+    return status == MDS_OK && *before > MDSCTL_SCHEMA_VERSION
+               ? mdsctl_schema_check_version(*before, err)
+               : status;
 }
 
 static int
@@ -44,7 +66,7 @@ database_init(mdsctl_t *ctl, int argc, char **argv)
 {
     mdsctl_database_t *db = NULL;
     char               name[MDSCTL_DATABASE_NAME_BYTES];
-    int64_t            before;
+    int64_t            before = 0;
     mds_error_t        err;
     int                code;
 
@@ -54,7 +76,7 @@ database_init(mdsctl_t *ctl, int argc, char **argv)
 
     code = mdsctl_database_describe(argv[1], &err, name) == MDS_OK
                    && mdsctl_database_open(argv[1], &err, &db) == MDS_OK
-                   && mdsctl_schema_upgrade(db, &err, &before) == MDS_OK
+                   && upgrade(ctl, db, &err, &before) == MDS_OK
                ? print_init(ctl, name, before)
                : mdsctl_fail(&err);
 
@@ -100,12 +122,18 @@ print_import(const mdsctl_t *ctl, const char *name,
              const mdsctl_import_t *import)
 {
     if (ctl->json) {
-        return mdsctl_print(mds_json_pack("{s:o, s:I, s:I, s:I}", "database",
-                                          mds_json_string_new(mds_str_of(name)),
-                                          "admissions",
-                                          (int64_t) import->admissions, "added",
-                                          (int64_t) import->added, "marks",
-                                          (int64_t) import->marks));
+        return mdsctl_print(mds_json_pack(
+            "{s:o, s:I, s:I, s:I, s:b}", "database",
+            mds_json_string_new(mds_str_of(name)), "admissions",
+            (int64_t) import->admissions, "added", (int64_t) import->added,
+            "marks", (int64_t) import->marks, "dry_run", (int) ctl->dry_run));
+    }
+
+    if (ctl->dry_run) {
+        printf("%s: would store %" PRIu64
+               " admissions and the marks of %" PRIu64 " users\n",
+               name, import->admissions, import->marks);
+        return MDSCTL_DONE;
     }
 
     printf("%s: %" PRIu64 " admissions, of which %" PRIu64
@@ -135,7 +163,9 @@ database_import(mdsctl_t *ctl, int argc, char **argv)
                    && mdsctl_database_open(argv[1], &err, &db) == MDS_OK
                    && mdsctl_schema_check(db, &err) == MDS_OK
                    && mds_state_open(ctl->depot, &err, &state) == MDS_OK
-                   && mdsctl_database_import(db, state, &err, &import) == MDS_OK
+                   && mdsctl_database_import(db, state, ctl->dry_run, &err,
+                                             &import)
+                          == MDS_OK
                ? print_import(ctl, name, &import)
                : mdsctl_fail(&err);
 
@@ -200,16 +230,20 @@ database_leave(mdsctl_t *ctl, int argc, char **argv)
 
     if (mds_state_open(ctl->depot, &err, &state) != MDS_OK
         || (!o.force && check_leave(state, &err) != MDS_OK)
-        || mds_state_leave_fleet(state, &err, &left) != MDS_OK)
+        || (!ctl->dry_run
+            && mds_state_leave_fleet(state, &err, &left) != MDS_OK))
     {
         code = mdsctl_fail(&err);
 
     } else if (ctl->json) {
-        code = mdsctl_print(mds_json_pack("{s:I}", "dropped", (int64_t) left));
+        code = mdsctl_print(mds_json_pack("{s:I, s:b}", "dropped",
+                                          (int64_t) left, "dry_run",
+                                          (int) ctl->dry_run));
 
     } else {
-        printf("the edge shares no database any more; it keeps the admissions"
-               " and marks that it has\n");
+        printf("the edge %s no database any more; it keeps the admissions"
+               " and marks that it has\n",
+               ctl->dry_run ? "would share" : "shares");
     }
 
     mds_state_close(state);
@@ -229,6 +263,7 @@ static const mdsctl_command_t command_init = {
     .examples = "mdsctl database init postgresql://mds@db.example.com/mds\n"
                 "mdsctl database init "
                 "postgresql://mds@db1,db2/mds\n",
+    .dry_runs = true,
     .run = database_init,
 };
 
@@ -258,6 +293,7 @@ static const mdsctl_command_t command_import = {
     = "mdsctl database import postgresql://mds@db.example.com/mds\n"
       "mdsctl --json database import postgresql://mds@db.example.com/mds\n",
     .synonyms = "join",
+    .dry_runs = true,
     .run = database_import,
 };
 
@@ -272,6 +308,7 @@ static const mdsctl_command_t command_leave = {
     .examples = "mdsctl database leave\n"
                 "mdsctl --json database leave --force\n",
     .synonyms = "alone unshare",
+    .dry_runs = true,
     .run = database_leave,
 };
 

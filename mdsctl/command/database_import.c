@@ -20,7 +20,7 @@
 #define MARKS "select mds.write_marks($1, $2, $3, $4, $5)"
 
 typedef struct {
-    mdsctl_database_t *db;
+    mdsctl_database_t *db; /* NULL: a dry run, which only counts */
     mdsctl_import_t    done;
     size_t             count;  /* in the arrays */
     mds_buffer_t       window; /* app 00 release, of the ids */
@@ -62,6 +62,12 @@ flush_admissions(batch_t *batch, mds_error_t *err)
     mds_status_t   status;
 
     if (batch->count == 0) {
+        return MDS_OK;
+    }
+
+    if (batch->db == NULL) {
+        batch->done.admissions += batch->count;
+        clear(batch);
         return MDS_OK;
     }
 
@@ -124,6 +130,12 @@ flush_marks(batch_t *batch, mds_error_t *err)
     mds_status_t   status;
 
     if (batch->count == 0) {
+        return MDS_OK;
+    }
+
+    if (batch->db == NULL) {
+        batch->done.marks += batch->count;
+        clear(batch);
         return MDS_OK;
     }
 
@@ -199,7 +211,8 @@ pass_position(mdsctl_database_t *db, mds_state_t *state, mds_error_t *err)
 static mds_status_t
 send_all(batch_t *batch, mds_state_t *state, mds_error_t *err)
 {
-    mds_status_t status = pass_position(batch->db, state, err);
+    mds_status_t status
+        = batch->db == NULL ? MDS_OK : pass_position(batch->db, state, err);
 
     if (status == MDS_OK) {
         status = mds_state_visit_admissions(state, add_admission, batch, err);
@@ -217,11 +230,11 @@ send_all(batch_t *batch, mds_state_t *state, mds_error_t *err)
 }
 
 mds_status_t
-mdsctl_database_import(mdsctl_database_t *db, mds_state_t *state,
+mdsctl_database_import(mdsctl_database_t *db, mds_state_t *state, bool dry_run,
                        mds_error_t *err, mdsctl_import_t *import)
 {
-    batch_t      batch = { .db = db };
-    mds_status_t status = join(db, state, err);
+    batch_t      batch = { .db = dry_run ? NULL : db };
+    mds_status_t status = dry_run ? MDS_OK : join(db, state, err);
 
     if (status == MDS_OK) {
         status = mds_state_begin(state, err);

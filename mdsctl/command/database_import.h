@@ -11,14 +11,15 @@
 
 typedef struct {
     uint64_t admissions; /* that were sent */
-    uint64_t added;      /* of them, that the database did not have */
+    uint64_t added; /* of them, that the database did not have; 0 in a dry run,
+                     * which does not ask it */
     uint64_t marks;
 } mdsctl_import_t;
 
 /* Makes the edge share the database, and stores its admissions and marks
- * there. It may be repeated. */
+ * there. It may be repeated. dry_run: only counts them. */
 mds_status_t mdsctl_database_import(mdsctl_database_t *db, mds_state_t *state,
-                                    mds_error_t     *err,
+                                    bool dry_run, mds_error_t *err,
                                     mdsctl_import_t *import) MDS_MUST_CHECK;
 
 #endif

@@ -19,8 +19,10 @@ my $dir = $d->{dir};
 
 # --- every command has it, or changes nothing
 
+# The agent is a service: what it would do is done when the origin says so.
 my %reads = map { $_ => 1 } qw(export status versions explain simulate check log verify
-    snapshot help version complete man), 'list show', 'message list', 'trust show';
+    snapshot help version complete man agent), 'list show', 'message list', 'trust show',
+    'database status';
 
 sub names { (Ctl::ctl('complete', '--', @_, ''))[1] =~ /^(\w+)\t/mg }
 
@@ -29,7 +31,7 @@ for my $top (names()) {
     for my $name ($help =~ /^Commands$/m ? map { "$top $_" } names($top) : $top) {
         $help = (ctl('help', split / /, $name))[1];
         is $help =~ /^  --dry-run /m ? 1 : 0, $reads{$name} ? 0 : 1,
-            "$name: " . ($reads{$name} ? 'changes nothing' : 'has --dry-run');
+            "$name: " . ($reads{$name} ? 'has no --dry-run' : 'has --dry-run');
     }
 }
 

@@ -60,7 +60,13 @@ is $code, 1, 'without tables nothing is imported';
 like $err, qr/run "mdsctl database init"/, '... as it says';
 is check('d7')->status, 200, '... and the edge is alone still';
 
+like $t->mdsctl('database', 'init', $pg->uri, '--dry-run'), qr/would make the tables of version/,
+    'init --dry-run';
+is $pg->sql("select to_regclass('mds.about') is null"), 't', '... makes none';
 $t->mdsctl('database', 'init', $pg->uri);
+my $dry = asks('database-import', 'database', 'import', $pg->uri, '--dry-run');
+is_deeply [ @$dry{qw(admissions marks)} ], [ 7, 1 ], 'import --dry-run counts them';
+is $pg->sql('select count(*) from mds.admissions'), 0, '... and stores none';
 my $done = asks('database-import', 'database', 'import', $pg->uri);
 is_deeply [ @$done{qw(admissions added marks)} ], [ 7, 7, 1 ],
     'all that are in are stored, and the marks';
@@ -86,6 +92,8 @@ is $second->sql('select count(*) from mds.admissions'), 0, '... and tells others
 ($code, undef, $err) = $t->mdsctl_any('database', 'leave');
 is $code, 1, 'an edge does not leave while its own entries are not stored';
 like $err, qr/[1-9]\d* of its own are not stored yet/, '... as it says';
+asks('database-leave', 'database', 'leave', '--force', '--dry-run');
+is check('d8')->status, 204, 'leave --dry-run changes nothing';
 cmp_ok asks('database-leave', 'database', 'leave', '--force')->{dropped}, '>', 0,
     '... unless it is forced to';
 ok $t->wait_for(sub { check('d8')->status == 200 }), 'workers notice, and the edge lets in alone';
