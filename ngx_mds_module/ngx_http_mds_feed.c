@@ -78,7 +78,7 @@ ngx_http_mds_feed_head(ngx_http_request_t *r, ngx_http_mds_depot_t *depot)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_mds_set_serial(ctx, depot->serial);
+    ngx_http_mds_set_serial(ctx, ngx_http_mds_feed_serial(feed));
     status = ngx_http_mds_feed_read(r, &serial, &wait_s, &err);
 
     if (status != MDS_OK) {

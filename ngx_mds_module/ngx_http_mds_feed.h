@@ -25,6 +25,11 @@ struct ngx_http_mds_feed_s {
  * memory. A head that cannot be read is logged, and counts as none. */
 ngx_http_mds_feed_t *ngx_http_mds_feed_get(ngx_http_mds_depot_t *depot);
 
+/* Returns the serial that the head names; without a head, that of the
+ * generation used last. The head may be the only answer that this worker gives.
+ */
+uint64_t ngx_http_mds_feed_serial(const ngx_http_mds_feed_t *feed);
+
 /* Sends the head, or 204 if it is not later than the serial (-1: none). */
 ngx_int_t ngx_http_mds_feed_respond(ngx_http_request_t  *r,
                                     ngx_http_mds_feed_t *feed, off_t serial);

@@ -222,6 +222,12 @@ ngx_http_mds_feed_get(ngx_http_mds_depot_t *depot)
     return depot->feed;
 }
 
+uint64_t
+ngx_http_mds_feed_serial(const ngx_http_mds_feed_t *feed)
+{
+    return feed->text.len > 0 ? feed->serial : feed->depot->serial;
+}
+
 ngx_int_t
 ngx_http_mds_feed_respond(ngx_http_request_t *r, ngx_http_mds_feed_t *feed,
                           off_t serial)
@@ -284,7 +290,8 @@ ngx_http_mds_feed_end(ngx_http_mds_feed_waiter_t *waiter)
     }
 
     ngx_http_set_log_request(c->log, r);
-    ngx_http_mds_set_serial(ngx_http_mds_find_ctx(r), feed->depot->serial);
+    ngx_http_mds_set_serial(ngx_http_mds_find_ctx(r),
+                            ngx_http_mds_feed_serial(feed));
     r->write_event_handler = ngx_http_request_empty_handler;
     ngx_http_finalize_request(r, ngx_http_mds_feed_respond(r, feed,
                                                            waiter->serial));
