@@ -44,7 +44,14 @@ static bool
 mds_semver_is_identifier(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
-           || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
+           || (c >= 'A' && c <= 'Z') || c == '-';
+}
+
+/* Returns whether the character is one of them; a zero byte never is. */
+static bool
+mds_semver_is_one_of(char c, const char *characters)
+{
+    return c != '\0' && strchr(characters, c) != NULL;
 }
 
 /* Reads a number, or "x", "X" or "*"; *wild is set then. */
@@ -53,7 +60,7 @@ mds_semver_read_part(mds_str_t *text, unsigned long long *number, bool *wild)
 {
     *number = 0;
 
-    if (text->len > 0 && strchr("xX*", *text->data) != NULL) {
+    if (text->len > 0 && mds_semver_is_one_of(*text->data, "xX*")) {
         mds_semver_drop(text, 1);
         *wild = true;
         return true;
@@ -71,20 +78,29 @@ mds_semver_read_part(mds_str_t *text, unsigned long long *number, bool *wild)
     return *number <= MDS_SEMVER_NUMBER_MAX;
 }
 
-/* Reads the identifiers behind '-' or '+'; false: there are none. */
+/* Reads the identifiers behind '-' or '+', between which there are dots; false:
+ * one of them is empty. */
 static bool
 mds_semver_read_identifiers(mds_str_t *text, mds_str_t *identifiers)
 {
-    size_t len = 1;
+    size_t len = 0;
 
-    while (len < text->len && mds_semver_is_identifier(text->data[len])) {
-        len++;
-    }
+    do {
+        size_t start = ++len;
+
+        while (len < text->len && mds_semver_is_identifier(text->data[len])) {
+            len++;
+        }
+
+        if (len == start) {
+            return false;
+        }
+    } while (len < text->len && text->data[len] == '.');
 
     *identifiers = (mds_str_t){ len - 1, text->data + 1 };
     mds_semver_drop(text, len);
 
-    return len > 1;
+    return true;
 }
 
 static bool
@@ -307,11 +323,11 @@ mds_semver_intersect(mds_semver_range_t       *range,
 static mds_str_t
 mds_semver_cut_op(mds_str_t *text)
 {
-    size_t    len = text->len > 0 && strchr("<>^~=", *text->data) != NULL;
+    size_t    len = text->len > 0 && mds_semver_is_one_of(*text->data, "<>^~=");
     mds_str_t op;
 
     if (len == 1 && text->len > 1
-        && ((text->data[1] == '=' && strchr("<>", *text->data) != NULL)
+        && ((text->data[1] == '=' && mds_semver_is_one_of(*text->data, "<>"))
             || (text->data[1] == '>' && *text->data == '~')))
     {
         len = *text->data == '~' ? 1 : 2;
