@@ -108,6 +108,11 @@ for my $case ([ app(2), app(1) ], [ 'plain.js', 'plain.js' ]) {
 $r = $t->get('/web/' . app(2), have('other'));
 is($r->body, $files{2}{ app(2) }, 'no delta from another file');
 is($r->header('Content-Encoding'), undef, '... nothing is coded');
+# The index says which deltas there are: what else lies in the directory is not sent.
+$t->write("$web/.mds/delta/" . sha256_hex($files{2}{ app(2) }) . '.' . sha256_hex('stray'),
+    'not a delta of the index');
+is($t->get('/web/' . app(2), have('stray'))->body, $files{2}{ app(2) },
+    'no delta that the index does not name');
 is($t->get('/web/' . app(2), (have($files{1}{ app(1) }))[0, 1])->header('Content-Encoding'),
     undef, 'nor without dcz');
 is($t->get('/web/logo.svg', have($files{1}{ app(1) }))->body, '<svg/>', 'nor of another file');
