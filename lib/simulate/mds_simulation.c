@@ -181,17 +181,21 @@ mds_simulation_set_trusted(mds_log_values_t *values, mds_request_t *request,
     return status;
 }
 
+/* Counts a check that a worker would refuse. */
+static mds_status_t
+mds_simulation_refuse(mds_simulation_t *s, const mds_error_t *err)
+{
+    mds_bad_lines_add(&s->refused, s->lines, mds_str_of(err->text));
+    return MDS_OK;
+}
+
 /* Decides a check, or counts it as refused if status is a failure. */
 static mds_status_t
 mds_simulation_check_valid(mds_simulation_t *s, mds_status_t status,
                            mds_request_t *request, mds_error_t *err)
 {
-    if (status != MDS_OK) {
-        mds_bad_lines_add(&s->refused, s->lines, mds_str_of(err->text));
-        return MDS_OK;
-    }
-
-    return mds_simulation_check(s, request, err);
+    return status == MDS_OK ? mds_simulation_check(s, request, err)
+                            : mds_simulation_refuse(s, err);
 }
 
 static mds_status_t
@@ -220,7 +224,7 @@ mds_simulation_read_batch(mds_simulation_t *s, mds_str_t body,
               : mds_batch_parse(body, fixed, s->batch, err, &batch);
 
     if (status != MDS_OK) {
-        return mds_simulation_check_valid(s, status, &request, err);
+        return mds_simulation_refuse(s, err);
     }
 
     for (size_t i = 0; status == MDS_OK && i < mds_batch_count(batch); i++) {
@@ -276,7 +280,7 @@ mds_simulation_read(mds_simulation_t *s, mds_str_t text, mds_error_t *err)
     }
 
     if (status != MDS_OK) {
-        return mds_simulation_check_valid(s, status, NULL, err);
+        return mds_simulation_refuse(s, err);
     }
 
     return is_post ? mds_simulation_read_batch(s, logged.body, &request, err)

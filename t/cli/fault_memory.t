@@ -74,6 +74,9 @@ sub places {
     });
 }
 
+# The dynamic linker does not say "memory" everywhere.
+my $SHORT_OF_MEMORY = qr/memory|failed to load .*: cannot (?:create|allocate) /;
+
 for my $command (@commands) {
     my $name   = Depot::short(@$command);
     my @places = places(@$command);
@@ -93,7 +96,7 @@ for my $command (@commands) {
             = fed($n, int($i) % 2 ? $n : 1 << 40, @$command);
         push @wrong, "call $n: $code: $err"
             if $failed && !($code eq '0'
-                || $code eq '1' && $err =~ /memory/
+                || $code eq '1' && $err =~ $SHORT_OF_MEMORY
                 || $code eq $fed_code && $err eq $fed_err);
         last if @wrong > 3;
     }
