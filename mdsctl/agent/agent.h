@@ -6,7 +6,9 @@
  *   verify.c          keys and roots, by which heads are verified
  *   fetch.c           several transfers at once
  *   needs.c           the files that a generation names
- *   install.c         puts what was fetched into the depot
+ *   part.c            a transfer, until it has its name in the depot
+ *   install.c         fetches the files of a generation, lists and trees
+ *   install_files.c   fetches packages and deltas
  *   collect.c         removes what is not needed
  *   demand.c          fetches what devices ask for, in a thread of its own
  *   figures.c         figures and the log
@@ -160,6 +162,22 @@ mdsctl_needs_get(const mdsctl_needs_t *needs, const mds_sha256_t *sha256);
 
 void mdsctl_needs_free(mdsctl_needs_t *needs);
 
+/* --- part.c */
+
+/* Describes the transfer of an object of the feed. */
+mds_status_t
+mdsctl_part_describe(const mdsctl_agent_t *agent, const char *folder,
+                     const mds_feed_object_t *object, mds_error_t *err,
+                     mdsctl_fetch_t *fetch) MDS_MUST_CHECK;
+
+/* Gives a fetched part its name, durably, once the folder is synced. */
+mds_status_t mdsctl_part_place(const char *part, const char *path,
+                               mds_error_t *err) MDS_MUST_CHECK;
+
+/* Syncs a folder of the depot. */
+mds_status_t mdsctl_part_sync(const mdsctl_agent_t *agent, const char *folder,
+                              mds_error_t *err) MDS_MUST_CHECK;
+
 /* --- install.c */
 
 /* Fetches the files of the generation, and gives it back validated. */
@@ -167,6 +185,8 @@ mds_status_t
 mdsctl_install_generation(mdsctl_agent_t *agent, const mds_feed_head_t *head,
                           mds_error_t    *err,
                           mds_catalog_t **catalog) MDS_MUST_CHECK;
+
+/* --- install_files.c */
 
 /* Fetches the files that are to be there before the generation is in force. */
 mds_status_t
