@@ -68,6 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mds_version_t      version;
 
     if (mds_semver_range_parse(first, &range)) {
+        fuzz_must(memchr(first.data, '\0', first.len) == NULL);
+
         if (!mds_version_parse(second, &version)) {
             fuzz_must(mds_version_parse(mds_str("1"), &version));
         }
