@@ -58,7 +58,7 @@ is($status, 0, 'make modules') or diag("$out$err");
 my %folders = map { m{/addon/(\w+)/} ? ($1 => 1) : () }
     glob "$t->{dir}/found/objs/addon/*/*.o";
 is_deeply [sort { $a cmp $b } keys %folders],
-    [qw(base catalog evaluate idset json lmdb merkle metrics
+    [qw(base catalog evaluate fleet idset json lmdb merkle metrics
         ngx_mds_module overview registry request state)],
     'it has these folders';
 my $symbols = `nm -u '$t->{dir}/found/objs/ngx_http_mds_module.so'`;

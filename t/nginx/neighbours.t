@@ -124,7 +124,9 @@ for my $case ([ 200, "check?$query&user=boss" ], [ 204, "check?$query" ],
     like($r->header('Access-Control-Expose-Headers'), qr/MDS-Signature/,
         '... with the lines it needs');
     is($r->header('Access-Control-Allow-Methods'), undef, '... is no preflight');
-    is($r->header('Vary'), 'Origin', '... caches tell pages apart');
+    is($r->header('Vary'), $target eq "files/$sha"
+        ? 'Accept-Encoding, Available-Dictionary, Origin' : 'Origin',
+        '... caches tell pages apart, and codings of files');
 }
 
 $t->finish;
