@@ -263,7 +263,8 @@ insert_lower(lower_t *lower, const char *name, const mds_version_t *key)
     }
 
     lower->keys[at] = *key;
-    (void) snprintf(lower->names[at], sizeof(lower->names[at]), "%s", name);
+    (void) snprintf(lower->names[at], sizeof(lower->names[at]), "%.*s",
+                    MDS_VERSION_MAX, name);
 }
 
 static mds_status_t
