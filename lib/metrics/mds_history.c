@@ -286,7 +286,10 @@ mds_history_get_release(const mds_counter_zone_t *zone, const mds_str_t *fields,
             return false;
         }
 
-        memcpy(bytes + text.len, fields[i].data, fields[i].len);
+        if (fields[i].len > 0) {
+            memcpy(bytes + text.len, fields[i].data, fields[i].len);
+        }
+
         text.len += fields[i].len;
         bytes[text.len++] = '\0';
     }

@@ -24,7 +24,7 @@ for day in 1 2; do
     ) > day-$day/dists/stable/main/binary-all/Packages
     ( cd day-$day/dists/stable
       printf 'Suite: stable\nCodename: stable\nArchitectures: all\nComponents: main\nDate: %s\nSHA256:\n' \
-          "$(date -Ru)"
+          "$(date -Ru -d "2026-11-0$day")"
       printf ' %s %s main/binary-all/Packages\n' \
           "$(sha256sum main/binary-all/Packages | cut -d ' ' -f 1)" \
           "$(stat -c %s main/binary-all/Packages)"
