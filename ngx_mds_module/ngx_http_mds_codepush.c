@@ -339,8 +339,9 @@ ngx_http_mds_codepush_get(ngx_http_request_t *r)
     }
 
     if (check->words == NULL) {
-        return ngx_http_mds_fail(r, MDS_NOT_FOUND,
-                                 "the path is not of a check");
+        return ngx_http_mds_fail(
+            r, MDS_NOT_FOUND,
+            "the path must end in update_check or updateCheck");
     }
 
     ngx_http_mds_evaluation_init(&e, r);

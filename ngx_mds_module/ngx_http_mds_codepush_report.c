@@ -212,7 +212,7 @@ ngx_http_mds_codepush_post(ngx_http_request_t *r, ngx_str_t *body)
         && !ngx_http_mds_codepush_is(r, "reportStatus/download"))
     {
         return ngx_http_mds_fail(r, MDS_NOT_FOUND,
-                                 "the path is not of a report");
+                                 "the path must end in deploy or download");
     }
 
     form->reporting.response.type = &text;

@@ -18,7 +18,6 @@ struct ngx_http_mds_feed_s {
     time_t                noted; /* when DEPOT/state/FED was written last */
     ngx_queue_t           waiters;
     ngx_event_t           timer; /* runs while there are any */
-    ngx_cycle_t          *cycle; /* that was in force at the last tick */
 };
 
 /* Returns the feed of the depot, with the head that is there now; NULL: out of

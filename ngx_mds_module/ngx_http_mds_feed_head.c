@@ -56,7 +56,6 @@ ngx_http_mds_feed_create(ngx_http_mds_depot_t *depot)
     }
 
     feed->depot = depot;
-    feed->cycle = (ngx_cycle_t *) ngx_cycle;
     ngx_queue_init(&feed->waiters);
     feed->timer.handler = ngx_http_mds_feed_tick;
     feed->timer.data = feed;

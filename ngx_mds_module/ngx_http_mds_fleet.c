@@ -209,7 +209,8 @@ ngx_http_mds_fleet_on_welcome(ngx_http_mds_fleet_t *fleet,
 
     if (welcome.protocol != MDS_FRAME_PROTOCOL) {
         return ngx_http_mds_fleet_refuse(
-            fleet, "its version of the protocol is not that of nginx's module");
+            fleet,
+            "it speaks another version of the protocol than nginx's module");
     }
 
     if (welcome.shared && shared

@@ -354,7 +354,7 @@ mds_feed_relink(const char *depot, mds_catalog_t *catalog, mds_error_t *err)
 
     if (status == MDS_OK && !mds_feed_head_is_same(&p.head, &p.before)) {
         status = mds_fail(err, MDS_CONFLICT,
-                          "feed/head is not of the catalog's serial %llu",
+                          "feed/head does not name the catalog's serial %llu",
                           (unsigned long long) p.head.serial);
 
         if (mds_feed_head_path(depot, NULL, &path) == MDS_OK) {

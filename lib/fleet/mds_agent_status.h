@@ -69,7 +69,8 @@ extern const mds_agent_figure_row_t mds_agent_figures[MDS_AGENT_FIGURE_COUNT];
 
 typedef struct {
     int64_t pid;
-    char    state[MDS_AGENT_STATE_BYTES]; /* "in step", "fetching", "waiting" */
+    char    state[MDS_AGENT_STATE_BYTES]; /* "in step", "fetching", "waiting",
+                                           * "ended" */
     char    trouble[MDS_AGENT_TROUBLE_BYTES]; /* empty: none */
     int64_t values[MDS_AGENT_FIGURE_COUNT];
 } mds_agent_status_t;
