@@ -51,6 +51,9 @@ sub release {
 
 release('r1', 'one', 'b', 1);
 
+# Before the start: a worker looks for a depot that is not there but once a second.
+system('cp', '-a', $t->depot_dir, "$dir/other") == 0 or die 'cp';
+
 $t->start(<<"END");
 mds_depot %DEPOT%;
 log_format asked '\$uri';
@@ -145,7 +148,6 @@ answers('the edge answers still');
 
 # --- another history
 
-system('cp', '-a', $t->depot_dir, "$dir/other") == 0 or die 'cp';
 release('r2', 'two', 'c', 1);
 $t->write('evil/feed/head', $t->read("$edge/feed/head"));
 follows('a change', $edge, $url);
