@@ -115,6 +115,12 @@ is $t->get('/edge/check?app=a&kind=bundle&name=b')->status, 200, 'the edge answe
 ($code, $said) = once($edge, $url);
 is figures($edge)->{fetches}, 0, 'again: nothing is fetched';
 
+my $long = 'x' x 90;
+mkdir "$dir/$long";
+($code, $said) = once(edge($long), $url);
+is $code, 1, 'a path that is too long for a socket: exit 1';
+like $said, qr/the path of an edge's depot must have at most 94 bytes/, '... and says so';
+
 # --- who is no edge gets nothing
 
 is $t->get("/closed/feed/$_")->status, 403, "closed: $_" for qw(head root/1 catalog/x);

@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 
-# Three edges of two workers each share a PostgreSQL server: a window is filled
-# exactly, by devices that roam, while agents, workers and the server are killed
-# and frozen, and one edge is cut off and comes back; marks of three edges
-# become one; reports of several halt a release on all.
+# Three edges of two workers each follow an origin and share a PostgreSQL server,
+# by `mdsctl agent`: a window is filled exactly, by devices that roam, while
+# agents, workers and the server are killed and frozen, and one edge is cut off
+# and comes back; marks of three edges become one; reports of several halt a
+# release on all; a change of the origin reaches all.
 #
 # MDS_SOAK=SECONDS: a window of 5,000 for 20,000 devices, and faults for so long.
 
@@ -129,9 +130,10 @@ my $before = $p99->($edges[2]);
 $fleet->cut(2);
 is $fleet->check($edges[2], 'window', (keys %yes)[0])->status, 200, 'cut off: who is in is in';
 is $fleet->check($edges[2], 'window', 'somebody')->status, 204, '... nobody else comes in';
-my $during = $p99->($edges[2]);
-cmp_ok $during, '<', 10 * $before + 100,
-    sprintf '... checks take as long as before: p99 %.1f ms, %.1f ms', $before, $during;
+my $during;
+ok $fleet->wait_for(sub { ($during = $p99->($edges[2])) < 40 }),
+    '... checks do not wait for the database';
+note sprintf 'p99 of checks: %.1f ms, on the edge that is cut off %.1f ms', $before, $during;
 
 # --- marks of three devices on three edges
 
@@ -165,6 +167,14 @@ $fleet->{origin}->mdsctl('resume', 'a', 'h', '--database', $pg->uri);
 for my $edge (@edges) {
     ok $fleet->wait_for(sub { $fleet->check($edge, 'halts', 'new')->status == 200 }),
         'it is resumed by one command: this edge offers it again';
+}
+
+# --- a change
+
+$origin->mdsctl(qw(pause a f));
+for my $edge (@edges) {
+    ok $fleet->wait_for(sub { $fleet->check($edge, 'free', 'new')->status == 204 }),
+        'a release that the origin pauses is paused on this edge';
 }
 
 # --- devices

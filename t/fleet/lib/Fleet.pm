@@ -1,8 +1,8 @@
 package Fleet;
 
-# Edges that share a PostgreSQL server: each is an nginx with a depot and an
-# agent. The agent of an edge reaches the server by a proxy of its own, which
-# can be frozen: the edge is cut off, and nobody tells it so.
+# An origin, and edges that share a PostgreSQL server: each is an nginx with a
+# depot and a `mdsctl agent`. The agent of an edge reaches the server by a proxy
+# of its own, which can be frozen: the edge is cut off, and nobody tells it so.
 #
 #   my $fleet = Fleet->new(edges => 3);
 #   $fleet->apply({ app => ... });
@@ -65,16 +65,31 @@ sub apply {
     $self->{origin}->mdsctl('apply', '--force', $self->{origin}->document($document));
 }
 
-# Copies the depot to the edges, and starts all.
+# Starts the origin, and then each edge: its agent brings it what devices get.
 sub start {
     my ($self) = @_;
+    my @user = $> != 0 ? () : ('--user', getpwnam('www-data') ? 'www-data' : 'nobody',
+        '--agent', 'root');
+
+    $self->{origin}->start(<<'EOF');
+mds_depot %DEPOT%;
+server {
+    listen %LISTEN%;
+    location /mds/v1/feed/  { mds_feed; }
+    location /mds/v1/files/ { mds_files; }
+}
+EOF
     for my $i (0 .. $#{ $self->{edges} }) {
         my $edge = $self->{edges}[$i];
-        system('cp', '-a', $self->{origin}->depot_dir, $edge->depot_dir) == 0 or die 'cp';
+        $edge->mdsctl('init', @user);
         $edge->mdsctl('database', 'import', $self->{pg}->uri);
         mkdir "$self->{dir}/proxy$i";
         $self->start_proxy($i);
         $self->start_agent($i);
+    }
+    for my $edge (@{ $self->{edges} }) {
+        $self->wait_for(sub { $self->serial($edge) == $self->serial($self->{origin}) })
+            or die 'an edge does not follow the origin';
         $edge->start(<<'EOF');
 mds_depot %DEPOT%;
 keepalive_requests 1000000;
@@ -91,17 +106,25 @@ EOF
         == @{ $self->{edges} } }) or die 'the edges do not come';
 }
 
+# The serial that is in force.
+sub serial {
+    my ($self, $mds) = @_;
+    return unpack 'Q<', substr $mds->read($mds->depot_dir . '/CURRENT'), 8;
+}
+
 # --- agents and proxies
 
 sub start_agent {
     my ($self, $i) = @_;
-    my $uri = "postgresql://mds\@/postgres?host=$self->{dir}/proxy$i";
+    my $uri = $self->{uri} ? $self->{uri}->($i)
+        : "postgresql://mds\@/postgres?host=$self->{dir}/proxy$i";
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         open STDOUT, '>>', "$self->{dir}/agent$i.log";
         open STDERR, '>>', "$self->{dir}/agent$i.log";
-        exec { "$MDS::BUILD/fleet/share_agent" } 'share_agent',
-            $self->{edges}[$i]->depot_dir, $uri, "edge$i"
+        exec "$MDS::BUILD/mdsctl", '--depot', $self->{edges}[$i]->depot_dir, 'agent',
+            '--origin', $self->{origin}->url('/mds/v1/'), '--pub',
+            $self->{origin}->dir . '/test.pub', '--database', $uri
             or POSIX::_exit(127);
     }
     $self->{agent}[$i] = $pid;
