@@ -86,6 +86,7 @@ ngx_http_mds_feed_head(ngx_http_request_t *r, ngx_http_mds_depot_t *depot)
     }
 
     if (wait_s < 0 || serial < 0 || r->method == NGX_HTTP_HEAD || r != r->main
+        || feed->damaged
         || (feed->text.len > 0 && feed->serial > (uint64_t) serial))
     {
         return ngx_http_mds_feed_respond(r, feed, serial);

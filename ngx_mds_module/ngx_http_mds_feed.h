@@ -15,7 +15,8 @@ struct ngx_http_mds_feed_s {
     uint64_t              serial; /* of that head */
     ino_t                 inode;  /* of the file that was read */
     struct timespec       written;
-    time_t                noted; /* when DEPOT/state/FED was written last */
+    time_t                noted;   /* when DEPOT/state/FED was written last */
+    ngx_uint_t            damaged; /* the file is there, and is not a head */
     ngx_queue_t           waiters;
     ngx_event_t           timer; /* runs while there are any */
 };
@@ -29,7 +30,8 @@ ngx_http_mds_feed_t *ngx_http_mds_feed_get(ngx_http_mds_depot_t *depot);
  */
 uint64_t ngx_http_mds_feed_serial(const ngx_http_mds_feed_t *feed);
 
-/* Sends the head, or 204 if it is not later than the serial (-1: none). */
+/* Sends the head, or 204 if it is not later than the serial (-1: none), or 503
+ * if it is damaged. */
 ngx_int_t ngx_http_mds_feed_respond(ngx_http_request_t  *r,
                                     ngx_http_mds_feed_t *feed, off_t serial);
 

@@ -139,7 +139,9 @@ ngx_http_mds_feed_load(ngx_http_mds_feed_t *feed, const char *path)
                           path);
     }
 
-    if (status != MDS_OK) {
+    feed->damaged = status != MDS_OK;
+
+    if (feed->damaged) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "mds depot \"%V\": %s",
                       &feed->depot->path, err.text);
         return;
@@ -166,6 +168,7 @@ ngx_http_mds_feed_refresh(ngx_http_mds_feed_t *feed)
         free(feed->text.data);
         ngx_str_null(&feed->text);
         feed->inode = 0;
+        feed->damaged = 0;
         return;
     }
 
@@ -232,6 +235,13 @@ ngx_http_mds_feed_respond(ngx_http_request_t *r, ngx_http_mds_feed_t *feed,
                           off_t serial)
 {
     ngx_http_mds_response_t response = { .type = &ngx_http_mds_dsse_type };
+
+    if (feed->damaged) {
+        return ngx_http_mds_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "the head of the feed is damaged: a change"
+                                   " with a key, or \"mdsctl head\", makes it"
+                                   " anew");
+    }
 
     if (feed->text.len == 0 && serial < 0) {
         return ngx_http_mds_fail(r, MDS_NOT_FOUND,

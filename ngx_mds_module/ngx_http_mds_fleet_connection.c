@@ -49,8 +49,8 @@ ngx_http_mds_fleet_disconnect(ngx_http_mds_fleet_t *fleet, const char *why)
     ngx_http_mds_fleet_give_up(fleet);
 }
 
-/* Fills the address of the socket. Returns NGX_DECLINED if there is none, or
- * its path is too long for an address. */
+/* Fills the address of the socket. Returns NGX_DECLINED if there is none, and
+ * NGX_ERROR if its path is too long for an address. */
 static ngx_int_t
 ngx_http_mds_fleet_find(const ngx_http_mds_fleet_t *fleet,
                         struct sockaddr_un         *address)
@@ -59,7 +59,7 @@ ngx_http_mds_fleet_find(const ngx_http_mds_fleet_t *fleet,
     struct stat st;
 
     if (len + sizeof("/agent/socket") > sizeof(address->sun_path)) {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     ngx_memzero(address, sizeof(*address));
@@ -141,6 +141,7 @@ ngx_http_mds_fleet_connect(ngx_http_mds_fleet_t *fleet)
 {
     struct sockaddr_un address;
     ngx_connection_t  *c;
+    ngx_int_t          rc;
 
     if (fleet->connection != NULL || ngx_exiting || fleet->joining
         || fleet->feed.payload != NULL
@@ -149,9 +150,13 @@ ngx_http_mds_fleet_connect(ngx_http_mds_fleet_t *fleet)
         return;
     }
 
-    if (ngx_http_mds_fleet_find(fleet, &address) != NGX_OK) {
+    rc = ngx_http_mds_fleet_find(fleet, &address);
+    if (rc != NGX_OK) {
         if (ngx_http_mds_fleet_is_shared(fleet)) {
-            ngx_http_mds_fleet_log_away(fleet, "it has no socket");
+            ngx_http_mds_fleet_log_away(
+                fleet, rc == NGX_DECLINED
+                           ? "it has no socket"
+                           : "the depot's path is too long for a socket");
         }
         return;
     }

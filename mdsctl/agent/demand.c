@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -30,13 +31,12 @@
 #define CLIENTS_MAX 32
 #define LINE_MAX_BYTES 1024
 #define READ_TIMEOUT_S 5
-#define POLL_MS 500
 
 struct mdsctl_demand_s {
     mdsctl_agent_t *agent;
     int             fd;
+    int             end; /* an event that ends the thread */
     pthread_t       thread;
-    volatile int    ending;
     mds_path_t      path;
 
     pthread_mutex_t lock; /* of what follows */
@@ -249,28 +249,39 @@ accept_client(mdsctl_demand_t *d)
     free(client);
 }
 
+/* Waits until there may be one more client. */
+static void
+wait_for_room(mdsctl_demand_t *d)
+{
+    pthread_mutex_lock(&d->lock);
+
+    while (d->clients >= CLIENTS_MAX) {
+        pthread_cond_wait(&d->changed, &d->lock);
+    }
+
+    pthread_mutex_unlock(&d->lock);
+}
+
 static void *
 serve(void *data)
 {
     mdsctl_demand_t *d = data;
+    struct pollfd    events[] = { { .fd = d->fd, .events = POLLIN },
+                                  { .fd = d->end, .events = POLLIN } };
 
-    while (!d->ending) {
-        struct pollfd ready = { .fd = d->fd, .events = POLLIN };
-        bool          has_room;
+    for (;;) {
+        wait_for_room(d);
 
-        pthread_mutex_lock(&d->lock);
-        has_room = d->clients < CLIENTS_MAX;
-        pthread_mutex_unlock(&d->lock);
-
-        if (!has_room) {
-            (void) poll(NULL, 0, 20);
-
-        } else if (poll(&ready, 1, POLL_MS) > 0) {
-            accept_client(d);
+        if (poll(events, mds_nelems(events), -1) <= 0) {
+            continue;
         }
-    }
 
-    return NULL;
+        if (events[1].revents != 0) {
+            return NULL;
+        }
+
+        accept_client(d);
+    }
 }
 
 /* Makes the socket; one of an agent that was killed is replaced. */
@@ -306,6 +317,20 @@ listen_on(mdsctl_demand_t *d, mds_error_t *err)
                : MDS_OK;
 }
 
+static void
+mdsctl_demand_free(mdsctl_demand_t *d)
+{
+    if (d->fd >= 0) {
+        close(d->fd);
+    }
+
+    if (d->end >= 0) {
+        close(d->end);
+    }
+
+    free(d);
+}
+
 mds_status_t
 mdsctl_demand_start(mdsctl_agent_t *agent, mds_error_t *err,
                     mdsctl_demand_t **demand)
@@ -318,7 +343,7 @@ mdsctl_demand_start(mdsctl_agent_t *agent, mds_error_t *err,
     }
 
     d->agent = agent;
-    d->fd = -1;
+    d->fd = d->end = -1;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->changed, NULL);
     status = mds_path(&d->path, err, "%s/agent/files", agent->depot);
@@ -327,16 +352,17 @@ mdsctl_demand_start(mdsctl_agent_t *agent, mds_error_t *err,
         status = listen_on(d, err);
     }
 
+    if (status == MDS_OK) {
+        d->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        status = d->end >= 0 ? MDS_OK : mds_fail_errno(err, "make an event");
+    }
+
     if (status == MDS_OK && pthread_create(&d->thread, NULL, serve, d) != 0) {
         status = mds_fail(err, MDS_NO_MEMORY, "failed to start a thread");
     }
 
     if (status != MDS_OK) {
-        if (d->fd >= 0) {
-            close(d->fd);
-        }
-
-        free(d);
+        mdsctl_demand_free(d);
         return status;
     }
 
@@ -351,12 +377,12 @@ mdsctl_demand_stop(mdsctl_demand_t *demand)
         return;
     }
 
-    demand->ending = 1;
+    /* A thread that waits for room gets it soon: transfers end at the signal,
+     * within a second. */
+    (void) eventfd_write(demand->end, 1);
     pthread_join(demand->thread, NULL);
-    close(demand->fd);
     (void) unlink(demand->path.text);
 
-    /* Transfers end at the signal, within a second. */
     pthread_mutex_lock(&demand->lock);
 
     while (demand->clients > 0) {
@@ -364,5 +390,5 @@ mdsctl_demand_stop(mdsctl_demand_t *demand)
     }
 
     pthread_mutex_unlock(&demand->lock);
-    free(demand);
+    mdsctl_demand_free(demand);
 }

@@ -6,9 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mds_time.h"
@@ -17,27 +21,43 @@
 #define POLL_DEADLINE_S 90 /* of its answer */
 #define BACKOFF_MAX_MS 60000
 #define COLLECT_MS 60000
-#define SLICE_MS 100
 
 static volatile sig_atomic_t stop;
+
+/* A descriptor that is readable once a signal has come, whichever thread has
+ * received it. */
+static int stop_event = -1;
 
 static void
 on_signal(int signo)
 {
+    const uint64_t one = 1;
+    int            error = errno;
+
     stop = signo;
+    (void) !write(stop_event, &one, sizeof(one));
+    errno = error;
 }
 
-static void
-catch_signals(void)
+static mds_status_t
+catch_signals(mds_error_t *err)
 {
     /* A second signal ends a process that does not end. */
     struct sigaction action
         = { .sa_handler = on_signal, .sa_flags = (int) SA_RESETHAND };
 
+    stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (stop_event < 0) {
+        return mds_fail_errno(err, "make an event");
+    }
+
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+
+    return MDS_OK;
 }
 
 typedef struct {
@@ -165,6 +185,28 @@ make_folders(const mdsctl_agent_t *agent, mds_error_t *err)
     return status == MDS_OK ? mds_dir_make(path.text, 0700, err) : status;
 }
 
+/* Checks that nginx, which names the depot by its whole path, can connect to
+ * the sockets of the agent, whatever path the agent was given. */
+static mds_status_t
+check_path(const mdsctl_agent_t *agent, mds_error_t *err)
+{
+    struct sockaddr_un address;
+    char               path[PATH_MAX];
+
+    if (realpath(agent->depot, path) == NULL) {
+        return mds_fail_errno(err, "open \"%s\"", agent->depot);
+    }
+
+    return strlen(path) + sizeof("/agent/socket") <= sizeof(address.sun_path)
+               ? MDS_OK
+               : mds_fail(err, MDS_INVALID,
+                          "\"%s\": the path of an edge's depot must have at"
+                          " most %zu bytes, or nginx cannot connect to"
+                          " agent/socket",
+                          path,
+                          sizeof(address.sun_path) - sizeof("/agent/socket"));
+}
+
 /* Takes the place of the one agent of the depot, until the process ends. */
 static mds_status_t
 lock_depot(const mdsctl_agent_t *agent, mds_error_t *err)
@@ -189,15 +231,13 @@ lock_depot(const mdsctl_agent_t *agent, mds_error_t *err)
                           "another agent runs in \"%s\" already", agent->depot);
 }
 
-/* Sleeps for about so long, until a signal comes. */
+/* Sleeps for so long, or until a signal comes. */
 static void
 sleep_ms(int64_t ms)
 {
-    for (int64_t end = mdsctl_clock_ms() + ms;
-         stop == 0 && mdsctl_clock_ms() < end;)
-    {
-        (void) usleep(SLICE_MS * 1000);
-    }
+    struct pollfd event = { .fd = stop_event, .events = POLLIN };
+
+    (void) poll(&event, 1, (int) ms);
 }
 
 /* Returns the next time to wait after a fault, and adds jitter, so that edges
@@ -280,7 +320,8 @@ run(mdsctl_agent_t *agent)
     poll.rate_bytes = 0;
     poll.rate_window_s = 0;
 
-    if ((status = make_folders(agent, &err)) != MDS_OK
+    if ((status = check_path(agent, &err)) != MDS_OK
+        || (status = make_folders(agent, &err)) != MDS_OK
         || (status = lock_depot(agent, &err)) != MDS_OK
         || (status = mdsctl_follow_begin(agent, &err)) != MDS_OK
         || (status = mdsctl_http_open(&poll, &err, &http)) != MDS_OK
@@ -328,8 +369,9 @@ run_agent(mdsctl_t *ctl, int argc, char **argv)
     code = parse(&agent, &o, &origin);
 
     if (code == MDSCTL_DONE) {
-        catch_signals();
-        code = mdsctl_agent_keys(&agent, &o.pubs, o.root, &err) == MDS_OK
+        code = catch_signals(&err) == MDS_OK
+                       && mdsctl_agent_keys(&agent, &o.pubs, o.root, &err)
+                              == MDS_OK
                    ? run(&agent)
                    : mdsctl_fail(&err);
     }

@@ -340,8 +340,9 @@ for my $case (['empty', ''], ['not JSON', "\0\1\2\xff" x 100], ['half', substr $
     my ($name, $text) = @$case;
     $t->write("$depot/feed/head.new", $text);
     rename "$depot/feed/head.new", "$depot/feed/head" or die "rename: $!";
-    problem("a head that is damaged: $name", feed('head'), 404);
-    is feed('head?serial=0')->status, 204, '... with a serial: nothing later';
+    problem("a head that is damaged: $name", feed('head'), 503);
+    like feed('head')->body, qr/head of the feed is damaged/, '... as it says';
+    problem("... with a serial: $name", feed('head?serial=0&wait=300'), 503);
     my $said = () = $t->error_log =~ /\[error\].*feed\/head/g;
     is $said, ++$count, '... one line in the log';
     is feed($at)->status, 200, '... the files are served';
