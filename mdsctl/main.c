@@ -6,6 +6,7 @@
 
 #include "base/mds_fault_guard.h"
 #include "help.h"
+#include "lmdb/mds_lmdb.h"
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
 #include "proxy/mds_proxy.h"
@@ -204,6 +205,7 @@ main(int argc, char **argv)
     }
 
     mds_proxy_enable();
+    mds_lmdb_enable_reading();
     mds_journal_on_wait(mdsctl_report_wait);
 
     if (!mds_fault_guard_install()) {

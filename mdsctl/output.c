@@ -74,8 +74,10 @@ print_owner(const mds_error_t *err)
     owner = getpwuid(st.st_uid);
     fprintf(stderr,
             "mdsctl: the depot belongs to %s: run this as %s, by sudo for"
-            " example\n",
+            " example; or have %s let your group read the depot"
+            " (`mdsctl help init`: --readers)\n",
             owner != NULL ? owner->pw_name : "another user",
+            owner != NULL ? owner->pw_name : "that user",
             owner != NULL ? owner->pw_name : "that user");
 }
 

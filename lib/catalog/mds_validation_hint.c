@@ -55,7 +55,8 @@ mds_validation_hint_read_boot(char boot[MDS_HINT_BOOT], mds_error_t *err)
     return status;
 }
 
-/* Creates an empty file for the folder's owner and group. Returns a value below
+/* Creates an empty file for the folder's owner and, as far as the folder is
+ * open to it, group. Returns a value below
  * zero if that fails, or if another process was faster. */
 static int
 mds_validation_hint_create(int dir, const struct stat *owner)
@@ -66,7 +67,7 @@ mds_validation_hint_create(int dir, const struct stat *owner)
 
     if (fd >= 0
         && (write(fd, &empty, sizeof(empty)) != sizeof(empty)
-            || fchmod(fd, 0660) != 0
+            || fchmod(fd, 0600 | (owner->st_mode & 0060)) != 0
             || (fchown(fd, owner->st_uid, owner->st_gid) != 0
                 && errno != EPERM)))
     {

@@ -73,6 +73,12 @@ mds_lmdb_fail(mds_error_t *err, int code, const char *verb, const char *path)
                     verb, path, mdb_strerror(code));
 }
 
+bool
+mds_lmdb_is_read_only(const mds_lmdb_t *lmdb)
+{
+    return lmdb->is_read_only;
+}
+
 const char *
 mds_lmdb_path(const mds_lmdb_t *lmdb)
 {
@@ -80,6 +86,10 @@ mds_lmdb_path(const mds_lmdb_t *lmdb)
 
     if (lmdb->remote != NULL) {
         return lmdb->remote->path;
+    }
+
+    if (lmdb->path != NULL) {
+        return lmdb->path;
     }
 
     (void) mdb_env_get_path(lmdb->env, &path);
@@ -136,7 +146,8 @@ mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
         return mds_lmdb_call_remote(lmdb, MDS_LMDB_WRITE, -1, err, NULL);
     }
 
-    code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
+    code = lmdb->is_read_only ? EACCES
+                              : mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
 
     if (code != 0) {
         lmdb->txn = NULL;

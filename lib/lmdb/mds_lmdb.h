@@ -80,6 +80,17 @@ mds_status_t mds_lmdb_share(mds_lmdb_t *lmdb, mds_error_t *err,
 mds_status_t mds_lmdb_give(mds_lmdb_t *lmdb, int64_t uid, int64_t gid,
                            mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Lets a user who may read a SHARED environment, but not write to it, open it
+ * from now on. Where LMDB's locks are not writable either, the environment is
+ * that of the time when it was opened: a copy. For programs that mostly read.
+ */
+void mds_lmdb_enable_reading(void);
+
+/* Returns whether a SHARED environment was opened so: mds_lmdb_write() fails
+ * with MDS_DENIED. */
+bool mds_lmdb_is_read_only(const mds_lmdb_t *lmdb);
+
 /* Returns the identity of an IMMUTABLE environment's file when it was opened.
  */
 const mds_file_id_t *mds_lmdb_file_id(const mds_lmdb_t *lmdb);

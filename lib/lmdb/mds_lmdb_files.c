@@ -58,6 +58,26 @@ mds_lmdb_check_lock(const char *dir, mds_error_t *err)
                     path.text);
 }
 
+/* Returns whether the process may use a file in such a way (access()). */
+static bool
+mds_lmdb_may(const char *dir, const char *name, int how)
+{
+    mds_path_t path;
+
+    return mds_path(&path, NULL, "%s/%s", dir, name) == MDS_OK
+           && faccessat(AT_FDCWD, path.text, how, AT_EACCESS) == 0;
+}
+
+bool
+mds_lmdb_is_foreign(const char *dir, bool *locks)
+{
+    *locks = mds_lmdb_may(dir, "lock.mdb", R_OK | W_OK);
+
+    return mds_lmdb_may(dir, "data.mdb", R_OK)
+           && !mds_lmdb_may(dir, "data.mdb", W_OK)
+           && (errno == EACCES || errno == EROFS);
+}
+
 /* Allocates the file on the disk before it is given away. Readers write to
  * lock.mdb through a mapping: on a full disk, a hole in it would end them. */
 static mds_status_t

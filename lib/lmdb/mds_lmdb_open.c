@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static mds_lmdb_remote_open_t mds_lmdb_remote_open; /* NULL: none is set */
+static bool                   mds_lmdb_reads_foreign;
 
 /* Compares the file's length with its pages before anything is looked up: LMDB
  * opens a truncated file, and the first access past its end is SIGBUS. */
@@ -112,7 +113,9 @@ mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
 {
     int code = mds_lmdb_try_tables(lmdb, names, MDB_RDONLY, 0);
 
-    if (code == MDB_NOTFOUND && lmdb->mode != MDS_LMDB_IMMUTABLE) {
+    if (code == MDB_NOTFOUND && lmdb->mode != MDS_LMDB_IMMUTABLE
+        && !lmdb->is_read_only)
+    {
         code = mds_lmdb_try_tables(lmdb, names, 0, MDB_CREATE);
     }
 
@@ -131,7 +134,7 @@ mds_lmdb_impossible(MDB_env *env, const char *what)
 }
 
 static int
-mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, mds_lmdb_mode_t mode,
+mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, unsigned flags,
                   uint64_t map_bytes)
 {
     int code = mdb_env_create(&lmdb->env);
@@ -152,9 +155,7 @@ mds_lmdb_open_env(mds_lmdb_t *lmdb, const char *path, mds_lmdb_mode_t mode,
         code = mdb_env_set_maxreaders(lmdb->env, MDS_LMDB_READERS);
     }
 
-    return code != 0
-               ? code
-               : mdb_env_open(lmdb->env, path, mds_lmdb_flags(mode), 0640);
+    return code != 0 ? code : mdb_env_open(lmdb->env, path, flags, 0640);
 }
 
 mds_status_t
@@ -202,7 +203,10 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
                    mds_error_t *err, mds_lmdb_t *opened)
 {
     mds_status_t status = MDS_OK;
-    int          code = mds_lmdb_open_env(opened, path, how, map_bytes);
+    int          code = mds_lmdb_open_env(opened, path,
+                                          mds_lmdb_flags(how)
+                                              | (opened->is_read_only ? MDB_RDONLY : 0),
+                                          map_bytes);
 
     if (code == 0 && opened->mode == MDS_LMDB_IMMUTABLE) {
         status = mds_lmdb_now(opened, path, err, &opened->file_id);
@@ -221,6 +225,58 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
     }
 
     return code == 0 ? status : mds_lmdb_fail(err, code, "open", path);
+}
+
+void
+mds_lmdb_enable_reading(void)
+{
+    mds_lmdb_reads_foreign = true;
+}
+
+/*
+ * Opens an environment to which this user may not write: read-only, with the
+ * others' table of readers if it is writable. Otherwise no writer would see
+ * this reader, and it would use pages again that are being read: a copy is
+ * opened.
+ */
+static mds_status_t
+mds_lmdb_open_foreign(const char *dir, const char *const *names,
+                      uint64_t map_bytes, bool locks, mds_error_t *err,
+                      mds_lmdb_t *opened)
+{
+    mds_path_t   path;
+    int          fd, code;
+    mds_status_t status;
+
+    opened->is_read_only = true;
+
+    if (locks) {
+        return mds_lmdb_open_here(dir, MDS_LMDB_SHARED, names, map_bytes, err,
+                                  opened);
+    }
+
+    status = mds_lmdb_copy_file(dir, err, &fd);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_path(&path, err, "/proc/self/fd/%d", fd);
+    opened->path = strdup(dir);
+
+    if (opened->path == NULL) {
+        status = mds_fail_memory(err);
+    }
+
+    if (status == MDS_OK) {
+        code = mds_lmdb_open_env(opened, path.text,
+                                 mds_lmdb_flags(MDS_LMDB_IMMUTABLE), map_bytes);
+        code = code != 0 ? code : mds_lmdb_open_tables(opened, names);
+        status = code == 0 ? MDS_OK : mds_lmdb_fail(err, code, "open", dir);
+    }
+
+    close(fd); /* LMDB has opened the file again */
+    return status;
 }
 
 void
@@ -254,6 +310,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 {
     mds_status_t status = MDS_OK;
     mds_lmdb_t  *opened;
+    bool         locks;
 
     if (table_count > MDS_LMDB_TABLES_MAX) {
         return mds_fail(err, MDS_INVALID, "\"%s\": too many tables", path);
@@ -281,7 +338,12 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     }
 
     if (status == MDS_OK && opened->remote == NULL) {
-        status = mds_lmdb_open_here(path, mode, names, map_bytes, err, opened);
+        status = opened->mode == MDS_LMDB_SHARED && mds_lmdb_reads_foreign
+                         && mds_lmdb_is_foreign(path, &locks)
+                     ? mds_lmdb_open_foreign(path, names, map_bytes, locks, err,
+                                             opened)
+                     : mds_lmdb_open_here(path, mode, names, map_bytes, err,
+                                          opened);
     }
 
     if (status != MDS_OK) {
@@ -313,6 +375,7 @@ mds_lmdb_close(mds_lmdb_t *lmdb)
     if (atomic_fetch_sub(lmdb->handles, 1) == 1) {
         mdb_env_close(lmdb->env); /* NULL is fine */
         free(lmdb->handles);
+        free(lmdb->path);
     }
 
     free(lmdb);

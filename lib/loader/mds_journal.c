@@ -76,6 +76,12 @@ mds_journal_close(mds_journal_t *journal)
     }
 }
 
+bool
+mds_journal_is_read_only(const mds_journal_t *journal)
+{
+    return mds_lmdb_is_read_only(journal->lmdb);
+}
+
 mds_status_t
 mds_journal_read(mds_journal_t *journal, mds_error_t *err)
 {

@@ -50,6 +50,9 @@ mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
 
 void mds_journal_close(mds_journal_t *journal);
 
+/* Returns whether this user can only read it (mds_lmdb_is_read_only()). */
+bool mds_journal_is_read_only(const mds_journal_t *journal);
+
 /* --- transactions */
 
 mds_status_t

@@ -108,7 +108,8 @@ mds_loader_recover(mds_loader_t *loader, const mds_key_t *key, mds_error_t *err)
                                 MDS_GENERATIONS_KEPT, err);
 }
 
-/* Recovers if a loader was killed between its commit and its switch. */
+/* Recovers if a loader was killed between its commit and its switch. A user who
+ * may only read leaves that to the next loader. */
 static mds_status_t
 mds_loader_recover_if_behind(mds_loader_t *loader, mds_error_t *err)
 {
@@ -122,7 +123,9 @@ mds_loader_recover_if_behind(mds_loader_t *loader, mds_error_t *err)
     serial = mds_journal_get_serial(loader->journal);
     mds_journal_abort(loader->journal);
 
-    if (serial <= mds_current_serial(loader->current)) {
+    if (serial <= mds_current_serial(loader->current)
+        || mds_journal_is_read_only(loader->journal))
+    {
         return MDS_OK;
     }
 
@@ -134,6 +137,24 @@ mds_loader_recover_if_behind(mds_loader_t *loader, mds_error_t *err)
     }
 
     return status;
+}
+
+/* Opens CURRENT, which a user who may not change the depot can only read. */
+static mds_status_t
+mds_loader_open_current(const char *depot, mds_error_t *err,
+                        mds_current_t **current)
+{
+    mds_status_t status = mds_current_open(depot, true, err, current);
+
+    if (status == MDS_DENIED) {
+        status = mds_current_open(depot, false, err, current);
+    }
+
+    return status != MDS_NOT_FOUND
+               ? status
+               : mds_fail(err, MDS_NOT_FOUND,
+                          "\"%s\" is not a depot; `mdsctl init` makes one",
+                          depot);
 }
 
 mds_status_t
@@ -152,13 +173,7 @@ mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,
         opened->ui = *ui;
     }
 
-    status = mds_current_open(depot, true, err, &opened->current);
-
-    if (status == MDS_NOT_FOUND) {
-        status
-            = mds_fail(err, MDS_NOT_FOUND,
-                       "\"%s\" is not a depot; `mdsctl init` makes one", depot);
-    }
+    status = mds_loader_open_current(depot, err, &opened->current);
 
     if (status != MDS_OK
         || (status = mds_journal_open(depot, err, &opened->journal)) != MDS_OK

@@ -65,6 +65,18 @@ mds_depot_check_empty(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t mds_depot_give_agent(const char *depot, int64_t uid, int64_t gid,
                                   mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Lets a group read the journal and the state. Its members may write to nothing
+ * but the state's table of readers, state/lock.mdb.
+ */
+mds_status_t mds_depot_set_readers(const char *depot, int64_t gid,
+                                   mds_error_t *err) MDS_MUST_CHECK;
+
+/* Gets the group that mds_depot_set_readers() has set; *gid is -1 without one.
+ */
+mds_status_t mds_depot_get_readers(const char *depot, mds_error_t *err,
+                                   int64_t *gid) MDS_MUST_CHECK;
+
 /* Opens a depot, and finishes a change that a killed loader had committed. */
 mds_status_t
 mds_loader_open(const char *depot, const mds_loader_ui_t *ui, mds_error_t *err,

@@ -13,8 +13,6 @@
 #include "base/mds_digest.h"
 #include "base/mds_endian.h"
 
-#define MDS_DEVICE_FILE_MODE 0660
-
 /* Reads len bytes of two lower-case hexadecimal digits each. */
 static bool
 mds_name_take_bytes(const char **name, uint8_t *bytes, size_t len)
@@ -172,7 +170,7 @@ mds_device_file_give(int dir, int fd, const char *name, mds_error_t *err)
     if (fstat(dir, &folder) != 0
         || (geteuid() == 0 && folder.st_uid != 0
             && fchown(fd, folder.st_uid, folder.st_gid) != 0)
-        || fchmod(fd, MDS_DEVICE_FILE_MODE) != 0)
+        || fchmod(fd, 0600 | (folder.st_mode & 0060)) != 0)
     {
         return mds_fail_errno(err, "give \"state/devices/%s\" to the workers",
                               name);

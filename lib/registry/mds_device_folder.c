@@ -77,7 +77,7 @@ mds_device_folder_make(const char *depot, mds_error_t *err)
 
     if (status == MDS_OK
         && ((st.st_uid != geteuid() && fchown(dir, st.st_uid, st.st_gid) != 0)
-            || fchmod(dir, 02770) != 0))
+            || fchmod(dir, 02700 | (st.st_mode & 0070)) != 0))
     {
         status = mds_fail_errno(err, "give \"%s/state/devices\" to the workers",
                                 depot);

@@ -138,6 +138,7 @@ mds_install_filter_create(const char *depot, const char *path,
         = { .magic = MDS_INSTALL_MAGIC, .buckets = MDS_INSTALL_BUCKETS_MIN };
     mds_temp_file_t temp = MDS_NO_TEMP_FILE;
     mds_path_t      dir;
+    struct stat     st;
     int             code;
     mds_status_t    status = mds_path(&dir, err, "%s/state", depot);
 
@@ -164,7 +165,8 @@ mds_install_filter_create(const char *depot, const char *path,
 
     } else if (pwrite(temp.fd, &header, sizeof(header), 0)
                    != (ssize_t) sizeof(header)
-               || fchmod(temp.fd, 0660) != 0
+               || stat(dir.text, &st) != 0
+               || fchmod(temp.fd, 0600 | (st.st_mode & 0060)) != 0
                || (link(temp.path.text, path) != 0 && errno != EEXIST))
     {
         status = mds_fail_errno(err, "create \"%s\"", path);

@@ -14,6 +14,7 @@
 
 #include "archive/tree.h"
 #include "archive/work_dir.h"
+#include "loader/mds_loader.h"
 #include "loader/mds_setting_ids.h"
 
 static mds_status_t
@@ -51,6 +52,10 @@ find_places(mdsctl_restore_t *r, const char *depot, mds_error_t *err)
                         "\"%s\" is a depot already: give --force to replace"
                         " it, with all that was changed since",
                         depot);
+    }
+
+    if (r->exists && mds_depot_get_readers(depot, err, &r->readers) != MDS_OK) {
+        r->readers = -1; /* a damaged depot can be replaced, too */
     }
 
     /* Its owner stays, unless another is given. */
@@ -194,6 +199,7 @@ run_restore(mdsctl_t *ctl, int argc, char **argv)
     verify.keys = keys;
     verify.key_count = o.files.count;
     r.verify = &verify;
+    r.readers = -1;
     r.force = o.force;
     r.dry_run = ctl->dry_run;
     r.owner_given = o.user != NULL || o.group != NULL;

@@ -22,6 +22,7 @@ typedef struct {
     bool           dry_run; /* the new depot is verified and removed */
     bool           owner_given;
     mdsctl_owner_t owner;
+    int64_t        readers; /* the group that may read the old depot; or -1 */
     char           depot[PATH_MAX]; /* without symbolic links */
     bool           exists;          /* as a depot, which is replaced */
     mds_path_t     stage;           /* beside it */

@@ -84,6 +84,10 @@ mdsctl_restore_stage_finish(mdsctl_restore_t *r, mds_error_t *err)
         status = drop_old_registry(r, err);
     }
 
+    if (status == MDS_OK && r->readers >= 0) {
+        status = mds_depot_set_readers(r->stage.text, r->readers, err);
+    }
+
     if (status == MDS_OK) {
         status = mds_current_open(r->stage.text, true, err, &current);
     }

@@ -123,6 +123,20 @@ for my $name ($page =~ /^    mdsctl ((?:database |list |message |remove |trust )
     ok exists $usage{$name}, "$name: is a command";
 }
 
+# The rules of sudo that a page shows are rules.
+SKIP: {
+    my ($visudo) = grep { -x } map { "$_/visudo" } split(/:/, $ENV{PATH}), '/usr/sbin';
+    skip 'no visudo', 1 if !defined $visudo;
+
+    my ($rules) = Ctl::read_file("$FindBin::Bin/../../docs/secure.md")
+        =~ m{^```\n(# /etc/sudoers\.d/.*?)^```}ms or die 'no rules';
+    open my $file, '>', "$dir/sudoers" or die;
+    print $file $rules;
+    close $file;
+    is `$visudo -cf $dir/sudoers 2>&1`, "$dir/sudoers: parsed OK\n",
+        'visudo takes the rules of secure.md';
+}
+
 # Each file, page and section that a page names exists. A page names files from
 # the root of the tree; a README of a folder names them from that folder, too.
 my $root = "$FindBin::Bin/../..";

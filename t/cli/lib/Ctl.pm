@@ -42,6 +42,7 @@ sub ctl {
 
 # The same as another user, who may not come to where it was built: below a home
 # that is 0700, say. (exit code, stdout and stderr in one)
+our $group;    # the user is a member of it, besides
 my $elsewhere;
 
 sub ctl_as {
@@ -56,7 +57,7 @@ sub ctl_as {
 
     my $pid = open(my $pipe, '-|') // die "fork: $!";
     if ($pid == 0) {
-        $) = "$gid $gid";
+        $) = join ' ', $gid, defined $group ? scalar getgrnam $group : $gid;
         ($(, $<, $>) = ($gid, $uid, $uid);
         chdir '/';
         open STDIN,  '<', '/dev/null';
