@@ -39,15 +39,18 @@ mds_agent_status_format(const mds_agent_status_t *status,
                         char                      text[MDS_AGENT_STATUS_BYTES])
 {
     char   state[MDS_AGENT_STATE_BYTES], trouble[MDS_AGENT_TROUBLE_BYTES];
+    char   database[MDS_AGENT_TROUBLE_BYTES];
     size_t len;
 
     mds_agent_status_text(status->state, state, sizeof(state));
     mds_agent_status_text(status->trouble, trouble, sizeof(trouble));
+    mds_agent_status_text(status->database, database, sizeof(database));
 
     len = (size_t) snprintf(text, MDS_AGENT_STATUS_BYTES,
                             "{\"version\":1,\"pid\":%" PRId64
-                            ",\"state\":\"%s\",\"trouble\":\"%s\"",
-                            status->pid, state, trouble);
+                            ",\"state\":\"%s\",\"trouble\":\"%s\""
+                            ",\"database_error\":\"%s\"",
+                            status->pid, state, trouble, database);
 
     for (int i = 0; i < MDS_AGENT_FIGURE_COUNT; i++) {
         len += (size_t) snprintf(text + len, MDS_AGENT_STATUS_BYTES - len,
@@ -60,8 +63,8 @@ mds_agent_status_format(const mds_agent_status_t *status,
     return len;
 }
 
-_Static_assert(MDS_AGENT_STATUS_BYTES > MDS_AGENT_TROUBLE_BYTES + 128
-                                            + 48 * MDS_AGENT_FIGURE_COUNT,
+_Static_assert(MDS_AGENT_STATUS_BYTES > 2 * MDS_AGENT_TROUBLE_BYTES + 128
+                                            + 56 * MDS_AGENT_FIGURE_COUNT,
                "all figures fit");
 
 mds_status_t
@@ -169,6 +172,8 @@ mds_agent_status_read(const char *depot, mds_agent_status_t *status)
                             sizeof(status->state));
     mds_agent_status_string(object, "trouble", status->trouble,
                             sizeof(status->trouble));
+    mds_agent_status_string(object, "database_error", status->database,
+                            sizeof(status->database));
 
     for (int i = 0; i < MDS_AGENT_FIGURE_COUNT; i++) {
         status->values[i] = mds_agent_status_number(

@@ -5,9 +5,9 @@
  *   { "version": 1, "pid": 4711, "state": "in step", "trouble": "",
  *     "serial": 812, … }
  *
- * The agent replaces the file by a rename when a figure has changed, and at
- * least once a minute. A reader allocates nothing. A new figure is a row here;
- * all that shows figures follows the table.
+ * The agent replaces the file by a rename when a figure has changed, those of
+ * the database at most once a second. A reader allocates nothing. A new figure
+ * is a row here; all that shows figures follows the table.
  */
 
 #ifndef MDS_AGENT_STATUS_H
@@ -47,7 +47,25 @@
     ROW(PROTOCOL, "faults_protocol", "counter", "Heads of a later version.")   \
     ROW(SPACE, "faults_space", "counter", "Times the disk was full.")          \
     ROW(DAMAGED, "faults_damaged", "counter",                                  \
-        "Times the origin gave what its head does not name.")
+        "Times the origin gave what its head does not name.")                  \
+    ROW(REACHABLE, "database_reachable", "gauge",                              \
+        "Whether the agent can ask the database: 1 or 0.")                     \
+    ROW(DATABASE_CONTACT, "database_contact_seconds", "gauge",                 \
+        "Time of the last answer of the database, in seconds since 1970.")     \
+    ROW(ROUND_TRIP, "database_round_trip_microseconds", "gauge",               \
+        "Time of a small statement and its commit.")                           \
+    ROW(ADMITTED, "database_admitted", "counter",                              \
+        "Admissions that the database has granted.")                           \
+    ROW(REFUSED, "database_refused", "counter",                                \
+        "Admissions that the database has refused.")                           \
+    ROW(UNKNOWN, "database_unknown", "counter",                                \
+        "Admissions that the database has not answered in time.")              \
+    ROW(STORED, "database_stored", "counter",                                  \
+        "Entries of outboxes that were stored.")                               \
+    ROW(REJECTED, "database_rejected", "counter",                              \
+        "Entries of outboxes that the database has rejected.")                 \
+    ROW(DATABASE_FAULTS, "faults_database", "counter",                         \
+        "Connections that failed, to the database and of workers.")
 
 #define MDS_AGENT_FIGURE_ID(id, member, type, help) MDS_AGENT_##id,
 
@@ -71,7 +89,8 @@ typedef struct {
     int64_t pid;
     char    state[MDS_AGENT_STATE_BYTES]; /* "in step", "fetching", "waiting",
                                            * "ended" */
-    char    trouble[MDS_AGENT_TROUBLE_BYTES]; /* empty: none */
+    char    trouble[MDS_AGENT_TROUBLE_BYTES];  /* empty: none */
+    char    database[MDS_AGENT_TROUBLE_BYTES]; /* the last error; empty: none */
     int64_t values[MDS_AGENT_FIGURE_COUNT];
 } mds_agent_status_t;
 

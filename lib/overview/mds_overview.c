@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mds_kind.h"
+#include "base/mds_time.h"
 
 /* Returns whether the overview has the release. */
 static bool
@@ -210,6 +211,7 @@ mds_read_fleet(mds_overview_reading_t *reading)
 {
     mds_overview_depot_t *depot = reading->depot;
     mds_fleet_t           fleet;
+    int64_t               since_ms = 0, now_ms = mds_time_now_ms();
     mds_status_t status = mds_state_begin(reading->state, reading->err);
 
     if (status == MDS_OK) {
@@ -220,12 +222,21 @@ mds_read_fleet(mds_overview_reading_t *reading)
         return status;
     }
 
+    status
+        = mds_state_get_outbox_oldest(reading->state, reading->err, &since_ms);
+    if (status != MDS_OK) {
+        return status;
+    }
+
     depot->has_fleet = true;
     depot->fleet_position = fleet.position;
     depot->fleet_lag
         = fleet.last > fleet.position ? fleet.last - fleet.position : 0;
     depot->outbox_entries = fleet.outbox_count;
     depot->outbox_bytes = fleet.outbox_bytes;
+    depot->outbox_age_s = since_ms > 0 && since_ms < now_ms
+                              ? (uint64_t) (now_ms - since_ms) / 1000
+                              : 0;
     depot->outbox_dropped = fleet.dropped;
 
     return MDS_OK;

@@ -77,6 +77,7 @@ typedef struct {
     uint64_t fleet_lag;       /* entries behind it */
     uint64_t outbox_entries;
     uint64_t outbox_bytes;
+    uint64_t outbox_age_s; /* of the oldest entry */
     uint64_t outbox_dropped;
 
     uint64_t           setting_count;

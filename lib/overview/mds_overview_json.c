@@ -112,6 +112,8 @@ mds_write_agent(const mds_agent_status_t *agent, mds_writer_t *writer)
     mds_writer_string(writer, ",\"agent\":{\"state\":\"",
                       mds_str_of(agent->state));
     mds_writer_string(writer, ",\"trouble\":\"", mds_str_of(agent->trouble));
+    mds_writer_string(writer, ",\"database_error\":\"",
+                      mds_str_of(agent->database));
 
     for (int i = 0; i < MDS_AGENT_FIGURE_COUNT; i++) {
         mds_writer_words(writer, ",\"");
@@ -260,6 +262,7 @@ mds_write_fleet(const mds_overview_depot_t *depot, mds_writer_t *writer)
     mds_writer_number(writer,
                       ",\"outbox\":{\"entries\":", depot->outbox_entries);
     mds_writer_number(writer, ",\"bytes\":", depot->outbox_bytes);
+    mds_writer_number(writer, ",\"oldest_seconds\":", depot->outbox_age_s);
     mds_writer_number(writer, ",\"dropped\":", depot->outbox_dropped);
     mds_writer_words(writer, "}}");
 }

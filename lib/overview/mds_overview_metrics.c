@@ -333,6 +333,9 @@ mds_write_fleets(mds_metrics_t *m)
     mds_write_fleet(m, "mds_outbox_bytes", "gauge", "bytes",
                     "Their size in the state.",
                     offsetof(mds_overview_depot_t, outbox_bytes));
+    mds_write_fleet(m, "mds_outbox_oldest_seconds", "gauge", "seconds",
+                    "Age of the oldest of them; 0: there is none.",
+                    offsetof(mds_overview_depot_t, outbox_age_s));
     mds_write_fleet(m, "mds_outbox_dropped", "counter", NULL,
                     "Entries for which the outbox had no room.",
                     offsetof(mds_overview_depot_t, outbox_dropped));

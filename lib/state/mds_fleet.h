@@ -3,7 +3,7 @@
  * edges; a part of the state (mds_state.h).
  *
  *   stale   02                        mds_fleet_record_t
- *   stale   ff ff ff ff, number (8)   the outbox: type (1), entry
+ *   stale   ff ff ff ff, number (8)   the outbox (mds_outbox.c)
  *
  * Numbers are big-endian; entries are those of fleet/mds_fleet_entry.h. They
  * lie behind the stale numbers, in a table that exists already, because each
@@ -48,6 +48,11 @@ mds_status_t
 mds_state_visit_outbox(mds_state_t *state, uint64_t after,
                        bool (*visit)(void *data, const mds_frame_item_t *item),
                        void *data, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Gives when the oldest entry of the outbox was written; 0: there is none, or
+ * its time is not known. Between begin and end. */
+mds_status_t mds_state_get_outbox_oldest(mds_state_t *state, mds_error_t *err,
+                                         int64_t *since_ms) MDS_MUST_CHECK;
 
 /* Makes the edge share a database from now on, from outside of its workers.
  * MDS_CONFLICT: it shares another one. */

@@ -1,15 +1,20 @@
 /*
  * The outbox: entries for the database, numbered, in the table of stale
  * numbers behind these. Numbers are not used again, also after the outbox was
- * empty.
+ * empty. A record is the type (1) with MDS_OUTBOX_TIMED, the time (4, seconds
+ * since 1970), and the entry; one of an earlier version has neither flag nor
+ * time.
  */
 
 #include <stdlib.h>
 
 #include "base/mds_endian.h"
+#include "base/mds_time.h"
 #include "state/mds_state_internal.h"
 
 #define MDS_OUTBOX_OVERHEAD 64 /* bytes of a record beside the entry, about */
+#define MDS_OUTBOX_TIMED 0x80
+#define MDS_OUTBOX_HEAD 5 /* bytes in front of the entry */
 
 static mds_str_t
 mds_outbox_key(uint64_t number, uint8_t bytes[MDS_OUTBOX_KEY_BYTES])
@@ -33,19 +38,21 @@ mds_outbox_room(const mds_state_t *state, mds_entry_type_t type)
     return type == MDS_ENTRY_DEVICE ? room / 2 : room;
 }
 
-/* Puts type and entry, which are in one piece. */
+/* Puts a record, whose head it fills. */
 static mds_status_t
-mds_outbox_put(mds_state_t *state, mds_str_t record, mds_error_t *err)
+mds_outbox_put(mds_state_t *state, mds_entry_type_t type, char *data,
+               size_t len, mds_error_t *err)
 {
     mds_fleet_t *fleet = &state->fleet;
+    mds_str_t    record = { MDS_OUTBOX_HEAD + len, data };
     uint8_t      key[MDS_OUTBOX_KEY_BYTES];
     uint64_t     bytes = record.len + MDS_OUTBOX_OVERHEAD;
 
+    data[0] = (char) ((unsigned) type | MDS_OUTBOX_TIMED);
+    mds_store_be32((uint8_t *) data + 1, (uint32_t) (mds_time_now_ms() / 1000));
     state->fleet_changed = true;
 
-    if (fleet->outbox_bytes + bytes
-        > mds_outbox_room(state, (mds_entry_type_t) record.data[0]))
-    {
+    if (fleet->outbox_bytes + bytes > mds_outbox_room(state, type)) {
         fleet->dropped++;
         return MDS_OK;
     }
@@ -70,17 +77,16 @@ mds_outbox_add(mds_state_t *state, mds_entry_type_t type, mds_str_t bytes,
         return MDS_OK;
     }
 
-    record = malloc(1 + bytes.len);
+    record = malloc(MDS_OUTBOX_HEAD + bytes.len);
     if (record == NULL) {
         return mds_fail_memory(err);
     }
 
-    record[0] = (char) type;
     if (bytes.len > 0) {
-        memcpy(record + 1, bytes.data, bytes.len);
+        memcpy(record + MDS_OUTBOX_HEAD, bytes.data, bytes.len);
     }
 
-    status = mds_outbox_put(state, (mds_str_t){ 1 + bytes.len, record }, err);
+    status = mds_outbox_put(state, type, record, bytes.len, err);
     free(record);
 
     return status;
@@ -91,7 +97,7 @@ static mds_status_t
 mds_outbox_add_entry(mds_state_t *state, const mds_fleet_entry_t *entry,
                      size_t max, mds_error_t *err)
 {
-    char        *record = malloc(1 + max);
+    char        *record = malloc(MDS_OUTBOX_HEAD + max);
     size_t       len;
     mds_status_t status;
 
@@ -99,8 +105,7 @@ mds_outbox_add_entry(mds_state_t *state, const mds_fleet_entry_t *entry,
         return mds_fail_memory(err);
     }
 
-    record[0] = (char) entry->type;
-    len = mds_fleet_entry_encode(entry, record + 1, max);
+    len = mds_fleet_entry_encode(entry, record + MDS_OUTBOX_HEAD, max);
 
     /* What no frame could take is not kept. */
     if (len == 0 || !mds_fleet_entry_is_valid(entry)) {
@@ -109,7 +114,7 @@ mds_outbox_add_entry(mds_state_t *state, const mds_fleet_entry_t *entry,
         status = MDS_OK;
 
     } else {
-        status = mds_outbox_put(state, (mds_str_t){ 1 + len, record }, err);
+        status = mds_outbox_put(state, entry->type, record, len, err);
     }
 
     free(record);
@@ -182,6 +187,7 @@ static bool
 mds_outbox_parse(mds_str_t key, mds_str_t value, mds_frame_item_t *item)
 {
     const uint8_t *bytes = (const uint8_t *) key.data;
+    size_t         head;
 
     if (key.len != MDS_OUTBOX_KEY_BYTES || value.len < 1
         || mds_load_be32(bytes) != MDS_OUTBOX_PREFIX)
@@ -189,11 +195,46 @@ mds_outbox_parse(mds_str_t key, mds_str_t value, mds_frame_item_t *item)
         return false;
     }
 
+    head = (value.data[0] & MDS_OUTBOX_TIMED) != 0 ? MDS_OUTBOX_HEAD : 1;
+    if (value.len < head) {
+        return false;
+    }
+
     item->number = mds_load_be64(bytes + 4);
-    item->type = (uint8_t) value.data[0];
-    item->entry = (mds_str_t){ value.len - 1, value.data + 1 };
+    item->type = (uint8_t) value.data[0] & ~MDS_OUTBOX_TIMED;
+    item->entry = (mds_str_t){ value.len - head, value.data + head };
 
     return true;
+}
+
+mds_status_t
+mds_state_get_outbox_oldest(mds_state_t *state, mds_error_t *err,
+                            int64_t *since_ms)
+{
+    mds_lmdb_t        *lmdb = state->env.reader;
+    uint8_t            from[MDS_OUTBOX_KEY_BYTES];
+    mds_lmdb_cursor_t *cursor
+        = mds_lmdb_walk(lmdb, MDS_STATE_STALE, mds_outbox_key(0, from));
+    mds_str_t        key, value;
+    mds_frame_item_t item;
+    int64_t          found_ms = 0;
+
+    if (mds_lmdb_next(cursor, &key, &value)
+        && mds_outbox_parse(key, value, &item)
+        && (value.data[0] & MDS_OUTBOX_TIMED) != 0)
+    {
+        found_ms
+            = (int64_t) mds_load_be32((const uint8_t *) value.data + 1) * 1000;
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    if (mds_status_failed(mds_lmdb_status(lmdb, err))) {
+        return mds_lmdb_status(lmdb, err);
+    }
+
+    *since_ms = found_ms;
+    return MDS_OK;
 }
 
 mds_status_t

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "agent/share.h"
 #include "catalog/mds_catalog.h"
 #include "catalog/mds_current.h"
 #include "client/mds_client_trust.h"
@@ -76,7 +77,8 @@ typedef struct {
     mdsctl_needs_t  needs;
 
     /* Figures and the log: figures.c. */
-    pthread_mutex_t    figures_lock;
+    pthread_mutex_t    status_lock;  /* of the file */
+    pthread_mutex_t    figures_lock; /* of what follows */
     mds_agent_status_t figures;
     int                trouble; /* mds_agent_figure_t of the fault; -1: none */
 } mdsctl_agent_t;
@@ -91,6 +93,11 @@ int64_t mdsctl_figure_get(mdsctl_agent_t *agent, mds_agent_figure_t figure);
 
 /* Writes the figures into DEPOT/agent/status. */
 void mdsctl_figures_write(mdsctl_agent_t *agent, const char *state);
+
+/* Takes the figures of the thread that shares, and writes all; data is the
+ * agent. */
+void
+mdsctl_figures_show_share(void *data, const mdsctl_share_figures_t *figures);
 
 /* Prints a line to the log, on stderr. */
 void mdsctl_agent_log(const char *format, ...) MDS_PRINTF(1, 2);

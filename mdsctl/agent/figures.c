@@ -43,6 +43,7 @@ mdsctl_figures_write(mdsctl_agent_t *agent, const char *state)
     mds_error_t        err;
     mds_status_t       written;
 
+    pthread_mutex_lock(&agent->status_lock);
     pthread_mutex_lock(&agent->figures_lock);
 
     if (state != NULL) {
@@ -57,6 +58,29 @@ mdsctl_figures_write(mdsctl_agent_t *agent, const char *state)
     /* On a full disk the old figures stay, which the log explains. */
     written = mds_agent_status_write(agent->depot, &copy, &err);
     (void) written;
+    pthread_mutex_unlock(&agent->status_lock);
+}
+
+void
+mdsctl_figures_show_share(void *data, const mdsctl_share_figures_t *figures)
+{
+    mdsctl_agent_t *agent = data;
+    int64_t        *values = agent->figures.values;
+
+    pthread_mutex_lock(&agent->figures_lock);
+    values[MDS_AGENT_REACHABLE] = figures->reachable ? 1 : 0;
+    values[MDS_AGENT_DATABASE_CONTACT] = figures->contact_ms / 1000;
+    values[MDS_AGENT_ROUND_TRIP] = figures->round_trip_us;
+    values[MDS_AGENT_ADMITTED] = (int64_t) figures->admitted;
+    values[MDS_AGENT_REFUSED] = (int64_t) figures->refused;
+    values[MDS_AGENT_UNKNOWN] = (int64_t) figures->unknown;
+    values[MDS_AGENT_STORED] = (int64_t) figures->outbox;
+    values[MDS_AGENT_REJECTED] = (int64_t) figures->dropped;
+    values[MDS_AGENT_DATABASE_FAULTS] = (int64_t) figures->faults;
+    (void) snprintf(agent->figures.database, sizeof(agent->figures.database),
+                    "%s", figures->error);
+    pthread_mutex_unlock(&agent->figures_lock);
+    mdsctl_figures_write(agent, NULL);
 }
 
 void

@@ -18,14 +18,43 @@
 #include "agent/share_internal.h"
 
 #define SLEEP_MAX_MS 1000
+#define SHOW_MS 1000
 
 int64_t
-mdsctl_share_now_ms(void)
+mdsctl_share_now_us(void)
 {
     struct timespec now;
 
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+mdsctl_share_now_ms(void)
+{
+    return mdsctl_share_now_us() / 1000;
+}
+
+void
+mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us)
+{
+    /* A quarter of each new time, so that one slow commit is not the measure.
+     */
+    share->round_trip_us
+        = share->round_trip_us == 0 ? us : (3 * share->round_trip_us + us) / 4;
+
+    (void) pthread_mutex_lock(&share->lock);
+    share->figures.round_trip_us = share->round_trip_us;
+    (void) pthread_mutex_unlock(&share->lock);
+}
+
+void
+mdsctl_share_note_error(mdsctl_share_t *share, const char *text)
+{
+    (void) pthread_mutex_lock(&share->lock);
+    (void) snprintf(share->figures.error, sizeof(share->figures.error), "%s",
+                    text);
+    (void) pthread_mutex_unlock(&share->lock);
 }
 
 void
@@ -179,19 +208,22 @@ flush_workers(mdsctl_share_t *share)
     }
 }
 
+/* Shows figures that have changed, once a second at most. */
 static void
-note_contact(mdsctl_share_t *share)
+show_figures(mdsctl_share_t *share, int64_t now_ms)
 {
-    struct timespec now;
+    mdsctl_share_figures_t figures;
 
-    if (share->admissions.state == SHARE_LINK_READY
-        || share->feed.state == SHARE_LINK_READY)
-    {
-        (void) clock_gettime(CLOCK_REALTIME, &now);
-        (void) pthread_mutex_lock(&share->lock);
-        share->figures.contact_ms
-            = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-        (void) pthread_mutex_unlock(&share->lock);
+    if (share->options.show == NULL || now_ms < share->show_ms) {
+        return;
+    }
+
+    mdsctl_share_figures(share, &figures);
+
+    if (memcmp(&figures, &share->shown, sizeof(figures)) != 0) {
+        share->shown = figures;
+        share->show_ms = now_ms + SHOW_MS;
+        share->options.show(share->options.data, &figures);
     }
 }
 
@@ -220,9 +252,9 @@ run(void *data)
         look_at_database(share, now_ms);
         mdsctl_share_admit_step(share, now_ms);
         mdsctl_share_feed_step(share, now_ms);
-        note_contact(share);
         mdsctl_share_workers_tell(share);
         flush_workers(share);
+        show_figures(share, now_ms);
     }
 
     return NULL;
@@ -280,6 +312,7 @@ mdsctl_share_new(const mdsctl_share_options_t *options)
         share->socket = -1;
         share->wake[0] = share->wake[1] = -1;
         share->served = -1;
+        share->batch = SHARE_BATCH_FIRST;
         share->admissions
             = (mdsctl_share_link_t){ .name = "admissions", .timeout_ms = 1000 };
         share->feed = (mdsctl_share_link_t){ .name = "feed",

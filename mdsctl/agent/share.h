@@ -21,8 +21,27 @@
 #define MDSCTL_SHARE_BUDGET_MS 40
 
 #define MDSCTL_EDGE_NAME_BYTES 320
+#define MDSCTL_SHARE_ERROR_BYTES 512
 
 typedef struct mdsctl_share_s mdsctl_share_t;
+
+/* Figures for the agent's status. */
+typedef struct {
+    bool     reachable;     /* the database is */
+    int64_t  contact_ms;    /* when it answered last; 0: never */
+    int64_t  round_trip_us; /* of a small statement; 0: not known yet */
+    unsigned workers;       /* that are connected */
+    uint64_t last;          /* the number of the feed's latest entry */
+    uint64_t position;      /* of this edge, applied durably; 0: not known */
+    uint64_t admitted;      /* verdicts "yes" */
+    uint64_t refused;       /* verdicts "no" and "full" */
+    uint64_t unknown;       /* verdicts "unknown" */
+    uint64_t outbox;        /* items that were stored */
+    uint64_t dropped;       /* items that the database rejected */
+    uint64_t faults;        /* connections of workers that were closed for what
+                             * they sent, and of the database that failed */
+    char error[MDSCTL_SHARE_ERROR_BYTES]; /* the last one; empty: none */
+} mdsctl_share_figures_t;
 
 typedef struct {
     const char *depot;
@@ -31,23 +50,12 @@ typedef struct {
 
     /* Logs a line, in the thread. */
     void (*log)(void *data, const char *line);
+
+    /* Shows figures that have changed, in the thread, at most once a second.
+     * NULL: nobody looks. */
+    void (*show)(void *data, const mdsctl_share_figures_t *figures);
     void *data;
 } mdsctl_share_options_t;
-
-/* Figures for the agent's status. */
-typedef struct {
-    bool     reachable;  /* the database is */
-    int64_t  contact_ms; /* when it answered last; 0: never */
-    unsigned workers;    /* that are connected */
-    uint64_t last;       /* the number of the feed's latest entry */
-    uint64_t position;   /* of this edge, applied durably; 0: not known */
-    uint64_t admissions; /* verdicts that were given */
-    uint64_t unknown;    /* of them, "unknown" */
-    uint64_t outbox;     /* items that were stored */
-    uint64_t dropped;    /* items that the database rejected */
-    uint64_t faults;     /* connections of workers that were closed for what
-                          * they sent, and of the database that failed */
-} mdsctl_share_figures_t;
 
 /* Makes DEPOT/agent/socket for the group of the workers, and starts the thread.
  * The strings of the options must outlive it. */

@@ -1,7 +1,9 @@
 /*
  * The queue of admissions: what workers ask while a statement runs is asked
  * together by the next one, so that there are as many commits as the database
- * can make, and no more.
+ * can make, and no more. How many one statement has follows the time that the
+ * last one took; a frame of many may be asked by several, and has verdicts for
+ * those that were done when its time is over.
  *
  * An answer that is late is not lost: the id that the database has let in comes
  * with the feed, and is told yes when it asks again.
@@ -10,6 +12,10 @@
 #include <stdlib.h>
 
 #include "agent/share_internal.h"
+
+/* Bounds of the time that a statement of several may take. */
+#define BATCH_MIN_US 10000
+#define BATCH_MAX_US (MDSCTL_SHARE_BUDGET_MS * 1000)
 
 #define STATEMENT "select unnest(mds.admit($1, $2, $3, $4, $5))"
 
@@ -66,10 +72,24 @@ read_ask(const mdsctl_share_ask_t *ask)
 
 /* --- answers */
 
-/* Sends verdicts for an ask. rows is NULL for "unknown". */
 static void
-answer(mdsctl_share_t *share, mdsctl_share_ask_t *ask,
-       const mdsctl_rows_t *rows, size_t row)
+count_verdict(mdsctl_share_t *share, mdsctl_share_ask_t *ask)
+{
+    uint64_t admitted = 0, unknown = 0;
+
+    for (size_t i = 0; i < ask->count; i++) {
+        admitted += ask->verdicts[i] == MDS_VERDICT_YES;
+        unknown += ask->verdicts[i] == MDS_VERDICT_UNKNOWN;
+    }
+
+    mdsctl_share_count(share, admitted, admitted);
+    mdsctl_share_count(share, unknown, unknown);
+    mdsctl_share_count(share, refused, ask->count - admitted - unknown);
+}
+
+/* Sends the verdicts that the ask has, unless that was done. */
+static void
+answer(mdsctl_share_t *share, mdsctl_share_ask_t *ask)
 {
     static uint8_t     room[MDS_FRAME_MAX];
     mds_frame_writer_t frame
@@ -81,21 +101,11 @@ answer(mdsctl_share_t *share, mdsctl_share_ask_t *ask,
     }
 
     for (size_t i = 0; i < ask->count; i++) {
-        mds_verdict_t verdict = MDS_VERDICT_UNKNOWN;
-
-        if (rows != NULL) {
-            verdict = (mds_verdict_t) mdsctl_rows_integer(rows, row + i, 0);
-        }
-
-        (void) mds_frame_add_verdict(&frame, verdict);
+        (void) mds_frame_add_verdict(&frame, (mds_verdict_t) ask->verdicts[i]);
     }
 
     bytes = mds_frame_end(&frame);
-    mdsctl_share_count(share, admissions, ask->count);
-
-    if (rows == NULL) {
-        mdsctl_share_count(share, unknown, ask->count);
-    }
+    count_verdict(share, ask);
 
     if (mdsctl_share_worker_at(share, ask->worker, ask->generation) != NULL) {
         mdsctl_share_worker_send(share, ask->worker, room, bytes);
@@ -104,25 +114,13 @@ answer(mdsctl_share_t *share, mdsctl_share_ask_t *ask,
     ask->worker = -1;
 }
 
-/* Answers all of a queue, and empties it. */
-static void
-answer_all(mdsctl_share_t *share, mdsctl_share_queue_t *queue,
-           const mdsctl_rows_t *rows)
-{
-    mdsctl_share_ask_t *ask;
-    size_t              row = 0;
-
-    while ((ask = pop(queue)) != NULL) {
-        answer(share, ask, rows, row);
-        row += ask->count;
-        free(ask);
-    }
-}
-
 void
 mdsctl_share_admit_fail(mdsctl_share_t *share)
 {
-    answer_all(share, &share->waiting, NULL);
+    for (mdsctl_share_ask_t *ask = share->asks.first; ask != NULL;
+         ask = ask->next) {
+        answer(share, ask);
+    }
 }
 
 void
@@ -130,10 +128,20 @@ mdsctl_share_admit_free(mdsctl_share_t *share)
 {
     mdsctl_share_ask_t *ask;
 
-    while ((ask = pop(&share->waiting)) != NULL
-           || (ask = pop(&share->asked)) != NULL)
-    {
+    while ((ask = pop(&share->asks)) != NULL) {
         free(ask);
+    }
+}
+
+/* Removes asks from the front that were answered, up to the statement that
+ * runs. */
+static void
+remove_answered(mdsctl_share_t *share)
+{
+    while (share->asks.first != NULL && share->asks.first->worker < 0
+           && share->asks.first->asked == 0)
+    {
+        free(pop(&share->asks));
     }
 }
 
@@ -142,29 +150,87 @@ count_asked(const mdsctl_share_t *share)
 {
     size_t count = 0;
 
-    for (const mdsctl_share_ask_t *ask = share->asked.first; ask != NULL;
-         ask = ask->next)
+    for (const mdsctl_share_ask_t *ask = share->asks.first;
+         ask != NULL && ask->asked > 0; ask = ask->next)
     {
-        count += ask->count;
+        count += ask->asked;
     }
 
     return count;
+}
+
+/* Sets how many admissions the next statement has, by the time of the last one.
+ * It may take twice as long as a small one, so that the batch is worth its
+ * commit, and always 10 ms, but never the whole budget of those that wait. */
+static void
+adapt(mdsctl_share_t *share, size_t count, int64_t took_us)
+{
+    int64_t limit_us = 2 * share->round_trip_us;
+
+    limit_us = limit_us < BATCH_MIN_US   ? BATCH_MIN_US
+               : limit_us > BATCH_MAX_US ? BATCH_MAX_US
+                                         : limit_us;
+
+    if (count <= SHARE_BATCH_MIN) {
+        mdsctl_share_note_round_trip(share, took_us);
+    }
+
+    if (took_us > limit_us && count / 2 < share->batch) {
+        share->batch = count / 2;
+    } else if (took_us <= limit_us && count >= share->batch) {
+        share->batch += share->batch / 2;
+    }
+
+    share->batch = share->batch < SHARE_BATCH_MIN   ? SHARE_BATCH_MIN
+                   : share->batch > SHARE_BATCH_MAX ? SHARE_BATCH_MAX
+                                                    : share->batch;
+}
+
+/* Gives each ask of the statement its verdicts, from the row on. An ask that
+ * has all of them, or for which there are no rows, is answered. */
+static void
+take_verdicts(mdsctl_share_t *share, const mdsctl_rows_t *rows)
+{
+    size_t row = 0;
+
+    for (mdsctl_share_ask_t *ask = share->asks.first;
+         ask != NULL && ask->asked > 0; ask = ask->next)
+    {
+        for (size_t i = 0; rows != NULL && i < ask->asked; i++) {
+            ask->verdicts[ask->done + i]
+                = (uint8_t) mdsctl_rows_integer(rows, row++, 0);
+        }
+
+        ask->done += ask->asked;
+        ask->asked = 0;
+
+        if (rows == NULL || ask->done == ask->count) {
+            answer(share, ask);
+        }
+    }
 }
 
 static void
 receive_verdicts(mdsctl_share_t *share, mdsctl_answer_t got,
                  const mdsctl_rows_t *rows)
 {
-    bool is_whole = got == MDSCTL_ANSWER_ROWS
-                    && mdsctl_rows_count(rows) == count_asked(share);
+    size_t count = count_asked(share);
+    bool   is_whole
+        = got == MDSCTL_ANSWER_ROWS && mdsctl_rows_count(rows) == count;
 
     if (!is_whole && got != MDSCTL_ANSWER_END) {
         mdsctl_share_log(share, "admissions were not answered: %s",
                          share->admissions.err.text);
+        mdsctl_share_note_error(share, share->admissions.err.text);
         mdsctl_share_count(share, faults, 1);
     }
 
-    answer_all(share, &share->asked, is_whole ? rows : NULL);
+    if (is_whole) {
+        adapt(share, count, mdsctl_share_now_us() - share->admissions.sent_us);
+    }
+
+    take_verdicts(share, is_whole ? rows : NULL);
+    remove_answered(share);
 }
 
 /* --- questions */
@@ -206,7 +272,7 @@ mdsctl_share_admit_take(mdsctl_share_t *share, int place,
         return false;
     }
 
-    ask = malloc(sizeof(*ask) + bytes.len);
+    ask = malloc(sizeof(*ask) + bytes.len + count);
 
     if (ask == NULL) {
         return false;
@@ -219,18 +285,20 @@ mdsctl_share_admit_take(mdsctl_share_t *share, int place,
                                 .deadline_ms = mdsctl_share_now_ms()
                                                + MDSCTL_SHARE_BUDGET_MS,
                                 .count = count,
-                                .bytes = bytes.len };
+                                .bytes = bytes.len,
+                                .verdicts = ask->frame + bytes.len };
     memcpy(ask->frame, bytes.data, bytes.len);
+    memset(ask->verdicts, MDS_VERDICT_UNKNOWN, count);
 
-    if (!share->reachable || share->waiting.frames >= SHARE_ASKS_MAX
-        || share->waiting.bytes + bytes.len > SHARE_ASK_BYTES_MAX)
+    if (!share->reachable || share->asks.frames >= SHARE_ASKS_MAX
+        || share->asks.bytes + bytes.len > SHARE_ASK_BYTES_MAX)
     {
-        answer(share, ask, NULL, 0);
+        answer(share, ask);
         free(ask);
         return true;
     }
 
-    push(&share->waiting, ask);
+    push(&share->asks, ask);
     return true;
 }
 
@@ -239,21 +307,29 @@ typedef struct {
     mds_buffer_t apps, releases, ids, limits, untils;
 } batch_t;
 
+/* Adds up to so many admissions of the ask. */
 static void
-add_ask(batch_t *batch, const mdsctl_share_ask_t *ask)
+add_ask(batch_t *batch, mdsctl_share_ask_t *ask, size_t most)
 {
     mds_frame_list_t  list = read_ask(ask);
     mds_frame_admit_t admit;
 
-    while (mds_frame_next_admit(&list, &admit)) {
+    for (size_t i = 0; ask->asked < most && mds_frame_next_admit(&list, &admit);
+         i++)
+    {
         mds_str_t release = admit.window;
         mds_str_t app = mds_str_cut(&release, '\0');
+
+        if (i < ask->done) {
+            continue;
+        }
 
         mdsctl_array_add_text(&batch->apps, app);
         mdsctl_array_add_text(&batch->releases, release);
         mdsctl_array_add_text(&batch->ids, admit.id);
         mdsctl_array_add_integer(&batch->limits, (int64_t) admit.limit);
         mdsctl_array_add_integer(&batch->untils, admit.until_ms);
+        ask->asked++;
     }
 }
 
@@ -265,15 +341,11 @@ ask_batch(mdsctl_share_t *share)
     const char *values[5];
     bool        is_whole = true;
 
-    while (share->waiting.first != NULL
-           && (count == 0
-               || count + share->waiting.first->count <= SHARE_BATCH_MAX))
+    for (mdsctl_share_ask_t *ask = share->asks.first;
+         ask != NULL && count < share->batch; ask = ask->next)
     {
-        mdsctl_share_ask_t *ask = pop(&share->waiting);
-
-        add_ask(&batch, ask);
-        count += ask->count;
-        push(&share->asked, ask);
+        add_ask(&batch, ask, share->batch - count);
+        count += ask->asked;
     }
 
     values[0] = mdsctl_array_end(&batch.apps);
@@ -290,7 +362,8 @@ ask_batch(mdsctl_share_t *share)
         mdsctl_share_link_ask(share, &share->admissions, STATEMENT, values,
                               mds_nelems(values), receive_verdicts);
     } else {
-        answer_all(share, &share->asked, NULL);
+        take_verdicts(share, NULL);
+        remove_answered(share);
     }
 
     mds_buffer_free(&batch.apps);
@@ -303,24 +376,16 @@ ask_batch(mdsctl_share_t *share)
 void
 mdsctl_share_admit_step(mdsctl_share_t *share, int64_t now_ms)
 {
-    while (share->waiting.first != NULL
-           && share->waiting.first->deadline_ms <= now_ms)
+    for (mdsctl_share_ask_t *ask = share->asks.first;
+         ask != NULL && ask->deadline_ms <= now_ms; ask = ask->next)
     {
-        mdsctl_share_ask_t *ask = pop(&share->waiting);
-
-        answer(share, ask, NULL, 0);
-        free(ask);
+        answer(share, ask);
     }
 
-    for (mdsctl_share_ask_t *ask = share->asked.first; ask != NULL;
-         ask = ask->next) {
-        if (ask->deadline_ms <= now_ms) {
-            answer(share, ask, NULL, 0);
-        }
-    }
+    remove_answered(share);
 
     if (share->admissions.state == SHARE_LINK_READY
-        && share->waiting.first != NULL) {
+        && share->asks.first != NULL) {
         ask_batch(share);
     }
 }
@@ -328,19 +393,11 @@ mdsctl_share_admit_step(mdsctl_share_t *share, int64_t now_ms)
 int64_t
 mdsctl_share_admit_next_ms(const mdsctl_share_t *share)
 {
-    int64_t next = INT64_MAX;
+    const mdsctl_share_ask_t *ask = share->asks.first;
 
-    if (share->waiting.first != NULL) {
-        next = share->waiting.first->deadline_ms;
+    while (ask != NULL && ask->worker < 0) {
+        ask = ask->next;
     }
 
-    for (const mdsctl_share_ask_t *ask = share->asked.first; ask != NULL;
-         ask = ask->next)
-    {
-        if (ask->worker >= 0 && ask->deadline_ms < next) {
-            next = ask->deadline_ms;
-        }
-    }
-
-    return next;
+    return ask == NULL ? INT64_MAX : ask->deadline_ms;
 }

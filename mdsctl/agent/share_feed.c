@@ -285,6 +285,8 @@ receive_note(mdsctl_share_t *share, mdsctl_answer_t answer,
     }
 
     last = (uint64_t) mdsctl_rows_integer(rows, 0, 0);
+    mdsctl_share_note_round_trip(share,
+                                 mdsctl_share_now_us() - share->feed.sent_us);
 
     if (last != share->last) {
         set_last(share, last);

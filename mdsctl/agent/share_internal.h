@@ -26,12 +26,16 @@
                              */
 #define SHARE_ASKS_MAX 4096 /* frames that wait for a verdict */
 #define SHARE_ASK_BYTES_MAX ((size_t) 16 << 20) /* of them together */
-#define SHARE_BATCH_MAX 1000  /* admissions of one statement */
-#define SHARE_FEED_ITEMS 1000 /* entries of one FEED */
-#define SHARE_RETRY_MS 1000   /* after an error of the database */
+#define SHARE_FEED_ITEMS 1000                   /* entries of one FEED */
+#define SHARE_RETRY_MS 1000 /* after an error of the database */
 #define SHARE_SLOW_MS                                                          \
     150 /* a statement of admissions that takes longer makes                   \
          * the database unreachable until it is answered */
+
+/* Admissions of one statement: how many at least, at first and at most. */
+#define SHARE_BATCH_MIN 32
+#define SHARE_BATCH_FIRST 128
+#define SHARE_BATCH_MAX 1000
 
 typedef struct mdsctl_share_worker_s mdsctl_share_worker_t;
 typedef struct mdsctl_share_link_s   mdsctl_share_link_t;
@@ -62,6 +66,7 @@ struct mdsctl_share_link_s {
     mdsctl_share_link_state_t state;
     short                     events; /* to poll for */
     int64_t  since_ms; /* when the state, or the statement, began */
+    int64_t  sent_us;  /* when the statement was sent */
     int64_t  retry_ms; /* when to connect next */
     int64_t  wait_ms;  /* the last back-off */
     unsigned attempt;  /* for the next of several hosts */
@@ -103,6 +108,8 @@ struct mdsctl_share_worker_s {
     int64_t retry_ms; /* after an error: it is not served before */
 };
 
+/* An ADMIT. Its admissions are asked in order, by one statement or by several
+ * that follow each other. */
 struct mdsctl_share_ask_s {
     mdsctl_share_ask_t *next;
     int                 worker; /* its place; -1: answered already */
@@ -110,10 +117,15 @@ struct mdsctl_share_ask_s {
     uint32_t            number;
     int64_t             deadline_ms;
     size_t              count;
+    size_t              done;  /* have a verdict of the database */
+    size_t              asked; /* behind these, by the statement that runs */
     size_t              bytes;
-    uint8_t             frame[]; /* as it came */
+    uint8_t            *verdicts; /* of all, "unknown" at first */
+    uint8_t             frame[];  /* as it came; then the verdicts */
 };
 
+/* Deadlines rise from the first to the last; those that are asked by the
+ * statement that runs are the first ones. */
 typedef struct {
     mdsctl_share_ask_t *first;
     mdsctl_share_ask_t *last;
@@ -139,8 +151,9 @@ struct mdsctl_share_s {
     mdsctl_share_worker_t *workers[SHARE_WORKERS_MAX];
     unsigned               generation;
 
-    mdsctl_share_queue_t waiting;
-    mdsctl_share_queue_t asked; /* by the statement that runs */
+    mdsctl_share_queue_t asks;
+    size_t               batch;         /* admissions of the next statement */
+    int64_t              round_trip_us; /* of a small one; 0: not known yet */
 
     int      turn;   /* of the feed's link: the worker that is served next */
     int      served; /* by the statement that runs; -1: none */
@@ -150,14 +163,24 @@ struct mdsctl_share_s {
     int64_t  expire_ms;
     int64_t  refused_ms; /* the last line about a worker that was refused */
 
+    mdsctl_share_figures_t shown; /* last */
+    int64_t                show_ms;
     pthread_mutex_t        lock; /* of the figures */
     mdsctl_share_figures_t figures;
 };
 
 /* share.c */
 
-/* Returns the time of a clock that does not jump. */
+/* Return the time of a clock that does not jump. */
 int64_t mdsctl_share_now_ms(void);
+int64_t mdsctl_share_now_us(void);
+
+/* Takes the time of a statement that does little, as the database's round trip.
+ */
+void mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us);
+
+/* Keeps the text of an error for the figures. */
+void mdsctl_share_note_error(mdsctl_share_t *share, const char *text);
 
 void mdsctl_share_log(const mdsctl_share_t *share, const char *format, ...)
     MDS_PRINTF(2, 3);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "agent/share_internal.h"
+#include "base/mds_time.h"
 #include "database/identity.h"
 #include "database/schema.h"
 
@@ -64,6 +65,7 @@ fail(mdsctl_share_t *share, mdsctl_share_link_t *link)
     if (link->was_up || !link->told) {
         mdsctl_share_log(share, "%s (%s); trying again", link->err.text,
                          link->name);
+        mdsctl_share_note_error(share, link->err.text);
         mdsctl_share_count(share, faults, 1);
         link->told = true;
         link->was_up = false;
@@ -94,7 +96,8 @@ mdsctl_share_link_ask(mdsctl_share_t *share, mdsctl_share_link_t *link,
                       mdsctl_share_answer_t answer)
 {
     link->answer = answer;
-    link->since_ms = mdsctl_share_now_ms();
+    link->sent_us = mdsctl_share_now_us();
+    link->since_ms = link->sent_us / 1000;
 
     if (link->state == SHARE_LINK_READY) {
         link->state = SHARE_LINK_BUSY;
@@ -234,6 +237,14 @@ begin(mdsctl_share_t *share, mdsctl_share_link_t *link, int64_t now_ms)
     link->events = POLLOUT;
 }
 
+static void
+note_contact(mdsctl_share_t *share)
+{
+    (void) pthread_mutex_lock(&share->lock);
+    share->figures.contact_ms = mds_time_now_ms();
+    (void) pthread_mutex_unlock(&share->lock);
+}
+
 /* Receives what the server says. */
 static void
 receive(mdsctl_share_t *share, mdsctl_share_link_t *link)
@@ -254,6 +265,8 @@ receive(mdsctl_share_t *share, mdsctl_share_link_t *link)
     if (answer == MDSCTL_ANSWER_NONE) {
         return;
     }
+
+    note_contact(share);
 
     if (link->state == SHARE_LINK_GREETING) {
         greet(share, link, answer, rows);

@@ -231,6 +231,7 @@ receive_stored(mdsctl_share_t *share, mdsctl_answer_t answer,
     } else if (answer == MDSCTL_ANSWER_REJECTED) {
         mdsctl_share_log(share, "an item of an outbox was dropped: %s",
                          share->feed.err.text);
+        mdsctl_share_note_error(share, share->feed.err.text);
         mdsctl_share_count(share, dropped, 1);
         worker->outbox_done++;
         worker->outbox_limit = WHOLE;

@@ -2,7 +2,6 @@
  * origin. */
 
 #include "agent/agent.h"
-#include "agent/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -293,11 +292,13 @@ log_share(void *data, const char *line)
 
 /* Starts the thread of the state that edges share, if a database is named. */
 static mds_status_t
-start_share(const mdsctl_agent_t *agent, mds_error_t *err,
-            mdsctl_share_t **share)
+start_share(mdsctl_agent_t *agent, mds_error_t *err, mdsctl_share_t **share)
 {
-    mdsctl_share_options_t options
-        = { .depot = agent->depot, .uri = agent->database, .log = log_share };
+    mdsctl_share_options_t options = { .depot = agent->depot,
+                                       .uri = agent->database,
+                                       .log = log_share,
+                                       .show = mdsctl_figures_show_share,
+                                       .data = agent };
 
     return agent->database == NULL || agent->once
                ? MDS_OK
@@ -353,6 +354,7 @@ run_agent(mdsctl_t *ctl, int argc, char **argv)
 
     agent = (mdsctl_agent_t){ .depot = ctl->depot, .trouble = -1 };
     pthread_mutex_init(&agent.lock, NULL);
+    pthread_mutex_init(&agent.status_lock, NULL);
     pthread_mutex_init(&agent.figures_lock, NULL);
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {

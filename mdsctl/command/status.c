@@ -8,6 +8,7 @@
 #include "change.h"
 #include "command/reports.h"
 #include "command/state_size.h"
+#include "command/status_edge.h"
 #include "database/fleet.h"
 #include "document/mds_document.h"
 #include "json_output.h"
@@ -352,15 +353,35 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
     return code;
 }
 
+static void
+print_edge_json(mdsctl_json_output_t *out, const mds_json_t *edge)
+{
+    static const char *const members[] = { "agent", "fleet" };
+
+    for (size_t i = 0; i < mds_nelems(members); i++) {
+        const mds_json_t *facts = mds_json_get(edge, members[i]);
+
+        if (facts != NULL) {
+            mdsctl_json_value(out, members[i], mds_json_copy(facts));
+        }
+    }
+}
+
 /* Prints what is in front of the apps. The first lines are there at once. */
 static mds_status_t
 print_head(const mdsctl_t *ctl, status_t *status, mds_error_t *err)
 {
-    uint64_t    serial = mds_loader_serial(status->loader);
-    mds_json_t *size = mdsctl_state_size(ctl->depot, status->state);
+    uint64_t     serial = mds_loader_serial(status->loader);
+    mds_json_t  *size = mdsctl_state_size(ctl->depot, status->state);
+    mds_json_t  *edge = NULL;
+    mds_status_t code
+        = size == NULL
+              ? mds_fail_memory(err)
+              : mdsctl_status_edge(ctl->depot, status->state, err, &edge);
 
-    if (size == NULL) {
-        return mds_fail_memory(err);
+    if (code != MDS_OK) {
+        mds_json_release(size);
+        return code;
     }
 
     if (ctl->json) {
@@ -368,14 +389,17 @@ print_head(const mdsctl_t *ctl, status_t *status, mds_error_t *err)
         mdsctl_json_value(&status->out, "serial",
                           mds_json_integer_new((int64_t) serial));
         mdsctl_json_value(&status->out, "state", size);
+        print_edge_json(&status->out, edge);
         mdsctl_json_begin(&status->out, "apps", '[');
 
     } else {
         printf("depot %s: serial %" PRIu64 "\n", ctl->depot, serial);
         mdsctl_state_size_print(size);
         mds_json_release(size);
+        mdsctl_status_edge_print(edge);
     }
 
+    mds_json_release(edge);
     fflush(stdout);
     return MDS_OK;
 }

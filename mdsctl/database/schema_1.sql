@@ -159,7 +159,8 @@ begin
 end $$;
 
 -- Lets new ids into a window that is locked, up to its limit, and notes when
--- that is reached.
+-- that is reached. An id is looked up by a subquery, here and below: a join was
+-- planned as one over all admissions of the window while it has no statistics.
 create function mds.fill_window(p_window integer, p_ids text[], p_limit bigint,
                                 p_until bigint)
 returns void language plpgsql as $$
@@ -178,8 +179,8 @@ begin
             from (select u.id, min(u.n) as n
                   from unnest(p_ids) with ordinality u(id, n)
                   group by u.id) d
-            where not exists (select from mds.admissions a
-                              where a.window_id = p_window and a.id = d.id)
+            where (select true from mds.admissions a
+                   where a.window_id = p_window and a.id = d.id) is null
             order by d.n limit p_limit - w.admitted);
     end if;
     count := cardinality(new_ids);
@@ -222,14 +223,14 @@ begin
         perform mds.fill_window(g.window_id, g.ids, g.l, g.u);
     end loop;
     return array(
-        select case when a.id is not null then 1
+        select case when (select true from mds.admissions a
+                          where a.window_id = w.window_id and a.id = q.id)
+                        then 1
                     when w.admitted >= q.l then 3
                     else 2 end
         from unnest(p_apps, p_releases, p_ids, p_limits)
             with ordinality q(a, r, id, l, n)
         join mds.windows w on w.app = q.a and w.release = q.r
-        left join mds.admissions a on a.window_id = w.window_id
-                                  and a.id = q.id
         order by q.n);
 end $$;
 
@@ -250,8 +251,8 @@ begin
     select array_agg(q.id), array_agg(q.at) into new_ids, new_ats
         from (select id, min(at) as at from unnest(p_ids, p_ats) u(id, at)
               group by id order by min(at), id) q
-        where not exists (select from mds.admissions a
-                          where a.window_id = w.window_id and a.id = q.id);
+        where (select true from mds.admissions a
+               where a.window_id = w.window_id and a.id = q.id) is null;
     if new_ids is null then
         return 0;
     end if;

@@ -21,6 +21,7 @@ use Time::HiRes qw(sleep time);
 
 use Fleet;
 use Postgres;
+use Schema;
 
 plan skip_all => 'PostgreSQL is not installed (make deps-test)' if !Postgres::is_installed();
 
@@ -176,6 +177,23 @@ for my $edge (@edges) {
     ok $fleet->wait_for(sub { $fleet->check($edge, 'free', 'new')->status == 204 }),
         'a release that the origin pauses is paused on this edge';
 }
+
+# --- the figures of an edge
+
+my $facts;
+ok $fleet->wait_for(sub {
+    $facts = JSON::PP->new->utf8->decode($edges[0]->mdsctl(qw(--json status)));
+    return $facts->{agent}{database_reachable} && $facts->{agent}{database_round_trip_microseconds}
+        && $facts->{agent}{database_stored} && !$facts->{fleet}{outbox}{entries};
+}), 'status shows what the agent does' or diag explain $facts;
+is_deeply [ Schema->new("$FindBin::Bin/../../docs/schema/status.json")->errors($facts) ], [],
+    '... by status.json';
+like $edges[0]->mdsctl('status'), qr/^database: reachable, round trip [\d.]+ ms; \d+ admitted/m,
+    '... and in words';
+my $shown = $edges[0]->get('/status?format=json')->json;
+is_deeply [ Schema->new("$FindBin::Bin/../../docs/status.schema.json")->errors($shown) ], [],
+    'mds_status has them, too';
+is $shown->{depots}[0]{agent}{database_reachable}, 1, '... that the database is reachable';
 
 # --- devices
 

@@ -125,6 +125,18 @@ is $south->outbox([ 1, 1, Worker::mark('u', 4, 9, 9) ]), 1, 'the other edge mark
 is((hears($north, 1))[0]{entry}, Worker::mark('u', 4, 5, 6, 9, 9), '... and the first hears of the sum');
 is $pg->sql('select count(*) from mds.edges'), 2, 'both edges have noted themselves';
 
+# --- many at once
+
+# A frame of many is asked by several statements; those that are not in time are
+# answered when it is sent again.
+my @seen = ('') x 300;
+ok until_true(sub {
+    my @verdicts = split //, $other->admit(ask_for('many', 250, 1 .. 300)) // return;
+    $seen[$_] = $verdicts[$_] for grep { $verdicts[$_] ne '4' } 0 .. $#verdicts;
+    return !grep { $_ eq '' } @seen;
+}), 'a frame of many is answered, in part by the end of its time';
+is join('', @seen), '1' x 250 . '3' x 50, '... in its order';
+
 # --- a database that hangs
 
 $pg->freeze;
@@ -230,6 +242,6 @@ kill 'TERM', $agent{north};
 waitpid delete $agent{north}, 0;
 is $?, 0, 'the thread ends';
 ok !-e $path, '... and its socket is removed';
-like log_of('north'), qr/^admissions \d+, unknown \d+, outbox 6, dropped 0/m, '... its figures';
+like log_of('north'), qr/^admitted \d+, refused \d+, unknown \d+, outbox 6, dropped 0/m, '... its figures';
 
 done_testing;

@@ -47,9 +47,9 @@ main(int argc, char **argv)
 
     (void) sigwait(&ends, &signal_number);
     mdsctl_share_figures(share, &figures);
-    printf("admissions %" PRIu64 ", unknown %" PRIu64 ", outbox %" PRIu64
+    printf("admitted %" PRIu64 ", refused %" PRIu64 ", unknown %" PRIu64 ", outbox %" PRIu64
            ", dropped %" PRIu64 ", faults %" PRIu64 "\n",
-           figures.admissions, figures.unknown, figures.outbox, figures.dropped,
+           figures.admitted, figures.refused, figures.unknown, figures.outbox, figures.dropped,
            figures.faults);
     mdsctl_share_stop(share);
 

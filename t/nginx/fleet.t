@@ -173,7 +173,7 @@ sub survives {
 
 my $status = $t->get('/status?format=json')->json->{depots}[0]{fleet};
 is_deeply($status, { reachable => $true, position => 0, lag => 0,
-    outbox => { entries => 0, bytes => 0, dropped => 0 } }, 'the status shows it');
+    outbox => { entries => 0, bytes => 0, oldest_seconds => 0, dropped => 0 } }, 'the status shows it');
 like($t->get('/status?format=prometheus')->body, qr/^mds_fleet_reachable\{depot="[^"]+"\} 1$/m,
     '... as metrics, too');
 survives("\xff" x 40, 'garbage');

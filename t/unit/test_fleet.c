@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mds_endian.h"
+#include "base/mds_time.h"
 #include "state/mds_fleet.h"
 #include "state/mds_read_marks.h"
 #include "state/mds_tally.h"
@@ -258,11 +259,28 @@ test_admission(void **unused)
     closed();
 }
 
+/* Returns when the oldest entry of the outbox was written. */
+static int64_t
+oldest(void)
+{
+    int64_t since_ms = -1;
+
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_state_get_outbox_oldest(state, &err, &since_ms),
+                     MDS_OK);
+    mds_state_end(state);
+
+    return since_ms;
+}
+
 static void
 test_outbox(void **unused)
 {
+    int64_t begun_ms = mds_time_now_ms() / 1000 * 1000;
+
     (void) unused;
     opened("outbox");
+    assert_int_equal(oldest(), 0);
     mark(1, 1);
     join(fleet_1);
     mark(3, 4);
@@ -283,6 +301,7 @@ test_outbox(void **unused)
     assert_int_equal(entries[2].report.limit.failure_ppm, 500000);
     assert_true(mds_str_eq(entries[2].report.detail, mds_str("why")));
     assert_int_equal(fleet().outbox_count, 3);
+    assert_true(oldest() >= begun_ms && oldest() <= mds_time_now_ms());
 
     assert_int_equal(outbox(1, 1), 1);
     assert_int_equal(items[0].number, 2);
@@ -292,6 +311,7 @@ test_outbox(void **unused)
     ack(2);
     ack(3);
     assert_int_equal(outbox(0, 10), 0);
+    assert_int_equal(oldest(), 0);
     assert_int_equal(fleet().outbox_count, 0);
     assert_int_equal(fleet().outbox_bytes, 0);
 
