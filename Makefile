@@ -139,12 +139,6 @@ $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o $(BUILD)/obj/t/fuzz/replay.o \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# It runs the agent's sharing thread alone.
-$(BUILD)/fleet/share_agent: $(BUILD)/obj/t/fleet/share_agent.o \
-    $(BUILD)/libfuzz.a $(BUILD)/libmds.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-
 $(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 	rm -f $@
 	ar rcs $@ $^
@@ -239,7 +233,7 @@ test: deps-test
 
 PROVE ?= $(wildcard t/cli t/nginx t/fleet)
 
-prove: all $(BUILD)/bench/ids $(BUILD)/fleet/share_agent
+prove: all $(BUILD)/bench/ids
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
@@ -342,7 +336,7 @@ bench: deps-bench
 	    t/bench/run '$(BENCH)'
 
 bench-fleet: deps-test
-	@$(MAKE) all $(BUILD)/fleet/share_agent
+	@$(MAKE) all
 	@MDS_BUILD="$(ABS_BUILD)" t/fleet/bench
 
 soak: all $(UNIT_TESTS)

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The sharing thread of the agent, between workers that this test plays and a
-# PostgreSQL server: admissions, outboxes, the feed, and all of it while the
+# What the agent shares, between workers that this test plays and a PostgreSQL
+# server: admissions, outboxes, the feed, and all of it while the
 # database hangs, dies and comes back, or a worker sends what is no frame.
 
 use strict;
@@ -10,37 +10,21 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib", "$FindBin::Bin/../cli/lib";
 use File::Temp qw(tempdir);
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ctl ();
+use Edge;
 use Postgres;
 use Worker;
 
 my $pg = Postgres->new or plan skip_all => 'PostgreSQL is not installed (make deps-test)';
 my $dir = tempdir('mds-share-XXXXXXXX', DIR => '/tmp', CLEANUP => 1);
 my $soon = 9_999_999_999_999;
-my %agent;
+my %edge;
 
-# An edge: an agent and a depot for it.
-sub edge {
-    my ($name) = @_;
-    mkdir $_ for "$dir/$name", "$dir/$name/state";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        open STDOUT, '>>', "$dir/$name.log";
-        open STDERR, '>>', "$dir/$name.log";
-        exec { "$Ctl::build/fleet/share_agent" } 'share_agent', "$dir/$name", $pg->uri, $name
-            or POSIX::_exit(127);
-    }
-    $agent{$name} = $pid;
-    return "$dir/$name/agent/socket";
-}
-
-sub log_of { return Ctl::read_file("$dir/$_[0].log") }
-
-END { kill 'KILL', values %agent }
+sub edge { my ($name) = @_; return ($edge{$name} = Edge->new("$dir/$name", $pg->uri))->socket }
+sub log_of { return $edge{ $_[0] }->log }
 
 sub until_true {
     my ($code, $patience) = @_;
@@ -232,16 +216,20 @@ until_true(sub {
     $sent = ($sent + ($n // 0)) % length $frame;
     return !defined $n && !$!{EAGAIN};
 }, 3);
-ok Ctl::read_file("/proc/$agent{north}/status") =~ /^VmRSS:\s+(\d+)/m && $1 < 64 * 1024,
+ok $edge{north}->process('status') =~ /^VmRSS:\s+(\d+)/m && $1 < 64 * 1024,
     "a worker that does not read: the agent stays small, $1 kB";
 is sure($other, ask_for('v', 10, 'c')), '1', 'others are answered all the while';
 
 # --- the end
 
-kill 'TERM', $agent{north};
-waitpid delete $agent{north}, 0;
-is $?, 0, 'the thread ends';
+is $edge{north}->stop, 0, 'the agent ends';
 ok !-e $path, '... and its socket is removed';
-like log_of('north'), qr/^admitted \d+, refused \d+, unknown \d+, outbox 6, dropped 0/m, '... its figures';
+my $figures = $edge{north}->figures;
+is $figures->{database_stored}, 6, '... its figures: what it has stored';
+cmp_ok $figures->{database_admitted}, '>', 250, '... whom it has admitted';
+cmp_ok $figures->{database_refused}, '>=', 1, '... and refused';
+cmp_ok $figures->{database_unknown}, '>=', 1, '... and what was not answered';
+cmp_ok $figures->{database_round_trip_microseconds}, '>', 0, '... how long the database takes';
+isnt $figures->{database_error}, '', '... and why it was away';
 
 done_testing;
