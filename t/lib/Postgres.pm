@@ -7,6 +7,8 @@ package Postgres;
 #   $pg->uri;                       # for mdsctl
 #   $pg->sql('select 1');           # what psql prints
 #   $pg->kill9; $pg->freeze; $pg->thaw; $pg->start;
+#   my $standby = $pg->standby;     # synchronous from now on
+#   $pg->kill9; $standby->promote;
 
 use strict;
 use warnings;
@@ -41,8 +43,11 @@ sub new {
     return $self->start;
 }
 
+# The folder of a server, or a copy of that of the primary, which it follows.
 sub make_data {
     my ($self) = @_;
+    return $self->run("$BIN/pg_basebackup", '-D', "$self->{dir}/data", '-h',
+        $self->{primary}{dir}, qw(-U mds -R -X stream -c fast --no-sync)) if $self->{primary};
     $self->run("$BIN/initdb", '-D', "$self->{dir}/data", qw(-U mds -A trust
         -E UTF8 --no-locale --no-sync));
 }
@@ -91,6 +96,23 @@ sub start {
             if system("$BIN/pg_isready -q -h $self->{dir} 2> /dev/null") == 0;
     }
     die 'PostgreSQL does not start: ' . $self->log;
+}
+
+# A server that streams from this one. Commits wait until it has them.
+sub standby {
+    my ($self) = @_;
+    my $standby = Postgres->new(primary => $self);
+    $self->sql("alter system set synchronous_standby_names = '*'");
+    $self->sql('select pg_reload_conf()');
+    for (my $end = time + 60; time < $end; sleep 0.05) {
+        return $standby if $self->sql("select sync_state from pg_stat_replication") eq 'sync';
+    }
+    die 'the standby does not stream: ' . $standby->log;
+}
+
+sub promote {
+    my ($self) = @_;
+    $self->run("$BIN/pg_ctl", '-D', "$self->{dir}/data", '-w', '-s', 'promote');
 }
 
 sub uri { return "postgresql://mds\@/postgres?host=$_[0]{dir}" }
