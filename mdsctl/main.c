@@ -10,6 +10,7 @@
 #include "loader/mds_journal.h"
 #include "mdsctl.h"
 #include "proxy/mds_proxy.h"
+#include "terminal.h"
 
 /* Returns whether one of the options, before "--", is this word. */
 static bool
@@ -56,6 +57,10 @@ run_command(mdsctl_t *ctl, const mdsctl_path_t *path, int argc, char **argv)
     if (asks_for_version(path->command, argc, argv)) {
         mdsctl_set_command(&version);
         return version.command->run(ctl, 1, name);
+    }
+
+    if (path->command->pages) {
+        mdsctl_pager_begin();
     }
 
     return path->command->run(ctl, argc, argv);
@@ -220,6 +225,8 @@ main(int argc, char **argv)
                  invocation.ctl.depot);
         return mdsctl_fail(&err);
     }
+
+    mdsctl_pager_end();
 
     /* Reports a full disk. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -115,6 +115,7 @@ struct mdsctl_command_s {
     int (*run)(mdsctl_t *ctl, int argc, char **argv); /* argv[0] is its name */
     bool changes;  /* it also takes mdsctl_change_options, */
     bool dry_runs; /* or the first of them */
+    bool pages;    /* a long answer is shown by the pager */
 
     /* The commands of a family such as "list", which has no run; the last is
      * NULL. */

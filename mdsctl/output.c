@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* vasprintf() */
 
 #include "mdsctl.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -87,6 +88,7 @@ mdsctl_fail(const mds_error_t *err)
     mds_error_t shown = *err;
 
     mdsctl_hide_users(shown.text);
+    mdsctl_pager_end();
     fflush(stdout);
     fprintf(stderr, "mdsctl: %s\n", shown.text);
     print_owner(&shown);
@@ -111,6 +113,7 @@ mdsctl_fail_usage(const char *format, ...)
     va_list args;
     char   *text = NULL;
 
+    mdsctl_pager_end();
     fflush(stdout);
     va_start(args, format);
 
@@ -143,7 +146,7 @@ mdsctl_colour(mdsctl_colour_t colour)
     const char *off = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    return (off != NULL && *off != '\0') || !isatty(STDOUT_FILENO)
+    return (off != NULL && *off != '\0') || !mdsctl_is_terminal()
                    || term == NULL || strcmp(term, "dumb") == 0
                ? ""
                : codes[colour];

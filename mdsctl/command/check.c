@@ -512,7 +512,9 @@ const mdsctl_command_t mdsctl_command_check = {
       "With --watch it stays connected, checks each time the "
       "edge says that the answer has changed, reconnects after a failure, "
       "and ends at SIGINT or SIGTERM; --json then prints one line an "
-      "event.",
+      "event. The exit code is 0 if there was nothing to do or the version was "
+      "verified, 3 if what came could not be verified, and 1 if the check "
+      "failed otherwise.",
     .options = options,
     .examples
     = "mdsctl check http://127.0.0.1:8080/mds/v1/ --pub ops.pub \\\n"

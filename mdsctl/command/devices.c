@@ -185,6 +185,7 @@ run_devices(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_devices = {
     .name = "devices",
     .group = MDSCTL_SEE,
+    .pages = true,
     .arguments = "APP [USER]",
     .summary = "show or forget a user's devices",
     .text = "Prints the devices of a user, their versions and the day of their "

@@ -228,6 +228,7 @@ run_explain(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_explain = {
     .name = "explain",
     .group = MDSCTL_SEE,
+    .pages = true,
     .arguments = "NAME=VALUE...",
     .summary = "show what a device gets, and why",
     .text = "Prints every candidate for a device with these attributes, test "

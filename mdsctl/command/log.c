@@ -8,6 +8,7 @@
 #include "escape.h"
 #include "new_app.h"
 #include "state/mds_tally.h"
+#include "terminal.h"
 
 #include <stdlib.h>
 
@@ -19,13 +20,14 @@ print_entry(const mds_json_t *entry)
     char      shown[MDSCTL_ESCAPED_BYTES];
     mds_str_t app = mds_json_get_string(entry, "app"); /* empty: of no app */
 
-    printf("%" PRId64 "  %.*s  %.*s  %.*s%s%.*s%s%.*s\n",
-           mds_json_get_integer(entry, "serial"),
-           MDS_STR(mds_json_get_string(entry, "time")),
-           MDS_STR(mds_json_get_string(entry, "who")), MDS_STR(app),
-           app.len > 0 ? ": " : "",
-           MDS_STR(mds_json_get_string(entry, "command")),
-           keyid.len > 0 ? "  key " : "", MDS_STR(keyid));
+    mdsctl_print_row(mdsctl_format("%" PRId64 "  %.*s  %.*s  %.*s%s",
+                                   mds_json_get_integer(entry, "serial"),
+                                   MDS_STR(mds_json_get_string(entry, "time")),
+                                   MDS_STR(mds_json_get_string(entry, "who")),
+                                   MDS_STR(app), app.len > 0 ? ": " : ""),
+                     mds_json_get_string(entry, "command"),
+                     mdsctl_format("%s%.*s", keyid.len > 0 ? "  key " : "",
+                                   MDS_STR(keyid)));
 
     if (note.len > 0) {
         printf("  note: %s\n", mdsctl_escape(note, shown, sizeof(shown)));
@@ -305,6 +307,7 @@ run_log(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_log = {
     .name = "log",
     .group = MDSCTL_SEE,
+    .pages = true,
     .arguments = "[APP]",
     .summary = "show who changed what, and when",
     .text = "Prints every change, the newest first: serial, time, author, app, "

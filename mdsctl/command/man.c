@@ -244,9 +244,19 @@ print_overview(void)
     print_sentences(mdsctl_first_steps);
     puts(".SH \"EXIT STATUS\"\n.TP\n.B 0\nThe command is done.\n.TP\n.B 1\n"
          "It failed; standard error has the reason, and the depot is "
-         "unchanged.\n.TP\n.B 2\nThe usage is wrong.\n.SH ENVIRONMENT");
+         "unchanged.\n.TP\n.B 2\nThe usage is wrong.\n.TP\n.B 3\nOf check alone: "
+         "what came could not be verified, and nothing was "
+         "installed.\n.SH ENVIRONMENT");
     print_row("", "MDS_DEPOT", NULL, "The depot, unless --depot is given.");
     print_row("", "MDS_KEY", NULL, "The secret key, unless --key is given.");
+    print_row("", "MDS_HEAD_KEY", NULL,
+              "The key of heads, unless --head-key is given.");
+    print_row("", "MDS_KEY_PASSWORD_FILE", NULL,
+              "A file with the password of an encrypted key.");
+    print_row("", "MDS_PAGER", NULL,
+              "The pager of long answers on a terminal; default $PAGER, then "
+              "less. cat turns it off.");
+    print_row("", "NO_COLOR", NULL, "If it is set, nothing is coloured.");
     print_row("", "TMPDIR", NULL,
               "Where standard input and downloads are kept; default /tmp.");
     puts(".SH FILES");

@@ -16,6 +16,7 @@
 #include "loader/mds_app_parts.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
+#include "terminal.h"
 #include "words.h"
 
 static mds_str_t
@@ -177,25 +178,21 @@ set_reports(const status_t *status, mds_json_t *release, mds_error_t *err)
                           : code;
 }
 
-static void
-print_window(const mds_json_t *window)
+/* Returns how full a window is, which the caller frees; NULL: there is none. */
+static char *
+window_words(const mds_json_t *window)
 {
     mds_str_t closed = word(window, "closed", "");
 
-    if (window == NULL) {
-        return;
-    }
-
-    printf("  window: %" PRId64 " of %" PRId64 ", ",
-           mds_json_get_integer(window, "admitted"),
-           mds_json_get_integer(window, "count"));
-
-    if (closed.len == 0) {
-        printf("open");
-    } else {
-        printf("closed (%.*s) %.*s", MDS_STR(closed),
-               MDS_STR(word(window, "closed_at", "")));
-    }
+    return window == NULL
+               ? NULL
+               : mdsctl_format("  window: %" PRId64 " of %" PRId64
+                               ", %s%.*s%s%.*s",
+                               mds_json_get_integer(window, "admitted"),
+                               mds_json_get_integer(window, "count"),
+                               closed.len == 0 ? "open" : "closed (",
+                               MDS_STR(closed), closed.len == 0 ? "" : ") ",
+                               MDS_STR(word(window, "closed_at", "")));
 }
 
 static mdsctl_colour_t
@@ -215,22 +212,17 @@ print_release(const mds_json_t *release)
     mds_str_t    state = word(release, "state", "");
     mds_buffer_t words = { 0 };
 
-    printf("  %s%-12.*s%s %.*s%s%.*s %.*s  %.*s",
-           mdsctl_colour(state_colour(state)), MDS_STR(state),
-           mdsctl_colour(MDSCTL_PLAIN), MDS_STR(word(release, "kind", "")),
-           name.len > 0 ? " " : "", MDS_STR(name),
-           MDS_STR(word(release, "version", "")),
-           MDS_STR(word(release, "id", "")));
-
     mdsctl_words_add_release(&words, release);
-
-    if (!mds_buffer_failed(&words)) {
-        printf("  %.*s", MDS_STR(mds_buffer_str(&words)));
-    }
-
+    mdsctl_print_row(mdsctl_format("  %s%-12.*s%s %.*s%s%.*s %.*s  %.*s  ",
+                                   mdsctl_colour(state_colour(state)),
+                                   MDS_STR(state), mdsctl_colour(MDSCTL_PLAIN),
+                                   MDS_STR(word(release, "kind", "")),
+                                   name.len > 0 ? " " : "", MDS_STR(name),
+                                   MDS_STR(word(release, "version", "")),
+                                   MDS_STR(word(release, "id", ""))),
+                     mds_buffer_str(&words),
+                     window_words(mds_json_get(release, "window")));
     mds_buffer_free(&words);
-    print_window(mds_json_get(release, "window"));
-    printf("\n");
     mdsctl_last_change_print(release);
     mdsctl_reports_print(release);
 }
@@ -513,6 +505,7 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_status = {
     .name = "status",
     .group = MDSCTL_SEE,
+    .pages = true,
     .arguments = "[APP]",
     .summary = "show what is in force",
     .text = "Prints each app with its key and its releases: their states, "

@@ -287,6 +287,7 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
 const mdsctl_command_t mdsctl_command_versions = {
     .name = "versions",
     .group = MDSCTL_SEE,
+    .pages = true,
     .arguments = "APP",
     .summary = "show published and installed versions",
     .text = "Prints the published versions of all platforms, and how many "

@@ -207,6 +207,9 @@ $t->start($http);
 my $pg;
 sub database { return $pg //= Postgres->new // die 'PostgreSQL is not installed (make deps-test)' }
 
+like join(' ', split ' ', (ctl(qw(help check)))[1]), qr/exit code is 0 .*, 3 if what came could not be verified/,
+    'help check names its exit codes';
+
 # Runs the lines in a shell; hands back its exit code and what it said.
 sub shell {
     my ($folder, $lines) = @_;
