@@ -5,7 +5,7 @@
 #ifndef NGX_HTTP_MDS_EVALUATION_H
 #define NGX_HTTP_MDS_EVALUATION_H
 
-#include "ngx_http_mds_module.h"
+#include "ngx_http_mds_ctx.h"
 
 #include "evaluate/mds_decide.h"
 #include "registry/mds_device.h"
@@ -106,23 +106,6 @@ void ngx_http_mds_fail_window(ngx_http_mds_question_t *question);
  * once more if one refuses (ngx_http_mds_admission.c). */
 ngx_int_t
 ngx_http_mds_wait(ngx_http_mds_evaluation_t *evaluation, size_t pending);
-
-/* Returns the request's context, also after an internal redirect; NULL: none.
- */
-ngx_http_mds_ctx_t *ngx_http_mds_find_ctx(ngx_http_request_t *r);
-
-/* Creates the context if there is none; NULL: out of memory. */
-ngx_http_mds_ctx_t *ngx_http_mds_get_ctx(ngx_http_request_t *r);
-
-/* Sets $mds_serial. */
-void ngx_http_mds_set_serial(ngx_http_mds_ctx_t *ctx, uint64_t serial);
-
-/* Sets the other variables; the views have to live as long as the request. */
-void ngx_http_mds_set_variables(ngx_http_mds_ctx_t   *ctx,
-                                const mds_decision_t *decision);
-
-/* Clears the variables, $mds_serial too, before another location decides. */
-void ngx_http_mds_clear_variables(ngx_http_mds_ctx_t *ctx);
 
 /* Copies to the pool what a decision views of the snapshot. */
 mds_status_t

@@ -133,11 +133,12 @@ ngx_http_mds_watch_create(ngx_http_mds_watch_t *watch)
     ngx_http_mds_watcher_t *watcher;
     size_t                  bytes = mds_request_pack_bytes(&watch->request);
 
-    watcher = ngx_pcalloc(watch->r->pool, sizeof(*watcher) + bytes);
+    watcher = ngx_http_mds_spare_alloc(watch->r, sizeof(*watcher) + bytes);
     if (watcher == NULL) {
         return NULL;
     }
 
+    ngx_memzero(watcher, sizeof(*watcher));
     watcher->r = watch->r;
     watcher->packed = (mds_str_t){ bytes, (char *) (watcher + 1) };
     mds_request_pack(&watch->request, (char *) (watcher + 1));

@@ -20,8 +20,9 @@
 
 #include "request/mds_request.h"
 
-typedef struct ngx_http_mds_watcher_s ngx_http_mds_watcher_t;
-typedef struct ngx_http_mds_topic_s   ngx_http_mds_topic_t;
+typedef struct ngx_http_mds_watcher_s       ngx_http_mds_watcher_t;
+typedef struct ngx_http_mds_topic_s         ngx_http_mds_topic_t;
+typedef struct ngx_http_mds_stream_output_s ngx_http_mds_stream_output_t;
 
 struct ngx_http_mds_watch_set_s {
     ngx_http_mds_depot_t *depot;
@@ -55,7 +56,7 @@ struct ngx_http_mds_topic_s {
     mds_str_t  name;
 };
 
-/* In the request's pool; a cleanup handler of the request takes it out. */
+/* In memory of the request; a cleanup handler takes it out. */
 struct ngx_http_mds_watcher_s {
     ngx_queue_t           link; /* in its topic */
     ngx_http_request_t   *r;
@@ -73,9 +74,10 @@ struct ngx_http_mds_watcher_s {
     unsigned              is_waiting : 1; /* asked by "wait" */
     unsigned              is_blocked : 1; /* the client does not read */
     unsigned              is_unknown : 1; /* the state could not be read */
-    ngx_buf_t             buf;
-    u_char                text[160]; /* of buf */
-    mds_str_t             packed;    /* the attributes */
+    mds_str_t             packed;         /* the attributes */
+
+    /* What the client has not been sent yet; NULL: nothing. */
+    ngx_http_mds_stream_output_t *output;
 };
 
 /* Returns the topic of a request's resource, which is created with its first
@@ -119,6 +121,34 @@ void ngx_http_mds_watcher_notify(ngx_http_mds_watcher_t *watcher);
 
 /* Ends the request; the client comes back after a time. */
 void ngx_http_mds_watcher_end(ngx_http_mds_watcher_t *watcher);
+
+#define NGX_HTTP_MDS_STREAM_BYTES 160 /* that are sent at once, at most */
+
+/* Sends the header of a stream. */
+ngx_int_t ngx_http_mds_stream_open(ngx_http_request_t *r);
+
+/* Write an event, and the time after which the client comes back (about
+ * mds_watch_retry, different for each); return their end. */
+u_char *ngx_http_mds_stream_event(ngx_http_mds_watcher_t *watcher, u_char *p,
+                                  u_char *end);
+u_char *ngx_http_mds_stream_retry(ngx_http_mds_watcher_t *watcher, u_char *p,
+                                  u_char *end);
+
+/* Sends bytes of which a copy is made; is_blocked is set if the client has to
+ * read first. Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_mds_stream_send(ngx_http_mds_watcher_t *watcher,
+                                   const u_char *text, size_t len);
+
+/* Sends the last bytes. The result is that of the request. */
+ngx_int_t ngx_http_mds_stream_send_last(ngx_http_mds_watcher_t *watcher,
+                                        const u_char *text, size_t len);
+
+/* Sends what the client has not read; is_blocked is cleared if it has read all
+ * of it. Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_mds_stream_flush(ngx_http_mds_watcher_t *watcher);
+
+/* Frees what was not sent. */
+void ngx_http_mds_stream_free(ngx_http_mds_watcher_t *watcher);
 
 /* Returns NULL if memory runs out. */
 ngx_http_mds_watch_set_t *

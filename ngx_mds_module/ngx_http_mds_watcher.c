@@ -1,9 +1,6 @@
 /*
- * One watcher: its answer, and what is sent to it.
- *
- * There is one buffer, in the watcher. While the client does not read it, no
- * more is written: events that come meanwhile are one event afterwards. A
- * client that reads nothing for send_timeout is closed.
+ * One watcher, from its start to its end: a timer says when something has to be
+ * sent to it, and a write event, when its client has read.
  */
 
 #include "ngx_http_mds_watch.h"
@@ -13,18 +10,12 @@
 #include "ngx_http_mds_json.h"
 #include "ngx_http_mds_respond.h"
 
-#include "base/mds_kind.h"
-#include "base/mds_siphash.h"
-#include "base/mds_time.h"
-#include "evaluate/mds_decide.h"
-#include "evaluate/mds_settings.h"
-
 /* Of this process. */
 static ngx_uint_t ngx_http_mds_watchers;
 
 static void ngx_http_mds_watcher_run(ngx_http_mds_watcher_t *watcher);
 static void ngx_http_mds_watcher_on_timer(ngx_event_t *event);
-static void ngx_http_mds_watcher_leave(void *data);
+static void ngx_http_mds_watcher_leave(ngx_http_mds_watcher_t *watcher);
 
 ngx_uint_t
 ngx_http_mds_watcher_count(void)
@@ -39,78 +30,6 @@ ngx_http_mds_msec_until(ngx_msec_t at)
     ngx_msec_int_t left = (ngx_msec_int_t) (at - ngx_current_msec);
 
     return left > 0 ? (ngx_msec_t) left : 0;
-}
-
-/* Returns a number for the answer; two answers have the same one by accident
- * only. */
-static uint64_t
-ngx_http_mds_answer_hash(mds_str_t text)
-{
-    static const uint8_t key[MDS_SIPHASH_KEY];
-
-    return mds_siphash(key, text);
-}
-
-static mds_status_t
-ngx_http_mds_watcher_settings(const mds_request_t  *request,
-                              const mds_snapshot_t *snapshot, ngx_pool_t *pool,
-                              mds_error_t *err, uint64_t *answer)
-{
-    mds_alloc_t    alloc = { ngx_http_mds_pool_alloc, pool };
-    mds_settings_t settings;
-    mds_status_t   status;
-
-    status = mds_settings_evaluate(snapshot, request,
-                                   mds_request_attr(request, MDS_ATTR_NAME),
-                                   mds_time_now_ms(), NULL, &alloc, err,
-                                   &settings);
-    if (status == MDS_OK) {
-        *answer = ngx_http_mds_answer_hash(settings.token);
-    }
-
-    return status;
-}
-
-mds_status_t
-ngx_http_mds_watcher_evaluate(ngx_http_mds_watcher_t *watcher,
-                              const mds_request_t    *request,
-                              const mds_snapshot_t *snapshot, ngx_pool_t *pool,
-                              mds_error_t *err)
-{
-    mds_str_t        kind = mds_request_attr(request, MDS_ATTR_KIND);
-    mds_app_record_t app = { 0 };
-    mds_decision_t   decision;
-    mds_status_t     status;
-
-    status
-        = mds_catalog_app(snapshot->catalog,
-                          mds_request_attr(request, MDS_ATTR_APP), err, &app);
-    if (status != MDS_OK && status != MDS_NOT_FOUND) {
-        return status;
-    }
-
-    watcher->app_serial = app.serial;
-
-    if (kind.len == 0) {
-        watcher->answer = app.serial;
-        return MDS_OK;
-    }
-
-    if (mds_str_eq(kind, MDS_KIND_CONFIG)) {
-        return ngx_http_mds_watcher_settings(request, snapshot, pool, err,
-                                             &watcher->answer);
-    }
-
-    status = mds_decide(snapshot, request, mds_time_now_ms(), NULL, err,
-                        &decision);
-    if (status == MDS_OK) {
-        /* The signature is that of this manifest alone. */
-        watcher->answer = decision.action == MDS_ACTION_NONE
-                              ? 0
-                              : ngx_http_mds_answer_hash(decision.signature);
-    }
-
-    return status;
 }
 
 static void
@@ -150,39 +69,6 @@ ngx_http_mds_watcher_notify(ngx_http_mds_watcher_t *watcher)
     }
 }
 
-/* Waits until the client has read what was sent. */
-static ngx_int_t
-ngx_http_mds_watcher_block(ngx_http_mds_watcher_t *watcher)
-{
-    ngx_http_request_t       *r = watcher->r;
-    ngx_event_t              *write = r->connection->write;
-    ngx_http_core_loc_conf_t *clcf
-        = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    watcher->is_blocked = 1;
-
-    if (!write->delayed) {
-        ngx_add_timer(write, clcf->send_timeout);
-    }
-
-    return ngx_handle_write_event(write, clcf->send_lowat);
-}
-
-static ngx_int_t
-ngx_http_mds_watcher_unblock(ngx_http_mds_watcher_t *watcher)
-{
-    ngx_event_t *write = watcher->r->connection->write;
-
-    watcher->is_blocked = 0;
-
-    if (write->timer_set && !write->delayed) {
-        ngx_del_timer(write);
-    }
-
-    /* Where events are not edge-triggered, this one would come again. */
-    return ngx_handle_write_event(write, 0);
-}
-
 /* Handles that the connection can be written to. */
 static void
 ngx_http_mds_watcher_on_write(ngx_http_request_t *r)
@@ -202,92 +88,23 @@ ngx_http_mds_watcher_on_write(ngx_http_request_t *r)
         return;
     }
 
-    if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+    if (ngx_http_mds_stream_flush(watcher) != NGX_OK) {
         ngx_http_finalize_request(watcher->r, NGX_ERROR);
         return;
     }
 
-    if (r->buffered || c->buffered) {
-        if (ngx_http_mds_watcher_block(watcher) != NGX_OK) {
-            ngx_http_finalize_request(watcher->r, NGX_ERROR);
-        }
-        return;
+    if (!watcher->is_blocked) {
+        ngx_http_mds_watcher_run(watcher);
     }
-
-    if (ngx_http_mds_watcher_unblock(watcher) != NGX_OK) {
-        ngx_http_finalize_request(watcher->r, NGX_ERROR);
-        return;
-    }
-
-    ngx_http_mds_watcher_run(watcher);
 }
 
-/* Sends the bytes up to end of the watcher's text; the request may be gone
- * afterwards. */
+/* Takes the watcher out before the end of its request is sent, which may need
+ * some time; nothing follows it. */
 static void
-ngx_http_mds_watcher_send(ngx_http_mds_watcher_t *watcher, u_char *end,
-                          ngx_uint_t is_last)
+ngx_http_mds_watcher_close(ngx_http_mds_watcher_t *watcher)
 {
-    ngx_http_request_t *r = watcher->r;
-    ngx_buf_t          *b = &watcher->buf;
-    ngx_chain_t         out = { .buf = b };
-    ngx_int_t           rc;
-
-    ngx_memzero(b, sizeof(*b));
-    b->start = b->pos = watcher->text;
-    b->last = b->end = end;
-    b->memory = 1;
-    b->flush = 1;
-    b->last_buf = is_last ? 1 : 0;
-    b->last_in_chain = b->last_buf;
-
-    /* The request may need some time to send the end; nothing follows it. */
-    if (is_last) {
-        ngx_http_mds_watcher_leave(watcher);
-        r->write_event_handler = ngx_http_request_empty_handler;
-    }
-
-    rc = ngx_http_output_filter(r, &out);
-
-    if (rc == NGX_ERROR || is_last) {
-        ngx_http_finalize_request(watcher->r, rc);
-        return;
-    }
-
-    if (r->buffered || r->connection->buffered) {
-        if (ngx_http_mds_watcher_block(watcher) != NGX_OK) {
-            ngx_http_finalize_request(watcher->r, NGX_ERROR);
-            return;
-        }
-    }
-
-    ngx_http_mds_watcher_arm(watcher);
-}
-
-static u_char *
-ngx_http_mds_watcher_event(ngx_http_mds_watcher_t *watcher, u_char *p)
-{
-    uint64_t serial = watcher->topic->set->depot->serial;
-
-    return ngx_slprintf(p, watcher->text + sizeof(watcher->text),
-                        "id: %uL\nevent: change\n"
-                        "data: {\"serial\":%uL}\n\n",
-                        serial, serial);
-}
-
-/* Writes the time after which the client comes back: about mds_watch_retry,
- * other for each. */
-static u_char *
-ngx_http_mds_watcher_retry(ngx_http_mds_watcher_t *watcher, u_char *p)
-{
-    ngx_http_mds_loc_conf_t *mlcf
-        = ngx_http_get_module_loc_conf(watcher->r, ngx_http_mds_module);
-    ngx_msec_t retry = mlcf->watch_retry;
-
-    retry = retry - retry / 2 + (ngx_msec_t) ngx_random() % (retry + 1);
-
-    return ngx_slprintf(p, watcher->text + sizeof(watcher->text),
-                        "retry: %M\n\n", retry);
+    ngx_http_mds_watcher_leave(watcher);
+    watcher->r->write_event_handler = ngx_http_request_empty_handler;
 }
 
 /* Answers a long poll: with the serial, or with 204 if there is nothing. */
@@ -298,20 +115,39 @@ ngx_http_mds_watcher_respond(ngx_http_mds_watcher_t *watcher,
     ngx_http_request_t     *r = watcher->r;
     ngx_http_mds_ctx_t     *ctx = ngx_http_mds_find_ctx(r);
     ngx_http_mds_response_t response = { .type = &ngx_http_mds_json_type };
+    size_t                  len = sizeof("{\"serial\":}") - 1 + NGX_INT64_LEN;
+    u_char                 *p;
 
     ngx_http_mds_set_serial(ctx, watcher->topic->set->depot->serial);
+    ngx_http_mds_watcher_close(watcher);
 
     if (changed) {
-        response.body.data = watcher->text;
+        p = ngx_pnalloc(r->pool, len);
+        if (p == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        response.body.data = p;
         response.body.len
-            = ngx_slprintf(watcher->text, watcher->text + sizeof(watcher->text),
-                           "{\"serial\":%V}", &ctx->serial)
-              - watcher->text;
+            = ngx_slprintf(p, p + len, "{\"serial\":%V}", &ctx->serial) - p;
     }
 
-    ngx_http_mds_watcher_leave(watcher);
-    r->write_event_handler = ngx_http_request_empty_handler;
-    ngx_http_finalize_request(watcher->r, ngx_http_mds_respond(r, &response));
+    ngx_http_finalize_request(r, ngx_http_mds_respond(r, &response));
+}
+
+/* Sends bytes, and sets the timer for the next; the request may be gone
+ * afterwards. */
+static void
+ngx_http_mds_watcher_send(ngx_http_mds_watcher_t *watcher, const u_char *text,
+                          size_t len)
+{
+    if (ngx_http_mds_stream_send(watcher, text, len) != NGX_OK) {
+        ngx_http_finalize_request(watcher->r, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_mds_watcher_arm(watcher);
 }
 
 /* Sends what is due, and sets the timer for the next. */
@@ -319,7 +155,7 @@ static void
 ngx_http_mds_watcher_run(ngx_http_mds_watcher_t *watcher)
 {
     ngx_http_mds_loc_conf_t *mlcf;
-    u_char                  *p = watcher->text;
+    u_char                   text[NGX_HTTP_MDS_STREAM_BYTES], *p = text;
     ngx_uint_t               ended;
 
     mlcf = ngx_http_get_module_loc_conf(watcher->r, ngx_http_mds_module);
@@ -344,7 +180,7 @@ ngx_http_mds_watcher_run(ngx_http_mds_watcher_t *watcher)
                 return;
             }
 
-            p = ngx_http_mds_watcher_event(watcher, p);
+            p = ngx_http_mds_stream_event(watcher, p, text + sizeof(text));
         }
     }
 
@@ -353,17 +189,17 @@ ngx_http_mds_watcher_run(ngx_http_mds_watcher_t *watcher)
         return;
     }
 
-    if (ended && p == watcher->text) {
+    if (ended && p == text) {
         p = ngx_cpymem(p, ":\n\n", sizeof(":\n\n") - 1);
     }
 
-    if (p == watcher->text) {
+    if (p == text) {
         ngx_http_mds_watcher_arm(watcher);
         return;
     }
 
     watcher->end_at = ngx_current_msec + mlcf->watch_ping;
-    ngx_http_mds_watcher_send(watcher, p, 0);
+    ngx_http_mds_watcher_send(watcher, text, p - text);
 }
 
 static void
@@ -383,6 +219,19 @@ ngx_http_mds_watcher_on_timer(ngx_event_t *event)
     ngx_http_run_posted_requests(c);
 }
 
+/* Sends the last bytes of a stream: the time to come back. */
+static void
+ngx_http_mds_watcher_send_last(ngx_http_mds_watcher_t *watcher)
+{
+    u_char  text[NGX_HTTP_MDS_STREAM_BYTES];
+    u_char *end = ngx_http_mds_stream_retry(watcher, text, text + sizeof(text));
+
+    ngx_http_mds_watcher_close(watcher);
+    ngx_http_finalize_request(watcher->r,
+                              ngx_http_mds_stream_send_last(watcher, text,
+                                                            end - text));
+}
+
 void
 ngx_http_mds_watcher_end(ngx_http_mds_watcher_t *watcher)
 {
@@ -397,8 +246,7 @@ ngx_http_mds_watcher_end(ngx_http_mds_watcher_t *watcher)
         ngx_http_finalize_request(watcher->r, NGX_ERROR);
 
     } else {
-        ngx_http_mds_watcher_send(
-            watcher, ngx_http_mds_watcher_retry(watcher, watcher->text), 1);
+        ngx_http_mds_watcher_send_last(watcher);
     }
 
     ngx_http_run_posted_requests(c);
@@ -406,10 +254,8 @@ ngx_http_mds_watcher_end(ngx_http_mds_watcher_t *watcher)
 
 /* Takes the watcher out of its topic; called again, it does nothing. */
 static void
-ngx_http_mds_watcher_leave(void *data)
+ngx_http_mds_watcher_leave(ngx_http_mds_watcher_t *watcher)
 {
-    ngx_http_mds_watcher_t *watcher = data;
-
     if (watcher->topic == NULL) {
         return;
     }
@@ -420,6 +266,13 @@ ngx_http_mds_watcher_leave(void *data)
 
     ngx_http_mds_topic_remove(watcher);
     ngx_http_mds_count_watchers(--ngx_http_mds_watchers);
+}
+
+static void
+ngx_http_mds_watcher_cleanup(void *data)
+{
+    ngx_http_mds_watcher_leave(data);
+    ngx_http_mds_stream_free(data);
 }
 
 /* Lets the watcher take part, until its request ends. */
@@ -441,7 +294,7 @@ ngx_http_mds_watcher_join(ngx_http_mds_watcher_t *watcher,
         return NGX_ERROR;
     }
 
-    cleanup->handler = ngx_http_mds_watcher_leave;
+    cleanup->handler = ngx_http_mds_watcher_cleanup;
     cleanup->data = watcher;
     ngx_http_mds_find_ctx(r)->watcher = watcher;
 
@@ -463,48 +316,21 @@ ngx_http_mds_watcher_join(ngx_http_mds_watcher_t *watcher,
     return NGX_OK;
 }
 
-static ngx_int_t
-ngx_http_mds_watcher_send_header(ngx_http_request_t *r)
-{
-    static ngx_str_t    type = ngx_string("text/event-stream");
-    static ngx_str_t    no_store = ngx_string("no-store");
-    static ngx_str_t    no = ngx_string("no");
-    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_type = type;
-    r->headers_out.content_type_len = type.len;
-    r->headers_out.content_type_lowcase = NULL;
-    r->disable_not_modified = 1;
-
-    /* gzip would take 256 KB for each device. */
-    r->gzip_tested = 1;
-    r->gzip_ok = 0;
-
-    /* A proxy that is nginx then sends each event at once. */
-    return ngx_http_mds_add_header(r, mds_str("MDS-Serial"), &ctx->serial)
-                       == NGX_OK
-                   && ngx_http_mds_set_cache_control(r, &no_store) == NGX_OK
-                   && ngx_http_mds_add_header(r, mds_str("X-Accel-Buffering"),
-                                              &no)
-                          == NGX_OK
-               ? ngx_http_send_header(r)
-               : NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
 /* Sends the first bytes of a stream: the time to come back, and the first event
  * if it is due. */
 static void
 ngx_http_mds_watcher_send_first(ngx_http_mds_watcher_t *watcher)
 {
-    u_char *p = ngx_http_mds_watcher_retry(watcher, watcher->text);
+    u_char  text[NGX_HTTP_MDS_STREAM_BYTES];
+    u_char *end = text + sizeof(text);
+    u_char *p = ngx_http_mds_stream_retry(watcher, text, end);
 
     if (watcher->is_due) {
         watcher->is_due = 0;
-        p = ngx_http_mds_watcher_event(watcher, p);
+        p = ngx_http_mds_stream_event(watcher, p, end);
     }
 
-    ngx_http_mds_watcher_send(watcher, p, 0);
+    ngx_http_mds_watcher_send(watcher, text, p - text);
 }
 
 ngx_int_t
@@ -520,7 +346,7 @@ ngx_http_mds_watcher_start(ngx_http_mds_watcher_t *watcher,
         = ngx_current_msec + (watcher->is_waiting ? wait : mlcf->watch_ping);
 
     if (!watcher->is_waiting) {
-        rc = ngx_http_mds_watcher_send_header(r);
+        rc = ngx_http_mds_stream_open(r);
         if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
             return rc;
         }

@@ -27,6 +27,7 @@ server {
     location = /deaf   { mds_watch; mds_watch_ping 5ms; send_timeout 500ms; }
     location = /quiet  { mds_watch; mds_watch_ping 1h; }
     location = /slow   { mds_watch; mds_watch_ping 1h; limit_rate 5; limit_rate_after 300; add_header Pad $arg_pad; }
+    location = /lines  { mds_watch; add_header First $http_x_1; add_header Last $http_x_last; }
     location = /gzip   { mds_watch; gzip on; gzip_http_version 1.0; gzip_types *; gzip_min_length 0; }
     location = /after  { mds_watch; post_action /status; }
     location = /report { mds_report; }
@@ -239,6 +240,14 @@ cmp_ok(time - $begun, '>=', 0.99, '... after its time');
 
 my ($plain, $head) = watch('/gzip?app=shop', 'Accept-Encoding: gzip');
 unlike($head, qr/^Content-Encoding/mi, 'a stream is not compressed');
+# A watcher is in the room that nginx has for 20 header lines, of which it takes 14.
+for my $n (0 .. 4, 18 .. 20, 40) {
+    my @lines = map { "X-$_: line $_" } 1 .. $n;
+    my ($socket, $header) = watch("/lines?app=shop&n=$n", @lines, 'X-Last: end');
+    is(join(' ', $header =~ /^(?:First|Last): (.*)\r/mg), $n ? 'line 1 end' : 'end',
+        "a request with $n header lines and two watches, and keeps them");
+    ok(hears_nothing($socket), '... and gets comments') if $n == 4;
+}
 my ($body) = watch('/watch?app=shop', 'Content-Length: 5');
 ok($body->syswrite('abcde') == 5 && hears_nothing($body), 'a request with a body watches');
 my $two = $t->connect;

@@ -92,7 +92,8 @@ measure 'watch' => sub {
 mds_depot %DEPOT%;
 mds_watch_max 100000;
 keepalive_timeout 1h;
-request_pool_size 2k;
+request_pool_size 5376;
+client_header_buffer_size 512;
 server {
     listen %LISTEN% backlog=4096;
     location = /check { mds_check; }
