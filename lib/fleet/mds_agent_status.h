@@ -54,6 +54,9 @@
         "Time of the last answer of the database, in seconds since 1970.")     \
     ROW(ROUND_TRIP, "database_round_trip_microseconds", "gauge",               \
         "Time of a small statement and its commit.")                           \
+    ROW(CLOCK_ERROR, "database_clock_error_seconds", "gauge",                  \
+        "What the clock here differs from that of the database; 0: less than"  \
+        " 5 seconds.")                                                         \
     ROW(ADMITTED, "database_admitted", "counter",                              \
         "Admissions that the database has granted.")                           \
     ROW(REFUSED, "database_refused", "counter",                                \

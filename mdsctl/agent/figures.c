@@ -71,6 +71,7 @@ mdsctl_figures_show_share(void *data, const mdsctl_share_figures_t *figures)
     values[MDS_AGENT_REACHABLE] = figures->reachable ? 1 : 0;
     values[MDS_AGENT_DATABASE_CONTACT] = figures->contact_ms / 1000;
     values[MDS_AGENT_ROUND_TRIP] = figures->round_trip_us;
+    values[MDS_AGENT_CLOCK_ERROR] = figures->clock_error_ms / 1000;
     values[MDS_AGENT_ADMITTED] = (int64_t) figures->admitted;
     values[MDS_AGENT_REFUSED] = (int64_t) figures->refused;
     values[MDS_AGENT_UNKNOWN] = (int64_t) figures->unknown;

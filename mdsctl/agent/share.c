@@ -8,6 +8,7 @@
 #include "agent/share.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,9 +17,11 @@
 #include <unistd.h>
 
 #include "agent/share_internal.h"
+#include "base/mds_time.h"
 
 #define SLEEP_MAX_MS 1000
 #define SHOW_MS 1000
+#define CLOCK_FAR_MS 5000 /* an error of a clock that is worth a line */
 
 int64_t
 mdsctl_share_now_us(void)
@@ -45,6 +48,32 @@ mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us)
 
     (void) pthread_mutex_lock(&share->lock);
     share->figures.round_trip_us = share->round_trip_us;
+    (void) pthread_mutex_unlock(&share->lock);
+}
+
+void
+mdsctl_share_note_clock(mdsctl_share_t *share, int64_t database_ms)
+{
+    int64_t error_ms, now_ms = mds_time_now_ms();
+    bool    is_far;
+
+    share->clock_ms = database_ms - now_ms;
+    error_ms = share->clock_ms < 0 ? -share->clock_ms : share->clock_ms;
+    is_far = error_ms >= CLOCK_FAR_MS;
+
+    if (is_far && !share->clock_told) {
+        mdsctl_share_log(share,
+                         "the clock here is %" PRId64 " s %s that of the"
+                         " database: times are told by the latter",
+                         error_ms / 1000,
+                         share->clock_ms < 0 ? "ahead of" : "behind");
+    } else if (!is_far && share->clock_told) {
+        mdsctl_share_log(share, "the clock here is right again");
+    }
+
+    share->clock_told = is_far;
+    (void) pthread_mutex_lock(&share->lock);
+    share->figures.clock_error_ms = is_far ? error_ms : 0;
     (void) pthread_mutex_unlock(&share->lock);
 }
 

@@ -27,19 +27,20 @@ typedef struct mdsctl_share_s mdsctl_share_t;
 
 /* Figures for the agent's status. */
 typedef struct {
-    bool     reachable;     /* the database is */
-    int64_t  contact_ms;    /* when it answered last; 0: never */
-    int64_t  round_trip_us; /* of a small statement; 0: not known yet */
-    unsigned workers;       /* that are connected */
-    uint64_t last;          /* the number of the feed's latest entry */
-    uint64_t position;      /* of this edge, applied durably; 0: not known */
-    uint64_t admitted;      /* verdicts "yes" */
-    uint64_t refused;       /* verdicts "no" and "full" */
-    uint64_t unknown;       /* verdicts "unknown" */
-    uint64_t outbox;        /* items that were stored */
-    uint64_t dropped;       /* items that the database rejected */
-    uint64_t faults;        /* connections of workers that were closed for what
-                             * they sent, and of the database that failed */
+    bool     reachable;      /* the database is */
+    int64_t  contact_ms;     /* when it answered last; 0: never */
+    int64_t  round_trip_us;  /* of a small statement; 0: not known yet */
+    int64_t  clock_error_ms; /* of the clock here, against the database's */
+    unsigned workers;        /* that are connected */
+    uint64_t last;           /* the number of the feed's latest entry */
+    uint64_t position;       /* of this edge, applied durably; 0: not known */
+    uint64_t admitted;       /* verdicts "yes" */
+    uint64_t refused;        /* verdicts "no" and "full" */
+    uint64_t unknown;        /* verdicts "unknown" */
+    uint64_t outbox;         /* items that were stored */
+    uint64_t dropped;        /* items that the database rejected */
+    uint64_t faults;         /* connections of workers that were closed for what
+                              * they sent, and of the database that failed */
     char error[MDSCTL_SHARE_ERROR_BYTES]; /* the last one; empty: none */
 } mdsctl_share_figures_t;
 

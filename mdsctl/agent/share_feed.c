@@ -23,7 +23,8 @@
     " (select number from mds.counter) from mds.read_feed($1, $2)"
 
 #define NOTE_STATEMENT                                                         \
-    "select number, mds.note_edge($1, $2, $3, $4) from mds.counter"
+    "select number, mds.note_edge($1, $2, $3, $4), mds.now_ms()"               \
+    " from mds.counter"
 
 #define EXPIRE_STATEMENT "select mds.expire_devices()"
 
@@ -285,6 +286,7 @@ receive_note(mdsctl_share_t *share, mdsctl_answer_t answer,
     }
 
     last = (uint64_t) mdsctl_rows_integer(rows, 0, 0);
+    mdsctl_share_note_clock(share, mdsctl_rows_integer(rows, 0, 2));
     mdsctl_share_note_round_trip(share,
                                  mdsctl_share_now_us() - share->feed.sent_us);
 

@@ -147,6 +147,8 @@ struct mdsctl_share_s {
     uint8_t             fleet[MDS_FLEET_BYTES]; /* zeros: not known yet */
     uint64_t            last;                   /* of the feed */
     bool                reachable;
+    int64_t clock_ms; /* what the database\'s clock is ahead of the one here */
+    bool    clock_told; /* the log says that it is far off */
 
     mdsctl_share_worker_t *workers[SHARE_WORKERS_MAX];
     unsigned               generation;
@@ -178,6 +180,9 @@ int64_t mdsctl_share_now_us(void);
 /* Takes the time of a statement that does little, as the database's round trip.
  */
 void mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us);
+
+/* Compares the clock here with that of the database, as it was just told. */
+void mdsctl_share_note_clock(mdsctl_share_t *share, int64_t database_ms);
 
 /* Keeps the text of an error for the figures. */
 void mdsctl_share_note_error(mdsctl_share_t *share, const char *text);

@@ -27,7 +27,8 @@
     "select version, fleet, (select number from mds.counter),"                 \
     " set_config('statement_timeout', $1, false),"                             \
     " set_config('lock_timeout', $1, false),"                                  \
-    " set_config('idle_in_transaction_session_timeout', $1, false)"            \
+    " set_config('idle_in_transaction_session_timeout', $1, false),"           \
+    " mds.now_ms()"                                                            \
     " from mds.about"
 
 /* The wait before the next try doubles, and is another one for each edge. */
@@ -178,6 +179,7 @@ greet(mdsctl_share_t *share, mdsctl_share_link_t *link, mdsctl_answer_t answer,
     }
 
     share->last = (uint64_t) mdsctl_rows_integer(rows, 0, 2);
+    mdsctl_share_note_clock(share, mdsctl_rows_integer(rows, 0, 6));
     link->greeted = true;
 
     if (link->listens) {

@@ -3,6 +3,10 @@
  * statement, which may be repeated, and acknowledged together. If the database
  * rejects the values, the frame is stored in halves down to the item that it
  * does not take; that one is dropped, with a line in the log.
+ *
+ * Their times are made those of the database's clock: an edge whose clock is
+ * wrong would have its reports count as older than the end of a halt, or its
+ * devices as newer than all that others say of them.
  */
 
 #include <stdlib.h>
@@ -45,6 +49,7 @@ enum {
     " mds.write_marks($17, $18, $19, $20, $21)"
 
 typedef struct {
+    int64_t      clock_ms; /* what the database's clock is ahead */
     mds_buffer_t arrays[PARAMETERS];
 } batch_t;
 
@@ -68,7 +73,7 @@ add_device(batch_t *batch, const mds_entry_device_t *device)
     add_text(batch, DEVICE_USER, device->user);
     add_text(batch, DEVICE_PLATFORM, device->platform);
     add_text(batch, DEVICE_VERSION, device->version);
-    add_integer(batch, DEVICE_SEEN, device->seen_ms);
+    add_integer(batch, DEVICE_SEEN, device->seen_ms + batch->clock_ms);
     mdsctl_array_add_bool(&batch->arrays[DEVICE_FORGOTTEN], device->forgotten);
 }
 
@@ -86,7 +91,7 @@ add_report(batch_t *batch, const mds_entry_report_t *report)
                           report->instructed);
     add_integer(batch, REPORT_LEAST, (int64_t) report->limit.min_reports);
     add_integer(batch, REPORT_PPM, (int64_t) report->limit.failure_ppm);
-    add_integer(batch, REPORT_WHEN, report->when_ms);
+    add_integer(batch, REPORT_WHEN, report->when_ms + batch->clock_ms);
     add_text(batch, REPORT_DETAIL, report->detail);
 }
 
@@ -273,7 +278,7 @@ fill(batch_t *batch, const mdsctl_share_worker_t *worker)
 void
 mdsctl_share_outbox_ask(mdsctl_share_t *share, int place)
 {
-    batch_t     batch = { 0 };
+    batch_t     batch = { .clock_ms = share->clock_ms };
     const char *values[PARAMETERS];
     bool        is_whole = true;
 

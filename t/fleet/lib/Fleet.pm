@@ -120,6 +120,7 @@ sub start_agent {
         : "postgresql://mds\@/postgres?host=$self->{dir}/proxy$i";
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
+        %ENV = (%ENV, %{ $self->{edges}[$i]{env} });
         open STDOUT, '>>', "$self->{dir}/agent$i.log";
         open STDERR, '>>', "$self->{dir}/agent$i.log";
         exec "$MDS::BUILD/mdsctl", '--depot', $self->{edges}[$i]->depot_dir, 'agent',
