@@ -3,6 +3,7 @@
 
 #include "change.h"
 
+#include "installed.h"
 #include "key.h"
 #include "new_app.h"
 #include "words.h"
@@ -74,10 +75,23 @@ mdsctl_changes_print(const mds_json_t *changes)
     }
 }
 
+/* Ends the line with how many devices have the version, if any has. */
+static void
+print_installed(const mds_json_t *release, const char *depot, mds_str_t app)
+{
+    mds_registry_versions_t *versions = mdsctl_installed_read(depot);
+    uint64_t count = mdsctl_installed_count(versions, app, release);
+    char     words[MDSCTL_INSTALLED_BYTES];
+
+    printf("%s%s\n", count > 0 ? "; " : "",
+           count > 0 ? mdsctl_installed_words(versions, count, words) : "");
+    mds_registry_versions_free(versions);
+}
+
 /* Prints what a changed release means for devices: its state, or its audience
  * in words. */
 static void
-print_meaning(const mds_json_t *change)
+print_meaning(const mds_json_t *change, const char *depot, mds_str_t app)
 {
     static const char *const keys[] = { "state", "audience", "rules" };
 
@@ -100,31 +114,31 @@ print_meaning(const mds_json_t *change)
     }
 
     if (mds_str_eq(state, mds_str("rolled_back"))) {
-        printf("    devices that have %.*s are told to go back\n",
+        printf("    devices that have %.*s are told to go back",
                MDS_STR(version));
     } else if (state.len > 0 && !mds_str_eq(state, mds_str("running"))) {
-        printf("    %.*s is offered to no more devices\n", MDS_STR(version));
+        printf("    %.*s is offered to no more devices", MDS_STR(version));
     } else {
         mdsctl_words_add_release(&words, after);
-        if (!mds_buffer_failed(&words)) {
-            printf("    %.*s is offered to %.*s\n", MDS_STR(version),
-                   MDS_STR(mds_buffer_str(&words)));
-        }
+        printf("    %.*s is offered to %.*s", MDS_STR(version),
+               MDS_STR(mds_buffer_str(&words)));
         mds_buffer_free(&words);
     }
+
+    print_installed(after, depot, app);
 }
 
 /* Prints the meaning of the releases that a step has changed. A document may
  * change very many. */
 static void
-print_meanings(const mds_json_t *changes)
+print_meanings(const mds_json_t *changes, const char *depot, mds_str_t app)
 {
     for (size_t i = 0; i < mds_json_size(changes); i++) {
         const mds_json_t *change = mds_json_at(changes, i);
 
         if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("release")))
         {
-            print_meaning(change);
+            print_meaning(change, depot, app);
         }
     }
 }
@@ -147,7 +161,7 @@ print_result(const mdsctl_t *ctl, const mds_change_t *change,
             mdsctl_changes_print(result->changes);
 
             if (!change->applies) {
-                print_meanings(result->changes);
+                print_meanings(result->changes, ctl->depot, change->app);
             }
         }
         return report == NULL ? MDSCTL_DONE

@@ -11,6 +11,7 @@
 #include "command/status_edge.h"
 #include "database/fleet.h"
 #include "document/mds_document.h"
+#include "installed.h"
 #include "json_output.h"
 #include "last_change.h"
 #include "loader/mds_app_parts.h"
@@ -34,10 +35,12 @@ typedef struct {
     mdsctl_fleet_app_t   fleet; /* what it has of the app */
     mds_str_t            app;   /* whose releases are printed */
     mdsctl_last_change_t last;
-    mdsctl_json_output_t out;
-    bool                 json;
-    const char          *kind;       /* NULL: of all kinds */
-    const char          *state_name; /* NULL: in all states */
+
+    mds_registry_versions_t *installed; /* NULL: nothing is known */
+    mdsctl_json_output_t     out;
+    bool                     json;
+    const char              *kind;       /* NULL: of all kinds */
+    const char              *state_name; /* NULL: in all states */
 } status_t;
 
 typedef struct {
@@ -195,6 +198,37 @@ window_words(const mds_json_t *window)
                                MDS_STR(word(window, "closed_at", "")));
 }
 
+/* Sets how many devices have the version, if any has. */
+static mds_status_t
+set_installed(const status_t *status, mds_json_t *release, mds_error_t *err)
+{
+    uint64_t count
+        = mdsctl_installed_count(status->installed, status->app, release);
+    mds_status_t code = MDS_OK;
+
+    if (count > 0) {
+        code = mds_json_set_integer(release, "devices", (int64_t) count);
+    }
+
+    if (code == MDS_OK && count > 0 && !status->installed->exact) {
+        code = mds_json_set(release, "devices_exact", mds_json_bool_new(false));
+    }
+
+    return mds_json_done(code, err);
+}
+
+static void
+print_installed(const status_t *status, const mds_json_t *release)
+{
+    char    words[MDSCTL_INSTALLED_BYTES];
+    int64_t count = mds_json_get_integer(release, "devices");
+
+    if (count > 0) {
+        printf("      %s\n", mdsctl_installed_words(status->installed,
+                                                    (uint64_t) count, words));
+    }
+}
+
 static mdsctl_colour_t
 state_colour(mds_str_t state)
 {
@@ -204,9 +238,9 @@ state_colour(mds_str_t state)
                                                   : MDSCTL_RED;
 }
 
-/* Prints a release as one or two lines. */
+/* Prints a release: a row, and lines of what is known besides. */
 static void
-print_release(const mds_json_t *release)
+print_release(const status_t *status, const mds_json_t *release)
 {
     mds_str_t    name = word(release, "name", "");
     mds_str_t    state = word(release, "state", "");
@@ -224,6 +258,7 @@ print_release(const mds_json_t *release)
                      window_words(mds_json_get(release, "window")));
     mds_buffer_free(&words);
     mdsctl_last_change_print(release);
+    print_installed(status, release);
     mdsctl_reports_print(release);
 }
 
@@ -247,6 +282,7 @@ status_release(void *data, mds_json_t *release, uint64_t since,
 
     if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
         || (code = set_reports(status, release, err)) != MDS_OK
+        || (code = set_installed(status, release, err)) != MDS_OK
         || (code = mdsctl_last_change_set(&status->last, release, since, err))
                != MDS_OK)
     {
@@ -254,7 +290,7 @@ status_release(void *data, mds_json_t *release, uint64_t since,
     }
 
     if (!status->json) {
-        print_release(release);
+        print_release(status, release);
         return MDS_OK;
     }
 
@@ -440,6 +476,8 @@ print_status(const mdsctl_t *ctl, status_t *status, const char *app,
     }
 
     status->last.journal = journal;
+    status->installed
+        = status->db == NULL ? mdsctl_installed_read(ctl->depot) : NULL;
     code = status_apps(ctl, status, app, err);
     mds_journal_abort(journal);
 
@@ -483,7 +521,6 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
     status.state_name = o.state;
 
     status.json = ctl->json;
-
     code
         = mdsctl_fleet_open(o.database, &err, &status.db) != MDS_OK
                   || mds_loader_open(ctl->depot, NULL, &err, &status.loader)
@@ -495,6 +532,7 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
               ? mdsctl_fail(&err)
               : MDSCTL_DONE;
 
+    mds_registry_versions_free(status.installed);
     mds_state_close(status.state);
     mds_loader_close(status.loader);
     mdsctl_database_close(status.db);

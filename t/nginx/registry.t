@@ -364,11 +364,23 @@ $t->start($t->{http});
 becomes(sub { $t->get("$check&device=late&user=late&platform=ios&version=1.0");
     -e "$folder/damaged-log-00000000000000ff-00000001" && devices_of('late') }, 'late ios 1.0',
     'sockets for the counts, a lock and a log: devices are registered');
-is(aside() - $renamed, 2, '... which is logged once for each cause');
+becomes(sub { aside() - $renamed }, 2, '... which is logged once for each cause');
 ok(-S "$folder/damaged-$_", "... $_ is set aside") for 'counts', 'workers.lock';
 socket_at('counts');
 becomes(sub { $t->get("$check&device=last&user=last&platform=ios&version=1.0");
     -f "$folder/counts" && devices_of('last') }, 'last ios 1.0',
     '... and one that is made meanwhile');
+
+# --- what a release means: how many have its version
+
+becomes(sub { $t->get("$check&device=two&user=two&platform=android&version=2.0");
+    devices_of('two') }, 'two android 2.0', 'a device has the version of a release');
+my ($have) = installed() =~ /android 2\.0: (\d+)/;
+my $sentence = $have == 1 ? '1 device has it' : "$have devices have it";
+like($t->mdsctl('status', 's'), qr/^      \Q$sentence\E$/m, "status: $sentence");
+is($JSON->decode($t->mdsctl('--json', 'status', 's'))->{apps}[0]{releases}[0]{devices},
+    $have, '... and for machines');
+like($t->mdsctl(qw(pause s r)), qr/^    2\.0 is offered to no more devices; \Q$sentence\E$/m,
+    'a step says it, too');
 
 $t->finish;
