@@ -1,9 +1,11 @@
 package Edge;
 
-# An edge whose agent shares a database, and whose origin is away: what workers
-# of nginx say to it, the test says (Worker.pm).
+# An edge with an agent, and without nginx. It shares a database, and its origin is
+# away unless one is named: what workers of nginx say to it, the test says
+# (Worker.pm).
 #
 #   my $edge = Edge->new("$dir/north", $pg->uri);
+#   my $follower = Edge->new("$dir/edge", undef, origin => $url, pub => 'ops.pub');
 #   my $worker = Worker->new($edge->socket);
 #   $edge->log; $edge->figures; $edge->stop;
 
@@ -27,10 +29,11 @@ END {
 }
 
 sub new {
-    my ($class, $depot, $uri) = @_;
-    my $self = bless { depot => $depot }, $class;
+    my ($class, $depot, $uri, %self) = @_;
+    my $self = bless { depot => $depot, origin => 'http://127.0.0.1:1/',
+        pub => "$depot.key-pair.pub", %self }, $class;
 
-    must('keygen', "$depot.key-pair");
+    must('keygen', "$depot.key-pair") if !$self{pub};
     must('--depot', $depot, 'init');
     $self->{pid} = fork // die "fork: $!";
     if ($self->{pid} == 0) {
@@ -38,7 +41,7 @@ sub new {
         open STDOUT, '>>', "$depot.log";
         open STDERR, '>>', "$depot.log";
         exec { "$Ctl::build/mdsctl" } 'mdsctl', '--depot', $depot, 'agent', '--origin',
-            'http://127.0.0.1:1/', '--pub', "$depot.key-pair.pub", '--database', $uri
+            $self->{origin}, '--pub', $self->{pub}, defined $uri ? ('--database', $uri) : ()
             or POSIX::_exit(127);
     }
     push @live, $self;
@@ -55,6 +58,7 @@ sub must {
 sub socket  { return "$_[0]{depot}/agent/socket" }
 sub log     { return Ctl::read_file("$_[0]{depot}.log") }
 sub process { my ($self, $file) = @_; return Ctl::read_file("/proc/$self->{pid}/$file") }
+sub serial  { return unpack 'x8 Q<', Ctl::read_file("$_[0]{depot}/CURRENT") . "\0" x 16 }
 sub figures { return JSON::PP->new->utf8->decode(Ctl::read_file("$_[0]{depot}/agent/status")) }
 
 # Ends the agent as systemd does. The exit status, as $?.
