@@ -54,19 +54,18 @@ mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us)
 void
 mdsctl_share_note_clock(mdsctl_share_t *share, int64_t database_ms)
 {
-    int64_t error_ms, now_ms = mds_time_now_ms();
-    bool    is_far;
+    int64_t ahead_ms = database_ms - mds_time_now_ms();
+    int64_t error_ms = ahead_ms < 0 ? -ahead_ms : ahead_ms;
+    bool    is_far = error_ms >= CLOCK_FAR_MS;
 
-    share->clock_ms = database_ms - now_ms;
-    error_ms = share->clock_ms < 0 ? -share->clock_ms : share->clock_ms;
-    is_far = error_ms >= CLOCK_FAR_MS;
+    /* Smaller ones are the time of the answer. */
+    share->clock_ms = is_far ? ahead_ms : 0;
 
     if (is_far && !share->clock_told) {
         mdsctl_share_log(share,
                          "the clock here is %" PRId64 " s %s that of the"
                          " database: times are told by the latter",
-                         error_ms / 1000,
-                         share->clock_ms < 0 ? "ahead of" : "behind");
+                         error_ms / 1000, ahead_ms < 0 ? "ahead of" : "behind");
     } else if (!is_far && share->clock_told) {
         mdsctl_share_log(share, "the clock here is right again");
     }

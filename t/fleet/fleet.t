@@ -61,6 +61,7 @@ sub client {
     return $pid if $pid != 0;
     srand $n;
     my @open = map { "device-$_" } grep { $_ % $clients == $n } 1 .. $devices;
+    my ($checks, $unknown) = (0, 0);
     open my $yes, '>>', "$dir/yes.$n";
     $yes->autoflush;
     for (my $end = time + 300 + $faults; @open && time < $end; sleep 0.05) {
@@ -68,6 +69,8 @@ sub client {
         for my $device (shuffle @open) {
             my $r = $fleet->check($edges[rand @edges], 'window', $device);
             my $reason = $r->header('Reason') // '';
+            $checks++;
+            $unknown++ if $reason eq 'window_unknown';
             print $yes "$device\n" if $r->status == 200;
             push @again, $device
                 if $r->status != 200 && $reason ne 'outside';
@@ -77,9 +80,13 @@ sub client {
     open my $left, '>', "$dir/left.$n";
     print $left map { "$_\n" } @open;
     close $left;
+    open my $counts, '>', "$dir/counts.$n";
+    print $counts "$checks $unknown";
+    close $counts;
     POSIX::_exit(0);
 }
 
+my $begun = time;
 my @pids = map { client($_) } 0 .. $clients - 1;
 my $admitted = sub { $pg->sql("select coalesce(sum(admitted), 0) from mds.windows where release = 'w'") };
 my $until = sub { my ($part) = @_; $fleet->wait_for(sub { $admitted->() >= $limit * $part }) };
@@ -101,6 +108,15 @@ for (my $end = time + $faults; time < $end; sleep 1) {
     $faults[rand @faults]->();
 }
 waitpid $_, 0 for @pids;
+
+my ($checks, $unknown) = (0, 0);
+for my $n (0 .. $clients - 1) {
+    my ($c, $u) = split ' ', Fleet::read_file("$dir/counts.$n");
+    $checks += $c // 0;
+    $unknown += $u // 0;
+}
+note sprintf '%d devices, a window of %d, %d checks, %d window_unknown, %.0f s', $devices, $limit,
+    $checks, $unknown, time - $begun;
 
 my %yes = map { $_ => 1 } map { split /\n/, Fleet::read_file("$dir/yes.$_") } 0 .. $clients - 1;
 my @left = map { split /\n/, Fleet::read_file("$dir/left.$_") } 0 .. $clients - 1;
