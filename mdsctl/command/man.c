@@ -244,7 +244,8 @@ print_overview(void)
     print_sentences(mdsctl_first_steps);
     puts(".SH \"EXIT STATUS\"\n.TP\n.B 0\nThe command is done.\n.TP\n.B 1\n"
          "It failed; standard error has the reason, and the depot is "
-         "unchanged.\n.TP\n.B 2\nThe usage is wrong.\n.TP\n.B 3\nOf check alone: "
+         "unchanged.\n.TP\n.B 2\nThe usage is wrong.\n.TP\n.B 3\nOf check "
+         "alone: "
          "what came could not be verified, and nothing was "
          "installed.\n.SH ENVIRONMENT");
     print_row("", "MDS_DEPOT", NULL, "The depot, unless --depot is given.");
