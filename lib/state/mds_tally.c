@@ -197,6 +197,47 @@ mds_state_visit_tallies(mds_state_t *state,
     return status == MDS_OK ? mds_lmdb_status(lmdb, err) : status;
 }
 
+mds_status_t
+mds_state_visit_reporters(mds_state_t *state, uint32_t number,
+                          mds_status_t (*visit)(void                 *data,
+                                                const mds_reporter_t *reporter,
+                                                mds_error_t          *err),
+                          void *data, mds_error_t *err)
+{
+    uint8_t            bytes[4];
+    mds_str_t          prefix = { sizeof(bytes), (const char *) bytes };
+    mds_lmdb_t        *lmdb = state->env.reader;
+    mds_lmdb_cursor_t *cursor;
+    mds_str_t          key, value;
+    mds_status_t       status = MDS_OK;
+
+    mds_store_be32(bytes, number);
+    cursor = mds_lmdb_walk(lmdb, MDS_STATE_REPORTERS, prefix);
+
+    while (status == MDS_OK && mds_lmdb_next(cursor, &key, &value)
+           && mds_str_starts(key, prefix))
+    {
+        mds_reporter_record_t record;
+
+        if (key.len != sizeof(bytes) + 8 || value.len != sizeof(record)) {
+            status
+                = mds_fail(err, MDS_DAMAGED, "state: not a device's reports");
+            break;
+        }
+
+        memcpy(&record, value.data, sizeof(record));
+        status = visit(data,
+                       &(mds_reporter_t){
+                           mds_load_be64((const uint8_t *) key.data + 4),
+                           record.events, record.end },
+                       err);
+    }
+
+    mds_lmdb_walk_end(cursor);
+
+    return status == MDS_OK ? mds_lmdb_status(lmdb, err) : status;
+}
+
 /* Counts the text of a report, which is not empty. */
 static mds_status_t
 mds_tally_add_detail(mds_lmdb_t *lmdb, uint32_t number, mds_str_t text,

@@ -80,6 +80,21 @@ uint64_t mds_state_reporter_count(mds_state_t *state);
 mds_status_t mds_state_get_halt_serial(mds_state_t *state, mds_error_t *err,
                                        uint64_t *serial) MDS_MUST_CHECK;
 
+/* A device that has reported. */
+typedef struct {
+    uint64_t device; /* mds_install_hash() */
+    unsigned events; /* bits */
+    unsigned end;    /* its place among the ends, plus 1; 0: none counts */
+} mds_reporter_t;
+
+/* Visits the devices of a tally, by its number, between begin and end. */
+mds_status_t
+mds_state_visit_reporters(mds_state_t *state, uint32_t number,
+                          mds_status_t (*visit)(void                 *data,
+                                                const mds_reporter_t *reporter,
+                                                mds_error_t          *err),
+                          void *data, mds_error_t *err) MDS_MUST_CHECK;
+
 /* Visits the tallies of all releases, between begin and end. */
 mds_status_t mds_state_visit_tallies(
     mds_state_t *state,

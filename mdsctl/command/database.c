@@ -123,24 +123,27 @@ print_import(const mdsctl_t *ctl, const char *name,
 {
     if (ctl->json) {
         return mdsctl_print(mds_json_pack(
-            "{s:o, s:I, s:I, s:I, s:b}", "database",
+            "{s:o, s:I, s:I, s:I, s:I, s:b}", "database",
             mds_json_string_new(mds_str_of(name)), "admissions",
             (int64_t) import->admissions, "added", (int64_t) import->added,
-            "marks", (int64_t) import->marks, "dry_run", (int) ctl->dry_run));
+            "marks", (int64_t) import->marks, "reports",
+            (int64_t) import->reports, "dry_run", (int) ctl->dry_run));
     }
 
     if (ctl->dry_run) {
-        printf("%s: would store %" PRIu64
-               " admissions and the marks of %" PRIu64 " users\n",
-               name, import->admissions, import->marks);
+        printf("%s: would store %" PRIu64 " admissions, the marks of %" PRIu64
+               " users, and the reports of %" PRIu64 " devices\n",
+               name, import->admissions, import->marks, import->reports);
         return MDSCTL_DONE;
     }
 
     printf("%s: %" PRIu64 " admissions, of which %" PRIu64
-           " were new, and the marks of %" PRIu64 " users\n"
+           " were new, the marks of %" PRIu64
+           " users, and the reports of %" PRIu64 " devices\n"
            "the edge shares its windows from now on: run its agent with"
            " --database\n",
-           name, import->admissions, import->added, import->marks);
+           name, import->admissions, import->added, import->marks,
+           import->reports);
 
     return MDSCTL_DONE;
 }
@@ -286,8 +289,9 @@ static const mdsctl_command_t command_import = {
     .arguments = "URI",
     .summary = "let this edge share, with its windows",
     .text = "Makes the edge of this depot share the database from now on, and "
-            "stores its admissions and read marks there: whoever is in a "
-            "window stays in. Until the agent runs with --database, the edge "
+            "stores its admissions, read marks, reports and halts there: "
+            "whoever is in a window stays in. Until the agent runs with "
+            "--database, the edge "
             "admits nobody. May be repeated.",
     .examples
     = "mdsctl database import postgresql://mds@db.example.com/mds\n"

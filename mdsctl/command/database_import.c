@@ -1,7 +1,7 @@
 /*
- * Stores the admissions and marks of an edge in the shared database. The edge
- * shares from the first step on: it admits nobody by itself while the rest goes
- * on, so that no window counts twice.
+ * Stores the admissions, marks and reports of an edge in the shared database.
+ * The edge shares from the first step on: it admits nobody by itself while the
+ * rest goes on, so that no window counts twice.
  */
 
 #include "command/database_import.h"
@@ -226,7 +226,14 @@ send_all(batch_t *batch, mds_state_t *state, mds_error_t *err)
         status = mds_state_visit_read_marks(state, add_marks, batch, err);
     }
 
-    return status == MDS_OK ? flush_marks(batch, err) : status;
+    if (status == MDS_OK) {
+        status = flush_marks(batch, err);
+    }
+
+    return status == MDS_OK
+               ? mdsctl_database_import_reports(batch->db, state, err,
+                                                &batch->done.reports)
+               : status;
 }
 
 mds_status_t

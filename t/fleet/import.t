@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# An edge that was alone moves to a shared database, with its windows and marks,
-# and back.
+# An edge that was alone moves to a shared database, with its windows, marks,
+# reports and halts, and back.
 
 use strict;
 use warnings;
@@ -20,12 +20,16 @@ my $t = MDS->new(workers => 2);
 $t->depot;
 $t->write("$_.apk", "package $_") for 1, 2;
 $t->write('users', "user\n");
+my %bundle = (kind => 'bundle', version => '1');
 my %package = (kind => 'upgrade', platform => 'android');
 $t->mdsctl('apply', $t->document({
     app => 'a',
-    packages => [ map { { %package, version => "$_", file => "$_.apk" } } 1, 2 ],
+    packages => [ (map { { %package, version => "$_", file => "$_.apk" } } 1, 2),
+        { %bundle, name => 'b', file => '1.apk' } ],
     releases => [ { id => 'w', %package, version => '2',
-        audience => { window => { count => 10, until => '2096-12-01T00:00:00Z' } } } ],
+        audience => { window => { count => 10, until => '2096-12-01T00:00:00Z' } } },
+        { id => 'h', %bundle, name => 'b', audience => { all => JSON::PP::true },
+          halt => { failure_percent => 50, min_reports => 3 } } ],
 }));
 $t->mdsctl(qw(message push a --to android=2 --until 7d --users), "$t->{dir}/users");
 $t->start(<<'EOF');
@@ -34,6 +38,7 @@ server {
     listen %LISTEN%;
     location = /check    { mds_check; add_header Reason $mds_reason; }
     location = /messages { mds_messages; }
+    location = /report   { mds_report; }
 }
 EOF
 
@@ -50,10 +55,22 @@ sub asks {
 }
 
 is check("d$_")->status, 200, "d$_ is let in by the edge alone" for 1 .. 6;
-my $body = '{"app":"a","user":"user","read":[1]}';
-my $marked = $t->raw("POST /messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    . "Content-Type: application/json\r\n" . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
-is $marked->status, 204, 'and a user marks a message';
+sub post {
+    my ($path, $body) = @_;
+    return $t->raw("POST $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        . "Content-Type: application/json\r\n" . 'Content-Length: ' . length($body)
+        . "\r\n\r\n$body")->status;
+}
+is post('/messages', '{"app":"a","user":"user","read":[1]}'), 204, 'and a user marks a message';
+
+for ([ r1 => 'installed' ], [ r2 => 'failed' ], [ r3 => 'downloaded' ], [ r3 => 'crashed' ]) {
+    my ($device, $event) = @$_;
+    $t->get("/check?app=a&kind=bundle&name=b&platform=android&app_version=1&device=$device");
+    is post('/report', qq({"app":"a","device":"$device","release":"h","version":"1","event":"$event"})),
+        204, "$device reports: $event";
+}
+ok $t->wait_for(sub { $t->get('/check?app=a&kind=bundle&name=b&platform=android&app_version=1&device=n')
+    ->status == 204 }), '... which halts the release on the edge';
 
 my ($code, undef, $err) = $t->mdsctl_any('database', 'import', $pg->uri);
 is $code, 1, 'without tables nothing is imported';
@@ -65,16 +82,22 @@ like $t->mdsctl('database', 'init', $pg->uri, '--dry-run'), qr/would make the ta
 is $pg->sql("select to_regclass('mds.about') is null"), 't', '... makes none';
 $t->mdsctl('database', 'init', $pg->uri);
 my $dry = asks('database-import', 'database', 'import', $pg->uri, '--dry-run');
-is_deeply [ @$dry{qw(admissions marks)} ], [ 7, 1 ], 'import --dry-run counts them';
+is_deeply [ @$dry{qw(admissions marks reports)} ], [ 7, 1, 3 ], 'import --dry-run counts them';
 is $pg->sql('select count(*) from mds.admissions'), 0, '... and stores none';
 my $done = asks('database-import', 'database', 'import', $pg->uri);
-is_deeply [ @$done{qw(admissions added marks)} ], [ 7, 7, 1 ],
-    'all that are in are stored, and the marks';
+is_deeply [ @$done{qw(admissions added marks reports)} ], [ 7, 7, 1, 3 ],
+    'all that are in are stored, the marks, and the reports';
+my $tally = 'select events, ends, halted, halted_ends, halted_failures from mds.tallies';
+is $pg->sql($tally), '{1,1,1,1,0}|{1,1,1,0}|t|3|2', '... by event and end, and the halt';
 is $pg->sql("select string_agg(id, ',' order by id collate \"C\") from mds.admissions"),
     join(',', map { "d$_" } 1 .. 7), '... each of them';
 is $pg->sql('select app, user_name, read from mds.marks'), 'a|user|{[1,2)}', '... as they are';
 $done = asks('database-import', 'database', 'import', $pg->uri);
 is_deeply [ @$done{qw(admissions added)} ], [ 7, 0 ], 'to import again adds nothing';
+is $pg->sql($tally), '{1,1,1,1,0}|{1,1,1,0}|t|3|2', '... and counts no report again';
+$pg->sql("select mds.resume('a', 'h')");
+$t->mdsctl('database', 'import', $pg->uri);
+is $pg->sql($tally), '{0,0,0,0,0}|{0,0,0,0}|f|3|2', '... nor those from before the end of a halt';
 
 is check('d1')->status, 200, 'who was in is in, without an agent';
 my $new = check('d8');
