@@ -5,10 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/mds_audience_words.h"
 #include "escape.h"
 
 #define NUMBER_BYTES 32
-#define NAMES_MAX 5 /* lists and values beyond these are only counted */
+#define NAMES_MAX 5 /* values beyond these are only counted */
 
 static void
 add(mds_buffer_t *words, const char *text)
@@ -82,16 +83,6 @@ add_names(mds_buffer_t *words, const mds_json_t *names, const char *last)
     }
 }
 
-static const char *
-by_words(const mds_json_t *object, const char *otherwise)
-{
-    mds_str_t by = mds_json_get_string(object, "by");
-
-    return by.len == 0                       ? otherwise
-           : mds_str_eq(by, mds_str("user")) ? "users"
-                                             : "devices";
-}
-
 static void
 add_time(mds_buffer_t *words, const char *before, const mds_json_t *time)
 {
@@ -102,71 +93,51 @@ add_time(mds_buffer_t *words, const char *before, const mds_json_t *time)
 }
 
 static void
-add_ramp(mds_buffer_t *words, const mds_json_t *ramp, const char *by)
+add_piece(void *data, mds_str_t text)
 {
-    add_percent(words, mds_json_get(ramp, "from"));
-    add(words, " growing to ");
-    add_percent(words, mds_json_get(ramp, "to"));
-    add(words, " of ");
-    add(words, by);
-    add_time(words, " from ", mds_json_get(ramp, "start"));
-    add_time(words, " until ", mds_json_get(ramp, "end"));
+    add_text(data, text);
 }
 
-/* Begins another part of the audience: a device need be in one only. */
-static void
-next_part(mds_buffer_t *words, size_t begun)
+/* Returns whether the object counts users. */
+static bool
+is_by_user(const mds_json_t *object, bool otherwise)
 {
-    if (words->len > begun) {
-        add(words, ", and ");
+    mds_str_t by = mds_json_get_string(object, "by");
+
+    return by.len == 0 ? otherwise : mds_str_eq(by, mds_str("user"));
+}
+
+static void
+get_names(const mds_json_t *names, mds_audience_names_t *found)
+{
+    for (size_t i = 0; i < mds_json_size(names); i++) {
+        mds_audience_names_add(found, mds_json_string(mds_json_at(names, i)));
     }
 }
 
 static void
 add_audience(mds_buffer_t *words, const mds_json_t *audience)
 {
-    const mds_json_t *lists = mds_json_get(audience, "lists");
-    const mds_json_t *except = mds_json_get(audience, "except");
-    const mds_json_t *window = mds_json_get(audience, "window");
-    const char       *by = by_words(audience, "devices");
-    size_t            begun = words->len;
+    const mds_json_t    *ramp = mds_json_get(audience, "ramp");
+    const mds_json_t    *percent = mds_json_get(audience, "percent");
+    const mds_json_t    *window = mds_json_get(audience, "window");
+    mds_audience_parts_t parts
+        = { .all = mds_json_get_bool(audience, "all"),
+            .has_percent = percent != NULL,
+            .has_ramp = ramp != NULL,
+            .by_user = is_by_user(audience, false),
+            .percent = mds_json_number(percent),
+            .ramp_from = mds_json_number(mds_json_get(ramp, "from")),
+            .ramp_to = mds_json_number(mds_json_get(ramp, "to")),
+            .ramp_start = mds_json_get_string(ramp, "start"),
+            .ramp_end = mds_json_get_string(ramp, "end"),
+            .window_count = (uint64_t) mds_json_get_integer(window, "count"),
+            .window_until = mds_json_get_string(window, "until") };
 
-    if (mds_json_get_bool(audience, "all")) {
-        add(words, "everybody");
-    }
-
-    if (mds_json_get(audience, "percent") != NULL) {
-        next_part(words, begun);
-        add_percent(words, mds_json_get(audience, "percent"));
-        add(words, " of ");
-        add(words, by);
-    }
-
-    if (mds_json_get(audience, "ramp") != NULL) {
-        next_part(words, begun);
-        add_ramp(words, mds_json_get(audience, "ramp"), by);
-    }
-
-    if (mds_json_size(lists) > 0) {
-        next_part(words, begun);
-        add(words, mds_json_size(lists) == 1 ? "list " : "lists ");
-        add_names(words, lists, " and ");
-    }
-
-    if (window != NULL) {
-        next_part(words, begun);
-        add(words, "the first ");
-        add_count(words, mds_json_get_integer(window, "count"));
-        add(words, " ");
-        add(words, by_words(window, by));
-        add_time(words, " until ", mds_json_get(window, "until"));
-    }
-
-    if (mds_json_size(except) > 0) {
-        add(words, mds_json_size(except) == 1 ? ", but not list "
-                                              : ", but not lists ");
-        add_names(words, except, " and ");
-    }
+    parts.window_by_user = is_by_user(window, parts.by_user);
+    get_names(mds_json_get(audience, "lists"), &parts.lists);
+    get_names(mds_json_get(audience, "except"), &parts.except);
+    mds_audience_write_words(&parts, add_piece, words);
 }
 
 static void

@@ -2,8 +2,9 @@
  * words: what a release has, in words: "5 % of devices, and list staff; only
  * brand Xiaomi; from 2026-12-01T00:00:00Z".
  *
- * lib/overview says the same of a compiled record, for the page of nginx; this
- * is of a document, which keeps more of what its author wrote.
+ * lib/overview says the same of a compiled record, for the page of nginx, and
+ * both have the audience's words of base/mds_audience_words.h; a document keeps
+ * more of what its author wrote of the rules.
  */
 
 #ifndef MDSCTL_WORDS_H

@@ -123,7 +123,7 @@ mds_overview_is_counted(const mds_overview_t       *overview,
 /* Writes the audience and the rules of a release in words. */
 void mds_overview_write_audience(const mds_record_t         *record,
                                  const mds_release_record_t *release,
-                                 int64_t now_ms, mds_writer_t *writer);
+                                 mds_writer_t               *writer);
 
 void
 mds_overview_write_json(const mds_overview_t *overview, mds_writer_t *writer);

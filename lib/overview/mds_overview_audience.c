@@ -2,103 +2,79 @@
 
 #include "overview/mds_overview.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/mds_audience.h"
+#include "base/mds_audience_words.h"
 #include "base/mds_time.h"
 
-/* Lists and attributes beyond these are only counted. */
+/* Attributes beyond these are left out. */
 #define MDS_NAMES_MAX 5
 
-static void
-mds_write_comma(mds_writer_t *writer, size_t begun)
+/* Returns a threshold as a percentage with at most four decimals. */
+static double
+mds_percent_of(uint64_t threshold)
 {
-    mds_writer_words(writer, writer->len > begun ? ", " : "");
-}
+    double share = (double) threshold / 18446744073709551616.0;
 
-/* Writes a threshold as a percentage with at most four decimals. */
-static void
-mds_write_percent(mds_writer_t *writer, uint64_t threshold)
-{
-    char text[32];
-    int  len = snprintf(text, sizeof(text), "%.4f",
-                        (double) threshold / 18446744073709551616.0 * 100);
-
-    while (len > 0 && text[len - 1] == '0') {
-        len--;
-    }
-
-    len -= len > 0 && text[len - 1] == '.' ? 1 : 0;
-    mds_writer_add(writer, (mds_str_t){ (size_t) len, text });
-    mds_writer_words(writer, " %");
-}
-
-static const char *
-mds_by_words(uint8_t by)
-{
-    return by == MDS_BY_USER ? " of users" : " of devices";
+    return (double) (int64_t) (share * 1000000 + 0.5) / 10000;
 }
 
 static void
-mds_write_time(mds_writer_t *writer, const char *before, int64_t ms)
+mds_get_lists(const mds_record_t *record, mds_range_t lists,
+              mds_audience_names_t *names)
 {
-    char text[MDS_TIME_BYTES];
-
-    mds_writer_words(writer, before);
-    mds_writer_words(writer, mds_time_format(ms, text));
-}
-
-static void
-mds_write_lists(const mds_record_t *record, mds_range_t lists,
-                const char *before, mds_writer_t *writer)
-{
-    for (uint32_t i = 0; i < lists.count && i < MDS_NAMES_MAX; i++) {
+    for (uint32_t i = 0; i < lists.count; i++) {
         const mds_list_ref_t *list
             = mds_record_item(record, MDS_TABLE_LISTS,
                               mds_record_ref(record, lists.first + i));
 
-        mds_writer_words(writer, i == 0 ? before : ", ");
-        mds_writer_add(writer, mds_record_bytes(record, list->name));
-    }
-
-    if (lists.count > MDS_NAMES_MAX) {
-        mds_writer_number(writer, " and ", lists.count - MDS_NAMES_MAX);
-        mds_writer_words(writer, " more");
+        mds_audience_names_add(names, mds_record_bytes(record, list->name));
     }
 }
 
 static void
-mds_write_ramp(const mds_release_record_t *release, int64_t now_ms,
-               mds_writer_t *writer)
+mds_add_piece(void *data, mds_str_t text)
 {
-    const mds_audience_values_t *a = &release->audience;
-
-    mds_writer_words(writer, "a ramp from ");
-    mds_write_percent(writer, a->ramp_from);
-    mds_writer_words(writer, " to ");
-    mds_write_percent(writer, a->ramp_to);
-    mds_writer_words(writer, mds_by_words(release->by));
-
-    if (now_ms < a->ramp_start_ms) {
-        mds_write_time(writer, " from ", a->ramp_start_ms);
-    } else {
-        mds_write_time(writer, " until ", a->ramp_end_ms);
-    }
+    mds_writer_add(data, text);
 }
 
+/* Writes the audience. Times are written to memory of this function. */
 static void
-mds_write_window(const mds_release_record_t *release, mds_writer_t *writer)
+mds_write_parts(const mds_record_t *record, const mds_release_record_t *release,
+                mds_writer_t *writer)
 {
     const mds_audience_values_t *a = &release->audience;
+    char                         start[MDS_TIME_BYTES], end[MDS_TIME_BYTES];
+    char                         until[MDS_TIME_BYTES];
+    mds_audience_parts_t         parts
+        = { .all = (release->flags & MDS_AUDIENCE_ALL) != 0,
+            .has_percent = (release->flags & MDS_AUDIENCE_PERCENT) != 0,
+            .has_ramp = (release->flags & MDS_AUDIENCE_RAMP) != 0,
+            .by_user = release->by == MDS_BY_USER,
+            .window_by_user = release->window_by == MDS_BY_USER,
+            .percent = mds_percent_of(release->percent) };
 
-    mds_writer_number(writer, "the first ", a->window_count);
-    mds_writer_words(writer,
-                     release->window_by == MDS_BY_USER ? " users" : " devices");
-
-    if (a->window_until_ms != INT64_MAX) {
-        mds_write_time(writer, " until ", a->window_until_ms);
+    if (parts.has_ramp) {
+        parts.ramp_from = mds_percent_of(a->ramp_from);
+        parts.ramp_to = mds_percent_of(a->ramp_to);
+        parts.ramp_start = mds_str_of(mds_time_format(a->ramp_start_ms, start));
+        parts.ramp_end = mds_str_of(mds_time_format(a->ramp_end_ms, end));
     }
+
+    if ((release->flags & MDS_AUDIENCE_LISTS) != 0) {
+        mds_get_lists(record, release->lists, &parts.lists);
+    }
+
+    if ((release->flags & MDS_AUDIENCE_WINDOW) != 0) {
+        parts.window_count = a->window_count;
+
+        if (a->window_until_ms != INT64_MAX) {
+            parts.window_until
+                = mds_str_of(mds_time_format(a->window_until_ms, until));
+        }
+    }
+
+    mds_get_lists(record, release->except, &parts.except);
+    mds_audience_write_words(&parts, mds_add_piece, writer);
 }
 
 /* Names the attributes of the rules, each once if they follow each other.
@@ -144,45 +120,17 @@ mds_write_extra(const mds_record_t *record, const mds_release_record_t *release,
     }
 
     if (extra->force_below.len > 0) {
-        mds_writer_words(writer, "; by force below ");
+        mds_writer_words(writer, "; forced below ");
         mds_writer_add(writer, mds_record_bytes(record, extra->force_below));
     }
 }
 
 void
 mds_overview_write_audience(const mds_record_t         *record,
-                            const mds_release_record_t *release, int64_t now_ms,
-                            mds_writer_t *writer)
+                            const mds_release_record_t *release,
+                            mds_writer_t               *writer)
 {
-    size_t begun = writer->len;
-
-    if ((release->flags & MDS_AUDIENCE_ALL) != 0) {
-        mds_writer_words(writer, "everybody");
-    }
-
-    if ((release->flags & MDS_AUDIENCE_PERCENT) != 0) {
-        mds_write_comma(writer, begun);
-        mds_write_percent(writer, release->percent);
-        mds_writer_words(writer, mds_by_words(release->by));
-    }
-
-    if ((release->flags & MDS_AUDIENCE_RAMP) != 0) {
-        mds_write_comma(writer, begun);
-        mds_write_ramp(release, now_ms, writer);
-    }
-
-    if ((release->flags & MDS_AUDIENCE_LISTS) != 0) {
-        mds_write_comma(writer, begun);
-        mds_write_lists(record, release->lists, "list ", writer);
-    }
-
-    if ((release->flags & MDS_AUDIENCE_WINDOW) != 0) {
-        mds_write_comma(writer, begun);
-        mds_write_window(release, writer);
-    }
-
-    mds_writer_words(writer, writer->len == begun ? "nobody" : "");
-    mds_write_lists(record, release->except, ", except list ", writer);
+    mds_write_parts(record, release, writer);
     mds_write_rules(record, release->rules, writer);
     mds_write_extra(record, release, writer);
 }

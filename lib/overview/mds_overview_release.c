@@ -138,8 +138,7 @@ mds_read_audience(const mds_overview_reading_t *reading,
                   mds_writer_t *shared, bool *ok)
 {
     shared->len = 0;
-    mds_overview_write_audience(record, from, reading->overview->now_ms,
-                                shared);
+    mds_overview_write_audience(record, from, shared);
     *ok = *ok && !shared->failed;
 
     return mds_overview_copy(reading->alloc, mds_writer_str(shared), ok);

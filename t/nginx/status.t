@@ -99,7 +99,7 @@ is($s->{depots}[0]{settings}, 1, 'settings are counted, not listed');
 is_deeply([ map { $_->{id} } @{ $s->{depots}[0]{releases} } ], [qw(win both two one)],
     'its releases');
 is(release('two')->{audience},
-    '12.5 % of devices, list staff, except list banned; by os_version',
+    '12.5 % of devices, and list staff, but not list banned; by os_version',
     'an audience in words');
 like(release('win')->{audience}, qr/^the first 2 devices until 2/, '... of a window');
 is_deeply(release('win')->{window}, { admitted => 0, count => 2, until => $until },
