@@ -352,7 +352,7 @@ run_agent(mdsctl_t *ctl, int argc, char **argv)
     mds_error_t           err;
     int                   code;
 
-    agent = (mdsctl_agent_t){ .depot = ctl->depot, .trouble = -1 };
+    agent = (mdsctl_agent_t){ .trouble = -1 };
     pthread_mutex_init(&agent.lock, NULL);
     pthread_mutex_init(&agent.status_lock, NULL);
     pthread_mutex_init(&agent.figures_lock, NULL);

@@ -165,6 +165,30 @@ verify_manifest(mdsctl_check_t *c, const mdsctl_answer_t *answer)
     return status != MDS_OK && c->has_root ? mdsctl_trust_advise(c) : status;
 }
 
+/* Reports in words what the manifest says; also as "reason", until the check
+ * fails. */
+static void
+report_answer(mdsctl_check_t *c)
+{
+    const mds_client_manifest_t *o = &c->order;
+    char                         words[2 * MDS_VALUE_MAX + 64];
+
+    if (!o->rollback) {
+        (void) snprintf(words, sizeof(words), "install version %.*s",
+                        MDS_STR(o->version));
+    } else if (o->has_full) {
+        (void) snprintf(words, sizeof(words),
+                        "roll back version %.*s to version %.*s",
+                        MDS_STR(o->from), MDS_STR(o->version));
+    } else {
+        (void) snprintf(words, sizeof(words),
+                        "roll back version %.*s: remove it", MDS_STR(o->from));
+    }
+
+    mdsctl_report_line(&c->report, "answer", "%s", words);
+    mdsctl_report_set_str(&c->report, "reason", mds_str_of(words));
+}
+
 static void
 report_manifest(mdsctl_check_t *c)
 {
@@ -187,18 +211,7 @@ report_manifest(mdsctl_check_t *c)
     mdsctl_report_set(&c->report, "serial", mds_json_integer_new(o->serial));
     mdsctl_report_set_str(&c->report, "keyid", mds_str_of(keyid));
 
-    if (!o->rollback) {
-        mdsctl_report_line(&c->report, "answer", "install version %.*s",
-                           MDS_STR(o->version));
-    } else if (o->has_full) {
-        mdsctl_report_line(&c->report, "answer",
-                           "roll back version %.*s to version %.*s",
-                           MDS_STR(o->from), MDS_STR(o->version));
-    } else {
-        mdsctl_report_line(&c->report, "answer",
-                           "roll back version %.*s: remove it",
-                           MDS_STR(o->from));
-    }
+    report_answer(c);
     mdsctl_report_line(&c->report, "release", "%.*s, serial %" PRId64,
                        MDS_STR(o->release), o->serial);
     mdsctl_report_line(&c->report, "signed by", "%s: the signature is valid",
@@ -235,12 +248,13 @@ request_once(mdsctl_check_t *c)
     }
 
     if (answer.poll_after[0] != '\0') {
-        mdsctl_report_set_str(&c->report, "poll_after",
-                              mds_str_of(answer.poll_after));
+        mdsctl_report_set(&c->report, "poll_after",
+                          mds_json_integer_new(
+                              strtoll(answer.poll_after, NULL, 10)));
     }
 
-    /* Of a manifest, the signed serial counts. */
-    if (answer.status == 204 && answer.serial[0] != '\0') {
+    /* Of a manifest that is verified, the signed serial counts. */
+    if (answer.serial[0] != '\0') {
         mdsctl_report_set(&c->report, "serial",
                           mds_json_integer_new(
                               strtoll(answer.serial, NULL, 10)));
@@ -317,6 +331,7 @@ upgrade(mdsctl_check_t *c, mdsctl_messages_t *messages)
     if (c->order.json == NULL) {
         mdsctl_report_line(&c->report, "answer", "nothing to do");
         mdsctl_report_set_str(&c->report, "action", mds_str("none"));
+        mdsctl_report_set_str(&c->report, "reason", mds_str("nothing to do"));
         return MDS_OK;
     }
 
@@ -365,6 +380,23 @@ check(mdsctl_check_t *c, bool *upgraded)
     return status;
 }
 
+/* Says with --json how a check ended that failed. An upgrade that succeeded
+ * keeps its action if only reports or marks failed. */
+static void
+report_failure(mdsctl_check_t *c, bool upgraded)
+{
+    mds_error_t shown = c->err;
+
+    mdsctl_hide_users(shown.text);
+    mdsctl_report_set_str(&c->report, "reason", mds_str_of(shown.text));
+
+    if (!upgraded) {
+        mdsctl_report_set_str(&c->report, "action",
+                              c->unverified ? mds_str("unverified")
+                                            : mds_str("failed"));
+    }
+}
+
 /* What is not verified has an exit code of its own: it may be an attack, and to
  * try again does not help. */
 static int
@@ -374,7 +406,11 @@ run(mdsctl_check_t *c)
     bool         upgraded;
     mds_status_t status = check(c, &upgraded);
 
-    if (upgraded && c->report.json) {
+    if (status != MDS_OK) {
+        report_failure(c, upgraded);
+    }
+
+    if (c->report.json) {
         code = mdsctl_print(mds_json_retain(c->report.object));
     }
 

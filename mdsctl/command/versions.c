@@ -258,7 +258,7 @@ static int
 run_versions(mdsctl_t *ctl, int argc, char **argv)
 {
     options_t          o = { 0 };
-    versions_t         v = { .json = ctl->json };
+    versions_t         v = { .json = false };
     mds_loader_t      *loader = NULL;
     mdsctl_database_t *db = NULL;
     mds_json_t        *counts;
@@ -268,6 +268,8 @@ run_versions(mdsctl_t *ctl, int argc, char **argv)
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
+
+    v.json = ctl->json;
 
     if (mdsctl_fleet_open(o.database, &err, &db) != MDS_OK
         || mds_loader_open(ctl->depot, NULL, &err, &loader) != MDS_OK

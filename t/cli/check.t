@@ -133,8 +133,9 @@ like $said, qr/nothing to do/, 'and says so';
 ok !-e $out, 'makes no file';
 ($code, $said) = check(@have, '--json');
 is_deeply [ $schema->errors(decode_json($said)) ], [], 'by the schema';
-is_deeply decode_json($said), { action => 'none', poll_after => '1800', serial => 17 },
-    'nothing to do, for machines';
+is_deeply decode_json($said), { action => 'none', reason => 'nothing to do',
+    poll_after => 1800, serial => 17 }, 'nothing to do, for machines';
+unlike $said, qr/"1800"/, 'a number is a number';
 
 # --- the question
 
@@ -163,6 +164,7 @@ serve(order(delta => delta_of($delta)));
 my $facts = decode_json($said);
 is_deeply [ $schema->errors($facts) ], [], 'json: by the schema';
 is $facts->{action}, 'install', 'json: action';
+is $facts->{reason}, 'install version 3.2.0', 'json: reason';
 is $facts->{download}, 'difference', 'json: by the difference';
 is $facts->{downloaded_bytes}, length $delta, 'json: bytes';
 is $facts->{full_bytes}, length $new, 'json: of the full file';
@@ -460,6 +462,31 @@ for my $args (['ftp://alice:s3@127.0.0.1/'], ['app=x', $login],
     ($code, my $text) = silent("wrong usage", @$args, by('ops'));
     is $code, 2, 'exit 2' or diag "@$args: $text";
 }
+
+# --- failures, for machines
+
+for my $case (
+    [1, 'failed', qr/503/, check => { status => 503, headers => { 'MDS-Serial' => 9 } }],
+    [1, 'failed', qr/\S/, path($delta) => { status => 404 }, path($new) => { status => 404 }],
+    [3, 'unverified', qr/no signature/, check => { body => '{}', headers => { 'MDS-Serial' => 9 } }])
+{
+    my ($want, $action, $words, @instead) = @$case;
+    serve(order(), @instead);
+    ($code, $said, $err) = check(@have, '--json');
+    $facts = eval { decode_json($said) };
+    is $code, $want, "$action: exit $want";
+    is_deeply [ $schema->errors($facts) ], [], "$action: by the schema";
+    is $facts->{action}, $action, "$action: says so";
+    like $facts->{reason}, $words, "$action: says why";
+    like $err, qr/\Q$facts->{reason}/, "$action: as on stderr";
+    is $facts->{serial}, 9, "$action: at this serial" if $instead[0] eq 'check';
+}
+$edge->stop;
+($code, $said) = ctl('check', $login = $edge->url =~ s{//}{//alice:s3cret\@}r, '--pub', "$dir/ops.pub",
+    @app, '--json');
+is $code, 1, 'nobody there: exit 1';
+is decode_json($said)->{action}, 'failed', 'nobody there: says so';
+unlike $said, qr/s3cret/, 'without the password';
 
 # --- servers in trouble
 

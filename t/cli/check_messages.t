@@ -152,7 +152,8 @@ for my $case (
 
 serve($nothing, list('1:ios:1:r 2:ios:1'));
 ($code, $said) = check(@user, '--json');
-is_deeply decode_json($said), { action => 'none', messages => 2, hit => undef,
+is_deeply decode_json($said), { action => 'none', reason => 'nothing to do',
+    messages => 2, hit => undef,
     marks => '{"app":"com.example.shop","user":"alice","delete_through":1}' },
     'the same for machines';
 
