@@ -7,6 +7,7 @@
 #include "escape.h"
 #include "new_app.h"
 #include "registry/mds_registry.h"
+#include "state/mds_fleet.h"
 
 typedef struct {
     bool        json;
@@ -87,6 +88,28 @@ list_devices(const mdsctl_t *ctl, mds_registry_t *registry,
     return status == MDS_OK ? MDSCTL_DONE : mdsctl_fail(&err);
 }
 
+/* Warns that the database of an edge that shares still has what the edge has
+ * forgotten. */
+static void
+warn_of_database(const mdsctl_t *ctl)
+{
+    mds_state_t *state = NULL;
+    mds_fleet_t  fleet = { 0 };
+    mds_error_t  err;
+
+    if (mds_state_open(ctl->depot, &err, &state) == MDS_OK
+        && mds_state_begin(state, &err) == MDS_OK
+        && mds_state_get_fleet(state, &err, &fleet) == MDS_OK
+        && mds_fleet_is_shared(&fleet))
+    {
+        fputs("mdsctl: warning: the database that this edge shares still has"
+              " them: give --database, too\n",
+              stderr);
+    }
+
+    mds_state_close(state);
+}
+
 static int
 forget_devices(const mdsctl_t *ctl, mds_registry_t *registry,
                mdsctl_database_t *db, const char *app, const char *name)
@@ -107,6 +130,10 @@ forget_devices(const mdsctl_t *ctl, mds_registry_t *registry,
             && mdsctl_app_exists(ctl->depot, app, &err) != MDS_OK))
     {
         return mdsctl_fail(&err);
+    }
+
+    if (db == NULL) {
+        warn_of_database(ctl);
     }
 
     /* The devices of this edge are among those of the fleet. */

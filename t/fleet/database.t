@@ -223,4 +223,13 @@ my $facts = facts('database-status', 'database', 'status', $uri);
 is((grep { $_->{release} eq 'big' } @{ $facts->{windows} })[0]{admitted}, $limit,
     'status shows the window');
 
+# --- apps that were removed: the statements of docs/fleet.md
+
+my ($delete) = Ctl::read_file("$FindBin::Bin/../../docs/fleet.md") =~ /```sql\n(begin;.*?)```/s;
+$delete =~ s/com\.example\.old/a/g;
+$pg->sql($delete);
+is $pg->sql("select count(*) from mds.$_"), 0, "nothing of the app is left in $_"
+    for qw(admissions windows reporters details tallies marks devices);
+is $pg->sql('select count(*) from mds.read_feed(0, 100)'), 0, '... nor in the feed';
+
 done_testing;

@@ -105,6 +105,12 @@ is $new->status, 204, '... and nobody else comes in';
 is $new->header('Reason'), 'window_unknown', '... for nobody knows whether they may';
 is $pg->sql('select count(*) from mds.admissions'), 7, '... anywhere';
 
+(undef, undef, $err) = $t->mdsctl_any(qw(devices a --forget d1));
+like $err, qr/the database that this edge shares still has them: give --database/,
+    'an edge that forgets a device says that the database does not';
+($code, undef, $err) = $t->mdsctl_any(qw(devices a --forget d1 --database), $pg->uri);
+is $err, '', '... unless it is told to';
+
 my $second = Postgres->new;
 $t->mdsctl('database', 'init', $second->uri);
 ($code, undef, $err) = $t->mdsctl_any('database', 'import', $second->uri);

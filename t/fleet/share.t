@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ctl ();
-use Edge;
+use EdgeAgent;
 use Postgres;
 use Worker;
 
@@ -23,7 +23,7 @@ my $dir = tempdir('mds-share-XXXXXXXX', DIR => '/tmp', CLEANUP => 1);
 my $soon = 9_999_999_999_999;
 my %edge;
 
-sub edge { my ($name) = @_; return ($edge{$name} = Edge->new("$dir/$name", $pg->uri))->socket }
+sub edge { my ($name) = @_; return ($edge{$name} = EdgeAgent->new("$dir/$name", $pg->uri))->socket }
 sub log_of { return $edge{ $_[0] }->log }
 
 sub until_true {

@@ -1,11 +1,11 @@
-package Edge;
+package EdgeAgent;
 
 # An edge with an agent, and without nginx. It shares a database, and its origin is
 # away unless one is named: what workers of nginx say to it, the test says
 # (Worker.pm).
 #
-#   my $edge = Edge->new("$dir/north", $pg->uri);
-#   my $follower = Edge->new("$dir/edge", undef, origin => $url, pub => 'ops.pub');
+#   my $edge = EdgeAgent->new("$dir/north", $pg->uri);
+#   my $follower = EdgeAgent->new("$dir/edge", undef, origin => $url, pub => 'ops.pub');
 #   my $worker = Worker->new($edge->socket);
 #   $edge->log; $edge->figures; $edge->stop;
 
