@@ -95,7 +95,7 @@ ngx_http_mds_feed_head(ngx_http_request_t *r, ngx_http_mds_depot_t *depot)
     return ngx_http_mds_feed_waiting() < (ngx_uint_t) mlcf->watch_max
                ? ngx_http_mds_feed_wait(r, feed, serial,
                                         (ngx_msec_t) wait_s * 1000)
-               : ngx_http_mds_refuse_unavailable(r);
+               : ngx_http_mds_refuse_full(r);
 }
 
 static ngx_int_t

@@ -1,5 +1,5 @@
 /*
- * Bodies whose length is not known before they are written.
+ * JSON whose length is not known before it is written.
  */
 
 #include "ngx_http_mds_json.h"
@@ -21,4 +21,29 @@ ngx_http_mds_json_body(ngx_pool_t *pool, ngx_http_mds_json_pt write,
     write(&w, data);
 
     return w.out.overrun ? NGX_ERROR : NGX_OK;
+}
+
+ngx_int_t
+ngx_http_mds_json_escape(ngx_pool_t *pool, ngx_str_t *value)
+{
+    mds_str_t           text = ngx_http_mds_view(value);
+    size_t              size = mds_quote_bytes(text);
+    u_char             *data;
+    ngx_http_mds_json_t w;
+
+    if (size == text.len) {
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(pool, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = ngx_http_mds_json_into(data, size);
+    ngx_http_mds_json_quoted(&w, text);
+    value->data = data;
+    value->len = size;
+
+    return NGX_OK;
 }

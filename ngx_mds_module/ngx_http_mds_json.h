@@ -23,6 +23,10 @@ typedef void (*ngx_http_mds_json_pt)(ngx_http_mds_json_t *w, const void *data);
 ngx_int_t ngx_http_mds_json_body(ngx_pool_t *pool, ngx_http_mds_json_pt write,
                                  const void *data, ngx_str_t *body);
 
+/* Replaces the value by its form inside of a JSON string; one that needs no
+ * escapes stays where it is. */
+ngx_int_t ngx_http_mds_json_escape(ngx_pool_t *pool, ngx_str_t *value);
+
 /* Returns a writer into size bytes of data. */
 static inline ngx_http_mds_json_t
 ngx_http_mds_json_into(u_char *data, size_t size)

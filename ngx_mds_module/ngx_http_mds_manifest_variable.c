@@ -198,24 +198,13 @@ static ngx_int_t
 ngx_http_mds_set_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                           ngx_str_t value, ngx_uint_t escape)
 {
-    mds_str_t            text = ngx_http_mds_view(&value);
-    mds_bounded_output_t out;
-
     if (value.len == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    if (escape) {
-        value.len = mds_quote_bytes(text);
-        value.data = ngx_pnalloc(r->pool, value.len);
-        if (value.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        out = (mds_bounded_output_t){ .p = (char *) value.data,
-                                      .end = (char *) value.data + value.len };
-        mds_quote(&out, text);
+    if (escape && ngx_http_mds_json_escape(r->pool, &value) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     v->len = (unsigned) value.len;

@@ -108,9 +108,7 @@ ngx_http_mds_read_serial(const mds_snapshot_t *snapshot, void *data,
     return MDS_OK;
 }
 
-/* Sets the serial where no evaluation has done so; NGX_DECLINED: the depot is
- * not open. */
-static ngx_int_t
+ngx_int_t
 ngx_http_mds_require_serial(ngx_http_request_t *r)
 {
     ngx_http_mds_ctx_t *ctx = ngx_http_mds_get_ctx(r);
@@ -131,18 +129,22 @@ ngx_http_mds_require_serial(ngx_http_request_t *r)
                : NGX_DECLINED;
 }
 
+/* Returns 1 if the answers of the location have a serial: all but files. */
+static ngx_uint_t
+ngx_http_mds_has_serial(ngx_http_request_t *r)
+{
+    ngx_http_mds_loc_conf_t *mlcf
+        = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+
+    return mlcf->endpoint != &ngx_http_mds_files_endpoint;
+}
+
 static ngx_int_t
 ngx_http_mds_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
                           ngx_str_t *allow, const char *detail)
 {
-    ngx_http_mds_loc_conf_t *mlcf;
-    ngx_int_t                rc = NGX_OK;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
-
-    if (mlcf->endpoint != &ngx_http_mds_files_endpoint) {
-        rc = ngx_http_mds_require_serial(r);
-    }
+    ngx_int_t rc
+        = ngx_http_mds_has_serial(r) ? ngx_http_mds_require_serial(r) : NGX_OK;
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -173,6 +175,15 @@ ngx_http_mds_refuse_unavailable(ngx_http_request_t *r)
     return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
                                      NGX_LOG_DEBUG,
                                      "the service is unavailable at present");
+}
+
+ngx_int_t
+ngx_http_mds_refuse_full(ngx_http_request_t *r)
+{
+    return ngx_http_mds_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
+                                     NGX_LOG_DEBUG,
+                                     "this worker has as many streams as"
+                                     " \"mds_watch_max\" allows");
 }
 
 static void
@@ -281,6 +292,12 @@ ngx_http_mds_send_problem(ngx_http_request_t *r, ngx_uint_t status,
 
     if (ctx == NULL
         || ngx_http_mds_log_detail(r, level, problem.detail) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* Without a serial, while the depot is not open. */
+    if (ngx_http_mds_has_serial(r)
+        && ngx_http_mds_require_serial(r) == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -12,7 +12,8 @@
 
 #include "request/mds_batch.h"
 
-static ngx_str_t ngx_http_mds_resources_name = ngx_string("mds_resources");
+static const mds_str_t ngx_http_mds_resources_names[]
+    = { { 13, "mds_resources" }, { 18, "mds_resources_json" } };
 
 static ngx_uint_t
 ngx_http_mds_location_is_check(ngx_http_request_t *r)
@@ -130,10 +131,11 @@ ngx_http_mds_resources_is_used(ngx_http_core_main_conf_t *cmcf)
     ngx_http_variable_t *v = cmcf->variables.elts;
 
     for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
-        if (mds_str_eq(ngx_http_mds_view(&v[i].name),
-                       ngx_http_mds_view(&ngx_http_mds_resources_name)))
-        {
-            return 1;
+        for (size_t k = 0; k < mds_nelems(ngx_http_mds_resources_names); k++) {
+            if (mds_str_eq(ngx_http_mds_view(&v[i].name),
+                           ngx_http_mds_resources_names[k])) {
+                return 1;
+            }
         }
     }
 

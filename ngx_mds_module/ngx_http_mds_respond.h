@@ -80,6 +80,14 @@ ngx_int_t ngx_http_mds_refuse_method(ngx_http_request_t *r, ngx_str_t *allow);
 /* Answers 503 with Retry-After. The reason has been logged. */
 ngx_int_t ngx_http_mds_refuse_unavailable(ngx_http_request_t *r);
 
+/* Answers 503 with Retry-After to a stream, or a long poll, beyond
+ * mds_watch_max. */
+ngx_int_t ngx_http_mds_refuse_full(ngx_http_request_t *r);
+
+/* Sets the serial of the answer where no evaluation has done so. NGX_DECLINED:
+ * the depot is not open. */
+ngx_int_t ngx_http_mds_require_serial(ngx_http_request_t *r);
+
 /* Adds the header lines of ctx->refused that are not there yet. */
 ngx_int_t ngx_http_mds_add_refusal_headers(ngx_http_request_t *r,
                                            ngx_http_mds_ctx_t *ctx);

@@ -26,6 +26,7 @@ static ngx_str_t ngx_http_mds_status_accepted[] = {
     [NGX_HTTP_MDS_STATUS_HTML] = ngx_string("text/html"),
     [NGX_HTTP_MDS_OPENMETRICS] = ngx_string("application/openmetrics-text"),
     [NGX_HTTP_MDS_PLAIN] = ngx_string("text/plain"),
+    [NGX_HTTP_MDS_STATUS_JSON] = ngx_string("application/json"),
 };
 
 static ngx_str_t ngx_http_mds_status_types[] = {
@@ -121,18 +122,37 @@ ngx_http_mds_status_gather(ngx_http_request_t          *r,
     return NGX_OK;
 }
 
+/* Returns the format that Accept names with the greatest weight. */
+static ngx_http_mds_status_format_t
+ngx_http_mds_status_accept(ngx_http_request_t *r)
+{
+    ngx_int_t named
+        = ngx_http_mds_accept_named(r, ngx_http_mds_status_accepted,
+                                    mds_nelems(ngx_http_mds_status_accepted));
+
+    return named == -1 ? NGX_HTTP_MDS_STATUS_JSON
+                       : (ngx_http_mds_status_format_t) named;
+}
+
+/* Returns which of the two formats of metrics Accept prefers. */
+static ngx_http_mds_status_format_t
+ngx_http_mds_status_accept_metrics(ngx_http_request_t *r)
+{
+    ngx_str_t *types = &ngx_http_mds_status_accepted[NGX_HTTP_MDS_OPENMETRICS];
+
+    return ngx_http_mds_accept_named(r, types, 2) == 0
+               ? NGX_HTTP_MDS_OPENMETRICS
+               : NGX_HTTP_MDS_PLAIN;
+}
+
 /* Gives the format that "format" asks for, or Accept. */
 static ngx_int_t
 ngx_http_mds_status_choose(ngx_http_request_t           *r,
                            ngx_http_mds_status_format_t *format)
 {
     ngx_str_t value;
-    ngx_int_t named
-        = ngx_http_mds_accept_named(r, ngx_http_mds_status_accepted,
-                                    mds_nelems(ngx_http_mds_status_accepted));
 
-    *format = named == -1 ? NGX_HTTP_MDS_STATUS_JSON
-                          : (ngx_http_mds_status_format_t) named;
+    *format = ngx_http_mds_status_accept(r);
 
     if (ngx_http_arg(r, (u_char *) "format", sizeof("format") - 1, &value)
         != NGX_OK)
@@ -151,8 +171,7 @@ ngx_http_mds_status_choose(ngx_http_request_t           *r,
     }
 
     if (mds_str_eq(ngx_http_mds_view(&value), mds_str("prometheus"))) {
-        *format = named == NGX_HTTP_MDS_OPENMETRICS ? NGX_HTTP_MDS_OPENMETRICS
-                                                    : NGX_HTTP_MDS_PLAIN;
+        *format = ngx_http_mds_status_accept_metrics(r);
         return NGX_OK;
     }
 
@@ -215,7 +234,10 @@ ngx_http_mds_status_get(ngx_http_request_t *r)
                                    " \"json\" or \"prometheus\"");
     }
 
-    if (ngx_http_mds_status_gather(r, format, &overview) != NGX_OK) {
+    /* The serial is that of the location's depot, if it is open. */
+    if (ngx_http_mds_require_serial(r) == NGX_ERROR
+        || ngx_http_mds_status_gather(r, format, &overview) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -215,7 +215,7 @@ ngx_http_mds_watch_get(ngx_http_request_t *r)
     watch.request.may_admit = true;
 
     if (ngx_http_mds_watch_is_full(r)) {
-        return ngx_http_mds_refuse_unavailable(r);
+        return ngx_http_mds_refuse_full(r);
     }
 
     watch.watcher = ngx_http_mds_watch_create(&watch);

@@ -1,7 +1,9 @@
 /*
  * The overview as metrics, named as Prometheus advises: base units, counters
  * that end with _total. OpenMetrics 1.0 names the family of a counter without
- * that ending and closes with "# EOF"; the text format 0.0.4 does neither.
+ * that ending; the text format 0.0.4 does not. Both close with "# EOF", which
+ * is a comment in the latter, so that a reader notices an answer that was cut
+ * off.
  */
 
 #include "overview/mds_overview.h"
@@ -533,7 +535,5 @@ mds_overview_write_metrics(const mds_overview_t *overview, bool openmetrics,
     mds_write_reports(&m);
     mds_write_halts(&m);
 
-    if (openmetrics) {
-        mds_writer_words(writer, "# EOF\n");
-    }
+    mds_writer_words(writer, "# EOF\n");
 }

@@ -11,6 +11,7 @@
  *   install_files.c   fetches packages and deltas
  *   collect.c         removes what is not needed
  *   demand.c          fetches what devices ask for, in a thread of its own
+ *   socket.c          Unix sockets that the workers of nginx may use
  *   figures.c         figures and the log
  */
 

@@ -16,6 +16,7 @@
 #define _GNU_SOURCE /* accept4() */
 
 #include "agent/agent.h"
+#include "agent/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -284,13 +285,14 @@ serve(void *data)
     }
 }
 
-/* Makes the socket; one of an agent that was killed is replaced. */
+/* Makes the socket. An agent that is not in the workers' group goes on, and
+ * fetches only what it fetches ahead. */
 static mds_status_t
 listen_on(mdsctl_demand_t *d, mds_error_t *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    mode_t             mask;
-    bool               failed;
+    struct stat        workers;
+    mds_status_t       status;
 
     if (strlen(d->path.text) >= sizeof(address.sun_path)) {
         return mds_fail(err, MDS_INVALID,
@@ -300,21 +302,19 @@ listen_on(mdsctl_demand_t *d, mds_error_t *err)
     }
 
     strcpy(address.sun_path, d->path.text);
-    d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    status = mdsctl_socket_find_workers(d->agent->depot, err, &workers);
 
-    if (d->fd < 0) {
-        return mds_fail_errno(err, "make a socket");
+    if (status == MDS_OK) {
+        status = mdsctl_socket_listen(&address, 0, err, &d->fd);
     }
 
-    (void) unlink(d->path.text);
-    mask = umask(0117);
-    failed
-        = bind(d->fd, (const struct sockaddr *) &address, sizeof(address)) != 0;
-    umask(mask);
+    if (status == MDS_OK
+        && mdsctl_socket_give(&address, workers.st_gid, err) != MDS_OK)
+    {
+        mdsctl_agent_log("%s; nginx cannot ask for files", err->text);
+    }
 
-    return failed || listen(d->fd, 128) != 0
-               ? mds_fail_errno(err, "listen on \"%s\"", d->path.text)
-               : MDS_OK;
+    return status;
 }
 
 static void

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/share_internal.h"
+#include "agent/socket.h"
 
 #define REFUSED_LINE_MS 60000
 
@@ -36,17 +36,6 @@ make_address(const mdsctl_share_t *share, mds_error_t *err,
                           share->options.depot, sizeof(address->sun_path));
 }
 
-/* Gives the owner of DEPOT/state: the workers' user and group. */
-static mds_status_t
-find_workers(const mdsctl_share_t *share, mds_error_t *err, struct stat *st)
-{
-    char path[4096];
-
-    (void) snprintf(path, sizeof(path), "%s/state", share->options.depot);
-
-    return stat(path, st) == 0 ? MDS_OK : mds_fail_errno(err, "open %s", path);
-}
-
 static mds_status_t
 make_folder(const mdsctl_share_t *share, mds_error_t *err)
 {
@@ -59,55 +48,28 @@ make_folder(const mdsctl_share_t *share, mds_error_t *err)
                : mds_fail_errno(err, "make %s", path);
 }
 
-/* Binds the socket, and gives it to the workers' group. */
-static mds_status_t
-bind_socket(mdsctl_share_t *share, const struct sockaddr_un *address, gid_t gid,
-            mds_error_t *err)
-{
-    mode_t before;
-    int    failed;
-
-    (void) unlink(address->sun_path);
-    before = umask(0117); /* 0660 */
-    failed = bind(share->socket, (const struct sockaddr *) address,
-                  sizeof(*address));
-    (void) umask(before);
-
-    if (failed != 0) {
-        return mds_fail_errno(err, "bind %s", address->sun_path);
-    }
-
-    if (gid != getegid() && chown(address->sun_path, (uid_t) -1, gid) != 0) {
-        return mds_fail_errno(err,
-                              "give %s to group %u, of which the agent must"
-                              " be a member",
-                              address->sun_path, (unsigned) gid);
-    }
-
-    return listen(share->socket, 64) == 0
-               ? MDS_OK
-               : mds_fail_errno(err, "listen on %s", address->sun_path);
-}
-
 mds_status_t
 mdsctl_share_socket_open(mdsctl_share_t *share, mds_error_t *err)
 {
     struct sockaddr_un address;
-    struct stat        st;
+    struct stat        workers;
     mds_status_t       status = make_address(share, err, &address);
 
-    if (status != MDS_OK || (status = find_workers(share, err, &st)) != MDS_OK
-        || (status = make_folder(share, err)) != MDS_OK)
+    if (status != MDS_OK
+        || (status
+            = mdsctl_socket_find_workers(share->options.depot, err, &workers))
+               != MDS_OK
+        || (status = make_folder(share, err)) != MDS_OK
+        || (status = mdsctl_socket_listen(&address, SOCK_NONBLOCK, err,
+                                          &share->socket))
+               != MDS_OK)
     {
         return status;
     }
 
-    share->owner = st.st_uid;
-    share->socket
-        = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    share->owner = workers.st_uid;
 
-    return share->socket >= 0 ? bind_socket(share, &address, st.st_gid, err)
-                              : mds_fail_errno(err, "make a socket");
+    return mdsctl_socket_give(&address, workers.st_gid, err);
 }
 
 void

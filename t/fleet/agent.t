@@ -24,8 +24,8 @@ my $user = getpwnam('www-data') ? 'www-data' : 'nobody';
 
 # An edge: the agent's user is that of the test, the workers' is nginx's.
 sub edge {
-    my ($name) = @_;
-    my @user = $> == 0 ? ('--user', $user, '--agent', 'root') : ();
+    my ($name, %how) = @_;
+    my @user = $> == 0 ? ('--user', $user, $how{plain} ? () : qw(--agent root)) : ();
     my ($code, $out, $err) = $t->run({}, "$MDS::BUILD/mdsctl", '--depot', "$dir/$name",
         'init', @user);
     die $err if $code != 0;
@@ -37,7 +37,7 @@ sub figures { decode_json($t->read("$_[0]/agent/status")) }
 
 my $edge  = edge('edge');
 my $inner = edge('inner');
-my $bare  = edge('bare');
+my $bare  = edge('bare', plain => 1);
 mkdir "$dir/evil";
 mkdir "$dir/evil/feed";
 mkdir "$dir/evil/feed/$_" for qw(catalog lists);

@@ -46,6 +46,7 @@ sub problem {
     is $r->status, $status, "$name: $status";
     is $r->header('Content-Type'), $PROBLEM, '... a problem';
     is $r->header('Cache-Control'), 'no-store', '... which is not stored';
+    like $r->header('MDS-Serial'), qr/^\d+$/, '... with the serial';
     like +($r->json // {})->{detail} // '', $detail, '... that says why' if $detail;
 }
 

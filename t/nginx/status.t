@@ -234,6 +234,23 @@ my $open = $t->get('/status', 'Accept', 'application/openmetrics-text;version=1.
 is($open->header('Content-Type'), 'application/openmetrics-text; version=1.0.0; charset=utf-8',
     'OpenMetrics');
 like($open->body, qr/\n# EOF\n\z/, '... ends as it must');
+like($t->get('/status?format=prometheus')->body, qr/\n# EOF\n\z/, '... so does the text format');
+for my $case (
+    [ 'application/json, text/html;q=0.5'          => 'application/json' ],
+    [ 'text/plain;q=0.1, application/json'         => 'application/json' ],
+    [ 'application/json;q=0.2, text/plain;q=0.3'   => 'text/plain' ],
+    [ 'application/json, text/plain, text/html'    => 'text/html' ],
+    [ 'text/html,application/xml;q=0.9,*/*;q=0.8'  => 'text/html' ],
+    [ 'text/html;q=0, */*'                         => 'application/json' ],
+) {
+    like($t->get('/status', 'Accept', $case->[0])->header('Content-Type'), qr/^\Q$case->[1]\E/,
+        "Accept: $case->[0]");
+}
+is($t->get('/status?format=prometheus', 'Accept', 'text/html, application/openmetrics-text')
+    ->header('Content-Type'), $open->header('Content-Type'), 'metrics, in the format accepted');
+for my $answer ((map { $t->get("/status?format=$_") } qw(html json prometheus)), $t->head('/status')) {
+    is($answer->header('MDS-Serial'), $serial + 1, 'the serial of the depot');
+}
 is($t->get('/status?format=xml')->status, 400, 'no other format');
 is($t->request('POST', '/status', 'Content-Length', 0)->status, 405, 'it is read only');
 

@@ -55,6 +55,7 @@ for my $path ('root/1', 'root/0', 'root/01', 'root/x', 'root/', 'root', '', 'hea
     my $r = $t->get("/mds/v1/trust/$path");
     is $r->status, 404, "404: $path";
     is $r->header('Content-Type'), 'application/problem+json', '... a problem';
+    like $r->header('MDS-Serial'), qr/^\d+$/, '... with the serial';
 }
 is $t->get('/mds/v1/trust/head')->status, 400, 'a head needs an app';
 is $t->get('/mds/v1/trust/head?app=a&app=b')->status, 400, '... one';

@@ -36,7 +36,7 @@ $t->mdsctl('apply', $t->document({
     ],
 }));
 
-my @names = qw(sha256 sha256_base64 size path minisig delta_path delta_size
+my @names = qw(action release version serial reason sha256 sha256_base64 size path minisig delta_path delta_size
     app_version meta_news meta_notes_en meta_notes_zh meta_tauri_a meta_restart meta_tauri meta_big meta_n meta_empty
     meta_none);
 my $all = join ' ', map { "\"$_\":\"\$mds_${_}_json\"," } @names;
@@ -52,7 +52,7 @@ server {
 
     location = /json {
         mds_resource bundle b;
-        return 200 '{$all "action":"\$mds_action"}';
+        return 200 '{$all "x":1}';
     }
     location = /plain {
         mds_resource bundle b;
@@ -61,7 +61,7 @@ server {
     location = /have {
         mds_resource bundle b installed=\$arg_have;
         if (\$mds_action = none) { return 204; }
-        return 200 '{"action":"\$mds_action","version":"\$mds_version",$all "x":1}';
+        return 200 '{$all "x":1}';
     }
     location = /file {
         mds_resource bundle b installed=\$arg_have;
@@ -77,7 +77,8 @@ server {
     location = /ssi { ssi on; default_type text/html; mds_resource bundle b;
                       try_files /page.shtml =404; root %DIR%; }
     location = /check { mds_check; mds_attribute kind bundle; mds_attribute name b;
-                        add_header X-Sha "\$mds_sha256 \$mds_meta_news_json"; }
+                        add_header X-Sha "\$mds_sha256 \$mds_meta_news_json";
+                        add_header X-Count "\$mds_resources_json \$mds_action_json"; }
     location = /elsewhere { return 200 '[\$mds_sha256\$mds_meta_n\$mds_app_version]'; }
 }
 EOF2
@@ -87,6 +88,8 @@ EOF2
 my $j = $t->get('/json?app_version=9.1')->json;
 my $sha = sha256_hex($file{2});
 is($j->{sha256}, $sha, 'sha256');
+is("$j->{action} $j->{release} $j->{version} $j->{serial} $j->{reason}",
+    'install two 2 1 all', 'those of the decision');
 is($j->{sha256_base64}, encode_base64(sha256($file{2}), ''), 'in base64');
 is($j->{size}, length $file{2}, 'size');
 is($j->{path}, "files/$sha", 'path');
@@ -142,6 +145,10 @@ $r = $t->get('/check?version=1');
 is($r->header('X-Sha'), $sha . ' ' . (JSON::PP->new->utf8->allow_nonref
     ->encode($meta->{news}) =~ s/^"|"$//gr), 'a check sets them, too');
 is($t->get('/check?version=2')->header('X-Sha'), '', '... but not with a 204');
+my $batch = '{"resources":[{},{}]}';
+is($t->raw("POST /check HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    . 'Content-Length: ' . length($batch) . "\r\n\r\n$batch")->header('X-Count'),
+    '2 install,install', 'of a batch, the count and the actions');
 is($t->get('/elsewhere')->body, '[]', 'not found elsewhere');
 $t->wait_for(sub { ($t->read('access.log') =~ /\n\z/) });
 like((grep { /^$sha 7 \d+ / } split /\n/, $t->read('access.log'))[0],

@@ -284,6 +284,8 @@ is($t->raw("HEAD /watch?app=shop&wait=5 HTTP/1.0\r\n\r\n")->status, 204, '... of
 my ($few, $no) = watch('/few?app=shop');
 like($no, qr{^HTTP/1\.1 503 }, 'more than mds_watch_max are refused');
 like($no, qr/^Retry-After: \d+\r/m, '... for a time');
+like($no, qr/^MDS-Serial: \d+\r/m, '... with the serial');
+like($no, qr/as many streams as \\"mds_watch_max\\" allows/, '... and why');
 (undef, $no) = watch('/few?app=shop');
 is(() = $t->read('error.log') =~ /mds_watch_max/g, 1, '... with one line in the log');
 
