@@ -13,12 +13,18 @@ package Postgres;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use Fcntl qw(LOCK_EX);
+use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
+use IO::Handle;
+use IPC::Open2 qw(open2);
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 our ($BIN) = reverse sort glob '/usr/lib/postgresql/*/bin';
+our $BUILD = $ENV{MDS_BUILD} || abs_path(dirname(__FILE__) . '/../..') . '/build';
 my @live;
 
 END {
@@ -43,13 +49,26 @@ sub new {
     return $self->start;
 }
 
-# The folder of a server, or a copy of that of the primary, which it follows.
+# The folder of a server: a copy of that of the primary, which it follows, or of
+# one that was made once for all tests.
 sub make_data {
     my ($self) = @_;
     return $self->run("$BIN/pg_basebackup", '-D', "$self->{dir}/data", '-h',
         $self->{primary}{dir}, qw(-U mds -R -X stream -c fast --no-sync)) if $self->{primary};
-    $self->run("$BIN/initdb", '-D', "$self->{dir}/data", qw(-U mds -A trust
-        -E UTF8 --no-locale --no-sync));
+
+    my ($version) = $BIN =~ m{/(\d+)/bin$};
+    my $template = "$BUILD/postgres-$version-$self->{user}";
+    my $data = "$self->{dir}/data";
+    open my $lock, '>>', "$template.lock" or die "$template.lock: $!";
+    flock $lock, LOCK_EX or die "$template.lock: $!";
+    if (-d $template) {
+        system('cp', '-a', $template, $data) == 0 or die "cp $template";
+        return;
+    }
+    $self->run("$BIN/initdb", '-D', $data, qw(-U mds -A trust -E UTF8 --no-locale --no-sync));
+    remove_tree("$template.new");
+    system('cp', '-a', $data, "$template.new") == 0 && rename "$template.new", $template
+        or die "cp $template";
 }
 
 # A command as the server's user.
@@ -118,21 +137,43 @@ sub promote {
 sub uri { return "postgresql://mds\@/postgres?host=$_[0]{dir}" }
 
 # What psql prints, without its last newline. It waits for a server that
-# recovers.
+# recovers. A psql runs for as long as its connection does, since to start one
+# takes longer than most statements.
 sub sql {
     my ($self, $sql) = @_;
-    my $path = "$self->{dir}/psql.$$.sql";
-    open my $file, '>', $path or die "$path: $!";
-    print $file $sql;
-    close $file;
-    my $said;
     for (my $end = time + 60; ; sleep 0.1) {
-        $said = `psql -X -q -A -t -v ON_ERROR_STOP=1 -h $self->{dir} -U mds -f $path postgres 2>&1`;
-        last if $? == 0;
-        die "psql: $said" if $? >> 8 != 2 || time > $end;    # 2: no connection
+        my $psql = $self->{psql}{$$} //= $self->spawn_psql;
+        my $said = ask($psql, $sql);
+        if (defined $said) {
+            chomp $said;
+            return $said;
+        }
+        delete $self->{psql}{$$};
+        close $psql->{in};
+        waitpid $psql->{pid}, 0;
+        die "psql: $psql->{said}" if $? >> 8 != 2 || time > $end;    # 2: no connection
     }
-    chomp $said;
-    return $said;
+}
+
+sub spawn_psql {
+    my ($self) = @_;
+    my $pid = open2(my $out, my $in, "exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h $self->{dir}"
+        . ' -U mds postgres 2>&1');
+    $in->autoflush;
+    return { pid => $pid, in => $in, out => $out };
+}
+
+# undef: psql has ended.
+sub ask {
+    my ($psql, $sql) = @_;
+    local $SIG{PIPE} = 'IGNORE';
+    $psql->{said} = '';
+    print { $psql->{in} } "$sql\n;\n\\echo psql-has-done\n";
+    while (defined(my $line = readline $psql->{out})) {
+        return $psql->{said} if $line eq "psql-has-done\n";
+        $psql->{said} .= $line;
+    }
+    return;
 }
 
 sub log {
@@ -178,8 +219,11 @@ sub stop {
 sub destroy {
     my ($self) = @_;
     return if $self->{owner} != $$;
-    $self->thaw if $self->{pid};
-    $self->stop;
+    if ($self->{pid}) {    # at once: its data are not needed
+        $self->thaw;
+        kill 'QUIT', $self->{pid};
+        waitpid delete $self->{pid}, 0;
+    }
     remove_tree($self->{dir});
 }
 
