@@ -383,7 +383,7 @@ ngx_http_mds_batch_post(ngx_http_request_t *r, ngx_str_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    e.wants_proof = ngx_http_mds_wants_proof(r);
+    e.may_prove = 1;
     e.next_request = ngx_http_mds_batch_request;
     e.on_result = ngx_http_mds_batch_on_result;
     e.respond = ngx_http_mds_batch_respond;

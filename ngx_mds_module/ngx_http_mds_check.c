@@ -27,7 +27,7 @@ ngx_http_mds_check_get(ngx_http_request_t *r)
     /* A window admits devices that GET tells to install; HEAD only asks. */
     e.request.may_admit = r->method == NGX_HTTP_GET;
 
-    e.wants_proof = ngx_http_mds_wants_proof(r);
+    e.may_prove = 1;
     e.respond = ngx_http_mds_manifest_respond;
 
     return ngx_http_mds_evaluate(&e);

@@ -320,6 +320,10 @@ ngx_http_mds_evaluate_each(const mds_snapshot_t      *snapshot,
 
     ngx_http_mds_set_serial(e->ctx, mds_catalog_serial(snapshot->catalog));
 
+    /* Header lines are not looked at where nothing can be proved. */
+    e->wants_proof = e->may_prove && mds_catalog_has_trees(snapshot->catalog)
+                     && ngx_http_mds_wants_proof(e->r);
+
     for (size_t i = 0; status == MDS_OK && i < e->count; i++) {
         ngx_http_mds_question_t *question = &e->questions[i];
 

@@ -45,8 +45,9 @@ struct ngx_http_mds_evaluation_s {
     ngx_http_request_t      *r;
     ngx_http_mds_question_t *questions; /* in the pool, or the only one */
     size_t                   count;
-    ngx_uint_t               wants_proof;
-    void                    *data; /* the caller's */
+    ngx_uint_t               may_prove;   /* an answer may have a proof */
+    ngx_uint_t               wants_proof; /* ngx_http_mds_evaluate() sets it */
+    void                    *data;        /* the caller's */
 
     /* Decides the only question inside the fault guard; NULL: mds_decide()
      * does. */

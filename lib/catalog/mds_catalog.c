@@ -64,7 +64,9 @@ mds_catalog_open_files(const char *depot, const char *path,
         return status;
     }
 
+    mds_catalog_find_trees(opened);
     *catalog = opened;
+
     return MDS_OK;
 }
 
@@ -120,6 +122,12 @@ uint64_t
 mds_catalog_serial(const mds_catalog_t *catalog)
 {
     return catalog->meta.serial;
+}
+
+bool
+mds_catalog_has_trees(const mds_catalog_t *catalog)
+{
+    return catalog->has_trees;
 }
 
 const mds_chain_files_t *

@@ -58,6 +58,9 @@ mds_catalog_open_next(const char *depot, uint64_t serial, bool full,
 
 void mds_catalog_close(mds_catalog_t *catalog);
 
+/* Returns whether any app has a tree of manifests. */
+bool mds_catalog_has_trees(const mds_catalog_t *catalog);
+
 uint64_t mds_catalog_serial(const mds_catalog_t *catalog);
 
 /* Returns the files, as they were when they were opened. */

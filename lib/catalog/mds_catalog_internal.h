@@ -49,6 +49,7 @@ struct mds_catalog_s {
 
     /* The trees that were looked up: mds_trust_record.c */
     mds_opened_tree_t trees[MDS_OPENED_TREES];
+    bool              has_trees; /* any app has one */
 
     char             *depot;
     unsigned          layer_count;

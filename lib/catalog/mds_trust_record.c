@@ -64,7 +64,24 @@ mds_catalog_get_head(mds_catalog_t *catalog, mds_str_t app, mds_str_t *envelope)
                            envelope);
 }
 
-/* Finds the mapped record. */
+bool
+mds_tree_record_read(mds_str_t value, mds_tree_record_t *record,
+                     mds_str_t *changes)
+{
+    if (value.len < sizeof(*record)
+        || (value.len - sizeof(*record)) % sizeof(mds_tree_change_t) != 0)
+    {
+        return false;
+    }
+
+    memcpy(record, value.data, sizeof(*record));
+    *changes = (mds_str_t){ value.len - sizeof(*record),
+                            value.data + sizeof(*record) };
+
+    return record->tag == MDS_TREE_RECORD_TAG;
+}
+
+/* Finds the mapped value. */
 static bool
 mds_catalog_find_tree(mds_catalog_t *catalog, mds_str_t app, mds_str_t *value)
 {
@@ -73,22 +90,31 @@ mds_catalog_find_tree(mds_catalog_t *catalog, mds_str_t app, mds_str_t *value)
     mds_trust_tree_key(app, &key);
 
     return mds_catalog_get(catalog, MDS_CATALOG_META, mds_trust_key_str(&key),
-                           value)
-           && value->len == sizeof(mds_tree_record_t);
+                           value);
 }
 
 bool
 mds_catalog_get_tree(mds_catalog_t *catalog, mds_str_t app,
-                     mds_tree_record_t *record)
+                     mds_tree_record_t *record, mds_str_t *changes)
 {
     mds_str_t value;
 
-    if (!mds_catalog_find_tree(catalog, app, &value)) {
-        return false;
-    }
+    return mds_catalog_find_tree(catalog, app, &value)
+           && mds_tree_record_read(value, record, changes);
+}
 
-    memcpy(record, value.data, sizeof(*record));
-    return record->tag == MDS_TREE_RECORD_TAG;
+void
+mds_catalog_find_trees(mds_catalog_t *catalog)
+{
+    const mds_str_t      prefix = { 5, "tree" };
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+
+    mds_catalog_walk(catalog, MDS_CATALOG_META, MDS_LAYERS_MAX, prefix,
+                     &cursor);
+    catalog->has_trees = mds_catalog_next(&cursor, &key, &value)
+                         && mds_str_starts(key, prefix);
+    mds_catalog_walk_end(&cursor);
 }
 
 uint32_t
@@ -113,14 +139,45 @@ mds_catalog_newest_root(mds_catalog_t *catalog)
     return newest;
 }
 
+/* Opens the tree of a mapped value. MDS_NOT_FOUND: it is not a record. */
+static mds_status_t
+mds_catalog_open_tree(const mds_catalog_t *catalog, mds_str_t value,
+                      mds_error_t *err, mds_tree_t **tree)
+{
+    mds_tree_record_t record;
+    mds_sha256_t      root;
+    mds_str_t         changes;
+    mds_tree_t       *opened;
+    mds_status_t      status;
+
+    if (!mds_tree_record_read(value, &record, &changes)) {
+        return MDS_NOT_FOUND;
+    }
+
+    memcpy(root.bytes, record.root, sizeof(root.bytes));
+
+    status = mds_tree_open(catalog->depot, &root, err, &opened);
+    if (status != MDS_OK) {
+        return status == MDS_NOT_FOUND ? MDS_DAMAGED : status;
+    }
+
+    status = changes.len == 0 ? MDS_OK
+                              : mds_tree_set_changes(opened, changes, err);
+    if (status != MDS_OK) {
+        mds_tree_close(opened);
+        return status;
+    }
+
+    *tree = opened;
+    return MDS_OK;
+}
+
 /* A place is chosen by the record's address; another tree there is closed. */
 mds_status_t
 mds_catalog_tree(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
                  const mds_tree_t **tree)
 {
     mds_opened_tree_t *place;
-    mds_tree_record_t  record;
-    mds_sha256_t       root;
     mds_str_t          value;
     mds_tree_t        *opened;
     mds_status_t       status;
@@ -133,12 +190,9 @@ mds_catalog_tree(mds_catalog_t *catalog, mds_str_t app, mds_error_t *err,
     place = &catalog->trees[((uintptr_t) value.data >> 4) % MDS_OPENED_TREES];
 
     if (place->record != value.data) {
-        memcpy(&record, value.data, sizeof(record));
-        memcpy(root.bytes, record.root, sizeof(root.bytes));
-
-        status = mds_tree_open(catalog->depot, &root, err, &opened);
+        status = mds_catalog_open_tree(catalog, value, err, &opened);
         if (status != MDS_OK) {
-            return status == MDS_NOT_FOUND ? MDS_DAMAGED : status;
+            return status;
         }
 
         mds_tree_close(place->tree);

@@ -4,7 +4,9 @@
  *
  *   "root" 00 version, 4 bytes big-endian   the root's envelope, JSON
  *   "head" 00 app                           the head's envelope, JSON
- *   "tree" 00 app                           mds_tree_record_t
+ *   "tree" 00 app                           mds_tree_record_t, and behind it
+ *                                           the changes of the tree
+ * (mds_tree.h)
  *
  * An edge serves the envelopes as they are; the tree is a file beside the
  * generation (mds_tree.h).
@@ -27,6 +29,7 @@ typedef struct MDS_PACKED {
     uint8_t  root[32];
 } mds_old_tree_t;
 
+/* The file of a tree: root and count are those of the tree without changes. */
 typedef struct MDS_PACKED {
     uint32_t       tag;
     uint8_t        root[32];
@@ -57,9 +60,18 @@ bool mds_catalog_get_root(mds_catalog_t *catalog, uint32_t version,
 bool mds_catalog_get_head(mds_catalog_t *catalog, mds_str_t app,
                           mds_str_t *envelope);
 
-/* Copies the record of an app's tree. False: the app has none. */
+/* Reads the value of a tree's key: the record, and a view of the changes behind
+ * it. False: it is not a record. */
+bool mds_tree_record_read(mds_str_t value, mds_tree_record_t *record,
+                          mds_str_t *changes);
+
+/* Gives the record of an app's tree, and its mapped changes. False: the app has
+ * none. */
 bool mds_catalog_get_tree(mds_catalog_t *catalog, mds_str_t app,
-                          mds_tree_record_t *record);
+                          mds_tree_record_t *record, mds_str_t *changes);
+
+/* Finds out whether any app has a tree; mds_catalog_has_trees() tells. */
+void mds_catalog_find_trees(mds_catalog_t *catalog);
 
 /* Returns the version of the newest root; 0: there is none. */
 uint32_t mds_catalog_newest_root(mds_catalog_t *catalog);

@@ -195,13 +195,13 @@ mds_feed_add_trees(mds_feed_publication_t *p, mds_error_t *err)
     {
         mds_tree_record_t record;
         mds_sha256_t      root;
+        mds_str_t         changes;
         mds_path_t        path;
 
-        if (value.len != sizeof(record)) {
+        if (!mds_tree_record_read(value, &record, &changes)) {
             continue;
         }
 
-        memcpy(&record, value.data, sizeof(record));
         memcpy(root.bytes, record.root, sizeof(root.bytes));
         status = mds_tree_path(p->depot, &root, err, &path);
 

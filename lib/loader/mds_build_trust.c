@@ -186,15 +186,26 @@ mds_build_trust_keep(mds_build_trust_t *trust, const uint8_t root[32])
     }
 }
 
-static void
-mds_build_trust_put_tree(mds_build_trust_t *trust, const mds_sha256_t *root,
-                         uint64_t count)
-{
-    mds_tree_record_t record = { .tag = MDS_TREE_RECORD_TAG, .count = count };
-    mds_trust_key_t   key;
-    mds_sha256_t      none;
+/* A tree that was made: its file, and the changes over it. */
+typedef struct {
+    mds_sha256_t file_root;
+    uint64_t     file_count;
+    mds_buffer_t changes; /* mds_tree_change_t */
+    mds_sha256_t root;
+    uint64_t     count;
+} mds_made_tree_t;
 
-    memcpy(record.root, root->bytes, sizeof(record.root));
+static mds_status_t
+mds_build_trust_put_tree(mds_build_trust_t *trust, const mds_made_tree_t *made,
+                         mds_error_t *err)
+{
+    mds_tree_record_t record
+        = { .tag = MDS_TREE_RECORD_TAG, .count = made->file_count };
+    mds_buffer_t    value = { 0 };
+    mds_trust_key_t key;
+    mds_sha256_t    none;
+
+    memcpy(record.root, made->file_root.bytes, sizeof(record.root));
     mds_build_trust_retire(trust, &record);
     mds_build_trust_keep(trust, record.root);
 
@@ -207,28 +218,86 @@ mds_build_trust_put_tree(mds_build_trust_t *trust, const mds_sha256_t *root,
     mds_build_trust_keep(trust, none.bytes);
 
     mds_trust_tree_key(trust->app, &key);
+    mds_buffer_add(&value, &record, sizeof(record));
+    mds_buffer_add(&value, made->changes.data, made->changes.len);
+
+    if (mds_buffer_failed(&value)) {
+        mds_buffer_free(&value);
+        return mds_fail_memory(err);
+    }
+
     mds_generation_trust(trust->generation, mds_trust_key_str(&key),
-                         (mds_str_t){ sizeof(record), (char *) &record });
+                         mds_buffer_str(&value));
+    mds_buffer_free(&value);
+
+    return MDS_OK;
 }
 
-/* Makes the tree; one that differs from the app's in nothing is not put. */
+/* Opens the tree that the app has. NULL: there is none, or it is lost, and is
+ * made anew. */
+static mds_tree_t *
+mds_build_trust_open_before(const mds_build_trust_t *trust)
+{
+    mds_tree_t  *old;
+    mds_sha256_t root;
+
+    memcpy(root.bytes, trust->record.root, sizeof(root.bytes));
+
+    if (!trust->has_tree || trust->extent == NULL
+        || mds_tree_open(trust->depot, &root, NULL, &old) != MDS_OK)
+    {
+        return NULL;
+    }
+
+    if (mds_tree_set_changes(old, trust->changes, NULL) != MDS_OK) {
+        mds_tree_close(old);
+        return NULL;
+    }
+
+    return old;
+}
+
+/* Changes the tree, or makes the file of another one. */
+static mds_status_t
+mds_build_trust_change_tree(mds_build_trust_t *trust, mds_tree_t *old,
+                            mds_error_t *err, mds_made_tree_t *made)
+{
+    uint64_t     max = mds_tree_changes_max(trust->record.count);
+    bool         created;
+    mds_status_t status;
+
+    if (old != NULL
+        && mds_tree_plan_changes(old, &trust->removed, &trust->added, max,
+                                 &made->changes))
+    {
+        status = mds_tree_set_changes(old, mds_buffer_str(&made->changes), err);
+        if (status != MDS_OK) {
+            return status;
+        }
+
+        memcpy(made->file_root.bytes, trust->record.root,
+               sizeof(made->file_root.bytes));
+        made->file_count = trust->record.count;
+        made->root = *mds_tree_root(old);
+        made->count = mds_tree_count(old);
+
+        return MDS_OK;
+    }
+
+    status = mds_tree_make(trust->depot, old, &trust->removed, &trust->added,
+                           err, &made->root, &made->count, &created);
+    made->file_root = made->root;
+    made->file_count = made->count;
+
+    return status;
+}
+
 static mds_status_t
 mds_build_trust_make(mds_build_trust_t *trust, mds_error_t *err,
-                     mds_sha256_t *root, uint64_t *count)
+                     mds_made_tree_t *made)
 {
-    mds_tree_t  *old = NULL;
-    mds_sha256_t before;
-    bool         created;
+    mds_tree_t  *old = mds_build_trust_open_before(trust);
     mds_status_t status = MDS_OK;
-
-    memcpy(before.bytes, trust->record.root, sizeof(before.bytes));
-
-    /* A tree that is lost is made anew. */
-    if (trust->has_tree && trust->extent != NULL
-        && mds_tree_open(trust->depot, &before, NULL, &old) != MDS_OK)
-    {
-        old = NULL;
-    }
 
     if (trust->extent != NULL) {
         status = old == NULL ? mds_build_trust_add_before(trust, err)
@@ -236,8 +305,7 @@ mds_build_trust_make(mds_build_trust_t *trust, mds_error_t *err,
     }
 
     if (status == MDS_OK) {
-        status = mds_tree_make(trust->depot, old, &trust->removed,
-                               &trust->added, err, root, count, &created);
+        status = mds_build_trust_change_tree(trust, old, err, made);
     }
 
     mds_tree_close(old);
@@ -247,8 +315,8 @@ mds_build_trust_make(mds_build_trust_t *trust, mds_error_t *err,
 /* --- the head */
 
 static mds_status_t
-mds_build_trust_sign(mds_build_trust_t *trust, const mds_sha256_t *root,
-                     uint64_t count, mds_error_t *err)
+mds_build_trust_sign(mds_build_trust_t *trust, const mds_made_tree_t *made,
+                     mds_error_t *err)
 {
     mds_head_t head = {
         .app = trust->app,
@@ -257,8 +325,8 @@ mds_build_trust_sign(mds_build_trust_t *trust, const mds_sha256_t *root,
         .expires_ms = trust->now_ms + trust->signer.ttl_ms,
         .root
         = trust->before == NULL ? 0 : mds_catalog_newest_root(trust->before),
-        .count = (int64_t) count,
-        .sha256 = *root,
+        .count = (int64_t) made->count,
+        .sha256 = made->root,
     };
     mds_trust_key_t key;
     char           *text;
@@ -313,21 +381,33 @@ mds_build_trust_begin(mds_build_trust_t *trust, mds_str_t app,
     trust->app = app;
     trust->extent = extent;
     trust->record = (mds_tree_record_t){ 0 };
-    trust->has_tree
-        = trust->before != NULL
-          && mds_catalog_get_tree(trust->before, app, &trust->record);
+    trust->changes = mds_null_str;
+    trust->has_tree = trust->before != NULL
+                      && mds_catalog_get_tree(trust->before, app,
+                                              &trust->record, &trust->changes);
     trust->is_made = trust->has_tree || trust->signer.key != NULL;
     trust->removed.len = 0;
     trust->added.len = 0;
+}
+
+/* Returns whether the tree is the one that the app has. */
+static bool
+mds_build_trust_is_same(const mds_build_trust_t *trust,
+                        const mds_made_tree_t   *made)
+{
+    return trust->has_tree
+           && memcmp(made->file_root.bytes, trust->record.root,
+                     sizeof(made->file_root.bytes))
+                  == 0
+           && mds_str_eq(mds_buffer_str(&made->changes), trust->changes);
 }
 
 mds_status_t
 mds_build_trust_end(mds_build_trust_t *trust, bool app_removed,
                     mds_error_t *err)
 {
-    mds_sha256_t root;
-    uint64_t     count;
-    mds_status_t status;
+    mds_made_tree_t made = { 0 };
+    mds_status_t    status;
 
     if (!trust->is_made) {
         return MDS_OK;
@@ -338,24 +418,23 @@ mds_build_trust_end(mds_build_trust_t *trust, bool app_removed,
         return MDS_OK;
     }
 
-    status = mds_build_trust_make(trust, err, &root, &count);
-    if (status != MDS_OK) {
-        return status;
-    }
+    status = mds_build_trust_make(trust, err, &made);
 
-    if (!trust->has_tree
-        || memcmp(root.bytes, trust->record.root, sizeof(root.bytes)) != 0)
-    {
-        mds_build_trust_put_tree(trust, &root, count);
+    if (status == MDS_OK && !mds_build_trust_is_same(trust, &made)) {
+        status = mds_build_trust_put_tree(trust, &made, err);
 
         if (trust->signer.key == NULL) {
             mds_build_trust_remove_head(trust);
         }
     }
 
-    return trust->signer.key == NULL
-               ? MDS_OK
-               : mds_build_trust_sign(trust, &root, count, err);
+    if (status == MDS_OK && trust->signer.key != NULL) {
+        status = mds_build_trust_sign(trust, &made, err);
+    }
+
+    mds_buffer_free(&made.changes);
+
+    return status;
 }
 
 static mds_status_t

@@ -35,6 +35,7 @@ typedef struct {
     bool                is_made;  /* the app gets a tree */
     bool                has_tree; /* it has one */
     mds_tree_record_t   record;   /* of that */
+    mds_str_t           changes;  /* of that, mapped */
     mds_buffer_t        removed;  /* mds_leaf_t */
     mds_buffer_t        added;
 

@@ -225,11 +225,11 @@ mds_reachable_tree(void *data, mds_str_t value, mds_error_t *err)
 {
     mds_tree_record_t record;
     mds_sha256_t      root;
+    mds_str_t         changes;
 
     (void) err;
 
-    if (value.len == sizeof(record)) {
-        memcpy(&record, value.data, sizeof(record));
+    if (mds_tree_record_read(value, &record, &changes)) {
         memcpy(root.bytes, record.root, sizeof(root.bytes));
         mds_reachable_add(data, &root);
     }

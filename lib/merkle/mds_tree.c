@@ -12,14 +12,6 @@
 
 #include "base/mds_endian.h"
 
-struct mds_tree_s {
-    size_t                   bytes;
-    const mds_tree_header_t *header; /* mapped */
-    uint64_t                 count;
-    const mds_sha256_t      *digests;
-    const mds_sha256_t      *levels;
-};
-
 void
 mds_leaf_make(mds_str_t manifest, mds_leaf_t *leaf)
 {
@@ -58,6 +50,7 @@ mds_tree_read_header(mds_tree_t *tree, const mds_sha256_t *root,
                         path);
     }
 
+    tree->file_count = count;
     tree->count = count;
     tree->digests = (const mds_sha256_t *) (header + 1);
     tree->levels = tree->digests + count;
@@ -125,6 +118,11 @@ mds_tree_close(mds_tree_t *tree)
         munmap((void *) tree->header, tree->bytes == 0 ? 1 : tree->bytes);
     }
 
+    if (tree != NULL) {
+        free(tree->overlay.changes);
+        free(tree->overlay.nodes);
+    }
+
     free(tree);
 }
 
@@ -134,29 +132,11 @@ mds_tree_count(const mds_tree_t *tree)
     return tree->count;
 }
 
-const mds_sha256_t *
-mds_tree_root(const mds_tree_t *tree)
-{
-    return mds_merkle_root(tree->levels, tree->count);
-}
-
-const mds_sha256_t *
-mds_tree_digest(const mds_tree_t *tree, uint64_t i)
-{
-    return &tree->digests[i];
-}
-
-const mds_sha256_t *
-mds_tree_levels(const mds_tree_t *tree)
-{
-    return tree->levels;
-}
-
 bool
-mds_tree_prove(const mds_tree_t *tree, const mds_sha256_t *digest,
-               mds_proof_t *proof)
+mds_tree_find_in_file(const mds_tree_t *tree, const mds_sha256_t *digest,
+                      uint64_t *index)
 {
-    uint64_t low = 0, high = tree->count;
+    uint64_t low = 0, high = tree->file_count;
 
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
@@ -168,22 +148,20 @@ mds_tree_prove(const mds_tree_t *tree, const mds_sha256_t *digest,
         }
     }
 
-    if (low == tree->count || !mds_sha256_eq(&tree->digests[low], digest)) {
+    if (low == tree->file_count || !mds_sha256_eq(&tree->digests[low], digest))
+    {
         return false;
     }
 
-    proof->index = low;
-    proof->size = tree->count;
-    proof->path_len
-        = mds_merkle_path(tree->levels, tree->count, low, proof->path);
-
+    *index = low;
     return true;
 }
 
 mds_status_t
 mds_tree_check(const mds_tree_t *tree, mds_error_t *err)
 {
-    uint64_t      size = mds_merkle_size(tree->count);
+    uint64_t      count = tree->file_count;
+    uint64_t      size = mds_merkle_size(count);
     mds_sha256_t *levels = malloc(size * sizeof(*levels));
     bool          same;
 
@@ -191,12 +169,12 @@ mds_tree_check(const mds_tree_t *tree, mds_error_t *err)
         return mds_fail_memory(err);
     }
 
-    memcpy(levels, tree->levels, tree->count * sizeof(*levels));
-    mds_merkle_fill(levels, tree->count, NULL, 0, 0);
+    memcpy(levels, tree->levels, count * sizeof(*levels));
+    mds_merkle_fill(levels, count, NULL, 0, 0);
     same = memcmp(levels, tree->levels, size * sizeof(*levels)) == 0;
     free(levels);
 
-    for (uint64_t i = 1; same && i < tree->count; i++) {
+    for (uint64_t i = 1; same && i < count; i++) {
         same = memcmp(&tree->digests[i - 1], &tree->digests[i],
                       sizeof(tree->digests[0]))
                < 0;

@@ -17,16 +17,14 @@ mds_leaf_cmp(const void *a, const void *b)
                   ((const mds_leaf_t *) b)->digest.bytes, sizeof(mds_sha256_t));
 }
 
-/* Sorts the leaves, and drops those that are there twice. Returns how many
- * are left. */
-static uint64_t
+void
 mds_leaves_sort(mds_buffer_t *buffer)
 {
     mds_leaf_t *leaves = (mds_leaf_t *) buffer->data;
     uint64_t    count = buffer->len / sizeof(*leaves), kept = 0;
 
     if (count == 0) {
-        return 0;
+        return;
     }
 
     qsort(leaves, count, sizeof(*leaves), mds_leaf_cmp);
@@ -38,7 +36,17 @@ mds_leaves_sort(mds_buffer_t *buffer)
     }
 
     buffer->len = kept * sizeof(*leaves);
-    return kept;
+}
+
+bool
+mds_leaves_have(const mds_buffer_t *leaves, const mds_sha256_t *digest)
+{
+    mds_leaf_t leaf = { .digest = *digest };
+
+    return leaves->len > 0
+           && bsearch(&leaf, leaves->data, leaves->len / sizeof(leaf),
+                      sizeof(leaf), mds_leaf_cmp)
+                  != NULL;
 }
 
 /* The file that is made, in memory. */
@@ -78,11 +86,11 @@ mds_tree_draft_merge(mds_tree_draft_t *draft, const mds_tree_t *old,
     const mds_leaf_t   *a = (const mds_leaf_t *) added->data;
     const mds_leaf_t   *r_end = r + removed->len / sizeof(*r);
     const mds_leaf_t   *a_end = a + added->len / sizeof(*a);
-    uint64_t            count = old == NULL ? 0 : mds_tree_count(old);
-    const mds_sha256_t *hashes = old == NULL ? NULL : mds_tree_levels(old);
+    uint64_t            count = old == NULL ? 0 : old->file_count;
+    const mds_sha256_t *hashes = old == NULL ? NULL : old->levels;
 
     for (uint64_t i = 0; i < count; i++) {
-        const mds_sha256_t *digest = mds_tree_digest(old, i);
+        const mds_sha256_t *digest = &old->digests[i];
         int                 order = -1;
 
         while (a < a_end
@@ -110,20 +118,11 @@ mds_tree_draft_merge(mds_tree_draft_t *draft, const mds_tree_t *old,
 }
 
 static bool
-mds_leaves_have(const mds_buffer_t *leaves, const mds_leaf_t *leaf)
-{
-    return leaves->len > 0
-           && bsearch(leaf, leaves->data, leaves->len / sizeof(*leaf),
-                      sizeof(*leaf), mds_leaf_cmp)
-                  != NULL;
-}
-
-static bool
 mds_tree_has(const mds_tree_t *tree, const mds_leaf_t *leaf)
 {
-    mds_proof_t proof;
+    uint64_t index;
 
-    return tree != NULL && mds_tree_prove(tree, &leaf->digest, &proof);
+    return tree != NULL && mds_tree_find_in_file(tree, &leaf->digest, &index);
 }
 
 /* Counts the leaves that the tree will have. */
@@ -133,15 +132,17 @@ mds_tree_count_merged(const mds_tree_t *old, const mds_buffer_t *removed,
 {
     const mds_leaf_t *r = (const mds_leaf_t *) removed->data;
     const mds_leaf_t *a = (const mds_leaf_t *) added->data;
-    uint64_t          count = old == NULL ? 0 : mds_tree_count(old);
+    uint64_t          count = old == NULL ? 0 : old->file_count;
 
     for (size_t i = 0; i < added->len / sizeof(*a); i++) {
         count += mds_tree_has(old, &a[i]) ? 0 : 1;
     }
 
     for (size_t i = 0; i < removed->len / sizeof(*r); i++) {
-        count -= mds_tree_has(old, &r[i]) && !mds_leaves_have(added, &r[i]) ? 1
-                                                                            : 0;
+        count
+            -= mds_tree_has(old, &r[i]) && !mds_leaves_have(added, &r[i].digest)
+                   ? 1
+                   : 0;
     }
 
     return count;
@@ -177,8 +178,8 @@ mds_tree_draft_finish(mds_tree_draft_t *draft, const mds_tree_t *old)
     *header = (mds_tree_header_t){ .tag = MDS_TREE_TAG };
     mds_store_be64(header->count, draft->count);
     mds_merkle_fill(draft->levels, draft->count,
-                    old == NULL ? NULL : mds_tree_levels(old),
-                    old == NULL ? 0 : mds_tree_count(old), draft->same);
+                    old == NULL ? NULL : old->levels,
+                    old == NULL ? 0 : old->file_count, draft->same);
 }
 
 /* Writes the file under the name of its root. */
@@ -213,6 +214,43 @@ mds_tree_draft_write(const mds_tree_draft_t *draft, const char *depot,
     return status;
 }
 
+/* Adds the changes of the old tree to those that are made of its file. */
+static void
+mds_tree_fold_changes(const mds_tree_t *old, mds_buffer_t *removed,
+                      mds_buffer_t *added)
+{
+    mds_buffer_t carried = { 0 };
+
+    for (size_t i = 0; i < old->overlay.count; i++) {
+        const mds_tree_change_t *change = &old->overlay.changes[i];
+
+        if (!mds_tree_change_is_vacant(change)
+            && !mds_leaves_have(removed, &change->leaf.digest))
+        {
+            mds_buffer_add(&carried, &change->leaf, sizeof(change->leaf));
+        }
+    }
+
+    for (size_t i = 0; i < old->overlay.count; i++) {
+        uint64_t   index = old->overlay.changes[i].index;
+        mds_leaf_t replaced = { 0 };
+
+        if (index < old->file_count) {
+            replaced.digest = old->digests[index];
+            mds_buffer_add(removed, &replaced, sizeof(replaced));
+        }
+    }
+
+    if (carried.len > 0) {
+        mds_buffer_add(added, carried.data, carried.len);
+    }
+
+    removed->failed |= carried.failed;
+    mds_buffer_free(&carried);
+    mds_leaves_sort(removed);
+    mds_leaves_sort(added);
+}
+
 mds_status_t
 mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
               mds_buffer_t *added, mds_error_t *err, mds_sha256_t *root,
@@ -223,12 +261,16 @@ mds_tree_make(const char *depot, const mds_tree_t *old, mds_buffer_t *removed,
     mds_sha256_t     made;
     mds_status_t     status;
 
+    mds_leaves_sort(removed);
+    mds_leaves_sort(added);
+
+    if (old != NULL) {
+        mds_tree_fold_changes(old, removed, added);
+    }
+
     if (mds_buffer_failed(removed) || mds_buffer_failed(added)) {
         return mds_fail_memory(err);
     }
-
-    (void) mds_leaves_sort(removed);
-    (void) mds_leaves_sort(added);
 
     status
         = mds_tree_draft_init(&draft,

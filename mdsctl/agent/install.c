@@ -327,9 +327,9 @@ install_trees(mdsctl_agent_t *agent, mds_catalog_t *catalog, mds_error_t *err)
            && mds_str_starts(key, prefix))
     {
         mds_tree_record_t record;
+        mds_str_t         changes;
 
-        if (value.len == sizeof(record)) {
-            memcpy(&record, value.data, sizeof(record));
+        if (mds_tree_record_read(value, &record, &changes)) {
             status = install_tree(agent, &record, err);
         }
     }

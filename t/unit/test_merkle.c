@@ -1,7 +1,7 @@
 /*
  * The tree against a second implementation, which follows the definitions of
  * RFC 9162 literally; proofs, which hold for one manifest, one index and one
- * tree; and trees that are made from others.
+ * tree; trees that are made from others, and trees that are changed.
  */
 
 #include "merkle/mds_tree.h"
@@ -285,6 +285,289 @@ test_changes(void **state)
     }
 }
 
+/* --- changes, against a list of leaves */
+
+#define POOL 400
+
+typedef struct {
+    const char  *dir;
+    mds_str_t   *pool; /* entries */
+    mds_sha256_t digests[POOL];
+    bool         there[POOL]; /* the tree is to have it */
+    mds_tree_t  *tree;
+    uint64_t     file_count;
+    mds_str_t    file[POOL]; /* the entries of its file, sorted */
+} changed_t;
+
+static mds_str_t
+entry_of(const changed_t *c, const mds_sha256_t *digest)
+{
+    static const mds_sha256_t none;
+
+    for (size_t i = 0; i < POOL; i++) {
+        if (mds_sha256_eq(&c->digests[i], digest)) {
+            return c->pool[i];
+        }
+    }
+
+    assert_memory_equal(digest, &none, sizeof(none));
+    return mds_str("");
+}
+
+/* The leaves are those of the file, with the changes; a vacant one is that of
+ * an empty entry. */
+static void
+check_leaves(const changed_t *c, mds_str_t changes)
+{
+    const mds_tree_change_t *change = (const mds_tree_change_t *) changes.data;
+    uint64_t                 count = c->file_count, proved = 0;
+    mds_str_t                leaves[2 * POOL];
+    mds_sha256_t             want;
+
+    memcpy(leaves, c->file, count * sizeof(leaves[0]));
+
+    for (size_t i = 0; i < changes.len / sizeof(*change); i++) {
+        mds_sha256_t digest = change[i].leaf.digest;
+
+        assert_true(change[i].index <= count);
+        count += change[i].index == count ? 1 : 0;
+        leaves[change[i].index] = entry_of(c, &digest);
+    }
+
+    assert_int_equal(mds_tree_count(c->tree), count);
+    want = mth(leaves, count);
+    assert_memory_equal(mds_tree_root(c->tree), &want, sizeof(want));
+
+    for (size_t i = 0; i < POOL; i++) {
+        mds_sha256_t path[MDS_MERKLE_PATH_MAX];
+        mds_proof_t  proof;
+
+        assert_int_equal(mds_tree_prove(c->tree, &c->digests[i], &proof),
+                         c->there[i]);
+
+        if (c->there[i]) {
+            assert_true(leaves[proof.index].data == c->pool[i].data);
+            assert_true(mds_proof_verify(&proof, c->pool[i], count, &want));
+            assert_int_equal(proof.path_len,
+                             path_of(proof.index, leaves, count, path));
+            proved++;
+        }
+    }
+
+    for (uint64_t i = 0; i < count; i++) {
+        proved -= leaves[i].len > 0 ? 1 : 0;
+    }
+
+    assert_int_equal(proved, 0);
+}
+
+/* Removes and adds some, and now and then some that are not there, or are. */
+static void
+draw(changed_t *c, prng_t *prng, mds_buffer_t *removed, mds_buffer_t *added)
+{
+    for (unsigned n = prng_below(prng, 6); n > 0; n--) {
+        unsigned i = prng_below(prng, POOL);
+
+        add_leaves(removed, &c->pool[i], 1);
+        c->there[i] = false;
+    }
+
+    for (unsigned n = prng_below(prng, 6); n > 0; n--) {
+        unsigned i = prng_below(prng, POOL);
+
+        add_leaves(added, &c->pool[i], 1);
+        c->there[i] = true;
+    }
+}
+
+static void
+change(changed_t *c, mds_buffer_t *removed, mds_buffer_t *added,
+       mds_buffer_t *changes)
+{
+    mds_error_t err;
+
+    assert_true(mds_tree_plan_changes(c->tree, removed, added,
+                                      MDS_TREE_CHANGES_MAX, changes));
+    assert_int_equal(mds_tree_set_changes(c->tree, mds_buffer_str(changes),
+                                          &err),
+                     MDS_OK);
+    check_leaves(c, mds_buffer_str(changes));
+    removed->len = added->len = 0;
+}
+
+/* The file that is made of a changed tree is the one that is made of all. */
+static void
+check_fold(const changed_t *c)
+{
+    mds_buffer_t none = { 0 }, one = { 0 };
+    mds_str_t    all[POOL];
+    mds_sha256_t root, want;
+    mds_error_t  err;
+    uint64_t     n = 0, count;
+    bool         created;
+
+    for (size_t i = 1; i < POOL; i++) {
+        if (c->there[i]) {
+            all[n++] = c->pool[i];
+        }
+    }
+
+    qsort(all, n, sizeof(all[0]), entry_cmp);
+    want = mth(all, n);
+    add_leaves(&one, c->pool, 1);
+    assert_int_equal(mds_tree_make(c->dir, c->tree, &one, &none, &err, &root,
+                                   &count, &created),
+                     MDS_OK);
+    assert_int_equal(count, n);
+    assert_memory_equal(&root, &want, sizeof(want));
+    mds_buffer_free(&one);
+    mds_buffer_free(&none);
+}
+
+static void
+check_changed(changed_t *c, prng_t *prng)
+{
+    mds_buffer_t removed = { 0 }, added = { 0 }, changes = { 0 };
+    mds_sha256_t root = *mds_tree_root(c->tree);
+    bool         before[POOL];
+
+    memcpy(before, c->there, sizeof(before));
+
+    for (int step = 0; step < 12; step++) {
+        draw(c, prng, &removed, &added);
+        change(c, &removed, &added, &changes);
+    }
+
+    check_fold(c);
+
+    /* What is given back is as if nothing had changed. */
+    for (size_t i = 0; i < POOL; i++) {
+        if (c->there[i] != before[i]) {
+            add_leaves(before[i] ? &added : &removed, &c->pool[i], 1);
+        }
+    }
+
+    memcpy(c->there, before, sizeof(before));
+    change(c, &removed, &added, &changes);
+
+    if (changes.len == 0) {
+        assert_memory_equal(mds_tree_root(c->tree), &root, sizeof(root));
+    }
+
+    mds_buffer_free(&removed);
+    mds_buffer_free(&added);
+    mds_buffer_free(&changes);
+}
+
+static void
+test_tree_changes(void **state)
+{
+    static changed_t c;
+    prng_t           prng;
+
+    (void) state;
+    prng_seed(&prng);
+    c.dir = workdir(".");
+    c.pool = entries_new(POOL, 3);
+
+    for (size_t i = 0; i < POOL; i++) {
+        mds_sha256(c.pool[i].data, c.pool[i].len, &c.digests[i]);
+    }
+
+    for (uint64_t round = 0; round < 60; round++) {
+        c.file_count = round < 20 ? round + 1 : 1 + prng_below(&prng, POOL - 1);
+        c.tree = make(c.dir, NULL, NULL, 0, c.pool, c.file_count);
+        memcpy(c.file, c.pool, c.file_count * sizeof(c.file[0]));
+        qsort(c.file, c.file_count, sizeof(c.file[0]), entry_cmp);
+
+        for (size_t i = 0; i < POOL; i++) {
+            c.there[i] = i < c.file_count;
+        }
+
+        check_changed(&c, &prng);
+        mds_tree_close(c.tree);
+    }
+
+    entries_free(c.pool, POOL);
+}
+
+/* A pause and its resumption give the tree that was there before; one change
+ * too many gives none. */
+static void
+test_change_back(void **state)
+{
+    mds_str_t   *d = entries_new(8, 9);
+    mds_tree_t  *tree = make(workdir("."), NULL, NULL, 0, d, 4);
+    mds_sha256_t root = *mds_tree_root(tree);
+    mds_buffer_t none = { 0 }, some = { 0 }, more = { 0 }, changes = { 0 };
+    mds_error_t  err;
+
+    (void) state;
+    add_leaves(&some, d + 1, 2);
+    add_leaves(&more, d + 4, 4);
+    assert_true(mds_tree_plan_changes(tree, &some, &more, 4, &changes));
+    assert_int_equal(changes.len, 4 * sizeof(mds_tree_change_t));
+    assert_int_equal(mds_tree_set_changes(tree, mds_buffer_str(&changes), &err),
+                     MDS_OK);
+    assert_int_equal(mds_tree_count(tree), 6);
+
+    assert_true(mds_tree_plan_changes(tree, &more, &some, 4, &changes));
+    assert_int_equal(changes.len, 0);
+    assert_int_equal(mds_tree_set_changes(tree, mds_null_str, &err), MDS_OK);
+    assert_memory_equal(mds_tree_root(tree), &root, sizeof(root));
+
+    assert_false(mds_tree_plan_changes(tree, &some, &more, 3, &changes));
+    assert_true(mds_tree_plan_changes(tree, &none, &none, 0, &changes));
+
+    mds_buffer_free(&some);
+    mds_buffer_free(&more);
+    mds_buffer_free(&changes);
+    mds_tree_close(tree);
+    entries_free(d, 8);
+}
+
+/* Changes that are damaged leave the tree as it is. */
+static void
+test_wrong_changes(void **state)
+{
+    static const uint64_t wrong[][2]
+        = { { 1, 1 }, { 2, 1 },          { 6, 7 },
+            { 1, 6 }, { UINT64_MAX, 1 }, { 0, UINT64_MAX } };
+    mds_str_t        *d = entries_new(5, 5);
+    mds_tree_t       *tree = make(workdir("."), NULL, NULL, 0, d, 5), *empty;
+    mds_sha256_t      root = *mds_tree_root(tree);
+    mds_tree_change_t changes[2] = { 0 };
+    mds_str_t         text = { sizeof(changes), (const char *) changes };
+    mds_error_t       err;
+
+    (void) state;
+
+    for (size_t i = 0; i < mds_nelems(wrong); i++) {
+        changes[0].index = wrong[i][0];
+        changes[1].index = wrong[i][1];
+        assert_int_equal(mds_tree_set_changes(tree, text, &err), MDS_DAMAGED);
+        assert_memory_equal(mds_tree_root(tree), &root, sizeof(root));
+        assert_int_equal(mds_tree_count(tree), 5);
+    }
+
+    changes[0].index = 5;
+    changes[1].index = 6;
+    text.len--;
+    assert_int_equal(mds_tree_set_changes(tree, text, &err), MDS_DAMAGED);
+    text.len++;
+    assert_int_equal(mds_tree_set_changes(tree, text, &err), MDS_OK);
+    assert_int_equal(mds_tree_count(tree), 7);
+
+    empty = make(workdir("."), NULL, NULL, 0, d, 0);
+    changes[0].index = 0;
+    changes[1].index = 1;
+    assert_int_equal(mds_tree_set_changes(empty, text, &err), MDS_DAMAGED);
+
+    mds_tree_close(empty);
+    mds_tree_close(tree);
+    entries_free(d, 5);
+}
+
 static void
 test_proof_text(void **state)
 {
@@ -352,6 +635,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_tree_changes),
+        cmocka_unit_test(test_change_back),
+        cmocka_unit_test(test_wrong_changes),
         cmocka_unit_test(test_proof_text),
         cmocka_unit_test(test_files),
     };
