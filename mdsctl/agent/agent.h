@@ -2,6 +2,7 @@
  * agent: what the parts of `mdsctl agent` share.
  *
  *   command/agent.c   options, signals, and the loop
+ *   place.c           the agent's place in the depot
  *   follow.c          one head: verified, fetched, put in force
  *   verify.c          keys and roots, by which heads are verified
  *   fetch.c           several transfers at once
@@ -110,6 +111,12 @@ void mdsctl_agent_fault(mdsctl_agent_t *agent, mds_agent_figure_t fault,
 
 /* Notes that there is no fault any more. */
 void mdsctl_agent_recover(mdsctl_agent_t *agent);
+
+/* --- place.c */
+
+/* Takes the place of the one agent of the depot, until the process ends. */
+mds_status_t
+mdsctl_agent_take_place(mdsctl_agent_t *agent, mds_error_t *err) MDS_MUST_CHECK;
 
 /* --- verify.c */
 

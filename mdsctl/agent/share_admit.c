@@ -13,10 +13,6 @@
 
 #include "agent/share_internal.h"
 
-/* Bounds of the time that a statement of several may take. */
-#define BATCH_MIN_US 10000
-#define BATCH_MAX_US (MDSCTL_SHARE_BUDGET_MS * 1000)
-
 #define STATEMENT "select unnest(mds.admit($1, $2, $3, $4, $5))"
 
 static void
@@ -159,33 +155,6 @@ count_asked(const mdsctl_share_t *share)
     return count;
 }
 
-/* Sets how many admissions the next statement has, by the time of the last one.
- * It may take twice as long as a small one, so that the batch is worth its
- * commit, and always 10 ms, but never the whole budget of those that wait. */
-static void
-adapt(mdsctl_share_t *share, size_t count, int64_t took_us)
-{
-    int64_t limit_us = 2 * share->round_trip_us;
-
-    limit_us = limit_us < BATCH_MIN_US   ? BATCH_MIN_US
-               : limit_us > BATCH_MAX_US ? BATCH_MAX_US
-                                         : limit_us;
-
-    if (count <= SHARE_BATCH_MIN) {
-        mdsctl_share_note_round_trip(share, took_us);
-    }
-
-    if (took_us > limit_us && count / 2 < share->batch) {
-        share->batch = count / 2;
-    } else if (took_us <= limit_us && count >= share->batch) {
-        share->batch += share->batch / 2;
-    }
-
-    share->batch = share->batch < SHARE_BATCH_MIN   ? SHARE_BATCH_MIN
-                   : share->batch > SHARE_BATCH_MAX ? SHARE_BATCH_MAX
-                                                    : share->batch;
-}
-
 /* Gives each ask of the statement its verdicts, from the row on. An ask that
  * has all of them, or for which there are no rows, is answered. */
 static void
@@ -226,7 +195,9 @@ receive_verdicts(mdsctl_share_t *share, mdsctl_answer_t got,
     }
 
     if (is_whole) {
-        adapt(share, count, mdsctl_share_now_us() - share->admissions.sent_us);
+        mdsctl_share_batch_adapt(share, count,
+                                 mdsctl_share_now_us()
+                                     - share->admissions.sent_us);
     }
 
     take_verdicts(share, is_whole ? rows : NULL);

@@ -6,8 +6,10 @@
  *   share_worker.c   a worker's connection: frames in and out
  *   share_link.c     a connection to the database, and its one statement
  *   share_admit.c    the queue of admissions
+ *   share_batch.c    how many of them a statement has
  *   share_outbox.c   the outboxes' items
  *   share_feed.c     the feed's entries
+ *   share_figures.c  figures
  */
 
 #ifndef MDSCTL_SHARE_INTERNAL_H
@@ -177,16 +179,6 @@ struct mdsctl_share_s {
 int64_t mdsctl_share_now_ms(void);
 int64_t mdsctl_share_now_us(void);
 
-/* Takes the time of a statement that does little, as the database's round trip.
- */
-void mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us);
-
-/* Compares the clock here with that of the database, as it was just told. */
-void mdsctl_share_note_clock(mdsctl_share_t *share, int64_t database_ms);
-
-/* Keeps the text of an error for the figures. */
-void mdsctl_share_note_error(mdsctl_share_t *share, const char *text);
-
 void mdsctl_share_log(const mdsctl_share_t *share, const char *format, ...)
     MDS_PRINTF(2, 3);
 
@@ -197,6 +189,28 @@ void mdsctl_share_log(const mdsctl_share_t *share, const char *format, ...)
         (share)->figures.figure += (n);                                        \
         (void) pthread_mutex_unlock(&(share)->lock);                           \
     } while (0)
+
+/* share_figures.c */
+
+/* Takes the time of a statement that does little, as the database's round trip.
+ */
+void mdsctl_share_note_round_trip(mdsctl_share_t *share, int64_t us);
+
+/* Compares the clock here with that of the database, as it was just told. */
+void mdsctl_share_note_clock(mdsctl_share_t *share, int64_t database_ms);
+
+/* Keeps the text of an error for the figures. */
+void mdsctl_share_note_error(mdsctl_share_t *share, const char *text);
+
+/* Shows figures that have changed, once a second at most. */
+void mdsctl_share_figures_show(mdsctl_share_t *share, int64_t now_ms);
+
+/* share_batch.c */
+
+/* Sets the size of the next statement by the time of the last one, which had so
+ * many admissions. */
+void
+mdsctl_share_batch_adapt(mdsctl_share_t *share, size_t count, int64_t took_us);
 
 /* share_socket.c */
 mds_status_t mdsctl_share_socket_open(mdsctl_share_t *share,
