@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mds_file.h"
+#include "base/mds_heap.h"
 #include "base/mds_text.h"
 #include "change.h"
 #include "command/apply.h"
@@ -11,6 +12,11 @@
 #include "new_app.h"
 
 #define DOCUMENT_BYTES_MAX ((size_t) 1 << 30)
+
+/* A large document, and the memory that an apply takes for each of its bytes:
+ * 15 where nothing has changed, 25 where all is new. */
+#define LARGE_DOCUMENT_BYTES ((size_t) 1 << 20)
+#define APPLY_BYTES ((size_t) 24)
 
 static mds_status_t
 read_document(const mdsctl_input_t *input, mds_error_t *err,
@@ -23,6 +29,10 @@ read_document(const mdsctl_input_t *input, mds_error_t *err,
 
     if (status != MDS_OK) {
         return status;
+    }
+
+    if (text.len >= LARGE_DOCUMENT_BYTES) {
+        mds_heap_reserve(APPLY_BYTES * text.len);
     }
 
     text.data = bytes;
