@@ -303,27 +303,41 @@ mds_slot_add(mds_counter_slot_t *slot, mds_series_type_t type, uint64_t hash,
     return series;
 }
 
+bool
+mds_series_join(const mds_str_t *fields, size_t count,
+                char bytes[MDS_SERIES_TEXT_MAX], mds_str_t *text)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].len >= MDS_SERIES_TEXT_MAX - len) {
+            return false;
+        }
+
+        if (fields[i].len > 0) {
+            memcpy(bytes + len, fields[i].data, fields[i].len);
+        }
+
+        len += fields[i].len;
+        bytes[len++] = '\0';
+    }
+
+    *text = (mds_str_t){ len, bytes };
+    return true;
+}
+
 mds_series_t *
 mds_counters_series(mds_counter_slot_t *slot, mds_series_type_t type,
                     const mds_str_t *fields, size_t count)
 {
     char          bytes[MDS_SERIES_TEXT_MAX];
-    mds_str_t     text = { 0, bytes };
+    mds_str_t     text;
     uint64_t      hash;
     uint32_t      place;
     mds_series_t *series;
 
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].len >= sizeof(bytes) - text.len) {
-            return mds_slot_series(slot, slot->other[type]);
-        }
-
-        if (fields[i].len > 0) {
-            memcpy(bytes + text.len, fields[i].data, fields[i].len);
-        }
-
-        text.len += fields[i].len;
-        bytes[text.len++] = '\0';
+    if (!mds_series_join(fields, count, bytes, &text)) {
+        return mds_slot_series(slot, slot->other[type]);
     }
 
     hash = mds_counters_hash((uint64_t) type, text);

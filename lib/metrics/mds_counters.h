@@ -162,19 +162,23 @@ mds_series_add(mds_series_t *series, unsigned value, uint64_t n)
 /*
  * A cache of the series of decisions, in a process's own memory: the place of a
  * release in the mapped catalog, the action and the reason lead to its series
- * without a look at any text. It is cleared when the catalog changes.
+ * without a look at any text. It is cleared when the catalog changes. Each key
+ * has four entries in which it may be, so that keys seldom drive each other
+ * out: to find a series by its text takes a thousand instructions.
  */
-#define MDS_SERIES_CACHE_SIZE 512
+#define MDS_SERIES_CACHE_SIZE 2048
+#define MDS_SERIES_CACHE_WAYS 4
 
 typedef struct {
     const void   *record; /* of the resource; NULL: unknown */
     const void   *release;
-    uintptr_t     outcome; /* action and reason, and 1 so that it is not 0 */
+    uintptr_t     outcome; /* action and reason, and 1; 0: a free entry */
     mds_series_t *series;
 } mds_series_cache_entry_t;
 
 typedef struct {
     uint64_t                 serial;
+    unsigned                 next; /* way that is given to another key */
     mds_series_cache_entry_t entries[MDS_SERIES_CACHE_SIZE];
 } mds_series_cache_t;
 
@@ -188,7 +192,7 @@ mds_series_cache_find(mds_series_cache_t *cache, uint64_t serial,
                       uintptr_t outcome)
 {
     uint64_t                  hash;
-    mds_series_cache_entry_t *entry;
+    mds_series_cache_entry_t *entry, *end;
 
     if (cache->serial != serial) {
         mds_series_cache_clear(cache);
@@ -198,16 +202,26 @@ mds_series_cache_find(mds_series_cache_t *cache, uint64_t serial,
     hash = ((uint64_t) (uintptr_t) record ^ (uint64_t) (uintptr_t) release << 20
             ^ outcome)
            * UINT64_C(0x9e3779b97f4a7c15);
-    entry = &cache->entries[hash >> 32 & (MDS_SERIES_CACHE_SIZE - 1)];
+    entry = &cache->entries[hash >> 32 & (MDS_SERIES_CACHE_SIZE - 1)
+                            & ~(MDS_SERIES_CACHE_WAYS - 1)];
+    end = entry + MDS_SERIES_CACHE_WAYS;
 
-    if (entry->record != record || entry->release != release
-        || entry->outcome != outcome)
-    {
-        entry->record = record;
-        entry->release = release;
-        entry->outcome = outcome;
-        entry->series = NULL;
+    for (; entry < end && entry->outcome != 0; entry++) {
+        if (entry->record == record && entry->release == release
+            && entry->outcome == outcome)
+        {
+            return entry;
+        }
     }
+
+    if (entry == end) {
+        entry -= 1 + cache->next++ % MDS_SERIES_CACHE_WAYS;
+    }
+
+    entry->record = record;
+    entry->release = release;
+    entry->outcome = outcome;
+    entry->series = NULL;
 
     return entry;
 }

@@ -95,6 +95,11 @@ mds_counter_get(const uint64_t *counter)
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* Writes the text of a series: its fields, with a zero behind each. Returns
+ * false if it is too long. */
+bool mds_series_join(const mds_str_t *fields, size_t count,
+                     char bytes[MDS_SERIES_TEXT_MAX], mds_str_t *text);
+
 /* Takes over a word that says which process does something, if nobody does;
  * returns whether the process has it now. */
 bool

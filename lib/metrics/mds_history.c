@@ -277,21 +277,12 @@ mds_history_get_release(const mds_counter_zone_t *zone, const mds_str_t *fields,
         = (__atomic_load_n(&zone->history.minute, __ATOMIC_ACQUIRE) - 1)
           / MDS_MINUTES_OF_POINT;
     char                         bytes[MDS_SERIES_TEXT_MAX];
-    mds_str_t                    text = { 0, bytes };
+    mds_str_t                    text;
     const mds_release_history_t *release;
     uint64_t                     hash;
 
-    for (int i = 0; i < MDS_RELEASE_FIELDS; i++) {
-        if (fields[i].len >= sizeof(bytes) - text.len) {
-            return false;
-        }
-
-        if (fields[i].len > 0) {
-            memcpy(bytes + text.len, fields[i].data, fields[i].len);
-        }
-
-        text.len += fields[i].len;
-        bytes[text.len++] = '\0';
+    if (!mds_series_join(fields, MDS_RELEASE_FIELDS, bytes, &text)) {
+        return false;
     }
 
     hash = mds_counters_hash(MDS_SERIES_DECISION, text) | 1;

@@ -263,6 +263,49 @@ test_cache(void **state)
     free(cache);
 }
 
+#define CACHE_KEYS 400
+
+/* Counts the keys that are not in the cache, and adds them: a hundred records
+ * with four releases each, as in a catalog. */
+static size_t
+add_to_cache(mds_series_cache_t *cache)
+{
+    mds_series_t *series = (mds_series_t *) cache;
+    size_t        misses = 0;
+
+    for (uintptr_t i = 0; i < CACHE_KEYS; i++) {
+        mds_series_cache_entry_t *entry = mds_series_cache_find(
+            cache, 1, (void *) (i / 4 * 2048),
+            (void *) (i / 4 * 2048 + 64 + i % 4 * 24), i << 1 | 1);
+
+        misses += entry->series == NULL;
+        entry->series = series;
+    }
+
+    return misses;
+}
+
+static void
+test_cache_keeps(void **state)
+{
+    mds_series_cache_t *cache = calloc(1, sizeof(*cache));
+
+    (void) state;
+    assert_non_null(cache);
+    assert_int_equal(add_to_cache(cache), CACHE_KEYS);
+    assert_in_range(add_to_cache(cache), 0, CACHE_KEYS / 50);
+
+    /* More keys than it has entries: each is found just after it was added. */
+    for (uintptr_t i = 0; i < 4 * (uintptr_t) MDS_SERIES_CACHE_SIZE; i++) {
+        mds_series_cache_find(cache, 2, NULL, NULL, i << 1 | 1)->series
+            = (mds_series_t *) cache;
+        assert_non_null(
+            mds_series_cache_find(cache, 2, NULL, NULL, i << 1 | 1)->series);
+    }
+
+    free(cache);
+}
+
 static void
 test_history(void **state)
 {
@@ -387,7 +430,7 @@ main(void)
 {
     const struct CMUnitTest tests[]
         = { TEST(test_slots),  TEST(test_series),   TEST(test_fixed),
-            TEST(test_depots), TEST(test_cache),    TEST(test_history),
+            TEST(test_depots), TEST(test_cache),    TEST(test_cache_keeps), TEST(test_history),
             TEST(test_charge), TEST(test_histories) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
