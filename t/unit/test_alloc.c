@@ -37,6 +37,7 @@
 #include "registry/mds_registry_upkeep.h"
 #include "sign/mds_sign.h"
 #include "state/mds_state.h"
+#include "state/mds_tally.h"
 #include "state/mds_window.h"
 #include "workdir.h"
 #include "json/mds_json.h"
@@ -723,6 +724,52 @@ deed_state(mds_error_t *err)
     return status;
 }
 
+/* All or nothing: a report that fails is not counted, and one that does not is
+ * counted once. */
+static mds_status_t
+deed_report(mds_error_t *err)
+{
+    static uint64_t counted;
+    const mds_str_t release = { 3, "a\0r" };
+    char            detail[32];
+    mds_write_t     write = { .type = MDS_WRITE_REPORT };
+    mds_tally_t     tally;
+    mds_details_t   details;
+    mds_state_t    *state;
+    mds_status_t    status = mds_state_open(depot, err, &state);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    snprintf(detail, sizeof(detail), "detail %u", count % 100);
+    write.report = (mds_report_t){ .release = release,
+                                   .device = count,
+                                   .event = MDS_EVENT_CRASHED,
+                                   .detail = mds_str_of(detail),
+                                   .instructed = true };
+    status = mds_state_write(state, &write, 1, NOW_MS, err);
+    counted += status == MDS_OK;
+
+    if (status == MDS_OK && (status = mds_state_begin(state, err)) == MDS_OK) {
+        status = mds_state_get_tally(state, release, err, &tally);
+
+        if (status == MDS_OK) {
+            assert_int_equal(tally.events[MDS_EVENT_CRASHED], counted);
+            status = mds_state_get_details(state, &tally, err, &details);
+        }
+
+        mds_state_end(state);
+    }
+
+    if (status == MDS_OK) {
+        status = mds_state_sweep_reporters(state, err);
+    }
+
+    mds_state_close(state);
+    return status;
+}
+
 /* --- the registry */
 
 static mds_status_t
@@ -844,6 +891,7 @@ DEED(import)
 DEED(decide)
 DEED(settings)
 DEED(state)
+DEED(report)
 DEED(registry)
 DEED(gc)
 DEED(verify)
@@ -903,7 +951,8 @@ main(void)
         cmocka_unit_test(test_bodies),  cmocka_unit_test(test_keys),
         cmocka_unit_test(test_init),    cmocka_unit_test(test_registry),
         cmocka_unit_test(test_decide),  cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_state),   cmocka_unit_test(test_import),
+        cmocka_unit_test(test_state),   cmocka_unit_test(test_report),
+        cmocka_unit_test(test_import),
         cmocka_unit_test(test_patch),   cmocka_unit_test(test_renew),
         cmocka_unit_test(test_verify),  cmocka_unit_test(test_gc),
         cmocka_unit_test(test_message), cmocka_unit_test(test_apply),
