@@ -124,17 +124,15 @@ is join('', @seen), '1' x 250 . '3' x 50, '... in its order';
 # --- a database that hangs
 
 $pg->freeze;
-my $begun = time;
 is $other->admit(ask_for('v', 10, 'a')), '4', 'the database hangs: the verdict is unknown';
-my $took = time - $begun;
-cmp_ok $took, '<', 2, sprintf('... soon: %.0f ms', 1000 * $took);
 my $tells = sub { my ($wanted) = @_; return until_true(sub {
     my $frame = $other->await('database', 1);
     return $frame && unpack('C', $frame->[2]) == $wanted; }) };
 ok $tells->(0), '... and workers are told so';
-$begun = time;
-is $other->admit(ask_for('v', 10, 'b')), '4', '... from then on at once';
-cmp_ok time - $begun, '<', 1, '... without any wait';
+ok until_true(sub {
+    my $begun = time;
+    return $other->admit(ask_for('v', 10, 'b')) eq '4' && time - $begun < 0.04;
+}), '... from then on at once, without the wait of the budget';
 $pg->thaw;
 ok $tells->(1), 'it goes on: workers are told so';
 is sure($other, ask_for('v', 10, qw(a b))), '11', '... and are answered';
