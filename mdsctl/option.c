@@ -2,11 +2,13 @@
 
 #include "mdsctl.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/mds_choices.h"
 
 #define NUMBER_MAX 1000000000
+#define OPTION_BYTES 64
 
 const mdsctl_option_t mdsctl_global_options[] = {
     { "depot", "DIR", "the depot; default $MDS_DEPOT, then /var/lib/mds",
@@ -72,6 +74,32 @@ mdsctl_option_find(const mdsctl_option_t *options, mds_str_t name)
     return NULL;
 }
 
+/* Short names of options. */
+typedef struct {
+    const char *name;
+    const char *option;
+    bool        typed; /* the user has used it */
+} short_option_t;
+
+static short_option_t short_options[]
+    = { { "-y", "yes", false }, { "-n", "number", false } };
+
+/* Returns an option as the user knows it: "--number", or "-n" where that was
+ * typed. text has room for "--" and the name. */
+static const char *
+name_typed(const char *name, char text[OPTION_BYTES])
+{
+    for (size_t i = 0; i < mds_nelems(short_options); i++) {
+        if (short_options[i].typed
+            && strcmp(short_options[i].option, name) == 0) {
+            return short_options[i].name;
+        }
+    }
+
+    (void) snprintf(text, OPTION_BYTES, "--%s", name);
+    return text;
+}
+
 /* Returns the member of the struct that the option is stored in. */
 static void *
 member(const mdsctl_option_t *option, void *target)
@@ -84,10 +112,12 @@ store(const mdsctl_option_t *option, void *target, const char *value)
 {
     const char     **one = member(option, target);
     mdsctl_values_t *all = member(option, target);
+    char             text[OPTION_BYTES];
 
     if (option->type == MDSCTL_VALUE) {
         if (*one != NULL) {
-            return mdsctl_fail_usage("--%s is given twice", option->name);
+            return mdsctl_fail_usage("%s is given twice",
+                                     name_typed(option->name, text));
         }
         *one = value;
         return MDSCTL_DONE;
@@ -108,6 +138,7 @@ static int
 take(const mdsctl_option_t *option, void *target, int argc, char **argv, int *i)
 {
     const char *equals = strchr(argv[*i], '=');
+    char        text[OPTION_BYTES];
 
     if (option->type == MDSCTL_FLAG) {
         if (equals != NULL) {
@@ -122,7 +153,8 @@ take(const mdsctl_option_t *option, void *target, int argc, char **argv, int *i)
     }
 
     if (*i + 1 == argc) {
-        return mdsctl_fail_usage("--%s needs a value", option->name);
+        return mdsctl_fail_usage("%s needs a value",
+                                 name_typed(option->name, text));
     }
 
     *i += 1;
@@ -167,62 +199,126 @@ unknown_option(const mdsctl_option_t *options, const char *word)
                                                (int) strcspn(word, "="), word);
 }
 
-/* Short names. */
-static struct {
-    const char *name;
-    char        option[16];
-} short_options[] = { { "-y", "--yes" }, { "-n", "--number" } };
-
-/* Takes the option in argv[*i], one of the command's or a global one. */
+/* Takes an option by its short name: "-y", "-n N" or "-nN". */
 static int
-take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
-         char **argv, int *i)
+take_short(const mdsctl_option_t *option, short_option_t *short_option,
+           void *target, int argc, char **argv, int *i)
 {
-    const mdsctl_option_t *option;
+    const char *value = argv[*i] + strlen(short_option->name);
 
-    if (argv[*i][1] == '-') {
-        option = mdsctl_option_find(options, name_in(argv[*i]));
-        if (option != NULL) {
-            return take(option, target, argc, argv, i);
-        }
+    short_option->typed = true;
 
-        option
-            = mdsctl_option_find(running_change_options(), name_in(argv[*i]));
-        if (option != NULL) {
-            return take(option, ctl, argc, argv, i);
-        }
-
-        option = mdsctl_option_find(mdsctl_global_options, name_in(argv[*i]));
-        if (option != NULL) {
-            return take(option, ctl, argc, argv, i);
-        }
-    }
-
-    for (size_t k = 0; k < mds_nelems(short_options); k++) {
-        if (strcmp(argv[*i], short_options[k].name) == 0) {
-            argv[*i] = short_options[k].option;
-            return take_any(ctl, options, target, argc, argv, i);
-        }
-    }
-
-    return unknown_option(options, argv[*i]);
+    return *value != '\0' && option->type != MDSCTL_FLAG
+               ? store(option, target, value)
+               : take(option, target, argc, argv, i);
 }
 
+/* Returns the short option in a word; NULL: it is none. */
+static short_option_t *
+find_short(const char *word)
+{
+    for (size_t i = 0; i < mds_nelems(short_options); i++) {
+        if (strncmp(word, short_options[i].name, 2) == 0) {
+            return &short_options[i];
+        }
+    }
+
+    return NULL;
+}
+
+/* Finds an option of the command that runs, or of all, and the struct that it
+ * is stored in. */
+static const mdsctl_option_t *
+find_any(mdsctl_t *ctl, const mdsctl_option_t *options, mds_str_t name,
+         void **target)
+{
+    const mdsctl_option_t *option = mdsctl_option_find(options, name);
+
+    if (option != NULL) {
+        return option;
+    }
+
+    *target = ctl;
+    option = mdsctl_option_find(running_change_options(), name);
+
+    return option != NULL ? option
+                          : mdsctl_option_find(mdsctl_global_options, name);
+}
+
+/* Takes the option in argv[*i], one of the command's or a global one. *taken is
+ * its description. */
+static int
+take_any(mdsctl_t *ctl, const mdsctl_option_t *options, void *target, int argc,
+         char **argv, int *i, const mdsctl_option_t **taken)
+{
+    short_option_t *short_option = find_short(argv[*i]);
+    const char     *word = argv[*i];
+    mds_str_t       name = word[1] == '-'         ? name_in(word)
+                           : short_option != NULL ? mds_str_of(short_option->option)
+                                                  : mds_null_str;
+
+    *taken = find_any(ctl, options, name, &target);
+
+    if (*taken == NULL
+        || (short_option != NULL && (*taken)->type == MDSCTL_FLAG
+            && word[2] != '\0'))
+    {
+        return unknown_option(options, word);
+    }
+
+    return short_option != NULL
+               ? take_short(*taken, short_option, target, argc, argv, i)
+               : take(*taken, target, argc, argv, i);
+}
+
+/* Returns how many arguments a command takes. */
+static int
+count_arguments(const char *words)
+{
+    mdsctl_argument_t argument = { .repeats = false };
+    int               count = 0;
+
+    while (mdsctl_argument_next(&words, &argument)) {
+        count++;
+    }
+
+    return argument.repeats ? INT_MAX : count;
+}
+
+/* A word behind the value of an option that may be repeated is one more value
+ * of it, if it would be one argument too many: "--to android=2.0 ios=3.0". */
 static int
 parse_words(mdsctl_t *ctl, const mdsctl_option_t *options, void *target,
             int *argc, char **argv)
 {
-    int  kept = 1;
+    int  most = count_arguments(mdsctl_running()->command->arguments);
+    int  kept = 1, code;
     bool ended = false;
+    const mdsctl_option_t *option = NULL; /* whose value is in front */
 
     for (int i = 1; i < *argc; i++) {
-        if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
-            argv[kept++] = argv[i];
-        } else if (strcmp(argv[i], "--") == 0) {
+        if (!ended && strcmp(argv[i], "--") == 0) {
             ended = true;
-        } else if (take_any(ctl, options, target, *argc, argv, &i)
-                   != MDSCTL_DONE) {
-            return MDSCTL_USAGE;
+            option = NULL;
+
+        } else if (!ended && argv[i][0] == '-' && argv[i][1] != '\0') {
+            code = take_any(ctl, options, target, *argc, argv, &i, &option);
+
+            if (code != MDSCTL_DONE) {
+                return code;
+            }
+
+        } else if (option != NULL && option->type == MDSCTL_VALUES
+                   && kept > most) {
+            code = store(option, target, argv[i]);
+
+            if (code != MDSCTL_DONE) {
+                return code;
+            }
+
+        } else {
+            argv[kept++] = argv[i];
+            option = NULL;
         }
     }
 
@@ -308,12 +404,19 @@ is_command_word(const char *word)
 int
 mdsctl_parse_leading(mdsctl_t *ctl, int *argc, char ***argv)
 {
-    int i;
+    const mdsctl_option_t *option;
+    int                    i;
 
     for (i = 0;
          i < *argc && (*argv)[i][0] == '-' && !is_command_word((*argv)[i]); i++)
     {
-        if (take_any(ctl, NULL, NULL, *argc, *argv, &i) != MDSCTL_DONE) {
+        if (strcmp((*argv)[i], "--") == 0) {
+            i++;
+            break;
+        }
+
+        if (take_any(ctl, NULL, NULL, *argc, *argv, &i, &option) != MDSCTL_DONE)
+        {
             return MDSCTL_USAGE;
         }
     }
@@ -365,6 +468,7 @@ mdsctl_number(const char *option, const char *text, int64_t least,
               int64_t *number)
 {
     int64_t value;
+    char    typed[OPTION_BYTES];
 
     if (text == NULL) {
         return MDSCTL_DONE;
@@ -372,7 +476,8 @@ mdsctl_number(const char *option, const char *text, int64_t least,
 
     if (!mdsctl_parse_count(text, NUMBER_MAX, &value) || value < least) {
         return mdsctl_fail_usage(
-            "%s: found \"%s\"; want a number from %lld to %d", option, text,
+            "%s: found \"%s\"; want a number from %lld to %d",
+            option[0] == '-' ? name_typed(option + 2, typed) : option, text,
             (long long) least, NUMBER_MAX);
     }
 

@@ -51,9 +51,10 @@ mds_pattern_parse(mds_str_t pattern, mds_error_t *err, pcre2_code **code)
      * is: they end at a zero byte. */
     memcpy(text, pattern.data, pattern.len);
 
-    parsed
-        = pcre2_compile(text, pattern.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
-                        &number, &offset, NULL);
+    parsed = pcre2_compile(text, pattern.len,
+                           PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C
+                               | PCRE2_DOLLAR_ENDONLY,
+                           &number, &offset, NULL);
     if (parsed == NULL && number == PCRE2_ERROR_HEAP_FAILED) {
         return mds_fail_memory(err);
     }

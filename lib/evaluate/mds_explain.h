@@ -1,7 +1,7 @@
 /*
  * mds_explain: a decision as JSON, with every candidate and every test of it.
  * `mdsctl explain --json` and nginx's mds_explain give the same text;
- * docs/explain.schema.json describes it.
+ * docs/schema/explain.json describes it.
  *
  * The text is written while the snapshot is evaluated, and without a JSON
  * library, so that nothing is left behind if a fault ends the evaluation.

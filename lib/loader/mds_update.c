@@ -53,6 +53,10 @@ mds_update_begin(mds_update_t *u, mds_error_t *err)
     u->now_ms = mds_time_now_ms();
     u->list_counts = mds_json_object_new();
 
+    if (status == MDS_OK) {
+        status = mds_update_choose_feed_key(u, err);
+    }
+
     return status == MDS_OK
                ? mds_created_files_new(loader->depot, err, &u->created)
                : status;

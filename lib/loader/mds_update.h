@@ -42,6 +42,10 @@ typedef struct {
     mds_json_t  *changes;  /* from before to after, see mds_diff.h */
     mds_json_t  *warnings; /* strings */
 
+    /* The key that signs the head of the feed, and the root that allows it. */
+    const mds_key_t *feed_key;  /* NULL: the feed stays as it is */
+    uint32_t         feed_root; /* 0: there is no root, and any key may */
+
     mds_delta_batch_t *batch;   /* of this change; outlives the context */
     mds_preview_t     *preview; /* NULL: none is asked for */
 
@@ -126,6 +130,14 @@ mds_update_check_delta(mds_update_t *update, const mds_delta_pair_t *pair,
  */
 mds_status_t
 mds_update_build(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;
+
+/*
+ * Chooses the key that signs the head of the feed: the head key, or else the
+ * signing key. Where a root is in force, it must be one of its head keys.
+ * MDS_DENIED: the change comes with a head key that is not.
+ */
+mds_status_t mds_update_choose_feed_key(mds_update_t *update,
+                                        mds_error_t  *err) MDS_MUST_CHECK;
 
 /* Signs manifests. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* The overview as JSON; docs/status.schema.json describes it. */
+/* The overview as JSON; docs/schema/status-edge.json describes it. */
 
 #include "overview/mds_overview.h"
 

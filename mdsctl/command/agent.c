@@ -288,6 +288,12 @@ run_agent(mdsctl_t *ctl, int argc, char **argv)
         return MDSCTL_USAGE;
     }
 
+    if (o.once && o.database != NULL) {
+        return mdsctl_fail_usage("--database and --once exclude each other: an"
+                                 " edge that shares runs an agent all the"
+                                 " time");
+    }
+
     agent.depot = ctl->depot;
     agent.database = o.database != NULL ? o.database : getenv("MDS_DATABASE");
 

@@ -5,6 +5,7 @@
 #include "change.h"
 #include "idset/mds_idset.h"
 #include "input.h"
+#include "json_output.h"
 #include "loader/mds_app_state.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_edit_extent.h"
@@ -246,8 +247,47 @@ print_id(void *data, mds_str_t id, mds_error_t *err)
     return MDS_OK;
 }
 
+static mds_status_t
+print_json_id(void *data, mds_str_t id, mds_error_t *err)
+{
+    mdsctl_json_output_t *out = data;
+
+    mdsctl_json_value(out, NULL, mds_json_string_new(id));
+    return mds_json_done(out->status, err);
+}
+
+/* Prints the numbers of a list, and its ids, of which there may be millions. */
+static int
+show_one_json(const mdsctl_t *ctl, const mds_json_t *content,
+              const mds_json_t *summary)
+{
+    mdsctl_json_output_t out = { 0 };
+    mds_json_member_t   *m;
+    mds_error_t          err;
+
+    mdsctl_json_begin(&out, NULL, '{');
+
+    for (m = mds_json_first(summary); m != NULL; m = mds_json_next(summary, m))
+    {
+        mdsctl_json_value(&out, mds_json_key(m).data,
+                          mds_json_copy(mds_json_value(m)));
+    }
+
+    mdsctl_json_begin(&out, "members", '[');
+
+    if (mds_list_visit_ids(ctl->depot, content, print_json_id, &out, &err)
+        != MDS_OK)
+    {
+        return mdsctl_fail(&err);
+    }
+
+    mdsctl_json_end(&out);
+    mdsctl_json_end(&out);
+    return mdsctl_json_status(out.status);
+}
+
 /* Prints the ids in the form that `list import` reads; with --json, prints the
- * numbers of the list. */
+ * numbers of the list as well. */
 static int
 show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
 {
@@ -260,8 +300,17 @@ show_one(const mdsctl_t *ctl, const mds_json_t *state, const char *name)
     }
 
     if (ctl->json) {
+        int code;
+
         o = list_summary(ctl, state, mds_str_of(name), &err);
-        return o == NULL ? mdsctl_fail(&err) : mdsctl_print(o);
+
+        if (o == NULL) {
+            return mdsctl_fail(&err);
+        }
+
+        code = show_one_json(ctl, content, o);
+        mds_json_release(o);
+        return code;
     }
 
     return mds_list_visit_ids(ctl->depot, content, print_id, NULL, &err)

@@ -11,6 +11,7 @@
 #include "input.h"
 #include "loader/mds_edit.h"
 #include "loader/mds_edit_extent.h"
+#include "served.h"
 
 /* Parses a platform and its version: "android=3.2.0". */
 static int
@@ -171,7 +172,11 @@ list_in(const mdsctl_t *ctl, mds_depot_t *depot, mds_state_t *state,
     mds_error_t        err;
     int                code;
 
-    if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK) {
+    if (mds_depot_begin(depot, 0, &err, &snapshot.catalog) != MDS_OK
+        || mdsctl_app_is_served(snapshot.catalog,
+                                mds_request_attr(request, MDS_ATTR_APP), &err)
+               != MDS_OK)
+    {
         return mdsctl_fail(&err);
     }
 

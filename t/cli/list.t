@@ -63,9 +63,10 @@ like $d->does(qw(list import a users), "$d->{dir}/ids"), qr/^no change/,
 
 $d->does(qw(list remove a users two));
 $d->does(qw(list add a users beside));
-is_deeply numbers('users'), { name => 'users', by => 'user',
-    external => JSON::PP::true, base => 3, ids => 1, without => 1,
-    patterns => 0 }, 'single changes stay beside the base';
+my $shown = numbers('users');
+is_deeply [sort @{ delete $shown->{members} }], [qw(beside one three)], 'the ids for machines';
+is_deeply $shown, { name => 'users', by => 'user', external => JSON::PP::true, base => 3,
+    ids => 1, without => 1, patterns => 0 }, 'single changes stay beside the base';
 is_deeply [map { on("user=$_") ? 1 : 0 } qw(one two three beside)],
     [1, 0, 1, 1], 'and hold';
 is_deeply [sort @{ lines('users') }], [qw(beside one three)], 'and are shown';

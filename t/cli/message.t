@@ -47,10 +47,16 @@ is $d->does(push_args('android=2.0', 'ios=3.0')),
 is list('alice'), '1 android 2.0 unread, 2 ios 3.0 unread', 'for one of them';
 is list('bob'), '1 android 2.0 unread, 2 ios 3.0 unread', 'for the other';
 is list('carol'), '', 'for nobody else';
-is list('alice', 'none'), '', 'of no other app';
+{
+    my ($code, undef, $err) = $d->run(qw(message list none alice));
+    is $code, 1, 'a list of no app: exit 1';
+    like $err, qr/there is no app "none"; apps: shop/, '... says why';
+}
 is $d->does(qw(message list shop alice)),
     "1  android 2.0  expires $until  unread\n2  ios 3.0  expires $until  unread\n",
     'in words';
+like $d->does(push_args('android=1.0'), 'ios=1.0', '--dry-run'),
+    qr/\+ message 3\n  \+ message 4\n/, 'several values behind one --to';
 my ($one) = @{ $d->asks(qw(message list shop alice)) };
 is_deeply [sort keys %$one], [qw(expires id platform read url version)],
     'for machines';

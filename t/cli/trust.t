@@ -34,7 +34,8 @@ sub keygen {
 
 sub json { JSON::PP->new->utf8->decode($_[0]) }
 
-sub keys_of { my ($option, @names) = @_; map { ($option, "$d->{dir}/$_.pub") } @names }
+# Several values stand behind one option, which comes after the file.
+sub keys_of { my ($option, @names) = @_; ($option, map { "$d->{dir}/$_.pub" } @names) }
 
 my $file = "$d->{dir}/root.json";
 
@@ -223,6 +224,22 @@ like $err, qr/warning: the head of app "shop" does not fit any more, and is remo
 like $d->does(qw(head shop --expires 2d --head-key), "$d->{dir}/head.key"),
     qr/^  \+ head shop$/m, 'head';
 like $d->does(qw(head --head-key), "$d->{dir}/head.key"), qr/^  \+ heads$/m, 'heads of all';
+
+# Only the head keys of the root sign heads, also that of the feed.
+$d->refuses(qr/key $id{$_->[0]} must not sign heads: root version 2 names $id{head} for them/,
+    @$_[1 .. $#$_], "$d->{dir}/$_->[0].key")
+    for [qw(head2 head --head-key)], [qw(ops head shop --head-key)],
+        [qw(head2 list add shop staff u1 --head-key)], [qw(ops head --key)];
+my $feed = Ctl::read_file("$d->{depot}/feed/head");
+$d->does(qw(list add shop staff u1));
+is Ctl::read_file("$d->{depot}/feed/head"), $feed, 'a signing key leaves the head of the feed';
+$d->put('depot/state/FED', '');
+like +($d->run(qw(list add shop staff u2)))[2],
+    qr/warning: edges do not get this change before a head key of root version 2 signs it/,
+    '... with a warning where edges follow';
+$d->does(qw(list add shop staff u3 --head-key), "$d->{dir}/head.key");
+isnt Ctl::read_file("$d->{depot}/feed/head"), $feed, 'a head key signs it';
+unlink "$d->{depot}/state/FED";
 my $log = $d->does('log');
 like $log, qr/  head --head-key \S+  key $id{head}$/m, 'log: a head, by its key';
 like $log, qr/  trust publish \S+$/m, 'log: a root';

@@ -32,6 +32,18 @@ for my $case (
         'usage: mdsctl list add APP LIST ID...'],
     [['keygen', "$dir/a", "$dir/b"], "\"$dir/b\" is one argument too many"],
     [['keygen', "$dir/a", '--foo'], 'unknown option "--foo"'],
+    [['log', '-n', 'x'], '-n: found "x"'],
+    [['log', '-nx'], '-n: found "x"'],
+    [['log', '-n'], '-n needs a value'],
+    [['log', '-n1', '-n', '2'], '-n is given twice'],
+    [['log', '--number', 'x'], '--number: found "x"'],
+    [['log', '-yes'], 'unknown option "-yes"'],
+    [['--', '--json', 'version'], 'unknown command "--json"'],
+    [['release', 'a', 'b', '--list', 'x', '--list', 'y', '--kind', 'k', 'z'],
+        '"z" is one argument too many'],
+    [['list', 'import', 'a', 'b', 'c', '--by', 'user', 'd'], '"d" is one argument too many'],
+    [[qw(agent --once --origin http://127.0.0.1:9/ --pub x.pub --database postgresql://h/d)],
+        '--database and --once exclude each other'],
     [['keygen', "$dir/a", '-f'], 'unknown option "-f"'],
     [['check'], 'check: an argument is missing',
         'usage: mdsctl check URL NAME=VALUE... (--pub FILE.pub... | --root ROOT.json)'],
@@ -68,6 +80,7 @@ for my $case (
     [['keygen', '--help'], 'usage: mdsctl keygen NAME'],
     [['--json', 'check', '--help'], 'usage: mdsctl check URL'],
     [['--version'], 'mdsctl 0.'],
+    [['--', 'version'], 'mdsctl 0.'],
 ) {
     my ($args, $words) = @$case;
     my ($code, $out, $err) = ctl(@$args);

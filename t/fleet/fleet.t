@@ -207,7 +207,7 @@ is_deeply [ Schema->new("$FindBin::Bin/../../docs/schema/status.json")->errors($
 like $edges[0]->mdsctl('status'), qr/^database: reachable, round trip [\d.]+ ms; \d+ admitted/m,
     '... and in words';
 my $shown = $edges[0]->get('/status?format=json')->json;
-is_deeply [ Schema->new("$FindBin::Bin/../../docs/status.schema.json")->errors($shown) ], [],
+is_deeply [ Schema->new("$FindBin::Bin/../../docs/schema/status-edge.json")->errors($shown) ], [],
     'mds_status has them, too';
 is $shown->{depots}[0]{agent}{database_reachable}, 1, '... that the database is reachable';
 

@@ -52,7 +52,7 @@ server {
 }
 EOC
 
-my $schema = Schema->new("$MDS::ROOT/docs/explain.schema.json");
+my $schema = Schema->new("$MDS::ROOT/docs/schema/explain.json");
 my $JSON   = JSON::PP->new->utf8->canonical;
 
 sub explains {

@@ -70,8 +70,9 @@ sub releases {
 # The thief has what an edge has: a copy of the depot. His edge would notice only
 # within a second that its depot was replaced: new workers open it at once.
 sub copies {
+    my ($from) = @_;
     system('rm', '-rf', "$dir/thief") == 0 or die;
-    system('cp', '-a', $t->depot_dir, "$dir/thief") == 0 or die;
+    system('cp', '-a', $from // $t->depot_dir, "$dir/thief") == 0 or die;
     $t->reload if $t->{pid};
 }
 
@@ -80,6 +81,7 @@ $t->mdsctl('init');
 releases($t->depot_dir, '1.0');
 releases($t->depot_dir, '2.0');
 copies();
+system('cp', '-a', $t->depot_dir, "$dir/rootless") == 0 or die;
 
 $t->start(<<'END');
 server {
@@ -116,6 +118,12 @@ is device('true'), 0, 'a root key is lost: the device goes on';
 copies();
 releases("$dir/thief", '6.6');
 refused('thief', 'gives no head', 'a version that the thief has signed, without a head');
+
+# mdsctl refuses a key that the root does not name; so the thief has no root.
+is eval { ctl("$dir/thief", head => 'ops', words => ['head']) }, undef, 'a head by the stolen key';
+like $@, qr/must not sign heads/, '... is refused by mdsctl';
+copies("$dir/rootless");
+releases("$dir/thief", '6.6');
 ctl("$dir/thief", head => 'ops', words => ['head']);
 refused('thief', 'not signed by a head key', '... with a head by the stolen key');
 does('A signing key is stolen');

@@ -63,7 +63,7 @@ server {
 EOC
 $t->start($conf);
 
-my $schema = Schema->new("$MDS::ROOT/docs/status.schema.json");
+my $schema = Schema->new("$MDS::ROOT/docs/schema/status-edge.json");
 
 sub status {
     my $r = $t->get('/status');

@@ -40,6 +40,7 @@ searched(void **state)
     assert_true(matches("^qa-[0-9]+$", mds_str("qa-17")));
     assert_false(matches("^qa-[0-9]+$", mds_str("xqa-17")));
     assert_false(matches("^qa-[0-9]+$", mds_str("qa-")));
+    assert_false(matches("^qa-[0-9]+$", mds_str("qa-1\n")));
     assert_true(matches("qa", mds_str("my-qa-device")));
     assert_false(matches("qa", mds_str("")));
     assert_false(matches("qa", mds_null_str));

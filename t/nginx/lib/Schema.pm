@@ -3,7 +3,7 @@ package Schema;
 # The part of JSON Schema that the schemas in docs/ use; any other keyword is an
 # error of the schema.
 #
-#   my $schema = Schema->new("$MDS::ROOT/docs/explain.schema.json");
+#   my $schema = Schema->new("$MDS::ROOT/docs/schema/explain.json");
 #   is_deeply([ $schema->errors($json) ], []);
 
 use strict;
