@@ -155,6 +155,10 @@ $(BUILD)/obj/mdsctl/database/schema.o: $(wildcard mdsctl/database/*.sql)
 # alloc_fault replaces malloc() before the sanitizer's runtime has started.
 $(BUILD)/obj/t/lib/alloc_fault.o: override SANITIZE =
 
+# It starts the processes of a test.
+$(BUILD)/spawn: $(BUILD)/obj/t/lib/spawn.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 # A changed compiler or flag rebuilds everything.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -233,7 +237,7 @@ test: deps-test
 
 PROVE ?= $(wildcard t/cli t/nginx t/fleet)
 
-prove: all $(BUILD)/bench/ids
+prove: all $(BUILD)/bench/ids $(BUILD)/spawn
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 $(PROVE)
 
@@ -339,7 +343,7 @@ bench-fleet: deps-test
 	@$(MAKE) all
 	@MDS_BUILD="$(ABS_BUILD)" t/fleet/bench
 
-soak: all $(UNIT_TESTS)
+soak: all $(UNIT_TESTS) $(BUILD)/spawn
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/soak/run
 

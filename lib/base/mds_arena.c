@@ -1,5 +1,8 @@
 /*
- * An arena is a list of zeroed blocks, the newest of which is filled.
+ * An arena is a list of blocks, the newest of which is filled. A small block is
+ * zeroed as it is filled: most arenas fill little of their first block, and the
+ * rest of its pages is never touched. A large block is for one allocation, and
+ * calloc() gets it zeroed from the kernel.
  */
 
 #include "base/mds_arena.h"
@@ -7,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MDS_ARENA_BLOCK_BYTES 65536
 #define MDS_ARENA_ALIGN _Alignof(max_align_t)
@@ -60,12 +64,14 @@ mds_arena_block(mds_arena_t *arena, size_t bytes)
 
     size = bytes > MDS_ARENA_BLOCK_BYTES ? bytes : MDS_ARENA_BLOCK_BYTES;
 
-    block = calloc(1, sizeof(*block) + size);
+    block = size == MDS_ARENA_BLOCK_BYTES ? malloc(sizeof(*block) + size)
+                                          : calloc(1, sizeof(*block) + size);
     if (block == NULL) {
         arena->failed = true;
         return NULL;
     }
 
+    block->used = 0;
     block->size = size;
     block->next = arena->blocks;
     arena->blocks = block;
@@ -96,6 +102,10 @@ mds_arena_calloc(mds_arena_t *arena, size_t count, size_t size)
 
     data = (char *) block->data + block->used;
     block->used += bytes;
+
+    if (block->size == MDS_ARENA_BLOCK_BYTES) {
+        memset(data, 0, bytes);
+    }
 
     return data;
 }

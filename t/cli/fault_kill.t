@@ -365,7 +365,8 @@ ok !$ends{failed}, 'none failed';
         $pids{$pid} = $i;
     }
     my $failed = 0;
-    while ((my $pid = wait) > 0) {
+    for my $pid (keys %pids) {
+        waitpid $pid, 0;
         $failed++ if $? != 0;
     }
     is $failed, 0, 'ten loaders at once: all done';

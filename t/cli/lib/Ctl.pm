@@ -10,6 +10,9 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
+use lib dirname(__FILE__) . '/../../lib';
+
+use Spawn;
 
 our @EXPORT = qw(ctl);
 our @EXPORT_OK = qw(ctl_as);
@@ -26,18 +29,10 @@ our $stdin;    # a file; undefined: nothing is to be read
 # (exit code, stdout, stderr)
 sub ctl {
     my (@args) = @_;
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
-        open STDIN,  '<', $stdin // '/dev/null';
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        exec { "$build/mdsctl" } "$build/mdsctl", @args;
-        exit 127;
-    }
-    waitpid $pid, 0;
-    return ($? & 127 ? "signal $?" : $? >> 8, map { read_file("$dir/$_") }
-        qw(out err));
+    my $status = Spawn::run(\%ENV, $stdin // '/dev/null', "$dir/out",
+        "$dir/err", "$build/mdsctl", @args);
+    return ($status & 127 ? "signal $status" : $status >> 8,
+        map { read_file("$dir/$_") } qw(out err));
 }
 
 # The same as another user, who may not come to where it was built: below a home

@@ -27,6 +27,9 @@ use JSON::PP;
 use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use lib dirname(__FILE__) . '/../../lib';
+
+use Spawn;
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
 our $BUILD = $ENV{MDS_BUILD} || "$ROOT/build";
@@ -135,18 +138,8 @@ sub run {
     my ($self, $env, @command) = @_;
 
     my ($out, $err) = map { "$self->{dir}/run.$_" } qw(out err);
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
-        %ENV = (%ENV, %$env);
-        open STDIN,  '<', '/dev/null';
-        open STDOUT, '>', $out;
-        open STDERR, '>', $err;
-        exec { $command[0] } @command or POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
-    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+    my $raw = Spawn::run({ %ENV, %$env }, '/dev/null', $out, $err, @command);
+    my $status = $raw & 127 ? 128 + ($raw & 127) : $raw >> 8;
 
     return ($status, $self->read($out), $self->read($err));
 }
