@@ -5,6 +5,7 @@
 #ifndef MDS_CHANGE_CHECK_INTERNAL_H
 #define MDS_CHANGE_CHECK_INTERNAL_H
 
+#include "compile/mds_delta_plan.h"
 #include "loader/mds_change_check.h"
 
 /* A change gives no more warnings than this. */
@@ -26,6 +27,16 @@ mds_str_t mds_change_find_comma(const mds_strs_t *names);
 /* Checks the packages: build numbers, bytes, names. */
 mds_status_t mds_change_packages(const mds_change_check_t *check,
                                  mds_error_t              *err) MDS_MUST_CHECK;
+
+/* Returns those of the builds that are of the package's version, in document
+ * order. */
+mds_builds_t
+mds_change_builds_of(const mds_builds_t *builds, const mds_package_t *package);
+
+/* Checks that no device gets other bytes for a version than before. */
+mds_status_t
+mds_change_bytes(const mds_change_check_t *check, const mds_builds_t *before,
+                 const mds_builds_t *after, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Checks the releases: what is final, times, audiences, build numbers. */
 mds_status_t mds_change_releases(const mds_change_check_t *check,

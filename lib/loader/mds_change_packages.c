@@ -1,6 +1,6 @@
 /*
- * Checks the packages of a change: a version that is published keeps its bytes
- * and its build number.
+ * Checks the packages of a change: a version that is published keeps its build
+ * number and, by mds_change_bytes(), its bytes.
  */
 
 #include <stdio.h>
@@ -18,13 +18,6 @@ typedef struct {
     mds_builds_t              after;
 } mds_change_builds_t;
 
-static bool
-mds_is_same_version(const mds_package_t *a, const mds_package_t *b)
-{
-    return mds_resource_cmp(a->kind, a->name, b->kind, b->name) == 0
-           && mds_version_cmp(&a->key, &b->key) == 0;
-}
-
 /* Returns whether two builds of a version are for one platform and channel, so
  * that a device may get either. */
 static bool
@@ -32,38 +25,6 @@ mds_builds_meet(const mds_package_t *a, const mds_package_t *b)
 {
     return mds_scopes_meet(&a->platforms, &b->platforms)
            && mds_scopes_meet(&a->channels, &b->channels);
-}
-
-/* Returns those builds that are of the package's version. */
-static mds_builds_t
-mds_builds_of_version(const mds_builds_t *builds, const mds_package_t *package)
-{
-    mds_package_t        first = *package;
-    const mds_package_t *key = &first;
-    size_t               low = 0, high = builds->count;
-    mds_builds_t         found;
-
-    first.index = 0;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (mds_builds_cmp(&builds->items[middle], &key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-
-    found = (mds_builds_t){ builds->items + low, 0 };
-
-    while (low + found.count < builds->count
-           && mds_is_same_version(found.items[found.count], package))
-    {
-        found.count++;
-    }
-
-    return found;
 }
 
 typedef bool (*mds_build_test_t)(const mds_package_t *build,
@@ -75,7 +36,7 @@ static const mds_package_t *
 mds_builds_find(const mds_builds_t *builds, const mds_package_t *package,
                 mds_build_test_t test)
 {
-    mds_builds_t same = mds_builds_of_version(builds, package);
+    mds_builds_t same = mds_change_builds_of(builds, package);
 
     for (size_t i = 0; i < same.count; i++) {
         if (mds_builds_meet(same.items[i], package)
@@ -98,12 +59,6 @@ static bool
 mds_has_other_text(const mds_package_t *a, const mds_package_t *b)
 {
     return !mds_has_same_text(a, b);
-}
-
-static bool
-mds_has_same_bytes(const mds_package_t *a, const mds_package_t *b)
-{
-    return mds_sha256_eq(&a->sha256, &b->sha256);
 }
 
 /* Checks that a version keeps its text: "1.0+5" and "1.0+6" are one version,
@@ -134,42 +89,6 @@ mds_change_build_text(const mds_change_builds_t *b,
                                  " one version; want a higher version",
                                  MDS_STR(package->version),
                                  MDS_STR(other->version));
-}
-
-/*
- * Bytes that are new to a version may be added for other devices, but must not
- * replace those that it has.
- */
-static mds_status_t
-mds_change_bytes(const mds_change_builds_t *b, const mds_package_t *package,
-                 mds_error_t *err)
-{
-    mds_builds_t same = mds_builds_of_version(&b->before, package);
-    char         old[MDS_SHA256_HEX + 1], new[MDS_SHA256_HEX + 1];
-
-    if (mds_builds_find(&b->before, package, mds_has_same_bytes) != NULL) {
-        return MDS_OK;
-    }
-
-    for (size_t i = 0; i < same.count; i++) {
-        const mds_package_t *was = same.items[i];
-
-        if (mds_builds_meet(was, package)
-            && mds_builds_find(&b->after, was, mds_has_same_bytes) == NULL)
-        {
-            return mds_change_fail(b->check, MDS_CONFLICT, "packages",
-                                   package->index, "sha256", err,
-                                   "found other bytes (%.12s…) for version"
-                                   " %.*s, which is published already (%.12s…);"
-                                   " what is published stays as it is: want a"
-                                   " higher version",
-                                   mds_sha256_hex(&package->sha256, new),
-                                   MDS_STR(package->version),
-                                   mds_sha256_hex(&was->sha256, old));
-        }
-    }
-
-    return MDS_OK;
 }
 
 /* Refuses a delta from "1.0+6" if the package is 1.0+5. */
@@ -211,13 +130,13 @@ mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
 static bool
 mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
 {
-    mds_builds_t same = mds_builds_of_version(&b->before, package);
+    mds_builds_t same = mds_change_builds_of(&b->before, package);
 
     for (size_t i = 0; i < same.count; i++) {
         const mds_package_t *was = same.items[i];
 
         if (mds_str_eq(was->version, package->version)
-            && mds_has_same_bytes(was, package)
+            && mds_sha256_eq(&was->sha256, &package->sha256)
             && was->spec_count == package->spec_count
             && was->platforms.count == package->platforms.count
             && was->channels.count == package->channels.count)
@@ -304,7 +223,6 @@ mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
 
     if (is_new && !check->reverts
         && ((status = mds_change_build_text(b, package, err)) != MDS_OK
-            || (status = mds_change_bytes(b, package, err)) != MDS_OK
             || (status = mds_change_specs(b, package, err)) != MDS_OK))
     {
         return status;
@@ -350,6 +268,10 @@ mds_change_packages(const mds_change_check_t *check, mds_error_t *err)
     for (size_t i = 0; status == MDS_OK && i < check->model->package_count; i++)
     {
         status = mds_change_package(&b, &check->model->packages[i], err);
+    }
+
+    if (status == MDS_OK && !check->reverts) {
+        status = mds_change_bytes(check, &b.before, &b.after, err);
     }
 
     mds_model_free(model);

@@ -88,6 +88,48 @@ is_deeply warns(document('bytes', packages => [
     'nor is another version';
 exported_is_no_change('bytes');
 
+# A version of several builds: each device keeps the bytes that it had.
+my @cpu = map { [ { attribute => 'cpu', op => 'in', values => [$_] } ] } qw(arm x86);
+my @both = (platform => [qw(android ios)]);
+my ($arm, $x86) = map { [ rules => $_ ] } @cpu;
+for (
+    [ 'a platform of two gets other bytes', [ [ $sha, @both ] ],
+        [ [ $sha, platform => 'android' ], [ $other_sha, platform => 'ios' ] ] ],
+    [ 'two files swapped', [ [$sha], [ $other_sha, @$arm ] ], [ [$other_sha], [ $sha, @$arm ] ] ],
+    [ 'two files with rules swapped', [ [ $sha, @$arm ], [ $other_sha, @$x86 ] ],
+        [ [ $other_sha, @$arm ], [ $sha, @$x86 ] ] ],
+    [ 'a build in front', [ [$sha] ], [ [ $other_sha, @$arm ], [$sha] ] ],
+) {
+    my ($name, @forms) = @$_;
+    my $app = 'builds-' . $name =~ tr/ /-/r;
+    my ($before, $after) = map { my $form = $_; sub {
+        document($app, releases => [], packages => [
+            map { package_of(version => '1', sha256 => @$_) } @$form ]) } } @forms;
+    $d->must('apply', $before->());
+    $d->refuses('/packages/\d/sha256: found other bytes .* for version 1, which', 'apply',
+        $after->());
+    exported_is_no_change($app);
+}
+for (
+    [ 'in front, for others by a rule', [ [ $sha, @$arm ] ],
+        [ [ $other_sha, @$x86 ], [ $sha, @$arm ] ] ],
+    [ 'the order alone', [ [$sha], [ $other_sha, @$arm ] ], [ [ $other_sha, @$arm ], [$sha] ] ],
+    [ 'a channel of its own', [ [$sha] ], [ [$sha], [ $other_sha, channel => 'beta' ] ] ],
+    [ 'the first left out', [ [ $sha, @$arm ], [$other_sha] ], [ [$other_sha] ] ],
+    [ 'behind', [ [ $sha, @$arm ] ], [ [ $sha, @$arm ], [$other_sha] ] ],
+    [ 'one platform of two left', [ [ $sha, @both ] ], [ [ $sha, platform => 'ios' ] ] ],
+    [ 'platforms apart', [ [ $sha, @both ] ],
+        [ [ $sha, platform => 'ios' ], [ $sha, platform => 'android' ] ] ],
+) {
+    my ($name, @forms) = @$_;
+    my $app = 'kept-' . $name =~ s/\W+/-/gr;
+    $d->must('apply', document($app, releases => [], packages => [
+        map { package_of(version => '1', sha256 => @$_) } @$_ ])) for @forms;
+}
+$d->refuses('/packages/1/version: found a second file for version 1\\.0 that no device would get',
+    'apply', document('twice', packages => [ package_of(version => '1', sha256 => $sha),
+        package_of(version => '1.0', sha256 => $other_sha) ]));
+
 # --- what is final
 
 for my $state (qw(ended rolled_back)) {
