@@ -61,7 +61,8 @@ mds_state_resume(mds_state_t *state, mds_str_t release, int64_t now_ms,
 mds_status_t mds_state_forget_tally(mds_state_t *state, mds_str_t release,
                                     mds_error_t *err) MDS_MUST_CHECK;
 
-/* Forgets the reports of the releases that do not exist. */
+/* Forgets the reports of the releases that do not exist, unless the fleet has
+ * halted them. */
 mds_status_t
 mds_state_forget_tallies(mds_state_t *state,
                          bool (*exists)(void *data, mds_str_t app,

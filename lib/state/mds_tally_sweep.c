@@ -199,9 +199,21 @@ mds_state_sweep_reporters(mds_state_t *state, mds_error_t *err)
     return status;
 }
 
+/* Returns whether a release is halted by the fleet. The feed says so once, and
+ * may do so before the catalog comes that has the release. */
+static bool
+mds_tally_is_fleet_halt(mds_lmdb_t *lmdb, bool shared, mds_str_t key)
+{
+    mds_tally_t tally;
+    mds_error_t err;
+
+    return shared && mds_tally_get(lmdb, key, &err, &tally) == MDS_OK
+           && tally.halted;
+}
+
 /* Collects keys of tallies whose releases do not exist. */
 static size_t
-mds_tallies_collect(mds_lmdb_t *lmdb,
+mds_tallies_collect(mds_lmdb_t *lmdb, bool shared,
                     bool (*exists)(void *data, mds_str_t app, mds_str_t id),
                     void *data, mds_arena_t *arena, mds_str_t *keys)
 {
@@ -214,7 +226,8 @@ mds_tallies_collect(mds_lmdb_t *lmdb,
         mds_str_t id = key;
         mds_str_t app = mds_str_cut(&id, '\0');
 
-        if (!exists(data, app, id)) {
+        if (!exists(data, app, id)
+            && !mds_tally_is_fleet_halt(lmdb, shared, key)) {
             keys[count++] = mds_arena_str(arena, key);
         }
     }
@@ -238,7 +251,8 @@ mds_tallies_forget(mds_state_t *state, const mds_str_t *keys, size_t count,
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
         status = mds_tally_get(lmdb, keys[i], err, &tally);
 
-        if (status == MDS_OK && tally.number != 0) {
+        /* A halt of the fleet's may have no number yet. */
+        if (status == MDS_OK) {
             mds_tally_abandon(lmdb, tally.number);
             mds_lmdb_delete(lmdb, MDS_STATE_TALLIES, keys[i]);
         }
@@ -266,14 +280,21 @@ mds_tallies_forget_some(mds_state_t *state,
 {
     mds_arena_t *arena = mds_arena_new();
     mds_str_t    keys[MDS_FORGET_MAX];
+    mds_fleet_t  fleet;
     size_t       count = 0;
     mds_status_t status
         = arena == NULL ? mds_fail_memory(err) : mds_state_begin(state, err);
 
     if (status == MDS_OK) {
-        count
-            = mds_tallies_collect(state->env.reader, exists, data, arena, keys);
-        status = mds_lmdb_status(state->env.reader, err);
+        status = mds_state_get_fleet(state, err, &fleet);
+
+        if (status == MDS_OK) {
+            count = mds_tallies_collect(state->env.reader,
+                                        mds_fleet_is_shared(&fleet), exists,
+                                        data, arena, keys);
+            status = mds_lmdb_status(state->env.reader, err);
+        }
+
         mds_state_end(state);
     }
 

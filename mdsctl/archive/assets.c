@@ -350,6 +350,10 @@ mdsctl_assets_make(const char *dir, const char *version, const mds_key_t *key,
         status = mdsctl_assets_write(&assets, key, err);
     }
 
+    if (status == MDS_OK) {
+        status = mdsctl_assets_sweep(dir, err);
+    }
+
     mdsctl_assets_free(&assets);
     return status;
 }

@@ -53,4 +53,9 @@ mds_status_t
 mdsctl_assets_write(const mdsctl_assets_t *assets, const mds_key_t *key,
                     mds_error_t *err) MDS_MUST_CHECK;
 
+/* Removes the indexes of versions that are gone, and the deltas that none of
+ * the others names. */
+mds_status_t
+mdsctl_assets_sweep(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
+
 #endif

@@ -141,12 +141,23 @@ $t->mdsctl(qw(resume a web-3));
 
 # --- removed versions
 
+sub delta {
+    my ($to, $from) = @_;
+    return "$web/.mds/delta/" . join '.', map { sha256_hex($files{$_}{ app($_) }) } $to, $from;
+}
+my ($stray) = glob "$web/.mds/delta/*." . sha256_hex('stray');
+utime 0, 0, glob "$web/.mds/delta/*";
+$t->write(my $young = "$web/.mds/delta/" . '0' x 64 . '.' . '1' x 64, 'of a publish that goes on');
+ok(-e, 'a file of .mds') for delta(2, 1), delta(3, 1), $stray, "$web/.mds/1.index";
 system 'rm', '-rf', "$web/1" and die;
 is($t->get('/web/' . app(1))->status, 200, 'a version that is removed');
 publish(3, 'again');
 my $end = time + 10;
 select undef, undef, undef, 0.2 while time < $end && $t->get('/web/' . app(1))->status != 404;
 is($t->get('/web/' . app(1))->status, 404, '... is gone with the next publish');
+ok(!-e, '... with its index and the deltas that no other index names')
+    for delta(3, 1), $stray, "$web/.mds/1.index";
+ok(-e, '... not others') for delta(2, 1), delta(3, 2), $young, "$web/.mds/2.index";
 
 # --- other locations
 

@@ -394,6 +394,50 @@ test_feed(void **unused)
     closed();
 }
 
+static bool
+exists_not(void *data, mds_str_t app, mds_str_t id)
+{
+    (void) data;
+    (void) app;
+    (void) id;
+    return false;
+}
+
+/* A halt may come before the release: gc keeps it, until it has ended or the
+ * edge shares no more. */
+static void
+test_halt_first(void **unused)
+{
+    mds_fleet_entry_t halt
+        = { .type = MDS_ENTRY_HALT, .halt = { KEY, 10, 5, 11 } };
+    mds_fleet_entry_t again
+        = { .type = MDS_ENTRY_HALT, .halt = { KEY, 30, 5, 11 } };
+    mds_fleet_entry_t resume
+        = { .type = MDS_ENTRY_RESUME, .resume = { KEY, 12 } };
+    uint64_t left;
+
+    (void) unused;
+    opened("halt_first");
+    assert_int_equal(join(fleet_1), MDS_OK);
+    assert_int_equal(feed_after(0, 1, &halt), MDS_OK);
+    assert_int_equal(mds_state_forget_tallies(state, exists_not, NULL, &err),
+                     MDS_OK);
+    assert_true(tally().halted);
+
+    assert_int_equal(feed_after(1, 2, &resume), MDS_OK);
+    assert_int_equal(feed_after(2, 3, &again), MDS_OK);
+    assert_int_not_equal(tally().number, 0);
+    assert_int_equal(mds_state_forget_tallies(state, exists_not, NULL, &err),
+                     MDS_OK);
+    assert_true(tally().halted);
+
+    assert_int_equal(mds_state_leave_fleet(state, &err, &left), MDS_OK);
+    assert_int_equal(mds_state_forget_tallies(state, exists_not, NULL, &err),
+                     MDS_OK);
+    assert_false(tally().halted);
+    mds_state_close(state);
+}
+
 /* A feed that is applied again from its beginning ends as it did: one of a halt
  * and a resumption, and one of two. */
 static void
@@ -506,6 +550,7 @@ main(void)
         cmocka_unit_test(test_alone),  cmocka_unit_test(test_admission),
         cmocka_unit_test(test_outbox), cmocka_unit_test(test_many),
         cmocka_unit_test(test_feed),   cmocka_unit_test(test_halt),
+        cmocka_unit_test(test_halt_first),
         cmocka_unit_test(test_room),
     };
 
