@@ -8,6 +8,7 @@
  * room is reserved until the question is done.
  */
 
+#include "ngx_http_mds_depot.h"
 #include "ngx_http_mds_endpoint.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_request.h"
@@ -47,8 +48,9 @@ typedef struct {
     ngx_http_mds_result_t *results;  /* one for each question */
     ngx_uint_t             delivered;
     ngx_uint_t             out_of_order;
-    uint32_t               poll_after_s;
-    uint32_t               poll_jitter_s;
+    ngx_uint_t has_poll; /* the interval is that of the body's app */
+    uint32_t   poll_after_s;
+    uint32_t   poll_jitter_s;
 } ngx_http_mds_batch_response_t;
 
 static mds_status_t
@@ -66,9 +68,12 @@ ngx_http_mds_batch_read(ngx_http_request_t *r, ngx_str_t *body,
     mds_request_init(&fixed);
     status = ngx_http_mds_set_trusted_attributes(r, &fixed, err);
 
-    return status == MDS_OK ? mds_batch_parse(ngx_http_mds_view(body), &fixed,
-                                              memory, err, batch)
-                            : status;
+    if (status == MDS_OK) {
+        status = mds_batch_parse(ngx_http_mds_view(body), &fixed, memory, err,
+                                 batch);
+    }
+
+    return status == MDS_OK ? mds_batch_validate(*batch, err) : status;
 }
 
 /* Returns the bytes of a result at most, without its manifest and its detail: a
@@ -215,6 +220,56 @@ ngx_http_mds_batch_fit(ngx_http_mds_batch_response_t *response, size_t i,
     return too_large;
 }
 
+/* Takes the interval from a result about the body's app; until then, from the
+ * first result that has one. */
+static void
+ngx_http_mds_batch_note_poll(ngx_http_mds_batch_response_t *response, size_t i,
+                             const mds_decision_t *decision)
+{
+    response->has_poll = !mds_batch_names_app(response->batch, i);
+
+    if (response->has_poll || response->poll_after_s == 0) {
+        response->poll_after_s = decision->poll_after_s;
+        response->poll_jitter_s = decision->poll_jitter_s;
+    }
+}
+
+/* Reads the interval of the body's app; the catalog may not have the app. */
+static mds_status_t
+ngx_http_mds_batch_read_poll(const mds_snapshot_t *snapshot, void *data,
+                             mds_error_t *err)
+{
+    ngx_http_mds_batch_response_t *response = data;
+    mds_app_record_t               app = { .poll_after_s = 0 };
+    mds_status_t                   status
+        = mds_catalog_app(snapshot->catalog, mds_batch_app(response->batch),
+                          NULL, &app);
+
+    if (status == MDS_OK || status == MDS_NOT_FOUND) {
+        response->poll_after_s = app.poll_after_s;
+        response->poll_jitter_s = app.poll_jitter_s;
+    }
+
+    return MDS_OK;
+}
+
+/* Finds the interval where no result has it: no resource was asked for, all are
+ * errors, or all name another app. */
+static void
+ngx_http_mds_batch_find_poll(ngx_http_mds_evaluation_t *e)
+{
+    ngx_http_mds_batch_response_t *response = e->data;
+    mds_error_t                    err;
+    mds_status_t                   status;
+
+    if (!response->has_poll && mds_batch_app(response->batch).len > 0) {
+        status = ngx_http_mds_depot_evaluate(e->depot,
+                                             ngx_http_mds_batch_read_poll,
+                                             response, &err);
+        (void) status; /* a failure has been logged; the results stand */
+    }
+}
+
 static mds_status_t
 ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
                              mds_error_t *err)
@@ -245,10 +300,8 @@ ngx_http_mds_batch_on_result(ngx_http_mds_evaluation_t *e, size_t i,
     response->len += response->results[i].len;
     response->out_of_order |= response->delivered++ != i;
 
-    /* Most bodies ask about one app; the first interval counts. */
-    if (response->poll_after_s == 0) {
-        response->poll_after_s = question->decision.poll_after_s;
-        response->poll_jitter_s = question->decision.poll_jitter_s;
+    if (!response->has_poll && question->status == MDS_OK) {
+        ngx_http_mds_batch_note_poll(response, i, &question->decision);
     }
 
     return MDS_OK;
@@ -344,6 +397,7 @@ ngx_http_mds_batch_respond(ngx_http_mds_evaluation_t *e)
     ngx_http_mds_response_t        answer = { .type = &ngx_http_mds_json_type };
     u_char                        *end;
 
+    ngx_http_mds_batch_find_poll(e);
     answer.poll_after_s = ngx_http_mds_poll_after(response->poll_after_s,
                                                   response->poll_jitter_s);
 

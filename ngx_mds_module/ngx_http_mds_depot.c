@@ -288,21 +288,25 @@ ngx_http_mds_depot_timer(ngx_event_t *event)
 {
     ngx_http_mds_depot_t *depot = event->data;
     char                 *path = (char *) depot->path.data;
+    ngx_uint_t            is_open;
 
     /* Without a master, a new cycle has another log. */
     event->log = ngx_cycle->log;
 
     ngx_http_mds_depot_guard_call(depot, ngx_http_mds_depot_check, depot);
+    is_open = ngx_http_mds_depot_is_open(depot);
     ngx_http_mds_env_clear_stale_readers(&depot->state);
 
+    /* Where there is no catalog, nobody needs the state or the registry: a
+     * depot that is missing is one line in the log. */
     if (!ngx_http_mds_commit_queue_is_busy(&depot->queue)) {
-        ngx_http_mds_env_refresh(&depot->state, path, &depot->bounds);
+        ngx_http_mds_env_refresh(&depot->state, path, &depot->bounds, is_open);
     }
 
     ngx_http_mds_commit_start(&depot->queue);
     ngx_http_mds_fleet_refresh(depot->fleet);
     ngx_http_mds_registry_refresh(depot->registry, path, &depot->bounds,
-                                  depot->filter);
+                                  depot->filter, is_open);
     ngx_http_mds_counters_refresh(depot);
 
     ngx_add_timer(event, NGX_HTTP_MDS_DEPOT_TIMER_MS);

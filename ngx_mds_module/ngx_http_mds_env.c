@@ -135,7 +135,8 @@ ngx_http_mds_env_open(ngx_http_mds_env_t *env, const char *path)
 
 void
 ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
-                         const ngx_http_mds_bounds_t *bounds)
+                         const ngx_http_mds_bounds_t *bounds,
+                         ngx_uint_t                   may_open)
 {
     mds_error_t err;
 
@@ -145,7 +146,7 @@ ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
         ngx_http_mds_env_close(env);
     }
 
-    if (env->state == NULL) {
+    if (env->state == NULL && may_open) {
         ngx_http_mds_env_open(env, path);
     }
 

@@ -30,9 +30,10 @@ ngx_http_mds_env_get(const ngx_http_mds_env_t *env)
 }
 
 /* Closes an environment that was replaced or quarantined, and opens one that
- * is not open. No thread may use it meanwhile. */
+ * is not open, if may_open. No thread may use it meanwhile. */
 void ngx_http_mds_env_refresh(ngx_http_mds_env_t *env, const char *path,
-                              const ngx_http_mds_bounds_t *bounds);
+                              const ngx_http_mds_bounds_t *bounds,
+                              ngx_uint_t                   may_open);
 
 /* Keeps the environment from being used until it has been read completely. */
 void ngx_http_mds_env_quarantine(ngx_http_mds_env_t *env);

@@ -353,7 +353,7 @@ void
 ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
                               const char                  *path,
                               const ngx_http_mds_bounds_t *bounds,
-                              mds_device_filter_t         *filter)
+                              mds_device_filter_t *filter, ngx_uint_t may_open)
 {
     ngx_http_mds_registry_log_recovery(registry);
 
@@ -377,7 +377,7 @@ ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
         ngx_http_mds_registry_close(registry);
     }
 
-    if (registry->dir < 0) {
+    if (registry->dir < 0 && may_open) {
         ngx_http_mds_registry_open(registry, path);
     }
 

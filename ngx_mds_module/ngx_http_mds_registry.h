@@ -20,12 +20,13 @@ ngx_http_mds_registry_create(ngx_http_mds_depot_t *depot);
 /* Writes what has been collected, and frees the registry. */
 void ngx_http_mds_registry_free(ngx_http_mds_registry_t *registry);
 
-/* Keeps the registry open, writes what has been collected, and starts merges.
- * Called every second. */
-void ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
-                                   const char                  *path,
-                                   const ngx_http_mds_bounds_t *bounds,
-                                   mds_device_filter_t         *filter);
+/* Keeps the registry open (may_open: opens it), writes what has been collected,
+ * and starts merges. Called every second. */
+void
+ngx_http_mds_registry_refresh(ngx_http_mds_registry_t     *registry,
+                              const char                  *path,
+                              const ngx_http_mds_bounds_t *bounds,
+                              mds_device_filter_t *filter, ngx_uint_t may_open);
 
 /* Returns 1 if the registry does not have the device as it is now, which mostly
  * takes one read of shared memory. Returns 0 if there is no registry. */

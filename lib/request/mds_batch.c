@@ -508,6 +508,40 @@ mds_batch_count(const mds_batch_t *batch)
 }
 
 mds_str_t
+mds_batch_app(const mds_batch_t *batch)
+{
+    return mds_request_attr(&batch->common, MDS_ATTR_APP);
+}
+
+bool
+mds_batch_names_app(const mds_batch_t *batch, size_t i)
+{
+    return batch->resources[i].type == MDS_JSON_OBJECT
+           && mds_batch_has_member(&batch->resources[i], MDS_ATTR_APP,
+                                   mds_str("app"));
+}
+
+mds_status_t
+mds_batch_validate(const mds_batch_t *batch, mds_error_t *err)
+{
+    size_t i = 0;
+
+    if (mds_batch_app(batch).len == 0) {
+        while (i < batch->count && mds_batch_names_app(batch, i)) {
+            i++;
+        }
+
+        if (batch->count == 0 || i < batch->count) {
+            return mds_fail(err, MDS_INVALID,
+                            "\"app\" is missing; it must be beside"
+                            " \"resources\"");
+        }
+    }
+
+    return mds_request_validate_versions(&batch->common, err);
+}
+
+mds_str_t
 mds_batch_kind(const mds_batch_t *batch, size_t i)
 {
     return batch->resources[i].kind;

@@ -32,7 +32,18 @@ mds_status_t
 mds_batch_parse(mds_str_t body, const mds_request_t *fixed, void *memory,
                 mds_error_t *err, mds_batch_t **batch) MDS_MUST_CHECK;
 
+/* Checks what stands beside the resources: valid versions, and an app, unless
+ * each resource names its own. */
+mds_status_t
+mds_batch_validate(const mds_batch_t *batch, mds_error_t *err) MDS_MUST_CHECK;
+
 size_t mds_batch_count(const mds_batch_t *batch);
+
+/* Returns the app beside the resources; empty: there is none. */
+mds_str_t mds_batch_app(const mds_batch_t *batch);
+
+/* Returns whether the i-th resource names an app itself. */
+bool mds_batch_names_app(const mds_batch_t *batch, size_t i);
 
 /* Return kind and name as in the body, for the answer; empty if not a string.
  */

@@ -509,12 +509,12 @@ mds_request_check_version(mds_str_t name, mds_str_t value, mds_error_t *err)
 }
 
 mds_status_t
-mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
+mds_request_validate_versions(const mds_request_t *request, mds_error_t *err)
 {
     static const uint8_t versions[]
         = { MDS_ATTR_VERSION, MDS_ATTR_APP_VERSION };
     mds_str_t    refuse = mds_request_attr(request, MDS_ATTR_REFUSE);
-    mds_status_t status = mds_request_need(request, MDS_ATTR_APP, err);
+    mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < mds_nelems(versions); i++) {
         status
@@ -529,6 +529,15 @@ mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
     }
 
     return status;
+}
+
+mds_status_t
+mds_request_validate_app(const mds_request_t *request, mds_error_t *err)
+{
+    mds_status_t status = mds_request_need(request, MDS_ATTR_APP, err);
+
+    return status == MDS_OK ? mds_request_validate_versions(request, err)
+                            : status;
 }
 
 mds_status_t

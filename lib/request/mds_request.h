@@ -143,6 +143,11 @@ mds_request_attr(const mds_request_t *request, mds_attr_id_t known)
     return number == 0 ? mds_null_str : request->attributes[number - 1].value;
 }
 
+/* Checks that version, app_version and each item of refuse (comma-separated)
+ * are versions, where they are there. */
+mds_status_t mds_request_validate_versions(const mds_request_t *request,
+                                           mds_error_t *err) MDS_MUST_CHECK;
+
 /* Checks the attributes that every request needs: an app, and valid versions.
  */
 mds_status_t mds_request_validate_app(const mds_request_t *request,
@@ -152,8 +157,8 @@ mds_status_t mds_request_validate_app(const mds_request_t *request,
 mds_status_t mds_request_validate_report(const mds_request_t *request,
                                          mds_error_t *err) MDS_MUST_CHECK;
 
-/* Checks the attributes that a check needs: app and kind; version, app_version
- * and each item of refuse (comma-separated) are versions. */
+/* Checks the attributes that a check needs: app and kind, and valid versions.
+ */
 mds_status_t mds_request_validate(const mds_request_t *request,
                                   mds_error_t         *err) MDS_MUST_CHECK;
 

@@ -223,6 +223,10 @@ mds_simulation_read_batch(mds_simulation_t *s, mds_str_t body,
                          MDS_BATCH_BYTES_MAX)
               : mds_batch_parse(body, fixed, s->batch, err, &batch);
 
+    if (status == MDS_OK) {
+        status = mds_batch_validate(batch, err);
+    }
+
     if (status != MDS_OK) {
         return mds_simulation_refuse(s, err);
     }

@@ -210,6 +210,13 @@ my @wrong = (
         qr/body:1:/ ],
     [ '{"app":"a","User":"u","resources":[]}', qr/User/ ],
     [ '{"app":"a","user":"' . 'u' x 257 . '","resources":[]}', qr/user.*256/ ],
+    (map { [ qq({"app":"a","$_":"1.x","resources":[{"kind":"bundle","name":"home"}]}),
+        qr/"$_": "1\.x" is not a version/ ] } qw(version app_version refuse)),
+    [ '{"app":"a","version":"bad","resources":[]}', qr/"version": "bad"/ ],
+    map({ [ qq({$_"resources":[{"kind":"k"}]}), qr/"app" is missing/ ] } '', '"app":"",',
+        '"app":null,', '"kind":"k",'),
+    [ '{"resources":[]}', qr/"app" is missing/ ],
+    [ '{"resources":[{"app":"a","kind":"k"},{"kind":"k"}]}', qr/"app" is missing/ ],
     [ $JSON->encode({ app => 'a', resources => [ bundle(('home') x 257) ] }),
         qr{/resources.*257.*256} ],
     [ $JSON->encode({ app => 'a', resources => [],
@@ -227,7 +234,8 @@ for my $case (@wrong) {
 is(actions(post({ app => 'a', resources => [] })), '', 'nothing asked');
 is(actions(post({ app => 'a', resources => [ bundle(('home') x 256) ] })),
     join(' ', ('install') x 256), '256 resources');
-is(actions(post({ resources => [ bundle('home') ] })), 'error', 'no app');
+is(actions(post({ resources => [ map { { %$_, app => 'a' } } bundle('home') ] })), 'install',
+    'each resource has an app of its own');
 
 # Longer answers than anybody guesses: all is escaped, and there is room for it.
 my @odd = map { { kind => "\x01" x 200, name => "\"$_" x 100 } } 10 .. 39;
@@ -447,6 +455,20 @@ for my $said (\%body_says, \%get_says) {
     cmp_ok($said[-1], '>=', 115, '... to the end');
     cmp_ok(scalar @said, '>', 12, '... and all between');
 }
+for my $case (
+    [ 'nothing asked'               => a => [] ],
+    [ 'all are errors'              => a => [ { name => 'home' } ] ],
+    [ 'a resource of another app'   => a => [ { kind => 'k', app => 'silent' } ] ],
+    [ '... and an error'            => a => [ { app => 'silent' }, { kind => 'k', app => 'silent' } ] ],
+    [ '... and one of its own'      => a => [ { kind => 'k', app => 'silent' }, { kind => 'k' } ] ],
+) {
+    my ($title, $app, $resources) = @$case;
+    $r = post({ app => $app, resources => $resources });
+    cmp_ok($r->json->{poll_after}, '>=', 100, "asks again: $title");
+    is($r->header('MDS-Poll-After'), $r->json->{poll_after}, '... in the header, too');
+}
+is(post({ app => 'silent', resources => [ { kind => 'k', app => 'a' } ] })->json->{poll_after}, 0,
+    "... as the body's app says, not as another");
 is(post({ app => 'silent', resources => [ bundle('home') ] })->json->{poll_after},
     0, 'an app that says nothing: 0');
 is(post({ app => 'silent', resources => [ bundle('home') ] })

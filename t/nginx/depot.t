@@ -74,6 +74,7 @@ for my $master (qw(on off)) {
     is(lines($t, qr/mds depot ".*" is not served/), 1, 'one line in the log');
     like($t->error_log, qr/\[error\].*"\Q$depot\E" is not served: .+/,
         '... says which and why');
+    is(lines($t, qr/\[error\].*mds/), 1, '... and no other line');
 
     # Made.
     $t->depot;
