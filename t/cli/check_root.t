@@ -61,7 +61,7 @@ sub plays {
 }
 
 sub python {
-    open my $pipe, '-|', 'python3', @_ or die "python3: $!";
+    open my $pipe, '-|', $Ctl::PYTHON, @_ or die "python3: $!";
     local $/;
     return scalar <$pipe>;
 }

@@ -106,11 +106,14 @@ my $trials = 0;
 
 sub trial {
     my $to = "$dir/trial-" . $trials++;
-    system('cp', '-a', "$dir/base", $to) == 0 or die 'cp';
+    runs(qw(/bin/cp -a), "$dir/base", $to) or die 'cp';
     return Depot->new(dir => $dir, depot => $to);
 }
 
-sub drop { system 'rm', '-rf', $_[0]{depot} }
+sub drop { runs(qw(/bin/rm -rf), $_[0]{depot}) }
+
+# Returns whether the command succeeds.
+sub runs { return Spawn::run(\%ENV, ('/dev/null') x 3, @_) == 0 }
 
 sub temps { grep { /^\.tmp-/ } map { $_[0]->files($_) } qw(files lists catalog) }
 

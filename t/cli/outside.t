@@ -87,7 +87,7 @@ sub archive {
         : 'import sys,tarfile,io;t=tarfile.open(sys.argv[1],"w");i=tarfile.'
             . 'TarInfo(sys.argv[2]);i.size=5000;t.addfile(i,io.BytesIO(b"x"*'
             . '5000));t.close()';
-    system('python3', '-c', $script, $file, $name) == 0 or die 'python3';
+    system($Ctl::PYTHON, '-c', $script, $file, $name) == 0 or die 'python3';
     return $file;
 }
 my @up = qw(--new-app --app a --kind upgrade --version 1.0);

@@ -17,6 +17,9 @@ use Spawn;
 our @EXPORT = qw(ctl);
 our @EXPORT_OK = qw(ctl_as);
 
+# Debian's, before one of a version manager that starts shells first.
+our $PYTHON = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
+
 our $build = $ENV{MDS_BUILD}
     // abs_path(dirname(__FILE__) . '/../../..') . '/build';
 my $dir = tempdir(CLEANUP => 1);
