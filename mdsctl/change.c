@@ -205,8 +205,15 @@ static const struct {
     { "version", "--version" },
     { "deltas", "--deltas" },
     { "meta", "--meta" },
+    { "app_version", "--app-version" },
+    { "file", "FILE" },
+    { "start", "--start" },
+    { "end", "--end" },
+    { "priority", "--priority" },
+    { "halt", "--halt" },
     { "force_below", "--force-below" },
     { "rules", "--rule" },
+    { "audience/ramp", "--ramp" },
     { "audience/percent", "--percent" },
     { "audience/window/until", "--until" },
     { "audience/window/by", "--by" },
@@ -219,6 +226,21 @@ static const struct {
     { "by", "--by" },
     { "users", "--users" },
 };
+
+/* Returns whether an option takes JSON, which has places of its own. */
+static bool
+is_json_option(const char *key)
+{
+    static const char *const keys[] = { "deltas", "meta", "halt", "rules" };
+
+    for (size_t i = 0; i < mds_nelems(keys); i++) {
+        if (strcmp(key, keys[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
 
 /* Returns what follows "WHAT: /releases/0/", or the "/" of an edit's own
  * member; NULL: the words begin otherwise. */
@@ -261,6 +283,10 @@ report_failure(const mds_change_t *change, mds_error_t *err)
 
         if (strncmp(key, places[i].key, key_len) == 0
             && (*rest == ':' || *rest == '/')) {
+            if (!is_json_option(places[i].key)) {
+                rest += strcspn(rest, ":");
+            }
+
             mds_fail(&named, err->status, "%s%s%s", places[i].option,
                      *rest == '/' ? ": " : "", rest);
             return mdsctl_fail(&named);

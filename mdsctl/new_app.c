@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "served.h"
+
 void
 mdsctl_app_hint(const mdsctl_t *ctl, mds_str_t app, mds_error_t *err)
 {
@@ -95,14 +97,54 @@ mdsctl_app_state(const char *depot, const char *app, mds_error_t *err,
 }
 
 mds_status_t
-mdsctl_app_exists(const char *depot, const char *app, mds_error_t *err)
+mdsctl_served_open(mds_loader_t *loader, mds_error_t *err,
+                   mds_catalog_t **catalog)
 {
-    mds_json_t  *state;
-    mds_status_t status = mdsctl_app_state(depot, app, err, NULL, &state);
+    uint64_t     serial = mds_loader_serial(loader);
+    uint64_t     known;
+    mds_status_t status = mds_journal_read(mds_loader_journal(loader), err);
 
-    if (status == MDS_OK) {
-        mds_json_release(state);
+    *catalog = NULL;
+
+    if (status != MDS_OK) {
+        return status;
     }
 
+    known = mds_journal_get_serial(mds_loader_journal(loader));
+    mds_journal_abort(mds_loader_journal(loader));
+
+    return known == 0 && serial > 0
+               ? mds_catalog_open(mds_loader_depot(loader), serial, false, err,
+                                  catalog)
+               : MDS_OK;
+}
+
+mds_status_t
+mdsctl_app_exists(const char *depot, const char *app, mds_error_t *err)
+{
+    mds_loader_t  *loader;
+    mds_catalog_t *catalog = NULL;
+    mds_json_t    *state;
+    mds_status_t   status = mds_loader_open(depot, NULL, err, &loader);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mdsctl_served_open(loader, err, &catalog);
+
+    if (status == MDS_OK && catalog != NULL) {
+        status = mdsctl_app_is_served(catalog, mds_str_of(app), err);
+        mds_catalog_close(catalog);
+
+    } else if (status == MDS_OK) {
+        status = mds_loader_get_state(loader, mds_str_of(app), err, &state);
+
+        if (status == MDS_OK) {
+            mds_json_release(state);
+        }
+    }
+
+    mds_loader_close(loader);
     return status;
 }

@@ -6,6 +6,7 @@
 #ifndef MDSCTL_NEW_APP_H
 #define MDSCTL_NEW_APP_H
 
+#include "catalog/mds_catalog.h"
 #include "loader/mds_loader.h"
 #include "mdsctl.h"
 
@@ -36,5 +37,10 @@ mdsctl_app_state(const char *depot, const char *app, mds_error_t *err,
 /* Checks that the app exists. */
 mds_status_t mdsctl_app_exists(const char *depot, const char *app,
                                mds_error_t *err) MDS_MUST_CHECK;
+
+/* Opens the generation in force, if the depot is filled by an agent: its
+ * journal is empty then. *catalog is NULL otherwise; the caller closes it. */
+mds_status_t mdsctl_served_open(mds_loader_t *loader, mds_error_t *err,
+                                mds_catalog_t **catalog) MDS_MUST_CHECK;
 
 #endif

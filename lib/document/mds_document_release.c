@@ -208,14 +208,17 @@ static void
 mds_read_failure_percent(mds_reader_t *r, const mds_json_t *json, void *dest)
 {
     const double one_percent = MDS_HALT_PPM_MAX / 100.0;
-    double       percent = 0, off;
-    uint32_t     ppm;
+    double       percent = mds_json_is_number(json) ? mds_json_number(json) : 0;
+    double       off;
+    uint32_t     ppm = 0;
 
-    mds_read_percent(r, json, &percent);
-    ppm = (uint32_t) (percent * one_percent + 0.5);
+    if (percent > 0 && percent <= 100) {
+        ppm = (uint32_t) (percent * one_percent + 0.5);
+    }
+
     off = percent * one_percent - ppm;
 
-    if (r->status == MDS_OK && (ppm == 0 || off > 1e-6 || off < -1e-6)) {
+    if (ppm == 0 || off > 1e-6 || off < -1e-6) {
         mds_reader_fail_expected(r, json,
                                  "a number from 0.0001 to 100, of at most four"
                                  " decimals");

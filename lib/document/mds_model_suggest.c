@@ -154,5 +154,5 @@ mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
 
     mds_choices_words(&choices, "lists", text);
     mds_reader_fail(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
-                    text[0] != '\0' ? text : "want one of /lists");
+                    text[0] != '\0' ? text : "the app has no lists");
 }

@@ -43,9 +43,10 @@ mds_status_t mds_edit_release_members(mds_loader_t *loader, void *data,
 
 typedef struct {
     mds_str_t   from_app;
-    const char *id;      /* of the release */
-    const char *new_id;  /* of its copy */
-    const char *channel; /* of the copy; NULL: those of the release */
+    const char *id;       /* of the release */
+    const char *new_id;   /* of its copy */
+    const char *channel;  /* of the copy; NULL: those of the release */
+    bool        recalled; /* set by the edit: the release was rolled back */
 } mds_release_copy_t;
 
 /*
@@ -70,6 +71,8 @@ typedef struct {
     const char *id;
     const char *action;       /* "pause", "resume", "end" or "rollback" */
     bool        may_be_there; /* the release may be in the new state already */
+    const char *hint; /* for the error that the release is in another state, in
+                       * which the action is meant otherwise; or NULL */
 } mds_transition_t;
 
 /* Moves a release to another state; data is a mds_transition_t. MDS_NOT_FOUND;

@@ -141,7 +141,7 @@ mds_copy_add(const mds_release_copy_t *copy, const mds_json_t *release,
 }
 
 static mds_status_t
-mds_copy_from(const mds_release_copy_t *copy, const mds_json_t *source,
+mds_copy_from(mds_release_copy_t *copy, const mds_json_t *source,
               mds_json_t *state, mds_error_t *err)
 {
     const mds_json_t *release = mds_edit_find_release(source, copy->id, err);
@@ -151,6 +151,9 @@ mds_copy_from(const mds_release_copy_t *copy, const mds_json_t *source,
     if (release == NULL) {
         return MDS_NOT_FOUND;
     }
+
+    copy->recalled = mds_str_eq(mds_json_get_string(release, "state"),
+                                mds_str("rolled_back"));
 
     if (mds_edit_find_release(state, copy->new_id, &none) != NULL) {
         return mds_fail(err, MDS_EXISTS,
@@ -174,9 +177,9 @@ mds_status_t
 mds_edit_copy_release(mds_loader_t *loader, void *data, mds_json_t *state,
                       mds_error_t *err)
 {
-    const mds_release_copy_t *copy = data;
-    mds_json_t               *source = NULL;
-    mds_status_t              status;
+    mds_release_copy_t *copy = data;
+    mds_json_t         *source = NULL;
+    mds_status_t        status;
 
     if (mds_str_eq(copy->from_app,
                    mds_json_string(mds_app_state_get(state, "app"))))

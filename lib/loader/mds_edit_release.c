@@ -180,9 +180,13 @@ mds_edit_transition(mds_loader_t *loader, void *data, mds_json_t *state,
 
     if (!mds_release_action_takes(action, now)) {
         return mds_fail(err, MDS_CONFLICT,
-                        "release \"%s\" is %.*s; `%s` takes one that is %s",
+                        "release \"%s\" is %.*s; `%s` takes one that is %s%s",
                         transition->id, MDS_STR(now), action->action,
-                        action->words);
+                        action->words,
+                        transition->hint != NULL
+                                && mds_str_eq(now, mds_str_of(action->to))
+                            ? transition->hint
+                            : "");
     }
 
     if (strcmp(action->to, "running") == 0) {

@@ -48,9 +48,18 @@ run_copy(mdsctl_t *ctl, int argc, char **argv)
                           " that release \"%s\" of %s has",
                           copy.new_id, to_app, argv[2], argv[1]);
 
-    return code == MDSCTL_DONE
-               ? mdsctl_edit(ctl, to_app, NULL, mds_edit_copy_release, &copy)
-               : code;
+    if (code == MDSCTL_DONE) {
+        code = mdsctl_edit(ctl, to_app, NULL, mds_edit_copy_release, &copy);
+    }
+
+    if (code == MDSCTL_DONE && copy.recalled) {
+        fprintf(stderr,
+                "mdsctl: warning: release \"%s\" of %s was rolled back, and its"
+                " copy offers that version again\n",
+                argv[2], argv[1]);
+    }
+
+    return code;
 }
 
 const mdsctl_command_t mdsctl_command_copy = {

@@ -3,6 +3,8 @@
  * by step.
  */
 
+#include <stdlib.h>
+
 #include "audience.h"
 #include "base/mds_time.h"
 #include "change.h"
@@ -385,6 +387,11 @@ run_resume(mdsctl_t *ctl, int argc, char **argv)
     change.app = mds_str_of(argv[1]);
     resumption.transition.id = argv[2];
     resumption.dry_run = ctl->dry_run;
+
+    if (o.database == NULL && getenv("MDS_DATABASE") == NULL) {
+        resumption.transition.hint = "; one that other edges have halted needs"
+                                     " --database";
+    }
 
     if (end_halt(ctl, argv[1], argv[2], &err,
                  &resumption.transition.may_be_there)

@@ -15,6 +15,8 @@
 #include "json_output.h"
 #include "last_change.h"
 #include "loader/mds_app_parts.h"
+#include "new_app.h"
+#include "served.h"
 #include "state/mds_state.h"
 #include "state/mds_window.h"
 #include "terminal.h"
@@ -35,6 +37,7 @@ typedef struct {
     mdsctl_fleet_app_t   fleet; /* what it has of the app */
     mds_str_t            app;   /* whose releases are printed */
     mdsctl_last_change_t last;
+    mds_catalog_t       *catalog; /* of an edge; NULL: the journal is read */
 
     mds_registry_versions_t *installed; /* NULL: nothing is known */
     mdsctl_json_output_t     out;
@@ -246,7 +249,15 @@ print_release(const status_t *status, const mds_json_t *release)
     mds_str_t    state = word(release, "state", "");
     mds_buffer_t words = { 0 };
 
-    mdsctl_words_add_release(&words, release);
+    if (status->catalog != NULL) {
+        mds_str_t audience
+            = mds_json_get_string(mds_json_get(release, "audience"), "words");
+
+        mds_buffer_add(&words, audience.data, audience.len);
+    } else {
+        mdsctl_words_add_release(&words, release);
+    }
+
     mdsctl_print_row(mdsctl_format("  %s%-12.*s%s %.*s%s%.*s %.*s  %.*s  ",
                                    mdsctl_colour(state_colour(state)),
                                    MDS_STR(state), mdsctl_colour(MDSCTL_PLAIN),
@@ -283,8 +294,10 @@ status_release(void *data, mds_json_t *release, uint64_t since,
     if (code != MDS_OK || (code = set_window(status, release, err)) != MDS_OK
         || (code = set_reports(status, release, err)) != MDS_OK
         || (code = set_installed(status, release, err)) != MDS_OK
-        || (code = mdsctl_last_change_set(&status->last, release, since, err))
-               != MDS_OK)
+        || (status->catalog == NULL
+            && (code
+                = mdsctl_last_change_set(&status->last, release, since, err))
+                   != MDS_OK))
     {
         return code;
     }
@@ -381,6 +394,81 @@ status_app(void *data, mds_str_t app, mds_error_t *err)
     return code;
 }
 
+/* Counts what it visits. */
+static mds_status_t
+count_package(void *data, mds_json_t *package, uint64_t since, mds_error_t *err)
+{
+    (void) package;
+    (void) since;
+    (void) err;
+    ++*(int64_t *) data;
+    return MDS_OK;
+}
+
+/* Prints what is in front of an app's releases, of an edge's catalog. */
+static mds_status_t
+print_served_app(status_t *status, mds_str_t app, mds_error_t *err)
+{
+    mds_app_record_t record;
+    int64_t          packages = 0;
+    mds_status_t     code = mds_catalog_app(status->catalog, app, err, &record);
+
+    if (code == MDS_OK) {
+        code = mdsctl_served_visit_packages(status->catalog, app, count_package,
+                                            &packages, err);
+    }
+
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    if (!status->json) {
+        printf("%.*s: serial %" PRIu64 ", %" PRId64 " packages\n", MDS_STR(app),
+               record.serial, packages);
+        return MDS_OK;
+    }
+
+    mdsctl_json_begin(&status->out, NULL, '{');
+    mdsctl_json_value(&status->out, "app", mds_json_string_new(app));
+    mdsctl_json_value(&status->out, "serial",
+                      mds_json_integer_new((int64_t) record.serial));
+    mdsctl_json_value(&status->out, "packages", mds_json_integer_new(packages));
+    mdsctl_json_begin(&status->out, "releases", '[');
+    return MDS_OK;
+}
+
+/* Prints an app of an edge, whose catalog knows no keys, lists and changes. */
+static mds_status_t
+status_served_app(void *data, mds_str_t app, mds_error_t *err)
+{
+    status_t    *status = data;
+    mds_status_t code = MDS_OK;
+
+    status->app = app;
+
+    if (status->db != NULL) {
+        code = mdsctl_fleet_read_app(status->db, app, err, &status->fleet);
+    }
+
+    if (code != MDS_OK) {
+        return code;
+    }
+
+    if ((code = print_served_app(status, app, err)) == MDS_OK) {
+        code = mdsctl_served_visit_releases(status->catalog, app,
+                                            status_release, status, err);
+    }
+
+    mdsctl_fleet_free_app(&status->fleet);
+
+    if (code == MDS_OK && status->json) {
+        mdsctl_json_end(&status->out);
+        mdsctl_json_end(&status->out);
+    }
+
+    return code;
+}
+
 static void
 print_edge_json(mdsctl_json_output_t *out, const mds_json_t *edge)
 {
@@ -439,7 +527,10 @@ status_apps(const mdsctl_t *ctl, status_t *status, const char *app,
 {
     mds_status_t code = MDS_OK;
 
-    if (app != NULL) {
+    if (app != NULL && status->catalog != NULL) {
+        code = mdsctl_app_is_served(status->catalog, mds_str_of(app), err);
+
+    } else if (app != NULL) {
         code = mds_loader_check_app(status->loader, mds_str_of(app),
                                     MDS_NEW_APP_NEVER, err);
     }
@@ -448,7 +539,13 @@ status_apps(const mdsctl_t *ctl, status_t *status, const char *app,
         code = print_head(ctl, status, err);
     }
 
-    if (code == MDS_OK) {
+    if (code == MDS_OK && status->catalog != NULL) {
+        code = app != NULL
+                   ? status_served_app(status, mds_str_of(app), err)
+                   : mdsctl_served_visit_apps(status->catalog,
+                                              status_served_app, status, err);
+
+    } else if (code == MDS_OK) {
         code = app != NULL ? status_app(status, mds_str_of(app), err)
                            : mds_journal_visit_apps(status->last.journal,
                                                     status_app, status, err);
@@ -469,7 +566,12 @@ print_status(const mdsctl_t *ctl, status_t *status, const char *app,
              mds_error_t *err)
 {
     mds_journal_t *journal = mds_loader_journal(status->loader);
-    mds_status_t   code = mds_journal_read(journal, err);
+    mds_status_t   code
+        = mdsctl_served_open(status->loader, err, &status->catalog);
+
+    if (code == MDS_OK) {
+        code = mds_journal_read(journal, err);
+    }
 
     if (code != MDS_OK) {
         return code;
@@ -533,6 +635,7 @@ run_status(mdsctl_t *ctl, int argc, char **argv)
               : MDSCTL_DONE;
 
     mds_registry_versions_free(status.installed);
+    mds_catalog_close(status.catalog);
     mds_state_close(status.state);
     mds_loader_close(status.loader);
     mdsctl_database_close(status.db);

@@ -9,7 +9,9 @@
 #include "json_output.h"
 #include "loader/mds_app_parts.h"
 #include "mdsctl.h"
+#include "new_app.h"
 #include "registry/mds_registry.h"
+#include "served.h"
 
 /* Devices by platform and version. */
 typedef struct {
@@ -151,9 +153,11 @@ print_package(void *data, mds_json_t *package, uint64_t since, mds_error_t *err)
     return MDS_OK;
 }
 
-/* Prints the packages one by one. */
+/* Prints the packages one by one: those of the journal's parts or, on an edge,
+ * those of the catalog. */
 static mds_status_t
-print_published(versions_t *v, const mds_app_parts_t *parts, mds_error_t *err)
+print_published(versions_t *v, const mds_app_parts_t *parts,
+                mds_catalog_t *catalog, mds_str_t app, mds_error_t *err)
 {
     mds_status_t status;
 
@@ -165,8 +169,11 @@ print_published(versions_t *v, const mds_app_parts_t *parts, mds_error_t *err)
     }
 
     fflush(stdout);
-    status
-        = mds_app_parts_visit(parts, MDS_PART_PACKAGE, print_package, v, err);
+    status = catalog != NULL
+                 ? mdsctl_served_visit_packages(catalog, app, print_package, v,
+                                                err)
+                 : mds_app_parts_visit(parts, MDS_PART_PACKAGE, print_package,
+                                       v, err);
 
     if (status == MDS_OK && v->json) {
         mdsctl_json_end(&v->out);
@@ -199,7 +206,8 @@ print_installed(versions_t *v, mds_json_t *counts, mds_error_t *err)
 
 /* Prints what the journal has of the app, in a transaction of its own. */
 static mds_status_t
-print_app(versions_t *v, mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+print_journaled(versions_t *v, mds_loader_t *loader, mds_str_t app,
+                mds_error_t *err)
 {
     mds_journal_t  *journal = mds_loader_journal(loader);
     mds_app_parts_t parts;
@@ -215,11 +223,32 @@ print_app(versions_t *v, mds_loader_t *loader, mds_str_t app, mds_error_t *err)
         status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
 
     } else if (status == MDS_OK) {
-        status = print_published(v, &parts, err);
+        status = print_published(v, &parts, NULL, app, err);
         mds_app_parts_close(&parts);
     }
 
     mds_journal_abort(journal);
+    return status;
+}
+
+/* Prints the app's packages, on an edge those of the catalog. */
+static mds_status_t
+print_app(versions_t *v, mds_loader_t *loader, mds_str_t app, mds_error_t *err)
+{
+    mds_catalog_t *catalog;
+    mds_status_t   status = mdsctl_served_open(loader, err, &catalog);
+
+    if (status != MDS_OK || catalog == NULL) {
+        return status == MDS_OK ? print_journaled(v, loader, app, err) : status;
+    }
+
+    status = mdsctl_app_is_served(catalog, app, err);
+
+    if (status == MDS_OK) {
+        status = print_published(v, NULL, catalog, app, err);
+    }
+
+    mds_catalog_close(catalog);
     return status;
 }
 

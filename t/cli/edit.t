@@ -48,7 +48,7 @@ is_deeply [ sort keys %{ release_of('a', 'r') } ],
     [qw(audience id kind platform version)], 'edit: none removes';
 $d->misused('says what to change', qw(edit a r));
 $d->refuses('no release "q"', qw(edit a q --priority 1));
-$d->refuses('/releases/0/end|--end', qw(edit a r --start 2d --end 1d));
+$d->refuses(qr/--end: found /, qw(edit a r --start 2d --end 1d));
 $d->does(qw(end a r));
 $d->refuses('is ended; only one that is running or paused', qw(edit a r --priority 1));
 $d->must('revert', $d->serial);
@@ -94,6 +94,31 @@ is $d->decides(qw(app=a kind=bundle name=home channel=prod))->{version}, 1,
 $d->must(qw(list add d x y --new-app));
 $d->refuses('there is no list "staff"; lists: x', qw(copy a r d));
 
+{
+    local $ENV{MDS_DATABASE};
+    delete $ENV{MDS_DATABASE};
+    $d->refuses('"home-prod" is running; `resume` takes one that is paused; one that other'
+        . ' edges have halted needs --database', qw(resume a home-prod));
+}
+$d->must(qw(rollback a home-prod));
+like +($d->run(qw(copy a home-prod --channel beta)))[2],
+    qr/warning: release "home-prod" of a was rolled back, and its copy offers that version again/,
+    'a copy of what was rolled back: a warning';
+
+# --- the option is named, not the place in a document
+
+my @bundle = qw(release a x --kind bundle --name home --version 1 --all);
+$d->refuses(qr/--halt: \/failure_percent: found $_; want a number from 0\.0001 to 100/,
+    @bundle, '--halt', qq({"failure_percent":$_,"min_reports":1})) for 0, 101;
+$d->refuses(qr/--end: found /, @bundle, qw(--start 2h --end 1h));
+$d->refuses(qr/--app-version: found "x"/, 'publish', $d->put('h0', 'h0'),
+    qw(--app a --kind bundle --name home --version 2 --app-version x));
+$d->refuses(qr/FILE: .*No such file/, 'publish', "$d->{dir}/none",
+    qw(--app a --kind bundle --name home --version 2));
+$d->must('publish', $d->put('h3', 'h3'), qw(--app nolists --kind upgrade --version 1 --new-app));
+$d->refuses(qr/--list: there is no list "x"; the app has no lists/,
+    qw(release nolists r --kind upgrade --version 1 --list x));
+
 # --- publish: rules and app versions
 
 my @hot = qw(--app a --kind hotfix --version 1);
@@ -111,7 +136,7 @@ is scalar(grep { $_->{kind} eq 'sdk' } @{ decode_json($d->export('a'))->{package
 $d->refuses('is published already, as another file', 'publish', $d->put('cpu', 'other'),
     qw(--app a --kind sdk --name core --version 1 --rule),
     '{"attribute":"cpu","op":"in","values":["arm"]}');
-$d->refuses('/app_version', 'publish', $d->put('h3', 'h3'), @hot, '--app-version', 'x');
+$d->refuses('--app-version: found "x"', 'publish', $d->put('h3', 'h3'), @hot, '--app-version', 'x');
 
 # --- every change: dry runs, without the key, and notes
 

@@ -88,6 +88,28 @@ says('devices', qw(devices a u1));
 says('devices-forget', qw(devices a --forget nobody));
 is_deeply says('list-show', qw(list show a beta))->{members}, ['u1'], '... its ids';
 says('list-show-all', qw(list show a));
+{
+    # An edge's journal is empty: the catalog alone is known.
+    my $edge = "$dir/edge";
+    Ctl::ctl('--depot', $edge, 'init');
+    system("rm -r '$edge'/catalog '$edge'/lists '$edge'/CURRENT
+        cp -a '$d->{depot}'/catalog '$d->{depot}'/lists '$d->{depot}'/CURRENT '$edge'") == 0 or die;
+    local $d->{depot} = $edge;
+    my $served = says('status', 'status', 'a');
+    is_deeply [ sort map { $_->{id} } @{ $served->{apps}[0]{releases} } ],
+        [ sort map { $_->{id} } @{ $status->{apps}[0]{releases} } ], '... an edge: releases';
+    my ($window) = map { $_->{window} // () } @{ $served->{apps}[0]{releases} };
+    is $window->{count}, 1000, '... a window';
+    is_deeply $d->asks('status')->{apps}, $served->{apps}, '... all apps';
+    is scalar @{ says('versions', 'versions', 'a')->{published} }, 2,
+        '... packages, but for those that no release is about';
+    is_deeply says('devices', qw(devices a u1)), [], '... no devices';
+    for my $words ([qw(status none)], [qw(versions none)], [qw(devices none u1)]) {
+        my ($code, undef, $err) = $d->run(@$words);
+        is $code, 1, "... @$words: exit 1";
+        like $err, qr/there is no app "none"; apps: a$/, '... and those that there are';
+    }
+}
 my $messages = says('message-list', qw(message list a u1));
 is scalar @$messages, 1, '... a message';
 my $log = says('log', 'log');

@@ -85,7 +85,7 @@ release('--name: found "hom", which no package of bundle has; names of bundle:'
 release('--channel: found "stores", which no package of bundle 1 has; channels'
     . ' of 1: store; did you mean store?',
     qw(--kind bundle --name home --version 1 --channel stores));
-says('--list: /0: there is no list "stuff"; lists: staff; did you mean staff?',
+says('--list: there is no list "stuff"; lists: staff; did you mean staff?',
     qw(release com.example.shop r --kind upgrade --version 3.2.0 --list stuff));
 says('--rule: /0/op: found "inn"; want "in", "not_in", "range" or "not_range"',
     qw(release com.example.shop r --kind upgrade --version 3.2.0 --all --rule),
