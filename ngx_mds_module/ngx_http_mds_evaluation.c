@@ -248,6 +248,7 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
 {
     ngx_http_mds_question_t *question = &e->questions[i];
     mds_decision_t          *decision = &question->decision;
+    mds_str_t                asked = decision->release;
     mds_status_t             status;
 
     if (e->next_request != NULL) {
@@ -272,7 +273,11 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
                                : mds_decide(snapshot, &e->request, e->now_ms,
                                             NULL, err, decision);
 
-    if (closed && question->unknown) {
+    /* The feed of the fleet may have let the device in meanwhile. */
+    if (closed && question->unknown
+        && (decision->reason != MDS_REASON_WINDOW
+            || !mds_str_eq(decision->release, asked)))
+    {
         decision->reason = MDS_REASON_WINDOW_UNKNOWN;
     }
 

@@ -329,19 +329,39 @@ ngx_http_mds_resource_keep_manifest(ngx_http_request_t *r)
     return ctx != NULL && ctx->action.len > 0 ? ctx : NULL;
 }
 
-/* Returns what the decision means to the location. */
+/* Answers a request for which there is no decision. */
 static ngx_int_t
-ngx_http_mds_resource_result(const ngx_http_mds_loc_conf_t *mlcf,
-                             const ngx_http_mds_ctx_t      *ctx)
+ngx_http_mds_resource_fail(ngx_http_request_t *r, mds_status_t status)
 {
-    static const ngx_str_t none = ngx_string("none");
+    mds_request_t request;
+    mds_error_t   err;
 
-    if (ctx->shown_status == MDS_INVALID) {
-        return NGX_HTTP_BAD_REQUEST;
+    if (status != MDS_INVALID) {
+        return ngx_http_mds_refuse_unavailable(r);
     }
 
+    /* Only the log has the reason, so it is found again. */
+    mds_request_init(&request);
+
+    return ngx_http_mds_refuse(r, NGX_HTTP_BAD_REQUEST,
+                               ngx_http_mds_resource_attributes(r, &request,
+                                                                &err)
+                                       == MDS_INVALID
+                                   ? err.text
+                                   : "the request is not valid");
+}
+
+/* Answers by the decision; NGX_DECLINED: there is a version to show. */
+static ngx_int_t
+ngx_http_mds_resource_answer(ngx_http_request_t            *r,
+                             const ngx_http_mds_loc_conf_t *mlcf,
+                             const ngx_http_mds_ctx_t      *ctx)
+{
+    static const ngx_str_t  none = ngx_string("none");
+    ngx_http_mds_response_t nothing = { .type = NULL };
+
     if (ctx->shown_status != MDS_OK) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
+        return ngx_http_mds_resource_fail(r, ctx->shown_status);
     }
 
     /* With the installed version, a location answers as a check. */
@@ -349,13 +369,16 @@ ngx_http_mds_resource_result(const ngx_http_mds_loc_conf_t *mlcf,
         && mds_str_eq(ngx_http_mds_view(&ctx->action),
                       ngx_http_mds_view(&none)))
     {
-        return NGX_HTTP_NO_CONTENT;
+        return ngx_http_mds_respond(r, &nothing);
     }
 
-    return ctx->version.len == 0 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+    return ctx->version.len == 0
+               ? ngx_http_mds_fail(r, MDS_NOT_FOUND,
+                                   "there is no version for this device")
+               : NGX_DECLINED;
 }
 
-/* Continues with the decision; a request that has waited runs its phases. */
+/* Keeps the decision; a request that has waited runs its phases. */
 static ngx_int_t
 ngx_http_mds_resource_respond(ngx_http_mds_evaluation_t *e)
 {
@@ -367,9 +390,11 @@ ngx_http_mds_resource_respond(ngx_http_mds_evaluation_t *e)
     e->ctx->shown_status = e->questions->status;
 
     if (e->rounds == 0) {
-        return ngx_http_mds_resource_result(mlcf, e->ctx);
+        return NGX_DECLINED;
     }
 
+    /* The phases end the request, and NGX_DONE ends the wait. */
+    r->main->count++;
     e->ctx->admitted = 1;
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
@@ -378,7 +403,8 @@ ngx_http_mds_resource_respond(ngx_http_mds_evaluation_t *e)
     return NGX_DONE;
 }
 
-/* Decides as a check does: a window may admit the device. */
+/* Decides as a check does: a window may admit the device. NGX_DECLINED: the
+ * decision is in the context; NGX_DONE: the request waits for it. */
 static ngx_int_t
 ngx_http_mds_resource_admit(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
 {
@@ -392,9 +418,7 @@ ngx_http_mds_resource_admit(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
 
     status = ngx_http_mds_resource_attributes(r, &e.request, &err);
     if (status != MDS_OK) {
-        ngx_http_mds_resource_log(r, status, ngx_http_mds_get_depot(r), &err);
-        return status == MDS_INVALID ? NGX_HTTP_BAD_REQUEST
-                                     : NGX_HTTP_SERVICE_UNAVAILABLE;
+        return ngx_http_mds_fail(r, status, err.text);
     }
 
     e.request.may_admit = r->method == NGX_HTTP_GET;
@@ -403,25 +427,30 @@ ngx_http_mds_resource_admit(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
     return ngx_http_mds_evaluate(&e);
 }
 
-/* Decides for a location; NGX_DECLINED: there is a version to show. */
+/* Decides for a location, and answers; NGX_DECLINED: there is a version to
+ * show. */
 static ngx_int_t
 ngx_http_mds_resource_show(ngx_http_request_t            *r,
                            const ngx_http_mds_loc_conf_t *mlcf,
                            ngx_http_mds_ctx_t            *ctx)
 {
-    if (mlcf->resource->window && !ctx->admitted) {
-        return ngx_http_mds_resource_admit(r, ctx);
-    }
+    ngx_int_t rc;
 
-    /* An earlier decision did not know what the access checks found out. */
-    if (!ctx->admitted) {
+    if (mlcf->resource->window && !ctx->admitted) {
+        rc = ngx_http_mds_resource_admit(r, ctx);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+    } else if (!ctx->admitted) {
+        /* An earlier decision did not know what the access checks found out. */
         ctx->shown = NULL;
         ngx_http_mds_resource_evaluate(r);
     }
 
     ctx->admitted = 0;
 
-    return ngx_http_mds_resource_result(mlcf, ctx);
+    return ngx_http_mds_resource_answer(r, mlcf, ctx);
 }
 
 static ngx_int_t
@@ -442,8 +471,20 @@ ngx_http_mds_resource_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_http_mds_resource_show(r, mlcf, ctx);
+    if (rc == NGX_DECLINED) {
+        return ngx_http_mds_assets_handle(r, ctx);
+    }
 
-    return rc == NGX_DECLINED ? ngx_http_mds_assets_handle(r, ctx) : rc;
+    /* No content handler discards the body of a request that was answered. */
+    if ((rc == NGX_OK || rc == NGX_AGAIN)
+        && ngx_http_discard_request_body(r) != NGX_OK)
+    {
+        r->keepalive = 0;
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
 }
 
 ngx_int_t

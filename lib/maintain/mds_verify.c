@@ -108,6 +108,16 @@ mds_verify_try(mds_verify_t *v, const char *where,
     return part(v, err);
 }
 
+/* Returns whether an agent has filled the depot: it has left its figures. */
+static bool
+mds_verify_has_agent(const char *depot)
+{
+    mds_path_t path;
+
+    return mds_path(&path, NULL, "%s/agent/status", depot) == MDS_OK
+           && access(path.text, F_OK) == 0;
+}
+
 /* Checks that the generation in force is the journal's last. A loader may be
  * between its commit and its switch, so it tries for a while. */
 static mds_status_t
@@ -132,7 +142,7 @@ mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
         serial = mds_current_serial(current);
         mds_journal_abort(journal);
 
-        if (last == serial) {
+        if (last == serial || (last == 0 && v->is_edge)) {
             break;
         }
 
@@ -145,7 +155,10 @@ mds_verify_current(mds_verify_t *v, mds_journal_t *journal, mds_error_t *err)
         return status;
     }
 
-    if (last != serial) {
+    /* The journal of an edge has no change; one that has is an origin's. */
+    v->is_edge = v->is_edge && last == 0;
+
+    if (last != serial && !v->is_edge) {
         mds_verify_report(v, "CURRENT",
                           "names generation %" PRIu64 ", and the journal's"
                           " last change is %" PRIu64,
@@ -239,6 +252,7 @@ mds_verify(const char *depot, const mds_verify_options_t *options,
     mds_verify_t   v = { .progress = { mds_verify_show_progress },
                          .depot = depot,
                          .options = options,
+                         .is_edge = mds_verify_has_agent(depot),
                          .result = { .keys = mds_json_object_new() },
                          .seen = mds_intern_new() };
     mds_current_t *current;

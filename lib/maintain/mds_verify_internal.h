@@ -21,6 +21,7 @@ typedef struct {
     mds_intern_t               *seen;    /* manifests, by digest */
     mds_catalog_t              *known;   /* the generation opened last */
     mds_buffer_t                below;   /* serials: others stand on these */
+    bool                        is_edge; /* an agent fills the depot */
     bool                        muted;   /* reports nothing: a trial run */
     bool                        starved; /* out of memory at some place */
 } mds_verify_t;

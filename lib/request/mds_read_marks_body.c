@@ -5,50 +5,104 @@
 
 #include "request/mds_read_marks_body.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "json/mds_json.h"
+
+/* Of a value that is wrong, so many bytes are shown. */
+#define MDS_MARK_SHOWN_MAX 40
+
+/* A pointer to an id: "/read/32767/1". */
+typedef char mds_mark_place_t[32];
+
+static mds_status_t
+mds_mark_fail_id(const mds_json_t *json, const char *where, mds_error_t *err)
+{
+    char        *found = NULL;
+    const char  *more = "";
+    size_t       len = 0;
+    mds_status_t status
+        = mds_json_dump(json, MDS_JSON_COMPACT, err, &found, &len);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (len > MDS_MARK_SHOWN_MAX) {
+        len = MDS_MARK_SHOWN_MAX;
+        more = "…";
+
+        /* It is not cut in the middle of a character. */
+        while (len > 0 && ((uint8_t) found[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+
+    status = mds_fail(err, MDS_INVALID,
+                      "%s: %.*s%s is not a message id, which must be a whole"
+                      " number from 1",
+                      where, (int) len, found, more);
+    free(found);
+
+    return status;
+}
 
 static mds_status_t
 mds_mark_id(const mds_json_t *json, const char *where, mds_error_t *err,
             uint64_t *id)
 {
     if (!mds_json_is_integer(json) || mds_json_integer(json) < 1) {
-        return mds_fail(err, MDS_INVALID,
-                        "%s: %s is not a message id, which must be a whole"
-                        " number from 1",
-                        where, mds_json_type_name(mds_json_type(json)));
+        return mds_mark_fail_id(json, where, err);
     }
 
     *id = (uint64_t) mds_json_integer(json);
     return MDS_OK;
 }
 
-/* Reads an id, or a run of ids: 9, or [11, 14]. */
+/* Reads one of the two ids of the i-th run. */
 static mds_status_t
-mds_mark_run(const mds_json_t *json, mds_error_t *err, mds_run_t *run)
+mds_mark_end(const mds_json_t *run, size_t i, size_t end, mds_error_t *err,
+             uint64_t *id)
 {
-    mds_status_t status;
+    mds_mark_place_t where;
+
+    snprintf(where, sizeof(where), "/read/%zu/%zu", i, end);
+
+    return mds_mark_id(mds_json_at(run, end), where, err, id);
+}
+
+/* Reads the i-th item, an id, or a run of ids: 9, or [11, 14]. */
+static mds_status_t
+mds_mark_run(const mds_json_t *json, size_t i, mds_error_t *err, mds_run_t *run)
+{
+    mds_mark_place_t where;
+    mds_status_t     status;
+
+    snprintf(where, sizeof(where), "/read/%zu", i);
 
     if (!mds_json_is_array(json)) {
-        status = mds_mark_id(json, "/read", err, &run->first);
+        status = mds_mark_id(json, where, err, &run->first);
         run->last = run->first;
         return status;
     }
 
     if (mds_json_size(json) != 2) {
         return mds_fail(err, MDS_INVALID,
-                        "/read: a run has its first and its last id");
+                        "%s: a run has its first and its last id", where);
     }
 
-    status = mds_mark_id(mds_json_at(json, 0), "/read", err, &run->first);
+    status = mds_mark_end(json, i, 0, err, &run->first);
 
     if (status == MDS_OK) {
-        status = mds_mark_id(mds_json_at(json, 1), "/read", err, &run->last);
+        status = mds_mark_end(json, i, 1, err, &run->last);
     }
 
     return status == MDS_OK && run->first > run->last
-               ? mds_fail(err, MDS_INVALID, "/read: the run is reversed")
+               ? mds_fail(err, MDS_INVALID,
+                          "%s: the run is reversed, %llu is above %llu", where,
+                          (unsigned long long) run->first,
+                          (unsigned long long) run->last)
                : status;
 }
 
@@ -73,7 +127,7 @@ mds_mark_read(const mds_json_t *json, mds_error_t *err,
     body->read_count = count; /* NOLINT(clang-analyzer-unix.Malloc) */
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
-        status = mds_mark_run(mds_json_at(json, i), err, &body->read[i]);
+        status = mds_mark_run(mds_json_at(json, i), i, err, &body->read[i]);
 
         if (status == MDS_OK && body->read[i].last > body->highest) {
             body->highest = body->read[i].last;

@@ -73,6 +73,7 @@ typedef struct {
     mds_catalog_t  *catalog;     /* validated; NULL: not opened yet */
     mds_feed_head_t head;        /* zeros: none yet */
     mds_sha256_t    head_sha256; /* of its text */
+    bool            is_complete; /* the files that --prefetch wants are there */
 
     /* Shared with the thread for what devices ask for. */
     pthread_mutex_t lock;

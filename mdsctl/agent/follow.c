@@ -239,12 +239,27 @@ apply_head(mdsctl_agent_t *agent, const mds_feed_head_t *head, mds_str_t text,
     mds_catalog_close(agent->catalog);
     agent->catalog = catalog;
     agent->head = *head;
+    agent->is_complete = true;
 
     if (changes) {
         count_change(agent, before, head, begun_ms);
     }
 
     return MDS_OK;
+}
+
+/* Fetches what --prefetch wants of the generation in force and is not there:
+ * the option may be another one than in the run before, and a file may have
+ * been removed. */
+static mds_status_t
+complete_files(mdsctl_agent_t *agent, mds_error_t *err)
+{
+    mds_status_t status = agent->is_complete
+                              ? MDS_OK
+                              : mdsctl_install_files(agent, &agent->needs, err);
+
+    agent->is_complete = status == MDS_OK;
+    return status;
 }
 
 /* Opens the head; with a root, a key that it does not have may be in a newer
@@ -291,12 +306,11 @@ take_head(mdsctl_agent_t *agent, mdsctl_http_t *http, mds_str_t text)
         return;
     }
 
-    if (is_new) {
-        status = apply_head(agent, &head, text, &err);
+    status = is_new ? apply_head(agent, &head, text, &err)
+                    : complete_files(agent, &err);
 
-        if (status == MDS_AGAIN) {
-            return; /* a signal */
-        }
+    if (status == MDS_AGAIN) {
+        return; /* a signal */
     }
 
     if (status != MDS_OK) {

@@ -189,9 +189,12 @@ follow(mdsctl_agent_t *agent, mdsctl_http_t *http)
     int64_t backoff_ms = 0, collected_ms = 0;
 
     while (stop == 0) {
+        /* The first answer comes at once: files may be missing. */
         (void) mdsctl_follow_once(agent, http,
-                                  agent->once || agent->trouble >= 0 ? 0
-                                                                     : WAIT_S);
+                                  agent->once || agent->trouble >= 0
+                                          || !agent->is_complete
+                                      ? 0
+                                      : WAIT_S);
 
         if (agent->once || mdsctl_clock_ms() - collected_ms >= COLLECT_MS) {
             mdsctl_collect(agent);

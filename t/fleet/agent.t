@@ -114,6 +114,17 @@ ok -f "$edge/files/" . sha256_hex('package one' x 1000), 'the file that runs';
 is $t->get('/edge/check?app=a&kind=bundle&name=b')->status, 200, 'the edge answers';
 ($code, $said) = once($edge, $url);
 is figures($edge)->{fetches}, 0, 'again: nothing is fetched';
+unlink "$edge/files/" . sha256_hex('package one' x 1000);
+($code, $said) = once($edge, $url, qw(--prefetch none));
+is figures($edge)->{fetches}, 0, '... nor of what is not wanted';
+($code, $said) = once($edge, $url, qw(--prefetch all));
+ok -f "$edge/files/" . sha256_hex('package one' x 1000), '... but what is missing, with the same serial';
+($code, $said) = $t->run({}, "$MDS::BUILD/mdsctl", '--depot', $edge, 'verify');
+is $code, 0, 'verify of an edge' or diag $said;
+unlink glob "$edge/files/" . sha256_hex('package one' x 1000) . '*';
+($code, $said) = $t->run({}, "$MDS::BUILD/mdsctl", '--depot', $edge, 'verify');
+is $code, 0, '... that does not have all files' or diag $said;
+once($edge, $url);
 
 my $long = 'x' x 90;
 mkdir "$dir/$long";

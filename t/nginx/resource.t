@@ -125,6 +125,8 @@ server {
         mds_resource bundle $bundle;
         alias %DIR%/home/$mds_version/app.js;
     }
+    location /entered/  { mds_resource bundle 20000067 window;
+                          alias %DIR%/home/$mds_version/; }
     location /error/ {
         mds_resource bundle none;
         error_page 404 =200 /static.html;
@@ -193,10 +195,17 @@ is($t->request('POST', "$home/app.js", @lab, 'Content-Length' => 0)->status,
 shows("$home/app.js?device=d1", 200, 'app 1.3.0',
     'a fixed attribute cannot be claimed', @of);
 shows("$home/app.js?country=de", 404, undef, '... nor an absent one');
-shows("$home/app.js", 404, undef, 'nothing to show: 404', 'X-Country' => 'xx');
+$r = shows("$home/app.js", 404, undef, 'nothing to show: 404', 'X-Country' => 'xx');
+is($r->header('Content-Type'), 'application/problem+json', '... a problem');
+is($r->header('MDS-Serial'), 1, '... with the serial');
+is($r->header('Cache-Control'), 'no-store', '... which is not stored');
+like($r->json->{detail}, qr/no version for this device/, '... that says why');
+like($t->raw("POST $home/app.js HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    . "GET /echo/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")->{bytes},
+    qr{^HTTP/1\.1 404 .*no version.*HTTP/1\.1 200 .*/echo/x\z}s, '... and drops a body');
 $r = $t->get("$home/", 'X-Country' => 'xx');
 is($r->status, 404, '... also where there would be an index');
-unlike($r->body, qr/no version/, '... which is not shown');
+unlike($r->body, qr/no version at all/, '... which is not shown');
 shows("$home/../../h5/home/1.4.0/new.js", 404, undef, 'no way around', @of);
 shows("$home/%2e%2e/1.4.0/new.js", 404, undef, 'no way around', @of);
 shows("$home/../home/%2e%2e%2f1.4.0/new.js", 404, undef, 'no way around', @of);
@@ -298,6 +307,11 @@ rename $t->depot_dir, $t->depot_dir . '.away' or die $!;
 ok($t->wait_for(sub { $t->get("$home/app.js", @of)->status == 503 }),
     'no depot: 503');
 $r = shows('/error/app.js', 503, undef, '... and not the page for a 404', @of);
+for my $path ('/error/app.js', '/entered/app.js') {
+    $r = shows($path, 503, undef, 'a problem', @of);
+    is($r->header('Content-Type'), 'application/problem+json', '... of its type');
+    ok($r->header('Retry-After'), '... that says when to ask again');
+}
 shows('/echo/x', 200, '/echo/x', '... and all else is served');
 rename $t->depot_dir . '.away', $t->depot_dir or die $!;
 ok($t->wait_for(sub { $t->get("$home/app.js", @of)->status == 404 }),

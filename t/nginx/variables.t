@@ -115,8 +115,14 @@ is($r->body, "$sha " . length($file{2}) . ' true {"a":[1,"}"]} ', 'and plainly')
 # --- installed
 
 is($t->get('/have?have=2')->status, 204, 'current: the action is none');
+for my $where (qw(file window)) {
+    is($t->get("/$where?have=2")->header('MDS-Serial'), 1, "... of $where, with the serial");
+    my $bad = $t->get("/$where?have=x");
+    is($bad->status, 400, 'not a version');
+    is($bad->header('Content-Type'), 'application/problem+json', '... a problem');
+    like($bad->json->{detail}, qr/the installed version "x" is not a version/, '... that says why');
+}
 is($t->get('/file?have=2')->status, 204, '... and without a rewrite, the status');
-is($t->get('/file?have=x')->status, 400, 'not a version');
 $j = $t->get('/have?have=1')->json;
 is("$j->{action} $j->{version}", 'install 2', 'older: install');
 like($j->{delta_path}, qr{^files/[0-9a-f]{64}$}, 'with a delta');
