@@ -20,7 +20,7 @@ my $t    = MDS->new(workers => 2);
 $t->depot;
 $t->write("b$_", "package $_") for 1 .. 2;
 
-my @names = qw(w1 w2 late away full row halt many reload closed);
+my @names = qw(w1 w2 late away full row halt many reload closed fed);
 my %document = (app => 'a',
     packages => [ map { my $name = $_; map { { kind => 'bundle', name => $name,
         version => "$_", file => "b$_" } } 1, 2 } @names ],
@@ -262,6 +262,14 @@ my @devices;
 ok($t->wait_for(sub { @devices = grep { $_->{type} == 3 } @{ $agent->heard->{outbox} } }),
     '... is told');
 like($devices[0]{entry}, qr/^\x00\x01a\x00\x03new\x00\x00\x00\x00\x00\x017/, '... with its version');
+
+# --- the feed lets in a device while its window is asked in vain
+
+ok(wait_for_workers(), 'connected');
+$agent->tell(verdict => 'fed');
+my ($n, $told) = (0, '');
+ok($t->wait_for(sub { $told = ask('fed', 'x' . ++$n); $told =~ /^200/ }), 'in by the feed');
+is($told, '200 window fed', '... as the reason says');
 
 # --- reload
 

@@ -6,7 +6,8 @@ package Agent;
 #
 #   my $agent = Agent->new($t->depot_dir);
 #   $agent->start;                      # at most once at a time
-#   $agent->tell(verdict => 'yes');     # yes, no, full, unknown, silent, count
+#   $agent->tell(verdict => 'yes');     # yes, no, full, unknown, silent, count,
+#                                       # fed: unknown, once the feed has let the device in
 #   $agent->tell(feed => [ [ 1, admission("a\0r", 'd1') ] ]);
 #   my $heard = $agent->heard;          # admits, outbox, acks, hellos, open
 #   $agent->kill; $agent->freeze; $agent->thaw; $agent->stop;
@@ -263,6 +264,9 @@ sub on_ack {
     my ($self, $client, $payload) = @_;
     push @{ $self->{acks} }, $client->{position} = unpack 'Q>', $payload;
     $client->{feeding} = 0;
+    for my $asked (splice @{ $self->{asked} // [] }) {
+        $self->say($asked->[0], frame(ADMITTED, $asked->[1], pack('n', 1) . chr $VERDICTS{unknown}));
+    }
     $self->feed($client);
 }
 
@@ -283,6 +287,13 @@ sub on_admit {
     unshift @admits, $count;
     my $verdicts = '';
     my $n = @admits / 4;
+    if ($self->{settings}{verdict} eq 'fed') {
+        my $feed = $self->{settings}{feed};
+        push @{ $self->{asked} }, [ $client, $number ];
+        push @$feed, [ ($feed->[-1] // [0])->[0] + 1, admission(@admits[0, 1]) ];
+        $self->feed($_) for values %{ $self->{clients} };
+        return;
+    }
     while (my ($window, $id, $limit, $until) = splice @admits, 0, 4) {
         push @{ $self->{admits} }, { window => $window =~ s/\0/ /r, id => $id, limit => $limit };
         $verdicts .= chr $self->verdict($window, $id, $limit)
