@@ -2,7 +2,11 @@
 
 #include "member.h"
 
+#include "base/mds_kind.h"
+#include "base/mds_name.h"
+#include "base/mds_terms.h"
 #include "base/mds_time.h"
+#include "base/mds_version.h"
 
 int
 mdsctl_set_word(mds_json_t *object, const char *key, const char *word)
@@ -86,6 +90,63 @@ mdsctl_set_json(mds_json_t *object, const char *key, const char *option,
                ?: mdsctl_json_status(mds_json_set(object, key, value));
 }
 
+static int
+parse_object(const char *option, const char *text, mds_json_t **json)
+{
+    mds_json_t *value;
+    int         code = parse_json(option, text, &value);
+
+    if (code != MDSCTL_DONE) {
+        return code;
+    }
+
+    if (!mds_json_is_object(value)) {
+        mds_json_release(value);
+        return mdsctl_fail_usage("%s: found %s; want a JSON object", option,
+                                 text);
+    }
+
+    *json = value;
+    return MDSCTL_DONE;
+}
+
+int
+mdsctl_set_object(mds_json_t *object, const char *key, const char *option,
+                  const char *text)
+{
+    mds_json_t *value;
+
+    if (text == NULL) {
+        return MDSCTL_DONE;
+    }
+
+    return parse_object(option, text, &value)
+               ?: mdsctl_json_status(mds_json_set(object, key, value));
+}
+
+int
+mdsctl_check_version(const char *option, const char *text)
+{
+    mds_version_t version;
+
+    return text == NULL || mds_version_parse(mds_str_of(text), &version)
+               ? MDSCTL_DONE
+               : mdsctl_fail_usage("%s: found \"%s\"; want a version such as"
+                                   " \"3.2.0\" or \"3.2.0-rc.1\"",
+                                   option, text);
+}
+
+int
+mdsctl_check_kind(const char *text)
+{
+    return text == NULL || mds_kind_valid(mds_str_of(text))
+               ? MDSCTL_DONE
+               : mdsctl_fail_usage("--kind: found \"%s\"; want %s, or a kind of"
+                                   " your own: a lower-case letter, then up to"
+                                   " %d letters, digits, _ and -",
+                                   text, mds_kind_names, MDS_KIND_MAX - 1);
+}
+
 int
 mdsctl_set_jsons(mds_json_t *object, const char *key, const char *option,
                  const mdsctl_values_t *texts)
@@ -100,7 +161,7 @@ mdsctl_set_jsons(mds_json_t *object, const char *key, const char *option,
     array = mds_json_array_new();
 
     for (size_t i = 0; code == MDSCTL_DONE && i < texts->count; i++) {
-        code = parse_json(option, texts->items[i], &value)
+        code = parse_object(option, texts->items[i], &value)
                    ?: mdsctl_json_status(mds_json_append(array, value));
     }
 

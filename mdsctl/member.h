@@ -31,7 +31,16 @@ int mdsctl_set_time(mds_json_t *object, const char *key, const char *option,
 int mdsctl_set_json(mds_json_t *object, const char *key, const char *option,
                     const char *text) MDS_MUST_CHECK;
 
-/* Sets an array of what each text is as JSON. */
+/* Checks that a text, which may be NULL, is a version, or the kind of a
+ * resource. Returns MDSCTL_DONE, or MDSCTL_USAGE after printing the error. */
+int mdsctl_check_version(const char *option, const char *text) MDS_MUST_CHECK;
+int mdsctl_check_kind(const char *text) MDS_MUST_CHECK;
+
+/* Sets what the text is as JSON, which must be an object; text may be NULL. */
+int mdsctl_set_object(mds_json_t *object, const char *key, const char *option,
+                      const char *text) MDS_MUST_CHECK;
+
+/* Sets an array of what each text is as JSON: objects. */
 int mdsctl_set_jsons(mds_json_t *object, const char *key, const char *option,
                      const mdsctl_values_t *texts) MDS_MUST_CHECK;
 

@@ -29,12 +29,12 @@ set_time(mds_json_t *release, const char *key, const char *option,
 }
 
 static int
-set_json(mds_json_t *release, const char *key, const char *option,
-         const char *text, bool edits)
+set_object(mds_json_t *release, const char *key, const char *option,
+           const char *text, bool edits)
 {
     return is_removal(text, edits)
                ? set_null(release, key)
-               : mdsctl_set_json(release, key, option, text);
+               : mdsctl_set_object(release, key, option, text);
 }
 
 static int
@@ -75,9 +75,11 @@ mdsctl_set_terms(mds_json_t *release, const mdsctl_terms_t *t, bool edits)
                ?: set_time(release, "start", "--start", t->start, edits)
                ?: set_time(release, "end", "--end", t->end, edits)
                ?: set_priority(release, t->priority, edits)
-               ?: set_json(release, "halt", "--halt", t->halt, edits)
+               ?: set_object(release, "halt", "--halt", t->halt, edits)
                ?: (is_removal(t->force_below, edits)
                        ? set_null(release, "force_below")
-                       : mdsctl_set_word(release, "force_below", t->force_below))
-               ?: set_json(release, "meta", "--meta", t->meta, edits);
+                       : mdsctl_check_version("--force-below", t->force_below)
+                             ?: mdsctl_set_word(release, "force_below",
+                                                t->force_below))
+               ?: set_object(release, "meta", "--meta", t->meta, edits);
 }

@@ -149,11 +149,11 @@ mds_check_specs(const mds_model_check_t *check, const mds_package_t *package)
             && !mds_packages_have(check, package->kind, package->name, &from,
                                   &package->platforms, &package->channels))
         {
-            mds_check_fail(check->r, "from",
-                           "found \"%.*s\", which no package for the same"
-                           " platforms and channels has; want one of"
-                           " /packages",
-                           MDS_STR(package->specs[i].from));
+            size_t at = mds_reader_push(check->r, mds_str("from"));
+
+            mds_model_suggest_from(check->model, package,
+                                   package->specs[i].from, check->r);
+            mds_reader_pop(check->r, at);
         }
 
         mds_reader_pop(check->r, mark);

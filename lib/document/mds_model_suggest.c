@@ -140,6 +140,36 @@ mds_model_suggest_package(const mds_model_t   *model,
 }
 
 void
+mds_model_suggest_from(const mds_model_t *model, const mds_package_t *package,
+                       mds_str_t from, mds_reader_t *r)
+{
+    mds_choices_t choices;
+    char          text[MDS_CHOICES_BYTES];
+
+    mds_choices_begin(&choices, from);
+
+    for (size_t i = 0; i < model->package_count; i++) {
+        const mds_package_t *other = &model->packages[i];
+
+        if (mds_str_eq(other->kind, package->kind)
+            && mds_str_eq(other->name, package->name)
+            && mds_version_cmp(&other->key, &package->key) < 0
+            && mds_scopes_meet(&other->platforms, &package->platforms)
+            && mds_scopes_meet(&other->channels, &package->channels))
+        {
+            mds_choices_add(&choices, other->version);
+        }
+    }
+
+    mds_choices_words(&choices, "lower versions", text);
+    mds_reader_fail(r,
+                    "found \"%.*s\", which no package for the same platforms"
+                    " and channels has; %s",
+                    MDS_STR(from),
+                    text[0] != '\0' ? text : "there is no lower version");
+}
+
+void
 mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
                        mds_reader_t *r)
 {

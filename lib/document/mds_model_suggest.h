@@ -14,6 +14,12 @@
 void mds_model_suggest_package(const mds_model_t   *model,
                                const mds_release_t *release, mds_reader_t *r);
 
+/* Fails the reader, which is at "from" of a delta of the package, for a version
+ * that no other package of it has. */
+void
+mds_model_suggest_from(const mds_model_t *model, const mds_package_t *package,
+                       mds_str_t from, mds_reader_t *r);
+
 /* Fails the reader for a list that an audience names and the model lacks. */
 void mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
                             mds_reader_t *r);

@@ -126,6 +126,33 @@ mds_change_specs(const mds_change_builds_t *b, const mds_package_t *package,
     return MDS_OK;
 }
 
+/* Warns of a delta from the version itself, or from a higher one: no device is
+ * told to install a version that is not above its own. */
+static mds_status_t
+mds_change_idle_specs(const mds_change_check_t *check,
+                      const mds_package_t *package, mds_error_t *err)
+{
+    mds_status_t status = MDS_OK;
+
+    for (size_t i = 0; status == MDS_OK && i < package->spec_count; i++) {
+        mds_version_t from;
+
+        if (mds_version_parse(package->specs[i].from, &from)
+            && mds_version_cmp(&from, &package->key) >= 0)
+        {
+            status = mds_change_warn(check, err,
+                                     "package %.*s %.*s: a delta from %.*s is"
+                                     " for no device, because that version is"
+                                     " not a lower one",
+                                     MDS_STR(package->kind),
+                                     MDS_STR(package->version),
+                                     MDS_STR(package->specs[i].from));
+        }
+    }
+
+    return status;
+}
+
 /* Returns whether the package was not there as it is, by its text and bytes. */
 static bool
 mds_change_is_new(const mds_change_builds_t *b, const mds_package_t *package)
@@ -230,6 +257,10 @@ mds_change_package(const mds_change_builds_t *b, const mds_package_t *package,
 
     if (is_new) {
         status = mds_change_kind(check, package, err);
+    }
+
+    if (is_new && status == MDS_OK) {
+        status = mds_change_idle_specs(check, package, err);
     }
 
     return status == MDS_OK && (is_new || check->applies)

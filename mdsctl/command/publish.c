@@ -163,6 +163,17 @@ set_app_version(mds_json_t *package, const char *text)
     return mdsctl_json_status(mds_json_set(package, "app_version", range));
 }
 
+/* Checks what is wrong whatever the depot has. */
+static int
+check_members(const members_t *members)
+{
+    return strcmp(members->kind, "config") == 0
+               ? mdsctl_fail_usage("--kind: a config has no packages; its value"
+                                   " is in a release of a document")
+               : mdsctl_check_kind(members->kind)
+                     ?: mdsctl_check_version("--version", members->version);
+}
+
 static int
 set_members(mds_json_t *package, const members_t *members, const char *file)
 {
@@ -173,7 +184,7 @@ set_members(mds_json_t *package, const members_t *members, const char *file)
                ?: mdsctl_set_word(package, "version", members->version)
                ?: mdsctl_set_word(package, "file", file)
                ?: mdsctl_set_json(package, "deltas", "--deltas", members->deltas)
-               ?: mdsctl_set_json(package, "meta", "--meta", members->meta)
+               ?: mdsctl_set_object(package, "meta", "--meta", members->meta)
                ?: mdsctl_set_jsons(package, "rules", "--rule", &members->rules);
 }
 
@@ -309,6 +320,10 @@ run_publish(mdsctl_t *ctl, int argc, char **argv)
     int            code;
 
     if (mdsctl_parse(ctl, &o, &argc, argv) != MDSCTL_DONE) {
+        return MDSCTL_USAGE;
+    }
+
+    if (check_members(&o.members) != MDSCTL_DONE) {
         return MDSCTL_USAGE;
     }
 

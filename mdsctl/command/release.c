@@ -54,7 +54,9 @@ run_release(mdsctl_t *ctl, int argc, char **argv)
 
     release = mds_json_object_new();
 
-    code = mdsctl_set_word(release, "id", argv[2])
+    code = mdsctl_check_kind(o.kind)
+               ?: mdsctl_check_version("--version", o.version)
+               ?: mdsctl_set_word(release, "id", argv[2])
                ?: mdsctl_set_word(release, "kind", o.kind)
                ?: mdsctl_set_word(release, "name", o.name)
                ?: mdsctl_set_scope(release, "platform", &o.platforms)

@@ -115,6 +115,13 @@ $d->refuses(qr/--app-version: found "x"/, 'publish', $d->put('h0', 'h0'),
     qw(--app a --kind bundle --name home --version 2 --app-version x));
 $d->refuses(qr/FILE: .*No such file/, 'publish', "$d->{dir}/none",
     qw(--app a --kind bundle --name home --version 2));
+my @idle = (qw(--app a --kind bundle --name idle --platform tv --version));
+$d->must('publish', $d->put("h$_", "idle $_"), @idle, $_) for 1, 3;
+$d->refuses(qr/--deltas: \/0\/from: found "4", .*; lower versions: 1/, 'publish', $d->put('h2', '2'),
+    @idle, 2, '--deltas', '[{"from":"4"}]');
+like +($d->run('publish', $d->put('h2', 'idle 2'), @idle, 2, '--deltas', qq([{"from":"$_"}]),
+    '--dry-run'))[2], qr/warning: package bundle 2: a delta from $_ is for no device/,
+    "a delta from $_: a warning" for 2, 3;
 $d->must('publish', $d->put('h3', 'h3'), qw(--app nolists --kind upgrade --version 1 --new-app));
 $d->refuses(qr/--list: there is no list "x"; the app has no lists/,
     qw(release nolists r --kind upgrade --version 1 --list x));

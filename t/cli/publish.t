@@ -218,19 +218,20 @@ $d->refuses('key', @new, '--key', $public);
 $d->refuses('new" is too long', @new, '--key', $file);
 $d->refuses('no-such-file', 'publish', "$d->{dir}/no-such-file", @new[2 .. 7]);
 $d->refuses('must be a regular file', 'publish', $d->{dir}, @new[2 .. 7]);
-$d->refuses('kind', 'publish', $file, qw(--app a --kind Upgrade --version 7));
-$d->refuses('version', 'publish', $file, qw(--app a --kind upgrade --version
+$d->misused('kind', 'publish', $file, qw(--app a --kind Upgrade --version 7));
+$d->misused('version', 'publish', $file, qw(--app a --kind upgrade --version
     seven));
 $d->refuses('has no names', 'publish', $file, qw(--app a --kind upgrade --name
     n --version 7));
 $d->refuses('"name" is missing', 'publish', $file, qw(--app a --kind bundle
     --version 7));
-$d->refuses('config', 'publish', $file, qw(--app a --kind config --name n
+$d->misused('config', 'publish', $file, qw(--app a --kind config --name n
     --version 7));
 $d->refuses('deltas', @new, '--deltas', '-1');
 $d->refuses('deltas', @new, '--deltas', '1.5');
 $d->refuses('download', @new, '--meta', '{"download":"pigeon"}');
-$d->refuses('meta', @new, '--meta', '[1]');
+$d->misused('--meta: found \[1\]; want a JSON object', @new, '--meta', '[1]');
+$d->misused('--rule: found 1; want a JSON object', @new, '--rule', '1');
 
 $d->misused('--app is missing', 'publish', $file, qw(--kind k --version 1));
 $d->misused('--kind is missing', 'publish', $file, qw(--app a --version 1));

@@ -248,7 +248,9 @@ $d->refuses('no package of upgrade', @wrong[0 .. 6], '--version',
     '9', '--all');
 $d->refuses('no package', qw(release a w --kind upgrade --platform windows
     --version 2 --all));
-$d->refuses('version', qw(release a w --kind upgrade --version x --all));
+$d->misused('version', qw(release a w --kind upgrade --version x --all));
+$d->misused('--kind: ', qw(release a w --kind Upgrade --version 1 --all));
+$d->misused('--halt: found 5', qw(release a w --kind upgrade --version 1 --all --halt 5));
 $d->refuses('there is no list "l"', qw(promote a ruled --list l));
 {
     local $d->{key};

@@ -240,7 +240,7 @@ $d->refuses('', args($d->put('wrong', substr $tar, 0, 2600), '9.0', '--unpack',
     $web));
 $d->refuses('', args($d->put('wrong', Pack::zip([ 'a', 'x' x 99,
     { crc => 1 } ])), '9.0', '--unpack', $web));
-$d->refuses('is not a version', args($zip, '../x', '--unpack', $web));
+$d->misused('want a version', args($zip, '../x', '--unpack', $web));
 $d->refuses('Not a directory', args($zip, '9.0', '--unpack', $zip));
 $d->refuses('No such file', args($zip, '9.0', '--unpack', "$web/no/such"));
 

@@ -90,7 +90,7 @@ says('--list: there is no list "stuff"; lists: staff; did you mean staff?',
 says('--rule: /0/op: found "inn"; want "in", "not_in", "range" or "not_range"',
     qw(release com.example.shop r --kind upgrade --version 3.2.0 --all --rule),
     '{"attribute":"brand","op":"inn","values":["x"]}');
-says('--version: found "latest"; want a version such as "3.2.0" or'
+usage('--version: found "latest"; want a version such as "3.2.0" or'
     . ' "3.2.0-rc.1"', 'publish', $file, qw(--app com.example.shop --kind
     upgrade --version latest));
 says('there is no upgrade 3.2.0 for platform "andriod"; publish it first;'
