@@ -1,7 +1,7 @@
 /*
  * mds_overview: what an edge tells of itself: its depots, their releases with
- * what was counted of each, as JSON (docs/schema/status-edge.json) and as metrics
- * for Prometheus.
+ * what was counted of each, as JSON (docs/schema/status-edge.json) and as
+ * metrics for Prometheus.
  *
  * Reading allocates from the caller's allocator alone, so that it may run where
  * a fault can end it.
