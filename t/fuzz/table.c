@@ -345,6 +345,18 @@ mds_lmdb_copy(mds_lmdb_t *lmdb, int fd, mds_error_t *err)
     return mds_fail(err, MDS_IO, "no file");
 }
 
+void
+mds_lmdb_enable_reading(void)
+{
+}
+
+bool
+mds_lmdb_is_read_only(const mds_lmdb_t *lmdb)
+{
+    (void) lmdb;
+    return false;
+}
+
 uint64_t
 mds_lmdb_file_bytes(const mds_lmdb_t *lmdb)
 {
