@@ -290,6 +290,12 @@ mds_in_window(mds_eval_t *eval, const mds_release_record_t *release)
     }
 
     in = mds_read_window(eval, release, &window, &open);
+
+    if (eval->status != MDS_OK) {
+        return mds_eval_trace(eval, "window", mds_null_str, id, false,
+                              "is unknown: the state cannot be read");
+    }
+
     eval->pending
         = !in && open && eval->may_admit
           && !(eval->request->has_closed && mds_is_closed(eval, release));

@@ -217,6 +217,19 @@ SKIP: {
         '... and who may run it';
 }
 
+# Without the state nobody knows what a window holds: neither that it is full
+# nor that it has ended.
+{
+    my $w = Depot->new;
+    $w->put('p', 'package');
+    $w->must('publish', "$w->{dir}/p", qw(--app w --kind upgrade --version 1));
+    $w->must(qw(release w r --kind upgrade --version 1 --window 5 --until 9d --by device));
+    rename "$w->{depot}/state", "$w->{depot}/away" or die "rename: $!";
+    my ($code, $out) = $w->run(qw(explain app=w kind=upgrade device=d));
+    is $code, 1, 'a window without the state: exit 1';
+    like $out, qr/^  no   window "d": is unknown: the state cannot be read$/m, '... and says so';
+}
+
 # --- wrong
 
 $d->misused('app', 'explain', 'kind=upgrade');
