@@ -66,14 +66,13 @@ ngx_http_mds_get_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    ctx = ngx_http_mds_spare_alloc(r, bytes);
-    if (cleanup == NULL || ctx == NULL) {
+    cleanup = ngx_pool_cleanup_add(r->pool, bytes);
+    if (cleanup == NULL) {
         return NULL;
     }
 
+    ctx = cleanup->data;
     ngx_memzero(ctx, bytes);
-    cleanup->data = ctx;
     ctx->request = r;
     cleanup->handler = ngx_http_mds_ctx_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_mds_module);
