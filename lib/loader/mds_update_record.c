@@ -39,7 +39,7 @@ mds_update_is_step(const mds_json_t *changes)
         const mds_json_t *change = mds_json_at(changes, i);
 
         if (!mds_diff_is(change, "external") && !mds_diff_is(change, "message")
-            && !mds_diff_is(change, "key"))
+            && !mds_diff_is(change, "key") && !mds_diff_is(change, "head"))
         {
             return true;
         }

@@ -225,6 +225,21 @@ like $d->does(qw(head shop --expires 2d --head-key), "$d->{dir}/head.key"),
     qr/^  \+ head shop$/m, 'head';
 like $d->does(qw(head --head-key), "$d->{dir}/head.key"), qr/^  \+ heads$/m, 'heads of all';
 
+# It changes nothing that a document says: the next one needs no --force.
+{
+    $d->does(qw(list add shop members u1));
+    my $document = json($d->export('shop'));
+    my $apply = sub {
+        $document->{lists}{testers} = { ids => [ $_[0] ] };
+        $d->does('apply', $d->put_json('shop.json', $document));
+    };
+    $apply->('u1');
+    delete $document->{serial};
+    $d->does(qw(head shop --head-key), "$d->{dir}/head.key");
+    $d->does(qw(list add shop members u2));
+    $apply->('u2');
+}
+
 # Only the head keys of the root sign heads, also that of the feed.
 $d->refuses(qr/key $id{$_->[0]} must not sign heads: root version 2 names $id{head} for them/,
     @$_[1 .. $#$_], "$d->{dir}/$_->[0].key")
