@@ -113,6 +113,10 @@ for my $case (@cases) {
 
 # --- rules of builds: who has the one for arm gets the one for arm
 
+# A version keeps its bytes, so each of these begins anew.
+sub begin_anew { $d->must('apply', '--force', $d->put_json('empty.json', { app => 'a' })) }
+begin_anew();
+
 my @cpus = map { my $cpu = $_; map { package_of($_, deltas => 1,
     rules => [ { attribute => 'cpu', op => 'in', values => [$cpu] } ],
     file => $cpu eq 'arm' ? "core-$_" : 'core-4.0') } '4.9', '5.1', '5.2' }
@@ -126,11 +130,13 @@ is $d->decides(qw(app=a kind=sdk name=core platform=android version=5.1
     cpu=x86))->{action}, 'install', '... and so is that of no other';
 
 @cpus = grep { $_->{version} ne '5.2' } @cpus;
+begin_anew();
 is_deeply [ warned(@{ $d->asks('apply', document(undef, @cpus,
     package_of('5.2', deltas => 1)), '--force')->{warnings} }) ],
     [ [ 'core', '4.9', 'android' ] ], 'builds that become one';
 
 # Whom a release is for, and since when, is another matter.
+begin_anew();
 my $aside = document(undef, package_of('4.9'), package_of('5.2', deltas => 0));
 my $doc = JSON::PP->new->decode(Ctl::read_file($aside));
 @{ $doc->{releases}[0] }{qw(audience rules start)} = ({ percent => 1 },
