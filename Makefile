@@ -239,7 +239,7 @@ PROVE ?= $(wildcard t/cli t/nginx t/fleet)
 
 prove: all $(BUILD)/bench/ids $(BUILD)/spawn
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
-	    prove -j4 $(PROVE)
+	    prove -j4 --timer $(PROVE)
 
 # The clients are installed into $(BUILD)/clients. Where the npm registry cannot be
 # reached, their tests are skipped and say so.

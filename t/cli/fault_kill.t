@@ -197,7 +197,7 @@ for my $command (shuffle @commands) {
     for (;;) {
         my $d = trial();
         my $each = $name =~ /^promote/ || time < $begun + $soak / 2;
-        $at += $each ? 1 : 1 + int rand 7;
+        $at += $each ? 1 : 1 + int rand 13;
         # some writes are cut in the middle
         my $end = strike($d, $at, $at % 3 == 0, @$command);
         push @wrong, "call $at: $end" if $end !~ /^(?:0|signal 9)$/;
@@ -267,7 +267,7 @@ $base->put_json('fresh.json', { app => 'fresh',
 my %ends;
 my @wrong;
 my $kills = 0;
-while ($kills < 40 || time < $begun + $soak) {
+while ($kills < 20 || time < $begun + $soak) {
     my $i = ++$kills;
     my $command = $commands[$i % @commands];
     my $name = Depot::short(@$command);
