@@ -76,7 +76,7 @@ mds_lmdb_fail(mds_error_t *err, int code, const char *verb, const char *path)
 bool
 mds_lmdb_is_read_only(const mds_lmdb_t *lmdb)
 {
-    return lmdb->is_read_only;
+    return lmdb->denial != 0;
 }
 
 const char *
@@ -146,8 +146,8 @@ mds_lmdb_write(mds_lmdb_t *lmdb, mds_error_t *err)
         return mds_lmdb_call_remote(lmdb, MDS_LMDB_WRITE, -1, err, NULL);
     }
 
-    code = lmdb->is_read_only ? EACCES
-                              : mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
+    code = lmdb->denial != 0 ? lmdb->denial
+                             : mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
 
     if (code != 0) {
         lmdb->txn = NULL;

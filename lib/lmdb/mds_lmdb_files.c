@@ -68,14 +68,16 @@ mds_lmdb_may(const char *dir, const char *name, int how)
            && faccessat(AT_FDCWD, path.text, how, AT_EACCESS) == 0;
 }
 
-bool
-mds_lmdb_is_foreign(const char *dir, bool *locks)
+int
+mds_lmdb_find_denial(const char *dir, bool *locks)
 {
     *locks = mds_lmdb_may(dir, "lock.mdb", R_OK | W_OK);
 
     return mds_lmdb_may(dir, "data.mdb", R_OK)
-           && !mds_lmdb_may(dir, "data.mdb", W_OK)
-           && (errno == EACCES || errno == EROFS);
+                   && !mds_lmdb_may(dir, "data.mdb", W_OK)
+                   && (errno == EACCES || errno == EROFS)
+               ? errno
+               : 0;
 }
 
 /* Allocates the file on the disk before it is given away. Readers write to

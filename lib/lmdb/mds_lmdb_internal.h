@@ -21,10 +21,10 @@ struct mds_lmdb_s {
     MDB_txn        *txn;     /* under way, NULL: none */
     MDB_txn        *reader;  /* kept between reads, NULL: none yet */
     mds_lmdb_mode_t mode;
-    bool            is_read_only; /* SHARED, and this user may not write */
-    char           *path;         /* of the files, if a copy is open; or NULL */
-    int             code;         /* the transaction's first failure */
-    mds_file_id_t   file_id;      /* of the file; IMMUTABLE alone */
+    int             denial;  /* errno of writing, SHARED; 0: the user may */
+    char           *path;    /* of the files, if a copy is open; or NULL */
+    int             code;    /* the transaction's first failure */
+    mds_file_id_t   file_id; /* of the file; IMMUTABLE alone */
     unsigned        table_count;
     MDB_dbi         tables[MDS_LMDB_TABLES_MAX]; /* mds_lmdb_open() */
 
@@ -62,9 +62,10 @@ mds_lmdb_check_files(const char *dir, mds_error_t *err) MDS_MUST_CHECK;
 mds_status_t
 mds_lmdb_copy_file(const char *dir, mds_error_t *err, int *fd) MDS_MUST_CHECK;
 
-/* mds_lmdb_files.c: returns whether this user may read the environment, but not
- * write to it; *locks tells whether its readers' table is writable. */
-bool mds_lmdb_is_foreign(const char *dir, bool *locks);
+/* mds_lmdb_files.c: returns errno if this user may read the environment, but
+ * not write to it, else 0; *locks tells whether its readers' table is writable.
+ */
+int mds_lmdb_find_denial(const char *dir, bool *locks);
 
 /* mds_lmdb_files.c: checks that lock.mdb, if it exists, was not truncated.
  * MDS_INVALID: it was. */

@@ -114,7 +114,7 @@ mds_lmdb_open_tables(mds_lmdb_t *lmdb, const char *const *names)
     int code = mds_lmdb_try_tables(lmdb, names, MDB_RDONLY, 0);
 
     if (code == MDB_NOTFOUND && lmdb->mode != MDS_LMDB_IMMUTABLE
-        && !lmdb->is_read_only)
+        && lmdb->denial == 0)
     {
         code = mds_lmdb_try_tables(lmdb, names, 0, MDB_CREATE);
     }
@@ -205,7 +205,7 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
     mds_status_t status = MDS_OK;
     int          code = mds_lmdb_open_env(opened, path,
                                           mds_lmdb_flags(how)
-                                              | (opened->is_read_only ? MDB_RDONLY : 0),
+                                              | (opened->denial != 0 ? MDB_RDONLY : 0),
                                           map_bytes);
 
     if (code == 0 && opened->mode == MDS_LMDB_IMMUTABLE) {
@@ -247,8 +247,6 @@ mds_lmdb_open_foreign(const char *dir, const char *const *names,
     mds_path_t   path;
     int          fd, code;
     mds_status_t status;
-
-    opened->is_read_only = true;
 
     if (locks) {
         return mds_lmdb_open_here(dir, MDS_LMDB_SHARED, names, map_bytes, err,
@@ -310,7 +308,7 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
 {
     mds_status_t status = MDS_OK;
     mds_lmdb_t  *opened;
-    bool         locks;
+    bool         locks = false;
 
     if (table_count > MDS_LMDB_TABLES_MAX) {
         return mds_fail(err, MDS_INVALID, "\"%s\": too many tables", path);
@@ -338,8 +336,11 @@ mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,
     }
 
     if (status == MDS_OK && opened->remote == NULL) {
-        status = opened->mode == MDS_LMDB_SHARED && mds_lmdb_reads_foreign
-                         && mds_lmdb_is_foreign(path, &locks)
+        if (opened->mode == MDS_LMDB_SHARED && mds_lmdb_reads_foreign) {
+            opened->denial = mds_lmdb_find_denial(path, &locks);
+        }
+
+        status = opened->denial != 0
                      ? mds_lmdb_open_foreign(path, names, map_bytes, locks, err,
                                              opened)
                      : mds_lmdb_open_here(path, mode, names, map_bytes, err,
