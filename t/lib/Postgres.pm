@@ -151,7 +151,10 @@ sub sql {
         delete $self->{psql}{$$};
         close $psql->{in};
         waitpid $psql->{pid}, 0;
-        die "psql: $psql->{said}" if $? >> 8 != 2 || time > $end;    # 2: no connection
+        # 2: no connection. One that ends within a statement is its error, 3.
+        my $is_lost = $? >> 8 == 2
+            || $psql->{said} =~ /terminating connection|server closed the connection/;
+        die "psql: $psql->{said}" if !$is_lost || time > $end;
     }
 }
 
