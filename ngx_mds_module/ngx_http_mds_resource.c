@@ -351,14 +351,31 @@ ngx_http_mds_resource_fail(ngx_http_request_t *r, mds_status_t status)
                                    : "the request is not valid");
 }
 
+/* Answers that the device is current. The protocol is the location's, and so is
+ * Cache-Control. */
+static ngx_int_t
+ngx_http_mds_resource_send_nothing(ngx_http_request_t       *r,
+                                   const ngx_http_mds_ctx_t *ctx)
+{
+    ngx_str_t serial = ctx->serial;
+
+    if (ngx_http_mds_add_header(r, mds_str("MDS-Serial"), &serial) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->header_only = 1;
+
+    return ngx_http_send_header(r);
+}
+
 /* Answers by the decision; NGX_DECLINED: there is a version to show. */
 static ngx_int_t
 ngx_http_mds_resource_answer(ngx_http_request_t            *r,
                              const ngx_http_mds_loc_conf_t *mlcf,
                              const ngx_http_mds_ctx_t      *ctx)
 {
-    static const ngx_str_t  none = ngx_string("none");
-    ngx_http_mds_response_t nothing = { .type = NULL };
+    static const ngx_str_t none = ngx_string("none");
 
     if (ctx->shown_status != MDS_OK) {
         return ngx_http_mds_resource_fail(r, ctx->shown_status);
@@ -369,7 +386,7 @@ ngx_http_mds_resource_answer(ngx_http_request_t            *r,
         && mds_str_eq(ngx_http_mds_view(&ctx->action),
                       ngx_http_mds_view(&none)))
     {
-        return ngx_http_mds_respond(r, &nothing);
+        return ngx_http_mds_resource_send_nothing(r, ctx);
     }
 
     return ctx->version.len == 0
