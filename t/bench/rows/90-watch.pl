@@ -92,7 +92,7 @@ measure 'watch' => sub {
 mds_depot %DEPOT%;
 mds_watch_max 100000;
 keepalive_timeout 1h;
-request_pool_size 5376;
+request_pool_size 5760;
 client_header_buffer_size 512;
 server {
     listen %LISTEN% backlog=4096;
