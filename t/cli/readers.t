@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use File::Temp qw(tempdir);
+use POSIX ();
 use Test::More;
 
 use Ctl ();
@@ -88,10 +89,11 @@ like +(reads('versions', 'shop'))[1], qr/upgrade android 3/, 'the next change';
 my $writer = fork // die "fork: $!";
 if ($writer == 0) {
     open STDOUT, '>', '/dev/null';
-    while (1) {
+    until (-e "$d->{dir}/stop") {
         $d->run(qw(pause shop r1));
         $d->run(qw(resume shop r1));
     }
+    POSIX::_exit(0);
 }
 my @odd;
 for (1 .. 12) {
@@ -100,8 +102,8 @@ for (1 .. 12) {
     push @odd, "$code: $said"
         if $code != 0 || @{ $facts->{apps}[0]{releases} // [] } != 2;
 }
-kill KILL => $writer;
-waitpid $writer, 0;
+$d->put('stop', '');
+waitpid $writer, 0;    # and with it the command that it runs
 is_deeply \@odd, [], 'while another writes, each answer is whole';
 
 # A journal that is ahead of CURRENT is the next loader's to finish.
