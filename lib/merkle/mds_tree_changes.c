@@ -212,7 +212,10 @@ mds_tree_set_changes(mds_tree_t *tree, mds_str_t changes, mds_error_t *err)
                  : MDS_OK;
 
     if (status == MDS_OK) {
-        memcpy(overlay.changes, changes.data, changes.len);
+        if (count > 0) {
+            memcpy(overlay.changes, changes.data, changes.len);
+        }
+
         status = mds_tree_check_changes(tree, overlay.changes, count, err,
                                         &leaves);
     }
