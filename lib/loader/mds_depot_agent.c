@@ -3,11 +3,10 @@
  */
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mds_file.h"
-#include "loader/mds_loader.h"
+#include "loader/mds_loader_internal.h"
 
 /* What the agent writes; "" is the depot itself. */
 static const char *const mds_depot_agent_names[]
@@ -15,11 +14,11 @@ static const char *const mds_depot_agent_names[]
         "/trees",     "/files",   "/feed",    "/feed/catalog",  "/feed/lists",
         "/feed/trees" };
 
-/* Gives one directory or file to the user; gid: -1 leaves it. */
+/* Gives one directory or file to the user. */
 static mds_status_t
-mds_depot_give(const char *path, int64_t uid, int64_t gid, mds_error_t *err)
+mds_depot_give(const char *path, int64_t uid, mds_error_t *err)
 {
-    return lchown(path, (uid_t) uid, (gid_t) gid) == 0
+    return lchown(path, (uid_t) uid, (gid_t) -1) == 0
                ? MDS_OK
                : mds_fail_errno(err, "give \"%s\" to the agent", path);
 }
@@ -31,13 +30,9 @@ mds_depot_make_agent_dir(const char *path, mode_t mode, int64_t uid,
 {
     mds_status_t status = mds_dir_make(path, 0700, err);
 
-    if (status == MDS_OK) {
-        status = mds_depot_give(path, uid, gid, err);
-    }
-
-    /* After the change of owner, which clears the set-group-id bit. */
-    return status == MDS_OK && chmod(path, mode) != 0
-               ? mds_fail_errno(err, "chmod \"%s\"", path)
+    /* The depot may belong to that user already, who could put a link there. */
+    return status == MDS_OK
+               ? mds_depot_set_owner(path, O_NOFOLLOW, uid, gid, mode, err)
                : status;
 }
 
@@ -66,7 +61,7 @@ mds_depot_give_agent(const char *depot, int64_t uid, int64_t gid,
         status = mds_path(&path, err, "%s%s", depot, mds_depot_agent_names[i]);
 
         if (status == MDS_OK) {
-            status = mds_depot_give(path.text, uid, -1, err);
+            status = mds_depot_give(path.text, uid, err);
         }
     }
 

@@ -12,7 +12,7 @@
 #include "base/mds_time.h"
 #include "catalog/mds_current.h"
 #include "compile/mds_generation.h"
-#include "loader/mds_loader.h"
+#include "loader/mds_loader_internal.h"
 #include "proxy/mds_proxy.h"
 #include "state/mds_state.h"
 
@@ -36,9 +36,7 @@ static const struct {
     { "/state/devices", 02770, true },
 };
 
-/* Sets owner (-1: as it is) and mode by the descriptor. how: O_NOFOLLOW within
- * the depot, which itself may be a link. */
-static mds_status_t
+mds_status_t
 mds_depot_set_owner(const char *path, int how, int64_t uid, int64_t gid,
                     mode_t mode, mds_error_t *err)
 {
@@ -50,7 +48,7 @@ mds_depot_set_owner(const char *path, int how, int64_t uid, int64_t gid,
     }
 
     if ((uid >= 0 || gid >= 0) && fchown(fd, (uid_t) uid, (gid_t) gid) != 0) {
-        status = mds_fail_errno(err, "give \"%s\" to the workers", path);
+        status = mds_fail_errno(err, "give \"%s\" to its user", path);
 
         /* After fchown(), which clears the set-group-id bit. */
     } else if (fchmod(fd, mode) != 0) {

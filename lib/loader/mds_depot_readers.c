@@ -60,26 +60,20 @@ mds_readers_set_files(DIR *dir, uid_t owner, int64_t gid, mds_error_t *err)
     return status;
 }
 
-/* Sets group and mode of a folder, and of the files in it. */
+/* Sets group and mode of a folder, and of the file that is named in it, or if
+ * that is NULL, of all. */
 static mds_status_t
-mds_readers_set_folder(const char *depot, const char *name, int64_t gid,
+mds_readers_set_folder(int at, const char *name, const char *file, int64_t gid,
                        mds_error_t *err)
 {
-    mds_path_t   path;
+    const int    how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     struct stat  st;
-    DIR         *dir;
-    int          fd;
-    mds_status_t status = mds_path(&path, err, "%s/%s", depot, name);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    fd = open(path.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    dir = fd < 0 ? NULL : fdopendir(fd);
+    mds_status_t status;
+    int          fd = openat(at, name, how);
+    DIR         *dir = fd < 0 ? NULL : fdopendir(fd);
 
     if (dir == NULL) {
-        status = mds_fail_errno(err, "open \"%s\"", path.text);
+        status = mds_fail_errno(err, "open the depot's folder \"%s\"", name);
         if (fd >= 0) {
             close(fd);
         }
@@ -90,52 +84,55 @@ mds_readers_set_folder(const char *depot, const char *name, int64_t gid,
     if (fstat(fd, &st) != 0 || fchown(fd, (uid_t) -1, (gid_t) gid) != 0
         || fchmod(fd, MDS_READERS_FOLDER) != 0)
     {
-        status = mds_fail_errno(err, "give \"%s\" to the readers", path.text);
+        status = mds_fail_errno(err, "give \"%s\" to the readers", name);
     } else {
-        status = mds_readers_set_files(dir, st.st_uid, gid, err);
+        status = file == NULL
+                     ? mds_readers_set_files(dir, st.st_uid, gid, err)
+                     : mds_readers_set_file(fd, file, st.st_uid, gid, err);
     }
 
     closedir(dir);
     return status;
 }
 
-/* Sets group and mode of the journal. Its table of readers stays the loader's:
- * root maps it, and follows pointers in it. */
+/* Of the journal, the table of readers stays the loader's: root maps it, and
+ * follows pointers in it. */
 static mds_status_t
-mds_readers_set_journal(const char *depot, int64_t gid, mds_error_t *err)
+mds_readers_set_folders(int depot, int state, int64_t gid, mds_error_t *err)
 {
-    mds_path_t   path;
-    mds_status_t status = mds_path(&path, err, "%s/journal/data.mdb", depot);
-
-    if (status == MDS_OK
-        && (chown(path.text, (uid_t) -1, (gid_t) gid) != 0
-            || chmod(path.text, 0640) != 0))
-    {
-        return mds_fail_errno(err, "give \"%s\" to the readers", path.text);
-    }
+    mds_status_t status
+        = mds_readers_set_folder(state, "devices", NULL, gid, err);
 
     if (status == MDS_OK) {
-        status = mds_path(&path, err, "%s/journal", depot);
+        status = mds_readers_set_folder(depot, "state", NULL, gid, err);
     }
 
     return status == MDS_OK
-                   && (chown(path.text, (uid_t) -1, (gid_t) gid) != 0
-                       || chmod(path.text, MDS_READERS_FOLDER) != 0)
-               ? mds_fail_errno(err, "give \"%s\" to the readers", path.text)
+               ? mds_readers_set_folder(depot, "journal", "data.mdb", gid, err)
                : status;
 }
 
 mds_status_t
 mds_depot_set_readers(const char *depot, int64_t gid, mds_error_t *err)
 {
+    int          at = open(depot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int          state = at < 0
+                             ? -1
+                             : openat(at, "state",
+                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     mds_status_t status
-        = mds_readers_set_folder(depot, "state/devices", gid, err);
+        = state < 0 ? mds_fail_errno(err, "open the state of \"%s\"", depot)
+                    : mds_readers_set_folders(at, state, gid, err);
 
-    if (status == MDS_OK) {
-        status = mds_readers_set_folder(depot, "state", gid, err);
+    if (state >= 0) {
+        close(state);
     }
 
-    return status == MDS_OK ? mds_readers_set_journal(depot, gid, err) : status;
+    if (at >= 0) {
+        close(at);
+    }
+
+    return status;
 }
 
 mds_status_t

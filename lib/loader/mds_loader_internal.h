@@ -5,6 +5,8 @@
 #ifndef MDS_LOADER_INTERNAL_H
 #define MDS_LOADER_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "catalog/mds_current.h"
 #include "loader/mds_loader.h"
 
@@ -25,6 +27,12 @@ void mds_loader_end_progress(mds_loader_t *loader, mds_progress_t *progress);
  * committed, and removes the files that it left unfinished. */
 mds_status_t mds_loader_recover(mds_loader_t *loader, const mds_key_t *key,
                                 mds_error_t *err) MDS_MUST_CHECK;
+
+/* Sets owner (-1: as it is) and mode of a folder, by its descriptor. how:
+ * O_NOFOLLOW within the depot, which itself may be a link. */
+mds_status_t
+mds_depot_set_owner(const char *path, int how, int64_t uid, int64_t gid,
+                    mode_t mode, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Makes the generation in force again from the journal, under its serial, if it
  * is of an older program's format; with the journal locked. */

@@ -58,12 +58,13 @@ mdsctl_socket_give(const struct sockaddr_un *address, gid_t gid,
 {
     struct stat st;
 
-    /* A folder with the set-group-ID bit has given it already. */
-    if (stat(address->sun_path, &st) == 0 && st.st_gid == gid) {
+    /* A folder with the set-group-ID bit has given it already. No link is
+     * followed: the folder may belong to a user who is not this one. */
+    if (lstat(address->sun_path, &st) == 0 && st.st_gid == gid) {
         return MDS_OK;
     }
 
-    return chown(address->sun_path, (uid_t) -1, gid) == 0
+    return lchown(address->sun_path, (uid_t) -1, gid) == 0
                ? MDS_OK
                : mds_fail_errno(err,
                                 "give %s to group %u, of which the agent must"

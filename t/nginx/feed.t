@@ -332,7 +332,7 @@ my $payload = sub { JSON::PP->new->canonical->encode({ payload => encode_base64(
     payloadType => 'application/vnd.mds.feed+json', signatures => [] }) };
 my $count = 0;
 for my $case (['empty', ''], ['not JSON', "\0\1\2\xff" x 100], ['half', substr $good, 0, 100],
-    ['no payload', '{"signatures":[]}'], ['a payload that is no base64', '{"payload":"***"}'],
+    ['no payload', '{"signatures":[]}'], ['a payload that is not base64', '{"payload":"***"}'],
     ['a payload without a serial', $payload->('{"version":1}')],
     ['a serial that is no number', $payload->('{"serial":"x"}')],
     ['a huge serial', $payload->('{"serial":99999999999999999999}')],
