@@ -127,4 +127,21 @@ is mode('journal') . group('journal'), '2750adm', '... and the modes';
 $Ctl::group = undef;
 is +(reads('status'))[0], 1, 'others read nothing still';
 
+# The depot may belong to its agent, who can put links there: root follows none.
+for my $folder (qw(journal state)) {
+    my $theirs = "$dir/their-$folder";
+    mkdir $_, 0700 or die "$_: $!" for $theirs, "$theirs/devices";
+    open my $file, '>', "$theirs/data.mdb" or die "data.mdb: $!";
+    chmod 0600, $file;
+    my $modes = sub { join ' ', map { (stat "$theirs$_")[2, 5] } '', '/data.mdb', '/devices' };
+    my $was = $modes->();
+    rename "$d->{depot}/$folder", "$dir/kept" or die "rename: $!";
+    symlink $theirs, "$d->{depot}/$folder" or die "symlink: $!";
+    my ($code) = $d->run(qw(init --readers adm));
+    is $code, 1, "a link in place of $folder: refused";
+    is $modes->(), $was, '... and what it leads to stays as it is';
+    unlink "$d->{depot}/$folder";
+    rename "$dir/kept", "$d->{depot}/$folder" or die "rename: $!";
+}
+
 done_testing;
