@@ -75,23 +75,37 @@ mdsctl_changes_print(const mds_json_t *changes)
     }
 }
 
+/* The devices of the depot by version; they are counted once, if a release is
+ * of a version that they have. */
+typedef struct {
+    const char              *depot;
+    mds_str_t                app;
+    bool                     is_read;
+    mds_registry_versions_t *versions;
+} devices_t;
+
 /* Ends the line with how many devices have the version, if any has. */
 static void
-print_installed(const mds_json_t *release, const char *depot, mds_str_t app)
+print_installed(const mds_json_t *release, devices_t *devices)
 {
-    mds_registry_versions_t *versions = mdsctl_installed_read(depot);
-    uint64_t count = mdsctl_installed_count(versions, app, release);
     char     words[MDSCTL_INSTALLED_BYTES];
+    uint64_t count;
 
+    if (!devices->is_read && mdsctl_installed_has_kind(release)) {
+        devices->versions = mdsctl_installed_read(devices->depot);
+        devices->is_read = true;
+    }
+
+    count = mdsctl_installed_count(devices->versions, devices->app, release);
     printf("%s%s\n", count > 0 ? "; " : "",
-           count > 0 ? mdsctl_installed_words(versions, count, words) : "");
-    mds_registry_versions_free(versions);
+           count > 0 ? mdsctl_installed_words(devices->versions, count, words)
+                     : "");
 }
 
 /* Prints what a changed release means for devices: its state, or its audience
  * in words. */
 static void
-print_meaning(const mds_json_t *change, const char *depot, mds_str_t app)
+print_meaning(const mds_json_t *change, devices_t *devices)
 {
     static const char *const keys[] = { "state", "audience", "rules" };
 
@@ -125,7 +139,7 @@ print_meaning(const mds_json_t *change, const char *depot, mds_str_t app)
         mds_buffer_free(&words);
     }
 
-    print_installed(after, depot, app);
+    print_installed(after, devices);
 }
 
 /* Prints the meaning of the releases that a step has changed. A document may
@@ -133,14 +147,18 @@ print_meaning(const mds_json_t *change, const char *depot, mds_str_t app)
 static void
 print_meanings(const mds_json_t *changes, const char *depot, mds_str_t app)
 {
+    devices_t devices = { .depot = depot, .app = app };
+
     for (size_t i = 0; i < mds_json_size(changes); i++) {
         const mds_json_t *change = mds_json_at(changes, i);
 
         if (mds_str_eq(mds_json_get_string(change, "what"), mds_str("release")))
         {
-            print_meaning(change, depot, app);
+            print_meaning(change, &devices);
         }
     }
+
+    mds_registry_versions_free(devices.versions);
 }
 
 static int

@@ -2,12 +2,10 @@
 
 #include "installed.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/mds_kind.h"
-
-#define DIGITS_BYTES 32
+#include "mdsctl.h"
 
 mds_registry_versions_t *
 mdsctl_installed_read(const char *depot)
@@ -55,6 +53,12 @@ has_platform(const mds_json_t *release, mds_str_t platform)
     return false;
 }
 
+bool
+mdsctl_installed_has_kind(const mds_json_t *release)
+{
+    return mds_kind_has(mds_json_get_string(release, "kind"), MDS_KIND_IS_APP);
+}
+
 uint64_t
 mdsctl_installed_count(const mds_registry_versions_t *versions, mds_str_t app,
                        const mds_json_t *release)
@@ -63,8 +67,7 @@ mdsctl_installed_count(const mds_registry_versions_t *versions, mds_str_t app,
     uint64_t  count = 0;
 
     if (versions == NULL || version.len == 0
-        || !mds_kind_has(mds_json_get_string(release, "kind"), MDS_KIND_IS_APP))
-    {
+        || !mdsctl_installed_has_kind(release)) {
         return 0;
     }
 
@@ -81,33 +84,15 @@ mdsctl_installed_count(const mds_registry_versions_t *versions, mds_str_t app,
     return count;
 }
 
-/* Writes the number with a comma before each three digits. */
-static void
-write_number(uint64_t number, char digits[DIGITS_BYTES])
-{
-    char   plain[DIGITS_BYTES];
-    int    len = snprintf(plain, sizeof(plain), "%" PRIu64, number);
-    size_t n = 0;
-
-    for (int i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0) {
-            digits[n++] = ',';
-        }
-        digits[n++] = plain[i];
-    }
-
-    digits[n] = '\0';
-}
-
 const char *
 mdsctl_installed_words(const mds_registry_versions_t *versions, uint64_t count,
                        char words[MDSCTL_INSTALLED_BYTES])
 {
-    char digits[DIGITS_BYTES];
+    char digits[MDSCTL_COUNT_BYTES];
 
-    write_number(count, digits);
     snprintf(words, MDSCTL_INSTALLED_BYTES, "%s%s %s it",
-             versions->exact ? "" : "about ", digits,
+             versions->exact ? "" : "about ",
+             mdsctl_format_count(count, digits),
              count == 1 ? "device has" : "devices have");
     return words;
 }

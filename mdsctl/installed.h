@@ -14,6 +14,9 @@
  * registry cannot be read. The counts of many devices are estimates. */
 mds_registry_versions_t *mdsctl_installed_read(const char *depot);
 
+/* Returns whether devices are registered with the versions of the release. */
+bool mdsctl_installed_has_kind(const mds_json_t *release);
+
 /* Returns how many devices of the app run the version of the release, on its
  * platforms; 0 if it is not known. versions may be NULL. */
 uint64_t mdsctl_installed_count(const mds_registry_versions_t *versions,

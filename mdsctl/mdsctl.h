@@ -200,6 +200,10 @@ int mdsctl_number(const char *option, const char *text, int64_t least,
 
 /* quantity.c: numbers and times as people write them. */
 
+/* Writes the number with a comma between thousands; returns text. */
+#define MDSCTL_COUNT_BYTES 32 /* 20 digits, 6 commas */
+const char *mdsctl_format_count(uint64_t number, char text[MDSCTL_COUNT_BYTES]);
+
 /* Parses a number up to max: digits, and k, M or G for thousands, millions and
  * billions, or Ki, Mi or Gi for 2^10, 2^20 and 2^30. False: it is something
  * else. */

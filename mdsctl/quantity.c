@@ -1,10 +1,30 @@
-/* quantity: parses numbers and times as people write them. */
+/* quantity: numbers and times as people write them. */
 
 #include "mdsctl.h"
+
+#include <inttypes.h>
 
 #include "base/mds_time.h"
 
 #define DURATION_MAX_S INT64_C(3155760000) /* a hundred years */
+
+const char *
+mdsctl_format_count(uint64_t number, char text[MDSCTL_COUNT_BYTES])
+{
+    char   digits[21];
+    size_t len = (size_t) snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    char  *out = text;
+
+    for (size_t i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            *out++ = ',';
+        }
+        *out++ = digits[i];
+    }
+
+    *out = '\0';
+    return text;
+}
 
 /* A suffix, and by how much it multiplies. */
 typedef struct {

@@ -6,35 +6,14 @@
 #include "command/simulate.h"
 #include "escape.h"
 
-#define NUMBER_BYTES 32
-
-/* Formats a number with a comma between thousands. */
-static const char *
-number(int64_t value, char text[NUMBER_BYTES])
-{
-    char   digits[NUMBER_BYTES];
-    size_t len = (size_t) snprintf(digits, sizeof(digits), "%" PRId64, value);
-    char  *out = text;
-
-    for (size_t i = 0; i < len && i < NUMBER_BYTES / 2; i++) {
-        if (i > 0 && (len - i) % 3 == 0) {
-            *out++ = ',';
-        }
-        *out++ = digits[i];
-    }
-
-    *out = '\0';
-    return text;
-}
-
 /* Prints "12 devices (5.0 %)". */
 static void
 print_share(int64_t count, int64_t all, const char *noun, bool about)
 {
-    char text[NUMBER_BYTES];
+    char text[MDSCTL_COUNT_BYTES];
 
-    printf("%s%s %s%s (%.1f %%)", about ? "about " : "", number(count, text),
-           noun, count == 1 ? "" : "s",
+    printf("%s%s %s%s (%.1f %%)", about ? "about " : "",
+           mdsctl_format_count(count, text), noun, count == 1 ? "" : "s",
            all > 0 ? 100.0 * (double) count / (double) all : 0.0);
 }
 
@@ -44,13 +23,13 @@ print_bad_lines(const mds_json_t *bad, const char *one, const char *many)
 {
     int64_t   count = mds_json_get_integer(bad, "count");
     mds_str_t text = mds_json_get_string(bad, "text");
-    char      shown[MDSCTL_ESCAPED_BYTES], words[NUMBER_BYTES];
+    char      shown[MDSCTL_ESCAPED_BYTES], words[MDSCTL_COUNT_BYTES];
 
     if (count > 0) {
-        printf("%s %s; the first is line %s: %s\n", number(count, words),
-               count == 1 ? one : many,
-               number(mds_json_get_integer(bad, "line"),
-                      (char[NUMBER_BYTES]){ 0 }),
+        printf("%s %s; the first is line %s: %s\n",
+               mdsctl_format_count(count, words), count == 1 ? one : many,
+               mdsctl_format_count(mds_json_get_integer(bad, "line"),
+                                   (char[MDSCTL_COUNT_BYTES]){ 0 }),
                mdsctl_escape(text, shown, sizeof(shown)));
     }
 }
@@ -60,10 +39,11 @@ print_count(const mds_json_t *log, const char *key, const char *one,
             const char *many)
 {
     int64_t count = mds_json_get_integer(log, key);
-    char    text[NUMBER_BYTES];
+    char    text[MDSCTL_COUNT_BYTES];
 
     if (count > 0) {
-        printf("%s %s\n", number(count, text), count == 1 ? one : many);
+        printf("%s %s\n", mdsctl_format_count(count, text),
+               count == 1 ? one : many);
     }
 }
 
@@ -75,13 +55,14 @@ print_head(const mds_json_t *result, const char *log, mds_str_t app)
     int64_t           lines = mds_json_get_integer(read, "lines");
     int64_t           requests = mds_json_get_integer(checks, "requests");
     int64_t           devices = mds_json_get_integer(checks, "devices");
-    char              a[NUMBER_BYTES], b[NUMBER_BYTES], c[NUMBER_BYTES];
+    char a[MDSCTL_COUNT_BYTES], b[MDSCTL_COUNT_BYTES], c[MDSCTL_COUNT_BYTES];
 
     printf("%s: %s line%s, %s check%s of %.*s by %s%s device%s\n", log,
-           number(lines, a), lines == 1 ? "" : "s", number(requests, b),
-           requests == 1 ? "" : "s", MDS_STR(app),
+           mdsctl_format_count(lines, a), lines == 1 ? "" : "s",
+           mdsctl_format_count(requests, b), requests == 1 ? "" : "s",
+           MDS_STR(app),
            mds_json_get_bool(checks, "devices_exact") ? "" : "about ",
-           number(devices, c), devices == 1 ? "" : "s");
+           mdsctl_format_count(devices, c), devices == 1 ? "" : "s");
     print_count(checks, "without_device", "check names neither device nor user",
                 "checks name neither device nor user");
     print_count(read, "other_apps", "check of another app",
@@ -250,14 +231,15 @@ print_windows(const mds_json_t *windows)
 {
     for (size_t i = 0; i < mds_json_size(windows); i++) {
         const mds_json_t *window = mds_json_at(windows, i);
-        char              a[NUMBER_BYTES], b[NUMBER_BYTES];
+        char              a[MDSCTL_COUNT_BYTES], b[MDSCTL_COUNT_BYTES];
 
         printf("\nrelease %.*s: its window has %s places left; %s devices or"
                " users of the log\nwould ask for one, and are not counted"
                " above\n",
                MDS_STR(mds_json_get_string(window, "release")),
-               number(mds_json_get_integer(window, "places"), a),
-               number(mds_json_get_integer(window, "candidates"), b));
+               mdsctl_format_count(mds_json_get_integer(window, "places"), a),
+               mdsctl_format_count(mds_json_get_integer(window, "candidates"),
+                                   b));
     }
 }
 
