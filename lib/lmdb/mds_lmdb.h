@@ -48,15 +48,19 @@ typedef enum {
     MDS_LMDB_SHARED,
 
     MDS_LMDB_MODES = 0x0f,
-    MDS_LMDB_SCATTERED = 0x10 /* look-ups are at random: a page is read from
-                               * the disk without its neighbours */
+    MDS_LMDB_SCATTERED = 0x10, /* look-ups are at random: a page is read from
+                                * the disk without its neighbours */
+    MDS_LMDB_EXISTING = 0x20   /* a SHARED environment that somebody has
+                                * written: a file that is missing or empty is
+                                * a failure, not a new environment */
 } mds_lmdb_mode_t;
 
 /*
  * Opens an environment with at most MDS_LMDB_TABLES_MAX tables. BUILD and
  * SHARED create tables that are missing; IMMUTABLE fails with MDS_INCOMPATIBLE.
  * map_bytes is the size that the environment may grow to; 0 for IMMUTABLE.
- * MDS_DAMAGED: the file is shorter than its own page count says.
+ * MDS_DAMAGED: the file is shorter than its own page count says, or it is empty
+ * and must be EXISTING.
  */
 mds_status_t
 mds_lmdb_open(const char *path, mds_lmdb_mode_t mode, const char *const *names,

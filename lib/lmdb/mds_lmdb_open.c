@@ -56,6 +56,45 @@ mds_lmdb_check_meta(const char *path, mds_error_t *err, uint64_t *map_bytes)
     return MDS_OK;
 }
 
+/* Checks that there is something to open, so that LMDB creates nothing. */
+static mds_status_t
+mds_lmdb_check_existing(const char *dir, mds_error_t *err)
+{
+    struct stat  st;
+    mds_path_t   path;
+    mds_status_t status = mds_path(&path, err, "%s/data.mdb", dir);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    if (stat(path.text, &st) != 0) {
+        return mds_fail_errno(err, "open \"%s\"", path.text);
+    }
+
+    return st.st_size != 0
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", path.text);
+}
+
+/* Checks that LMDB has not created the environment: the file may have been
+ * truncated or removed after mds_lmdb_check_existing(). Whoever creates one on
+ * purpose writes its tables, which is its first transaction. */
+static mds_status_t
+mds_lmdb_check_written(mds_lmdb_t *lmdb, const char *dir, mds_error_t *err)
+{
+    MDB_envinfo info;
+    int         code = mdb_env_info(lmdb->env, &info);
+
+    if (code != 0) {
+        return mds_lmdb_fail(err, code, "open", dir);
+    }
+
+    return info.me_last_txnid != 0
+               ? MDS_OK
+               : mds_fail(err, MDS_DAMAGED, "\"%s/data.mdb\" is empty", dir);
+}
+
 static mds_status_t
 mds_lmdb_now(const mds_lmdb_t *lmdb, const char *path, mds_error_t *err,
              mds_file_id_t *file_id)
@@ -216,6 +255,10 @@ mds_lmdb_open_here(const char *path, mds_lmdb_mode_t how,
         status = mds_lmdb_check_length(opened, path, err);
     }
 
+    if (code == 0 && (how & MDS_LMDB_EXISTING) != 0) {
+        status = mds_lmdb_check_written(opened, path, err);
+    }
+
     if (code == 0 && opened->mode == MDS_LMDB_SHARED) {
         mds_lmdb_clear_stale_readers(opened);
     }
@@ -290,6 +333,10 @@ mds_lmdb_open_shared(const char *path, mds_lmdb_mode_t how,
                      mds_error_t *err, mds_lmdb_t *opened)
 {
     mds_status_t status = mds_lmdb_check_files(path, err);
+
+    if (status == MDS_OK && (how & MDS_LMDB_EXISTING) != 0) {
+        status = mds_lmdb_check_existing(path, err);
+    }
 
     if (status == MDS_OK && mds_lmdb_remote_open != NULL) {
         status = mds_lmdb_remote_open(path, how, names, opened->table_count,

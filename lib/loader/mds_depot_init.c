@@ -230,16 +230,10 @@ mds_depot_sync_all(const char *depot, mds_error_t *err)
 static mds_status_t
 mds_depot_fill(const char *depot, int64_t uid, int64_t gid, mds_error_t *err)
 {
-    mds_journal_t *journal;
-    mds_status_t   status = mds_journal_open(depot, err, &journal);
+    mds_status_t status = mds_journal_create(depot, err);
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    mds_journal_close(journal);
-
-    if ((status = mds_state_create(depot, uid, gid, err)) != MDS_OK
+    if (status != MDS_OK
+        || (status = mds_state_create(depot, uid, gid, err)) != MDS_OK
         || (status = mds_depot_give_dirs(depot, uid, gid, err)) != MDS_OK
         || (status = mds_depot_make_generation(depot, err)) != MDS_OK
         || (status = mds_depot_sync_all(depot, err)) != MDS_OK)

@@ -30,8 +30,9 @@ mds_journal_on_wait(void (*waits)(int64_t pid))
     mds_journal_waits = waits;
 }
 
-mds_status_t
-mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
+static mds_status_t
+mds_journal_open_as(const char *depot, mds_lmdb_mode_t mode, mds_error_t *err,
+                    mds_journal_t **journal)
 {
     mds_journal_t *opened;
     mds_path_t     path;
@@ -48,9 +49,9 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
 
     opened->fd = -1;
 
-    if ((status = mds_lmdb_open(path.text, MDS_LMDB_SHARED, mds_journal_names,
-                                MDS_JOURNAL_TABLES, MDS_LMDB_MAP_BYTES, err,
-                                &opened->lmdb))
+    if ((status
+         = mds_lmdb_open(path.text, mode, mds_journal_names, MDS_JOURNAL_TABLES,
+                         MDS_LMDB_MAP_BYTES, err, &opened->lmdb))
             != MDS_OK
         || (status = mds_path(&path, err, "%s/journal/data.mdb", depot))
                != MDS_OK)
@@ -62,6 +63,27 @@ mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
     opened->fd = open(path.text, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     *journal = opened;
     return MDS_OK;
+}
+
+mds_status_t
+mds_journal_open(const char *depot, mds_error_t *err, mds_journal_t **journal)
+{
+    return mds_journal_open_as(depot, MDS_LMDB_SHARED | MDS_LMDB_EXISTING, err,
+                               journal);
+}
+
+mds_status_t
+mds_journal_create(const char *depot, mds_error_t *err)
+{
+    mds_journal_t *journal;
+    mds_status_t   status
+        = mds_journal_open_as(depot, MDS_LMDB_SHARED, err, &journal);
+
+    if (status == MDS_OK) {
+        mds_journal_close(journal);
+    }
+
+    return status;
 }
 
 void

@@ -45,6 +45,12 @@ typedef struct {
 _Static_assert(sizeof(mds_delta_entry_t) == 1 + 32 + 8,
                "the layout of a delta's record is fixed");
 
+/* Creates the journal of a new depot, whose folder exists. */
+mds_status_t
+mds_journal_create(const char *depot, mds_error_t *err) MDS_MUST_CHECK;
+
+/* Opens the journal. MDS_NOT_FOUND, MDS_DAMAGED: its file is missing or empty;
+ * no other is made in its place, since documents are restored from it. */
 mds_status_t mds_journal_open(const char *depot, mds_error_t *err,
                               mds_journal_t **journal) MDS_MUST_CHECK;
 

@@ -18,13 +18,15 @@ static const char *const mds_state_names[MDS_STATE_TABLES] = {
 };
 
 static mds_status_t
-mds_state_env_open_lmdb(const char *depot, mds_error_t *err, mds_lmdb_t **lmdb)
+mds_state_env_open_lmdb(const char *depot, mds_lmdb_mode_t flags,
+                        mds_error_t *err, mds_lmdb_t **lmdb)
 {
     mds_path_t   path;
     mds_status_t status = mds_path(&path, err, "%s/state", depot);
 
     return status == MDS_OK
-               ? mds_lmdb_open(path.text, MDS_LMDB_SHARED | MDS_LMDB_SCATTERED,
+               ? mds_lmdb_open(path.text,
+                               MDS_LMDB_SHARED | MDS_LMDB_SCATTERED | flags,
                                mds_state_names, MDS_STATE_TABLES,
                                MDS_LMDB_MAP_BYTES, err, lmdb)
                : status;
@@ -45,7 +47,7 @@ mds_state_env_create(const char *depot, int64_t uid, int64_t gid,
                      mds_error_t *err)
 {
     mds_lmdb_t  *lmdb;
-    mds_status_t status = mds_state_env_open_lmdb(depot, err, &lmdb);
+    mds_status_t status = mds_state_env_open_lmdb(depot, 0, err, &lmdb);
 
     if (status == MDS_OK) {
         status = mds_lmdb_give(lmdb, uid, gid, err);
@@ -55,8 +57,7 @@ mds_state_env_create(const char *depot, int64_t uid, int64_t gid,
     return status;
 }
 
-/* Identifies a file, which must exist and not be empty: LMDB would create an
- * empty environment, and all admissions would be forgotten. */
+/* Identifies a file, which must exist. */
 static mds_status_t
 mds_state_env_find(mds_state_env_file_t *file, mds_error_t *err)
 {
@@ -64,10 +65,6 @@ mds_state_env_find(mds_state_env_file_t *file, mds_error_t *err)
 
     if (stat(file->path.text, &st) != 0) {
         return mds_fail_errno(err, "open \"%s\"", file->path.text);
-    }
-
-    if (S_ISREG(st.st_mode) && st.st_size == 0) {
-        return mds_fail(err, MDS_DAMAGED, "\"%s\" is empty", file->path.text);
     }
 
     file->device = st.st_dev;
@@ -113,7 +110,8 @@ mds_state_env_check(const mds_state_env_t *env, mds_error_t *err)
                             : status;
 }
 
-/* Opens the environment. LMDB creates lock.mdb if it does not exist. */
+/* Opens the environment. LMDB creates lock.mdb if it does not exist; if it
+ * created data.mdb, all admissions would be forgotten. */
 static mds_status_t
 mds_state_env_open_files(const char *depot, mds_error_t *err,
                          mds_state_env_t *env)
@@ -123,7 +121,8 @@ mds_state_env_open_files(const char *depot, mds_error_t *err,
     mds_status_t status = mds_state_env_find(&env->data, err);
 
     if (status == MDS_OK) {
-        status = mds_state_env_open_lmdb(depot, err, &env->reader);
+        status = mds_state_env_open_lmdb(depot, MDS_LMDB_EXISTING, err,
+                                         &env->reader);
     }
 
     if (status == MDS_OK) {

@@ -109,6 +109,25 @@ for my $pattern (sort keys %needs) {
     }
 }
 
+# A journal that is lost is not replaced by an empty one: what is restored from
+# it, and what the next change is compared with, would be gone.
+my $journal = "$d->{depot}/journal/data.mdb";
+my %lose    = (
+    missing => sub { unlink $journal or die "$journal: $!" },
+    empty   => sub { truncate $journal, 0 or die "$journal: $!" },
+);
+for my $how (sort keys %lose) {
+    system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'" and die;
+    $lose{$how}->();
+    for my $command (@commands) {
+        next if $command->[0] =~ /^(explain|versions)$/;
+        my ($code, $said) = patient(@$command);
+        is $code, 1, "journal/data.mdb is $how: $command->[0] fails";
+        like $said, qr{journal/data\.mdb}, '... and names it';
+    }
+    ok !-s $journal, '... and nobody has made another';
+}
+
 # Signatures are looked at by who verifies.
 system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'" and die;
 my ($signature) = glob "$d->{depot}/files/*.minisig";

@@ -301,9 +301,40 @@ not_opened(void **state)
                      MDS_NOT_FOUND);
 
     build();
-    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, others), MDS_INCOMPATIBLE);
+    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, others),
+                     MDS_INCOMPATIBLE);
     assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, directory, names),
                      MDS_DAMAGED);
+}
+
+/* An environment that must exist is not created, neither where its file is
+ * missing or empty, nor where LMDB has just made one of nothing, as it does
+ * when the file is truncated between a look at it and its opening. */
+static void
+existing(void **state)
+{
+    const mds_lmdb_mode_t mode = MDS_LMDB_SHARED | MDS_LMDB_EXISTING;
+    char                  data[80];
+    mds_lmdb_t           *lmdb;
+
+    (void) state;
+    snprintf(data, sizeof(data), "%s/data.mdb", shared);
+    assert_int_equal(try_open(mode, shared, names), MDS_NOT_FOUND);
+    assert_int_equal(access(data, F_OK), -1);
+
+    assert_int_equal(mds_lmdb_open(shared, MDS_LMDB_SHARED, NULL, 0, MAP_BYTES,
+                                   &err, &lmdb),
+                     MDS_OK);
+    mds_lmdb_close(lmdb);
+    assert_int_equal(try_open(mode, shared, names), MDS_DAMAGED);
+    assert_non_null(strstr(err.text, "data.mdb\" is empty"));
+
+    assert_int_equal(truncate(data, 0), 0);
+    assert_int_equal(try_open(mode, shared, names), MDS_DAMAGED);
+    assert_int_equal(try_open(mode, shared, names), MDS_DAMAGED);
+
+    assert_int_equal(try_open(MDS_LMDB_SHARED, shared, names), MDS_OK);
+    assert_int_equal(try_open(mode, shared, names), MDS_OK);
 }
 
 /* Every length: an error, or all that is there can be read. */
@@ -332,7 +363,8 @@ no_lmdb_file(void **state)
 
     (void) state;
     assert_int_equal(write(fd, zeroes, sizeof(zeroes)), sizeof(zeroes));
-    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, names), MDS_INCOMPATIBLE);
+    assert_int_equal(try_open(MDS_LMDB_IMMUTABLE, file, names),
+                     MDS_INCOMPATIBLE);
     close(fd);
 }
 
@@ -467,17 +499,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_files(built_and_read),
-        with_files(impossible_keys),
-        with_files(failure_sticks),
-        with_files(changes),
-        with_files(walks),
-        with_files(not_opened),
-        with_files(cut),
-        with_files(no_lmdb_file),
-        with_files(last_page_unused),
-        with_files(map_full),
-        with_files(shared_by_processes),
+        with_files(built_and_read), with_files(impossible_keys),
+        with_files(failure_sticks), with_files(changes),
+        with_files(walks),          with_files(not_opened),
+        with_files(existing),       with_files(cut),
+        with_files(no_lmdb_file),   with_files(last_page_unused),
+        with_files(map_full),       with_files(shared_by_processes),
         with_files(shared_reader),
     };
     int failed;
