@@ -239,6 +239,27 @@ ngx_http_mds_collect_report(ngx_http_mds_evaluation_t *e,
     return MDS_OK;
 }
 
+/* Copies the parts of a decision that outlive the snapshot: all of a single
+ * answer, with its manifest as it is. One of many is written by on_result()
+ * while the snapshot lasts; if it is pending, its window is asked by a copy. */
+NGX_HTTP_MDS_INLINE mds_status_t
+ngx_http_mds_keep_decision(ngx_http_mds_evaluation_t *e,
+                           mds_decision_t *decision, mds_error_t *err)
+{
+    if (e->on_result == NULL) {
+        decision->quoted = mds_null_str;
+
+    } else if (decision->pending) {
+        decision->manifest = mds_null_str;
+        decision->signature = mds_null_str;
+
+    } else {
+        return MDS_OK;
+    }
+
+    return ngx_http_mds_copy_decision(e->r->pool, decision, err);
+}
+
 /* Evaluates a question; closed is a constant, so that others than those of a
  * fleet do not test for windows that it has closed. */
 NGX_HTTP_MDS_INLINE mds_status_t
@@ -296,15 +317,8 @@ ngx_http_mds_evaluate_one(ngx_http_mds_evaluation_t *e, size_t i,
         status = ngx_http_mds_prove(e, snapshot, question, err);
     }
 
-    /* A single answer has the manifest as it is, one of many has it quoted. */
-    if (status == MDS_OK && e->on_result == NULL) {
-        decision->quoted = mds_null_str;
-        status = ngx_http_mds_copy_decision(e->r->pool, decision, err);
-
-    } else if (status == MDS_OK && decision->pending) {
-        decision->manifest = mds_null_str;
-        decision->signature = mds_null_str;
-        status = ngx_http_mds_copy_decision(e->r->pool, decision, err);
+    if (status == MDS_OK) {
+        status = ngx_http_mds_keep_decision(e, decision, err);
     }
 
     if (status == MDS_OK) {
