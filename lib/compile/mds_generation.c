@@ -22,6 +22,8 @@ mds_generation_free(mds_generation_t *generation)
     mds_lmdb_close(generation->lmdb);
     mds_intern_free(generation->put);
     mds_buffer_free(&generation->replaced);
+    mds_package_set_free(&generation->packages);
+    mds_package_set_free(&generation->were);
     free(generation->depot);
     free(generation);
 }

@@ -52,6 +52,10 @@ void mds_generation_list(mds_generation_t *generation, mds_str_t key,
 void mds_generation_resource(mds_generation_t *generation, mds_str_t key,
                              mds_str_t bytes);
 
+/* Lets the commit look for rows of deltas whose packages an earlier generation
+ * has lost. It removes those of packages that this one loses in any case. */
+void mds_generation_sweep_deltas(mds_generation_t *generation);
+
 /* Puts a root, a head or the record of a tree (mds_trust_record.h). */
 void mds_generation_trust(mds_generation_t *generation, mds_str_t key,
                           mds_str_t bytes);

@@ -8,6 +8,7 @@
 
 #include "base/mds_buffer.h"
 #include "base/mds_intern.h"
+#include "compile/mds_delta_rows.h"
 #include "compile/mds_generation.h"
 
 #define MDS_GENERATION_META_KEY "catalog" /* mds_catalog_meta_t */
@@ -22,6 +23,9 @@ struct mds_generation_s {
     bool               is_layer; /* stands on the others */
     mds_intern_t      *put;      /* keys, each behind a byte of its table */
     mds_buffer_t       replaced; /* mds_generation_removal_t */
+    mds_package_set_t  packages; /* of the resources that were put */
+    mds_package_set_t  were;     /* of the same before, and of those removed */
+    bool               is_swept; /* of rows that packages before had left */
     mds_status_t       status;   /* of memory */
 };
 

@@ -189,8 +189,8 @@ mds_generation_read_digest(mds_str_t file, mds_str_t member,
 }
 
 /* Puts the row of the record's i-th delta, by the manifest that offers it, if
- * browsers can read it. It stays when the delta is no longer offered: what the
- * digests say does not change. */
+ * browsers can read it. It stays as long as both files are packages, also while
+ * the delta is not offered: what the digests say does not change. */
 static void
 mds_generation_delta(mds_generation_t *generation, const mds_record_t *record,
                      uint32_t i)
@@ -237,6 +237,8 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
     if (record != NULL) {
         record->check = mds_record_sum(record);
     }
+
+    mds_package_set_add(&generation->packages, given);
 
     for (uint32_t i = 0; i < given->tables[MDS_TABLE_RELEASES].count; i++) {
         mds_generation_release(generation, given, i);

@@ -1,7 +1,7 @@
 /*
  * Removes records from a generation. The commit makes the removals, since what
  * is put before stays. A tombstone is written where a file below has the
- * record.
+ * record. Rows of deltas go with the last package that has one of their files.
  */
 
 #include "compile/mds_generation_internal.h"
@@ -50,6 +50,15 @@ mds_generation_remove(mds_generation_t *generation, mds_catalog_table_t table,
     }
 }
 
+/* Removes a resource, and notes the packages that it had. */
+static void
+mds_generation_remove_record(mds_generation_t *generation, mds_str_t key,
+                             mds_str_t value)
+{
+    mds_package_set_add(&generation->were, (const mds_record_t *) value.data);
+    mds_generation_remove(generation, MDS_CATALOG_RESOURCES, key);
+}
+
 /* Removes a resource and its releases. */
 static void
 mds_generation_remove_resource(mds_generation_t *generation, mds_str_t key)
@@ -66,9 +75,9 @@ mds_generation_remove_resource(mds_generation_t *generation, mds_str_t key)
             mds_generation_remove(generation, MDS_CATALOG_RELEASES,
                                   mds_generation_release_key(record, i, bytes));
         }
-    }
 
-    mds_generation_remove(generation, MDS_CATALOG_RESOURCES, key);
+        mds_generation_remove_record(generation, key, old);
+    }
 }
 
 /* Removes all of a table's records whose keys begin with app 00. */
@@ -91,10 +100,80 @@ mds_generation_remove_table(mds_generation_t   *generation,
 
     while (mds_catalog_next(&cursor, &key, &value)
            && mds_str_starts(key, prefix)) {
-        mds_generation_remove(generation, table, key);
+        if (table == MDS_CATALOG_RESOURCES) {
+            mds_generation_remove_record(generation, key, value);
+        } else {
+            mds_generation_remove(generation, table, key);
+        }
     }
 
     mds_catalog_walk_end(&cursor);
+}
+
+/* Adds the packages of the resources that stay as they were. A key is noted by
+ * now if its record was put or removed. */
+static void
+mds_generation_add_packages(mds_generation_t *generation)
+{
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+
+    mds_catalog_walk(generation->before, MDS_CATALOG_RESOURCES, MDS_LAYERS_MAX,
+                     mds_null_str, &cursor);
+
+    while (mds_catalog_next(&cursor, &key, &value)) {
+        if (mds_generation_note(generation, MDS_CATALOG_RESOURCES, key)) {
+            mds_package_set_add(&generation->packages,
+                                (const mds_record_t *) value.data);
+        }
+    }
+
+    mds_catalog_walk_end(&cursor);
+    mds_package_set_sort(&generation->packages);
+}
+
+/* Removes the rows of deltas whose packages are gone. All packages are looked
+ * at only if one has gone, or if the caller asks for it. */
+static void
+mds_generation_remove_deltas(mds_generation_t *generation)
+{
+    mds_catalog_cursor_t cursor;
+    mds_str_t            key, value;
+
+    mds_package_set_sort(&generation->packages);
+
+    if (generation->before == NULL
+        || (!generation->is_swept
+            && mds_package_set_is_within(&generation->were,
+                                         &generation->packages)))
+    {
+        return;
+    }
+
+    mds_generation_add_packages(generation);
+
+    /* Without all of them, rows would go that are needed. */
+    if (mds_buffer_failed(&generation->packages.digests)) {
+        return;
+    }
+
+    mds_catalog_walk(generation->before, MDS_CATALOG_RELEASES, MDS_LAYERS_MAX,
+                     mds_null_str, &cursor);
+
+    while (mds_catalog_next(&cursor, &key, &value) && mds_delta_row_is_key(key))
+    {
+        if (!mds_package_set_has_row(&generation->packages, key)) {
+            mds_generation_remove(generation, MDS_CATALOG_RELEASES, key);
+        }
+    }
+
+    mds_catalog_walk_end(&cursor);
+}
+
+void
+mds_generation_sweep_deltas(mds_generation_t *generation)
+{
+    generation->is_swept = true;
 }
 
 mds_status_t
@@ -122,7 +201,14 @@ mds_generation_remove_all(mds_generation_t *generation, mds_error_t *err)
         }
     }
 
-    if (generation->status != MDS_OK || mds_buffer_failed(replaced)) {
+    if (!mds_buffer_failed(replaced)) {
+        mds_generation_remove_deltas(generation);
+    }
+
+    if (generation->status != MDS_OK || mds_buffer_failed(replaced)
+        || mds_buffer_failed(&generation->packages.digests)
+        || mds_buffer_failed(&generation->were.digests))
+    {
         return mds_fail_memory(err);
     }
 

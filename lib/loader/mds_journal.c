@@ -217,6 +217,30 @@ mds_journal_set_serial(mds_journal_t *journal, uint64_t serial)
                            serial);
 }
 
+#define MDS_JOURNAL_STALE_DELTAS mds_str("stale deltas")
+
+bool
+mds_journal_has_stale_deltas(mds_journal_t *journal)
+{
+    uint64_t serial;
+
+    return mds_journal_get_number(journal, MDS_JOURNAL_META,
+                                  MDS_JOURNAL_STALE_DELTAS, &serial);
+}
+
+void
+mds_journal_put_stale_deltas(mds_journal_t *journal, uint64_t serial)
+{
+    mds_journal_put_number(journal, MDS_JOURNAL_META, MDS_JOURNAL_STALE_DELTAS,
+                           serial);
+}
+
+void
+mds_journal_delete_stale_deltas(mds_journal_t *journal)
+{
+    mds_lmdb_delete(journal->lmdb, MDS_JOURNAL_META, MDS_JOURNAL_STALE_DELTAS);
+}
+
 #define MDS_JOURNAL_ROOT_KEY 9 /* bytes: "root", zero, version */
 
 static mds_str_t

@@ -5,7 +5,9 @@
  *
  *   meta       "serial"                 8 bytes, big-endian
  *              "root" 00 version        the root's envelope, JSON
- *   apps       app                      the head of its state, JSON: all but
+ *              "stale deltas"           8 bytes: the generation of that serial
+ *                                       has rows of deltas that it does not
+ * need apps       app                      the head of its state, JSON: all but
  *                                       its parts (see mds_app_state.h)
  *   parts, index                        see mds_journal_parts.h
  *   removed    app                      the part of a removed app's state that
@@ -85,6 +87,14 @@ mds_status_t mds_journal_copy(mds_journal_t *journal, int fd,
 uint64_t mds_journal_get_serial(mds_journal_t *journal);
 
 void mds_journal_set_serial(mds_journal_t *journal, uint64_t serial);
+
+/* Returns whether the next generation is to be swept of rows of deltas
+ * (mds_generation_sweep_deltas()). */
+bool mds_journal_has_stale_deltas(mds_journal_t *journal);
+
+/* Notes so, and that it was. */
+void mds_journal_put_stale_deltas(mds_journal_t *journal, uint64_t serial);
+void mds_journal_delete_stale_deltas(mds_journal_t *journal);
 
 /* Gets the envelope of a root, a view. False: there is none. */
 bool mds_journal_get_root(mds_journal_t *journal, uint32_t version,

@@ -378,6 +378,10 @@ mds_build_run(mds_build_run_t *run, const mds_model_t *model,
         return status;
     }
 
+    if (mds_journal_has_stale_deltas(run->loader->journal)) {
+        mds_generation_sweep_deltas(run->generation);
+    }
+
     run->trust.generation = run->generation;
     run->trust.before = before;
     status = mds_build_all(run, model, err);
@@ -438,6 +442,17 @@ mds_build_begin_preview(mds_build_run_t *run, const mds_update_t *u)
     run->signing.is_preview = true;
 }
 
+/* Notes that the generation was swept; a preview does not come into force. */
+static void
+mds_build_note_sweep(const mds_build_run_t *run)
+{
+    mds_journal_t *journal = run->loader->journal;
+
+    if (run->preview == NULL && mds_journal_has_stale_deltas(journal)) {
+        mds_journal_delete_stale_deltas(journal);
+    }
+}
+
 mds_status_t
 mds_update_build(mds_update_t *u, mds_error_t *err)
 {
@@ -472,6 +487,7 @@ mds_update_build(mds_update_t *u, mds_error_t *err)
         u->files = run.files;
         u->stale_trees = run.trust.stale;
         run.trust.stale = (mds_buffer_t){ 0 };
+        mds_build_note_sweep(&run);
     }
 
     if (status == MDS_OK && u->preview != NULL) {

@@ -14,6 +14,7 @@
 
 #include "base/mds_buffer.h"
 #include "base/mds_time.h"
+#include "compile/mds_delta_rows.h"
 #include "compile/mds_generation.h"
 #include "feed/mds_feed_folder.h"
 #include "files/mds_store.h"
@@ -33,6 +34,7 @@ typedef struct {
     mds_buffer_t            pairs;   /* of unneeded deltas: two digests each */
     mds_buffer_t            sizes;   /* of unneeded sizes: a digest each */
     bool                    pruned;  /* such records are removed already */
+    bool                    stale;   /* the generation has rows of them */
     mds_gc_result_t         result;
 } mds_gc_t;
 
@@ -108,6 +110,11 @@ mds_gc_generations(mds_gc_t *gc, mds_error_t *err)
 
         if (status == MDS_OK) {
             status = mds_reachable_catalog(&gc->needs, catalog, err);
+
+            if (status == MDS_OK && n == 0) {
+                status = mds_delta_rows_are_stale(catalog, err, &gc->stale);
+            }
+
             mds_catalog_close(known);
             known = catalog;
 
@@ -231,12 +238,20 @@ mds_gc_records(mds_gc_t *gc, mds_error_t *err)
     gc->result.notes = gc->pairs.len / (2 * sizeof(mds_sha256_t))
                        + gc->sizes.len / sizeof(mds_sha256_t);
 
-    if (status != MDS_OK || gc->options->dry_run || gc->result.notes == 0) {
+    if (status != MDS_OK || gc->options->dry_run
+        || (gc->result.notes == 0 && !gc->stale))
+    {
         mds_journal_abort(gc->journal);
         return status;
     }
 
     mds_gc_delete_records(gc);
+
+    if (gc->stale) {
+        mds_journal_put_stale_deltas(gc->journal,
+                                     mds_journal_get_serial(gc->journal));
+    }
+
     return mds_journal_commit(gc->journal, err);
 }
 

@@ -14,6 +14,10 @@
  * workers write, those that no process has locked are removed after the grace,
  * and damaged files, which were renamed, after MDS_GC_DAMAGED_S.
  *
+ * Rows of deltas whose packages are gone are removed by the change that removes
+ * the packages. An older program left them: gc notes that the generation in
+ * force has such rows, and the next change removes them.
+ *
  * Reports of devices about releases that are gone are forgotten, too.
  *
  * It works under the loader's lock. Records in the journal are removed before
