@@ -1,8 +1,8 @@
 /*
  * mds_delta_rows: tells the rows of deltas that a generation needs from those
  * that are left of packages which were removed. A row is needed as long as both
- * of its files are packages, of whatever app: a device may have the one and be
- * offered the other.
+ * of its files are packages, of whatever app, of resources that have releases
+ * (others have no record): a device may have the one and be offered the other.
  */
 
 #ifndef MDS_DELTA_ROWS_H

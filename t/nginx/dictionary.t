@@ -139,11 +139,13 @@ $t->mdsctl('verify');
 
 sub encoding { return $t->get("/mds/v1/files/$new", @dcz, have($bytes{1}))
     ->header('Content-Encoding') }
+$t->mdsctl(qw(release b web-1 --kind bundle --name web --version 1 --all));
 $t->mdsctl(qw(end a web-1));
 $t->mdsctl(qw(remove release a web-1));
 $t->mdsctl(qw(remove package a --kind bundle --name web --version 1));
 is(encoding(), 'dcz', 'another app has the package');
-$t->mdsctl(qw(remove package b --kind bundle --name web --version 1));
+$t->mdsctl(qw(end b web-1));
+$t->mdsctl(qw(remove app b));
 is(encoding(), undef, 'no app has it');
 ok(-e $t->depot_dir . "/files/$delta->{sha256}", '... although gc has not removed the delta');
 
