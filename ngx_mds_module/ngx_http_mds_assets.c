@@ -10,6 +10,7 @@
 #include "ngx_http_mds_assets.h"
 
 #include "ngx_http_mds_asset_cache.h"
+#include "ngx_http_mds_ctx.h"
 #include "ngx_http_mds_dictionary.h"
 #include "ngx_http_mds_file.h"
 #include "ngx_http_mds_respond.h"
@@ -24,6 +25,17 @@ typedef struct {
     const mds_asset_index_t  *index;
     const mds_asset_record_t *record;
 } ngx_http_mds_asset_t;
+
+/* What is said of the file, in the pool of the request. */
+typedef struct ngx_http_mds_asset_answer_s {
+    ngx_http_mds_loc_conf_t *conf; /* of the location */
+    ngx_str_t                uri;
+    mds_sha256_t             sha256;
+    ngx_uint_t               hashed; /* by its name */
+    ngx_uint_t               is_signed;
+    u_char                   key[MDS_ASSET_KEY_BYTES];
+    u_char                   signature[MDS_ASSET_SIGNATURE_BYTES];
+} ngx_http_mds_asset_answer_t;
 
 /* Divides the path of the URI's file, DIR/VERSION/PATH. NGX_DECLINED: it is not
  * such a path. */
@@ -98,19 +110,48 @@ ngx_http_mds_asset_look_up(ngx_http_request_t *r, mds_str_t index,
     return asset->record == NULL ? NGX_DECLINED : NGX_OK;
 }
 
+/* Keeps what the index says of the file, for the header filter: the index may
+ * be another one by then. */
+static ngx_int_t
+ngx_http_mds_asset_keep(ngx_http_request_t         *r,
+                        const ngx_http_mds_asset_t *asset)
+{
+    ngx_http_mds_ctx_t          *ctx = ngx_http_mds_get_ctx(r);
+    ngx_http_mds_asset_answer_t *answer = ngx_pcalloc(r->pool, sizeof(*answer));
+
+    if (ctx == NULL || answer == NULL) {
+        return NGX_ERROR;
+    }
+
+    answer->conf = ngx_http_get_module_loc_conf(r, ngx_http_mds_module);
+    answer->uri = r->uri;
+    answer->sha256 = asset->record->sha256;
+    answer->hashed = asset->record->hashed;
+
+    if (asset->index->key != NULL) {
+        answer->is_signed = 1;
+        ngx_memcpy(answer->key, asset->index->key, sizeof(answer->key));
+        ngx_memcpy(answer->signature, asset->record->signature,
+                   sizeof(answer->signature));
+    }
+
+    ctx->asset = answer;
+
+    return NGX_OK;
+}
+
 /* Adds the signature of Unencoded-Digest, as browsers verify it. */
 static ngx_int_t
-ngx_http_mds_asset_sign(ngx_http_request_t         *r,
-                        const ngx_http_mds_asset_t *asset)
+ngx_http_mds_asset_sign(ngx_http_request_t          *r,
+                        ngx_http_mds_asset_answer_t *answer)
 {
     static const char begin[] = "mds=(\"unencoded-digest\";sf);keyid=\"";
     static const char end[] = "\";tag=\"ed25519-integrity\"";
-    ngx_str_t key = { MDS_ASSET_KEY_BYTES, (u_char *) asset->index->key };
-    ngx_str_t raw
-        = { MDS_ASSET_SIGNATURE_BYTES, (u_char *) asset->record->signature };
-    ngx_str_t input, signature, coded;
+    ngx_str_t         key = { sizeof(answer->key), answer->key };
+    ngx_str_t         raw = { sizeof(answer->signature), answer->signature };
+    ngx_str_t         input, signature, coded;
 
-    if (key.data == NULL) {
+    if (!answer->is_signed) {
         return NGX_OK;
     }
 
@@ -142,8 +183,8 @@ ngx_http_mds_asset_sign(ngx_http_request_t         *r,
  * have another hash there. Any other file is asked for each time: pages and
  * their files change together. */
 static ngx_int_t
-ngx_http_mds_asset_headers(ngx_http_request_t         *r,
-                           const ngx_http_mds_asset_t *asset)
+ngx_http_mds_asset_headers(ngx_http_request_t          *r,
+                           ngx_http_mds_asset_answer_t *answer)
 {
     static ngx_str_t for_ever
         = ngx_string("public, max-age=31536000, immutable");
@@ -152,7 +193,7 @@ ngx_http_mds_asset_headers(ngx_http_request_t         *r,
     mds_asset_hash_t hash = { 0 };
     mds_str_t        before, behind;
 
-    if (asset->record->hashed) {
+    if (answer->hashed) {
         hash = mds_asset_find_hash(uri);
     }
 
@@ -161,19 +202,44 @@ ngx_http_mds_asset_headers(ngx_http_request_t         *r,
                           uri.data + hash.at + hash.len };
 
     return ngx_http_mds_dictionary_vary(r) == NGX_OK
-                   && ngx_http_mds_dictionary_describe(r,
-                                                       &asset->record->sha256)
+                   && ngx_http_mds_dictionary_describe(r, &answer->sha256)
                           == NGX_OK
                    && (hash.len == 0
                        || ngx_http_mds_dictionary_use(r, before, behind)
                               == NGX_OK)
-                   && ngx_http_mds_asset_sign(r, asset) == NGX_OK
-                   && ngx_http_mds_set_cache_control(r, asset->record->hashed
-                                                            ? &for_ever
-                                                            : &revalidate)
-                          == NGX_OK
+                   && ngx_http_mds_asset_sign(r, answer) == NGX_OK
+                   && (ngx_http_mds_find_header(r, mds_str("Cache-Control"))
+                           != NULL
+                       || ngx_http_mds_set_cache_control(r, answer->hashed
+                                                                ? &for_ever
+                                                                : &revalidate)
+                              == NGX_OK)
                ? NGX_OK
                : NGX_ERROR;
+}
+
+/*
+ * An error, or the answer of another location, is not the file. An error that
+ * said so would be kept for ever, by caches that all devices share.
+ */
+ngx_int_t
+ngx_http_mds_assets_filter(ngx_http_request_t *r)
+{
+    ngx_http_mds_ctx_t *ctx = ngx_http_mds_find_ctx(r);
+    ngx_uint_t          status = r->headers_out.status;
+
+    if (ctx == NULL || ctx->asset == NULL || r != r->main || r->err_status != 0
+        || !(status == NGX_HTTP_OK || status == NGX_HTTP_PARTIAL_CONTENT
+             || status == NGX_HTTP_NOT_MODIFIED)
+        || !mds_str_eq(ngx_http_mds_view(&ctx->asset->uri),
+                       ngx_http_mds_view(&r->uri))
+        || ctx->asset->conf
+               != ngx_http_get_module_loc_conf(r, ngx_http_mds_module))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_mds_asset_headers(r, ctx->asset);
 }
 
 /* Sends a file below DIR/.mds; NGX_DECLINED: it does not exist. */
@@ -198,7 +264,7 @@ ngx_http_mds_asset_send(ngx_http_request_t         *r,
     r->headers_out.content_length_n = of.size;
     r->headers_out.last_modified_time = of.mtime;
 
-    if (ngx_http_mds_asset_headers(r, asset) != NGX_OK
+    if (ngx_http_mds_asset_keep(r, asset) != NGX_OK
         || (coded && ngx_http_mds_dictionary_encode(r) != NGX_OK)
         || ngx_http_set_etag(r) != NGX_OK
         || ngx_http_set_content_type(r) != NGX_OK)
@@ -206,7 +272,13 @@ ngx_http_mds_asset_send(ngx_http_request_t         *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_finalize_request(r, ngx_http_mds_send_file(r, path, &of));
+    rc = ngx_http_mds_send_file(r, path, &of);
+
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        ngx_http_mds_dictionary_drop(r);
+    }
+
+    ngx_http_finalize_request(r, rc);
 
     return NGX_DONE;
 }
@@ -270,7 +342,7 @@ ngx_http_mds_asset_send_kept(ngx_http_request_t *r, ngx_http_mds_asset_t *asset)
 }
 
 ngx_int_t
-ngx_http_mds_assets_handle(ngx_http_request_t *r, const ngx_http_mds_ctx_t *ctx)
+ngx_http_mds_assets_handle(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx)
 {
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_mds_asset_t      asset;
@@ -278,6 +350,7 @@ ngx_http_mds_assets_handle(ngx_http_request_t *r, const ngx_http_mds_ctx_t *ctx)
     ngx_int_t                 rc;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    ctx->asset = NULL;
 
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) || clcf->handler != NULL
         || r->content_handler != NULL || version.len == 0
@@ -299,8 +372,8 @@ ngx_http_mds_assets_handle(ngx_http_request_t *r, const ngx_http_mds_ctx_t *ctx)
     if (rc == NGX_OK) {
         rc = ngx_http_mds_asset_send_delta(r, &asset);
 
-        if (rc == NGX_DECLINED
-            && ngx_http_mds_asset_headers(r, &asset) != NGX_OK) {
+        if (rc == NGX_DECLINED && ngx_http_mds_asset_keep(r, &asset) != NGX_OK)
+        {
             rc = NGX_ERROR;
         }
     }

@@ -127,8 +127,10 @@ ngx_http_mds_deployment_key_variable(ngx_http_request_t        *r,
     if (ctx != NULL && ctx->deployment_key.len > 0) {
         query.key = ngx_http_mds_view(&ctx->deployment_key);
 
-    } else if (ngx_http_mds_codepush_parse(r, NULL, &query) != MDS_OK) {
-        query.key = mds_null_str;
+    } else if (ngx_http_mds_codepush_parse(r, NULL, &query) != MDS_OK
+               || !mds_codepush_key_is_valid(query.key))
+    {
+        query.key = mds_null_str; /* it may stand in a header */
     }
 
     v->len = query.key.len;

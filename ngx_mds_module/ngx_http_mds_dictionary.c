@@ -120,6 +120,26 @@ ngx_http_mds_dictionary_is_used(ngx_http_request_t *r)
     return h != NULL && h->value.data == ngx_http_mds_dcz.data;
 }
 
+void
+ngx_http_mds_dictionary_drop(ngx_http_request_t *r)
+{
+    static const mds_str_t lines[]
+        = { { 16, "Unencoded-Digest" }, { 17, "Use-As-Dictionary" } };
+
+    for (size_t i = 0; i < mds_nelems(lines); i++) {
+        ngx_table_elt_t *h = ngx_http_mds_find_header(r, lines[i]);
+
+        if (h != NULL) {
+            h->hash = 0;
+        }
+    }
+
+    if (ngx_http_mds_dictionary_is_used(r)) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = NULL;
+    }
+}
+
 /* Returns 1 if the text stands for itself in a pattern, and in a string. */
 static ngx_uint_t
 ngx_http_mds_dictionary_is_literal(mds_str_t text)

@@ -29,6 +29,10 @@ ngx_int_t ngx_http_mds_dictionary_encode(ngx_http_request_t *r);
 /* Returns 1 if ngx_http_mds_dictionary_encode() was called. */
 ngx_uint_t ngx_http_mds_dictionary_is_used(ngx_http_request_t *r);
 
+/* Drops the lines of these functions, but for Vary: the answer is not the file.
+ */
+void ngx_http_mds_dictionary_drop(ngx_http_request_t *r);
+
 /* Adds Unencoded-Digest, the digest of the bytes before any coding. */
 ngx_int_t ngx_http_mds_dictionary_describe(ngx_http_request_t *r,
                                            const mds_sha256_t *decoded);

@@ -411,6 +411,7 @@ ngx_http_mds_files_get(ngx_http_request_t *r)
     if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
         ngx_http_mds_clear_cache_control(r);
         ngx_http_mds_drop_digest(r);
+        ngx_http_mds_dictionary_drop(r);
     }
 
     return rc;

@@ -6,6 +6,7 @@
  * answer that another edge or the origin gives instead has its own lines.
  */
 
+#include "ngx_http_mds_assets.h"
 #include "ngx_http_mds_evaluation.h"
 #include "ngx_http_mds_respond.h"
 
@@ -17,6 +18,10 @@ ngx_http_mds_header_filter(ngx_http_request_t *r)
     ngx_http_mds_ctx_t *ctx;
 
     ngx_http_mds_file_filter(r);
+
+    if (ngx_http_mds_assets_filter(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (r->err_status != 0 && r == r->main) {
         ctx = ngx_http_mds_find_ctx(r);

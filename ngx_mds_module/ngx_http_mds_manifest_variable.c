@@ -164,7 +164,23 @@ ngx_http_mds_read_minisig(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx,
     return NGX_OK;
 }
 
-/* Gets the attribute as rules see it; of a batch there is none. */
+/* Returns 1 if the text has control characters, such as the end of a line. */
+static ngx_uint_t
+ngx_http_mds_has_controls(mds_str_t text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        u_char c = (u_char) text.data[i];
+
+        if (c < 0x20 || c == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+/* Gets the attribute as rules see it; of a batch there is none. A device may
+ * send any text, and a configuration may put it into a header. */
 static ngx_int_t
 ngx_http_mds_read_app_version(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx,
                               ngx_str_t *value)
@@ -188,7 +204,9 @@ ngx_http_mds_read_app_version(ngx_http_request_t *r, ngx_http_mds_ctx_t *ctx,
         version = mds_request_attr(&request, MDS_ATTR_VERSION);
     }
 
-    *value = ngx_http_mds_str(version);
+    if (!ngx_http_mds_has_controls(version)) {
+        *value = ngx_http_mds_str(version);
+    }
 
     return NGX_OK;
 }

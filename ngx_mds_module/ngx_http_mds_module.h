@@ -108,6 +108,9 @@ typedef struct {
     uint64_t             began_ns;    /* of a check; 0: it is not measured */
     struct mds_series_s *file_series; /* of the file that is sent; or NULL */
 
+    /* The file of an unpacked version that the URI names; NULL: none. */
+    struct ngx_http_mds_asset_answer_s *asset;
+
     ngx_uint_t fetched; /* the agent was asked for the file */
 
     ngx_uint_t refused; /* status of a refusal; 0: none */

@@ -89,8 +89,7 @@ mds_codepush_query_parse(mds_str_t query, char *buffer, mds_error_t *err,
     return MDS_OK;
 }
 
-/* Returns whether the key has the characters that the server's keys have. */
-static bool
+bool
 mds_codepush_key_is_valid(mds_str_t key)
 {
     for (size_t i = 0; i < key.len; i++) {

@@ -32,6 +32,9 @@ mds_status_t
 mds_codepush_query_parse(mds_str_t query, char *buffer, mds_error_t *err,
                          mds_codepush_query_t *parsed) MDS_MUST_CHECK;
 
+/* Returns whether the key has the characters that the server's keys have. */
+bool mds_codepush_key_is_valid(mds_str_t key);
+
 /* Checks what an update check must have: a deployment key and the version of
  * the app. */
 mds_status_t mds_codepush_query_check(const mds_codepush_query_t *query,

@@ -48,6 +48,11 @@ server {
         mds_attribute app a; mds_resource bundle web; alias $web/\$mds_version/;
         try_files \$uri /spa/index.html;
     }
+    location /other/ {
+        mds_attribute app a; mds_resource bundle web; alias $web/\$mds_version/;
+        error_page 404 =200 \@other;
+    }
+    location \@other { return 200 other; }
     location /none/ { mds_attribute app a; mds_resource bundle web; return 200 none; }
 }
 ));
@@ -117,6 +122,34 @@ is($t->get('/web/' . app(2), (have($files{1}{ app(1) }))[0, 1])->header('Content
     undef, 'nor without dcz');
 is($t->get('/web/logo.svg', have($files{1}{ app(1) }))->body, '<svg/>', 'nor of another file');
 is($t->request('POST', '/web/' . app(2), have($files{1}{ app(1) }))->status, 405, 'nor by POST');
+
+# --- an error says nothing of the file: shared caches would keep it for ever
+
+sub lines { my $r = $_[0]; return join ' ', grep { defined $r->header($_) } qw(Cache-Control
+    Use-As-Dictionary Unencoded-Digest Signature Content-Encoding) }
+for my $case ([ 'a file', app(2) ], [ 'one of the version before', app(1) ],
+    [ 'a delta', app(2), have($files{1}{ app(1) }) ])
+{
+    my ($what, $path, @headers) = @$case;
+    $r = $t->get("/web/$path", 'Range', 'bytes=99999999-', @headers);
+    is($r->status, 416, "$what: no such range");
+    is(lines($r), '', '... and no line of the file');
+}
+is(lines($t->get('/web/' . app(2), 'If-Match', '"x"')), '', 'another tag');
+$r = $t->get('/web/' . app(2), 'Range', 'bytes=0-1');
+is($r->status, 206, 'a range');
+is(verifies($r, $files{2}{ app(2) }), 'verified', '... has the lines of the file');
+$r = $t->get('/web/' . app(2), 'If-None-Match', $t->get('/web/' . app(2))->header('ETag'));
+is($r->status, 304, 'not modified');
+is($r->header('Cache-Control'), 'public, max-age=31536000, immutable', '... has them, too');
+rename "$web/2/" . app(2), $t->dir . '/away' or die;
+is(lines($t->get('/web/' . app(2))), '', 'a file that is missing');
+$r = $t->get('/spa/' . app(2));
+is($r->body, $files{2}{'index.html'}, '... where there is another page instead');
+is($r->header('Cache-Control'), 'private, no-cache', '... has the line of that page');
+is(verifies($r, $files{2}{'index.html'}), 'verified', '... and its signature');
+is(lines($t->get('/other/' . app(2))), '', '... or what another location says');
+rename $t->dir . '/away', "$web/2/" . app(2) or die;
 
 # --- a page that is open
 

@@ -49,11 +49,19 @@ map $name $app { "" ""; default rn; }
 server {
     listen %LISTEN%;
     location / {
+        add_header X-Key $mds_deployment_key always;
         mds_attribute app $app; mds_attribute name $name;
         mds_codepush;
     }
 }
 ));
+
+# What an operator puts into a header ends no line of it.
+my $split = $t->get('/update_check?deployment_key=key-plain%0d%0aX-Evil:1&app_version=1.0');
+is($split->header('X-Evil'), undef, 'a key with line ends makes no header');
+is($split->header('X-Key'), undef, '... it is none');
+is($t->get('/update_check?deployment_key=key-plain&app_version=1.0')->header('X-Key'), 'key-plain',
+    'a key');
 
 # Deployment, parameters, and what the answer has: label, or "-" for none, then
 # M for mandatory, B for the binary's own, A and a range for an update of it.

@@ -94,6 +94,10 @@ is($t->get("/mds/v1/files/$new", @dcz, have($bytes{1}), 'If-None-Match', qq("$de
     ->status, 304, 'it is validated');
 is($t->get("/mds/v1/files/$new", @dcz, have($bytes{1}), 'Range', 'bytes=0-7')->body,
     "\x5e\x2a\x4d\x18\x20\0\0\0", 'a range of it');
+$r = $t->get("/mds/v1/files/$new/a.js", @dcz, have($bytes{1}), 'Range', 'bytes=99999999-');
+is($r->status, 416, 'no such range');
+is($r->header($_), undef, "... and no $_") for qw(Content-Encoding Unencoded-Digest
+    Use-As-Dictionary Repr-Digest Cache-Control);
 $r = $t->get("/gzip/$new", @dcz, have($bytes{1}));
 is($r->header('Content-Encoding'), 'dcz', 'gzip leaves it');
 is($r->header('Repr-Digest'), digest(sha256($r->body)), '... and its digest');

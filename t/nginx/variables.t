@@ -54,6 +54,11 @@ server {
         mds_resource bundle b;
         return 200 '{$all "x":1}';
     }
+    location = /header {
+        mds_resource bundle b;
+        add_header X-App "\$mds_app_version";
+        return 200 x;
+    }
     location = /plain {
         mds_resource bundle b;
         return 200 '\$mds_sha256 \$mds_size \$mds_meta_restart \$mds_meta_tauri \$mds_app_version';
@@ -98,6 +103,9 @@ is(decode_base64($j->{minisig}), $t->read("depot/files/" . ($minisig =~ s{.*/}{}
     'minisig is the text of the signature');
 is($j->{$_}, '', "no $_: nothing is installed") for qw(delta_path delta_size);
 is($j->{app_version}, '9.1', 'app_version');
+is($t->get('/header?app_version=9.1')->header('X-App'), '9.1', '... in a header');
+is($t->get("/header?app_version=9.1%0d%0aX-Evil:1")->header($_), undef,
+    "... line ends of which make no $_") for qw(X-Evil X-App);
 is($j->{meta_news}, $meta->{news}, 'a text with quotes and a line feed');
 is($j->{meta_notes_en}, 'Faster', 'a member of an object');
 is($j->{meta_notes_zh}, '', '... that is not there');
