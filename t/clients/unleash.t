@@ -3,7 +3,7 @@
 # How many of the suite's tests an edge decides as an Unleash client does, has a
 # floor; what mds cannot say (regular expressions, networks, parts of texts, toggles
 # that need others) and other dice make the difference. The suites of GrowthBook, of
-# hot-updater's server and of code-push-server are not in their packages.
+# hot-updater's decisions and of code-push-server are not published (docs/clients.md).
 
 use strict;
 use warnings;
