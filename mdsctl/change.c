@@ -245,6 +245,14 @@ static const struct {
     { "users", "--users" },
 };
 
+/* Returns whether an option names a file, whose contents are not what was
+ * typed. */
+static bool
+is_file_option(const char *key)
+{
+    return strcmp(key, "file") == 0 || strcmp(key, "users") == 0;
+}
+
 /* Returns whether an option takes JSON, which has places of its own. */
 static bool
 is_json_option(const char *key)
@@ -286,7 +294,9 @@ key_of(const char *words, const char *what)
 }
 
 /* Prints the error. A command line has no document: if the text begins with a
- * place in one, the option is named instead. Returns the exit code. */
+ * place in one, the option is named instead. Returns the exit code: a value of
+ * an option that is not valid is a wrong usage; one that does not fit what the
+ * depot or a file has is not. */
 static int
 report_failure(const mds_change_t *change, mds_error_t *err)
 {
@@ -307,7 +317,9 @@ report_failure(const mds_change_t *change, mds_error_t *err)
 
             mds_fail(&named, err->status, "%s%s%s", places[i].option,
                      *rest == '/' ? ": " : "", rest);
-            return mdsctl_fail(&named);
+            return err->status == MDS_INVALID && !is_file_option(places[i].key)
+                       ? mdsctl_fail_usage("%s", named.text)
+                       : mdsctl_fail(&named);
         }
     }
 
@@ -411,7 +423,7 @@ mdsctl_change_report(mdsctl_t *ctl, mds_change_t *change,
         || mds_loader_change(loader, change, &err, &result) != MDS_OK)
     {
         mdsctl_app_hint(ctl, change->app, &err);
-        (void) report_failure(change, &err);
+        code = report_failure(change, &err);
     } else {
         code = print_result(ctl, change, &result, report);
         mdsctl_warnings_print(result.warnings);

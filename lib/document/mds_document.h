@@ -15,7 +15,8 @@
 /*
  * Checks the document and makes a model of it, which the caller frees with
  * mds_model_free(). json has to outlive the model. what names the document in
- * messages. MDS_INVALID: "WHAT: POINTER: found …; want …".
+ * messages. MDS_INVALID: "WHAT: POINTER: found …; want …"; MDS_NOT_FOUND: a
+ * package, version or list that the document names does not exist.
  */
 mds_status_t
 mds_document_check(const mds_json_t *json, const char *what, mds_error_t *err,

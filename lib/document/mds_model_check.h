@@ -8,7 +8,8 @@
 #include "document/mds_model.h"
 #include "json/mds_json_reader.h"
 
-/* Fails the reader, with a pointer into the document. */
+/* Fails the reader, with a pointer into the document. MDS_NOT_FOUND: a name of
+ * a package, version or list does not exist; MDS_INVALID: all other errors. */
 void mds_model_check(mds_model_t *model, mds_reader_t *r);
 
 #endif

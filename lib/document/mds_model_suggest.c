@@ -129,13 +129,14 @@ mds_model_suggest_package(const mds_model_t   *model,
     mds_suggest_what(release, word, what, sizeof(what));
     mds_choices_words(&choices, what, text);
     mark = mds_reader_push(r, mds_str_of(mds_suggest_keys[word]));
-    mds_reader_fail(r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
-                    MDS_STR(found), word == MDS_SUGGEST_KIND ? "" : " of ",
-                    word == MDS_SUGGEST_KIND ? 0 : (int) release->kind.len,
-                    release->kind.data, word > MDS_SUGGEST_VERSION ? " " : "",
-                    word > MDS_SUGGEST_VERSION ? (int) release->version.len : 0,
-                    release->version.data,
-                    text[0] != '\0' ? text : "there is no package yet");
+    mds_reader_fail_missing(
+        r, "found \"%.*s\", which no package%s%.*s%s%.*s has; %s",
+        MDS_STR(found), word == MDS_SUGGEST_KIND ? "" : " of ",
+        word == MDS_SUGGEST_KIND ? 0 : (int) release->kind.len,
+        release->kind.data, word > MDS_SUGGEST_VERSION ? " " : "",
+        word > MDS_SUGGEST_VERSION ? (int) release->version.len : 0,
+        release->version.data,
+        text[0] != '\0' ? text : "there is no package yet");
     mds_reader_pop(r, mark);
 }
 
@@ -162,11 +163,11 @@ mds_model_suggest_from(const mds_model_t *model, const mds_package_t *package,
     }
 
     mds_choices_words(&choices, "lower versions", text);
-    mds_reader_fail(r,
-                    "found \"%.*s\", which no package for the same platforms"
-                    " and channels has; %s",
-                    MDS_STR(from),
-                    text[0] != '\0' ? text : "there is no lower version");
+    mds_reader_fail_missing(
+        r,
+        "found \"%.*s\", which no package for the same platforms"
+        " and channels has; %s",
+        MDS_STR(from), text[0] != '\0' ? text : "there is no lower version");
 }
 
 void
@@ -183,6 +184,6 @@ mds_model_suggest_list(const mds_model_t *model, mds_str_t name,
     }
 
     mds_choices_words(&choices, "lists", text);
-    mds_reader_fail(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
-                    text[0] != '\0' ? text : "the app has no lists");
+    mds_reader_fail_missing(r, "there is no list \"%.*s\"; %s", MDS_STR(name),
+                            text[0] != '\0' ? text : "the app has no lists");
 }

@@ -127,20 +127,19 @@ mds_reader_no_memory(mds_reader_t *r)
     }
 }
 
-void
-mds_reader_fail(mds_reader_t *r, const char *format, ...)
+/* Fails with "POINTER: WORDS". */
+static void
+mds_reader_fail_args(mds_reader_t *r, mds_status_t status, const char *format,
+                     va_list args)
 {
     char          words[MDS_ERROR_BYTES];
     mds_pointer_t pointer;
-    va_list       args;
 
     if (r->status != MDS_OK) {
         return;
     }
 
-    va_start(args, format);
     vsnprintf(words, sizeof(words), format, args);
-    va_end(args);
 
     if (mds_arena_failed(r->arena)) {
         mds_reader_no_memory(r);
@@ -149,8 +148,28 @@ mds_reader_fail(mds_reader_t *r, const char *format, ...)
 
     mds_reader_make_pointer(r, &pointer);
     r->status
-        = mds_fail(r->err, MDS_INVALID, "%s: %s: %s", r->what,
+        = mds_fail(r->err, status, "%s: %s: %s", r->what,
                    pointer.len > 0 ? pointer.text : "the document", words);
+}
+
+void
+mds_reader_fail(mds_reader_t *r, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    mds_reader_fail_args(r, MDS_INVALID, format, args);
+    va_end(args);
+}
+
+void
+mds_reader_fail_missing(mds_reader_t *r, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    mds_reader_fail_args(r, MDS_NOT_FOUND, format, args);
+    va_end(args);
 }
 
 void

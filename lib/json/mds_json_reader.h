@@ -84,6 +84,11 @@ void mds_reader_fail_expected_in(mds_reader_t *r, const mds_json_t *object,
 /* Fails with "POINTER: WORDS". */
 void mds_reader_fail(mds_reader_t *r, const char *format, ...) MDS_PRINTF(2, 3);
 
+/* Fails in the same way with MDS_NOT_FOUND: the value is valid, but names what
+ * does not exist. */
+void mds_reader_fail_missing(mds_reader_t *r, const char *format, ...)
+    MDS_PRINTF(2, 3);
+
 /* Fails with MDS_NO_MEMORY. */
 void mds_reader_no_memory(mds_reader_t *r);
 

@@ -316,10 +316,10 @@ $said->refuses('/releases/0/meta: found 65537 bytes of JSON together with the'
     'apply', says(said('a', 40_000), said('b', 25_538)));
 $said->refuses("$said->{dir}/said.json: /releases/0/meta: found 65537 bytes of"
     . ' JSON together', 'apply', says(said('a', 40_000), said('b', 25_538)));
-$said->refuses('--meta: found 65540 bytes', 'publish',
+$said->misused('--meta: found 65540 bytes', 'publish',
     "$said->{dir}/v1", qw(--app a --kind hotfix --version 2 --meta), $json->encode(said('a', 65_540)));
 $said->does('apply', says(said('a', 40_000), said('b', 25_537)));
-$said->refuses('--meta: found 65537 bytes of JSON together', 'release',
+$said->misused('--meta: found 65537 bytes of JSON together', 'release',
     qw(a r2 --kind hotfix --version 1 --all --meta),
     $json->encode(said('b', 25_538)));
 $said->does('apply', '--force', says(said('a', 60_000), said('a', 60_000)));

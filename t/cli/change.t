@@ -220,9 +220,9 @@ is_deeply $d->asks('apply', $over)->{warnings}, $both, 'in JSON';
 exported_is_no_change('times');
 is_deeply warned(($d->run(qw(list add times l u)))[2]), [],
     'other steps say nothing of it';
-$d->refuses('found 2020-01-01T00:00:00Z, which is over', qw(release times x
+$d->misused('found 2020-01-01T00:00:00Z, which is over', qw(release times x
     --kind upgrade --platform android --version 1.0 --window 5 --until), $PAST);
-$d->refuses('which is over', qw(promote times r --window 5 --until), $PAST);
+$d->misused('which is over', qw(promote times r --window 5 --until), $PAST);
 
 my $all = document('all', releases => [ release_of(audience => {
     all => JSON::PP::true, percent => 5, window => { count => 1 } }) ]);
@@ -246,10 +246,10 @@ is_deeply warns($comma), [
 exported_is_no_change('comma');
 $d->must('publish', "$d->{dir}/one", qw(--app every --new-app --kind upgrade --version
     1.0));
-$d->refuses('found "android,ios", which is one name with a comma', 'release',
+$d->misused('found "android,ios", which is one name with a comma', 'release',
     'every', 'r', '--platform', 'android,ios', qw(--kind upgrade --version 1.0
     --all));
-$d->refuses('found "a,b", which is one name with a comma', 'publish',
+$d->misused('found "a,b", which is one name with a comma', 'publish',
     "$d->{dir}/one", qw(--app every --new-app --kind upgrade --version 2 --channel),
     'a,b');
 

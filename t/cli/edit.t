@@ -48,7 +48,7 @@ is_deeply [ sort keys %{ release_of('a', 'r') } ],
     [qw(audience id kind platform version)], 'edit: none removes';
 $d->misused('says what to change', qw(edit a r));
 $d->refuses('no release "q"', qw(edit a q --priority 1));
-$d->refuses(qr/--end: found /, qw(edit a r --start 2d --end 1d));
+$d->misused(qr/--end: found /, qw(edit a r --start 2d --end 1d));
 $d->does(qw(end a r));
 $d->refuses('is ended; only one that is running or paused', qw(edit a r --priority 1));
 $d->must('revert', $d->serial);
@@ -108,10 +108,10 @@ like +($d->run(qw(copy a home-prod --channel beta)))[2],
 # --- the option is named, not the place in a document
 
 my @bundle = qw(release a x --kind bundle --name home --version 1 --all);
-$d->refuses(qr/--halt: \/failure_percent: found $_; want a number from 0\.0001 to 100/,
+$d->misused(qr/--halt: \/failure_percent: found $_; want a number from 0\.0001 to 100/,
     @bundle, '--halt', qq({"failure_percent":$_,"min_reports":1})) for 0, 101;
-$d->refuses(qr/--end: found /, @bundle, qw(--start 2h --end 1h));
-$d->refuses(qr/--app-version: found "x"/, 'publish', $d->put('h0', 'h0'),
+$d->misused(qr/--end: found /, @bundle, qw(--start 2h --end 1h));
+$d->misused(qr/--app-version: found "x"/, 'publish', $d->put('h0', 'h0'),
     qw(--app a --kind bundle --name home --version 2 --app-version x));
 $d->refuses(qr/FILE: .*No such file/, 'publish', "$d->{dir}/none",
     qw(--app a --kind bundle --name home --version 2));
@@ -143,7 +143,7 @@ is scalar(grep { $_->{kind} eq 'sdk' } @{ decode_json($d->export('a'))->{package
 $d->refuses('is published already, as another file', 'publish', $d->put('cpu', 'other'),
     qw(--app a --kind sdk --name core --version 1 --rule),
     '{"attribute":"cpu","op":"in","values":["arm"]}');
-$d->refuses('--app-version: found "x"', 'publish', $d->put('h3', 'h3'), @hot, '--app-version', 'x');
+$d->misused('--app-version: found "x"', 'publish', $d->put('h3', 'h3'), @hot, '--app-version', 'x');
 
 # --- every change: dry runs, without the key, and notes
 

@@ -129,7 +129,7 @@ $d->refuses('line 3: the id is not valid UTF-8', @import, @$_,
     $d->put('bad', "ok\n\nb\xff\n")) for [], ['--add'];
 $d->refuses('line 2: the id is too long', @import, @$_,
     $d->put('long', "ok\n" . ('x' x 257) . "\n")) for [], ['--add'];
-$d->refuses('--by: found', @import, '--by', 'city', "$d->{dir}/ids");
+$d->misused('--by: found', @import, '--by', 'city', "$d->{dir}/ids");
 $d->refuses('too long: at most 256', qw(list add a users), 'x' x 257);
 $d->refuses('the id is empty', qw(list add a users), '');
 $d->refuses('the id', qw(list add a users), "two\nlines");

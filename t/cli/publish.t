@@ -221,15 +221,15 @@ $d->refuses('must be a regular file', 'publish', $d->{dir}, @new[2 .. 7]);
 $d->misused('kind', 'publish', $file, qw(--app a --kind Upgrade --version 7));
 $d->misused('version', 'publish', $file, qw(--app a --kind upgrade --version
     seven));
-$d->refuses('has no names', 'publish', $file, qw(--app a --kind upgrade --name
+$d->misused('has no names', 'publish', $file, qw(--app a --kind upgrade --name
     n --version 7));
 $d->refuses('"name" is missing', 'publish', $file, qw(--app a --kind bundle
     --version 7));
 $d->misused('config', 'publish', $file, qw(--app a --kind config --name n
     --version 7));
-$d->refuses('deltas', @new, '--deltas', '-1');
-$d->refuses('deltas', @new, '--deltas', '1.5');
-$d->refuses('download', @new, '--meta', '{"download":"pigeon"}');
+$d->misused('deltas', @new, '--deltas', '-1');
+$d->misused('deltas', @new, '--deltas', '1.5');
+$d->misused('download', @new, '--meta', '{"download":"pigeon"}');
 $d->misused('--meta: found \[1\]; want a JSON object', @new, '--meta', '[1]');
 $d->misused('--rule: found 1; want a JSON object', @new, '--rule', '1');
 

@@ -241,9 +241,10 @@ $d->misused('--percent', @wrong, '--percent', '101');
 $d->misused('--percent', @wrong, '--percent', '"5"');
 $d->misused('--window', @wrong, '--window', '0');
 $d->misused('--until', @wrong, '--window', '5', '--until', 'tomorrow');
-$d->refuses('by', @wrong, '--all', '--by', 'city');
-$d->refuses('--rule: /0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
-$d->refuses('prompt', @wrong, '--all', '--meta', '{"prompt":"never"}');
+$d->misused('by', @wrong, '--all', '--by', 'city');
+$d->misused('--rule: /0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
+$d->misused('prompt', @wrong, '--all', '--meta', '{"prompt":"never"}');
+# What is valid but does not exist is no wrong usage.
 $d->refuses('no package of upgrade', @wrong[0 .. 6], '--version',
     '9', '--all');
 $d->refuses('no package', qw(release a w --kind upgrade --platform windows

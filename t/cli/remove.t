@@ -107,7 +107,7 @@ $d->refuses('there is no package hotfix 9; packages of it: 1, 2, 3$',
     qw(remove package a), @fix, 9);
 $d->refuses('there is no package hotfix n 1$',
     qw(remove package a --name n), @fix, 1);
-$d->refuses('--version: "x" is not a version', qw(remove package a), @fix, 'x');
+$d->misused('--version: "x" is not a version', qw(remove package a), @fix, 'x');
 $d->refuses('there is no package hotfix 3\+7; packages of it: 1, 2, 3',
     qw(remove package a), @fix, '3+7');
 removes('a', ['package hotfix 3'], qw(package a), @fix, '3.0');
