@@ -9,6 +9,7 @@
 #include "evaluate/mds_decide.h"
 #include "evaluate/mds_explain.h"
 #include "evaluate/mds_settings.h"
+#include "installed.h"
 #include "mdsctl.h"
 
 /* Prints the events as they come. */
@@ -59,22 +60,66 @@ print_event(mds_trace_t *trace, const mds_trace_event_t *event)
     }
 }
 
+/* Prints the version that the decision is about. */
 static void
-print_decision(const mds_decision_t *decision, uint64_t serial)
+print_version(const mds_decision_t *decision, mds_str_t installed)
+{
+    if (decision->version.len == 0) {
+        return;
+    }
+
+    if (decision->action != MDS_ACTION_NONE) {
+        printf(" %.*s", MDS_STR(decision->version));
+    } else if (mds_str_eq(decision->version, installed)) {
+        printf(" (it has %.*s already)", MDS_STR(installed));
+    } else if (installed.len > 0) {
+        printf(" (its version is %.*s, and it has %.*s)",
+               MDS_STR(decision->version), MDS_STR(installed));
+    } else {
+        printf(" (its version is %.*s)", MDS_STR(decision->version));
+    }
+}
+
+/* Prints how many devices of the platform have the version, if any has. */
+static void
+print_installed(const mdsctl_t *ctl, const mds_decision_t *decision,
+                const mds_request_t *request)
+{
+    mds_str_t   platform = mds_request_attr(request, MDS_ATTR_PLATFORM);
+    mds_json_t *release = mds_json_pack(
+        "{s:o, s:o, s:o*}", "kind",
+        mds_json_string_new(mds_request_attr(request, MDS_ATTR_KIND)),
+        "version", mds_json_string_new(decision->version), "platform",
+        platform.len > 0 ? mds_json_string_new(platform) : NULL);
+    mds_registry_versions_t *versions = mdsctl_installed_has_kind(release)
+                                            ? mdsctl_installed_read(ctl->depot)
+                                            : NULL;
+    uint64_t                 count
+        = mdsctl_installed_count(versions,
+                                 mds_request_attr(request, MDS_ATTR_APP),
+                                 release);
+    char words[MDSCTL_INSTALLED_BYTES];
+
+    if (count > 0) {
+        printf("; %s", mdsctl_installed_words(versions, count, words));
+    }
+
+    mds_registry_versions_free(versions);
+    mds_json_release(release);
+}
+
+static void
+print_decision(const mdsctl_t *ctl, const mds_decision_t *decision,
+               const mds_request_t *request, uint64_t serial)
 {
     printf("serial %" PRIu64 ": %s", serial, mds_action_name(decision->action));
-
-    if (decision->version.len > 0) {
-        printf(" %s%.*s",
-               decision->action == MDS_ACTION_NONE ? "(its version is " : "",
-               MDS_STR(decision->version));
-        printf("%s", decision->action == MDS_ACTION_NONE ? ")" : "");
-    }
+    print_version(decision, mds_request_attr(request, MDS_ATTR_VERSION));
 
     if (decision->release.len > 0) {
         printf(", by release %.*s", MDS_STR(decision->release));
     }
 
+    print_installed(ctl, decision, request);
     printf("\nreason: %s (%s)\n", mds_reason_name(decision->reason),
            mds_reason_words(decision->reason));
 }
@@ -107,8 +152,8 @@ explain_settings(const mds_snapshot_t *snapshot, const mds_request_t *request,
 }
 
 static mds_status_t
-explain_decision(const mds_snapshot_t *snapshot, const mds_request_t *request,
-                 mds_error_t *err)
+explain_decision(const mdsctl_t *ctl, const mds_snapshot_t *snapshot,
+                 const mds_request_t *request, mds_error_t *err)
 {
     printer_t      printer = { .trace = { print_event } };
     mds_decision_t decision;
@@ -117,7 +162,8 @@ explain_decision(const mds_snapshot_t *snapshot, const mds_request_t *request,
     status = mds_decide(snapshot, request, mds_time_now_ms(), &printer.trace,
                         err, &decision);
     if (status == MDS_OK) {
-        print_decision(&decision, mds_catalog_serial(snapshot->catalog));
+        print_decision(ctl, &decision, request,
+                       mds_catalog_serial(snapshot->catalog));
     }
 
     return status;
@@ -157,7 +203,7 @@ explain(const mdsctl_t *ctl, const mds_snapshot_t *snapshot,
     {
         status = explain_settings(snapshot, request, &alloc, &err);
     } else {
-        status = explain_decision(snapshot, request, &err);
+        status = explain_decision(ctl, snapshot, request, &err);
     }
 
     mds_arena_free(arena);

@@ -84,18 +84,19 @@ mdsctl_state_size_print(const mds_json_t *size)
         printf(" of %" PRId64, mds_json_get_integer(size, "max_bytes"));
     }
 
-    printf("; windows and marks %" PRId64,
+    printf(": %" PRId64 " for windows and marks",
            mds_json_get_integer(size, "windows_bytes"));
 
     if (mds_json_get(size, "devices") != NULL) {
-        printf(", %s%" PRId64 " devices %" PRId64,
+        printf(", %" PRId64 " for %s%" PRId64 " device%s",
+               mds_json_get_integer(size, "devices_bytes"),
                mds_json_get(size, "devices_exact") != NULL ? "at most " : "",
                mds_json_get_integer(size, "devices"),
-               mds_json_get_integer(size, "devices_bytes"));
+               mds_json_get_integer(size, "devices") == 1 ? "" : "s");
     }
 
     if (mds_json_get_integer(size, "passed_over") > 0) {
-        printf(", %" PRId64 " passed over",
+        printf("; %" PRId64 " not registered: no room",
                mds_json_get_integer(size, "passed_over"));
     }
 

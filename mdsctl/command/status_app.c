@@ -12,17 +12,24 @@
 static void
 print_app_text(const mds_app_parts_t *parts)
 {
+    static const char *const keys[] = { "packages", "lists", "releases" };
+
     mds_str_t keyid = mds_json_get_string(parts->head, "key");
 
-    printf("%.*s: serial %" PRId64 ", %" PRIu64 " packages, %" PRIu64
-           " lists, %" PRIu64 " releases%s%.*s\n",
+    printf("%.*s: serial %" PRId64,
            MDS_STR(mds_json_get_string(mds_json_get(parts->head, "document"),
                                        "app")),
-           mds_json_get_integer(parts->head, "serial"),
-           mds_app_parts_count(parts, "packages"),
-           mds_app_parts_count(parts, "lists"),
-           mds_app_parts_count(parts, "releases"),
-           keyid.len > 0 ? ", key " : "", MDS_STR(keyid));
+           mds_json_get_integer(parts->head, "serial"));
+
+    for (size_t i = 0; i < mds_nelems(keys); i++) {
+        uint64_t count = mds_app_parts_count(parts, keys[i]);
+
+        /* One of them is without the "s". */
+        printf(", %" PRIu64 " %.*s", count,
+               (int) strlen(keys[i]) - (count == 1), keys[i]);
+    }
+
+    printf("%s%.*s\n", keyid.len > 0 ? ", key " : "", MDS_STR(keyid));
 }
 
 static mds_json_t *

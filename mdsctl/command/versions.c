@@ -196,8 +196,11 @@ print_installed(versions_t *v, mds_json_t *counts, mds_error_t *err)
 
     for (size_t i = 0; i < mds_json_size(counts); i++) {
         print_words(mds_json_at(counts, i));
-        printf(": %" PRId64 " devices\n",
-               mds_json_get_integer(mds_json_at(counts, i), "devices"));
+        printf(": %" PRId64 " device%s\n",
+               mds_json_get_integer(mds_json_at(counts, i), "devices"),
+               mds_json_get_integer(mds_json_at(counts, i), "devices") == 1
+                   ? ""
+                   : "s");
     }
 
     mds_json_release(counts);

@@ -53,7 +53,7 @@ sub plain {
     $text =~ s/\b[0-9A-F]{16}\b/KEYID/g;
     $text =~ s/\b[0-9a-f]{64}\b/DIGEST/g;
     $text =~ s/\(\S+@\S+\)/(WHO)/g;
-    $text =~ s/^(state: )\d+( bytes; windows and marks )\d+(, 0 devices )\d+$/$1N$2N$3N/mg;
+    $text =~ s/^(state: )\d+( bytes: )\d+( for windows and marks, )\d+(?= for 0 devices$)/$1N$2N$3N/mg;
     $text =~ s/\bsince \d{4}-\S+Z /since WHEN /g;
     # the page folds what is one line
     $text =~ s/\n(?!\z)/ /g if $text =~ /\Amdsctl: /;

@@ -16,7 +16,7 @@ use Depot;
 my $d = Depot->new;
 
 like $d->does('status'), qr/^depot \Q$d->{depot}\E: serial 0
-state: \d+ bytes; windows and marks \d+, 0 devices \d+\n\z/, 'an empty depot';
+state: \d+ bytes: \d+ for windows and marks, \d+ for 0 devices\n\z/, 'an empty depot';
 my $empty = $d->asks('status');
 my $kept  = delete $empty->{state};
 is_deeply $empty, { serial => 0, apps => [] }, 'for machines';
@@ -39,7 +39,7 @@ $d->must(qw(pause shop r2));
 my $out = $d->does('status');
 like $out, qr/^depot \Q$d->{depot}\E: serial 11$/m, 'the serial in force';
 like $out, qr/^game: .*^shop: /ms, 'apps in order';
-like $out, qr/^shop: serial 11, 2 packages, 1 lists?, 2 releases, key \w{16}$/m,
+like $out, qr/^shop: serial 11, 2 packages, 1 list, 2 releases, key \w{16}$/m,
     'how much there is';
 like $out, qr/^  running +upgrade 1  r1  everybody$/m, 'a release';
 like $out, qr/^  paused +upgrade 2  r2  list staff$/m,

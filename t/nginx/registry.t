@@ -215,7 +215,7 @@ becomes(sub { scalar @{ devices_json($long) } }, 1, '256 bytes of each');
 is($t->mdsctl('devices', 's', 'nobody'), '', 'nobody has none');
 like($t->mdsctl('devices', 's', 'alice'),
     qr/^d1  android 1\.0  seen \d{4}-\d\d-\d\dT[\d:]+Z\n/, 'in words');
-like($t->mdsctl('versions', 's'), qr/^  android 1\.0: 1 devices\n/m,
+like($t->mdsctl('versions', 's'), qr/^  android 1\.0: 1 device\n/m,
     'versions in words');
 
 # What a device says of itself moves no cursor and forges no line.
@@ -226,7 +226,7 @@ becomes(sub { scalar @{ devices_json('liar') } }, 1, 'a device that lies');
 my $lies = 'ios\u{000A}\u{001B}[2J\u{202E}x\u{0007} 1.0';
 like($t->mdsctl('devices', 's', 'liar'),
     qr/^(?:\\u\{001B\}){256}  \Q$lies\E  seen \S+\n\z/, '... is printed escaped');
-like($t->mdsctl('versions', 's'), qr/^  \Q$lies\E: 1 devices$/m,
+like($t->mdsctl('versions', 's'), qr/^  \Q$lies\E: 1 device$/m,
     '... and in versions');
 $t->mdsctl('devices', 's', '--forget', 'liar');
 
@@ -380,6 +380,9 @@ my $sentence = $have == 1 ? '1 device has it' : "$have devices have it";
 like($t->mdsctl('status', 's'), qr/^      \Q$sentence\E$/m, "status: $sentence");
 is($JSON->decode($t->mdsctl('--json', 'status', 's'))->{apps}[0]{releases}[0]{devices},
     $have, '... and for machines');
+like($t->mdsctl(qw(explain app=s kind=upgrade platform=android version=2.0)),
+    qr/^serial \d+: none \(it has 2\.0 already\), by release r; \Q$sentence\E$/m,
+    'explain says it, too, and that the device is one of them');
 like($t->mdsctl(qw(pause s r)), qr/^    2\.0 is offered to no more devices; \Q$sentence\E$/m,
     'a step says it, too');
 

@@ -84,7 +84,7 @@ is(device('d1', 'alice')->status, 204, 'a device');
 becomes(sub { scalar @{ devices('alice') } }, 1, '... is registered');
 becomes(sub { kept()->{max_bytes} // 0 }, 16 << 30, 'status: how large it may be');
 is(kept()->{devices}, 1, '... how many devices');
-like($t->mdsctl('status'), qr/^state: \d+ bytes of 17179869184;/m,
+like($t->mdsctl('status'), qr/^state: \d+ bytes of 17179869184: /m,
     '... in words');
 
 # --- forgetting, when asked
