@@ -334,8 +334,7 @@ mdsctl_deltas_level(const char *word, mds_zstd_level_t *level)
     } else if (strcmp(word, "fast") == 0) {
         *level = MDS_ZSTD_FAST;
     } else {
-        return mdsctl_fail_usage("--deltas-level: want best or fast, not"
-                                 " \"%s\"",
+        return mdsctl_fail_usage("--deltas-level \"%s\": must be best or fast",
                                  word);
     }
 

@@ -380,7 +380,7 @@ ngx_http_mds_origin_fetch(ngx_http_request_t *r, mds_str_t hex)
         }
 
         if (ngx_http_mds_origin_connect(fetch, &mlcf->origin) != NGX_OK) {
-            ngx_http_mds_origin_fail(fetch, "it is not there");
+            ngx_http_mds_origin_fail(fetch, "the file does not exist");
             return ngx_http_mds_refuse_unavailable(r);
         }
     }

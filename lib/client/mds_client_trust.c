@@ -242,7 +242,7 @@ mds_client_trust_check_head(const mds_client_trust_t *trust, mds_str_t app,
 
     if (head->expires_ms <= now_ms) {
         return mds_fail(err, MDS_INVALID,
-                        "the head expired on %s: news are held back",
+                        "the head expired on %s: newer changes are held back",
                         mds_time_format(head->expires_ms, time));
     }
 

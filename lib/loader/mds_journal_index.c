@@ -286,6 +286,6 @@ mds_journal_check_index(mds_journal_t *journal, mds_str_t app, mds_error_t *err)
     }
 
     return status == MDS_OK && entries != check.entries
-               ? mds_index_fail(&check, "names parts that are not there", err)
+               ? mds_index_fail(&check, "names parts that do not exist", err)
                : status;
 }

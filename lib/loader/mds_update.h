@@ -106,7 +106,7 @@ void mds_update_replace_stale(mds_update_t *update);
 /*
  * Takes the deltas that the model asks for from the batch, and adds to it those
  * that have to be made. Signs the model's packages if there is none of these.
- * MDS_DENIED: a package has to be signed, and the change has no key.
+ * MDS_DENIED: a package must be signed, and the change has no key.
  */
 mds_status_t
 mds_update_take_deltas(mds_update_t *update, mds_error_t *err) MDS_MUST_CHECK;

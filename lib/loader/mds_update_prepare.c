@@ -148,10 +148,12 @@ mds_prepare_check_signed(mds_update_t *u, const mds_package_t *package,
 
     return status == MDS_NOT_FOUND
                ? mds_fail(err, MDS_DENIED,
-                          "package %.*s %.*s has to be signed: give --key"
+                          "package %.*s %.*s must be signed: give --key"
                           " FILE, or its path in MDS_KEY%s%s",
                           MDS_STR(package->kind), MDS_STR(package->version),
-                          keyid[0] != '\0' ? "; the app's key is " : "", keyid)
+                          keyid[0] != '\0' ? "; the app's key is "
+                                           : "; `mdsctl keygen` makes a key",
+                          keyid)
                : status;
 }
 

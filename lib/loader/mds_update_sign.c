@@ -117,7 +117,7 @@ mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
 
     if (signer->key == NULL) {
         return mds_fail(err, MDS_DENIED,
-                        "release \"%.*s\" has to be signed: give --key FILE,"
+                        "release \"%.*s\" must be signed: give --key FILE,"
                         " or its path in MDS_KEY%s%s",
                         MDS_STR(mds_json_get_string(manifest, "release")),
                         signer->keyid[0] != '\0' ? "; the app's key is " : "",

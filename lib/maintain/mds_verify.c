@@ -179,7 +179,7 @@ mds_verify_has(mds_verify_t *v, const char *name)
                && stat(path.text, &st) == 0 && S_ISREG(st.st_mode);
 
     if (!has) {
-        mds_verify_report(v, name, "is not there");
+        mds_verify_report(v, name, "does not exist");
     }
 
     return has;

@@ -196,7 +196,7 @@ mds_verify_has_signature(const mds_verify_run_t *run,
             == MDS_OK
         && access(path.text, F_OK) != 0)
     {
-        mds_verify_report(run->v, run->where, "%s is not there",
+        mds_verify_report(run->v, run->where, "%s does not exist",
                           path.text + strlen(run->v->depot) + 1);
     }
 }

@@ -91,7 +91,7 @@ mds_verify_named_minisig(mds_verify_t *v, const char *where,
                       == MDS_OK
                && access(path.text, F_OK) != 0)
     {
-        mds_verify_report(v, where, "full: %.*s is not there", MDS_STR(text));
+        mds_verify_report(v, where, "full: %.*s does not exist", MDS_STR(text));
     }
 }
 

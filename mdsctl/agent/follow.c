@@ -137,10 +137,11 @@ compare_head(const mdsctl_agent_t *agent, const mds_feed_head_t *head,
     }
 
     if (head->expires_ms <= mds_time_now_ms()) {
-        (void) mds_fail(err, MDS_INVALID,
-                        "the head of the origin expired on %s: news may be"
-                        " held back, or the clock here is wrong",
-                        mds_time_format(head->expires_ms, time));
+        (void) mds_fail(
+            err, MDS_INVALID,
+            "the head of the origin expired on %s: newer changes may be"
+            " held back, or the clock here is wrong",
+            mds_time_format(head->expires_ms, time));
         return MDS_AGENT_EXPIRED;
     }
 

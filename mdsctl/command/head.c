@@ -46,13 +46,14 @@ const mdsctl_command_t mdsctl_command_head = {
     .changes = true,
     .arguments = "[APP]",
     .summary = "sign fresh heads, for a timer",
-    .text = "Signs a new head for each app, or for one, with the key of "
-            "--head-key or $MDS_HEAD_KEY. A head says what is in force for an "
-            "app, and expires: devices that trust a root notice by it that "
-            "news are held back. Changes sign the head of their app by "
-            "themselves where that key is given; a timer renews heads between "
-            "changes. The head of the feed, which edges follow, is signed as "
-            "well; with --key alone, only that.",
+    .text
+    = "Signs a new head for each app, or for one, with the key of "
+      "--head-key or $MDS_HEAD_KEY. A head says what is in force for an "
+      "app, and expires: devices that trust a root notice by it that "
+      "newer changes are held back. Changes sign the head of their app by "
+      "themselves where that key is given; a timer renews heads between "
+      "changes. The head of the feed, which edges follow, is signed as "
+      "well; with --key alone, only that.",
     .options = options,
     .examples = "mdsctl head --head-key head.key\n"
                 "MDS_HEAD_KEY=head.key mdsctl head com.example.shop --expires "

@@ -36,7 +36,7 @@ check_generation(mdsctl_snapshot_t *s, mds_error_t *err)
     for (size_t i = 0; status == MDS_OK && i < needs.count; i++) {
         if (!mds_reachable_has(&s->added, &needs.items[i])) {
             status
-                = mds_fail(err, MDS_DAMAGED, "%s is needed, and is not there",
+                = mds_fail(err, MDS_DAMAGED, "%s is needed, and does not exist",
                            mds_sha256_hex(&needs.items[i], hex));
         }
     }

@@ -177,7 +177,7 @@ $d->refuses('there is no app "nope"', 'export', 'nope');
     $d->put_json('new.json', document(releases => [ document()->{releases}[0],
         { id => 's', kind => 'upgrade', platform => 'android', version => '2',
           audience => { all => JSON::PP::true } } ]));
-    $d->refuses('release "s" has to be signed: give --key FILE', 'apply',
+    $d->refuses('release "s" must be signed: give --key FILE', 'apply',
         "$d->{dir}/new.json");
 }
 

@@ -179,7 +179,7 @@ for my $name (sort keys %edges) {
     my ($stale) = grep { $_->{name} eq 'a head that has expired' } @{ $vectors->{cases} };
     given($stale);
     my ($code, undef, $err) = plays($stale, edge($stale, %nothing));
-    like "$code:$err", qr/^3:.*the head expired on \S+: news are held back/,
+    like "$code:$err", qr/^3:.*the head expired on \S+: newer changes are held back/,
         'nothing to do, for ever: noticed';
 }
 

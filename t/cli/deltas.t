@@ -195,7 +195,7 @@ for my $version (1, 2) {
 
 {
     my $d = depot(1);
-    $d->misused('want best or fast', 'publish', "$d->{dir}/v2", @kind, 2,
+    $d->misused('--deltas-level "\w+": must be best or fast', 'publish', "$d->{dir}/v2", @kind, 2,
         '--deltas-level', 'slow');
     $d->does('publish', "$d->{dir}/v2", @kind, 2, '--deltas-level', 'fast');
     $d->does('publish', "$d->{dir}/v3", @kind, 3, qw(--deltas-level best

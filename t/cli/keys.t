@@ -270,7 +270,7 @@ my $less = $o->asks('log')->[0]{serial};
 $o->must('rekey', 'com.example.one', '--key', $two);
 {
     local $o->{key};
-    $o->refuses(qr/"r2" has to be signed: .*the app's key is $id2/, 'revert',
+    $o->refuses(qr/"r2" must be signed: .*the app's key is $id2/, 'revert',
         $less);
     local $o->{key} = $two;
     $o->must('revert', $less);

@@ -210,7 +210,7 @@ my @new  = ('publish', $file, qw(--app a --kind upgrade --version 7));
 {
     local $d->{key};
     {
-        $d->refuses('has to be signed: give --key FILE', @new);
+        $d->refuses('must be signed: give --key FILE, or its path in MDS_KEY', @new);
     }
 }
 $d->refuses('none\.key": No such file', @new, '--key', "$d->{dir}/none.key");
@@ -248,5 +248,14 @@ is $facts->{serial}, $d->serial, 'json: the serial';
 is $facts->{changes}[0]{what}, 'package', 'json: what changed';
 is $facts->{changes}[0]{after}{sha256}, sha256_hex(build('new')),
     'json: the digest';
+
+# --- the first package of all, without a key: the next step is named
+
+{
+    my $first = Depot->new;
+    local $first->{key};
+    $first->refuses('must be signed: give --key FILE, .*; `mdsctl keygen` makes a key',
+        'publish', $first->put('one', 'one'), qw(--app a --kind upgrade --version 1));
+}
 
 done_testing;

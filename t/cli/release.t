@@ -218,7 +218,7 @@ $d->must(qw(release a fix-3 --kind hotfix --platform android --version 3
     --all));
 {
     local $d->{key};
-    $d->refuses('has to be signed: give --key', qw(rollback a fix-3));
+    $d->refuses('must be signed: give --key', qw(rollback a fix-3));
 }
 $d->does(qw(rollback a fix-3));
 my $g = $d->decides(qw(app=a kind=hotfix platform=android version=3));
@@ -255,7 +255,7 @@ $d->misused('--halt: found 5', qw(release a w --kind upgrade --version 1 --all -
 $d->refuses('there is no list "l"', qw(promote a ruled --list l));
 {
     local $d->{key};
-    $d->refuses('release "w" has to be signed: give --key FILE, or its path'
+    $d->refuses('release "w" must be signed: give --key FILE, or its path'
         . ' in MDS_KEY', @wrong, '--all');
 }
 

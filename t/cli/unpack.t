@@ -268,7 +268,7 @@ my $seven = $d->put('seven.zip', Pack::zip([ 'index.html', '7' ]));
 {
     local $d->{key};
     my ($code, undef, $err) = $d->run(args($seven, '7.0', '--unpack', $web));
-    is "$code:" . ($err =~ /has to be signed/ ? 1 : $err), '1:1', 'no key';
+    is "$code:" . ($err =~ /must be signed/ ? 1 : $err), '1:1', 'no key';
     ok !-e "$web/7.0", '... takes the unpacked copy away';
     ($code) = $d->run(args($seven, '7.0', '--unpack', "$d->{dir}/fresh"));
     ok !-e "$d->{dir}/fresh", '... and its folder';

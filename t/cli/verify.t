@@ -143,10 +143,10 @@ finds('one that no release uses', sub { unlink "$_[0]/files/$unused" },
 finds('a package that is gone', sub { unlink "$_[0]/files/$sha" },
     qr/^files\/$sha\.minisig: is the signature of nothing/m);
 finds('a signature that is gone', sub { unlink "$_[0]/files/$sha.minisig" },
-    qr/^journal, app a: files\/$sha\.minisig is not there/m);
+    qr/^journal, app a: files\/$sha\.minisig does not exist/m);
 finds('the signatures by the key are gone', sub {
     unlink glob "$_[0]/files/*.*.minisig"
-}, qr/^journal, app a: files\/$sha\.\w{16}\.minisig is not there/m,
+}, qr/^journal, app a: files\/$sha\.\w{16}\.minisig does not exist/m,
     qr/^catalog\/\d\.mdb, manifest of r: full: files\/\w+\.\w{16}\.minisig is not/m);
 finds('a signature under the name of another key', sub {
     my ($own) = glob "$_[0]/files/$sha.*.minisig";
@@ -198,13 +198,13 @@ finds('CURRENT behind', sub {
 finds('the journal cut short', sub { cut("$_[0]/journal/data.mdb", 12288) },
     qr/^journal: /m);
 finds('no journal', sub { unlink "$_[0]/journal/data.mdb" },
-    qr/^journal\/data\.mdb: is not there/m);
+    qr/^journal\/data\.mdb: does not exist/m);
 finds('another journal', sub {
     my $e = Depot->new(dir => $dir, depot => "$dir/empty");
     system 'cp', "$dir/empty/journal/data.mdb", "$_[0]/journal/data.mdb"
 }, qr/^CURRENT: names generation 7, .* is 0/m);
 finds('no state', sub { unlink "$_[0]/state/data.mdb" },
-    qr/^state\/data\.mdb: is not there/m);
+    qr/^state\/data\.mdb: does not exist/m);
 finds('state that is none', sub { spew("$_[0]/state/data.mdb", 'x' x 8192) },
     qr/^state: /m);
 

@@ -325,7 +325,7 @@ test_index(void **state)
     assert_int_equal(mds_journal_write(journal, &err), MDS_OK);
     mds_journal_put_index(journal, APP, MDS_PART_RELEASE, other, 1);
     assert_int_equal(mds_journal_check_index(journal, APP, &err), MDS_DAMAGED);
-    assert_non_null(strstr(err.text, "names parts that are not there"));
+    assert_non_null(strstr(err.text, "names parts that do not exist"));
     mds_journal_abort(journal);
 
     mds_json_release(release);
