@@ -40,7 +40,7 @@ typedef struct {
           "what percent and window count; default device",                     \
           MDSCTL_STORE(struct_type, member.by) },                              \
     {                                                                          \
-        "seed", "TEXT", "releases with the same seed share their dice",        \
+        "seed", "TEXT", "the same seed picks the same devices",                \
             MDSCTL_STORE(struct_type, member.seed)                             \
     }
 

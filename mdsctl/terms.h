@@ -24,11 +24,12 @@ typedef struct {
       MDSCTL_STORE(struct_type, member.rules) },                               \
         { "start", "TIME", "offer it from then on, such as 2h from now",       \
           MDSCTL_STORE(struct_type, member.start) },                           \
-        { "end", "TIME", "offer it no longer then, such as 7d from now",       \
+        { "end", "TIME", "offer it until then, such as 7d from now",           \
           MDSCTL_STORE(struct_type, member.end) },                             \
-        { "priority", "N", "of several releases the highest; default 0",       \
+        { "priority", "N", "the highest is tried first; default 0",            \
           MDSCTL_STORE(struct_type, member.priority) },                        \
-        { "halt", "JSON", "how many failures stop it, as in a document",       \
+        { "halt", "JSON",                                                      \
+          "stop at: {\"failure_percent\":5,\"min_reports\":200}",              \
           MDSCTL_STORE(struct_type, member.halt) },                            \
         { "force-below", "VERSION",                                            \
           "devices below it get \"prompt\": \"force\"",                        \

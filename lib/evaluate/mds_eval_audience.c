@@ -128,7 +128,7 @@ mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
 
     if (id.len == 0) {
         return mds_eval_trace(eval, what, mds_null_str, id, false,
-                              "below %.4f, and there is no %s",
+                              "must be below %.4f, and there is no %s",
                               mds_percent_of(threshold),
                               release->by == MDS_BY_USER ? "user" : "device");
     }
@@ -136,7 +136,7 @@ mds_trace_threshold(mds_eval_t *eval, const mds_release_record_t *release,
     bucket = mds_eval_bucket(eval, release->salt, release->by);
 
     return mds_eval_trace(eval, what, mds_null_str, id, in,
-                          "bucket %.4f%s%.*s, below %.4f",
+                          "bucket %.4f%s%.*s, must be below %.4f",
                           mds_percent_of(bucket),
                           seed.len > 0 ? " of seed " : "", MDS_STR(seed),
                           mds_percent_of(threshold));

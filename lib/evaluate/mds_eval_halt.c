@@ -74,7 +74,7 @@ mds_eval_trace_halt(mds_eval_t *eval, const mds_release_record_t *release,
     }
 
     return mds_eval_trace(eval, "halt", mds_null_str, mds_str_of(figures), true,
-                          "below %g %% of %" PRIu64 " or more",
+                          "must be below %g %% of %" PRIu64 " or more",
                           limit->failure_ppm / (MDS_HALT_PPM_MAX / 100.0),
                           limit->min_reports);
 }

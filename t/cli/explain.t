@@ -118,7 +118,7 @@ for my $i (1 .. 60) {
     my $g = $d->decides(@fits, "device=d-$i");
     my %t = tests($g->{candidates}[1]);
     my ($bucket, $limit) = $t{percent}{wants}
-        =~ /^bucket ([0-9.]+), below ([0-9.]+)$/ or last;
+        =~ /^bucket ([0-9.]+), must be below ([0-9.]+)$/ or last;
     is $limit, '25.5000', 'the percentage' if $i == 1;
     my $hit = $g->{release} eq 'gray' ? 1 : 0;
     my $wanted = $bucket < 25.5 ? 1 : 0;
@@ -181,7 +181,7 @@ release gray, version 3
   yes  rule city "Rome": not in Paris
   yes  build: one for the device
   no   except banned "alice": list of users
-  no   percent "d": bucket 56.0396, below 25.5000
+  no   percent "d": bucket 56.0396, must be below 25.5000
   yes  list staff "alice": list of users
   no   list qa "alice": list of users
   no   list lab "d": list of devices

@@ -138,7 +138,7 @@ like $d->does(qw(promote a r --all)), qr/^no change/, 'again: no change';
     my $told = $one->decides(@app, 'device=d1');
     my @wants = map { $_->{wants} } map { @{ $_->{tests} } }
         @{ $told->{candidates} };
-    like "@wants", qr/bucket [0-9.]+ of seed autumn, below 50\.1000/,
+    like "@wants", qr/bucket [0-9.]+ of seed autumn, must be below 50\.1000/,
         'explain names the seed';
     like "@wants", qr/below 1\.5 "prompt" is "force": it is/,
         'explain says who is forced';

@@ -164,7 +164,7 @@ is($tests{'rule brand'}{seen}, 'Z', 'a rule, with the value it saw');
 ok(!$tests{'rule brand'}{holds}, '... and its verdict');
 like($tests{'rule brand'}{wants}, qr/Y, X\*/, '... what it wants');
 is($tests{'rule os_version'}{seen}, 'odd', '... also behind one that failed');
-like($tests{'percent '}{wants}, qr/^bucket \d+\.\d{4}, below 37\.5000$/,
+like($tests{'percent '}{wants}, qr/^bucket \d+\.\d{4}, must be below 37\.5000$/,
     'a percentage: bucket and threshold');
 my ($rule) = grep { $_->{test} eq 'rule' } @{ $of{win}{tests} };
 is($rule->{seen}, '', 'an absent attribute');

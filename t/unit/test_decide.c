@@ -1304,8 +1304,8 @@ test_trace(void **state)
         "x, y, z*|q|yes\n  rule os_version|in the range from 9 below "
         "14|14|no\n  build|one for the device||yes\n  refuse|not this "
         "version|1.0|yes\n  except lab|list of devices|d|yes\n  percent|bucket "
-        "96.0185, below 0.0000|d|no\n  list staff|list of users|alice|yes\n= "
-        "r||2.0|no\nrelease old||1.0|\n  state|running|running|yes\n  "
+        "96.0185, must be below 0.0000|d|no\n  list staff|list of users|alice|"
+        "yes\n= r||2.0|no\nrelease old||1.0|\n  state|running|running|yes\n  "
         "build|one for the device||yes\n  refuse|not this version|1.0|no\n  "
         "all|everybody||yes\n= old||1.0|no\n");
 
