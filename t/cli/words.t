@@ -87,7 +87,7 @@ release('--channel: found "stores", which no package of bundle 1 has; channels'
     qw(--kind bundle --name home --version 1 --channel stores));
 says('--list: there is no list "stuff"; lists: staff; did you mean staff?',
     qw(release com.example.shop r --kind upgrade --version 3.2.0 --list stuff));
-says('--rule: /0/op: found "inn"; want "in", "not_in", "range" or "not_range"',
+usage('--rule: /0/op: found "inn"; want "in", "not_in", "range" or "not_range"',
     qw(release com.example.shop r --kind upgrade --version 3.2.0 --all --rule),
     '{"attribute":"brand","op":"inn","values":["x"]}');
 usage('--version: found "latest"; want a version such as "3.2.0" or'
