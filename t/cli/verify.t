@@ -147,7 +147,7 @@ finds('a signature that is gone', sub { unlink "$_[0]/files/$sha.minisig" },
 finds('the signatures by the key are gone', sub {
     unlink glob "$_[0]/files/*.*.minisig"
 }, qr/^journal, app a: files\/$sha\.\w{16}\.minisig does not exist/m,
-    qr/^catalog\/\d\.mdb, manifest of r: full: files\/\w+\.\w{16}\.minisig is not/m);
+    qr/^catalog\/\d\.mdb, manifest of r: full: files\/\w+\.\w{16}\.minisig does not exist/m);
 finds('a signature under the name of another key', sub {
     my ($own) = glob "$_[0]/files/$sha.*.minisig";
     rename $own, $own =~ s/\w{16}(?=\.minisig)/0123456789ABCDEF/r or die $!;
