@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../cli/lib",
 use JSON::PP;
 use List::Util qw(shuffle);
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Ctl ();
 use Postgres;
@@ -203,9 +203,8 @@ for my $round (1 .. 4) {
     }
 }
 waitpid $_, 0 for keys %client;
-for (1 .. 200) {
+for (my $end = time + 120; time < $end; sleep 0.1) {
     last if $pg->sql("select count(*) from pg_stat_activity where query like '%admit%'") <= 1;
-    sleep 0.1;
 }
 waitpid client(1000), 0;
 

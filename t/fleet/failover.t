@@ -55,7 +55,7 @@ sub client {
     my @open = map { "device-$_" } grep { $_ % $clients == $n } 1 .. $devices;
     open my $yes, '>>', "$dir/yes.$n";
     $yes->autoflush;
-    for (my $end = time + 120; @open && time < $end; sleep 0.02) {
+    for (my $end = time + 600; @open && time < $end; sleep 0.02) {
         my @again;
         for my $device (shuffle @open) {
             my $r = check($edges[rand @edges], $device);

@@ -137,20 +137,26 @@ for my $edge (@edges) {
 
 # --- an edge that is cut off serves as before, and does not ask
 
-my $p99 = sub {
-    my ($edge) = @_;
-    my @took = sort { $a <=> $b } map {
-        my $begun = time; $fleet->check($edge, 'free', "p-$_"); time - $begun } 1 .. 200;
-    return 1000 * $took[197];
+# The middle one of many checks, on an edge that is cut off and on one that is not, by
+# turns: what else runs on the machine keeps both waiting.
+my $median = sub {
+    my @took;
+    for my $n (1 .. 100) {
+        for my $i (0, 2) {
+            my $begun = time;
+            $fleet->check($edges[$i], 'free', "p-$n");
+            push @{ $took[$i] }, 1000 * (time - $begun);
+        }
+    }
+    return map { (sort { $a <=> $b } @$_)[50] } @took[0, 2];
 };
-my $before = $p99->($edges[2]);
 $fleet->cut(2);
 is $fleet->check($edges[2], 'window', (keys %yes)[0])->status, 200, 'cut off: who is in is in';
 is $fleet->check($edges[2], 'window', 'somebody')->status, 204, '... nobody else comes in';
-my $during;
-ok $fleet->wait_for(sub { ($during = $p99->($edges[2])) < 40 }),
+my ($other, $cut);
+ok $fleet->wait_for(sub { ($other, $cut) = $median->(); $cut < 20 + 10 * $other }),
     '... checks do not wait for the database';
-note sprintf 'p99 of checks: %.1f ms, on the edge that is cut off %.1f ms', $before, $during;
+note sprintf 'checks: %.1f ms, on the edge that is cut off %.1f ms', $other, $cut;
 
 # --- marks of three devices on three edges
 

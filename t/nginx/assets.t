@@ -185,9 +185,8 @@ ok(-e, 'a file of .mds') for delta(2, 1), delta(3, 1), $stray, "$web/.mds/1.inde
 system 'rm', '-rf', "$web/1" and die;
 is($t->get('/web/' . app(1))->status, 200, 'a version that is removed');
 publish(3, 'again');
-my $end = time + 10;
-select undef, undef, undef, 0.2 while time < $end && $t->get('/web/' . app(1))->status != 404;
-is($t->get('/web/' . app(1))->status, 404, '... is gone with the next publish');
+ok($t->wait_for(sub { $t->get('/web/' . app(1))->status == 404 }),
+    '... is gone with the next publish');
 ok(!-e, '... with its index and the deltas that no other index names')
     for delta(3, 1), $stray, "$web/.mds/1.index";
 ok(-e, '... not others') for delta(2, 1), delta(3, 2), $young, "$web/.mds/2.index";
@@ -200,9 +199,8 @@ is($t->get('/none/' . app(3))->body, 'none', 'not where nginx answers otherwise'
 
 $t->write("$web/.mds/3.index", 'mdsaset1 and more');
 $t->allow(qr/is not an index of files/);
-$end = time + 10;
-select undef, undef, undef, 0.2
-    while time < $end && defined $t->get('/web/index.html')->header('Unencoded-Digest');
+ok($t->wait_for(sub { !defined $t->get('/web/index.html')->header('Unencoded-Digest') }),
+    'an index that is damaged is left');
 is($t->get('/web/index.html')->body, $files{3}{'index.html'}, 'a damaged index: the file alone');
 
 $t->finish;

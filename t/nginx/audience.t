@@ -85,7 +85,7 @@ my %document = (
           audience => { all => $true } },
         { id => 'ramp', kind => 'bundle', name => 'ramp', version => '2.0',
           audience => { ramp => { from => 10, to => 90, start => at(1000),
-              end => at(2000) } } },
+              end => at(101_000) } } },
         { id => 'p1', kind => 'bundle', name => 'p1', version => '2.0',
           audience => { percent => 30 } },
         { id => 'p2', kind => 'bundle', name => 'p2', version => '2.0',
@@ -268,11 +268,11 @@ SKIP: {
     }
 
     $before = {};
-    for my $case ([ 0, 0 ], [ 990, 0 ], [ 1250, 0.3 ], [ 1500, 0.5 ],
-        [ 1750, 0.7 ], [ 2100, 0.9 ], [ 9000, 0.9 ])
+    for my $case ([ 0, 0 ], [ 900, 0 ], [ 26_000, 0.3 ], [ 51_000, 0.5 ],
+        [ 76_000, 0.7 ], [ 102_000, 0.9 ], [ 900_000, 0.9 ])
     {
         my ($s, $p) = @$case;
-        # The clock goes on; the ramp has 0.08 % a second.
+        # The clock goes on; the ramp has 0.0008 % a second.
         clock($s - (time - $start));
         my $now = $in->('ramp');
         $p == 0 ? is(scalar keys %$now, 0, "ramp at $s s: nobody")

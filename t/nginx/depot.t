@@ -50,7 +50,7 @@ sub overwrite {
 }
 
 for my $master (qw(on off)) {
-    my $t = MDS->new(main => "master_process $master;");
+    my $t = MDS->new(main => "master_process $master;", looks => 1);
     my $depot = $t->depot_dir;
 
     $t->start($CONFIG);
@@ -70,7 +70,7 @@ for my $master (qw(on off)) {
     is($t->head($CHECK)->status, 503, 'HEAD too');
     is($t->get('/')->body, 'fine', 'all else is untouched');
 
-    sleep 3;
+    ok($t->wait_until_looked, '... and is looked at again');
     is(lines($t, qr/mds depot ".*" is not served/), 1, 'one line in the log');
     like($t->error_log, qr/\[error\].*"\Q$depot\E" is not served: .+/,
         '... says which and why');
@@ -129,7 +129,7 @@ for my $master (qw(on off)) {
 # nginx starts threads only when a process begins. What a device left is kept
 # where it is, and nothing is given to such a pool.
 {
-    my $t = MDS->new(main => 'master_process off;');
+    my $t = MDS->new(main => 'master_process off;', looks => 1);
     $t->depot;
     $t->write('v1', 'package');
     $t->mdsctl('apply', $t->document({
@@ -165,13 +165,7 @@ for my $master (qw(on off)) {
     ok($t->wait_for($seen), '... a new configuration is read');
 
     my $pid = $t->{pid};
-    my $times = sub {
-        return $t->read("/proc/$pid/task/$pid/status")
-            =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : 0;
-    };
-    my $before = $times->();
-    ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
-        || $times->() > $before + 3 }), '... the timers go on');
+    ok($t->wait_until_looked, '... the timers go on');
     is(waitpid($pid, WNOHANG), 0, '... in the same process');
     is($mark->(), '503', '... which has no thread to write the state');
     is($commits->(), '1', '... and a write that was not begun is not counted');
@@ -185,9 +179,7 @@ for my $master (qw(on off)) {
         kill 'HUP', $pid;
         ok($t->wait_for(sub { lines($t, qr/reconfiguring/) > $count }),
             "another size of the shared memory: $sizes");
-        $before = $times->();
-        ok($t->wait_for(sub { -1 == waitpid($pid, WNOHANG)
-            || $times->() > $before + 3 }), '... the timers go on');
+        ok($t->wait_until_looked, '... the timers go on');
         is($ask->(), '204', '... checks are answered');
         is(waitpid($pid, WNOHANG), 0, '... in the same process');
     }

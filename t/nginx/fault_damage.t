@@ -10,7 +10,7 @@ use MDS;
 use Overwrite;
 use Test::More;
 
-my $t = MDS->new;
+my $t = MDS->new(looks => 1);
 $t->depot;
 $t->write('app.bin', 'package');
 $t->write('staff.txt', join '', map { "user$_\n" } 1 .. 20_000);

@@ -238,7 +238,7 @@ SKIP: {
 
 # --- what is taken away, or not for workers to read; and comes back
 
-my $t = edge();
+my $t = edge(looks => 1);
 my $depot = "$t->{dir}/disk/depot";
 $t->allow(qr/exited on signal 9/);
 

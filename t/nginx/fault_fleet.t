@@ -19,8 +19,8 @@ my $ROUNDS = ($ENV{MDS_SOAK} // 0) > 60 ? 60 : 2;
 my $COUNT  = 400;
 my $JSON   = JSON::PP->new->utf8;
 my $load   = LoadGen->new;
-my $t      = MDS->new(workers => 2);
-my $u      = MDS->new(workers => 2);
+my $t      = MDS->new(workers => 2, looks => 1);
+my $u      = MDS->new(workers => 2, looks => 1);
 
 $t->depot;
 $t->write("b$_", "package $_") for 1, 2;
@@ -35,17 +35,16 @@ keepalive_requests 100;
 server { listen %LISTEN%; location = /check { mds_check; } }
 EOF2
 my $target = '/check?app=w&kind=bundle&name=shared&version=1&device=d#';
-my $ports  = [ $t->port, $u->port ];
 
 # Each round lets in some, so that the window fills over all of them.
 my $agent = Agent->new($t->depot_dir);
 $agent->start;
 $_->start($config) for $t, $u;
-ok($t->wait_for(sub { $agent->heard->{open} == 4 }), 'four workers connect');
-ok($_->wait_until_looked, '... and know that the edge shares') for $t, $u;
+ok($agent->wait_for_workers($t, $u), 'four workers connect');
 
-my %yes;
+my $ports  = [ $t->port, $u->port ];    # another one may have been taken at the start
 my $fickle = 0;
+my %yes;
 
 sub load_during {
     my ($what, $do) = @_;
@@ -71,8 +70,7 @@ for my $round (1 .. $ROUNDS) {
 
 $agent->tell(reachable => 1);
 is($fickle, 0, 'yes stays yes');
-ok($t->wait_for(sub { $agent->heard->{open} == 4 }), 'all are connected again');
-ok($_->wait_until_looked, '... and have looked') for $t, $u;
+ok($agent->wait_for_workers($t, $u), 'all are connected again');
 
 # The rest of the places goes to the first who ask; those whose yes came too
 # late ask again.

@@ -57,12 +57,7 @@ sub post {
         . length($body) . "\r\n\r\n$body")->status;
 }
 
-# Masters that make no more workers, and all workers.
-sub processes {
-    my (@edges) = @_;
-    kill 'STOP', map { $_->{pid} } @edges;
-    return map { ($_->{pid}, $_->workers) } @edges;
-}
+sub processes { map { $_->stopped_processes } @_ }
 
 # Those, and then up again.
 sub kill_all {
@@ -187,6 +182,18 @@ for my $i (1 .. $KILLS) {
     $i % 6 == 0 ? kill_all(\@pids, $who) : kill 'KILL', @pids;
 }
 
+# Different lines that they have printed so far.
+sub said {
+    my $lines = 0;
+    for my $apart (@_) {
+        my %different = map { $_ => 1 } split /\n/, $t->read($apart->{file});
+        $lines += keys %different;
+    }
+    return $lines;
+}
+
+ok($t->wait_for(sub { said(@once) > $KILLS && said(map { $_->[1] } @markers) > 40 }),
+    'marks go on all the time');
 my @pulls = ended($puller);
 my (%read, %deleted);
 for (@markers) {

@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 
 my $SECONDS = $ENV{MDS_SOAK} // 5;
 
-my $t = MDS->new(workers => 2);
+my $t = MDS->new(workers => 2, looks => 1);
 $t->depot;
 $t->write('app.bin', 'package');
 $t->write('staff.txt', join '', map { "user$_\n" } 1 .. 20_000);

@@ -138,7 +138,11 @@ change(qw(revert), $serial);
 change(qw(message withdraw a 3));
 change('snapshot', $power->root . '/snapshot');
 change('publish', "$t->{dir}/v4", @publish, 4);
-sleep 0.2 + ($SOAK > 20 ? 2 : 0);
+
+# The clients go on.
+my $from = -s $power->{log};
+$t->wait_for(sub { (() = $t->read($power->{log}, $from) =~ /^ack\tin\t/mg)
+    >= ($SOAK > 20 ? 200 : 20) }) or die 'no client is answered';
 $t->write('stop', '');
 waitpid $_, 0 for @clients;
 $t->stop;

@@ -21,7 +21,6 @@ use Time::HiRes qw(sleep time);
 my $SOAK  = $ENV{MDS_SOAK} // 0;
 my $KILLS = $SOAK ? 1000 : 60;
 my $END   = time + ($SOAK || 20);
-my $PAGES = 6 * 4096;    # what a commit writes, at most
 my $until = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 86_400));
 
 my ($memory) = grep { -d && -w } '/dev/shm';
@@ -32,7 +31,7 @@ system(split(/ /, $ENV{CC} // 'cc'), '-o', $reader_holder,
     "$FindBin::Bin/lib/reader_holder.c", '-llmdb') == 0
     or die 'reader_holder.c cannot be compiled';
 
-my $t = MDS->new(workers => 2);
+my $t = MDS->new(workers => 2, looks => 1);
 {
     no warnings 'redefine';
     *MDS::depot_dir = sub { "$dir/depot" };
@@ -97,13 +96,32 @@ sub readers {
     return (delete $txn{last}, \%txn);
 }
 
-# Bytes that the file grows by with each commit; some 7,000 where a reader is
-# in the way, and now and then one that has to wait for a processor is.
-sub growth {
-    my ($seconds) = @_;
-    my ($from, $size) = ((readers())[0], -s $state);
-    sleep $seconds;
-    return ((-s $state) - $size) / ((readers())[0] - $from || 1);
+# The number of the last commit.
+sub last_commit { return (readers())[0] }
+
+# Waits until there were so many commits more.
+sub goes_on {
+    my ($count) = @_;
+    my $from = last_commit();
+    return $t->wait_for(sub { last_commit() >= $from + $count });
+}
+
+# The file does not grow: by less than 1,500 bytes with each commit of a second, where it
+# is some 7,000 as long as a reader is in the way. A worker that waits for a processor is
+# in the way, too, so that another second may tell more.
+sub does_not_grow {
+    return $t->wait_for(sub {
+        my ($from, $size, $end) = (last_commit(), -s $state, time + 1);
+        goes_on(100) or return 0;
+        sleep $end - time if time < $end;
+        return (-s $state) - $size < 1500 * (last_commit() - $from);
+    });
+}
+
+# Readers that are dead, and not yet cleared away.
+sub dead_readers {
+    my (undef, $txns) = readers();
+    return grep { !kill 0, $_ } keys %$txns;
 }
 
 # --- readers and workers killed at any moment
@@ -114,12 +132,12 @@ my @commands = (['status'], [qw(status a)], [qw(versions a)],
     ['snapshot', "$t->{dir}/snapshot"]);
 my ($kills, $in_time) = (0, 0);
 my $run = load();
-sleep 0.5;
+goes_on(100);
 my $size = -s $state;
-my $begun = time;
-my ($first) = readers();
 
-while ($kills < $KILLS && time < $END) {
+while (($kills < $KILLS && time < $END)
+    || ($in_time <= $kills / 4 && $kills < 10 * $KILLS))
+{
     my @pids = map {
         my $child = fork // die "fork: $!";
         if ($child == 0) {
@@ -144,18 +162,14 @@ while ($kills < $KILLS && time < $END) {
     }
 }
 cmp_ok $in_time, '>', $kills / 4, "$kills killed, $in_time readers at work";
-my $seconds = time - $begun;
-my ($last) = readers();
 
-# The last one of them may have held it for a second, like each before.
-sleep 1.5;
-my $after = -s $state;
-cmp_ok growth(1), '<', 1500, '... none of them holds anything';
-cmp_ok $after - $size, '<', 2 * $PAGES * ($last - $first) / $seconds,
-    '... nor has it for long' if $seconds > 8;
+# Each worker clears them away when it looks.
+$t->wait_for(sub { $t->workers == 2 });
+ok $t->wait_until_looked, 'the workers look';
+is_deeply [ dead_readers() ], [], '... and hold none of the dead';
+ok does_not_grow(), '... so that the state does not grow';
 note sprintf '%d kills, state %.1f MB before, %.1f MB after', $kills,
     $size / (1 << 20), (-s $state) / (1 << 20);
-$t->wait_for(sub { $t->workers == 2 });
 unload($run);
 
 # --- clients that take their time
@@ -191,14 +205,13 @@ for (1 .. 3) {
         1 .. 100) . ']}');
 }
 
-sleep 0.3;
+# For some seconds, and until there was something to see.
 $run = load();
-sleep 0.5;
-$size = -s $state;
-my ($from) = readers();
-my (@pinned, %since);
+goes_on(100);
+my $from = last_commit();
 my $end = time + ($SOAK ? 10 : 3);
-while (time < $end) {
+sub were_served { scalar grep { $_->{got} > 10 } @slow }
+ok $t->wait_for(sub {
     # every other reads not at all
     for my $i (grep { $_ % 2 == 0 } 0 .. $#slow) {
         my $s = $slow[$i];
@@ -207,21 +220,15 @@ while (time < $end) {
         my $n = sysread $s->{socket}, my $byte, 1;
         $s->{got} += $n // 0;
     }
-    my ($last, $txns) = readers();
-    for my $reader (keys %$txns) {
-        my $since = $since{"$reader at $txns->{$reader}"} //= time;
-        push @pinned, "$reader at $txns->{$reader}, $last is the last"
-            if time - $since > 1;
-    }
-    sleep 0.05;
-}
-my ($to) = readers();
+    return time > $end && were_served() > 2 && last_commit() > $from + 300;
+}), 'many commits while some clients are slow, and are served';
+my (undef, $before) = readers();
+ok $t->wait_for(sub {
+    my (undef, $txns) = readers();
+    return !grep { ($txns->{$_} // '') eq $before->{$_} } keys %$before;
+}), scalar(@slow) . ' slow clients: nobody reads for long';
+ok does_not_grow(), '... and the state does not grow';
 unload($run);
-cmp_ok $to - $from, '>', 300, 'many commits meanwhile: ' . ($to - $from);
-is_deeply \@pinned, [], scalar(@slow) . ' slow clients: nobody reads for long';
-cmp_ok(((-s $state) - $size) / ($to - $from), '<', 1500,
-    '... and the state does not grow');
-cmp_ok scalar(grep { $_->{got} > 10 } @slow), '>', 2, '... they were served';
 is $t->get('/check?app=a&kind=upgrade&platform=p&version=1')->status, 200,
     '... and so are others';
 close $_->{socket} for @slow;
@@ -229,19 +236,15 @@ close $_->{socket} for @slow;
 # --- a reader that is killed in the middle, while nobody opens the state anew
 
 $run = load();
-sleep 0.3;
-($from) = readers();
-
+goes_on(100);
 my $pid = open my $said, '-|', $reader_holder, 'hold', $t->depot_dir or die $!;
 is scalar <$said>, "held\n", 'somebody reads';
-sleep 0.2;
+ok goes_on(100), '... while others write';
 kill 'KILL', $pid;
 close $said;
-sleep 1.5;    # it is found within a second
-my $grown = growth(1);
-($to) = readers();
+ok $t->wait_until_looked, 'killed, and each worker has looked';
+is_deeply [ dead_readers() ], [], '... it is no reader any more';
+ok does_not_grow(), '... and holds nothing';
 unload($run);
-cmp_ok $to - $from, '>', 300, 'many commits: ' . ($to - $from);
-cmp_ok $grown, '<', 1500, 'killed, it holds nothing any more';
 
 $t->finish;

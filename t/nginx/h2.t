@@ -58,7 +58,7 @@ server {
 EOF2
 
 # By TLS: curl 7.88 cannot have many at once on a plain connection.
-my @curl = (qw(curl -sSk --http2 --max-time 20 --unix-socket), "$t->{dir}/h2");
+my @curl = (qw(curl -sSk --http2 --max-time 120 --unix-socket), "$t->{dir}/h2");
 
 sub curl {
     my (@options) = @_;

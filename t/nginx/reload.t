@@ -17,7 +17,7 @@ my ($t, $live);
 my $CHECK = '/mds/v1/check?app=a&kind=none';
 
 sub begin {
-    $t    = MDS->new(workers => 2);
+    $t    = MDS->new(workers => 2, looks => 1);
     $live = Live->new($t, @_);
     $t->allow(qr/exited on signal 9/);
     $t->start($live->config);
@@ -95,7 +95,8 @@ rename $t->depot_dir, $t->depot_dir . '.away' or die "rename: $!";
 $t->reload($live->config);
 is($t->get($CHECK)->status, 503, 'reloaded without a depot');
 rename $t->depot_dir . '.away', $t->depot_dir or die "rename: $!";
-ok($t->wait_for(sub { $t->get($CHECK)->status == 204 }), '... it comes back');
+ok($t->wait_until_looked, '... it is there again');
+is($t->get($CHECK)->status, 204, '... and comes back');
 
 # A worker that is killed is replaced, and opens the depot anew.
 my ($victim) = $t->workers;

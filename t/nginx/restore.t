@@ -10,7 +10,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use MDS;
 
@@ -45,18 +44,31 @@ my $slow = $t->connect;
 syswrite $slow, "GET /$file->{path} HTTP/1.0\r\n\r\n";
 sysread $slow, my $got, 10_000;
 
-# Others that ask all the time.
+# Others that ask all the time: a byte in "asked" for each answer, a line in "seen" for
+# each that is new.
 my $pid = fork // die "fork: $!";
 if ($pid == 0) {
     my %seen;
+    open my $asked, '>', "$t->{dir}/asked" or POSIX::_exit(1);
+    open my $seen, '>', "$t->{dir}/seen" or POSIX::_exit(1);
     while (!-e "$t->{dir}/stop") {
         my $r = $t->get('/check?app=a&kind=upgrade');
-        $seen{ $r->status eq '200'
+        my $said = $r->status eq '200'
             ? join '/', $r->json->{version}, $r->header('MDS-Serial')
-            : 'status ' . $r->status }++;
+            : 'status ' . $r->status;
+        syswrite $seen, "$said\n" if !$seen{$said}++;
+        syswrite $asked, '.';
+        select undef, undef, undef, 0.01;
     }
-    $t->write('seen', join "\n", sort keys %seen);
     POSIX::_exit(0);
+}
+
+sub seen { join ' ', sort split /\n/, $t->read('seen') }
+
+# The asker has had so many more answers.
+sub goes_on {
+    my $from = -s "$t->{dir}/asked";
+    return $t->wait_for(sub { -s "$t->{dir}/asked" >= $from + 50 });
 }
 
 for my $round (1 .. 3) {
@@ -64,15 +76,18 @@ for my $round (1 .. 3) {
     ok $t->wait_for(sub { version() eq '1' }), "restored: seen ($round)";
     ok $t->wait_for(sub { !grep { version() ne '1' } 1 .. 8 }), 'by all workers';
     $t->mdsctl('publish', "$t->{dir}/v2", @publish, 2);
+    ok goes_on(), 'others ask meanwhile';
     $t->mdsctl(qw(release a r2 --kind upgrade --version 2 --all));
     is version(), '2', 'a change of the restored one is seen at once';
+    ok goes_on(), '... and others ask';
 }
 $t->mdsctl('restore', '--force', "$t->{dir}/snapshot");
-sleep 2;
+ok $t->wait_for(sub { !grep { version() ne '1' } 1 .. 8 }), 'restored once more';
+ok goes_on(), '... and others ask';
 
 $t->write('stop', '');
 waitpid $pid, 0;
-is $t->read('seen'), "1/2\n1/3\n2/4", 'each answer is of one depot, whole';
+is seen(), '1/2 1/3 2/4', 'each answer is of one depot, whole';
 
 is $t->get("/$file->{path}")->status, 200, 'a file of the old one can be had';
 $t->mdsctl('gc');

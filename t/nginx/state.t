@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $JSON = JSON::PP->new->utf8->canonical;
-my $t    = MDS->new(workers => 2, main => "env MDS_CLOCK;\n");
+my $t    = MDS->new(workers => 2, looks => 1, main => "env MDS_CLOCK;\n");
 $ENV{MDS_CLOCK} = "$t->{dir}/clock";
 $t->write('clock', '0');
 $t->depot;
@@ -38,13 +38,15 @@ mds_depot %DEPOT%;
 mds_device_ttl 90d;
 server {
     listen %LISTEN%;
-    location = /check    { mds_check; mds_state_timeout 1s; }
-    location = /messages { mds_messages; mds_state_timeout 1s; }
+    location = /check    { mds_check; mds_state_timeout 120s; }
+    location = /hasty    { mds_check; mds_state_timeout 1s; }
+    location = /messages { mds_messages; mds_state_timeout 120s; }
 }
 EOF2
 $t->start($http);
 
 sub window { $t->get("/check?app=s&kind=bundle&name=w&version=1.0&device=$_[0]") }
+sub hasty { $t->get("/hasty?app=s&kind=bundle&name=w&version=1.0&device=$_[0]") }
 sub device { $t->get("/check?app=s&kind=upgrade&platform=ios&version=1.0"
     . "&device=$_[0]&user=" . ($_[1] // "of-$_[0]")) }
 sub kept { $JSON->decode($t->mdsctl('--json', 'status'))->{state} }
@@ -129,7 +131,7 @@ SKIP: {
     is(scalar(<$held>), "held\n", 'the lock of the state is held');
 
     my $began = time;
-    my $answer = window('h1');
+    my $answer = hasty('h1');
     is($answer->status, 503, 'a window: 503');
     ok($answer->header('Retry-After'), '... with Retry-After');
     cmp_ok(time - $began, '>=', 0.9, '... after its time');
@@ -137,12 +139,12 @@ SKIP: {
     my $batch = $JSON->encode({ app => 's', device => 'h2', platform => 'ios',
         resources => [ { kind => 'bundle', name => 'w', version => '1.0' },
             { kind => 'upgrade', version => '0.5' } ] });
-    my $many = $t->raw("POST /check HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    my $many = $t->raw("POST /hasty HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         . "Content-Type: application/json\r\nContent-Length: " . length($batch)
         . "\r\n\r\n$batch");
     is(join(' ', map { $_->{action} } @{ $JSON->decode($many->body)->{results} }),
         'error install', 'in a batch it is the window alone');
-    is(window("h$_")->status, 503, '... again') for 3 .. 6;
+    is(hasty("h$_")->status, 503, '... again') for 3 .. 6;
     cmp_ok(lines('takes longer than'), '<=', 2, 'one line from each worker');
     kill 'KILL', $pid;
     close $held;
@@ -154,7 +156,7 @@ SKIP: {
     my $said = lines('takes longer than') + lines('is written again');
     $pid = open $held, '-|', $lock_holder, $t->depot_dir . '/state' or die $!;
     is(scalar(<$held>), "held\n", 'the lock is held again');
-    is(window("h$_")->status, 503, '... a window: 503') for 8 .. 13;
+    is(hasty("h$_")->status, 503, '... a window: 503') for 8 .. 13;
     kill 'KILL', $pid;
     close $held;
     becomes(sub { window('h14')->status }, 200, '... and goes on');
@@ -174,7 +176,6 @@ for my $how ('gone', 'another') {
     my $new = "l-$how";
     becomes(sub { window("$new-1")->status }, 200, "lock.mdb is $how: windows go on");
     ok($t->wait_until_looked, '... all workers have looked');
-    my $inode = (stat $lock)[1];
     my $other = (stat "$lock.old")[1];
     my $mapped = grep { my $maps = do { local $/; open my $f, '<', "/proc/$_/maps";
         <$f> }; $maps =~ /\b$other\s/ } $t->workers;

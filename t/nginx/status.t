@@ -196,9 +196,11 @@ cmp_ok(status()->{counting}{slots_used}, '<=', 4, 'slots are not used up');
 
 # --- the history
 
+# So many minutes later, and 5 s after the begin of a minute, so that what comes next is
+# in that one.
 my $clock = sub {
     my ($minutes) = @_;
-    $t->write('clock', $minutes * 60_000);
+    $t->write('clock', ($minutes + 1) * 60_000 + 5_000 - 1000 * time % 60_000);
     $t->wait_for(sub {
         my $h = status()->{history};
         return $h && $h->{installs} && $h->{last} ge strftime('%Y-%m-%dT%H:%M',

@@ -197,9 +197,15 @@ is($t->get("/check?$HOME&device=h3")->status, 200, 'a device is told to install'
 my $report = encode_json({ app => 'shop', device => 'h3', release => 'hurts', version => '5.0', event => 'crashed' });
 is($t->raw("POST /report HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: "
     . length($report) . "\r\n\r\n$report")->status, 204, '... and reports that it crashed');
-my $halted_at = time;
-like(next_event($h1), qr/data:/, 'the release is halted, which another device is told');
-cmp_ok(time - $halted_at, '<', 1, '... within a second');
+
+# The worker sends a comment each 200 ms: its clock, by which it is within a second.
+my $heard = '';
+$h1->blocking(0);
+1 while $h1->sysread($heard, 65536);
+$h1->blocking(1);
+$heard = next_event($h1) if $heard !~ /^data:/m;
+like($heard, qr/^data:/m, 'the release is halted, which another device is told');
+cmp_ok(scalar(() = $heard =~ /^:\n\n/mg), '<=', 6, '... within a second');
 ok(hears_nothing($h2), '... not one that refuses the version');
 $t->mdsctl('resume', 'shop', 'hurts');
 like(next_event($h1), qr/data:/, '... and that it goes on');
@@ -296,12 +302,20 @@ ok($t->wait_for(sub { $count->() <= 2 }), 'who has closed is no longer counted')
 
 # --- a client that does not read
 
-my $deaf = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->port,
-    Proto => 'tcp', Type => SOCK_STREAM) or die "connect: $!";
-setsockopt $deaf, SOL_SOCKET, SO_RCVBUF, 1024 or die "setsockopt: $!";
-my $before = $count->();
-$deaf->syswrite("GET /deaf?app=shop HTTP/1.0\r\n\r\n");
-ok($t->wait_for(sub { $count->() == $before + 1 }), 'a client that does not read takes part');
+my ($before, @deaf) = ($count->());
+
+sub deaf {
+    my $deaf = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->port,
+        Proto => 'tcp', Type => SOCK_STREAM) or die "connect: $!";
+    setsockopt $deaf, SOL_SOCKET, SO_RCVBUF, 1024 or die "setsockopt: $!";
+    $deaf->syswrite("GET /deaf?app=shop HTTP/1.0\r\n\r\n");
+    push @deaf, $deaf;
+}
+
+# On a busy machine it may be gone before it is seen: then another one comes.
+ok($t->wait_for(sub {
+    deaf();
+    return grep { $count->() > $before } 1 .. 5 }), 'a client that does not read takes part');
 ok($t->wait_for(sub { $count->() == $before }), '... until send_timeout is over');
 
 # --- reload
@@ -319,7 +333,7 @@ like($end, qr{retry: \d+\n\n\z}, 'a reload ends a stream, which says when to com
 like($t->rest_of($kept)->{bytes}, qr/204 No Content/, 'a reload ends a long poll');
 ok(!$t->rest_of($quiet)->{hangs}, '... and a stream with no comments');
 is(scalar(grep { $t->rest_of($_)->{bytes} =~ /retry: \d+\n\n\z/ } @slow), @slow, '... one that is sent slowly, too');
-is($count->(), 0, '... and nobody is counted any more');
+ok($t->wait_for(sub { $count->() == 0 }), '... and nobody is counted any more');
 my ($new) = stream('app=shop');
 apply('six', version => '5.0', audience => { all => JSON::PP::true });
 like(next_event($new), qr/data:/, 'the new workers tell');

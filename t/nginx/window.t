@@ -13,7 +13,7 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = MDS->new(workers => 4, main => "env MDS_CLOCK;\n");
+my $t = MDS->new(workers => 4, looks => 1, main => "env MDS_CLOCK;\n");
 $ENV{MDS_CLOCK} = "$t->{dir}/clock";
 $t->depot;
 $t->write("b$_", "package $_") for 1 .. 3;

@@ -10,11 +10,15 @@
  *   KILLER_SYNCED=1  this error for what is opened with O_DSYNC alone: of
  *                    LMDB's files, the page that says which tree is the newest
  *   KILLER_WHILE=F   this error as long as there is a file F
+ *   KILLER_HANG=1    no error: the call waits until there is no file F
  *
  *   KILLER_UNLOCK=ms sleeps so long when the lock is let go of for the first
  *                    time after something was written
  *
- * Without KILLER_AT and KILLER_UNLOCK, nothing happens.
+ *   KILLER_STOP=1    no end: stops the process, by SIGSTOP, when it has made the
+ *                    first temporary file in a temporary directory
+ *
+ * Without KILLER_AT, KILLER_UNLOCK and KILLER_STOP, nothing happens.
  */
 
 #define _GNU_SOURCE
@@ -26,6 +30,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -70,6 +75,13 @@ strike(void)
     if (setting("KILLER_ERRNO") == 0) {
         kill(getpid(), SIGKILL);
         pause();
+    }
+
+    if (setting("KILLER_HANG") != 0) {
+        while (is_due()) {
+            usleep(1000);
+        }
+        return 0;
     }
 
     errno = (int) setting("KILLER_ERRNO");
@@ -186,10 +198,26 @@ open64(const char *path, int flags, ...)
     return strike_make(flags) ? -1 : REAL(open64)(path, flags, mode);
 }
 
+static void
+stop_at(const char *path)
+{
+    const char *directory = strstr(path, "/.tmp-");
+
+    if (setting("KILLER_STOP") != 0 && directory != NULL
+        && strstr(directory + 1, "/.tmp-") != NULL)
+    {
+        unsetenv("KILLER_STOP");
+        kill(getpid(), SIGSTOP);
+    }
+}
+
 int
 mkstemp(char *template)
 {
-    return strike_make(O_CREAT) ? -1 : REAL(mkstemp)(template);
+    int fd = strike_make(O_CREAT) ? -1 : REAL(mkstemp)(template);
+
+    stop_at(template);
+    return fd;
 }
 
 char *

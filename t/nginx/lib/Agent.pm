@@ -9,7 +9,7 @@ package Agent;
 #   $agent->tell(verdict => 'yes');     # yes, no, full, unknown, silent, count,
 #                                       # fed: unknown, once the feed has let the device in
 #   $agent->tell(feed => [ [ 1, admission("a\0r", 'd1') ] ]);
-#   my $heard = $agent->heard;          # admits, outbox, acks, hellos, open
+#   my $heard = $agent->heard;          # admits, outbox, acks, hellos, open, pids
 #   $agent->kill; $agent->freeze; $agent->thaw; $agent->stop;
 
 use strict;
@@ -103,6 +103,20 @@ sub tell {
 
 sub heard  { $_[0]->call('heard') }
 sub forget { $_[0]->call('forget') }
+
+# Waits until each worker of these nginx, which have one depot, is welcome, and knows that
+# the edge shares: the state remembers that, which they read when they look.
+sub wait_for_workers {
+    my ($self, @edges) = @_;
+    my $t = $edges[0];
+    return $t->wait_for(sub {
+        my %pids = map { $_ => 1 } @{ $self->heard->{pids} };
+        return !grep { !$pids{$_} } map { $_->workers } @edges;
+    }) && $t->wait_for(sub {
+        JSON::PP->new->decode($t->mdsctl('--json', 'status'))->{fleet};
+    }) && !grep { !$_->wait_until_looked } @edges;
+}
+
 sub send   { my ($self, $bytes) = @_; return $self->call(send => $bytes) }
 sub drop   { $_[0]->call('drop') }
 sub freeze { kill 'STOP', $_[0]{pid} }
@@ -197,7 +211,8 @@ sub do_tell {
 sub do_heard {
     my ($self) = @_;
     return { (map { $_ => $self->{$_} } qw(admits outbox acks hellos opened closed)),
-        open => scalar(keys %{ $self->{clients} }) };
+        open => scalar(keys %{ $self->{clients} }),
+        pids => [ grep { defined } map { $_->{pid} } values %{ $self->{clients} } ] };
 }
 
 sub do_forget { my ($self) = @_; @$self{qw(admits outbox acks hellos)} = ([], [], [], []); return {} }

@@ -63,6 +63,7 @@ sub new {
         allowed => [],    # lines of the error log that are expected
         module  => "$BUILD/ngx_http_mds_module.so",
         daemon  => 'off',
+        looks   => 0,     # for wait_until_looked
         env     => {},    # more for nginx's environment
         %options,
     }, $class;
@@ -84,19 +85,22 @@ sub write {
     my ($self, $name, $content) = @_;
 
     my $path = $name =~ m{^/} ? $name : "$self->{dir}/$name";
-    open my $file, '>:raw', $path or die "$path: $!";
+    my $new = $name eq 'clock' ? "$path.new" : $path;    # a worker may read it just now
+    open my $file, '>:raw', $new or die "$new: $!";
     print $file $content;
-    close $file or die "$path: $!";
-    chmod 0644, $path;
+    close $file or die "$new: $!";
+    chmod 0644, $new;
+    $new eq $path or rename $new, $path or die "$path: $!";
 
     return $path;
 }
 
 sub read {
-    my ($self, $name) = @_;
+    my ($self, $name, $from) = @_;
 
     my $path = $name =~ m{^/} ? $name : "$self->{dir}/$name";
     open my $file, '<:raw', $path or return '';
+    seek $file, $from, 0 if $from;
     local $/;
 
     return scalar <$file>;
@@ -181,6 +185,9 @@ sub write_config {
     my ($self, $http) = @_;
 
     my $dir   = $self->{dir};
+    my $waits = $http =~ /mds_state_timeout/ ? '' : "mds_state_timeout $self->{patience}s;";
+    my $looks = !$self->{looks} ? '' : $self->expand('server { listen %LISTEN%;'
+        . ' server_name beacon; location / { mds_check; mds_depot %DIR%/beacon; } }');
     my $temp  = join "\n    ",
         map { "${_}_temp_path $dir/temp_$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
@@ -198,7 +205,9 @@ events { worker_connections $self->{connections}; }
 http {
     access_log off;
     $temp
+    $waits
 $http
+    $looks
 }
 END
 }
@@ -296,6 +305,16 @@ sub stop {
     waitpid $pid, 0;
 }
 
+# Stops the master, which makes no more workers then. Hands back its process id and
+# those of its workers.
+sub stopped_processes {
+    my ($self) = @_;
+    kill 'STOP', $self->{pid};
+    $self->wait_for(sub { $self->read("/proc/$self->{pid}/stat") =~ /\) T [^)]*\z/ })
+        or die 'the master does not stop';
+    return ($self->{pid}, $self->workers);
+}
+
 sub workers {
     my ($self) = @_;
     my $pid = $self->{pid};
@@ -312,22 +331,36 @@ sub wait_until_asleep {
     });
 }
 
-# Waits until each worker has looked at its depot, as it does every second. To
-# be asked while nobody else wakes the workers: each time that one goes to sleep
-# counts, and the first may have been the end of a look from before.
+# Waits until each worker has looked at its depots, as it does every second, since
+# the call; of a test that says looks => 1. It has a depot of its own that is never
+# served, for one reason and then for another, and a worker logs each change of the
+# reason when it looks. All depots of a worker have the same period, so each of them was
+# looked at between two such lines.
 sub wait_until_looked {
     my ($self) = @_;
+    die 'MDS->new without looks => 1' if !$self->{looks};
 
-    my $times = sub {
-        my ($pid) = @_;
-        return $self->read("/proc/$pid/task/$pid/status")
-            =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : 0;
-    };
-    my %begun = map { $_ => $times->($_) } $self->workers;
+    for (1 .. 2) {
+        my $from = -s "$self->{dir}/error.log";
+        $self->change_beacon;
+        $self->wait_for(sub {
+            my $said = $self->read('error.log', $from);
+            return !grep { $said !~ m{ $_#\d+: mds depot "\Q$self->{dir}\E/beacon" is not} }
+                $self->{main} =~ /master_process off/ ? $self->{pid} : $self->workers;
+        }) or return 0;
+    }
 
-    return $self->wait_for(sub {
-        return !grep { $times->($_) < $begun{$_} + 3 } keys %begun;
-    }) && !grep { !$self->wait_until_asleep($_) } keys %begun;
+    return 1;
+}
+
+# A CURRENT that is none, or no CURRENT, in turn.
+sub change_beacon {
+    my ($self) = @_;
+    my $current = "$self->{dir}/beacon/CURRENT";
+
+    return unlink $current if -e $current;
+    mkdir "$self->{dir}/beacon";
+    rename $self->write('beacon.new', 'none'), $current or die "$current: $!";
 }
 
 # Reloads and waits for the new workers to serve and the old ones to go.
@@ -450,7 +483,20 @@ sub head { my $self = shift; return $self->request('HEAD', @_) }
 
 # --- the error log
 
-sub error_log { return $_[0]->read('error.log') }
+# Without the beacon of wait_until_looked, and without the workers that a master kills
+# because they have not ended a second after it was terminated: the machine is busy.
+sub error_log {
+    my ($self) = @_;
+    my $log = $self->read('error.log');
+    my %terminated;
+
+    return $log if $log !~ m{/beacon"|exited on signal 9};
+    return join '', grep {
+        $terminated{$1} = 1 if /\[notice\] (\d+)#\d+: signal 15 \(SIGTERM\) received/;
+        !m{mds depot "[^"]*/beacon"}
+            && !(/\[alert\] (\d+)#\d+: worker process \d+ exited on signal 9$/ && $terminated{$1});
+    } split /^/, $log;
+}
 
 # Lines that the test provokes, by a pattern.
 sub allow { my ($self, @patterns) = @_; push @{ $self->{allowed} }, @patterns }
