@@ -25,7 +25,18 @@ static int terminal = -1; /* stdout, meanwhile */
 bool
 mdsctl_is_terminal(void)
 {
-    return kept >= 0 || isatty(STDOUT_FILENO);
+    static int is_terminal = -1; /* asked once: some print a line for each
+                                    release */
+
+    if (kept >= 0) {
+        return true;
+    }
+
+    if (is_terminal < 0) {
+        is_terminal = isatty(STDOUT_FILENO);
+    }
+
+    return is_terminal != 0;
 }
 
 /* Returns a number of columns or lines: that of the environment, as a shell

@@ -7,32 +7,36 @@
 
 #include <stdlib.h>
 
+#include "base/mds_quote.h"
 #include "json/mds_json.h"
 
 /* Adds manifest and signature as the last members of a JSON object, with its
- * closing brace. */
+ * closing brace: other members come before. */
 static mds_status_t
 mds_compile_add_quoted(mds_record_builder_t *builder, mds_str_t body,
                        mds_str_t signature, mds_error_t *err, mds_span_t *span)
 {
-    mds_json_t *members
-        = mds_json_pack("{s:o, s:o}", "manifest", mds_json_string_new(body),
-                        "signature", mds_json_string_new(signature));
-    char        *text;
-    size_t       len;
-    mds_status_t status
-        = mds_json_dump(members, MDS_JSON_COMPACT, err, &text, &len);
+    const mds_str_t parts[]
+        = { mds_str("\"manifest\":\""), mds_str("\",\"signature\":\""),
+            mds_str("\"}") };
+    size_t len = parts[0].len + mds_quote_bytes(body) + parts[1].len
+                 + mds_quote_bytes(signature) + parts[2].len;
+    char                *text = malloc(len);
+    mds_bounded_output_t out = { .p = text, .end = text + len };
 
-    mds_json_release(members);
-
-    /* Leaves out the first brace: other members come before. */
-    if (status == MDS_OK) {
-        *span = mds_record_builder_bytes(builder,
-                                         (mds_str_t){ len - 1, text + 1 });
-        free(text);
+    if (text == NULL) {
+        return mds_fail_memory(err);
     }
 
-    return status;
+    mds_bounded_output_put(&out, parts[0]);
+    mds_quote(&out, body);
+    mds_bounded_output_put(&out, parts[1]);
+    mds_quote(&out, signature);
+    mds_bounded_output_put(&out, parts[2]);
+
+    *span = mds_record_builder_bytes(builder, (mds_str_t){ len, text });
+    free(text);
+    return MDS_OK;
 }
 
 /* Fails if the metas of release and package are too long together; only a long

@@ -18,15 +18,16 @@ struct mds_generation_s {
     char              *depot;
     mds_path_t         path; /* unfinished */
     mds_catalog_meta_t meta;
-    mds_catalog_t     *before;   /* NULL: there is none */
-    unsigned           merged;   /* layers of it that are copied */
-    bool               is_layer; /* stands on the others */
-    mds_intern_t      *put;      /* keys, each behind a byte of its table */
-    mds_buffer_t       replaced; /* mds_generation_removal_t */
-    mds_package_set_t  packages; /* of the resources that were put */
-    mds_package_set_t  were;     /* of the same before, and of those removed */
-    bool               is_swept; /* of rows that packages before had left */
-    mds_status_t       status;   /* of memory */
+    mds_catalog_t     *before;    /* NULL: there is none */
+    unsigned           merged;    /* layers of it that are copied */
+    bool               is_layer;  /* stands on the others */
+    mds_intern_t      *put;       /* keys, each behind a byte of its table */
+    mds_buffer_t       replaced;  /* mds_generation_removal_t */
+    mds_package_set_t  packages;  /* of the resources that were put */
+    mds_package_set_t  were;      /* of the same before, and of those removed */
+    bool               is_swept;  /* of rows that packages before had left */
+    uint64_t           unwritten; /* bytes that were put, and are in memory */
+    mds_status_t       status;    /* of memory */
 };
 
 /* Decides on which files of the generation before this one stands, and begins
@@ -48,6 +49,10 @@ bool mds_generation_has_below(mds_generation_t   *generation,
 /* Notes the key of a table as put. Returns whether it was not before. */
 bool mds_generation_note(mds_generation_t   *generation,
                          mds_catalog_table_t table, mds_str_t key);
+
+/* Counts bytes that were put, and writes them when they are many. Pointers into
+ * what was put end. */
+void mds_generation_write(mds_generation_t *generation, size_t bytes);
 
 /* Adds to the count of a table's records. */
 void mds_generation_count(mds_generation_t   *generation,

@@ -122,6 +122,7 @@ mds_generation_merge(mds_generation_t *generation, mds_error_t *err)
         while (mds_catalog_next(&cursor, &key, &value)) {
             if (mds_generation_is_copied(generation, table, key, value)) {
                 mds_lmdb_append(generation->lmdb, table, key, value);
+                mds_generation_write(generation, value.len);
             }
         }
 

@@ -55,6 +55,10 @@ mds_generation_count(mds_generation_t *generation, mds_catalog_table_t table,
     }
 }
 
+/* Bytes that are kept in memory until they are written: LMDB copies each page
+ * that it changes. */
+#define MDS_GENERATION_UNWRITTEN_MAX ((uint64_t) 8 << 20)
+
 /* Returns whether two records differ in their checksums and numbers at most. */
 static bool
 mds_generation_is_same(mds_str_t a, mds_str_t b)
@@ -64,6 +68,17 @@ mds_generation_is_same(mds_str_t a, mds_str_t b)
 
     return a.len == b.len && a.len >= rest && memcmp(a.data, b.data, head) == 0
            && memcmp(a.data + rest, b.data + rest, a.len - rest) == 0;
+}
+
+void
+mds_generation_write(mds_generation_t *generation, size_t bytes)
+{
+    generation->unwritten += bytes;
+
+    if (generation->unwritten >= MDS_GENERATION_UNWRITTEN_MAX) {
+        mds_lmdb_checkpoint(generation->lmdb);
+        generation->unwritten = 0;
+    }
 }
 
 void
@@ -119,6 +134,7 @@ mds_generation_list(mds_generation_t *generation, mds_str_t key,
 
     if (record != NULL) {
         record->check = mds_list_record_sum(record);
+        mds_generation_write(generation, bytes.len);
     }
 }
 
@@ -236,6 +252,7 @@ mds_generation_resource(mds_generation_t *generation, mds_str_t key,
 
     if (record != NULL) {
         record->check = mds_record_sum(record);
+        mds_generation_write(generation, bytes.len);
     }
 
     mds_package_set_add(&generation->packages, given);

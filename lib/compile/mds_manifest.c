@@ -2,8 +2,11 @@
  * Builds manifests as JSON. docs/client.md describes their members.
  */
 
+#define _GNU_SOURCE /* memmem() */
+
 #include "compile/mds_manifest.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -216,11 +219,10 @@ mds_manifest_set_minisig(mds_json_t *manifest, mds_str_t keyid)
 }
 
 mds_status_t
-mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
-                    mds_sha256_t *digest)
+mds_manifest_write(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
+                   mds_str_t *text)
 {
-    char        *text;
-    size_t       len;
+    char        *dumped;
     mds_status_t status;
 
     if (mds_manifest_set_minisig(manifest, keyid) != MDS_OK
@@ -229,11 +231,58 @@ mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
         return mds_fail_memory(err);
     }
 
-    status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
+    status
+        = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &dumped, &text->len);
 
     if (status == MDS_OK) {
-        mds_sha256(text, len, digest);
-        free(text);
+        text->data = dumped;
+    }
+
+    return status;
+}
+
+/* The first such text is the member of the manifest itself: a quote within a
+ * string is escaped, and no object is before that member. */
+mds_status_t
+mds_manifest_set_serial(mds_str_t text, uint64_t serial, mds_error_t *err,
+                        mds_str_t *with)
+{
+    static const char member[] = ",\"serial\":0";
+    const char *at = memmem(text.data, text.len, member, sizeof(member) - 1);
+    char        digits[24];
+    size_t      before, count;
+    char       *bytes;
+
+    if (at == NULL) {
+        return mds_fail(err, MDS_INVALID, "the manifest has no serial");
+    }
+
+    before = (size_t) (at - text.data) + sizeof(member) - 2;
+    count = (size_t) snprintf(digits, sizeof(digits), "%" PRIu64, serial);
+    bytes = malloc(text.len + count);
+
+    if (bytes == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    memcpy(bytes, text.data, before);
+    memcpy(bytes + before, digits, count);
+    memcpy(bytes + before + count, text.data + before + 1,
+           text.len - before - 1);
+    *with = (mds_str_t){ text.len - 1 + count, bytes };
+    return MDS_OK;
+}
+
+mds_status_t
+mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
+                    mds_sha256_t *digest)
+{
+    mds_str_t    text;
+    mds_status_t status = mds_manifest_write(manifest, keyid, err, &text);
+
+    if (status == MDS_OK) {
+        mds_sha256(text.data, text.len, digest);
+        free((char *) text.data);
     }
 
     return status;

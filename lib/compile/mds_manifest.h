@@ -42,10 +42,21 @@ bool mds_manifest_remove_rollback_meta(mds_json_t *manifest);
 
 /*
  * Sets "minisig" of "full" to the path of its signature by that key, an id in
- * text, or removes it if the id is empty; sets "serial" to 0, and digests the
- * manifest. The digest is the same whenever the manifest is made again, and so
- * identifies its signature.
+ * text, or removes it if the id is empty; sets "serial" to 0, and writes the
+ * manifest. The text, which the caller frees, is the same whenever the manifest
+ * is made again, and so its digest identifies its signature.
  */
+mds_status_t
+mds_manifest_write(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
+                   mds_str_t *text) MDS_MUST_CHECK;
+
+/* Copies a manifest that was written so, with its serial. The caller frees the
+ * copy. */
+mds_status_t
+mds_manifest_set_serial(mds_str_t text, uint64_t serial, mds_error_t *err,
+                        mds_str_t *with) MDS_MUST_CHECK;
+
+/* Writes the manifest in the same way, and returns the digest of the text. */
 mds_status_t
 mds_manifest_digest(mds_json_t *manifest, mds_str_t keyid, mds_error_t *err,
                     mds_sha256_t *digest) MDS_MUST_CHECK;

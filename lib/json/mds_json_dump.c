@@ -16,10 +16,24 @@ typedef struct {
 
 static void dump_value(dump_t *d, const mds_json_t *json, unsigned level);
 
-static void
+/* Adds bytes, without a call where there is room, as there mostly is. */
+static inline void
+put(dump_t *d, const char *data, size_t len)
+{
+    mds_buffer_t *out = &d->out;
+
+    if (len > 0 && out->size - out->len >= len) {
+        memcpy(out->data + out->len, data, len);
+        out->len += len;
+    } else {
+        mds_buffer_add(out, data, len);
+    }
+}
+
+static inline void
 put_text(dump_t *d, const char *text)
 {
-    mds_buffer_add(&d->out, text, strlen(text));
+    put(d, text, strlen(text));
 }
 
 static void
@@ -67,12 +81,12 @@ dump_string(dump_t *d, mds_str_t s)
         if (c >= ' ' && c != '"' && c != '\\') {
             continue;
         }
-        mds_buffer_add(&d->out, s.data + start, i - start);
+        put(d, s.data + start, i - start);
         dump_escape(d, c);
         start = i + 1;
     }
 
-    mds_buffer_add(&d->out, s.data + start, s.len - start);
+    put(d, s.data + start, s.len - start);
     put_text(d, "\"");
 }
 

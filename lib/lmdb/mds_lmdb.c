@@ -200,6 +200,21 @@ mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err)
                      : mds_lmdb_fail(err, code, "write", mds_lmdb_path(lmdb));
 }
 
+void
+mds_lmdb_checkpoint(mds_lmdb_t *lmdb)
+{
+    if (lmdb->code != 0) {
+        return;
+    }
+
+    lmdb->code = mdb_txn_commit(lmdb->txn);
+    lmdb->txn = NULL;
+
+    if (lmdb->code == 0) {
+        lmdb->code = mdb_txn_begin(lmdb->env, NULL, 0, &lmdb->txn);
+    }
+}
+
 mds_status_t
 mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err)
 {

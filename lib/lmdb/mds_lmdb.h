@@ -132,6 +132,13 @@ void mds_lmdb_abort(mds_lmdb_t *lmdb);
  * file, which the caller syncs. */
 mds_status_t mds_lmdb_commit(mds_lmdb_t *lmdb, mds_error_t *err) MDS_MUST_CHECK;
 
+/*
+ * Writes what a transaction of a BUILD has put so far, and goes on in another
+ * one. Memory is then needed for what is put between two calls, and not for the
+ * whole file; the file is unfinished until mds_lmdb_commit(). Views end.
+ */
+void mds_lmdb_checkpoint(mds_lmdb_t *lmdb);
+
 /* Returns the first failure of the transaction. That a record was not found is
  * none. */
 mds_status_t mds_lmdb_status(const mds_lmdb_t *lmdb, mds_error_t *err);

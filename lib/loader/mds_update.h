@@ -145,7 +145,8 @@ typedef struct {
     mds_signer_t   signer;     /* of the app that is built now */
     uint64_t       serial;     /* of the generation */
     bool           is_preview; /* what was not signed stays so */
-    char          *body;       /* the manifest signed last; owned */
+    mds_str_t      text;       /* the manifest written last, with serial 0 */
+    mds_str_t      body;       /* ... with its serial; both are owned */
 } mds_signing_t;
 
 /* Signs a manifest, unless the journal has its signature. *body, the manifest
@@ -154,6 +155,9 @@ mds_status_t
 mds_signing_get_or_sign(mds_signing_t *signing, mds_json_t *manifest,
                         mds_error_t *err, mds_str_t *body,
                         char *signature) MDS_MUST_CHECK;
+
+/* Releases the manifests, not the struct. */
+void mds_signing_free(mds_signing_t *signing);
 
 /* Checks a change of what devices trust, and builds its generation. */
 mds_status_t

@@ -392,7 +392,7 @@ mds_build_run(mds_build_run_t *run, const mds_model_t *model,
         mds_generation_abort(run->generation);
     }
 
-    free(run->signing.body);
+    mds_signing_free(&run->signing);
     return status;
 }
 

@@ -30,50 +30,69 @@ mds_signing_get(const mds_signing_t *s, const mds_sha256_t *digest,
                && strcmp(mds_keyid_hex(keyid, hex), s->signer.keyid) == 0);
 }
 
-/* Writes the manifest with its serial; the text is s->body. */
-static mds_status_t
-mds_signing_write(mds_signing_t *s, mds_json_t *manifest, uint64_t serial,
-                  mds_error_t *err, mds_str_t *body)
+/* Returns the digest by which the signature of the written manifest is
+ * recorded.
+ */
+static mds_sha256_t
+mds_signing_digest(const mds_signing_t *s)
 {
-    char        *text;
-    size_t       len;
-    mds_status_t status = mds_json_done(mds_json_set_integer(manifest, "serial",
-                                                             (int64_t) serial),
-                                        err);
+    mds_sha256_t digest;
+
+    mds_sha256(s->text.data, s->text.len, &digest);
+    return digest;
+}
+
+/* Writes the manifest without its serial; the text is s->text. */
+static mds_status_t
+mds_signing_write(mds_signing_t *s, mds_json_t *manifest, mds_str_t keyid,
+                  mds_error_t *err)
+{
+    mds_str_t    text;
+    mds_status_t status = mds_manifest_write(manifest, keyid, err, &text);
 
     if (status == MDS_OK) {
-        status = mds_json_dump(manifest, MDS_JSON_COMPACT, err, &text, &len);
-    }
-
-    if (status == MDS_OK) {
-        free(s->body);
-        s->body = text;
-        *body = (mds_str_t){ len, text };
+        free((char *) s->text.data);
+        s->text = text;
     }
 
     return status;
 }
 
-/* Takes over a recorded signature. MDS_NOT_FOUND: there is none; *digest is
- * what a new one is recorded by. */
+/* Makes the manifest that was written, with its serial; the text is s->body. */
+static mds_status_t
+mds_signing_set_serial(mds_signing_t *s, uint64_t serial, mds_error_t *err)
+{
+    mds_str_t    body;
+    mds_status_t status = mds_manifest_set_serial(s->text, serial, err, &body);
+
+    if (status == MDS_OK) {
+        free((char *) s->body.data);
+        s->body = body;
+    }
+
+    return status;
+}
+
+/* Writes the manifest, and takes over a recorded signature. MDS_NOT_FOUND:
+ * there is none. */
 static mds_status_t
 mds_signing_reuse(mds_signing_t *s, mds_json_t *manifest, mds_str_t keyid,
-                  mds_error_t *err, mds_sha256_t *digest, mds_str_t *body,
-                  char *signature)
+                  mds_error_t *err, mds_sha256_t *digest, char *signature)
 {
     mds_manifest_signature_t made;
-    mds_status_t status = mds_manifest_digest(manifest, keyid, err, digest);
+    mds_status_t status = mds_signing_write(s, manifest, keyid, err);
 
     if (status != MDS_OK) {
         return status;
     }
 
+    *digest = mds_signing_digest(s);
+
     if (!mds_signing_get(s, digest, &made)) {
         return MDS_NOT_FOUND;
     }
 
-    status
-        = mds_signing_write(s, manifest, mds_load_be64(made.serial), err, body);
+    status = mds_signing_set_serial(s, mds_load_be64(made.serial), err);
 
     if (status == MDS_OK) {
         memcpy(signature, made.signature, sizeof(made.signature));
@@ -82,37 +101,35 @@ mds_signing_reuse(mds_signing_t *s, mds_json_t *manifest, mds_str_t keyid,
     return status;
 }
 
-/* Writes the manifest of a preview, with dashes for its signature. */
+/* Makes the manifest of a preview, with dashes for its signature. */
 static mds_status_t
-mds_signing_write_preview(mds_signing_t *s, mds_json_t *manifest,
-                          mds_error_t *err, mds_str_t *body, char *signature)
+mds_signing_set_preview(mds_signing_t *s, mds_json_t *manifest,
+                        mds_error_t *err, char *signature)
 {
-    mds_sha256_t digest;
     mds_status_t status;
 
     memset(signature, '-', MDS_SIGNATURE_BYTES);
     signature[MDS_SIGNATURE_BYTES] = '\0';
 
     /* Names the package's signature, as the change would. */
-    status = mds_manifest_digest(manifest, mds_str_of(s->signer.keyid), err,
-                                 &digest);
+    status = mds_signing_write(s, manifest, mds_str_of(s->signer.keyid), err);
 
-    return status != MDS_OK
-               ? status
-               : mds_signing_write(s, manifest, s->serial, err, body);
+    return status == MDS_OK ? mds_signing_set_serial(s, s->serial, err)
+                            : status;
 }
 
+/* Signs the manifest that was written; digest is what its signature is recorded
+ * by. */
 static mds_status_t
 mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
-                 const mds_sha256_t *digest, mds_error_t *err, mds_str_t *body,
-                 char *signature)
+                 const mds_sha256_t *digest, mds_error_t *err, char *signature)
 {
     const mds_signer_t      *signer = &s->signer;
     mds_manifest_signature_t made;
     mds_status_t             status;
 
     if (s->is_preview) {
-        return mds_signing_write_preview(s, manifest, err, body, signature);
+        return mds_signing_set_preview(s, manifest, err, signature);
     }
 
     if (signer->key == NULL) {
@@ -124,10 +141,10 @@ mds_signing_sign(mds_signing_t *s, mds_json_t *manifest,
                         signer->keyid);
     }
 
-    status = mds_signing_write(s, manifest, s->serial, err, body);
+    status = mds_signing_set_serial(s, s->serial, err);
 
     if (status == MDS_OK) {
-        status = mds_dsse_sign(signer->key, *body, err, signature);
+        status = mds_dsse_sign(signer->key, s->body, err, signature);
     }
 
     if (status == MDS_OK) {
@@ -144,9 +161,9 @@ mds_signing_get_or_sign(mds_signing_t *s, mds_json_t *manifest,
                         mds_error_t *err, mds_str_t *body, char *signature)
 {
     mds_sha256_t digest;
+    mds_str_t    keyid = mds_str_of(s->signer.keyid);
     mds_status_t status
-        = mds_signing_reuse(s, manifest, mds_str_of(s->signer.keyid), err,
-                            &digest, body, signature);
+        = mds_signing_reuse(s, manifest, keyid, err, &digest, signature);
 
     /* A manifest of an older program has no meta of a rollback, and does not
      * name the package's signature. It is good until a change comes with the
@@ -154,16 +171,28 @@ mds_signing_get_or_sign(mds_signing_t *s, mds_json_t *manifest,
     if (status == MDS_NOT_FOUND && s->signer.key == NULL
         && mds_manifest_remove_rollback_meta(manifest))
     {
-        status = mds_signing_reuse(s, manifest, mds_str_of(s->signer.keyid),
-                                   err, &digest, body, signature);
+        status = mds_signing_reuse(s, manifest, keyid, err, &digest, signature);
     }
 
     if (status == MDS_NOT_FOUND && s->signer.key == NULL) {
-        status = mds_signing_reuse(s, manifest, mds_str(""), err, &digest, body,
+        status = mds_signing_reuse(s, manifest, mds_str(""), err, &digest,
                                    signature);
     }
 
-    return status == MDS_NOT_FOUND
-               ? mds_signing_sign(s, manifest, &digest, err, body, signature)
-               : status;
+    if (status == MDS_NOT_FOUND) {
+        status = mds_signing_sign(s, manifest, &digest, err, signature);
+    }
+
+    if (status == MDS_OK) {
+        *body = s->body;
+    }
+
+    return status;
+}
+
+void
+mds_signing_free(mds_signing_t *s)
+{
+    free((char *) s->text.data);
+    free((char *) s->body.data);
 }

@@ -63,6 +63,10 @@ build(void)
     for (int i = 0; i < 300; i++) {
         snprintf(key, sizeof(key), "%03d", i);
         mds_lmdb_append(lmdb, FIRST, mds_str_of(key), mds_str_of(key));
+
+        if (i % 100 == 50) {
+            mds_lmdb_checkpoint(lmdb);
+        }
     }
 
     mds_lmdb_put(lmdb, SECOND, mds_str("empty"), mds_null_str);
@@ -171,6 +175,7 @@ failure_sticks(void **state)
     assert_int_equal(mds_lmdb_status(lmdb, &err), MDS_EXISTS);
     assert_non_null(strstr(err.text, file));
 
+    mds_lmdb_checkpoint(lmdb);
     mds_lmdb_put(lmdb, FIRST, mds_str("newer"), mds_str("value"));
     mds_lmdb_delete(lmdb, FIRST, mds_str("001"));
     assert_null(mds_lmdb_put_room(lmdb, FIRST, mds_str("z"), 8));
