@@ -44,34 +44,39 @@ print_members(const mds_json_t *before, const mds_json_t *after)
 }
 
 void
+mdsctl_change_print(const mds_json_t *change)
+{
+    const mds_json_t *before = mds_json_get(change, "before");
+    const mds_json_t *after = mds_json_get(change, "after");
+    mds_str_t         id = mds_json_get_string(change, "id");
+
+    printf("  %s%c%s %.*s%s%.*s",
+           mdsctl_colour(before == NULL  ? MDSCTL_GREEN
+                         : after == NULL ? MDSCTL_RED
+                                         : MDSCTL_YELLOW),
+           before == NULL  ? '+'
+           : after == NULL ? '-'
+                           : '~',
+           mdsctl_colour(MDSCTL_PLAIN),
+           MDS_STR(mds_json_get_string(change, "what")), id.len > 0 ? " " : "",
+           MDS_STR(id));
+
+    if (mds_json_is_string(before) && mds_json_is_string(after)) {
+        printf(": %.*s -> %.*s", MDS_STR(mds_json_string(before)),
+               MDS_STR(mds_json_string(after)));
+
+    } else if (before != NULL && after != NULL) {
+        print_members(before, after);
+    }
+
+    printf("\n");
+}
+
+void
 mdsctl_changes_print(const mds_json_t *changes)
 {
     for (size_t i = 0; i < mds_json_size(changes); i++) {
-        const mds_json_t *change = mds_json_at(changes, i);
-        const mds_json_t *before = mds_json_get(change, "before");
-        const mds_json_t *after = mds_json_get(change, "after");
-        mds_str_t         id = mds_json_get_string(change, "id");
-
-        printf("  %s%c%s %.*s%s%.*s",
-               mdsctl_colour(before == NULL  ? MDSCTL_GREEN
-                             : after == NULL ? MDSCTL_RED
-                                             : MDSCTL_YELLOW),
-               before == NULL  ? '+'
-               : after == NULL ? '-'
-                               : '~',
-               mdsctl_colour(MDSCTL_PLAIN),
-               MDS_STR(mds_json_get_string(change, "what")),
-               id.len > 0 ? " " : "", MDS_STR(id));
-
-        if (mds_json_is_string(before) && mds_json_is_string(after)) {
-            printf(": %.*s -> %.*s", MDS_STR(mds_json_string(before)),
-                   MDS_STR(mds_json_string(after)));
-
-        } else if (before != NULL && after != NULL) {
-            print_members(before, after);
-        }
-
-        printf("\n");
+        mdsctl_change_print(mds_json_at(changes, i));
     }
 }
 

@@ -41,6 +41,7 @@ void mdsctl_warnings_print(const mds_json_t *warnings);
 const mds_loader_ui_t *mdsctl_ui(void);
 
 /* Prints changes as lines: "+ release a-3.2.0", "~ list staff: ids". */
+void mdsctl_change_print(const mds_json_t *change);
 void mdsctl_changes_print(const mds_json_t *changes);
 
 #endif

@@ -80,6 +80,28 @@ mdsctl_json_value(mdsctl_json_output_t *out, const char *key, mds_json_t *value)
 }
 
 void
+mdsctl_json_member(mdsctl_json_output_t *out, mds_str_t key, mds_json_t *value)
+{
+    mds_json_t  *name = mds_json_string_new(key);
+    char        *text = NULL;
+    size_t       len;
+    mds_status_t status
+        = mds_json_dump(name, MDS_JSON_COMPACT, NULL, &text, &len);
+
+    mds_json_release(name);
+
+    if (status != MDS_OK) {
+        out->status = out->status == MDS_OK ? status : out->status;
+        mds_json_release(value);
+        return;
+    }
+
+    text[len - 1] = '\0';
+    mdsctl_json_value(out, text + 1, value); /* without its quotes */
+    free(text);
+}
+
+void
 mdsctl_json_end(mdsctl_json_output_t *out)
 {
     out->depth--;

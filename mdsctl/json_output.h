@@ -39,6 +39,10 @@ mdsctl_json_begin(mdsctl_json_output_t *out, const char *key, char bracket);
 void mdsctl_json_value(mdsctl_json_output_t *out, const char *key,
                        mds_json_t *value);
 
+/* Prints a member whose key may need escapes. */
+void
+mdsctl_json_member(mdsctl_json_output_t *out, mds_str_t key, mds_json_t *value);
+
 /* Ends the innermost array or object. */
 void mdsctl_json_end(mdsctl_json_output_t *out);
 

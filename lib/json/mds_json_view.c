@@ -100,6 +100,21 @@ mds_json_view_member(mds_str_t object, mds_str_t key)
 }
 
 bool
+mds_json_view_next_item(mds_str_t *text, mds_str_t *item)
+{
+    size_t end = mds_json_view_value_end(*text, 0);
+
+    if (end == 0) {
+        return false;
+    }
+
+    *item = (mds_str_t){ end, text->data };
+    end += end < text->len && text->data[end] == ',';
+    *text = (mds_str_t){ text->len - end, text->data + end };
+    return true;
+}
+
+bool
 mds_json_view_is_string(mds_str_t value, mds_str_t *inside)
 {
     if (value.len < 2 || value.data[0] != '"') {

@@ -20,4 +20,8 @@ mds_str_t mds_json_view_member(mds_str_t object, mds_str_t key);
  * between its quotes: escaped as it is written. */
 bool mds_json_view_is_string(mds_str_t value, mds_str_t *inside);
 
+/* Cuts the first item off the text behind an array's opening bracket. False:
+ * there are no more. */
+bool mds_json_view_next_item(mds_str_t *text, mds_str_t *item);
+
 #endif

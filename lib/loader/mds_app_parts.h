@@ -30,12 +30,13 @@ void mds_app_parts_close(mds_app_parts_t *parts);
 /* Returns how many there are of "lists", "packages" or "releases". */
 uint64_t mds_app_parts_count(const mds_app_parts_t *parts, const char *key);
 
-/* Takes a package or release, which it may edit, and the serial of its last
- * change; 0: that is not known. */
+/* Takes a list ({"name", "list", "external"}), package or release, which it may
+ * edit, and the serial of its last change; 0: that is not known. */
 typedef mds_status_t (*mds_app_part_visit_t)(void *data, mds_json_t *item,
                                              uint64_t since, mds_error_t *err);
 
-/* Visits the packages, or the releases, in the order of the document. */
+/* Visits the packages, or the releases, in the order of the document; or, of a
+ * state by parts, the lists. */
 mds_status_t
 mds_app_parts_visit(const mds_app_parts_t *parts, mds_part_type_t type,
                     mds_app_part_visit_t visit, void *data,

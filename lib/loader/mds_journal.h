@@ -144,6 +144,33 @@ mds_status_t mds_journal_get_removed_app(mds_journal_t *journal, mds_str_t app,
                                          mds_error_t *err,
                                          mds_json_t **state) MDS_MUST_CHECK;
 
+/*
+ * An entry whose changes are read one by one, since there may be one for each
+ * release:
+ *
+ *   mds_journal_open_entry(journal, serial, err, &entry)
+ *   mds_journal_next_change(&entry, err, &change)     until it is NULL
+ *   mds_journal_close_entry(&entry)
+ *
+ * within one transaction.
+ */
+typedef struct {
+    mds_json_t *head; /* the entry without its changes; NULL: there is none */
+    bool        changes; /* it has changes, and */
+    mds_str_t   rest;    /* the text of those that were not read yet */
+} mds_journal_entry_t;
+
+mds_status_t mds_journal_open_entry(mds_journal_t *journal, uint64_t serial,
+                                    mds_error_t         *err,
+                                    mds_journal_entry_t *entry) MDS_MUST_CHECK;
+
+/* Reads the next change, a new reference; NULL: there are no more. */
+mds_status_t
+mds_journal_next_change(mds_journal_entry_t *entry, mds_error_t *err,
+                        mds_json_t **change) MDS_MUST_CHECK;
+
+void mds_journal_close_entry(mds_journal_entry_t *entry);
+
 mds_status_t
 mds_journal_put_entry(mds_journal_t *journal, uint64_t serial,
                       const mds_json_t *entry, mds_error_t *err) MDS_MUST_CHECK;

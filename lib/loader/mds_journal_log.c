@@ -7,6 +7,7 @@
 #include "base/mds_buffer.h"
 #include "base/mds_endian.h"
 #include "loader/mds_journal_internal.h"
+#include "json/mds_json_view.h"
 
 mds_status_t
 mds_journal_get_entry(mds_journal_t *journal, uint64_t serial, mds_error_t *err,
@@ -112,4 +113,60 @@ mds_journal_find_entry_head(mds_journal_t *journal, uint64_t serial,
 
     *entry = head;
     return MDS_OK;
+}
+
+mds_status_t
+mds_journal_open_entry(mds_journal_t *journal, uint64_t serial,
+                       mds_error_t *err, mds_journal_entry_t *entry)
+{
+    const mds_str_t     changes = mds_str(",\"changes\":[");
+    mds_journal_entry_t opened = { .head = NULL };
+    uint8_t             key[8];
+    mds_str_t           text;
+
+    mds_store_be64(key, serial);
+
+    if (mds_lmdb_get(journal->lmdb, MDS_JOURNAL_LOG,
+                     mds_bytes(key, sizeof(key)), &text))
+    {
+        mds_str_t rest = text;
+        size_t    len = mds_log_head_len(text);
+
+        rest.data += len;
+        rest.len -= len;
+
+        if (mds_str_starts(rest, changes)
+            && (opened.head = mds_log_parse_head(text)) != NULL)
+        {
+            opened.changes = true;
+            opened.rest = (mds_str_t){ rest.len - changes.len,
+                                       rest.data + changes.len };
+            *entry = opened;
+            return MDS_OK;
+        }
+    }
+
+    *entry = opened;
+    return mds_journal_find_entry(journal, serial, err, &entry->head);
+}
+
+mds_status_t
+mds_journal_next_change(mds_journal_entry_t *entry, mds_error_t *err,
+                        mds_json_t **change)
+{
+    mds_str_t item;
+
+    if (!mds_json_view_next_item(&entry->rest, &item)) {
+        *change = NULL;
+        return MDS_OK;
+    }
+
+    return mds_json_parse(item, "journal", err, change);
+}
+
+void
+mds_journal_close_entry(mds_journal_entry_t *entry)
+{
+    mds_json_release(entry->head);
+    entry->head = NULL;
 }

@@ -1,4 +1,4 @@
-/* apply and export: apply a whole document, and print it. */
+/* apply: makes an app equal to a whole document. */
 
 #include <stdlib.h>
 
@@ -257,73 +257,4 @@ const mdsctl_command_t mdsctl_command_apply = {
                 "mdsctl apply shop.json\n",
     .synonyms = "import load sync",
     .run = run_apply,
-};
-
-/* Returns the document with the serial of the catalog that it was read at.
- * NULL: out of memory. */
-static mds_json_t *
-export_document(const mds_json_t *state, uint64_t serial)
-{
-    const mds_json_t  *document = mds_json_get(state, "document");
-    mds_json_t        *out = mds_json_object_new();
-    mds_json_member_t *m;
-    mds_status_t       status
-        = mds_json_set(out, "app",
-                       mds_json_copy(mds_json_get(document, "app")));
-
-    if (status == MDS_OK) {
-        status = mds_json_set_integer(out, "serial", (int64_t) serial);
-    }
-
-    for (m = mds_json_first(document); status == MDS_OK && m != NULL;
-         m = mds_json_next(document, m))
-    {
-        status = mds_json_put(out, mds_json_key(m),
-                              mds_json_copy(mds_json_value(m)));
-    }
-
-    if (status != MDS_OK) {
-        mds_json_release(out);
-        return NULL;
-    }
-
-    return out;
-}
-
-static int
-run_export(mdsctl_t *ctl, int argc, char **argv)
-{
-    mds_json_t *state;
-    uint64_t    serial;
-    mds_error_t err;
-    int         code;
-
-    if (mdsctl_parse(ctl, NULL, &argc, argv) != MDSCTL_DONE) {
-        return MDSCTL_USAGE;
-    }
-
-    if (mdsctl_app_state(ctl->depot, argv[1], &err, &serial, &state) != MDS_OK)
-    {
-        return mdsctl_fail(&err);
-    }
-
-    code = mdsctl_print(export_document(state, serial));
-    mds_json_release(state);
-
-    return code;
-}
-
-const mdsctl_command_t mdsctl_command_export = {
-    .name = "export",
-    .group = MDSCTL_PUBLISH,
-    .arguments = "APP",
-    .summary = "print an app's document",
-    .text
-    = "Prints the app as a document with its present serial. It names files by "
-      "their "
-      "SHA-256, so the document fits this depot. Applying it changes nothing.",
-    .examples = "mdsctl export com.example.shop\n"
-                "mdsctl export com.example.shop > shop-now.json\n",
-    .synonyms = "dump",
-    .run = run_export,
 };

@@ -6,14 +6,16 @@
 #include "base/mds_time.h"
 #include "change.h"
 #include "escape.h"
+#include "json_output.h"
 #include "new_app.h"
 #include "state/mds_tally.h"
 #include "terminal.h"
 
 #include <stdlib.h>
 
+/* Prints an entry without its changes. */
 static void
-print_entry(const mds_json_t *entry)
+print_head(const mds_json_t *entry)
 {
     mds_str_t keyid = mds_json_get_string(entry, "keyid");
     mds_str_t note = mds_json_get_string(entry, "note");
@@ -38,8 +40,10 @@ print_entry(const mds_json_t *entry)
 
 typedef struct {
     const char *app; /* NULL: all apps */
-    mds_json_t *out; /* NULL: entries are printed */
+    bool        json;
     size_t      count;
+
+    mdsctl_json_output_t out; /* begun with its first item */
 
     mds_json_t **halts; /* the newest first */
     size_t       halt_count;
@@ -155,13 +159,20 @@ print_halt(const mds_json_t *halt)
            resumed.len > 0 ? "; resumed " : "", MDS_STR(resumed));
 }
 
-/* Logs the halts that are newer than the time. */
-static mds_status_t
-log_halts(log_t *log, mds_str_t time, mds_error_t *err)
+/* Begins the array, unless it is: what fails before prints nothing. */
+static void
+begin_json(log_t *log)
 {
-    mds_status_t status = MDS_OK;
+    if (log->out.depth == 0) {
+        mdsctl_json_begin(&log->out, NULL, '[');
+    }
+}
 
-    while (status == MDS_OK && log->halts_logged < log->halt_count) {
+/* Logs the halts that are newer than the time. */
+static void
+log_halts(log_t *log, mds_str_t time)
+{
+    while (log->halts_logged < log->halt_count) {
         mds_json_t *halt = log->halts[log->halts_logged];
 
         if (mds_str_cmp(mds_json_get_string(halt, "time"), time) < 0) {
@@ -170,42 +181,93 @@ log_halts(log_t *log, mds_str_t time, mds_error_t *err)
 
         log->halts_logged++;
 
-        if (log->out == NULL) {
-            print_halt(halt);
+        if (log->json) {
+            begin_json(log);
+            mdsctl_json_value(&log->out, NULL, mds_json_retain(halt));
         } else {
-            status = mds_json_done(mds_json_append(log->out,
-                                                   mds_json_retain(halt)),
-                                   err);
+            print_halt(halt);
         }
+    }
+}
+
+/* --- entries */
+
+/* Begins an entry with all but its changes. */
+static void
+log_head(log_t *log, const mds_journal_entry_t *entry)
+{
+    mds_json_member_t *m;
+
+    if (!log->json) {
+        print_head(entry->head);
+        return;
+    }
+
+    begin_json(log);
+    mdsctl_json_begin(&log->out, NULL, '{');
+
+    for (m = mds_json_first(entry->head); m != NULL;
+         m = mds_json_next(entry->head, m))
+    {
+        mdsctl_json_member(&log->out, mds_json_key(m),
+                           mds_json_retain(mds_json_value(m)));
+    }
+}
+
+/* Logs the changes one by one: there may be one for each release. */
+static mds_status_t
+log_changes(log_t *log, mds_journal_entry_t *entry, mds_error_t *err)
+{
+    mds_json_t  *change;
+    mds_status_t status;
+
+    if (log->json) {
+        mdsctl_json_begin(&log->out, "changes", '[');
+    }
+
+    while ((status = mds_journal_next_change(entry, err, &change)) == MDS_OK
+           && change != NULL)
+    {
+        if (log->json) {
+            mdsctl_json_value(&log->out, NULL, change);
+        } else {
+            mdsctl_change_print(change);
+            mds_json_release(change);
+        }
+    }
+
+    if (log->json && status == MDS_OK) {
+        mdsctl_json_end(&log->out);
     }
 
     return status;
 }
 
-/* --- entries */
-
 static mds_status_t
-log_entry(log_t *log, mds_json_t *entry, mds_error_t *err)
+log_entry(log_t *log, mds_journal_entry_t *entry, mds_error_t *err)
 {
+    mds_status_t status = MDS_OK;
+
     if (log->app != NULL
-        && !mds_str_eq(mds_json_get_string(entry, "app"), mds_str_of(log->app)))
+        && !mds_str_eq(mds_json_get_string(entry->head, "app"),
+                       mds_str_of(log->app)))
     {
         return MDS_OK;
     }
 
     log->count++;
+    log_halts(log, mds_json_get_string(entry->head, "time"));
+    log_head(log, entry);
 
-    if (log_halts(log, mds_json_get_string(entry, "time"), err) != MDS_OK) {
-        return MDS_NO_MEMORY;
+    if (entry->changes) {
+        status = log_changes(log, entry, err);
     }
 
-    if (log->out == NULL) {
-        print_entry(entry);
-        return MDS_OK;
+    if (log->json && status == MDS_OK) {
+        mdsctl_json_end(&log->out);
     }
 
-    return mds_json_done(mds_json_append(log->out, mds_json_retain(entry)),
-                         err);
+    return status == MDS_OK ? mds_json_done(log->out.status, err) : status;
 }
 
 /* Visits the entries, the newest first. */
@@ -218,13 +280,13 @@ log_entries(mds_journal_t *journal, log_t *log, mds_error_t *err)
          status == MDS_OK && serial > 0 && log->count < (uint64_t) log->most;
          serial--)
     {
-        mds_json_t *entry;
+        mds_journal_entry_t entry;
 
-        status = mds_journal_find_entry(journal, serial, err, &entry);
+        status = mds_journal_open_entry(journal, serial, err, &entry);
 
-        if (status == MDS_OK && entry != NULL) {
-            status = log_entry(log, entry, err);
-            mds_json_release(entry);
+        if (status == MDS_OK && entry.head != NULL) {
+            status = log_entry(log, &entry, err);
+            mds_journal_close_entry(&entry);
         }
     }
 
@@ -252,7 +314,8 @@ log_depot(const char *depot, log_t *log, mds_error_t *err)
 
         /* Those before the first change. */
         if (status == MDS_OK && log->count < (uint64_t) log->most) {
-            status = log_halts(log, mds_str(""), err);
+            log_halts(log, mds_str(""));
+            status = mds_json_done(log->out.status, err);
         }
 
         mds_journal_abort(mds_loader_journal(loader));
@@ -292,16 +355,18 @@ run_log(mdsctl_t *ctl, int argc, char **argv)
 
     log.app = argc > 1 ? argv[1] : NULL;
 
-    if (ctl->json) {
-        log.out = mds_json_array_new();
-    }
+    log.json = ctl->json;
 
     if (log_depot(ctl->depot, &log, &err) != MDS_OK) {
-        mds_json_release(log.out);
         return mdsctl_fail(&err);
     }
 
-    return ctl->json ? mdsctl_print(log.out) : MDSCTL_DONE;
+    if (ctl->json) {
+        begin_json(&log);
+        mdsctl_json_end(&log.out);
+    }
+
+    return MDSCTL_DONE;
 }
 
 const mdsctl_command_t mdsctl_command_log = {

@@ -466,11 +466,39 @@ test_view(void **state)
     }
 }
 
+/* Items of an array, up to its end or that of the text. */
+static void
+test_view_items(void **state)
+{
+    static const char *const items[]
+        = { "{\"a\":[1,\"]\"]}", "\"x,\"", "7", "[]" };
+    mds_str_t text = mds_str("{\"a\":[1,\"]\"]},\"x,\",7,[]],\"b\":[1]}");
+    mds_str_t none = mds_str("]}"), cut = mds_str("{\"a\":1},{\"b"), item;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++) {
+        assert_true(mds_json_view_next_item(&text, &item));
+        assert_int_equal(item.len, strlen(items[i]));
+        assert_memory_equal(item.data, items[i], item.len);
+    }
+
+    assert_false(mds_json_view_next_item(&text, &item));
+    assert_false(mds_json_view_next_item(&text, &item));
+    assert_false(mds_json_view_next_item(&none, &item));
+
+    /* What is cut is an item, which a parser refuses. */
+    assert_true(mds_json_view_next_item(&cut, &item));
+    assert_true(mds_json_view_next_item(&cut, &item));
+    assert_int_equal(item.len, 3);
+    assert_false(mds_json_view_next_item(&cut, &item));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_view),          cmocka_unit_test(test_view_items),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_depth),
         cmocka_unit_test(test_types),         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_walk_in_order), cmocka_unit_test(test_array),
