@@ -235,9 +235,14 @@ test: deps-test
 	$(MAKE) unit
 	$(MAKE) prove
 
-PROVE ?= $(wildcard t/cli t/nginx t/fleet)
+# The longest ones are begun first, so that none of them is left alone at the end.
+LONG_TESTS = t/cli/snapshot.t t/cli/fault_kill.t t/cli/list.t t/fleet/fleet.t \
+             t/cli/fault_disk.t t/cli/irregular.t t/cli/help.t t/cli/readme.t \
+             t/nginx/fault_kill_worker_windows.t t/nginx/fault_stale_readers.t
+PROVE     ?= $(LONG_TESTS) $(filter-out $(LONG_TESTS), \
+             $(wildcard t/fleet/*.t t/nginx/*.t t/cli/*.t))
 
-prove: all $(BUILD)/bench/ids $(BUILD)/spawn
+prove: all man $(BUILD)/bench/ids $(BUILD)/spawn
 	MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    prove -j4 --timer $(PROVE)
 
@@ -399,13 +404,15 @@ deps-clients: DEPS = $(CLIENT_PACKAGES)
 deps deps-demo deps-test deps-tools deps-bench deps-deb deps-clients:
 	$(install_missing)
 
-# The man pages, from the descriptions of the commands.
-man: $(BUILD)/mdsctl
-	@mkdir -p $(BUILD)/man
-	@$(BUILD)/mdsctl man > $(BUILD)/man/mdsctl.1
-	@for name in $$($(BUILD)/mdsctl complete -- '' | sed '1d;s/\t.*//'); do \
-	    $(BUILD)/mdsctl man $$name > $(BUILD)/man/mdsctl-$$name.1 || exit 1; \
+# The man pages, from the descriptions of the commands; that of mdsctl is the last.
+man: $(BUILD)/man/mdsctl.1
+
+$(BUILD)/man/mdsctl.1: $(BUILD)/mdsctl
+	@mkdir -p $(@D)
+	@for name in $$($< complete -- '' | sed '1d;s/\t.*//'); do \
+	    $< man $$name > $(@D)/mdsctl-$$name.1 || exit 1; \
 	done
+	@$< man > $@
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 INSTALL_MODULES = $(or $(MODULESDIR),$(shell $(TEST_NGINX_BINARY) -V 2>&1 \

@@ -15,7 +15,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $json = JSON::PP->new->utf8->canonical;
 
 sub document {
@@ -111,7 +111,7 @@ $d->does('apply', "$d->{dir}/elsewhere/export.json");
 # --- from any folder, "file" is where the document is
 
 {
-    my $two = Depot->new(key => $d->{key});
+    my $two = Depot->new(user => 'root', key => $d->{key});
     $two->put('v1', 'one');
     my $sub = $two->put_json('doc', { app => 'a', packages => [ { kind =>
         'upgrade', version => '1', file => 'v1' } ] });
@@ -263,7 +263,7 @@ is $code, 0, 'and are no conflict';
 
 # --- the document of the interface, with files
 
-my $full = Depot->new(key => $d->{key});
+my $full = Depot->new(user => 'root', key => $d->{key});
 $full->put($_, Depot::noise($_, 3000)) for qw(shop-3.1.0.apk shop-3.2.0.apk
     home.zip fix-2.patch core-5.0.zip core-5.2-arm64.zip);
 $full->put('beta-users.txt', "b1\r\nb2\r\n");
@@ -282,12 +282,12 @@ is $full->decides(qw(app=com.example.shop kind=upgrade platform=android
     'a-3.2.0', 'it works';
 
 # The same export into an empty depot: the files are not there.
-my $fresh = Depot->new(key => $d->{key});
+my $fresh = Depot->new(user => 'root', key => $d->{key});
 $fresh->refuses('is not stored in the depot', 'apply', "$full->{dir}/e.json");
 
 # --- what is said to the app has a most, by itself and put together
 
-my $said = Depot->new(key => $d->{key});
+my $said = Depot->new(user => 'root', key => $d->{key});
 $said->put('v1', 'a package');
 
 # An object of so many bytes as JSON.

@@ -17,7 +17,7 @@ use Depot;
 use Pack;
 
 my ($PAST, $LATER) = ('2020-01-01T00:00:00Z', '2096-01-01T00:00:00Z');
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 
 sub package_of { return { kind => 'upgrade', platform => 'android', @_ } }
 

@@ -25,7 +25,7 @@ my $JSON    = JSON::PP->new->utf8->canonical;
 my $data    = "$FindBin::Bin/../data/trust";
 my $published = "$FindBin::Bin/../../docs/vectors/trust.json";
 my $vectors = $JSON->decode(Ctl::read_file($published));
-my $d       = Depot->new;
+my $d       = Depot->new(user => 'root');
 my $dsse    = 'application/vnd.dsse.envelope.v1+json';
 my $root    = "$d->{dir}/ROOT.json";
 

@@ -15,7 +15,7 @@ use Ctl ();
 use Depot;
 use Pack;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $n = 0;
 
 # Publishes, and returns the package as the document has it.

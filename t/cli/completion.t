@@ -14,7 +14,7 @@ use Ctl ();
 use Depot;
 
 my $scripts = "$FindBin::Bin/../../mdsctl/completion";
-my $d   = Depot->new;
+my $d   = Depot->new(user => 'root');
 my $app = 'com.example.shop';
 
 $d->must('publish', $d->put('one', 'one'), '--app', $app, qw(--kind upgrade

@@ -14,7 +14,7 @@ use Time::HiRes ();
 use Ctl;
 use Depot;
 
-my $d   = Depot->new;
+my $d   = Depot->new(user => 'root');
 my $dir = $d->{dir};
 
 # --- every command has it, or changes nothing

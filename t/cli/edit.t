@@ -14,7 +14,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $a = 'a';
 $d->must('publish', $d->put("v$_", "v$_"), qw(--app a --kind upgrade --platform android
     --version), $_) for '1.0', '2.0';

@@ -13,7 +13,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 $d->put("v$_", "version $_") for 1 .. 4;
 $d->put_json('doc.json', {
     app => 'a',
@@ -90,7 +90,7 @@ is_deeply [map { "$t{\"rule $_\"}{seen}" . ($t{"rule $_"}{holds} ? 1 : 0) }
 
 # --- a hotfix of another version of the app
 
-my $fix = Depot->new;
+my $fix = Depot->new(user => 'root');
 $fix->put("fix-$_", "fix $_") for 1, 2;
 $fix->put_json('fix.json', { app => 'a', packages => [ map { {
         kind => 'hotfix', version => $_->[0], file => "fix-$_->[0]",
@@ -220,7 +220,7 @@ SKIP: {
 # Without the state nobody knows what a window holds: neither that it is full
 # nor that it has ended.
 {
-    my $w = Depot->new;
+    my $w = Depot->new(user => 'root');
     $w->put('p', 'package');
     $w->must('publish', "$w->{dir}/p", qw(--app w --kind upgrade --version 1));
     $w->must(qw(release w r --kind upgrade --version 1 --window 5 --until 9d --by device));

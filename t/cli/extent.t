@@ -15,7 +15,7 @@ use Test::More;
 use Depot;
 
 my $true = JSON::PP::true;
-my $d    = Depot->new;
+my $d    = Depot->new(user => 'root');
 
 $d->put("p$_", Depot::noise($_, 2000)) for 1 .. 2;
 $d->put('users', "alice\n");

@@ -10,7 +10,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use File::Temp qw(tempdir);
 use JSON::PP;
 use List::Util qw(shuffle);
@@ -21,6 +21,7 @@ use Time::HiRes qw(sleep time);
 use Ctl ();
 use Depot;
 use Pack;
+use Tree;
 
 # In memory where that can be: a kill takes nothing from what was written, so
 # that waiting for a disk would be in vain.
@@ -106,14 +107,11 @@ my $trials = 0;
 
 sub trial {
     my $to = "$dir/trial-" . $trials++;
-    runs(qw(/bin/cp -a), "$dir/base", $to) or die 'cp';
+    copy_tree("$dir/base", $to);
     return Depot->new(dir => $dir, depot => $to);
 }
 
-sub drop { runs(qw(/bin/rm -rf), $_[0]{depot}) }
-
-# Returns whether the command succeeds.
-sub runs { return Spawn::run(\%ENV, ('/dev/null') x 3, @_) == 0 }
+sub drop { remove_tree($_[0]{depot}) }
 
 sub temps { grep { /^\.tmp-/ } map { $_[0]->files($_) } qw(files lists catalog) }
 
@@ -121,6 +119,9 @@ sub temps { grep { /^\.tmp-/ } map { $_[0]->files($_) } qw(files lists catalog) 
 # %$after is of the same command, not killed.
 sub wrong_with {
     my ($d, $before, $after, @command) = @_;
+
+    # by the user of the state, and by root, in turn
+    $d->own_state if $trials % 2;
 
     # a worker's view, before any loader has put things right
     my $seen = eval { $d->decides(qw(app=a kind=upgrade version=1 device=d)) };
@@ -158,7 +159,7 @@ sub wrong_with {
     return 'CURRENT does not follow' if current($d) != ($export =~
         /"serial": (\d+)/)[0] + 1;
     return 'not unpacked' if grep({ $_ eq '--unpack' } @command)
-        && system("cmp -s $dir/web/1/js/a.js $dir/a.js") != 0;
+        && Ctl::read_file("$dir/web/1/js/a.js") ne Ctl::read_file("$dir/a.js");
     return '';
 }
 
@@ -267,7 +268,9 @@ $base->put_json('fresh.json', { app => 'fresh',
 my %ends;
 my @wrong;
 my $kills = 0;
-while ($kills < 20 || time < $begun + $soak) {
+while ($kills < 20 || time < $begun + $soak
+    || (($ends{killed} // 0) < $kills / 10 && $kills < 400))
+{
     my $i = ++$kills;
     my $command = $commands[$i % @commands];
     my $name = Depot::short(@$command);

@@ -16,7 +16,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d   = Depot->new;
+my $d   = Depot->new(user => 'root');
 my $bin = "$d->{dir}/bin";
 my $tmp = "$d->{dir}/tmp";
 make_path($bin, $tmp);
@@ -36,7 +36,7 @@ sub tool {
 
 sub document {
     my ($format, $delta, %more) = @_;
-    my $depot = Depot->new(key => $d->{key});
+    my $depot = Depot->new(user => 'root', key => $d->{key});
     $depot->put('old', $old);
     $depot->put('new', $new);
     $depot->put('delta', $delta);

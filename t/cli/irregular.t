@@ -7,17 +7,19 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use File::Temp qw(tempdir);
 use POSIX qw(mkfifo);
 use Test::More;
 
 use Depot;
+use Tree;
 
 # Whoever waits for a FIFO does so for good: it is ended, and that is a failure.
 my $PATIENCE = 60;
 
-my $dir = tempdir(CLEANUP => 1);
+my ($memory) = grep { -d && -w } '/dev/shm';
+my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
 my $d   = Depot->new(dir => $dir);
 my @up  = qw(--kind upgrade --version);
 
@@ -28,23 +30,16 @@ $d->must('publish', "$dir/one", '--app', 'a', @up, '1.0');
 $d->must('list', 'import', 'a', 'staff', "$dir/staff");
 $d->must('release', 'a', 'r', @up, '1.0', '--list', 'staff');
 $d->put('depot/state/devices/log-0000000000000001-00000001', '');
-system 'cp', '-a', $d->{depot}, "$dir/whole" and die;
+copy_tree($d->{depot}, "$dir/whole");
 
+# What waits for a writer of a FIFO, or for the end of a device, has no end.
 sub patient {
     my (@command) = @_;
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        open STDIN,  '<', '/dev/null';
-        open STDOUT, '>', "$dir/out";
-        open STDERR, '>', "$dir/err";
-        @ENV{qw(MDS_DEPOT MDS_KEY)} = @$d{qw(depot key)};
-        alarm $PATIENCE;    # stays over exec
-        { exec "$Ctl::build/mdsctl", @command }
-        POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    return ($? & 127 ? "signal " . ($? & 127) : $? >> 8,
-        Ctl::read_file("$dir/out") . Ctl::read_file("$dir/err"));
+    local $SIG{ALRM} = sub { die "@command: has not ended after $PATIENCE s\n" };
+    alarm $PATIENCE;
+    my ($code, $out, $err) = $d->run(@command);
+    alarm 0;
+    return ($code, $out . $err);
 }
 
 my %become = (
@@ -87,8 +82,8 @@ sub of {
 for my $pattern (sort keys %needs) {
     for my $kind (sort keys %become) {
         for my $command (@commands) {
-            system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'"
-                and die;
+            copy_tree("$dir/whole", $d->{depot});
+            $d->own_state if $pattern !~ /state/;
             my $file = of($pattern);
             my ($name) = $file =~ m{([^/]+)$};
             unlink $file or die "$file: $!";
@@ -117,7 +112,7 @@ my %lose    = (
     empty   => sub { truncate $journal, 0 or die "$journal: $!" },
 );
 for my $how (sort keys %lose) {
-    system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'" and die;
+    copy_tree("$dir/whole", $d->{depot});
     $lose{$how}->();
     for my $command (@commands) {
         next if $command->[0] =~ /^(explain|versions)$/;
@@ -129,7 +124,7 @@ for my $how (sort keys %lose) {
 }
 
 # Signatures are looked at by who verifies.
-system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'" and die;
+copy_tree("$dir/whole", $d->{depot});
 my ($signature) = glob "$d->{depot}/files/*.minisig";
 unlink $signature;
 mkfifo $signature, 0644 or die;

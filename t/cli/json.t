@@ -14,7 +14,7 @@ use Ctl ();
 use Depot;
 use Schema;
 
-my $d   = Depot->new;
+my $d   = Depot->new(user => 'root');
 my $dir = $d->{dir};
 my %schema = map { m{([\w-]+)\.json$} => Schema->new($_) }
     glob "$FindBin::Bin/../../docs/schema/*.json";

@@ -48,7 +48,7 @@ sub whole {
     is $code, 0, "$name: verify finds nothing" or diag $out;
 }
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my ($one, $two) = map { "$d->{dir}/$_.key" } qw(one two);
 for my $key ($one, $two) {
     (Ctl::ctl('keygen', $key =~ s/\.key$//r))[0] == 0 or die 'keygen';
@@ -159,7 +159,7 @@ ok -e "$d->{depot}/$old", 'gc: kept while a generation names it';
         'gc: that of a key that nobody has goes';
 }
 $d->must('snapshot', "$d->{dir}/snapshot");
-my $copy = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/init",
+my $copy = Depot->new(user => 'root', dir => $d->{dir}, depot => "$d->{dir}/init",
     key => $two);
 $copy->{depot} = "$d->{dir}/copy";
 $copy->must('restore', "$d->{dir}/snapshot");
@@ -175,7 +175,7 @@ ok holds($copy, $two, 'one', @core), 'restored: verifies';
 
 sub older {
     my ($name, $key) = @_;
-    my $o = Depot->new(dir => $d->{dir}, depot => "$d->{dir}/init",
+    my $o = Depot->new(user => 'root', dir => $d->{dir}, depot => "$d->{dir}/init",
         key => "$d->{dir}/older-$key.key");
     $o->{depot} = "$d->{dir}/$name";
     my ($code, undef, $err) = $o->run('restore', "$FindBin::Bin/older/depot.tar.zst");

@@ -13,7 +13,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 $d->must('publish', $d->put('v1', 'one'), qw(--app a --kind upgrade
     --version 1));
 $d->must(qw(list add a users nobody));
@@ -27,6 +27,13 @@ sub on { $d->decides(qw(app=a kind=upgrade), @_)->{action} eq 'install' }
 sub lines { [split /\n/, $d->must(qw(list show a), @_)] }
 
 sub numbers { $d->asks(qw(list show a), @_) }
+
+# The same numbers of a list that is too long for JSON::PP.
+sub number {
+    my ($list, $name) = @_;
+    my ($n) = $d->must(qw(--json list show a), $list) =~ /"$name": (\d+)/;
+    return $n;
+}
 
 # --- one by one
 
@@ -155,7 +162,7 @@ $d->misused('UTF-8', qw(list add a users), "\xff");
     close $file;
 }
 $d->does(qw(list import a users), "$d->{dir}/million");
-is numbers('users')->{base}, 1_000_000, 'a million ids';
+is number('users', 'base'), 1_000_000, 'a million ids';
 is_deeply [map { on("user=0a9c1f2e-user-$_-7e41") ? 1 : 0 }
     1, 2, 499_999, 777_777, 1_000_000, 0, 1_000_001], [1, 1, 1, 1, 1, 0, 0],
     'who is among them';
@@ -163,9 +170,9 @@ my ($set) = sort { $b <=> $a } map { -s } glob "$d->{depot}/lists/*.mdb";
 cmp_ok $set, '<', 10_000_000, 'take less than 10 bytes each to look up';
 my @names = map { "many-$_" } 1 .. 10_001;
 $d->does(qw(list add a users), @names[0 .. 4999]);
-is numbers('users')->{ids}, 5000, 'thousands stay beside the base';
+is number('users', 'ids'), 5000, 'thousands stay beside the base';
 $d->does(qw(list add a users), @names[5000 .. 10_000]);
-is_deeply [@{ numbers('users') }{qw(base ids)}], [1_010_001, 0],
+is_deeply [map { number('users', $_) } qw(base ids)], [1_010_001, 0],
     'more are folded into it';
 ok on('user=many-1') && on('user=many-10001') && on(
     'user=0a9c1f2e-user-5-7e41'), 'and all hit';

@@ -15,7 +15,7 @@ use Ctl ();
 use Depot;
 use Terminal;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 $ENV{MDS_DEPOT} = $d->{depot};
 $ENV{TERM}      = 'xterm';
 $ENV{NO_COLOR}  = 1;

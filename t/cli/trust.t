@@ -16,7 +16,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my %id;
 
 sub keyid {

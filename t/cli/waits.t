@@ -17,7 +17,7 @@ use Depot;
 
 my $FLOCK = 's s x4 q q i x4';    # struct flock, 64 bits
 my $dir   = tempdir(CLEANUP => 1);
-my $d     = Depot->new(dir => $dir);
+my $d     = Depot->new(user => 'root', dir => $dir);
 
 # Zeros that take no place, but long to be read.
 open my $large, '>', "$dir/large" or die;

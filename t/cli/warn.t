@@ -14,7 +14,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d    = Depot->new;
+my $d    = Depot->new(user => 'root');
 my $true = JSON::PP::true;
 $d->put("core-$_", Depot::noise('core', 20_000) . Depot::noise($_, 500))
     for qw(4.0 4.6 4.7 4.8 4.9 5.0 5.1 5.2);
@@ -147,7 +147,7 @@ is scalar @{ $d->asks('apply', $d->put_json('doc.json', $doc), '--force')
 
 # --- by steps
 
-my $one = Depot->new(key => $d->{key});
+my $one = Depot->new(user => 'root', key => $d->{key});
 my @sdk = qw(--app a --kind sdk --name core --version);
 for my $version ('4.8', '4.9') {
     (undef, undef, $said) = $one->run('publish', "$d->{dir}/core-$version",

@@ -14,7 +14,7 @@ use Time::Local qw(timegm);
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $file = $d->put('one', 'one');
 
 $d->must('publish', $file, qw(--app com.example.shop --kind upgrade --platform

@@ -16,12 +16,17 @@ use Digest::SHA qw(sha256_hex);
 use File::Find qw(find);
 use File::Temp qw(tempdir);
 use JSON::PP;
+use POSIX ();
 use Test::More import => [qw(is like is_deeply)];
 
 use Ctl ();
+use Tree;
 
 our $BUILD = $Ctl::build;
 
+# user => 'root': who owns the state. By default that is the user of nginx's workers, and
+# mdsctl opens the state in a process of that user, which doubles what a command costs; a
+# test that is of something else saves that.
 sub new {
     my ($class, %self) = @_;
     my $self = bless \%self, $class;
@@ -36,10 +41,26 @@ sub new {
         die "keygen: $err" if $code ne 0;
     }
     if (!-e "$self->{depot}/CURRENT") {
-        my ($code, undef, $err) = Ctl::ctl('--depot', $self->{depot}, 'init');
+        my ($code, undef, $err) = Ctl::ctl('--depot', $self->{depot}, 'init',
+            defined $self->{user} && $> == 0 ? ('--user', $self->{user}) : ());
         die "init: $err" if $code ne 0;
     }
     return $self;
+}
+
+# Another one that is as this one is now, with the same key.
+sub copy {
+    my ($self) = @_;
+    my $dir = tempdir(CLEANUP => 1);
+    copy_tree($self->{depot}, "$dir/depot");
+    return Depot->new(dir => $dir, key => $self->{key});
+}
+
+# Gives the state to the caller, who needs no process of its user from then on.
+sub own_state {
+    my ($self) = @_;
+    return if $> != 0;
+    find({ no_chdir => 1, wanted => sub { POSIX::lchown(0, 0, $_) } }, "$self->{depot}/state");
 }
 
 sub run {
