@@ -50,6 +50,7 @@ ngx_http_mds_fleet_free(ngx_http_mds_fleet_t *fleet)
     ngx_http_mds_fleet_disconnect(fleet, NULL);
     ngx_free(fleet->feed.payload);
     ngx_free(fleet->buffers);
+    ngx_free(fleet->forget);
     ngx_free(fleet);
 }
 
@@ -78,6 +79,8 @@ ngx_http_mds_fleet_read_guarded(void *data)
 
     /* What was read last remains if it cannot be read. */
     (void) mds_status_failed(mds_state_get_fleet(state, &err, &fleet->state));
+    (void) mds_status_failed(
+        ngx_http_mds_fleet_read_forgets(fleet, state, &err));
     mds_state_end(state);
 }
 
@@ -133,6 +136,7 @@ ngx_http_mds_fleet_refresh(ngx_http_mds_fleet_t *fleet)
     }
 
     ngx_http_mds_fleet_read_state(fleet);
+    ngx_http_mds_fleet_forget(fleet);
 
     if (!fleet->timer.timer_set) {
         ngx_http_mds_fleet_tick(&fleet->timer);

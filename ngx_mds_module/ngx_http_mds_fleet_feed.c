@@ -59,7 +59,7 @@ ngx_http_mds_fleet_on_applied(ngx_http_mds_write_req_t *write_req)
 
         ngx_http_mds_fleet_end_feed(fleet);
         ngx_http_mds_fleet_read_state(fleet);
-
+        ngx_http_mds_fleet_forget(fleet);
         ngx_http_mds_fleet_acknowledge(fleet, position);
     }
 

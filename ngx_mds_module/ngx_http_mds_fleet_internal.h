@@ -42,6 +42,9 @@ typedef struct {
     uint64_t         after; /* number of the item before them */
 } ngx_http_mds_fleet_feed_t;
 
+/* The names that are being forgotten (ngx_http_mds_fleet_forget.c). */
+typedef struct ngx_http_mds_fleet_forget_s ngx_http_mds_fleet_forget_t;
+
 struct ngx_http_mds_fleet_s {
     ngx_http_mds_depot_t *depot;
     mds_fleet_t           state; /* as it was read last */
@@ -59,8 +62,9 @@ struct ngx_http_mds_fleet_s {
     unsigned away : 1;      /* that the agent is away was logged */
     unsigned refused : 1;   /* that it cannot be shared with was logged */
     unsigned joining : 1;
-    unsigned delivering : 1; /* an OUTBOX is on its way */
-    unsigned deleting : 1;   /* one that was acknowledged */
+    unsigned delivering : 1;  /* an OUTBOX is on its way */
+    unsigned deleting : 1;    /* one that was acknowledged */
+    unsigned has_forgets : 1; /* the state has names to forget */
 
     ngx_queue_t asking; /* ngx_http_mds_write_req_t, to be sent */
     ngx_queue_t asked;  /* sent, in the order of their frames */
@@ -69,8 +73,9 @@ struct ngx_http_mds_fleet_s {
     ngx_msec_t  late;   /* when an ADMIT was late first; 0: none is */
     ngx_http_mds_fleet_frame_t frames[NGX_HTTP_MDS_FLEET_FRAMES];
 
-    ngx_http_mds_fleet_feed_t feed;
-    uint64_t                  sent; /* number of the last item of the OUTBOX */
+    ngx_http_mds_fleet_forget_t *forget; /* NULL: there was no name yet */
+    ngx_http_mds_fleet_feed_t    feed;
+    uint64_t sent; /* number of the last item of the OUTBOX */
 };
 
 /* --- the connection (ngx_http_mds_fleet_connection.c) */
@@ -111,5 +116,14 @@ void ngx_http_mds_fleet_ask_handler(ngx_event_t *event);
 
 /* Sends the outbox, if this worker does that and there is something in it. */
 void ngx_http_mds_fleet_deliver(ngx_http_mds_fleet_t *fleet);
+
+/* Reads whether there are names to forget, if this worker does that; within the
+ * fault guard. */
+mds_status_t
+ngx_http_mds_fleet_read_forgets(ngx_http_mds_fleet_t *fleet, mds_state_t *state,
+                                mds_error_t *err) MDS_MUST_CHECK;
+
+/* Lets a thread forget them, if there are any. */
+void ngx_http_mds_fleet_forget(ngx_http_mds_fleet_t *fleet);
 
 #endif

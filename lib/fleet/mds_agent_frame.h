@@ -39,7 +39,7 @@
 #include "fleet/mds_fields.h"
 #include "fleet/mds_fleet_entry.h"
 
-#define MDS_FRAME_PROTOCOL 1
+#define MDS_FRAME_PROTOCOL 2
 #define MDS_FRAME_MAX ((size_t) 256 * 1024) /* bytes, with the length */
 #define MDS_FRAME_HEAD 9                    /* length, type and number */
 #define MDS_FLEET_BYTES 16 /* the identity of a database; zeros: none */

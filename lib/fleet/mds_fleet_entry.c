@@ -109,6 +109,8 @@ mds_fleet_entry_is_valid(const mds_fleet_entry_t *entry)
         return mds_entry_release_valid(entry->halt.release);
     case MDS_ENTRY_RESUME:
         return mds_entry_release_valid(entry->resume.release);
+    case MDS_ENTRY_FORGET:
+        return mds_entry_key_valid(entry->forget.name, MDS_FLEET_ID_MAX);
     }
 
     return false;
@@ -202,6 +204,10 @@ mds_entry_put(mds_fields_writer_t *to, const mds_fleet_entry_t *entry)
         mds_fields_put_text(to, entry->resume.release);
         mds_fields_put_number(to, (uint64_t) entry->resume.when_ms, 8);
         break;
+    case MDS_ENTRY_FORGET:
+        mds_fields_put_text(to, entry->forget.name);
+        mds_fields_put_number(to, (uint64_t) entry->forget.when_ms, 8);
+        break;
     }
 }
 
@@ -252,6 +258,10 @@ mds_entry_get(mds_fields_reader_t *from, mds_fleet_entry_t *entry)
     case MDS_ENTRY_RESUME:
         entry->resume.release = mds_fields_get_text(from);
         entry->resume.when_ms = (int64_t) mds_fields_get_number(from, 8);
+        break;
+    case MDS_ENTRY_FORGET:
+        entry->forget.name = mds_fields_get_text(from);
+        entry->forget.when_ms = (int64_t) mds_fields_get_number(from, 8);
         break;
     }
 }

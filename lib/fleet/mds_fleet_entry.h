@@ -12,6 +12,7 @@
  *   window full  window, limit (8), when (8)
  *   halt         release, ends (8), failures (8), when (8)
  *   resume       release, when (8)
+ *   forget       name, when (8): a device, or a user with all devices
  *
  * Numbers are big-endian. A text is its length (2 bytes) and its bytes; runs
  * have no length, as they come last. Times are ms since 1970.
@@ -31,7 +32,8 @@ typedef enum {
     MDS_ENTRY_ADMISSION = 16,   /* the rest is in the feed only */
     MDS_ENTRY_WINDOW_FULL = 17, /* comes after all admissions of the window */
     MDS_ENTRY_HALT = 18,
-    MDS_ENTRY_RESUME = 19
+    MDS_ENTRY_RESUME = 19,
+    MDS_ENTRY_FORGET = 20
 } mds_entry_type_t;
 
 #define MDS_ENTRY_RUN_BYTES 16
@@ -91,6 +93,11 @@ typedef struct {
     int64_t   when_ms;
 } mds_entry_resume_t;
 
+typedef struct {
+    mds_str_t name;    /* app 00 device, or app 00 user */
+    int64_t   when_ms; /* by the edge's clock: what was seen later stays */
+} mds_entry_forget_t;
+
 /* Texts are views. */
 typedef struct {
     mds_entry_type_t type;
@@ -102,6 +109,7 @@ typedef struct {
         mds_entry_window_full_t window_full;
         mds_entry_halt_t        halt;
         mds_entry_resume_t      resume;
+        mds_entry_forget_t      forget;
     };
 } mds_fleet_entry_t;
 

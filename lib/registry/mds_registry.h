@@ -63,6 +63,12 @@ mds_status_t
 mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
                     mds_error_t *err, uint64_t *count) MDS_MUST_CHECK;
 
+/* Forgets what was seen of them until then, and does not wait for workers:
+ * before_ms is at most now. To repeat it changes nothing. */
+mds_status_t mds_registry_forget_before(mds_registry_t *registry, mds_str_t app,
+                                        mds_str_t name, int64_t before_ms,
+                                        mds_error_t *err) MDS_MUST_CHECK;
+
 typedef struct {
     uint64_t devices;
     bool     exact;     /* otherwise some are counted twice */

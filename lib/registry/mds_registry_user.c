@@ -96,12 +96,12 @@ mds_registry_visit_user(mds_registry_t *registry, mds_str_t app, mds_str_t user,
 /* Turns a device into a record without user, platform and version, which only
  * says that older records of it do not count. */
 static void
-mds_device_set_forgotten(mds_device_t *device, int64_t now_ms)
+mds_device_set_forgotten(mds_device_t *device, int64_t at_ms)
 {
     device->user = mds_null_str;
     device->platform = mds_null_str;
     device->version = mds_null_str;
-    device->seen_ms = now_ms;
+    device->seen_ms = at_ms;
     device->forgotten = true;
 }
 
@@ -122,11 +122,12 @@ mds_registry_await_forgotten(const mds_registry_t *registry, const char *name)
 static mds_status_t
 mds_registry_write_forgotten(const mds_registry_t *registry,
                              const mds_device_t *devices, size_t count,
-                             int64_t now_ms, mds_error_t *err)
+                             bool waits, mds_error_t *err)
 {
     mds_device_log_t log = { .dir = registry->dir, .fd = -1 };
-    mds_status_t status = mds_device_log_append(&log, MDS_TEMP_PREFIX "forget",
-                                                devices, count, now_ms, err);
+    mds_status_t     status
+        = mds_device_log_append(&log, MDS_TEMP_PREFIX "forget", devices, count,
+                                mds_time_now_ms(), err);
 
     if (status == MDS_OK) {
         const char *name = log.name + sizeof(MDS_TEMP_PREFIX) - 1;
@@ -134,7 +135,7 @@ mds_registry_write_forgotten(const mds_registry_t *registry,
         status = mds_device_file_commit(registry->dir, dup(log.fd), log.name,
                                         name, err);
 
-        if (status == MDS_OK) {
+        if (status == MDS_OK && waits) {
             mds_registry_await_forgotten(registry, name);
         }
 
@@ -149,76 +150,86 @@ mds_registry_write_forgotten(const mds_registry_t *registry,
 /* Forgets devices, in files that are not too long to be read. */
 static mds_status_t
 mds_registry_forget_devices(const mds_registry_t *registry,
-                            mds_device_t *devices, size_t count,
-                            mds_error_t *err)
+                            mds_device_t *devices, size_t count, int64_t at_ms,
+                            bool waits, mds_error_t *err)
 {
-    int64_t      now_ms = mds_time_now_ms();
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0; i < count; i++) {
-        mds_device_set_forgotten(&devices[i], now_ms);
+        mds_device_set_forgotten(&devices[i], at_ms);
     }
 
     for (size_t i = 0, n; status == MDS_OK && i < count; i += n) {
         n = count - i < MDS_FORGET_MAX ? count - i : MDS_FORGET_MAX;
-        status = mds_registry_write_forgotten(registry, devices + i, n, now_ms,
+        status = mds_registry_write_forgotten(registry, devices + i, n, waits,
                                               err);
     }
 
     return status;
 }
 
-/* Finds the device and the user's devices of that name; forgets them, or only
- * counts them. */
-static mds_status_t
-mds_registry_find_or_forget(mds_registry_t *registry, bool forget,
-                            mds_str_t app, mds_str_t name, mds_error_t *err,
-                            uint64_t *count)
+/* Sorts the devices by name, and leaves each of them once. */
+static void
+mds_sorter_sort(mds_sorter_t *sorter)
 {
-    mds_sorter_t sorter = { .arena = mds_arena_new() };
-    size_t       left = 0;
-    mds_status_t status = MDS_OK;
+    size_t left = 0;
 
-    if (sorter.arena == NULL) {
-        status = mds_fail_memory(err);
-    } else if (registry->dir >= 0 && name.len > 0 && name.len <= MDS_VALUE_MAX
-               && app.len > 0 && app.len <= MDS_APP_MAX)
-    {
-        status = mds_registry_find_device(registry, app, name, mds_sorter_add,
-                                          &sorter, err);
+    if (sorter->count == 0) {
+        return;
+    }
 
-        if (status == MDS_OK) {
-            status = mds_registry_find_user(registry, app, name, mds_sorter_add,
-                                            &sorter, err);
+    qsort(sorter->devices, sorter->count, sizeof(*sorter->devices),
+          mds_device_name_order);
+
+    for (size_t i = 1; i < sorter->count; i++) {
+        if (mds_device_cmp(&sorter->devices[i], &sorter->devices[left]) != 0) {
+            sorter->devices[++left] = sorter->devices[i];
         }
+    }
+
+    sorter->count = left + 1;
+}
+
+static void
+mds_sorter_free(mds_sorter_t *sorter)
+{
+    mds_buffer_free(&sorter->bytes);
+    mds_arena_free(sorter->arena);
+}
+
+/* Finds the device and the user's devices of that name. The caller frees the
+ * sorter, also after a failure. */
+static mds_status_t
+mds_registry_find_named(mds_registry_t *registry, mds_str_t app, mds_str_t name,
+                        mds_error_t *err, mds_sorter_t *sorter)
+{
+    mds_status_t status;
+
+    *sorter = (mds_sorter_t){ .arena = mds_arena_new() };
+
+    if (sorter->arena == NULL) {
+        return mds_fail_memory(err);
+    }
+
+    if (registry->dir < 0 || name.len == 0 || name.len > MDS_VALUE_MAX
+        || app.len == 0 || app.len > MDS_APP_MAX)
+    {
+        return MDS_OK;
+    }
+
+    status = mds_registry_find_device(registry, app, name, mds_sorter_add,
+                                      sorter, err);
+
+    if (status == MDS_OK) {
+        status = mds_registry_find_user(registry, app, name, mds_sorter_add,
+                                        sorter, err);
     }
 
     /* A device whose user has the same name was found twice. */
-    if (status == MDS_OK && sorter.count > 0) {
-        qsort(sorter.devices, sorter.count, sizeof(*sorter.devices),
-              mds_device_name_order);
-
-        for (size_t i = 1; i < sorter.count; i++) {
-            if (mds_device_cmp(&sorter.devices[i], &sorter.devices[left]) != 0)
-            {
-                sorter.devices[++left] = sorter.devices[i];
-            }
-        }
-
-        sorter.count = left + 1;
-    }
-
-    if (status == MDS_OK && sorter.count > 0 && forget) {
-        status = mds_registry_forget_devices(registry, sorter.devices,
-                                             sorter.count, err);
-    }
-
     if (status == MDS_OK) {
-        *count = sorter.count;
+        mds_sorter_sort(sorter);
     }
 
-    mds_buffer_free(&sorter.bytes);
-    mds_arena_free(sorter.arena);
     return status;
 }
 
@@ -226,12 +237,61 @@ mds_status_t
 mds_registry_forget(mds_registry_t *registry, mds_str_t app, mds_str_t name,
                     mds_error_t *err, uint64_t *count)
 {
-    return mds_registry_find_or_forget(registry, true, app, name, err, count);
+    mds_sorter_t sorter;
+    mds_status_t status
+        = mds_registry_find_named(registry, app, name, err, &sorter);
+
+    if (status == MDS_OK) {
+        status = mds_registry_forget_devices(registry, sorter.devices,
+                                             sorter.count, mds_time_now_ms(),
+                                             true, err);
+    }
+
+    if (status == MDS_OK) {
+        *count = sorter.count;
+    }
+
+    mds_sorter_free(&sorter);
+    return status;
+}
+
+mds_status_t
+mds_registry_forget_before(mds_registry_t *registry, mds_str_t app,
+                           mds_str_t name, int64_t before_ms, mds_error_t *err)
+{
+    mds_sorter_t sorter;
+    size_t       count = 0;
+    mds_status_t status
+        = mds_registry_find_named(registry, app, name, err, &sorter);
+
+    /* One that was seen later has come back. */
+    for (size_t i = 0; status == MDS_OK && i < sorter.count; i++) {
+        if (sorter.devices[i].seen_ms <= before_ms) {
+            sorter.devices[count++] = sorter.devices[i];
+        }
+    }
+
+    if (status == MDS_OK) {
+        status = mds_registry_forget_devices(registry, sorter.devices, count,
+                                             before_ms, false, err);
+    }
+
+    mds_sorter_free(&sorter);
+    return status;
 }
 
 mds_status_t
 mds_registry_count_forgotten(mds_registry_t *registry, mds_str_t app,
                              mds_str_t name, mds_error_t *err, uint64_t *count)
 {
-    return mds_registry_find_or_forget(registry, false, app, name, err, count);
+    mds_sorter_t sorter;
+    mds_status_t status
+        = mds_registry_find_named(registry, app, name, err, &sorter);
+
+    if (status == MDS_OK) {
+        *count = sorter.count;
+    }
+
+    mds_sorter_free(&sorter);
+    return status;
 }

@@ -194,6 +194,8 @@ mds_feed_apply_entry(mds_lmdb_t *lmdb, const mds_feed_entry_t *fed,
         return mds_tally_apply_halt(lmdb, &entry.halt, err, changed);
     case MDS_ENTRY_RESUME:
         return mds_tally_apply_resume(lmdb, &entry.resume, err, changed);
+    case MDS_ENTRY_FORGET:
+        return mds_forget_add(lmdb, fed->number, fed->bytes, err, changed);
     default:
         return MDS_OK; /* it concerns the database alone */
     }

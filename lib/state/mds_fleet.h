@@ -3,6 +3,7 @@
  * edges; a part of the state (mds_state.h).
  *
  *   stale   02                        mds_fleet_record_t
+ *   stale   ff ff ff fe, number (8)   names to forget (mds_forget.c)
  *   stale   ff ff ff ff, number (8)   the outbox (mds_outbox.c)
  *
  * Numbers are big-endian; entries are those of fleet/mds_fleet_entry.h. They
@@ -53,6 +54,18 @@ mds_state_visit_outbox(mds_state_t *state, uint64_t after,
  * its time is not known. Between begin and end. */
 mds_status_t mds_state_get_outbox_oldest(mds_state_t *state, mds_error_t *err,
                                          int64_t *since_ms) MDS_MUST_CHECK;
+
+/* Receives a name that is to be forgotten, and the number of its entry in the
+ * feed. The name of a record that is damaged is empty. */
+typedef bool (*mds_forget_visit_t)(void *data, uint64_t number,
+                                   const mds_entry_forget_t *forget);
+
+/* Visits the names that the registry has not forgotten yet, in order, between
+ * begin and end, until a visit returns false. MDS_WRITE_FORGOTTEN deletes
+ * them. */
+mds_status_t
+mds_state_visit_forgets(mds_state_t *state, mds_forget_visit_t visit,
+                        void *data, mds_error_t *err) MDS_MUST_CHECK;
 
 /* Makes the edge share a database from now on, from outside of its workers.
  * MDS_CONFLICT: it shares another one. */

@@ -87,7 +87,8 @@ typedef enum {
     MDS_WRITE_FEED_ENTRY, /* apply it, if it was not yet. MDS_CONFLICT: those
                            * before it were not applied */
     MDS_WRITE_OUTBOX,     /* add an entry, or drop it for want of room */
-    MDS_WRITE_OUTBOX_ACK  /* delete the entries through a number */
+    MDS_WRITE_OUTBOX_ACK, /* delete the entries through a number */
+    MDS_WRITE_FORGOTTEN   /* delete the names to forget through a number */
 } mds_write_type_t;
 
 typedef struct {
@@ -103,6 +104,7 @@ typedef struct {
         mds_feed_entry_t   feed_entry;
         mds_outbox_entry_t outbox;
         uint64_t           outbox_through;
+        uint64_t           forgotten_through;
     };
 } mds_write_t;
 

@@ -94,6 +94,15 @@ mds_outbox_add_report(mds_state_t *state, const mds_report_t *report,
 mds_status_t mds_outbox_delete(mds_state_t *state, uint64_t through,
                                mds_error_t *err, bool *more) MDS_MUST_CHECK;
 
+/* Adds a name to forget, as the entry of that number has it. */
+mds_status_t mds_forget_add(mds_lmdb_t *lmdb, uint64_t number, mds_str_t bytes,
+                            mds_error_t *err, bool *changed) MDS_MUST_CHECK;
+
+/* Deletes up to MDS_FORGET_STEP names through the number. *more: there may be
+ * others. */
+mds_status_t mds_forget_delete(mds_state_t *state, uint64_t through,
+                               mds_error_t *err, bool *more) MDS_MUST_CHECK;
+
 /* Sorts runs, joins those that touch, and cuts them to ids above the floor.
  * Returns how many are left. */
 size_t mds_runs_tidy(mds_run_t *runs, size_t count, uint64_t floor);
@@ -109,6 +118,7 @@ mds_tally_put(mds_lmdb_t *lmdb, mds_str_t release, const mds_tally_t *tally);
 #define MDS_OUTBOX_PREFIX UINT32_MAX
 #define MDS_OUTBOX_KEY_BYTES 12
 #define MDS_OUTBOX_STEP 1024 /* entries that one transaction deletes */
+#define MDS_FORGET_STEP 256  /* names that one transaction deletes */
 
 /* Gives the tally the next number, and leaves its old one to the stale ones. */
 mds_status_t mds_tally_renumber(mds_lmdb_t *lmdb, mds_tally_t *tally,

@@ -203,10 +203,12 @@ mds_state_write_pages(const mds_state_t *state, const mds_write_t *writes,
     return most;
 }
 
+/* Deletes some of what was dealt with. */
 static mds_status_t
-mds_state_write_ack(mds_state_t *state, uint64_t through, mds_error_t *err,
-                    bool *more)
+mds_state_write_ack(mds_state_t *state, const mds_write_t *write,
+                    mds_error_t *err, bool *more)
 {
+    bool         forgets = write->type == MDS_WRITE_FORGOTTEN;
     mds_status_t status = mds_state_env_write(&state->env, err);
 
     if (status != MDS_OK) {
@@ -216,10 +218,13 @@ mds_state_write_ack(mds_state_t *state, uint64_t through, mds_error_t *err,
     status = mds_fleet_load(state, err);
 
     if (status == MDS_OK) {
-        status = mds_outbox_delete(state, through, err, more);
+        status = forgets ? mds_forget_delete(state, write->forgotten_through,
+                                             err, more)
+                         : mds_outbox_delete(state, write->outbox_through, err,
+                                             more);
     }
 
-    if (status != MDS_OK || !state->fleet_changed) {
+    if (status != MDS_OK || !(forgets || state->fleet_changed)) {
         mds_lmdb_abort(state->env.writer);
         return status;
     }
@@ -228,8 +233,9 @@ mds_state_write_ack(mds_state_t *state, uint64_t through, mds_error_t *err,
     return mds_lmdb_commit(state->env.writer, err);
 }
 
-/* Deletes what was acknowledged from the outbox, in transactions of its own:
- * that is done also if there is no room for anything else. */
+/* Deletes what was acknowledged from the outbox, and names that were forgotten,
+ * in transactions of their own: that is done also if there is no room for
+ * anything else. */
 static mds_status_t
 mds_state_write_acks(mds_state_t *state, mds_write_t *writes, size_t count,
                      mds_error_t *err)
@@ -237,11 +243,11 @@ mds_state_write_acks(mds_state_t *state, mds_write_t *writes, size_t count,
     mds_status_t status = MDS_OK;
 
     for (size_t i = 0; status == MDS_OK && i < count; i++) {
-        bool more = writes[i].type == MDS_WRITE_OUTBOX_ACK;
+        bool more = writes[i].type == MDS_WRITE_OUTBOX_ACK
+                    || writes[i].type == MDS_WRITE_FORGOTTEN;
 
         while (status == MDS_OK && more) {
-            status = mds_state_write_ack(state, writes[i].outbox_through, err,
-                                         &more);
+            status = mds_state_write_ack(state, &writes[i], err, &more);
         }
     }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "agent/share_internal.h"
+#include "database/schema.h"
 #include "mdsctl.h"
 
 #define NOTE_MS 5000
@@ -20,13 +21,16 @@
 
 #define FEED_STATEMENT                                                         \
     "select number, type, app, name, detail, x, y, at,"                        \
-    " (select number from mds.counter) from mds.read_feed($1, $2)"
+    " (select number from mds.counter) from mds.read_entries($1, $2)"
 
 #define NOTE_STATEMENT                                                         \
-    "select number, mds.note_edge($1, $2, $3, $4), mds.now_ms()"               \
-    " from mds.counter"
+    "select number, mds.note_edge($1, $2, $3, $4), mds.now_ms(),"              \
+    " (select version from mds.about) from mds.counter"
 
 #define EXPIRE_STATEMENT "select mds.expire_devices()"
+
+/* Columns of NOTE_STATEMENT. */
+enum { NOTE_NUMBER, NOTE_NOTED, NOTE_NOW, NOTE_VERSION };
 
 /* Columns of FEED_STATEMENT. */
 enum { NUMBER, TYPE, APP, NAME, DETAIL, X, Y, AT, LAST };
@@ -135,9 +139,11 @@ make_key(mds_str_t app, mds_str_t name, room_t *room, mds_str_t *key)
     return true;
 }
 
+/* Makes the entry of a row. The time of what an edge compares with times of its
+ * own is given by the clock here. */
 static bool
-make_entry(const mdsctl_rows_t *rows, size_t row, room_t *room,
-           mds_fleet_entry_t *entry)
+make_entry(const mdsctl_share_t *share, const mdsctl_rows_t *rows, size_t row,
+           room_t *room, mds_fleet_entry_t *entry)
 {
     mds_str_t detail = mdsctl_rows_text(rows, row, DETAIL);
     uint64_t  x = (uint64_t) mdsctl_rows_integer(rows, row, X);
@@ -174,6 +180,9 @@ make_entry(const mdsctl_rows_t *rows, size_t row, room_t *room,
     case MDS_ENTRY_RESUME:
         entry->resume = (mds_entry_resume_t){ key, at_ms };
         return true;
+    case MDS_ENTRY_FORGET:
+        entry->forget = (mds_entry_forget_t){ key, at_ms - share->clock_ms };
+        return true;
     default:
         return false;
     }
@@ -189,7 +198,7 @@ add_row(mdsctl_share_t *share, const mdsctl_rows_t *rows, size_t row,
         = { .number = (uint64_t) mdsctl_rows_integer(rows, row, NUMBER) };
     size_t bytes = 0;
 
-    if (make_entry(rows, row, room, &entry)) {
+    if (make_entry(share, rows, row, room, &entry)) {
         item.type = entry.type;
         bytes
             = mds_fleet_entry_encode(&entry, room->entry, sizeof(room->entry));
@@ -285,8 +294,16 @@ receive_note(mdsctl_share_t *share, mdsctl_answer_t answer,
         return;
     }
 
-    last = (uint64_t) mdsctl_rows_integer(rows, 0, 0);
-    mdsctl_share_note_clock(share, mdsctl_rows_integer(rows, 0, 2));
+    if (mdsctl_schema_check_version(mdsctl_rows_integer(rows, 0, NOTE_VERSION),
+                                    &share->feed.err)
+        != MDS_OK)
+    {
+        mdsctl_share_links_fail(share, &share->feed.err);
+        return;
+    }
+
+    last = (uint64_t) mdsctl_rows_integer(rows, 0, NOTE_NUMBER);
+    mdsctl_share_note_clock(share, mdsctl_rows_integer(rows, 0, NOTE_NOW));
     mdsctl_share_note_round_trip(share,
                                  mdsctl_share_now_us() - share->feed.sent_us);
 

@@ -250,6 +250,9 @@ void mdsctl_share_link_ask(mdsctl_share_t *share, mdsctl_share_link_t *link,
 
 void mdsctl_share_link_close(mdsctl_share_link_t *link);
 
+/* Closes both links, which are made again later: the tables cannot be used. */
+void mdsctl_share_links_fail(mdsctl_share_t *share, const mds_error_t *err);
+
 /* Returns when the link is to be stepped next, without events. */
 int64_t mdsctl_share_link_next_ms(const mdsctl_share_link_t *link);
 

@@ -77,6 +77,20 @@ fail(mdsctl_share_t *share, mdsctl_share_link_t *link)
     }
 }
 
+void
+mdsctl_share_links_fail(mdsctl_share_t *share, const mds_error_t *err)
+{
+    mdsctl_share_link_t *links[] = { &share->admissions, &share->feed };
+    mds_error_t          why = *err;
+
+    for (size_t i = 0; i < mds_nelems(links); i++) {
+        if (links[i]->state != SHARE_LINK_DOWN) {
+            links[i]->err = why;
+            fail(share, links[i]);
+        }
+    }
+}
+
 /* Sends the rest of the statement. */
 static void
 flush(mdsctl_share_t *share, mdsctl_share_link_t *link)
@@ -171,9 +185,13 @@ greet(mdsctl_share_t *share, mdsctl_share_link_t *link, mdsctl_answer_t answer,
     }
 
     if (mdsctl_schema_check_version(mdsctl_rows_integer(rows, 0, 0), &link->err)
-            != MDS_OK
-        || !take_fleet(share, link, mdsctl_rows_text(rows, 0, 1)))
+        != MDS_OK)
     {
+        mdsctl_share_links_fail(share, &link->err);
+        return;
+    }
+
+    if (!take_fleet(share, link, mdsctl_rows_text(rows, 0, 1))) {
         fail(share, link);
         return;
     }

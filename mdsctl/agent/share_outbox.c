@@ -42,11 +42,13 @@ enum {
 };
 
 /* Devices are locked first, then tallies, then the counter: in every
- * transaction in this order. */
+ * transaction in this order. What edges are to forget takes numbers, so that it
+ * comes last. */
 #define STATEMENT                                                              \
     "select mds.write_devices($1, $2, $3, $4, $5, $6, $7),"                    \
     " mds.write_reports($8, $9, $10, $11, $12, $13, $14, $15, $16),"           \
-    " mds.write_marks($17, $18, $19, $20, $21)"
+    " mds.write_marks($17, $18, $19, $20, $21),"                               \
+    " mds.forget_late($1, $2, $3, $6)"
 
 typedef struct {
     int64_t      clock_ms; /* what the database's clock is ahead */

@@ -16,8 +16,12 @@
     extern const char name[];
 
 EMBED(mdsctl_schema_1, "mdsctl/database/schema_1.sql")
+EMBED(mdsctl_schema_2, "mdsctl/database/schema_2.sql")
 
-static const char *const steps[MDSCTL_SCHEMA_VERSION] = { mdsctl_schema_1 };
+static const char *const steps[] = { mdsctl_schema_1, mdsctl_schema_2 };
+
+_Static_assert(mds_nelems(steps) == MDSCTL_SCHEMA_VERSION,
+               "each version has a step");
 
 /* Any number that no other program's lock is likely to have. */
 #define LOCK "select pg_advisory_xact_lock(7236834)"

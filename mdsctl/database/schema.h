@@ -1,7 +1,8 @@
 /*
  * schema: the tables and functions of the shared state in PostgreSQL, and their
  * versions. The SQL is in schema_N.sql, whose head says how it works; each file
- * takes a database from version N - 1 to N.
+ * takes a database from version N - 1 to N. A file that was released is never
+ * edited: a database that has it would keep what it was.
  */
 
 #ifndef MDSCTL_SCHEMA_H
@@ -9,7 +10,7 @@
 
 #include "database/database.h"
 
-#define MDSCTL_SCHEMA_VERSION 1
+#define MDSCTL_SCHEMA_VERSION 2
 
 /* Gives the version of the database's schema; 0: it has none. */
 mds_status_t mdsctl_schema_version(mdsctl_database_t *db, mds_error_t *err,

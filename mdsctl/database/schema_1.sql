@@ -131,17 +131,6 @@ begin
     return last_number - how_many;
 end $$;
 
--- Continues the feed behind the position of an edge, and of others that may be
--- ahead of it, if the database was restored from a backup: edges pass over
--- entries with numbers that they have had.
-create function mds.pass_position(p_position bigint) returns boolean
-language sql volatile as $$
-    with passed as (
-        update mds.counter set number = p_position + 1000000
-            where number < p_position returning 1)
-    select exists (select from passed)
-$$;
-
 -- Makes the windows that do not exist, and locks all, in order.
 create function mds.lock_windows(p_apps text[], p_releases text[])
 returns void language plpgsql as $$
@@ -159,8 +148,7 @@ begin
 end $$;
 
 -- Lets new ids into a window that is locked, up to its limit, and notes when
--- that is reached. An id is looked up by a subquery, here and below: a join was
--- planned as one over all admissions of the window while it has no statistics.
+-- that is reached.
 create function mds.fill_window(p_window integer, p_ids text[], p_limit bigint,
                                 p_until bigint)
 returns void language plpgsql as $$
@@ -179,8 +167,8 @@ begin
             from (select u.id, min(u.n) as n
                   from unnest(p_ids) with ordinality u(id, n)
                   group by u.id) d
-            where (select true from mds.admissions a
-                   where a.window_id = p_window and a.id = d.id) is null
+            where not exists (select from mds.admissions a
+                              where a.window_id = p_window and a.id = d.id)
             order by d.n limit p_limit - w.admitted);
     end if;
     count := cardinality(new_ids);
@@ -223,14 +211,14 @@ begin
         perform mds.fill_window(g.window_id, g.ids, g.l, g.u);
     end loop;
     return array(
-        select case when (select true from mds.admissions a
-                          where a.window_id = w.window_id and a.id = q.id)
-                        then 1
+        select case when a.id is not null then 1
                     when w.admitted >= q.l then 3
                     else 2 end
         from unnest(p_apps, p_releases, p_ids, p_limits)
             with ordinality q(a, r, id, l, n)
         join mds.windows w on w.app = q.a and w.release = q.r
+        left join mds.admissions a on a.window_id = w.window_id
+                                  and a.id = q.id
         order by q.n);
 end $$;
 
@@ -251,8 +239,8 @@ begin
     select array_agg(q.id), array_agg(q.at) into new_ids, new_ats
         from (select id, min(at) as at from unnest(p_ids, p_ats) u(id, at)
               group by id order by min(at), id) q
-        where (select true from mds.admissions a
-               where a.window_id = w.window_id and a.id = q.id) is null;
+        where not exists (select from mds.admissions a
+                          where a.window_id = w.window_id and a.id = q.id);
     if new_ids is null then
         return 0;
     end if;

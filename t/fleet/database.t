@@ -47,15 +47,15 @@ sub facts {
 }
 
 says(qr/its tables do not exist: run "mdsctl database init"/, 1, 'database', 'status', $with);
-says(qr/^\Q$name\E: made the tables of version 1$/m, 0, 'database', 'init', $with);
-says(qr/^\Q$name\E: the tables have version 1 already$/m, 0, 'database', 'init', $with);
+says(qr/^\Q$name\E: made the tables of version 2$/m, 0, 'database', 'init', $with);
+says(qr/^\Q$name\E: the tables have version 2 already$/m, 0, 'database', 'init', $with);
 is facts('database-init', 'database', 'init', $uri)->{result}, 'unchanged', '... also as JSON';
 $pg->sql('update mds.about set version = 99');
 for my $command (qw(init status)) {
-    says(qr/its tables have version 99, newer than 1, which this mdsctl knows/, 1,
+    says(qr/its tables have version 99, newer than 2, which this mdsctl knows/, 1,
         'database', $command, $with);
 }
-$pg->sql('update mds.about set version = 1');
+$pg->sql('update mds.about set version = 2');
 says(qr/is not a valid URI/, 1, 'database', 'init', 'postgresql://u:secret@h/%gh');
 says(qr/connection to server .* failed/, 1, 'database', 'init',
     'postgresql://u:secret@/x?host=/nowhere&password=secret');
@@ -84,13 +84,13 @@ is $pg->sql("select mds.import_admissions('a', 'w', array['o', 'x', 'o'], array[
 is admit(4, $soon, 'o'), '{1}', '... who is in from then on';
 
 my @feed = map { [ split /\|/ ] } split /\n/,
-    $pg->sql('select number, type, detail from mds.read_feed(0, 100)');
+    $pg->sql('select number, type, detail from mds.read_entries(0, 100)');
 is_deeply [ map { $_->[2] } @feed ], [ qw(x y n m o), undef ],
     'the feed has each admission, and last that the window is full';
 is $feed[-1][1], 17, '... by its type';
 is_deeply [ map { $_->[0] } @feed ], [ sort { $a <=> $b } map { $_->[0] } @feed ],
     '... in the order of their numbers';
-is $pg->sql("select string_agg(detail, ',') from mds.read_feed($feed[1][0], 2)"), 'n,m',
+is $pg->sql("select string_agg(detail, ',') from mds.read_entries($feed[1][0], 2)"), 'n,m',
     '... from any place on';
 
 # --- marks
@@ -108,7 +108,7 @@ is mark(2, '{[4,4]}'), $first, '... and do not change by what is known: no new n
 like mark(0, '{[5,6]}'), qr/^3\|\{\[4,8\)\}\|/, '... what was read stays read';
 like mark(5, '{}'), qr/^5\|\{\[6,8\)\}\|/, '... and the deletion point rises';
 like mark(0, '{[9,9]}', 8), qr/^5\|\{\[9,10\)\}\|/, '... marks of messages that are gone are not kept';
-is $pg->sql('select count(*) from mds.read_feed(0, 100) where type = 1'), 1,
+is $pg->sql('select count(*) from mds.read_entries(0, 100) where type = 1'), 1,
     'the feed has the last state alone';
 
 # --- reports, and halts
@@ -133,7 +133,7 @@ is report([ 1, 3, 't', 10 ]), '{0,1,1,1,0}|{0,1,1,0}|f', 'a device counts by its
 is report([ 3, 2, 'f', 10 ]), '{0,1,2,1,0}|{0,1,1,0}|f', 'who was not instructed does not count';
 is report([ 4, 1, 't', 10 ], [ 5, 1, 't', 10 ]), '{0,3,2,1,0}|{2,1,1,0}|t',
     'the limit halts: 2 of 4';
-is $pg->sql("select x, y from mds.read_feed(0, 100) where type = 18"), '4|2',
+is $pg->sql("select x, y from mds.read_entries(0, 100) where type = 18"), '4|2',
     '... and the feed says by what';
 is $pg->sql("select mds.resume('a', 'r'), mds.resume('a', 'r')"), 't|f', 'it is resumed once';
 is report([ 6, 2, 't', 10 ]), '{0,0,0,0,0}|{0,0,0,0}|f', 'reports from before do not count';
@@ -154,6 +154,32 @@ is device('u', '2', 20), 'u|2|f', '... whenever that comes';
 is $pg->sql("select mds.forget('a', 'u')"), 1, 'it is forgotten by its user';
 is device('u', '3', 30), '||t', '... and what was said before stays forgotten';
 is device('v', '3', $soon), 'v|3|f', '... until it is seen again';
+
+
+# What was forgotten is in the feed, by name, once.
+sub forgotten { return $pg->sql("select string_agg(name, ' ' order by name) from mds.forgotten") }
+sub write_device {
+    my ($device, $user, $seen) = @_;
+    my @parameters = ("array['a']", "array['$device']", "array['$user']");
+    $pg->sql('select mds.write_devices(' . join(',', @parameters, "array['p']", "array['1']",
+        "array[$seen]", 'array[false]') . '), mds.forget_late(' . join(',', @parameters,
+        "array[$seen]") . ')');
+    return $pg->sql("select user_name from mds.devices where device = '$device'");
+}
+
+is forgotten(), 'd u', 'the fleet is told of the user, and of the device that it had';
+is write_device('e', 'w', 20), 'w', 'another device';
+is write_device('e', 'u', 30), '', '... that was of the user before it was forgotten, is forgotten';
+is forgotten(), 'd e u', '... and edges that know it by another user are told its name';
+my $entries = "select count(*), max(number) from mds.read_entries(0, 100) where type = 20";
+my $told = $pg->sql($entries);
+write_device('e', 'u', 40);
+is $pg->sql($entries), $told, '... once';
+is $pg->sql("select mds.forget('a', 'nobody')"), 0, 'who is not known';
+is forgotten(), 'd e nobody u', '... may be known to an edge: that is told, too';
+$pg->sql('update mds.forgotten set at = 0');
+$pg->sql('select mds.expire_devices()');
+is forgotten(), '', 'names that were forgotten are forgotten in the end';
 
 my $number = $pg->sql('select number from mds.counter');
 is $pg->sql("select mds.pass_position($number)"), 'f', 'an edge that is not ahead changes nothing';
@@ -216,7 +242,7 @@ is $pg->sql("select count(distinct id) from mds.admissions join mds.windows usin
     . " where release = 'big'"), $limit, 'as many as the window has were let in';
 is $pg->sql("select admitted from mds.windows where release = 'big'"), $limit, '... as it says';
 is scalar(keys %yes), $limit, '... and so many have heard a yes';
-is $pg->sql("select count(*) from mds.read_feed(0, 100000) where name = 'big' and type = 16"),
+is $pg->sql("select count(*) from mds.read_entries(0, 100000) where name = 'big' and type = 16"),
     $limit, '... each is in the feed';
 my $facts = facts('database-status', 'database', 'status', $uri);
 is((grep { $_->{release} eq 'big' } @{ $facts->{windows} })[0]{admitted}, $limit,
@@ -228,7 +254,7 @@ my ($delete) = Ctl::read_file("$FindBin::Bin/../../docs/fleet.md") =~ /```sql\n(
 $delete =~ s/com\.example\.old/a/g;
 $pg->sql($delete);
 is $pg->sql("select count(*) from mds.$_"), 0, "nothing of the app is left in $_"
-    for qw(admissions windows reporters details tallies marks devices);
-is $pg->sql('select count(*) from mds.read_feed(0, 100)'), 0, '... nor in the feed';
+    for qw(admissions windows reporters details tallies marks devices forgotten);
+is $pg->sql('select count(*) from mds.read_entries(0, 100)'), 0, '... nor in the feed';
 
 done_testing;

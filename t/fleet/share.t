@@ -45,7 +45,7 @@ $early->{socket}->close;
 
 my $north = Worker->new($path);
 $welcome = $north->hello(wants_feed => 1);
-is $welcome->{protocol}, 1, 'a worker is welcome';
+is $welcome->{protocol}, 2, 'a worker is welcome';
 is $welcome->{shared}, 1, '... to share';
 isnt $welcome->{fleet}, "\0" x 16, '... a database with an identity';
 my $other = Worker->new($path);
@@ -199,7 +199,7 @@ ok !$foreign->hello(fleet => 'x' x 16, patience => 60) && $foreign->{ended},
 ok until_true(sub { log_of('north') =~ /its state belongs to another database/ }),
     '... as the log says';
 my $future = Worker->new($path);
-ok !$future->hello(protocol => 2, patience => 60) && $future->{ended},
+ok !$future->hello(protocol => 3, patience => 60) && $future->{ended},
     'a protocol of the future is not welcome';
 
 # One that asks and never reads is closed; memory is bounded.

@@ -299,7 +299,7 @@ $agent->start;
 ok($t->wait_for(sub { $agent->heard->{closed} >= 2 }), 'an agent of another database is refused');
 is(ask('reload', 'd2'), '204 window_unknown -', '... and asked nothing');
 $agent->stop;
-$agent = Agent->new($t->depot_dir, protocol => 2);
+$agent = Agent->new($t->depot_dir, protocol => 3);
 $agent->start;
 ok($t->wait_for(sub { $agent->heard->{closed} >= 2 }), 'so is one of a newer protocol');
 $agent->stop;

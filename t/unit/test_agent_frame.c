@@ -249,6 +249,8 @@ test_entries(void **unused)
                                  .resume = { KEY, 1790000000000 } };
     mds_fleet_entry_t full = { .type = MDS_ENTRY_WINDOW_FULL,
                                .window_full = { KEY, 1000, 3 } };
+    mds_fleet_entry_t forget = { .type = MDS_ENTRY_FORGET,
+                                 .forget = { KEY, 1790000000000 } };
 
     (void) unused;
     assert_true(there_and_back(&mark, &back));
@@ -282,6 +284,12 @@ test_entries(void **unused)
     assert_true(back.resume.when_ms == 1790000000000);
     assert_true(there_and_back(&full, &back));
     assert_int_equal(back.window_full.limit, 1000);
+
+    assert_true(there_and_back(&forget, &back));
+    assert_true(mds_str_eq(back.forget.name, KEY));
+    assert_true(back.forget.when_ms == 1790000000000);
+    forget.forget.name = mds_str("app");
+    assert_false(there_and_back(&forget, &back));
 }
 
 /* A key is an app, a zero byte, and a name. */

@@ -394,6 +394,80 @@ test_feed(void **unused)
     closed();
 }
 
+static char     forgets[256];
+static uint64_t forgets_last;
+
+static bool
+note_forget(void *data, uint64_t number, const mds_entry_forget_t *forget)
+{
+    size_t len = strlen(forgets);
+
+    (void) data;
+    forgets_last = number;
+    (void) snprintf(forgets + len, sizeof(forgets) - len, "%.*s %lld, ",
+                    (int) (forget->name.len - sizeof("app")),
+                    forget->name.data + sizeof("app"),
+                    (long long) forget->when_ms);
+
+    return number != 6;
+}
+
+/* Returns the names that are to be forgotten, and when. */
+static const char *
+to_forget(void)
+{
+    forgets[0] = 0;
+    assert_int_equal(mds_state_begin(state, &err), MDS_OK);
+    assert_int_equal(mds_state_visit_forgets(state, note_forget, NULL, &err),
+                     MDS_OK);
+    mds_state_end(state);
+
+    return forgets;
+}
+
+/* Names are kept until they were forgotten, also by a state that is opened
+ * again, and beside an outbox. */
+static void
+test_forget(void **unused)
+{
+    mds_fleet_entry_t ann = { .type = MDS_ENTRY_FORGET, .forget = { USER, 7 } };
+    mds_fleet_entry_t rel = { .type = MDS_ENTRY_FORGET, .forget = { KEY, 9 } };
+    mds_write_t       write = { .type = MDS_WRITE_FORGOTTEN };
+    uint64_t          left;
+
+    (void) unused;
+    opened("forget");
+    join(fleet_1);
+    mark(10, 10);
+    assert_string_equal(to_forget(), "");
+    assert_int_equal(feed_after(0, 4, &ann), MDS_OK);
+    assert_int_equal(feed_after(0, 4, &ann), MDS_OK); /* again */
+    assert_int_equal(feed_after(4, 5, &rel), MDS_OK);
+    assert_int_equal(fleet().position, 5);
+    mds_state_close(state);
+    assert_int_equal(mds_state_open(workdir("forget"), &err, &state), MDS_OK);
+    assert_string_equal(to_forget(), "ann 7, rel-1 9, ");
+    assert_int_equal(forgets_last, 5);
+    assert_int_equal(mds_state_sweep_reporters(state, &err), MDS_OK);
+
+    write.forgotten_through = 4;
+    assert_int_equal(wrote(&write), MDS_OK);
+    assert_string_equal(to_forget(), "rel-1 9, ");
+    assert_int_equal(outbox(0, 10), 1);
+    ack(100);
+    assert_int_equal(feed_after(5, 6, &ann), MDS_OK);
+    assert_int_equal(feed_after(6, 7, &ann), MDS_OK);
+    assert_string_equal(to_forget(), "rel-1 9, ann 7, "); /* it ends there */
+
+    /* An edge that leaves has to forget still. */
+    assert_int_equal(mds_state_leave_fleet(state, &err, &left), MDS_OK);
+    assert_string_equal(to_forget(), "rel-1 9, ann 7, ");
+    write.forgotten_through = 7;
+    assert_int_equal(wrote(&write), MDS_OK);
+    assert_string_equal(to_forget(), "");
+    closed();
+}
+
 static bool
 exists_not(void *data, mds_str_t app, mds_str_t id)
 {
@@ -550,6 +624,7 @@ main(void)
         cmocka_unit_test(test_alone),  cmocka_unit_test(test_admission),
         cmocka_unit_test(test_outbox), cmocka_unit_test(test_many),
         cmocka_unit_test(test_feed),   cmocka_unit_test(test_halt),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_halt_first),
         cmocka_unit_test(test_room),
     };

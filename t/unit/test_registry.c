@@ -492,6 +492,45 @@ test_stays_forgotten(void **unused)
     assert_int_equal(count_devices(), 0);
 }
 
+/* What the feed says is to be forgotten concerns what was seen before, also if
+ * it comes long after. */
+static void
+test_forget_before(void **unused)
+{
+    static const mds_str_t app = { 3, "app" }, user = { 1, "u" };
+    mds_registry_t *registry;
+    int64_t         before_ms;
+
+    (void) unused;
+    see("gone", "u", "1");
+    see("back", "u", "1");
+    before_ms = now_ms + 1000;
+    set_clock(now_ms + DAY);
+    see("back", "u", "2");
+    see("new", "u", "1");
+    set_clock(now_ms + 120000);
+    merge_logs();
+
+    for (int i = 0; i < 2; i++) {
+        registry = open_registry();
+        assert_int_equal(mds_registry_forget_before(registry, app, user,
+                                                    before_ms, &err),
+                         MDS_OK);
+        mds_registry_close(registry);
+        assert_int_equal(workdir_count("state/devices", "forget-"), 1);
+        assert_string_equal(of_user("u"), "back 2 u, new 1 u, ");
+    }
+
+    set_clock(now_ms + 120000);
+    merge_logs();
+    merge_runs();
+    set_clock(now_ms + 2 * DAY);
+    merge_runs();
+    assert_string_equal(of_user("u"), "back 2 u, new 1 u, ");
+    see("gone", "u", "3");
+    assert_string_equal(of_user("u"), "back 2 u, gone 3 u, new 1 u, ");
+}
+
 /* --- clocks */
 
 static void
@@ -1435,6 +1474,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(names),        TEST(model),
         TEST(leaves_disk),  TEST(stays_forgotten),
+        TEST(forget_before),
         TEST(clock_ahead),  TEST(torn_log),
         TEST(log_is_utf8),  TEST(log_lost),     TEST(damaged_run), TEST(users_order), TEST(set_aside), TEST(foreign_names), TEST(many_logs), TEST(many_runs), TEST(merge_checks), TEST(log_taken),
         TEST(killed_merge), TEST(counts), TEST(full),

@@ -84,7 +84,7 @@ sub await {
 
 sub hello {
     my ($self, %o) = @_;
-    $self->send_frame('hello', pack('N N a16 Q> C', $o{protocol} // 1, $$,
+    $self->send_frame('hello', pack('N N a16 Q> C', $o{protocol} // 2, $$,
         $o{fleet} // "\0" x 16, $o{position} // 0, $o{wants_feed} // 0));
     my $frame = $self->await('welcome', $o{patience}) or return;
     my %welcome;

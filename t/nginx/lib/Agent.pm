@@ -32,7 +32,7 @@ our $FLEET = 'fleet-of-sixteen';
 sub new {
     my ($class, $depot, %options) = @_;
     return bless { dir => "$depot/agent", settings => { verdict => 'count',
-        reachable => 1, shared => 1, protocol => 1, fleet => $FLEET, ack => 1,
+        reachable => 1, shared => 1, protocol => 2, fleet => $FLEET, ack => 1,
         feed => [], %options } }, $class;
 }
 
