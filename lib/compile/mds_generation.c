@@ -8,7 +8,6 @@
 #include "compile/mds_generation_internal.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -110,10 +109,6 @@ mds_generation_close(mds_generation_t *generation, mds_error_t *err)
     status = mds_lmdb_commit(generation->lmdb, err);
     mds_lmdb_close(generation->lmdb);
     generation->lmdb = NULL;
-
-    /* The pages of a large generation go back to the system before it is read
-     * again. */
-    (void) malloc_trim(0);
 
     return status;
 }
