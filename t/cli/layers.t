@@ -17,6 +17,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 use Overwrite;
+use Tree;
 
 my ($memory) = grep { -d && -w } '/dev/shm';
 my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
@@ -25,7 +26,7 @@ system(split(/ /, $cc), qw(-shared -fPIC -o), "$dir/killer.so",
     "$FindBin::Bin/lib/killer.c", '-ldl')
     == 0 or die "$cc cannot compile killer.c";
 
-my $d = Depot->new(dir => $dir, depot => "$dir/depot");
+my $d = Depot->new(user => 'root', dir => $dir, depot => "$dir/depot");
 
 # So many ids that the first generation is worth keeping.
 $d->put('pack', 'package');
@@ -91,7 +92,7 @@ $d->must('verify', '--pub', "$dir/ops.pub");
 
 my $files = () = generations($d) =~ /\d+/g;
 $d->must('snapshot', "$dir/copy");
-my $e = Depot->new(dir => $dir, depot => "$dir/restored");
+my $e = Depot->new(user => 'root', dir => $dir, depot => "$dir/restored");
 $e->must('restore', '--force', '--pub', "$dir/ops.pub", "$dir/copy");
 is generations($e), '1 ' . $d->serial, 'a snapshot has all files of a generation';
 is action($e, 'n5'), 'install', '... and is the same';
@@ -138,10 +139,9 @@ my ($before, $after);
 my ($at, $ends, @wrong) = (0, '');
 
 until ($ends eq '0') {
-    my $trial = Depot->new(dir => $dir, depot => "$dir/trial");
+    my $trial = Depot->new(user => 'root', dir => $dir, depot => "$dir/trial");
 
-    system('rm', '-rf', "$dir/trial");
-    system('cp', '-a', "$dir/depot", "$dir/trial") == 0 or die 'cp';
+    copy_tree("$dir/depot", "$dir/trial");
     $before //= $trial->export('a');
     $at++;
     {
@@ -168,9 +168,8 @@ is_deeply \@wrong, [], "killed at $at calls: whole, or not there";
 
 # --- no room
 
-system('rm', '-rf', "$dir/trial");
-system('cp', '-a', "$dir/depot", "$dir/trial") == 0 or die 'cp';
-my $full = Depot->new(dir => $dir, depot => "$dir/trial");
+copy_tree("$dir/depot", "$dir/trial");
+my $full = Depot->new(user => 'root', dir => $dir, depot => "$dir/trial");
 @wrong = ();
 
 for (my ($n, $code) = (1, 1); $code ne 0; $n += 3) {
@@ -189,7 +188,7 @@ $full->must('verify', '--pub', "$dir/ops.pub");
 
 # --- a list that only a hidden record of a lower file names
 
-my $h = Depot->new(dir => $dir, depot => "$dir/hidden");
+my $h = Depot->new(user => 'root', dir => $dir, depot => "$dir/hidden");
 
 $d->put("ids-$_", join '', map { "member-$_\n" } $_ .. 3000) for 1 .. 2;
 $h->must(qw(list import --new-app a staff), "$dir/ids-1");

@@ -20,7 +20,7 @@ use Depot;
 my $SECONDS = $ENV{MDS_SOAK} // 4;
 my ($memory) = grep { -d && -w } '/dev/shm';
 my $dir  = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
-my $d    = Depot->new(dir => $dir);
+my $d    = Depot->new(user => 'root', dir => $dir);
 my @till = qw(--until 2090-01-01T00:00:00Z);
 my @up   = qw(--kind upgrade --version);
 

@@ -14,7 +14,7 @@ use Test::More;
 use Depot;
 
 my $dir = tempdir(CLEANUP => 1);
-my $d   = Depot->new(dir => $dir);
+my $d   = Depot->new(user => 'root', dir => $dir);
 
 mkdir "$dir/doc" or die;
 mkdir "$dir/doc/in" or die;

@@ -14,7 +14,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $common = Depot::noise('common', 20_000);
 my @app = qw(app=a kind=upgrade platform=android version=1);
 
@@ -62,8 +62,7 @@ for my $case (
           by => 'user' }, by => 'user' }, undef, undef],
 ) {
     my ($words, $audience, $in, $out) = @$case;
-    my $one = Depot->new(key => $d->{key});
-    system('cp', '-a', "$d->{depot}/.", "$one->{depot}/") == 0 or die;
+    my $one = $d->copy;
     $one->does(@release, @$words);
     my $got = decode_json($one->export('a'))->{releases}[0]{audience};
     is_deeply $got, $audience, "@$words: the audience";
@@ -116,8 +115,7 @@ like $d->does(qw(promote a r --all)), qr/^no change/, 'again: no change';
 # --- seed, force_below
 
 {
-    my $one = Depot->new(key => $d->{key});
-    system('cp', '-a', "$d->{depot}/.", "$one->{depot}/") == 0 or die;
+    my $one = $d->copy;
     $one->must(qw(release a seeded --kind upgrade --platform android --version 2
         --percent 50 --seed spring --force-below 1.5));
     $one->must(qw(release a twin --kind hotfix --platform android --version 2

@@ -7,11 +7,12 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use JSON::PP;
 use Test::More;
 
 use Depot;
+use Tree;
 
 my $d = Depot->new;
 my $true = JSON::PP::true;
@@ -256,12 +257,11 @@ SKIP: {
     my $before = $export->();
     $k->must(qw(pause a r));
     my $paused = $export->();
-    system 'cp', '-a', "$d->{dir}/kill", "$d->{dir}/kill-base";
+    copy_tree("$d->{dir}/kill", "$d->{dir}/kill-base");
 
     my ($at, @wrong) = 0;
     for (;;) {
-        system 'rm', '-rf', "$d->{dir}/kill";
-        system 'cp', '-a', "$d->{dir}/kill-base", "$d->{dir}/kill";
+        copy_tree("$d->{dir}/kill-base", "$d->{dir}/kill");
         my $end = do {
             local $ENV{LD_PRELOAD} = join ' ', grep { length }
                 $ENV{TEST_NGINX_PRELOAD} // '', "$d->{dir}/killer.so";

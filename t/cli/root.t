@@ -8,13 +8,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use Fcntl qw(:mode);
 use File::Temp qw(tempdir);
 use POSIX qw(mkfifo);
 use Test::More;
 
 use Depot;
+use Tree;
 
 plan skip_all => 'only root has something to lose' if $> != 0;
 
@@ -32,7 +33,7 @@ $d->put('one', Depot::noise('one', 5000));
 $d->must('publish', "$dir/one", '--app', 'a', @up, '1.0');
 $d->must('release', 'a', 'r', @up, '1.0', '--window', 5, @till);
 $d->must('snapshot', "$dir/snapshot");
-system 'cp', '-a', $d->{depot}, "$dir/whole" and die;
+copy_tree($d->{depot}, "$dir/whole");
 
 # What is root's, and stays so to the byte.
 my $SECRET = 'root:secret' . "\n" x 5;    # as long as PROVED
@@ -79,6 +80,16 @@ sub start {
     POSIX::_exit(127);
 }
 
+# Runs it to its end, without a fork of this process.
+sub run {
+    my (@command) = @_;
+    local $SIG{ALRM} = sub { die "@command: has not ended after $PATIENCE s\n" };
+    alarm $PATIENCE;
+    my ($code, $out, $err) = $d->run(@command);
+    alarm 0;
+    return ($code, $out . $err);
+}
+
 sub end {
     my ($pid) = @_;
     waitpid $pid, 0;
@@ -86,8 +97,7 @@ sub end {
         Ctl::read_file("$dir/out") . Ctl::read_file("$dir/err"));
 }
 
-sub whole { system "rm -rf '$d->{depot}' && cp -a '$dir/whole' '$d->{depot}'"
-    and die }
+sub whole { copy_tree("$dir/whole", $d->{depot}) }
 
 our $state = "$d->{depot}/state";
 my @commands = (
@@ -127,7 +137,7 @@ for my $name ('lock.mdb', 'data.mdb', $log, $run, 'devices/counts') {
             whole();
             secret();
             $attacks{$kind}->($name);
-            my ($code, $said) = end(start(@$command));
+            my ($code, $said) = run(@$command);
             my $title = "state/$name is $kind: $command->[0]";
             like $code, qr/^[01]$/, "$title: ends by itself" or diag $said;
             is $code, 0, "$title: and without it"
@@ -144,10 +154,10 @@ for my $name ('lock.mdb', 'data.mdb', $log, $run, 'devices/counts') {
 whole();
 rename $state, "$dir/elsewhere" or die;
 symlink "$dir/elsewhere", $state or die;
-my ($code, $said) = end(start('snapshot', "$dir/again"));
+my ($code, $said) = run('snapshot', "$dir/again");
 is $code, 1, 'state/ is a link: refused' or diag $said;
 like $said, qr{\Q$d->{depot}\E/state}, '... with its name';
-system 'rm', '-rf', "$dir/elsewhere";
+remove_tree("$dir/elsewhere");
 
 # PROVED, which root writes to. One that looks right is the worst.
 my $proved = "mdsprv1\0" . "\0" x 8;
@@ -155,7 +165,7 @@ for my $kind (sort keys %attacks) {
     whole();
     secret($proved);
     $attacks{$kind}->('PROVED');
-    ($code, $said) = end(start('list', 'add', 'a', 'staff', 'u'));
+    ($code, $said) = run('list', 'add', 'a', 'staff', 'u');
     is $code, 0, "state/PROVED is $kind: a change is made" or diag $said;
     is_secret("state/PROVED is $kind", $proved);
 }
@@ -172,7 +182,7 @@ for my $kind (sort keys %attacks) {
         secret();
         unlink "$d->{depot}/CURRENT";
         $attacks{$kind}->($name);
-        ($code, $said) = end(start('init'));
+        ($code, $said) = run('init');
         like $code, qr/^[01]$/, "init finds a state/$name that is $kind: ends"
             or diag $said;
         is_secret("init finds a state/$name that is $kind");
@@ -201,7 +211,7 @@ for my $kind (sort keys %attacks) {
     }
 }
 whole();
-is_deeply [ (end(start('restore', "$dir/snapshot", '--force')))[0] ], [0],
+is_deeply [ (run('restore', "$dir/snapshot", '--force'))[0] ], [0],
     'restore without an attacker works';
 is_deeply [ map { S_IMODE($_->[2]), @$_[4, 5] } map { [ lstat "$state/$_" ] }
     '', 'data.mdb', 'lock.mdb' ], [ 02770, $uid, $gid, (0660, $uid, $gid) x 2 ],
@@ -215,7 +225,7 @@ for my $cut (4096, 8192, 8193) {
             open my $file, '+<', "$state/data.mdb" or die "data.mdb: $!";
             truncate $file, $cut or die "truncate: $!";
         });
-        my ($code, $said) = end(start(@$command));
+        my ($code, $said) = run(@$command);
         like $code, qr/^[01]$/,
             "data.mdb is cut to $cut bytes: $command->[0] ends by itself"
             or diag $said;
@@ -235,7 +245,7 @@ for my $at (map { 4 * $_ } 2 .. 9) {
         print $file $bytes or die;
     });
     for my $command (@commands[ $at % 8, 3 ]) {
-        my ($code, $said) = end(start(@$command));
+        my ($code, $said) = run(@$command);
         like $code, qr/^[01]$/,
             "bytes $at of all pages are wrong: $command->[0] ends by itself"
             or diag $said;

@@ -15,7 +15,7 @@ use Ctl ();
 use Depot;
 use Pack;
 
-my $d   = Depot->new;
+my $d   = Depot->new(user => 'root');
 my $web = "$d->{dir}/web";
 my $n   = 0;
 
@@ -104,7 +104,7 @@ for my $case (
 {
     my ($what, $break) = @$case;
     my $version = '2.' . ++$n;
-    my $one = Depot->new(key => $d->{key});
+    my $one = Depot->new(user => 'root', key => $d->{key});
     $one->must(args($zip, $version, '--unpack', $web));
     rename "$web/$version", "$web/2.%s" or die $!;
     $break->();
@@ -275,7 +275,7 @@ my $seven = $d->put('seven.zip', Pack::zip([ 'index.html', '7' ]));
 }
 $d->must(args($seven, '7.0', '--unpack', $web));
 {
-    my $one = Depot->new(key => $d->{key});
+    my $one = Depot->new(user => 'root', key => $d->{key});
     local $one->{key};
     my ($code) = $one->run(args($seven, '7.0', '--unpack', $web));
     is $code, 1, 'no key, elsewhere';
