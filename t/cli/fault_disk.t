@@ -7,13 +7,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
 
 use Ctl ();
 use Depot;
+use Tree;
 
 my ($memory) = grep { -d && -w } '/dev/shm';
 my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
@@ -65,8 +66,8 @@ SKIP: {
         my ($failed, $done) = (0, 0);
 
         for my $room_k (4, 40, 180, 420, 800, 2200) {
-            system("rm -rf $dir/disk/*; cp -a $dir/base $dir/disk/d") == 0
-                or die;
+            unlink "$dir/disk/filler";
+            copy_tree("$dir/base", "$dir/disk/d");
             my $d = Depot->new(dir => $dir, depot => "$dir/disk/d");
             my $free = (split ' ', `df -k --output=avail $dir/disk`)[1];
             system("head -c ${\(($free - $room_k) * 1024)} /dev/zero"
@@ -133,7 +134,7 @@ SKIP: {
         . " '$FindBin::Bin/lib/killer.c' -ldl");
 
     # With something of each sort, and something to be undone.
-    system("cp -a $dir/base $dir/rich") == 0 or die;
+    copy_tree("$dir/base", "$dir/rich");
     my $rich = Depot->new(dir => $dir, depot => "$dir/rich");
     my @message = ('message', 'push', 'a', '--users', "$dir/users", '--to',
         '*=1', '--until', '2099-01-01T00:00:00Z');
@@ -159,8 +160,7 @@ SKIP: {
             # two of them, where there is no time
             for my $round (1 .. ($soak ? 1000 : 2)) {
                 my ($at, $ended) = (1 + int rand($round % 3 ? 45 : 200), '');
-                system("rm -rf $dir/trial; cp -a $dir/rich $dir/trial") == 0
-                    or die;
+                copy_tree("$dir/rich", "$dir/trial");
                 my $d = Depot->new(dir => $dir, depot => "$dir/trial");
                 my $err;
                 {
@@ -205,7 +205,7 @@ SKIP: {
 # --- directories that are missing
 
 for my $missing (qw(files lists catalog journal)) {
-    system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0 or die;
+    copy_tree("$dir/base", "$dir/trial");
     my $d = Depot->new(dir => $dir, depot => "$dir/trial");
     rename "$dir/trial/$missing", "$dir/away";
     my ($code, $out, $err) = $d->run(qw(list add a x more));
@@ -220,7 +220,7 @@ for my $missing (qw(files lists catalog journal)) {
 
 # A file of a package that is gone is told before it is promised.
 {
-    system("rm -rf $dir/trial; cp -a $dir/base $dir/trial") == 0 or die;
+    copy_tree("$dir/base", "$dir/trial");
     my $d = Depot->new(dir => $dir, depot => "$dir/trial");
     my ($sha) = grep { !/minisig/ } $d->files('files');
     unlink "$dir/trial/files/$sha";

@@ -18,7 +18,7 @@ delete $ENV{MDS_KEY_PASSWORD_FILE};
 
 # Nobody would choose a key that is cheap to decrypt; tests do, where they can.
 my $cheap = "$FindBin::Bin/../data/keys/encrypted";
-my $d     = Depot->new;
+my $d     = Depot->new(user => 'root');
 my $dir   = $d->{dir};
 my $app   = 0;
 

@@ -14,7 +14,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $noise = Depot::noise('app', 120_000);
 
 # Each version has 2,000 bytes of its own; none of it compresses.
@@ -94,7 +94,7 @@ for my $case ([0], [1, '1.4'], [2, '1.3', '1.4'],
     [5, map { "1.$_" } 0 .. 4])
 {
     my ($count, @from) = @$case;
-    my $one = Depot->new(key => $d->{key});
+    my $one = Depot->new(user => 'root', key => $d->{key});
     $one->must('publish', $d->put("v$_", build($_)), qw(--app a --kind upgrade
         --platform android --version), $_, $_ eq '1.5'
         ? ('--deltas', $count) : ('--deltas', 0)) for map { "1.$_" } 0 .. 5;
@@ -111,7 +111,7 @@ for my $case ([0], [1, '1.4'], [2, '1.3', '1.4'],
 # Below 80 % of the compressed full file, or not at all.
 for my $case (['most of it new', 85_000, 0], ['half of it new', 60_000, 1]) {
     my ($what, $fresh, $worth) = @$case;
-    my $one = Depot->new(key => $d->{key});
+    my $one = Depot->new(user => 'root', key => $d->{key});
     my $old = Depot::noise('old', 100_000);
     my $new = substr($old, 0, 100_000 - $fresh) . Depot::noise('new', $fresh);
     my @args = qw(--app a --kind upgrade --version);
@@ -168,7 +168,7 @@ $d->does('publish', $d->put('none', ''), qw(--app b --kind hotfix --version 1));
 # --- an app that is not there is made where it is the first, or is meant
 
 {
-    my $fresh = Depot->new(key => $d->{key});
+    my $fresh = Depot->new(user => 'root', key => $d->{key});
     my @p = (qw(publish), $d->put('p', 'p'), qw(--kind upgrade --version 1 --app));
     $fresh->does(@p, 'com.example.shop');
     my $shop = 'com\.example\.shop';

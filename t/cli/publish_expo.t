@@ -17,7 +17,7 @@ use Test::More;
 use Ctl ();
 use Depot;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 my $dist = "$d->{dir}/dist";
 make_path("$dist/assets", "$dist/js", "$d->{dir}/back", "$d->{dir}/empty");
 

@@ -20,7 +20,7 @@ use Schema;
 srand($ENV{MDS_SEED} // 17);
 
 my $app    = 'com.example.shop';
-my $d      = Depot->new;
+my $d      = Depot->new(user => 'root');
 my $dir    = $d->{dir};
 my $schema = Schema->new("$FindBin::Bin/../../docs/schema/simulate.json");
 

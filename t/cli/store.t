@@ -15,7 +15,7 @@ use Ctl ();
 use Depot;
 use Pack;
 
-my $d = Depot->new;
+my $d = Depot->new(user => 'root');
 
 sub args {
     my ($file, $version, @more) = @_;
@@ -65,11 +65,11 @@ is_deeply [ grep { /mds-/ } glob "$ENV{TMPDIR}/.tmp-*" ], [], 'nothing stays'
 # The same input, the same bytes: wherever, whenever, however packed.
 for my $zone ('Asia/Shanghai', 'America/New_York') {
     local $ENV{TZ} = $zone;
-    my ($again) = published(Depot->new(key => $d->{key}),
+    my ($again) = published(Depot->new(user => 'root', key => $d->{key}),
         args($file, '1.0', '--store'));
     ok $again eq $wanted, "the same in $zone";
 }
-my ($harder) = published(Depot->new(key => $d->{key}), args($d->put('hard.zip',
+my ($harder) = published(Depot->new(user => 'root', key => $d->{key}), args($d->put('hard.zip',
     Pack::zip(map { [ @$_[0, 1], { %{ $_->[2] // {} }, level => 9 } ] }
         @entries)), '1.0', '--store'));
 ok $harder eq $wanted, 'the same, however hard it was deflated';
@@ -79,7 +79,7 @@ like $d->does(args($d->put('stored.zip', $wanted), '1.0')), qr/no change/,
 my ($code, $out) = $d->run(args($file, '1.0', '--store'));
 like $out, qr/no change/, 'and so it is again';
 $d->refuses('published already, as another file', args($file, '1.0'));
-($bytes, $said) = published(Depot->new(key => $d->{key}),
+($bytes, $said) = published(Depot->new(user => 'root', key => $d->{key}),
     args($d->put('stored.zip', $wanted), '1.0', '--store'));
 ok $bytes eq $wanted, 'what is stored already is published as it is';
 like $said, qr/is not compressed inside; it is published unchanged$/,
@@ -101,7 +101,7 @@ my @js = map { [ "f$_.js", "f$_(" . unpack('H*', Depot::noise("js$_", 3000))
     . ');' ] } 1 .. 20;
 my %delta;
 for my $way ('deflated', 'stored') {
-    my $one = Depot->new(key => $d->{key});
+    my $one = Depot->new(user => 'root', key => $d->{key});
     for my $version (1, 2) {
         $js[7][1] =~ s/^f8/g8/ if $version == 2;
         $one->must(args($one->put("v$version", Pack::zip([ 'version',
@@ -121,12 +121,12 @@ my %tools = (gz => 'gzip -n', xz => 'xz', zst => 'zstd -q');
 for my $suffix (sort keys %tools) {
     my $path = $d->put('t.tar', $tar);
     system "$tools{$suffix} <$path >$path.$suffix" and die $suffix;
-    ($bytes, $said) = published(Depot->new(key => $d->{key}),
+    ($bytes, $said) = published(Depot->new(user => 'root', key => $d->{key}),
         args("$path.$suffix", '1', '--store'));
     ok $bytes eq $tar, "$suffix: the plain tar";
     like $said, qr/was repacked/, '... it says so';
 }
-($bytes, $said) = published(Depot->new(key => $d->{key}),
+($bytes, $said) = published(Depot->new(user => 'root', key => $d->{key}),
     args($d->put('t.tar', $tar), '1', '--store'));
 ok $bytes eq $tar, 'a plain tar stays';
 
@@ -141,7 +141,7 @@ for my $case (
     [ 'a cut zip', substr($deflated, 0, -30), 0 ])
 {
     my ($what, $content, $word) = @$case;
-    (undef, $said) = published(Depot->new(key => $d->{key}),
+    (undef, $said) = published(Depot->new(user => 'root', key => $d->{key}),
         args($d->put('x', $content), '1'));
     $word ? like($said, $advice, "$what: word of it") : is($said, '', $what);
 }
@@ -166,7 +166,7 @@ sub break_data {
         [ 'pipe', '', { mode => 010666 } ],
         [ 'of-dos/', '', { host => 0, mode => 0 } ],
     );
-    my ($stored) = published(Depot->new(key => $d->{key}), args($d->put('odd.zip',
+    my ($stored) = published(Depot->new(user => 'root', key => $d->{key}), args($d->put('odd.zip',
         Pack::zip(@odd)), '1', '--store'));
     ok $stored eq Pack::zip(map { [ @$_[0, 1], { %{ $_->[2] // {} },
         method => 0, needs => $_->[0] =~ m{/\z} ? 20 : 10 } ] } @odd),
@@ -180,7 +180,7 @@ sub break_data {
         $d->put('from/file', 'text' x 500);
         symlink 'file', "$from/link" or die $!;
         system "cd $from && zip -qy ../tool.zip file link" and die;
-        my ($bytes) = published(Depot->new(key => $d->{key}),
+        my ($bytes) = published(Depot->new(user => 'root', key => $d->{key}),
             args("$d->{dir}/tool.zip", '1', '--store'));
         $d->put('tool-stored.zip', $bytes);
         system "unzip -q $d->{dir}/tool-stored.zip -d $d->{dir}/to" and die;
@@ -193,7 +193,7 @@ sub break_data {
         [ "caf\xe9", 'x' x 99 ]);
     my $path = $d->put('odd.tar', $odd);
     system "gzip -kf $path" and die;
-    my ($plain) = published(Depot->new(key => $d->{key}), args("$path.gz", '1',
+    my ($plain) = published(Depot->new(user => 'root', key => $d->{key}), args("$path.gz", '1',
         '--store'));
     ok $plain eq $odd, 'a tar that begins with a link';
 }
