@@ -33,8 +33,8 @@ my $other = '{"attribute":"os_version","op":"range","min":"9"}';
 # --- edit
 
 $d->does(qw(edit a r --rule), $rule, '--rule', $other, qw(--start 2026-01-01T00:00:00Z
-    --end 2096-01-01T00:00:00Z --priority 3 --meta {"prompt":"once"}
-    --halt {"failure_percent":5,"min_reports":10}));
+    --end 2096-01-01T00:00:00Z --priority 3 --meta {"prompt":"once"} --halt),
+    '{"failure_percent":5,"min_reports":10}');
 my $r = release_of('a', 'r');
 is_deeply $r->{rules}, [ map { decode_json($_) } $rule, $other ], 'edit: rules';
 is_deeply [ @$r{qw(start end priority)} ],

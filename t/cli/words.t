@@ -155,7 +155,7 @@ $g = gray_with('--ramp', '1%-50,2h,2096-01-01T00:00:00Z');
 is_deeply [ @{ $g->{audience}{ramp} }{qw(from to end)} ],
     [ 1, 50, '2096-01-01T00:00:00Z' ], '--ramp with a begin';
 about($g->{audience}{ramp}{start}, 7200, '... that is a duration');
-about(gray_with(qw(--ramp 0-100,7d))->{audience}{ramp}{start}, 0, '--ramp from now on');
+about(gray_with('--ramp', '0-100,7d')->{audience}{ramp}{start}, 0, '--ramp from now on');
 usage("--ramp \"$_\": must be two percentages and when the second is reached, such as"
     . ' 1-100,7d, or when it begins and ends: 1-100,2h,7d', @release, '--ramp', $_)
     for '5', '5-10', '5,7d', '5-101,7d', 'a-b,7d', '-5,7d', '5-,7d';
