@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
 use Digest::SHA qw(sha256_hex);
 use File::Temp qw(tempdir);
 use JSON::PP;
@@ -15,6 +15,7 @@ use Test::More;
 
 use Ctl ();
 use Depot;
+use Tree;
 
 my ($memory) = grep { -d && -w } '/dev/shm';
 my $dir = tempdir(CLEANUP => 1, defined $memory ? (DIR => $memory) : ());
@@ -334,11 +335,12 @@ SKIP: {
 
     $e->must(qw(pause a r));
     my $paused = shape($e);
-    sh("cp -a $dir/empty $dir/paused");
+    copy_tree("$dir/empty", "$dir/paused");
     my ($at, $restored, @wrong) = (0, 0);
     for (;;) {
-        sh("rm -rf $dir/empty && cp -a $dir/paused $dir/empty");
+        copy_tree("$dir/paused", "$dir/empty");
         my $end = $strike->(++$at, 'restore', '--force', $file);
+        $e->own_state if $at % 2 && -d "$dir/empty/state";
         my $now = eval { shape($e) } // "none: $@";
         push @wrong, "call $at: $now" if $now ne $shape && $now ne $paused;
         push @wrong, "call $at: $end" if $end eq '0' && $now ne $shape;
