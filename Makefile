@@ -340,7 +340,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(BUILD)/libmds.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: deps-bench
-	@$(MAKE) all $(BENCHES)
+	@$(MAKE) all $(BENCHES) $(BUILD)/spawn
 	@MDS_BUILD="$(ABS_BUILD)" TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
 	    t/bench/run '$(BENCH)'
 

@@ -17,6 +17,10 @@ my $program = (defined $ENV{MDS_BUILD} ? $ENV{MDS_BUILD}
 my $owner   = $$;
 my ($socket, $child, $is_busy);
 
+# What the last command took, with its children: seconds on the CPU, and KiB in
+# memory at most. A fork of a Perl would count as well.
+our ($cpu, $peak);
+
 END {
     if (defined $child && $$ == $owner) {
         my $status = $?;
@@ -50,12 +54,14 @@ sub run {
         substr $bytes, 0, $n // 0, '';
     }
     my $answer = '';
-    while (length $answer < 4) {
-        my $n = sysread $socket, $answer, 4 - length $answer, length $answer;
+    while (length $answer < 24) {
+        my $n = sysread $socket, $answer, 24 - length $answer, length $answer;
         die "spawn: $!" if defined $n ? $n == 0 : !$!{EINTR};
     }
     $is_busy = 0;
-    return unpack 'l', $answer;
+    my ($status, $us, $kib) = unpack 'q3', $answer;
+    ($cpu, $peak) = ($us / 1e6, $kib);
+    return $status;
 }
 
 sub start {

@@ -1,13 +1,13 @@
 /*
- * Starts processes for a test. A fork of a Perl with its modules copies some ten
- * thousand page table entries, and both sides then copy the pages that they touch:
- * that costs more than most commands. This process is small, and posix_spawn()
- * copies nothing.
+ * Starts processes for a test. A fork of a Perl with its modules copies some
+ * ten thousand page table entries, and both sides then copy the pages that they
+ * touch: that costs more than most commands. This process is small, and
+ * posix_spawn() copies nothing.
  *
- * Standard input is a socket. A request is its length (uint32_t) and strings that
- * end with a zero byte: the files for the standard input, output and error output,
- * the folder, the umask (octal), the number of arguments, the arguments, and the
- * environment. The answer is the status that waitpid() returned (int32_t).
+ * Standard input is a socket. A request is its length (uint32_t) and strings
+ * that end with a zero byte: the files for the standard input, output and error
+ * output, the folder, the umask (octal), the number of arguments, the
+ * arguments, and the environment. The answer is an outcome_t.
  */
 
 #define _GNU_SOURCE
@@ -19,9 +19,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+typedef struct {
+    int64_t status; /* as waitpid() gives it */
+    int64_t cpu_us; /* of the process, and of its children that it waited for */
+    int64_t peak_kib; /* what it, or a child, had in memory at most */
+} outcome_t;
 
 #define NOT_FOUND (127 << 8) /* the status of a shell's child */
 
@@ -60,9 +67,17 @@ next_string(char **p)
     return s;
 }
 
-static int32_t
+static int64_t
+microseconds(struct timeval time)
+{
+    return INT64_C(1000000) * time.tv_sec + time.tv_usec;
+}
+
+static outcome_t
 spawn(char *p, char *end)
 {
+    outcome_t                  outcome = { .status = NOT_FOUND };
+    struct rusage              usage;
     posix_spawn_file_actions_t actions;
     char                     **argv, **envp;
     int                        argc, status, envc = 0;
@@ -95,19 +110,21 @@ spawn(char *p, char *end)
         envp[envc++] = next_string(&p);
     }
 
-    if (posix_spawn(&pid, argv[0], &actions, NULL, argv, envp) != 0) {
-        status = NOT_FOUND;
-
-    } else {
-        while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
+    if (posix_spawn(&pid, argv[0], &actions, NULL, argv, envp) == 0) {
+        while (wait4(pid, &status, 0, &usage) == -1 && errno == EINTR) {
         }
+
+        outcome.status = status;
+        outcome.cpu_us
+            = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+        outcome.peak_kib = usage.ru_maxrss;
     }
 
     posix_spawn_file_actions_destroy(&actions);
     free(argv);
     free(envp);
 
-    return status;
+    return outcome;
 }
 
 int
@@ -116,18 +133,18 @@ main(void)
     uint32_t bytes;
 
     while (read_all(&bytes, sizeof(bytes)) == 0) {
-        char   *request = malloc((size_t) bytes + 1);
-        int32_t status;
+        char     *request = malloc((size_t) bytes + 1);
+        outcome_t outcome;
 
         if (request == NULL || read_all(request, bytes) != 0) {
             break;
         }
 
         request[bytes] = '\0';
-        status = spawn(request, request + bytes);
+        outcome = spawn(request, request + bytes);
         free(request);
 
-        if (write(STDIN_FILENO, &status, sizeof(status)) != sizeof(status)) {
+        if (write(STDIN_FILENO, &outcome, sizeof(outcome)) != sizeof(outcome)) {
             break;
         }
     }

@@ -24,7 +24,7 @@ use Bench::Documents;
 use Bench::Side;
 use Exporter qw(import);
 use MDS;
-use POSIX qw(uname);
+use Spawn;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(world);
@@ -76,29 +76,18 @@ sub new {
     return $self;
 }
 
-# Runs mdsctl; the seconds that it took, those on the CPU, and the KiB that the
-# largest run so far had at most, are kept.
+# Runs mdsctl; the seconds that it took, those on the CPU, and the KiB that it
+# had at most, are kept.
 sub timed {
     my ($self, $what, @words) = @_;
 
-    my ($begun, $cpu) = (time, children_cpu());
+    my $begun = time;
     $self->{t}->mdsctl(@words);
     $self->{seconds}{$what} = time - $begun;
-    $self->{cpu}{$what}  = children_cpu() - $cpu;
-    $self->{peak}{$what} = children_peak();
+    $self->{cpu}{$what}     = $Spawn::cpu;
+    $self->{peak}{$what}    = $Spawn::peak;
     return $self->{seconds}{$what};
 }
-
-# getrusage(RUSAGE_CHILDREN) of Linux, which has ru_maxrss behind two times.
-sub children_peak {
-    my $usage  = "\0" x 144;
-    my $number = (uname())[4] eq 'x86_64' ? 98 : 165;
-
-    syscall($number, -1, $usage) == 0 or die "getrusage: $!";
-    return unpack 'x32 q', $usage;
-}
-
-sub children_cpu { my @times = times; return $times[2] + $times[3] }
 
 sub ids_file {
     my ($self, $t) = @_;
