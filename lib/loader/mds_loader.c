@@ -250,6 +250,36 @@ mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
 }
 
 mds_status_t
+mds_loader_open_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                    mds_app_parts_t *parts)
+{
+    mds_status_t status = mds_journal_read(loader->journal, err);
+
+    if (status != MDS_OK) {
+        return status;
+    }
+
+    status = mds_app_parts_open(parts, loader->journal, app, err);
+
+    if (status == MDS_NOT_FOUND) {
+        status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
+    }
+
+    if (status != MDS_OK) {
+        mds_journal_abort(loader->journal);
+    }
+
+    return status;
+}
+
+void
+mds_loader_close_app(mds_loader_t *loader, mds_app_parts_t *parts)
+{
+    mds_app_parts_close(parts);
+    mds_journal_abort(loader->journal);
+}
+
+mds_status_t
 mds_loader_get_state(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
                      mds_json_t **state)
 {

@@ -28,6 +28,7 @@
 #define MDS_LOADER_H
 
 #include "files/mds_zstd.h"
+#include "loader/mds_app_parts.h"
 #include "loader/mds_extent.h"
 #include "loader/mds_journal.h"
 #include "sign/mds_sign.h"
@@ -142,6 +143,15 @@ typedef enum {
 mds_status_t
 mds_loader_check_app(mds_loader_t *loader, mds_str_t app, mds_new_app_t new_app,
                      mds_error_t *err) MDS_MUST_CHECK;
+
+/* Begins one of the journal's transactions, and opens the app's parts in it.
+ * MDS_NOT_FOUND has the message of mds_loader_check_app(). */
+mds_status_t
+mds_loader_open_app(mds_loader_t *loader, mds_str_t app, mds_error_t *err,
+                    mds_app_parts_t *parts) MDS_MUST_CHECK;
+
+/* Closes the parts, and ends the transaction. */
+void mds_loader_close_app(mds_loader_t *loader, mds_app_parts_t *parts);
 
 /* A root that is published: its envelope, as it will be served. */
 typedef struct {

@@ -4,7 +4,6 @@
  */
 
 #include "json_output.h"
-#include "loader/mds_app_parts.h"
 #include "loader/mds_loader.h"
 #include "mdsctl.h"
 
@@ -100,25 +99,14 @@ static mds_status_t
 export_app(mds_loader_t *loader, mds_str_t app, uint64_t serial,
            mds_error_t *err)
 {
-    mds_journal_t  *journal = mds_loader_journal(loader);
     mds_app_parts_t parts;
-    mds_status_t    status = mds_journal_read(journal, err);
-
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_app_parts_open(&parts, journal, app, err);
+    mds_status_t    status = mds_loader_open_app(loader, app, err, &parts);
 
     if (status == MDS_OK) {
         status = export_document(&parts, serial, err);
-        mds_app_parts_close(&parts);
-
-    } else if (status == MDS_NOT_FOUND) {
-        status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
+        mds_loader_close_app(loader, &parts);
     }
 
-    mds_journal_abort(journal);
     return status;
 }
 

@@ -212,25 +212,14 @@ static mds_status_t
 print_journaled(versions_t *v, mds_loader_t *loader, mds_str_t app,
                 mds_error_t *err)
 {
-    mds_journal_t  *journal = mds_loader_journal(loader);
     mds_app_parts_t parts;
-    mds_status_t    status = mds_journal_read(journal, err);
+    mds_status_t    status = mds_loader_open_app(loader, app, err, &parts);
 
-    if (status != MDS_OK) {
-        return status;
-    }
-
-    status = mds_app_parts_open(&parts, journal, app, err);
-
-    if (status == MDS_NOT_FOUND) {
-        status = mds_loader_check_app(loader, app, MDS_NEW_APP_NEVER, err);
-
-    } else if (status == MDS_OK) {
+    if (status == MDS_OK) {
         status = print_published(v, &parts, NULL, app, err);
-        mds_app_parts_close(&parts);
+        mds_loader_close_app(loader, &parts);
     }
 
-    mds_journal_abort(journal);
     return status;
 }
 

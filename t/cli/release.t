@@ -242,7 +242,7 @@ $d->misused('--until', @wrong, '--window', '5', '--until', 'tomorrow');
 $d->misused('by', @wrong, '--all', '--by', 'city');
 $d->misused('--rule: /0', @wrong, '--all', '--rule', '{"attribute":"brand"}');
 $d->misused('prompt', @wrong, '--all', '--meta', '{"prompt":"never"}');
-# What is valid but does not exist is no wrong usage.
+# A valid name that does not exist is not a wrong usage.
 $d->refuses('no package of upgrade', @wrong[0 .. 6], '--version',
     '9', '--all');
 $d->refuses('no package', qw(release a w --kind upgrade --platform windows

@@ -243,7 +243,7 @@ ok goes_on(100), '... while others write';
 kill 'KILL', $pid;
 close $said;
 ok $t->wait_until_looked, 'killed, and each worker has looked';
-is_deeply [ dead_readers() ], [], '... it is no reader any more';
+is_deeply [ dead_readers() ], [], '... and its slot is free';
 ok does_not_grow(), '... and holds nothing';
 unload($run);
 
