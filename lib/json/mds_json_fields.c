@@ -133,13 +133,6 @@ mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest)
     }
 }
 
-void
-mds_read_json(mds_reader_t *r, const mds_json_t *json, void *dest)
-{
-    (void) r;
-    *(const mds_json_t **) dest = json;
-}
-
 int64_t
 mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,
                  int64_t max)

@@ -63,7 +63,6 @@ void mds_read_percent(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_time(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_version(mds_reader_t *r, const mds_json_t *json, void *dest);
 void mds_read_sha256(mds_reader_t *r, const mds_json_t *json, void *dest);
-void mds_read_json(mds_reader_t *r, const mds_json_t *json, void *dest);
 
 /* Returns an integer from min to max; 0 on failure. */
 int64_t mds_read_integer(mds_reader_t *r, const mds_json_t *json, int64_t min,

@@ -82,26 +82,6 @@ mds_merkle_fill(mds_sha256_t *levels, uint64_t count, const mds_sha256_t *old,
     }
 }
 
-unsigned
-mds_merkle_path(const mds_sha256_t *levels, uint64_t count, uint64_t index,
-                mds_sha256_t path[MDS_MERKLE_PATH_MAX])
-{
-    unsigned len = 0;
-
-    for (; count > 1; count = (count + 1) / 2) {
-        uint64_t neighbour = index ^ 1;
-
-        if (neighbour < count) {
-            path[len++] = levels[neighbour];
-        }
-
-        levels += count;
-        index /= 2;
-    }
-
-    return len;
-}
-
 bool
 mds_merkle_verify(const mds_sha256_t *leaf, uint64_t index, uint64_t count,
                   const mds_sha256_t *path, size_t path_len,

@@ -52,12 +52,6 @@ mds_merkle_root(const mds_sha256_t *levels, uint64_t count)
     return &levels[mds_merkle_size(count) - 1];
 }
 
-/* Copies the inclusion path of a leaf (RFC 9162, 2.1.3.1), from its neighbour
- * upwards. Returns the number of hashes. index is below count. */
-unsigned
-mds_merkle_path(const mds_sha256_t *levels, uint64_t count, uint64_t index,
-                mds_sha256_t path[MDS_MERKLE_PATH_MAX]);
-
 /* Returns whether the path leads from the leaf to the root, as RFC 9162
  * (2.1.3.2) says. */
 bool mds_merkle_verify(const mds_sha256_t *leaf, uint64_t index, uint64_t count,

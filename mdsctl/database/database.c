@@ -313,9 +313,3 @@ mdsctl_rows_integer(const mdsctl_rows_t *rows, size_t row, int column)
 {
     return strtoll(PQgetvalue(rows, (int) row, column), NULL, 10);
 }
-
-bool
-mdsctl_rows_is_null(const mdsctl_rows_t *rows, size_t row, int column)
-{
-    return PQgetisnull(rows, (int) row, column) != 0;
-}

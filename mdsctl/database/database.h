@@ -55,8 +55,6 @@ mds_str_t mdsctl_rows_text(const mdsctl_rows_t *rows, size_t row, int column);
 /* Returns a number; 0 if it is null. */
 int64_t mdsctl_rows_integer(const mdsctl_rows_t *rows, size_t row, int column);
 
-bool mdsctl_rows_is_null(const mdsctl_rows_t *rows, size_t row, int column);
-
 /* --- arrays as parameters */
 
 /* Adds a member to an array, which begins as an empty buffer. */
