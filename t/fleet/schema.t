@@ -2,8 +2,8 @@
 
 # Tables of an older version: what commands and agents say of them, and that
 # `mdsctl database init` brings them to the current version, wholly or not at
-# all, with what is in them. schema_1_later.sql is version 1 as it was edited in
-# place after databases had been made by it.
+# all, with what is in them. schema_1_later.sql has what was edited in place in
+# version 1 after databases had been made by it.
 
 use strict;
 use warnings;
@@ -56,7 +56,8 @@ sub tables {
 }
 
 my @windows = qw(pass_position fill_window admit import_admissions);
-my %old = (first => $steps[0], later => Ctl::read_file("$FindBin::Bin/schema_1_later.sql"));
+my %old = (first => $steps[0], later => $steps[0]
+    . Ctl::read_file("$FindBin::Bin/schema_1_later.sql"));
 is((init())[0], 0, 'a database is made');
 my ($functions, $tables) = (functions(), tables());
 $pg->sql("drop schema mds cascade;\n$old{later}");
