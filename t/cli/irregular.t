@@ -33,14 +33,7 @@ $d->put('depot/state/devices/log-0000000000000001-00000001', '');
 copy_tree($d->{depot}, "$dir/whole");
 
 # What waits for a writer of a FIFO, or for the end of a device, has no end.
-sub patient {
-    my (@command) = @_;
-    local $SIG{ALRM} = sub { die "@command: has not ended after $PATIENCE s\n" };
-    alarm $PATIENCE;
-    my ($code, $out, $err) = $d->run(@command);
-    alarm 0;
-    return ($code, $out . $err);
-}
+sub patient { return $d->run_within($PATIENCE, @_) }
 
 my %become = (
     'a FIFO'             => sub { mkfifo $_[0], 0644 or die "mkfifo: $!" },

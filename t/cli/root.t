@@ -81,14 +81,7 @@ sub start {
 }
 
 # Runs it to its end, without a fork of this process.
-sub run {
-    my (@command) = @_;
-    local $SIG{ALRM} = sub { die "@command: has not ended after $PATIENCE s\n" };
-    alarm $PATIENCE;
-    my ($code, $out, $err) = $d->run(@command);
-    alarm 0;
-    return ($code, $out . $err);
-}
+sub run { return $d->run_within($PATIENCE, @_) }
 
 sub end {
     my ($pid) = @_;

@@ -70,6 +70,17 @@ sub run {
     return Ctl::ctl(@args);
 }
 
+# The same of a command that may wait for what has no end: so many seconds at most.
+# Hands back the exit code, and all that it said.
+sub run_within {
+    my ($self, $seconds, @args) = @_;
+    local $SIG{ALRM} = sub { die short(@args) . ": has not ended after $seconds s\n" };
+    alarm $seconds;
+    my ($code, $out, $err) = $self->run(@args);
+    alarm 0;
+    return ($code, $out . $err);
+}
+
 # Succeeds; hands back stdout.
 sub does {
     my ($self, @args) = @_;
